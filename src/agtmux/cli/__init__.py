@@ -1,0 +1,1 @@
+"""The commands, one noun per file. Knows click; owns no state."""

@@ -1,0 +1,104 @@
+"""Where things lie: socket, lock, database, spool, log, config. The one reader of the environment for paths.
+
+Light on purpose (os only): the hook and every CLI call import it. The rules are those of platformdirs, written out
+for the two platforms that have tmux; a test compares them with platformdirs itself.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+
+from agtmux.protocol.errors import AgtmuxError
+
+APP = "agtmux"
+
+
+def _home() -> str:
+    return os.environ.get("HOME") or os.path.expanduser("~")
+
+
+def _xdg(variable: str, fallback: str) -> str:
+    value = os.environ.get(variable, "")
+    return value if value.startswith("/") else os.path.join(_home(), fallback)
+
+
+def state_dir() -> str:
+    """Folder of the database, spool and log. ``AGTMUX_STATE_DIR`` overrides."""
+    own = os.environ.get("AGTMUX_STATE_DIR")
+    if own:
+        return os.path.abspath(own)
+    if sys.platform == "darwin":
+        return os.path.join(_home(), "Library", "Application Support", APP)
+    return os.path.join(_xdg("XDG_STATE_HOME", ".local/state"), APP)
+
+
+def runtime_dir() -> str:
+    """Folder of the socket and lock: ``AGTMUX_RUNTIME_DIR``, else ``$XDG_RUNTIME_DIR/agtmux``, else the state folder."""
+    own = os.environ.get("AGTMUX_RUNTIME_DIR")
+    if own:
+        return os.path.abspath(own)
+    xdg = os.environ.get("XDG_RUNTIME_DIR", "")
+    if sys.platform != "darwin" and xdg.startswith("/"):
+        return os.path.join(xdg, APP)
+    return state_dir()
+
+
+def config_file() -> str:
+    """Path of ``config.toml``. ``AGTMUX_CONFIG`` overrides."""
+    own = os.environ.get("AGTMUX_CONFIG")
+    if own:
+        return os.path.abspath(own)
+    if sys.platform == "darwin":
+        return os.path.join(_home(), "Library", "Application Support", APP, "config.toml")
+    return os.path.join(_xdg("XDG_CONFIG_HOME", ".config"), APP, "config.toml")
+
+
+def socket_path() -> str:
+    """The socket a client talks to: ``AGTMUX_SOCKET``, else ``agtmuxd.sock`` in the runtime folder."""
+    own = os.environ.get("AGTMUX_SOCKET")
+    return os.path.abspath(own) if own else os.path.join(runtime_dir(), "agtmuxd.sock")
+
+
+def pointer_path() -> str:
+    """File in the state folder that holds the path of the running daemon's socket (one line)."""
+    return os.path.join(state_dir(), "socket-path")
+
+
+def socket_candidates() -> list[str]:
+    """Sockets a hook tries, in order: a tmux server may have been started without ``XDG_RUNTIME_DIR``."""
+    out = [socket_path()]
+    try:
+        with open(pointer_path(), encoding="utf-8") as f:
+            told = f.read(4096).strip()
+    except OSError:
+        told = ""
+    if told and told not in out and not os.environ.get("AGTMUX_SOCKET"):
+        out.append(told)
+    return out
+
+
+def database_path() -> str:
+    return os.path.join(state_dir(), "agtmux.db")
+
+
+def spool_path() -> str:
+    """JSONL file that hooks append to while no daemon answers."""
+    return os.path.join(state_dir(), "spool.jsonl")
+
+
+def log_path() -> str:
+    return os.path.join(state_dir(), "agtmuxd.log")
+
+
+def ensure_private_dir(path: str) -> None:
+    """Create ``path`` as 0700, or check it. Raises E_FORBIDDEN if somebody else owns it or others may write to it."""
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    info = os.stat(path)
+    if info.st_uid != os.getuid():
+        raise AgtmuxError("E_FORBIDDEN", f"{path} belongs to uid {info.st_uid}, not to you: choose another folder")
+    if not stat.S_ISDIR(info.st_mode):
+        raise AgtmuxError("E_FORBIDDEN", f"{path} is not a directory")
+    if stat.S_IMODE(info.st_mode) & 0o022:
+        raise AgtmuxError("E_FORBIDDEN", f"{path} is writable by others: run chmod 700 {path}")

@@ -1,0 +1,1 @@
+"""agtmuxd: the daemon that keeps the one true state of every supervised pane."""

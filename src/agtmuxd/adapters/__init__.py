@@ -1,0 +1,1 @@
+"""One module per agent, plus its rules file. Core never names an agent."""

@@ -1,0 +1,114 @@
+"""What an adapter is: the contract between the daemon and the modules that know one agent each.
+
+Owns the protocol and its version. Adapters import this and ``core``, nothing else of the daemon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Write
+
+CONTRACT_VERSION = "1.0"
+"""Semver. A newer minor of an adapter is accepted, another major refused with a reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An agent process that was recognised. ``headless`` runs never wait and end in order when they exit."""
+
+    agent_type: str
+    headless: bool = False
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    event_driven: bool
+    polling_required: bool
+    supports_waiting_approval: bool
+    supports_waiting_input: bool
+    supports_completed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is known when an agent's process is gone and its pane was read once more."""
+
+    sample: Sample
+    title_before: str
+    session_ended: bool  # a hook said so
+    status_file_left: bool | None  # None: this agent keeps none, or it was never seen
+    pane_dead_status: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class HookPlan:
+    """What installing or uninstalling would do to one file. ``after`` None: the file is to be removed."""
+
+    path: Path
+    before: str | None
+    after: str | None
+    notes: tuple[str, ...] = ()  # lines for the operator, e.g. Codex's trust step
+
+    @property
+    def changes(self) -> bool:
+        return self.before != self.after
+
+
+@dataclass(frozen=True, slots=True)
+class HookStatus:
+    path: Path
+    installed: bool
+    outdated: bool
+    events: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Adapter(Protocol):
+    """One agent. Every method is pure but for the files it is told to read."""
+
+    name: str
+    agent_type: str
+    version: str
+    contract_version: str
+    capabilities: Capabilities
+    innermost: bool
+    """Of a chain of matching processes (node shim > native binary) the runtime is the innermost, else the outermost."""
+
+    def identify(self, proc: Proc) -> Identity | None:
+        """The agent that this process is, by its comm and argv alone; None for anything else."""
+
+    def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
+        """Understand one hook, notify or wrapper event. ``prior``: agent_session_id and such of the runtime, may be empty.
+
+        Raises ValueError for a payload that is not this agent's.
+        """
+
+    def look(self, sample: Sample, before: Claim | None) -> Write | None:
+        """Fold one sample into one claim by the rules file. None: no rule matched, which is never idle.
+
+        ``before``: the claim of the previous sample of this runtime (None at first).
+        """
+
+    def status_path(self, proc: Proc, config_home: Path) -> Path | None:
+        """The file in which this process keeps its own status, or None."""
+
+    def read_status(self, data: Mapping[str, Any], proc: Proc) -> Sequence[Write]:
+        """Claims of a status file's content; empty if it is not this very process's or not understood."""
+
+    def config_home(self, env: Mapping[str, str], home: Path) -> Path:
+        """The agent's configuration folder, by the environment it runs in."""
+
+    def ended_in_order(self, ending: Ending) -> bool | None:
+        """True: it left in order. False: it vanished. None: nothing tells."""
+
+    def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
+        """What (un)installing our hooks would change. Raises ValueError with a clear message on a file it cannot read."""
+
+    def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
+        """Whether our hooks are in the agent's settings."""

@@ -1,0 +1,1 @@
+"""SQLite: one writer thread, migrations, rows to frozen values and back."""

@@ -1,0 +1,57 @@
+"""The one contract for reaching a machine: every read and write on a target goes through it.
+
+Owns the protocol and its result types. The same behaviour for ``local`` and ``ssh`` is the promise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from agtmuxd.core.model import Proc
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A program that ran to its end. ``stdout``/``stderr`` in bytes, cut at ``max_output`` (then ``truncated``)."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+    truncated: bool = False
+
+
+class ExecutorError(Exception):
+    """The program could not be run to its end: it proves nothing about what it would have said.
+
+    ``reason`` is one of timeout, refused, auth, host_key, no_tmux, channel_limit, lost.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class TargetExecutor(Protocol):
+    """Runs programs on one machine. Never through a shell locally; never interactive."""
+
+    async def run(
+        self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float, max_output: int = 16 * 1024 * 1024
+    ) -> Completed:
+        """Run one program by argv. Raises ExecutorError on timeout (the program is killed) or when it cannot start."""
+
+    async def process_table(self) -> Sequence[Proc]:
+        """All processes of that machine, argv only where cheap. Raises ExecutorError."""
+
+    async def argv(self, pid: int, start: str) -> tuple[str, ...] | None:
+        """Command line of one process, None if that life of it is over."""
+
+    async def environ(self, pid: int, start: str, names: Sequence[str]) -> dict[str, str]:
+        """Those of the named variables that the process has; empty where it may not be read."""
+
+    async def read_file(self, path: str, *, max_bytes: int = 65536) -> bytes | None:
+        """A small file's content, None if there is none. Raises ExecutorError."""
+
+    async def close(self) -> None:
+        """Release connections. Idempotent."""
