@@ -1,0 +1,45 @@
+# Every target makes what it needs first; a fresh Debian machine has to have only python3, git and make.
+SHELL := /bin/bash
+BIN := .venv/bin
+SETUP := scripts/setup.sh
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench test-agents venv tools clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
+
+demo: venv ## see it work: agents in a private tmux, their states live; touches nothing of yours
+	@$(SETUP) tmux
+	@$(SETUP) agents || [ $$? -eq 3 ]
+	@$(BIN)/python -m tests.agents.isolate $(BIN)/python -m tests.agents.demo
+
+test: venv tools ## all tests but those that drive the real agent CLIs
+	@$(BIN)/pytest -m "not agents" --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+
+check: venv tools ## lint, format and types, then make test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(MAKE) --no-print-directory test
+
+bench: venv tools ## the budgets of docs/spec.md, measured
+	@if [ -f bench/run.py ]; then $(BIN)/python bench/run.py; else echo "bench/run.py is not there yet"; fi
+
+test-agents: venv tools ## the real Claude Code, Codex and Gemini CLIs, offline, against the bundled fake models
+	@$(SETUP) agents; code=$$?; \
+	if [ $$code -eq 3 ]; then echo "make test-agents: skipped, see the line above"; exit 0; fi; \
+	[ $$code -eq 0 ] || exit $$code; \
+	exec $(BIN)/python -m tests.agents.isolate $(BIN)/pytest -m agents $(PYTEST_ARGS)
+
+venv:
+	@$(SETUP) venv
+
+tools:
+	@$(SETUP) tmux
+	@$(SETUP) sshd
+
+clean: ## remove what the targets made, except the cached agent CLIs
+	rm -rf .venv build dist .coverage .coverage.* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The project's tests, as one package so that suites can share helpers."""
