@@ -59,7 +59,7 @@ class Source(StrEnum):
 
 
 LEVELS: Final = frozenset({Source.POLLER, Source.STATUS})
-"""Sources that are read again and again and compare by ``last_seen``; the others are edges and compare by their time."""
+"""Sources read again and again, which compare by ``last_seen``; the others are edges and compare by their time."""
 
 
 class Strength(StrEnum):

@@ -1,0 +1,16 @@
+DROP TABLE spool_offsets;
+DROP TABLE published;
+DROP TABLE stream_log;
+DROP TABLE stream;
+DROP TABLE adapters;
+DROP TABLE states;
+DROP TABLE retirement_marks;
+DROP TABLE candidates;
+DROP TABLE runtime_source_cursors;
+DROP TABLE event_inbox;
+DROP TABLE events;
+DROP TABLE action_snapshots;
+DROP TABLE actions;
+DROP TABLE runtimes;
+DROP TABLE panes;
+DROP TABLE targets;

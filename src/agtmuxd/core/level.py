@@ -1,0 +1,77 @@
+"""When a changed sample of a level becomes its claim: flickers are waited out, changes to waiting are not.
+
+Pure. The observer keeps one ``Steady`` per (runtime, level source) and hands each sample in; what comes out is what the
+register is told. docs/spec.md §7, rule 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from agtmuxd.core.model import MS, WAITING, Claim, Source, State, Write
+
+SETTLE: dict[Source, int] = {Source.POLLER: 300 * MS, Source.STATUS: 200 * MS}
+"""How long a change must last before it counts."""
+
+_WAITING_CLAIMS = {Claim(s.value) for s in WAITING if isinstance(s, State)}
+_AT_ONCE = {
+    Source.POLLER: _WAITING_CLAIMS | {Claim.RUNNING},
+    Source.STATUS: _WAITING_CLAIMS | {Claim.RUNNING},
+}
+"""Claims that count at once. A screen shows a spinner only for a turn; what flickers is its absence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """``told``: the write that the register holds. ``pending``: a newer one that has not lasted long enough yet."""
+
+    told: Write | None = None
+    told_since: int = 0
+    seen_at: int = 0
+    pending: Write | None = None
+    pending_since: int = 0
+    empty_since: int = 0  # first sample in a row that no rule matched, 0 for none
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Outcome of one sample. ``changed``: what to tell the register as of ``since``; else ``refreshed`` or nothing."""
+
+    steady: Steady
+    changed: Write | None
+    since: int
+    refreshed: bool
+    again_at: int | None  # sample again then, at the latest
+
+
+_NOTHING = Write(claim=None, rule="no rule matched")
+
+
+def _same(a: Write, b: Write) -> bool:
+    """Whether two writes are one claim: same words apart from fleeting detail."""
+    return replace(a, detail=None) == replace(b, detail=None)
+
+
+def sample(steady: Steady, source: Source, write: Write | None, at: int) -> Settled:
+    """Take one sample in. ``write`` None: no rule matched (a claim of its own, which says nothing)."""
+    seen = write if write is not None else _NOTHING
+    told = steady.told
+    if told is not None and _same(told, seen):
+        calm = replace(steady, seen_at=at, pending=None, pending_since=0)
+        return Settled(calm, None, steady.told_since, True, None)
+    first = told is None
+    at_once = first or (seen.claim in _AT_ONCE[source])
+    if told is not None and told.claim is seen.claim and seen.claim is not None:
+        at_once = True  # the same claim in other words: another prompt, a draft in the composer
+    since = at
+    if not at_once:
+        if steady.pending is None or steady.pending.claim is not seen.claim:
+            waiting = replace(steady, pending=seen, pending_since=at)
+            return Settled(waiting, None, at, False, at + SETTLE[source])
+        if at - steady.pending_since < SETTLE[source]:
+            waiting = replace(steady, pending=seen)
+            return Settled(waiting, None, steady.pending_since, False, steady.pending_since + SETTLE[source])
+        since = steady.pending_since
+    if told is not None and told.claim is seen.claim and seen.claim is not None:
+        since = steady.told_since if seen.waiting_for == told.waiting_for else at
+    return Settled(Steady(told=seen, told_since=since, seen_at=at), seen, since, False, None)

@@ -1,0 +1,239 @@
+"""Registers and marks: what each source last said about a runtime, and up to when older claims are retired.
+
+Pure. A register is last-writer-wins, a mark is a maximum: both are independent of the order in which events arrive.
+Knows nothing of precedence, freshness or states; that is ``resolve``.
+
+The retirement table below is the contract's (docs/spec.md §7, rule 1); docs/retirement.md is drawn from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from agtmuxd.core.model import LEVELS, MS, Claim, Phase, Source, Strength, WaitingFor, Write
+from agtmuxd.core.order import Stamp
+
+SCREEN_LAG = 300 * MS
+"""How long a screen may lag behind a hook before it counts against it."""
+STATUS_LAG = 500 * MS
+"""The same for a status file: seen on disk up to 457 ms after the hook of the same change."""
+OVERRUN = 3000 * MS
+"""A level that still says running this long after a turn's end speaks of the next turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event's word about one subject."""
+
+    claim: Claim | None
+    phase: Phase
+    strength: Strength
+    rule: str
+    since: int  # effective time of the event
+    stamp: Stamp
+    seq: int | None = None
+    waiting_for: WaitingFor | None = None
+    accepts_input: bool | None = None
+    background_tasks: int | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """``(source, subject)`` → the newest word. ``last_seen`` moves when a level is read again and says the same."""
+
+    source: Source
+    subject: str
+    entry: Entry
+    last_seen: int
+    shadow: Entry | None = None
+    """Newest by time while ``entry`` is newest by ``source_seq``; takes over once an event without a seq arrives."""
+    ordered_by_seq: bool = False
+
+    @property
+    def is_level(self) -> bool:
+        return self.source in LEVELS
+
+    @property
+    def holds_until(self) -> int:
+        """The moment up to which this claim is proven: an edge at its time, a level a lag before it was last read."""
+        if not self.is_level:
+            return self.entry.since
+        return max(self.entry.since, self.last_seen - lag(self.source))
+
+
+def lag(source: Source) -> int:
+    return STATUS_LAG if source is Source.STATUS else SCREEN_LAG
+
+
+Registers = Mapping[tuple[Source, str], Register]
+Marks = Mapping[str, int]
+
+WAITS = frozenset({Claim.WAITING_APPROVAL, Claim.WAITING_INPUT})
+WORKS = WAITS | {Claim.RUNNING}
+ENDS = frozenset({Claim.COMPLETED, Claim.IDLE, Claim.ERROR})
+QUIET = ENDS | {Claim.NOT_RUNNING}
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """One row of the table: who (``by_*``) retires which older claims of which subjects.
+
+    ``at`` tells the moment that older claims are compared with: ``since`` (when the retirer began to say so), ``began``
+    (the same less the level's lag, so that a lagging screen of the turn that ended is not taken for the next one),
+    ``holds`` (up to when it is proven, growing with each reading of a level) or ``overrun`` (``holds`` less OVERRUN).
+    """
+
+    mark: str
+    says: str
+    by_level: bool
+    by_phases: frozenset[Phase]
+    by_claims: frozenset[Claim]
+    retires: frozenset[Claim]
+    subjects: tuple[str, ...]  # exact names, or a prefix ending in ":*"
+    of_levels: bool | None  # True: retires levels only, False: edges only, None: both
+    at: str = "since"
+
+
+_ANY_PHASE = frozenset(Phase)
+_MAIN = ("turn", "approval:main", "tool:*")
+
+RETIREMENTS: tuple[Retirement, ...] = (
+    Retirement(
+        "turn_start", "a turn start retires everything older of the main agent",
+        by_level=False, by_phases=frozenset({Phase.START}), by_claims=frozenset(Claim),
+        retires=frozenset(Claim), subjects=_MAIN, of_levels=None,
+    ),
+    Retirement(
+        "turn_end", "a turn end retires running, the main agent's waits and open tools",
+        by_level=False, by_phases=frozenset({Phase.END}), by_claims=frozenset(Claim),
+        retires=WORKS, subjects=_MAIN, of_levels=None,
+    ),
+    Retirement(
+        "quiet_edges", "a screen or status without a turn retires running and waits that were declared before",
+        by_level=True, by_phases=_ANY_PHASE, by_claims=QUIET,
+        retires=WORKS, subjects=("*",), of_levels=False, at="holds",
+    ),
+    Retirement(
+        "quiet_levels", "a screen or status that turned quiet retires what another level last showed before",
+        by_level=True, by_phases=_ANY_PHASE, by_claims=QUIET,
+        retires=WORKS, subjects=("*",), of_levels=True,
+    ),
+    Retirement(
+        "busy_waits", "running on screen or in the status retires waits that were declared before",
+        by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
+        retires=WAITS, subjects=("*",), of_levels=False, at="holds",
+    ),
+    Retirement(
+        "busy_wait_levels", "a screen or status that turned busy retires a wait that another level last showed before",
+        by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
+        retires=WAITS, subjects=("*",), of_levels=True,
+    ),
+    Retirement(
+        "busy_ends", "a screen or status that turned busy after a turn's end has begun the next turn",
+        by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
+        retires=ENDS, subjects=("turn",), of_levels=False, at="began",
+    ),
+    Retirement(
+        "busy_overrun", "a screen or status still busy well after a turn's end speaks of the next turn",
+        by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
+        retires=ENDS, subjects=("turn",), of_levels=False, at="overrun",
+    ),
+)  # fmt: skip
+
+
+def _covers(patterns: tuple[str, ...], subject: str) -> bool:
+    for pattern in patterns:
+        if pattern in ("*", subject):
+            return True
+        if pattern.endswith(":*") and subject.startswith(pattern[:-1]):
+            return True
+    return False
+
+
+def _marks_of(source: Source, entry: Entry, last_seen: int) -> Iterator[tuple[str, int]]:
+    """The marks that one word sets."""
+    if entry.claim is None or entry.strength is Strength.HINT:
+        return
+    level = source in LEVELS
+    for row in RETIREMENTS:
+        if row.by_level != level or entry.claim not in row.by_claims or entry.phase not in row.by_phases:
+            continue
+        if row.at == "since":
+            yield row.mark, entry.since
+        elif row.at == "began":
+            yield row.mark, entry.since - lag(source)
+        else:
+            holds = max(entry.since, last_seen - lag(source)) if level else entry.since
+            if row.at == "holds":
+                yield row.mark, holds
+            elif holds - OVERRUN > entry.since:
+                yield row.mark, holds - OVERRUN
+
+
+def raise_marks(marks: Marks, source: Source, entry: Entry, last_seen: int) -> dict[str, int] | None:
+    """``marks`` with those that this word sets, or None where it raises none."""
+    out: dict[str, int] | None = None
+    for name, at in _marks_of(source, entry, last_seen):
+        if at > (out or marks).get(name, -1):
+            if out is None:
+                out = dict(marks)
+            out[name] = at
+    return out
+
+
+def retired(register: Register, marks: Marks) -> tuple[str, int] | None:
+    """``(mark, at)`` of the newest mark that retires this register, or None while it stands."""
+    claim = register.entry.claim
+    if claim is None:
+        return None
+    best: tuple[str, int] | None = None
+    level = register.is_level
+    holds = register.holds_until
+    for row in RETIREMENTS:
+        at = marks.get(row.mark)
+        if at is None or at <= holds or claim not in row.retires:
+            continue
+        if row.of_levels is not None and row.of_levels != level:
+            continue
+        if _covers(row.subjects, register.subject) and (best is None or at > best[1]):
+            best = (row.mark, at)
+    return best
+
+
+def to_entry(write: Write, since: int, stamp: Stamp, seq: int | None) -> Entry:
+    return Entry(
+        claim=write.claim, phase=write.phase, strength=write.strength, rule=write.rule, since=since, stamp=stamp,
+        seq=seq, waiting_for=write.waiting_for, accepts_input=write.accepts_input,
+        background_tasks=write.background_tasks, detail=write.detail,
+    )  # fmt: skip
+
+
+def put(current: Register | None, source: Source, subject: str, entry: Entry) -> Register | None:
+    """The register after this word, or None when the word is late and moves nothing.
+
+    ``source_seq`` orders a register only while all its events carry one; the newest by time is kept beside it, so that
+    the outcome does not depend on when the first event without a seq arrives.
+    """
+    if current is None:
+        return Register(source, subject, entry, entry.since, shadow=entry if entry.seq is not None else None,
+                        ordered_by_seq=entry.seq is not None)  # fmt: skip
+    by_time = current.shadow or current.entry
+    newest_by_time = entry if entry.stamp > by_time.stamp else by_time
+    if current.ordered_by_seq and entry.seq is not None:
+        held = current.entry
+        newer = (entry.seq, entry.stamp) > (held.seq or 0, held.stamp)
+        chosen, shadow, by_seq = (entry if newer else held), newest_by_time, True
+    else:
+        chosen, shadow, by_seq = newest_by_time, None, False
+    if chosen is current.entry:
+        if shadow is current.shadow and by_seq == current.ordered_by_seq:
+            return None
+        return replace(current, shadow=shadow, ordered_by_seq=by_seq)
+    return Register(source, subject, chosen, chosen.since, shadow=shadow, ordered_by_seq=by_seq)
+
+
+def see_again(register: Register, at: int) -> Register:
+    """A level that was read again and said the same."""
+    return register if at <= register.last_seen else replace(register, last_seen=at)

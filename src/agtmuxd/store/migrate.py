@@ -1,0 +1,86 @@
+"""Numbered SQL files applied one by one, each all-or-nothing, each with its way back.
+
+Owns ``PRAGMA user_version``. Does not know what the tables mean.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from agtmux.protocol.errors import AgtmuxError
+
+_NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.(up|down)\.sql$")
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    number: int
+    up: str
+    down: str
+
+
+def migrations_dir() -> Path:
+    """Where the files lie: in the wheel beside this package, in a checkout at the top."""
+    shipped = Path(__file__).resolve().parent.parent / "migrations"
+    return shipped if shipped.is_dir() else Path(__file__).resolve().parents[3] / "migrations"
+
+
+def load(directory: Path | None = None) -> list[Migration]:
+    """All migrations in order. Raises E_INTERNAL on a gap, a double number or a missing way back."""
+    found: dict[int, dict[str, str]] = {}
+    for path in sorted((directory or migrations_dir()).glob("*.sql")):
+        match = _NAME.match(path.name)
+        if match is None:
+            raise AgtmuxError("E_INTERNAL", f"migrations: {path.name} is not named NNNN_words.up.sql or .down.sql")
+        texts = found.setdefault(int(match.group(1)), {})
+        if match.group(2) in texts:
+            raise AgtmuxError("E_INTERNAL", f"migrations: number {match.group(1)} stands twice")
+        texts[match.group(2)] = path.read_text(encoding="utf-8")
+    out = []
+    for expected, (number, texts) in enumerate(sorted(found.items()), start=1):
+        if number != expected or set(texts) != {"up", "down"}:
+            raise AgtmuxError("E_INTERNAL", f"migrations: {number:04d} has a gap before it or lacks its up or down file")
+        out.append(Migration(number, texts["up"], texts["down"]))
+    if not out:
+        raise AgtmuxError("E_INTERNAL", "migrations: none found; is the installation whole?")
+    return out
+
+
+def version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _run(connection: sqlite3.Connection, script: str, then: int) -> None:
+    """One script and its version stamp in one transaction: ``executescript`` alone would commit piecemeal."""
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {then};\nCOMMIT;")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def migrate(connection: sqlite3.Connection, migrations: list[Migration], to: int | None = None) -> int:
+    """Bring the database to version ``to`` (newest by default), up or down; returns the version reached.
+
+    Raises E_STORE_UNAVAILABLE for a database that is newer than this program, before anything is touched.
+    """
+    newest = migrations[-1].number
+    goal = newest if to is None else to
+    at = version(connection)
+    if at > newest:
+        raise AgtmuxError(
+            "E_STORE_UNAVAILABLE",
+            f"the database has schema {at}, this agtmuxd knows up to {newest}: install the newer agtmux, "
+            "or set AGTMUX_STATE_DIR to another folder",
+        )
+    while at < goal:
+        _run(connection, migrations[at].up, at + 1)
+        at += 1
+    while at > goal:
+        _run(connection, migrations[at - 1].down, at - 1)
+        at -= 1
+    return at
