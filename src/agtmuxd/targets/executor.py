@@ -37,7 +37,12 @@ class TargetExecutor(Protocol):
     """Runs programs on one machine. Never through a shell locally; never interactive."""
 
     async def run(
-        self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float, max_output: int = 16 * 1024 * 1024
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        timeout: float,  # noqa: ASYNC109 - the contract kills the program, which asyncio.timeout cannot
+        max_output: int = 16 * 1024 * 1024,
     ) -> Completed:
         """Run one program by argv. Raises ExecutorError on timeout (the program is killed) or when it cannot start."""
 

@@ -1,0 +1,158 @@
+"""One program that runs: spawned by argv, fed, read, bounded, killed when it is late, always reaped.
+
+Owns the pipes and the process. Knows nothing of tmux. asyncio's own subprocesses do the same for two to three times the
+CPU (0.3 ms a spawn instead of 0.7 to 1.1), which counts at four rounds a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+
+from agtmuxd.targets.executor import Completed, ExecutorError
+
+_CHUNK = 256 * 1024
+
+
+class _Sink:
+    """What comes out of one pipe, cut at a size; the rest is read and dropped so that the program can end."""
+
+    def __init__(self, fd: int, limit: int) -> None:
+        self.fd = fd
+        self.room = limit
+        self.pieces: list[bytes] = []
+        self.truncated = False
+
+    def read(self) -> bool:
+        """Read once. False at the end of the pipe, or where nothing is there now."""
+        try:
+            data = os.read(self.fd, _CHUNK)
+        except BlockingIOError:
+            return False
+        if len(data) > self.room:
+            self.truncated = True
+        if self.room:
+            self.pieces.append(data[: self.room])
+            self.room -= len(self.pieces[-1])
+        return bool(data)
+
+
+class Child:
+    """A running program. ``done`` resolves to its Completed, or to ExecutorError when ``expire`` came first."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, argv: list[str], env: Mapping[str, str], stdin: bytes, max_output: int
+    ) -> None:
+        """Spawn it. ``argv[0]`` is a path. Raises OSError when it cannot be started."""
+        self._loop = loop
+        self.done: asyncio.Future[Completed] = loop.create_future()
+        self.reaped: asyncio.Future[None] = loop.create_future()
+        self._pidfd: int | None = None
+        (in_read, self._stdin), (out_read, out_write), (err_read, err_write) = _pipes(3)
+        try:
+            self.pid = os.posix_spawn(
+                argv[0],
+                argv,
+                env,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, in_read, 0),
+                    (os.POSIX_SPAWN_DUP2, out_write, 1),
+                    (os.POSIX_SPAWN_DUP2, err_write, 2),
+                ],
+                setpgroup=0,  # a Ctrl-C at a daemon in the foreground is not for its children
+                setsigmask=[],
+                setsigdef=[signal.SIGPIPE, signal.SIGINT],
+            )
+        except BaseException:
+            for fd in (self._stdin, out_read, err_read):
+                os.close(fd)
+            raise
+        finally:
+            for fd in (in_read, out_write, err_write):
+                os.close(fd)
+        self._unsent = memoryview(stdin)
+        self._out = _Sink(out_read, max_output)
+        self._err = _Sink(err_read, max_output)
+        for fd in (self._stdin, out_read, err_read):
+            os.set_blocking(fd, False)
+        self._feed()
+        for sink in (self._out, self._err):
+            loop.add_reader(sink.fd, self._readable, sink)
+        self._await_exit()
+
+    def expire(self, message: str) -> None:
+        """Give up: kill it and say so at once; it is reaped when the kernel lets go of it."""
+        if not self.done.done():
+            self.done.set_exception(ExecutorError("timeout", message))
+        self.kill()
+
+    def kill(self) -> None:
+        """Kill it and what it started. Nothing happens when it has ended."""
+        if not self.reaped.done():
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def _feed(self) -> None:
+        try:
+            while self._unsent:
+                self._unsent = self._unsent[os.write(self._stdin, self._unsent) :]
+        except BlockingIOError:
+            self._loop.add_writer(self._stdin, self._feed)
+            return
+        except BrokenPipeError:
+            self._unsent = memoryview(b"")  # it does not want to know
+        self._close_stdin()
+
+    def _close_stdin(self) -> None:
+        if self._stdin >= 0:
+            self._loop.remove_writer(self._stdin)
+            os.close(self._stdin)
+            self._stdin = -1
+
+    def _readable(self, sink: _Sink) -> None:
+        if not sink.read():
+            self._loop.remove_reader(sink.fd)
+
+    def _await_exit(self) -> None:
+        try:
+            self._pidfd = os.pidfd_open(self.pid)
+        except (AttributeError, OSError):  # no such thing here: a thread waits
+            waiting = self._loop.run_in_executor(None, os.waitpid, self.pid, 0)
+            waiting.add_done_callback(lambda ended: self._ended(ended.result()[1]))
+        else:
+            self._loop.add_reader(self._pidfd, self._exited)
+
+    def _exited(self) -> None:
+        if self._pidfd is not None:
+            self._loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+        self._ended(os.waitpid(self.pid, 0)[1])
+
+    def _ended(self, status: int) -> None:
+        """The program is over; what it left in the pipes is read, what its own children may still write is not."""
+        self._close_stdin()
+        for sink in (self._out, self._err):
+            while sink.read():
+                pass
+            self._loop.remove_reader(sink.fd)
+            os.close(sink.fd)
+        self.reaped.set_result(None)
+        if not self.done.done():
+            out, err = b"".join(self._out.pieces), b"".join(self._err.pieces)
+            truncated = self._out.truncated or self._err.truncated
+            self.done.set_result(Completed(os.waitstatus_to_exitcode(status), out, err, truncated))
+
+
+def _pipes(count: int) -> list[tuple[int, int]]:
+    with ExitStack() as undo:
+        made = []
+        for _ in range(count):
+            pair = os.pipe()
+            made.append(pair)
+            undo.callback(os.close, pair[0])
+            undo.callback(os.close, pair[1])
+        undo.pop_all()
+        return made

@@ -1,0 +1,132 @@
+"""Reading a machine's process table: Linux's ``/proc``, and the output of ``ps`` elsewhere.
+
+Owns the two formats and what stands in them. Knows no agent and no pane; reads files of ``/proc``, starts nothing.
+A process that vanishes meanwhile is left out, never an error.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from agtmuxd.core.model import Proc
+
+PS_ARGV: Final = ("ps", "-axo", "pid=,ppid=,pgid=,tpgid=,tty=,stat=,lstart=,args=")
+"""For systems without ``/proc``. Run with LC_TIME=C."""
+
+_KERNEL_THREAD: Final = 0x00200000
+_MAX_ARGV: Final = 128 * 1024
+_NO_TTY: Final = frozenset({"?", "??", "-"})
+
+
+def have_proc() -> bool:
+    """Whether this machine tells of its processes in ``/proc`` as Linux does."""
+    return Path("/proc/self/stat").exists()
+
+
+def read_table() -> list[Proc]:
+    """All processes of this machine but kernel threads, without argv. Linux."""
+    with os.scandir("/proc") as entries:
+        read = [parse_stat(_read(f"{entry.path}/stat")) for entry in entries if entry.name.isdigit()]
+    return [proc for proc in read if proc is not None]
+
+
+def read_one(pid: int) -> Proc | None:
+    """One process, None when it is gone (a zombie is still there, with state Z). Linux."""
+    return parse_stat(_read(f"/proc/{pid}/stat"))
+
+
+def read_argv(pid: int, start: str) -> tuple[str, ...] | None:
+    """The command line of that life of a process, None when it is over. Linux."""
+    data = _read(f"/proc/{pid}/cmdline", _MAX_ARGV)
+    return split_argv(data) if _still(pid, start) else None
+
+
+def read_environ(pid: int, start: str, names: Iterable[str]) -> dict[str, str]:
+    """Those of the named variables that the process was started with; empty where it is gone or not ours. Linux."""
+    data = _read(f"/proc/{pid}/environ", 1024 * 1024)
+    return pick_environ(data, names) if data and _still(pid, start) else {}
+
+
+def split_argv(data: bytes) -> tuple[str, ...]:
+    """The content of ``/proc/PID/cmdline``. A program that rewrote its title may have made one word of it."""
+    return tuple(os.fsdecode(data).rstrip("\0").split("\0")) if data else ()
+
+
+def pick_environ(data: bytes, names: Iterable[str]) -> dict[str, str]:
+    """The named variables of a ``/proc/PID/environ``."""
+    wanted = frozenset(names)
+    pairs = (entry.partition("=") for entry in os.fsdecode(data).split("\0"))
+    return {name: value for name, sep, value in pairs if sep and name in wanted}
+
+
+def parse_stat(data: bytes) -> Proc | None:
+    """One ``/proc/PID/stat``. None for a kernel thread or anything that is not such a line."""
+    left = data.find(b"(")
+    right = data.rfind(b")")  # the name may hold parentheses, blanks, anything
+    if left < 0 or right < 0:
+        return None
+    rest = data[right + 2 :].split()
+    try:
+        if int(rest[6]) & _KERNEL_THREAD:
+            return None
+        return Proc(
+            pid=int(data[:left]), ppid=int(rest[1]), pgid=int(rest[2]), tpgid=int(rest[5]), tty=int(rest[4]),
+            state=rest[0].decode("ascii"), start=rest[19].decode("ascii"), comm=os.fsdecode(data[left + 1 : right]),
+        )  # fmt: skip
+    except (IndexError, ValueError):
+        return None
+
+
+def parse_ps(text: str) -> list[Proc]:
+    """The output of ``PS_ARGV``. ``argv`` is cut at blanks, as ps prints it; lines not understood are left out."""
+    return [proc for proc in map(_parse_ps_line, text.splitlines()) if proc is not None]
+
+
+def _parse_ps_line(line: str) -> Proc | None:
+    words: Sequence[str] = line.split(None, 11)
+    if len(words) < 11:
+        return None
+    try:
+        pid, ppid, pgid, tpgid = map(int, words[:4])
+    except ValueError:
+        return None
+    tty, state = words[4:6]
+    argv = tuple(words[11].split()) if len(words) > 11 else ()
+    return Proc(
+        pid=pid, ppid=ppid, pgid=pgid, tpgid=tpgid if tpgid > 0 else -1,
+        tty=0 if tty in _NO_TTY else zlib.crc32(tty.encode()) or 1,  # only ever compared
+        state=state[:1], start=" ".join(words[6:11]),
+        comm=argv[0].lstrip("-").rpartition("/")[2] if argv else "", argv=argv,
+    )  # fmt: skip
+
+
+def _still(pid: int, start: str) -> bool:
+    """Asked after a read: a process that is still there was there all along."""
+    proc = read_one(pid)
+    return proc is not None and proc.start == start
+
+
+def _read(path: str, size: int = 4096) -> bytes:
+    """What a file of ``/proc`` holds, up to ``size`` bytes; nothing where it is gone or may not be read."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        first = os.read(fd, size)
+        if len(first) < 4096 or size <= 4096:
+            return first
+        pieces = [first]
+        total = len(first)
+        while total < size and (more := os.read(fd, size - total)):
+            pieces.append(more)
+            total += len(more)
+        return b"".join(pieces)
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)

@@ -1,0 +1,228 @@
+"""One observation of a tmux server: the text of all its reads, and what their replies say.
+
+Owns the layout of a round (identity, listing, captures, end) and its separators. Knows no agent and runs nothing.
+
+Every separator is the round's nonce, which nothing on the server can know: names, titles and paths may hold tabs,
+newlines or anything else. A reply reads
+
+    N s<pid> <start_time> <version> N <socket path>
+    N p<numbers of one pane> N <session> N <window> N <title> N <command> N <path> N <tty>     (once per listed pane)
+    N l<number of sessions>
+    N c<number of a pane>          followed by its screen, or by nothing when the pane has gone
+    N e
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from agtmuxd.core.model import PaneRow, ServerInfo
+
+CHUNK_BYTES: Final = 12 * 1024
+_NUMBERS: Final = (
+    "#{pane_id} #{session_id} #{window_id} #{window_index} #{pane_index} #{pane_pid} #{pane_active} #{window_active} "
+    "#{session_attached} #{pane_dead} #{pane_dead_status} #{pane_dead_signal} #{pane_in_mode} #{alternate_on} "
+    "#{cursor_flag} #{cursor_x} #{cursor_y} #{pane_width} #{pane_height}"
+)
+_TEXTS: Final = ("session_name", "window_name", "pane_title", "pane_current_command", "pane_current_path", "pane_tty")
+_ROW_PARTS: Final = 1 + len(_TEXTS)
+_EMPTY: Final = ("no server running on ", "(No such file or directory)")
+_REFUSED: Final = ("(Permission denied)", "access not allowed", "protocol version mismatch")
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round showed. ``server`` None: no server runs there, which is healthy and empty.
+
+    ``captures`` holds the raw screen of each pane that was asked for and is there (see ``lines``); ``gone`` those that
+    the server no longer has. A pane in neither was not answered for, which proves nothing.
+    """
+
+    server: ServerInfo | None
+    panes: tuple[PaneRow, ...] = ()
+    captures: Mapping[str, str] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RoundFailed:
+    """A round that proves nothing. ``reason`` is one of refused, lost (see ExecutorError); ``message`` for people."""
+
+    reason: str
+    message: str
+
+
+def lines(capture: str) -> tuple[str, ...]:
+    """The rows of a raw capture from the top, trailing blank rows cut."""
+    rows = capture.split("\n")
+    while rows and not rows[-1].strip():
+        rows.pop()
+    return tuple(rows)
+
+
+def build(nonce: str, pane_ids: Iterable[str]) -> bytes:
+    """Standard input of ``source-file -`` for one round. ``nonce``: letters and digits, fresh and random."""
+    _check(nonce)
+    captures = "".join([_capture_line(nonce, pane_id) for pane_id in pane_ids])
+    head = f'display-message -p "{_head(nonce)}"\nlist-panes -a -F "{_row(nonce)}"\ndisplay-message -p "{_tail(nonce)}"'
+    return f'{head}\n{captures}display-message -p "{nonce}e"\n'.encode()
+
+
+def build_chunks(nonce: str, pane_ids: Iterable[str], limit: int = CHUNK_BYTES) -> list[list[str]]:
+    """The same round as argument lists of at most ``limit`` bytes each, for a tmux whose ``source-file -`` is mute.
+
+    Run in order; hand all their outputs, joined in order, to ``parse``. A failing command would drop the rest of its
+    list, so each capture asks first whether its pane is there.
+    """
+    _check(nonce)
+    chunks = [["display-message", "-p", _head(nonce), ";", "list-panes", "-a", "-F", _row(nonce)]]
+    # On a server without sessions the listing fails and drops what follows it, so its end begins another list.
+    chunks.append(["display-message", "-p", _tail(nonce)])
+    size = _size(chunks[-1])
+    for pane_id in pane_ids:
+        number = _number(pane_id)
+        command = ["display-message", "-p", f"{nonce}c{number}", ";"]
+        command += ["if-shell", "-F", "-t", pane_id, "#{pane_id}", f"capture-pane -p -t {pane_id}"]
+        cost = _size(command) + 2
+        if size + cost > limit:
+            chunks.append(command)
+            size = cost
+        else:
+            chunks[-1] += [";", *command]
+            size += cost
+    chunks.append(["display-message", "-p", f"{nonce}e"])
+    return chunks
+
+
+def parse(nonce: str, stdout: bytes, stderr: bytes, returncode: int) -> Round | RoundFailed:
+    """What the replies of one round say. Status 1 is normal: tmux gives it when any one command failed."""
+    parts = stdout.decode("utf-8", "replace").split(nonce)
+    complaint = stderr.decode("utf-8", "replace")
+    if len(parts) == 1:
+        return _no_reply(complaint, returncode)
+    if parts[-1] != "e\n":
+        return RoundFailed("lost", f"the reply of tmux ends early: {_first_line(complaint, returncode)}")
+    try:
+        server = _server(parts[1], parts[2])
+        rows, at = _rows(parts)
+    except (ValueError, IndexError) as error:
+        return RoundFailed("lost", f"tmux answered something else than asked: {error}")
+    if not rows and parts[at] != "l0\n" and "no current target" not in complaint:
+        return RoundFailed("lost", f"tmux did not list its panes: {_first_line(complaint, returncode)}")
+    captures: dict[str, str] = {}
+    gone: list[str] = []
+    for part in parts[at + 1 : -1]:
+        number, _, screen = part.partition("\n")
+        if screen:
+            captures["%" + number[1:]] = screen
+        else:
+            gone.append("%" + number[1:])
+    return Round(server, _fold(rows), captures, frozenset(gone))
+
+
+def _check(nonce: str) -> None:
+    if len(nonce) < 8 or not (nonce.isascii() and nonce.isalnum()):
+        raise ValueError("a nonce is at least 8 ASCII letters and digits")
+
+
+def _head(nonce: str) -> str:
+    return f"{nonce}s#{{pid}} #{{start_time}} #{{version}}{nonce}#{{socket_path}}"
+
+
+def _row(nonce: str) -> str:
+    return f"{nonce}p{_NUMBERS}{nonce}" + nonce.join([f"#{{{name}}}" for name in _TEXTS])
+
+
+def _tail(nonce: str) -> str:
+    return f"{nonce}l#{{server_sessions}}"
+
+
+def _number(pane_id: str) -> str:
+    number = pane_id[1:]
+    if not (pane_id[:1] == "%" and number.isascii() and number.isdigit()):
+        raise ValueError(f"not a pane id: {pane_id!r}")
+    return number
+
+
+def _capture_line(nonce: str, pane_id: str) -> str:
+    # The bare number: display-message reads "%1" as a date format.
+    return f"display-message -p {nonce}c{_number(pane_id)}\ncapture-pane -p -t {pane_id}\n"
+
+
+def _size(arguments: Sequence[str]) -> int:
+    return sum([len(argument) + 1 for argument in arguments])
+
+
+def _no_reply(complaint: str, returncode: int) -> Round | RoundFailed:
+    message = _first_line(complaint, returncode)
+    if message.startswith(_EMPTY[0]) or (message.startswith("error connecting to ") and message.endswith(_EMPTY[1])):
+        return Round(None)
+    refused = any(word in complaint for word in _REFUSED)
+    return RoundFailed("refused" if refused else "lost", message)
+
+
+def _first_line(complaint: str, returncode: int) -> str:
+    return complaint.strip().partition("\n")[0] or f"tmux said nothing (exit status {returncode})"
+
+
+def _server(head: str, socket_path: str) -> ServerInfo:
+    pid, start, version = head[1:].split(" ", 2)
+    return ServerInfo(int(pid), int(start), version, socket_path.removesuffix("\n"))
+
+
+def _rows(parts: list[str]) -> tuple[list[PaneRow], int]:
+    """All listed rows, and the index of the part that ends the listing."""
+    rows: list[PaneRow] = []
+    at = 3
+    while parts[at].startswith("p"):
+        rows.append(_pane(parts[at][1:].split(" "), parts[at + 1 : at + _ROW_PARTS]))
+        at += _ROW_PARTS
+    if not parts[at].startswith("l"):
+        raise ValueError(f"a listing with {parts[at][:40]!r} in it")
+    return rows, at
+
+
+def _pane(numbers: list[str], texts: list[str]) -> PaneRow:
+    pane, session, window, w_index, p_index, pid, active, w_active, attached, dead, status, killed = numbers[:12]
+    mode, alternate, cursor, x, y, cols, rows = numbers[12:]
+    name, w_name, title, command, cwd, tty = texts
+    return PaneRow(
+        pane, session, name, window, int(w_index), w_name, int(p_index), title, command, cwd, int(pid), tty[:-1],
+        active == "1" and w_active == "1", int(attached or 0), dead == "1", int(status) if status else None,
+        _signal(killed) if killed else None, mode not in ("", "0"), alternate == "1", cursor == "1",
+        int(x or 0), int(y or 0), int(cols), int(rows),
+    )  # fmt: skip
+
+
+def _signal(name: str) -> int | None:
+    """tmux names the signal where the system has names for them, and numbers it elsewhere."""
+    if name.isdigit():
+        return int(name)
+    try:
+        return int(signal.Signals[f"SIG{name.upper().removeprefix('SIG')}"])
+    except KeyError:
+        return None
+
+
+def _fold(rows: list[PaneRow]) -> tuple[PaneRow, ...]:
+    """One row per pane, under the session with the lowest id.
+
+    Whether it is looked at (``active``, ``attached``) is told by the session through which it is, if there is one.
+    """
+    by_pane: dict[str, list[PaneRow]] = {}
+    for row in rows:
+        by_pane.setdefault(row.pane_id, []).append(row)
+    if len(by_pane) == len(rows):
+        return tuple(rows)
+    return tuple([group[0] if len(group) == 1 else _fold_one(group) for group in by_pane.values()])
+
+
+def _fold_one(group: list[PaneRow]) -> PaneRow:
+    group.sort(key=lambda row: (int(row.session_id[1:]), row.window_index))
+    first = group[0]
+    viewed = next((row for row in group if row.active and row.attached), first)
+    others = dict.fromkeys([row.session_name for row in group if row.session_id != first.session_id])
+    return replace(first, active=viewed.active, attached=viewed.attached, other_sessions=tuple(others))

@@ -1,0 +1,34 @@
+"""How one tmux server is addressed, and which versions are good enough.
+
+Owns the head of every tmux argument list and the reading of version strings. Knows no command.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MINIMUM: Final = (3, 3)
+_VERSION: Final = re.compile(r"(\d+)\.(\d+)")
+
+
+def tmux_argv(tmux_path: str, socket: str | None) -> list[str]:
+    """The start of an argument list for one server: None is the user's default, a path ``-S``, any other name ``-L``.
+
+    Always ``-u``: under a C locale tmux would turn tabs and UTF-8 into ``_``.
+    """
+    if socket is None:
+        return [tmux_path, "-u"]
+    return [tmux_path, "-u", "-S" if "/" in socket else "-L", socket]
+
+
+def parse_version(text: str) -> tuple[int, int] | None:
+    """``tmux 3.3a`` → (3, 3), ``next-3.7`` → (3, 7). None where no number tells (``master``, OpenBSD's own)."""
+    match = None if "openbsd" in text else _VERSION.search(text)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def too_old(text: str) -> bool:
+    """Whether this version is known to be older than the oldest that is supported."""
+    version = parse_version(text)
+    return version is not None and version < MINIMUM
