@@ -1,0 +1,291 @@
+"""Reads a rules file (TOML text) into a ``RuleSet``, or says exactly what is wrong with it.
+
+Owns the file format: its keys, defaults and checks. Pure: gets the text, never a path to open.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from agtmuxd.core.model import Claim, Strength
+from agtmuxd.core.rules import FIRST, Count, Extract, Rule, RuleSet, SampleRef, Test
+from agtmuxd.core.screen import ComposerSpec, Place, squash
+
+FORMAT: Final = 1
+"""The version of the file format that this reader understands."""
+
+DEFAULT_OPTION: Final = r"^[\s│]*[❯›●>]?\s*\d+\.\s+(\S.*?)[\s│]*$"
+
+_TOP: Final = {"format", "agent", "recorded_on", "composer", "background", "rule"}
+_RULE: Final = {
+    "name", "priority", "region", "claim", "strength", "all", "any", "none", "after", "alternate_on", "cursor_visible",
+    "composer", "accepts_input", "waiting", "background", "sample",
+}  # fmt: skip
+_COMPOSER: Final = {"prompt", "above", "below", "hints", "noise", "reach", "column"}
+_WAITING: Final = {"kind", "subject", "subject_regex", "text_regex", "option_regex", "join_options", "ignore"}
+_MATCHERS: Final = ("contains", "regex", "row")
+_COMPOSER_STATES: Final = {"absent", "visible", "free", "draft"}
+_WAITING_CLAIMS: Final = {Claim.WAITING_APPROVAL: {"approval"}, Claim.WAITING_INPUT: {"question", "dialog"}}
+
+
+class RuleFileError(ValueError):
+    """A rules file that cannot be used. The message names the file, the rule and the key."""
+
+    def __init__(self, file: str, where: str, message: str) -> None:
+        super().__init__(f"{file}: {where}: {message}" if where else f"{file}: {message}")
+
+
+class _Reader:
+    """Typed access to one table, with messages that name the place."""
+
+    def __init__(self, file: str, where: str, table: Any, known: set[str]) -> None:
+        self.file, self.where = file, where
+        if not isinstance(table, Mapping):
+            raise RuleFileError(file, where, "must be a table")
+        self.table: Mapping[str, Any] = table
+        for key in table:
+            if key not in known:
+                raise self.wrong(key, f"unknown key; known are {', '.join(sorted(known))}")
+
+    def wrong(self, key: str, message: str) -> RuleFileError:
+        return RuleFileError(self.file, f"{self.where}, key {key}" if self.where else f"key {key}", message)
+
+    def text(self, key: str, default: str | None = None) -> str | None:
+        value = self.table.get(key, default)
+        if value is not None and not isinstance(value, str):
+            raise self.wrong(key, "must be a string")
+        return value
+
+    def needed(self, key: str) -> str:
+        value = self.text(key)
+        if not value:
+            raise self.wrong(key, "is missing")
+        return value
+
+    def number(self, key: str, default: int) -> int:
+        value = self.table.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self.wrong(key, "must be a whole number")
+        return value
+
+    def flag(self, key: str) -> bool | None:
+        value = self.table.get(key)
+        if value is not None and not isinstance(value, bool):
+            raise self.wrong(key, "must be true or false")
+        return value
+
+    def listing(self, key: str) -> list[Any]:
+        value = self.table.get(key, [])
+        if not isinstance(value, list):
+            raise self.wrong(key, "must be a list")
+        return value
+
+    def strings(self, key: str) -> tuple[str, ...]:
+        value = self.listing(key)
+        if not all(isinstance(v, str) for v in value):
+            raise self.wrong(key, "must be a list of strings")
+        return tuple(value)
+
+    def pattern(self, key: str, flags: int = 0, groups: int | None = None) -> re.Pattern[str] | None:
+        value = self.text(key)
+        if value is None:
+            return None
+        try:
+            compiled = re.compile(value, flags)
+        except re.error as e:
+            raise self.wrong(key, f"is no regular expression: {e}") from e
+        if groups is not None and compiled.groups != groups:
+            raise self.wrong(key, f"needs {groups} group, has {compiled.groups}")
+        return compiled
+
+
+def load(text: str, file: str, agent: str | None = None) -> RuleSet:
+    """The rules in ``text``. ``file`` names it in messages; ``agent``: whose rules they must be.
+
+    Raises RuleFileError (a ValueError) naming file, rule and key.
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as e:
+        raise RuleFileError(file, "", f"is not TOML: {e}") from e
+    top = _Reader(file, "", table, _TOP)
+    if top.number("format", 0) != FORMAT:
+        raise top.wrong("format", f"this version reads format {FORMAT}, the file has {table.get('format')!r}")
+    name = top.needed("agent")
+    if agent is not None and name != agent:
+        raise top.wrong("agent", f"must be {agent!r}, is {name!r}")
+    counts = tuple(_count(file, f"background {i + 1}", c) for i, c in enumerate(top.listing("background")))
+    rules = [_rule(file, i, t) for i, t in enumerate(top.listing("rule"))]
+    if not rules:
+        raise top.wrong("rule", "there is none")
+    seen: set[str] = set()
+    for rule in rules:
+        if rule.name in seen:
+            raise RuleFileError(file, f"rule {rule.name}", "the name is used twice")
+        seen.add(rule.name)
+    rules.sort(key=lambda r: -r.priority)
+    return RuleSet(
+        agent=name,
+        recorded_on=top.strings("recorded_on"),
+        rules=tuple(rules),
+        composer=_composer(file, table.get("composer")),
+        background=counts,
+    )
+
+
+def _composer(file: str, table: Any) -> ComposerSpec | None:
+    if table is None:
+        return None
+    read = _Reader(file, "composer", table, _COMPOSER)
+    prompt = read.pattern("prompt")
+    if prompt is None or prompt.groups > 1:
+        raise read.wrong("prompt", "needs a regular expression with at most one group")
+    return ComposerSpec(
+        prompt=prompt,
+        above=read.pattern("above"),
+        below=read.pattern("below"),
+        hints=read.pattern("hints"),
+        noise=read.pattern("noise"),
+        reach=read.number("reach", 1),
+        column=read.number("column", 2),
+    )
+
+
+def _count(file: str, where: str, table: Any) -> Count:
+    read = _Reader(file, where, table, {"region", "regex", "running"})
+    pattern = read.pattern("regex", groups=1)
+    if pattern is None:
+        raise read.wrong("regex", "is missing")
+    return Count(_place(read, "region", table.get("region", "footer")), pattern, read.flag("running") is not False)
+
+
+def _place(read: _Reader, key: str, value: Any) -> Place:
+    """``screen``, ``title``, ``footer``, ``composer``, ``tail:N``, ``above:N``, or a table ``{from, max}``."""
+    if isinstance(value, Mapping):
+        inner = _Reader(read.file, f"{read.where}, key {key}", value, {"from", "max"})
+        start = inner.pattern("from")
+        if start is None:
+            raise inner.wrong("from", "is missing")
+        return Place("block", inner.number("max", 60), start)
+    if isinstance(value, str):
+        kind, _, count = value.partition(":")
+        if kind in {"screen", "title", "footer", "composer"} and not count:
+            return Place(kind)
+        if kind in {"tail", "above"} and count.isdigit() and int(count) > 0:
+            return Place(kind, int(count))
+    raise read.wrong(key, f"{value!r} is no region (screen, title, footer, composer, tail:N, above:N, {{from = ..}})")
+
+
+def _tests(read: _Reader, key: str) -> tuple[Test, ...]:
+    tests: list[Test] = []
+    for item in read.listing(key):
+        inner = _Reader(read.file, f"{read.where}, key {key}", item, {*_MATCHERS, "region"})
+        kinds = [k for k in _MATCHERS if k in item]
+        if len(kinds) != 1:
+            raise read.wrong(key, f"each needs exactly one of {', '.join(_MATCHERS)}: {item!r}")
+        kind = kinds[0]
+        place = _place(inner, "region", item["region"]) if "region" in item else None
+        if kind == "contains":
+            needle = squash(inner.needed(kind))
+            if not needle:
+                raise read.wrong(key, "contains only blanks")
+            tests.append(Test(kind, needle, None, place))
+        else:
+            pattern = inner.pattern(kind, re.MULTILINE if kind == "row" else 0)
+            tests.append(Test(kind, "", pattern, place))
+    return tuple(tests)
+
+
+def _extract(read: _Reader, claim: Claim) -> Extract | None:
+    table = read.table.get("waiting")
+    allowed = _WAITING_CLAIMS.get(claim)
+    if allowed is None:
+        if table is not None:
+            raise read.wrong("waiting", f"makes no sense for the claim {claim.value}")
+        return None
+    inner = _Reader(read.file, f"{read.where}, waiting", table if table is not None else {}, _WAITING)
+    kind = inner.needed("kind")
+    if kind not in allowed:
+        raise inner.wrong("kind", f"must be one of {', '.join(sorted(allowed))} for the claim {claim.value}")
+    option = inner.pattern("option_regex", groups=1) or re.compile(DEFAULT_OPTION)
+    joined = inner.flag("join_options")
+    return Extract(
+        kind=kind,
+        subject=inner.text("subject"),
+        subject_pattern=inner.pattern("subject_regex", re.MULTILINE, groups=1),
+        text_pattern=inner.pattern("text_regex", re.MULTILINE | re.DOTALL, groups=1),
+        option_pattern=option,
+        join_options=joined is not False,
+        ignore=inner.pattern("ignore"),
+    )
+
+
+def _after(read: _Reader) -> frozenset[str] | None:
+    if "after" not in read.table:
+        return None
+    words = read.strings("after")
+    known = {c.value for c in Claim} | {FIRST}
+    for word in words:
+        if word not in known:
+            raise read.wrong("after", f"{word!r} is none of {', '.join(sorted(known))}")
+    return frozenset(words)
+
+
+def _member(read: _Reader, key: str, value: str, known: Sequence[str]) -> str:
+    if value not in known:
+        raise read.wrong(key, f"{value!r} is none of {', '.join(known)}")
+    return value
+
+
+def _sample(read: _Reader) -> SampleRef | None:
+    table = read.table.get("sample")
+    if table is None:
+        return None
+    inner = _Reader(read.file, f"{read.where}, sample", table, {"recording", "t_ms"})
+    return SampleRef(inner.needed("recording"), inner.number("t_ms", 0))
+
+
+def _rule(file: str, index: int, table: Any) -> Rule:
+    name = table.get("name") if isinstance(table, Mapping) else None
+    read = _Reader(file, f"rule {name or index + 1}", table, _RULE)
+    claim = Claim(_member(read, "claim", read.needed("claim"), [c.value for c in Claim]))
+    sample = _sample(read)
+    strength = Strength(
+        _member(read, "strength", read.text("strength", "definitive") or "", [s.value for s in Strength])
+    )
+    if strength is Strength.DEFINITIVE and sample is None:
+        raise read.wrong("sample", "is missing: only a hint may go without a recorded sample")
+    composer = read.text("composer")
+    if composer is not None:
+        _member(read, "composer", composer, sorted(_COMPOSER_STATES))
+    tests = _tests(read, "all")
+    place = _place(read, "region", read.table.get("region", "tail:40"))
+    if not tests and not read.listing("any") and composer is None:
+        raise read.wrong("all", "a rule needs a matcher or a composer condition")
+    background = read.table.get("background")
+    return Rule(
+        name=read.needed("name"),
+        priority=read.number("priority", 0),
+        place=place,
+        claim=claim,
+        strength=strength,
+        all=tests,
+        any=_tests(read, "any"),
+        none=_tests(read, "none"),
+        after=_after(read),
+        alternate_on=read.flag("alternate_on"),
+        cursor_visible=read.flag("cursor_visible"),
+        composer=composer,
+        accepts_input=read.flag("accepts_input"),
+        extract=_extract(read, claim),
+        background=_count(file, f"{read.where}, background", background) if background is not None else None,
+        sample=sample,
+        quick=tuple(t.needle for t in tests if t.kind == "contains" and not _on_title(t, place)),
+    )
+
+
+def _on_title(test: Test, own: Place) -> bool:
+    return (test.place or own).kind == "title"

@@ -1,0 +1,256 @@
+"""Looks at one sample of a pane and says what its agent is doing, by rules that are data.
+
+Owns matching, extraction of what a dialog asks, and its fingerprint. Pure; knows no agent, reads no file (``rulefile``
+makes a ``RuleSet`` out of a file's text). No rule matched is None, which is never idle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from agtmux.protocol.text import one_line
+from agtmuxd.core.model import Claim, Sample, Strength, WaitingFor, Write
+from agtmuxd.core.screen import ComposerSpec, Place, Region, View, flatten
+
+FIRST: Final = "first"
+"""In a rule's ``after``: nothing was seen of this runtime before."""
+
+MAX_TEXT: Final = 2000
+"""Characters of a request's text that are kept."""
+
+_WAITING_CLAIMS: Final = frozenset({Claim.WAITING_APPROVAL, Claim.WAITING_INPUT})
+
+_NOT_PROMPT: Final = {ord(c): None for c in "❯›▸▶>●○◉◯•◦·✢*✶✻✽✳✔✓☐☒■□◐◑◒◓⠂⠐─━═╌╍┄▔▁╭╮╰╯┌┐└┘├┤│┃║╎▎"} | dict.fromkeys(
+    range(0x2800, 0x2900)
+)
+"""Characters that move, blink or frame a dialog without making it another one: pointers, marks, spinners, boxes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One matcher. kind: contains (blank-free text), regex (unwrapped text) or row (one row)."""
+
+    kind: str
+    needle: str
+    pattern: re.Pattern[str] | None
+    place: Place | None  # None: the rule's own region
+
+    def holds(self, view: View, own: Region) -> bool:
+        """Whether this matcher matches."""
+        region = own if self.place is None else view.region(self.place)
+        if region is None:
+            return False
+        if self.pattern is None:
+            return self.needle in region.squashed
+        return self.pattern.search(region.flat if self.kind == "regex" else region.text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """What of a dialog goes into ``waiting_for``. Patterns read the region's rows; group 1 is taken."""
+
+    kind: str
+    subject: str | None = None
+    subject_pattern: re.Pattern[str] | None = None
+    text_pattern: re.Pattern[str] | None = None
+    option_pattern: re.Pattern[str] | None = None
+    join_options: bool = True  # rows indented under an option belong to it
+    ignore: re.Pattern[str] | None = None  # rows that are not part of the prompt's identity
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many background tasks the screen names: the sum of group 1 over all matches in ``place``."""
+
+    place: Place
+    pattern: re.Pattern[str]
+    running: bool = True  # False: names foreground work too, so it counts only while no turn runs
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRef:
+    """The recorded sample that proves a rule."""
+
+    recording: str
+    t_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. Conditions first, then ``all``, ``any``, ``none``; the first rule by priority that holds speaks."""
+
+    name: str
+    priority: int
+    place: Place
+    claim: Claim
+    strength: Strength
+    all: tuple[Test, ...]
+    any: tuple[Test, ...]
+    none: tuple[Test, ...]
+    after: frozenset[str] | None = None
+    alternate_on: bool | None = None
+    cursor_visible: bool | None = None
+    composer: str | None = None  # absent | visible | free | draft
+    accepts_input: bool | None = None  # None: as the composer is
+    extract: Extract | None = None
+    background: Count | None = None
+    sample: SampleRef | None = None
+    quick: tuple[str, ...] = ()  # needles that must be somewhere on the screen: tried first, they cost least
+
+    def matches(self, view: View, before: Claim | None) -> Region | None:
+        """The region in which this rule holds, or None."""
+        sample = view.sample
+        if self.after is not None and (FIRST if before is None else before.value) not in self.after:
+            return None
+        if self.alternate_on is not None and sample.alternate_on != self.alternate_on:
+            return None
+        if self.cursor_visible is not None and sample.cursor_visible != self.cursor_visible:
+            return None
+        if self.quick:
+            screen = view.squashed
+            for needle in self.quick:
+                if needle not in screen:
+                    return None
+        if self.composer is not None and not _composer_is(self.composer, view):
+            return None
+        region = view.region(self.place)
+        if region is None:
+            return None
+        for test in self.all:
+            if not test.holds(view, region):
+                return None
+        if self.any and not any(test.holds(view, region) for test in self.any):
+            return None
+        if any(test.holds(view, region) for test in self.none):
+            return None
+        return region
+
+
+def _composer_is(wanted: str, view: View) -> bool:
+    found = view.composer
+    if found is None:
+        return wanted == "absent"
+    if wanted == "free":
+        return found.free is True
+    if wanted == "draft":
+        return found.free is not True
+    return wanted == "visible"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """One agent's rules, highest priority first."""
+
+    agent: str
+    recorded_on: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    composer: ComposerSpec | None = None
+    background: tuple[Count, ...] = ()
+
+    def view(self, sample: Sample) -> View:
+        """``sample`` ready to be looked at by these rules."""
+        return View(sample, self.composer)
+
+    def look(self, sample: Sample, before: Claim | None) -> Write | None:
+        """Fold one sample into one claim. None: no rule matched.
+
+        ``before``: the claim of the previous sample of this runtime, None at first.
+        """
+        view = View(sample, self.composer)
+        for rule in self.rules:
+            region = rule.matches(view, before)
+            if region is not None:
+                return self.speak(rule, view, region)
+        return None
+
+    def speak(self, rule: Rule, view: View, region: Region) -> Write:
+        """What ``rule`` says of a sample that it matched in ``region``."""
+        waiting = rule.claim in _WAITING_CLAIMS
+        accepts = rule.accepts_input
+        if accepts is None:
+            found = view.composer
+            accepts = False if found is None or waiting else found.free
+        return Write(
+            claim=rule.claim,
+            rule=rule.name,
+            strength=rule.strength,
+            waiting_for=describe(rule.extract, region) if waiting and rule.extract is not None else None,
+            accepts_input=accepts,
+            background_tasks=self._background(rule, view),
+        )
+
+    def _background(self, rule: Rule, view: View) -> int | None:
+        if rule.background is not None:
+            counts: tuple[Count, ...] = (rule.background,)
+        else:
+            busy = rule.claim is Claim.RUNNING
+            counts = tuple(c for c in self.background if c.running or not busy)
+        if not counts:
+            return None
+        total: int | None = None
+        for count in counts:
+            region = view.region(count.place)
+            if region is not None:
+                total = (total or 0) + sum(int(n) for n in count.pattern.findall(region.flat))
+        return total
+
+
+def describe(extract: Extract, region: Region) -> WaitingFor:
+    """What the dialog in ``region`` waits for, with the fingerprint of this very prompt."""
+    subject = extract.subject
+    if extract.subject_pattern is not None:
+        found = extract.subject_pattern.search(region.text)
+        if found is not None:
+            subject = flatten(found.group(1)) or subject
+    text = None
+    if extract.text_pattern is not None:
+        found = extract.text_pattern.search(region.text)
+        if found is not None:
+            text = one_line(flatten(_words(found.group(1), extract.ignore)))[:MAX_TEXT] or None
+    return WaitingFor(
+        kind=extract.kind,
+        subject=one_line(subject)[:200] if subject else None,
+        text=text,
+        options=_options(extract, region),
+        fingerprint=fingerprint(region, extract.ignore),
+    )
+
+
+_BARS: Final = {ord("│"): " "}
+_NUMBER_ONE: Final = re.compile(r"(?<!\d)1\.\s*$")
+_RULE_ROW: Final = re.compile(r"^[\s─━═╌╍┄▔▁╭╮╰╯┌┐└┘├┤│┃]*$")
+
+
+def _words(text: str, ignore: re.Pattern[str] | None) -> str:
+    """``text`` without the rows that only draw a frame, and without those that are not part of the request."""
+    rows = [r for r in text.split("\n") if not _RULE_ROW.match(r) and not (ignore is not None and ignore.search(r))]
+    return "\n".join(rows)
+
+
+def _options(extract: Extract, region: Region) -> tuple[str, ...]:
+    if extract.option_pattern is None:
+        return ()
+    options: list[str] = []
+    column = -1  # where the text of the option above began; -1 once it is over
+    for row in region.rows:
+        found = extract.option_pattern.search(row)
+        if found is not None:
+            if _NUMBER_ONE.search(row[: found.start(1)]):  # a numbered text stood above the real list
+                options.clear()
+            options.append(found.group(1))
+            column = found.start(1)
+        elif column > 0 and extract.join_options and row.translate(_BARS)[:column].strip() == "" and row.strip("│ "):
+            options[-1] += " " + row.translate(_BARS).strip()
+        else:
+            column = -1
+    return tuple(one_line(flatten(o))[:200] for o in options)
+
+
+def fingerprint(region: Region, ignore: re.Pattern[str] | None = None) -> str:
+    """sha256 of the dialog's words. Pointer, check marks, spinners, frames, wraps and padding do not count."""
+    rows = region.rows if ignore is None else [r for r in region.rows if not ignore.search(r)]
+    words = "".join("".join(rows).translate(_NOT_PROMPT).split())
+    return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()
