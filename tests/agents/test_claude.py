@@ -1,0 +1,45 @@
+"""Claude Code, the real CLI, watched by a real daemon: each state is streamed, in order, with and without hooks."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.agents.conftest import Start
+from tests.agents.driver import ClaudeDriver
+
+pytestmark = [pytest.mark.agents, pytest.mark.tc("TC-100"), pytest.mark.timeout(180)]
+
+
+def test_every_state_of_a_life_with_hooks(start: Start) -> None:
+    """From the trust dialog to the exit, every change of a life is streamed, and nothing else."""
+    s = start(ClaudeDriver, trusted=False)
+    s.start_with_trust()
+    s.plain_turn()
+    s.approval_given()
+    s.approval_denied()
+    s.question()
+    s.interrupt()
+    s.api_error()
+    s.plain_turn()
+    s.leave()
+    s.watch.expect_quiet(s.pane)
+
+
+def test_every_state_of_a_life_without_hooks(start: Start) -> None:
+    """The same without any hook installed: status file, screen and process table are enough."""
+    s = start(ClaudeDriver, hooks=False)
+    s.start_trusted()
+    s.plain_turn()
+    s.approval_given()
+    s.question()
+    s.interrupt()
+    s.crash()
+    s.watch.expect_quiet(s.pane)
+
+
+def test_killed_while_running(start: Start) -> None:
+    """An agent killed with -9 in mid-turn stays listed as a crash."""
+    s = start(ClaudeDriver)
+    s.start_trusted()
+    s.crash()
+    s.watch.expect_quiet(s.pane)
