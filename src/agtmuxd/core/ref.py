@@ -1,7 +1,7 @@
 """Refs: the one text that names a runtime or a pane, read and written.
 
-Owns the grammar ``runtime:<id>`` and ``pane:<target>/<percent-encoded session>/@<digits>/%<digits>``. Does not know which
-panes exist: resolving a ref is the view's job.
+Owns the grammar ``runtime:<id>`` and ``pane:<target>/<percent-encoded session>/@<digits>/%<digits>``. Does not know
+which panes exist: resolving a ref is the view's job.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class PaneRef:
 
 
 def encode(name: str) -> str:
-    """``name`` percent-encoded: only letters, digits and ``-._~`` stay as they are. What is no Unicode becomes ``?``."""
+    """``name`` percent-encoded: only letters, digits and ``-._~`` stay as they are. No Unicode becomes ``?``."""
     return quote_from_bytes(name.encode("utf-8", "replace"), safe="")
 
 

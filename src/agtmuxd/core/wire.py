@@ -14,7 +14,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def encode(value: Any) -> bytes:
-    """``value`` as one line of UTF-8 JSON, no newline in it. Lone surrogates become ``?``. Raises TypeError, ValueError."""
+    """``value`` as one line of UTF-8 JSON, no newline. Lone surrogates become ``?``. Raises TypeError, ValueError."""
     return _ENCODER.encode(value).encode("utf-8", "replace")
 
 

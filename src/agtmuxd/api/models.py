@@ -1,0 +1,198 @@
+"""What requests look like: bodies and query strings, checked once at the door.
+
+Owns the request models (unknown fields are refused) and the reading of query strings. Knows no route.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, model_validator
+
+from agtmuxd.core import ref
+from agtmuxd.core.listing import SORTS, Filter, Scope
+from agtmuxd.core.model import State
+
+MAX_NS = 2**63 - 1
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?", re.ASCII)
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+
+Nanoseconds = Annotated[StrictInt, Field(ge=0, le=MAX_NS)]
+Pid = Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]
+PaneId = Annotated[str, Field(pattern=r"^%[0-9]{1,10}$")]
+TargetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+Short = Annotated[str, Field(min_length=1, max_length=256)]
+Path = Annotated[str, Field(min_length=1, max_length=4096)]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Connecting(NamedTuple):
+    """What reaching for a target came to: its item, and steps ``{"step", "ok", "message"}`` in order."""
+
+    item: dict[str, Any]
+    steps: list[dict[str, Any]]
+
+
+class TmuxHint(Model):
+    """The tmux server that a hook ran under, out of its ``TMUX`` variable."""
+
+    socket: Path
+    server_pid: Pid | None = None
+
+
+class ChainLink(Model):
+    """One ancestor of the hook's process, nearest first."""
+
+    pid: Pid
+    start: Annotated[str, Field(max_length=64)]
+
+
+class WireEvent(Model):
+    """One event as a hook, a wrapper or a third party sends it. The daemon's own sources cannot be sent."""
+
+    event_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{8,128}$")]
+    event_type: Short
+    source: Literal["hook", "notify", "wrapper", "status", "transcript"]
+    agent_type: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    event_time: Nanoseconds
+    source_event_id: Short | None = None
+    source_seq: Annotated[StrictInt, Field(ge=0, le=MAX_NS)] | None = None
+    runtime_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{16,128}$")] | None = None
+    target: TargetName | None = None
+    pane_id: PaneId | None = None
+    tmux: TmuxHint | None = None
+    pid: Pid | None = None
+    start_hint: Nanoseconds | None = None
+    chain: Annotated[list[ChainLink], Field(max_length=64)] = []
+    spooled: StrictBool = False
+    env: Annotated[dict[str, str], Field(max_length=32)] = {}
+    payload: dict[str, Any] = {}
+
+
+class EventBatch(Model):
+    events: Annotated[list[WireEvent], Field(min_length=1, max_length=1000)]
+
+
+class TargetRequest(Model):
+    """A target to add: a local tmux server by socket name or path, or a machine behind ssh."""
+
+    name: TargetName
+    kind: Literal["local", "ssh"]
+    tmux_socket: Path | None = None
+    tmux_path: Path | None = None
+    ssh_target: Short | None = None
+
+    @model_validator(mode="after")
+    def _fits_kind(self) -> TargetRequest:
+        if self.kind == "ssh" and not self.ssh_target:
+            raise ValueError("ssh_target: a target of kind ssh needs one")
+        if self.kind == "local" and self.ssh_target:
+            raise ValueError("ssh_target: a local target has none")
+        return self
+
+
+class HookRequest(Model):
+    """Hooks to install, remove or check. ``command`` is the absolute command line without the agent's name."""
+
+    op: Literal["install", "uninstall", "status"]
+    agents: list[Short] | None = None
+    dry_run: StrictBool = False
+    command: Path
+    config_homes: dict[str, Path] = {}
+
+
+class NoBody(Model):
+    """A request that says all by its path."""
+
+
+def _several(value: object) -> list[str]:
+    """Query values: the parameter may be repeated and each may hold several, separated by commas."""
+    parts = [value] if isinstance(value, str) else value
+    if not isinstance(parts, Iterable):
+        raise ValueError("expected text")  # noqa: TRY004 - pydantic turns ValueError into a message that names the field
+    return [piece for part in parts for piece in str(part).split(",")]
+
+
+def _flag(value: object) -> bool:
+    known = {"true": True, "1": True, "yes": True, "": True, "false": False, "0": False, "no": False}
+    if isinstance(value, bool):
+        return value
+    if str(value).lower() not in known:
+        raise ValueError("expected true or false")
+    return known[str(value).lower()]
+
+
+def seconds(value: object) -> float:
+    """A duration of a query, like ``2s``, ``500ms``, ``1m`` or plain seconds. Raises ValueError."""
+    match = _DURATION.fullmatch(str(value))
+    if match is None:
+        raise ValueError("expected a duration like 2s or 500ms")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+Several = Annotated[list[Annotated[str, Field(min_length=1, max_length=1024)]], BeforeValidator(_several)]
+Repeated = list[Annotated[str, Field(min_length=1, max_length=1024)]]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Duration = Annotated[float, BeforeValidator(seconds), Field(ge=0, le=86400)]
+
+
+class FilterQuery(Model):
+    """The filters that listings and watch share.
+
+    ``target``, ``session``, ``state`` and ``agent`` may be repeated or comma-separated. A session whose name holds a
+    comma is asked for by ``target_session``, which is only repeated.
+    """
+
+    target: Annotated[list[TargetName], BeforeValidator(_several)] = []
+    target_session: Repeated = []
+    session: Several = []
+    state: Annotated[list[State], BeforeValidator(_several)] = []
+    agent: Several = []
+    needs_action: Flag = False
+    all: Flag = False
+
+    def filter(self) -> Filter:
+        """Raises E_REF_INVALID or E_REF_INVALID_ENCODING for a ``target_session`` that cannot be read."""
+        return Filter(
+            targets=tuple(self.target),
+            target_sessions=tuple(ref.parse_session(text) for text in self.target_session),
+            sessions=tuple(self.session),
+            states=tuple(str(state) for state in self.state),
+            agents=tuple(self.agent),
+            needs_action=self.needs_action,
+            everything=self.all,
+        )
+
+
+class ListingQuery(FilterQuery):
+    sort: Literal[SORTS] = "attention"  # type: ignore[valid-type]
+
+
+class SessionQuery(ListingQuery):
+    group_by: Literal["target-session", "session-name"] = "target-session"
+
+
+class WatchQuery(FilterQuery):
+    scope: Scope = Scope.PANES
+    cursor: Annotated[str, Field(max_length=256)] | None = None
+    interval: Duration = 0.0
+    heartbeat: Annotated[float, BeforeValidator(seconds), Field(ge=0.05, le=86400)] | None = None
+    once: Flag = False
+
+
+class HistoryQuery(Model):
+    """One pane's or one runtime's events; neither: all."""
+
+    pane: str | None = None
+    runtime: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{16,128}$")] | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    before: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{8,128}$")] | None = None
+
+
+class NoQuery(Model):
+    """A request without parameters."""

@@ -1,0 +1,65 @@
+"""What the API needs from the rest of the daemon: one protocol, implemented by the composition root.
+
+Owns the contract between routes and services. Every method raises AgtmuxError where it knows the reason; anything else
+that comes out of it is answered as E_INTERNAL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from agtmuxd.api.models import Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
+from agtmuxd.hub import Hub
+from agtmuxd.view import View
+
+
+class Services(Protocol):
+    """The daemon as its routes see it. Items are the JSON objects of the API; times in them RFC 3339 text."""
+
+    view: View
+    hub: Hub
+
+    def now(self) -> int:
+        """The daemon's clock, ns since the epoch."""
+
+    async def ingest(self, events: Sequence[WireEvent]) -> list[dict[str, Any]]:
+        """Take in events; returns when they are committed. One result each, in order: ``event_id``, ``status``,
+        ``runtime_id``, ``reason_code``. Raises E_STORE_UNAVAILABLE when nothing of it could be kept.
+        """
+
+    async def explain(self, key: str) -> dict[str, Any]:
+        """Why the pane (by its key) shows its state: ``decided_by``, ``candidates``, ``marks``, ``recent_events``.
+
+        The route adds the envelope, ``ref`` and ``item``.
+        """
+
+    async def events(self, query: HistoryQuery, pane: str | None) -> list[dict[str, Any]]:
+        """History rows, newest first, at most ``query.limit``; ``pane`` is the pane key of ``query.pane``."""
+
+    def targets(self) -> list[dict[str, Any]]:
+        """All target items, by name. From memory: called for every listing."""
+
+    async def add_target(self, request: TargetRequest) -> dict[str, Any]:
+        """Add a target, return its item. Raises E_TARGET_EXISTS, E_INVALID_REQUEST."""
+
+    async def connect_target(self, name: str) -> Connecting:
+        """Reach for a target now and say each step. Raises E_TARGET_NOT_FOUND; a failed step is no error."""
+
+    async def remove_target(self, name: str) -> None:
+        """Raises E_TARGET_NOT_FOUND."""
+
+    async def hooks(self, request: HookRequest) -> list[dict[str, Any]]:
+        """Install, remove or check hooks: one item per agent and file."""
+
+    def health(self) -> dict[str, Any]:
+        """The body of /v1/health but for ``schema_version`` and ``generated_at``."""
+
+    def config(self) -> dict[str, Any]:
+        """``{"path": str, "config": {effective values, no secrets}}``."""
+
+    async def reload(self) -> None:
+        """Read the configuration again. Raises E_INVALID_REQUEST naming key and line."""
+
+    def request_stop(self) -> None:
+        """Begin the graceful stop soon; returns at once, so that the answer still goes out."""
