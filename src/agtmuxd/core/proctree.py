@@ -1,0 +1,133 @@
+"""Which processes belong to a pane, and which of them are agents.
+
+Owns the walk over one process table. Knows no agent by name: the caller says what a process is. Reads nothing; argv is
+wanted only of ``candidates``, so the caller fetches it for those and hands it in through ``identify``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from agtmuxd.core.model import Proc
+
+T = TypeVar("T")
+_ENDED: Final = frozenset("ZXx")
+
+
+@dataclass(frozen=True, slots=True)
+class Match(Generic[T]):
+    """What the caller says a process is. ``innermost``: of a shim and the program it starts, the program counts."""
+
+    agent_type: str
+    innermost: bool
+    value: T
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[T]):
+    """One agent of a pane. ``chain``: shim and program, outermost first, of which ``proc`` is the one that counts.
+
+    A suspended one has ``proc.state == "T"``.
+    """
+
+    proc: Proc
+    match: Match[T]
+    chain: tuple[Proc, ...]
+    foreground: bool
+
+
+class ProcessIndex:
+    """One process table, to be asked about many panes. Processes that have ended but were not reaped are not in it."""
+
+    def __init__(self, table: Iterable[Proc]) -> None:
+        self.by_pid: dict[int, Proc] = {}
+        self._children: dict[int, list[Proc]] = {}
+        self._by_tty: dict[int, list[Proc]] = {}
+        for proc in table:
+            if proc.state in _ENDED:
+                continue
+            self.by_pid[proc.pid] = proc
+            self._children.setdefault(proc.ppid, []).append(proc)
+            if proc.tty:
+                self._by_tty.setdefault(proc.tty, []).append(proc)
+
+    def children(self, pid: int) -> list[Proc]:
+        return self._children.get(pid, [])
+
+    def roots(self, pane_pid: int) -> list[Proc]:
+        """The pane's own process, and those on its terminal that do not descend from it (reparented ones)."""
+        pane = self.by_pid.get(pane_pid)
+        if pane is None:
+            return []
+        on_tty = self._by_tty.get(pane.tty, []) if pane.tty else []
+        return [pane, *(proc for proc in on_tty if proc.pid != pane_pid and self._stands_alone(proc, pane))]
+
+    def candidates(self, pane_pid: int) -> list[Proc]:
+        """Every process of a pane, parents before their children."""
+        found: dict[int, Proc] = {}
+        stack = self.roots(pane_pid)[::-1]
+        while stack:
+            proc = stack.pop()
+            if proc.pid not in found:
+                found[proc.pid] = proc
+                stack.extend(reversed(self.children(proc.pid)))
+        return list(found.values())
+
+    def _stands_alone(self, proc: Proc, pane: Proc) -> bool:
+        """Whether neither the pane's process nor another one of its terminal is above this one."""
+        return not any(above.pid == pane.pid or above.tty == pane.tty for above in self._ancestors(proc))
+
+    def _ancestors(self, proc: Proc) -> Iterator[Proc]:
+        seen = {proc.pid}  # a table is not read at one instant: a reused pid could close a ring
+        above = self.by_pid.get(proc.ppid)
+        while above is not None and above.pid not in seen:
+            seen.add(above.pid)
+            yield above
+            above = self.by_pid.get(above.ppid)
+
+
+def find_agents(index: ProcessIndex, pane_pid: int, identify: Callable[[Proc], Match[T] | None]) -> list[Found[T]]:
+    """The agents of a pane, likeliest first: those in the foreground of their terminal, then the outermost.
+
+    What runs below an agent is that agent's tool and not looked at: a ``claude -p`` in a shell of Codex is no agent of
+    the pane. A shim and the program that it starts in its own process group are one agent.
+    """
+    found: list[tuple[int, Found[T]]] = []
+    seen: set[int] = set()
+    stack = [(proc, 0) for proc in reversed(index.roots(pane_pid))]
+    while stack:
+        proc, depth = stack.pop()
+        if proc.pid in seen:
+            continue
+        seen.add(proc.pid)
+        match = identify(proc)
+        if match is None:
+            stack.extend((child, depth + 1) for child in reversed(index.children(proc.pid)))
+        else:
+            found.append((depth, _follow(index, proc, match, identify)))
+    found.sort(key=lambda entry: (not entry[1].foreground, entry[0], entry[1].chain[0].pid))
+    return [entry for _, entry in found]
+
+
+def _follow(
+    index: ProcessIndex, outermost: Proc, match: Match[T], identify: Callable[[Proc], Match[T] | None]
+) -> Found[T]:
+    """Down from the first process of an agent, as long as the very next one is the same agent."""
+    chain = [(outermost, match)]
+    seen = {outermost.pid}
+    while True:
+        proc, _ = chain[-1]
+        for child in sorted(index.children(proc.pid), key=lambda child: child.pid):
+            if child.pid in seen or child.pgid != outermost.pgid:
+                continue
+            inner = identify(child)
+            if inner is not None and inner.agent_type == match.agent_type:
+                chain.append((child, inner))
+                seen.add(child.pid)
+                break
+        else:
+            break
+    proc, chosen = chain[-1] if match.innermost else chain[0]
+    return Found(proc, chosen, tuple(link for link, _ in chain), proc.pgid == proc.tpgid)
