@@ -97,16 +97,7 @@ class Merged:
             name = name_of(change.identity)
             first = self._net.pop(name, None)
             if first is not None:
-                change = Change(  # the newest content over the oldest past
-                    change.op,
-                    change.scope,
-                    change.key,
-                    change.identity,
-                    change.item,
-                    first.was,
-                    change.now,
-                    first.before,
-                )
+                change = replace(change, was=first.was, before=first.before)  # the newest content, the oldest past
             self._net[name] = change
 
     def extend(self, later: Merged) -> None:
