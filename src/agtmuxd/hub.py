@@ -1,7 +1,7 @@
 """Fan-out: tells every watcher what was published, in order, without ever waiting for one.
 
-Owns the stream's short memory (a ring of the last batches), cursors, and the watchers with their bounded backlogs. Does not
-know the database: what left the ring is asked from the log by ``ReadLog``. Does not know HTTP: a watcher gives lines.
+Owns the stream's short memory (a ring of the last batches), cursors, and the watchers with their bounded backlogs.
+Does not know the database: what left the ring is asked from the log by ``ReadLog``. Does not know HTTP: a watcher gives lines.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from agtmux.protocol.errors import SCHEMA_VERSION, AgtmuxError
@@ -19,6 +19,7 @@ from agtmuxd.core.wire import encode, stamp
 from agtmuxd.view import Change, Identity, View, name_of, same
 
 RING: Final = 2048  # batches
+RING_CHANGES: Final = 8192  # changes in them, in all scopes: what bounds the memory
 BACKLOG_LINES: Final = 1024
 BACKLOG_BYTES: Final = 2 * 1024 * 1024
 PAGE: Final = 500  # log entries read at once for a resuming watcher
@@ -28,8 +29,8 @@ LogEntry = tuple[int, int, list[Change]]
 """(sequence, committed_at ns, changes of one scope)."""
 
 ReadLog = Callable[[int, str, int], Awaitable[list[LogEntry] | None]]
-"""``await read_log(after, scope, limit)``: the oldest ``limit`` entries of ``scope`` with a sequence above ``after``, in
-order; sequences without changes in that scope have none. None: something above ``after`` was already purged."""
+"""``await read_log(after, scope, limit)``: the oldest ``limit`` entries of ``scope`` with a sequence above ``after``,
+in order; sequences without changes in that scope have none. None: something above ``after`` was already purged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,10 @@ class Batch:
     sequence: int
     committed_at: int
     changes: Mapping[str, Sequence[Change]]
+
+    @property
+    def size(self) -> int:
+        return sum(len(some) for some in self.changes.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +74,7 @@ def visible(changes: Iterable[Change], wanted: Filter) -> list[Change]:
         if change.now is not None and wanted.matches(change.now):
             out.append(change)
         elif change.was is not None and wanted.matches(change.was):
-            gone = Change("delete", change.scope, change.key, change.identity, None, change.was, None, change.before)
-            out.append(gone)
+            out.append(replace(change, op="delete", item=None, now=None))
     return out
 
 
@@ -204,7 +208,8 @@ class Watcher:
             return  # a snapshot is due, which will hold this
         self._backlog.append((sequence, line))
         self._bytes += len(line)
-        if len(self._backlog) > self._hub.backlog_lines or self._bytes > self._hub.backlog_bytes:
+        over = len(self._backlog) > self._hub.backlog_lines or self._bytes > self._hub.backlog_bytes
+        if over and len(self._backlog) > 1:  # one large line alone is nobody's slowness
             self._start_over("slow_consumer")
         self._wake.set()
 
@@ -218,7 +223,7 @@ class Watcher:
         self._wake.set()
 
     async def begin(self) -> None:
-        """Find the place that the cursor names. Raises E_CURSOR_INVALID, and E_CURSOR_EXPIRED for a one-shot request."""
+        """Find the place that the cursor names. Raises E_CURSOR_INVALID; one-shot requests also E_CURSOR_EXPIRED."""
         cursor, view = self.request.cursor, self._hub.view
         if cursor is None:
             self._snapshot = True
@@ -409,7 +414,9 @@ class Hub:
         self.backlog_lines = backlog_lines
         self.backlog_bytes = backlog_bytes
         self.closing = False
-        self._ring: deque[Batch] = deque(maxlen=ring)
+        self._ring: deque[Batch] = deque()
+        self._ring_limit = ring
+        self._held = 0  # changes in the ring
         self._channels: dict[tuple[str, Filter], Channel] = {}
         self._empty = asyncio.Event()
         self._empty.set()
@@ -424,8 +431,12 @@ class Hub:
             raise ValueError(f"batch {batch.sequence} after {self.view.sequence}")
         if self._ring and self._ring[-1].sequence + 1 != batch.sequence:
             self._ring.clear()  # a hole: let the log answer
+            self._held = 0
         self.view.apply(batch.sequence, batch.changes)
         self._ring.append(batch)
+        self._held += batch.size
+        while len(self._ring) > self._ring_limit or self._held > RING_CHANGES:
+            self._held -= self._ring.popleft().size
         for channel in self._channels.values():
             channel.publish(batch)
 
@@ -462,7 +473,7 @@ class Hub:
             self._empty.set()
 
     async def close(self, patience: float = 1.0) -> None:
-        """Send every watcher what it waits for and a terminal reset; give the slow ones ``patience`` seconds. Idempotent."""
+        """Send every watcher what it waits for and a terminal reset; the slow ones get ``patience`` seconds."""
         self.closing = True
         for channel in self._channels.values():
             for watcher in channel.watchers:
