@@ -1,0 +1,170 @@
+"""What many tests share: a short directory, a private tmux server, a terminal to attach to it, a wait with a deadline.
+
+Every server is told by its own socket to stop, and no other is touched.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import shutil
+import struct
+import subprocess
+import tempfile
+import termios
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+T = TypeVar("T")
+
+
+def until(predicate: Callable[[], T], *, within: float = 10.0, what: str = "") -> T:
+    """Poll until the predicate says something true, and return that. Fails the test after ``within`` seconds."""
+    deadline = time.monotonic() + within
+    pause = 0.005
+    while True:
+        value = predicate()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {within:g} s: {what or predicate}; last: {value!r}")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.1)
+
+
+class Tmux:
+    """A private tmux server on a socket of its own, without a configuration file."""
+
+    def __init__(self, socket: Path, program: str = "tmux") -> None:
+        self.socket = socket
+        self.program = program
+        self.env = clean_environment()
+
+    @property
+    def argv(self) -> list[str]:
+        return [self.program, "-u", "-S", str(self.socket), "-f", "/dev/null"]
+
+    def try_run(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*self.argv, *arguments], input=stdin, text=True, capture_output=True, timeout=30, env=self.env, check=False
+        )
+
+    def run(self, *arguments: str, stdin: str | None = None) -> str:
+        """Run one tmux command; its output without the last newline. Fails the test when tmux complains."""
+        done = self.try_run(*arguments, stdin=stdin)
+        if done.returncode != 0:
+            pytest.fail(f"tmux {' '.join(arguments)}: {done.stderr.strip()}")
+        return done.stdout.removesuffix("\n")
+
+    def start(self, *command: str, session: str = "main", cols: int = 80, rows: int = 24) -> str:
+        """A new session of one pane that runs ``command`` (by default ``cat``); its pane id."""
+        size = ("-x", str(cols), "-y", str(rows))
+        return self.run(
+            "new-session", "-d", "-P", "-F", "#{pane_id}", "-s", session, *size, "--", *(command or ("cat",))
+        )
+
+    def show(self, pane: str, fmt: str) -> str:
+        return self.run("display-message", "-p", "-t", pane, fmt)
+
+    def pid(self, pane: str) -> int:
+        return int(self.show(pane, "#{pane_pid}"))
+
+    def stop(self) -> None:
+        """End this server, if it runs, and wait until it has ended."""
+        told = self.try_run("display-message", "-p", "#{pid}")
+        if told.returncode != 0 or not told.stdout.strip():
+            return
+        pid = int(told.stdout)
+        self.try_run("kill-server")
+        until(lambda: not _alive(pid), what=f"tmux server {pid} ends")
+
+
+class Terminal:
+    """A pseudo-terminal with a tmux client attached in it, as a user has one."""
+
+    def __init__(self, tmux: Tmux, session: str, cols: int, rows: int) -> None:
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+        self._process = subprocess.Popen(
+            [*tmux.argv, "attach-session", "-t", session],
+            stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            env={**tmux.env, "TERM": "xterm-256color"},
+        )  # fmt: skip
+        os.close(slave)
+        os.set_blocking(self._master, False)
+        until(lambda: self._drain() and tmux.run("list-clients", "-t", session), what="the client attaches")
+
+    def _drain(self) -> bool:
+        with suppress(BlockingIOError, OSError):
+            while os.read(self._master, 65536):
+                pass
+        return True
+
+    def close(self) -> None:
+        self._process.terminate()
+        until(lambda: self._drain() and self._process.poll() is not None, what="the client ends")
+        os.close(self._master)
+
+
+def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """An environment in which no agent or tmux of the machine shows."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "USER", "SHELL") if name in os.environ}
+    return {**kept, "LANG": "C.UTF-8", "TERM": "xterm-256color", **(extra or {})}
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    with suppress(OSError):  # a container whose first process does not reap keeps them as zombies
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return True
+
+
+@pytest.fixture
+def short_dir() -> Iterator[Path]:
+    """A directory with a path short enough for Unix sockets."""
+    path = Path(tempfile.mkdtemp(prefix="agt", dir="/tmp"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def new_tmux(short_dir: Path) -> Iterator[Callable[[], Tmux]]:
+    """Makes private tmux servers (not started); all are stopped at the end."""
+    made: list[Tmux] = []
+
+    def make() -> Tmux:
+        made.append(Tmux(short_dir / f"s{len(made)}"))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.stop()
+
+
+@pytest.fixture
+def tmux(new_tmux: Callable[[], Tmux]) -> Tmux:
+    """One private tmux server, not started."""
+    return new_tmux()
+
+
+@pytest.fixture
+def attach() -> Iterator[Callable[..., Terminal]]:
+    """Attaches terminals: ``attach(tmux, "session", cols, rows)``; all are closed at the end."""
+    made: list[Terminal] = []
+
+    def make(tmux: Tmux, session: str, cols: int = 100, rows: int = 30) -> Terminal:
+        made.append(Terminal(tmux, session, cols, rows))
+        return made[-1]
+
+    yield make
+    for terminal in made:
+        terminal.close()

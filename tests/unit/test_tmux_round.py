@@ -1,0 +1,174 @@
+"""What the reply of one round says, and what it does not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agtmuxd.core.model import ServerInfo
+from agtmuxd.tmux.round import CHUNK_BYTES, Round, RoundFailed, build, build_chunks, lines, parse
+
+N = "0123456789abcdef"
+HEAD = f"{N}s42 1700000000 3.3a{N}/tmp/a b\n"
+END = f"{N}e\n"
+
+
+def _row(
+    pane: str = "%1",
+    session: str = "$0",
+    *,
+    window: int = 0,
+    attached: int = 0,
+    active: int = 1,
+    name: str = "main",
+    title: str = "t",
+    status: str = "",
+    signal: str = "",
+) -> str:
+    numbers = f"{pane} {session} @1 {window} 0 77 1 {active} {attached} 0 {status} {signal} 0 1 0 3 4 80 24"
+    return f"{N}p{numbers}{N}{name}{N}w{N}{title}{N}cat{N}/home{N}/dev/pts/1\n"
+
+
+def _good(reply: str, stderr: str = "", returncode: int = 0) -> Round:
+    found = parse(N, reply.encode(), stderr.encode(), returncode)
+    assert isinstance(found, Round), found
+    return found
+
+
+def _failed(reply: str, stderr: str = "", returncode: int = 1) -> RoundFailed:
+    found = parse(N, reply.encode(), stderr.encode(), returncode)
+    assert isinstance(found, RoundFailed), found
+    return found
+
+
+def test_a_listing_is_read_field_by_field() -> None:
+    found = _good(HEAD + _row(attached=2) + f"{N}l1\n" + END)
+    assert found.server == ServerInfo(42, 1700000000, "3.3a", "/tmp/a b")
+    (pane,) = found.panes
+    assert (pane.pane_id, pane.session_id, pane.window_id, pane.pid) == ("%1", "$0", "@1", 77)
+    assert (pane.session_name, pane.window_name, pane.title, pane.command, pane.cwd) == (
+        "main",
+        "w",
+        "t",
+        "cat",
+        "/home",
+    )
+    assert (pane.tty, pane.active, pane.attached, pane.dead, pane.dead_status) == ("/dev/pts/1", True, 2, False, None)
+    assert (pane.in_mode, pane.alternate_on, pane.cursor_visible) == (False, True, False)
+    assert (pane.cursor_x, pane.cursor_y, pane.cols, pane.rows) == (3, 4, 80, 24)
+
+
+_FREE = st.text(st.characters(exclude_categories=["Cs"]), max_size=30).filter(lambda text: N not in text)
+
+
+@given(name=_FREE, title=_FREE, screen=_FREE.filter(bool))
+def test_free_text_forges_no_separator(name: str, title: str, screen: str) -> None:
+    reply = HEAD + _row(name=name, title=title) + _row("%2", name=name) + f"{N}l1\n{N}c1\n{screen}" + END
+    found = _good(reply)
+    assert [(pane.pane_id, pane.session_name) for pane in found.panes] == [("%1", name), ("%2", name)]
+    assert found.panes[0].title == title
+    assert found.captures == {"%1": screen}
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    ["no server running on /tmp/s\n", "error connecting to /tmp/s (No such file or directory)\n"],
+)
+def test_no_server_is_healthy_and_empty(complaint: str) -> None:
+    assert _good("", complaint, 1) == Round(None)
+
+
+@pytest.mark.parametrize(
+    ("complaint", "reason"),
+    [
+        ("error connecting to /tmp/s (Permission denied)\n", "refused"),
+        ("error connecting to /tmp/s (Resource temporarily unavailable)\n", "lost"),
+        ("server exited unexpectedly\n", "lost"),
+        ("can't find file: No such file or directory (No such file or directory)\n", "lost"),
+        ("", "lost"),
+    ],
+)
+def test_any_other_silence_proves_nothing(complaint: str, reason: str) -> None:
+    assert _failed("", complaint).reason == reason
+
+
+def test_a_reply_without_its_end_is_a_failed_round() -> None:
+    reply = HEAD + _row() + f"{N}l1\n{N}c1\nhello\n"
+    assert _failed(reply, "", 0).reason == "lost"
+    assert _failed(reply + END[:-1]).reason == "lost"
+    assert _failed(HEAD).reason == "lost"
+
+
+def test_a_listing_that_failed_is_no_empty_server() -> None:
+    assert _failed(HEAD + f"{N}l1\n" + END, "not allowed\n").message == "tmux did not list its panes: not allowed"
+    assert _good(HEAD + f"{N}l0\n" + END, "no current target\n", 1).panes == ()
+    assert _good(HEAD + f"{N}l\n" + END, "no current target\n", 1).panes == ()
+
+
+def test_a_reply_of_another_shape_is_a_failed_round() -> None:
+    assert _failed(f"{N}s42 x 3.3a{N}/tmp/s\n{N}l0\n" + END).reason == "lost"
+    assert _failed(HEAD + f"{N}p%1 $0{N}a{N}b{N}c{N}d{N}e{N}f\n{N}l1\n" + END).reason == "lost"
+    assert _failed(HEAD + END).reason == "lost"
+
+
+def test_a_pane_that_went_fails_nothing() -> None:
+    found = _good(HEAD + _row() + f"{N}l1\n{N}c1\n\n\n{N}c9\n" + END, "can't find pane: %9\n", 1)
+    assert found.captures == {"%1": "\n\n"}
+    assert found.gone == {"%9"}
+
+
+def test_a_pane_of_several_sessions_is_one_row_under_the_lowest_id() -> None:
+    rows = (
+        _row("%1", "$10", name="ten")
+        + _row("%1", "$9", name="nine")
+        + _row("%1", "$11", name="eleven")
+        + _row("%2", "$9")
+    )
+    found = _good(HEAD + rows + f"{N}l3\n" + END)
+    assert [(pane.pane_id, pane.session_name, pane.other_sessions) for pane in found.panes] == [
+        ("%1", "nine", ("ten", "eleven")),
+        ("%2", "main", ()),
+    ]
+
+
+def test_a_pane_is_looked_at_through_any_of_its_sessions() -> None:
+    rows = _row("%1", "$1", attached=1, active=0) + _row("%1", "$2", attached=1, active=1)
+    (pane,) = _good(HEAD + rows + f"{N}l2\n" + END).panes
+    assert (pane.session_id, pane.active, pane.attached) == ("$1", True, 1)
+
+
+def test_a_window_linked_twice_in_one_session_is_no_other_session() -> None:
+    (pane,) = _good(HEAD + _row(window=5) + _row(window=2) + f"{N}l1\n" + END).panes
+    assert (pane.window_index, pane.other_sessions) == (2, ())
+
+
+@pytest.mark.parametrize(("told", "number"), [("9", 9), ("KILL", 9), ("SIGTERM", 15), ("nonsense", None), ("", None)])
+def test_a_dead_panes_signal_is_a_number(told: str, number: int | None) -> None:
+    (pane,) = _good(HEAD + _row(status="", signal=told) + f"{N}l1\n" + END).panes
+    assert pane.dead_signal == number
+
+
+def test_trailing_blank_rows_are_cut() -> None:
+    assert lines("\n a \n\nb\n  \n\n") == ("", " a ", "", "b")
+    assert lines("\n\n") == ()
+
+
+@pytest.mark.parametrize("nonce", ["", "short", "abc def 123", "#{pid}#{pid}", "ééééééééé"])
+def test_a_nonce_is_letters_and_digits(nonce: str) -> None:
+    with pytest.raises(ValueError, match="nonce"):
+        build(nonce, [])
+
+
+@pytest.mark.parametrize("pane", ["1", "%", "%x", "%1; kill-server", "%²", ""])
+def test_only_pane_ids_are_captured(pane: str) -> None:
+    with pytest.raises(ValueError, match="not a pane id"):
+        build(N, [pane])
+    with pytest.raises(ValueError, match="not a pane id"):
+        build_chunks(N, [pane])
+
+
+def test_argument_lists_stay_below_what_tmux_takes() -> None:
+    chunks = build_chunks(N, [f"%{i}" for i in range(1000)])
+    assert all(sum(len(word) + 1 for word in chunk) <= CHUNK_BYTES for chunk in chunks)
+    assert sum(chunk.count("if-shell") for chunk in chunks) == 1000
