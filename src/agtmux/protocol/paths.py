@@ -35,7 +35,7 @@ def state_dir() -> str:
 
 
 def runtime_dir() -> str:
-    """Folder of the socket and lock: ``AGTMUX_RUNTIME_DIR``, else ``$XDG_RUNTIME_DIR/agtmux``, else the state folder."""
+    """Folder of the socket and lock: ``AGTMUX_RUNTIME_DIR``, else ``$XDG_RUNTIME_DIR/agtmux``, else the state's."""
     own = os.environ.get("AGTMUX_RUNTIME_DIR")
     if own:
         return os.path.abspath(own)

@@ -1,0 +1,145 @@
+"""What every command shares: the global options, the client, and how to speak on stderr.
+
+Owns the autostart decision. Knows no command.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from agtmux.client import Client, is_older
+from agtmux.protocol import paths
+from agtmux.protocol.errors import AgtmuxError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import IO, Any, TypeVar
+
+    F = TypeVar("F", bound=Callable[..., Any])
+
+
+class App:
+    """The global options of one invocation. ``color``: auto, always or never."""
+
+    def __init__(self) -> None:
+        self.color = "auto"
+        self.quiet = False
+        self.autostart = True
+
+    def client(self, *, autostart: bool = True, timeout: float = 10.0) -> Client:
+        """A client that starts the daemon when none answers, unless the caller, a flag, the environment or the
+        config says not to."""
+        return Client(start=self._start if autostart else None, hear=self._hear, timeout=timeout)
+
+    def say(self, text: str) -> None:
+        """One line on stderr, unless ``--quiet``."""
+        if not self.quiet:
+            click.echo(f"agtmux: {text}", err=True)
+
+    def styled(self, stream: IO[str] | None = None) -> bool:
+        """Whether to draw for a person: a terminal, or colour asked for."""
+        return self.color == "always" or (stream or sys.stdout).isatty()
+
+    def _start(self) -> None:
+        why = self._why_not()
+        if why:
+            where = paths.socket_path()
+            raise AgtmuxError(
+                "E_DAEMON_UNREACHABLE",
+                f"no daemon answers at {where}, and {why}: run agtmux daemon start",
+                {"socket": where},
+            )
+        from agtmux.cli.spawn import start_daemon
+
+        pid = start_daemon()
+        self.say(f"no daemon was running: started one (pid {pid}, log {paths.log_path()})")
+
+    def _why_not(self) -> str:
+        if not self.autostart:
+            return "--no-autostart is given"
+        if os.environ.get("AGTMUX_NO_AUTOSTART", "") not in ("", "0"):
+            return "AGTMUX_NO_AUTOSTART is set"
+        if paths.socket_path() != os.path.join(paths.runtime_dir(), "agtmuxd.sock"):
+            return "AGTMUX_SOCKET names another place than a started one would listen at"
+        return "" if _configured_autostart() else "autostart is off in the config"
+
+    def _hear(self, version: str) -> None:
+        if is_older(version):
+            from agtmux import __version__
+
+            self.say(f"the daemon is older ({version}) than this agtmux ({__version__}): run agtmux daemon restart")
+
+
+def _configured_autostart() -> bool:
+    import tomllib
+
+    path = paths.config_file()
+    try:
+        with open(path, "rb") as file:
+            config = tomllib.load(file)
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        raise AgtmuxError("E_INVALID_REQUEST", f"cannot read {path}: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise AgtmuxError("E_INVALID_REQUEST", f"{path} is not TOML: {error}") from None
+    return config.get("autostart") is not False
+
+
+pass_app: Callable[[Callable[..., Any]], Callable[..., Any]] = click.make_pass_decorator(App, ensure=True)
+
+
+def _set(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    if value is None:
+        return
+    app = ctx.ensure_object(App)
+    if param.name == "color":
+        app.color = str(value)
+        ctx.color = {"always": True, "never": False}.get(app.color)
+    elif param.name == "quiet":
+        app.quiet = True
+    else:
+        app.autostart = False
+
+
+def shared(hidden: bool = True) -> Callable[[F], F]:
+    """Adds the global options, so that they may stand before or after a command; shown in the help of the root only."""
+
+    def add(function: F) -> F:
+        for names, text in (
+            (["--no-autostart"], "Do not start a daemon when none is running."),
+            (["-q", "--quiet"], "No hints and summaries: only what was asked for, and errors."),
+        ):
+            function = click.option(
+                *names,
+                is_flag=True,
+                flag_value=True,
+                default=None,
+                expose_value=False,
+                callback=_set,
+                hidden=hidden,
+                help=text,
+            )(function)
+        return click.option(
+            "--color",
+            type=click.Choice(["auto", "always", "never"]),
+            expose_value=False,
+            callback=_set,
+            hidden=hidden,
+            help="When to use colour and tables: auto (on a terminal), always, never.",
+        )(function)
+
+    return add
+
+
+def write_body(body: bytes) -> None:
+    """The API's body on stdout, byte for byte; on a terminal a newline goes after it."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(body)
+    if sys.stdout.isatty() and not body.endswith(b"\n"):
+        sys.stdout.buffer.write(b"\n")
+    sys.stdout.buffer.flush()

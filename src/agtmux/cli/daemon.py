@@ -1,0 +1,241 @@
+"""``agtmux daemon start|stop|restart|status|logs|config|reload``. Owns how a background daemon is spoken of."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+import click
+
+from agtmux import render
+from agtmux.cli.context import App, pass_app, shared, write_body
+from agtmux.protocol import paths
+from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.text import block
+from agtmux.transport import NoDaemonError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+STOP_WITHIN = 8.0
+"""Seconds; the daemon itself promises 5."""
+
+
+@click.group("daemon")
+def daemon_group() -> None:
+    """The background daemon. Commands start it by themselves when none is running.
+
+    \b
+    Example:
+      agtmux daemon status
+    """
+
+
+@daemon_group.command()
+@shared()
+@pass_app
+def start(app: App) -> None:
+    """Start the daemon, if none is running.
+
+    \b
+    Example:
+      agtmux daemon start
+    """
+    try:
+        health = app.client(autostart=False).health().json()
+    except NoDaemonError:
+        _start()
+        return
+    click.echo(f"running already (pid {render.clean(health.get('pid'))})")
+
+
+@daemon_group.command()
+@shared()
+@pass_app
+def stop(app: App) -> None:
+    """Stop the daemon; agents are not touched, and their hooks spool until it is back.
+
+    \b
+    Example:
+      agtmux daemon stop
+    """
+    try:
+        pid = _stop(app)
+    except NoDaemonError:
+        click.echo("not running")
+        return
+    click.echo(f"stopped (pid {pid})")
+
+
+@daemon_group.command()
+@shared()
+@pass_app
+def restart(app: App) -> None:
+    """Stop the daemon if one is running, and start it again. Watchers go on where they were.
+
+    \b
+    Example:
+      agtmux daemon restart
+    """
+    try:
+        click.echo(f"stopped (pid {_stop(app)})")
+    except NoDaemonError as error:
+        app.say(error.message.partition(":")[0])
+    _start()
+
+
+@daemon_group.command()
+@click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
+@shared()
+@pass_app
+def status(app: App, as_json: bool) -> None:
+    """How the daemon is: targets, adapters, counters, last errors. Exit status 3 when none is running.
+
+    \b
+    Examples:
+      agtmux daemon status
+      agtmux daemon status --json | jq .counters
+    """
+    reply = app.client(autostart=False).health()
+    if as_json:
+        write_body(reply.body)
+        return
+    _tell_health(reply.json())
+
+
+@daemon_group.command()
+@click.option("-n", "--lines", type=click.IntRange(0, 100_000), default=50, show_default=True, help="The last N lines.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with what is added.")
+@shared()
+def logs(lines: int, follow: bool) -> None:
+    """The log of the background daemon.
+
+    \b
+    Example:
+      agtmux daemon logs -n 20 -f
+    """
+    path = paths.log_path()
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            for line in _tail(file.read(), lines):
+                click.echo(block(line))
+            while follow:
+                more = file.read()
+                click.echo(block(more), nl=False)
+                time.sleep(0 if more else 0.2)
+    except FileNotFoundError:
+        raise AgtmuxError("E_INVALID_REQUEST", f"there is no log at {path}: no background daemon ran here") from None
+    except KeyboardInterrupt:
+        click.get_current_context().exit(130)
+
+
+@daemon_group.command()
+@click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
+@shared()
+@pass_app
+def config(app: App, as_json: bool) -> None:
+    """The configuration in effect, defaults included, and the file it is read from.
+
+    \b
+    Example:
+      agtmux daemon config
+    """
+    reply = app.client(autostart=False).config()
+    if as_json:
+        write_body(reply.body)
+        return
+    body = reply.json()
+    click.echo(f"# {render.clean(body.get('path'))}")
+    for line in _toml(body.get("config") or {}, ""):
+        click.echo(line)
+
+
+@daemon_group.command()
+@shared()
+@pass_app
+def reload(app: App) -> None:
+    """Make the daemon read its config file again.
+
+    \b
+    Example:
+      agtmux daemon reload
+    """
+    app.client(autostart=False).reload()
+    click.echo("reloaded")
+
+
+def _start() -> None:
+    from agtmux.cli.spawn import start_daemon
+
+    click.echo(f"started (pid {start_daemon()}, log {paths.log_path()})")
+
+
+def _stop(app: App) -> int:
+    """Ask the daemon to stop and wait until its process is gone; its pid."""
+    client = app.client(autostart=False)
+    pid = int(client.health().json().get("pid") or 0)
+    client.stop()
+    deadline = time.monotonic() + STOP_WITHIN
+    while _is_alive(pid):
+        if time.monotonic() > deadline:
+            raise AgtmuxError(
+                "E_TIMEOUT", f"the daemon (pid {pid}) still runs after {STOP_WITHIN:g} s: kill {pid}", {"pid": pid}
+            )
+        time.sleep(0.02)
+    return pid
+
+
+def _is_alive(pid: int) -> bool:
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _tell_health(body: Mapping[str, Any]) -> None:
+    say = render.clean
+    click.echo(f"agtmuxd {say(body.get('version'))}, pid {say(body.get('pid'))}, up {say(body.get('uptime_s'))} s")
+    click.echo(f"status    {say(body.get('status'))}")
+    click.echo(f"socket    {say(body.get('socket'))}")
+    click.echo(f"database  {say(body.get('database'))} (schema {say(body.get('database_schema'))})")
+    for name in ("queues", "counters", "spool"):
+        values = body.get(name) or {}
+        if values:
+            click.echo(f"{name:<9} " + ", ".join(f"{say(key)} {say(value)}" for key, value in values.items()))
+    for adapter in body.get("adapters") or ():
+        state = "on" if adapter.get("enabled", True) else "off"
+        errors = (
+            f", {adapter['errors']} errors, last: {say(adapter.get('last_error'))}" if adapter.get("errors") else ""
+        )
+        click.echo(f"adapter   {say(adapter.get('name'))} {say(adapter.get('version'))} {state}{errors}")
+    targets = body.get("targets") or []
+    if targets:
+        sys.stdout.write("\n" + render.plain("targets", targets, time.time()))
+    for error in body.get("last_errors") or ():
+        click.echo(f"error     {say(error)}")
+
+
+def _tail(text: str, count: int) -> list[str]:
+    return text.splitlines()[-count:] if count else []
+
+
+def _toml(config: Mapping[str, Any], prefix: str) -> list[str]:
+    """The configuration as TOML: values first, then a section per table."""
+    import json
+
+    lines = [
+        f"{render.clean(key)} = {render.clean(json.dumps(value, ensure_ascii=False))}"
+        for key, value in config.items()
+        if not isinstance(value, dict) and value is not None
+    ]
+    for key, value in config.items():
+        if isinstance(value, dict):
+            name = f"{prefix}{render.clean(key)}"
+            lines += ["", f"[{name}]", *_toml(value, f"{name}.")]
+    return lines

@@ -1,0 +1,46 @@
+"""``agtmux events``: the history of what agents reported. Owns its options."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+
+from agtmux import render
+from agtmux.cli import ref as refs
+from agtmux.cli.context import App, pass_app, shared, write_body
+
+
+@click.command()
+@click.argument("ref", required=False)
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
+@click.option("--before", metavar="EVENT_ID", help="Only what is older than this event (the next page).")
+@click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
+@shared()
+@pass_app
+def events(app: App, ref: str | None, limit: int, before: str | None, as_json: bool) -> None:
+    """What agents reported, newest first; of one pane or runtime when REF is given.
+
+    REF is pane:…, runtime:…, or where it is unique a pane id (%12), a place (work:1.0) or an agent (claude).
+
+    \b
+    Examples:
+      agtmux events --limit 20
+      agtmux events %12 --json
+    """
+    client = app.client()
+    params: dict[str, str | None] = {"limit": str(limit), "before": before}
+    if ref is not None:
+        full = refs.resolve(ref, client)
+        kind, _, rest = full.partition(":")
+        params |= {"runtime": rest} if kind == "runtime" else {"pane": full}
+    reply = client.events(params)
+    if as_json:
+        write_body(reply.body)
+        return
+    items, now = reply.json().get("items") or [], time.time()
+    if app.styled():
+        render.console(app.color).print(render.table("events", items, now))
+    else:
+        sys.stdout.write(render.plain("events", items, now))

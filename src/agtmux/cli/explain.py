@@ -1,0 +1,102 @@
+"""``agtmux explain REF``: the evidence behind one pane's state, as a story. Owns its wording."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from agtmux.cli import ref as refs
+from agtmux.cli.context import App, pass_app, shared, write_body
+from agtmux.render import age, clean
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    Row = Mapping[str, Any]
+
+
+@click.command()
+@click.argument("ref")
+@click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
+@shared()
+@pass_app
+def explain(app: App, ref: str, as_json: bool) -> None:
+    """Why a pane is said to be in its state: who said what, when, and what was not believed.
+
+    REF is pane:…, runtime:…, or where it is unique a pane id (%12), a place (work:1.0) or an agent (claude).
+
+    \b
+    Examples:
+      agtmux explain %12
+      agtmux explain work:1.0 --json
+    """
+    client = app.client()
+    reply = client.explain(refs.resolve(ref, client))
+    if as_json:
+        write_body(reply.body)
+        return
+    for line in story(reply.json(), time.time()):
+        click.echo(line)
+
+
+def story(body: Row, now: float) -> Iterator[str]:
+    """The explanation line by line, safe for a terminal."""
+    item = body.get("item") or {}
+    state = clean(item.get("state"))
+    yield clean(body.get("ref"))
+    reason = f" ({clean(item.get('reason_code'))})" if item.get("reason_code") else ""
+    agent = " ".join(clean(item[key]) for key in ("agent_type", "agent_version") if item.get(key)) or "no agent"
+    yield f"  {agent}: {state}{reason} for {age(item.get('since'), now)}, confidence {clean(item.get('confidence'))}"
+    waiting = item.get("waiting_for")
+    if waiting:
+        what = " ".join(clean(waiting[key]) for key in ("subject", "text") if waiting.get(key))
+        yield f"  waits for {clean(waiting.get('kind'))}: {what}"
+        if waiting.get("options"):
+            yield "  options: " + " | ".join(clean(option) for option in waiting["options"])
+    if item.get("accepts_input") is not None:
+        yield f"  text typed now {'goes' if item['accepts_input'] else 'does not go'} to its composer"
+    if item.get("background_tasks"):
+        yield f"  background tasks: {item['background_tasks']}"
+    known = item.get("last_known")
+    if known:
+        yield f"  last known: {clean(known.get('state'))}, {age(known.get('at'), now)} ago"
+    yield ""
+    yield from _section(
+        "Decided by", [_claim(row, now) for row in body.get("decided_by") or ()], "nothing: no fresh evidence"
+    )
+    candidates = body.get("candidates") or ()
+    yield from _section("Also considered", [_claim(row, now) for row in candidates if row.get("used")], None)
+    yield from _section("Not believed", [_discarded(row, now) for row in candidates if not row.get("used")], None)
+    events = [
+        f"{age(row.get('event_time'), now):>6} ago  {clean(row.get('source'))} {clean(row.get('event_type'))}"
+        + ("" if row.get("applied", True) else "  (not applied)")
+        for row in body.get("recent_events") or ()
+    ]
+    yield from _section("Recent events", events, None)
+
+
+def _section(title: str, lines: list[str], empty: str | None) -> Iterator[str]:
+    if lines or empty:
+        yield f"{title}:"
+        yield from (f"  {line}" for line in lines or [str(empty)])
+
+
+def _claim(row: Row, now: float) -> str:
+    subject = "" if row.get("subject") in (None, "turn") else f" about {clean(row['subject'])}"
+    detail = f" — {clean(row['detail'])}" if row.get("detail") else ""
+    strength = " (hint)" if row.get("strength") == "hint" else ""
+    seen = age(row.get("last_seen") or row.get("since"), now)
+    return (
+        f"{clean(row.get('source'))}{subject} says {clean(row.get('claim'), 'nothing any more')}{strength}, "
+        f"by {clean(row.get('rule'))}, since {age(row.get('since'), now)}, last seen {seen} ago{detail}"
+    )
+
+
+def _discarded(row: Row, now: float) -> str:
+    why = clean(row.get("discarded_because"), "")
+    if not why and row.get("retired_by"):
+        why = f"retired by {clean(row['retired_by'])}"
+    return f"{_claim(row, now)}: {why or 'not fresh'}"

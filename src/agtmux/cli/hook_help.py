@@ -1,0 +1,22 @@
+"""The help page of ``agtmux hook``. The hook itself is ``agtmux.hook`` and never comes here but for ``--help``."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command(short_help="What agents call on their own events.")
+@click.argument("agent")
+@click.argument("payload", required=False)
+def hook(agent: str, payload: str | None) -> None:
+    """What agents call on their own events; agtmux hooks install puts it into their settings.
+
+    It reads the agent's JSON from standard input (Codex notify: from PAYLOAD), adds where it runs, and tells the
+    daemon. With no daemon, or none that answers in time, the event waits in a spool file. It takes 250 ms at the very
+    most, prints nothing, and exits with status 0 whatever happens.
+
+    \b
+    Example:
+      echo '{"hook_event_name": "Stop"}' | agtmux hook claude
+    """
+    raise click.UsageError("this command is run by agents: see agtmux hooks install")

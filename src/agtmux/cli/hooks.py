@@ -1,0 +1,165 @@
+"""``agtmux hooks install|uninstall|status``: lets agents report by themselves.
+
+Owns where the agents' settings lie for this user and which program they are to call; the daemon's adapters change the
+files.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from agtmux import render
+from agtmux.cli.context import App, pass_app, shared, write_body
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, TypeVar
+
+    F = TypeVar("F", bound=Callable[..., Any])
+
+_HOMES = {
+    "claude": ("CLAUDE_CONFIG_DIR", "", ".claude"),
+    "codex": ("CODEX_HOME", "", ".codex"),
+    "gemini": ("GEMINI_CLI_HOME", ".gemini", ".gemini"),
+}
+"""Per agent: the variable that names its folder, what lies under it, and the folder in the home directory else."""
+
+
+def _options(function: F) -> F:
+    function = shared()(function)
+    function = click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")(function)
+    agents = "Only this agent, e.g. claude; may be repeated. Default: all."
+    return click.option("--agent", "agents", multiple=True, metavar="AGENT", help=agents)(function)
+
+
+_dry = click.option("--dry-run", is_flag=True, help="Show the change, make none.")
+
+
+@click.group("hooks")
+def hooks_group() -> None:
+    """Let agents report by themselves: faster and surer than their screens.
+
+    \b
+    Example:
+      agtmux hooks install --dry-run
+    """
+
+
+@hooks_group.command()
+@_options
+@_dry
+@pass_app
+def install(app: App, agents: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+    """Add agtmux's hooks to the agents' own settings, without disturbing what is there.
+
+    \b
+    Examples:
+      agtmux hooks install --agent claude --dry-run
+      agtmux hooks install
+    """
+    _ask(app, "install", agents, dry_run, as_json)
+
+
+@hooks_group.command()
+@_options
+@_dry
+@pass_app
+def uninstall(app: App, agents: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+    """Remove exactly what install added.
+
+    \b
+    Example:
+      agtmux hooks uninstall --agent codex
+    """
+    _ask(app, "uninstall", agents, dry_run, as_json)
+
+
+@hooks_group.command()
+@_options
+@pass_app
+def status(app: App, agents: tuple[str, ...], as_json: bool) -> None:
+    """Whether the hooks are in place and up to date.
+
+    \b
+    Example:
+      agtmux hooks status
+    """
+    _ask(app, "status", agents, False, as_json)
+
+
+def hook_command(argv0: str, python: str) -> str:
+    """The shell command that agents are to call, by absolute path; the agent's name goes behind it.
+
+    ``argv0`` is how this process was started, ``python`` its interpreter.
+    """
+    import shlex
+    import shutil
+
+    name = os.path.basename(argv0)
+    found = None
+    if name == "agtmux":
+        found = argv0 if os.path.dirname(argv0) and os.access(argv0, os.X_OK) else shutil.which(argv0)
+    beside = os.path.join(os.path.dirname(python), "agtmux")
+    if found is None and os.access(beside, os.X_OK):
+        found = beside
+    if found is None:
+        return f"{shlex.quote(os.path.abspath(python))} -m agtmux hook"
+    return f"{shlex.quote(os.path.abspath(found))} hook"
+
+
+def config_homes(env: Mapping[str, str]) -> dict[str, str]:
+    """The folder of each agent's settings, by the agent's own variables, else in the home directory."""
+    homes = {}
+    for agent, (variable, under, usual) in _HOMES.items():
+        base = env.get(variable)
+        homes[agent] = (
+            os.path.join(os.path.abspath(base), under).rstrip("/") if base else os.path.expanduser(f"~/{usual}")
+        )
+    return homes
+
+
+def _ask(app: App, op: str, agents: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+    request: dict[str, object] = {
+        "op": op,
+        "dry_run": dry_run,
+        "command": hook_command(sys.argv[0], sys.executable),
+        "config_homes": config_homes(os.environ),
+    }
+    if agents:
+        request["agents"] = list(agents)
+    reply = app.client(timeout=30.0).hooks(request)
+    failed = False
+    if as_json:
+        write_body(reply.body)
+    for item in reply.json().get("items") or ():
+        failed = failed or bool(item.get("error"))
+        if not as_json:
+            _tell(item, op, dry_run)
+    if failed:
+        click.get_current_context().exit(1)
+
+
+def _tell(item: Mapping[str, Any], op: str, dry_run: bool) -> None:
+    name = f"{render.clean(item.get('agent'))}: {render.clean(item.get('path'))}"
+    if item.get("error"):
+        click.echo(f"{name}: {render.clean(item['error'])}", err=True)
+        return
+    if op == "status":
+        what = "outdated, run agtmux hooks install" if item.get("outdated") else "installed"
+        click.echo(f"{name}: {what if item.get('installed') else 'not installed'}")
+        if item.get("events"):
+            click.echo("  " + ", ".join(render.clean(event) for event in item["events"]))
+    elif not item.get("changed"):
+        click.echo(f"{name}: nothing to change")
+    else:
+        click.echo(f"{name}: {'would change' if dry_run else f'{op}ed'}")
+        if dry_run and item.get("diff"):
+            click.echo(render.safe_block(item["diff"]).rstrip("\n"))
+    if item.get("backup"):
+        click.echo(f"  what was there before: {render.clean(item['backup'])}")
+    for note in item.get("notes") or ():
+        click.echo(f"  {render.clean(note)}")

@@ -1,0 +1,137 @@
+"""``agtmux list panes|windows|sessions`` and ``agtmux ls``.
+
+Owns the filters of listings and the choice of how to print. Knows neither columns nor routes' bodies beyond ``items``.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+
+from agtmux import render
+from agtmux.cli.context import App, pass_app, shared, write_body
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    F = TypeVar("F", bound=Callable[..., Any])
+
+STATES_HELP = ", ".join(render.STATES)
+
+
+def filters(function: F) -> F:
+    """Adds the filters that listings and watch share. Values may be repeated or separated by commas."""
+    for option in reversed(
+        (
+            click.option("--target", multiple=True, metavar="NAME", help="Only these targets."),
+            click.option("--session", multiple=True, metavar="NAME", help="Only sessions of this name."),
+            click.option(
+                "--target-session",
+                multiple=True,
+                metavar="TARGET/SESSION",
+                help="Only this session of this target (session percent-encoded, as in refs).",
+            ),
+            click.option("--state", multiple=True, metavar="STATE", help=f"Only these states: {STATES_HELP}."),
+            click.option("--agent", multiple=True, metavar="TYPE", help="Only these agents, e.g. claude."),
+            click.option("--needs-action", is_flag=True, help="Only what waits for you."),
+            click.option("--all", "everything", is_flag=True, help="Panes without an agent too."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def params_of(options: dict[str, Any]) -> dict[str, Any]:
+    """The query of a listing from the values of ``filters``."""
+    out: dict[str, Any] = {key: list(options[key]) for key in ("target", "target_session", "session", "state", "agent")}
+    out["needs_action"] = "true" if options["needs_action"] else None
+    out["all"] = "true" if options["everything"] else None
+    return out
+
+
+def how_to_print(function: F) -> F:
+    """Adds ``--sort``, ``--json`` and the global options."""
+    json_option = click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
+    sort = click.option(
+        "--sort", metavar="KEY", help="attention (default), state, since, updated, name or target; -KEY turns it round."
+    )
+    return sort(json_option(shared()(function)))
+
+
+def show(app: App, scope: str, params: dict[str, Any], as_json: bool) -> None:
+    """Fetch one listing and print it: the API's bytes, a table on a terminal, or plain text."""
+    reply = app.client().listing(scope, params)
+    if as_json:
+        write_body(reply.body)
+        return
+    body, now = reply.json(), time.time()
+    if app.styled():
+        render.console(app.color).print(render.Screen(scope, body, now, quiet=app.quiet))
+        return
+    sys.stdout.write(render.plain(scope, body.get("items") or [], now))
+    for line in render.partial_lines(body, now):
+        app.say(line)
+
+
+@click.group("list")
+def list_group() -> None:
+    """What every agent is doing: panes, windows or sessions.
+
+    \b
+    Examples:
+      agtmux list panes --needs-action
+      agtmux list sessions --json
+    """
+
+
+@list_group.command()
+@filters
+@how_to_print
+@pass_app
+def panes(app: App, sort: str | None, as_json: bool, **options: Any) -> None:
+    """Every pane with an agent, those that need you first.
+
+    \b
+    Examples:
+      agtmux list panes
+      agtmux ls --agent claude,codex --state running
+      agtmux list panes --json | jq -r '.items[] | select(.attention=="needs_action") | .ref'
+    """
+    show(app, "panes", {**params_of(options), "sort": sort}, as_json)
+
+
+@list_group.command()
+@filters
+@how_to_print
+@pass_app
+def windows(app: App, sort: str | None, as_json: bool, **options: Any) -> None:
+    """Every window with agents: its most urgent state and how many wait and run.
+
+    \b
+    Example:
+      agtmux list windows --session work
+    """
+    show(app, "windows", {**params_of(options), "sort": sort}, as_json)
+
+
+@list_group.command()
+@filters
+@click.option(
+    "--group-by",
+    type=click.Choice(["target-session", "session-name"]),
+    help="One row per session of a target (default), or one per name over all targets.",
+)
+@how_to_print
+@pass_app
+def sessions(app: App, sort: str | None, as_json: bool, group_by: str | None, **options: Any) -> None:
+    """Every session with agents.
+
+    \b
+    Example:
+      agtmux list sessions --group-by session-name
+    """
+    show(app, "sessions", {**params_of(options), "sort": sort, "group_by": group_by}, as_json)

@@ -1,0 +1,62 @@
+"""Turns what a person types into a full ref: ``%12``, ``work:1.0``, an agent's name.
+
+Owns the short forms. Full refs (``pane:…``, ``runtime:…``) pass as they are; the daemon judges them.
+"""
+
+from __future__ import annotations
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.text import one_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from agtmux.client import Client
+
+HELP = "REF is pane:…, runtime:…, or where it is unique a pane id (%12), a place (work:1.0) or an agent (claude)."
+
+
+def resolve(text: str, client: Client) -> str:
+    """The full ref of ``text``. Raises E_REF_NOT_FOUND, E_REF_AMBIGUOUS (listing the candidates), E_REF_INVALID."""
+    if text.startswith(("pane:", "runtime:")):
+        return text
+    fits = _test(text)
+    items = client.listing("panes", {"all": "true"}).json().get("items") or []
+    found = [item for item in items if fits(item)]
+    if len(found) == 1:
+        return str(found[0]["ref"])
+    if not found:
+        raise AgtmuxError(
+            "E_REF_NOT_FOUND", f"no pane fits {one_line(text)!r}: agtmux list panes --all shows them", {"ref": text}
+        )
+    refs = sorted(str(item["ref"]) for item in found)
+    shown = ", ".join(refs[:5]) + (f" and {len(refs) - 5} more" if len(refs) > 5 else "")
+    raise AgtmuxError(
+        "E_REF_AMBIGUOUS",
+        f"{one_line(text)!r} fits {len(refs)} panes, name one: {shown}",
+        {"ref": text, "candidates": refs},
+    )
+
+
+def _test(text: str) -> Callable[[Mapping[str, Any]], bool]:
+    if text[:1] == "%":
+        if not text[1:].isdecimal():
+            raise AgtmuxError("E_REF_INVALID", f"{one_line(text)!r} is no pane id: one looks like %12", {"ref": text})
+        return lambda item: bool(item["identity"]["pane_id"] == text)
+    session, colon, place = text.rpartition(":")
+    if colon:
+        window, dot, pane = place.partition(".")
+        if not session or not window.isdecimal() or (dot and not pane.isdecimal()):
+            raise AgtmuxError(
+                "E_REF_INVALID",
+                f"{one_line(text)!r} is no place: one looks like work:1.0 (session:window.pane)",
+                {"ref": text},
+            )
+        return lambda item: bool(
+            item["identity"]["session_name"] == session
+            and item["window_index"] == int(window)
+            and (not dot or item["pane_index"] == int(pane))
+        )
+    return lambda item: bool(item["agent_type"] == text)

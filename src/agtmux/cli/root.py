@@ -1,0 +1,105 @@
+"""The command tree and its one error edge.
+
+Owns the names of the commands, their one-line help, and how an error becomes a line, an envelope and an exit status.
+A command's module is imported when that command runs, so ``agtmux -h`` and ``agtmux ls`` stay quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+
+import click
+
+from agtmux import __version__
+from agtmux.cli.context import shared
+from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.text import one_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "list": ("listing:list_group", "What every agent is doing: panes, windows or sessions."),
+    "ls": ("listing:panes", "Short for: agtmux list panes."),
+    "watch": ("watch:watch", "The same, live: a table, or one JSON line per change."),
+    "explain": ("explain:explain", "Why a pane is said to be in its state."),
+    "events": ("events:events", "What agents reported, newest first."),
+    "target": ("target:target_group", "The tmux servers that agtmux supervises."),
+    "hooks": ("hooks:hooks_group", "Let agents report by themselves."),
+    "hook": ("hook_help:hook", "What agents call on their own events."),
+    "daemon": ("daemon:daemon_group", "Start, stop and look at the daemon."),
+    "completion": ("completion:completion", "Tab completion for your shell."),
+}
+
+
+class Lazy(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name][0].partition(":")
+        command = getattr(importlib.import_module(f"agtmux.cli.{module}"), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}:{attribute} is not a command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@shared(hidden=False)
+@click.version_option(__version__, "-V", "--version", prog_name="agtmux", message="%(prog)s %(version)s")
+def root() -> None:
+    """What every coding agent in tmux is doing, and which one needs you.
+
+    \b
+    Examples:
+      agtmux ls                      every agent, those that need you first
+      agtmux watch                   the same, live
+      agtmux explain claude          why the one Claude Code is in its state
+      agtmux hooks install           let agents report by themselves
+    """
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command line and return the exit status. Nothing is raised but KeyboardInterrupt."""
+    if "_AGTMUX_COMPLETE" in os.environ:
+        root.main(list(argv), prog_name="agtmux")  # answers the shell and exits
+    try:
+        with root.make_context("agtmux", list(argv)) as ctx:
+            root.invoke(ctx)
+        sys.stdout.flush()
+    except AgtmuxError as error:
+        return _fail(error, argv)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
+    except click.UsageError as error:
+        where = f"; see {error.ctx.command_path} --help" if error.ctx else ""
+        return _fail(AgtmuxError("E_INVALID_REQUEST", f"{error.format_message().rstrip('.')}{where}"), argv)
+    except click.Abort:
+        click.echo("agtmux: nothing was done", err=True)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has left: what Python flushes at exit goes nowhere
+    return 0
+
+
+def _fail(error: AgtmuxError, argv: Sequence[str]) -> int:
+    """Say it in one line on stderr; with ``--json`` the envelope goes to stdout."""
+    if "--json" in argv:
+        click.echo(json.dumps(error.envelope(), ensure_ascii=False))
+    click.echo(f"agtmux: {one_line(error.message)} ({error.code})", err=True)
+    return error.exit_status

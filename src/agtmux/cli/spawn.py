@@ -1,0 +1,73 @@
+"""Starts a daemon in the background and waits until it answers.
+
+Owns the detaching and the log file's creation. Knows nothing of what the daemon does.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+
+from agtmux.protocol import paths
+from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.text import one_line
+
+WAIT = 5.0
+_OVERRIDES = ("AGTMUX_RUNTIME_DIR", "AGTMUX_STATE_DIR", "AGTMUX_CONFIG")
+
+
+def start_daemon() -> int:
+    """Start ``agtmuxd`` in its own session, logging to the log file; return its pid once the socket answers.
+
+    Raises E_DAEMON_UNREACHABLE with the log's last line if it does not within 5 s, E_FORBIDDEN for an unsafe folder.
+    """
+    log = paths.log_path()
+    paths.ensure_private_dir(paths.state_dir())
+    env = os.environ | {name: os.path.abspath(os.environ[name]) for name in _OVERRIDES if os.environ.get(name)}
+    fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        before = os.fstat(fd).st_size
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "agtmuxd"],
+            stdin=subprocess.DEVNULL,
+            stdout=fd,
+            stderr=fd,
+            cwd="/",
+            env=env,
+            start_new_session=True,
+        )
+    finally:
+        os.close(fd)
+    deadline = time.monotonic() + WAIT
+    while time.monotonic() < deadline:
+        if any(_answers(path) for path in paths.socket_candidates()):
+            return process.pid
+        if process.poll() not in (None, 1):  # 1: another daemon holds the lock, and may be about to answer
+            break
+        time.sleep(0.02)
+    told = _last_line(log, before)
+    raise AgtmuxError(
+        "E_DAEMON_UNREACHABLE",
+        f"the daemon was started and does not answer{': ' + told if told else ''} (see {log})",
+        {"log": log, "pid": process.pid},
+    )
+
+
+def _answers(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(0.5)
+        try:
+            sock.connect(path)
+        except OSError:
+            return False
+    return True
+
+
+def _last_line(log: str, start: int) -> str:
+    with open(log, "rb") as file:
+        file.seek(max(start, os.fstat(file.fileno()).st_size - 8192))
+        lines = file.read(8192).decode("utf-8", "replace").split("\n")
+    return next((one_line(line)[:300] for line in reversed(lines) if line.strip()), "")

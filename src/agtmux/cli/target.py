@@ -1,0 +1,137 @@
+"""``agtmux target add|connect|list|remove``: the tmux servers that agtmux supervises. Owns their options."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+
+from agtmux import render
+from agtmux.cli.context import App, pass_app, shared, write_body
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+@click.group("target")
+def target_group() -> None:
+    """The tmux servers that agtmux supervises. ``host``, your own default one, is there from the start.
+
+    \b
+    Example:
+      agtmux target add build --kind ssh --ssh-target build-box
+    """
+
+
+@target_group.command()
+@click.argument("name")
+@click.option("--kind", type=click.Choice(["local", "ssh"]), required=True, help="This machine, or one reached by SSH.")
+@click.option("--tmux-socket", metavar="NAME|PATH", help="As tmux -L NAME or tmux -S PATH.")
+@click.option("--tmux-path", metavar="PATH", help="The tmux program there, if it is in no usual place.")
+@click.option("--ssh-target", metavar="ALIAS", help="A host of your ssh config, for --kind ssh.")
+@click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
+@shared()
+@pass_app
+def add(
+    app: App,
+    name: str,
+    kind: str,
+    tmux_socket: str | None,
+    tmux_path: str | None,
+    ssh_target: str | None,
+    as_json: bool,
+) -> None:
+    """Supervise one more tmux server.
+
+    \b
+    Examples:
+      agtmux target add work --kind local --tmux-socket work
+      agtmux target add build --kind ssh --ssh-target build-box
+    """
+    if (kind == "ssh") != bool(ssh_target):
+        raise click.UsageError(
+            "--kind ssh needs --ssh-target ALIAS" if kind == "ssh" else "--ssh-target needs --kind ssh"
+        )
+    given = {"tmux_socket": tmux_socket, "tmux_path": tmux_path, "ssh_target": ssh_target}
+    reply = app.client().add_target({"name": name, "kind": kind, **{k: v for k, v in given.items() if v}})
+    if as_json:
+        write_body(reply.body)
+        return
+    click.echo(_told(reply.json().get("item") or {}, f"added {render.clean(name)}"))
+
+
+@target_group.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
+@shared()
+@pass_app
+def connect(app: App, name: str, as_json: bool) -> None:
+    """Try a target now and say what works, step by step.
+
+    \b
+    Example:
+      agtmux target connect build
+    """
+    reply = app.client().connect_target(name)
+    if as_json:
+        write_body(reply.body)
+        return
+    body = reply.json()
+    for step in body.get("steps") or ():
+        sign = "ok  " if step.get("ok") else "FAIL"
+        click.echo(f"{sign}  {render.clean(step.get('step'))}: {render.clean(step.get('message'), '')}")
+    click.echo(_told(body.get("item") or {}, render.clean(name)))
+
+
+@target_group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
+@shared()
+@pass_app
+def list_targets(app: App, as_json: bool) -> None:
+    """Every target, its health, and why it is not ok.
+
+    \b
+    Example:
+      agtmux target list
+    """
+    reply = app.client().targets()
+    if as_json:
+        write_body(reply.body)
+        return
+    items, now = reply.json().get("items") or [], time.time()
+    if app.styled():
+        render.console(app.color).print(render.table("targets", items, now))
+    else:
+        sys.stdout.write(render.plain("targets", items, now))
+
+
+@target_group.command()
+@click.argument("name")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
+@shared()
+@pass_app
+def remove(app: App, name: str, yes: bool, as_json: bool) -> None:
+    """Stop supervising a target and forget its panes. The tmux server itself is not touched.
+
+    \b
+    Example:
+      agtmux target remove work --yes
+    """
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("nobody can be asked here: give --yes")
+        click.confirm(f"Forget the target {render.clean(name)} and the history of its panes?", abort=True, err=True)
+    reply = app.client().remove_target(name)
+    if as_json:
+        write_body(reply.body)
+    else:
+        click.echo(f"removed {render.clean(name)}")
+
+
+def _told(item: Mapping[str, Any], what: str) -> str:
+    why = f" ({render.clean(item.get('reason'))})" if item.get("reason") else ""
+    return f"{what}: {render.clean(item.get('health'), 'not tried yet')}{why}"

@@ -1,0 +1,178 @@
+"""The daemon's API as a class: one method per route.
+
+Owns routes, query strings and the meaning of error answers. Knows neither click nor what a command prints.
+"""
+
+from __future__ import annotations
+
+import json
+
+from agtmux import __version__
+from agtmux.protocol.errors import CODES, AgtmuxError
+from agtmux.protocol.paths import socket_candidates
+from agtmux.transport import Exchange, NoDaemonError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    Params = Mapping[str, str | Sequence[str] | None]
+
+_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+
+class Reply:
+    """A good answer: ``body`` as it came, ``json()`` for its object."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    def json(self) -> dict[str, Any]:
+        value = _load(self.body)
+        if not isinstance(value, dict):
+            raise AgtmuxError("E_INTERNAL", "the daemon answered with something that is not its API")
+        return value
+
+
+class Client:
+    """Talks to the first socket of ``sockets`` where a daemon answers.
+
+    ``start`` is called once when none does; if it returns, the request is made again. ``hear`` is told the daemon's
+    version with the first answer that names it. Every method raises AgtmuxError: the daemon's own error, or
+    E_DAEMON_UNREACHABLE.
+    """
+
+    def __init__(
+        self,
+        sockets: Sequence[str] = (),
+        *,
+        start: Callable[[], None] | None = None,
+        hear: Callable[[str], None] | None = None,
+        timeout: float = 10.0,
+    ) -> None:
+        self._sockets = list(sockets) or socket_candidates()
+        self._start, self._hear, self._timeout = start, hear, timeout
+
+    def health(self) -> Reply:
+        return self._ask("GET", "/v1/health")
+
+    def targets(self) -> Reply:
+        return self._ask("GET", "/v1/targets")
+
+    def add_target(self, target: Mapping[str, object]) -> Reply:
+        return self._ask("POST", "/v1/targets", target)
+
+    def connect_target(self, name: str) -> Reply:
+        return self._ask("POST", f"/v1/targets/{quote(name)}/connect", {}, timeout=60.0)
+
+    def remove_target(self, name: str) -> Reply:
+        return self._ask("DELETE", f"/v1/targets/{quote(name)}")
+
+    def listing(self, scope: str, params: Params | None = None) -> Reply:
+        """``scope``: panes, windows or sessions."""
+        return self._ask("GET", f"/v1/{scope}{query(params or {})}")
+
+    def explain(self, ref: str) -> Reply:
+        return self._ask("GET", f"/v1/panes/{quote(ref)}/explain")
+
+    def events(self, params: Params | None = None) -> Reply:
+        return self._ask("GET", f"/v1/events{query(params or {})}")
+
+    def hooks(self, request: Mapping[str, object]) -> Reply:
+        return self._ask("POST", "/v1/hooks", request)
+
+    def reload(self) -> Reply:
+        return self._ask("POST", "/v1/daemon/reload", {})
+
+    def stop(self) -> Reply:
+        return self._ask("POST", "/v1/daemon/stop", {})
+
+    def config(self) -> Reply:
+        return self._ask("GET", "/v1/daemon/config")
+
+    def watch(self, params: Params) -> Exchange:
+        """The stream of lines; the caller closes it."""
+        exchange = self._open("GET", f"/v1/watch{query(params)}", None, self._timeout)
+        if exchange.status >= 400:
+            with exchange:
+                raise _error(exchange.status, exchange.read())
+        return exchange
+
+    def _ask(
+        self, method: str, target: str, request: Mapping[str, object] | None = None, timeout: float | None = None
+    ) -> Reply:
+        body = None if request is None else json.dumps(request).encode()
+        with self._open(method, target, body, timeout or self._timeout) as exchange:
+            answer = exchange.read()
+        if exchange.status >= 400:
+            raise _error(exchange.status, answer)
+        return Reply(answer)
+
+    def _open(self, method: str, target: str, body: bytes | None, timeout: float) -> Exchange:
+        try:
+            exchange = self._first(method, target, body, timeout)
+        except NoDaemonError:
+            if self._start is None:
+                raise
+            start, self._start = self._start, None
+            start()
+            self._sockets = socket_candidates()
+            exchange = self._first(method, target, body, timeout)
+        version = exchange.headers.get("server", "").partition("agtmuxd/")[2].partition(" ")[0]
+        if version and self._hear is not None:
+            self._hear(version)
+            self._hear = None
+        return exchange
+
+    def _first(self, method: str, target: str, body: bytes | None, timeout: float) -> Exchange:
+        for path in self._sockets[1:]:
+            try:
+                return Exchange(self._sockets[0], method, target, body, timeout)
+            except NoDaemonError:
+                self._sockets = [path, *(p for p in self._sockets if p != path)]
+        return Exchange(self._sockets[0], method, target, body, timeout)
+
+
+def quote(text: str) -> str:
+    """Percent-encoding of everything that is not unreserved in a URL, as in refs."""
+    return "".join(chr(b) if b in _SAFE else f"%{b:02X}" for b in text.encode("utf-8", "surrogateescape"))
+
+
+def query(params: Params) -> str:
+    """``?a=b&…``, lists repeated, None and empty left out; "" for nothing."""
+    pairs = [
+        f"{key}={quote(item)}"
+        for key, value in params.items()
+        if value
+        for item in ([value] if isinstance(value, str) else value)
+    ]
+    return "?" + "&".join(pairs) if pairs else ""
+
+
+def is_older(version: str) -> bool:
+    """Whether a daemon of this version is older than this program."""
+    return _numbers(version) < _numbers(__version__)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) if part.isdecimal() else 0 for part in version.split(".")[:3])
+
+
+def _load(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _error(status: int, body: bytes) -> AgtmuxError:
+    """The daemon's error as the same error here."""
+    value = _load(body)
+    error = value.get("error") if isinstance(value, dict) else None
+    if not isinstance(error, dict) or not isinstance(error.get("code"), str):
+        return AgtmuxError("E_INTERNAL", f"the daemon answered {status} without saying why: see agtmux daemon logs")
+    code, message, details = error["code"], str(error.get("message", "")), error.get("details")
+    if code not in CODES:
+        message = f"{message} ({code} is new to this agtmux: update it)"
+    return AgtmuxError(code, message, details if isinstance(details, dict) else None)

@@ -1,0 +1,275 @@
+"""``agtmux hook AGENT``: tells the daemon what an agent just said of itself, and never slows or breaks that agent.
+
+Owns the event as a hook sends it, its deadlines and the spool's writing side. Knows no agent by name. Imports only what
+costs next to nothing, because every tool call of every agent waits for it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import time
+
+from agtmux.protocol import paths
+
+MS = 1_000_000
+STDIN_BY = 110 * MS
+"""Deadlines count from the process's start, in nanoseconds: the payload must be here, ..."""
+POST_BY = 190 * MS
+POST_FOR = 150 * MS
+SPOOL_BY = 220 * MS
+EXIT_BY = 235 * MS
+"""... and here an alarm ends the process, whatever it waits for: with the interpreter's start it stays under 250 ms."""
+
+MAX_STDIN = 16 << 20
+MAX_BODY = 1_000_000
+LATE_BODY = 100_000
+MAX_STRING = 8192
+MAX_SPOOL = 64 << 20
+KEEP_SPOOL = 16 << 20
+"""What a full spool is cut down to: small enough to be copied within the deadline."""
+
+ENV = ("CLAUDE_CODE_SESSION_ATTENDED", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_SESSION_ID")
+
+
+def run(argv: list[str], started: int) -> None:
+    """Deliver one event: ``argv`` is ``AGENT [PAYLOAD]``, ``started`` the clock at the process's start in ns.
+
+    Posts to the first socket that answers 2xx, else appends the same event to the spool. May raise anything: the
+    caller exits 0 whatever comes out.
+    """
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+    signal.setitimer(signal.ITIMER_REAL, max(0.001, (started + EXIT_BY - time.time_ns()) / 1e9))
+    agent = argv[0] if argv else "unknown"
+    raw = os.fsencode(argv[-1]) if len(argv) > 1 else _stdin(started + STDIN_BY)
+    event = build_event(agent, "notify" if len(argv) > 1 else "hook", parse(raw), started, os.environ)
+    body = encode(event)
+    until = min(time.time_ns() + POST_FOR, started + POST_BY)
+    if not any(post(path, body, until) for path in paths.socket_candidates()):
+        from agtmux.protocol.redact import redact  # only the spool needs it: the daemon redacts what is posted
+
+        late = time.time_ns() > started + STDIN_BY  # then little time is left to redact a long body in
+        safe = redact(json.loads(encode(event, LATE_BODY) if late else body))
+        safe["spooled"] = True
+        spool(json.dumps(safe, separators=(",", ":")).encode(), paths.spool_path(), started + SPOOL_BY)
+
+
+def _stdin(until: int) -> bytes:
+    """What stands on standard input by the end of file or the deadline, whichever is first; never reads a terminal."""
+    if os.isatty(0):
+        return b""
+    data = bytearray()
+    while len(data) < MAX_STDIN:
+        left = (until - time.time_ns()) / 1e9
+        if left <= 0 or not select.select([0], [], [], left)[0]:
+            break
+        piece = os.read(0, 1 << 20)
+        if not piece:
+            break
+        data += piece
+    return bytes(data)
+
+
+def parse(raw: bytes) -> dict[str, object]:
+    """The payload as an object, long strings cut; what is not a JSON object comes back under ``_raw``."""
+    text = raw.decode("utf-8", "replace")
+    try:
+        value = json.loads(text, parse_constant=str)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        return {"_raw": cut(text)} if raw else {}
+    return {cut(k): _shrink(v, MAX_STRING, 1000, 48) for k, v in value.items()}
+
+
+def cut(text: str, most: int = MAX_STRING) -> str:
+    """``text`` within ``most`` characters, saying how much is missing, without lone surrogates."""
+    if len(text) > most:
+        text = f"{text[:most]}…[{len(text) - most} characters cut]"
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _shrink(value: object, most: int, items: int, depth: int) -> object:
+    if isinstance(value, str):
+        return cut(value, most)
+    if not isinstance(value, (dict, list)):
+        return value
+    if depth == 0:
+        return "…[too deep]"
+    if isinstance(value, list):
+        return [_shrink(v, most, items, depth - 1) for v in value[:items]]
+    return {cut(k, most): _shrink(v, most, items, depth - 1) for k, v in list(value.items())[:items]}
+
+
+def build_event(
+    agent: str, source: str, payload: dict[str, object], started: int, env: os._Environ[str] | dict[str, str]
+) -> dict[str, object]:
+    """The event as ``POST /v1/events`` takes it. ``started`` in ns; what is not known is left out."""
+    name = payload.get("hook_event_name") or payload.get("type")
+    event_id = uuid7(started)
+    event: dict[str, object] = {
+        "event_id": event_id,
+        "source_event_id": event_id,
+        "event_type": cut(name, 200) if isinstance(name, str) else "unknown",
+        "source": source,
+        "agent_type": cut(agent, 64),
+        "event_time": started,
+        "chain": ancestors(os.getppid()),
+        "env": {key: cut(env[key], 1024) for key in ENV if key in env},
+        "payload": payload,
+    }
+    tmux = env.get("TMUX", "").rsplit(",", 2)
+    if len(tmux) == 3 and tmux[1].isdecimal():
+        event["tmux"] = {"socket": cut(tmux[0]), "server_pid": int(tmux[1])}
+    pane = env.get("TMUX_PANE", "")
+    if pane[:1] == "%" and pane[1:].isdecimal():
+        event["pane_id"] = pane
+    pid = env.get("CLAUDE_PID", "")
+    if pid.isdecimal():
+        event["pid"] = int(pid)
+    return event
+
+
+def uuid7(now: int) -> str:
+    """A UUID of version 7 (ordered by time) for the clock ``now`` in ns."""
+    number = (now // MS & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
+    number = number & ~(0xF << 76) & ~(0x3 << 62) | 7 << 76 | 2 << 62
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def ancestors(pid: int) -> list[dict[str, object]]:
+    """The processes from ``pid`` upwards with their start times (Linux clock ticks), nearest first; [] elsewhere."""
+    chain: list[dict[str, object]] = []
+    while pid > 1 and len(chain) < 32:
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                fields = file.read(4096).rpartition(b")")[2].split()
+        except OSError:
+            break
+        chain.append({"pid": pid, "start": fields[19].decode()})
+        pid = int(fields[1])
+    return chain
+
+
+def encode(event: dict[str, object], limit: int = MAX_BODY) -> bytes:
+    """The event as JSON of at most ``limit`` bytes: a payload that is still too long is cut harder and harder."""
+    body = json.dumps(event, separators=(",", ":")).encode()
+    payload = event["payload"]
+    for most, items, depth in ((2048, 200, 16), (256, 50, 6), (128, 50, 1)):
+        if len(body) <= limit:
+            break
+        body = json.dumps(event | {"payload": _shrink(payload, most, items, depth)}, separators=(",", ":")).encode()
+    return body
+
+
+def post(path: str, body: bytes, until: int) -> bool:
+    """Whether a daemon at ``path`` took the event (2xx) before the clock ``until`` (ns)."""
+    head = (
+        "POST /v1/events HTTP/1.1\r\nHost: agtmux\r\nConnection: close\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    data = memoryview(head.encode() + body)
+    answer = b""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            sock.settimeout(max(0.001, (until - time.time_ns()) / 1e9))
+            sock.connect(path)
+            while data:
+                sock.settimeout(max(0.001, (until - time.time_ns()) / 1e9))
+                data = data[sock.send(data) :]
+            while b"\r\n" not in answer and len(answer) < 4096:
+                sock.settimeout(max(0.001, (until - time.time_ns()) / 1e9))
+                piece = sock.recv(4096)
+                if not piece:
+                    break
+                answer += piece
+                if time.time_ns() > until:
+                    break
+    except OSError:
+        return False
+    return answer[:9] == b"HTTP/1.1 " and answer[9:10] == b"2"
+
+
+def spool(line: bytes, path: str, until: int, most: int = MAX_SPOOL, keep: int = KEEP_SPOOL) -> None:
+    """Append one event to the spool, whole or not at all, under its lock.
+
+    A spool that would pass ``most`` bytes is first cut to its newest ``keep`` bytes behind a gap line. Raises OSError
+    when the disk refuses, TimeoutError when the lock is not free by the clock ``until`` (ns).
+    """
+    paths.ensure_private_dir(os.path.dirname(path))
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            _lock(fd, until)
+            if not _is_at(fd, path):
+                continue  # the daemon, or another hook's cut, put a new file in its place
+            size = os.fstat(fd).st_size
+            if size and size + len(line) + 1 > most:
+                _keep_newest(fd, path, size, keep)
+                continue
+            whole = (b"" if not size or os.pread(fd, 1, size - 1) == b"\n" else b"\n") + line + b"\n"
+            try:
+                written = os.write(fd, whole)
+            except OSError:
+                written = 0
+            if written != len(whole):
+                os.ftruncate(fd, size)
+                raise OSError(f"{path} took {written} of {len(whole)} bytes")
+            return
+        finally:
+            os.close(fd)
+
+
+def _lock(fd: int, until: int) -> None:
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.time_ns() > until:
+                raise TimeoutError("the spool is locked") from None
+            time.sleep(0.002)
+
+
+def _is_at(fd: int, path: str) -> bool:
+    try:
+        there = os.stat(path)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(fd), there)
+
+
+def _keep_newest(fd: int, path: str, size: int, keep: int) -> None:
+    """Replace the locked spool by a gap line and its last ``keep`` bytes, from a whole line on."""
+    dropped, start, first = 0, max(0, size - keep), True
+    place = 0
+    while place < start:
+        piece = os.pread(fd, min(1 << 20, start - place), place)
+        if not piece:
+            break
+        if first and piece.startswith(b'{"gap"'):
+            dropped += int(json.loads(piece.partition(b"\n")[0])["gap"]["dropped"]) - 1
+        first = False
+        dropped += piece.count(b"\n")
+        place += len(piece)
+    tail = os.pread(fd, keep, start)
+    if start and os.pread(fd, 1, start - 1) != b"\n":
+        cut_line, _, tail = tail.partition(b"\n")
+        dropped += bool(cut_line)
+    fresh = f"{path}.{os.getpid()}.tmp"
+    out = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        data = memoryview(json.dumps({"gap": {"dropped": dropped}}).encode() + b"\n" + tail)
+        while data:
+            data = data[os.write(out, data) :]
+        os.rename(fresh, path)
+    except OSError:
+        os.unlink(fresh)
+        raise
+    finally:
+        os.close(out)

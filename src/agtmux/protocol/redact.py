@@ -1,0 +1,155 @@
+"""Takes secrets out of what agents report, before it is stored, logged or spooled.
+
+Owns the patterns and the sensitive key names. Knows neither events nor databases. Standard library ``re`` only; each
+pattern has a literal hint, so that text without secrets costs a few substring searches.
+"""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+MARK = "[redacted]"
+
+_KEY_BLOCK = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]{0,40}-----|\Z)"
+_TOKENS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
+    (hints, re.compile(pattern, flags))
+    for hints, pattern, flags in (
+        (
+            ("private key",),
+            r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]{0,40}-----|\Z)",
+            re.S,
+        ),
+        (("sk-", "sk_", "rk_", "pk_"), r"\b(?:sk-[A-Za-z0-9_-]{16,}|[srp]k_(?:live|test)_[A-Za-z0-9]{10,})", 0),
+        (("gh",), r"\bgh[opsur]_[A-Za-z0-9]{16,}", 0),
+        (("github_pat_", "glpat-"), r"\b(?:github_pat_|glpat-)[A-Za-z0-9_-]{16,}", 0),
+        (("xox", "xapp-"), r"\b(?:xox[a-z]|xapp)-[A-Za-z0-9-]{8,}", 0),
+        (("akia", "asia"), r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", 0),
+        (("aiza",), r"\bAIza[A-Za-z0-9_-]{30,}", 0),
+        (("ya29.",), r"\bya29\.[A-Za-z0-9_-]{16,}", 0),
+        (("npm_", "pypi-", "hf_", "dop_v1_"), r"\b(?:npm_|pypi-|hf_|dop_v1_)[A-Za-z0-9_-]{20,}", 0),
+        (("eyj",), r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*", 0),
+        (("hooks.slack.com",), r"(?<=hooks\.slack\.com/services/)[A-Za-z0-9/_-]+", 0),
+    )
+)
+_AUTH = re.compile(
+    r"\b((?:proxy-)?authorization['\"]?\s{0,8}[:=]\s{0,8}['\"]?)"
+    r"(?:(basic|bearer|token|digest|negotiate)\s{1,8})?[^\s'\",;]+",
+    re.I,
+)
+_BEARER = re.compile(r"\b(bearer|basic)(\s+)(?=[^\s'\"]*[0-9+/=_.-])[A-Za-z0-9._~+/=-]{12,}", re.I)
+_COOKIE = re.compile(r"\b((?:set-)?cookie\s{0,8}:\s{0,8})[^\r\n'\"]+", re.I)
+_URL = re.compile(r"\b([a-z][a-z0-9+.-]{1,15}://)[^\s/?#@'\"<>]+@", re.I)
+_PAIR = re.compile(  # its first character is a plain set: re then skips most places of a text at once
+    r"""(?P<head>(?P<name>(?-i:[AaCcPpSsTt])(?:
+          (?<=p)(?:ass(?:word|wd|phrase)?|wd|rivate[_-]?key)
+          |(?<=s)(?:ecret(?:[_-]?(?:access[_-]?)?key|[_-]?token)?|igning[_-]?key|ession[_-]?token)
+          |(?<=a)(?:pi[_-]?(?:key|token)|ccess[_-]?(?:key|token)|uth[_-]?token)
+          |(?<=c)(?:lient[_-]?secret|redentials?|ookie)
+          |(?<=t)oken))
+        (?:\\?["'])?\s{0,8}(?:=>|:=|[:=])\s{0,8})
+        (?P<open>\\?["'])?(?P<value>(?(open)[^"'\\]+|[^\s"'\\,;&|)}\]]+))""",
+    re.I | re.X,
+)
+_OPTION = re.compile(
+    r"(?P<head>--(?:password|passphrase|token|api-key|secret|client-secret)\s{1,8}(?P<name>))"
+    r"(?P<open>\\?[\"'])?(?P<value>(?(open)[^\"'\\]+|[^\s\"'\\,;&|)}\]-][^\s\"'\\,;&|)}\]]*))",
+    re.I,
+)
+_PAIR_HINTS = ("pass", "pwd", "secret", "key", "token", "credential", "cookie")
+_PLAIN = frozenset(("true", "false", "null", "none", "undefined", MARK))
+_KEYS = re.compile(
+    r"(?:^|_)(?:pass(?:word|wd|phrase)?|pwd|secrets?|api_?keys?|access_?keys?|private_?keys?|secret_?keys?|signing_?keys?"
+    r"|encryption_?keys?|authorization|auth_?header|bearer|cookies?|set_?cookie|credentials?|tokens?|jwt)$"
+)
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def redact(value: T, extra: Iterable[re.Pattern[str]] = ()) -> T:
+    """A copy of a JSON-like value without secrets: strings cleaned, values under sensitive key names replaced.
+
+    ``extra`` are further patterns (from the config), whose whole match is replaced. Keys, booleans and
+    null stay, numbers too but under names such as ``password`` (the counts under ``input_tokens`` are numbers).
+    """
+    patterns = tuple(extra)
+    return _walk(value, patterns)  # type: ignore[return-value]
+
+
+def redact_text(text: str, extra: Iterable[re.Pattern[str]] = ()) -> str:
+    """``text`` without secrets."""
+    low = text.lower()
+    for hints, pattern in _TOKENS:
+        if any(hint in low for hint in hints):
+            text = pattern.sub(MARK, text)
+    if "authorization" in low:
+        text = _AUTH.sub(_auth, text)
+    if "bearer" in low or "basic" in low:
+        text = _BEARER.sub(rf"\1\2{MARK}", text)
+    if "cookie" in low:
+        text = _COOKIE.sub(rf"\1{MARK}", text)
+    if "://" in low and "@" in low:
+        text = _URL.sub(_url, text)
+    if any(hint in low for hint in _PAIR_HINTS):
+        text = _PAIR.sub(_pair, text)
+        if "--" in low:
+            text = _OPTION.sub(_pair, text)
+    for pattern in extra:
+        text = pattern.sub(MARK, text)
+    return text
+
+
+def sensitive(key: str) -> bool:
+    """Whether what stands under this key is a secret by its name. ``session_id``, ``max_tokens`` and such are not."""
+    name = _CAMEL.sub("_", key).replace("-", "_").replace(" ", "_").lower()
+    return _KEYS.search(name) is not None
+
+
+def _walk(value: object, extra: tuple[re.Pattern[str], ...]) -> object:
+    if isinstance(value, str):
+        return redact_text(value, extra)
+    if isinstance(value, dict):
+        return {
+            k: _hide(v, "token" in k.lower()) if isinstance(k, str) and sensitive(k) else _walk(v, extra)
+            for k, v in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [_walk(v, extra) for v in value]
+    return value
+
+
+def _hide(value: object, counts: bool) -> object:
+    """A secret's shape without its content. ``counts``: numbers stay, as they do under ``input_tokens``."""
+    if value is None or isinstance(value, bool) or value == "":
+        return value
+    if isinstance(value, dict):
+        return {k: _hide(v, counts) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_hide(v, counts) for v in value]
+    return value if counts and isinstance(value, (int, float)) else MARK
+
+
+def _pair(match: re.Match[str]) -> str:
+    value = match["value"]
+    before = match.string[match.start() - 1 : match.start()]
+    if before.isalnum() and not (before.islower() and match["name"][:1].isupper()):
+        return match[0]  # the end of another word, as in "compass"
+    if match["name"].lower() == "pwd" and value.startswith(("/", "~", ".")):
+        return match[0]  # the shell's PWD
+    if value.lower() in _PLAIN or value.startswith(("$", "%", "<", MARK)) or not value.strip("*.…x"):
+        return match[0]  # a variable, a placeholder or nothing secret
+    return f"{match['head']}{match['open'] or ''}{MARK}"
+
+
+def _auth(match: re.Match[str]) -> str:
+    scheme = f"{match[2]} " if match[2] else ""
+    return f"{match[1]}{scheme}{MARK}"
+
+
+def _url(match: re.Match[str]) -> str:
+    return f"{match[1]}{MARK}@"

@@ -1,0 +1,271 @@
+"""How listings look: tables on a terminal, aligned plain text in a pipe. The only file that names rich.
+
+Owns columns, colours, ages and widths. Knows neither the client nor click; every text from a pane passes through
+``agtmux.protocol.text`` here. Items are those of the API.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from agtmux.protocol.text import block, one_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import IO, Any
+
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.table import Table
+
+    Item = Mapping[str, Any]
+    Column = tuple[str, Callable[[Item, float], str]]
+
+STATES = ("error", "waiting_approval", "waiting_input", "running", "completed", "idle", "unknown")
+"""Highest precedence first, as the API counts them."""
+
+_STYLE = {
+    "error": "bold red",
+    "waiting_approval": "bold yellow",
+    "waiting_input": "bold magenta",
+    "running": "green",
+    "completed": "cyan",
+    "idle": "dim",
+    "unknown": "dim italic",
+}
+
+
+def clean(value: object, empty: str = "-") -> str:
+    """Any field as safe text on one line; ``empty`` for null and blank."""
+    return (one_line(str(value)).strip() if value is not None else "") or empty
+
+
+def age(stamp: object, now: float) -> str:
+    """How long ago an RFC 3339 UTC time was, in one or two units: ``4s``, ``12m``, ``3h05m``, ``2d``."""
+    seconds = _seconds(stamp)
+    if seconds is None:
+        return "-"
+    past = max(0, int(now - seconds))
+    if past < 60:
+        return f"{past}s"
+    if past < 3600:
+        return f"{past // 60}m"
+    if past < 86400:
+        return f"{past // 3600}h{past % 3600 // 60:02d}m"
+    return f"{past // 86400}d"
+
+
+def _seconds(stamp: object) -> float | None:
+    if not isinstance(stamp, str) or len(stamp) < 20 or not stamp.endswith("Z"):
+        return None
+    try:
+        import calendar
+
+        whole = calendar.timegm(time.strptime(stamp[:19], "%Y-%m-%dT%H:%M:%S"))
+        return whole + float("0" + stamp[19:-1])
+    except ValueError:
+        return None
+
+
+def _identity(item: Item, key: str) -> str:
+    return clean((item.get("identity") or {}).get(key))
+
+
+def _place(item: Item, _: float) -> str:
+    return f"{_identity(item, 'session_name')}:{clean(item.get('window_index'))}.{clean(item.get('pane_index'))}"
+
+
+def _state(item: Item, _: float) -> str:
+    return clean(item.get("state"))
+
+
+def _why(item: Item) -> str:
+    """What a person wants to know first: what is waited for, else what the agent was asked, else the pane's title."""
+    waiting = item.get("waiting_for") or {}
+    asked = ": ".join(clean(waiting.get(key)) for key in ("subject", "text") if waiting.get(key))
+    if asked:
+        return asked
+    reason = item.get("reason_code")
+    text = clean(item.get("task") or item.get("title"))
+    return f"[{clean(reason)}] {text}" if item.get("state") in ("error", "unknown") and reason else text
+
+
+def _counts(item: Item, _: float) -> str:
+    counts = item.get("counts") or {}
+    return " ".join(f"{counts[state]} {state}" for state in STATES if counts.get(state)) or "-"
+
+
+def _field(key: str) -> Callable[[Item, float], str]:
+    return lambda item, _: clean(item.get(key))
+
+
+def _id(key: str) -> Callable[[Item, float], str]:
+    return lambda item, _: _identity(item, key)
+
+
+def _age(key: str) -> Callable[[Item, float], str]:
+    return lambda item, now: age(item.get(key), now)
+
+
+_AGENT = ("AGENT", _field("agent_type"))
+_SINCE = ("FOR", _age("since"))
+_ATTENTION = ("ATTENTION", _field("attention"))
+_WAIT_RUN: tuple[Column, ...] = (("WAITING", _field("waiting")), ("RUNNING", _field("running")))
+
+COLUMNS: dict[str, tuple[Column, ...]] = {
+    "panes": (
+        ("STATE", _state),
+        _SINCE,
+        _AGENT,
+        ("TARGET", _id("target")),
+        ("PANE", _id("pane_id")),
+        ("PLACE", _place),
+        _ATTENTION,
+        ("WHAT", lambda item, _: _why(item)),
+    ),
+    "windows": (
+        ("STATE", _state),
+        _SINCE,
+        ("TARGET", _id("target")),
+        ("SESSION", _id("session_name")),
+        ("WINDOW", _id("window_id")),
+        ("NAME", _field("window_name")),
+        ("PANES", _field("panes")),
+        *_WAIT_RUN,
+        _ATTENTION,
+        ("COUNTS", _counts),
+    ),
+    "sessions": (
+        ("STATE", _state),
+        _SINCE,
+        ("TARGET", _id("target")),
+        ("SESSION", _id("session_name")),
+        ("WINDOWS", _field("windows")),
+        ("PANES", _field("panes")),
+        *_WAIT_RUN,
+        _ATTENTION,
+        ("COUNTS", _counts),
+    ),
+    "targets": (
+        ("TARGET", _field("target")),
+        ("HEALTH", _field("health")),
+        ("KIND", _field("kind")),
+        ("AGENTS", _field("agents")),
+        ("PANES", _field("panes")),
+        ("SEEN", _age("last_seen_at")),
+        ("RTT_MS", _field("rtt_ms")),
+        ("TMUX", _field("tmux_version")),
+        ("WHY", _field("reason")),
+        ("CONNECTION", _field("connection_ref")),
+    ),
+    "events": (
+        ("AGE", _age("event_time")),
+        ("EVENT", _field("event_type")),
+        ("SOURCE", _field("source")),
+        ("APPLIED", _field("applied")),
+        ("RUNTIME", _field("runtime_id")),
+        ("ID", _field("event_id")),
+    ),
+}
+"""What each kind of item shows, in order; the last column takes what width is left."""
+
+
+def plain(scope: str, items: Sequence[Item], now: float) -> str:
+    """Items as aligned columns under a header line, nothing cut, no colour: the same on every terminal."""
+    columns = COLUMNS[scope]
+    rows = [[name for name, _ in columns], *([show(item, now) for _, show in columns] for item in items)]
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell + " " * (w - width(cell)) for cell, w in zip(row, widths, strict=True)) for row in rows)
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def width(text: str) -> int:
+    """Columns that ``text`` takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def summary_line(body: Item) -> str:
+    """``5 agents: 1 waiting_approval, 4 idle; 1 needs you``, from a listing's summary."""
+    summary = body.get("summary") or {}
+    states = summary.get("by_state") or {}
+    needs = (summary.get("by_attention") or {}).get("needs_action", 0)
+    total = summary.get("total", 0)
+    text = f"{total} agent{'' if total == 1 else 's'}"
+    known = ", ".join(f"{states[state]} {state}" for state in STATES if states.get(state))
+    return text + (f": {known}" if known else "") + (f"; {needs} need{'s' if needs == 1 else ''} you" if needs else "")
+
+
+def partial_lines(body: Item, now: float) -> list[str]:
+    """One line per target that did not answer; empty when the listing is whole."""
+    lines = []
+    for error in body.get("target_errors") or ():
+        seen = error.get("last_seen_at")
+        ago = f", last seen {age(seen, now)} ago" if seen else ""
+        why = clean(error.get("reason") or error.get("message"))
+        lines.append(f"partial: {clean(error.get('target'))} did not answer: {why} ({clean(error.get('code'))}{ago})")
+    if body.get("partial") and not lines:
+        lines.append("partial: not every target has answered yet")
+    return lines
+
+
+def console(color: str, stream: IO[str] | None = None) -> Console:
+    """A rich console for stdout. ``color``: auto, always or never; NO_COLOR counts under auto."""
+    from rich.console import Console
+
+    out = stream or sys.stdout
+    return Console(
+        file=out,
+        force_terminal=True if color == "always" else None,
+        no_color=True if color == "never" else False if color == "always" else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=False,
+    )
+
+
+def table(scope: str, items: Sequence[Item], now: float) -> Table:
+    """Items as a rich table that fits the terminal: the last column is cut, never wrapped."""
+    from rich.table import Table
+    from rich.text import Text
+
+    columns = COLUMNS[scope]
+    out = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), expand=False)
+    for name, _ in columns:
+        last = name == columns[-1][0]
+        out.add_column(name, no_wrap=True, overflow="ellipsis", ratio=None, min_width=8 if last else None)
+    for item in items:
+        style = _STYLE.get(clean(item.get("state")), "")
+        cells = [Text(show(item, now), style=style if name == "STATE" else "") for name, show in columns]
+        out.add_row(*cells)
+    return out
+
+
+class Screen:
+    """A listing with its summary and footer as one thing to draw, for ``list`` and for ``watch``."""
+
+    def __init__(self, scope: str, body: Item, now: float, *, quiet: bool = False) -> None:
+        self._scope, self._body, self._now, self._quiet = scope, body, now, quiet
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.text import Text
+
+        items = self._body.get("items") or []
+        if items:
+            yield table(self._scope, items, self._now)
+        elif not self._quiet:
+            yield Text("no agents seen; agtmux list panes --all shows every pane", style="dim")
+        for line in partial_lines(self._body, self._now):
+            yield Text(line, style="yellow")
+        if items and not self._quiet and "summary" in self._body:
+            yield Text(summary_line(self._body), style="dim")
+
+
+def safe_block(text: object) -> str:
+    """Text of several lines, safe for a terminal."""
+    return block(str(text))
