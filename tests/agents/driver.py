@@ -10,6 +10,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -41,6 +42,7 @@ class Driver(ABC):
         self.world = world
         self.model = model
         self.pane: Pane | None = None
+        self.met_dialog = False  # whether ``pass_start_up`` had to answer something
 
     # ------------------------------------------------ what differs per agent
     @staticmethod
@@ -62,7 +64,7 @@ class Driver(ABC):
 
     @abstractmethod
     def accept_trust(self) -> None:
-        """Answers the start-up dialogs until the composer is there."""
+        """Answers the trust dialog, and what may follow it, until the composer is there."""
 
     @abstractmethod
     def is_running(self, look: Look) -> bool:
@@ -94,6 +96,10 @@ class Driver(ABC):
     def wait_trust(self) -> None:
         """The folder-trust dialog of the start-up is up."""
         self.at.wait_text(self.trust_pattern, 40)
+
+    def pass_start_up(self) -> None:
+        """Gets a trusted agent to its prompt."""
+        self.wait_ready()
 
     def wait_ready(self, timeout: float = 40) -> None:
         """At its prompt, twice in a row."""
@@ -294,32 +300,40 @@ class CodexDriver(Driver):
         path = self.world.home / ".codex/config.toml"
         path.parent.mkdir(exist_ok=True, mode=0o700)
         path.write_text("\n".join(lines) + "\n")
+        # only a repository's trust is asked for
+        subprocess.run(["git", "init", "-q", str(self.world.work)], env=self.world.env(), check=True)
 
     def env(self) -> dict[str, str]:
         return {"CODEX_HOME": str(self.world.home / ".codex"), "FAKE_API_KEY": "dummy"}
 
     def accept_trust(self) -> None:
-        self.answer_start_up()
+        self.pass_start_up()
 
-    def answer_start_up(self) -> None:
+    def pass_start_up(self) -> None:
         """Says yes to the folder's trust and to the review of hooks, as often as they come; ends at the composer."""
+        self.met_dialog = False
         end = time.monotonic() + 60
         while time.monotonic() < end:
             look = self.at.look()
             if look.has(self.trust_pattern):
+                self.met_dialog = True
                 self._dialog_key("Enter", self.trust_pattern)
             elif look.has(r"Hooks need review"):
-                self.at.wait_still()
-                if not self.at.look().has(r"^\s*› 2\."):
-                    self.at.keys("Down")
-                    self.at.wait_text(r"^\s*› 2\.", 5)
-                self._dialog_key("Enter", r"Hooks need review")
+                self.met_dialog = True
+                self._choose_second(r"Hooks need review")
             elif self.is_ready(look) and look.title.startswith(self.world.work.name):
                 self.wait_ready()
                 return
             else:
                 time.sleep(0.1)
         raise AssertionError("codex did not get through its start-up:\n" + self.at.look().text)
+
+    def _choose_second(self, pattern: str) -> None:
+        self.at.wait_still()
+        if not self.at.look().has(r"^\s*› 2\."):
+            self.at.keys("Down")
+            self.at.wait_text(r"^\s*› 2\.", 5)
+        self._dialog_key("Enter", pattern)
 
     def is_ready(self, look: Look) -> bool:
         return super().is_ready(look) and "Action Required" not in look.title

@@ -159,7 +159,8 @@ class Watch:
     def expect(self, pane: str, *states: str, timeout: float = 20, starting: bool = False) -> None:
         """The next states of the pane are exactly these; waits for the last one. Anything between them fails.
 
-        ``starting``: ``unknown`` and ``gone`` may come in between (an agent that starts, or starts itself again).
+        ``starting``: ``unknown`` and ``gone`` may come in between, and the last state again (an agent that starts, or
+        starts itself again, or asks twice).
         """
         end = time.monotonic() + timeout
         while True:
@@ -167,7 +168,8 @@ class Watch:
             new = self.states(pane)[done:]
             seen = [s for s in new if not (starting and s in ("unknown", GONE))]
             if starting:  # what was filtered out may have split a state in two
-                seen = [s for i, s in enumerate(seen) if i == 0 or seen[i - 1] != s]
+                before = self.states(pane)[:done][-1:]
+                seen = [s for i, s in enumerate(seen) if [s] != (seen[i - 1 : i] if i else before)]
             if seen == list(states) and new[-1:] == seen[-1:]:
                 self._read[pane] = done + len(new)
                 return
