@@ -50,7 +50,7 @@ class TargetExecutor(Protocol):
         """All processes of that machine, argv only where cheap. Raises ExecutorError."""
 
     async def argv(self, pid: int, start: str) -> tuple[str, ...] | None:
-        """Command line of one process, None if that life of it is over."""
+        """Command line of one process, None if that life of it is over; empty in the middle of an exec: ask again."""
 
     async def environ(self, pid: int, start: str, names: Sequence[str]) -> dict[str, str]:
         """Those of the named variables that the process has; empty where it may not be read."""

@@ -11,7 +11,6 @@ import os
 import shutil
 import stat
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 from agtmuxd.core.model import Proc
@@ -49,14 +48,12 @@ class LocalExecutor:
 
     def find_tmux(self, override: str | None = None) -> str:
         """Where tmux is: as told, on PATH, or in one of the usual places. Raises ExecutorError (no_tmux)."""
-        if override is not None:
-            found = shutil.which(Path(override).expanduser(), path=self._env["PATH"])
-            where = override
-        else:
-            found = shutil.which("tmux", path=search_path(self._env))
-            where = "PATH or the usual places; set tmux_path"
+        home = self._env.get("HOME", "~")
+        wanted = "tmux" if override is None else f"{home}{override[1:]}" if override.startswith("~/") else override
+        found = shutil.which(wanted, path=search_path(self._env))
         if found is None:
-            raise ExecutorError("no_tmux", f"no tmux found in {where}")
+            where = "on PATH or in the usual places; set tmux_path" if override is None else f"at {override}"
+            raise ExecutorError("no_tmux", f"no tmux {where}")
         return found
 
     async def run(

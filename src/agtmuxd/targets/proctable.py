@@ -40,7 +40,10 @@ def read_one(pid: int) -> Proc | None:
 
 
 def read_argv(pid: int, start: str) -> tuple[str, ...] | None:
-    """The command line of that life of a process, None when it is over. Linux."""
+    """The command line of that life of a process, None when it is over. Linux.
+
+    Empty while the process is in the middle of an exec: not to be remembered, ask again.
+    """
     data = _read(f"/proc/{pid}/cmdline", _MAX_ARGV)
     return split_argv(data) if _still(pid, start) else None
 
