@@ -1,7 +1,8 @@
 """Fan-out: tells every watcher what was published, in order, without ever waiting for one.
 
 Owns the stream's short memory (a ring of the last batches), cursors, and the watchers with their bounded backlogs.
-Does not know the database: what left the ring is asked from the log by ``ReadLog``. Does not know HTTP: a watcher gives lines.
+Does not know the database: what left the ring is asked from the log by ``ReadLog``. Does not know HTTP: a watcher gives
+lines.
 """
 
 from __future__ import annotations

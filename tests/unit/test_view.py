@@ -1,0 +1,340 @@
+"""Published rows: changes, rollups, filters, sorts, summaries."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.core.listing import SORTS, Attrs, Filter, ordered, place, tally
+from agtmuxd.core.model import NS
+from agtmuxd.view import Change, View, changes_for, merge_sessions, name_of, pane_key, same
+from tests.rows import STATES, T0, Item, advance, by_key, pane, replayed, steps
+
+SCOPES = ("panes", "windows", "sessions")
+
+
+def ops(changes: dict[str, list[Change]], scope: str) -> list[tuple[str, tuple[str, ...]]]:
+    return [(change.op, name_of(change.identity)) for change in changes.get(scope, [])]
+
+
+def test_a_new_pane_is_an_upsert_in_all_three_scopes() -> None:
+    changes = changes_for(View("s"), by_key(pane()))
+    assert ops(changes, "panes") == [("upsert", ("host", "work", "@1", "%1"))]
+    assert ops(changes, "windows") == [("upsert", ("host", "work", "@1"))]
+    assert ops(changes, "sessions") == [("upsert", ("host", "work"))]
+
+
+def test_changes_for_leaves_the_view_as_it_is() -> None:
+    view = View("s", 3, by_key(pane()))
+    changes_for(view, {"host/%1": None})
+    assert list(view.panes) == ["host/%1"]
+    assert view.sequence == 3
+
+
+def test_volatile_fields_change_nothing() -> None:
+    view = View("s", 0, by_key(pane()))
+    assert changes_for(view, by_key(pane(last_seen_at="2026-01-01T00:00:09.000Z"))) == {}
+
+
+def test_a_title_changes_the_pane_but_not_its_window() -> None:
+    view = View("s", 0, by_key(pane()))
+    assert list(changes_for(view, by_key(pane(title="new")))) == ["panes"]
+
+
+def test_a_pane_that_moved_is_deleted_under_its_old_identity_first() -> None:
+    view = View("s", 0, by_key(pane()))
+    changes = advance(view, dict(by_key(pane(window="@2"))))
+    assert ops(changes, "panes") == [
+        ("delete", ("host", "work", "@1", "%1")),
+        ("upsert", ("host", "work", "@2", "%1")),
+    ]
+    assert sorted(ops(changes, "windows")) == [("delete", ("host", "work", "@1")), ("upsert", ("host", "work", "@2"))]
+    assert list(view.windows) == ["host/work/@2"]
+
+
+def test_a_renamed_session_is_another_identity_everywhere() -> None:
+    view = View("s", 0, by_key(pane(), pane("%2", window="@2")))
+    changes = advance(view, dict(by_key(pane(session="neu/é"), pane("%2", window="@2", session="neu/é"))))
+    assert sorted(ops(changes, "sessions")) == [("delete", ("host", "work")), ("upsert", ("host", "neu/é"))]
+    assert len(changes["panes"]) == 4
+    assert [row["identity"]["session_name"] for row in view.windows.values()] == ["neu/é", "neu/é"]
+
+
+def test_a_pane_that_nobody_knew_and_went_is_no_change() -> None:
+    assert changes_for(View("s"), {"host/%9": None}) == {}
+
+
+@pytest.mark.tc("TC-042")
+def test_a_window_shows_the_top_state_and_counts_of_its_agents() -> None:
+    view = View(
+        "s",
+        0,
+        by_key(
+            pane("%1", state="idle", since="2026-01-01T00:00:01.000Z"),
+            pane("%2", state="waiting_input", since="2026-01-01T00:00:05.000Z"),
+            pane("%3", state="waiting_input", since="2026-01-01T00:00:04.000Z", agent="codex"),
+            pane("%4", state="running", since="2026-01-01T00:00:09.000Z"),
+            pane("%5", agent=None),
+        ),
+    )
+    (row,) = view.windows.values()
+    assert row["state"] == "waiting_input"
+    assert row["since"] == "2026-01-01T00:00:04.000Z"
+    assert row["updated_at"] == "2026-01-01T00:00:09.000Z"
+    assert (row["panes"], row["waiting"], row["running"]) == (4, 2, 1)
+    assert row["counts"] == {**dict.fromkeys(STATES, 0), "idle": 1, "waiting_input": 2, "running": 1}
+    assert row["agents"] == {"claude": 3, "codex": 1}
+    assert row["attention"] == "needs_action"
+
+
+@pytest.mark.tc("TC-042")
+def test_precedence_decides_between_any_two_states() -> None:
+    for high in range(len(STATES)):
+        for low in range(high, len(STATES)):
+            panes = [pane("%1", state=STATES[low]), pane("%2", state=STATES[high], window="@2")]
+            view = View("s", 0, by_key(*panes))
+            assert view.sessions["host/work"]["state"] == STATES[high]
+
+
+@pytest.mark.tc("TC-042")
+def test_a_session_counts_its_windows_and_panes_with_agents() -> None:
+    view = View(
+        "s",
+        0,
+        by_key(
+            pane("%1", state="completed", attention="review"),
+            pane("%2", window="@2", state="running"),
+            pane("%3", window="@3", agent=None),
+        ),
+    )
+    row = view.sessions["host/work"]
+    assert (row["windows"], row["panes"], row["running"], row["waiting"]) == (2, 2, 1, 0)
+    assert row["attention"] == "review"
+    assert row["state"] == "running"
+
+
+@pytest.mark.tc("TC-042")
+def test_a_window_without_an_agent_has_no_state() -> None:
+    view = View("s", 0, by_key(pane(agent=None)))
+    row = view.windows["host/work/@1"]
+    assert (row["state"], row["panes"], row["attention"], row["since"]) == (None, 0, "none", None)
+
+
+@pytest.mark.tc("TC-042")
+def test_sessions_merge_across_targets_by_name_with_their_breakdown() -> None:
+    view = View(
+        "s",
+        0,
+        by_key(
+            pane("%1", state="idle"), pane("%1", target="far", state="error"), pane("%2", target="far", session="x")
+        ),
+    )
+    merged = {row["identity"]["session_name"]: row for row in merge_sessions(view.sessions.values())}
+    assert merged.keys() == {"work", "x"}
+    assert merged["work"]["state"] == "error"
+    assert merged["work"]["panes"] == 2
+    assert merged["work"]["identity"] == {"session_name": "work"}
+    assert [(part["target"], part["state"]) for part in merged["work"]["targets"]] == [
+        ("far", "error"),
+        ("host", "idle"),
+    ]
+
+
+@pytest.mark.tc("TC-042")
+@given(st.lists(steps(), max_size=12))
+def test_counting_again_only_what_was_touched_gives_what_counting_all_gives(
+    world: list[dict[str, Item | None]],
+) -> None:
+    view = View("s")
+    told: dict[str, dict[tuple[str, ...], Item]] = {scope: {} for scope in SCOPES}
+    for step in world:
+        changes = advance(view, step)
+        for scope in SCOPES:
+            replayed(told[scope], changes.get(scope, []))
+    fresh = View("s", 0, view.panes)
+    for scope in SCOPES:
+        rows = {name_of(row["identity"]): row for row in fresh.rows(scope).values()}
+        assert told[scope] == rows
+        assert {name_of(row["identity"]): row for row in view.rows(scope).values()} == rows
+
+
+@given(st.lists(steps(), max_size=8))
+def test_a_change_survives_the_log(world: list[dict[str, Item | None]]) -> None:
+    view = View("s")
+    for step in world:
+        for scope, changes in advance(view, step).items():
+            for change in changes:
+                assert Change.from_json(scope, json.loads(json.dumps(change.to_json()))) == change
+
+
+def test_a_round_of_a_target_is_when_its_panes_were_seen_last() -> None:
+    view = View("s", 0, by_key(pane(), pane(target="far")))
+    view.touch("host", 1_800_000_000 * NS)
+    seen = {row["identity"]["target"]: row["last_seen_at"] for row in view.select("panes", Filter())}
+    assert seen == {"host": "2027-01-15T08:00:00.000Z", "far": T0}
+    assert view.panes["host/%1"]["last_seen_at"] == T0
+    assert "last_seen_at" not in view.select("windows", Filter())[0]
+
+
+WORLD = by_key(
+    pane("%1", state="running", since="2026-01-01T00:00:01.000Z"),
+    pane("%2", state="waiting_approval", since="2026-01-01T00:00:05.000Z"),
+    pane("%3", state="waiting_approval", since="2026-01-01T00:00:03.000Z", agent="codex", session="a/b"),
+    pane("%4", state="error", since="2026-01-01T00:00:06.000Z", target="far"),
+    pane("%5", state="idle", since="2026-01-01T00:00:02.000Z", target="far", window="@2"),
+    pane("%6", agent=None),
+)
+
+
+def chosen(scope: str = "panes", sort: str = "name", **wanted: Any) -> list[str]:
+    view = View("s", 0, WORLD)
+    rows = view.select(scope, Filter(**wanted), sort)
+    return ["/".join(name_of(row["identity"])) for row in rows]
+
+
+@pytest.mark.tc("TC-048")
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({}, ["%1", "%2", "%3", "%4", "%5"]),
+        ({"everything": True}, ["%1", "%2", "%3", "%4", "%5", "%6"]),
+        ({"targets": ("far",)}, ["%4", "%5"]),
+        ({"targets": ("far", "host")}, ["%1", "%2", "%3", "%4", "%5"]),
+        ({"target_sessions": (("host", "work"),)}, ["%1", "%2"]),
+        ({"sessions": ("a/b",)}, ["%3"]),
+        ({"states": ("error", "idle")}, ["%4", "%5"]),
+        ({"agents": ("codex",)}, ["%3"]),
+        ({"needs_action": True}, ["%2", "%3", "%4"]),
+        ({"needs_action": True, "agents": ("claude",), "targets": ("host",)}, ["%2"]),
+        ({"states": ("running",), "everything": True}, ["%1"]),
+    ],
+)
+def test_filters_choose_by_every_field_and_narrow_each_other(wanted: dict[str, Any], expected: list[str]) -> None:
+    assert sorted(row.rpartition("/")[2] for row in chosen(**wanted)) == expected
+
+
+@pytest.mark.tc("TC-048")
+def test_filters_on_rollups_look_at_the_row() -> None:
+    assert chosen("windows", agents=("codex",)) == ["host/a/b/@1"]
+    assert chosen("windows", states=("idle",)) == ["far/work/@2"]
+    assert chosen("sessions", needs_action=True, targets=("far",)) == ["far/work"]
+
+
+@pytest.mark.tc("TC-048")
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("attention", "43215"),
+        ("-attention", "51234"),
+        ("state", "43215"),
+        ("since", "15324"),
+        ("-since", "42351"),
+        ("updated", "15324"),
+        ("name", "31245"),
+        ("target", "45312"),
+        ("-target", "21354"),
+    ],
+)
+def test_every_sort_has_one_order(sort: str, expected: str) -> None:
+    found = "".join(row[-1] for row in chosen(sort=sort))
+    assert found == expected
+
+
+@pytest.mark.tc("TC-048")
+@given(st.randoms(use_true_random=False), st.sampled_from(SORTS), st.lists(steps(), max_size=6))
+def test_no_sort_depends_on_the_order_in_which_rows_came(
+    rng: random.Random, sort: str, world: list[dict[str, Item | None]]
+) -> None:
+    view = View("s")
+    for step in world:
+        advance(view, step)
+    for scope in SCOPES:
+        rows = list(view.rows(scope).values())
+        expected = ordered(rows, sort)
+        rng.shuffle(rows)
+        assert ordered(rows, sort) == expected
+        assert len({place(row) for row in rows}) == len(rows)
+
+
+@pytest.mark.tc("TC-048")
+def test_panes_and_windows_sort_by_number_not_by_letter() -> None:
+    rows = [pane("%10", window="@10", pane_index=0), pane("%9", window="@9", pane_index=0)]
+    assert [row["identity"]["pane_id"] for row in ordered(rows, "name")] == ["%9", "%10"]
+
+
+def test_a_summary_counts_by_state_agent_target_and_attention() -> None:
+    view = View("s", 0, WORLD)
+    assert view.tally("panes", Filter()).summary() == {
+        "total": 5,
+        "by_state": {**dict.fromkeys(STATES, 0), "running": 1, "waiting_approval": 2, "error": 1, "idle": 1},
+        "by_agent": {"claude": 4, "codex": 1},
+        "by_target": {"far": 2, "host": 3},
+        "by_attention": {"needs_action": 3, "review": 0, "none": 2},
+    }
+    assert view.tally("panes", Filter(everything=True)).summary()["total"] == 6
+
+
+def test_taking_out_what_was_added_leaves_an_empty_summary() -> None:
+    rows = [Attrs.of(row) for row in WORLD.values()]
+    counted = tally(rows)
+    for row in rows:
+        counted.add(row, -1)
+    assert counted.summary() == tally([]).summary()
+
+
+def test_the_echo_of_a_filter_is_what_was_given() -> None:
+    wanted = Filter(target_sessions=(("host", "a/b"),), states=("error",), needs_action=True)
+    assert wanted.echo() == {"target_session": ["host/a%2Fb"], "state": ["error"], "needs_action": True}
+    assert Filter().echo() == {}
+
+
+@pytest.mark.tc("TC-024")
+def test_a_full_ref_resolves_to_its_pane_and_to_no_other() -> None:
+    item = pane("%7", session="日本/ %", other_sessions=["mirror"])
+    view = View("s", 0, by_key(pane(), item))
+    assert view.resolve(item["ref"]) == "host/%7"
+    assert view.resolve("runtime:" + item["runtime_id"]) == "host/%7"
+    assert view.resolve("pane:host/mirror/@1/%7") == "host/%7"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pane:host/work/@1/%99",
+        "pane:nowhere/work/@1/%1",
+        "pane:host/other/@1/%1",
+        "pane:host/work/@2/%1",
+        "runtime:" + "z" * 20,
+    ],
+)
+def test_a_ref_that_names_nothing_is_not_found(text: str) -> None:
+    with pytest.raises(AgtmuxError) as caught:
+        View("s", 0, by_key(pane())).resolve(text)
+    assert caught.value.code == "E_REF_NOT_FOUND"
+
+
+@settings(deadline=None, max_examples=3)
+@given(st.integers(0, 999))
+def test_one_pane_of_a_thousand_changes_only_its_own_window(n: int) -> None:
+    panes = [pane(f"%{i}", session=f"s{i // 100}", window=f"@{i // 4}") for i in range(1000)]
+    view = View("s", 0, by_key(*panes))
+    changes = changes_for(
+        view, {pane_key("host", f"%{n}"): {**panes[n], "state": "error", "attention": "needs_action"}}
+    )
+    assert {scope: len(some) for scope, some in changes.items()} == {"panes": 1, "windows": 1, "sessions": 1}
+
+
+def test_rows_are_the_same_whatever_their_volatile_fields_say() -> None:
+    row = pane()
+    assert same(row, {**row, "last_seen_at": None})
+    assert same(row, {name: value for name, value in row.items() if name != "last_seen_at"})
+    assert not same(row, {**row, "title": "other"})
+    assert not same(row, {**row, "more": 1})
+    assert not same(row, None)
+    assert same(None, None)
