@@ -107,9 +107,13 @@ class Terminal:
         return True
 
     def close(self) -> None:
+        """Detach by ending the client. Idempotent."""
+        if self._master < 0:
+            return
         self._process.terminate()
         until(lambda: self._drain() and self._process.poll() is not None, what="the client ends")
         os.close(self._master)
+        self._master = -1
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -99,6 +99,13 @@ class LocalExecutor:
         found = next((proc for proc in await self.process_table() if proc.pid == pid and proc.start == start), None)
         return found.argv if found else None
 
+    async def peek(self, processes: Sequence[tuple[int, str]]) -> dict[int, str]:
+        """State letters of these lives of processes by pid, ``X`` for one that is over; empty without ``/proc``."""
+        if not self._have_proc:
+            return {}
+        read = [(pid, start, proctable.read_one(pid)) for pid, start in processes]
+        return {pid: "X" if proc is None or proc.start != start else proc.state for pid, start, proc in read}
+
     async def environ(self, pid: int, start: str, names: Sequence[str]) -> dict[str, str]:
         """Those of the named variables that the process has; empty where it may not be read."""
         return proctable.read_environ(pid, start, names) if self._have_proc else {}
@@ -110,7 +117,7 @@ class LocalExecutor:
             try:
                 if not stat.S_ISREG(os.fstat(fd).st_mode):
                     raise ExecutorError("refused", f"{path} is not a regular file")
-                return os.read(fd, max_bytes)
+                return proctable.read_up_to(fd, max_bytes)
             finally:
                 os.close(fd)
         except (OSError, ValueError) as error:

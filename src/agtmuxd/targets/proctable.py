@@ -113,6 +113,17 @@ def _still(pid: int, start: str) -> bool:
     return proc is not None and proc.start == start
 
 
+def read_up_to(fd: int, size: int) -> bytes:
+    """The first ``size`` bytes of an open file; files of ``/proc`` come in pieces. Raises OSError."""
+    first = os.read(fd, size)
+    pieces = [first]
+    left = size - len(first)
+    while left > 0 and (more := os.read(fd, left)):
+        pieces.append(more)
+        left -= len(more)
+    return b"".join(pieces)
+
+
 def _read(path: str, size: int = 4096) -> bytes:
     """What a file of ``/proc`` holds, up to ``size`` bytes; nothing where it is gone or may not be read."""
     try:
@@ -120,15 +131,7 @@ def _read(path: str, size: int = 4096) -> bytes:
     except OSError:
         return b""
     try:
-        first = os.read(fd, size)
-        if len(first) < 4096 or size <= 4096:
-            return first
-        pieces = [first]
-        total = len(first)
-        while total < size and (more := os.read(fd, size - total)):
-            pieces.append(more)
-            total += len(more)
-        return b"".join(pieces)
+        return os.read(fd, size) if size <= 4096 else read_up_to(fd, size)  # a stat is one read: there are many
     except OSError:
         return b""
     finally:
