@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -253,7 +253,7 @@ class Watcher:
         else:
             self._replay = replay
 
-    async def lines(self) -> AsyncIterator[bytes]:
+    async def lines(self) -> AsyncGenerator[bytes, None]:
         """The stream. Ends after a one-shot request's answer, or with a terminal reset (``shutdown``)."""
         clock = asyncio.get_running_loop().time
         flushed = beat = clock() - self.request.interval

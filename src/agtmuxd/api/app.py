@@ -1,0 +1,135 @@
+"""The HTTP server on the daemon's socket: limits, the peer check, and the one place where errors become answers.
+
+Owns the life of the server. Knows no route: it serves the table.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import structlog
+from aiohttp import web
+from pydantic import ValidationError
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.api.peer import Gate, Peer, peer_of
+from agtmuxd.api.replies import failed, internal, invalid, new_request_id
+from agtmuxd.api.routes import ROUTES, STREAMING, Handler, Route
+from agtmuxd.api.services import Services
+
+MAX_BODY = 1024 * 1024  # bytes
+IDLE_SECONDS = 30.0  # a connection that sends no whole request head within this is closed
+
+Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class ApiServer:
+    """Serves ``routes`` on ``sock``, a bound Unix stream socket (listening or not), to processes of uid ``owner`` only.
+
+    The socket's file is the caller's: it is neither chmodded nor removed here.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        sock: socket.socket,
+        *,
+        owner: int | None = None,
+        ask_peer: Callable[[socket.socket], Peer] = peer_of,
+        routes: tuple[Route, ...] = ROUTES,
+        log: Any = None,
+    ) -> None:
+        self._services = services
+        self._sock = sock
+        self._owner = os.getuid() if owner is None else owner
+        self._ask_peer = ask_peer
+        self._log = log or structlog.get_logger("agtmuxd.api")
+        self._writes: set[asyncio.Task[web.StreamResponse]] = set()
+        self._listener: asyncio.Server | None = None
+        self._runner = web.AppRunner(
+            self._app(routes),
+            access_log=None,
+            handler_cancellation=True,  # a watcher that went away ends at once; what changes things is shielded
+            keepalive_timeout=IDLE_SECONDS,
+            shutdown_timeout=1.0,
+            auto_decompress=False,
+            tcp_keepalive=False,
+            max_headers=64,
+        )
+
+    async def start(self) -> None:
+        """Begin to accept. Raises OSError."""
+        await self._runner.setup()
+        make = cast(Callable[[], asyncio.Protocol], self._runner.server)
+        self._sock.setblocking(False)
+        self._listener = await asyncio.get_running_loop().create_server(
+            lambda: Gate(make, self._owner, self._ask_peer), sock=self._sock, backlog=128
+        )
+
+    async def stop(self, patience: float = 2.0) -> None:
+        """Stop accepting, finish what is in flight, send watchers their terminal reset, close: in ~2 × ``patience``."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        if self._writes:
+            await asyncio.wait(self._writes, timeout=patience)
+        await self._services.hub.close(patience / 2)
+        await self._runner.cleanup()
+
+    def _app(self, routes: tuple[Route, ...]) -> web.Application:
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._edge])
+        for route in routes:
+            app.router.add_route(route.method, route.path, self._bound(route.handler))
+        return app
+
+    def _bound(self, handler: Handler) -> Serve:
+        async def serve(request: web.Request) -> web.StreamResponse:
+            return await handler(request, self._services)
+
+        return serve
+
+    @web.middleware
+    async def _edge(self, request: web.Request, handler: Serve) -> web.StreamResponse:
+        if request.method == "GET":
+            return await self._answered(request, handler)
+        # A caller that hangs up does not undo half a change: the work goes on, only the answer is lost.
+        work = asyncio.create_task(self._answered(request, handler), name=f"{request.method} {request.path}")
+        self._writes.add(work)
+        work.add_done_callback(self._writes.discard)
+        return await asyncio.shield(work)
+
+    async def _answered(self, request: web.Request, handler: Serve) -> web.StreamResponse:
+        """The answer, or the error as an answer: the one translation at this edge."""
+        try:
+            return await handler(request)
+        except AgtmuxError as error:
+            return failed(error)
+        except ValidationError as error:
+            return failed(invalid(error))
+        except web.HTTPRequestEntityTooLarge:
+            return failed(AgtmuxError("E_PAYLOAD_TOO_LARGE", f"a body may have at most {MAX_BODY} bytes"))
+        except web.HTTPMethodNotAllowed as error:
+            allowed = ", ".join(sorted(error.allowed_methods))
+            return failed(
+                AgtmuxError(
+                    "E_INVALID_REQUEST", f"{request.path} takes {allowed}, not {request.method}", {"allowed": allowed}
+                )
+            )
+        except web.HTTPException as error:
+            text = f"{request.method} {request.path}: {error.reason}; /v1/openapi.json lists what there is"
+            return failed(AgtmuxError("E_INVALID_REQUEST", text))
+        except Exception:  # noqa: BLE001 - the edge of the daemon: told in the log, answered without inner details
+            request_id = new_request_id()
+            self._log.error(
+                "request failed", request_id=request_id, method=request.method, path=request.path, exc_info=True
+            )
+            begun = request.get(STREAMING)
+            if begun is None:
+                return internal(request_id)
+            if request.transport is not None:
+                request.transport.close()  # a stream that broke off: no second head may follow its lines
+            return cast(web.StreamResponse, begun)

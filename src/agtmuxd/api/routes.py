@@ -1,0 +1,257 @@
+"""The route table: what can be asked of the daemon, and the few lines that answer each.
+
+Owns paths, methods and the models of each route; the contract (openapi.json) is generated from this table. Decides
+nothing: rows come from the view, everything else from ``Services``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from aiohttp import web
+from multidict import MultiMapping
+from pydantic import BaseModel
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.api import models, openapi, shapes
+from agtmuxd.api.replies import answering, read_body, reply, said
+from agtmuxd.api.services import Services
+from agtmuxd.core.listing import Attrs, Scope, ordered, tally
+from agtmuxd.core.wire import stamp
+from agtmuxd.hub import WatchRequest
+from agtmuxd.view import merge_sessions
+
+BODY_SECONDS = 10.0
+STREAMING = "agtmux.streaming"
+"""Key of a request under which its response stands once lines of it may be out."""
+_LISTS = frozenset({"target", "target_session", "session", "state", "agent"})
+
+M = TypeVar("M", bound=BaseModel)
+Handler = Callable[[web.Request, Services], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One row of the table. ``body``: what the request carries; ``answer``: model of its 200 (of a line, for watch)."""
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    query: type[BaseModel] = models.NoQuery
+    body: type[BaseModel] | None = None
+    answer: type[BaseModel] | None = None
+
+
+def read_query(model: type[M], query: MultiMapping[str]) -> M:
+    """The query as its model. Raises ValidationError naming the parameter, E_INVALID_REQUEST for one given twice."""
+    raw: dict[str, Any] = {}
+    for name in dict.fromkeys(query):
+        values = query.getall(name)
+        if name in _LISTS:
+            raw[name] = values
+        elif len(values) == 1:
+            raw[name] = values[0]
+        else:
+            raise AgtmuxError("E_INVALID_REQUEST", f"{name}: given {len(values)} times, takes one value")
+    return model.model_validate(raw)
+
+
+async def read_json(request: web.Request) -> Any:
+    """The body as JSON. Lone surrogates (agents cut text in the middle of a character) become U+FFFD.
+
+    Raises E_INVALID_REQUEST; HTTPRequestEntityTooLarge past the limit.
+    """
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            raw = await request.read()
+    except TimeoutError:
+        raise AgtmuxError("E_INVALID_REQUEST", f"the body did not come within {BODY_SECONDS:g} s") from None
+    text = raw.decode("utf-8", "replace")
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+        return _whole(value) if "\\ud" in text or "\\uD" in text else value
+    except (ValueError, RecursionError) as error:
+        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise AgtmuxError("E_INVALID_REQUEST", f"the body is no JSON: {why}") from None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole(one) for one in value]
+    if isinstance(value, dict):
+        return {_whole(name): _whole(one) for name, one in value.items()}
+    return value
+
+
+def _given(query: BaseModel, *names: str) -> dict[str, Any]:
+    """The named parameters that the caller gave, for the echo."""
+    return {name: getattr(query, name) for name in names if name in query.model_fields_set}
+
+
+def _listing(scope: Scope) -> Handler:
+    async def answer(request: web.Request, services: Services) -> web.StreamResponse:
+        query = read_query(models.ListingQuery, request.query)
+        wanted = query.filter()
+        body = read_body(
+            services,
+            filters={**wanted.echo(), **_given(query, "sort")},
+            summary=services.view.tally(scope, wanted).summary(),
+            items=services.view.select(scope, wanted, query.sort),
+            named=wanted.named_targets(),
+        )
+        return reply(body)
+
+    return answer
+
+
+async def sessions(request: web.Request, services: Services) -> web.StreamResponse:
+    query = read_query(models.SessionQuery, request.query)
+    wanted = query.filter()
+    items = services.view.select(Scope.SESSIONS, wanted, query.sort)
+    summary = tally(Attrs.of(item) for item in items).summary()
+    if query.group_by == "session-name":
+        by_target = summary["by_target"]
+        items = ordered(merge_sessions(items), query.sort)
+        merged = tally(Attrs.of({**item, "identity": {**item["identity"], "target": ""}}) for item in items)
+        summary = {**merged.summary(), "by_target": by_target}
+    body = read_body(
+        services,
+        filters={**wanted.echo(), **_given(query, "sort", "group_by")},
+        summary=summary,
+        items=items,
+        named=wanted.named_targets(),
+    )
+    return reply(body)
+
+
+async def explain(request: web.Request, services: Services) -> web.StreamResponse:
+    read_query(models.NoQuery, request.query)
+    key = services.view.resolve(request.match_info["ref"])
+    item = services.view.served(services.view.panes[key])
+    why = await services.explain(key)
+    return said(generated_at=stamp(services.now()), ref=item["ref"], item=item, **why)
+
+
+async def watch(request: web.Request, services: Services) -> web.StreamResponse:
+    query = read_query(models.WatchQuery, request.query)
+    wanted = query.filter()
+    answering(services, wanted.named_targets())
+    asked = WatchRequest(str(query.scope), wanted, query.cursor, query.interval, query.heartbeat, query.once)
+    watcher = await services.hub.open(asked)
+    try:
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson", "Cache-Control": "no-store"})
+        await response.prepare(request)
+        request[STREAMING] = response
+        async with aclosing(watcher.lines()) as lines:
+            async for line in lines:
+                await response.write(line)
+        await response.write_eof()
+    except ConnectionError:
+        return response  # the reader went away, which is how a watch ends
+    finally:
+        watcher.leave()
+    return response
+
+
+async def events(request: web.Request, services: Services) -> web.StreamResponse:
+    query = read_query(models.HistoryQuery, request.query)
+    pane = None if query.pane is None else services.view.resolve(query.pane)
+    named = () if pane is None else (services.view.panes[pane]["identity"]["target"],)
+    items = await services.events(query, pane)
+    filters = _given(query, "pane", "runtime", "limit", "before")
+    return reply(read_body(services, filters=filters, summary={"total": len(items)}, items=items, named=named))
+
+
+async def post_events(request: web.Request, services: Services) -> web.StreamResponse:
+    value = await read_json(request)
+    if isinstance(value, dict) and "events" in value:
+        batch = models.EventBatch.model_validate(value).events
+    else:
+        batch = [models.WireEvent.model_validate(value)]
+    return said(results=await services.ingest(batch))
+
+
+async def targets(request: web.Request, services: Services) -> web.StreamResponse:
+    read_query(models.NoQuery, request.query)
+    items = services.targets()
+    health = [item["health"] for item in items]
+    summary = {"total": len(items), "by_health": {one: health.count(one) for one in ("ok", "degraded", "down")}}
+    return reply(read_body(services, filters={}, summary=summary, items=items))
+
+
+async def add_target(request: web.Request, services: Services) -> web.StreamResponse:
+    asked = models.TargetRequest.model_validate(await read_json(request))
+    return said(item=await services.add_target(asked))
+
+
+async def connect_target(request: web.Request, services: Services) -> web.StreamResponse:
+    item, steps = await services.connect_target(request.match_info["name"])
+    return said(item=item, steps=steps)
+
+
+async def remove_target(request: web.Request, services: Services) -> web.StreamResponse:
+    name = request.match_info["name"]
+    await services.remove_target(name)
+    return said(removed=name)
+
+
+async def hooks(request: web.Request, services: Services) -> web.StreamResponse:
+    asked = models.HookRequest.model_validate(await read_json(request))
+    return said(items=await services.hooks(asked))
+
+
+async def health(request: web.Request, services: Services) -> web.StreamResponse:
+    read_query(models.NoQuery, request.query)
+    return said(generated_at=stamp(services.now()), **services.health())
+
+
+async def config(request: web.Request, services: Services) -> web.StreamResponse:
+    read_query(models.NoQuery, request.query)
+    return said(**services.config())
+
+
+async def reload(_request: web.Request, services: Services) -> web.StreamResponse:
+    await services.reload()
+    return said(ok=True)
+
+
+async def stop(_request: web.Request, services: Services) -> web.StreamResponse:
+    services.request_stop()
+    return said(ok=True)
+
+
+async def contract(_request: web.Request, _services: Services) -> web.StreamResponse:
+    return reply(openapi.document(ROUTES))
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/v1/health", health, "How the daemon is", answer=shapes.Health),
+    Route("GET", "/v1/targets", targets, "All targets", answer=shapes.Targets),
+    Route("POST", "/v1/targets", add_target, "Add a target", body=models.TargetRequest, answer=shapes.TargetAdded),
+    Route("POST", "/v1/targets/{name}/connect", connect_target, "Reach for it now", answer=shapes.TargetConnected),
+    Route("DELETE", "/v1/targets/{name}", remove_target, "Remove a target", answer=shapes.TargetRemoved),
+    Route("GET", "/v1/panes", _listing(Scope.PANES), "Panes", models.ListingQuery, answer=shapes.Panes),
+    Route("GET", "/v1/windows", _listing(Scope.WINDOWS), "Windows", models.ListingQuery, answer=shapes.Windows),
+    Route("GET", "/v1/sessions", sessions, "Sessions", models.SessionQuery, answer=shapes.Sessions),
+    Route("GET", "/v1/panes/{ref}/explain", explain, "Why a pane shows its state", answer=shapes.Explanation),
+    Route("GET", "/v1/events", events, "History, newest first", models.HistoryQuery, answer=shapes.Events),
+    Route("GET", "/v1/watch", watch, "The stream, one JSON line each", models.WatchQuery, answer=shapes.WatchLine),
+    Route("POST", "/v1/events", post_events, "Take in events", body=models.EventBatch, answer=shapes.Ingested),
+    Route("POST", "/v1/hooks", hooks, "Hooks of the agents", body=models.HookRequest, answer=shapes.Hooks),
+    Route("GET", "/v1/daemon/config", config, "The effective configuration", answer=shapes.Config),
+    Route("POST", "/v1/daemon/reload", reload, "Read the configuration again", answer=shapes.Done),
+    Route("POST", "/v1/daemon/stop", stop, "Stop the daemon", answer=shapes.Done),
+    Route("GET", "/v1/openapi.json", contract, "This contract"),
+)
