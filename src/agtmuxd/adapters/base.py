@@ -84,7 +84,7 @@ class Adapter(Protocol):
         """The agent that this process is, by its comm and argv alone; None for anything else."""
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
-        """Understand one hook, notify or wrapper event. ``prior``: agent_session_id and such of the runtime, may be empty.
+        """Understand one hook, notify or wrapper event. ``prior``: agent_session_id and such, may be empty.
 
         Raises ValueError for a payload that is not this agent's.
         """
@@ -108,7 +108,7 @@ class Adapter(Protocol):
         """True: it left in order. False: it vanished. None: nothing tells."""
 
     def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
-        """What (un)installing our hooks would change. Raises ValueError with a clear message on a file it cannot read."""
+        """What (un)installing our hooks would change. Raises ValueError on a file that it cannot read."""
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our hooks are in the agent's settings."""

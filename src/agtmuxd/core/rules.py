@@ -195,7 +195,7 @@ class RuleSet:
             region = view.region(count.place)
             if region is not None:
                 total = (total or 0) + sum(int(n) for n in count.pattern.findall(region.flat))
-        return total
+        return total or None  # a footer cut off by a narrow pane is no proof that nothing runs
 
 
 def describe(extract: Extract, region: Region) -> WaitingFor:

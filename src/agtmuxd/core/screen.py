@@ -77,7 +77,7 @@ def region_of(rows: list[str] | tuple[str, ...]) -> Region:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A named place. kind: screen, tail, title, footer, above, composer, block. ``count`` rows; ``start`` of a block."""
+    """A place. kind: screen, tail, title, footer, above, composer or block. ``count`` rows; ``start`` of a block."""
 
     kind: str
     count: int = 0

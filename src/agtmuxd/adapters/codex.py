@@ -1,0 +1,275 @@
+"""Codex CLI: its processes, hooks, notify and settings.
+
+Owns every fact about Codex but what its screen looks like (rules/codex.toml). Measured on 0.169.0. Its hooks come from
+a daemon that all its panes share, so pane and chain of an event prove nothing: every signal is ambient.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from agtmuxd.adapters import hookfile
+from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
+from agtmuxd.adapters.base import Ending, HookPlan, HookStatus, Identity
+from agtmuxd.adapters.common import (
+    RuleAdapter,
+    checked,
+    event_name,
+    exit_status,
+    first_line,
+    last_rows,
+    questions,
+    text_of,
+    tool_text,
+    was_killed,
+)
+from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, Source, Strength, WaitingFor, Write
+
+EVENTS: Final = (
+    "SessionStart", "UserPromptSubmit", "PreToolUse", "PermissionRequest", "PostToolUse", "Stop", "Interrupt",
+    "PreCompact", "PostCompact",
+)  # fmt: skip
+TIMEOUT_S: Final = 5
+INTERRUPT_TIMEOUT_S: Final = 3  # Codex clamps it to this
+
+TRUST_NOTE: Final = (
+    "Codex runs new hooks only after you trusted them: at its next start choose 'Trust all and continue' "
+    "(or review them with /hooks)."
+)
+
+_SCRIPT: Final = re.compile(r"(?:@openai/codex[^/]*/bin/codex(?:\.m?js)?|/bin/codex)$")
+_BINARY: Final = re.compile(r"codex(?:-(?:x86_64|aarch64)[\w-]*)?")
+_VALUES: Final = words(
+    "-c --config -m --model -p --profile -s --sandbox -a --ask-for-approval -C --cd -i --image --add-dir --enable "
+    "--disable --local-provider --remote --remote-auth-token-env"
+)
+_HEADLESS: Final = frozenset({"exec", "e", "review"})
+_SUBCOMMANDS: Final = words(
+    "app-server mcp-server mcp login logout completion sandbox debug apply a cloud features doctor update app plugin "
+    "exec-server responses-api-proxy stdio-to-uds remote-control execpolicy agents archive unarchive delete "
+    "help"
+)
+_ONE_SHOT: Final = frozenset({"-V", "--version", "-h", "--help"})
+_QUESTION_TOOLS: Final = frozenset({"request_user_input"})
+_TITLE_PROMPT: Final = "Generate a concise, single-line task title"
+_SPINNER: Final = re.compile(r"^[⠁-⣿] |^\[ [!.] \] ")
+_EXIT_TEXT: Final = re.compile(r"Disconnected from this task|To continue this session, run|codex resume [0-9a-f]{8}-")
+
+
+class CodexAdapter(RuleAdapter):
+    """Codex CLI."""
+
+    name = "codex"
+    agent_type = "codex"
+    innermost = True
+
+    def identify(self, proc: Proc) -> Identity | None:
+        """The native binary or its npm shim; never the app server or another one-shot command."""
+        found = program(proc)
+        if found is None:
+            return None
+        if found.node:
+            if found.name != "codex" and not _SCRIPT.search(found.path):
+                return None
+        elif not _BINARY.fullmatch(found.name) or not base_name(proc.comm).startswith("codex"):
+            return None
+        command = positional(found.args, _VALUES)
+        if command in _SUBCOMMANDS or has_option(found.args, _ONE_SHOT, _VALUES):
+            return None
+        return Identity(self.agent_type, headless=command in _HEADLESS)
+
+    # ------------------------------------------------------------------ events
+
+    def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
+        """Understand one hook or notify. Raises ValueError for another agent's event."""
+        payload = checked(event, self.agent_type)
+        if event.source is Source.NOTIFY or "thread-id" in payload:
+            return _notify(payload, prior)
+        name = event_name(event, payload)
+        agent = text_of(payload, "agent_id")
+        headless = bool(prior.get("headless"))
+        writes = _of_subagent(name, payload, agent, headless) if agent else _of_main(name, payload, headless)
+        kind = _CANONICAL.get(name, name)
+        return Signal(
+            event_type=f"subagent_{kind}" if agent and name in _CANONICAL else kind,
+            writes=tuple(writes),
+            session_id=text_of(payload, "session_id"),
+            transcript_path=text_of(payload, "transcript_path"),
+            cwd=text_of(payload, "cwd"),
+            task=first_line(payload.get("prompt")) if name == "UserPromptSubmit" and not agent else None,
+            # SessionEnd comes 60 s after the TUI left, or for a thread that another TUI took over: no sign of an exit.
+            session_ended=False,
+            ambient=True,
+        )
+
+    def config_home(self, env: Mapping[str, str], home: Path) -> Path:
+        """``CODEX_HOME`` or ``~/.codex``."""
+        return Path(env["CODEX_HOME"]) if env.get("CODEX_HOME") else home / ".codex"
+
+    def ended_in_order(self, ending: Ending) -> bool | None:
+        """By the exit text and the title, which an orderly exit clears and a kill leaves frozen."""
+        if was_killed(ending.sample):
+            return False
+        if _EXIT_TEXT.search(last_rows(ending.sample, 12)):
+            return True
+        if ending.title_before.strip() and not ending.sample.title.strip():
+            return True
+        if _SPINNER.match(ending.sample.title):
+            return False
+        return exit_status(ending)
+
+    # ------------------------------------------------------------------ hooks
+
+    def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
+        """Merge into ``hooks.json``; set ``notify`` in ``config.toml`` where it is free. Raises ValueError."""
+        notes = () if remove else (TRUST_NOTE, "Threads that are open now keep the hooks they started with.")
+        hooks = hookfile.plan(
+            config_home / "hooks.json", self.agent_type, _groups(command), remove_ours=remove, notes=notes
+        )
+        return (hooks, _plan_notify(config_home / "config.toml", command, remove=remove))
+
+    def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
+        """Whether our hooks are in ``hooks.json`` and our notify in ``config.toml``."""
+        path = config_home / "config.toml"
+        text = hookfile.read(path) or ""
+        ours = _NOTIFY_LINE.search(text)
+        taken = None if ours else _notify_of(path, text)
+        notify = HookStatus(
+            path,
+            installed=ours is not None,
+            outdated=ours is not None and ours.group(1) != _notify_line(command),
+            events=("notify",) if ours else (),
+            notes=(_TAKEN,) if taken is not None else (),
+        )
+        hooks = hookfile.status(config_home / "hooks.json", self.agent_type, _groups(command), (TRUST_NOTE,))
+        return (hooks, notify)
+
+
+def _groups(command: str) -> dict[str, dict[str, Any]]:
+    def group(event: str) -> dict[str, Any]:
+        limit = INTERRUPT_TIMEOUT_S if event == "Interrupt" else TIMEOUT_S
+        return {"hooks": [{"type": "command", "command": f"{command} codex", "timeout": limit}]}
+
+    return {event: group(event) for event in EVENTS}
+
+
+_NOTIFY_LINE: Final = re.compile(r'^(notify = \[[^\n\]]*agtmux[^\n\]]*"hook", "codex"\])(\r?\n|\Z)', re.MULTILINE)
+_TAKEN: Final = "config.toml has a notify program already; it is left alone (hooks, title and screen tell as much)."
+
+
+def _notify_line(command: str) -> str:
+    return f"notify = {json.dumps([*shlex.split(command), 'codex'], ensure_ascii=False)}"
+
+
+def _notify_of(path: Path, text: str) -> Any:
+    try:
+        return tomllib.loads(text).get("notify")
+    except tomllib.TOMLDecodeError as e:
+        raise ValueError(f"{path}: is not TOML: {e}. Repair the file, then run this again.") from e
+
+
+def _plan_notify(path: Path, command: str, *, remove: bool) -> HookPlan:
+    """One line at the top of the file: before the first table it is a top-level key, and it comes out as it went in."""
+    before = hookfile.read(path)
+    text = before or ""
+    _notify_of(path, text)
+    ours = _NOTIFY_LINE.search(text)
+    bare = _NOTIFY_LINE.sub("", text, count=1)
+    if remove:
+        if ours is None:
+            return HookPlan(path, before, before)
+        return HookPlan(path, before, bare if bare or not ours.group(2) else None)
+    if ours is not None and ours.group(1) == _notify_line(command):
+        return HookPlan(path, before, before)
+    if ours is None and _notify_of(path, text) is not None:
+        return HookPlan(path, before, before, (_TAKEN,))
+    if ours is not None:
+        return HookPlan(path, before, text[: ours.start(1)] + _notify_line(command) + text[ours.end(1) :])
+    newline = "\r\n" if "\r\n" in text else "\n"
+    # An empty file that was there gets no line end: that is how it is told from one that we made.
+    return HookPlan(path, before, _notify_line(command) + ("" if before == "" else newline) + text)
+
+
+_CANONICAL: Final = {
+    "SessionStart": "session_start",
+    "SessionEnd": "session_end",
+    "UserPromptSubmit": "turn_start",
+    "PreToolUse": "tool_start",
+    "PostToolUse": "tool_end",
+    "PermissionRequest": "approval_requested",
+    "Stop": "turn_end",
+    "Interrupt": "turn_interrupted",
+}
+
+
+def _answered(name: str, agent: str | None) -> Write:
+    return Write(None, name, subject=f"approval:{agent or 'main'}")
+
+
+def _asks(name: str, payload: Mapping[str, Any], agent: str | None) -> Write:
+    tool = text_of(payload, "tool_name") or "tool"
+    wanted = WaitingFor(kind="approval", subject=tool, text=tool_text(payload.get("tool_input")))
+    return Write(
+        Claim.WAITING_APPROVAL, name, subject=f"approval:{agent or 'main'}", waiting_for=wanted, accepts_input=False
+    )
+
+
+def _of_subagent(name: str, payload: Mapping[str, Any], agent: str, headless: bool) -> list[Write]:
+    if name == "PermissionRequest":
+        return [] if headless else [_asks(name, payload, agent)]
+    if name in ("PostToolUse", "SubagentStop"):
+        return [_answered(name, agent)]
+    return []
+
+
+def _of_main(name: str, payload: Mapping[str, Any], headless: bool) -> list[Write]:
+    if name == "UserPromptSubmit":
+        return [Write(Claim.RUNNING, name, phase=Phase.START), _answered(name, None)]
+    if name == "PreModelRequest":
+        return [Write(Claim.RUNNING, name, phase=Phase.DURING)]
+    if name == "PreToolUse":
+        writes = [Write(Claim.RUNNING, name, phase=Phase.DURING)]
+        tool = text_of(payload, "tool_name") or ""
+        if tool in _QUESTION_TOOLS and not headless:
+            asked = questions(tool, payload.get("tool_input"))
+            writes.append(
+                Write(Claim.WAITING_INPUT, name, subject="approval:main", waiting_for=asked, accepts_input=False)
+            )
+        return writes
+    if name == "PermissionRequest":
+        return [] if headless else [_asks(name, payload, None)]
+    if name == "PostToolUse":
+        return [Write(Claim.RUNNING, name, phase=Phase.DURING), _answered(name, None)]
+    if name == "Stop":
+        return [Write(Claim.COMPLETED, name, phase=Phase.END), _answered(name, None)]
+    if name == "Interrupt":
+        return [Write(Claim.IDLE, name, phase=Phase.END), _answered(name, None)]
+    if name == "PreCompact":
+        return [Write(Claim.RUNNING, name, phase=Phase.DURING)]
+    if name == "PostCompact":
+        # /compact has neither Stop nor notify, Codex itself says done; one in mid-turn goes on with the turn.
+        if payload.get("trigger") == "manual":
+            return [Write(Claim.COMPLETED, name, phase=Phase.END)]
+        return [Write(Claim.RUNNING, name, phase=Phase.DURING)]
+    return []
+
+
+def _notify(payload: Mapping[str, Any], prior: Mapping[str, Any]) -> Signal:
+    """``agent-turn-complete``, unless it is the thread that makes a title, a sub-agent, or another thread."""
+    thread = text_of(payload, "thread-id")
+    known = prior.get("agent_session_id")
+    said = payload.get("input-messages")
+    messages = said if isinstance(said, list) else []
+    title = any(isinstance(m, str) and m.startswith(_TITLE_PROMPT) for m in messages[:1])
+    foreign = not messages or title or (known is not None and thread != known)
+    if payload.get("type") != "agent-turn-complete" or foreign:
+        return Signal("notify_ignored", session_id=None if title or not messages else thread, ambient=True)
+    strength = Strength.DEFINITIVE if known is not None else Strength.HINT
+    write = Write(Claim.COMPLETED, "notify agent-turn-complete", phase=Phase.END, strength=strength)
+    return Signal("turn_end", (write,), session_id=thread, cwd=text_of(payload, "cwd"), ambient=True)

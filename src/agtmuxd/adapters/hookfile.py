@@ -1,0 +1,174 @@
+"""Puts our hooks into an agent's JSON settings and takes them out again, touching nothing else.
+
+Owns the shape that Claude Code, Codex and Gemini CLI share: ``{"hooks": {EVENT: [{"hooks": [{"type": "command",
+"command": ...}]}]}}``. Which events, and what else an entry says, comes from the adapter.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from agtmuxd.adapters.base import HookPlan, HookStatus
+from agtmuxd.adapters.jsonedit import Node, Style, insert, parse, remove, value, was_created
+
+Groups = Mapping[str, Mapping[str, Any]]
+"""Event name → the group to have under it."""
+
+FIX: Final = "agtmux changes only plain JSON. Repair the file or move the comments out of it, then run this again."
+
+
+def read(path: Path) -> str | None:
+    """The text of ``path`` with its line ends as they are; None where it is not there. Raises ValueError."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as e:
+        raise ValueError(f"{path}: cannot be read ({e})") from e
+
+
+def is_ours(hook: Any, agent: str) -> bool:
+    """Whether one hook entry runs our hook program for ``agent``, whatever path it has."""
+    if not isinstance(hook, dict):
+        return False
+    command = hook.get("command")
+    return isinstance(command, str) and re.search(rf"agtmux.* hook {re.escape(agent)}\s*$", command) is not None
+
+
+def plan(path: Path, agent: str, groups: Groups, *, remove_ours: bool, notes: tuple[str, ...] = ()) -> HookPlan:
+    """What (un)installing would make of ``path``. Raises ValueError naming the file and what to do."""
+    before = read(path)
+    if before is None:
+        if remove_ours:
+            return HookPlan(path, None, None, notes)
+        text = json.dumps({"hooks": {event: [group] for event, group in groups.items()}}, indent=2) + "\n"
+        return HookPlan(path, None, text, notes)
+    try:
+        after = _without(before, agent, {} if remove_ours else groups)
+        if not remove_ours:
+            after = _with(after, agent, groups)
+    except ValueError as e:
+        raise ValueError(f"{path}: {e}. {FIX}") from e
+    if remove_ours and before != after and re.fullmatch(r"\{\s+\}\s*", after) and _made_by_us(before):
+        return HookPlan(path, before, None, notes)
+    return HookPlan(path, before, after, notes)
+
+
+def status(path: Path, agent: str, groups: Groups, notes: tuple[str, ...] = ()) -> HookStatus:
+    """Which of our hooks are in ``path``. Raises ValueError as ``plan`` does."""
+    text = read(path)
+    if text is None:
+        return HookStatus(path, False, False, (), notes)
+    try:
+        found = _found(text, agent)
+    except ValueError as e:
+        raise ValueError(f"{path}: {e}. {FIX}") from e
+    wanted = {event: [dict(group)] for event, group in groups.items()}
+    return HookStatus(path, bool(found), bool(found) and found != wanted, tuple(found), notes)
+
+
+def _found(text: str, agent: str) -> dict[str, list[Any]]:
+    """Event → groups that hold a hook of ours."""
+    out: dict[str, list[Any]] = {}
+    hooks = _hooks(text, parse(text))
+    for member in hooks.members if hooks is not None else ():
+        groups = [value(text, g.node) for g in member.node.members] if member.node.kind == "array" else []
+        ours = [g for g in groups if isinstance(g, dict) and any(is_ours(h, agent) for h in _entries(g))]
+        if ours and member.key is not None:
+            out[member.key] = ours
+    return out
+
+
+def _entries(group: Mapping[str, Any]) -> list[Any]:
+    entries = group.get("hooks")
+    return entries if isinstance(entries, list) else []
+
+
+def _hooks(text: str, root: Node) -> Node | None:
+    if root.kind != "object":
+        raise ValueError("its top level is no object")
+    member = root.get("hooks")
+    if member is None:
+        return None
+    if member.node.kind != "object":
+        raise ValueError('its key "hooks" is no object')
+    return member.node
+
+
+def _without(text: str, agent: str, keep: Groups) -> str:
+    """``text`` without our hooks, apart from events where exactly what ``keep`` wants stands already."""
+    while True:
+        changed = _drop_one(text, agent, keep)
+        if changed is None:
+            return text
+        text = changed
+
+
+def _drop_one(text: str, agent: str, keep: Groups) -> str | None:
+    root = parse(text)
+    hooks = _hooks(text, root)
+    if hooks is None:
+        return None
+    found = _found(text, agent)
+    for at, event in enumerate(hooks.members):
+        if event.key not in found or event.node.kind != "array":
+            continue
+        if event.key in keep and found[event.key] == [dict(keep[event.key])]:
+            continue
+        for i, group in enumerate(event.node.members):
+            entries = group.node.get("hooks") if group.node.kind == "object" else None
+            if entries is None or entries.node.kind != "array":
+                continue
+            for k, entry in enumerate(entries.node.members):
+                if not is_ours(value(text, entry.node), agent):
+                    continue
+                if len(entries.node.members) > 1:
+                    return remove(text, entries.node, k)
+                return _drop_group(text, root, hooks, at, i)
+    return None
+
+
+def _drop_group(text: str, root: Node, hooks: Node, at: int, index: int) -> str:
+    """Take a group out, and the containers that were made for it alone."""
+    event = hooks.members[at].node
+    if len(event.members) > 1 or not was_created(text, event):
+        return remove(text, event, index)
+    if len(hooks.members) > 1 or not was_created(text, hooks):
+        return remove(text, hooks, at)
+    return remove(text, root, next(i for i, m in enumerate(root.members) if m.node is hooks))
+
+
+def _with(text: str, agent: str, groups: Groups) -> str:
+    style = Style.of(text)
+    for event, group in groups.items():
+        if event in _found(text, agent):
+            continue
+        root = parse(text)
+        hooks = _hooks(text, root)
+        if hooks is None:
+            body = style.gap(2) + _member(style, event, group, 2) + style.gap(1)
+            text = insert(text, root, f'"hooks": {{{body}}}', style.gap(1))
+            continue
+        there = hooks.get(event)
+        if there is None:
+            text = insert(text, hooks, _member(style, event, group, 2), style.gap(2))
+        elif there.node.kind != "array":
+            raise ValueError(f'its key "hooks" has no list under "{event}"')
+        else:
+            text = insert(text, there.node, style.dump(dict(group), 3), style.gap(3))
+    return text
+
+
+def _member(style: Style, event: str, group: Mapping[str, Any], depth: int) -> str:
+    inner = style.gap(depth + 1) + style.dump(dict(group), depth + 1) + style.gap(depth)
+    return f"{json.dumps(event)}: [{inner}]"
+
+
+def _made_by_us(before: str) -> bool:
+    """Whether the file holds our hooks and nothing else: then it was not there before us."""
+    root = parse(before)
+    return len(root.members) == 1 and was_created(before, root)

@@ -1,0 +1,193 @@
+"""The adapters of this daemon: those shipped, those that others installed, each one fenced.
+
+Owns discovery (built in, entry points ``agtmux.adapters``), the check of contract versions, and the counting of what an
+adapter raised. Knows no agent by name but to import the shipped ones.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from agtmuxd.adapters.base import (
+    CONTRACT_VERSION,
+    Adapter,
+    Capabilities,
+    Ending,
+    HookPlan,
+    HookStatus,
+    Identity,
+)
+from agtmuxd.adapters.claude import ClaudeAdapter
+from agtmuxd.adapters.codex import CodexAdapter
+from agtmuxd.adapters.gemini import GeminiAdapter
+from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Write
+
+GROUP: Final = "agtmux.adapters"
+BUILT_IN: Final[tuple[Callable[[], Adapter], ...]] = (ClaudeAdapter, CodexAdapter, GeminiAdapter)
+
+T = TypeVar("T")
+
+
+class ContractError(ValueError):
+    """An adapter that was written for another contract."""
+
+
+def check_contract(name: str, version: object) -> None:
+    """Accept the same major, any minor. Raises ContractError with the reason."""
+    found = re.fullmatch(r"(\d+)\.(\d+)(?:\.\d+)?(?:[-+].*)?", version) if isinstance(version, str) else None
+    if found is None:
+        raise ContractError(f"adapter {name}: contract_version {version!r} is no version like {CONTRACT_VERSION}")
+    major = int(CONTRACT_VERSION.split(".", 1)[0])
+    if int(found.group(1)) != major:
+        raise ContractError(
+            f"adapter {name}: made for contract {version}, this daemon has {CONTRACT_VERSION}; "
+            f"only {major}.x can be used"
+        )
+
+
+class Fenced:
+    """One adapter behind a fence: what it raises is counted and becomes "nothing known", and never stops the daemon.
+
+    ``normalise``, ``plan_hooks`` and ``hook_status`` pass ValueError on (it is their word for a bad payload or file).
+    """
+
+    def __init__(self, adapter: Adapter) -> None:
+        self.adapter = adapter
+        self.name: str = adapter.name
+        self.agent_type: str = adapter.agent_type
+        self.version: str = adapter.version
+        self.contract_version: str = adapter.contract_version
+        self.capabilities: Capabilities = adapter.capabilities
+        self.innermost: bool = adapter.innermost
+        self.errors = 0
+        self.last_error: str | None = None
+
+    def _call(self, what: str, call: Callable[[], T], otherwise: T) -> T:
+        try:
+            return call()
+        except Exception as e:  # noqa: BLE001 - the fence: a third party's adapter must not end the daemon
+            self.errors += 1
+            self.last_error = f"{what}: {type(e).__name__}: {e}"[:500]
+            return otherwise
+
+    def _call_or_refuse(self, what: str, call: Callable[[], T], otherwise: T) -> T:
+        try:
+            return call()
+        except ValueError:
+            raise
+        except Exception as e:  # noqa: BLE001 - see _call
+            self.errors += 1
+            self.last_error = f"{what}: {type(e).__name__}: {e}"[:500]
+            return otherwise
+
+    def identify(self, proc: Proc) -> Identity | None:
+        """See Adapter; None where the adapter raised."""
+        return self._call("identify", lambda: self.adapter.identify(proc), None)
+
+    def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
+        """See Adapter; a signal without writes where the adapter raised anything but ValueError."""
+        return self._call_or_refuse(
+            "normalise", lambda: self.adapter.normalise(event, prior), Signal(event_type=event.event_type)
+        )
+
+    def look(self, sample: Sample, before: Claim | None) -> Write | None:
+        """See Adapter; None where the adapter raised."""
+        return self._call("look", lambda: self.adapter.look(sample, before), None)
+
+    def status_path(self, proc: Proc, config_home: Path) -> Path | None:
+        """See Adapter; None where the adapter raised."""
+        return self._call("status_path", lambda: self.adapter.status_path(proc, config_home), None)
+
+    def read_status(self, data: Mapping[str, Any], proc: Proc) -> Sequence[Write]:
+        """See Adapter; empty where the adapter raised."""
+        return self._call("read_status", lambda: self.adapter.read_status(data, proc), ())
+
+    def config_home(self, env: Mapping[str, str], home: Path) -> Path:
+        """See Adapter; ``home`` where the adapter raised."""
+        return self._call("config_home", lambda: self.adapter.config_home(env, home), home)
+
+    def ended_in_order(self, ending: Ending) -> bool | None:
+        """See Adapter; None where the adapter raised."""
+        return self._call("ended_in_order", lambda: self.adapter.ended_in_order(ending), None)
+
+    def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
+        """See Adapter; empty where the adapter raised anything but ValueError."""
+        return self._call_or_refuse(
+            "plan_hooks", lambda: self.adapter.plan_hooks(config_home, command, remove=remove), ()
+        )
+
+    def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
+        """See Adapter; empty where the adapter raised anything but ValueError."""
+        return self._call_or_refuse("hook_status", lambda: self.adapter.hook_status(config_home, command), ())
+
+
+@dataclass(slots=True)
+class Registry:
+    """The adapters in use, by agent type, and why others are not."""
+
+    adapters: dict[str, Fenced] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def add(self, adapter: Adapter) -> None:
+        """Take ``adapter`` in, or note why not: another contract, a type that is taken, no adapter at all."""
+        name = str(getattr(adapter, "name", type(adapter).__name__))
+        try:
+            check_contract(name, getattr(adapter, "contract_version", None))
+        except ContractError as e:
+            self.refused[name] = str(e)
+            return
+        if not isinstance(adapter, Adapter):
+            self.refused[name] = f"adapter {name}: lacks a part of the contract (docs/adapters.md)"
+        elif adapter.agent_type in self.adapters:
+            self.refused[name] = f"adapter {name}: agent type {adapter.agent_type!r} is taken"
+        else:
+            self.adapters[adapter.agent_type] = Fenced(adapter)
+
+    def get(self, agent_type: str) -> Fenced | None:
+        return self.adapters.get(agent_type)
+
+    def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
+        """See Adapter, by the event's agent type. Raises ValueError for one that no adapter in use has."""
+        adapter = self.adapters.get(event.agent_type)
+        if adapter is None:
+            raise ValueError(f"no adapter for agent {event.agent_type!r}")
+        return adapter.normalise(event, prior)
+
+    def __iter__(self) -> Iterator[Fenced]:
+        return iter(self.adapters.values())
+
+    def identify(self, proc: Proc) -> tuple[Fenced, Identity] | None:
+        """The first adapter that knows ``proc``, in the order of registration."""
+        for adapter in self.adapters.values():
+            found = adapter.identify(proc)
+            if found is not None:
+                return adapter, found
+        return None
+
+
+def discover(disabled: Iterable[str] = (), points: Iterable[EntryPoint] | None = None) -> Registry:
+    """The shipped adapters and those of the entry-point group, without the ``disabled`` agent types.
+
+    An entry point names a class or a function that makes an adapter. One that fails to load is refused with its reason.
+    """
+    registry = Registry()
+    off = set(disabled)
+    for make in BUILT_IN:
+        adapter = make()
+        if adapter.agent_type not in off:
+            registry.add(adapter)
+    for point in entry_points(group=GROUP) if points is None else points:
+        if point.name in off:
+            continue
+        try:
+            made = point.load()()
+        except Exception as e:  # noqa: BLE001 - see Fenced
+            registry.refused[point.name] = f"adapter {point.name}: {type(e).__name__}: {e}"[:500]
+            continue
+        registry.add(made)
+    return registry
