@@ -44,7 +44,7 @@ def run(argv: list[str], started: int) -> None:
     """
     signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
     signal.setitimer(signal.ITIMER_REAL, max(0.001, (started + EXIT_BY - time.time_ns()) / 1e9))
-    agent = argv[0] if argv else "unknown"
+    agent = argv[0] if argv and _is_name(argv[0]) else "unknown"
     raw = os.fsencode(argv[-1]) if len(argv) > 1 else _stdin(started + STDIN_BY)
     event = build_event(agent, "notify" if len(argv) > 1 else "hook", parse(raw), started, os.environ)
     body = encode(event)
@@ -60,17 +60,18 @@ def run(argv: list[str], started: int) -> None:
 
 def _stdin(until: int) -> bytes:
     """What stands on standard input by the end of file or the deadline, whichever is first; never reads a terminal."""
-    if os.isatty(0):
-        return b""
     data = bytearray()
-    while len(data) < MAX_STDIN:
-        left = (until - time.time_ns()) / 1e9
-        if left <= 0 or not select.select([0], [], [], left)[0]:
-            break
-        piece = os.read(0, 1 << 20)
-        if not piece:
-            break
-        data += piece
+    try:
+        while len(data) < MAX_STDIN and not os.isatty(0):
+            left = (until - time.time_ns()) / 1e9
+            if left <= 0 or not select.select([0], [], [], left)[0]:
+                break
+            piece = os.read(0, 1 << 20)
+            if not piece:
+                break
+            data += piece
+    except OSError:
+        return bytes(data)  # it is closed or broken: what came counts
     return bytes(data)
 
 
@@ -116,22 +117,32 @@ def build_event(
         "source_event_id": event_id,
         "event_type": cut(name, 200) if isinstance(name, str) else "unknown",
         "source": source,
-        "agent_type": cut(agent, 64),
+        "agent_type": agent,
         "event_time": started,
         "chain": ancestors(os.getppid()),
         "env": {key: cut(env[key], 1024) for key in ENV if key in env},
         "payload": payload,
     }
-    tmux = env.get("TMUX", "").rsplit(",", 2)
-    if len(tmux) == 3 and tmux[1].isdecimal():
-        event["tmux"] = {"socket": cut(tmux[0]), "server_pid": int(tmux[1])}
+    socket_of, _, rest = env.get("TMUX", "").rpartition(",")[0].rpartition(",")
+    server = _number(rest)
+    if server and 0 < len(socket_of) < 4096:
+        event["tmux"] = {"socket": cut(socket_of), "server_pid": server}
     pane = env.get("TMUX_PANE", "")
-    if pane[:1] == "%" and pane[1:].isdecimal():
+    if pane[:1] == "%" and _number(pane[1:]) is not None:
         event["pane_id"] = pane
-    pid = env.get("CLAUDE_PID", "")
-    if pid.isdecimal():
-        event["pid"] = int(pid)
+    pid = _number(env.get("CLAUDE_PID", ""))
+    if pid:
+        event["pid"] = pid
     return event
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= 64 and text.isascii() and text.translate({45: None, 46: None, 95: None}).isalnum()
+
+
+def _number(text: str) -> int | None:
+    """A process or pane number, None for anything that is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
 def uuid7(now: int) -> str:
@@ -220,7 +231,8 @@ def spool(line: bytes, path: str, until: int, most: int = MAX_SPOOL, keep: int =
             if written != len(whole):
                 os.ftruncate(fd, size)
                 raise OSError(f"{path} took {written} of {len(whole)} bytes")
-            return
+            if _is_at(fd, path):
+                return  # else it was taken meanwhile, and perhaps read to its end: once more, ids dedupe
         finally:
             os.close(fd)
 

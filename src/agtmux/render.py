@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import IO, Any
 
     from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.live import Live
     from rich.table import Table
 
     Item = Mapping[str, Any]
@@ -244,6 +245,13 @@ def table(scope: str, items: Sequence[Item], now: float) -> Table:
         cells = [Text(show(item, now), style=style if name == "STATE" else "") for name, show in columns]
         out.add_row(*cells)
     return out
+
+
+def live(first: Screen, color: str) -> Live:
+    """A table that is redrawn in place by ``update(screen, refresh=True)``; a context manager. Needs a terminal."""
+    from rich.live import Live
+
+    return Live(first, console=console(color), auto_refresh=False, screen=True)
 
 
 class Screen:

@@ -189,14 +189,11 @@ def _draw(app: App, follower: Follower, scope: str, *, live: bool) -> None:
             if rows.apply(json.loads(line)):
                 _print(app, scope, rows)
         return
-    from rich.live import Live
-
-    console = render.console(app.color)
 
     def screen() -> render.Screen:
         return render.Screen(scope, rows.body, time.time(), quiet=app.quiet)
 
-    with Live(screen(), console=console, auto_refresh=False, screen=console.is_terminal) as drawn:
+    with render.live(screen(), app.color) as drawn:
         for line in follower.lines(lambda: drawn.update(screen(), refresh=True), REDRAW):
             if rows.apply(json.loads(line)):
                 drawn.update(screen(), refresh=True)

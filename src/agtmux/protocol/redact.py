@@ -43,7 +43,7 @@ _AUTH = re.compile(
     r"(?:(basic|bearer|token|digest|negotiate)\s{1,8})?[^\s'\",;]+",
     re.I,
 )
-_BEARER = re.compile(r"\b(bearer|basic)(\s+)(?=[^\s'\"]*[0-9+/=_.-])[A-Za-z0-9._~+/=-]{12,}", re.I)
+_BEARER = re.compile(r"\b(bearer|basic)(\s+)(?=[^\s'\"]*[0-9=]|[^\s'\"]{24})[A-Za-z0-9._~+/=-]{12,}", re.I)
 _COOKIE = re.compile(r"\b((?:set-)?cookie\s{0,8}:\s{0,8})[^\r\n'\"]+", re.I)
 _URL = re.compile(r"\b([a-z][a-z0-9+.-]{1,15}://)[^\s/?#@'\"<>]+@", re.I)
 _PAIR = re.compile(  # its first character is a plain set: re then skips most places of a text at once

@@ -1,0 +1,171 @@
+"""The house keeps its shape: imports point one way, the core is pure, the light path stays light."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.daemon_stub import Stub, environment, listing, pane
+
+SRC = Path(__file__).parents[2] / "src"
+
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("agtmux.protocol",),
+    ("agtmuxd.errors", "agtmuxd.core"),
+    ("agtmuxd.view", "agtmuxd.world", "agtmuxd.config"),
+    ("agtmuxd.tmux", "agtmuxd.adapters", "agtmuxd.store", "agtmuxd.hub"),
+    ("agtmuxd.targets", "agtmuxd.retention"),
+    ("agtmuxd.ingest",),
+    ("agtmuxd.execute", "agtmuxd.spool"),
+    ("agtmuxd.api",),
+    ("agtmuxd.fleet",),
+    ("agtmuxd.daemon",),
+    ("agtmuxd.__main__",),
+)
+"""The daemon's rooms from the ground up: a room imports itself and what lies below it. Rooms of one floor are siblings
+and do not know each other."""
+
+CLIENT_FLOORS: tuple[tuple[str, ...], ...] = (
+    ("agtmux.protocol",),
+    ("agtmux.transport", "agtmux.hook", "agtmux.render"),
+    ("agtmux.client",),
+    ("agtmux.cli",),
+    ("agtmux.__main__",),
+)
+
+IMPURE = {"asyncio", "logging", "random", "select", "socket", "sqlite3", "structlog", "subprocess", "threading", "time"}
+HEAVY = {
+    "pydantic",
+    "asyncio",
+    "aiohttp",
+    "http.client",
+    "importlib.metadata",
+    "rich",
+    "platformdirs",
+    "structlog",
+    "tomllib",
+}
+
+
+def modules(package: str) -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted((SRC / package).rglob("*.py")):
+        name = ".".join(path.relative_to(SRC).with_suffix("").parts)
+        yield name.removesuffix(".__init__"), ast.parse(path.read_text(), str(path))
+
+
+def imports(tree: ast.Module) -> set[str]:
+    """Every module named by an import anywhere in the file; ``from a import b`` counts as ``a.b``."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute here"
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def room(name: str, floors: tuple[tuple[str, ...], ...]) -> tuple[int, str] | None:
+    fits = [(n, r) for n, floor in enumerate(floors) for r in floor if name == r or name.startswith(f"{r}.")]
+    return fits[0] if fits else None
+
+
+@pytest.mark.tc("TC-111")
+@pytest.mark.parametrize(("package", "floors"), [("agtmuxd", FLOORS), ("agtmux", CLIENT_FLOORS)])
+def test_every_import_points_down(package: str, floors: tuple[tuple[str, ...], ...]) -> None:
+    wrong = []
+    for name, tree in modules(package):
+        if name == package:
+            assert not any(found.startswith("agtmux") for found in imports(tree)), name
+            continue
+        own = room(name, floors)
+        assert own is not None, f"{name} has no room: give it a place in the table, and in docs/architecture.md"
+        for found in imports(tree):
+            if not found.startswith("agtmux") or found == "agtmux.__version__":
+                continue
+            other = room(found, floors)
+            if other is None or (other[1] != own[1] and other[0] >= own[0]):
+                wrong.append(f"{name} imports {found}")
+    assert wrong == []
+
+
+@pytest.mark.tc("TC-111")
+@pytest.mark.parametrize("package", ["agtmuxd/core", "agtmuxd/tmux"])
+def test_the_pure_rooms_have_no_clock_wait_or_log(package: str) -> None:
+    for name, tree in modules(package):
+        assert not {found.split(".")[0] for found in imports(tree)} & IMPURE, name
+        waits = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
+        assert not any(isinstance(node, waits) for node in ast.walk(tree)), name
+        calls = {
+            node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        assert not calls & {"open", "print", "input"}, name
+
+
+@pytest.mark.tc("TC-111")
+def test_only_one_file_names_rich_and_only_commands_name_click() -> None:
+    rich = {name for name, tree in modules("agtmux") if any(found.split(".")[0] == "rich" for found in imports(tree))}
+    click = {name for name, tree in modules("agtmux") if any(found.split(".")[0] == "click" for found in imports(tree))}
+    assert rich == {"agtmux.render"}
+    assert all(name.startswith("agtmux.cli.") for name in click)
+
+
+def loaded(folder: Path, *argv: str) -> set[str]:
+    """The modules that one run of the command line had loaded when it ended."""
+    told = (
+        "import os, sys\n"
+        "end = os._exit\n"
+        "def tell(status=0):\n"
+        "    os.write(3, '\\n'.join(sys.modules).encode()); end(0)\n"
+        "os._exit = tell\n"
+        f"sys.argv = {['agtmux', *argv]!r}\n"
+        "from agtmux.__main__ import main\n"
+        "main(); sys.stdout.flush(); tell()\n"
+    )
+    out = folder / "modules"
+    with out.open("wb") as file:
+        subprocess.run(
+            ["sh", "-c", f'exec "$@" 3>"{out}"', "sh", sys.executable, "-I", "-c", told], input=b"{}", check=True,
+            stdout=subprocess.DEVNULL, env=environment(folder), timeout=60,
+        )  # fmt: skip
+    assert file.closed
+    return set(out.read_text().splitlines())
+
+
+@pytest.fixture
+def stub(short_dir: Path) -> Iterator[Stub]:
+    (short_dir / "run").mkdir(mode=0o700)
+    served = Stub(short_dir / "run" / "agtmuxd.sock").start()
+    served.answer("GET /v1/panes", listing(pane()))
+    served.answer("POST /v1/events", {})
+    yield served
+    served.stop()
+
+
+@pytest.mark.tc("TC-111")
+@pytest.mark.parametrize("argv", [["list", "panes", "--json"], ["list", "panes"], ["ls", "--json"], ["-h"]])
+def test_a_listing_in_a_pipe_loads_nothing_heavy(short_dir: Path, stub: Stub, argv: list[str]) -> None:
+    names = loaded(short_dir, *argv)
+    assert names & {"agtmux.cli.root"}
+    assert not names & HEAVY
+    assert not {name for name in names if name.startswith("agtmuxd")}
+
+
+@pytest.mark.tc("TC-111")
+@pytest.mark.parametrize("served", [True, False], ids=["posted", "spooled"])
+def test_the_hook_loads_next_to_nothing(short_dir: Path, stub: Stub, served: bool) -> None:
+    if not served:
+        stub.stop()
+    bare = set(subprocess.run(
+        [sys.executable, "-I", "-c", "import sys, json, select, signal, socket, fcntl; print('\\n'.join(sys.modules))"],
+        capture_output=True, text=True, check=True,
+    ).stdout.split())  # fmt: skip
+    more = {name for name in loaded(short_dir, "hook", "claude") if not name.startswith("agtmux.")} - bare
+    assert more <= {"agtmux", "__future__"}
+    assert json.loads((short_dir / "state" / "spool.jsonl").read_text() if not served else "{}") is not None
