@@ -1,0 +1,165 @@
+"""What the shipped screen rules make of every recorded pane: nothing missed, next to nothing wrong."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+
+from agtmuxd.adapters.common import shipped_rules
+from agtmuxd.core.model import Claim, Strength
+from agtmuxd.core.rules import FIRST, RuleSet
+from tests.corpus import offline, recording
+
+AGENTS = ("claude", "codex", "gemini")
+
+
+@cache
+def rules(agent: str) -> RuleSet:
+    return shipped_rules(agent)
+
+
+@cache
+def scored(agent: str) -> offline.Score:
+    total = offline.Score()
+    for name in recording.names(agent):
+        one = recording.load(name)
+        if not one.headless:
+            total.add(offline.score(one, rules(agent).look))
+    return total
+
+
+@pytest.mark.tc("TC-101")
+@pytest.mark.parametrize("agent", AGENTS)
+def test_no_waiting_state_is_missed_on_any_recording(agent: str) -> None:
+    score = scored(agent)
+    assert score.waits > 0
+    assert score.missed == []
+    assert score.kinds == []
+
+
+@pytest.mark.tc("TC-101")
+@pytest.mark.parametrize("agent", AGENTS)
+def test_screens_alone_are_wrong_for_at_most_one_percent_of_the_time(agent: str) -> None:
+    score = scored(agent)
+    print("\n" + offline.table({agent: score}))
+    assert score.wrong <= score.total * 0.01, "\n".join(score.wrongs)
+    assert score.right >= score.total * 0.98, offline.table({agent: score})
+
+
+@pytest.mark.tc("TC-101")
+@pytest.mark.parametrize("size", [(47, 40), (80, 24)])
+def test_narrow_and_short_panes_are_read_as_well(size: tuple[int, int]) -> None:
+    seen = 0
+    for agent in AGENTS:
+        for name in recording.names(agent):
+            one = recording.load(name)
+            if (one.header["cols"], one.header["rows"]) == size:
+                seen += 1
+                score = offline.score(one, rules(agent).look)
+                assert (score.wrong, score.missed) == (0, []), score.wrongs
+    assert seen > 0
+
+
+EVERY_RULE = [(agent, rule.name) for agent in AGENTS for rule in shipped_rules(agent).rules if rule.sample]
+
+
+@pytest.mark.parametrize(("agent", "name"), EVERY_RULE)
+def test_each_rule_matches_the_recorded_sample_that_proves_it(agent: str, name: str) -> None:
+    rule = next(r for r in rules(agent).rules if r.name == name)
+    assert rule.sample is not None
+    sample = recording.load(rule.sample.recording).sample_at(rule.sample.t_ms)
+    befores = [None if w == FIRST else Claim(w) for w in rule.after] if rule.after else [None]
+    for before in befores:
+        assert rule.matches(rules(agent).view(sample), before) is not None
+        write = rules(agent).look(sample, before)
+        assert write is not None
+        assert write.claim is rule.claim
+
+
+@pytest.mark.tc("TC-101")
+@pytest.mark.parametrize("agent", AGENTS)
+def test_no_waiting_rule_matches_where_nobody_waits(agent: str) -> None:
+    waiting = [r for r in rules(agent).rules if r.claim in (Claim.WAITING_APPROVAL, Claim.WAITING_INPUT)]
+    for name in recording.names(agent):
+        one = recording.load(name)
+        spans = offline.alive(one)
+        for t, sample in one.samples():
+            label = one.label_at(t)
+            if label is None or not any(a <= t < b for a, b in spans):
+                continue
+            if any(s.startswith("waiting") for s in label.accepted):
+                continue
+            view = rules(agent).view(sample)
+            matched = [r.name for r in waiting if r.matches(view, None) is not None]
+            assert matched == [], f"{name} at {t}: {label.state}"
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_one_prompt_keeps_one_fingerprint_while_it_stands(agent: str) -> None:
+    changes: list[str] = []
+    prompts = 0
+    for name in recording.names(agent):
+        one = recording.load(name)
+        seen = offline.shown(one, rules(agent).look)
+        for label in one.labels:
+            if label.waiting_kind != "approval":
+                continue
+            marks = {
+                write.waiting_for.fingerprint
+                for a, b, state, write in seen
+                if b > label.start and a < label.end and state == label.state and write and write.waiting_for
+            }
+            prompts += 1
+            if len(marks) != 1:
+                changes.append(f"{name} {label.start}: {len(marks)}")
+    assert prompts > 0
+    assert changes == []
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_the_first_sample_of_an_old_completion_is_not_a_completion(agent: str) -> None:
+    checked = 0
+    for name in recording.names(agent):
+        one = recording.load(name)
+        for label in one.labels:
+            if label.state == "completed" and not one.headless:
+                write = rules(agent).look(one.sample_at((label.start + label.end) // 2), None)
+                checked += 1
+                assert write is None or write.claim in (Claim.NOT_RUNNING, Claim.IDLE), f"{name} at {label.start}"
+    assert checked > 0
+
+
+@pytest.mark.tc("TC-107")
+@pytest.mark.parametrize("agent", AGENTS)
+def test_no_input_is_accepted_while_a_dialog_is_up(agent: str) -> None:
+    for name in recording.names(agent):
+        one = recording.load(name)
+        for start, end, _, write in offline.shown(one, rules(agent).look):
+            label = one.label_at((start + end) / 2)
+            if label is not None and label.waiting_kind is not None and write is not None:
+                if any(not s.startswith("waiting") for s in label.accepted):
+                    continue
+                assert write.accepts_input is False, f"{name} at {start}"
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_a_rule_without_a_sample_is_only_a_hint(agent: str) -> None:
+    for rule in rules(agent).rules:
+        assert rule.sample is not None or rule.strength is Strength.HINT, rule.name
+
+
+def test_looking_is_cheap_enough_for_sixty_panes(record_property: Callable[[str, object], None]) -> None:
+    """No gate (machines differ): the figure goes into the report, and bench/ holds the budget."""
+    for agent in AGENTS:
+        costs: list[float] = []
+        for name in recording.names(agent)[:12]:
+            for _, sample in recording.load(name).samples():
+                began = time.perf_counter()
+                rules(agent).look(sample, None)
+                costs.append(time.perf_counter() - began)
+        record_property(f"{agent}_median_us", round(statistics.median(costs) * 1e6, 1))
+        assert costs

@@ -1,0 +1,78 @@
+"""The rules-file reader: what is wrong is named by file, rule and key."""
+
+from __future__ import annotations
+
+import pytest
+
+from agtmuxd.adapters.common import shipped_rules
+from agtmuxd.core.rulefile import RuleFileError, load
+
+GOOD = """
+format = 1
+agent = "x"
+[[rule]]
+name = "one"
+claim = "idle"
+all = [{ contains = "a" }]
+sample = { recording = "x/y", t_ms = 5 }
+"""
+
+
+def broken(old: str, new: str) -> str:
+    assert old in GOOD
+    with pytest.raises(RuleFileError) as caught:
+        load(GOOD.replace(old, new), "x.toml", "x")
+    return str(caught.value)
+
+
+def test_a_good_file_is_read() -> None:
+    rules = load(GOOD, "x.toml", "x")
+    assert [r.name for r in rules.rules] == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("format = 1", "format = 2", ("x.toml", "format")),
+        ("format = 1", "", ("x.toml", "format")),
+        ('agent = "x"', 'agent = "y"', ("x.toml", "agent", "'x'")),
+        ('agent = "x"', 'agent = "x"\ncolour = 1', ("x.toml", "colour", "unknown")),
+        ("all = [", "all = {", ("x.toml", "TOML")),
+        ('claim = "idle"', 'claim = "sleepy"', ("x.toml", "rule one", "claim", "sleepy")),
+        ('claim = "idle"', 'claim = "idle"\ncolour = 1', ("x.toml", "rule one", "colour")),
+        ('claim = "idle"', 'claim = "idle"\npriority = "high"', ("x.toml", "rule one", "priority", "number")),
+        ('claim = "idle"', 'claim = "idle"\nafter = ["start"]', ("x.toml", "rule one", "after", "start")),
+        ('claim = "idle"', 'claim = "idle"\nregion = "tail:x"', ("x.toml", "rule one", "region", "tail:x")),
+        ('claim = "idle"', 'claim = "idle"\nregion = { max = 3 }', ("x.toml", "rule one", "region", "from")),
+        ('claim = "idle"', 'claim = "idle"\ncomposer = "there"', ("x.toml", "rule one", "composer")),
+        ('claim = "idle"', 'claim = "idle"\naccepts_input = 1', ("x.toml", "rule one", "accepts_input")),
+        ('claim = "idle"', 'claim = "idle"\nwaiting = { kind = "dialog" }', ("x.toml", "rule one", "waiting", "idle")),
+        ('claim = "idle"', 'claim = "waiting_input"\nwaiting = { kind = "approval" }', ("rule one", "kind")),
+        ('claim = "idle"', 'claim = "waiting_input"', ("x.toml", "rule one", "kind", "missing")),
+        ('contains = "a"', 'regex = "("', ("x.toml", "rule one", "all", "regex", "expression")),
+        ('contains = "a"', 'contains = "a", row = "b"', ("x.toml", "rule one", "all", "exactly one")),
+        ('contains = "a"', 'contains = "   "', ("x.toml", "rule one", "all", "blanks")),
+        ('name = "one"', "", ("x.toml", "rule 1", "name")),
+        ("sample = { recording = \"x/y\", t_ms = 5 }", "", ("x.toml", "rule one", "sample", "hint")),
+        ("sample = { recording = \"x/y\", t_ms = 5 }", "sample = { t_ms = 5 }", ("rule one", "sample", "recording")),
+    ],
+)  # fmt: skip
+def test_a_broken_file_names_file_rule_and_key(old: str, new: str, says: tuple[str, ...]) -> None:
+    message = broken(old, new)
+    for word in says:
+        assert word in message
+
+
+def test_a_name_used_twice_is_refused() -> None:
+    with pytest.raises(RuleFileError, match="used twice"):
+        load(GOOD + GOOD.partition("[[rule]]")[1] + GOOD.partition("[[rule]]")[2], "x.toml")
+
+
+def test_a_file_without_rules_is_refused() -> None:
+    with pytest.raises(RuleFileError, match="none"):
+        load('format = 1\nagent = "x"\n', "x.toml")
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex", "gemini"])
+def test_the_shipped_files_say_what_they_were_recorded_on(agent: str) -> None:
+    assert shipped_rules(agent).recorded_on
