@@ -30,8 +30,14 @@ class Daemon:
     def __enter__(self) -> Self:
         self.world.config.write_text(f'[host]\ntmux_socket = "{self.world.tmux.socket}"\n')
         with self.log.open("ab") as log:
+            # a session of its own: Ctrl-C at the terminal is the caller's to handle
             self._process = subprocess.Popen(
-                [str(BIN / "agtmuxd")], env=self.world.env(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [str(BIN / "agtmuxd")],
+                env=self.world.env(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         end = time.monotonic() + 15
         while not self._answers():
@@ -96,6 +102,7 @@ class Watch:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()

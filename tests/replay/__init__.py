@@ -1,0 +1,1 @@
+"""Plays recorded agents in tmux panes, and scores what a watcher said of them. The format: tests/corpus/FORMAT.md."""

@@ -1,0 +1,52 @@
+"""The hook commands that an agent's own settings name, so that a replay can test an installer."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+_FILES = {
+    "claude": ("settings.json", "settings.local.json"),
+    "gemini": ("settings.json",),
+    "codex": ("hooks.json",),
+    "copilot": ("hooks/*.json",),
+}
+
+
+def matches(pattern: str | None, payload: dict[str, Any]) -> bool:
+    """Whether a hook group's matcher takes this payload, as the agents themselves decide it."""
+    if not pattern or pattern == "*":
+        return True
+    subject = next((payload[k] for k in ("tool_name", "notification_type", "source", "trigger") if payload.get(k)), "")
+    try:
+        return re.fullmatch(pattern, str(subject)) is not None
+    except re.error:
+        return pattern == subject
+
+
+def hooks(agent: str, config: Path, event: str, payload: dict[str, Any]) -> list[list[str]]:
+    """Argument lists for the event; empty where nothing is installed."""
+    out: list[str] = []
+    for pattern in _FILES.get(agent, ("settings.json",)):
+        for path in sorted(config.glob(pattern)):
+            try:
+                groups = json.loads(path.read_text(encoding="utf-8")).get("hooks", {}).get(event, [])
+            except (OSError, ValueError):
+                continue
+            for group in groups:
+                if matches(group.get("matcher"), payload):
+                    named = [hook.get("command") or hook.get("bash") for hook in group.get("hooks", [group])]
+                    out += [command for command in named if command]
+    return [["/bin/sh", "-c", command] for command in out]
+
+
+def notify(config: Path) -> list[str] | None:
+    """Codex's ``notify`` program, or None."""
+    try:
+        told = tomllib.loads((config / "config.toml").read_text(encoding="utf-8")).get("notify")
+    except (OSError, ValueError):
+        return None
+    return [str(word) for word in told] if told else None
