@@ -50,6 +50,7 @@ class ChainLink(Model):
 
     pid: Pid
     start: Annotated[str, Field(max_length=64)]
+    argv: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=4)] = []
 
 
 class WireEvent(Model):

@@ -127,6 +127,7 @@ class Ancestor:
 
     pid: int
     start: str
+    argv: tuple[str, ...] = ()  # its first words, where the hook could read them
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The database: one connection, one writer thread, group commit.
+"""The database: one connection, one writer thread.
 
 Owns opening (WAL, permissions, corruption set aside), the thread and its retry on a locked or full database. Knows no
 table but through the functions it is handed.
@@ -67,7 +67,7 @@ def open_database(path: str, migrations: list[Migration] | None = None) -> tuple
             set_aside = f"{path}.corrupt-{int(time.time())}"
             for suffix in ("", "-wal", "-shm"):
                 if Path(path + suffix).exists():
-                    os.replace(path + suffix, set_aside + suffix)
+                    Path(path + suffix).replace(set_aside + suffix)
         except AgtmuxError:
             if connection is not None:
                 connection.close()
@@ -84,7 +84,6 @@ class Store:
         self._connection = connection
         self._queue: queue.Queue[tuple[Callable[[], Any], asyncio.Future[Any], asyncio.AbstractEventLoop] | None]
         self._queue = queue.Queue(maxsize=10_000)
-        self._max_group = max_group
         self._thread = threading.Thread(target=self._loop, name="agtmux-store", daemon=True)
         self.trouble: str | None = None
         """Why the last write had to be retried or failed; None while all is well."""

@@ -42,7 +42,9 @@ def load(directory: Path | None = None) -> list[Migration]:
     out = []
     for expected, (number, texts) in enumerate(sorted(found.items()), start=1):
         if number != expected or set(texts) != {"up", "down"}:
-            raise AgtmuxError("E_INTERNAL", f"migrations: {number:04d} has a gap before it or lacks its up or down file")
+            raise AgtmuxError(
+                "E_INTERNAL", f"migrations: {number:04d} has a gap before it or lacks its up or down file"
+            )
         out.append(Migration(number, texts["up"], texts["down"]))
     if not out:
         raise AgtmuxError("E_INTERNAL", "migrations: none found; is the installation whole?")

@@ -52,6 +52,9 @@ class TargetExecutor(Protocol):
     async def argv(self, pid: int, start: str) -> tuple[str, ...] | None:
         """Command line of one process, None if that life of it is over; empty in the middle of an exec: ask again."""
 
+    async def peek(self, processes: Sequence[tuple[int, str]]) -> dict[int, str]:
+        """State letters of these lives of processes by pid, ``X`` for one that is over; empty where it is not cheap."""
+
     async def environ(self, pid: int, start: str, names: Sequence[str]) -> dict[str, str]:
         """Those of the named variables that the process has; empty where it may not be read."""
 

@@ -1,0 +1,44 @@
+"""``agtmuxd``: flags, configuration, run. In the foreground; logs go to stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from agtmux import __version__
+from agtmux.protocol.errors import AgtmuxError
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="agtmuxd")
+@click.option("--log-format", type=click.Choice(["text", "json"]), help="How log lines look [default: text].")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="[default: info]")
+@click.option("--config", type=click.Path(dir_okay=False), help="Configuration file instead of the usual one.")
+def main(log_format: str | None, log_level: str | None, config: str | None) -> None:
+    """Watch the coding agents in tmux and serve what they do on a Unix socket.
+
+    Runs in the foreground until SIGTERM or Ctrl-C; SIGHUP reads the configuration again. You rarely start it by hand:
+    the first agtmux command does, and `agtmux daemon start|stop|status` manage it.
+
+    Example: agtmuxd --log-format json
+    """
+    if config is not None:
+        os.environ["AGTMUX_CONFIG"] = os.path.abspath(config)
+    from agtmuxd.config import load  # late: --help and --version stay quick
+    from agtmuxd.daemon import Places, main_async
+    from agtmuxd.log import configure
+
+    places = Places.from_environment()
+    try:
+        settings = load(places.config)
+    except AgtmuxError as error:
+        click.echo(f"agtmuxd: {error.message} ({error.code})", err=True)
+        sys.exit(1)
+    configure(log_level or settings.log_level, log_format or settings.log_format)
+    sys.exit(main_async(places))
+
+
+if __name__ == "__main__":
+    main()

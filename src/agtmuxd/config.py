@@ -1,0 +1,151 @@
+"""The configuration: every setting with its default, read from one TOML file. The only reader of TOML.
+
+A wrong key or value is told with its name and line. Knows nothing of what the settings are used for.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from agtmux.protocol.errors import AgtmuxError
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Days = Annotated[float, Field(gt=0, le=3650)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HostSettings(_Table):
+    """``[host]``: the target that exists from the start, the user's own tmux server."""
+
+    tmux_socket: str | None = Field(None, description="socket name or path; unset: tmux's own default")
+    tmux_path: str | None = Field(None, description="the tmux program; unset: found on PATH or in the usual places")
+
+
+class ObserveSettings(_Table):
+    """``[observe]``: how often targets are read, in seconds."""
+
+    active_interval: Seconds = Field(0.25, description="a target with an agent that runs, waits or changed lately")
+    quiet_interval: Seconds = Field(2.0, description="a target whose agents are quiet")
+    empty_interval: Seconds = Field(5.0, description="a target without agents")
+    process_interval: Seconds = Field(10.0, description="the process table, when nothing points to it sooner")
+    active_for: Seconds = Field(10.0, description="how long a change keeps a target active")
+
+
+class TargetSettings(_Table):
+    """``[targets]``: limits for reaching a target, in seconds."""
+
+    connect_timeout: Seconds = 3.0
+    command_timeout: Seconds = 5.0
+
+
+class EventSettings(_Table):
+    """``[events]``: how posted events are believed and bound."""
+
+    skew_budget: Seconds = Field(10.0, description="an event's own time is believed within this of its arrival")
+
+
+class RetentionSettings(_Table):
+    """``[retention]``: how long history is kept, in days."""
+
+    payloads: Days = 7
+    events: Days = 14
+    actions: Days = 90
+    stream: Days = 1
+    stream_rows: Annotated[int, Field(ge=1000, le=10_000_000)] = 100_000
+
+
+class RedactionSettings(_Table):
+    """``[redaction]``: patterns added to the built-in ones."""
+
+    patterns: list[str] = Field(default_factory=list, description="regular expressions whose matches are removed")
+
+    @field_validator("patterns")
+    @classmethod
+    def _compiles(cls, value: list[str]) -> list[str]:
+        for pattern in value:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
+        return value
+
+
+class AdapterSettings(_Table):
+    """``[adapters.NAME]``: one agent's adapter."""
+
+    enabled: bool = True
+    status_file: bool = Field(True, description="read the status file that the agent itself keeps, where it keeps one")
+
+
+class Settings(_Table):
+    """The whole file."""
+
+    autostart: bool = Field(True, description="let the CLI start the daemon when none answers")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+    host: HostSettings = Field(default_factory=HostSettings)
+    observe: ObserveSettings = Field(default_factory=ObserveSettings)
+    targets: TargetSettings = Field(default_factory=TargetSettings)
+    events: EventSettings = Field(default_factory=EventSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
+    redaction: RedactionSettings = Field(default_factory=RedactionSettings)
+    adapters: dict[str, AdapterSettings] = Field(default_factory=dict)
+
+    def adapter(self, name: str) -> AdapterSettings:
+        return self.adapters.get(name) or AdapterSettings()
+
+
+def _line_of(text: str, place: tuple[Any, ...]) -> int | None:
+    """The line on which a key stands: its own, else that of its table."""
+    names = [str(part) for part in place if isinstance(part, str)]
+    table: list[str] = []
+    best: int | None = None
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[\s*([^\]]+?)\s*\]", line)
+        if header:
+            table = [part.strip().strip("\"'") for part in header[1].split(".")]
+            if table == names[: len(table)]:
+                best = number
+            continue
+        key = re.match(r"\s*([A-Za-z0-9_.\"'-]+)\s*=", line)
+        if key:
+            full = [*table, *(part.strip("\"'") for part in key[1].split("."))]
+            if full == names[: len(full)]:
+                return number
+    return best
+
+
+def parse(text: str, path: str) -> Settings:
+    """Settings of a file's text. Raises E_INVALID_REQUEST naming file, line and key."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise AgtmuxError("E_INVALID_REQUEST", f"{path}: {error}") from error
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        line = _line_of(text, first["loc"])
+        key = ".".join(str(part) for part in first["loc"])
+        where = f"{path}, line {line}" if line else path
+        said = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"]
+        raise AgtmuxError("E_INVALID_REQUEST", f"{where}: {key}: {said}") from error
+
+
+def load(path: str) -> Settings:
+    """Settings of the file at ``path``; the defaults where there is none. Raises E_INVALID_REQUEST."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, UnicodeDecodeError) as error:
+        raise AgtmuxError("E_INVALID_REQUEST", f"{path} cannot be read: {error}") from error
+    return parse(text, path)

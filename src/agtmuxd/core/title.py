@@ -1,0 +1,16 @@
+"""A pane's title as it is published: without the glyphs that only animate, on one line."""
+
+from __future__ import annotations
+
+import re
+
+from agtmux.protocol.text import one_line
+
+_GLYPHS = re.compile(
+    r"^(?:\[\s*[!.]\s*\]\s*|[\u2800-\u28ff\u25d0-\u25d3\u25cf\u25cb\u25c7\u25c6✳✶✻✽✢·•✦✋⏲⏳✓✔]\ufe0f?\s+)+"
+)
+
+
+def published(title: str) -> str:
+    """``title`` stripped of leading activity glyphs and control characters, at most 200 characters."""
+    return _GLYPHS.sub("", one_line(title).strip()).strip()[:200]

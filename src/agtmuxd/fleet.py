@@ -1,0 +1,230 @@
+"""The targets under watch: which there are, the observer of each, adding, reaching and removing them.
+
+Owns observers and their tasks. What they see goes to the door; what adapters know comes from the registry.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.adapters.registry import Registry
+from agtmuxd.api.models import Connecting, TargetRequest
+from agtmuxd.config import Settings
+from agtmuxd.core.wire import stamp, stamp_or_none
+from agtmuxd.ingest.door import Door
+from agtmuxd.targets.executor import ExecutorError
+from agtmuxd.targets.local import LocalExecutor
+from agtmuxd.targets.observe import Cadence, Observer
+from agtmuxd.tmux.server import MINIMUM, parse_version, tmux_argv
+from agtmuxd.world import Target
+
+HOST = "host"
+_LOG = structlog.get_logger("fleet")
+
+
+class Fleet:
+    """Runs one observer per target."""
+
+    def __init__(
+        self,
+        door: Door,
+        registry: Registry,
+        settings: Callable[[], Settings],
+        environ: Mapping[str, str],
+        clock: Callable[[], int],
+    ) -> None:
+        self._door = door
+        self._registry = registry
+        self._settings = settings
+        self._environ = environ
+        self._clock = clock
+        self._observers: dict[str, Observer] = {}
+        self._executors: dict[str, LocalExecutor] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        door.on_poke = self._poke
+
+    def _poke(self, target_id: str, at: int, table: bool) -> None:
+        observer = self._observers.get(target_id)
+        if observer is not None:
+            observer.poke(at, table=table)
+
+    async def start(self, group: asyncio.TaskGroup) -> None:
+        """Begin watching every known target; the host target is made on the first start."""
+        self._group = group
+        if HOST not in {t.name for t in self._door.world.targets.values()}:
+            now = self._clock()
+            await self._door.add_target(Target(HOST, HOST, "local", None, True, "ok", now, None, None, None, {}, now))
+        for target in list(self._door.world.targets.values()):
+            self._watch(target)
+
+    def _watch(self, target: Target) -> None:
+        if self._group is None:
+            raise RuntimeError("the fleet has not started")
+        executor = LocalExecutor(self._environ)
+        settings = self._settings()
+        observe = settings.observe
+        observer = Observer(
+            target.target_id,
+            executor,
+            lambda: self._argv(target, executor),
+            self._registry,
+            self._door,
+            self._clock,
+            cadence=Cadence(
+                active=observe.active_interval, quiet=observe.quiet_interval, empty=observe.empty_interval,
+                table=observe.process_interval, active_for=observe.active_for,
+                timeout=settings.targets.command_timeout,
+            ),
+            local=True,
+            status_files=lambda name: self._settings().adapter(name).status_file,
+        )  # fmt: skip
+        self._executors[target.target_id] = executor
+        self._observers[target.target_id] = observer
+        task = self._group.create_task(self._guard(target, observer), name=f"observe {target.name}")
+        self._tasks[target.target_id] = task
+
+    async def _guard(self, target: Target, observer: Observer) -> None:
+        """Keep one observer going: an error in it is told and it starts over; it never takes the daemon along."""
+        while True:
+            try:
+                await observer.run()
+            except Exception:  # noqa: BLE001 the outermost edge of this task
+                _LOG.exception("observer failed, starts over", target=target.name)
+                self._door.counters["observer_failures"] += 1
+                await asyncio.sleep(1.0)
+
+    def _argv(self, target: Target, executor: LocalExecutor) -> list[str]:
+        host = self._settings().host
+        if target.name == HOST:
+            return tmux_argv(executor.find_tmux(host.tmux_path), host.tmux_socket)
+        return tmux_argv(executor.find_tmux(target.options.get("tmux_path")), target.connection_ref)
+
+    async def stop(self) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        for executor in self._executors.values():
+            await executor.close()
+
+    # ---------------------------------------------------------------- the target manager
+
+    def items(self) -> list[dict[str, Any]]:
+        """Target items of the API, by name."""
+        return [self._item(t) for t in sorted(self._door.world.targets.values(), key=lambda t: t.name)]
+
+    def _item(self, target: Target) -> dict[str, Any]:
+        observer = self._observers.get(target.target_id)
+        seen = observer.health.last_good if observer is not None else None
+        socket = self._settings().host.tmux_socket if target.name == HOST else target.connection_ref
+        return {
+            "target": target.name,
+            "target_id": target.target_id,
+            "kind": target.kind,
+            "connection_ref": socket,
+            "is_default": target.is_default,
+            "health": target.health,
+            "health_since": stamp(target.health_since),
+            "reason": target.reason,
+            "last_seen_at": stamp_or_none(seen or target.last_seen_at),
+            "tmux_version": target.tmux_version,
+            "rtt_ms": round(observer.rtt_ms, 1) if observer is not None and observer.rtt_ms is not None else None,
+            "agents": observer.agents if observer is not None else 0,
+            "panes": sum(1 for key in self._door.world.panes if key[0] == target.target_id),
+            "options": {k: v for k, v in target.options.items() if v is not None},
+        }
+
+    def _named(self, name: str) -> Target:
+        for target in self._door.world.targets.values():
+            if target.name == name:
+                return target
+        known = ", ".join(sorted(t.name for t in self._door.world.targets.values()))
+        raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {name}; known: {known}")
+
+    async def add(self, request: TargetRequest) -> dict[str, Any]:
+        """Add a target and watch it. Raises E_TARGET_EXISTS, E_UNSUPPORTED."""
+        if any(t.name == request.name for t in self._door.world.targets.values()):
+            raise AgtmuxError(
+                "E_TARGET_EXISTS", f"target {request.name} is there already: agtmux target remove {request.name}"
+            )
+        if request.kind != "local":
+            raise AgtmuxError("E_UNSUPPORTED", "targets of kind ssh are not built yet: this version watches local ones")
+        socket = request.tmux_socket or request.name
+        if "/" in socket:
+            socket = os.path.abspath(Path(socket).expanduser())
+        for other in self._door.world.targets.values():
+            if other.kind == "local" and other.connection_ref == socket:
+                raise AgtmuxError("E_TARGET_EXISTS", f"target {other.name} watches tmux socket {socket} already")
+        now = self._clock()
+        target = Target(
+            f"{request.kind}:{request.name}", request.name, request.kind, socket, False, "ok", now, None, None, None,
+            {"tmux_path": request.tmux_path}, now,
+        )  # fmt: skip
+        await self._door.add_target(target)
+        self._watch(target)
+        return self._item(target)
+
+    async def connect(self, name: str) -> Connecting:
+        """Reach for a target now, step by step. A failed step ends the list; it is no error."""
+        target = self._named(name)
+        executor = self._executors[target.target_id]
+        steps: list[dict[str, Any]] = []
+        try:
+            argv = self._argv(target, executor)
+            steps.append({"step": "tmux found", "ok": True, "message": argv[0]})
+            done = await executor.run([argv[0], "-V"], timeout=self._settings().targets.connect_timeout)
+            text = done.stdout.decode("utf-8", "replace").strip()
+            number = parse_version(text)
+            good = number is None or number >= MINIMUM
+            steps.append(
+                {"step": "version", "ok": good, "message": text if good else f"{text}: 3.3 or newer is needed"}
+            )
+            if good:
+                observer = self._observers[target.target_id]
+                before = observer.health.last_good or 0
+                await observer.once()
+                fine = (observer.health.last_good or 0) > before
+                told = f"{observer.rtt_ms:.1f} ms" if fine and observer.rtt_ms else str(observer.health.reason)
+                steps.append({"step": "round trip", "ok": fine, "message": told})
+        except ExecutorError as error:
+            steps.append({"step": "tmux found" if not steps else "version", "ok": False, "message": str(error)})
+        return Connecting(self._item(self._named(name)), steps)
+
+    async def remove(self, name: str) -> None:
+        """Stop watching and forget. Raises E_TARGET_NOT_FOUND, E_INVALID_REQUEST for the host target."""
+        target = self._named(name)
+        if target.is_default:
+            raise AgtmuxError("E_INVALID_REQUEST", f"target {name} is your own tmux server and always there")
+        task = self._tasks.pop(target.target_id, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        executor = self._executors.pop(target.target_id, None)
+        if executor is not None:
+            await executor.close()
+        self._observers.pop(target.target_id, None)
+        await self._door.remove_target(target.target_id)
+
+    def touch(self, tell: Callable[[str, int], None]) -> None:
+        """Say of each target when it was last read well."""
+        for target in self._door.world.targets.values():
+            observer = self._observers.get(target.target_id)
+            if observer is not None and observer.health.last_good is not None:
+                tell(target.name, observer.health.last_good)
+
+    def figures(self) -> dict[str, int]:
+        """Counters for health: rounds and process tables per target."""
+        out = {}
+        for target in self._door.world.targets.values():
+            observer = self._observers.get(target.target_id)
+            if observer is not None:
+                out[f"rounds_{target.name}"] = observer.rounds
+                out[f"process_tables_{target.name}"] = observer.tables
+        return out

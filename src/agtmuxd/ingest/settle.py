@@ -1,0 +1,147 @@
+"""Registers into the state of a pane: versions, since, attention, what was last known. Works on a unit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from agtmuxd.core.model import WAITING, Source, State, WaitingFor
+from agtmuxd.core.resolve import Life, Resolution, resolve
+from agtmuxd.world import PaneKey, Runtime, StateRow, Unit
+
+CRASH_SHOWN = 30 * 60 * 1_000_000_000
+_NEEDS = WAITING | {State.ERROR}
+
+
+def _print(waiting: WaitingFor | None) -> str | None:
+    return waiting.fingerprint if waiting is not None else None
+
+
+def _decided_by(resolution: Resolution) -> tuple[dict[str, Any], ...]:
+    return tuple(
+        {"source": str(c.register.source), "subject": c.register.subject, "rule": c.register.entry.rule}
+        for c in resolution.considered
+        if c.used
+    )
+
+
+def settle(unit: Unit, runtime: Runtime, life: Life, now: int, *, looked_at: bool) -> int | None:
+    """Resolve one active runtime and keep its state row; when time alone may change it again."""
+    registers = unit.registers.get(runtime.runtime_id) or {}
+    marks = unit.marks.get(runtime.runtime_id) or {}
+    resolution = resolve(registers, marks, life, now)
+    key = (runtime.target_id, runtime.pane_id)
+    before = unit.states.get(key)
+    row = _row(runtime, resolution, before, now, looked_at)
+    if before is None or replace(row, last_seen_at=before.last_seen_at) != before:
+        unit.states.put(key, row)
+        unit.shown.add(key)
+    return resolution.next_wake
+
+
+def _row(runtime: Runtime, r: Resolution, before: StateRow | None, now: int, looked_at: bool) -> StateRow:
+    mine = before if before is not None and before.runtime_id == runtime.runtime_id else None
+    unreachable = r.reason_code == "target_unreachable"
+    prompt = _print(r.waiting_for)
+    same_state = mine is not None and mine.state is r.state and mine.reason_code == r.reason_code
+    same = same_state and mine is not None and _print(mine.waiting_for) == prompt
+    last_known = mine.last_known if mine is not None else None
+    resumed = mine.resumed if mine is not None and same else False
+    since = min(r.since, now)
+    if mine is not None and same_state and (same or r.state not in WAITING or _print(mine.waiting_for) is None):
+        since = mine.since
+    elif mine is not None and unreachable:
+        last_known = {"state": str(mine.state), "since": mine.since, "at": now, "fingerprint": _print(mine.waiting_for)}
+    elif last_known is not None and not unreachable:
+        if last_known["state"] == str(r.state) and last_known.get("fingerprint") == prompt:
+            since, resumed = last_known["since"], True
+        last_known = None
+    moved = not same or mine is None or mine.accepts_input != r.accepts_input
+    attention, attention_since = _attention(r.state, mine, now, looked_at, unreachable, resumed)
+    steady = mine if same else None
+    return StateRow(
+        target_id=runtime.target_id,
+        pane_id=runtime.pane_id,
+        runtime_id=runtime.runtime_id,
+        state=r.state,
+        reason_code=r.reason_code,
+        confidence=steady.confidence if steady is not None else r.confidence,
+        state_version=(before.state_version if before is not None else 0) + (1 if moved else 0),
+        since=since,
+        source=steady.source if steady is not None else r.source,
+        decided_by=steady.decided_by if steady is not None else _decided_by(r),
+        waiting_for=r.waiting_for,
+        accepts_input=r.accepts_input,
+        background_tasks=r.background_tasks,
+        last_known=last_known,
+        resumed=resumed,
+        attention=attention,
+        attention_since=attention_since,
+        last_seen_at=now,
+        updated_at=now if mine is None or moved else mine.updated_at,
+    )
+
+
+def _attention(
+    state: State, mine: StateRow | None, now: int, looked_at: bool, unreachable: bool, resumed: bool
+) -> tuple[str, int | None]:
+    """needs_action while a person is needed; review for a completion nobody has looked at since."""
+    had = mine.attention if mine is not None else "none"
+    had_since = mine.attention_since if mine is not None else None
+    if unreachable or resumed:
+        return had, had_since
+    if state in _NEEDS:
+        want = "needs_action"
+    elif state is State.COMPLETED:
+        fresh = mine is None or mine.state is not State.COMPLETED
+        want = "review" if (fresh or had == "review") and not looked_at else "none"
+    elif state is State.IDLE:
+        want = "review" if had == "review" and not looked_at else "none"
+    else:
+        want = "none"
+    if want == had:
+        return had, had_since
+    return want, (now if want != "none" else None)
+
+
+def end(unit: Unit, runtime: Runtime, reason: str, now: int, *, crashed: bool) -> None:
+    """End a runtime. A crash stays listed as error/agent_crashed; an orderly end leaves a pane without an agent."""
+    key: PaneKey = (runtime.target_id, runtime.pane_id)
+    ended = replace(runtime, ended_at=now, end_reason="agent_crashed" if crashed else reason)
+    unit.active.drop(key)
+    unit.shown.add(key)
+    unit.touched.discard(runtime.runtime_id)
+    before = unit.states.get(key)
+    if not crashed or before is None:
+        unit.runtimes.drop(runtime.runtime_id)
+        unit.registers.drop(runtime.runtime_id)
+        unit.marks.drop(runtime.runtime_id)
+        unit.told = {t for t in unit.told if t[0] != runtime.runtime_id}
+        unit.marked.discard(runtime.runtime_id)
+        unit.ended[runtime.runtime_id] = ended
+        if before is not None and before.runtime_id == runtime.runtime_id:
+            unit.states.drop(key)
+        return
+    unit.runtimes.put(runtime.runtime_id, ended)
+    unit.states.put(
+        key,
+        replace(
+            before, state=State.ERROR, reason_code="agent_crashed", confidence="high", source=Source.RECONCILER,
+            state_version=before.state_version + 1, since=now, waiting_for=None, accepts_input=False,
+            background_tasks=0, decided_by=({"source": "reconciler", "subject": "process", "rule": "process gone"},),
+            last_known={"state": str(before.state), "since": before.since, "at": now}, resumed=False,
+            attention="needs_action", attention_since=now, last_seen_at=now, updated_at=now,
+        ),
+    )  # fmt: skip
+
+
+def forget_crash(unit: Unit, key: PaneKey) -> None:
+    """Stop showing a crash: the pane went, a new runtime starts there, it was acknowledged, or its time is over."""
+    state = unit.states.get(key)
+    if state is None or state.reason_code != "agent_crashed":
+        return
+    unit.states.drop(key)
+    unit.runtimes.drop(state.runtime_id)
+    unit.registers.drop(state.runtime_id)
+    unit.marks.drop(state.runtime_id)
+    unit.shown.add(key)

@@ -1,0 +1,285 @@
+"""The daemon as its routes see it: each method is a few lines over the parts that know.
+
+Owns the translation between wire shapes and the daemon's values. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from agtmux import __version__
+from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.redact import redact
+from agtmuxd.adapters.base import HookPlan
+from agtmuxd.adapters.registry import Fenced, Registry
+from agtmuxd.api.models import Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
+from agtmuxd.config import Settings
+from agtmuxd.core.ids import dedupe_key
+from agtmuxd.core.model import Ancestor, RawEvent, Source
+from agtmuxd.core.resolve import Life, resolve
+from agtmuxd.core.wire import stamp, stamp_or_none
+from agtmuxd.fleet import Fleet
+from agtmuxd.hookfiles import apply_plan
+from agtmuxd.hub import Hub
+from agtmuxd.ingest.door import Door
+from agtmuxd.spool import Spool
+from agtmuxd.store import log
+from agtmuxd.store.db import Store
+from agtmuxd.store.migrate import load
+from agtmuxd.view import View
+from agtmuxd.world import PaneKey, StateRow
+
+
+class DaemonServices:
+    """Implements ``api.services.Services``."""
+
+    def __init__(
+        self,
+        *,
+        view: View,
+        hub: Hub,
+        door: Door,
+        fleet: Fleet,
+        store: Store,
+        registry: Registry,
+        settings: Callable[[], Settings],
+        clock: Callable[[], int],
+        paths: dict[str, str],
+        reload: Callable[[], None],
+        stop: Callable[[], None],
+    ) -> None:
+        self.view = view
+        self.hub = hub
+        self.spool: Spool | None = None
+        self.troubles: list[str] = []
+        self._door = door
+        self._fleet = fleet
+        self._store = store
+        self._registry = registry
+        self._settings = settings
+        self._clock = clock
+        self._paths = paths
+        self._reload = reload
+        self._stop = stop
+        self._began = time.monotonic()
+        self._schema = len(load())
+        self._patterns: tuple[str, ...] = ()
+        self._compiled: tuple[re.Pattern[str], ...] = ()
+
+    def now(self) -> int:
+        return self._clock()
+
+    # ---------------------------------------------------------------- events
+
+    async def ingest(self, events: Sequence[WireEvent]) -> list[dict[str, Any]]:
+        now = self._clock()
+        raws = [self._raw(event, now) for event in events]
+        return [posted.to_json() for posted in await self._door.submit(raws)]
+
+    def _extra_patterns(self) -> Iterable[re.Pattern[str]]:
+        patterns = tuple(self._settings().redaction.patterns)
+        if patterns != self._patterns:
+            self._patterns, self._compiled = patterns, tuple(re.compile(p) for p in patterns)
+        return self._compiled
+
+    def _raw(self, event: WireEvent, now: int) -> RawEvent:
+        """The event as the core knows it, redacted before anything else sees it."""
+        target_id = None
+        if event.target is not None:
+            target_id = next((t.target_id for t in self._door.world.targets.values() if t.name == event.target), None)
+            if target_id is None:
+                raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {event.target}")
+        source = Source(event.source)
+        return RawEvent(
+            event_id=event.event_id, event_type=event.event_type, source=source, agent_type=event.agent_type,
+            event_time=event.event_time, ingested_at=now,
+            dedupe_key=dedupe_key(source, event.source_event_id or event.event_id, event.event_type),
+            source_event_id=event.source_event_id, source_seq=event.source_seq, runtime_id=event.runtime_id,
+            target_id=target_id, pane_id=event.pane_id,
+            tmux_socket=event.tmux.socket if event.tmux else None,
+            tmux_server_pid=event.tmux.server_pid if event.tmux else None,
+            pid=event.pid, start_hint=event.start_hint,
+            chain=tuple(Ancestor(link.pid, link.start, tuple(link.argv)) for link in event.chain),
+            spooled=event.spooled, env=redact(event.env, self._extra_patterns()),
+            payload=redact(event.payload, self._extra_patterns()),
+        )  # fmt: skip
+
+    async def events(self, query: HistoryQuery, pane: str | None) -> list[dict[str, Any]]:
+        ids: list[str] | None = [query.runtime] if query.runtime else None
+        if pane is not None:
+            target_id, pane_id = self._key(pane)
+            ids = await self._store.run(lambda c: log.runtimes_of(c, target_id, pane_id))
+        rows = await self._store.run(lambda c: log.history(c, runtime_ids=ids, before=query.before, limit=query.limit))
+        return [_event_item(row) for row in rows]
+
+    def _key(self, pane: str) -> PaneKey:
+        """A view's pane key (target name) as the world's (target id)."""
+        name, _, pane_id = pane.rpartition("/")
+        for target in self._door.world.targets.values():
+            if target.name == name:
+                return target.target_id, pane_id
+        raise AgtmuxError("E_REF_NOT_FOUND", f"there is no target {name}")
+
+    async def explain(self, key: str) -> dict[str, Any]:
+        where = self._key(key)
+        world = self._door.world
+        runtime_id = world.active.get(where)
+        state = world.states.get(where)
+        recent = await self.events(HistoryQuery(limit=20), key)
+        if runtime_id is None:
+            return {"decided_by": _decided(state), "candidates": [], "marks": {}, "recent_events": recent}
+        runtime = world.runtimes[runtime_id]
+        now = self._clock()
+        marks = world.marks.get(runtime_id, {})
+        life = Life(runtime.started_at, self._door.read_at(where[0]), False, self._door.is_suspended(runtime_id))
+        resolution = resolve(world.registers.get(runtime_id, {}), marks, life, now)
+        candidates = []
+        for seen in resolution.considered:
+            register, entry = seen.register, seen.register.entry
+            candidates.append(
+                {
+                    "source": str(register.source), "subject": register.subject,
+                    "claim": None if entry.claim is None else str(entry.claim), "strength": str(entry.strength),
+                    "phase": str(entry.phase), "rule": entry.rule, "detail": entry.detail,
+                    "since": stamp(entry.since), "last_seen": stamp(register.last_seen),
+                    "age_s": round((now - register.last_seen) / 1e9, 1),
+                    "retired_at": stamp_or_none(seen.retired_at), "retired_by": seen.retired_by, "fresh": seen.fresh,
+                    "used": seen.used, "discarded_because": seen.discarded_because,
+                }
+            )  # fmt: skip
+        candidates.sort(key=lambda c: (not c["used"], c["source"], c["subject"]))
+        return {
+            "decided_by": [c for c in candidates if c["used"]] or _decided(state),
+            "candidates": candidates,
+            "marks": {mark: stamp(at) for mark, at in sorted(marks.items())},
+            "recent_events": recent,
+        }
+
+    # ---------------------------------------------------------------- targets, daemon
+
+    def targets(self) -> list[dict[str, Any]]:
+        self._fleet.touch(self.view.touch)
+        return self._fleet.items()
+
+    async def add_target(self, request: TargetRequest) -> dict[str, Any]:
+        return await self._fleet.add(request)
+
+    async def connect_target(self, name: str) -> Connecting:
+        return await self._fleet.connect(name)
+
+    async def remove_target(self, name: str) -> None:
+        await self._fleet.remove(name)
+
+    def health(self) -> dict[str, Any]:
+        items = self._fleet.items()
+        wrong = [t["target"] for t in items if t["health"] != "ok"]
+        errors = [*self.troubles[-20:]]
+        if self._store.trouble:
+            errors.append(f"database: {self._store.trouble}")
+        errors += [f"adapter {name}: {why}" for name, why in self._registry.refused.items()]
+        drained = asdict(self.spool.drained) if self.spool is not None else {}
+        return {
+            "status": "degraded" if wrong or self._store.trouble else "ok",
+            "version": __version__,
+            "pid": os.getpid(),
+            "uptime_s": round(time.monotonic() - self._began, 1),
+            **self._paths,
+            "database_schema": self._schema,
+            "stream_id": self.view.stream_id,
+            "sequence": self.view.sequence,
+            "adapters": [
+                {
+                    "name": a.name, "agent_type": a.agent_type, "version": a.version,
+                    "contract_version": a.contract_version, "enabled": True, "errors": a.errors,
+                    "last_error": a.last_error,
+                }
+                for a in self._registry
+            ],
+            "targets": items,
+            "queues": {"ingest": self._door.depth, "store": self._store.depth, "pending_bind": len(self._door.pending)},
+            "counters": {**dict(sorted(self._door.counters.items())), **self._fleet.figures(),
+                         "watchers": self.hub.watchers},
+            "spool": {"waiting_bytes": self.spool.waiting if self.spool is not None else 0, **drained},
+            "last_errors": errors,
+        }  # fmt: skip
+
+    def count(self, what: str) -> None:
+        self._door.counters[what] += 1
+
+    def config(self) -> dict[str, Any]:
+        return {"path": self._paths["config"], "config": self._settings().model_dump(mode="json")}
+
+    async def reload(self) -> None:
+        self._reload()
+
+    def request_stop(self) -> None:
+        self._stop()
+
+    # ---------------------------------------------------------------- hooks
+
+    async def hooks(self, request: HookRequest) -> list[dict[str, Any]]:
+        names = request.agents or [a.agent_type for a in self._registry]
+        out: list[dict[str, Any]] = []
+        for name in names:
+            adapter = self._registry.get(name)
+            if adapter is None:
+                known = ", ".join(a.agent_type for a in self._registry)
+                raise AgtmuxError("E_INVALID_REQUEST", f"no adapter for agent {name}; known: {known}")
+            home = request.config_homes.get(name)
+            where = Path(home) if home else adapter.config_home({}, Path.home())
+            try:
+                out += _hooks_of(adapter, where, request)
+            except (ValueError, OSError) as error:
+                out.append({**_hook_item(name, where), "error": str(error)})
+        return out
+
+
+def _hook_item(agent: str, path: Path) -> dict[str, Any]:
+    return {
+        "agent": agent, "path": str(path), "changed": False, "diff": "", "installed": False, "outdated": False,
+        "events": [], "notes": [], "error": None, "backup": None,
+    }  # fmt: skip
+
+
+def _hooks_of(adapter: Fenced, home: Path, request: HookRequest) -> list[dict[str, Any]]:
+    command = f"{request.command} {adapter.agent_type}"
+    done: dict[str, dict[str, Any]] = {}
+    if request.op != "status":
+        for plan in adapter.plan_hooks(home, command, remove=request.op == "uninstall"):
+            backup = None
+            if plan.changes and not request.dry_run:
+                backup = apply_plan(plan)
+            done[str(plan.path)] = {
+                **_hook_item(adapter.agent_type, plan.path), "changed": plan.changes, "diff": _diff(plan),
+                "notes": list(plan.notes), "backup": None if backup is None else str(backup),
+            }  # fmt: skip
+    for status in adapter.hook_status(home, command):
+        item = done.setdefault(str(status.path), _hook_item(adapter.agent_type, status.path))
+        item["installed"], item["outdated"] = status.installed, status.outdated
+        item["events"] = list(status.events)
+        item["notes"] += [note for note in status.notes if note not in item["notes"]]
+    return list(done.values())
+
+
+def _diff(plan: HookPlan) -> str:
+    return "".join(
+        difflib.unified_diff(
+            (plan.before or "").splitlines(keepends=True), (plan.after or "").splitlines(keepends=True),
+            str(plan.path), str(plan.path),
+        )
+    )  # fmt: skip
+
+
+def _decided(state: StateRow | None) -> list[dict[str, Any]]:
+    return [dict(by) for by in state.decided_by] if state is not None else []
+
+
+def _event_item(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "event_time": stamp(row["event_time"]), "ingested_at": stamp(row["ingested_at"])}

@@ -1,0 +1,115 @@
+"""What hooks wrote down while no daemon answered, taken in once and in order.
+
+Owns the taking over by rename and the place reached in it. Knows the lines only as JSON objects.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agtmuxd.store.db import Store
+
+BATCH = 200
+
+
+@dataclass(slots=True)
+class Drained:
+    """Counts since the daemon started."""
+
+    events: int = 0
+    broken: int = 0
+    dropped_before: int = 0  # events that hooks had to drop because the spool was full
+
+
+class Spool:
+    """Drains one spool file for one target."""
+
+    def __init__(self, path: str, store: Store, take: Callable[[list[dict[str, Any]]], Awaitable[None]]) -> None:
+        self.path = Path(path)
+        self.drained = Drained()
+        self._store = store
+        self._take = take
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait, taken over or not."""
+        total = 0
+        for path in (self.path, *self._taken_over()):
+            try:
+                total += path.stat().st_size
+            except FileNotFoundError:
+                continue
+        return total
+
+    def _taken_over(self) -> list[Path]:
+        """Spools that were renamed and not finished, oldest first."""
+        return sorted(self.path.parent.glob(self.path.name + ".drain-*"))
+
+    async def drain(self) -> None:
+        """Take everything in. A crash in between costs nothing: ids dedupe, and the place reached is kept."""
+        if self.path.exists():
+            aside = self.path.with_name(f"{self.path.name}.drain-{time.time_ns():020d}")
+            os.replace(self.path, aside)
+        for path in self._taken_over():
+            await self._one(path)
+
+    async def _one(self, path: Path) -> None:
+        done = await self._store.run(lambda c: _reached(c, path.name))
+        with path.open("rb") as file:
+            file.seek(done)
+            while True:
+                lines = [line for line in (file.readline() for _ in range(BATCH)) if line]
+                if not lines:
+                    break
+                events = [event for line in lines if (event := self._parse(line)) is not None]
+                if events:
+                    await self._take(events)
+                    self.drained.events += len(events)
+                at = file.tell()
+                await self._store.run(lambda c, at=at: _keep(c, path.name, at))  # type: ignore[misc]
+        path.unlink()
+        await self._store.run(lambda c: _forget(c, path.name))
+
+    def _parse(self, line: bytes) -> dict[str, Any] | None:
+        try:
+            value = json.loads(line)
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            self.drained.broken += 1
+            return None
+        gap = value.get("gap")
+        if isinstance(gap, dict):
+            dropped = gap.get("dropped")
+            self.drained.dropped_before += dropped if isinstance(dropped, int) else 0
+            return None
+        return {**value, "spooled": True}
+
+
+_HOST = "host"
+
+
+def _reached(connection: sqlite3.Connection, name: str) -> int:
+    row = connection.execute(
+        "SELECT offset FROM spool_offsets WHERE target_id = ? AND spool_file = ?", (_HOST, name)
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _keep(connection: sqlite3.Connection, name: str, offset: int) -> None:
+    connection.execute(
+        "INSERT INTO spool_offsets VALUES (?, ?, ?, ?) ON CONFLICT (target_id, spool_file)"
+        " DO UPDATE SET offset = excluded.offset, updated_at = excluded.updated_at",
+        (_HOST, name, offset, time.time_ns()),
+    )
+
+
+def _forget(connection: sqlite3.Connection, name: str) -> None:
+    connection.execute("DELETE FROM spool_offsets WHERE target_id = ? AND spool_file = ?", (_HOST, name))

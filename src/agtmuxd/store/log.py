@@ -1,0 +1,236 @@
+"""Statements on history: events, the inbox, the stream log, what was published, retention.
+
+Owns their SQL and nothing that decides.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agtmuxd.core.model import NS, Ancestor, RawEvent, Source
+from agtmuxd.store.rows import dumps
+
+PAYLOAD_CAP = 16 * 1024
+"""Characters of a redacted payload that are kept with its event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long history is kept, in ns (rows for the stream)."""
+
+    payloads: int = 7 * 86_400 * NS
+    events: int = 14 * 86_400 * NS
+    actions: int = 90 * 86_400 * NS
+    stream: int = 86_400 * NS
+    stream_rows: int = 100_000
+
+
+def payload_text(payload: Mapping[str, Any]) -> str | None:
+    if not payload:
+        return None
+    text = dumps(payload)
+    return text if len(text) <= PAYLOAD_CAP else dumps({"cut": len(text), "start": text[:PAYLOAD_CAP]})
+
+
+def add_event(connection: sqlite3.Connection, event: RawEvent, runtime_id: str, applied: str) -> bool:
+    """Insert; False where this occurrence is there already."""
+    cursor = connection.execute(
+        "INSERT INTO events (event_id, runtime_id, event_type, source, source_event_id, source_seq, event_time,"
+        " ingested_at, dedupe_key, applied, raw_payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        (event.event_id, runtime_id, event.event_type, event.source, event.source_event_id, event.source_seq,
+         event.event_time, event.ingested_at, event.dedupe_key, applied, payload_text(event.payload)),
+    )  # fmt: skip
+    return cursor.rowcount == 1
+
+
+def mark_late(connection: sqlite3.Connection, event_id: str) -> None:
+    connection.execute("UPDATE events SET applied = 'late' WHERE event_id = ?", (event_id,))
+
+
+def _envelope(event: RawEvent) -> str:
+    return dumps(
+        {
+            "agent_type": event.agent_type, "source_event_id": event.source_event_id, "source_seq": event.source_seq,
+            "tmux_socket": event.tmux_socket, "tmux_server_pid": event.tmux_server_pid, "spooled": event.spooled,
+            "chain": [[a.pid, a.start, list(a.argv)] for a in event.chain], "env": event.env, "payload": event.payload,
+        }
+    )  # fmt: skip
+
+
+def add_pending(connection: sqlite3.Connection, event: RawEvent, session_key: str | None) -> int | None:
+    """Put an unbound event into the inbox; its row id, or None where it is there already."""
+    cursor = connection.execute(
+        "INSERT INTO event_inbox (target_id, pane_id, session_key, event_id, event_type, source, dedupe_key,"
+        " event_time, ingested_at, pid, start_hint, status, envelope, raw_payload)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending_bind', ?, ?) ON CONFLICT DO NOTHING",
+        (event.target_id or "", event.pane_id, session_key, event.event_id, event.event_type, event.source,
+         event.dedupe_key, event.event_time, event.ingested_at, event.pid, event.start_hint, _envelope(event),
+         payload_text(event.payload)),
+    )  # fmt: skip
+    return cursor.lastrowid if cursor.rowcount == 1 else None
+
+
+def already_bound(connection: sqlite3.Connection, event: RawEvent) -> bool:
+    """Whether this occurrence reached the inbox before, whatever became of it."""
+    row = connection.execute(
+        "SELECT 1 FROM event_inbox WHERE target_id = ? AND ifnull(pane_id, '') = ? AND source = ? AND dedupe_key = ?",
+        (event.target_id or "", event.pane_id or "", event.source, event.dedupe_key),
+    ).fetchone()
+    return row is not None
+
+
+def settle_pending(
+    connection: sqlite3.Connection, inbox_id: int, status: str, reason: str | None, runtime_id: str | None
+) -> None:
+    connection.execute(
+        "UPDATE event_inbox SET status = ?, reason_code = ?, runtime_id = ?, envelope = NULL WHERE inbox_id = ?",
+        (status, reason, runtime_id, inbox_id),
+    )
+
+
+def load_pending(connection: sqlite3.Connection) -> dict[int, RawEvent]:
+    out: dict[int, RawEvent] = {}
+    rows = connection.execute(
+        "SELECT inbox_id, target_id, pane_id, event_id, event_type, source, dedupe_key, event_time, ingested_at, pid,"
+        " start_hint, envelope FROM event_inbox WHERE status = 'pending_bind' AND envelope IS NOT NULL"
+    )
+    for inbox_id, target, pane, event_id, kind, source, key, at, ingested, pid, hint, envelope in rows:
+        e = json.loads(envelope)
+        out[inbox_id] = RawEvent(
+            event_id=event_id, event_type=kind, source=Source(source), agent_type=e["agent_type"], event_time=at,
+            ingested_at=ingested, dedupe_key=key, source_event_id=e["source_event_id"], source_seq=e["source_seq"],
+            target_id=target or None, pane_id=pane, tmux_socket=e["tmux_socket"],
+            tmux_server_pid=e["tmux_server_pid"], pid=pid, start_hint=hint,
+            chain=tuple(Ancestor(p, s, tuple(v)) for p, s, v in e["chain"]), spooled=e["spooled"], env=e["env"],
+            payload=e["payload"],
+        )  # fmt: skip
+    return out
+
+
+def load_stream(connection: sqlite3.Connection, fresh_id: str, now: int) -> tuple[str, int]:
+    """``(stream_id, next_sequence)``; the stream is born with its database."""
+    connection.execute("INSERT OR IGNORE INTO stream VALUES (1, ?, 1, ?)", (fresh_id, now))
+    row = connection.execute("SELECT stream_id, next_sequence FROM stream").fetchone()
+    return str(row[0]), int(row[1])
+
+
+def add_batch(
+    connection: sqlite3.Connection, stream_id: str, sequence: int, scopes: Mapping[str, str], now: int
+) -> None:
+    """One published batch: ``scopes`` maps scope to its changes as JSON text."""
+    connection.executemany(
+        "INSERT INTO stream_log VALUES (?, ?, ?, ?, ?)",
+        [(stream_id, sequence, scope, text, now) for scope, text in scopes.items()],
+    )
+    connection.execute("UPDATE stream SET next_sequence = ?", (sequence + 1,))
+
+
+def publish(connection: sqlite3.Connection, items: Mapping[str, str | None]) -> None:
+    """Keep the published pane items: what a restarted daemon says until its first good round."""
+    for key, text in items.items():
+        if text is None:
+            connection.execute("DELETE FROM published WHERE item_key = ?", (key,))
+        else:
+            connection.execute(
+                "INSERT INTO published VALUES (?, ?)"
+                " ON CONFLICT (item_key) DO UPDATE SET item_json = excluded.item_json",
+                (key, text),
+            )
+
+
+def load_published(connection: sqlite3.Connection) -> dict[str, dict[str, Any]]:
+    return {key: json.loads(text) for key, text in connection.execute("SELECT item_key, item_json FROM published")}
+
+
+def read_batches(
+    connection: sqlite3.Connection, stream_id: str, after: int, scope: str, limit: int
+) -> list[tuple[int, int, list[dict[str, Any]]]] | None:
+    """The oldest ``limit`` ``(sequence, committed_at, changes)`` above ``after``; None where some were purged."""
+    oldest = connection.execute("SELECT min(sequence) FROM stream_log WHERE stream_id = ?", (stream_id,)).fetchone()[0]
+    upcoming = connection.execute("SELECT next_sequence FROM stream").fetchone()[0]
+    if after + 1 < (oldest if oldest is not None else upcoming):
+        return None
+    rows = connection.execute(
+        "SELECT sequence, committed_at, changes_json FROM stream_log"
+        " WHERE stream_id = ? AND sequence > ? AND scope = ? ORDER BY sequence LIMIT ?",
+        (stream_id, after, scope, limit),
+    )
+    return [(int(a), int(b), json.loads(c)) for a, b, c in rows]
+
+
+def history(
+    connection: sqlite3.Connection,
+    *,
+    runtime_ids: Iterable[str] | None,
+    before: str | None,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Events, newest first. ``before``: an event id to page on from."""
+    where: list[str] = []
+    values: list[Any] = []
+    if runtime_ids is not None:
+        ids = list(runtime_ids)
+        where.append(f"runtime_id IN ({','.join('?' * len(ids))})")
+        values += ids
+    if before is not None:
+        where.append("(ingested_at, event_id) < (SELECT ingested_at, event_id FROM events WHERE event_id = ?)")
+        values.append(before)
+    clause = f"WHERE {' AND '.join(where)}" if where else ""
+    rows = connection.execute(
+        f"SELECT event_id, runtime_id, event_type, source, source_event_id, event_time, ingested_at, applied,"  # noqa: S608
+        f" dedupe_key, raw_payload FROM events {clause} ORDER BY ingested_at DESC, event_id DESC LIMIT ?",
+        (*values, limit),
+    )
+    names = ("event_id", "runtime_id", "event_type", "source", "source_event_id", "event_time", "ingested_at",
+             "applied", "dedupe_key", "raw_payload")  # fmt: skip
+    out = []
+    for row in rows:
+        item = dict(zip(names, row, strict=True))
+        item["raw_payload"] = json.loads(item["raw_payload"]) if item["raw_payload"] else None
+        out.append(item)
+    return out
+
+
+def runtimes_of(connection: sqlite3.Connection, target_id: str, pane_id: str) -> list[str]:
+    rows = connection.execute(
+        "SELECT runtime_id FROM runtimes WHERE target_id = ? AND pane_id = ?", (target_id, pane_id)
+    )
+    return [r[0] for r in rows]
+
+
+PURGES: tuple[tuple[str, str, str], ...] = (
+    ("payloads", "UPDATE events SET raw_payload = NULL WHERE event_id IN (SELECT event_id FROM events"
+     " WHERE raw_payload IS NOT NULL AND ingested_at < ? ORDER BY ingested_at LIMIT ?)", "payloads"),
+    ("inbox payloads", "DELETE FROM event_inbox WHERE inbox_id IN (SELECT inbox_id FROM event_inbox"
+     " WHERE status <> 'pending_bind' AND ingested_at < ? LIMIT ?)", "payloads"),
+    ("events", "DELETE FROM events WHERE event_id IN (SELECT event_id FROM events WHERE ingested_at < ?"
+     " ORDER BY ingested_at LIMIT ?)", "events"),
+    ("runtimes", "DELETE FROM runtimes WHERE runtime_id IN (SELECT r.runtime_id FROM runtimes r WHERE r.ended_at < ?"
+     " AND NOT EXISTS (SELECT 1 FROM states s WHERE s.runtime_id = r.runtime_id)"
+     " AND NOT EXISTS (SELECT 1 FROM events e WHERE e.runtime_id = r.runtime_id) LIMIT ?)", "events"),
+    ("stream", "DELETE FROM stream_log WHERE (stream_id, sequence, scope) IN (SELECT stream_id, sequence, scope"
+     " FROM stream_log WHERE committed_at < ? LIMIT ?)", "stream"),
+    ("actions", "DELETE FROM actions WHERE action_id IN (SELECT action_id FROM actions"
+     " WHERE requested_at < ? AND result_code IS NOT NULL LIMIT ?)", "actions"),
+)  # fmt: skip
+"""``(name, statement, retention field)``: each deletes one batch of what is older than its time."""
+
+
+def purge_batch(connection: sqlite3.Connection, statement: str, older_than: int, batch: int) -> int:
+    return connection.execute(statement, (older_than, batch)).rowcount
+
+
+def purge_stream_rows(connection: sqlite3.Connection, keep: int, batch: int) -> int:
+    """Drop the oldest batches past ``keep`` rows, whole sequences at a time."""
+    total = connection.execute("SELECT count(*) FROM stream_log").fetchone()[0]
+    if total <= keep:
+        return 0
+    return connection.execute(
+        "DELETE FROM stream_log WHERE sequence IN (SELECT DISTINCT sequence FROM stream_log ORDER BY sequence LIMIT ?)",
+        (min(batch, total - keep),),
+    ).rowcount

@@ -1,0 +1,284 @@
+"""Watches one target: one tmux round per tick, the process table only when something points to it.
+
+Owns the cadence, the rounds and the target's health. What panes show is the roster's; what it means for states is told
+through ``Sink``. Never attaches, never changes anything on the server that it watches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import structlog
+
+from agtmuxd.core.health import Health
+from agtmuxd.core.level import Steady
+from agtmuxd.core.model import NS, PaneRow, Source
+from agtmuxd.core.observation import HealthChange, Observation
+from agtmuxd.core.title import published
+from agtmuxd.targets.executor import ExecutorError, TargetExecutor
+from agtmuxd.targets.roster import Known, Roster
+from agtmuxd.targets.watchpid import PidWatcher
+from agtmuxd.tmux import round as tmux_round
+from agtmuxd.tmux.server import too_old
+
+_LOG = structlog.get_logger("observe")
+LOOKED_AT: Final = 2 * NS
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """Seconds between rounds and process tables; docs/spec.md §5."""
+
+    active: float = 0.25
+    quiet: float = 2.0
+    empty: float = 5.0
+    table: float = 10.0
+    gap: float = 0.06  # least time between two rounds, however many events come
+    active_for: float = 10.0
+    timeout: float = 5.0
+
+
+class Sink(Protocol):
+    """Where observations go."""
+
+    async def observe(self, seen: Observation) -> None: ...
+
+    async def tell(self, change: HealthChange) -> None: ...
+
+    def remembered(self, target_id: str, pane_id: str, pid: int, start: str) -> dict[Source, Steady]: ...
+
+
+class Observer:
+    """The watch over one target; ``run`` until cancelled."""
+
+    def __init__(
+        self,
+        target_id: str,
+        executor: TargetExecutor,
+        argv: Callable[[], list[str]],
+        known: Known,
+        sink: Sink,
+        clock: Callable[[], int],
+        *,
+        cadence: Cadence | None = None,
+        local: bool,
+        status_files: Callable[[str], bool] = lambda _adapter: True,
+    ) -> None:
+        self.target_id = target_id
+        self.health = Health(since=clock())
+        self.version: str | None = None
+        self.rtt_ms: float | None = None
+        self.rounds = 0
+        self.tables = 0
+        self._executor = executor
+        self._argv = argv
+        self._sink = sink
+        self._clock = clock
+        self._cadence = cadence or Cadence()
+        self.roster = Roster(
+            executor, known, lambda pane, pid, start: sink.remembered(target_id, pane, pid, start),
+            status_files=status_files,
+        )  # fmt: skip
+        self._local = local
+        self._pids: PidWatcher | None = None
+        self._boot: str | None = None
+        self._panes: dict[str, PaneRow] = {}
+        self._signs: dict[str, tuple[object, ...]] = {}
+        self._table_at = 0
+        self._want_table = True
+        self._active_until = 0
+        self._look_again: int | None = None
+        self._looking: dict[str, int] = {}
+        self._poked = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._by_arguments = False
+        self._tries = 0
+
+    @property
+    def agents(self) -> int:
+        return len(self.roster.agents)
+
+    def poke(self, at: int, *, table: bool = False) -> None:
+        """Have a round at ``at`` (ns): at once for the past. ``table``: an unknown process spoke, look who is there."""
+        self._want_table = self._want_table or table
+        now = self._clock()
+        self._active_until = max(self._active_until, now + int(self._cadence.active_for * NS))
+        if at <= now:
+            self._poked.set()
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = asyncio.get_running_loop().call_later((at - now) / NS, self._poked.set)
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        if self._local:
+            self._pids = PidWatcher(self._process_ended)
+        try:
+            while True:
+                self._poked.clear()
+                began = self._clock()
+                await self.once()
+                rest = self._rest()
+                gap = self._cadence.gap - (self._clock() - began) / NS
+                if gap > 0:
+                    await asyncio.sleep(gap)
+                try:
+                    await asyncio.wait_for(self._poked.wait(), max(0.0, rest - max(0.0, gap)))
+                except TimeoutError:
+                    continue
+        finally:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            if self._pids is not None:
+                self._pids.close()
+
+    def _process_ended(self, _pid: int, _start: str) -> None:
+        self.poke(0, table=True)
+
+    def _rest(self) -> float:
+        """Seconds until the next round."""
+        now = self._clock()
+        if self.health.level == "down":
+            self._tries += 1
+            return self.health.pause(self._tries - 1, random.random()) / NS  # noqa: S311 jitter
+        self._tries = 0
+        if self.health.good < 2 and self.health.reason is not None:
+            return self._cadence.active
+        if not self.roster.agents and not self.roster.leaving:
+            rest = self._cadence.empty
+        elif now < self._active_until or any(a.works for a in self.roster.agents.values()):
+            rest = self._cadence.active
+        else:
+            rest = self._cadence.quiet
+        if self.roster.leaving:
+            rest = min(rest, self._cadence.gap)
+        if self._look_again is not None:
+            rest = min(rest, max(0.0, (self._look_again - now) / NS), 0.1)
+        return rest
+
+    # ---------------------------------------------------------------- one round
+
+    async def once(self) -> None:
+        """One round: read, understand, tell. A failure is told as health and proves nothing else."""
+        began = self._clock()
+        self.rounds += 1
+        try:
+            seen = await self._round(self.roster.wanted())
+            if isinstance(seen, tmux_round.RoundFailed):
+                await self._failed(began, seen.reason, seen.message)
+                return
+            self.rtt_ms = (self._clock() - began) / 1e6
+            await self._good(seen, began)
+        except ExecutorError as error:
+            await self._failed(began, error.reason, str(error))
+
+    async def _round(self, wanted: list[str]) -> tmux_round.Round | tmux_round.RoundFailed:
+        nonce = os.urandom(6).hex()
+        if self._by_arguments:
+            return await self._round_by_arguments(nonce, wanted)
+        done = await self._executor.run(
+            [*self._argv(), "source-file", "-"],
+            stdin=tmux_round.build(nonce, wanted),
+            timeout=self._cadence.timeout,
+            max_output=64 * 1024 * 1024,
+        )
+        if done.truncated:
+            return tmux_round.RoundFailed("lost", "the reply of tmux is longer than 64 MiB")
+        if not done.stdout and not done.stderr and done.returncode == 0:
+            self._by_arguments = True  # source-file - of this tmux does not answer on standard output
+            return await self._round_by_arguments(nonce, wanted)
+        return tmux_round.parse(nonce, done.stdout, done.stderr, done.returncode)
+
+    async def _round_by_arguments(self, nonce: str, wanted: list[str]) -> tmux_round.Round | tmux_round.RoundFailed:
+        out, err, status = b"", b"", 0
+        for arguments in tmux_round.build_chunks(nonce, wanted):
+            done = await self._executor.run([*self._argv(), *arguments], timeout=self._cadence.timeout)
+            out, err, status = out + done.stdout, err + done.stderr, status or done.returncode
+        return tmux_round.parse(nonce, out, err, status)
+
+    async def _failed(self, at: int, reason: str, message: str) -> None:
+        before = self.health
+        self.health = before.failed(at, reason)
+        if (before.level, before.reason) != (self.health.level, self.health.reason):
+            _LOG.warning("round failed", target=self.target_id, health=self.health.level, reason=reason, said=message)
+            await self._sink.tell(HealthChange(self.target_id, self.health.level, reason, at, self.version))
+
+    async def _good(self, seen: tmux_round.Round, at: int) -> None:
+        server = seen.server
+        if server is not None and too_old(server.version):
+            self.version = server.version
+            await self._failed(at, "tmux_too_old", f"tmux {server.version} is older than 3.3")
+            return
+        boot = server.boot_id if server is not None else None
+        if boot != self._boot:
+            self._boot = boot
+            self.roster.clear()
+            self._signs.clear()
+            self._looking.clear()
+            self._want_table = True
+            if server is not None:
+                self.version = server.version
+        self._panes = {row.pane_id: row for row in seen.panes}
+        captures: Mapping[str, str] = seen.captures
+        if await self._identify(at):
+            missing = [p for p in self.roster.wanted() if p not in captures]
+            if missing:
+                more = await self._round(missing)
+                if isinstance(more, tmux_round.Round):
+                    captures = {**captures, **more.captures}
+        gone = await self.roster.farewells(self._panes, captures, self._clock())
+        self._look_again = await self.roster.look(self._panes, captures, at)
+        self._follow()
+        before = self.health
+        self.health = before.succeeded(at)
+        if before.level != self.health.level or (before.last_good is None and self.health.level == "ok"):
+            await self._sink.tell(HealthChange(self.target_id, self.health.level, self.health.reason, at, self.version))
+        if self.health.level == "down":
+            return
+        await self._sink.observe(
+            Observation(
+                target_id=self.target_id, at=at, boot_id=boot, server_pid=server.pid if server else None,
+                socket_path=server.socket_path if server else None, panes=seen.panes, agents=self.roster.seen(),
+                gone=tuple(gone), looked_at=self._looked_at(at),
+            )
+        )  # fmt: skip
+
+    async def _identify(self, at: int) -> bool:
+        """Read the process table where something points to it; whether somebody came or went."""
+        signs: dict[str, tuple[object, ...]] = {
+            p: (r.pid, r.command, published(r.title), r.alternate_on, r.dead) for p, r in self._panes.items()
+        }
+        if self.roster.agents and not self._want_table:
+            await self.roster.refresh_states()
+        due = at - self._table_at >= int(self._cadence.table * NS)
+        if not (self._want_table or due or signs != self._signs or self.roster.missing()):
+            return False
+        changed = await self.roster.identify(self._panes.values(), at)
+        self.tables += 1
+        self._signs, self._table_at, self._want_table = signs, at, False
+        if changed:
+            self._active_until = max(self._active_until, at + int(self._cadence.active_for * NS))
+            self._watch_pids()
+        return changed
+
+    def _watch_pids(self) -> None:
+        if self._pids is not None:
+            for agent in self.roster.agents.values():
+                self._pids.watch(agent.proc.pid, agent.proc.start)
+
+    def _follow(self) -> None:
+        """A change seen keeps the target active for a while."""
+        if any(s.changed is not None for a in self.roster.agents.values() for _, s in a.levels):
+            self._active_until = max(self._active_until, self._clock() + int(self._cadence.active_for * NS))
+
+    def _looked_at(self, at: int) -> frozenset[str]:
+        """Panes that an attached client has had before it for two seconds."""
+        shown = {p for p, row in self._panes.items() if row.active and row.attached > 0}
+        self._looking = {p: self._looking.get(p, at) for p in shown}
+        return frozenset(p for p, since in self._looking.items() if at - since >= LOOKED_AT)

@@ -1,0 +1,297 @@
+"""The agents of one target: who runs in which pane, what its screen and status file said last, who is leaving.
+
+Owns what must be remembered between rounds. Knows no agent by name (adapters do) and no database.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, Protocol
+
+from agtmuxd.adapters.base import Adapter, Ending, Identity
+from agtmuxd.core.level import Settled, Steady, sample
+from agtmuxd.core.model import MS, NS, Claim, PaneRow, Proc, Sample, Source, Write
+from agtmuxd.core.observation import Gone, Seen
+from agtmuxd.core.proctree import Found, Match, ProcessIndex, find_agents
+from agtmuxd.targets.executor import ExecutorError, TargetExecutor
+from agtmuxd.tmux.round import lines
+
+GRACE: Final = 250 * MS
+"""How long an agent whose process is gone is kept, so that its last words, title and files can be seen."""
+ENV_NAMES: Final = ("HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME")
+
+Choice = tuple[Adapter, Identity]
+
+
+class Known(Protocol):
+    """The adapters, as the observer asks them."""
+
+    def identify(self, proc: Proc) -> Choice | None: ...
+
+
+Remembered = Callable[[str, int, str], dict[Source, Steady]]
+"""``(pane_id, pid, start)`` → what each level last said of that very process."""
+
+
+@dataclass(slots=True)
+class Agent:
+    """One agent in one pane. Mutable: it lives in the loop's thread only."""
+
+    pane_id: str
+    adapter: Adapter
+    identity: Identity
+    proc: Proc
+    started_at: int
+    status_path: str | None
+    steady: dict[Source, Steady]
+    screen: tuple[str, str, bool, bool, int, int] | None = None
+    looked: Write | None = None
+    looked_before: Claim | None = None
+    status_text: bytes | None = None
+    status_write: Write | None = None
+    sample: Sample | None = None
+    title: str = ""
+    gone_at: int | None = None
+    levels: list[tuple[Source, Settled]] = field(default_factory=list)
+
+    @property
+    def works(self) -> bool:
+        """Whether it is worth a look every quarter of a second."""
+        claims = [s.told.claim for s in self.steady.values() if s.told is not None]
+        return any(c in (Claim.RUNNING, Claim.WAITING_APPROVAL, Claim.WAITING_INPUT) for c in claims)
+
+
+class Roster:
+    """Agents by pane, brought up to each process table and each round."""
+
+    def __init__(
+        self, executor: TargetExecutor, known: Known, remembered: Remembered, *, status_files: Callable[[str], bool]
+    ) -> None:
+        self.agents: dict[str, Agent] = {}
+        self.leaving: dict[str, Agent] = {}
+        self._executor = executor
+        self._known = known
+        self._remembered = remembered
+        self._status_files = status_files
+        self._argv: dict[tuple[int, str, str], tuple[str, ...]] = {}
+        self._boot_ns: int | None = None
+
+    def clear(self) -> None:
+        """Another tmux server: nothing that was known holds."""
+        self.agents.clear()
+        self.leaving.clear()
+
+    def wanted(self) -> list[str]:
+        """Panes whose screen the next round should bring."""
+        return [*self.agents, *(p for p in self.leaving if p not in self.agents)]
+
+    # ---------------------------------------------------------------- processes
+
+    async def identify(self, panes: Iterable[PaneRow], now: int) -> bool:
+        """Read the process table and see who is where; whether anybody came or went. Raises ExecutorError."""
+        index = ProcessIndex(await self._executor.process_table())
+        used: set[tuple[int, str, str]] = set()
+        changed = False
+        there = set()
+        for row in panes:
+            there.add(row.pane_id)
+            found = None
+            if not row.dead:
+                await self._fetch_argv(index.candidates(row.pid), used)
+                found = next(iter(find_agents(index, row.pid, self._match)), None)
+            changed |= await self._place(row.pane_id, found, now)
+        for pane_id in [p for p in self.agents if p not in there]:
+            del self.agents[pane_id]
+            changed = True
+        for pane_id in [p for p in self.leaving if p not in there]:
+            del self.leaving[pane_id]
+        self._argv = {key: argv for key, argv in self._argv.items() if key in used}
+        return changed
+
+    async def _fetch_argv(self, procs: Iterable[Proc], used: set[tuple[int, str, str]]) -> None:
+        for proc in procs:
+            key = (proc.pid, proc.start, proc.comm)
+            used.add(key)
+            if key not in self._argv:
+                argv = proc.argv or await self._executor.argv(proc.pid, proc.start)
+                self._argv[key] = argv or ()
+
+    def _match(self, proc: Proc) -> Match[Choice] | None:
+        argv = self._argv.get((proc.pid, proc.start, proc.comm), ())
+        chosen = self._known.identify(replace(proc, argv=argv) if argv else proc)
+        if chosen is None:
+            return None
+        adapter, identity = chosen
+        return Match(identity.agent_type, adapter.innermost, (adapter, identity))
+
+    async def _place(self, pane_id: str, found: Found[Choice] | None, now: int) -> bool:
+        """Whether the agent of this pane is another one now."""
+        current = self.agents.get(pane_id)
+        if current is not None and found is not None and _same_life(current.proc, found.proc):
+            current.proc = replace(found.proc, argv=current.proc.argv)
+            return False
+        if current is not None:
+            current.gone_at = now
+            self.leaving[pane_id] = current
+            del self.agents[pane_id]
+        if found is None:
+            return current is not None
+        adapter, identity = found.match.value
+        proc = replace(found.proc, argv=self._argv.get((found.proc.pid, found.proc.start, found.proc.comm), ()))
+        env = await self._environ(proc)
+        path = None
+        if self._status_files(adapter.name) and not identity.headless:
+            home = adapter.config_home(env, Path(env.get("HOME") or str(Path.home())))
+            path = adapter.status_path(proc, home)
+        self.agents[pane_id] = Agent(
+            pane_id=pane_id, adapter=adapter, identity=identity, proc=proc,
+            started_at=await self._started_at(proc, now), status_path=None if path is None else str(path),
+            steady=self._remembered(pane_id, proc.pid, proc.start),
+        )  # fmt: skip
+        return True
+
+    async def _environ(self, proc: Proc) -> dict[str, str]:
+        try:
+            return await self._executor.environ(proc.pid, proc.start, ENV_NAMES)
+        except ExecutorError:
+            return {}
+
+    async def _started_at(self, proc: Proc, now: int) -> int:
+        """When the process began (ns): Linux counts ticks of 10 ms from the boot."""
+        if not proc.start.isdigit():
+            return now
+        if self._boot_ns is None:
+            stat = await self._executor.read_file("/proc/stat", max_bytes=1024 * 1024)
+            for line in (stat or b"").split(b"\n"):
+                if line.startswith(b"btime "):
+                    self._boot_ns = int(line[6:]) * NS
+        return now if self._boot_ns is None else self._boot_ns + int(proc.start) * 10 * MS
+
+    async def refresh_states(self) -> None:
+        """Whether the agents are stopped or gone, without a whole process table, where the machine can tell cheaply."""
+        states = await self._executor.peek([(a.proc.pid, a.proc.start) for a in self.agents.values()])
+        for agent in self.agents.values():
+            state = states.get(agent.proc.pid)
+            if state is not None and state != agent.proc.state:
+                agent.proc = replace(agent.proc, state=state)
+
+    def missing(self) -> bool:
+        """Whether an agent's process was seen to be gone by ``refresh_states``."""
+        return any(a.proc.state in "ZX" for a in self.agents.values())
+
+    # ---------------------------------------------------------------- what they show
+
+    async def look(self, panes: Mapping[str, PaneRow], captures: Mapping[str, str], now: int) -> int | None:
+        """Fold each agent's screen and status into its levels; when to look again at the latest, None for no hurry."""
+        again: int | None = None
+        for agent in self.agents.values():
+            agent.levels.clear()
+            row, capture = panes.get(agent.pane_id), captures.get(agent.pane_id)
+            if row is not None and capture is not None:
+                agent.title = row.title
+                again = _sooner(again, self._take(agent, Source.POLLER, self._screen(agent, row, capture), now))
+            if agent.status_path is not None:
+                write, read = await self._status(agent)
+                if read:
+                    again = _sooner(again, self._take(agent, Source.STATUS, write, now))
+        return again
+
+    def _take(self, agent: Agent, source: Source, write: Write | None, now: int) -> int | None:
+        settled = sample(agent.steady.get(source, Steady()), source, write, now)
+        agent.steady[source] = settled.steady
+        agent.levels.append((source, settled))
+        return settled.again_at
+
+    def _screen(self, agent: Agent, row: PaneRow, capture: str) -> Write | None:
+        told = agent.steady.get(Source.POLLER, Steady()).told
+        before = told.claim if told is not None else None
+        look = (capture, row.title, row.alternate_on, row.cursor_visible, row.cursor_x, row.cursor_y)
+        if look == agent.screen and before is agent.looked_before:
+            return agent.looked
+        agent.screen, agent.looked_before = look, before
+        agent.sample = to_sample(row, capture)
+        agent.looked = agent.adapter.look(agent.sample, before)
+        return agent.looked
+
+    async def _status(self, agent: Agent) -> tuple[Write | None, bool]:
+        """``(write, read)``: not read where the file is not there (it comes late and is optional)."""
+        assert agent.status_path is not None  # noqa: S101 the caller asked
+        try:
+            text = await self._executor.read_file(agent.status_path)
+        except ExecutorError:
+            text = None
+        if text is None:
+            had = agent.status_text is not None
+            agent.status_text, agent.status_write = None, None
+            return None, had
+        if text != agent.status_text:
+            agent.status_text = text
+            try:
+                data = json.loads(text)
+            except ValueError:
+                data = {}
+            said = agent.adapter.read_status(data, agent.proc) if isinstance(data, dict) else ()
+            agent.status_write = next((write for write in said if write.subject == "turn"), None)
+        return agent.status_write, True
+
+    # ---------------------------------------------------------------- leaving
+
+    async def farewells(self, panes: Mapping[str, PaneRow], captures: Mapping[str, str], now: int) -> list[Gone]:
+        """The verdicts on those whose grace is over, or whose pane has its next agent already."""
+        out = []
+        for pane_id, agent in list(self.leaving.items()):
+            row, capture = panes.get(pane_id), captures.get(pane_id)
+            due = agent.gone_at is not None and now - agent.gone_at >= GRACE
+            if not due and pane_id not in self.agents:
+                continue
+            if row is not None and capture is None and pane_id not in self.agents:
+                continue  # look first
+            del self.leaving[pane_id]
+            out.append(Gone(pane_id, agent.proc.pid, agent.proc.start, await self._verdict(agent, row, capture)))
+        return out
+
+    async def _verdict(self, agent: Agent, row: PaneRow | None, capture: str | None) -> bool | None:
+        if row is None or capture is None:
+            return None
+        if row.dead and row.dead_signal is not None:
+            return False
+        left: bool | None = None
+        if agent.status_path is not None and agent.status_text is not None:
+            try:
+                left = await self._executor.read_file(agent.status_path, max_bytes=1) is not None
+            except ExecutorError:
+                left = None
+        ending = Ending(to_sample(row, capture), agent.title, False, left, row.dead_status)
+        return agent.adapter.ended_in_order(ending)
+
+    def seen(self) -> dict[str, Seen]:
+        """All agents as an observation carries them; one that is leaving is still there until its verdict."""
+        out = {}
+        for pane_id, agent in (*self.leaving.items(), *self.agents.items()):
+            out[pane_id] = Seen(
+                agent_type=agent.identity.agent_type, agent_version=agent.identity.version,
+                headless=agent.identity.headless, pid=agent.proc.pid, process_start=agent.proc.start,
+                process_started_at=agent.started_at, suspended=agent.proc.state == "T",
+                levels=tuple(agent.levels) if pane_id in self.agents else (),
+            )  # fmt: skip
+        return out
+
+
+def to_sample(row: PaneRow, capture: str) -> Sample:
+    return Sample(
+        lines(capture), row.title, row.alternate_on, row.cursor_visible, row.cursor_x, row.cursor_y, row.cols, row.rows
+    )
+
+
+def _same_life(a: Proc, b: Proc) -> bool:
+    return a.pid == b.pid and a.start == b.start
+
+
+def _sooner(a: int | None, b: int | None) -> int | None:
+    return b if a is None else a if b is None else min(a, b)
+
+
+__all__ = ["Agent", "Known", "Roster", "to_sample"]
