@@ -7,6 +7,7 @@ fake models on this machine; where those cannot be had, stand-ins play recording
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -99,7 +100,7 @@ class StandIn(Act):
         command += ["--hook-cmd", f"{BIN}/agtmux hook {self.agent}", "--log", str(self.world.root / "replay.jsonl")]
         command += ["--cwd", str(self.world.work), "--pause-at", str(self.from_ms), "--pause-until", str(self.go)]
         env = self.world.env(PYTHONPATH=str(REPO))
-        pane = self.world.tmux.open(self.agent, env, self.world.work, "exec " + " ".join(command))
+        pane = self.world.tmux.open(self.agent, env, self.world.work, "exec " + shlex.join(command))
         self.pane = pane.id
         pane.wait(lambda look: len(look.text.strip()) > 200, f"{self.agent} drawn", 20)
 
@@ -133,7 +134,7 @@ REAL: list[tuple[type[Driver], Callable[[Driver], None]]] = [
     (CodexDriver, question),
     (GeminiDriver, plain),
 ]
-STAND_INS = [("claude", "e2-write-approval", 2600), ("codex", "c-hello", CODEX_AT), ("gemini", "g-ask-user", 5200)]
+STAND_INS = [("claude", "e2-write-approval", 2600), ("codex", "c-hello", 2600), ("gemini", "g-ask-user", 5200)]
 
 
 def cast(world: World, stack: ExitStack) -> tuple[str, list[Act]]:
