@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -18,10 +19,9 @@ from pydantic import ValidationError
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.peer import Gate, Peer, peer_of
 from agtmuxd.api.replies import failed, internal, invalid, new_request_id
-from agtmuxd.api.routes import ROUTES, STREAMING, Handler, Route
+from agtmuxd.api.routes import MAX_BODY, ROUTES, BrokenStreamError, Handler, Route, too_large
 from agtmuxd.api.services import Services
 
-MAX_BODY = 1024 * 1024  # bytes
 IDLE_SECONDS = 30.0  # a connection that sends no whole request head within this is closed
 
 Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -80,8 +80,13 @@ class ApiServer:
         await self._services.hub.close(patience / 2)
         await self._runner.cleanup()
 
+    @property
+    def writing(self) -> int:
+        """Requests that change something and are in flight."""
+        return len(self._writes)
+
     def _app(self, routes: tuple[Route, ...]) -> web.Application:
-        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._edge])
+        app = web.Application(client_max_size=MAX_BODY + 1, middlewares=[self._edge])
         for route in routes:
             app.router.add_route(route.method, route.path, self._bound(route.handler))
         return app
@@ -111,7 +116,7 @@ class ApiServer:
         except ValidationError as error:
             return failed(invalid(error))
         except web.HTTPRequestEntityTooLarge:
-            return failed(AgtmuxError("E_PAYLOAD_TOO_LARGE", f"a body may have at most {MAX_BODY} bytes"))
+            return failed(too_large())
         except web.HTTPMethodNotAllowed as error:
             allowed = ", ".join(sorted(error.allowed_methods))
             return failed(
@@ -122,14 +127,24 @@ class ApiServer:
         except web.HTTPException as error:
             text = f"{request.method} {request.path}: {error.reason}; /v1/openapi.json lists what there is"
             return failed(AgtmuxError("E_INVALID_REQUEST", text))
-        except Exception:  # noqa: BLE001 - the edge of the daemon: told in the log, answered without inner details
-            request_id = new_request_id()
-            self._log.error(
-                "request failed", request_id=request_id, method=request.method, path=request.path, exc_info=True
-            )
-            begun = request.get(STREAMING)
-            if begun is None:
-                return internal(request_id)
+        except BrokenStreamError as error:
+            self._tell(request, error.__cause__ or error)
             if request.transport is not None:
-                request.transport.close()  # a stream that broke off: no second head may follow its lines
-            return cast(web.StreamResponse, begun)
+                request.transport.close()
+            return error.response
+        except Exception as error:  # noqa: BLE001 - the edge of the daemon: told in the log, answered without inner details
+            return internal(self._tell(request, error))
+
+    def _tell(self, request: web.Request, error: BaseException) -> str:
+        """Log an error that nobody foresaw, without the values of variables; the id under which it is found."""
+        request_id = new_request_id()
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        self._log.error(
+            "request failed",
+            request_id=request_id,
+            method=request.method,
+            path=request.path,
+            error=f"{type(error).__name__}: {error}"[:500],
+            trace=trace,
+        )
+        return request_id

@@ -27,12 +27,19 @@ from agtmuxd.hub import WatchRequest
 from agtmuxd.view import merge_sessions
 
 BODY_SECONDS = 10.0
-STREAMING = "agtmux.streaming"
-"""Key of a request under which its response stands once lines of it may be out."""
+MAX_BODY = 1024 * 1024  # bytes
 _LISTS = frozenset({"target", "target_session", "session", "state", "agent"})
 
 M = TypeVar("M", bound=BaseModel)
 Handler = Callable[[web.Request, Services], Awaitable[web.StreamResponse]]
+
+
+class BrokenStreamError(Exception):
+    """An error after the head of ``response`` went out: there is no room for another answer. The cause says why."""
+
+    def __init__(self, response: web.StreamResponse) -> None:
+        super().__init__()
+        self.response = response
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +69,24 @@ def read_query(model: type[M], query: MultiMapping[str]) -> M:
     return model.model_validate(raw)
 
 
+def too_large() -> AgtmuxError:
+    return AgtmuxError("E_PAYLOAD_TOO_LARGE", f"a body may have at most {MAX_BODY} bytes")
+
+
 async def read_json(request: web.Request) -> Any:
     """The body as JSON. Lone surrogates (agents cut text in the middle of a character) become U+FFFD.
 
-    Raises E_INVALID_REQUEST; HTTPRequestEntityTooLarge past the limit.
+    Raises E_INVALID_REQUEST, E_PAYLOAD_TOO_LARGE.
     """
+    if (request.content_length or 0) > MAX_BODY:
+        raise too_large()
     try:
         async with asyncio.timeout(BODY_SECONDS):
             raw = await request.read()
     except TimeoutError:
         raise AgtmuxError("E_INVALID_REQUEST", f"the body did not come within {BODY_SECONDS:g} s") from None
+    if len(raw) > MAX_BODY:
+        raise too_large()
     text = raw.decode("utf-8", "replace")
     try:
         value = json.loads(text, parse_constant=_no_constant)
@@ -150,16 +165,17 @@ async def watch(request: web.Request, services: Services) -> web.StreamResponse:
     answering(services, wanted.named_targets())
     asked = WatchRequest(str(query.scope), wanted, query.cursor, query.interval, query.heartbeat, query.once)
     watcher = await services.hub.open(asked)
+    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson", "Cache-Control": "no-store"})
     try:
-        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson", "Cache-Control": "no-store"})
         await response.prepare(request)
-        request[STREAMING] = response
         async with aclosing(watcher.lines()) as lines:
             async for line in lines:
                 await response.write(line)
         await response.write_eof()
     except ConnectionError:
         return response  # the reader went away, which is how a watch ends
+    except Exception as error:
+        raise BrokenStreamError(response) from error
     finally:
         watcher.leave()
     return response

@@ -1,0 +1,206 @@
+"""The daemon behind the API, faked at its one seam: real view and hub, canned answers for the rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from socket import AF_UNIX, SOCK_STREAM, socket
+from typing import Any
+
+import aiohttp
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.api.app import ApiServer
+from agtmuxd.api.models import Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
+from agtmuxd.core.model import NS
+from agtmuxd.hub import Batch, Hub, LogEntry
+from agtmuxd.view import View, changes_for
+from tests.rows import T0, Item, by_key
+
+START = 1_767_225_600 * NS
+EVENT = {
+    "event_id": "01890000-0000-7000-8000-000000000001",
+    "event_type": "Stop",
+    "source": "hook",
+    "agent_type": "claude",
+    "event_time": START,
+    "payload": {},
+}
+
+
+def target(name: str = "host", health: str = "ok", reason: str | None = None) -> dict[str, Any]:
+    return {
+        "target": name,
+        "target_id": f"id-{name}",
+        "kind": "local",
+        "connection_ref": "default",
+        "is_default": name == "host",
+        "health": health,
+        "health_since": T0,
+        "reason": reason,
+        "last_seen_at": T0,
+        "tmux_version": "3.3a",
+        "rtt_ms": 1.5,
+        "agents": 1,
+        "panes": 1,
+        "options": {},
+    }
+
+
+class FakeServices:
+    """Implements ``Services``. ``ingested`` and ``stopped`` say what was asked, ``trouble`` is raised by ingest."""
+
+    def __init__(self, *panes: Item) -> None:
+        self.view = View("stream-1", 0, by_key(*panes))
+        self.hub = Hub(self.view, now=self.now, read_log=self.read_log)
+        self.target_items = [target()]
+        self.ingested: list[WireEvent] = []
+        self.stopped = False
+        self.trouble: Exception | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    def now(self) -> int:
+        return START
+
+    async def read_log(self, after: int, scope: str, limit: int) -> list[LogEntry] | None:
+        return None
+
+    def show(self, *panes: Item) -> None:
+        self.publish(dict(by_key(*panes)))
+
+    def publish(self, changes: dict[str, Item | None]) -> None:
+        self.hub.publish(Batch(self.view.sequence + 1, START, changes_for(self.view, changes)))
+
+    async def ingest(self, events: Sequence[WireEvent]) -> list[dict[str, Any]]:
+        if self.trouble:
+            raise self.trouble
+        await self.gate.wait()
+        self.ingested += events
+        return [
+            {"event_id": one.event_id, "status": "pending_bind", "runtime_id": None, "reason_code": None}
+            for one in events
+        ]
+
+    async def explain(self, key: str) -> dict[str, Any]:
+        return {"decided_by": [], "candidates": [], "marks": {"key": key}, "recent_events": []}
+
+    async def events(self, query: HistoryQuery, pane: str | None) -> list[dict[str, Any]]:
+        row = {
+            "event_id": EVENT["event_id"],
+            "runtime_id": query.runtime,
+            "event_type": "Stop",
+            "source": "hook",
+            "event_time": T0,
+            "ingested_at": T0,
+            "applied": "applied",
+            "dedupe_key": pane or "none",
+        }
+        return [row]
+
+    def targets(self) -> list[dict[str, Any]]:
+        return self.target_items
+
+    async def add_target(self, request: TargetRequest) -> dict[str, Any]:
+        if any(item["target"] == request.name for item in self.target_items):
+            raise AgtmuxError("E_TARGET_EXISTS", f"there is a target {request.name} already")
+        self.target_items = [*self.target_items, target(request.name)]
+        return self.target_items[-1]
+
+    async def connect_target(self, name: str) -> Connecting:
+        for item in self.target_items:
+            if item["target"] == name:
+                return Connecting(item, [{"step": "tmux", "ok": True, "message": "3.3a"}])
+        raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {name}")
+
+    async def remove_target(self, name: str) -> None:
+        await self.connect_target(name)
+        self.target_items = [item for item in self.target_items if item["target"] != name]
+
+    async def hooks(self, request: HookRequest) -> list[dict[str, Any]]:
+        item = {
+            "agent": "claude",
+            "path": "/x/settings.json",
+            "changed": False,
+            "diff": "",
+            "installed": True,
+            "outdated": False,
+            "events": ["Stop"],
+            "notes": [],
+            "error": None,
+            "backup": None,
+        }
+        return [item]
+
+    def health(self) -> dict[str, Any]:
+        return {
+            "status": "ok",
+            "version": "0",
+            "pid": 1,
+            "uptime_s": 1.5,
+            "socket": "/s",
+            "database": "/d",
+            "database_schema": 1,
+            "stream_id": self.view.stream_id,
+            "sequence": self.view.sequence,
+            "adapters": [],
+            "targets": self.targets(),
+            "queues": {},
+            "counters": {"watchers": self.hub.watchers},
+            "spool": {},
+            "last_errors": [],
+        }
+
+    def config(self) -> dict[str, Any]:
+        return {"path": None, "config": {"log": "json"}}
+
+    async def reload(self) -> None:
+        raise AgtmuxError("E_INVALID_REQUEST", "config.toml line 3: tick: expected a number")
+
+    def request_stop(self) -> None:
+        self.stopped = True
+
+
+async def eventually(predicate: Callable[[], object]) -> None:
+    """Give the loop time until the predicate says something true. Raises TimeoutError after 10 s."""
+    async with asyncio.timeout(10):
+        while not predicate():  # noqa: ASYNC110 - what is waited for has no event to await
+            await asyncio.sleep(0.005)
+
+
+class Api:
+    """A server on a real socket and a client that speaks to it."""
+
+    def __init__(self, services: FakeServices, server: ApiServer, path: Path, client: aiohttp.ClientSession) -> None:
+        self.services = services
+        self.server = server
+        self.path = path
+        self.client = client
+
+    async def get(self, path: str, params: Any = None, status: int = 200) -> Any:
+        return await self.call("GET", path, status, params=params)
+
+    async def call(self, method: str, path: str, status: int = 200, **more: Any) -> Any:
+        """The JSON body of an answer, after checking its status and version."""
+        async with self.client.request(method, f"http://agtmux{path}", **more) as answer:
+            body = await answer.json()
+            assert answer.status == status, body
+            assert body.get("schema_version", "1.0") == "1.0"
+            return body
+
+
+@asynccontextmanager
+async def serving(directory: Path, services: FakeServices, **options: Any) -> AsyncIterator[Api]:
+    """The API of ``services`` on a socket in ``directory`` (keep it short)."""
+    path = directory / "s"
+    sock = socket(AF_UNIX, SOCK_STREAM)
+    sock.bind(str(path))
+    server = ApiServer(services, sock, **options)
+    await server.start()
+    try:
+        async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as client:
+            yield Api(services, server, path, client)
+    finally:
+        await server.stop()
