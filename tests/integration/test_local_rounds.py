@@ -174,10 +174,10 @@ async def test_grouped_sessions_and_linked_windows_give_one_row_per_pane(tmux: T
 async def test_a_dead_pane_tells_how_it_died(
     tmux: Tmux, observer: Observer, command: str, status: int | None, killed: int | None
 ) -> None:
-    pane = tmux.start()
+    pane = tmux.start("sh", "-c", f"read answer; {command}")
     tmux.run("set-option", "-g", "remain-on-exit", "on")
-    tmux.run("respawn-pane", "-k", "-t", pane, command)
-    row = await observer.pane(tmux, lambda row: row.dead)
+    tmux.run("send-keys", "-t", pane, "Enter")
+    row = await observer.pane(tmux, lambda row: row.dead and (row.dead_status, row.dead_signal) != (None, None))
     assert (row.dead_status, row.dead_signal) == (status, killed)
 
 
