@@ -53,7 +53,7 @@ def plan(path: Path, agent: str, groups: Groups, *, remove_ours: bool, notes: tu
             after = _with(after, agent, groups)
     except ValueError as e:
         raise ValueError(f"{path}: {e}. {FIX}") from e
-    if remove_ours and before != after and re.fullmatch(r"\{\s+\}\s*", after) and _made_by_us(before):
+    if remove_ours and before != after and re.fullmatch(r"\s*\{\s*\}\s*", after) and _made_by_us(before):
         return HookPlan(path, before, None, notes)
     return HookPlan(path, before, after, notes)
 

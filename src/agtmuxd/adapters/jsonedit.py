@@ -14,6 +14,8 @@ _BLANK: Final = re.compile(r"[ \t\r\n]*")
 _SCALAR: Final = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 _STRING: Final = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
 MAX_DEPTH: Final = 100
+TRACE: Final = "  "
+"""Two blanks after a bracket, which nobody's layout has: the node was there, and empty, before our piece came in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +129,11 @@ class Style:
 def insert(text: str, node: Node, piece: str, gap: str) -> str:
     """``text`` with ``piece`` as the last member of ``node``.
 
-    In a node that had no member the piece follows the bracket directly, which is what tells ``remove`` that the empty
-    node was there before.
+    In a node that had no member the piece follows the bracket after ``TRACE``, which tells ``was_created`` that the
+    empty node was there before.
     """
     if not node.members:
-        return text[: node.start + 1] + piece + text[node.start + 1 :]
+        return text[: node.start + 1] + TRACE + piece + text[node.start + 1 :]
     end = node.members[-1].end
     before = node.members[-1].start
     lead = text[_bracket_or_comma(text, node) : before]
@@ -152,9 +154,10 @@ def remove(text: str, node: Node, index: int) -> str:
         return text[: node.members[index - 1].end] + text[member.end :]
     if len(node.members) > 1:
         return text[: member.start] + text[node.members[1].start :]
-    return text[: member.start] + text[member.end :]
+    lead = len(TRACE) if not was_created(text, node) else 0
+    return text[: member.start - lead] + text[member.end :]
 
 
 def was_created(text: str, node: Node) -> bool:
-    """Whether ``node``, whose only member is ours, was made for it (see ``insert``)."""
-    return bool(node.members) and node.members[0].start > node.start + 1
+    """Whether ``node``, whose only member is ours, was made for it: so it is without the trace that ``insert`` left."""
+    return text[node.start + 1 : node.members[0].start] != TRACE if node.members else False

@@ -1,0 +1,103 @@
+"""Which processes are agents: every way of starting seen in the recordings, and what only looks like one."""
+
+from __future__ import annotations
+
+import pytest
+
+from agtmuxd.adapters.base import Identity
+from agtmuxd.adapters.registry import discover
+from agtmuxd.core.model import Proc
+
+REGISTRY = discover(points=())
+
+
+def identify(comm: str, *argv: str) -> tuple[str, Identity] | None:
+    found = REGISTRY.identify(Proc(10, 1, 10, 10, 34816, "S", "77", comm, argv))
+    return (found[0].agent_type, found[1]) if found else None
+
+
+@pytest.mark.parametrize(
+    ("agent", "headless", "comm", "argv"),
+    [
+        ("claude", False, "claude", ("claude",)),
+        ("claude", False, "claude", ("/home/u/.local/bin/claude", "--resume")),
+        ("claude", False, "2.1.329", ("/home/u/.local/share/claude/versions/2.1.329",)),
+        ("claude", False, "2.1.329", ("/opt/run/versions/2.1.329", "fix it")),
+        ("claude", False, "2.1.329", ("claude", "fix it")),
+        ("claude", False, ".claude-unwrapp", ("/nix/store/x/bin/.claude-unwrapped",)),
+        ("claude", False, ".claude-unwrapp", ("claude",)),
+        ("claude", False, "node", ("node", "/usr/lib/node_modules/@anthropic-ai/claude-code/cli.js")),
+        ("claude", False, "MainThread", ("node", "--max-old-space-size=4096", "/usr/bin/claude", "hello")),
+        ("claude", False, "claude", ("claude", "what does -p mean")),
+        ("claude", True, "claude", ("claude", "-p", "slow 5")),
+        ("claude", True, "claude", ("claude", "--model", "opus", "--print", "hello")),
+        ("codex", False, "codex", ("/opt/codex/bin/codex",)),
+        ("codex", False, "codex", ("codex", "--no-daemon", "-m", "exec")),
+        ("codex", False, "codex", ("codex", "resume")),
+        ("codex", False, "codex", ("codex", "-c", "model=x", "resume", "--last")),
+        ("codex", False, "node", ("node", "/usr/lib/node_modules/@openai/codex/bin/codex.js")),
+        ("codex", False, "node", ("node", "/usr/bin/codex")),
+        ("codex", True, "codex", ("codex", "exec", "--json", "run something")),
+        ("codex", True, "codex", ("codex", "-C", "/tmp/x", "exec", "run something")),
+        ("gemini", False, "node", ("node", "/usr/bin/gemini")),
+        ("gemini", False, "node", ("/usr/bin/node", "--max-old-space-size=4096", "/x/node_modules/.bin/gemini")),
+        ("gemini", False, "node", ("node", "/x/@google/gemini-cli/bundle/gemini.js", "-m", "gemini-2.5-flash")),
+        ("gemini", False, "node", ("node", "/usr/bin/gemini", "-i", "start with this")),
+        ("gemini", True, "node", ("node", "/usr/bin/gemini", "-p", "hello")),
+        ("gemini", True, "node", ("node", "/usr/bin/gemini", "-o", "stream-json", "-p", "hello")),
+        ("gemini", True, "node", ("node", "/usr/bin/gemini", "--prompt=hello")),
+    ],
+)
+def test_an_agent_is_known_however_it_was_started(agent: str, headless: bool, comm: str, argv: tuple[str, ...]) -> None:
+    found = identify(comm, *argv)
+    assert found is not None
+    assert (found[0], found[1].headless) == (agent, headless)
+
+
+@pytest.mark.parametrize(
+    ("comm", "argv"),
+    [
+        ("bash", ("bash", "-c", "claude; echo done")),
+        ("claude", ("/bin/sh", "/home/u/bin/claude")),  # a wrapper script of that name: what it starts is the agent
+        ("wrap.sh", ("/bin/sh", "/home/u/wrap.sh", "claude")),
+        ("mygem", ("/bin/bash", "/home/u/mygem")),
+        ("grep", ("grep", "-r", "claude", ".")),
+        ("vim", ("vim", "claude.md")),
+        ("nvim", ("nvim", "/src/claude")),
+        ("less", ("less", "/usr/bin/codex")),
+        ("node", ("node", "claude-server.js")),
+        ("node", ("node", "/src/codex-proxy/index.js")),
+        ("node", ("node", "gemini-bot.js")),
+        ("node", ("node", "-e", "claude")),
+        ("node", ("node",)),
+        ("python3", ("python3", "/usr/bin/claude")),
+        ("tmux: server", ("tmux", "new", "claude")),
+        ("ssh", ("ssh", "host", "claude")),
+        ("sleep", ("claude", "100")),  # argv[0] alone proves nothing
+        ("2.1.329", ("/opt/other/versions/9.9.9",)),
+        ("claude", ("claude", "mcp", "serve")),
+        ("claude", ("claude", "update")),
+        ("claude", ("claude", "--version")),
+        ("codex", ("codex", "app-server", "--listen", "unix://", "--managed-daemon")),
+        ("codex", ("codex", "app-server", "daemon", "pid-update-loop")),
+        ("codex", ("codex", "-c", "a=b", "mcp-server")),
+        ("codex", ("codex", "login")),
+        ("node", ("node", "/usr/bin/codex", "app-server")),
+        ("codex-notify", ("codex-notify",)),
+        ("node", ("node", "/usr/bin/gemini", "mcp", "list")),
+        ("node", ("node", "/usr/bin/gemini", "--list-sessions")),
+        ("", ()),
+    ],
+)
+def test_what_only_looks_like_an_agent_is_none(comm: str, argv: tuple[str, ...]) -> None:
+    assert identify(comm, *argv) is None
+
+
+def test_a_version_path_tells_the_version() -> None:
+    found = identify("2.1.329", "/home/u/.local/share/claude/versions/2.1.329")
+    assert found is not None
+    assert found[1].version == "2.1.329"
+
+
+def test_only_codex_counts_the_program_behind_its_shim() -> None:
+    assert {a.agent_type: a.innermost for a in REGISTRY} == {"claude": False, "codex": True, "gemini": False}
