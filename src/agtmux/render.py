@@ -37,6 +37,14 @@ _STYLE = {
 }
 
 
+_EMPTY = dict.fromkeys(("panes", "windows", "sessions"), "no agents seen; agtmux list panes --all shows every pane")
+_MARK = {"needs_action": "!", "review": "*"}
+_WIDEST, _LEAST = 32, 12
+"""Of a table's columns: all but the last are cut at the first figure, the last is never narrower than the second."""
+_EXPENDABLE = ("CONNECTION", "ID", "NAME", "WINDOWS", "PANES", "TARGET", "RUNNING", "AGENT", "PANE", "FOR")
+"""What a narrow terminal does without, in this order."""
+
+
 def clean(value: object, empty: str = "-") -> str:
     """Any field as safe text on one line; ``empty`` for null and blank."""
     return (one_line(str(value)).strip() if value is not None else "") or empty
@@ -190,13 +198,14 @@ def width(text: str) -> int:
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def summary_line(body: Item) -> str:
+def summary_line(scope: str, body: Item) -> str:
     """``5 agents: 1 waiting_approval, 4 idle; 1 needs you``, from a listing's summary."""
     summary = body.get("summary") or {}
     states = summary.get("by_state") or {}
     needs = (summary.get("by_attention") or {}).get("needs_action", 0)
     total = summary.get("total", 0)
-    text = f"{total} agent{'' if total == 1 else 's'}"
+    noun = "agents" if scope == "panes" else scope
+    text = f"{total} {noun.removesuffix('s') if total == 1 else noun}"
     known = ", ".join(f"{states[state]} {state}" for state in STATES if states.get(state))
     return text + (f": {known}" if known else "") + (f"; {needs} need{'s' if needs == 1 else ''} you" if needs else "")
 
@@ -230,20 +239,38 @@ def console(color: str, stream: IO[str] | None = None) -> Console:
     )
 
 
-def table(scope: str, items: Sequence[Item], now: float) -> Table:
-    """Items as a rich table that fits the terminal: the last column is cut, never wrapped."""
+def table(scope: str, items: Sequence[Item], now: float, room: int = 120) -> Table:
+    """Items as a rich table of at most ``room`` columns of text: the last column is cut first, and where that is not
+    enough some columns are left out. Nothing wraps.
+
+    What needs a person is marked ``!``, a completion that nobody has looked at ``*``, in a column of its own.
+    """
     from rich.table import Table
     from rich.text import Text
 
-    columns = COLUMNS[scope]
-    out = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), expand=False)
-    for name, _ in columns:
-        last = name == columns[-1][0]
-        out.add_column(name, no_wrap=True, overflow="ellipsis", ratio=None, min_width=8 if last else None)
-    for item in items:
-        style = _STYLE.get(clean(item.get("state")), "")
-        cells = [Text(show(item, now), style=style if name == "STATE" else "") for name, show in columns]
-        out.add_row(*cells)
+    columns = [column for column in COLUMNS[scope] if column is not _ATTENTION]
+    marked = len(columns) < len(COLUMNS[scope])
+    rows = [[name for name, _ in columns], *([show(item, now) for _, show in columns] for item in items)]
+    widths = [min(max(map(width, column)), _WIDEST) for column in zip(*rows, strict=True)]
+    widths[-1] = _LEAST
+    shown = list(range(len(columns)))
+    for name in _EXPENDABLE:
+        if sum(widths[n] + 2 for n in shown) <= room:
+            break
+        shown = [n for n in shown if columns[n][0] != name]
+    widths[-1] = max(_LEAST, room - sum(widths[n] + 2 for n in shown[:-1]) - 3 * marked)
+
+    out = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    if marked:
+        out.add_column("", no_wrap=True, width=1)
+    for n in shown:
+        last = n == len(columns) - 1
+        fixed, most = (None, widths[n]) if last else (widths[n], None)
+        out.add_column(columns[n][0], no_wrap=True, overflow="ellipsis", width=fixed, max_width=most)
+    for item, row in zip(items, rows[1:], strict=True):
+        style = _STYLE.get(str(item.get("state")), "")
+        mark = [Text(_MARK.get(str(item.get("attention")), ""), style="bold")] if marked else []
+        out.add_row(*mark, *(Text(row[n], style=style if columns[n][0] == "STATE" else "") for n in shown))
     return out
 
 
@@ -265,13 +292,13 @@ class Screen:
 
         items = self._body.get("items") or []
         if items:
-            yield table(self._scope, items, self._now)
+            yield table(self._scope, items, self._now, options.max_width)
         elif not self._quiet:
-            yield Text("no agents seen; agtmux list panes --all shows every pane", style="dim")
+            yield Text(_EMPTY.get(self._scope, "nothing yet"), style="dim")
         for line in partial_lines(self._body, self._now):
             yield Text(line, style="yellow")
         if items and not self._quiet and "summary" in self._body:
-            yield Text(summary_line(self._body), style="dim")
+            yield Text(summary_line(self._scope, self._body), style="dim")
 
 
 def safe_block(text: object) -> str:

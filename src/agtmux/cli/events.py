@@ -41,6 +41,6 @@ def events(app: App, ref: str | None, limit: int, before: str | None, as_json: b
         return
     items, now = reply.json().get("items") or [], time.time()
     if app.styled():
-        render.console(app.color).print(render.table("events", items, now))
+        render.console(app.color).print(render.Screen("events", {"items": items}, now))
     else:
         sys.stdout.write(render.plain("events", items, now))

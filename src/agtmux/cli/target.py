@@ -103,7 +103,7 @@ def list_targets(app: App, as_json: bool) -> None:
         return
     items, now = reply.json().get("items") or [], time.time()
     if app.styled():
-        render.console(app.color).print(render.table("targets", items, now))
+        render.console(app.color).print(render.Screen("targets", {"items": items}, now))
     else:
         sys.stdout.write(render.plain("targets", items, now))
 

@@ -50,6 +50,7 @@ _VALUES: Final = words(
     "--mcp-config --allowedTools --disallowedTools --session-id --name -n --fallback-model --effort --output-format "
     "--input-format"
 )
+_TITLES: Final = ("✳", "⠂", "⠐", "◐", "◑")
 _QUESTION_TOOLS: Final = frozenset({"AskUserQuestion"})
 _START_SOURCES: Final = frozenset({"startup", "clear", "resume"})
 
@@ -145,12 +146,15 @@ class ClaudeAdapter(RuleAdapter):
         tail = last_rows(ending.sample, 8)
         if "Resume this session with:" in tail or "Claude Code didn't start" in tail:
             return True
-        if ending.title_before.startswith("✳"):
+        if ending.title_before.startswith(_TITLES):
             if not ending.sample.title.strip():
                 return True
-            if ending.sample.title == ending.title_before:
+            if ending.sample.title.startswith(_TITLES):
                 return False
-        return exit_status(ending)
+        status = exit_status(ending)
+        if status is None and not ending.title_before.startswith(_TITLES) and self.look(ending.sample, None) is None:
+            return True  # left from a start-up dialog, which has no title, and the shell names no signal
+        return status
 
     # ------------------------------------------------------------------ hooks
 

@@ -122,7 +122,10 @@ class CodexAdapter(RuleAdapter):
             return True
         if _SPINNER.match(ending.sample.title):
             return False
-        return exit_status(ending)
+        status = exit_status(ending)
+        if status is None and not ending.sample.alternate_on and self.look(ending.sample, None) is None:
+            return True  # left from a start-up dialog, which has no title: the terminal was put back
+        return status
 
     # ------------------------------------------------------------------ hooks
 

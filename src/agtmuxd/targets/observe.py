@@ -98,6 +98,7 @@ class Observer:
         self._alarm: asyncio.TimerHandle | None = None
         self._by_arguments = False
         self._tries = 0
+        self._one_at_a_time = asyncio.Lock()
 
     @property
     def agents(self) -> int:
@@ -166,6 +167,10 @@ class Observer:
 
     async def once(self) -> None:
         """One round: read, understand, tell. A failure is told as health and proves nothing else."""
+        async with self._one_at_a_time:
+            await self._once()
+
+    async def _once(self) -> None:
         began = self._clock()
         self.rounds += 1
         try:
