@@ -249,7 +249,7 @@ def _hook_item(agent: str, path: Path) -> dict[str, Any]:
 
 
 def _hooks_of(adapter: Fenced, home: Path, request: HookRequest) -> list[dict[str, Any]]:
-    command = f"{request.command} {adapter.agent_type}"
+    command = request.command  # each adapter puts its own name behind it
     done: dict[str, dict[str, Any]] = {}
     if request.op != "status":
         for plan in adapter.plan_hooks(home, command, remove=request.op == "uninstall"):
