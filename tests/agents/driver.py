@@ -42,7 +42,6 @@ class Driver(ABC):
         self.world = world
         self.model = model
         self.pane: Pane | None = None
-        self.met_dialog = False  # whether ``pass_start_up`` had to answer something
 
     # ------------------------------------------------ what differs per agent
     @staticmethod
@@ -311,15 +310,12 @@ class CodexDriver(Driver):
 
     def pass_start_up(self) -> None:
         """Says yes to the folder's trust and to the review of hooks, as often as they come; ends at the composer."""
-        self.met_dialog = False
         end = time.monotonic() + 60
         while time.monotonic() < end:
             look = self.at.look()
             if look.has(self.trust_pattern):
-                self.met_dialog = True
                 self._dialog_key("Enter", self.trust_pattern)
             elif look.has(r"Hooks need review"):
-                self.met_dialog = True
                 self._choose_second(r"Hooks need review")
             elif self.is_ready(look) and look.title.startswith(self.world.work.name):
                 self.wait_ready()

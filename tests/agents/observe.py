@@ -167,13 +167,14 @@ class Watch:
         """The next states of the pane are exactly these; waits for the last one. Anything between them fails.
 
         ``starting``: ``unknown`` and ``gone`` may come in between, and the last state again (an agent that starts, or
-        starts itself again, or asks twice).
+        starts itself again, or asks twice); also a start-up dialog that was answered before or after the first look.
         """
+        noise = {"unknown", GONE, "waiting_input"} - set(states) if starting else set()
         end = time.monotonic() + timeout
         while True:
             done = self._read.get(pane, 0)
             new = self.states(pane)[done:]
-            seen = [s for s in new if not (starting and s in ("unknown", GONE))]
+            seen = [s for s in new if s not in noise]
             if starting:  # what was filtered out may have split a state in two
                 before = self.states(pane)[:done][-1:]
                 seen = [s for i, s in enumerate(seen) if [s] != (seen[i - 1 : i] if i else before)]

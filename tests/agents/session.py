@@ -48,10 +48,10 @@ class Session:
         self.expect("idle", starting=True)
 
     def start_trusted(self, command: str | None = None) -> None:
-        """Straight to the prompt: idle. (Codex first asks about hooks that are new to it.)"""
+        """Straight to the prompt: idle. (Codex may first ask about hooks that are new to it.)"""
         self.driver.launch(command)
         self.driver.pass_start_up()
-        self.expect(*(("waiting_input",) if self.driver.met_dialog else ()), "idle", starting=True)
+        self.expect("idle", starting=True)
 
     def plain_turn(self) -> None:
         """A prompt and its answer."""
