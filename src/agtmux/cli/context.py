@@ -55,8 +55,8 @@ class App:
             )
         from agtmux.cli.spawn import start_daemon
 
-        pid = start_daemon()
-        self.say(f"no daemon was running: started one (pid {pid}, log {paths.log_path()})")
+        start_daemon()
+        self.say(f"no daemon was running: started one (its log: {paths.log_path()})")
 
     def _why_not(self) -> str:
         if not self.autostart:
