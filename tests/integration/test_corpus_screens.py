@@ -149,7 +149,7 @@ def test_no_input_is_accepted_while_a_dialog_is_up(agent: str) -> None:
 @pytest.mark.parametrize("agent", AGENTS)
 def test_a_rule_without_a_sample_is_only_a_hint(agent: str) -> None:
     for rule in rules(agent).rules:
-        assert rule.sample is not None or rule.strength is Strength.HINT, rule.name
+        assert rule.sample or rule.refines or rule.strength is Strength.HINT, rule.name
 
 
 def test_looking_is_cheap_enough_for_sixty_panes(record_property: Callable[[str, object], None]) -> None:

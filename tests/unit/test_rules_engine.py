@@ -187,6 +187,15 @@ def test_after_takes_the_previous_claim_and_first_takes_none() -> None:
     assert look(body, screen("done"), Claim.RUNNING) is None
 
 
+def test_a_refining_rule_holds_only_where_the_proven_one_holds() -> None:
+    body = rule("base", 1, "running", 'all = [{ contains = "a" }]')
+    body += '[[rule]]\nname = "more"\npriority = 2\nclaim = "running"\nrefines = "base"\nall = [{ contains = "b" }]\n'
+    write = look(body, screen("a b"))
+    assert write is not None
+    assert write.rule == "more"
+    assert look(body, screen("b")) is None
+
+
 def test_conditions_on_cursor_and_alternate_screen_hold_a_rule_back() -> None:
     body = rule("x", 1, "idle", 'all = [{ contains = "a" }]\ncursor_visible = false\nalternate_on = false')
     assert look(body, screen("a", visible=True)) is None

@@ -63,6 +63,33 @@ def test_a_broken_file_names_file_rule_and_key(old: str, new: str, says: tuple[s
         assert word in message
 
 
+REFINING = """
+[[rule]]
+name = "two"
+claim = "idle"
+refines = "one"
+all = [{ contains = "b" }]
+"""
+
+
+def test_a_rule_that_refines_a_proven_one_needs_no_sample_of_its_own() -> None:
+    rules = load(GOOD + REFINING, "x.toml")
+    assert [r.refines.name for r in rules.rules if r.refines] == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('refines = "one"', 'refines = "ghost"', "ghost"),
+        ('refines = "one"', 'refines = "two"', "two"),
+        ('claim = "idle"', 'claim = "running"', "claims idle"),
+    ],
+)
+def test_a_rule_refines_only_a_rule_that_claims_the_same(old: str, new: str, says: str) -> None:
+    with pytest.raises(RuleFileError, match=says):
+        load(GOOD + REFINING.replace(old, new), "x.toml")
+
+
 def test_a_name_used_twice_is_refused() -> None:
     with pytest.raises(RuleFileError, match="used twice"):
         load(GOOD + GOOD.partition("[[rule]]")[1] + GOOD.partition("[[rule]]")[2], "x.toml")

@@ -22,9 +22,9 @@ DEFAULT_OPTION: Final = r"^[\s│]*[❯›●>]?\s*\d+\.\s+(\S.*?)[\s│]*$"
 _TOP: Final = {"format", "agent", "recorded_on", "composer", "background", "rule"}
 _RULE: Final = {
     "name", "priority", "region", "claim", "strength", "all", "any", "none", "after", "alternate_on", "cursor_visible",
-    "composer", "accepts_input", "waiting", "background", "sample",
+    "composer", "accepts_input", "waiting", "background", "sample", "refines",
 }  # fmt: skip
-_COMPOSER: Final = {"prompt", "above", "below", "hints", "noise", "reach", "column"}
+_COMPOSER: Final = {"prompt", "above", "below", "hints", "noise", "reach", "column", "below_last"}
 _WAITING: Final = {"kind", "subject", "subject_regex", "text_regex", "option_regex", "join_options", "ignore"}
 _MATCHERS: Final = ("contains", "regex", "row")
 _COMPOSER_STATES: Final = {"absent", "visible", "free", "draft"}
@@ -118,15 +118,9 @@ def load(text: str, file: str, agent: str | None = None) -> RuleSet:
     if agent is not None and name != agent:
         raise top.wrong("agent", f"must be {agent!r}, is {name!r}")
     counts = tuple(_count(file, f"background {i + 1}", c) for i, c in enumerate(top.listing("background")))
-    rules = [_rule(file, i, t) for i, t in enumerate(top.listing("rule"))]
+    rules = _rules(file, top.listing("rule"))
     if not rules:
         raise top.wrong("rule", "there is none")
-    seen: set[str] = set()
-    for rule in rules:
-        if rule.name in seen:
-            raise RuleFileError(file, f"rule {rule.name}", "the name is used twice")
-        seen.add(rule.name)
-    rules.sort(key=lambda r: -r.priority)
     return RuleSet(
         agent=name,
         recorded_on=top.strings("recorded_on"),
@@ -134,6 +128,31 @@ def load(text: str, file: str, agent: str | None = None) -> RuleSet:
         composer=_composer(file, table.get("composer")),
         background=counts,
     )
+
+
+def _rules(file: str, tables: list[Any]) -> list[Rule]:
+    """The rules, highest priority first. Those that refine another one are made after it."""
+    seen: dict[str, Rule] = {}
+    refining = [isinstance(t, Mapping) and "refines" in t for t in tables]
+    order = sorted(range(len(tables)), key=lambda i: refining[i])
+    for i in order:
+        rule = _rule(file, i, tables[i], seen)
+        if rule.name in seen:
+            raise RuleFileError(file, f"rule {rule.name}", "the name is used twice")
+        seen[rule.name] = rule
+    return sorted(seen.values(), key=lambda r: -r.priority)
+
+
+def _refined(read: _Reader, claim: Claim, seen: Mapping[str, Rule]) -> Rule | None:
+    name = read.text("refines")
+    if name is None:
+        return None
+    base = seen.get(name)
+    if base is None or base.refines is not None:
+        raise read.wrong("refines", f"there is no rule {name!r} that stands by itself")
+    if base.claim is not claim:
+        raise read.wrong("refines", f"{name} claims {base.claim.value}, this rule {claim.value}")
+    return base
 
 
 def _composer(file: str, table: Any) -> ComposerSpec | None:
@@ -151,6 +170,7 @@ def _composer(file: str, table: Any) -> ComposerSpec | None:
         noise=read.pattern("noise"),
         reach=read.number("reach", 1),
         column=read.number("column", 2),
+        below_last=read.number("below_last", 0),
     )
 
 
@@ -248,15 +268,16 @@ def _sample(read: _Reader) -> SampleRef | None:
     return SampleRef(inner.needed("recording"), inner.number("t_ms", 0))
 
 
-def _rule(file: str, index: int, table: Any) -> Rule:
+def _rule(file: str, index: int, table: Any, seen: Mapping[str, Rule]) -> Rule:
     name = table.get("name") if isinstance(table, Mapping) else None
     read = _Reader(file, f"rule {name or index + 1}", table, _RULE)
     claim = Claim(_member(read, "claim", read.needed("claim"), [c.value for c in Claim]))
     sample = _sample(read)
-    strength = Strength(
-        _member(read, "strength", read.text("strength", "definitive") or "", [s.value for s in Strength])
-    )
-    if strength is Strength.DEFINITIVE and sample is None:
+    base = _refined(read, claim, seen)
+    proof = base.strength.value if base is not None else Strength.DEFINITIVE.value
+    strength = Strength(_member(read, "strength", read.text("strength", proof) or "", [s.value for s in Strength]))
+    proven = sample is not None or (base is not None and base.strength is Strength.DEFINITIVE)
+    if strength is Strength.DEFINITIVE and not proven:
         raise read.wrong("sample", "is missing: only a hint may go without a recorded sample")
     composer = read.text("composer")
     if composer is not None:
@@ -283,6 +304,7 @@ def _rule(file: str, index: int, table: Any) -> Rule:
         extract=_extract(read, claim),
         background=_count(file, f"{read.where}, background", background) if background is not None else None,
         sample=sample,
+        refines=base,
         quick=tuple(t.needle for t in tests if t.kind == "contains" and not _on_title(t, place)),
     )
 

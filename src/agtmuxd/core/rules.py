@@ -98,11 +98,14 @@ class Rule:
     extract: Extract | None = None
     background: Count | None = None
     sample: SampleRef | None = None
+    refines: Rule | None = None  # a proven rule that must hold too: this one only says more of the same
     quick: tuple[str, ...] = ()  # needles that must be somewhere on the screen: tried first, they cost least
 
     def matches(self, view: View, before: Claim | None) -> Region | None:
         """The region in which this rule holds, or None."""
         sample = view.sample
+        if self.refines is not None and self.refines.matches(view, before) is None:
+            return None
         if self.after is not None and (FIRST if before is None else before.value) not in self.after:
             return None
         if self.alternate_on is not None and sample.alternate_on != self.alternate_on:

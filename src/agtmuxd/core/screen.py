@@ -31,7 +31,8 @@ class ComposerSpec:
 
     ``prompt`` the row with the prompt sign, its group 1 (if any) the text typed; ``above`` must match one of the
     ``reach`` rows above it, ``below`` some row below it; ``hints`` match placeholder texts, which are no draft;
-    ``noise`` rows above the composer that ``above`` regions skip; ``column`` where the cursor stands in an empty field.
+    ``noise`` rows above the composer that ``above`` regions skip; ``column`` where the cursor stands in an empty field;
+    ``below_last`` the ``below`` row must be among so many last rows (0: anywhere below).
     """
 
     prompt: re.Pattern[str]
@@ -41,6 +42,7 @@ class ComposerSpec:
     noise: re.Pattern[str] | None = None
     reach: int = 1
     column: int = 2
+    below_last: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +190,8 @@ def _find_composer(view: View, spec: ComposerSpec) -> Composer | None:
             if top < 0:
                 continue
         if spec.below is not None:
-            bottom = next((k for k in range(i + 1, last) if spec.below.search(rows[k])), -1)
+            low = max(i + 1, last - spec.below_last) if spec.below_last else i + 1
+            bottom = next((k for k in range(low, last) if spec.below.search(rows[k])), -1)
             if bottom < 0:
                 continue
         typed = found.group(1) if found.re.groups else rows[i][found.end() :]
