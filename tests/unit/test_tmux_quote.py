@@ -112,10 +112,11 @@ def test_an_argument_list_keeps_a_final_semicolon(server: Tmux, text: str) -> No
 
 @settings(max_examples=60, deadline=None)
 @given(text=_TEXT)
+@example(text="-")
 @example(text="###[x] ##{pid} #[fg=red] # ## ### #")
 def test_a_format_shows_literal_text(server: Tmux, text: str) -> None:
     text = text.replace("%", "").replace("\n", " ")  # dates and lines are display-message's own
-    shown = _source(server, line(["display-message", "-p", f"{format_literal(text)}|"]))
+    shown = _source(server, line(["display-message", "-p", "--", f"{format_literal(text)}|"]))
     assert shown == encode(f"{text}|\n")
 
 
