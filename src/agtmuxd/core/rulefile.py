@@ -17,7 +17,8 @@ from agtmuxd.core.screen import ComposerSpec, Place, squash
 FORMAT: Final = 1
 """The version of the file format that this reader understands."""
 
-DEFAULT_OPTION: Final = r"^[\s│]*[❯›●>]?\s*\d+\.\s+(\S.*?)[\s│]*$"
+DEFAULT_OPTION: Final = r"^\s*[❯›●>]?\s*\d+\.\s+(\S.*)$"
+"""What an option looks like: rows come without bars and without trailing blanks."""
 
 _TOP: Final = {"format", "agent", "recorded_on", "composer", "background", "rule"}
 _RULE: Final = {

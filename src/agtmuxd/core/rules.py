@@ -13,7 +13,7 @@ from typing import Final
 
 from agtmux.protocol.text import one_line
 from agtmuxd.core.model import Claim, Sample, Strength, WaitingFor, Write
-from agtmuxd.core.screen import ComposerSpec, Place, Region, View, flatten
+from agtmuxd.core.screen import ComposerSpec, Place, Region, View, flatten, unframe
 
 FIRST: Final = "first"
 """In a rule's ``after``: nothing was seen of this runtime before."""
@@ -23,9 +23,7 @@ MAX_TEXT: Final = 2000
 
 _WAITING_CLAIMS: Final = frozenset({Claim.WAITING_APPROVAL, Claim.WAITING_INPUT})
 
-_NOT_PROMPT: Final = {ord(c): None for c in "❯›▸▶>●○◉◯•◦·✢*✶✻✽✳✔✓☐☒■□◐◑◒◓⠂⠐─━═╌╍┄▔▁╭╮╰╯┌┐└┘├┤│┃║╎▎"} | dict.fromkeys(
-    range(0x2800, 0x2900)
-)
+_NOT_PROMPT: Final = re.compile(r"[❯›▸▶>●○◉◯•◦·✢*✶✻✽✳✔✓☐☒■□◐◑◒◓─━═╌╍┄▔▁╭╮╰╯┌┐└┘├┤│┃║╎▎⠀-⣿\s]+")
 """Characters that move, blink or frame a dialog without making it another one: pointers, marks, spinners, boxes."""
 
 
@@ -222,7 +220,6 @@ def describe(extract: Extract, region: Region) -> WaitingFor:
     )
 
 
-_BARS: Final = {ord("│"): " "}
 _NUMBER_ONE: Final = re.compile(r"(?<!\d)1\.\s*$")
 _RULE_ROW: Final = re.compile(r"^[\s─━═╌╍┄▔▁╭╮╰╯┌┐└┘├┤│┃]*$")
 
@@ -238,15 +235,16 @@ def _options(extract: Extract, region: Region) -> tuple[str, ...]:
         return ()
     options: list[str] = []
     column = -1  # where the text of the option above began; -1 once it is over
-    for row in region.rows:
+    for framed in region.rows:
+        row = unframe(framed).rstrip()
         found = extract.option_pattern.search(row)
         if found is not None:
             if _NUMBER_ONE.search(row[: found.start(1)]):  # a numbered text stood above the real list
                 options.clear()
             options.append(found.group(1))
             column = found.start(1)
-        elif column > 0 and extract.join_options and row.translate(_BARS)[:column].strip() == "" and row.strip("│ "):
-            options[-1] += " " + row.translate(_BARS).strip()
+        elif column > 0 and extract.join_options and row and not row[:column].strip():
+            options[-1] += " " + row.strip()
         else:
             column = -1
     return tuple(one_line(flatten(o))[:200] for o in options)
@@ -255,5 +253,5 @@ def _options(extract: Extract, region: Region) -> tuple[str, ...]:
 def fingerprint(region: Region, ignore: re.Pattern[str] | None = None) -> str:
     """sha256 of the dialog's words. Pointer, check marks, spinners, frames, wraps and padding do not count."""
     rows = region.rows if ignore is None else [r for r in region.rows if not ignore.search(r)]
-    words = "".join("".join(rows).translate(_NOT_PROMPT).split())
+    words = _NOT_PROMPT.sub("", "".join(rows))
     return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()
