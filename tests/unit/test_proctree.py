@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agtmuxd.core.model import Proc
@@ -77,6 +77,11 @@ def test_a_reparented_process_of_the_panes_terminal_counts() -> None:
     assert _pids([SHELL, _proc(30, 1, "sh"), _proc(31, 30, "a", tty=0)]) == [31]
 
 
+def test_who_started_the_pane_is_not_in_it() -> None:
+    above = [_proc(2, 1, "a"), _proc(3, 2, "sh"), _proc(10, 3, "a"), _proc(11, 3, "b", pgid=3)]
+    assert _pids(above) == [10, 11]
+
+
 def test_a_nested_tmux_server_is_another_place() -> None:
     assert _pids([SHELL, _proc(11, 10, "tmux"), _proc(40, 1, "tmux", tty=0), _proc(41, 40, "a", tty=7)]) == []
 
@@ -119,6 +124,7 @@ _TABLE = st.lists(
 )  # fmt: skip
 
 
+@settings(max_examples=500)
 @given(_TABLE, st.integers(1, 12))
 def test_any_table_even_one_with_rings_is_walked_to_an_end(table: list[Proc], pane: int) -> None:
     index = ProcessIndex(table)
@@ -126,4 +132,5 @@ def test_any_table_even_one_with_rings_is_walked_to_an_end(table: list[Proc], pa
     found = find_agents(index, pane, _identify)
     assert {link.pid for entry in found for link in entry.chain} <= candidates
     assert len({entry.proc.pid for entry in found}) == len(found)
+    assert [entry.proc for entry in find_agents(index, pane, _identify)] == [entry.proc for entry in found]
     assert bool(found) == any(_identify(index.by_pid[pid]) for pid in candidates)

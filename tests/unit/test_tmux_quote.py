@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.conftest import Tmux
 
 from agtmuxd.tmux.quote import encode, format_literal, line, literal, quote
+from tests.conftest import Tmux
 
 _NASTY = [
     *(

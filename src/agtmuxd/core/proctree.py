@@ -61,8 +61,10 @@ class ProcessIndex:
         pane = self.by_pid.get(pane_pid)
         if pane is None:
             return []
+        above = {proc.pid for proc in self._ancestors(pane)}  # who started the pane is not in it
         on_tty = self._by_tty.get(pane.tty, []) if pane.tty else []
-        return [pane, *(proc for proc in on_tty if proc.pid != pane_pid and self._stands_alone(proc, pane))]
+        alone = (proc for proc in on_tty if proc.pid not in above and self._stands_alone(proc, pane, above))
+        return [pane, *alone]
 
     def candidates(self, pane_pid: int) -> list[Proc]:
         """Every process of a pane, parents before their children."""
@@ -75,9 +77,11 @@ class ProcessIndex:
                 stack.extend(reversed(self.children(proc.pid)))
         return list(found.values())
 
-    def _stands_alone(self, proc: Proc, pane: Proc) -> bool:
+    def _stands_alone(self, proc: Proc, pane: Proc, outside: set[int]) -> bool:
         """Whether neither the pane's process nor another one of its terminal is above this one."""
-        return not any(above.pid == pane.pid or above.tty == pane.tty for above in self._ancestors(proc))
+        return proc.pid != pane.pid and not any(
+            link.pid == pane.pid or (link.tty == pane.tty and link.pid not in outside) for link in self._ancestors(proc)
+        )
 
     def _ancestors(self, proc: Proc) -> Iterator[Proc]:
         seen = {proc.pid}  # a table is not read at one instant: a reused pid could close a ring
@@ -106,17 +110,20 @@ def find_agents(index: ProcessIndex, pane_pid: int, identify: Callable[[Proc], M
         if match is None:
             stack.extend((child, depth + 1) for child in reversed(index.children(proc.pid)))
         else:
-            found.append((depth, _follow(index, proc, match, identify)))
+            found.append((depth, _follow(index, proc, match, identify, seen)))
     found.sort(key=lambda entry: (not entry[1].foreground, entry[0], entry[1].chain[0].pid))
     return [entry for _, entry in found]
 
 
 def _follow(
-    index: ProcessIndex, outermost: Proc, match: Match[T], identify: Callable[[Proc], Match[T] | None]
+    index: ProcessIndex,
+    outermost: Proc,
+    match: Match[T],
+    identify: Callable[[Proc], Match[T] | None],
+    seen: set[int],
 ) -> Found[T]:
-    """Down from the first process of an agent, as long as the very next one is the same agent."""
+    """Down from the first process of an agent, as long as the very next one is the same agent. Adds to ``seen``."""
     chain = [(outermost, match)]
-    seen = {outermost.pid}
     while True:
         proc, _ = chain[-1]
         for child in sorted(index.children(proc.pid), key=lambda child: child.pid):
