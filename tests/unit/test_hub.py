@@ -187,7 +187,7 @@ async def test_a_cursor_resumes_with_the_very_lines_that_were_missed(ring: int) 
 
 
 @pytest.mark.tc("TC-019")
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(
     world=st.lists(steps(), min_size=1, max_size=14),
     cut=st.integers(0, 14),
@@ -220,7 +220,7 @@ def test_resuming_gives_what_a_fresh_snapshot_says(
 
 
 @pytest.mark.tc("TC-019")
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=100)
 @given(
     world=st.lists(steps(), min_size=1, max_size=12),
     cuts=st.sets(st.integers(0, 12)),
@@ -235,14 +235,14 @@ def test_a_watcher_that_comes_and_goes_hears_what_a_steady_one_hears(
         steady = await stream.watch(wanted=wanted, once=False)
         first = await steady.take()
         heard: list[Line] = []
-        cursor = first["cursor"]
+        cursor, rows = first["cursor"], steady.rows
         for n, step in enumerate(world):
             stream.publish(step)
             if n in cuts:
-                reader = await catch_up(stream, cursor, wanted=wanted)
+                reader = await catch_up(stream, cursor, rows, wanted=wanted)
                 heard += reader.lines
-                cursor = reader.cursor
-        heard += (await catch_up(stream, cursor, wanted=wanted)).lines
+                cursor, rows = reader.cursor, reader.rows
+        heard += (await catch_up(stream, cursor, rows, wanted=wanted)).lines
         await stream.hub.close(0)
         assert (await steady.rest())[:-1] == heard
 
