@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 from agtmuxd.core.model import MS, WAITING, Claim, Source, State, Write
 
-SETTLE: dict[Source, int] = {Source.POLLER: 300 * MS, Source.STATUS: 200 * MS}
-"""How long a change must last before it counts."""
+SETTLE: dict[Source, int] = {Source.POLLER: 150 * MS, Source.STATUS: 200 * MS}
+"""How long a change must last before it is a claim at all: redraws and flickers are shorter. That a screen also lags
+behind a newer hook is another matter: ``registers.lag``."""
 
 _WAITING_CLAIMS = {Claim(s.value) for s in WAITING if isinstance(s, State)}
 _AT_ONCE = {

@@ -50,7 +50,7 @@ def fold(unit: Unit, runtime: Runtime, event: RawEvent, signal: Signal, *, skew_
         event.event_time, event.ingested_at, skew_budget=skew_budget, spooled=event.spooled, clock_offset=offset
     )
     stamp = Stamp(at, event.ingested_at, event.event_id)
-    writes = signal.writes
+    writes = () if runtime.headless else signal.writes  # a headless run is one turn, its process tells of it
     if signal.session_ended:
         writes = (*writes, Write(claim=None, rule=event.event_type, subject=SESSION, detail="ended"))
     moved = _write(unit, runtime.runtime_id, event.source, writes, at, stamp, event.source_seq)

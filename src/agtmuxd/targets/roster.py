@@ -23,6 +23,9 @@ GRACE: Final = 250 * MS
 """How long an agent whose process is gone is kept, so that its last words, title and files can be seen."""
 ENV_NAMES: Final = ("HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME")
 
+_HEADLESS: Final = Write(claim=Claim.RUNNING, rule="headless run", accepts_input=False)
+"""A run without a terminal interface is one turn: it runs until its process ends, and never waits."""
+
 Choice = tuple[Adapter, Identity]
 
 
@@ -190,7 +193,9 @@ class Roster:
         for agent in self.agents.values():
             agent.levels.clear()
             row, capture = panes.get(agent.pane_id), captures.get(agent.pane_id)
-            if row is not None and capture is not None:
+            if agent.identity.headless:
+                again = _sooner(again, self._take(agent, Source.POLLER, _HEADLESS, now))
+            elif row is not None and capture is not None:
                 agent.title = row.title
                 again = _sooner(again, self._take(agent, Source.POLLER, self._screen(agent, row, capture), now))
             if agent.status_path is not None:
@@ -244,13 +249,15 @@ class Roster:
         out = []
         for pane_id, agent in list(self.leaving.items()):
             row, capture = panes.get(pane_id), captures.get(pane_id)
-            due = agent.gone_at is not None and now - agent.gone_at >= GRACE
-            if not due and pane_id not in self.agents:
-                continue
-            if row is not None and capture is None and pane_id not in self.agents:
+            replaced = pane_id in self.agents
+            if row is not None and capture is None and not replaced:
                 continue  # look first
+            verdict = await self._verdict(agent, row, capture)
+            due = agent.gone_at is not None and now - agent.gone_at >= GRACE
+            if not (due or replaced or verdict is True):
+                continue
             del self.leaving[pane_id]
-            out.append(Gone(pane_id, agent.proc.pid, agent.proc.start, await self._verdict(agent, row, capture)))
+            out.append(Gone(pane_id, agent.proc.pid, agent.proc.start, verdict))
         return out
 
     async def _verdict(self, agent: Agent, row: PaneRow | None, capture: str | None) -> bool | None:
