@@ -1,0 +1,158 @@
+"""Replays a recording through the adapters and the state engine as the daemon does, without daemon, tmux or clock.
+
+Screen and status file are sampled every 250 ms, hooks arrive when they were recorded. Owns the replay only: what the
+states mean is ``core``, what the signals mean the adapters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from agtmuxd.adapters.base import Adapter, Ending
+from agtmuxd.core.level import Settled, Steady
+from agtmuxd.core.level import sample as settle
+from agtmuxd.core.model import MS, Claim, Proc, Source, State, Write
+from agtmuxd.core.order import Stamp
+from agtmuxd.core.registers import Marks, Register, put, raise_marks, see_again, to_entry
+from agtmuxd.core.resolve import Life, resolve
+from tests.corpus import events, offline
+from tests.corpus.recording import Recording
+
+STEP = 250
+PROC = Proc(events.PID, 1, events.PID, events.PID, 1, "S", events.PROC_START, "agent", ("agent",))
+
+
+@dataclass
+class Runtime:
+    """One runtime's registers, and what the observer and the door in do to them."""
+
+    registers: dict[tuple[Source, str], Register] = field(default_factory=dict)
+    marks: Marks = field(default_factory=dict)
+    steady: dict[Source, Steady] = field(default_factory=dict)
+    prior: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, source: Source, writes: tuple[Write, ...], since: int, at: int, name: str) -> None:
+        """Fold what one event said."""
+        for write in writes:
+            entry = to_entry(write, since, Stamp(since, at, name), None)
+            self.marks = raise_marks(self.marks, source, entry, since) or self.marks
+            new = put(self.registers.get((source, write.subject)), source, write.subject, entry)
+            if new is not None:
+                self.registers[source, write.subject] = new
+
+    def level(self, source: Source, write: Write | None, at: int) -> None:
+        """Fold one sample of a level."""
+        told: Settled = settle(self.steady.get(source, Steady()), source, write, at)
+        self.steady[source] = told.steady
+        if told.changed is not None:
+            self.write(source, (told.changed,), told.since, at, f"{source}{at}")
+        current = self.registers.get((source, "turn"))
+        if current is not None and (told.refreshed or told.changed):
+            seen = see_again(current, at)
+            self.registers[source, "turn"] = seen
+            self.marks = raise_marks(self.marks, source, seen.entry, at) or self.marks
+
+    def before(self) -> Claim | None:
+        told = self.steady.get(Source.POLLER, Steady()).told
+        return told.claim if told else None
+
+
+def states(
+    recording: Recording, adapter: Adapter, *, hooks: bool = True, status: bool = True, screen: bool = True
+) -> list[tuple[int, str]]:
+    """(t_ms, state shown) at every step from the recording's start; ``no_agent`` while no agent lives."""
+    spans = offline.alive(recording)
+    samples = list(recording.samples())
+    lines = [x for x in recording.lines if x["kind"] in ("hook", "notify", "status_file")]
+    out: list[tuple[int, str]] = []
+    runtime: Runtime | None = None
+    file: Any = None
+    next_line = next_sample = 0
+    sample = samples[0][1]
+    crashed: str | None = None
+    for t in range(0, recording.header["duration_ms"], STEP // 5):
+        now = events.START + t * MS
+        living = next(((a, b) for a, b in spans if a <= t < b), None)
+        while next_sample < len(samples) and samples[next_sample][0] <= t:
+            sample = samples[next_sample][1]
+            next_sample += 1
+        if living is not None and runtime is None:
+            runtime, crashed = Runtime(prior={"headless": recording.headless}), None
+        while next_line < len(lines) and lines[next_line]["t_ms"] <= t:
+            line = lines[next_line]
+            next_line += 1
+            if line["kind"] == "status_file":
+                file = events.fill(line.get("data"))
+            elif hooks and runtime is not None and _bound(recording, line, runtime):
+                _event(recording, adapter, line, runtime)
+        if living is None and runtime is not None:
+            crashed = _ended(recording, adapter, runtime, t, out[-1][1] if out else "unknown")
+            runtime = None
+        if runtime is None:
+            out.append((t, crashed or "no_agent"))
+            continue
+        if t % STEP == 0:
+            if screen and not recording.headless:
+                runtime.level(Source.POLLER, adapter.look(sample, runtime.before()), now)
+            if status and isinstance(file, dict):
+                said = adapter.read_status(file, PROC)
+                runtime.level(Source.STATUS, next((w for w in said if w.subject == "turn"), None), now)
+        life = Life(started_at=events.START + (living[0] if living else 0) * MS, pane_read_at=now)
+        out.append((t, resolve(runtime.registers, runtime.marks, life, now).state.value))
+    return out
+
+
+def _bound(recording: Recording, line: dict[str, Any], runtime: Runtime) -> bool:
+    """Codex's daemon speaks for all panes: its events count only for a session that is known."""
+    if line.get("via") != "daemon":
+        return True
+    return bool(line["payload"].get("session_id") == runtime.prior.get("agent_session_id"))
+
+
+def _event(recording: Recording, adapter: Adapter, line: dict[str, Any], runtime: Runtime) -> None:
+    raw = events.event(recording, line)
+    signal = adapter.normalise(raw, runtime.prior)
+    if line["kind"] == "hook" and signal.session_id:
+        runtime.prior["agent_session_id"] = signal.session_id
+    runtime.prior["ended"] = signal.session_ended or runtime.prior.get("ended", False)
+    runtime.write(raw.source, signal.writes, raw.event_time, raw.ingested_at, raw.event_id)
+
+
+def _ended(recording: Recording, adapter: Adapter, runtime: Runtime, t: int, last: str) -> str | None:
+    """What is shown of an agent that is no more: an error where it vanished in the middle of something."""
+    if any(x["kind"] == "proc" and x["event"] == "kill_pane" and x["t_ms"] <= t for x in recording.lines):
+        return None  # the pane went with it: nothing is left to be listed
+    if last not in (State.RUNNING.value, State.WAITING_APPROVAL.value, State.WAITING_INPUT.value):
+        return None
+    before = recording.sample_at(max(0, t - 400))
+    ending = Ending(recording.sample_at(t + 1500), before.title, bool(runtime.prior.get("ended")), None, None)
+    return None if adapter.ended_in_order(ending) is True or recording.headless else State.ERROR.value
+
+
+def score(recording: Recording, shown: list[tuple[int, str]]) -> offline.Score:
+    """Compare with the labels, as ``offline.score`` does, with the end of the agent in it."""
+    result = offline.Score()
+    step = STEP // 5
+    for t, state in shown:
+        label = recording.label_at(t)
+        if label is None or (label.state == "no_agent" and state == "no_agent"):
+            continue
+        result.pairs[label.state, state] += step
+        if state in label.accepted:
+            result.right += step
+        elif state == "unknown":
+            result.withheld += step
+        else:
+            result.wrong += step
+            result.wrongs.append(f"{recording.name} {t}: {label.state} shown as {state}")
+    for label in recording.labels:
+        if label.waiting_kind is None or any(not s.startswith("waiting") for s in label.accepted):
+            continue
+        inside = [t for t, _ in shown if label.start <= t < label.end and recording.label_at(t) is label]
+        if len(inside) * step < 300:
+            continue
+        result.waits += 1
+        if not any(s in label.accepted for t, s in shown if label.start - 300 <= t < label.end):
+            result.missed.append(f"{recording.name} {label.start}: {label.state}")
+    return result

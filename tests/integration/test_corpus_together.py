@@ -1,0 +1,54 @@
+"""Screens, status files and hooks of every recording through adapters and state engine: what would have been shown."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from agtmuxd.adapters.registry import discover
+from tests.corpus import offline, recording, together
+
+AGENTS = ("claude", "codex", "gemini")
+REGISTRY = discover(points=())
+
+
+@cache
+def scored(agent: str, hooks: bool, status: bool) -> offline.Score:
+    total = offline.Score()
+    for name in recording.names(agent):
+        one = recording.load(name)
+        shown = together.states(one, REGISTRY.adapters[agent], hooks=hooks, status=status)
+        total.add(together.score(one, shown))
+    return total
+
+
+SOURCES = [(True, True), (True, False), (False, True), (False, False)]
+
+
+@pytest.mark.tc("TC-101")
+@pytest.mark.parametrize(("hooks", "status"), SOURCES)
+@pytest.mark.parametrize("agent", AGENTS)
+def test_no_waiting_state_is_missed_whatever_sources_there_are(agent: str, hooks: bool, status: bool) -> None:
+    score = scored(agent, hooks, status)
+    assert score.waits > 10
+    assert score.missed == []
+
+
+@pytest.mark.tc("TC-101")
+@pytest.mark.parametrize("agent", AGENTS)
+def test_all_sources_together_are_right_nearly_all_of_the_time(agent: str) -> None:
+    """What is left is the lag of a 200 ms recording, a 250 ms poll and 300 ms of settling, at each change."""
+    score = scored(agent, True, True)
+    print("\n" + offline.table({agent: score}))
+    assert score.wrong <= score.total * 0.02, "\n".join(score.wrongs)
+    assert score.right >= score.total * 0.97, offline.table({agent: score})
+
+
+@pytest.mark.tc("TC-101")
+@pytest.mark.parametrize("agent", AGENTS)
+def test_an_agent_without_our_hooks_is_read_nearly_as_well(agent: str) -> None:
+    score = scored(agent, False, True)
+    print("\n" + offline.table({agent: score}))
+    assert score.wrong <= score.total * 0.02, "\n".join(score.wrongs)
+    assert score.right >= score.total * 0.95, offline.table({agent: score})
