@@ -37,6 +37,7 @@ class Driver(ABC):
     question_pattern: ClassVar[str]
     error_pattern: ClassVar[str]
     error_prompt: ClassVar[str]
+    draft_says_idle: ClassVar[bool] = False
 
     def __init__(self, world: World, model: FakeModel) -> None:
         self.world = world
@@ -261,6 +262,7 @@ class CodexDriver(Driver):
     question_pattern = r"Question 1/1[\s\S]*enter to submit answer"
     error_pattern = r"^■ "
     error_prompt = "boom"
+    draft_says_idle = True
 
     @staticmethod
     def missing(modules: Path) -> str | None:

@@ -28,7 +28,8 @@ class Session:
 
     def expect(self, *states: str, timeout: float = 20, starting: bool = False) -> None:
         """See ``Watch.expect``; of this session's pane."""
-        self.watch.expect(self.pane, *states, timeout=timeout, starting=starting)
+        draft = self.driver.draft_says_idle
+        self.watch.expect(self.pane, *states, timeout=timeout, starting=starting, draft=draft)
 
     def expect_waiting(self, kind: str) -> None:
         """The present row says what is waited for, and that it needs a person."""
