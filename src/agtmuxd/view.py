@@ -144,11 +144,13 @@ class View:
         self._seen[target] = stamp(at)
 
     def served(self, item: Item) -> Item:
-        """``item`` as it goes out: a pane's ``last_seen_at`` is that of its target's last good round."""
+        """``item`` as it goes out: a pane's ``last_seen_at`` is that of its target's last good round, or its own."""
         if "last_seen_at" not in item:
             return item
         seen = self._seen.get(item["identity"]["target"])
-        return item if seen is None else {**item, "last_seen_at": seen}
+        if seen is None or seen <= (item["last_seen_at"] or ""):
+            return item
+        return {**item, "last_seen_at": seen}
 
     def select(self, scope: str, wanted: Filter, sort: str = "attention") -> list[Item]:
         """Rows of ``scope`` that ``wanted`` matches, in the order ``sort``, ready to be served."""

@@ -241,6 +241,7 @@ class EventItem(Shape):
     ingested_at: Time
     applied: str
     dedupe_key: str
+    source_event_id: str | None = None
     raw_payload: Any = None
 
 
@@ -298,6 +299,7 @@ class AdapterHealth(Shape):
     enabled: bool
     errors: int
     last_error: str | None
+    contract_version: str | None = None
 
 
 class Health(Versioned):
