@@ -1,0 +1,264 @@
+"""Screens that misled others, made out of recorded ones: what the shipped rules say of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from agtmuxd.adapters.common import shipped_rules
+from agtmuxd.core.model import Claim, Sample, Strength, Write
+from tests.corpus import recording
+
+RULES = {agent: shipped_rules(agent) for agent in ("claude", "codex", "gemini")}
+RULE = "─" * 80
+
+
+def look(agent: str, sample: Sample, before: Claim | None = None) -> Write | None:
+    return RULES[agent].look(sample, before)
+
+
+def said(agent: str, sample: Sample, before: Claim | None = None) -> str | None:
+    write = look(agent, sample, before)
+    return write.claim.value if write and write.claim else None
+
+
+def claude(*above: str, typed: str = "", footer: str = "  ? for shortcuts", box: tuple[str, ...] = ()) -> Sample:
+    """A Claude screen: rows above, then the input field with its footer, or a box that stands in its place."""
+    field = box if box else (RULE, f"❯\xa0{typed}".rstrip(), RULE, footer)
+    rows = (*above, "", *field)
+    y = len(rows) - 3
+    return Sample(rows, "✳ Claude Code", True, False, 2 + len(typed), y, 80, 40)
+
+
+BOX = (
+    RULE, " Bash command", "", "   rm -rf build", "   Remove the build folder", "", " Do you want to proceed?",
+    " ❯ 1. Yes", "   2. Yes, and don't ask again", "   3. No", "", " Esc to cancel · Tab to amend",
+)  # fmt: skip
+
+
+@pytest.mark.tc("TC-101")
+def test_claude_a_dialog_quoted_in_an_answer_is_no_dialog() -> None:
+    assert said("claude", claude("● It shows:", *("  " + r for r in BOX))) == "not_running"
+
+
+def test_claude_a_dialog_quoted_in_a_draft_is_no_dialog() -> None:
+    write = look("claude", claude(typed="Do you want to proceed? 1. Yes Esc to cancel · Tab to amend"))
+    assert write is not None
+    assert (write.claim, write.accepts_input) == (Claim.NOT_RUNNING, False)
+
+
+def test_claude_a_draft_in_mid_turn_does_not_end_the_turn() -> None:
+    """The footer loses its hint then: what the screen says is only a hint."""
+    write = look(
+        "claude", claude("● A long answer, still growing", typed="and then", footer="  ⏸ manual mode on"), Claim.RUNNING
+    )
+    assert write is not None
+    assert (write.claim, write.strength) == (Claim.NOT_RUNNING, Strength.HINT)
+    spinning = claude("● text", "✻ Wandering… (3s · ↓ 5 tokens)", typed="and then", footer="  ⏸ manual mode on")
+    assert said("claude", spinning) == "running"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "✽ Wandering… (esc to interrupt)",
+        "✻ Simplifying the plan… (2m 18s · ↓ 4.8k tokens)",
+        "· Compacting conversation… (1s)",
+        "✶ 500 Internal server error · retrying in 9s · attempt 5/10",
+    ],
+)
+def test_claude_a_spinner_row_is_running_without_its_footer(row: str) -> None:
+    assert said("claude", claude("❯ go on", row, footer="  ⏵⏵ auto mode on")) == "running"
+
+
+def test_claude_the_footer_of_a_very_narrow_pane_is_cut_and_still_running() -> None:
+    assert said("claude", claude("● text", footer="  ⏸ manual mode on · esc to…")) == "running"
+
+
+@pytest.mark.parametrize(
+    "line", ["✻ Sautéed for 19s · done 9:36 PM", "✻ Worked for 4s · done 9:36 PM · 1 shell still running"]
+)
+def test_claude_a_line_of_completion_with_a_spinners_glyph_is_not_running(line: str) -> None:
+    sample = claude("● Done.", line)
+    assert said("claude", sample, Claim.RUNNING) == "completed"
+    assert said("claude", sample) == "not_running"
+
+
+def test_claude_a_background_shell_is_counted_beside_the_completion() -> None:
+    write = look(
+        "claude",
+        claude("● Up.", "✻ Worked for 4s · done 9:36 PM", footer="  ⏸ manual mode on · 1 shell · ? for shortcuts"),
+        Claim.RUNNING,
+    )
+    assert write is not None
+    assert (write.claim, write.background_tasks) == (Claim.COMPLETED, 1)
+
+
+def test_claude_a_sub_agents_box_is_an_approval_also_over_its_list() -> None:
+    box = (RULE, " Bash command · from the general-purpose agent", *BOX[2:])
+    write = look("claude", claude("✻ Waiting for 1 background agent to finish", box=box))
+    assert write is not None
+    assert write.claim is Claim.WAITING_APPROVAL
+    assert write.waiting_for is not None
+    assert write.waiting_for.subject == "Bash command · from the general-purpose agent"
+
+
+def test_claude_a_box_without_the_usual_footer_is_an_approval() -> None:
+    box = (RULE, " Claude in Chrome wants to open example.com", " ❯ 1. Allow", "   2. Deny (esc)")
+    assert said("claude", claude(box=box)) == "waiting_approval"
+
+
+@pytest.mark.parametrize("pointer", [0, 1, 2])
+def test_claude_an_approval_is_one_wherever_its_pointer_stands(pointer: int) -> None:
+    rows = [r.replace("❯", " ") for r in BOX]
+    at = 7 + pointer
+    rows[at] = " ❯" + rows[at][2:]
+    write = look("claude", claude(box=tuple(rows)))
+    first = look("claude", claude(box=BOX))
+    assert write is not None
+    assert first is not None
+    assert write.claim is Claim.WAITING_APPROVAL
+    assert write.waiting_for == first.waiting_for
+
+
+def test_claude_an_approval_whose_top_is_cut_off_is_still_one() -> None:
+    assert said("claude", Sample(BOX[4:], "✳ Claude Code", True, False, 1, 3, 60, 8)) == "waiting_approval"
+
+
+def test_claude_a_question_with_yes_and_no_is_a_question() -> None:
+    box = (
+        RULE, " ☐ Deploy", "", "Do you want to deploy now?", "", "❯ 1. Yes", "     at once", "  2. No", "     later",
+        "  3. Type something.", RULE, "  4. Chat about this", "", "Enter to select · ↑/↓ to navigate · Esc to cancel",
+    )  # fmt: skip
+    write = look("claude", claude(box=box))
+    assert write is not None
+    assert write.claim is Claim.WAITING_INPUT
+    assert write.waiting_for is not None
+    assert (write.waiting_for.kind, write.waiting_for.options[:2]) == ("question", ("Yes", "No"))
+
+
+def test_claude_a_question_in_forty_columns_is_a_question() -> None:
+    box = (
+        "─" * 40, " ☐ Colour", "", "Which colour should the shed be?", "", "❯ 1. Green", "  2. Brown",
+        "  3. Type something.", "─" * 40, "  4. Chat about this", "", "Enter to select · ↑/↓ to navigate ·",
+        "Esc to cancel",
+    )  # fmt: skip
+    assert said("claude", replace(claude(box=box), cols=40)) == "waiting_input"
+
+
+def test_claude_the_model_menu_is_a_dialog_and_no_approval() -> None:
+    box = (RULE, " Select model", "", " ❯ 1. Default (recommended)", "   2. Opus", "", " Enter to save · Esc to cancel")
+    write = look("claude", claude(box=box))
+    assert write is not None
+    assert write.waiting_for is not None
+    assert (write.claim, write.waiting_for.kind) == (Claim.WAITING_INPUT, "dialog")
+
+
+def test_claude_a_failed_turn_is_an_error_until_the_next_one() -> None:
+    sample = claude("❯ go", "● API Error: 500 Internal server error", typed="Resend your message to try again")
+    sample = replace(sample, cursor_x=2)
+    write = look("claude", sample, Claim.RUNNING)
+    assert write is not None
+    assert (write.claim, write.accepts_input) == (Claim.ERROR, True)
+    assert said("claude", sample, Claim.ERROR) == "error"
+
+
+def test_a_shell_prompt_is_no_agents_screen() -> None:
+    for agent in RULES:
+        assert said(agent, Sample(("$ ls", "a b", "$"), "host", False, True, 2, 2, 80, 24)) is None
+
+
+def test_codex_a_streaming_answer_is_running_by_its_title_alone() -> None:
+    sample = recording.load("codex/s1-80x24").sample_at(23000)
+    assert not any("esc to interrupt" in row for row in sample.lines)
+    assert said("codex", sample) == "running"
+
+
+def test_codex_a_draft_before_the_start_up_dialog_is_not_ready() -> None:
+    sample = recording.load("codex/a2-startup-dialogs").sample_at(800)
+    assert said("codex", sample) is None
+
+
+@pytest.mark.parametrize(
+    ("screen", "kind", "state"),
+    [
+        (("  Would you like to make the following edits?", "", "  Destination: src/a.py", "", "› 1. Yes, proceed (y)",
+          "  2. No (esc)", "", "  Press enter to confirm or esc to cancel"), "approval", "waiting_approval"),
+        (("  Implement this plan?", "", "› 1. Yes, implement this plan", "  2. No, stay in plan mode", "",
+          "  enter select · esc back"), "question", "waiting_input"),
+        (("  Update available", "", "› 1. Update now", "  2. Skip", "", "  Press enter to continue"),
+         "dialog", "waiting_input"),
+    ],
+)  # fmt: skip
+def test_codex_dialogs_that_no_recording_has_are_told_by_their_kind(
+    screen: tuple[str, ...], kind: str, state: str
+) -> None:
+    lines = ("› hello", "", "• Working on it · ./src", "", *screen)
+    write = look("codex", Sample(lines, "[ ! ] Action Required | proj", True, False, 3, 5, 80, 24))
+    assert write is not None
+    assert write.claim is not None
+    assert write.waiting_for is not None
+    assert (write.claim.value, write.waiting_for.kind, write.strength) == (state, kind, Strength.DEFINITIVE)
+
+
+def test_codex_the_menu_over_a_running_turn_is_running() -> None:
+    lines = (
+        "› hello",
+        "",
+        "  Task is still running",
+        "",
+        "› 1. Cancel task",
+        "  2. Run in background",
+        "  3. Exit",
+        "",
+        "  enter select · esc back",
+    )
+    assert said("codex", Sample(lines, "⠋ proj", True, False, 0, 4, 80, 24)) == "running"
+
+
+def test_gemini_a_silent_command_asks_for_nobody() -> None:
+    sample = recording.load("gemini/e1-shell-approve").sample_at(15000)
+    asked = replace(sample, title="✋  Action Required (proj)")
+    assert said("gemini", asked) == "running"
+
+
+def test_gemini_an_old_dialog_above_the_composer_is_no_dialog() -> None:
+    dialog = recording.load("gemini/e1-shell-approve").sample_at(10000)
+    idle = recording.load("gemini/e1-shell-approve").sample_at(5000)
+    tail = [row for row in idle.lines if row.strip()][-7:]
+    sample = replace(idle, lines=(*dialog.lines, *tail))
+    assert said("gemini", sample) == "not_running"
+
+
+def test_gemini_a_failed_turn_is_not_taken_for_a_completion() -> None:
+    ready = recording.load("gemini/e1-shell-approve").sample_at(5000)
+    rows = list(ready.lines)
+    at = next(i for i, row in enumerate(rows) if row.startswith("─"))
+    while "accept edits" not in rows[at + 1]:
+        at += 1
+    failed = (
+        *rows[: at - 3],
+        " > boom",
+        "✕ [API Error: quota used up, and",
+        "  more words]",
+        "ℹ This request failed. Press F12 for diagnostics",
+        *rows[at:],
+    )
+    assert said("gemini", replace(ready, lines=failed), Claim.RUNNING) == "error"
+    assert said("gemini", ready, Claim.RUNNING) == "completed"
+
+
+def test_gemini_the_quota_dialog_is_a_dialog_though_the_title_says_working() -> None:
+    lines = (
+        " > hi",
+        "╭────────╮",
+        "│ Usage limit reached for all Pro models.  │",
+        "│ ● 1. Keep trying │",
+        "│   2. Stop │",
+        "╰────────╯",
+    )
+    write = look("gemini", Sample(lines, "✦  Working… (proj)", False, False, 0, 5, 80, 24))
+    assert write is not None
+    assert write.waiting_for is not None
+    assert (write.claim, write.waiting_for.subject) == (Claim.WAITING_INPUT, "usage limit")
