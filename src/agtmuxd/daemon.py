@@ -168,6 +168,7 @@ class Daemon:
 
     async def run(self) -> None:
         """Serve until told to stop. Raises AgtmuxError where it cannot start."""
+        self._listen_for_signals()  # first: a stop that comes during the start must leave nothing behind either
         self._prepare()
         try:
             await self._serve()
@@ -233,9 +234,8 @@ class Daemon:
                 group.create_task(keep_purging(store, self._retention, self._clock), name="retention"),
             ]
             await fleet.start(group)
-            await server.start()
             self._point(self._places.socket)
-            self._listen_for_signals()
+            await server.start()
             tasks.append(group.create_task(self._drain(spool, door), name="spool"))
             _LOG.info("ready", version=__version__, pid=os.getpid(), socket=self._places.socket)
             await self._stopping.wait()

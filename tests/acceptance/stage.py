@@ -101,6 +101,7 @@ class Daemon:
         process = self.launch()
         until(lambda: self.answers() or process.poll() is not None, within=PATIENCE, what="agtmuxd answers")
         assert process.poll() is None, f"agtmuxd ended at once: {self.said()}"
+        assert self.health()["pid"] == process.pid
         return self
 
     def answers(self) -> bool:
@@ -237,7 +238,7 @@ class Replay:
         return json.dumps(item["identity"], sort_keys=True)
 
     def same_as(self, items: Sequence[Item]) -> bool:
-        return lasting(self.rows) == lasting({self._key(item): item for item in items})
+        return bool(lasting(self.rows) == lasting({self._key(item): item for item in items}))
 
 
 class Agent:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.store.migrate import Migration, load, migrate
+from agtmuxd.store.migrate import Migration, load, migrate, refuse_newer
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -28,12 +28,21 @@ BUSY_WAITS = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 """Seconds between tries at a locked or full database; then E_STORE_UNAVAILABLE."""
 
 
-def connect(path: str) -> sqlite3.Connection:
-    """Open with the pragmas the contract names. The file is 0600 before anything is in it."""
+def connect(path: str, newest: int | None = None) -> sqlite3.Connection:
+    """Open with the pragmas the contract names. The file is 0600 before anything is in it.
+
+    Raises E_STORE_UNAVAILABLE for a schema above ``newest``, before a pragma touches the file.
+    """
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     os.close(fd)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.25)
-    connection.execute("PRAGMA journal_mode=WAL")
+    try:
+        if newest is not None:
+            refuse_newer(connection, newest)
+        connection.execute("PRAGMA journal_mode=WAL")
+    except BaseException:
+        connection.close()
+        raise
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA temp_store=MEMORY")
@@ -51,7 +60,7 @@ def open_database(path: str, migrations: list[Migration] | None = None) -> tuple
     for attempt in (1, 2):
         connection: sqlite3.Connection | None = None
         try:
-            connection = connect(path)
+            connection = connect(path, steps[-1].number)
             if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise sqlite3.DatabaseError("quick_check failed")
             migrate(connection, steps)

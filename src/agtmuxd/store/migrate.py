@@ -55,6 +55,17 @@ def version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
+def refuse_newer(connection: sqlite3.Connection, newest: int) -> None:
+    """Raises E_STORE_UNAVAILABLE for a database that is newer than this program. Only reads."""
+    at = version(connection)
+    if at > newest:
+        raise AgtmuxError(
+            "E_STORE_UNAVAILABLE",
+            f"the database has schema {at}, this agtmuxd knows up to {newest}: install the newer agtmux, "
+            "or set AGTMUX_STATE_DIR to another folder",
+        )
+
+
 def _run(connection: sqlite3.Connection, script: str, then: int) -> None:
     """One script and its version stamp in one transaction: ``executescript`` alone would commit piecemeal."""
     try:
@@ -72,13 +83,8 @@ def migrate(connection: sqlite3.Connection, migrations: list[Migration], to: int
     """
     newest = migrations[-1].number
     goal = newest if to is None else to
+    refuse_newer(connection, newest)
     at = version(connection)
-    if at > newest:
-        raise AgtmuxError(
-            "E_STORE_UNAVAILABLE",
-            f"the database has schema {at}, this agtmuxd knows up to {newest}: install the newer agtmux, "
-            "or set AGTMUX_STATE_DIR to another folder",
-        )
     while at < goal:
         _run(connection, migrations[at].up, at + 1)
         at += 1
