@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -31,11 +31,15 @@ class Stream:
         self.log: list[tuple[int, int, str, str]] = []
         self.purged = 0  # entries up to this sequence are gone
         self.reads = 0
+        self.during_read: Callable[[], object] | None = None
         self.hub = Hub(self.view, now=lambda: START, read_log=self.read_log, **limits)
 
     async def read_log(self, after: int, scope: str, limit: int) -> list[LogEntry] | None:
         self.reads += 1
         await asyncio.sleep(0)
+        if self.during_read is not None:
+            self.during_read()
+            self.during_read = None
         if after < self.purged:
             return None
         found = [
@@ -261,8 +265,21 @@ async def test_what_is_published_while_the_log_is_read_comes_after_it_and_once()
         if n == 3:
             stream.show(pane("%1", title="live"))
         titles.append((await reader.take())["changes"][0]["item"]["title"])
-    titles.append((await reader.take())["changes"][0]["item"]["title"])
-    assert titles == [*(f"t{n}" for n in range(PAGE + 20)), "live"]
+    stream.show(pane("%1", title="end"))
+    titles += [(await reader.take())["changes"][0]["item"]["title"] for _ in range(2)]
+    assert titles == [*(f"t{n}" for n in range(PAGE + 20)), "live", "end"]
+
+
+@pytest.mark.tc("TC-019")
+async def test_what_is_published_while_the_log_is_read_is_merged_after_it() -> None:
+    stream = Stream(pane("%1"), ring=1)
+    for title in ("a", "b", "c"):
+        stream.show(pane("%1", title=title))
+    stream.during_read = lambda: stream.show(pane("%1", title="live"))
+    reader = await stream.watch(cursor="stream-1:0", interval=60)
+    line = await reader.take()
+    assert [change["item"]["title"] for change in line["changes"]] == ["live"]
+    assert line["sequence"] == stream.view.sequence
 
 
 @pytest.mark.tc("TC-020")

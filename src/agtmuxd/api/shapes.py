@@ -310,6 +310,7 @@ class Health(Versioned):
     uptime_s: float
     socket: str
     database: str
+    config: str | None = None
     database_schema: int
     stream_id: str
     sequence: int
