@@ -3,6 +3,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 SETUP := scripts/setup.sh
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench test-agents venv tools clean
@@ -25,7 +26,7 @@ check: venv tools ## lint, format and types, then make test
 	@$(MAKE) --no-print-directory test
 
 bench: venv tools ## the budgets of docs/spec.md, measured
-	@if [ -f bench/run.py ]; then $(BIN)/python bench/run.py; else echo "bench/run.py is not there yet"; fi
+	@$(BIN)/python -m bench $(BENCH_ARGS)
 
 test-agents: venv tools ## the real Claude Code, Codex and Gemini CLIs, offline, against the bundled fake models
 	@$(SETUP) agents; code=$$?; \

@@ -1,0 +1,1 @@
+"""The budgets of docs/spec.md, measured: ``python -m bench``."""
