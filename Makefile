@@ -39,7 +39,6 @@ venv:
 
 tools:
 	@$(SETUP) tmux
-	@$(SETUP) sshd
 
 clean: ## remove what the targets made, except the cached agent CLIs
 	rm -rf .venv build dist .coverage .coverage.* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis

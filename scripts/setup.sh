@@ -109,8 +109,15 @@ setup_tmux() {
   esac
 }
 
+# the program is wanted, for tests that run their own on a private port; the service that Debian starts with it is not
 setup_sshd() {
-  command -v sshd >/dev/null || [ -x /usr/sbin/sshd ] || need openssh-server
+  if command -v sshd >/dev/null || [ -x /usr/sbin/sshd ]; then return; fi
+  need openssh-server
+  if [ -d /run/systemd/system ]; then
+    say "switching the ssh service off again that came with it"
+    { [ "$(id -u)" = 0 ] && systemctl disable --now ssh ssh.socket || sudo -n systemctl disable --now ssh ssh.socket; } \
+      >/dev/null 2>&1 || true
+  fi
 }
 
 # ---------------------------------------------------------------- Node and the agent CLIs

@@ -227,6 +227,7 @@ def main() -> int:
         say(f"  agents  {', '.join(act.agent for act in acts)}: {how}")
         say(f"  tmux    a private server, {world.tmux.socket}")
         say(f"  daemon  a private agtmuxd; everything is below {world.root} and goes away at the end")
+        say("  starting them; a few seconds ...")
         say()
         daemon = stack.enter_context(Daemon(world))
         if isinstance(acts[0], RealAct):
