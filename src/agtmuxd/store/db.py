@@ -64,7 +64,7 @@ def open_database(path: str, migrations: list[Migration] | None = None) -> tuple
             if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise sqlite3.DatabaseError("quick_check failed")
             migrate(connection, steps)
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, OSError) as error:
             if connection is not None:
                 connection.close()
             raise AgtmuxError("E_STORE_UNAVAILABLE", f"cannot open {path}: {error}") from error

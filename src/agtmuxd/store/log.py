@@ -207,7 +207,7 @@ PURGES: tuple[tuple[str, str, str], ...] = (
     ("payloads", "UPDATE events SET raw_payload = NULL WHERE event_id IN (SELECT event_id FROM events"
      " WHERE raw_payload IS NOT NULL AND ingested_at < ? ORDER BY ingested_at LIMIT ?)", "payloads"),
     ("inbox payloads", "DELETE FROM event_inbox WHERE inbox_id IN (SELECT inbox_id FROM event_inbox"
-     " WHERE status <> 'pending_bind' AND ingested_at < ? LIMIT ?)", "payloads"),
+     " WHERE status IN ('bound', 'dropped_unbound') AND ingested_at < ? LIMIT ?)", "payloads"),
     ("events", "DELETE FROM events WHERE event_id IN (SELECT event_id FROM events WHERE ingested_at < ?"
      " ORDER BY ingested_at LIMIT ?)", "events"),
     ("runtimes", "DELETE FROM runtimes WHERE runtime_id IN (SELECT r.runtime_id FROM runtimes r WHERE r.ended_at < ?"
@@ -226,11 +226,14 @@ def purge_batch(connection: sqlite3.Connection, statement: str, older_than: int,
 
 
 def purge_stream_rows(connection: sqlite3.Connection, keep: int, batch: int) -> int:
-    """Drop the oldest batches past ``keep`` rows, whole sequences at a time."""
+    """Drop the oldest batches past ``keep`` rows: whole sequences, and never one row more than is due."""
     total = connection.execute("SELECT count(*) FROM stream_log").fetchone()[0]
     if total <= keep:
         return 0
-    return connection.execute(
-        "DELETE FROM stream_log WHERE sequence IN (SELECT DISTINCT sequence FROM stream_log ORDER BY sequence LIMIT ?)",
+    first_kept = connection.execute(
+        "SELECT stream_id, sequence FROM stream_log ORDER BY stream_id, sequence LIMIT 1 OFFSET ?",
         (min(batch, total - keep),),
-    ).rowcount
+    ).fetchone()
+    if first_kept is None:
+        return connection.execute("DELETE FROM stream_log").rowcount
+    return connection.execute("DELETE FROM stream_log WHERE stream_id = ? AND sequence < ?", first_kept).rowcount
