@@ -27,7 +27,17 @@ PATIENCE = 40.0
 
 PROGRAMS = Path(sys.executable).parent
 STANDIN = Path(__file__).with_name("standin.py")
-VOLATILE = ("generated_at", "emitted_at", "last_seen_at", "rtt_ms", "uptime_s", "age_s", "counters", "queues")
+VOLATILE = (
+    "generated_at",
+    "emitted_at",
+    "last_seen_at",
+    "last_seen",
+    "rtt_ms",
+    "uptime_s",
+    "age_s",
+    "counters",
+    "queues",
+)
 
 Item = dict[str, Any]
 
