@@ -340,3 +340,9 @@ def test_rows_are_the_same_whatever_their_volatile_fields_say() -> None:
     assert not same(row, {**row, "more": 1})
     assert not same(row, None)
     assert same(None, None)
+
+
+@pytest.mark.tc("TC-048")
+@pytest.mark.parametrize("sort", ["since", "-since", "updated", "-updated"])
+def test_rows_without_a_time_come_last_both_ways(sort: str) -> None:
+    assert chosen(sort=sort, everything=True)[-1].endswith("%6")
