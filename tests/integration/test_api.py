@@ -142,7 +142,7 @@ async def test_a_target_that_is_down_makes_the_answer_partial_and_keeps_its_rows
 
 @pytest.mark.tc("TC-043")
 async def test_a_tmux_that_is_too_old_is_told_as_such(api: Api) -> None:
-    api.services.target_items = [target("host", "down", "tmux_unsupported")]
+    api.services.target_items = [target("host", "down", "tmux_too_old")]
     body = await api.get("/v1/panes")
     assert body["target_errors"][0]["code"] == "E_TMUX_UNSUPPORTED"
 

@@ -102,7 +102,7 @@ def answering(services: Services, named: Iterable[str] = ()) -> tuple[list[str],
 
 def _unanswered(target: dict[str, Any]) -> dict[str, Any]:
     reason = target.get("reason")
-    code = "E_TMUX_UNSUPPORTED" if reason == "tmux_unsupported" else "E_TARGET_UNREACHABLE"
+    code = "E_TMUX_UNSUPPORTED" if reason == "tmux_too_old" else "E_TARGET_UNREACHABLE"
     name, seen = target["target"], target.get("last_seen_at")
     age = f"last seen at {seen}" if seen else "never seen"
     return {
