@@ -203,7 +203,7 @@ def summary_line(scope: str, body: Item) -> str:
     summary = body.get("summary") or {}
     states = summary.get("by_state") or {}
     needs = (summary.get("by_attention") or {}).get("needs_action", 0)
-    total = summary.get("total", 0)
+    total = sum(states.values()) if scope == "panes" else summary.get("total", 0)  # --all lists panes without agents
     noun = "agents" if scope == "panes" else scope
     text = f"{total} {noun.removesuffix('s') if total == 1 else noun}"
     known = ", ".join(f"{states[state]} {state}" for state in STATES if states.get(state))

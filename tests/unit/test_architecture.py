@@ -18,13 +18,14 @@ SRC = Path(__file__).parents[2] / "src"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("agtmux.protocol",),
     ("agtmuxd.errors", "agtmuxd.core"),
-    ("agtmuxd.view", "agtmuxd.world", "agtmuxd.config"),
+    ("agtmuxd.view", "agtmuxd.world", "agtmuxd.config", "agtmuxd.log"),
     ("agtmuxd.tmux", "agtmuxd.adapters", "agtmuxd.store", "agtmuxd.hub"),
-    ("agtmuxd.targets", "agtmuxd.retention"),
+    ("agtmuxd.targets", "agtmuxd.retention", "agtmuxd.hookfiles"),
     ("agtmuxd.ingest",),
     ("agtmuxd.execute", "agtmuxd.spool"),
     ("agtmuxd.api",),
     ("agtmuxd.fleet",),
+    ("agtmuxd.services",),
     ("agtmuxd.daemon",),
     ("agtmuxd.__main__",),
 )

@@ -268,6 +268,21 @@ def test_an_event_goes_to_the_new_spool_when_the_daemon_takes_the_old_one(short_
     assert (taken.read_bytes(), path.read_bytes()) == (b'{"n":1}\n', b'{"n":2}\n')
 
 
+def test_an_event_written_while_the_daemon_took_the_spool_is_written_again(
+    short_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, taken, write = short_dir / "spool.jsonl", short_dir / "taken.jsonl", os.write
+
+    def taken_meanwhile(fd: int, data: bytes) -> int:
+        if not taken.exists():
+            path.rename(taken)
+        return write(fd, data)
+
+    monkeypatch.setattr(os, "write", taken_meanwhile)
+    append(path, b'{"n":1}')
+    assert (taken.read_bytes(), path.read_bytes()) == (b'{"n":1}\n', b'{"n":1}\n')
+
+
 def _waits_for(path: Path) -> bool:
     links = list(Path("/proc/self/fd").iterdir())
     return sum(link.exists() and link.resolve() == path.resolve() for link in links) >= 2

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     F = TypeVar("F", bound=Callable[..., Any])
 
+FIRST_LOOK = 1.5
+"""Seconds that the command which started the daemon waits for its first round."""
+
 
 class App:
     """The global options of one invocation. ``color``: auto, always or never."""
@@ -57,6 +60,18 @@ class App:
 
         start_daemon()
         self.say(f"no daemon was running: started one (its log: {paths.log_path()})")
+        self._first_look()
+
+    def _first_look(self) -> None:
+        """Give a fresh daemon a moment to see its targets: an empty first listing would say that nothing runs."""
+        import time
+
+        deadline = time.monotonic() + FIRST_LOOK
+        while time.monotonic() < deadline:
+            targets = Client().health().json().get("targets") or ()
+            if all(target.get("last_seen_at") or target.get("reason") for target in targets):
+                return
+            time.sleep(0.02)
 
     def _why_not(self) -> str:
         if not self.autostart:

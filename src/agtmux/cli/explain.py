@@ -45,11 +45,8 @@ def explain(app: App, ref: str, as_json: bool) -> None:
 def story(body: Row, now: float) -> Iterator[str]:
     """The explanation line by line, safe for a terminal."""
     item = body.get("item") or {}
-    state = clean(item.get("state"))
     yield clean(body.get("ref"))
-    reason = f" ({clean(item.get('reason_code'))})" if item.get("reason_code") else ""
-    agent = " ".join(clean(item[key]) for key in ("agent_type", "agent_version") if item.get(key)) or "no agent"
-    yield f"  {agent}: {state}{reason} for {age(item.get('since'), now)}, confidence {clean(item.get('confidence'))}"
+    yield f"  {_headline(item, now)}"
     waiting = item.get("waiting_for")
     if waiting:
         what = " ".join(clean(waiting[key]) for key in ("subject", "text") if waiting.get(key))
@@ -76,6 +73,15 @@ def story(body: Row, now: float) -> Iterator[str]:
         for row in body.get("recent_events") or ()
     ]
     yield from _section("Recent events", events, None)
+
+
+def _headline(item: Row, now: float) -> str:
+    agent = " ".join(clean(item[key]) for key in ("agent_type", "agent_version") if item.get(key))
+    if not item.get("state"):
+        return f"{agent or 'no agent'} here, so there is no state"
+    reason = f" ({clean(item['reason_code'])})" if item.get("reason_code") else ""
+    sure = f", confidence {clean(item['confidence'])}" if item.get("confidence") else ""
+    return f"{agent or 'no agent'}: {clean(item['state'])}{reason} for {age(item.get('since'), now)}{sure}"
 
 
 def _section(title: str, lines: list[str], empty: str | None) -> Iterator[str]:
