@@ -61,7 +61,7 @@ find_python() {
       return
     fi
   done
-  die "Python 3.11 or newer is needed, found $(python3 --version 2>&1 || echo none); type: $(how_to python3) (or set PYTHON=...)"
+  die "Python 3.11 or newer is needed, found $(python3 --version 2>&1 || echo none); install one and set PYTHON=/path/to/python3"
 }
 
 # what the environment was made from; migrations are copied into an editable install, so they belong to it

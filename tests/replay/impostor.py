@@ -44,7 +44,7 @@ def exec_as(spec: dict[str, Any], conf: dict[str, Any]) -> None:
     env["PYTHONHOME"] = conf["pyhome"]
     env["PYTHONPATH"] = conf["site"]
     env["PYTHONNOUSERSITE"] = env["PYTHONDONTWRITEBYTECODE"] = "1"
-    os.execve(os.path.join(conf["bin"], spec["comm"][:15]), disguise(spec["argv"]), env)  # noqa: S606, PTH118
+    os.execve(os.path.join(conf["bin"], spec["comm"][:15]), disguise(spec["argv"]), env)  # noqa: S606
 
 
 def clean_env() -> dict[str, str]:
