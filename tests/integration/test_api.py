@@ -247,10 +247,26 @@ async def test_an_event_that_is_not_of_the_contract_is_refused_and_the_field_nam
     assert api.services.ingested == []
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"1", b'{"events": []}', b'{"a": NaN}', b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"1", b'{"events": []}', b"[" * 100_000])
 async def test_a_body_that_is_no_event_is_refused(api: Api, body: bytes) -> None:
     told = await api.call("POST", "/v1/events", 400, data=body)
     assert told["error"]["code"] == "E_INVALID_REQUEST"
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+async def test_a_number_that_is_not_json_is_refused(api: Api, constant: str) -> None:
+    event = json.dumps({**EVENT, "payload": {"n": 0}}).replace('{"n": 0}', f'{{"n": {constant}}}')
+    told = await api.call("POST", "/v1/events", 400, data=event.encode())
+    assert constant in told["error"]["message"]
+
+
+async def test_a_body_without_a_length_is_bounded_too(api: Api) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(17):
+            yield b" " * 65536
+
+    told = await api.call("POST", "/v1/events", 413, data=chunks())
+    assert told["error"]["code"] == "E_PAYLOAD_TOO_LARGE"
 
 
 async def test_a_character_cut_in_half_does_not_lose_the_event(api: Api) -> None:
