@@ -1,7 +1,7 @@
 """Codex CLI: its processes, hooks, notify and settings.
 
 Owns every fact about Codex but what its screen looks like (rules/codex.toml). Measured on 0.169.0. Its hooks come from
-a daemon that all its panes share, so pane and chain of an event prove nothing: every signal is ambient.
+an app server that all its panes share, so pane and chain of such an event prove nothing: it is ambient.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class CodexAdapter(RuleAdapter):
         """Understand one hook or notify. Raises ValueError for another agent's event."""
         payload = checked(event, self.agent_type)
         if event.source is Source.NOTIFY or "thread-id" in payload:
-            return _notify(payload, prior)
+            return _notify(payload, prior, by_shared_server(event))
         name = event_name(event, payload)
         agent = text_of(payload, "agent_id")
         headless = bool(prior.get("headless"))
@@ -105,7 +105,7 @@ class CodexAdapter(RuleAdapter):
             task=first_line(payload.get("prompt")) if name == "UserPromptSubmit" and not agent else None,
             # SessionEnd comes 60 s after the TUI left, or for a thread that another TUI took over: no sign of an exit.
             session_ended=False,
-            ambient=True,
+            ambient=by_shared_server(event),
         )
 
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
@@ -263,7 +263,14 @@ def _of_main(name: str, payload: Mapping[str, Any], headless: bool) -> list[Writ
     return []
 
 
-def _notify(payload: Mapping[str, Any], prior: Mapping[str, Any]) -> Signal:
+def by_shared_server(event: RawEvent) -> bool:
+    """Whether the app server sent it, or nothing shows that it did not (a chain without command lines)."""
+    if not any(link.argv for link in event.chain):
+        return True
+    return any("app-server" in link.argv for link in event.chain)
+
+
+def _notify(payload: Mapping[str, Any], prior: Mapping[str, Any], ambient: bool) -> Signal:
     """``agent-turn-complete``, unless it is the thread that makes a title, a sub-agent, or another thread."""
     thread = text_of(payload, "thread-id")
     known = prior.get("agent_session_id")
@@ -272,7 +279,7 @@ def _notify(payload: Mapping[str, Any], prior: Mapping[str, Any]) -> Signal:
     title = any(isinstance(m, str) and m.startswith(_TITLE_PROMPT) for m in messages[:1])
     foreign = not messages or title or (known is not None and thread != known)
     if payload.get("type") != "agent-turn-complete" or foreign:
-        return Signal("notify_ignored", session_id=None if title or not messages else thread, ambient=True)
+        return Signal("notify_ignored", session_id=None if title or not messages else thread, ambient=ambient)
     strength = Strength.DEFINITIVE if known is not None else Strength.HINT
     write = Write(Claim.COMPLETED, "notify agent-turn-complete", phase=Phase.END, strength=strength)
-    return Signal("turn_end", (write,), session_id=thread, cwd=text_of(payload, "cwd"), ambient=True)
+    return Signal("turn_end", (write,), session_id=thread, cwd=text_of(payload, "cwd"), ambient=ambient)

@@ -21,7 +21,7 @@ from agtmuxd.core.model import NS, PaneRow, Source
 from agtmuxd.core.observation import HealthChange, Observation
 from agtmuxd.core.title import published
 from agtmuxd.targets.executor import ExecutorError, TargetExecutor
-from agtmuxd.targets.roster import Known, Roster
+from agtmuxd.targets.roster import YOUNG, Known, Roster
 from agtmuxd.targets.watchpid import PidWatcher
 from agtmuxd.tmux import round as tmux_round
 from agtmuxd.tmux.server import too_old
@@ -90,6 +90,7 @@ class Observer:
         self._panes: dict[str, PaneRow] = {}
         self._signs: dict[str, tuple[object, ...]] = {}
         self._table_at = 0
+        self._table_due = 0
         self._want_table = True
         self._active_until = 0
         self._look_again: int | None = None
@@ -261,12 +262,13 @@ class Observer:
         }
         if self.roster.agents and not self._want_table:
             await self.roster.refresh_states()
-        due = at - self._table_at >= int(self._cadence.table * NS)
+        due = at - self._table_at >= int(self._cadence.table * NS) or 0 < self._table_due <= at
         if not (self._want_table or due or signs != self._signs or self.roster.missing()):
             return False
         changed = await self.roster.identify(self._panes.values(), at)
         self.tables += 1
         self._signs, self._table_at, self._want_table = signs, at, False
+        self._table_due = at + YOUNG // 2 if changed else 0  # a young process is not yet what it will be
         if changed:
             self._active_until = max(self._active_until, at + int(self._cadence.active_for * NS))
             self._watch_pids()

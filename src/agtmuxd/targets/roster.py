@@ -21,6 +21,8 @@ from agtmuxd.tmux.round import lines
 
 GRACE: Final = 250 * MS
 """How long an agent whose process is gone is kept, so that its last words, title and files can be seen."""
+YOUNG: Final = 2 * NS
+"""How long a process's command line is not yet taken for its last."""
 ENV_NAMES: Final = ("HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME")
 
 _HEADLESS: Final = Write(claim=Claim.RUNNING, rule="headless run", accepts_input=False)
@@ -80,6 +82,7 @@ class Roster:
         self._remembered = remembered
         self._status_files = status_files
         self._argv: dict[tuple[int, str, str], tuple[str, ...]] = {}
+        self._met: dict[tuple[int, str, str], int] = {}
         self._boot_ns: int | None = None
 
     def clear(self) -> None:
@@ -103,7 +106,7 @@ class Roster:
             there.add(row.pane_id)
             found = None
             if not row.dead:
-                await self._fetch_argv(index.candidates(row.pid), used)
+                await self._fetch_argv(index.candidates(row.pid), used, now)
                 found = next(iter(find_agents(index, row.pid, self._match)), None)
             changed |= await self._place(row.pane_id, found, now)
         for pane_id in [p for p in self.agents if p not in there]:
@@ -112,15 +115,18 @@ class Roster:
         for pane_id in [p for p in self.leaving if p not in there]:
             del self.leaving[pane_id]
         self._argv = {key: argv for key, argv in self._argv.items() if key in used}
+        self._met = {key: at for key, at in self._met.items() if key in used}
         return changed
 
-    async def _fetch_argv(self, procs: Iterable[Proc], used: set[tuple[int, str, str]]) -> None:
+    async def _fetch_argv(self, procs: Iterable[Proc], used: set[tuple[int, str, str]], now: int) -> None:
+        """A young process may still rewrite its command line, or be in the middle of an exec: ask it again."""
         for proc in procs:
             key = (proc.pid, proc.start, proc.comm)
             used.add(key)
-            if key not in self._argv:
+            if not self._argv.get(key) or now - self._met.setdefault(key, now) < YOUNG:
                 argv = proc.argv or await self._executor.argv(proc.pid, proc.start)
-                self._argv[key] = argv or ()
+                if argv:
+                    self._argv[key] = argv
 
     def _match(self, proc: Proc) -> Match[Choice] | None:
         argv = self._argv.get((proc.pid, proc.start, proc.comm), ())
@@ -135,6 +141,8 @@ class Roster:
         current = self.agents.get(pane_id)
         if current is not None and found is not None and _same_life(current.proc, found.proc):
             current.proc = replace(found.proc, argv=current.proc.argv)
+            if found.match.value != (current.adapter, current.identity):
+                current.adapter, current.identity = found.match.value
             return False
         if current is not None:
             current.gone_at = now
