@@ -137,9 +137,9 @@ class DaemonServices:
             return {"decided_by": _decided(state), "candidates": [], "marks": {}, "recent_events": recent}
         runtime = world.runtimes[runtime_id]
         now = self._clock()
-        marks = world.marks.get(runtime_id, {})
+        registers, marks = self._door.words_of(runtime_id)
         life = Life(runtime.started_at, self._door.read_at(where[0]), False, self._door.is_suspended(runtime_id))
-        resolution = resolve(world.registers.get(runtime_id, {}), marks, life, now)
+        resolution = resolve(registers, marks, life, now)
         candidates = []
         for seen in resolution.considered:
             register, entry = seen.register, seen.register.entry

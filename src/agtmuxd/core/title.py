@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from agtmux.protocol.text import one_line
 
@@ -11,6 +12,7 @@ _GLYPHS = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)  # asked of every pane in every round
 def published(title: str) -> str:
     """``title`` stripped of leading activity glyphs and control characters, at most 200 characters."""
     return _GLYPHS.sub("", one_line(title).strip()).strip()[:200]

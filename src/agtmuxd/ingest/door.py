@@ -24,10 +24,11 @@ from agtmuxd.core.level import Settled, Steady
 from agtmuxd.core.model import MS, NS, RawEvent, Signal, Source, Write
 from agtmuxd.core.observation import HealthChange, Observation
 from agtmuxd.core.order import SKEW_BUDGET
-from agtmuxd.core.registers import Register, retired
+from agtmuxd.core.registers import Marks, Register, Registers, retired
 from agtmuxd.core.resolve import Life, settle_wake
 from agtmuxd.core.wire import encode
 from agtmuxd.ingest import observed
+from agtmuxd.ingest.calm import Calm
 from agtmuxd.ingest.fold import find, fold, told
 from agtmuxd.ingest.items import pane_item
 from agtmuxd.ingest.settle import settle
@@ -142,6 +143,8 @@ class Door:
         self._looked_at: dict[str, frozenset[str]] = {}
         self._title_at: dict[PaneKey, int] = {}
         self._wakes: dict[str, int] = {}
+        self._calm = Calm()
+        self._serving = False
         self._crash_due: int | None = None
         self._rounds: dict[str, asyncio.Event] = {}
         self._opened_at = clock()
@@ -155,8 +158,9 @@ class Door:
         return done
 
     async def observe(self, seen: Observation) -> None:
-        """Take one good round in."""
-        await self._do(lambda run: self._observed(run, seen))
+        """Take one good round in. One that shows nothing new costs no transaction."""
+        if not self._nothing_new(seen):
+            await self._do(lambda run: self._observed(run, seen))
         self._rounds.setdefault(seen.target_id, asyncio.Event()).set()
 
     async def tell(self, change: HealthChange) -> None:
@@ -182,6 +186,12 @@ class Door:
                 out[source] = Steady(told=write_of(register), told_since=register.entry.since, seen_at=0)
         return out
 
+    def words_of(self, runtime_id: str) -> tuple[Registers, Marks]:
+        """What every source said last of a runtime, and up to when older claims are retired."""
+        unit = Unit(self.world)
+        self._calm.peek(unit, runtime_id)
+        return unit.registers.get(runtime_id) or {}, unit.marks.get(runtime_id) or {}
+
     def read_at(self, target_id: str) -> int:
         """When the target was last read well (ns), 0 for never since the start."""
         return self._read_at.get(target_id, 0)
@@ -201,7 +211,11 @@ class Door:
             batch = [first]
             while len(batch) < BATCH and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
-            await self._serve(batch)
+            self._serving = True
+            try:
+                await self._serve(batch)
+            finally:
+                self._serving = False
 
     @property
     def depth(self) -> int:
@@ -222,6 +236,7 @@ class Door:
                 for op in batch:  # one bad operation must not take its neighbours along
                     await self._serve([op])
                 return
+            self._calm.clear()
             _LOG.error("operation failed", error=str(error), exc_info=not isinstance(error, AgtmuxError))
             self.counters["failed_operations"] += 1
             if not batch[0].future.cancelled():
@@ -256,6 +271,7 @@ class Door:
                 self._wakes[runtime_id] = wake
         for gone in self._wakes.keys() - self.world.runtimes.keys():
             del self._wakes[gone]
+        self._calm.keep(self.world)
         if done.changes:
             self._publish_batch(done.sequence, done.run.now, done.changes)
         for target_id in done.run.pokes:
@@ -349,6 +365,20 @@ class Door:
             run.unit.shown.add(key)
         run.unit.targets.drop(target_id)
 
+    def _nothing_new(self, seen: Observation) -> bool:
+        """Whether a round says what is known, while nothing else is under way; then only its time is noted."""
+        if self._serving or not self._queue.empty() or seen.target_id not in self._ready:
+            return False
+        if seen.looked_at != self._looked_at.get(seen.target_id):
+            return False
+        server = None if seen.socket_path is None else (_real(seen.socket_path), seen.server_pid or 0)
+        if server is not None and self.servers.get(server) != seen.target_id:
+            return False
+        if not self._calm.all_same(self.world, seen, self._suspended):
+            return False
+        self._read_at[seen.target_id] = seen.at
+        return True
+
     def _observed(self, run: _Pass, seen: Observation) -> None:
         if run.unit.targets.get(seen.target_id) is None:
             return
@@ -370,6 +400,10 @@ class Door:
                 run.unit.touched.add(runtime.runtime_id)
             if runtime.runtime_id not in known:
                 run.rebind = True
+            if self._calm.stays(runtime.runtime_id, agent):
+                self._calm.read(runtime.runtime_id, seen.at)
+                continue
+            self._calm.end(run.unit, runtime.runtime_id)
             for source, settled in agent.levels:
                 self._level(run, runtime, source, settled, seen.at)
         for pane_id in seen.looked_at - before:
@@ -516,6 +550,7 @@ class Door:
             runtime = run.unit.runtimes.get(runtime_id)
             if runtime is None or runtime.ended_at is not None or runtime.target_id not in self._ready:
                 continue
+            self._calm.end(run.unit, runtime_id)
             life = Life(
                 started_at=runtime.started_at,
                 pane_read_at=self._read_at.get(runtime.target_id, 0),
@@ -527,6 +562,7 @@ class Door:
             look = settle_wake(run.unit.registers.get(runtime_id) or {}, run.now)
             if look is not None:
                 looks[runtime.target_id] = min(look, looks.get(runtime.target_id, look))
+            self._calm.judge(run.unit, runtime_id, life.pane_read_at)
         return wakes, looks
 
     def _save(self, run: _Pass) -> None:

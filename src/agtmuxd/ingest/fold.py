@@ -112,11 +112,27 @@ def told(unit: Unit, runtime: Runtime, source: Source, settled: Settled, at: int
     return settled.changed
 
 
+def freshen(unit: Unit, runtime_id: str, at: int) -> None:
+    """Let the levels of a runtime have been read at ``at``, saying what they said: what ``core.calm`` left out."""
+    registers = dict(unit.registers.get(runtime_id) or {})
+    marks = unit.marks.get(runtime_id) or {}
+    raised: dict[str, int] | None = None
+    for key, register in registers.items():
+        if register.is_level:
+            registers[key] = see_again(register, at)
+            more = raise_marks(marks, register.source, register.entry, at)
+            if more is not None:
+                marks = raised = more
+    unit.registers.put(runtime_id, registers)
+    if raised is not None:
+        unit.marks.put(runtime_id, raised)
+
+
 def said_goodbye(unit: Unit, runtime: Runtime) -> bool:
     """Whether the agent said that it leaves, and nothing since."""
     registers = unit.registers.get(runtime.runtime_id) or {}
     ends = [r.entry.since for (_, subject), r in registers.items() if subject == SESSION]
     if not ends:
         return False
-    starts = [r.entry.since for r in registers.values() if r.entry.phase is Phase.START]
-    return max(ends) >= max(starts, default=0)
+    works = [r.entry.since for r in registers.values() if r.entry.phase in (Phase.START, Phase.DURING)]
+    return max(ends) >= max(works, default=0)

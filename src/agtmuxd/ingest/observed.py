@@ -11,7 +11,7 @@ from agtmuxd.core.observation import Gone, Observation, Seen
 from agtmuxd.core.title import published
 from agtmuxd.ingest.fold import said_goodbye
 from agtmuxd.ingest.settle import CRASH_SHOWN, end, forget_crash
-from agtmuxd.world import Pane, PaneKey, Runtime, Unit
+from agtmuxd.world import Pane, PaneKey, Runtime, Unit, World
 
 TITLE_EVERY: Final = 1_000_000_000
 """A pane's title is published at most this often (ns)."""
@@ -38,7 +38,7 @@ def topology(unit: Unit, seen: Observation, title_at: dict[PaneKey, int]) -> Non
         key = (seen.target_id, pane_id)
         before = unit.panes.get(key)
         if before is not None and before.boot_id == boot:
-            if _shows(before) == _shows(replace(before, row=row)):
+            if before.row == row or _shows(before) == _shows(replace(before, row=row)):
                 continue
             if published(row.title) != published(before.row.title) and seen.at - title_at.get(key, 0) < TITLE_EVERY:
                 row = replace(row, title=before.row.title)
@@ -49,6 +49,30 @@ def topology(unit: Unit, seen: Observation, title_at: dict[PaneKey, int]) -> Non
         first = before.first_seen_at if before is not None and before.boot_id == boot else seen.at
         unit.panes.put(key, Pane(seen.target_id, boot, row, first, seen.at))
         unit.shown.add(key)
+
+
+def same_panes(world: World, seen: Observation) -> bool:
+    """Whether this listing shows nothing that is not published already."""
+    panes, target_id = world.panes, seen.target_id
+    for row in seen.panes:
+        before = panes.get((target_id, row.pane_id))
+        if before is None or before.boot_id != seen.boot_id:
+            return False
+        if before.row != row and _shows(before) != _shows(replace(before, row=row)):
+            return False
+    return sum(1 for key in panes if key[0] == target_id) == len(seen.panes)
+
+
+def same_agents(world: World, seen: Observation) -> bool:
+    """Whether the agents of this observation are the active runtimes, no more, no less, none known better."""
+    for pane_id, agent in seen.agents.items():
+        runtime_id = world.active.get((seen.target_id, pane_id))
+        runtime = world.runtimes.get(runtime_id) if runtime_id is not None else None
+        if runtime is None or not _is(runtime, agent):
+            return False
+        if agent.agent_version and agent.agent_version != runtime.agent_version:
+            return False
+    return sum(1 for key in world.active if key[0] == seen.target_id) == len(seen.agents)
 
 
 def _shows(pane: Pane) -> tuple[object, ...]:
@@ -78,9 +102,12 @@ def runtimes(unit: Unit, seen: Observation) -> None:
         current = unit.active_runtime(key)
         if current is None:
             _begin(unit, seen, pane_id, agent)
-        elif agent.agent_version and agent.agent_version != current.agent_version:
-            unit.runtimes.put(current.runtime_id, replace(current, agent_version=agent.agent_version))
-            unit.shown.add(key)
+        else:
+            version = agent.agent_version or current.agent_version
+            if (version, agent.headless) != (current.agent_version, current.headless):
+                known = replace(current, agent_version=version, headless=agent.headless)
+                unit.runtimes.put(current.runtime_id, known)
+                unit.shown.add(key)
 
 
 def _is(runtime: Runtime, agent: Seen) -> bool:

@@ -1,0 +1,30 @@
+"""Whether reading an agent's screen and status again, with the same words as before, can change anything at all.
+
+Pure. Most readings say what the one before said; a daemon that took each of them through ``resolve`` would spend most
+of its time on proving that nothing happened.
+"""
+
+from __future__ import annotations
+
+from agtmuxd.core.model import Source
+from agtmuxd.core.registers import OVERRUN, RETIREMENTS, Marks, Registers, lag
+
+_FIXED = tuple(row.mark for row in RETIREMENTS if row.at in ("since", "began"))
+"""Marks that do not grow while a level goes on saying the same; the others retire edges only."""
+
+
+def calm(registers: Registers, marks: Marks, read_at: int) -> frozenset[Source] | None:
+    """The level sources of a runtime, all read at ``read_at``, that may be read again without consequence; else None.
+
+    So it is once the levels prove a moment that lies OVERRUN behind every word and every fixed mark: a further reading
+    only moves that moment on, and nothing is left for it to pass. A new word ends it, and time alone (going stale,
+    demotion) is told by ``resolve`` as its next wake.
+    """
+    levels = [register for register in registers.values() if register.is_level]
+    if not levels or any(level.last_seen != read_at for level in levels):
+        return None
+    newest = max(register.entry.since for register in registers.values())
+    newest = max(newest, *(marks.get(mark, 0) for mark in _FIXED))
+    if any(level.last_seen - lag(level.source) - OVERRUN <= newest for level in levels):
+        return None
+    return frozenset(level.source for level in levels)

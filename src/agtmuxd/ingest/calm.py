@@ -1,0 +1,78 @@
+"""Which runtimes are calm, and rounds that show nothing new: they are noted in memory and cost no transaction.
+
+Owns the time at which each calm runtime was read last. When a runtime is calm is decided in ``core.calm``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agtmuxd.core.calm import calm
+from agtmuxd.core.model import Source
+from agtmuxd.core.observation import Observation, Seen
+from agtmuxd.ingest import observed
+from agtmuxd.ingest.fold import freshen
+from agtmuxd.world import Unit, World
+
+
+@dataclass(slots=True)
+class _Reading:
+    at: int
+    sources: frozenset[Source]
+
+
+class Calm:
+    """The calm runtimes. Touched by one thread at a time: the store's in a transaction, the loop's between them."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, _Reading] = {}
+
+    def stays(self, runtime_id: str, agent: Seen) -> bool:
+        """Whether this reading of an agent can change nothing."""
+        held = self._read.get(runtime_id)
+        if held is None or len(agent.levels) != len(held.sources):
+            return False
+        return all(settled.refreshed and source in held.sources for source, settled in agent.levels)
+
+    def read(self, runtime_id: str, at: int) -> None:
+        """Note a reading that changes nothing."""
+        self._read[runtime_id].at = at
+
+    def peek(self, unit: Unit, runtime_id: str) -> None:
+        """Bring the registers of ``unit`` up to the last reading."""
+        held = self._read.get(runtime_id)
+        if held is not None:
+            freshen(unit, runtime_id, held.at)
+
+    def end(self, unit: Unit, runtime_id: str) -> None:
+        """Something is new: bring the registers up to the last reading and watch closely again."""
+        self.peek(unit, runtime_id)
+        self._read.pop(runtime_id, None)
+
+    def judge(self, unit: Unit, runtime_id: str, read_at: int) -> None:
+        """See whether a runtime that was just settled is calm now."""
+        sources = calm(unit.registers.get(runtime_id) or {}, unit.marks.get(runtime_id) or {}, read_at)
+        if sources is not None:
+            self._read[runtime_id] = _Reading(read_at, sources)
+
+    def keep(self, world: World) -> None:
+        """Forget the runtimes that are no more."""
+        for gone in self._read.keys() - world.runtimes.keys():
+            del self._read[gone]
+
+    def clear(self) -> None:
+        self._read.clear()
+
+    def all_same(self, world: World, seen: Observation, suspended: set[str]) -> bool:
+        """Whether a round shows what is known, agent by agent and pane by pane; if so it is noted."""
+        if seen.gone or not observed.same_agents(world, seen):
+            return False
+        ids = [(world.active[(seen.target_id, pane_id)], agent) for pane_id, agent in seen.agents.items()]
+        for runtime_id, agent in ids:
+            if agent.suspended != (runtime_id in suspended) or not self.stays(runtime_id, agent):
+                return False
+        if not observed.same_panes(world, seen):
+            return False
+        for runtime_id, _ in ids:
+            self.read(runtime_id, seen.at)
+        return True
