@@ -5,8 +5,10 @@ SETUP := scripts/setup.sh
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
+ACCURACY_ARGS ?=
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench test-agents venv tools clean
+.PHONY: help demo test check bench accuracy test-agents venv tools clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -27,6 +29,9 @@ check: venv tools ## lint, format and types, then make test
 
 bench: venv tools ## the budgets of docs/spec.md, measured
 	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+accuracy: venv tools ## play the recorded agents before a real daemon and score what it said (about 8 minutes)
+	@$(BIN)/python -m tests.replay.run $(ACCURACY_ARGS)
 
 test-agents: venv tools ## the real Claude Code, Codex and Gemini CLIs, offline, against the bundled fake models
 	@$(SETUP) agents; code=$$?; \

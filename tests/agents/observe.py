@@ -65,10 +65,10 @@ class Daemon:
         except OSError:
             return "(no log)"
 
-    def cli(self, *args: str, check: bool = True) -> str:
+    def cli(self, *args: str, check: bool = True, env: dict[str, str] | None = None) -> str:
         """Standard output of ``agtmux ARGS`` in this world. Raises AssertionError if it fails and ``check`` is set."""
-        command = [str(BIN / "agtmux"), *args]
-        done = subprocess.run(command, env=self.world.env(), capture_output=True, text=True, timeout=30, check=False)
+        command, full = [str(BIN / "agtmux"), *args], self.world.env(**(env or {}))
+        done = subprocess.run(command, env=full, capture_output=True, text=True, timeout=30, check=False)
         assert not check or done.returncode == 0, f"agtmux {' '.join(args)}: {done.stdout}{done.stderr}"
         return done.stdout
 

@@ -1,0 +1,129 @@
+"""Accuracy: plays recordings side by side before a real daemon, and scores what ``agtmux watch`` streamed.
+
+    python -m tests.replay.run [--only claude/e1] [--jobs 6] [--no-hooks] [--json FILE]
+
+Private tmux server, daemon and folders, as for the real agents; nothing of the user's is touched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tests.agents.observe import BIN, Daemon
+from tests.agents.world import REPO, World
+from tests.replay.player import load
+from tests.replay.score import Result, Score, observations, summary, text
+
+CORPUS = REPO / "tests/corpus"
+HOMES = {"claude": ("CLAUDE_CONFIG_DIR", ""), "codex": ("CODEX_HOME", ""), "gemini": ("GEMINI_CLI_HOME", ".gemini")}
+"""Per agent: the variable that names its folder, and what lies below it."""
+
+
+class Stamped(threading.Thread):
+    """The lines of ``agtmux watch``, each with the moment it came in."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(daemon=True)
+        self.rows: list[dict[str, Any]] = []
+        command = [str(BIN / "agtmux"), "watch", "--format", "jsonl"]
+        self._process = subprocess.Popen(command, env=world.env(), stdout=subprocess.PIPE, text=True)
+        self.start()
+
+    def run(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.rows.append({"wall_time": time.time(), **json.loads(line)})
+
+    def end(self) -> None:
+        """Stops the watcher; ``rows`` is complete then."""
+        self._process.terminate()
+        self._process.wait(10)
+        self.join(5)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+class Stage:
+    """Where recordings are played."""
+
+    def __init__(self, world: World, daemon: Daemon, hooks: bool) -> None:
+        self.world, self.daemon, self.hooks = world, daemon, hooks
+
+    def play(self, path: Path) -> tuple[Path, Path, str]:
+        """One recording to its end: (recording, replay log, pane id)."""
+        head, _ = load(path)
+        base = self.world.root / f"{head['agent']}-{head['scenario']}"
+        variable, below = HOMES.get(head["agent"], ("", ""))
+        home, work, log = base / "home" / below, base / "work", base / "log.jsonl"
+        for folder in (home, work):
+            folder.mkdir(parents=True)
+        command = [sys.executable, "-m", "tests.replay.player", str(path), "--config-home", str(home)]
+        command += ["--cwd", str(work), "--log", str(log), "--fresh-ids"]
+        if self.hooks and variable:
+            env = {variable: str(base / "home")}
+            self.daemon.cli("hooks", "install", "--agent", head["agent"], env=env, check=False)
+            command += ["--hook-cmd", "settings", "--notify-cmd", "settings"]
+        env = self.world.env(PYTHONPATH=str(REPO))
+        pane = self.world.tmux.open(base.name[:40], env, work, "exec " + shlex.join(command))
+        if head.get("remain_on_exit"):
+            self.world.tmux.run("set-option", "-p", "-t", pane.id, "remain-on-exit", "on", check=False)
+        limit = time.monotonic() + head["duration_ms"] / 1000 + 30
+        while time.monotonic() < limit and not self._ended(log):
+            time.sleep(0.3)
+        self.world.tmux.run("kill-pane", "-t", pane.id, check=False)
+        print(f"played {head['agent']}/{head['scenario']} in {pane.id}", file=sys.stderr, flush=True)
+        return path, log, pane.id
+
+    @staticmethod
+    def _ended(log: Path) -> bool:
+        return log.exists() and any(f'"kind": "{k}"' in log.read_text() for k in ("done", "crash"))
+
+
+def recordings(only: list[str]) -> list[Path]:
+    """Those of the corpus whose agent/scenario contains one of the texts; the longest first."""
+    found = [p for p in CORPUS.glob("*/*.jsonl") if not only or any(o in f"{p.parent.name}/{p.stem}" for o in only)]
+    return sorted(found, key=lambda p: -int(load(p)[0]["duration_ms"]))
+
+
+def main(argv: list[str]) -> int:
+    """Prints the figures per agent and in all; 1 if there was nothing to play."""
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--only", action="append", default=[], metavar="TEXT", help="agent/scenario contains TEXT")
+    ap.add_argument("--jobs", type=int, default=6)
+    ap.add_argument("--no-hooks", action="store_true", help="screen, title, status file and processes only")
+    ap.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
+    options = ap.parse_args(argv)
+    paths = recordings(options.only)
+    if not paths:
+        return 1
+    results: dict[str, Result] = {}
+    with World() as world, Daemon(world) as daemon:
+        watch, stage = Stamped(world), Stage(world, daemon, hooks=not options.no_hooks)
+        with ThreadPoolExecutor(options.jobs) as pool:
+            played = list(pool.map(stage.play, paths))
+        time.sleep(1.0)
+        watch.end()
+        for path, log, pane in played:
+            labels = json.loads(path.with_suffix(".labels.json").read_text(encoding="utf-8"))
+            rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+            result = Score(labels, rows, observations(watch.rows, pane)).run()
+            for name in (path.parent.name, "all"):
+                results.setdefault(name, Result()).add(result)
+    figures = {name: summary(result) for name, result in sorted(results.items())}
+    print("\n\n".join(text(figures[name], name) for name in [*(n for n in figures if n != "all"), "all"]))
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
