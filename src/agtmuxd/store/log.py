@@ -213,8 +213,10 @@ PURGES: tuple[tuple[str, str, str], ...] = (
     ("runtimes", "DELETE FROM runtimes WHERE runtime_id IN (SELECT r.runtime_id FROM runtimes r WHERE r.ended_at < ?"
      " AND NOT EXISTS (SELECT 1 FROM states s WHERE s.runtime_id = r.runtime_id)"
      " AND NOT EXISTS (SELECT 1 FROM events e WHERE e.runtime_id = r.runtime_id) LIMIT ?)", "events"),
-    ("stream", "DELETE FROM stream_log WHERE (stream_id, sequence, scope) IN (SELECT stream_id, sequence, scope"
-     " FROM stream_log WHERE committed_at < ? LIMIT ?)", "stream"),
+    # Whole sequences, oldest first: a hole in the log would let a cursor resume past what it never saw.
+    ("stream", "DELETE FROM stream_log WHERE sequence IN (SELECT DISTINCT sequence FROM stream_log WHERE sequence <"
+     " ifnull((SELECT min(sequence) FROM stream_log WHERE committed_at >= ?), 9223372036854775807)"
+     " ORDER BY sequence LIMIT ?)", "stream"),
     ("actions", "DELETE FROM actions WHERE action_id IN (SELECT action_id FROM actions"
      " WHERE requested_at < ? AND result_code IS NOT NULL LIMIT ?)", "actions"),
 )  # fmt: skip
