@@ -17,13 +17,15 @@ import time
 from agtmux.protocol import paths
 
 MS = 1_000_000
+CAP = 250
 STDIN_BY = 110 * MS
 """Deadlines count from the process's start, in nanoseconds: the payload must be here, ..."""
 POST_BY = 190 * MS
 POST_FOR = 150 * MS
 SPOOL_BY = 220 * MS
 EXIT_BY = 235 * MS
-"""... and here an alarm ends the process, whatever it waits for: with the interpreter's start it stays under 250 ms."""
+"""... and here an alarm ends the process, whatever it waits for: with the interpreter's start it stays under 250 ms.
+``AGTMUX_HOOK_CAP_MS`` stretches them all, for a machine too slow or busy to report anything within so little."""
 
 MAX_STDIN = 16 << 20
 MAX_BODY = 1_000_000
@@ -42,20 +44,25 @@ def run(argv: list[str], started: int) -> None:
     Posts to the first socket that answers 2xx, else appends the same event to the spool. May raise anything: the
     caller exits 0 whatever comes out.
     """
+    factor = (_number(os.environ.get("AGTMUX_HOOK_CAP_MS", "")) or CAP) / CAP
+
+    def by(deadline: int) -> int:
+        return started + int(deadline * factor)
+
     signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
-    signal.setitimer(signal.ITIMER_REAL, max(0.001, (started + EXIT_BY - time.time_ns()) / 1e9))
+    signal.setitimer(signal.ITIMER_REAL, max(0.001, (by(EXIT_BY) - time.time_ns()) / 1e9))
     agent = argv[0] if argv and _is_name(argv[0]) else "unknown"
-    raw = os.fsencode(argv[-1]) if len(argv) > 1 else _stdin(started + STDIN_BY)
+    raw = os.fsencode(argv[-1]) if len(argv) > 1 else _stdin(by(STDIN_BY))
     event = build_event(agent, "notify" if len(argv) > 1 else "hook", parse(raw), started, os.environ)
     body = encode(event)
-    until = min(time.time_ns() + POST_FOR, started + POST_BY)
+    until = min(time.time_ns() + int(POST_FOR * factor), by(POST_BY))
     if not any(post(path, body, until) for path in paths.socket_candidates()):
         from agtmux.protocol.redact import redact  # only the spool needs it: the daemon redacts what is posted
 
-        late = time.time_ns() > started + STDIN_BY  # then little time is left to redact a long body in
+        late = time.time_ns() > by(STDIN_BY)  # then little time is left to redact a long body in
         safe = redact(json.loads(encode(event, LATE_BODY) if late else body))
         safe["spooled"] = True
-        spool(json.dumps(safe, separators=(",", ":")).encode(), paths.spool_path(), started + SPOOL_BY)
+        spool(json.dumps(safe, separators=(",", ":")).encode(), paths.spool_path(), by(SPOOL_BY))
 
 
 def _stdin(until: int) -> bytes:

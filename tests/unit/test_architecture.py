@@ -133,7 +133,7 @@ def loaded(folder: Path, *argv: str) -> set[str]:
     with out.open("wb") as file:
         subprocess.run(
             ["sh", "-c", f'exec "$@" 3>"{out}"', "sh", sys.executable, "-I", "-c", told], input=b"{}", check=True,
-            stdout=subprocess.DEVNULL, env=environment(folder), timeout=60,
+            stdout=subprocess.DEVNULL, env=environment(folder, AGTMUX_HOOK_CAP_MS="5000"), timeout=60,
         )  # fmt: skip
     assert file.closed
     return set(out.read_text().splitlines())

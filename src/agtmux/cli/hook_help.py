@@ -13,7 +13,7 @@ def hook(agent: str, payload: str | None) -> None:
 
     It reads the agent's JSON from standard input (Codex notify: from PAYLOAD), adds where it runs, and tells the
     daemon. With no daemon, or none that answers in time, the event waits in a spool file. It takes 250 ms at the very
-    most, prints nothing, and exits with status 0 whatever happens.
+    most (AGTMUX_HOOK_CAP_MS changes that), prints nothing, and exits with status 0 whatever happens.
 
     \b
     Example:
