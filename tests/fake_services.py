@@ -43,6 +43,7 @@ def target(name: str = "host", health: str = "ok", reason: str | None = None) ->
         "last_seen_at": T0,
         "tmux_version": "3.3a",
         "rtt_ms": 1.5,
+        "read": True,
         "agents": 1,
         "panes": 1,
         "options": {},

@@ -178,7 +178,7 @@ def first_words(pid: int) -> list[str]:
     """The first words of a process's command line, cut: they tell an agent's shared server from the agent itself."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            words = file.read(1024).split(b"\0")[:4]
+            words = file.read(1024).split(b"\0")[:2]
     except OSError:
         return []
     return [word[-200:].decode("utf-8", "replace") for word in words if word]

@@ -136,6 +136,7 @@ class Fleet:
             "last_seen_at": stamp_or_none(seen or target.last_seen_at),
             "tmux_version": target.tmux_version,
             "rtt_ms": round(observer.rtt_ms, 1) if observer is not None and observer.rtt_ms is not None else None,
+            "read": observer is not None and observer.health.last_good is not None,
             "agents": observer.agents if observer is not None else 0,
             "panes": sum(1 for key in self._door.world.panes if key[0] == target.target_id),
             "options": {k: v for k, v in target.options.items() if v is not None},

@@ -106,7 +106,7 @@ class DaemonServices:
             tmux_socket=event.tmux.socket if event.tmux else None,
             tmux_server_pid=event.tmux.server_pid if event.tmux else None,
             pid=event.pid, start_hint=event.start_hint,
-            chain=tuple(Ancestor(link.pid, link.start, tuple(link.argv)) for link in event.chain),
+            chain=tuple(Ancestor(link.pid, link.start, tuple(redact(link.argv, self._extra_patterns()))) for link in event.chain),
             spooled=event.spooled, env=redact(event.env, self._extra_patterns()),
             payload=redact(event.payload, self._extra_patterns()),
         )  # fmt: skip

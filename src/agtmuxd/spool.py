@@ -5,6 +5,8 @@ Owns the taking over by rename and the place reached in it. Knows the lines only
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import json
 import os
 import sqlite3
@@ -63,6 +65,7 @@ class Spool:
     async def _one(self, path: Path) -> None:
         done = await self._store.run(lambda c: _reached(c, path.name))
         with path.open("rb") as file:
+            await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)  # a hook may be in the middle of its line
             file.seek(done)
             while True:
                 lines = [line for line in (file.readline() for _ in range(BATCH)) if line]

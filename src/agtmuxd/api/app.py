@@ -16,6 +16,7 @@ import structlog
 from aiohttp import web
 from pydantic import ValidationError
 
+from agtmux import __version__
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.peer import Gate, Peer, peer_of
 from agtmuxd.api.replies import failed, internal, invalid, new_request_id
@@ -25,6 +26,11 @@ from agtmuxd.api.services import Services
 IDLE_SECONDS = 30.0  # a connection that sends no whole request head within this is closed
 
 Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+async def _say_version(_request: web.Request, response: web.StreamResponse) -> None:
+    """By this line the CLI learns that a daemon is older than itself."""
+    response.headers["Server"] = f"agtmuxd/{__version__}"
 
 
 class ApiServer:
@@ -87,6 +93,7 @@ class ApiServer:
 
     def _app(self, routes: tuple[Route, ...]) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY + 1, middlewares=[self._edge])
+        app.on_response_prepare.append(_say_version)
         for route in routes:
             app.router.add_route(route.method, route.path, self._bound(route.handler))
         return app

@@ -93,7 +93,7 @@ def answering(services: Services, named: Iterable[str] = ()) -> tuple[list[str],
         if name not in known:
             hint = f"there are {', '.join(known)}" if known else "there are none"
             raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {name} ({hint})", {"target": name})
-        if known[name]["health"] == "down":
+        if known[name]["health"] == "down" or not known[name].get("read", True):
             errors.append(_unanswered(known[name]))
         else:
             responded.append(name)
@@ -101,7 +101,7 @@ def answering(services: Services, named: Iterable[str] = ()) -> tuple[list[str],
 
 
 def _unanswered(target: dict[str, Any]) -> dict[str, Any]:
-    reason = target.get("reason")
+    reason = target.get("reason") or (None if target.get("read", True) else "not_read_yet")
     code = "E_TMUX_UNSUPPORTED" if reason == "tmux_too_old" else "E_TARGET_UNREACHABLE"
     name, seen = target["target"], target.get("last_seen_at")
     age = f"last seen at {seen}" if seen else "never seen"

@@ -183,6 +183,7 @@ class Target(Shape):
     last_seen_at: Time | None
     tmux_version: str | None
     rtt_ms: float | None
+    read: bool  # whether it was read well since the daemon started
     agents: int
     panes: int
     options: dict[str, Any]
