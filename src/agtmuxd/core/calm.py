@@ -14,17 +14,19 @@ _FIXED = tuple(row.mark for row in RETIREMENTS if row.at in ("since", "began"))
 
 
 def calm(registers: Registers, marks: Marks, read_at: int) -> frozenset[Source] | None:
-    """The level sources of a runtime, all read at ``read_at``, that may be read again without consequence; else None.
+    """The level sources of a runtime read at ``read_at``, if they may be read again without consequence; else None.
 
     So it is once the levels prove a moment that lies OVERRUN behind every word and every fixed mark: a further reading
     only moves that moment on, and nothing is left for it to pass. A new word ends it, and time alone (going stale,
     demotion) is told by ``resolve`` as its next wake.
     """
-    levels = [register for register in registers.values() if register.is_level]
-    if not levels or any(level.last_seen != read_at for level in levels):
+    levels = [register for register in registers.values() if register.is_level and register.last_seen == read_at]
+    if not levels:
         return None
-    newest = max(register.entry.since for register in registers.values())
-    newest = max(newest, *(marks.get(mark, 0) for mark in _FIXED))
+    newest = max(marks.get(mark, 0) for mark in _FIXED)
+    for register in registers.values():
+        unread = register.is_level and register.last_seen != read_at  # its file is gone, say
+        newest = max(newest, register.last_seen if unread else register.entry.since)
     if any(level.last_seen - lag(level.source) - OVERRUN <= newest for level in levels):
         return None
     return frozenset(level.source for level in levels)

@@ -7,6 +7,7 @@ CPU (0.3 ms a spawn instead of 0.7 to 1.1), which counts at four rounds a second
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
 from collections.abc import Mapping
@@ -14,7 +15,13 @@ from contextlib import ExitStack, suppress
 
 from agtmuxd.targets.executor import Completed, ExecutorError
 
-_CHUNK = 256 * 1024
+_CHUNK = 128 * 1024
+_PIPE = 1024 * 1024
+"""Room asked for in the pipe of the output: what fits is read once, when the program has ended, instead of in dozens of
+turns of the loop while it writes."""
+_PATIENCE = 0.05
+"""After this (seconds) its output is read as it comes: it may be more than fits."""
+_SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", None)
 
 
 class _Sink:
@@ -79,8 +86,11 @@ class Child:
         for fd in (self._stdin, out_read, err_read):
             os.set_blocking(fd, False)
         self._feed()
-        for sink in (self._out, self._err):
-            loop.add_reader(sink.fd, self._readable, sink)
+        self._reading: asyncio.TimerHandle | None = None
+        if _roomy(out_read):
+            self._reading = loop.call_later(_PATIENCE, self._read)
+        else:
+            self._read()
         self._await_exit()
 
     def expire(self, message: str) -> None:
@@ -112,6 +122,10 @@ class Child:
             os.close(self._stdin)
             self._stdin = -1
 
+    def _read(self) -> None:
+        for sink in (self._out, self._err):
+            self._loop.add_reader(sink.fd, self._readable, sink)
+
     def _readable(self, sink: _Sink) -> None:
         if not sink.read():
             self._loop.remove_reader(sink.fd)
@@ -134,6 +148,8 @@ class Child:
     def _ended(self, status: int) -> None:
         """The program is over; what it left in the pipes is read, what its own children may still write is not."""
         self._close_stdin()
+        if self._reading is not None:
+            self._reading.cancel()
         for sink in (self._out, self._err):
             while sink.read():
                 pass
@@ -144,6 +160,16 @@ class Child:
             out, err = b"".join(self._out.pieces), b"".join(self._err.pieces)
             truncated = self._out.truncated or self._err.truncated
             self.done.set_result(Completed(os.waitstatus_to_exitcode(status), out, err, truncated))
+
+
+def _roomy(fd: int) -> bool:
+    """Ask for a large pipe. False where that is not given: then the program would wait for its reader."""
+    if _SET_PIPE_SIZE is None:
+        return False
+    try:
+        return fcntl.fcntl(fd, _SET_PIPE_SIZE, _PIPE) >= _PIPE
+    except OSError:
+        return False
 
 
 def _pipes(count: int) -> list[tuple[int, int]]:

@@ -61,5 +61,8 @@ class TargetExecutor(Protocol):
     async def read_file(self, path: str, *, max_bytes: int = 65536) -> bytes | None:
         """A small file's content, None if there is none. Raises ExecutorError."""
 
+    async def mark(self, path: str) -> object | None:
+        """What differs whenever that file was written in between, where this costs less than to read it; else None."""
+
     async def close(self) -> None:
         """Release connections. Idempotent."""

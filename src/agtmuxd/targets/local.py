@@ -10,6 +10,7 @@ import errno
 import os
 import shutil
 import stat
+import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -34,6 +35,8 @@ _USUAL_PLACES: Final = (
     "/snap/bin",
 )
 _PS_TIMEOUT: Final = 5.0
+_COARSE: Final = 1_000_000_000
+"""Files written within this (ns) are read: far more than any file system's clock is coarse, but for FAT."""
 _GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
@@ -124,6 +127,17 @@ class LocalExecutor:
             if isinstance(error, OSError) and error.errno in _GONE:
                 return None
             raise ExecutorError("refused", f"{path} cannot be read: {error}") from error
+
+    async def mark(self, path: str) -> object | None:
+        """Inode, size and times of a file; None where there is none, or where it was written just now: its clock is
+        coarse, so the next write might not show."""
+        try:
+            found = os.stat(path)  # noqa: PTH116 four times a second per agent
+        except (OSError, ValueError):
+            return None
+        if abs(time.time_ns() - found.st_mtime_ns) < _COARSE:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
     async def close(self) -> None:
         """Kill what still runs and wait a moment for it. Idempotent."""

@@ -38,6 +38,7 @@ class Cadence:
     quiet: float = 2.0
     empty: float = 5.0
     table: float = 10.0
+    peek: float = 1.0  # whether an agent was stopped; that one ended is told by its pidfd
     gap: float = 0.06  # least time between two rounds, however many events come
     active_for: float = 10.0
     timeout: float = 5.0
@@ -90,6 +91,7 @@ class Observer:
         self._panes: dict[str, PaneRow] = {}
         self._signs: dict[str, tuple[object, ...]] = {}
         self._table_at = 0
+        self._peeked_at = 0
         self._table_due = 0
         self._want_table = True
         self._active_until = 0
@@ -260,7 +262,8 @@ class Observer:
         signs: dict[str, tuple[object, ...]] = {
             p: (r.pid, r.command, published(r.title), r.alternate_on, r.dead) for p, r in self._panes.items()
         }
-        if self.roster.agents and not self._want_table:
+        if self.roster.agents and not self._want_table and at - self._peeked_at >= int(self._cadence.peek * NS):
+            self._peeked_at = at
             await self.roster.refresh_states()
         due = at - self._table_at >= int(self._cadence.table * NS) or 0 < self._table_due <= at
         if not (self._want_table or due or signs != self._signs or self.roster.missing()):

@@ -56,6 +56,7 @@ class Agent:
     looked: Write | None = None
     looked_before: Claim | None = None
     status_text: bytes | None = None
+    status_mark: object | None = None
     status_write: Write | None = None
     sample: Sample | None = None
     title: str = ""
@@ -82,6 +83,7 @@ class Roster:
         self._remembered = remembered
         self._status_files = status_files
         self._argv: dict[tuple[int, str, str], tuple[str, ...]] = {}
+        self._matches: dict[tuple[int, str, str], tuple[tuple[str, ...], Match[Choice] | None]] = {}
         self._met: dict[tuple[int, str, str], int] = {}
         self._boot_ns: int | None = None
 
@@ -116,6 +118,7 @@ class Roster:
             del self.leaving[pane_id]
         self._argv = {key: argv for key, argv in self._argv.items() if key in used}
         self._met = {key: at for key, at in self._met.items() if key in used}
+        self._matches = {key: held for key, held in self._matches.items() if key in used}
         return changed
 
     async def _fetch_argv(self, procs: Iterable[Proc], used: set[tuple[int, str, str]], now: int) -> None:
@@ -129,12 +132,15 @@ class Roster:
                     self._argv[key] = argv
 
     def _match(self, proc: Proc) -> Match[Choice] | None:
-        argv = self._argv.get((proc.pid, proc.start, proc.comm), ())
+        key = (proc.pid, proc.start, proc.comm)
+        argv = self._argv.get(key, ())
+        held = self._matches.get(key)
+        if held is not None and held[0] == argv:
+            return held[1]
         chosen = self._known.identify(replace(proc, argv=argv) if argv else proc)
-        if chosen is None:
-            return None
-        adapter, identity = chosen
-        return Match(identity.agent_type, adapter.innermost, (adapter, identity))
+        match = None if chosen is None else Match(chosen[1].agent_type, chosen[0].innermost, chosen)
+        self._matches[key] = argv, match
+        return match
 
     async def _place(self, pane_id: str, found: Found[Choice] | None, now: int) -> bool:
         """Whether the agent of this pane is another one now."""
@@ -232,13 +238,17 @@ class Roster:
     async def _status(self, agent: Agent) -> tuple[Write | None, bool]:
         """``(write, read)``: not read where the file is not there (it comes late and is optional)."""
         assert agent.status_path is not None  # noqa: S101 the caller asked
+        mark = await self._executor.mark(agent.status_path)
+        if mark is not None and mark == agent.status_mark:
+            return agent.status_write, True
+        agent.status_mark = mark  # taken before the file is read: a write in between shows in the next one
         try:
             text = await self._executor.read_file(agent.status_path)
         except ExecutorError:
             text = None
         if text is None:
             had = agent.status_text is not None
-            agent.status_text, agent.status_write = None, None
+            agent.status_text, agent.status_write, agent.status_mark = None, None, None
             return None, had
         if text != agent.status_text:
             agent.status_text = text
