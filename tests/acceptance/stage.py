@@ -237,10 +237,12 @@ class Replay:
         elif line["type"] == "delta":
             assert line["sequence"] > self.sequence, f"{line['cursor']} came after {self.sequence}"
             for change in line["changes"]:
+                key = self._key(change)
                 if change["op"] == "delete":
-                    del self.rows[self._key(change)]
-                else:
-                    self.rows[self._key(change)] = change["item"]
+                    del self.rows[key]
+                    continue
+                assert lasting(self.rows.get(key)) != lasting(change["item"]), f"{line['cursor']} changes nothing"
+                self.rows[key] = change["item"]
         self.sequence = line["sequence"]
 
     @staticmethod
