@@ -40,8 +40,8 @@ def _process_fits(event: RawEvent, candidate: Candidate) -> bool | None:
     if candidate.pid is None:
         return None
     for link in event.chain:
-        if link.pid == candidate.pid and link.start == candidate.process_start:
-            return True
+        if link.pid == candidate.pid:
+            return link.start == candidate.process_start  # another start: the pid was given to another process
     if event.pid is not None:
         return event.pid == candidate.pid
     return False if event.chain else None

@@ -18,6 +18,8 @@ SCREEN_LAG = 300 * MS
 """How long a screen may lag behind a hook before it counts against it."""
 STATUS_LAG = 500 * MS
 """The same for a status file: seen on disk up to 457 ms after the hook of the same change."""
+TURN_START = "turn_start"
+"""The mark of the newest turn that was said to begin."""
 OVERRUN = 3000 * MS
 """A level that still says running this long after a turn's end speaks of the next turn."""
 
@@ -101,7 +103,7 @@ _MAIN = ("turn", "approval:main", "tool:*")
 
 RETIREMENTS: tuple[Retirement, ...] = (
     Retirement(
-        "turn_start", "a turn start retires everything older of the main agent",
+        TURN_START, "a turn start retires everything older of the main agent",
         by_level=False, by_phases=frozenset({Phase.START}), by_claims=frozenset(Claim),
         retires=frozenset(Claim), subjects=_MAIN, of_levels=None,
     ),
@@ -109,6 +111,11 @@ RETIREMENTS: tuple[Retirement, ...] = (
         "turn_end", "a turn end retires running, the main agent's waits and open tools",
         by_level=False, by_phases=frozenset({Phase.END}), by_claims=frozenset(Claim),
         retires=WORKS, subjects=_MAIN, of_levels=None,
+    ),
+    Retirement(
+        "clear", "an end that leaves nothing to look at (a cleared or interrupted turn) retires older ends",
+        by_level=False, by_phases=frozenset({Phase.END}), by_claims=frozenset({Claim.IDLE}),
+        retires=ENDS, subjects=("turn",), of_levels=False,
     ),
     Retirement(
         "quiet_edges", "a screen or status without a turn retires running and waits that were declared before",

@@ -9,11 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from agtmuxd.core.model import MS, NS, WAITING, Claim, Source, State, Strength, WaitingFor
-from agtmuxd.core.registers import Marks, Register, Registers, lag, retired
+from agtmuxd.core.order import Stamp
+from agtmuxd.core.registers import SCREEN_LAG, Marks, Register, Registers, lag, retired
 
 DEMOTE_AFTER = 120 * NS
 PANE_FRESH = 10 * NS
-HOLD_BACK = 300 * MS
+HOLD_BACK = SCREEN_LAG + 300 * MS
+"""How long a completion waits for the screen to contradict it: until a reading may count against it, and one more."""
 STARTING = 15 * NS
 TTL: dict[Claim, int] = {
     Claim.WAITING_APPROVAL: 600 * NS,
@@ -78,8 +80,9 @@ class Resolution:
 
 
 def _expires(register: Register, life: Life) -> int:
-    """When this claim goes stale if the pane is not read again."""
-    read = max(life.pane_read_at, register.last_seen)
+    """When this claim goes stale if the pane is not read again. A level lives by its own readings: a pane that is read
+    says nothing for a status file that is not there any more."""
+    read = register.last_seen if register.is_level else max(life.pane_read_at, register.last_seen)
     if register.entry.strength is Strength.HINT:
         return read + HINT_TTL
     claim = register.entry.claim
@@ -100,6 +103,8 @@ def resolve(registers: Registers, marks: Marks, life: Life, now: int) -> Resolut
         expires = _expires(register, life)
         fresh = now < expires
         facts[key] = (fresh, gone)
+        if fresh and register.source is Source.POLLER and register.entry.accepts_input is not None:
+            wakes.append(expires)
         if register.entry.claim is None or gone is not None:
             continue
         if fresh:
@@ -121,13 +126,9 @@ def resolve(registers: Registers, marks: Marks, life: Life, now: int) -> Resolut
         claim, voices, wake = Claim.RUNNING, [held[0]], held[1]
     if wake is not None:
         wakes.append(wake)
-    winners = [r for r in voices if r.entry.claim is claim or (held is not None and r is held[0])]
-    if not winners:  # a demoted completion: it decided idle
-        winners = [r for r in voices if r.entry.claim is Claim.COMPLETED]
-    first = min(winners, key=lambda r: (r.entry.since, r.source, r.subject))
-    since = first.entry.since
-    if claim is Claim.IDLE and first.entry.claim is Claim.COMPLETED:
-        since += DEMOTE_AFTER
+    winners = [r for r in voices if _says(r, now) is claim]
+    first = min(winners, key=lambda r: (_said_since(r, now), r.source, r.subject))
+    since = _said_since(first, now)
     state = _STATE[claim]
     return Resolution(
         state=state,
@@ -143,27 +144,29 @@ def resolve(registers: Registers, marks: Marks, life: Life, now: int) -> Resolut
     )
 
 
+def _says(register: Register, now: int) -> Claim | None:
+    """What a register claims at this time: a completion older than DEMOTE_AFTER is idle."""
+    entry = register.entry
+    demoted = entry.claim is Claim.COMPLETED and now >= entry.since + DEMOTE_AFTER
+    return Claim.IDLE if demoted else entry.claim
+
+
+def _said_since(register: Register, now: int) -> int:
+    entry = register.entry
+    return entry.since if _says(register, now) is entry.claim else entry.since + DEMOTE_AFTER
+
+
 def _decide(voices: list[Register], now: int) -> tuple[Claim, int | None]:
-    """Precedence among the standing claims; a completion older than DEMOTE_AFTER counts as idle."""
-    best = Claim.NOT_RUNNING
-    wake: int | None = None
-    for register in voices:
-        claim = register.entry.claim
-        if claim is Claim.COMPLETED:
-            due = register.entry.since + DEMOTE_AFTER
-            if now >= due:
-                claim = Claim.IDLE
-            else:
-                wake = due if wake is None else min(wake, due)
-        if claim is not None and _ORDER[claim] < _ORDER[best]:
-            best = claim
-    return best, wake
+    """Precedence among the standing claims, and when the next completion is demoted."""
+    claims = [claim for r in voices if (claim := _says(r, now)) is not None]
+    due = [r.entry.since + DEMOTE_AFTER for r in voices if _says(r, now) is Claim.COMPLETED]
+    return min(claims, key=_ORDER.__getitem__), min(due, default=None)
 
 
 def _held_back(claim: Claim, voices: list[Register], registers: Registers, now: int) -> tuple[Register, int] | None:
     """``(level, until)`` while a completion waits for the screen: a queued prompt's turn begins without an event.
 
-    Only where the agent gives no prompt ids, only while a level that showed the turn has not been read since, and
+    Only where the agent gives no prompt ids, only while a level that showed the turn has not turned quiet since, and
     never longer than HOLD_BACK.
     """
     if claim is not Claim.COMPLETED or any(s.startswith("prompt:") for _, s in registers):
@@ -179,7 +182,12 @@ def _held_back(claim: Claim, voices: list[Register], registers: Registers, now: 
         if register.entry.claim is not Claim.RUNNING and register.last_seen > ended:
             return None
     busy = [r for r in levels if r.entry.claim is Claim.RUNNING and r.last_seen > ended - PANE_FRESH]
-    return (busy[0], ended + HOLD_BACK) if busy else None
+    return (max(busy, key=_by_reading), ended + HOLD_BACK) if busy else None
+
+
+def _by_reading(register: Register) -> tuple[int, Stamp, str, str]:
+    """Total, so that of equals the same one is chosen whatever came in first."""
+    return register.last_seen, register.entry.stamp, register.source, register.subject
 
 
 def _background(registers: Registers) -> int:
@@ -187,7 +195,7 @@ def _background(registers: Registers) -> int:
     spoken = [r for r in registers.values() if r.entry.background_tasks is not None]
     if not spoken:
         return 0
-    newest = max(spoken, key=lambda r: (r.holds_until, r.last_seen))
+    newest = max(spoken, key=lambda r: (r.holds_until, *_by_reading(r)))
     return newest.entry.background_tasks or 0
 
 
@@ -217,7 +225,7 @@ def _waiting_for(state: State, winners: Iterable[Register]) -> WaitingFor | None
     if state not in WAITING:
         return None
     told = [r for r in winners if r.entry.waiting_for is not None]
-    told.sort(key=lambda r: (r.source is not Source.POLLER, -r.entry.since))
+    told.sort(key=lambda r: (r.source is not Source.POLLER, -r.entry.since, r.source, r.subject))
     merged: WaitingFor | None = None
     for register in told:
         word = register.entry.waiting_for
@@ -244,10 +252,11 @@ def _accepts_input(
     registers: Registers, facts: dict[tuple[Source, str], tuple[bool, tuple[str, int] | None]]
 ) -> bool | None:
     """What the screen last said of its composer; None when it was not read in time."""
-    for key, register in registers.items():
-        if register.source is Source.POLLER and register.entry.accepts_input is not None:
-            return register.entry.accepts_input if facts[key][0] else None
-    return None
+    screens = [r for r in registers.values() if r.source is Source.POLLER and r.entry.accepts_input is not None]
+    if not screens:
+        return None
+    newest = max(screens, key=_by_reading)
+    return newest.entry.accepts_input if facts[(newest.source, newest.subject)][0] else None
 
 
 def _explain(

@@ -162,6 +162,9 @@ class Door:
         if not self._nothing_new(seen):
             await self._do(lambda run: self._observed(run, seen))
         self._rounds.setdefault(seen.target_id, asyncio.Event()).set()
+        target = self.world.targets.get(seen.target_id)
+        if target is not None:
+            self.view.touch(target.name, seen.at)
 
     async def tell(self, change: HealthChange) -> None:
         """Take a target's health in."""
@@ -183,7 +186,7 @@ class Door:
         out: dict[Source, Steady] = {}
         for (source, subject), register in self.world.registers.get(runtime.runtime_id, {}).items():
             if subject == "turn" and register.is_level:
-                out[source] = Steady(told=write_of(register), told_since=register.entry.since, seen_at=0)
+                out[source] = Steady(told=write_of(register), told_since=register.entry.since)
         return out
 
     def words_of(self, runtime_id: str) -> tuple[Registers, Marks]:
@@ -341,8 +344,6 @@ class Door:
         if change.health == "down":
             self._down.add(target.target_id)
             self._make_ready(run, target.target_id)
-        else:
-            self._down.discard(target.target_id)
         if moved:
             run.unit.touched.update(r.runtime_id for r in _living(run.unit, target.target_id))
 
@@ -369,6 +370,8 @@ class Door:
         """Whether a round says what is known, while nothing else is under way; then only its time is noted."""
         if self._serving or not self._queue.empty() or seen.target_id not in self._ready:
             return False
+        if seen.target_id in self._down:
+            return False
         if seen.looked_at != self._looked_at.get(seen.target_id):
             return False
         server = None if seen.socket_path is None else (_real(seen.socket_path), seen.server_pid or 0)
@@ -383,10 +386,15 @@ class Door:
         if run.unit.targets.get(seen.target_id) is None:
             return
         self._read_at[seen.target_id] = seen.at
+        if seen.target_id in self._down:  # back only now: until it was read, what it shows is as old as before
+            self._down.discard(seen.target_id)
+            run.unit.touched.update(r.runtime_id for r in _living(run.unit, seen.target_id))
         before = self._looked_at.get(seen.target_id, frozenset())
         self._looked_at[seen.target_id] = seen.looked_at
         if seen.socket_path is not None and seen.server_pid is not None:
-            self.servers[(_real(seen.socket_path), seen.server_pid)] = seen.target_id
+            server = (_real(seen.socket_path), seen.server_pid)
+            run.rebind |= self.servers.get(server) != seen.target_id  # events may have come before their server was met
+            self.servers[server] = seen.target_id
         known = set(run.unit.active.values())
         observed.topology(run.unit, seen, self._title_at)
         observed.runtimes(run.unit, seen)

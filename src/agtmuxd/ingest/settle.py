@@ -6,11 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 from agtmuxd.core.model import WAITING, Source, State, WaitingFor
+from agtmuxd.core.registers import TURN_START
 from agtmuxd.core.resolve import Life, Resolution, resolve
 from agtmuxd.world import PaneKey, Runtime, StateRow, Unit
 
 CRASH_SHOWN = 30 * 60 * 1_000_000_000
 _NEEDS = WAITING | {State.ERROR}
+_ENDED = frozenset({State.COMPLETED, State.ERROR})
+_VEILED = frozenset({"target_unreachable", "stale_signal"})
+"""Why a state is unknown although nothing is known to have changed: what was known is kept for when it shows again."""
 
 
 def _print(waiting: WaitingFor | None) -> str | None:
@@ -32,32 +36,40 @@ def settle(unit: Unit, runtime: Runtime, life: Life, now: int, *, looked_at: boo
     resolution = resolve(registers, marks, life, now)
     key = (runtime.target_id, runtime.pane_id)
     before = unit.states.get(key)
-    row = _row(runtime, resolution, before, now, looked_at)
+    row = _row(runtime, resolution, before, now, looked_at, marks.get(TURN_START, 0))
     if before is None or replace(row, last_seen_at=before.last_seen_at) != before:
         unit.states.put(key, row)
         unit.shown.add(key)
     return resolution.next_wake
 
 
-def _row(runtime: Runtime, r: Resolution, before: StateRow | None, now: int, looked_at: bool) -> StateRow:
+def _row(
+    runtime: Runtime, r: Resolution, before: StateRow | None, now: int, looked_at: bool, turn_start: int
+) -> StateRow:
     mine = before if before is not None and before.runtime_id == runtime.runtime_id else None
-    unreachable = r.reason_code == "target_unreachable"
+    veiled = r.reason_code in _VEILED
     prompt = _print(r.waiting_for)
     same_state = mine is not None and mine.state is r.state and mine.reason_code == r.reason_code
     same = same_state and mine is not None and _print(mine.waiting_for) == prompt
     last_known = mine.last_known if mine is not None else None
     resumed = mine.resumed if mine is not None and same else False
+    returned = False
     since = min(r.since, now)
+    # A whole turn may pass between two looks at the registers: its end is another one than that which is shown.
+    again = mine is not None and same_state and r.state in _ENDED and mine.since < min(turn_start, since)
     if mine is not None and same_state and (same or r.state not in WAITING or _print(mine.waiting_for) is None):
-        since = mine.since
-    elif mine is not None and unreachable:
-        last_known = {"state": str(mine.state), "since": mine.since, "at": now, "fingerprint": _print(mine.waiting_for)}
-    elif last_known is not None and not unreachable:
+        since = since if again else mine.since
+    elif mine is not None and veiled:
+        if mine.reason_code not in _VEILED:
+            last_known = {
+                "state": str(mine.state), "since": mine.since, "at": now, "fingerprint": _print(mine.waiting_for)
+            }  # fmt: skip
+    elif last_known is not None:
         if last_known["state"] == str(r.state) and last_known.get("fingerprint") == prompt:
-            since, resumed = last_known["since"], True
+            since, resumed, returned = last_known["since"], True, True
         last_known = None
     moved = not same or mine is None or mine.accepts_input != r.accepts_input
-    attention, attention_since = _attention(r.state, mine, now, looked_at, unreachable, resumed)
+    attention, attention_since = _attention(r.state, mine, now, looked_at, veiled or returned, again)
     steady = mine if same else None
     return StateRow(
         target_id=runtime.target_id,
@@ -74,32 +86,35 @@ def _row(runtime: Runtime, r: Resolution, before: StateRow | None, now: int, loo
         accepts_input=r.accepts_input,
         background_tasks=r.background_tasks,
         last_known=last_known,
-        resumed=resumed,
+        resumed=resumed and not again,
         attention=attention,
         attention_since=attention_since,
         last_seen_at=now,
-        updated_at=now if mine is None or moved else mine.updated_at,
+        updated_at=now if mine is None or moved or again else mine.updated_at,
     )
 
 
 def _attention(
-    state: State, mine: StateRow | None, now: int, looked_at: bool, unreachable: bool, resumed: bool
+    state: State, mine: StateRow | None, now: int, looked_at: bool, kept: bool, again: bool
 ) -> tuple[str, int | None]:
-    """needs_action while a person is needed; review for a completion nobody has looked at since."""
+    """needs_action while a person is needed; review for a completion nobody has looked at since.
+
+    ``kept``: nothing new was learned, what was asked for stands. ``again``: the same state, but of another turn.
+    """
     had = mine.attention if mine is not None else "none"
     had_since = mine.attention_since if mine is not None else None
-    if unreachable or resumed:
+    if kept:
         return had, had_since
     if state in _NEEDS:
         want = "needs_action"
     elif state is State.COMPLETED:
-        fresh = mine is None or mine.state is not State.COMPLETED
+        fresh = again or mine is None or mine.state is not State.COMPLETED
         want = "review" if (fresh or had == "review") and not looked_at else "none"
     elif state is State.IDLE:
         want = "review" if had == "review" and not looked_at else "none"
     else:
         want = "none"
-    if want == had:
+    if want == had and not again:
         return had, had_since
     return want, (now if want != "none" else None)
 

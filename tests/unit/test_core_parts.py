@@ -1,0 +1,238 @@
+"""The small pure parts: names, binding, the settling of flickers, the drawing of the table."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agtmuxd.core.bind import Bound, Candidate, bind
+from agtmuxd.core.drawing import REDRAW, draw
+from agtmuxd.core.ids import dedupe_key, runtime_id, uuid7
+from agtmuxd.core.level import SETTLE, Settled, Steady, sample
+from agtmuxd.core.model import MS, NS, Ancestor, Claim, RawEvent, Signal, Source, WaitingFor, Write
+
+ROOT = Path(__file__).resolve().parents[2]
+T0 = 1_000_000 * NS
+BOUNDED = settings(deadline=None, max_examples=80, print_blob=True)
+
+# ------------------------------------------------ names
+
+A_RUNTIME: tuple[Any, ...] = ("t1", "900.1", "%1", 1, "claude", T0)
+
+
+@pytest.mark.tc("TC-004")
+def test_a_runtime_id_is_the_same_for_the_same_runtime_on_every_machine() -> None:
+    text = "\x1f".join(["t1", "900.1", "%1", "1", "claude", str(T0)])
+    assert runtime_id(*A_RUNTIME) == "rt-" + hashlib.sha256(text.encode()).hexdigest()[:40]
+    assert runtime_id(*A_RUNTIME) == "rt-153aaaf80cce7d56c2754f9a6a95db6ab5d618a6"
+
+
+@pytest.mark.tc("TC-004")
+@pytest.mark.parametrize(("place", "other"), [(0, "t2"), (1, "901.1"), (2, "%2"), (3, 2), (4, "codex"), (5, T0 + 1)])
+def test_another_runtime_has_another_id(place: int, other: object) -> None:
+    changed = list(A_RUNTIME)
+    changed[place] = other
+    assert runtime_id(*changed) != runtime_id(*A_RUNTIME)
+
+
+@pytest.mark.tc("TC-004")
+@BOUNDED
+@given(st.text(), st.text(), st.integers(1, 9999), st.integers(0, 2**63 - 1))
+def test_a_runtime_id_can_stand_in_a_ref(target: str, agent: str, epoch: int, started: int) -> None:
+    assert re.fullmatch(r"[A-Za-z0-9._:-]{16,128}", runtime_id(target, "900.1", "%1", epoch, agent, started))
+
+
+@pytest.mark.tc("TC-007")
+def test_a_dedupe_key_is_one_per_occurrence() -> None:
+    assert dedupe_key("hook", "e1", "Stop") == dedupe_key("hook", "e1", "Stop")
+    assert len({dedupe_key("hook", "e1", "Stop"), dedupe_key("hook", "e2", "Stop"), dedupe_key("notify", "e1", "Stop"),
+                dedupe_key("hook", "e1", "Start"), dedupe_key("hooke", "1", "Stop")}) == 5  # fmt: skip
+
+
+@pytest.mark.tc("TC-006")
+@BOUNDED
+@given(st.integers(0, 2**47 * MS), st.integers(0, 2**47 * MS), st.binary(min_size=10, max_size=10))
+def test_later_event_ids_sort_behind_earlier_ones(one: int, other: int, entropy: bytes) -> None:
+    early, late = sorted((one, other))
+    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", uuid7(one, entropy))
+    if late // MS > early // MS:
+        assert uuid7(early, entropy) < uuid7(late, entropy)
+
+
+# ------------------------------------------------ binding
+
+HERE = Candidate("r1", "t1", "%1", "claude", "sess-1", 4001, "100", T0)
+CHAIN = (Ancestor(9000, "900"), Ancestor(4001, "100"), Ancestor(1, "0"))
+HOOK = RawEvent("e", "Stop", Source.HOOK, "claude", T0, T0, "k", pane_id="%1", chain=CHAIN)
+PLAIN = Signal("turn_end", session_id="sess-1")
+NONE = Bound(None, "bind_no_candidate")
+
+
+def bound(event: RawEvent, *candidates: Candidate, signal: Signal = PLAIN, target: str | None = "t1") -> Bound:
+    return bind(event, signal, target, candidates)
+
+
+@pytest.mark.tc("TC-008")
+def test_an_event_binds_to_the_runtime_that_fits_all_it_carries() -> None:
+    assert bound(HOOK, HERE, replace(HERE, runtime_id="r2", pane_id="%2", pid=4002)) == Bound("r1", None)
+
+
+@pytest.mark.tc("TC-009")
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"pane_id": "%2"},
+        {"target_id": "t2"},
+        {"agent_type": "codex"},
+        {"pid": 4002},
+        {"process_start": "101"},  # the pid was given to another process
+        {"started_at": T0 - 6 * NS},
+    ],
+)
+def test_one_thing_that_does_not_fit_is_enough(other: dict[str, Any]) -> None:
+    event = replace(HOOK, start_hint=T0)
+    assert bound(event, HERE).runtime_id == "r1"
+    assert bound(event, replace(HERE, **other)) == NONE
+
+
+@pytest.mark.tc("TC-009")
+def test_a_pid_in_the_environment_does_not_make_another_life_of_it_fit() -> None:
+    event = replace(HOOK, pid=4001, chain=(Ancestor(4001, "99"),))
+    assert bound(event, HERE) == NONE
+
+
+@pytest.mark.tc("TC-008")
+def test_the_start_hint_may_be_five_seconds_off() -> None:
+    assert bound(replace(HOOK, start_hint=T0 + 5 * NS), HERE).runtime_id == "r1"
+    assert bound(replace(HOOK, start_hint=T0 + 5 * NS + 1), HERE) == NONE
+
+
+@pytest.mark.tc("TC-009")
+def test_a_pane_id_alone_names_no_pane_since_every_server_has_it() -> None:
+    assert bound(replace(HOOK, chain=()), HERE, target=None) == NONE
+    assert bound(replace(HOOK, chain=()), HERE).runtime_id == "r1"
+    assert bound(HOOK, HERE, target=None).runtime_id == "r1"  # the process names it
+
+
+@pytest.mark.tc("TC-008")
+def test_without_a_pane_the_process_or_the_session_says_which() -> None:
+    nowhere = replace(HOOK, pane_id=None)
+    assert bound(nowhere, HERE, replace(HERE, runtime_id="r2", pid=5)).runtime_id == "r1"
+    assert bound(replace(nowhere, chain=()), HERE, target=None).runtime_id == "r1"
+    assert bound(replace(nowhere, chain=()), replace(HERE, agent_session_id="sess-2"), target=None) == NONE
+
+
+@pytest.mark.tc("TC-009")
+def test_several_that_fit_are_as_good_as_none() -> None:
+    event = replace(HOOK, pane_id=None, chain=())
+    twins = (HERE, replace(HERE, runtime_id="r2", pane_id="%2", pid=5))
+    assert bound(event, *twins, target=None) == Bound(None, "bind_ambiguous")
+
+
+@pytest.mark.tc("TC-114")
+def test_of_a_shared_daemon_neither_pane_nor_process_counts_but_the_session_alone() -> None:
+    ambient = Signal("turn_end", session_id="sess-1", ambient=True)
+    there = replace(HERE, runtime_id="r2", pane_id="%2", pid=5, agent_session_id="sess-9")
+    assert bound(HOOK, there, HERE, signal=ambient).runtime_id == "r1"
+    assert bound(HOOK, replace(HERE, agent_session_id=None), signal=ambient) == NONE
+    assert bound(HOOK, HERE, signal=Signal("turn_end", ambient=True)) == NONE
+
+
+# ------------------------------------------------ flickers
+
+BUSY = Write(Claim.RUNNING, "spinner")
+QUIET = Write(Claim.NOT_RUNNING, "composer", accepts_input=True)
+SHELL = Write(Claim.NOT_RUNNING, "status shell", background_tasks=1)
+
+
+def box(fingerprint: str) -> Write:
+    return Write(Claim.WAITING_APPROVAL, "box", waiting_for=WaitingFor("approval", fingerprint=fingerprint))
+
+
+def play(source: Source, *shown: tuple[int, Write | None]) -> list[Settled]:
+    """``(ms, what it shows)`` sample by sample."""
+    steady, out = Steady(), []
+    for at, write in shown:
+        settled = sample(steady, source, write, T0 + at * MS)
+        steady = settled.steady
+        out.append(settled)
+    return out
+
+
+def claims(told: list[Settled]) -> list[tuple[Claim | None, int]]:
+    """What the register was told, and as of how many ms."""
+    return [(s.changed.claim, (s.since - T0) // MS) for s in told if s.changed is not None]
+
+
+@pytest.mark.tc("TC-114")
+@pytest.mark.parametrize(
+    ("source", "flicker", "lasts"),
+    [(Source.STATUS, QUIET, 17), (Source.STATUS, SHELL, 53), (Source.POLLER, QUIET, 53), (Source.POLLER, None, 100)],
+)
+def test_a_turn_is_not_over_for_a_flicker(source: Source, flicker: Write | None, lasts: int) -> None:
+    told = play(source, (0, BUSY), (1000, flicker), (1000 + lasts, BUSY), (1300, BUSY))
+    assert claims(told) == [(Claim.RUNNING, 0)]
+    assert told[1].again_at == T0 + 1000 * MS + SETTLE[source]
+    assert not told[1].refreshed
+    assert told[2].refreshed
+
+
+@pytest.mark.tc("TC-114")
+@pytest.mark.parametrize("source", [Source.STATUS, Source.POLLER])
+def test_what_lasts_counts_as_of_its_first_sight(source: Source) -> None:
+    settle = SETTLE[source] // MS
+    told = play(source, (0, BUSY), (1000, QUIET), (1000 + settle - 1, QUIET), (1000 + settle, QUIET))
+    assert claims(told) == [(Claim.RUNNING, 0), (Claim.NOT_RUNNING, 1000)]
+    assert [s.changed is not None for s in told] == [True, False, False, True]
+
+
+@pytest.mark.tc("TC-114")
+@pytest.mark.parametrize("source", [Source.STATUS, Source.POLLER])
+@pytest.mark.parametrize("write", [box("f1"), BUSY, Write(Claim.WAITING_INPUT, "question")])
+def test_waiting_and_running_count_at_once(source: Source, write: Write) -> None:
+    assert claims(play(source, (0, QUIET), (1000, write))) == [(Claim.NOT_RUNNING, 0), (write.claim, 1000)]
+
+
+@pytest.mark.tc("TC-114")
+def test_another_prompt_is_new_and_the_same_one_in_other_words_is_not() -> None:
+    longer = replace(box("f1"), accepts_input=False)
+    told = play(Source.POLLER, (0, box("f1")), (500, longer), (900, box("f2")))
+    assert claims(told) == [(Claim.WAITING_APPROVAL, 0), (Claim.WAITING_APPROVAL, 0), (Claim.WAITING_APPROVAL, 900)]
+
+
+@pytest.mark.tc("TC-114")
+def test_a_change_of_mind_starts_the_wait_again() -> None:
+    told = play(Source.POLLER, (0, BUSY), (1000, QUIET), (1100, None), (1200, QUIET), (1300, QUIET), (1350, QUIET))
+    assert claims(told) == [(Claim.RUNNING, 0), (Claim.NOT_RUNNING, 1200)]
+
+
+@pytest.mark.tc("TC-006")
+@BOUNDED
+@given(st.lists(st.tuples(st.integers(1, 400), st.sampled_from([BUSY, QUIET, SHELL, None, box("f1"), box("f2")]))))
+def test_levels_tell_a_change_only_where_there_is_one_and_never_back_in_time(
+    steps: list[tuple[int, Write | None]],
+) -> None:
+    at, shown = 0, []
+    for pause, write in steps:
+        at += pause
+        shown.append((at, write))
+    told = [s for s in play(Source.POLLER, *shown) if s.changed is not None]
+    for before, after in pairwise(told):
+        assert before.changed != after.changed
+        assert before.since <= after.since
+
+
+# ------------------------------------------------ the drawing
+
+
+@pytest.mark.tc("TC-114")
+def test_the_retirement_table_in_the_docs_is_the_one_in_the_code() -> None:
+    assert (ROOT / "docs" / "retirement.md").read_text(encoding="utf-8") == draw(), f"draw it again: {REDRAW}"

@@ -1,0 +1,191 @@
+"""Freshness, precedence, demotion and the hold-back, case by case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agtmuxd.core.model import MS, NS, Claim, Phase, Source, State, Strength, WaitingFor
+from agtmuxd.core.order import Stamp
+from agtmuxd.core.registers import Entry, Register
+from agtmuxd.core.resolve import HOLD_BACK, Life, Resolution, resolve
+
+T0 = 1_000_000 * NS
+LONG_AGO = T0 - 3600 * NS
+
+
+def reg(
+    claim: Claim | None, at: float = 0, *, source: Source = Source.HOOK, seen: float | None = None, **more: Any
+) -> Register:
+    """``at``, ``seen``: seconds after T0."""
+    since = T0 + int(at * NS)
+    subject = more.pop("subject", "turn")
+    entry = Entry(
+        claim=claim, phase=more.pop("phase", Phase.NONE), strength=more.pop("strength", Strength.DEFINITIVE),
+        rule="r", since=since, stamp=Stamp(since, since, f"{source}{at}"), **more,
+    )  # fmt: skip
+    return Register(source, subject, entry, since if seen is None else T0 + int(seen * NS))
+
+
+def now_of(*registers: Register, at: float = 1, read: float | None = None, **life: Any) -> Resolution:
+    """Resolve at ``at`` seconds after T0; the pane was read ``read`` seconds after T0, just now by default."""
+    now = T0 + int(at * NS)
+    read_at = now if read is None else T0 + int(read * NS)
+    found = {(r.source, r.subject): r for r in registers}
+    return resolve(found, {}, Life(LONG_AGO, read_at, **life), now)
+
+
+@pytest.mark.tc("TC-010")
+@pytest.mark.parametrize(
+    ("claim", "strength", "ttl"),
+    [
+        (Claim.WAITING_APPROVAL, Strength.DEFINITIVE, 610),
+        (Claim.WAITING_INPUT, Strength.DEFINITIVE, 610),
+        (Claim.RUNNING, Strength.DEFINITIVE, 70),
+        (Claim.COMPLETED, Strength.DEFINITIVE, 10),
+        (Claim.IDLE, Strength.DEFINITIVE, 10),
+        (Claim.RUNNING, Strength.HINT, 5),
+    ],
+)
+def test_a_claim_outlives_the_last_reading_by_its_time_and_is_stale_then(
+    claim: Claim, strength: Strength, ttl: int
+) -> None:
+    register = reg(claim, strength=strength)
+    just = now_of(register, at=ttl - 0.001, read=0)
+    assert just.state is State(str(claim))
+    assert just.next_wake == T0 + ttl * NS
+    after = now_of(register, at=ttl, read=0)
+    assert (after.state, after.reason_code) == (State.UNKNOWN, "stale_signal")
+
+
+@pytest.mark.tc("TC-010")
+def test_a_declaration_stays_fresh_while_its_pane_is_read() -> None:
+    assert now_of(reg(Claim.WAITING_APPROVAL), at=7200).state is State.WAITING_APPROVAL
+    assert now_of(reg(Claim.RUNNING), at=7200).state is State.RUNNING
+
+
+@pytest.mark.tc("TC-010")
+def test_a_status_file_that_is_not_there_any_more_goes_stale_though_the_pane_is_read() -> None:
+    busy = reg(Claim.RUNNING, source=Source.STATUS, seen=0)
+    assert now_of(busy, at=69).state is State.RUNNING
+    assert now_of(busy, at=70).reason_code == "stale_signal"
+
+
+@pytest.mark.tc("TC-010")
+def test_why_nothing_is_known_is_told() -> None:
+    assert now_of(at=1).reason_code == "no_signal"
+    assert now_of(reg(None, source=Source.POLLER), at=1).reason_code == "unsupported_signal"
+    young = resolve({}, {}, Life(T0, T0), T0 + NS)
+    assert (young.reason_code, young.next_wake) == ("starting", T0 + 15 * NS)
+    assert now_of(reg(Claim.RUNNING), suspended=True).reason_code == "suspended"
+    assert now_of(reg(Claim.RUNNING), target_down=True).reason_code == "target_unreachable"
+
+
+@pytest.mark.tc("TC-114")
+def test_only_not_running_left_is_idle() -> None:
+    assert now_of(reg(Claim.NOT_RUNNING, source=Source.POLLER), at=1).state is State.IDLE
+
+
+@pytest.mark.tc("TC-114")
+def test_a_completion_is_idle_after_120_seconds_and_idle_since_then() -> None:
+    done, composer = reg(Claim.COMPLETED), reg(Claim.NOT_RUNNING, 0.1, source=Source.POLLER, seen=200)
+    just = now_of(done, composer, at=119.999)
+    assert (just.state, just.next_wake) == (State.COMPLETED, T0 + 120 * NS)
+    after = now_of(done, composer, at=120)
+    assert (after.state, after.since) == (State.IDLE, T0 + 120 * NS)
+
+
+@pytest.mark.tc("TC-114")
+def test_of_two_words_on_one_completion_the_later_demotes_it_and_nothing_is_new_in_between() -> None:
+    told = (reg(Claim.COMPLETED), reg(Claim.COMPLETED, 0.2, source=Source.NOTIFY))
+    assert now_of(*told, at=60).since == T0
+    assert now_of(*told, at=120.1).state is State.COMPLETED
+    assert now_of(*told, at=120.2).state is State.IDLE
+
+
+@pytest.mark.tc("TC-114")
+def test_hints_decide_only_where_nobody_is_sure() -> None:
+    hint = reg(Claim.WAITING_INPUT, source=Source.STATUS, strength=Strength.HINT, seen=1)
+    assert now_of(hint).state is State.WAITING_INPUT
+    assert now_of(hint).confidence == "low"
+    assert now_of(hint, reg(Claim.RUNNING)).state is State.RUNNING
+
+
+@pytest.mark.tc("TC-114")
+def test_confidence_tells_who_spoke() -> None:
+    assert now_of(reg(Claim.RUNNING)).confidence == "high"
+    assert now_of(reg(Claim.RUNNING, source=Source.POLLER, seen=1)).confidence == "medium"
+
+
+@pytest.mark.tc("TC-114")
+def test_the_prompt_is_put_together_from_screen_and_hook() -> None:
+    hook = reg(
+        Claim.WAITING_APPROVAL, subject="approval:main", waiting_for=WaitingFor("approval", "Bash", "rm -r build")
+    )
+    screen = reg(
+        Claim.WAITING_APPROVAL, 0.1, source=Source.POLLER, seen=1,
+        waiting_for=WaitingFor("approval", None, "Do you want to proceed?", ("Yes", "No"), "f1"),
+    )  # fmt: skip
+    assert now_of(hook, screen).waiting_for == WaitingFor(
+        "approval", "Bash", "Do you want to proceed?", ("Yes", "No"), "f1"
+    )
+    assert now_of(hook).waiting_for == WaitingFor("approval", "Bash", "rm -r build")
+
+
+@pytest.mark.tc("TC-114")
+def test_a_completion_waits_for_the_screen_no_longer_than_it_may_lag_and_one_look() -> None:
+    done = reg(Claim.COMPLETED, 10, phase=Phase.END)
+    busy = reg(Claim.RUNNING, 0, source=Source.POLLER, seen=9.9)
+    hold = HOLD_BACK / NS
+    marks = {"turn_end": T0 + 10 * NS}
+
+    def at(seconds: float, screen: Register) -> Resolution:
+        now = T0 + int(seconds * NS)
+        return resolve({(r.source, r.subject): r for r in (done, screen)}, marks, Life(LONG_AGO, now), now)
+
+    assert at(10.05, busy).state is State.RUNNING
+    assert at(10.05, busy).next_wake == T0 + 10 * NS + HOLD_BACK
+    assert at(10 + hold, busy).state is State.COMPLETED
+    quiet = reg(Claim.NOT_RUNNING, 10.02, source=Source.POLLER, seen=10.2)
+    assert at(10.2, quiet).state is State.COMPLETED
+    still = reg(Claim.RUNNING, 0, source=Source.POLLER, seen=10.301)
+    assert at(10 + hold, still).state is State.RUNNING  # the next turn, told by nobody but the screen
+    long_ago = reg(Claim.RUNNING, -60, source=Source.POLLER, seen=-30)
+    assert at(10.05, long_ago).state is State.COMPLETED
+
+
+@pytest.mark.tc("TC-114")
+def test_a_look_that_may_contradict_comes_before_the_hold_is_over() -> None:
+    from agtmuxd.core.resolve import settle_wake
+
+    done, busy = reg(Claim.COMPLETED, 10), reg(Claim.RUNNING, 0, source=Source.POLLER, seen=10)
+    look = settle_wake({(r.source, r.subject): r for r in (done, busy)}, T0 + 10 * NS)
+    assert look is not None
+    assert T0 + 10 * NS + 300 * MS < look < T0 + 10 * NS + HOLD_BACK - 200 * MS
+
+
+@pytest.mark.tc("TC-114")
+def test_an_agent_with_prompt_ids_needs_no_hold() -> None:
+    done = reg(Claim.COMPLETED, 10, phase=Phase.END)
+    busy = reg(Claim.RUNNING, 0, source=Source.POLLER, seen=9.9)
+    closed = reg(None, 10, subject="prompt:1")
+    marks = {"turn_end": T0 + 10 * NS}
+    now = T0 + 10 * NS + 50 * MS
+    found = {(r.source, r.subject): r for r in (done, busy, closed)}
+    assert resolve(found, marks, Life(LONG_AGO, now), now).state is State.COMPLETED
+
+
+@pytest.mark.tc("TC-114")
+def test_background_work_is_counted_beside_the_state() -> None:
+    done = reg(Claim.COMPLETED, 10, background_tasks=1)
+    assert (now_of(done, at=11).state, now_of(done, at=11).background_tasks) == (State.COMPLETED, 1)
+    over = reg(Claim.NOT_RUNNING, 20, source=Source.STATUS, seen=30, background_tasks=0)
+    assert now_of(done, over, at=30).background_tasks == 0
+
+
+@pytest.mark.tc("TC-114")
+def test_accepts_input_is_the_screens_word_while_it_is_fresh() -> None:
+    composer = reg(Claim.NOT_RUNNING, source=Source.POLLER, seen=1, accepts_input=True)
+    assert now_of(composer, at=2).accepts_input is True
+    assert now_of(composer, reg(Claim.RUNNING), at=12).accepts_input is None
