@@ -64,6 +64,7 @@ class Place:
                 "AGTMUX_RUNTIME_DIR": str(self.runtime),
                 "AGTMUX_STATE_DIR": str(self.state),
                 "AGTMUX_CONFIG": str(self.config),
+                "TMUX_TMPDIR": str(root),
             }
         )
 

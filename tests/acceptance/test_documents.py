@@ -1,0 +1,43 @@
+"""The commands that README and runbooks show do what they say, on a machine with one agent."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+
+import pytest
+
+from tests.acceptance.stage import Agent, Daemon, Place
+from tests.test_docs import blocks
+
+ENDS_THE_DAEMON = ("agtmux daemon stop", "agtmux daemon restart")
+
+
+def shown(cursor: str, pane: str) -> list[list[str]]:
+    """Every ``agtmux`` call of the documents, as arguments; endless ones are made to end."""
+    out: list[list[str]] = []
+    for _, line in blocks():
+        if not line.startswith("agtmux ") or line.startswith(ENDS_THE_DAEMON):
+            continue
+        words = shlex.split(line.replace("$CURSOR", cursor).replace("%12", pane), comments=True)[1:]
+        if words[0] == "watch":
+            words.append("--once")
+        if words not in out:
+            out.append(words)
+    return out
+
+
+@pytest.mark.tc("TC-112")
+def test_every_command_that_the_documents_show_works(place: Place, daemon: Daemon, agent: Callable[..., Agent]) -> None:
+    daemon.start()
+    one = agent().start()
+    daemon.wait_agent(one.pane)
+    cursor = place.cli("watch", "--once", "--json").stdout.split('"cursor":"')[1].split('"')[0]
+    calls = shown(cursor, one.pane)
+    assert ["hooks", "install"] in calls
+    assert ["explain", "claude"] in calls
+    (place.state / "agtmuxd.log").write_text("a line\n")  # this daemon runs in the foreground
+    for words in calls:
+        done = place.cli(*words)
+        assert (done.returncode, done.stderr) == (0, ""), words
+    assert not (place.home / ".claude" / "settings.json").exists()  # installed and taken out again
