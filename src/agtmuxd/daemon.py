@@ -45,6 +45,9 @@ from agtmuxd.view import Change, Changes, View
 _LOG = structlog.get_logger("agtmuxd")
 SPOOL_EVERY = 2.0
 SOCKET_LIMIT = 104
+SWITCH_EVERY = 0.0005
+"""Seconds for which one thread may keep the other waiting. The store's gives way at every statement, and with Python's
+5 ms it would wait that long for each while requests are being parsed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +305,7 @@ def _taker(services: DaemonServices) -> Callable[[list[dict[str, Any]]], Awaitab
 
 def main_async(places: Places) -> int:
     """Run a daemon to its end; the exit status. Says on stderr why it cannot start."""
+    sys.setswitchinterval(SWITCH_EVERY)
     try:
         asyncio.run(Daemon(places, dict(os.environ)).run())
     except AgtmuxError as error:
