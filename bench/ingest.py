@@ -8,16 +8,16 @@ import threading
 import time
 from collections.abc import Iterator
 
-from bench.measure import Figure, median, rss_mib
+from bench.measure import Figure, cpu_s, median, rss_mib
 from bench.watchers import Poster
 from bench.world import World
 
 BATCH = 100
-CLIENTS = 2
+CLIENTS = 4
 
 
 def events(quick: bool) -> list[Figure]:
-    """Case 4: hook events of 60 agents, two clients, batches of 100, each answered when it is on disk."""
+    """Case 4: hook events of 60 agents, four clients, batches of 100, each answered when it is on disk."""
     total = 20_000 if quick else 200_000
     with World() as world:
         server = world.server()
@@ -45,20 +45,21 @@ def events(quick: bool) -> list[Figure]:
                     stamps.append((time.monotonic(), len(results)))
             poster.close()
 
-        began = time.monotonic()
+        began, cpu = time.monotonic(), cpu_s(pid)
         threads = [threading.Thread(target=work) for _ in range(CLIENTS)]
         for thread in threads:
             thread.start()
         while any(thread.is_alive() for thread in threads):
             time.sleep(0.2)
             rss.append(rss_mib(pid))
-        wall = time.monotonic() - began
+        wall, cpu = time.monotonic() - began, cpu_s(pid) - cpu
         fifth = list(_fifths(began, stamps))
         note = ", ".join(f"{n} {status}" for status, n in sorted(statuses.items()))
         quarter = max(1, len(rss) // 4)
         return [
             Figure("ingest", f"{total} events, rate over all", total / wall, "ev/s", 3000, at_least=True, note=note),
             Figure("ingest", "... slowest fifth", min(fifth), "ev/s", 3000, at_least=True),
+            Figure("ingest", "... CPU of the daemon and its children per event", cpu / total * 1e6, "us"),
             Figure("ingest", "daemon RSS before", rss[0], "MiB"),
             Figure("ingest", "daemon RSS, second quarter, median", median(rss[quarter : 2 * quarter + 1]), "MiB"),
             Figure("ingest", "daemon RSS at the end", rss[-1], "MiB", 80),

@@ -20,7 +20,7 @@ from agtmuxd.core.wire import encode, stamp
 from agtmuxd.view import Change, Identity, View, name_of, same
 
 RING: Final = 2048  # batches
-RING_CHANGES: Final = 8192  # changes in them, in all scopes: what bounds the memory
+RING_CHANGES: Final = 4096  # changes in them, in all scopes: what bounds the memory
 BACKLOG_LINES: Final = 1024
 BACKLOG_BYTES: Final = 2 * 1024 * 1024
 PAGE: Final = 500  # log entries read at once for a resuming watcher

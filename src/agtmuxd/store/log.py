@@ -42,7 +42,7 @@ def add_event(connection: sqlite3.Connection, event: RawEvent, runtime_id: str, 
         "INSERT INTO events (event_id, runtime_id, event_type, source, source_event_id, source_seq, event_time,"
         " ingested_at, dedupe_key, applied, raw_payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",
-        (event.event_id, runtime_id, event.event_type, event.source, event.source_event_id, event.source_seq,
+        (event.event_id, runtime_id, event.event_type, event.source.value, event.source_event_id, event.source_seq,
          event.event_time, event.ingested_at, event.dedupe_key, applied, payload_text(event.payload)),
     )  # fmt: skip
     return cursor.rowcount == 1
@@ -132,15 +132,12 @@ def add_batch(
 
 def publish(connection: sqlite3.Connection, items: Mapping[str, str | None]) -> None:
     """Keep the published pane items: what a restarted daemon says until its first good round."""
-    for key, text in items.items():
-        if text is None:
-            connection.execute("DELETE FROM published WHERE item_key = ?", (key,))
-        else:
-            connection.execute(
-                "INSERT INTO published VALUES (?, ?)"
-                " ON CONFLICT (item_key) DO UPDATE SET item_json = excluded.item_json",
-                (key, text),
-            )
+    gone = [(key,) for key, text in items.items() if text is None]
+    connection.executemany("DELETE FROM published WHERE item_key = ?", gone)
+    connection.executemany(
+        "INSERT INTO published VALUES (?, ?) ON CONFLICT (item_key) DO UPDATE SET item_json = excluded.item_json",
+        [pair for pair in items.items() if pair[1] is not None],
+    )
 
 
 def load_published(connection: sqlite3.Connection) -> dict[str, dict[str, Any]]:

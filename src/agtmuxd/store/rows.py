@@ -145,33 +145,42 @@ def save_runtime(connection: sqlite3.Connection, r: Runtime) -> None:
     )  # fmt: skip
 
 
-def save_state(connection: sqlite3.Connection, s: StateRow) -> None:
+def _state_values(s: StateRow) -> tuple[Any, ...]:
     decided = {"source": s.source, "by": list(s.decided_by), "resumed": s.resumed}
-    connection.execute(
-        _STATE,
-        (s.target_id, s.pane_id, s.runtime_id, s.state, s.reason_code, s.confidence, s.state_version, s.since,
-         dumps(decided), None if s.waiting_for is None else dumps(_waiting(s.waiting_for)), _bool(s.accepts_input),
-         s.background_tasks, None if s.last_known is None else dumps(s.last_known), s.attention, s.attention_since,
-         None, s.last_seen_at, s.updated_at),
+    return (
+        s.target_id, s.pane_id, s.runtime_id, s.state.value, s.reason_code, s.confidence, s.state_version, s.since,
+        dumps(decided), None if s.waiting_for is None else dumps(_waiting(s.waiting_for)), _bool(s.accepts_input),
+        s.background_tasks, None if s.last_known is None else dumps(s.last_known), s.attention, s.attention_since,
+        None, s.last_seen_at, s.updated_at,
     )  # fmt: skip
 
 
-def save_register(connection: sqlite3.Connection, runtime_id: str, r: Register, retired_at: int | None) -> None:
+def _candidate_values(runtime_id: str, r: Register, retired_at: int | None) -> tuple[Any, ...]:
     e = r.entry
     evidence = {
         "entry": _entry(e),
         "shadow": None if r.shadow is None else _entry(r.shadow),
         "by_seq": r.ordered_by_seq,
     }
-    connection.execute(
-        _CANDIDATE,
-        (runtime_id, r.source, r.subject, e.rule, e.claim, e.strength, e.since, r.last_seen, None, retired_at,
-         dumps(evidence)),
+    return (
+        runtime_id, r.source.value, r.subject, e.rule, None if e.claim is None else e.claim.value, e.strength.value,
+        e.since, r.last_seen, None, retired_at, dumps(evidence),
     )  # fmt: skip
-    connection.execute(
-        _CURSOR,
-        (runtime_id, r.source, r.subject, e.seq, e.stamp.time, e.stamp.ingested_at, e.stamp.event_id),
-    )
+
+
+def _cursor_values(runtime_id: str, r: Register) -> tuple[Any, ...]:
+    e = r.entry
+    return runtime_id, r.source.value, r.subject, e.seq, e.stamp.time, e.stamp.ingested_at, e.stamp.event_id
+
+
+def save_register(connection: sqlite3.Connection, runtime_id: str, r: Register, retired_at: int | None) -> None:
+    save_registers(connection, [(runtime_id, r, retired_at)])
+
+
+def save_registers(connection: sqlite3.Connection, told: list[tuple[str, Register, int | None]]) -> None:
+    """Registers of runtimes with when they were retired, and their cursors."""
+    connection.executemany(_CANDIDATE, [_candidate_values(*one) for one in told])
+    connection.executemany(_CURSOR, [_cursor_values(runtime_id, register) for runtime_id, register, _ in told])
 
 
 def save_unit(
@@ -193,21 +202,27 @@ def save_unit(
             connection.execute("DELETE FROM panes WHERE target_id = ? AND pane_id = ?", key)
         else:
             save_pane(connection, pane)
+    _save_words(connection, unit, retired_at)
+    gone_states = [key for key, state in unit.states.over.items() if state is None]
+    connection.executemany("DELETE FROM states WHERE target_id = ? AND pane_id = ?", gone_states)
+    connection.executemany(_STATE, [_state_values(s) for s in unit.states.over.values() if s is not None])
+
+
+def _save_words(
+    connection: sqlite3.Connection, unit: Unit, retired_at: dict[tuple[str, Source, str], int | None]
+) -> None:
+    """Registers, their cursors and marks; many at once, because each statement lets go of the interpreter."""
+    told: list[tuple[str, Register, int | None]] = []
     for runtime_id, source, subject in unit.told:
         register = (unit.registers.get(runtime_id) or {}).get((source, subject))
         if register is not None:
-            save_register(connection, runtime_id, register, retired_at.get((runtime_id, source, subject)))
-    for runtime_id in unit.marked:
-        connection.executemany(
-            "INSERT INTO retirement_marks VALUES (?, ?, ?)"
-            " ON CONFLICT (runtime_id, mark) DO UPDATE SET at = excluded.at",
-            [(runtime_id, mark, at) for mark, at in (unit.marks.get(runtime_id) or {}).items()],
-        )
-    for key, state in unit.states.over.items():
-        if state is None:
-            connection.execute("DELETE FROM states WHERE target_id = ? AND pane_id = ?", key)
-        else:
-            save_state(connection, state)
+            told.append((runtime_id, register, retired_at.get((runtime_id, source, subject))))
+    save_registers(connection, told)
+    marks = [(r, mark, at) for r in unit.marked for mark, at in (unit.marks.get(r) or {}).items()]
+    connection.executemany(
+        "INSERT INTO retirement_marks VALUES (?, ?, ?) ON CONFLICT (runtime_id, mark) DO UPDATE SET at = excluded.at",
+        marks,
+    )
 
 
 def load_world(connection: sqlite3.Connection) -> World:
