@@ -28,10 +28,8 @@ class Steady:
 
     told: Write | None = None
     told_since: int = 0
-    seen_at: int = 0
     pending: Write | None = None
     pending_since: int = 0
-    empty_since: int = 0  # first sample in a row that no rule matched, 0 for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ def sample(steady: Steady, source: Source, write: Write | None, at: int) -> Sett
     seen = write if write is not None else _NOTHING
     told = steady.told
     if told is not None and _same(told, seen):
-        calm = Steady(told, steady.told_since, at, empty_since=steady.empty_since)
+        calm = steady if steady.pending is None else Steady(told, steady.told_since)
         return Settled(calm, None, steady.told_since, True, None)
     first = told is None
     at_once = first or (seen.claim in _AT_ONCE[source])
@@ -81,4 +79,4 @@ def sample(steady: Steady, source: Source, write: Write | None, at: int) -> Sett
         since = steady.pending_since
     if told is not None and told.claim is seen.claim and seen.claim is not None:
         since = steady.told_since if seen.waiting_for == told.waiting_for else at
-    return Settled(Steady(told=seen, told_since=since, seen_at=at), seen, since, False, None)
+    return Settled(Steady(told=seen, told_since=since), seen, since, False, None)

@@ -262,7 +262,7 @@ class Observer:
         signs: dict[str, tuple[object, ...]] = {
             p: (r.pid, r.command, published(r.title), r.alternate_on, r.dead) for p, r in self._panes.items()
         }
-        if self.roster.agents and not self._want_table and at - self._peeked_at >= int(self._cadence.peek * NS):
+        if self.roster.agents and not self._want_table and self._peek_due(at):
             self._peeked_at = at
             await self.roster.refresh_states()
         due = at - self._table_at >= int(self._cadence.table * NS) or 0 < self._table_due <= at
@@ -276,6 +276,11 @@ class Observer:
             self._active_until = max(self._active_until, at + int(self._cadence.active_for * NS))
             self._watch_pids()
         return changed
+
+    def _peek_due(self, at: int) -> bool:
+        """Whether to look if agents were stopped: often while one works, else the process table tells soon enough."""
+        works = at < self._active_until or any(agent.works for agent in self.roster.agents.values())
+        return at - self._peeked_at >= int((self._cadence.peek if works else self._cadence.table / 2) * NS)
 
     def _watch_pids(self) -> None:
         if self._pids is not None:

@@ -16,7 +16,7 @@ from agtmuxd.core.level import Settled, Steady, sample
 from agtmuxd.core.model import MS, NS, Claim, PaneRow, Proc, Sample, Source, Write
 from agtmuxd.core.observation import Gone, Seen
 from agtmuxd.core.proctree import Found, Match, ProcessIndex, find_agents
-from agtmuxd.targets.executor import ExecutorError, TargetExecutor
+from agtmuxd.targets.executor import Machine, TargetExecutor
 from agtmuxd.tmux.round import lines
 
 GRACE: Final = 250 * MS
@@ -27,6 +27,8 @@ ENV_NAMES: Final = ("HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME"
 
 _HEADLESS: Final = Write(claim=Claim.RUNNING, rule="headless run", accepts_input=False)
 """A run without a terminal interface is one turn: it runs until its process ends, and never waits."""
+
+_NEW: Final = Steady()
 
 Choice = tuple[Adapter, Identity]
 
@@ -85,12 +87,13 @@ class Roster:
         self._argv: dict[tuple[int, str, str], tuple[str, ...]] = {}
         self._matches: dict[tuple[int, str, str], tuple[tuple[str, ...], Match[Choice] | None]] = {}
         self._met: dict[tuple[int, str, str], int] = {}
-        self._boot_ns: int | None = None
+        self._machine: Machine | None = None
 
     def clear(self) -> None:
         """Another tmux server: nothing that was known holds."""
         self.agents.clear()
         self.leaving.clear()
+        self._machine = None
 
     def wanted(self) -> list[str]:
         """Panes whose screen the next round should bring."""
@@ -103,14 +106,16 @@ class Roster:
         index = ProcessIndex(await self._executor.process_table())
         used: set[tuple[int, str, str]] = set()
         changed = False
-        there = set()
+        there: dict[str, Found[Choice] | None] = {}
         for row in panes:
-            there.add(row.pane_id)
             found = None
             if not row.dead:
                 await self._fetch_argv(index.candidates(row.pid), used, now)
                 found = next(iter(find_agents(index, row.pid, self._match)), None)
-            changed |= await self._place(row.pane_id, found, now)
+            there[row.pane_id] = found
+        env = await self._environs(there)
+        for pane_id, found in there.items():
+            changed |= self._place(pane_id, found, env, now)
         for pane_id in [p for p in self.agents if p not in there]:
             del self.agents[pane_id]
             changed = True
@@ -142,7 +147,9 @@ class Roster:
         self._matches[key] = argv, match
         return match
 
-    async def _place(self, pane_id: str, found: Found[Choice] | None, now: int) -> bool:
+    def _place(
+        self, pane_id: str, found: Found[Choice] | None, envs: Mapping[int, Mapping[str, str]], now: int
+    ) -> bool:
         """Whether the agent of this pane is another one now."""
         current = self.agents.get(pane_id)
         if current is not None and found is not None and _same_life(current.proc, found.proc):
@@ -158,34 +165,34 @@ class Roster:
             return current is not None
         adapter, identity = found.match.value
         proc = replace(found.proc, argv=self._argv.get((found.proc.pid, found.proc.start, found.proc.comm), ()))
-        env = await self._environ(proc)
+        env = envs.get(proc.pid, {})
         path = None
         if self._status_files(adapter.name) and not identity.headless:
-            home = adapter.config_home(env, Path(env.get("HOME") or str(Path.home())))
+            home = adapter.config_home(env, Path(env.get("HOME") or (self._machine.home if self._machine else "/")))
             path = adapter.status_path(proc, home)
         self.agents[pane_id] = Agent(
             pane_id=pane_id, adapter=adapter, identity=identity, proc=proc,
-            started_at=await self._started_at(proc, now), status_path=None if path is None else str(path),
+            started_at=self._started_at(proc, now), status_path=None if path is None else str(path),
             steady=self._remembered(pane_id, proc.pid, proc.start),
         )  # fmt: skip
         return True
 
-    async def _environ(self, proc: Proc) -> dict[str, str]:
-        try:
-            return await self._executor.environ(proc.pid, proc.start, ENV_NAMES)
-        except ExecutorError:
-            return {}
+    async def _environs(self, there: Mapping[str, Found[Choice] | None]) -> dict[int, dict[str, str]]:
+        """The environments of the agents that are new, in one go. Raises ExecutorError."""
+        new = []
+        for pane_id, found in there.items():
+            current = self.agents.get(pane_id)
+            if found is not None and (current is None or not _same_life(current.proc, found.proc)):
+                new.append((found.proc.pid, found.proc.start))
+        if new and self._machine is None:
+            self._machine = await self._executor.machine()
+        return await self._executor.environs(new, ENV_NAMES) if new else {}
 
-    async def _started_at(self, proc: Proc, now: int) -> int:
+    def _started_at(self, proc: Proc, now: int) -> int:
         """When the process began (ns): Linux counts ticks of 10 ms from the boot."""
-        if not proc.start.isdigit():
+        if not proc.start.isdigit() or self._machine is None or self._machine.booted_at is None:
             return now
-        if self._boot_ns is None:
-            stat = await self._executor.read_file("/proc/stat", max_bytes=1024 * 1024)
-            for line in (stat or b"").split(b"\n"):
-                if line.startswith(b"btime "):
-                    self._boot_ns = int(line[6:]) * NS
-        return now if self._boot_ns is None else self._boot_ns + int(proc.start) * 10 * MS
+        return self._machine.booted_at + int(proc.start) * 10 * MS
 
     async def refresh_states(self) -> None:
         """Whether the agents are stopped or gone, without a whole process table, where the machine can tell cheaply."""
@@ -202,8 +209,12 @@ class Roster:
     # ---------------------------------------------------------------- what they show
 
     async def look(self, panes: Mapping[str, PaneRow], captures: Mapping[str, str], now: int) -> int | None:
-        """Fold each agent's screen and status into its levels; when to look again at the latest, None for no hurry."""
+        """Fold each agent's screen and status into its levels; when to look again at the latest, None for no hurry.
+
+        Raises ExecutorError.
+        """
         again: int | None = None
+        read = await self._read_statuses()
         for agent in self.agents.values():
             agent.levels.clear()
             row, capture = panes.get(agent.pane_id), captures.get(agent.pane_id)
@@ -213,19 +224,19 @@ class Roster:
                 agent.title = row.title
                 again = _sooner(again, self._take(agent, Source.POLLER, self._screen(agent, row, capture), now))
             if agent.status_path is not None:
-                write, read = await self._status(agent)
-                if read:
+                write, there = self._status(agent, read)
+                if there:
                     again = _sooner(again, self._take(agent, Source.STATUS, write, now))
         return again
 
     def _take(self, agent: Agent, source: Source, write: Write | None, now: int) -> int | None:
-        settled = sample(agent.steady.get(source, Steady()), source, write, now)
+        settled = sample(agent.steady.get(source, _NEW), source, write, now)
         agent.steady[source] = settled.steady
         agent.levels.append((source, settled))
         return settled.again_at
 
     def _screen(self, agent: Agent, row: PaneRow, capture: str) -> Write | None:
-        told = agent.steady.get(Source.POLLER, Steady()).told
+        told = agent.steady.get(Source.POLLER, _NEW).told
         before = told.claim if told is not None else None
         look = (capture, row.title, row.alternate_on, row.cursor_visible, row.cursor_x, row.cursor_y)
         if look == agent.screen and before is agent.looked_before:
@@ -235,17 +246,23 @@ class Roster:
         agent.looked = agent.adapter.look(agent.sample, before)
         return agent.looked
 
-    async def _status(self, agent: Agent) -> tuple[Write | None, bool]:
+    async def _read_statuses(self) -> dict[str, bytes | None]:
+        """The status files that may have changed, in one go. Raises ExecutorError."""
+        wanted = []
+        for agent in self.agents.values():
+            if agent.status_path is not None:
+                mark = await self._executor.mark(agent.status_path)
+                if mark is None or mark != agent.status_mark:
+                    wanted.append(agent.status_path)
+                agent.status_mark = mark  # taken before the file is read: a write in between shows in the next one
+        read = await self._executor.read_files(wanted) if wanted else {}
+        return {path: read.get(path) for path in wanted}
+
+    def _status(self, agent: Agent, read: Mapping[str, bytes | None]) -> tuple[Write | None, bool]:
         """``(write, read)``: not read where the file is not there (it comes late and is optional)."""
-        assert agent.status_path is not None  # noqa: S101 the caller asked
-        mark = await self._executor.mark(agent.status_path)
-        if mark is not None and mark == agent.status_mark:
+        if agent.status_path is None or agent.status_path not in read:
             return agent.status_write, True
-        agent.status_mark = mark  # taken before the file is read: a write in between shows in the next one
-        try:
-            text = await self._executor.read_file(agent.status_path)
-        except ExecutorError:
-            text = None
+        text = read[agent.status_path]
         if text is None:
             had = agent.status_text is not None
             agent.status_text, agent.status_write, agent.status_mark = None, None, None
@@ -265,32 +282,22 @@ class Roster:
     async def farewells(self, panes: Mapping[str, PaneRow], captures: Mapping[str, str], now: int) -> list[Gone]:
         """The verdicts on those whose grace is over, or whose pane has its next agent already."""
         out = []
+        files = [
+            a.status_path for a in self.leaving.values() if a.status_path is not None and a.status_text is not None
+        ]
+        left = await self._executor.read_files(files, max_bytes=1) if files else {}
         for pane_id, agent in list(self.leaving.items()):
             row, capture = panes.get(pane_id), captures.get(pane_id)
             replaced = pane_id in self.agents
             if row is not None and capture is None and not replaced:
                 continue  # look first
-            verdict = await self._verdict(agent, row, capture)
+            verdict = _verdict(agent, row, capture, left)
             due = agent.gone_at is not None and now - agent.gone_at >= GRACE
             if not (due or replaced or verdict is True):
                 continue
             del self.leaving[pane_id]
             out.append(Gone(pane_id, agent.proc.pid, agent.proc.start, verdict))
         return out
-
-    async def _verdict(self, agent: Agent, row: PaneRow | None, capture: str | None) -> bool | None:
-        if row is None or capture is None:
-            return None
-        if row.dead and row.dead_signal is not None:
-            return False
-        left: bool | None = None
-        if agent.status_path is not None and agent.status_text is not None:
-            try:
-                left = await self._executor.read_file(agent.status_path, max_bytes=1) is not None
-            except ExecutorError:
-                left = None
-        ending = Ending(to_sample(row, capture), agent.title, False, left, row.dead_status)
-        return agent.adapter.ended_in_order(ending)
 
     def seen(self) -> dict[str, Seen]:
         """All agents as an observation carries them; one that is leaving is still there until its verdict."""
@@ -303,6 +310,17 @@ class Roster:
                 levels=tuple(agent.levels) if pane_id in self.agents else (),
             )  # fmt: skip
         return out
+
+
+def _verdict(agent: Agent, row: PaneRow | None, capture: str | None, left: Mapping[str, bytes | None]) -> bool | None:
+    """Whether it left in order, by what it left behind; None where nothing tells."""
+    if row is None or capture is None:
+        return None
+    if row.dead and row.dead_signal is not None:
+        return False
+    path = agent.status_path
+    kept = left[path] is not None if path is not None and path in left else None
+    return agent.adapter.ended_in_order(Ending(to_sample(row, capture), agent.title, False, kept, row.dead_status))
 
 
 def to_sample(row: PaneRow, capture: str) -> Sample:
