@@ -179,15 +179,16 @@ async def test_the_process_table_tells_who_is_whose_child(executor: LocalExecuto
         await asyncio.to_thread(until, lambda: Path(f"/proc/{child.pid}/cmdline").read_bytes(), what="exec ends")
         assert await executor.argv(proc.pid, proc.start) == ("sleep", "600")
         assert await executor.argv(proc.pid, "0") is None
-        assert await executor.environ(proc.pid, proc.start, ["PATH", "NOT_THERE"]) == {"PATH": os.environ["PATH"]}
-        assert await executor.environ(proc.pid, "0", ["PATH"]) == {}
+        life = (proc.pid, proc.start)
+        assert await executor.environs([life], ["PATH", "NOT_THERE"]) == {proc.pid: {"PATH": os.environ["PATH"]}}
+        assert await executor.environs([(proc.pid, "0")], ["PATH"]) == {}
         child.send_signal(signal.SIGSTOP)
         await asyncio.to_thread(until, lambda: getattr(proctable.read_one(child.pid), "state", "") == "T")
     finally:
         child.kill()
         child.wait()
     assert await executor.argv(proc.pid, proc.start) is None
-    assert await executor.environ(proc.pid, proc.start, ["PATH"]) == {}
+    assert await executor.environs([(proc.pid, proc.start)], ["PATH"]) == {}
 
 
 async def test_a_long_command_line_is_read_whole(executor: LocalExecutor) -> None:

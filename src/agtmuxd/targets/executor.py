@@ -22,6 +22,14 @@ class Completed:
     truncated: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """``home``: the user's folder there. ``booted_at``: ns by the daemon's clock, None where it is not known."""
+
+    home: str
+    booted_at: int | None
+
+
 class ExecutorError(Exception):
     """The program could not be run to its end: it proves nothing about what it would have said.
 
@@ -49,17 +57,26 @@ class TargetExecutor(Protocol):
     async def process_table(self) -> Sequence[Proc]:
         """All processes of that machine, argv only where cheap. Raises ExecutorError."""
 
+    async def machine(self) -> Machine:
+        """What is to be known of the machine as a whole; costs nothing after a process table. Raises ExecutorError."""
+
     async def argv(self, pid: int, start: str) -> tuple[str, ...] | None:
         """Command line of one process, None if that life of it is over; empty in the middle of an exec: ask again."""
 
     async def peek(self, processes: Sequence[tuple[int, str]]) -> dict[int, str]:
         """State letters of these lives of processes by pid, ``X`` for one that is over; empty where it is not cheap."""
 
-    async def environ(self, pid: int, start: str, names: Sequence[str]) -> dict[str, str]:
-        """Those of the named variables that the process has; empty where it may not be read."""
+    async def environs(self, processes: Sequence[tuple[int, str]], names: Sequence[str]) -> dict[int, dict[str, str]]:
+        """Those of the named variables that each life of a process has, by pid. Raises ExecutorError."""
 
     async def read_file(self, path: str, *, max_bytes: int = 65536) -> bytes | None:
         """A small file's content, None if there is none. Raises ExecutorError."""
+
+    async def read_files(self, paths: Sequence[str], *, max_bytes: int = 65536) -> dict[str, bytes | None]:
+        """Small files in one go, by path: None where there is none, left out where it may not be read.
+
+        Raises ExecutorError where nothing could be asked.
+        """
 
     async def mark(self, path: str) -> object | None:
         """What differs whenever that file was written in between, where this costs less than to read it; else None."""

@@ -12,12 +12,14 @@ import shutil
 import stat
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
-from agtmuxd.core.model import Proc
+from agtmuxd.core.model import NS, Proc
 from agtmuxd.targets import proctable
 from agtmuxd.targets.child import Child
-from agtmuxd.targets.executor import Completed, ExecutorError
+from agtmuxd.targets.executor import Completed, ExecutorError, Machine
 
 _KEPT: Final = ("HOME", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TMUX_TMPDIR", "USER", "XDG_RUNTIME_DIR")
 _USUAL_PLACES: Final = (
@@ -109,9 +111,18 @@ class LocalExecutor:
         read = [(pid, start, proctable.read_one(pid)) for pid, start in processes]
         return {pid: "X" if proc is None or proc.start != start else proc.state for pid, start, proc in read}
 
-    async def environ(self, pid: int, start: str, names: Sequence[str]) -> dict[str, str]:
-        """Those of the named variables that the process has; empty where it may not be read."""
-        return proctable.read_environ(pid, start, names) if self._have_proc else {}
+    async def machine(self) -> Machine:
+        """The daemon's own home folder, and when Linux says that it was started."""
+        stat_file = await self.read_file("/proc/stat", max_bytes=1024 * 1024) if self._have_proc else None
+        found = [line for line in (stat_file or b"").split(b"\n") if line.startswith(b"btime ")]
+        return Machine(self._env.get("HOME") or str(Path.home()), int(found[0][6:]) * NS if found else None)
+
+    async def environs(self, processes: Sequence[tuple[int, str]], names: Sequence[str]) -> dict[int, dict[str, str]]:
+        """Those of the named variables that each process has, by pid; nothing where it may not be read."""
+        if not self._have_proc:
+            return {}
+        read = {pid: proctable.read_environ(pid, start, names) for pid, start in processes}
+        return {pid: found for pid, found in read.items() if found}
 
     async def read_file(self, path: str, *, max_bytes: int = 65536) -> bytes | None:
         """A small regular file's content, its first ``max_bytes``; None if there is none. Raises ExecutorError."""
@@ -127,6 +138,14 @@ class LocalExecutor:
             if isinstance(error, OSError) and error.errno in _GONE:
                 return None
             raise ExecutorError("refused", f"{path} cannot be read: {error}") from error
+
+    async def read_files(self, paths: Sequence[str], *, max_bytes: int = 65536) -> dict[str, bytes | None]:
+        """Small regular files by path: None where there is none, left out where it may not be read."""
+        out: dict[str, bytes | None] = {}
+        for path in paths:
+            with suppress(ExecutorError):
+                out[path] = await self.read_file(path, max_bytes=max_bytes)
+        return out
 
     async def mark(self, path: str) -> object | None:
         """Inode, size and times of a file; None where there is none, or where it was written just now: its clock is

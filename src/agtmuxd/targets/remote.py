@@ -1,0 +1,222 @@
+"""What is said to a remote machine's shell, and how its answers read. Pure: builds and parses, sends nothing.
+
+Owns the one quoting for an SSH exec string, and the scripts that read a remote process table, files and environments.
+Knows no connection and no agent. Proven against a real sshd with several login shells.
+
+An exec string is read by the user's login shell, whatever that is; it is therefore only ever
+
+    exec /bin/sh -c 'eval "$(printf %b "$0")"' '<script>'
+
+with the script in octal where a shell of any family (POSIX, csh, fish) could give a byte a meaning inside single
+quotes. The script prints a marker that nobody can know before it becomes the wanted program: what rc files print comes
+before the marker and is dropped.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from agtmuxd.core.model import Proc
+from agtmuxd.targets import proctable
+from agtmuxd.targets.executor import Completed, ExecutorError
+
+_PLAIN: Final = re.compile(rb"[ -~]")
+_SPECIAL: Final = frozenset(b"'\\!")
+_ENCODED: Final = tuple(
+    chr(code) if _PLAIN.fullmatch(bytes([code])) and code not in _SPECIAL else f"\\0{code:03o}" for code in range(256)
+)
+_PLACES: Final = (
+    "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin:$HOME/.local/bin:$HOME/bin:$HOME/.nix-profile/bin:"
+    "/run/current-system/sw/bin:/nix/var/nix/profiles/default/bin:/home/linuxbrew/.linuxbrew/bin:/opt/local/bin:/snap/bin"
+)
+"""Searched behind PATH: a non-login shell's short PATH must not hide tmux."""
+_PREPARE: Final = (
+    "unset TMUX TMUX_PANE LC_ALL\n"
+    f"PATH=$PATH:{_PLACES} LC_CTYPE=C.UTF-8 LC_TIME=C LC_MESSAGES=C\n"
+    "export PATH LC_CTYPE LC_TIME LC_MESSAGES\n"
+)
+NOT_FOUND: Final = "-"
+"""Said behind the marker in place of a program that is not there."""
+
+TABLE: Final = r"""
+m=$1
+if [ -r /proc/self/stat ]; then
+  cd /proc || exit 1
+  printf '%sL\n%s\n' "$m" "$HOME"
+  cat uptime
+  printf %s "$m"
+  cat [0-9]*/stat 2>/dev/null
+  printf %s "$m"
+  if grep -azH '' self/cmdline >/dev/null 2>&1; then
+    grep -azH '' [0-9]*/cmdline 2>/dev/null
+  else
+    for p in [0-9]*; do printf '%s%s/cmdline:' "$m" "$p"; cat "$p/cmdline" 2>/dev/null; done
+  fi
+  printf '%se' "$m"
+else
+  printf '%sP\n%s\n%s' "$m" "$HOME" "$m"
+  ps -axo pid=,ppid=,pgid=,tpgid=,tty=,stat=,lstart=,args=
+  printf '%se' "$m"
+fi
+"""
+"""``sh -c TABLE sh MARKER``: every process with its command line, in one go. See ``parse_table``."""
+
+FILES: Final = r"""
+m=$1 n=$2
+shift 2
+r=
+for f do
+  if [ ! -e "$f" ]; then r=${r}n; elif [ -f "$f" ] && [ -r "$f" ]; then r=${r}f; else r=${r}x; fi
+done
+printf '%s%s' "$m" "$r"
+for f do
+  [ -f "$f" ] && [ -r "$f" ] || continue
+  printf '%s%s%s' "$m" "$f" "$m"
+  head -c "$n" "$f" 2>/dev/null
+done
+printf '%se' "$m"
+"""
+"""``sh -c FILES sh MARKER MAX_BYTES PATH...``: the first bytes of each. See ``parse_files``."""
+
+ENVIRON: Final = r"""
+m=$1 names=$2
+shift 2
+for p do
+  printf '%s%s%s' "$m" "$p" "$m"
+  tr '\000\012' '\012\040' 2>/dev/null <"/proc/$p/environ" | grep -aE "^($names)="
+  printf %s "$m"
+  cat "/proc/$p/stat" 2>/dev/null
+done
+printf '%se' "$m"
+"""
+"""``sh -c ENVIRON sh MARKER 'A|B' PID...``: only the named variables leave that machine. See ``parse_environ``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """All processes of a remote machine, the home folder there and how long (s) it is up, where it tells."""
+
+    procs: tuple[Proc, ...]
+    home: str
+    uptime: float | None
+
+
+def quote_script(script: str) -> str:
+    """The exec string that has ``/bin/sh`` run ``script``, whatever the login shell. ASCII. Raises ValueError (NUL)."""
+    data = script.encode("utf-8", "surrogateescape")
+    if b"\0" in data:
+        raise ValueError("an argument cannot hold a NUL")
+    encoded = "".join([_ENCODED[byte] for byte in data])
+    return f"""exec /bin/sh -c 'eval "$(printf %b "$0")"' '{encoded}'"""
+
+
+def exec_string(argv: Sequence[str], marker: str) -> str:
+    """The exec string that runs one program by argv, behind ``marker`` on both outputs.
+
+    A program of ``~/...`` is looked for in the home folder there. Raises ValueError for a NUL.
+    """
+    program = argv[0]
+    word = f'"$HOME"/{shlex.quote(program[2:])}' if program.startswith("~/") else shlex.quote(program)
+    rest = "".join([" " + shlex.quote(argument) for argument in argv[1:]])
+    missing = f"command -v {word} >/dev/null 2>&1 || {{ printf %s {marker}{NOT_FOUND}; exit 127; }}"
+    return quote_script(f"{_PREPARE}{missing}\nprintf %s {marker}; printf %s {marker} >&2\nexec {word}{rest}")
+
+
+def after_marker(data: bytes, marker: bytes) -> bytes | None:
+    """What came behind the marker; None where it did not come: the program was never started."""
+    _, found, rest = data.partition(marker)
+    return rest if found else None
+
+
+def parse_table(done: Completed, marker: str) -> Table:
+    """What ``TABLE`` said. Raises ExecutorError when it did not come to its end."""
+    mark = marker.encode()
+    parts = done.stdout.split(mark)
+    if done.truncated or len(parts) < 3 or parts[-1] != b"e":
+        raise ExecutorError("lost", f"the process table came incomplete: {first_line(done)}")
+    kind, home, *more = os.fsdecode(parts[1]).split("\n")
+    if kind == "P":
+        return Table(tuple(proctable.parse_ps(os.fsdecode(parts[2]))), home, None)
+    argvs = _argvs(parts[3:-1])
+    found = [proctable.parse_stat(line) for line in parts[2].split(b"\n") if line]
+    procs = [proc for proc in found if proc is not None]
+    if not procs:
+        raise ExecutorError("lost", "the remote machine listed no process")
+    return Table(tuple([_with_argv(proc, argvs) for proc in procs]), home, _number(more[0] if more else ""))
+
+
+def _with_argv(proc: Proc, argvs: Mapping[int, tuple[str, ...]]) -> Proc:
+    return Proc(
+        pid=proc.pid, ppid=proc.ppid, pgid=proc.pgid, tpgid=proc.tpgid, tty=proc.tty, state=proc.state,
+        start=proc.start, comm=proc.comm, argv=argvs.get(proc.pid, ()),
+    )  # fmt: skip
+
+
+def _argvs(parts: Sequence[bytes]) -> dict[int, tuple[str, ...]]:
+    """Command lines by pid: of grep, each argument with its file's name; or one part per process, with its name."""
+    words: dict[int, list[bytes]] = {}
+    if len(parts) == 1:
+        for record in parts[0].split(b"\0"):
+            name, found, word = record.partition(b"/cmdline:")
+            if found and name.isdigit():
+                words.setdefault(int(name), []).append(word)
+        return {pid: proctable.split_argv(b"\0".join(those)) for pid, those in words.items()}
+    out = {}
+    for part in parts:
+        name, found, data = part.partition(b"/cmdline:")
+        if found and name.isdigit():
+            out[int(name)] = proctable.split_argv(data)
+    return out
+
+
+def parse_files(done: Completed, marker: str, paths: Sequence[str]) -> dict[str, bytes | None]:
+    """What ``FILES`` said, by path: its content, None where there is none; one that may not be read is left out.
+
+    Raises ExecutorError when it did not come to its end.
+    """
+    parts = done.stdout.split(marker.encode())
+    if done.truncated or len(parts) < 3 or parts[-1] != b"e":
+        raise ExecutorError("lost", f"the files came incomplete: {first_line(done)}")
+    there = {os.fsdecode(path): data for path, data in zip(parts[2:-1:2], parts[3:-1:2], strict=True)}
+    kinds = parts[1].decode("ascii", "replace")
+    out: dict[str, bytes | None] = {}
+    for path, kind in zip(paths, kinds, strict=True):
+        if kind == "n":
+            out[path] = None
+        elif kind == "f" and path in there:
+            out[path] = there[path]
+    return out
+
+
+def parse_environ(done: Completed, marker: str, wanted: Iterable[tuple[int, str]]) -> dict[int, dict[str, str]]:
+    """What ``ENVIRON`` said, by pid; a process that is another one now is left out."""
+    parts = done.stdout.split(marker.encode())
+    if done.truncated or parts[-1] != b"e":
+        raise ExecutorError("lost", f"the environments came incomplete: {first_line(done)}")
+    starts = dict(wanted)
+    out: dict[int, dict[str, str]] = {}
+    for pid, variables, stat in zip(parts[1:-1:3], parts[2:-1:3], parts[3:-1:3], strict=True):
+        proc = proctable.parse_stat(stat)
+        if proc is None or proc.pid != int(pid) or starts.get(proc.pid) != proc.start:
+            continue
+        pairs = (line.partition("=") for line in os.fsdecode(variables).split("\n"))
+        out[proc.pid] = {name: value for name, sep, value in pairs if sep}
+    return out
+
+
+def first_line(done: Completed) -> str:
+    """What a failed command said, for people."""
+    text = (done.stderr or done.stdout).decode("utf-8", "replace").strip().partition("\n")[0]
+    return text[:200] or f"it said nothing (exit status {done.returncode})"
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text.split()[0])
+    except (IndexError, ValueError):
+        return None
