@@ -1,0 +1,151 @@
+"""What is posted is redacted before it is stored: the bytes of the database are searched for what was sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from agtmuxd.api.models import WireEvent
+from agtmuxd.config import Settings
+from agtmuxd.core.ids import dedupe_key
+from agtmuxd.fleet import Fleet
+from agtmuxd.hub import Hub
+from agtmuxd.services import DaemonServices
+from tests.rig import SERVER, SOCKET, Agent, Clock, Rig
+
+SECRETS = {
+    "bearer": "Bearer abcdef0123456789abcdef0123456789",
+    "anthropic": "sk-ant-api03-" + "Ab1" * 30,
+    "openai": "sk-proj-" + "Zz9" * 16,
+    "github": "ghp_" + "0a1B" * 9,
+    "aws": "AKIAIOSFODNN7EXAMPLE",
+    "jwt": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0." + "s3cr3tS1gn4tur3" * 3,
+    "pair": "password=hunter2-hunter2",
+    "url": "https://someone:letmein-letmein@example.org/x",
+    "key": "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAsecretsecret\n-----END RSA PRIVATE KEY-----",
+    "ours": "ACME-7777-INTERNAL",
+}
+NEEDLES = {
+    "bearer": "abcdef0123456789abcdef", "anthropic": "Ab1" * 10, "openai": "Zz9" * 8, "github": "0a1B" * 6,
+    "aws": "AKIAIOSFODNN7EXAMPLE", "jwt": "s3cr3tS1gn4tur3", "pair": "hunter2-hunter2", "url": "letmein-letmein",
+    "key": "MIIEowIBAAKCAQEAsecretsecret", "ours": "ACME-7777-INTERNAL",
+}  # fmt: skip
+
+
+def services_of(rig: Rig) -> DaemonServices:
+    settings = Settings.model_validate({"redaction": {"patterns": ["ACME-[0-9]+-[A-Z]+"]}})
+    return DaemonServices(
+        view=rig.view, hub=cast(Hub, None), door=rig.door, fleet=cast(Fleet, None), store=rig.store,
+        registry=rig.registry, settings=lambda: settings, clock=rig.clock, paths={}, reload=lambda: None,
+        stop=lambda: None,
+    )  # fmt: skip
+
+
+def wire(number: int, name: str, payload: dict[str, Any], agent: Agent | None, **more: Any) -> WireEvent:
+    body: dict[str, Any] = {
+        "event_id": f"event-{number:04d}", "event_type": name, "source": "hook", "agent_type": "claude",
+        "event_time": Clock().now, "payload": {"hook_event_name": name, **payload}, **more,
+    }  # fmt: skip
+    if agent is not None:
+        body["pane_id"] = agent.pane
+        body["tmux"] = {"socket": SOCKET, "server_pid": SERVER}
+        argv = ["claude", "--key", str(more.get("env", {}).get("N", ""))]
+        body["chain"] = [{"pid": link.pid, "start": link.start, "argv": argv} for link in agent.chain]
+    return WireEvent.model_validate(body)
+
+
+def bytes_of(path: Path) -> bytes:
+    """The database with its write-ahead log."""
+    return b"".join(p.read_bytes() for p in sorted(path.parent.glob(path.name + "*")))
+
+
+def carried(secret: str) -> dict[str, Any]:
+    """The same secret in every corner of a payload."""
+    return {
+        "prompt": f"use {secret} please", "tool_name": "Bash",
+        "tool_input": {"command": f"curl -H 'Authorization: {secret}'", "nested": [{"deep": [secret]}]},
+        "last_assistant_message": f"I saw {secret}.", "error": f"refused: {secret}",
+    }  # fmt: skip
+
+
+@pytest.mark.tc("TC-050")
+@pytest.mark.tc("TC-011")
+@pytest.mark.parametrize("mode", ["bound", "pending", "dropped", "stale", "late", "spooled", "not understood"])
+async def test_no_secret_reaches_the_file_in_any_mode(tmp_path: Path, mode: str) -> None:
+    path, clock, agent = tmp_path / "a.db", Clock(), Agent()
+    async with Rig(path, clock) as rig:
+        services = services_of(rig)
+        await rig.round(agent)
+        more: dict[str, Any] = {}
+        who: Agent | None = agent
+        if mode in ("pending", "dropped"):
+            who = Agent(pane="%9", pid=77)
+        if mode == "stale":
+            more["runtime_id"] = rig.runtime_id()
+            clock.forward(1)
+            await rig.round(Agent(pid=4002, start="9"))
+        if mode == "not understood":
+            more["agent_type"] = "nobody"
+        if mode == "spooled":
+            more["spooled"] = True
+        events = []
+        for number, (name, secret) in enumerate(SECRETS.items()):
+            for at, kind in enumerate(("UserPromptSubmit", "PermissionRequest", "StopFailure")):
+                late = {"event_time": clock.now - (9 * 10**9 if mode == "late" and number else 0)}
+                events.append(wire(number * 10 + at, kind, carried(secret), who, **{**late, **more}))
+            events.append(wire(number * 10 + 5, "Stop", {}, who, env={"CODEX_HOME": f"/x/{name}", "N": secret}, **more))
+        told = await services.ingest(events)
+        expected = {"stale": "stale_runtime", "not understood": "dropped_unbound", "pending": "pending_bind",
+                    "dropped": "pending_bind"}.get(mode, "bound")  # fmt: skip
+        assert expected in {t["status"] for t in told}, told
+        if mode == "dropped":
+            clock.forward(11)
+            await rig.tick()
+        during = bytes_of(path)
+    for found, when in ((during, "while it runs"), (bytes_of(path), "after it stopped")):
+        for name, needle in NEEDLES.items():
+            assert needle.encode() not in found, f"{name}, {when}"
+    if mode != "not understood":
+        assert b"tool_input" in during, "the rest is kept"
+
+
+@pytest.mark.tc("TC-011")
+async def test_no_secret_reaches_the_rows_that_are_shown(tmp_path: Path) -> None:
+    agent = Agent()
+    async with Rig(tmp_path / "a.db", Clock()) as rig:
+        await rig.round(agent)
+        services = services_of(rig)
+        for number, secret in enumerate(SECRETS.values()):
+            for at, kind in enumerate(("UserPromptSubmit", "PermissionRequest")):
+                await services.ingest([wire(number * 10 + at, kind, carried(secret), agent)])
+                shown = repr(rig.item()) + repr(rig.the_state())
+                assert not any(needle in shown for needle in NEEDLES.values()), shown
+
+
+@pytest.mark.tc("TC-011")
+async def test_a_huge_payload_is_cut_after_it_was_redacted(tmp_path: Path) -> None:
+    path, agent = tmp_path / "a.db", Agent()
+    async with Rig(path, Clock()) as rig:
+        await rig.round(agent)
+        secret = SECRETS["anthropic"]
+        text = "x" * (16 * 1024 - 60) + " " + secret + " " + "y" * 50_000
+        await services_of(rig).ingest([wire(1, "Stop", {"last_assistant_message": text}, agent)])
+        [(kept,)] = rig.rows("SELECT raw_payload FROM events")
+        assert len(kept) < 40 * 1024
+        assert b"Ab1Ab1Ab1" not in bytes_of(path)
+
+
+@pytest.mark.tc("TC-007")
+async def test_an_agents_own_event_id_dedupes_and_a_hash_of_words_never_does(tmp_path: Path) -> None:
+    agent = Agent()
+    async with Rig(tmp_path / "a.db", Clock()) as rig:
+        await rig.round(agent)
+        services = services_of(rig)
+        first, again = (wire(n, "Stop", {}, agent, source_event_id="stop-7") for n in (1, 2))
+        other = wire(3, "Stop", {}, agent)
+        told = await services.ingest([first, again, other])
+        assert [t["status"] for t in told] == ["bound", "duplicate", "bound"]
+        keys = {key for (key,) in rig.rows("SELECT dedupe_key FROM events")}
+        assert keys == {dedupe_key("hook", "stop-7", "Stop"), dedupe_key("hook", "event-0003", "Stop")}
