@@ -143,6 +143,11 @@ def test_targets_are_added_tried_listed_and_removed(
     listed = {item["target"]: item for item in place.json("target", "list")["items"]}
     assert set(listed) == {"host", "work"}
     assert (listed["work"]["health"], listed["work"]["agents"], listed["work"]["is_default"]) == ("ok", 1, False)
+    place.json("target", "add", "bad", "--kind", "local", "--tmux-path", "/nowhere/tmux")
+    failed = place.cli("target", "connect", "bad")
+    assert failed.returncode == 6
+    assert "FAIL  tmux found: no tmux at /nowhere/tmux\n" in failed.stdout
+    place.json("target", "remove", "bad", "--yes")
     again = place.cli("target", "add", "twin", "--kind", "local", "--tmux-socket", str(other.socket))
     assert (again.returncode, "E_TARGET_EXISTS" in again.stderr) == (4, True)
 

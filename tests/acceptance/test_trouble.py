@@ -169,6 +169,7 @@ def test_no_acknowledged_event_is_lost_by_a_kill(place: Place, daemon: Daemon, a
     assert len(acknowledged) >= 200
 
 
+@pytest.mark.tc("TC-011")
 @pytest.mark.tc("TC-050")
 def test_no_secret_of_a_hook_is_found_in_any_file_of_the_daemon(
     place: Place, daemon: Daemon, agent: Callable[..., Agent]

@@ -334,7 +334,9 @@ def test_targets_are_added_connected_and_removed(short_dir: Path, stub: Stub) ->
     assert stub.calls[-1].body == {"name": "work", "kind": "local", "tmux_socket": "w"}
     steps = [{"step": "reach", "ok": True, "message": "here"}, {"step": "tmux", "ok": False, "message": "none"}]
     stub.answer("POST /v1/targets/work/connect", {"item": item | {"reason": "no_tmux"}, "steps": steps})
-    assert out(short_dir, "target", "connect", "work") == "ok    reach: here\nFAIL  tmux: none\nwork: ok (no_tmux)\n"
+    done = agtmux(short_dir, "target", "connect", "work")
+    assert (done.returncode, done.stderr) == (6, b"")
+    assert done.stdout == b"ok    reach: here\nFAIL  tmux: none\nwork: ok (no_tmux)\n"
     stub.answer("GET /v1/targets", {"items": [item]})
     assert "work" in out(short_dir, "target", "list")
     stub.answer("DELETE /v1/targets/work", {"removed": "work"})

@@ -9,6 +9,7 @@ import click
 
 from agtmux import render
 from agtmux.cli.context import App, pass_app, shared, write_body
+from agtmux.protocol.errors import CODES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,21 +70,24 @@ def add(
 @shared()
 @pass_app
 def connect(app: App, name: str, as_json: bool) -> None:
-    """Try a target now and say what works, step by step.
+    """Try a target now and say what works, step by step. Exit status 6 when a step fails.
 
     \b
     Example:
       agtmux target connect build
     """
     reply = app.client().connect_target(name)
+    body = reply.json()
+    steps = body.get("steps") or ()
     if as_json:
         write_body(reply.body)
-        return
-    body = reply.json()
-    for step in body.get("steps") or ():
-        sign = "ok  " if step.get("ok") else "FAIL"
-        click.echo(f"{sign}  {render.clean(step.get('step'))}: {render.clean(step.get('message'), '')}")
-    click.echo(_told(body.get("item") or {}, render.clean(name)))
+    else:
+        for step in steps:
+            sign = "ok  " if step.get("ok") else "FAIL"
+            click.echo(f"{sign}  {render.clean(step.get('step'))}: {render.clean(step.get('message'), '')}")
+        click.echo(_told(body.get("item") or {}, render.clean(name)))
+    if not all(step.get("ok") for step in steps):
+        click.get_current_context().exit(CODES["E_TARGET_UNREACHABLE"].exit)
 
 
 @target_group.command("list")
@@ -134,4 +138,5 @@ def remove(app: App, name: str, yes: bool, as_json: bool) -> None:
 
 def _told(item: Mapping[str, Any], what: str) -> str:
     why = f" ({render.clean(item.get('reason'))})" if item.get("reason") else ""
-    return f"{what}: {render.clean(item.get('health'), 'not tried yet')}{why}"
+    health = "not tried yet" if item.get("read") is False and not why else render.clean(item.get("health"))
+    return f"{what}: {health}{why}"
