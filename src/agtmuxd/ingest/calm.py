@@ -42,7 +42,7 @@ class Calm:
         """Bring the registers of ``unit`` up to the last reading."""
         held = self._read.get(runtime_id)
         if held is not None:
-            freshen(unit, runtime_id, held.at)
+            freshen(unit, runtime_id, held.sources, held.at)
 
     def end(self, unit: Unit, runtime_id: str) -> None:
         """Something is new: bring the registers up to the last reading and watch closely again."""

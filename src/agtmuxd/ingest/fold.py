@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from agtmuxd.core.bind import Bound, Candidate, bind
@@ -112,13 +112,13 @@ def told(unit: Unit, runtime: Runtime, source: Source, settled: Settled, at: int
     return settled.changed
 
 
-def freshen(unit: Unit, runtime_id: str, at: int) -> None:
-    """Let the levels of a runtime have been read at ``at``, saying what they said: what ``core.calm`` left out."""
+def freshen(unit: Unit, runtime_id: str, sources: Collection[Source], at: int) -> None:
+    """Let these levels of a runtime have been read at ``at``, saying what they said: what ``core.calm`` left out."""
     registers = dict(unit.registers.get(runtime_id) or {})
     marks = unit.marks.get(runtime_id) or {}
     raised: dict[str, int] | None = None
     for key, register in registers.items():
-        if register.is_level:
+        if register.source in sources:
             registers[key] = see_again(register, at)
             more = raise_marks(marks, register.source, register.entry, at)
             if more is not None:
