@@ -37,7 +37,8 @@ class Driver(ABC):
     question_pattern: ClassVar[str]
     error_pattern: ClassVar[str]
     error_prompt: ClassVar[str]
-    draft_says_idle: ClassVar[bool] = False
+    draft_says_idle: ClassVar[bool] = False  # idle again at the first key of a draft
+    composer_first: ClassVar[bool] = False  # draws its composer for an instant before a start-up dialog
 
     def __init__(self, world: World, model: FakeModel) -> None:
         self.world = world
@@ -355,6 +356,7 @@ class GeminiDriver(Driver):
     question_pattern = r"● 1\.  ?Red[\s\S]*Enter to select"
     error_pattern = r"✕ \[API Error"
     error_prompt = "badkey"
+    composer_first = True
 
     @staticmethod
     def missing(modules: Path) -> str | None:

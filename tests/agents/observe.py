@@ -163,10 +163,12 @@ class Watch:
         """All that was streamed, with seconds, for a failure's message."""
         return "\n".join(self._trace[-60:])
 
-    def expect(self, pane: str, *states: str, timeout: float = 20, starting: bool = False, draft: bool = False) -> None:
+    def expect(
+        self, pane: str, *states: str, timeout: float = 20, starting: bool = False, idle_first: bool = False
+    ) -> None:
         """The next states of the pane are exactly these; waits for the last one. Anything between them fails.
 
-        ``draft``: ``idle`` may come first (the agent itself says so at the first key of a draft).
+        ``idle_first``: ``idle`` may come before them, because the agent itself shows it.
 
         ``starting``: ``unknown`` and ``gone`` may come in between, and the last state again (an agent that starts, or
         starts itself again, or asks twice); also a start-up dialog that was answered before or after the first look.
@@ -177,7 +179,7 @@ class Watch:
             done = self._read.get(pane, 0)
             new = self.states(pane)[done:]
             seen = [s for s in new if s not in noise]
-            if draft and seen[:1] == ["idle"] != list(states[:1]):
+            if idle_first and seen[:1] == ["idle"] != list(states[:1]):
                 seen = seen[1:]
             if starting:  # what was filtered out may have split a state in two
                 before = self.states(pane)[:done][-1:]

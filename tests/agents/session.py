@@ -28,8 +28,8 @@ class Session:
 
     def expect(self, *states: str, timeout: float = 20, starting: bool = False) -> None:
         """See ``Watch.expect``; of this session's pane."""
-        draft = self.driver.draft_says_idle
-        self.watch.expect(self.pane, *states, timeout=timeout, starting=starting, draft=draft)
+        idle_first = self.driver.composer_first if starting else self.driver.draft_says_idle
+        self.watch.expect(self.pane, *states, timeout=timeout, starting=starting, idle_first=idle_first)
 
     def expect_waiting(self, kind: str) -> None:
         """The present row says what is waited for, and that it needs a person."""
