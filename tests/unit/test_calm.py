@@ -1,4 +1,4 @@
-"""Readings that are only noted change nothing: what a calm runtime shows is what it would show if each were taken in."""
+"""Readings that are only noted change nothing: a calm runtime shows what it would show if each were taken in."""
 
 from __future__ import annotations
 

@@ -1,0 +1,136 @@
+"""What watching costs: one tmux client a round, and nothing written while nothing changes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from agtmuxd.adapters.registry import discover
+from agtmuxd.ingest.door import Door
+from agtmuxd.store import log
+from agtmuxd.store.db import Store, open_database
+from agtmuxd.store.rows import load_world
+from agtmuxd.targets.local import LocalExecutor
+from agtmuxd.targets.observe import Observer
+from agtmuxd.view import View
+from agtmuxd.world import Target
+from tests.conftest import Tmux
+from tests.corpus.recording import load
+
+HOST = "t-host"
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A door on a database file and an observer of one server, both real; rounds come when the test says so."""
+
+    observer: Observer
+    door: Door
+    path: Path
+    clients: Path
+    statements: list[str]  # what the writer was asked, begun and ended transactions too
+
+    def started(self) -> int:
+        """How many tmux clients the observer has started so far."""
+        return len(self.clients.read_text().splitlines()) if self.clients.exists() else 0
+
+
+@asynccontextmanager
+async def _watching(tmux: Tmux, folder: Path) -> AsyncIterator[Watched]:
+    """``tmux`` through a program that notes each of its starts."""
+    counted, clients = folder / "counted-tmux", folder / "clients"
+    counted.write_text(f'#!/bin/sh\necho "$*" >>{clients}\nexec {shutil.which(tmux.program)} "$@"\n')
+    counted.chmod(0o700)
+    path = folder / "agtmux.db"
+    connection, _ = open_database(str(path))
+    statements: list[str] = []
+    connection.set_trace_callback(statements.append)
+    stream_id, upcoming = log.load_stream(connection, "s-test", time.time_ns())
+    view, store, registry = View(stream_id, upcoming - 1), Store(connection), discover([])
+    store.start()
+
+    def publish(sequence: int, _at: int, changes: object) -> None:
+        view.apply(sequence, changes)  # type: ignore[arg-type]
+
+    door = Door(store, load_world(connection), view, registry, publish, time.time_ns, pending={})
+    task = asyncio.create_task(door.run())
+    executor = LocalExecutor({**os.environ, "CLAUDE_CONFIG_DIR": str(folder)})
+    try:
+        await door.add_target(Target(HOST, "host", "local", None, True, "ok", 0, None, None, None, {}, 0))
+        argv = [str(counted), "-u", "-S", str(tmux.socket)]
+        observer = Observer(HOST, executor, lambda: argv, registry, door, time.time_ns, local=True)
+        yield Watched(observer, door, path, clients, statements)
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await executor.close()
+        store.close()
+
+
+def _agent(tmux: Tmux, folder: Path) -> str:
+    """A pane that shows a recorded, quiet Claude Code and runs a process of its name."""
+    shutil.copy2(Path(shutil.which("sleep") or "/bin/sleep").resolve(), folder / "claude")
+    sample = load("claude/b-start-idle").sample_at(10_000)
+    drawn = folder / "screen"
+    drawn.write_text("\x1b[2J\x1b[H" + "\r\n".join(sample.lines) + f"\x1b]2;{sample.title}\x07")
+    return tmux.start("sh", "-c", f"cat {drawn}; {folder}/claude 600; true", cols=sample.cols, rows=sample.rows)
+
+
+async def _calm(watched: Watched) -> None:
+    """Rounds until one of them asks for nothing to be written."""
+    deadline = asyncio.get_running_loop().time() + 30
+    while True:
+        watched.statements.clear()
+        await watched.observer.once()
+        if not watched.statements and [s.state for s in watched.door.world.states.values()] == ["idle"]:
+            return
+        assert asyncio.get_running_loop().time() < deadline, watched.door.world.states
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.tc("TC-109")
+async def test_a_round_that_shows_nothing_new_writes_nothing(tmux: Tmux, short_dir: Path) -> None:
+    pane = _agent(tmux, short_dir)
+    async with _watching(tmux, short_dir) as watched:
+        await _calm(watched)
+        reader = sqlite3.connect(f"file:{watched.path}?mode=ro", uri=True)
+        version = "PRAGMA data_version"  # another number after each commit of another connection
+        before, rounds = reader.execute(version).fetchone(), watched.observer.rounds
+        wal = Path(f"{watched.path}-wal").stat().st_mtime_ns
+        watched.statements.clear()
+        read_at = watched.door.read_at(HOST)
+        for _ in range(5):
+            await watched.observer.once()
+        assert watched.observer.rounds == rounds + 5
+        assert watched.door.read_at(HOST) > read_at
+        assert reader.execute(version).fetchone() == before
+        assert Path(f"{watched.path}-wal").stat().st_mtime_ns == wal
+        assert watched.statements.count("BEGIN IMMEDIATE") <= 1, "a timer may have rung, the rounds ask for none"
+        tmux.run("rename-window", "-t", pane, "another name")
+        await watched.observer.once()
+        assert reader.execute(version).fetchone() != before
+        reader.close()
+
+
+@pytest.mark.tc("TC-109")
+async def test_a_round_is_one_tmux_client_however_many_panes_are_captured(tmux: Tmux, short_dir: Path) -> None:
+    _agent(tmux, short_dir)
+    for i in range(6):
+        tmux.run("new-window", "-d", "-t", "main", f"exec {short_dir}/claude {600 + i}")
+    async with _watching(tmux, short_dir) as watched:
+        await watched.observer.once()  # meets the agents, so it reads their panes in a second go
+        assert watched.observer.agents == 7
+        before = watched.started()
+        for _ in range(4):
+            await watched.observer.once()
+        assert watched.started() - before == 4
