@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +167,8 @@ class Daemon:
             self._locks.append(lock)
         passed = activated_socket(self._environ)
         self._own_socket = passed is None
+        if passed is not None:
+            self._places = replace(self._places, socket=os.fsdecode(passed.getsockname()))
         self._socket = passed or bind_socket(self._places.socket)
 
     async def run(self) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from agtmux.client import Client
 from tests.acceptance.stage import PATIENCE, PROGRAMS, Agent, Daemon, Place
 from tests.conftest import until
 
@@ -137,10 +138,12 @@ def test_a_wrong_setting_is_told_with_its_name_and_line(place: Place, daemon: Da
 
 
 @pytest.mark.tc("TC-115")
-def test_a_socket_that_systemd_opened_is_served_and_left_in_place(place: Place, daemon: Daemon) -> None:
+@pytest.mark.parametrize("usual", [True, False])
+def test_a_socket_that_systemd_opened_is_served_and_left_in_place(place: Place, daemon: Daemon, usual: bool) -> None:
     place.runtime.mkdir(mode=0o700)
+    path = place.socket if usual else place.root / "elsewhere"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as opened:
-        opened.bind(str(place.socket))
+        opened.bind(str(path))
         opened.listen()
         code = (
             "import os, sys\n"
@@ -150,9 +153,11 @@ def test_a_socket_that_systemd_opened_is_served_and_left_in_place(place: Place, 
         )
         argv = [sys.executable, "-c", code, str(opened.fileno()), str(PROGRAMS / "agtmuxd")]
         process = daemon.launch(argv, pass_fds=[opened.fileno()])
-        assert daemon.health()["pid"] == process.pid  # the request waited in systemd's queue until it was up
+        asked = Client([str(path)], timeout=PATIENCE).health()  # it waits in systemd's queue until the daemon is up
+        assert asked.json()["pid"] == process.pid
+        assert place.json("daemon", "status")["socket"] == str(path)
         assert daemon.stop() == 0
-    assert place.socket.is_socket()
+    assert path.is_socket()
 
 
 @pytest.fixture
@@ -186,6 +191,15 @@ def test_the_daemon_is_managed_by_the_command_line(place: Place) -> None:
     assert place.json("daemon", "status")["pid"] != pid
     logged = place.cli("daemon", "logs", "-n", "5")
     assert "ready" in logged.stdout
+
+
+@pytest.mark.tc("TC-115")
+def test_a_stop_does_not_wait_for_somebody_to_collect_the_daemon(place: Place, daemon: Daemon) -> None:
+    daemon.start()  # our child: ended, it is a zombie until we look
+    done = place.cli("daemon", "stop")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert daemon.process is not None
+    assert daemon.process.wait(PATIENCE) == 0
 
 
 @pytest.mark.tc("TC-115")
