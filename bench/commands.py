@@ -35,6 +35,7 @@ def listing(quick: bool) -> list[Figure]:
         return [
             Figure(case, "agtmux list panes --json, 60 agents, median", median(ours), "ms", 90),
             Figure(case, "... p95", p95(ours), "ms"),
+            Figure(case, "... fastest", min(ours), "ms"),
             Figure(case, 'python -c "import click, json, socket", median', median(theirs), "ms"),
             Figure(case, "... ratio of the medians", median(ours) / median(theirs), "x", 2.0),
             Figure(case, 'python -c "pass", median', median(bare), "ms"),
@@ -70,10 +71,13 @@ def hook(quick: bool) -> list[Figure]:
         return [
             Figure("hook", "agtmux hook claude, whole process, p95", p95(whole), "ms", 50),
             Figure("hook", "... median", median(whole), "ms"),
-            Figure("hook", "python -S -c pass, run the same way, median", median(bare), "ms"),
-            Figure("hook", "... ratio of the medians", median(whole) / median(bare), "x"),
+            Figure("hook", "... fastest", min(whole), "ms"),
+            Figure("hook", "python -S -c pass, run the same way, p95", p95(bare), "ms"),
+            Figure("hook", "... median", median(bare), "ms"),
+            Figure("hook", "ratio of the medians", median(whole) / median(bare), "x"),
             Figure("hook", "hook process start -> line at a watcher, p95", p95(told), "ms", 75),
             Figure("hook", "... median", median(told), "ms"),
+            Figure("hook", "... fastest", min(told), "ms"),
         ]
 
 

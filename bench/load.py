@@ -117,5 +117,6 @@ def thousand(quick: bool) -> list[Figure]:
                     time.sleep(0.03)
                 figures.append(Figure("thousand", f"GET {target}, {name}, p95", p95(times), "ms", 60))
                 figures.append(Figure("thousand", "... median", median(times), "ms"))
+                figures.append(Figure("thousand", "... fastest", min(times), "ms"))
         figures.append(Figure("thousand", "daemon RSS", rss_mib(pid), "MiB", 80))
         return figures
