@@ -14,6 +14,8 @@ from pydantic import BaseModel
 
 from agtmux.cli.root import root
 from agtmux.protocol.errors import CODES
+from agtmuxd.api import models, shapes
+from agtmuxd.api.routes import ROUTES
 from agtmuxd.config import Settings
 from agtmuxd.core.level import SETTLE
 from agtmuxd.core.model import Claim, Source
@@ -46,6 +48,37 @@ def test_the_error_codes_are_those_of_the_spec() -> None:
         for code, row in CODES.items()
     }
     assert told == real
+
+
+@pytest.mark.tc("TC-117")
+def test_the_routes_are_those_of_the_spec() -> None:
+    told: set[tuple[str, str]] = set()
+    for where, does in cells(SPEC, "method, path"):
+        method = ""
+        for part in where.split(" · "):
+            method, _, path = part.rpartition(" ") if " " in part else (method, "", part)
+            if not does.startswith("*planned*"):
+                told.add((method, path.partition("?")[0]))
+    assert told == {(route.method, route.path) for route in ROUTES}
+
+
+def words(text: str) -> set[str]:
+    """What stands in backquotes, names separated by commas taken one by one."""
+    return {name.strip() for group in re.findall(r"`([^`]*)`", text) for name in group.split(",")}
+
+
+@pytest.mark.tc("TC-117")
+def test_the_fields_of_panes_events_and_queries_are_those_of_the_spec() -> None:
+    panes = re.search(r"Pane items carry `([^`]*)`", SPEC)
+    assert panes is not None
+    assert {name.strip() for name in panes[1].split(",")} == set(shapes.Pane.model_fields)
+    assert set().union(*(words(row[0]) for row in cells(SPEC, "field"))) == set(models.WireEvent.model_fields)
+    watching = re.search(r"^Parameters: (.*) and the filters of listings", SPEC, re.M)
+    assert watching is not None
+    own = set(models.WatchQuery.model_fields) - set(models.FilterQuery.model_fields)
+    assert own <= words(watching[1])
+    listing = next(row[1] for row in cells(SPEC, "method, path") if "/v1/windows" in row[0])
+    assert set(models.SessionQuery.model_fields) == words(listing)
 
 
 @pytest.mark.tc("TC-117")
