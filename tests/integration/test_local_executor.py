@@ -234,3 +234,20 @@ async def test_the_end_of_a_watched_process_is_told_once(tmux: Tmux) -> None:
     watcher.close()
     watcher.close()
     assert (len(watcher), ended.empty()) == (0, True)
+
+
+@pytest.mark.tc("TC-040")
+async def test_a_files_mark_stays_until_it_is_written_and_is_not_trusted_just_after(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    path, long_ago = tmp_path / "status.json", 1_700_000_000 * 1_000_000_000
+    assert await executor.mark(str(path)) is None
+    path.write_text("busy")
+    assert await executor.mark(str(path)) is None
+    os.utime(path, ns=(long_ago, long_ago))
+    before = await executor.mark(str(path))
+    assert before is not None
+    assert await executor.mark(str(path)) == before
+    path.write_text("idle")
+    os.utime(path, ns=(long_ago, long_ago))
+    assert await executor.mark(str(path)) != before
