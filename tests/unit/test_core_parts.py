@@ -202,6 +202,14 @@ def test_waiting_and_running_count_at_once(source: Source, write: Write) -> None
 
 
 @pytest.mark.tc("TC-114")
+def test_a_screen_that_works_for_an_instant_after_a_refused_request_does_not_run() -> None:
+    told = play(Source.POLLER, (0, box("f1")), (1000, BUSY), (1060, QUIET), (1300, QUIET))
+    assert claims(told) == [(Claim.WAITING_APPROVAL, 0), (Claim.NOT_RUNNING, 1060)]
+    granted = play(Source.POLLER, (0, box("f1")), (1000, BUSY), (1150, BUSY))
+    assert claims(granted) == [(Claim.WAITING_APPROVAL, 0), (Claim.RUNNING, 1000)]
+
+
+@pytest.mark.tc("TC-114")
 def test_another_prompt_is_new_and_the_same_one_in_other_words_is_not() -> None:
     longer = replace(box("f1"), accepts_input=False)
     told = play(Source.POLLER, (0, box("f1")), (500, longer), (900, box("f2")))

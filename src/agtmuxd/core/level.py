@@ -14,11 +14,8 @@ SETTLE: dict[Source, int] = {Source.POLLER: 150 * MS, Source.STATUS: 200 * MS}
 """How long a change must last before it is a claim at all: redraws and flickers are shorter. That a screen also lags
 behind a newer hook is another matter: ``registers.lag``."""
 
-_WAITING_CLAIMS = {Claim(s.value) for s in WAITING if isinstance(s, State)}
-_AT_ONCE = {
-    Source.POLLER: _WAITING_CLAIMS | {Claim.RUNNING},
-    Source.STATUS: _WAITING_CLAIMS | {Claim.RUNNING},
-}
+_WAITING_CLAIMS = frozenset(Claim(s.value) for s in WAITING if isinstance(s, State))
+_AT_ONCE = _WAITING_CLAIMS | {Claim.RUNNING}
 """Claims that count at once. A screen shows a spinner only for a turn; what flickers is its absence."""
 
 
@@ -57,6 +54,16 @@ def _same(a: Write, b: Write) -> bool:
     )  # fmt: skip
 
 
+def _patience(source: Source, told: Write | None, seen: Write) -> int:
+    """How long (ns) this change must last before it is believed."""
+    before = told.claim if told is not None else None
+    if told is None or (before is seen.claim and before is not None):
+        return 0  # the first word; or the same claim in other words: another prompt, a draft in the composer
+    if before in _WAITING_CLAIMS and seen.claim is Claim.RUNNING and source is Source.POLLER:
+        return SETTLE[source]  # an agent whose request was refused works on for an instant before it gives up its turn
+    return 0 if seen.claim in _AT_ONCE else SETTLE[source]
+
+
 def sample(steady: Steady, source: Source, write: Write | None, at: int) -> Settled:
     """Take one sample in. ``write`` None: no rule matched (a claim of its own, which says nothing)."""
     seen = write if write is not None else _NOTHING
@@ -64,18 +71,15 @@ def sample(steady: Steady, source: Source, write: Write | None, at: int) -> Sett
     if told is not None and _same(told, seen):
         calm = steady if steady.pending is None else Steady(told, steady.told_since)
         return Settled(calm, None, steady.told_since, True, None)
-    first = told is None
-    at_once = first or (seen.claim in _AT_ONCE[source])
-    if told is not None and told.claim is seen.claim and seen.claim is not None:
-        at_once = True  # the same claim in other words: another prompt, a draft in the composer
     since = at
-    if not at_once:
+    patience = _patience(source, told, seen)
+    if patience:
         if steady.pending is None or steady.pending.claim is not seen.claim:
             waiting = replace(steady, pending=seen, pending_since=at)
-            return Settled(waiting, None, at, False, at + SETTLE[source])
-        if at - steady.pending_since < SETTLE[source]:
+            return Settled(waiting, None, at, False, at + patience)
+        if at - steady.pending_since < patience:
             waiting = replace(steady, pending=seen)
-            return Settled(waiting, None, steady.pending_since, False, steady.pending_since + SETTLE[source])
+            return Settled(waiting, None, steady.pending_since, False, steady.pending_since + patience)
         since = steady.pending_since
     if told is not None and told.claim is seen.claim and seen.claim is not None:
         since = steady.told_since if seen.waiting_for == told.waiting_for else at
