@@ -104,10 +104,10 @@ def thousand(quick: bool) -> list[Figure]:
             terminal.show(running().frames[0])
         pid = world.start()
         world.await_agents(100)
-        poster = Poster(world.socket)
         with Stage(terminals, running()):
             time.sleep(4)
             figures = _measured(world, pid, "thousand", "1 000 panes, 100 changing agents", 20.0, 15 if quick else 40)
+            poster = Poster(world.socket)
             for name, target in (("100 agents", "/v1/panes"), ("all panes", "/v1/panes?all=true")):
                 times = []
                 for _ in range(30 if quick else 100):
