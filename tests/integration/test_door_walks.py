@@ -80,13 +80,14 @@ async def test_nothing_is_published_for_a_target_before_its_first_good_round(tmp
     async with Rig(tmp_path / "a.db", clock) as rig:
         await rig.health("ok")
         await rig.tick()
-        await rig.post(event("Stop", agent, at=clock.forward(1)))
+        prompt = event("UserPromptSubmit", at=clock.forward(1), payload={"prompt": "x"}, runtime_id=rig.runtime_id())
+        assert [p.status for p in await rig.post(prompt)] == ["bound"]
         assert rig.published == []
         assert rig.the_state().state is State.WAITING_APPROVAL
         clock.forward(1)
-        await rig.round(Agent(levels={Source.POLLER: QUIET}))
-        assert rig.published != []
-        assert rig.the_state().state is State.COMPLETED
+        await rig.round(Agent(levels={Source.POLLER: BUSY}))
+        assert rig.shown() == ["running"]
+        assert rig.the_state().state is State.RUNNING
 
 
 @pytest.mark.tc("TC-114")

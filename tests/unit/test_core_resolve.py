@@ -8,8 +8,8 @@ import pytest
 
 from agtmuxd.core.model import MS, NS, Claim, Phase, Source, State, Strength, WaitingFor
 from agtmuxd.core.order import Stamp
-from agtmuxd.core.registers import Entry, Register
-from agtmuxd.core.resolve import HOLD_BACK, Life, Resolution, resolve
+from agtmuxd.core.registers import Entry, Register, raise_marks, retired
+from agtmuxd.core.resolve import HOLD_BACK, Life, Resolution, resolve, settle_wake
 
 T0 = 1_000_000 * NS
 LONG_AGO = T0 - 3600 * NS
@@ -157,8 +157,6 @@ def test_a_completion_waits_for_the_screen_no_longer_than_it_may_lag_and_one_loo
 
 @pytest.mark.tc("TC-114")
 def test_a_look_that_may_contradict_comes_before_the_hold_is_over() -> None:
-    from agtmuxd.core.resolve import settle_wake
-
     done, busy = reg(Claim.COMPLETED, 10), reg(Claim.RUNNING, 0, source=Source.POLLER, seen=10)
     look = settle_wake({(r.source, r.subject): r for r in (done, busy)}, T0 + 10 * NS)
     assert look is not None
@@ -174,6 +172,19 @@ def test_an_agent_with_prompt_ids_needs_no_hold() -> None:
     now = T0 + 10 * NS + 50 * MS
     found = {(r.source, r.subject): r for r in (done, busy, closed)}
     assert resolve(found, marks, Life(LONG_AGO, now), now).state is State.COMPLETED
+
+
+@pytest.mark.tc("TC-114")
+def test_a_clear_ends_what_another_source_said_of_the_turn_before() -> None:
+    done = reg(Claim.COMPLETED, 10, source=Source.NOTIFY, phase=Phase.END)
+    clear = reg(Claim.IDLE, 20, phase=Phase.END)
+    marks = raise_marks({}, Source.HOOK, clear.entry, clear.last_seen)
+    assert marks is not None
+    now = T0 + 21 * NS
+    found = {(r.source, r.subject): r for r in (done, clear)}
+    assert resolve(found, marks, Life(LONG_AGO, now), now).state is State.IDLE
+    late = reg(Claim.COMPLETED, 20.5, source=Source.NOTIFY, phase=Phase.END)
+    assert retired(late, marks) is None
 
 
 @pytest.mark.tc("TC-114")

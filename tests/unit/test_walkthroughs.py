@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import EllipsisType
 from typing import Any
 
@@ -18,7 +18,7 @@ import pytest
 
 from agtmuxd.adapters.registry import discover
 from agtmuxd.core.level import Steady, sample
-from agtmuxd.core.model import MS, NS, Claim, RawEvent, Source, WaitingFor, Write
+from agtmuxd.core.model import MS, NS, Claim, RawEvent, Source, Strength, WaitingFor, Write
 from agtmuxd.core.resolve import Life, resolve, settle_wake
 from agtmuxd.ingest.fold import fold, told
 from agtmuxd.ingest.settle import settle
@@ -151,6 +151,13 @@ WALKS: dict[str, list[Row]] = {
         (15000, status(BUSY), ...),
         (15600, None, "running"),
     ],
+    "the status file lags behind a question for approval": [
+        (0, status(FREE), "idle"),
+        (5000, PROMPT, "running"),
+        (5070, status(BUSY), "running"),
+        (8050, ASKS, "waiting_approval"),
+        (8507, status(Write(Claim.WAITING_APPROVAL, "status waiting")), "waiting_approval"),
+    ],
     "two approvals, one after the other": [
         *IDLE_THEN_WORKING,
         (8050, ASKS, "waiting_approval"),
@@ -213,6 +220,19 @@ WALKS: dict[str, list[Row]] = {
         (9000, STOP, "running"),
         (14000, screen(COMPOSER), ...),
         (15000, None, "idle"),
+    ],
+    "a short turn that only the screen tells of, long after an end, interrupted": [
+        *IDLE_THEN_WORKING,
+        (9000, STOP, ...),
+        (9080, screen(COMPOSER), "completed"),
+        (40000, screen(SPINNER), "running"),
+        (42000, screen(COMPOSER), ...),
+        (43000, None, "idle"),
+    ],
+    "a screen that only hints at quiet in the middle of a turn": [
+        *IDLE_THEN_WORKING,
+        (8000, screen(replace(COMPOSER, strength=Strength.HINT)), "running"),
+        (20000, STOP, "completed"),
     ],
     "the screen lags behind a stop": [
         *IDLE_THEN_WORKING,
