@@ -83,5 +83,5 @@ def draw() -> str:
         f"| an agent without a word is `starting` for | {_seconds(resolve.STARTING)} |",
     ]
     lines += [f"| a change of the {source} counts after | {_seconds(ns)} |" for source, ns in level.SETTLE.items()]
-    lines += ["| a change to `running` or to waiting counts | at once |"]
+    lines += ["| a change to waiting counts, and one to `running` but from a wait on the screen | at once |"]
     return "\n".join(lines) + "\n"
