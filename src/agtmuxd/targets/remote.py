@@ -8,12 +8,14 @@ An exec string is read by the user's login shell, whatever that is; it is theref
     exec /bin/sh -c 'eval "$(printf %b "$0")"' '<script>'
 
 with the script in octal where a shell of any family (POSIX, csh, fish) could give a byte a meaning inside single
-quotes. The script prints a marker that nobody can know before it becomes the wanted program: what rc files print comes
-before the marker and is dropped.
+quotes. Login shells are slow (their rc files run for every command) and talkative. So the script is mostly a loop that
+stays and does what it is told, one line each (``call``); every answer stands between two marks that nobody can know
+before, and what else is printed is dropped.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shlex
@@ -36,15 +38,21 @@ _PLACES: Final = (
 )
 """Searched behind PATH: a non-login shell's short PATH must not hide tmux."""
 _PREPARE: Final = (
-    "unset TMUX TMUX_PANE LC_ALL\n"
+    "unset TMUX TMUX_PANE LC_ALL TMOUT\n"
     f"PATH=$PATH:{_PLACES} LC_CTYPE=C.UTF-8 LC_TIME=C LC_MESSAGES=C\n"
     "export PATH LC_CTYPE LC_TIME LC_MESSAGES\n"
+    "t=; command -v timeout >/dev/null 2>&1 && t='timeout -s KILL'\n"
 )
+"""Late programs are ended by ``timeout`` there, where it is installed. They are never killed by number from here: a
+number may name somebody else by then (and procps 4.0.2 takes ``kill -KILL -123`` for *every* process).
+"""
+_LOOP: Final = 'while IFS= read -r c; do eval "$c"; done'
+_NOISE_KEPT: Final = 4096
 NOT_FOUND: Final = "-"
-"""Said behind the marker in place of a program that is not there."""
+"""Said in place of an exit status by a program that is not there."""
 
 TABLE: Final = r"""
-m=$1
+read -r m
 if [ -r /proc/self/stat ]; then
   cd /proc || exit 1
   printf '%sL\n%s\n' "$m" "$HOME"
@@ -64,11 +72,15 @@ else
   printf '%se' "$m"
 fi
 """
-"""``sh -c TABLE sh MARKER``: every process with its command line, in one go. See ``parse_table``."""
+"""``sh -c TABLE``: every process with its command line, in one go. See ``parse_table``.
+
+The marker comes on standard input, as for the others: a command line would show up in the table.
+"""
 
 FILES: Final = r"""
-m=$1 n=$2
-shift 2
+read -r m
+n=$1
+shift
 r=
 for f do
   if [ ! -e "$f" ]; then r=${r}n; elif [ -f "$f" ] && [ -r "$f" ]; then r=${r}f; else r=${r}x; fi
@@ -81,11 +93,12 @@ for f do
 done
 printf '%se' "$m"
 """
-"""``sh -c FILES sh MARKER MAX_BYTES PATH...``: the first bytes of each. See ``parse_files``."""
+"""``sh -c FILES sh MAX_BYTES PATH...``: the first bytes of each. See ``parse_files``."""
 
 ENVIRON: Final = r"""
-m=$1 names=$2
-shift 2
+read -r m
+names=$1
+shift
 for p do
   printf '%s%s%s' "$m" "$p" "$m"
   tr '\000\012' '\012\040' 2>/dev/null <"/proc/$p/environ" | grep -aE "^($names)="
@@ -94,7 +107,7 @@ for p do
 done
 printf '%se' "$m"
 """
-"""``sh -c ENVIRON sh MARKER 'A|B' PID...``: only the named variables leave that machine. See ``parse_environ``."""
+"""``sh -c ENVIRON sh 'A|B' PID...``: only the named variables leave that machine. See ``parse_environ``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,29 +121,111 @@ class Table:
 
 def quote_script(script: str) -> str:
     """The exec string that has ``/bin/sh`` run ``script``, whatever the login shell. ASCII. Raises ValueError (NUL)."""
-    data = script.encode("utf-8", "surrogateescape")
-    if b"\0" in data:
+    if "\0" in script:
         raise ValueError("an argument cannot hold a NUL")
-    encoded = "".join([_ENCODED[byte] for byte in data])
-    return f"""exec /bin/sh -c 'eval "$(printf %b "$0")"' '{encoded}'"""
+    return f"""exec /bin/sh -c 'eval "$(printf %b "$0")"' '{encode(script)}'"""
 
 
-def exec_string(argv: Sequence[str], marker: str) -> str:
-    """The exec string that runs one program by argv, behind ``marker`` on both outputs.
+def encode(text: str | bytes) -> str:
+    """Bytes as printf's ``%b`` reads them, in letters that mean themselves between single quotes of any shell."""
+    data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+    return "".join([_ENCODED[byte] for byte in data])
 
-    A program of ``~/...`` is looked for in the home folder there. Raises ValueError for a NUL.
+
+def loop() -> str:
+    """The exec string of a shell that stays and obeys ``call`` lines."""
+    return quote_script(_PREPARE + _LOOP)
+
+
+def call(argv: Sequence[str], stdin: bytes, nonce: str, seconds: float) -> bytes:
+    """The line that has the loop run one program, and answer ``<nonce>b output <nonce>e status newline``.
+
+    On standard error the same without the status. The program is killed some time after ``seconds``. Raises ValueError
+    for a NUL in ``argv``.
     """
+    script = _guarded(argv, stdin, nonce, seconds)
+    if not (script.isascii() and script.isprintable()):
+        script = f"""eval "$(printf %b '{encode(script)}')\""""
+    return f"{script}\n".encode("ascii")
+
+
+def once(argv: Sequence[str], nonce: str, seconds: float) -> str:
+    """The exec string that runs one program by itself, on the standard input of its channel. Answers as ``call``."""
+    return quote_script(_PREPARE + _guarded(argv, None, nonce, seconds))
+
+
+def _guarded(argv: Sequence[str], stdin: bytes | None, nonce: str, seconds: float) -> str:
+    if any("\0" in argument for argument in argv):
+        raise ValueError("an argument cannot hold a NUL")
     program = argv[0]
     word = f'"$HOME"/{shlex.quote(program[2:])}' if program.startswith("~/") else shlex.quote(program)
-    rest = "".join([" " + shlex.quote(argument) for argument in argv[1:]])
-    missing = f"command -v {word} >/dev/null 2>&1 || {{ printf %s {marker}{NOT_FOUND}; exit 127; }}"
-    return quote_script(f"{_PREPARE}{missing}\nprintf %s {marker}; printf %s {marker} >&2\nexec {word}{rest}")
+    run = f"(exec ${{t:+$t {math.ceil(seconds) + 1}}} {' '.join([word, *map(shlex.quote, argv[1:])])})"
+    if stdin:
+        run = f"printf %b '{encode(stdin)}' | {run}"
+    elif stdin is not None:
+        run += " </dev/null"
+    return (
+        f"printf %s {nonce}b; printf %s {nonce}b >&2; "
+        f"if command -v {word} >/dev/null 2>&1; then {run}; r=$?; else r={NOT_FOUND}; fi; "
+        f"printf '%s%s\\n' {nonce}e $r; printf %s {nonce}e >&2"
+    )
 
 
-def after_marker(data: bytes, marker: bytes) -> bytes | None:
-    """What came behind the marker; None where it did not come: the program was never started."""
-    _, found, rest = data.partition(marker)
-    return rest if found else None
+class Answer:
+    """Collects one stream of one answer as it comes: what stands between its marks, at most ``most`` bytes."""
+
+    def __init__(self, nonce: str, most: int, *, main: bool) -> None:
+        """``main``: standard output, which tells the exit status too."""
+        self._begin, self._end = f"{nonce}b".encode(), f"{nonce}e".encode()
+        self._main = main
+        self._room = most
+        self._pieces: list[bytes] = []
+        self._held = b""  # may be the first part of a mark
+        self._begun = False
+        self._ended = False
+        self._noise = b""
+        self.truncated = False
+        self.status: str | None = None
+
+    @property
+    def complete(self) -> bool:
+        return self._ended and (self.status is not None or not self._main)
+
+    @property
+    def noise(self) -> bytes:
+        """The last of what came instead of an answer."""
+        return b"" if self._begun else self._noise + self._held
+
+    @property
+    def output(self) -> bytes:
+        return b"".join(self._pieces)
+
+    def feed(self, data: bytes) -> None:
+        data = self._held + data
+        if not self._begun:
+            _, found, after = data.partition(self._begin)
+            if not found:
+                cut = max(0, len(data) - len(self._begin))
+                self._noise = (self._noise + data[:cut])[-_NOISE_KEPT:]
+                self._held = data[cut:]
+                return
+            self._begun = True
+            data = after
+        if not self._ended:
+            text, found, after = data.partition(self._end)
+            self._ended = bool(found)
+            keep = 0 if found else min(len(self._end), len(text))
+            self._take(text[: len(text) - keep])
+            data = after if found else text[len(text) - keep :]
+        self._held = data
+        if self._ended and self._main and b"\n" in data:
+            self.status = data.partition(b"\n")[0].decode("ascii", "replace")
+
+    def _take(self, data: bytes) -> None:
+        if len(data) > self._room:
+            self.truncated = True
+        self._pieces.append(data[: self._room])
+        self._room -= len(self._pieces[-1])
 
 
 def parse_table(done: Completed, marker: str) -> Table:

@@ -1,7 +1,7 @@
 """A machine reached by SSH as a target: programs, processes and files, by the one contract.
 
-Owns the running of one program on one channel. How it is reached is the link's, what is said to its shell is in
-``remote``. Imported only when the first ssh target appears: asyncssh is not small.
+Owns the few shells that programs run on. How the machine is reached is the link's, what is said is ``remote``'s.
+Imported only when the first ssh target appears: asyncssh is not small.
 """
 
 from __future__ import annotations
@@ -10,76 +10,19 @@ import asyncio
 import secrets
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Final
-
-import asyncssh
 
 from agtmuxd.core.model import NS, Proc
 from agtmuxd.targets import remote
 from agtmuxd.targets.executor import Completed, ExecutorError, Machine
-from agtmuxd.targets.sshlink import SshLink
+from agtmuxd.targets.sshlink import CHANNELS, SshLink
 from agtmuxd.targets.sshroute import Dialling
+from agtmuxd.targets.sshshell import Shell
 
-_NOISE: Final = 256 * 1024
-"""What rc files may print before the program's own output begins."""
-_AFTER_EXIT: Final = 0.5
-"""How long (s) after the exit status its output may be silent: what it left running may hold the channel for ever."""
+_SMALL: Final = 32 * 1024
+"""Input up to this size goes to a shell that stays; more has a channel of its own."""
 _TABLE_MOST: Final = 64 * 1024 * 1024
 _PATHS_AT_ONCE: Final = 64
-
-
-class _Session(asyncssh.SSHClientSession[bytes]):
-    """One program: its output as it comes, bounded, and ``ended`` when it is over."""
-
-    def __init__(self, most: int) -> None:
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.status: int | None = None
-        self.truncated = False
-        self._pieces: tuple[list[bytes], list[bytes]] = ([], [])
-        self._room = [most + _NOISE, most + _NOISE]
-        self._silent: asyncio.TimerHandle | None = None
-        self._channel: asyncssh.SSHClientChannel[bytes] | None = None
-
-    def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
-        self._channel = chan
-
-    def data_received(self, data: bytes, datatype: int | None) -> None:
-        which = 0 if datatype is None else 1
-        if len(data) > self._room[which]:
-            self.truncated = True
-        if self._room[which]:
-            self._pieces[which].append(data[: self._room[which]])
-            self._room[which] -= len(self._pieces[which][-1])
-        if self.status is not None:
-            self._wait_for_silence()
-
-    def exit_status_received(self, status: int) -> None:
-        self.status = status
-        self._wait_for_silence()
-
-    def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:
-        told = self._channel.get_returncode() if self._channel is not None else None
-        self.status = -1 if told is None else told
-        self._wait_for_silence()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.end()
-
-    def _wait_for_silence(self) -> None:
-        if self._silent is not None:
-            self._silent.cancel()
-        self._silent = asyncio.get_running_loop().call_later(_AFTER_EXIT, self.end)
-
-    def end(self) -> None:
-        """Take what there is as all there is."""
-        if self._silent is not None:
-            self._silent.cancel()
-        if not self.ended.done():
-            self.ended.set_result(None)
-
-    def output(self, which: int) -> bytes:
-        return b"".join(self._pieces[which])
 
 
 class SshExecutor:
@@ -102,6 +45,8 @@ class SshExecutor:
         self._home: str | None = None
         self._booted_at: int | None = None
         self._procs: dict[int, Proc] = {}
+        self._places = asyncio.Semaphore(CHANNELS)
+        self._idle: list[Shell] = []
 
     async def run(
         self,
@@ -112,44 +57,57 @@ class SshExecutor:
         max_output: int = 16 * 1024 * 1024,
     ) -> Completed:
         """Run one program by argv. Raises ExecutorError on timeout (the program is killed) or when it cannot start."""
-        marker = _marker()
         try:
-            command = remote.exec_string(argv, marker)
-        except ValueError as error:
-            raise ExecutorError("refused", f"{argv[0]} cannot be started: {error}") from error
-        session = _Session(max_output)
-        try:
-            async with asyncio.timeout(timeout), self.link.channel(command, session) as channel:
-                await _converse(channel, session, stdin)
+            async with asyncio.timeout(timeout), self._places:
+                if len(stdin) > _SMALL:
+                    return await self._by_itself(argv, stdin, max_output, timeout)
+                return await self._on_shell(argv, stdin, max_output, timeout)
         except TimeoutError as error:
             raise ExecutorError("timeout", f"{argv[0]} on {self.alias} did not end within {timeout:g} s") from error
-        return self._completed(session, argv[0], marker.encode(), max_output)
+        except ValueError as error:
+            raise ExecutorError("refused", f"{argv[0]} cannot be started: {error}") from error
+        except FileNotFoundError as error:
+            raise self._missing(argv[0]) from error
 
-    def _completed(self, session: _Session, program: str, marker: bytes, most: int) -> Completed:
-        if session.status is None:
-            raise ExecutorError("lost", f"the connection to {self.alias} was lost while {program} ran")
-        stdout = remote.after_marker(session.output(0), marker)
-        stderr = remote.after_marker(session.output(1), marker)
-        if stdout is None:
-            said = Completed(session.status, session.output(0), session.output(1))
-            raise ExecutorError(
-                "refused", f"the login shell of {self.alias} does not run commands: {remote.first_line(said)}"
-            )
-        if stderr is None:
-            if stdout == remote.NOT_FOUND.encode() and session.status == 127:
-                where = f"no {program} on {self.alias}: not on PATH, not in the usual places; set tmux_path"
-                raise ExecutorError("no_tmux" if program == self._tmux else "refused", where)
-            stderr = session.output(1)
-        truncated = session.truncated or len(stdout) > most or len(stderr) > most
-        return Completed(session.status, stdout[:most], stderr[:most], truncated)
+    def _missing(self, program: str) -> ExecutorError:
+        where = f"no {program} on {self.alias}: not on PATH, not in the usual places; set tmux_path"
+        return ExecutorError("no_tmux" if program == self._tmux else "refused", where)
+
+    async def _on_shell(self, argv: Sequence[str], stdin: bytes, most: int, seconds: float) -> Completed:
+        shell = await self._shell()
+        try:
+            return await shell.call(argv, _marker(), stdin, most, seconds)
+        finally:
+            if shell.usable:
+                self._idle.append(shell)
+
+    async def _shell(self) -> Shell:
+        while self._idle:
+            shell = self._idle.pop()
+            if shell.usable:
+                return shell
+        shell = Shell(self.alias)
+        await self.link.open(remote.loop(), shell)
+        return shell
+
+    async def _by_itself(self, argv: Sequence[str], stdin: bytes, most: int, seconds: float) -> Completed:
+        if self._idle:
+            self._idle.pop().give_up()  # never more than four channels
+        nonce = _marker()
+        shell = Shell(self.alias)
+        shell.expect(nonce, most)
+        await self.link.open(remote.once(argv, nonce, seconds), shell)
+        try:
+            return await shell.feed(argv[0], stdin)
+        finally:
+            shell.give_up()
 
     async def which(self, program: str) -> str:
         """Where a program is there. Raises ExecutorError."""
         done = await self.run(["sh", "-c", 'command -v "$0"', program], timeout=self._timeout)
         found = done.stdout.decode("utf-8", "replace").strip()
         if done.returncode != 0 or not found:
-            where = f"no {program} on {self.alias}: not on PATH, not in the usual places; set tmux_path"
-            raise ExecutorError("no_tmux" if program == self._tmux else "refused", where)
+            raise self._missing(program)
         return found
 
     async def dial(self, dialling: Dialling) -> None:
@@ -215,24 +173,17 @@ class SshExecutor:
         """Nothing: to ask costs as much as to read."""
         return None
 
-    async def _script(self, script: str, *arguments: str, max_output: int = 1024 * 1024) -> Completed:
-        return await self.run(["sh", "-c", script, "sh", *arguments], timeout=self._timeout, max_output=max_output)
+    async def _script(self, script: str, marker: str, *arguments: str, max_output: int = 1024 * 1024) -> Completed:
+        return await self.run(
+            ["sh", "-c", script, "sh", *arguments],
+            stdin=f"{marker}\n".encode(),
+            timeout=self._timeout,
+            max_output=max_output,
+        )
 
     async def close(self) -> None:
         """Hang up. Idempotent."""
         await self.link.close()
-
-
-async def _converse(channel: asyncssh.SSHClientChannel[bytes], session: _Session, stdin: bytes) -> None:
-    """Feed a program and wait for its end; one that is not waited for any longer is killed."""
-    try:
-        with suppress(OSError):  # it has ended already and does not want to know
-            channel.write(stdin)
-            channel.write_eof()
-        await session.ended
-    finally:
-        if session.status is None and not channel.is_closing():
-            channel.send_signal("KILL")  # the whole process group; sshd made one for it
 
 
 def _marker() -> str:

@@ -13,8 +13,7 @@ import asyncio
 import logging
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -34,7 +33,7 @@ logging.getLogger("asyncssh").setLevel(logging.CRITICAL)
 
 
 class SshLink:
-    """The connection of one target; ``channel`` gives a place on it, and connects first where that is needed."""
+    """The connection of one target; ``open`` gives a channel on it, and connects first where that is needed."""
 
     def __init__(self, alias: str, config_file: str, *, connect_timeout: float) -> None:
         """``alias``: a host of the ssh config; ``config_file``: its path, ``~`` allowed."""
@@ -44,7 +43,6 @@ class SshLink:
         self._conn: asyncssh.SSHClientConnection | None = None
         self._jumps: list[asyncssh.SSHClientConnection] = []
         self._connecting: asyncio.Task[asyncssh.SSHClientConnection] | None = None
-        self._places = asyncio.Semaphore(CHANNELS)
         self._thread: threading.Thread | None = None
         self._closed = False
         self.connects = 0
@@ -95,31 +93,13 @@ class SshLink:
 
     # ---------------------------------------------------------------- channels
 
-    @asynccontextmanager
-    async def channel(
-        self, command: str, session: asyncssh.SSHClientSession[bytes]
-    ) -> AsyncIterator[asyncssh.SSHClientChannel[bytes]]:
-        """Run an exec string on a channel of its own, one of at most four at once; it is closed on leaving.
-
-        Raises ExecutorError.
-        """
-        async with self._places:
-            channel = await self._open(await self.connection(), command, session)
-            try:
-                yield channel
-            finally:
-                channel.abort()
-
-    async def _open(
-        self,
-        conn: asyncssh.SSHClientConnection,
-        command: str,
-        session: asyncssh.SSHClientSession[bytes],
-    ) -> asyncssh.SSHClientChannel[bytes]:
+    async def open(self, command: str, session: asyncssh.SSHClientSession[bytes]) -> None:
+        """Run an exec string on a channel of its own, connecting first where that is needed. Raises ExecutorError."""
+        conn = await self.connection()
         for pause in (*_OPEN_AGAIN, None):
             try:
                 # A channel that is not yet open cannot be taken back: who loses patience drops the connection (below).
-                channel, _ = await conn.create_session(
+                await conn.create_session(
                     lambda: session,
                     command,
                     encoding=None,
@@ -144,8 +124,7 @@ class SshLink:
             except (asyncssh.Error, OSError) as error:
                 raise ExecutorError("lost", f"the connection to {self.alias} was lost: {error}") from error
             else:
-                return channel
-        raise ExecutorError("lost", f"no channel to {self.alias}")  # not reached
+                return
 
     # ---------------------------------------------------------------- dialling
 

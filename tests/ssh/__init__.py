@@ -1,0 +1,1 @@
+"""Targets behind a real OpenSSH server on loopback."""

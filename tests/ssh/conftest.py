@@ -1,0 +1,50 @@
+"""Fixtures of the ssh tests: keys and an ssh config, servers, executors to them. All end with the test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agtmuxd.targets.ssh import SshExecutor
+from tests.ssh.sshd import PROGRAM, Keys, Sshd
+
+
+@pytest.fixture
+def keys(short_dir: Path) -> Keys:
+    if PROGRAM is None:
+        pytest.skip("no sshd here: scripts/setup.sh sshd")
+    return Keys(short_dir)
+
+
+@pytest.fixture
+def new_sshd(keys: Keys) -> Iterator[Callable[..., Sshd]]:
+    """Starts servers: ``new_sshd("vm1", shell=…, max_sessions=…)``. Their logs are shown with a failure."""
+    made: list[Sshd] = []
+
+    def make(alias: str = "vm1", *, start: bool = True, **more: Any) -> Sshd:
+        made.append(Sshd(keys, alias, **more))
+        return made[-1].start() if start else made[-1]
+
+    yield make
+    for server in made:
+        server.kill()
+        print(f"--- {server.alias}", server.log.read_text(errors="replace") if server.log.exists() else "", sep="\n")
+
+
+@pytest.fixture
+async def reach(keys: Keys) -> AsyncIterator[Callable[..., SshExecutor]]:
+    """Makes executors: ``reach("vm1")``; all are closed at the end."""
+    made: list[SshExecutor] = []
+
+    def make(alias: str = "vm1", **more: Any) -> SshExecutor:
+        # Generous limits: the machine may be busy with other things. Tests of the limits set their own.
+        limits = {"connect_timeout": 20.0, "command_timeout": 20.0, **more}
+        made.append(SshExecutor(alias, config_file=str(keys.config), **limits))
+        return made[-1]
+
+    yield make
+    for executor in made:
+        await executor.close()
