@@ -28,6 +28,8 @@ from agtmuxd.tmux.server import too_old
 
 _LOG = structlog.get_logger("observe")
 LOOKED_AT: Final = 2 * NS
+_SHARE: Final = 8
+"""A storm of events may have rounds made one part of so many of the time, until they are as rare as ticks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,8 @@ class Observer:
                 began = self._clock()
                 await self.once()
                 rest = self._rest()
-                gap = self._cadence.gap - (self._clock() - began) / NS
+                took = (self._clock() - began) / NS
+                gap = min(self._cadence.active, max(self._cadence.gap, _SHARE * took)) - took
                 if gap > 0:
                     await asyncio.sleep(gap)
                 try:
