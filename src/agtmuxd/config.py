@@ -46,6 +46,14 @@ class TargetSettings(_Table):
     command_timeout: Seconds = 5.0
 
 
+class SshSettings(_Table):
+    """``[ssh]``: how machines are reached."""
+
+    config_file: str = Field(
+        "~/.ssh/config", description="the ssh configuration that names them, and their known_hosts"
+    )
+
+
 class EventSettings(_Table):
     """``[events]``: how posted events are believed and bound."""
 
@@ -94,6 +102,7 @@ class Settings(_Table):
     host: HostSettings = Field(default_factory=HostSettings)
     observe: ObserveSettings = Field(default_factory=ObserveSettings)
     targets: TargetSettings = Field(default_factory=TargetSettings)
+    ssh: SshSettings = Field(default_factory=SshSettings)
     events: EventSettings = Field(default_factory=EventSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     redaction: RedactionSettings = Field(default_factory=RedactionSettings)

@@ -19,10 +19,11 @@ from agtmuxd.api.models import Connecting, TargetRequest
 from agtmuxd.config import Settings
 from agtmuxd.core.wire import stamp, stamp_or_none
 from agtmuxd.ingest.door import Door
-from agtmuxd.targets.executor import ExecutorError
+from agtmuxd.targets.executor import ExecutorError, TargetExecutor
 from agtmuxd.targets.local import LocalExecutor
 from agtmuxd.targets.observe import Cadence, Observer
-from agtmuxd.tmux.server import MINIMUM, parse_version, tmux_argv
+from agtmuxd.targets.steps import tmux_steps
+from agtmuxd.tmux.server import tmux_argv
 from agtmuxd.world import Target
 
 HOST = "host"
@@ -46,7 +47,7 @@ class Fleet:
         self._environ = environ
         self._clock = clock
         self._observers: dict[str, Observer] = {}
-        self._executors: dict[str, LocalExecutor] = {}
+        self._executors: dict[str, TargetExecutor] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
         door.on_poke = self._poke
@@ -68,7 +69,7 @@ class Fleet:
     def _watch(self, target: Target) -> None:
         if self._group is None:
             raise RuntimeError("the fleet has not started")
-        executor = LocalExecutor(self._environ)
+        executor = self._executor(target)
         settings = self._settings()
         observe = settings.observe
         observer = Observer(
@@ -83,13 +84,27 @@ class Fleet:
                 table=observe.process_interval, active_for=observe.active_for,
                 timeout=settings.targets.command_timeout,
             ),
-            local=True,
+            local=target.kind == "local",
             status_files=lambda name: self._settings().adapter(name).status_file,
         )  # fmt: skip
         self._executors[target.target_id] = executor
         self._observers[target.target_id] = observer
         task = self._group.create_task(self._guard(target, observer), name=f"observe {target.name}")
         self._tasks[target.target_id] = task
+
+    def _executor(self, target: Target) -> TargetExecutor:
+        if target.kind == "local":
+            return LocalExecutor(self._environ)
+        from agtmuxd.targets.ssh import SshExecutor  # asyncssh is not small: who has no ssh target does not load it
+
+        settings = self._settings()
+        return SshExecutor(
+            target.connection_ref or target.name,
+            config_file=settings.ssh.config_file,
+            tmux=target.options.get("tmux_path") or "tmux",
+            connect_timeout=settings.targets.connect_timeout,
+            command_timeout=settings.targets.command_timeout,
+        )
 
     async def _guard(self, target: Target, observer: Observer) -> None:
         """Keep one observer going: an error in it is told and it starts over; it never takes the daemon along."""
@@ -101,7 +116,9 @@ class Fleet:
                 self._door.counters["observer_failures"] += 1
                 await asyncio.sleep(1.0)
 
-    def _argv(self, target: Target, executor: LocalExecutor) -> list[str]:
+    def _argv(self, target: Target, executor: TargetExecutor) -> list[str]:
+        if not isinstance(executor, LocalExecutor):  # what finds a program there is the shell there
+            return tmux_argv(target.options.get("tmux_path") or "tmux", target.options.get("tmux_socket"))
         host = self._settings().host
         if target.name == HOST:
             return tmux_argv(executor.find_tmux(host.tmux_path), host.tmux_socket)
@@ -150,53 +167,57 @@ class Fleet:
         raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {name}; known: {known}")
 
     async def add(self, request: TargetRequest) -> dict[str, Any]:
-        """Add a target and watch it. Raises E_TARGET_EXISTS, E_UNSUPPORTED."""
+        """Add a target and watch it. Raises E_TARGET_EXISTS, E_INVALID_REQUEST."""
         if any(t.name == request.name for t in self._door.world.targets.values()):
             raise AgtmuxError(
                 "E_TARGET_EXISTS", f"target {request.name} is there already: agtmux target remove {request.name}"
             )
-        if request.kind != "local":
-            raise AgtmuxError("E_UNSUPPORTED", "targets of kind ssh are not built yet: this version watches local ones")
-        socket = request.tmux_socket or request.name
-        if "/" in socket:
-            socket = os.path.abspath(Path(socket).expanduser())
+        target = self._new(request)
         for other in self._door.world.targets.values():
-            if other.kind == "local" and other.connection_ref == socket:
-                raise AgtmuxError("E_TARGET_EXISTS", f"target {other.name} watches tmux socket {socket} already")
-        now = self._clock()
-        target = Target(
-            f"{request.kind}:{request.name}", request.name, request.kind, socket, False, "ok", now, None, None, None,
-            {"tmux_path": request.tmux_path}, now,
-        )  # fmt: skip
+            if _place(other) == _place(target):
+                where = f"tmux socket {_place(target)[2] or 'default'}"
+                if target.kind == "ssh":
+                    where += f" of {target.connection_ref}"
+                raise AgtmuxError("E_TARGET_EXISTS", f"target {other.name} watches {where} already")
         await self._door.add_target(target)
         self._watch(target)
         return self._item(target)
+
+    def _new(self, request: TargetRequest) -> Target:
+        socket, options = request.tmux_socket, {"tmux_path": request.tmux_path}
+        ref = request.ssh_target
+        if request.kind == "ssh":
+            if socket is not None and "/" in socket and not socket.startswith("/"):
+                raise AgtmuxError(
+                    "E_INVALID_REQUEST", f"tmux_socket: {socket} is a path on another machine: give it whole, from /"
+                )
+            options["tmux_socket"] = socket
+        else:
+            ref = socket or request.name
+            if "/" in ref:
+                ref = os.path.abspath(Path(ref).expanduser())
+        now = self._clock()
+        return Target(
+            f"{request.kind}:{request.name}", request.name, request.kind, ref, False, "ok", now, None, None, None,
+            options, now,
+        )  # fmt: skip
 
     async def connect(self, name: str) -> Connecting:
         """Reach for a target now, step by step. A failed step ends the list; it is no error."""
         target = self._named(name)
         executor = self._executors[target.target_id]
-        steps: list[dict[str, Any]] = []
-        try:
-            argv = self._argv(target, executor)
-            steps.append({"step": "tmux found", "ok": True, "message": argv[0]})
-            done = await executor.run([argv[0], "-V"], timeout=self._settings().targets.connect_timeout)
-            text = done.stdout.decode("utf-8", "replace").strip()
-            number = parse_version(text)
-            good = number is None or number >= MINIMUM
-            steps.append(
-                {"step": "version", "ok": good, "message": text if good else f"{text}: 3.3 or newer is needed"}
+        steps = await executor.dial_steps()
+        if all(step["ok"] for step in steps):
+            timeout = self._settings().targets.command_timeout
+            steps += await tmux_steps(
+                executor, lambda: self._find(target, executor), self._observers[target.target_id], timeout
             )
-            if good:
-                observer = self._observers[target.target_id]
-                before = observer.health.last_good or 0
-                await observer.once()
-                fine = (observer.health.last_good or 0) > before
-                told = f"{observer.rtt_ms:.1f} ms" if fine and observer.rtt_ms else str(observer.health.reason)
-                steps.append({"step": "round trip", "ok": fine, "message": told})
-        except ExecutorError as error:
-            steps.append({"step": "tmux found" if not steps else "version", "ok": False, "message": str(error)})
         return Connecting(self._item(self._named(name)), steps)
+
+    async def _find(self, target: Target, executor: TargetExecutor) -> str:
+        """Where tmux is. Raises ExecutorError."""
+        program = self._argv(target, executor)[0]
+        return program if isinstance(executor, LocalExecutor) else await executor.which(program)
 
     async def remove(self, name: str) -> None:
         """Stop watching and forget. Raises E_TARGET_NOT_FOUND, E_INVALID_REQUEST for the host target."""
@@ -229,3 +250,10 @@ class Fleet:
                 out[f"rounds_{target.name}"] = observer.rounds
                 out[f"process_tables_{target.name}"] = observer.tables
         return out
+
+
+def _place(target: Target) -> tuple[str, str | None, str | None]:
+    """What two targets may not have in common."""
+    if target.kind == "ssh":
+        return target.kind, target.connection_ref, target.options.get("tmux_socket")
+    return target.kind, None, target.connection_ref

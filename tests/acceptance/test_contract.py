@@ -75,8 +75,6 @@ ERRORS: tuple[tuple[str, list[str], str, str, Any], ...] = (
     ("E_TARGET_NOT_FOUND", ["target", "remove", "moon", "--yes"], "/v1/targets/moon", "DELETE", None),
     ("E_TARGET_EXISTS", ["target", "add", "host", "--kind", "local"],
      "/v1/targets", "POST", {"name": "host", "kind": "local"}),
-    ("E_UNSUPPORTED", ["target", "add", "far", "--kind", "ssh", "--ssh-target", "far"],
-     "/v1/targets", "POST", {"name": "far", "kind": "ssh", "ssh_target": "far"}),
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from agtmuxd.core.model import State
 
 MAX_NS = 2**63 - 1
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?", re.ASCII)
+_SSH_ALIAS = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.:%-]*", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 
 Nanoseconds = Annotated[StrictInt, Field(ge=0, le=MAX_NS)]
@@ -94,6 +95,8 @@ class TargetRequest(Model):
             raise ValueError("ssh_target: a target of kind ssh needs one")
         if self.kind == "local" and self.ssh_target:
             raise ValueError("ssh_target: a local target has none")
+        if self.ssh_target and not _SSH_ALIAS.fullmatch(self.ssh_target):
+            raise ValueError("ssh_target: expected a host of your ssh config, like build-box")
         return self
 
 

@@ -374,13 +374,20 @@ class Door:
             return False
         if seen.looked_at != self._looked_at.get(seen.target_id):
             return False
-        server = None if seen.socket_path is None else (_real(seen.socket_path), seen.server_pid or 0)
+        server = self._server_of(seen, self.world.targets.get(seen.target_id))
         if server is not None and self.servers.get(server) != seen.target_id:
             return False
         if not self._calm.all_same(self.world, seen, self._suspended):
             return False
         self._read_at[seen.target_id] = seen.at
         return True
+
+    @staticmethod
+    def _server_of(seen: Observation, target: Target | None) -> tuple[str, int] | None:
+        """What names a tmux server of this machine; one elsewhere may have the same socket path and pid."""
+        if target is None or target.kind != "local" or seen.socket_path is None or seen.server_pid is None:
+            return None
+        return _real(seen.socket_path), seen.server_pid
 
     def _observed(self, run: _Pass, seen: Observation) -> None:
         if run.unit.targets.get(seen.target_id) is None:
@@ -391,8 +398,8 @@ class Door:
             run.unit.touched.update(r.runtime_id for r in _living(run.unit, seen.target_id))
         before = self._looked_at.get(seen.target_id, frozenset())
         self._looked_at[seen.target_id] = seen.looked_at
-        if seen.socket_path is not None and seen.server_pid is not None:
-            server = (_real(seen.socket_path), seen.server_pid)
+        server = self._server_of(seen, run.unit.targets.get(seen.target_id))
+        if server is not None:
             run.rebind |= self.servers.get(server) != seen.target_id  # events may have come before their server was met
             self.servers[server] = seen.target_id
         known = set(run.unit.active.values())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from agtmuxd.core.model import Proc
 
@@ -80,6 +80,12 @@ class TargetExecutor(Protocol):
 
     async def mark(self, path: str) -> object | None:
         """What differs whenever that file was written in between, where this costs less than to read it; else None."""
+
+    async def which(self, program: str) -> str:
+        """Where a program is. Raises ExecutorError."""
+
+    async def dial_steps(self) -> list[dict[str, Any]]:
+        """The way there, gone once more: ``{"step", "ok", "message"}`` in order. Nothing for this machine."""
 
     async def close(self) -> None:
         """Release connections. Idempotent."""

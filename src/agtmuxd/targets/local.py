@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from agtmuxd.core.model import NS, Proc
 from agtmuxd.targets import proctable
@@ -157,6 +157,17 @@ class LocalExecutor:
         if abs(time.time_ns() - found.st_mtime_ns) < _COARSE:
             return None
         return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+    async def which(self, program: str) -> str:
+        """Where a program is. Raises ExecutorError."""
+        found = shutil.which(program, path=search_path(self._env))
+        if found is None:
+            raise ExecutorError("refused", f"{program}: no such program")
+        return found
+
+    async def dial_steps(self) -> list[dict[str, Any]]:
+        """Nothing: one is here already."""
+        return []
 
     async def close(self) -> None:
         """Kill what still runs and wait a moment for it. Idempotent."""

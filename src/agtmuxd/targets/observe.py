@@ -76,6 +76,8 @@ class Observer:
         self.health = Health(since=clock())
         self.version: str | None = None
         self.rtt_ms: float | None = None
+        self.said = ""
+        """What the last failed round was told, for people."""
         self.rounds = 0
         self.tables = 0
         self._executor = executor
@@ -215,6 +217,7 @@ class Observer:
 
     async def _failed(self, at: int, reason: str, message: str) -> None:
         before = self.health
+        self.said = message
         self.health = before.failed(at, reason)
         if (before.level, before.reason) != (self.health.level, self.health.reason):
             _LOG.warning("round failed", target=self.target_id, health=self.health.level, reason=reason, said=message)

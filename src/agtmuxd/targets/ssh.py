@@ -10,13 +10,13 @@ import asyncio
 import secrets
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from agtmuxd.core.model import NS, Proc
 from agtmuxd.targets import remote
 from agtmuxd.targets.executor import Completed, ExecutorError, Machine
 from agtmuxd.targets.sshlink import CHANNELS, SshLink
-from agtmuxd.targets.sshroute import Dialling
+from agtmuxd.targets.sshroute import Dialling, LinkError
 from agtmuxd.targets.sshshell import Shell
 
 _SMALL: Final = 32 * 1024
@@ -110,11 +110,17 @@ class SshExecutor:
             raise self._missing(program)
         return found
 
-    async def dial(self, dialling: Dialling) -> None:
-        """Connect once more from the beginning, beside the connection in use, and hang up. Raises LinkError."""
-        conn, jumps = await self.link.dial(dialling)
-        for one in (conn, *jumps):
-            one.abort()
+    async def dial_steps(self) -> list[dict[str, Any]]:
+        """Connect once more from the beginning, beside the connection in use, and hang up."""
+        dialling, wrong = Dialling(), []
+        try:
+            conn, jumps = await self.link.dial(dialling)
+        except LinkError as error:
+            wrong = [{"step": error.step, "ok": False, "message": str(error)}]
+        else:
+            for one in (conn, *jumps):
+                one.abort()
+        return [*({"step": name, "ok": True, "message": showed} for name, showed in dialling.passed), *wrong]
 
     # ---------------------------------------------------------------- processes and files
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterable
@@ -215,7 +216,7 @@ class SshLink:
             else:
                 return sock
         late = isinstance(failed, TimeoutError)
-        said = "does not answer" if late else f"cannot be reached ({failed.strerror})"
+        said = "does not answer" if late else f"cannot be reached ({os.strerror(failed.errno or 0)})"
         raise LinkError(
             "connect", "timeout" if late else "refused",
             f"{route.host} port {route.port} {said}: is the machine up and sshd running there? try: ssh {self.alias}",
