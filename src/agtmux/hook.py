@@ -39,7 +39,8 @@ ENV = ("CLAUDE_CODE_SESSION_ATTENDED", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CONFIG_
 
 
 def run(argv: list[str], started: int) -> None:
-    """Deliver one event: ``argv`` is ``AGENT [PAYLOAD]``, ``started`` the clock at the process's start in ns.
+    """Deliver one event: ``argv`` is ``AGENT [--event NAME] [PAYLOAD]``, ``started`` the clock at the process's start
+    in ns. NAME is the event's, for agents whose payloads do not name it.
 
     Posts to the first socket that answers 2xx, else appends the same event to the spool. May raise anything: the
     caller exits 0 whatever comes out.
@@ -52,8 +53,11 @@ def run(argv: list[str], started: int) -> None:
     signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
     signal.setitimer(signal.ITIMER_REAL, max(0.001, (by(EXIT_BY) - time.time_ns()) / 1e9))
     agent = argv[0] if argv and _is_name(argv[0]) else "unknown"
-    raw = os.fsencode(argv[-1]) if len(argv) > 1 else _stdin(by(STDIN_BY))
-    event = build_event(agent, "notify" if len(argv) > 1 else "hook", parse(raw), started, os.environ)
+    rest, name = argv[1:], None
+    if len(rest) > 1 and rest[0] == "--event":
+        name, rest = rest[1], rest[2:]
+    raw = os.fsencode(rest[-1]) if rest else _stdin(by(STDIN_BY))
+    event = build_event(agent, "notify" if rest else "hook", parse(raw), started, os.environ, name)
     body = encode(event)
     until = min(time.time_ns() + int(POST_FOR * factor), by(POST_BY))
     if not any(post(path, body, until) for path in paths.socket_candidates()):
@@ -114,10 +118,15 @@ def _shrink(value: object, most: int, items: int, depth: int) -> object:
 
 
 def build_event(
-    agent: str, source: str, payload: dict[str, object], started: int, env: os._Environ[str] | dict[str, str]
+    agent: str,
+    source: str,
+    payload: dict[str, object],
+    started: int,
+    env: os._Environ[str] | dict[str, str],
+    said: str | None = None,
 ) -> dict[str, object]:
     """The event as ``POST /v1/events`` takes it. ``started`` in ns; what is not known is left out."""
-    name = payload.get("hook_event_name") or payload.get("type")
+    name = said or payload.get("hook_event_name") or payload.get("type")
     event_id = uuid7(started)
     event: dict[str, object] = {
         "event_id": event_id,

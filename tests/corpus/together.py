@@ -20,6 +20,8 @@ from tests.corpus import events, offline
 from tests.corpus.recording import Recording
 
 STEP = 250
+HEADLESS = Write(claim=Claim.RUNNING, rule="headless run", accepts_input=False)
+"""What the observer says of a run without a terminal interface, whatever its pane shows."""
 PROC = Proc(events.PID, 1, events.PID, events.PID, 1, "S", events.PROC_START, "agent", ("agent",))
 
 
@@ -93,7 +95,9 @@ def states(
             out.append((t, crashed or "no_agent"))
             continue
         if t % STEP == 0:
-            if screen and not recording.headless:
+            if recording.headless:
+                runtime.level(Source.POLLER, HEADLESS, now)
+            elif screen:
                 runtime.level(Source.POLLER, adapter.look(sample, runtime.before()), now)
             if status and isinstance(file, dict):
                 said = adapter.read_status(file, PROC)
@@ -116,7 +120,8 @@ def _event(recording: Recording, adapter: Adapter, line: dict[str, Any], runtime
     if line["kind"] == "hook" and signal.session_id:
         runtime.prior["agent_session_id"] = signal.session_id
     runtime.prior["ended"] = signal.session_ended or runtime.prior.get("ended", False)
-    runtime.write(raw.source, signal.writes, raw.event_time, raw.ingested_at, raw.event_id)
+    if not recording.headless:  # as ``ingest.fold`` has it: such a run is one turn, its process tells of it
+        runtime.write(raw.source, signal.writes, raw.event_time, raw.ingested_at, raw.event_id)
 
 
 def _ended(recording: Recording, adapter: Adapter, runtime: Runtime, t: int, last: str) -> str | None:

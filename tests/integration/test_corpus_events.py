@@ -11,12 +11,17 @@ import pytest
 from agtmuxd.adapters.base import Ending
 from agtmuxd.adapters.claude import ClaudeAdapter
 from agtmuxd.adapters.codex import CodexAdapter
+from agtmuxd.adapters.copilot import CopilotAdapter
 from agtmuxd.adapters.gemini import GeminiAdapter
+from agtmuxd.adapters.opencode import OpenCodeAdapter
 from agtmuxd.adapters.registry import Fenced
 from agtmuxd.core.model import Claim, Phase, Proc, Signal, Write
 from tests.corpus import events, offline, recording
 
-ADAPTERS: dict[str, Any] = {"claude": ClaudeAdapter(), "codex": CodexAdapter(), "gemini": GeminiAdapter()}
+ADAPTERS: dict[str, Any] = {
+    "claude": ClaudeAdapter(), "codex": CodexAdapter(), "gemini": GeminiAdapter(), "copilot": CopilotAdapter(),
+    "opencode": OpenCodeAdapter(),
+}  # fmt: skip
 ENDS = {Claim.COMPLETED, Claim.ERROR, Claim.IDLE, Claim.NOT_RUNNING}
 PROC = Proc(events.PID, 1, events.PID, events.PID, 1, "S", events.PROC_START, "claude", ("claude",))
 
@@ -109,6 +114,24 @@ CASES = [
     ("gemini/g-ask-user", "Notification", 1, "waiting_input"),
     ("gemini/g-ask-user", "AfterTool", 1, "running"),
     ("gemini/h2-error-500-endless", "AfterAgent", 1, "not_running"),
+    ("copilot/c-prompt-done", "userPromptSubmitted", 1, "running"),
+    ("copilot/c-prompt-done", "agentStop", 1, "completed"),
+    ("copilot/e1-shell-approve", "preToolUse", 1, "running"),
+    ("copilot/e1-shell-approve", "notification", 1, "waiting_approval"),
+    ("copilot/e1-shell-approve", "postToolUse", 1, "running"),
+    ("copilot/e1-shell-approve", "agentStop", 1, "completed"),
+    ("copilot/e2-shell-deny", "userPromptSubmitted", 2, "running"),
+    ("copilot/g-ask-user", "notification", 1, "waiting_input"),
+    ("copilot/g-ask-user", "postToolUse", 2, "running"),
+    ("copilot/h1-error-500", "errorOccurred", 6, "running"),
+    ("opencode/c-prompt-done", "hook:chat.message", 1, "running"),
+    ("opencode/c-prompt-done", "event:session.idle", 1, "completed"),
+    ("opencode/e1-shell-approve", "event:permission.asked", 1, "waiting_approval"),
+    ("opencode/e1-shell-approve", "event:permission.replied", 1, "running"),
+    ("opencode/h1-error-500-retry", "event:session.status", 3, "running"),
+    ("opencode/m-80x24", "event:session.error", 1, "idle"),
+    ("opencode/m-80x24", "event:question.asked", 1, "waiting_input"),
+    ("opencode/m-80x24", "event:question.rejected", 1, "running"),
 ]
 
 
@@ -146,14 +169,26 @@ def test_a_gemini_hook_means_what_the_recording_shows(name: str, event: str, num
     assert said_after(name, event, number) == state
 
 
+@pytest.mark.tc("TC-036")
+@pytest.mark.parametrize(("name", "event", "number", "state"), _cases("copilot") + _cases("opencode"))
+def test_a_copilot_or_opencode_event_means_what_the_recording_shows(
+    name: str, event: str, number: int, state: str
+) -> None:
+    assert said_after(name, event, number) == state
+
+
+FOREIGN_HOOKS = ("copilot/c2-pascal-case-hooks",)
+"""Recorded with another spelling of the events than that which agtmux installs."""
+
+
 @pytest.mark.tc("TC-015")
 @pytest.mark.tc("TC-016")
-@pytest.mark.parametrize("agent", ["claude", "codex"])
+@pytest.mark.parametrize("agent", ["claude", "codex", "copilot", "opencode"])
 def test_every_recorded_approval_and_question_is_told_by_a_hook(agent: str) -> None:
     missed = []
     for name in recording.names(agent):
         one = recording.load(name)
-        if not any(x["kind"] == "hook" for x in one.lines):
+        if name in FOREIGN_HOOKS or not any(x["kind"] == "hook" for x in one.lines):
             continue
         for label in one.labels:
             if label.waiting_kind not in ("approval", "question"):

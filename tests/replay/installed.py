@@ -29,6 +29,8 @@ def matches(pattern: str | None, payload: dict[str, Any]) -> bool:
 
 def hooks(agent: str, config: Path, event: str, payload: dict[str, Any]) -> list[list[str]]:
     """Argument lists for the event; empty where nothing is installed."""
+    if agent == "opencode":
+        return plugins(config, event)
     out: list[str] = []
     for pattern in _FILES.get(agent, ("settings.json",)):
         for path in sorted(config.glob(pattern)):
@@ -41,6 +43,18 @@ def hooks(agent: str, config: Path, event: str, payload: dict[str, Any]) -> list
                     named = [hook.get("command") or hook.get("bash") for hook in group.get("hooks", [group])]
                     out += [command for command in named if command]
     return [["/bin/sh", "-c", command] for command in out]
+
+
+def plugins(config: Path, event: str) -> list[list[str]]:
+    """What OpenCode's plugins would run for the event: the list of words that each names, as our plugin calls it."""
+    out = []
+    for path in sorted(config.glob("plugin/*.js")):
+        text = path.read_text(encoding="utf-8")
+        command = re.search(r"^const COMMAND = (\[.*\])$", text, re.MULTILINE)
+        events = re.search(r"^const EVENTS = new Set\((\[.*\])\)$", text, re.MULTILINE)
+        if command and events and event in json.loads(events[1]):
+            out.append([*json.loads(command[1]), "--event", event])
+    return out
 
 
 def notify(config: Path) -> list[str] | None:

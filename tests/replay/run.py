@@ -24,7 +24,10 @@ from tests.replay.player import load
 from tests.replay.score import Result, Score, observations, summary, text
 
 CORPUS = REPO / "tests/corpus"
-HOMES = {"claude": ("CLAUDE_CONFIG_DIR", ""), "codex": ("CODEX_HOME", ""), "gemini": ("GEMINI_CLI_HOME", ".gemini")}
+HOMES = {
+    "claude": ("CLAUDE_CONFIG_DIR", ""), "codex": ("CODEX_HOME", ""), "gemini": ("GEMINI_CLI_HOME", ".gemini"),
+    "copilot": ("COPILOT_HOME", ""), "opencode": ("OPENCODE_CONFIG_DIR", ""),
+}  # fmt: skip
 """Per agent: the variable that names its folder, and what lies below it."""
 
 

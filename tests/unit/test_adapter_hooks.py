@@ -14,13 +14,20 @@ from hypothesis import strategies as st
 from agtmuxd.adapters.base import HookPlan
 from agtmuxd.adapters.claude import EVENTS, ClaudeAdapter
 from agtmuxd.adapters.codex import CodexAdapter
+from agtmuxd.adapters.copilot import CopilotAdapter
 from agtmuxd.adapters.gemini import GeminiAdapter
 from agtmuxd.adapters.hookfile import is_ours
+from agtmuxd.adapters.opencode import OpenCodeAdapter
 from agtmuxd.adapters.registry import discover
 
 COMMAND = "/opt/my tools/agtmux hook"
 ADAPTERS = {"claude": ClaudeAdapter(), "codex": CodexAdapter(), "gemini": GeminiAdapter()}
 FILES = {"claude": "settings.json", "codex": "hooks.json", "gemini": "settings.json"}
+OWN: dict[str, tuple[Any, str]] = {
+    "copilot": (CopilotAdapter(), "hooks/agtmux.json"),
+    "opencode": (OpenCodeAdapter(), "plugin/agtmux.js"),
+}
+"""Agents that read every file of a folder: ours is a file of its own."""
 
 
 def write(plan: HookPlan) -> None:
@@ -193,6 +200,62 @@ def test_a_config_that_is_no_toml_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("a = ")
     with pytest.raises(ValueError, match=r"config\.toml"):
         CodexAdapter().plan_hooks(tmp_path, COMMAND, remove=False)
+
+
+# ---------------------------------------------------------------- a file of our own
+
+
+@pytest.mark.tc("TC-102")
+@pytest.mark.parametrize("agent", OWN)
+def test_a_file_of_our_own_comes_and_goes_beside_the_users(agent: str, tmp_path: Path) -> None:
+    adapter, name = OWN[agent]
+    file = tmp_path / name
+    file.parent.mkdir()
+    (file.parent / "mine.json").write_text("{ // mine")
+    for plan in adapter.plan_hooks(tmp_path, COMMAND, remove=False):
+        write(plan)
+    status = adapter.hook_status(tmp_path, COMMAND)[0]
+    assert (status.path, status.installed, status.outdated) == (file, True, False)
+    assert not any(plan.changes for plan in adapter.plan_hooks(tmp_path, COMMAND, remove=False))
+    assert adapter.hook_status(tmp_path, "/elsewhere/agtmux hook")[0].outdated
+    for plan in adapter.plan_hooks(tmp_path, COMMAND, remove=True):
+        write(plan)
+    assert [p.name for p in file.parent.iterdir()] == ["mine.json"]
+    assert not adapter.hook_status(tmp_path, COMMAND)[0].installed
+    assert not any(plan.changes for plan in adapter.plan_hooks(tmp_path, COMMAND, remove=True))
+
+
+@pytest.mark.tc("TC-102")
+@pytest.mark.parametrize("agent", OWN)
+def test_another_ones_file_under_our_name_is_refused_and_left_alone(agent: str, tmp_path: Path) -> None:
+    adapter, name = OWN[agent]
+    (tmp_path / name).parent.mkdir()
+    (tmp_path / name).write_text("not ours")
+    with pytest.raises(ValueError, match="was not written by agtmux"):
+        adapter.plan_hooks(tmp_path, COMMAND, remove=False)
+    assert not any(plan.changes for plan in adapter.plan_hooks(tmp_path, COMMAND, remove=True))
+    assert not adapter.hook_status(tmp_path, COMMAND)[0].installed
+
+
+def test_copilots_hooks_name_their_event_and_call_the_program_by_its_path(tmp_path: Path) -> None:
+    plan = CopilotAdapter().plan_hooks(tmp_path, COMMAND, remove=False)[0]
+    assert plan.after is not None
+    hooks = json.loads(plan.after)["hooks"]
+    assert hooks["agentStop"][0]["bash"] == f"{COMMAND} copilot --event agentStop"
+    assert "permissionRequest" not in hooks  # it comes for requests that nobody is asked about, too
+
+
+def test_copilots_status_says_that_hooks_are_switched_off(tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text('{\n  // mine\n  "disableAllHooks": true\n}')
+    assert any("disableAllHooks" in note for note in CopilotAdapter().hook_status(tmp_path, COMMAND)[0].notes)
+
+
+def test_opencodes_plugin_is_told_the_program_as_a_list_of_words(tmp_path: Path) -> None:
+    plan = OpenCodeAdapter().plan_hooks(tmp_path, "'/opt/my tools/agtmux' hook", remove=False)[0]
+    assert plan.after is not None
+    assert 'const COMMAND = ["/opt/my tools/agtmux", "hook", "opencode"]' in plan.after
+    assert '"event:permission.asked"' in plan.after
+    assert "/* events */" not in plan.after
 
 
 # ---------------------------------------------------------------- any valid settings

@@ -46,6 +46,17 @@ def identify(comm: str, *argv: str) -> tuple[str, Identity] | None:
         ("gemini", True, "node", ("node", "/usr/bin/gemini", "-p", "hello")),
         ("gemini", True, "node", ("node", "/usr/bin/gemini", "-o", "stream-json", "-p", "hello")),
         ("gemini", True, "node", ("node", "/usr/bin/gemini", "--prompt=hello")),
+        ("copilot", False, "node", ("node", "/x/node_modules/.bin/copilot")),
+        ("copilot", False, "node", ("node", "/usr/lib/node_modules/@github/copilot/npm-loader.js", "--resume")),
+        ("copilot", False, "MainThread", ("/x/node_modules/@github/copilot-linux-x64/copilot",)),
+        ("copilot", False, "copilot", ("copilot", "--model", "help", "-i", "start with this")),
+        ("copilot", True, "MainThread", ("/x/@github/copilot-linux-x64/copilot", "-p", "hello model")),
+        ("copilot", True, "node", ("node", "/usr/bin/copilot", "--allow-all-tools", "--prompt=hello")),
+        ("opencode", False, "opencode", ("opencode",)),
+        ("opencode", False, "opencode", ("opencode", "--port", "4599")),
+        ("opencode", False, "opencode", ("/home/u/.opencode/bin/opencode", "-m", "models", "my-project")),
+        ("opencode", False, "opencode", ("opencode", "attach", "http://localhost:4096")),
+        ("opencode", True, "opencode", ("opencode", "run", "--format", "json", "bash please")),
     ],
 )
 def test_an_agent_is_known_however_it_was_started(agent: str, headless: bool, comm: str, argv: tuple[str, ...]) -> None:
@@ -86,6 +97,15 @@ def test_an_agent_is_known_however_it_was_started(agent: str, headless: bool, co
         ("codex-notify", ("codex-notify",)),
         ("node", ("node", "/usr/bin/gemini", "mcp", "list")),
         ("node", ("node", "/usr/bin/gemini", "--list-sessions")),
+        ("gh", ("gh", "copilot", "suggest")),
+        ("copilot", ("copilot", "login")),
+        ("node", ("node", "/usr/bin/copilot", "--version")),
+        ("node", ("node", "/src/copilot-metrics/index.js")),
+        ("sleep", ("copilot", "100")),
+        ("opencode", ("opencode", "serve", "--port", "4096")),
+        ("opencode", ("opencode", "--log-level", "DEBUG", "web")),
+        ("opencode", ("opencode", "auth", "login")),
+        ("vim", ("vim", "opencode.json")),
         ("", ()),
     ],
 )
@@ -99,5 +119,6 @@ def test_a_version_path_tells_the_version() -> None:
     assert found[1].version == "2.1.329"
 
 
-def test_only_codex_counts_the_program_behind_its_shim() -> None:
-    assert {a.agent_type: a.innermost for a in REGISTRY} == {"claude": False, "codex": True, "gemini": False}
+def test_a_native_program_behind_a_shim_is_the_one_that_counts() -> None:
+    inner = {a.agent_type for a in REGISTRY if a.innermost}
+    assert inner == {"codex", "copilot", "opencode"}

@@ -12,7 +12,7 @@ import pytest
 from agtmuxd.adapters.base import CONTRACT_VERSION, Adapter, Ending, Identity
 from agtmuxd.adapters.claude import ClaudeAdapter
 from agtmuxd.adapters.common import RuleAdapter
-from agtmuxd.adapters.registry import ContractError, Fenced, Registry, check_contract, discover
+from agtmuxd.adapters.registry import BUILT_IN, ContractError, Fenced, Registry, check_contract, discover
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Source
 from agtmuxd.core.rulefile import load
 
@@ -85,7 +85,7 @@ def point(name: str, where: str) -> EntryPoint:
 @pytest.mark.tc("TC-046")
 def test_an_installed_adapter_joins_by_its_entry_point_alone() -> None:
     registry = discover(points=[point("toy", f"{__name__}:ToyAdapter")])
-    assert [a.agent_type for a in registry] == ["claude", "codex", "gemini", "toy"]
+    assert [a.agent_type for a in registry] == ["claude", "codex", "gemini", "copilot", "opencode", "toy"]
     found = registry.identify(proc("toy"))
     assert found is not None
     assert found[0].agent_type == "toy"
@@ -98,11 +98,16 @@ def test_an_installed_adapter_joins_by_its_entry_point_alone() -> None:
 def test_an_entry_point_that_does_not_load_is_refused_with_its_reason() -> None:
     registry = discover(points=[point("ghost", "no_such_module_here:Adapter")])
     assert "ghost" in registry.refused["ghost"]
-    assert len(registry.adapters) == 3
+    assert len(registry.adapters) == len(BUILT_IN)
 
 
 def test_a_disabled_agent_type_is_left_out() -> None:
-    assert [a.agent_type for a in discover(disabled=["codex"], points=())] == ["claude", "gemini"]
+    assert [a.agent_type for a in discover(disabled=["codex"], points=())] == [
+        "claude",
+        "gemini",
+        "copilot",
+        "opencode",
+    ]
 
 
 def test_an_agent_type_is_given_once() -> None:

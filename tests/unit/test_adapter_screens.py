@@ -10,7 +10,7 @@ from agtmuxd.adapters.common import shipped_rules
 from agtmuxd.core.model import Claim, Sample, Strength, Write
 from tests.corpus import recording
 
-RULES = {agent: shipped_rules(agent) for agent in ("claude", "codex", "gemini")}
+RULES = {agent: shipped_rules(agent) for agent in ("claude", "codex", "gemini", "copilot", "opencode")}
 RULE = "─" * 80
 
 

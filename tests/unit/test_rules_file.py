@@ -100,6 +100,6 @@ def test_a_file_without_rules_is_refused() -> None:
         load('format = 1\nagent = "x"\n', "x.toml")
 
 
-@pytest.mark.parametrize("agent", ["claude", "codex", "gemini"])
+@pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "copilot", "opencode"])
 def test_the_shipped_files_say_what_they_were_recorded_on(agent: str) -> None:
     assert shipped_rules(agent).recorded_on

@@ -8,7 +8,8 @@ import click
 @click.command(short_help="What agents call on their own events.")
 @click.argument("agent")
 @click.argument("payload", required=False)
-def hook(agent: str, payload: str | None) -> None:
+@click.option("--event", metavar="NAME", help="The event's name, for agents whose payload does not say it.")
+def hook(agent: str, payload: str | None, event: str | None) -> None:
     """What agents call on their own events; agtmux hooks install puts it into their settings.
 
     It reads the agent's JSON from standard input (Codex notify: from PAYLOAD), adds where it runs, and tells the

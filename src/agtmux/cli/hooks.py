@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     F = TypeVar("F", bound=Callable[..., Any])
 
 _HOMES = {
-    "claude": ("CLAUDE_CONFIG_DIR", "", ".claude"),
-    "codex": ("CODEX_HOME", "", ".codex"),
-    "gemini": ("GEMINI_CLI_HOME", ".gemini", ".gemini"),
+    "claude": ((("CLAUDE_CONFIG_DIR", ""),), ".claude"),
+    "codex": ((("CODEX_HOME", ""),), ".codex"),
+    "gemini": ((("GEMINI_CLI_HOME", ".gemini"),), ".gemini"),
+    "copilot": ((("COPILOT_HOME", ""),), ".copilot"),
+    "opencode": ((("OPENCODE_CONFIG_DIR", ""), ("XDG_CONFIG_HOME", "opencode")), ".config/opencode"),
 }
-"""Per agent: the variable that names its folder, what lies under it, and the folder in the home directory else."""
+"""Per agent: the variables that name its folder and what lies under each, and the folder in the home directory else."""
 
 
 def _options(function: F) -> F:
@@ -114,11 +116,12 @@ def hook_command(argv0: str, python: str) -> str:
 def config_homes(env: Mapping[str, str]) -> dict[str, str]:
     """The folder of each agent's settings, by the agent's own variables, else in the home directory."""
     homes = {}
-    for agent, (variable, under, usual) in _HOMES.items():
-        base = env.get(variable)
-        homes[agent] = (
-            os.path.join(os.path.abspath(base), under).rstrip("/") if base else os.path.expanduser(f"~/{usual}")
-        )
+    for agent, (variables, usual) in _HOMES.items():
+        homes[agent] = os.path.expanduser(f"~/{usual}")
+        for variable, under in variables:
+            if env.get(variable):
+                homes[agent] = os.path.join(os.path.abspath(env[variable]), under).rstrip("/")
+                break
     return homes
 
 

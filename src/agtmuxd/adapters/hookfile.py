@@ -1,7 +1,8 @@
 """Puts our hooks into an agent's JSON settings and takes them out again, touching nothing else.
 
 Owns the shape that Claude Code, Codex and Gemini CLI share: ``{"hooks": {EVENT: [{"hooks": [{"type": "command",
-"command": ...}]}]}}``. Which events, and what else an entry says, comes from the adapter.
+"command": ...}]}]}}``, and files that are ours alone. Which events, and what else an entry says, comes from the
+adapter.
 """
 
 from __future__ import annotations
@@ -69,6 +70,28 @@ def status(path: Path, agent: str, groups: Groups, notes: tuple[str, ...] = ()) 
         raise ValueError(f"{path}: {e}. {FIX}") from e
     wanted = {event: [dict(group)] for event, group in groups.items()}
     return HookStatus(path, bool(found), bool(found) and found != wanted, tuple(found), notes)
+
+
+def plan_own(path: Path, agent: str, text: str, *, remove_ours: bool, notes: tuple[str, ...] = ()) -> HookPlan:
+    """The same for a file that is ours alone, among files of others. Raises ValueError where it is not ours."""
+    before = read(path)
+    if before is not None and not _calls_us(before, agent):
+        if remove_ours:
+            return HookPlan(path, before, before, notes)
+        raise ValueError(f"{path}: is there and was not written by agtmux. Move it away, then run this again.")
+    return HookPlan(path, before, None if remove_ours else text, notes)
+
+
+def status_own(path: Path, agent: str, text: str, events: tuple[str, ...], notes: tuple[str, ...] = ()) -> HookStatus:
+    """Whether our own file is there, as this version writes it. Raises ValueError where it cannot be read."""
+    there = read(path)
+    ours = there is not None and _calls_us(there, agent)
+    return HookStatus(path, ours, ours and there != text, events if ours else (), notes)
+
+
+def _calls_us(text: str, agent: str) -> bool:
+    """Whether the text of a file names our hook program for ``agent``, as a command line or as a list of words."""
+    return re.search(rf'agtmux.*\bhook(?: |", *"){re.escape(agent)}\b', text) is not None
 
 
 def _found(text: str, agent: str) -> dict[str, list[Any]]:

@@ -1,0 +1,179 @@
+"""GitHub Copilot CLI: its processes, hooks and their file.
+
+Owns every fact about Copilot CLI but what its screen looks like (rules/copilot.toml). Measured on 1.0.102. Its hooks
+say nothing of an interrupt, a refusal or a failure that was given up: there the screen decides.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from agtmuxd.adapters import hookfile
+from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
+from agtmuxd.adapters.base import Ending, HookPlan, HookStatus, Identity
+from agtmuxd.adapters.common import (
+    RuleAdapter,
+    checked,
+    exit_status,
+    first_line,
+    last_rows,
+    shorten,
+    text_of,
+    tool_text,
+    was_killed,
+)
+from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, WaitingFor, Write
+
+EVENTS: Final = (
+    "sessionStart", "userPromptSubmitted", "preToolUse", "notification", "postToolUse", "errorOccurred", "agentStop",
+    "subagentStop", "sessionEnd",
+)  # fmt: skip
+"""In this spelling: under PascalCase names the prompt and the end of a turn were never told. Not permissionRequest:
+it comes for requests that nobody is asked about, too."""
+
+TIMEOUT_S: Final = 5
+FILE: Final = "hooks/agtmux.json"
+
+_SCRIPT: Final = re.compile(r"(?:@github/copilot[^/]*/[\w-]+\.m?js|/bin/copilot)$")
+_SUBCOMMANDS: Final = words("help init login logout mcp plugin plugins update version completion")
+_ONE_SHOT: Final = words("-v --version -h --help")
+_HEADLESS: Final = words("-p --prompt --acp")
+_VALUES: Final = words(
+    "--model --agent --add-dir --allow-tool --deny-tool --allow-url --deny-url --available-tools --excluded-tools "
+    "--additional-mcp-config --disable-mcp-server --config-dir --log-dir --log-level --output-format --stream "
+    "-i --interactive --banner --resume --connect"
+)
+_TITLE: Final = "GitHub Copilot"
+_EXIT_TEXT: Final = re.compile(r"copilot --resume=[0-9a-f]{8}-|explicit model\. Run `copilot help")
+
+
+class CopilotAdapter(RuleAdapter):
+    """GitHub Copilot CLI."""
+
+    name = "copilot"
+    agent_type = "copilot"
+    innermost = True
+
+    def identify(self, proc: Proc) -> Identity | None:
+        """The native binary or its npm shim."""
+        found = program(proc)
+        if found is None:
+            return None
+        if found.node:
+            if found.name != "copilot" and not _SCRIPT.search(found.path):
+                return None
+        elif found.name != "copilot" or base_name(proc.comm) not in ("copilot", "MainThread"):
+            return None
+        if positional(found.args, _VALUES) in _SUBCOMMANDS or has_option(found.args, _ONE_SHOT, _VALUES):
+            return None
+        return Identity(self.agent_type, headless=has_option(found.args, _HEADLESS, _VALUES))
+
+    # ------------------------------------------------------------------ events
+
+    def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
+        """Understand one hook; its payload does not name the event. Raises ValueError for another agent's event."""
+        payload = checked(event, self.agent_type)
+        name = event.event_type
+        agent = text_of(payload, "agentId") if text_of(payload, "parentAgentId") else None
+        headless = bool(prior.get("headless"))
+        kind = _CANONICAL.get(name, name)
+        return Signal(
+            event_type=f"subagent_{kind}" if agent and name in _CANONICAL else kind,
+            writes=tuple(_writes(name, payload, agent, headless)),
+            session_id=text_of(payload, "sessionId"),
+            transcript_path=text_of(payload, "transcriptPath"),
+            cwd=text_of(payload, "cwd"),
+            task=first_line(payload.get("prompt")) if name == "userPromptSubmitted" and not agent else None,
+            session_ended=name == "sessionEnd",
+        )
+
+    def config_home(self, env: Mapping[str, str], home: Path) -> Path:
+        """``COPILOT_HOME`` or ``~/.copilot``."""
+        return Path(env["COPILOT_HOME"]) if env.get("COPILOT_HOME") else home / ".copilot"
+
+    def ended_in_order(self, ending: Ending) -> bool | None:
+        """By the hook and the exit text; an orderly exit leaves the alternate screen and puts the old title back."""
+        if ending.session_ended:
+            return True
+        if was_killed(ending.sample):
+            return False
+        if _EXIT_TEXT.search(last_rows(ending.sample, 12)):
+            return True
+        if ending.title_before.endswith(_TITLE) and not ending.sample.title.endswith(_TITLE):
+            return True
+        return exit_status(ending)
+
+    # ------------------------------------------------------------------ hooks
+
+    def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
+        """A file of our own among those of the user. Raises ValueError where another's file has its name."""
+        notes = () if remove else ("Sessions that are open now keep the hooks they started with.",)
+        path = config_home / FILE
+        return (hookfile.plan_own(path, self.agent_type, _file(command), remove_ours=remove, notes=notes),)
+
+    def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
+        """Whether our file is there, and whether hooks are switched off for all."""
+        notes = ("Hooks are switched off by disableAllHooks in settings.json.",) if _switched_off(config_home) else ()
+        return (hookfile.status_own(config_home / FILE, self.agent_type, _file(command), EVENTS, notes),)
+
+
+def _file(command: str) -> str:
+    def entry(event: str) -> dict[str, Any]:
+        return {"type": "command", "bash": f"{command} copilot --event {event}", "timeoutSec": TIMEOUT_S}
+
+    return json.dumps({"version": 1, "hooks": {event: [entry(event)] for event in EVENTS}}, indent=2) + "\n"
+
+
+def _switched_off(config_home: Path) -> bool:
+    """By text: the file may have comments."""
+    text = hookfile.read(config_home / "settings.json") or ""
+    return re.search(r'^\s*"disableAllHooks"\s*:\s*true', text, re.MULTILINE) is not None
+
+
+_CANONICAL: Final = {
+    "sessionStart": "session_start",
+    "sessionEnd": "session_end",
+    "userPromptSubmitted": "turn_start",
+    "preToolUse": "tool_start",
+    "postToolUse": "tool_end",
+    "agentStop": "turn_end",
+}
+
+
+def _writes(name: str, payload: Mapping[str, Any], agent: str | None, headless: bool) -> list[Write]:
+    answered = Write(None, name, subject=f"approval:{agent or 'main'}")
+    if name == "notification":
+        return [] if headless else _notification(name, payload)
+    if agent:
+        return [answered] if name in ("postToolUse", "agentStop") else []
+    if name == "userPromptSubmitted":
+        return [Write(Claim.RUNNING, name, phase=Phase.START), answered]
+    if name == "preToolUse":
+        return [Write(Claim.RUNNING, name, phase=Phase.DURING)]
+    if name == "postToolUse":
+        return [Write(Claim.RUNNING, name, phase=Phase.DURING), answered]
+    if name == "errorOccurred":
+        # The last of them, after which nothing is tried again, looks the same: only the screen tells.
+        detail = (
+            shorten((payload.get("error") or {}).get("message")) if isinstance(payload.get("error"), dict) else None
+        )
+        return [Write(Claim.RUNNING, name, phase=Phase.DURING, detail=detail)]
+    if name == "agentStop":
+        return [Write(Claim.COMPLETED, name, phase=Phase.END), answered]
+    return []
+
+
+def _notification(name: str, payload: Mapping[str, Any]) -> list[Write]:
+    kind = payload.get("notification_type")
+    if kind == "permission_prompt":
+        text = shorten(payload.get("message"))
+        wanted = WaitingFor("approval", text=text or tool_text(payload.get("toolInput")))
+        return [Write(Claim.WAITING_APPROVAL, name, subject="approval:main", waiting_for=wanted, accepts_input=False)]
+    if kind == "elicitation_dialog":
+        wanted = WaitingFor("question", subject="ask_user")
+        return [Write(Claim.WAITING_INPUT, name, subject="approval:main", waiting_for=wanted, accepts_input=False)]
+    return []
