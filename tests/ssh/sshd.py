@@ -66,7 +66,7 @@ class Sshd:
         self.authorized.write_text(keys.key.with_suffix(".pub").read_text())
         self.host_key = _keygen(self.root / "host_key")
         self.max_sessions = max_sessions
-        self.extra: tuple[str, ...] = ()
+        self.passwords = False
         # As sshd calls a login shell: by -c, with the client's words in one argument, and as the outermost shell.
         self.force = f'env -u SHLVL HOME={self.home} SHELL={shell} {shell} -c "$SSH_ORIGINAL_COMMAND"'
         self._process: subprocess.Popen[bytes] | None = None
@@ -82,9 +82,10 @@ class Sshd:
         config = self.root / "sshd_config"
         lines = (
             f"Port {self.port}", "ListenAddress 127.0.0.1", f"HostKey {self.host_key}", "PidFile none", "UsePAM no",
-            f"AuthorizedKeysFile {self.authorized}", "StrictModes no", "PasswordAuthentication no", "LogLevel VERBOSE",
-            "KbdInteractiveAuthentication no", "PermitRootLogin yes", "PrintMotd no", "UseDNS no",
-            f"MaxSessions {self.max_sessions}", "MaxStartups 100", *self.extra,
+            f"AuthorizedKeysFile {self.authorized}", "StrictModes no", "LogLevel VERBOSE",
+            f"PasswordAuthentication {'yes' if self.passwords else 'no'}", "KbdInteractiveAuthentication no",
+            "PermitRootLogin yes", "PrintMotd no", "UseDNS no",
+            f"MaxSessions {self.max_sessions}", "MaxStartups 100",
             f"SetEnv HOME={self.home}",  # the rc files of whoever runs the tests are not for them to run
             *([f"ForceCommand {self.force}"] if self.force else []),
         )  # fmt: skip
