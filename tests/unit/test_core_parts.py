@@ -157,9 +157,12 @@ def box(fingerprint: str) -> Write:
     return Write(Claim.WAITING_APPROVAL, "box", waiting_for=WaitingFor("approval", fingerprint=fingerprint))
 
 
-def play(source: Source, *shown: tuple[int, Write | None]) -> list[Settled]:
-    """``(ms, what it shows)`` sample by sample."""
-    steady, out = Steady(), []
+RUNS = Steady(told=BUSY, told_since=T0)
+
+
+def play(source: Source, *shown: tuple[int, Write | None], steady: Steady | None = None) -> list[Settled]:
+    """``(ms, what it shows)`` sample by sample, from the start or from what was told before."""
+    steady, out = steady or Steady(), []
     for at, write in shown:
         settled = sample(steady, source, write, T0 + at * MS)
         steady = settled.steady
@@ -178,8 +181,8 @@ def claims(told: list[Settled]) -> list[tuple[Claim | None, int]]:
     [(Source.STATUS, QUIET, 17), (Source.STATUS, SHELL, 53), (Source.POLLER, QUIET, 53), (Source.POLLER, None, 100)],
 )
 def test_a_turn_is_not_over_for_a_flicker(source: Source, flicker: Write | None, lasts: int) -> None:
-    told = play(source, (0, BUSY), (1000, flicker), (1000 + lasts, BUSY), (1300, BUSY))
-    assert claims(told) == [(Claim.RUNNING, 0)]
+    told = play(source, (0, BUSY), (1000, flicker), (1000 + lasts, BUSY), (1300, BUSY), steady=RUNS)
+    assert claims(told) == []
     assert told[1].again_at == T0 + 1000 * MS + SETTLE[source]
     assert not told[1].refreshed
     assert told[2].refreshed
@@ -189,9 +192,9 @@ def test_a_turn_is_not_over_for_a_flicker(source: Source, flicker: Write | None,
 @pytest.mark.parametrize("source", [Source.STATUS, Source.POLLER])
 def test_what_lasts_counts_as_of_its_first_sight(source: Source) -> None:
     settle = SETTLE[source] // MS
-    told = play(source, (0, BUSY), (1000, QUIET), (1000 + settle - 1, QUIET), (1000 + settle, QUIET))
-    assert claims(told) == [(Claim.RUNNING, 0), (Claim.NOT_RUNNING, 1000)]
-    assert [s.changed is not None for s in told] == [True, False, False, True]
+    told = play(source, (0, BUSY), (1000, QUIET), (1000 + settle - 1, QUIET), (1000 + settle, QUIET), steady=RUNS)
+    assert claims(told) == [(Claim.NOT_RUNNING, 1000)]
+    assert [s.changed is not None for s in told] == [False, False, False, True]
 
 
 @pytest.mark.tc("TC-114")
@@ -210,6 +213,15 @@ def test_a_screen_that_works_for_an_instant_after_a_refused_request_does_not_run
 
 
 @pytest.mark.tc("TC-114")
+def test_a_spinner_that_an_agent_shows_as_it_starts_is_no_turn() -> None:
+    assert claims(play(Source.POLLER, (0, None), (500, BUSY), (750, QUIET), (900, QUIET))) == [
+        (None, 0),
+        (Claim.NOT_RUNNING, 750),
+    ]
+    assert claims(play(Source.POLLER, (0, BUSY), (399, BUSY), (400, BUSY))) == [(Claim.RUNNING, 0)]
+
+
+@pytest.mark.tc("TC-114")
 def test_another_prompt_is_new_and_the_same_one_in_other_words_is_not() -> None:
     longer = replace(box("f1"), accepts_input=False)
     told = play(Source.POLLER, (0, box("f1")), (500, longer), (900, box("f2")))
@@ -218,8 +230,8 @@ def test_another_prompt_is_new_and_the_same_one_in_other_words_is_not() -> None:
 
 @pytest.mark.tc("TC-114")
 def test_a_change_of_mind_starts_the_wait_again() -> None:
-    told = play(Source.POLLER, (0, BUSY), (1000, QUIET), (1100, None), (1200, QUIET), (1300, QUIET), (1350, QUIET))
-    assert claims(told) == [(Claim.RUNNING, 0), (Claim.NOT_RUNNING, 1200)]
+    shown = ((0, BUSY), (1000, QUIET), (1100, None), (1200, QUIET), (1300, QUIET), (1350, QUIET))
+    assert claims(play(Source.POLLER, *shown, steady=RUNS)) == [(Claim.NOT_RUNNING, 1200)]
 
 
 @pytest.mark.tc("TC-006")

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from agtmuxd.core.model import MS, WAITING, Claim, Source, State, Write
+from agtmuxd.core.model import MS, WAITING, Claim, Phase, Source, State, Write
 
 SETTLE: dict[Source, int] = {Source.POLLER: 150 * MS, Source.STATUS: 200 * MS}
 """How long a change must last before it is a claim at all: redraws and flickers are shorter. That a screen also lags
 behind a newer hook is another matter: ``registers.lag``."""
+
+FIRST_RUNNING = 400 * MS
+"""The same for a screen whose first word is that a turn runs: Codex shows its spinner for an instant as it starts."""
 
 _WAITING_CLAIMS = frozenset(Claim(s.value) for s in WAITING if isinstance(s, State))
 _AT_ONCE = _WAITING_CLAIMS | {Claim.RUNNING}
@@ -57,6 +60,8 @@ def _same(a: Write, b: Write) -> bool:
 def _patience(source: Source, told: Write | None, seen: Write) -> int:
     """How long (ns) this change must last before it is believed."""
     before = told.claim if told is not None else None
+    if before is None and seen.claim is Claim.RUNNING and source is Source.POLLER and seen.phase is not Phase.START:
+        return FIRST_RUNNING
     if told is None or (before is seen.claim and before is not None):
         return 0  # the first word; or the same claim in other words: another prompt, a draft in the composer
     if before in _WAITING_CLAIMS and seen.claim is Claim.RUNNING and source is Source.POLLER:

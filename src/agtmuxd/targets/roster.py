@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from agtmuxd.adapters.base import Adapter, Ending, Identity
 from agtmuxd.core.level import Settled, Steady, sample
-from agtmuxd.core.model import MS, NS, Claim, PaneRow, Proc, Sample, Source, Write
+from agtmuxd.core.model import MS, NS, Claim, PaneRow, Phase, Proc, Sample, Source, Write
 from agtmuxd.core.observation import Gone, Seen
 from agtmuxd.core.proctree import Found, Match, ProcessIndex, find_agents
 from agtmuxd.targets.executor import Machine, TargetExecutor
@@ -25,7 +25,7 @@ YOUNG: Final = 2 * NS
 """How long a process's command line is not yet taken for its last."""
 ENV_NAMES: Final = ("HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME")
 
-_HEADLESS: Final = Write(claim=Claim.RUNNING, rule="headless run", accepts_input=False)
+_HEADLESS: Final = Write(claim=Claim.RUNNING, rule="headless run", phase=Phase.START, accepts_input=False)
 """A run without a terminal interface is one turn: it runs until its process ends, and never waits."""
 
 _NEW: Final = Steady()
