@@ -14,6 +14,7 @@ import pytest
 
 from agtmuxd.core.model import PaneRow, Proc
 from agtmuxd.core.proctree import Match, ProcessIndex, find_agents
+from agtmuxd.targets.executor import TargetExecutor
 from agtmuxd.targets.local import LocalExecutor
 from agtmuxd.tmux.round import Round, RoundFailed, build, build_chunks, lines, parse
 from agtmuxd.tmux.server import tmux_argv
@@ -23,7 +24,7 @@ from tests.conftest import Tmux, until
 class Observer:
     """Makes rounds of a server as the daemon does."""
 
-    def __init__(self, executor: LocalExecutor) -> None:
+    def __init__(self, executor: TargetExecutor) -> None:
         self.executor = executor
 
     async def raw(self, socket_path: Path, panes: Iterable[str] = ()) -> Round | RoundFailed:

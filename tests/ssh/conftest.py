@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,21 @@ from typing import Any
 import pytest
 
 from agtmuxd.targets.ssh import SshExecutor
-from tests.ssh.sshd import PROGRAM, Keys, Sshd
+from tests.ssh.sshd import Keys, Sshd, program
+
+
+@pytest.fixture(scope="session")
+def an_sshd() -> None:
+    """OpenSSH's server is on this machine: installed, where that may be done without asking."""
+    if program() is None:
+        setup = Path(__file__).parents[2] / "scripts" / "setup.sh"
+        done = subprocess.run([str(setup), "sshd"], capture_output=True, text=True, check=False, timeout=100)
+        if program() is None:
+            pytest.skip(f"no sshd here: {(done.stderr or done.stdout).strip()}")
 
 
 @pytest.fixture
-def keys(short_dir: Path) -> Keys:
-    if PROGRAM is None:
-        pytest.skip("no sshd here: scripts/setup.sh sshd")
+def keys(short_dir: Path, an_sshd: None) -> Keys:
     return Keys(short_dir)
 
 

@@ -16,10 +16,14 @@ from pathlib import Path
 from agtmuxd.targets import proctable
 from tests.conftest import until
 
-PROGRAM = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 USER = (
     os.environ.get("USER") or subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
 )
+
+
+def program() -> str | None:
+    """Where sshd is; it wants to be called by its whole path."""
+    return shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
 class Keys:
@@ -94,7 +98,7 @@ class Sshd:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [str(PROGRAM), "-D", "-e", "-f", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [str(program()), "-D", "-e", "-f", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
         until(lambda: self._listens() or self._process is None, what=f"sshd listens: {self.log.read_text()}")
