@@ -57,6 +57,11 @@ def identify(comm: str, *argv: str) -> tuple[str, Identity] | None:
         ("opencode", False, "opencode", ("/home/u/.opencode/bin/opencode", "-m", "models", "my-project")),
         ("opencode", False, "opencode", ("opencode", "attach", "http://localhost:4096")),
         ("opencode", True, "opencode", ("opencode", "run", "--format", "json", "bash please")),
+        ("cursor", False, "cursor-agent", ("/home/u/.local/bin/cursor-agent",)),
+        ("cursor", False, "node", ("node", "--use-system-ca", "/h/.local/share/cursor-agent/versions/2026.1/index.js")),
+        ("cursor", True, "cursor-agent", ("cursor-agent", "-p", "--output-format", "stream-json", "go")),
+        ("generic", False, "agtmux", ("/usr/bin/python3", "/h/.venv/bin/agtmux", "run", "--", "make", "test")),
+        ("generic", False, "python3.11", ("python3.11", "-m", "agtmux", "run", "sleep", "5")),
     ],
 )
 def test_an_agent_is_known_however_it_was_started(agent: str, headless: bool, comm: str, argv: tuple[str, ...]) -> None:
@@ -106,6 +111,11 @@ def test_an_agent_is_known_however_it_was_started(agent: str, headless: bool, co
         ("opencode", ("opencode", "--log-level", "DEBUG", "web")),
         ("opencode", ("opencode", "auth", "login")),
         ("vim", ("vim", "opencode.json")),
+        ("agent", ("agent",)),  # anybody's program may be called so
+        ("cursor-agent", ("cursor-agent", "login")),
+        ("agtmux", ("python3", "/usr/bin/agtmux", "watch")),
+        ("agtmux", ("python3", "/usr/bin/agtmux", "run", "--")),
+        ("agtmux", ("python3", "/usr/bin/agtmux", "run", "--", "claude")),  # listed as itself
         ("", ()),
     ],
 )
@@ -121,4 +131,4 @@ def test_a_version_path_tells_the_version() -> None:
 
 def test_a_native_program_behind_a_shim_is_the_one_that_counts() -> None:
     inner = {a.agent_type for a in REGISTRY if a.innermost}
-    assert inner == {"codex", "copilot", "opencode"}
+    assert inner == {"codex", "copilot", "opencode", "cursor"}

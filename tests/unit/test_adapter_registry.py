@@ -26,6 +26,8 @@ strength = "hint"
 all = [{ contains = "thinking hard" }]
 """
 
+SHIPPED = ["claude", "codex", "gemini", "copilot", "opencode", "cursor", "generic"]
+
 
 class ToyAdapter(RuleAdapter):
     """A third party's adapter: its own file, nothing of core."""
@@ -85,7 +87,7 @@ def point(name: str, where: str) -> EntryPoint:
 @pytest.mark.tc("TC-046")
 def test_an_installed_adapter_joins_by_its_entry_point_alone() -> None:
     registry = discover(points=[point("toy", f"{__name__}:ToyAdapter")])
-    assert [a.agent_type for a in registry] == ["claude", "codex", "gemini", "copilot", "opencode", "toy"]
+    assert [a.agent_type for a in registry] == [*SHIPPED, "toy"]
     found = registry.identify(proc("toy"))
     assert found is not None
     assert found[0].agent_type == "toy"
@@ -102,12 +104,7 @@ def test_an_entry_point_that_does_not_load_is_refused_with_its_reason() -> None:
 
 
 def test_a_disabled_agent_type_is_left_out() -> None:
-    assert [a.agent_type for a in discover(disabled=["codex"], points=())] == [
-        "claude",
-        "gemini",
-        "copilot",
-        "opencode",
-    ]
+    assert [a.agent_type for a in discover(disabled=["codex"], points=())] == [a for a in SHIPPED if a != "codex"]
 
 
 def test_an_agent_type_is_given_once() -> None:

@@ -356,7 +356,8 @@ def test_hooks_are_asked_for_by_absolute_paths(short_dir: Path, stub: Stub) -> N
     assert stub.calls[0].body == {
         "op": "install", "agents": ["claude"], "dry_run": True, "command": f"{command([])[0]} hook",
         "config_homes": {"claude": f"{short_dir}/.claude", "codex": "/c", "gemini": "/g/.gemini",
-                         "copilot": f"{short_dir}/.copilot", "opencode": f"{short_dir}/.config/opencode"},
+                         "copilot": f"{short_dir}/.copilot", "opencode": f"{short_dir}/.config/opencode",
+                         "cursor": f"{short_dir}/.cursor"},
     }  # fmt: skip
     out(short_dir, "hooks", "status")
     assert "agents" not in stub.calls[1].body

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from agtmuxd.adapters.base import HookPlan, HookStatus
@@ -40,13 +41,24 @@ def is_ours(hook: Any, agent: str) -> bool:
     return isinstance(command, str) and re.search(rf"agtmux.* hook {re.escape(agent)}\s*$", command) is not None
 
 
-def plan(path: Path, agent: str, groups: Groups, *, remove_ours: bool, notes: tuple[str, ...] = ()) -> HookPlan:
-    """What (un)installing would make of ``path``. Raises ValueError naming the file and what to do."""
+def plan(
+    path: Path,
+    agent: str,
+    groups: Groups,
+    *,
+    remove_ours: bool,
+    notes: tuple[str, ...] = (),
+    top: Mapping[str, Any] = MappingProxyType({}),
+) -> HookPlan:
+    """What (un)installing would make of ``path``. Raises ValueError naming the file and what to do.
+
+    ``top``: what a file that is made anew needs besides. A group without ``hooks`` is a hook entry itself.
+    """
     before = read(path)
     if before is None:
         if remove_ours:
             return HookPlan(path, None, None, notes)
-        text = json.dumps({"hooks": {event: [group] for event, group in groups.items()}}, indent=2) + "\n"
+        text = json.dumps({"hooks": {event: [group] for event, group in groups.items()}, **top}, indent=2) + "\n"
         return HookPlan(path, None, text, notes)
     try:
         after = _without(before, agent, {} if remove_ours else groups)
@@ -54,7 +66,7 @@ def plan(path: Path, agent: str, groups: Groups, *, remove_ours: bool, notes: tu
             after = _with(after, agent, groups)
     except ValueError as e:
         raise ValueError(f"{path}: {e}. {FIX}") from e
-    if remove_ours and before != after and re.fullmatch(r"\s*\{\s*\}\s*", after) and _made_by_us(before):
+    if remove_ours and before != after and json.loads(after) == top and _made_by_us(before, len(top)):
         return HookPlan(path, before, None, notes)
     return HookPlan(path, before, after, notes)
 
@@ -107,8 +119,9 @@ def _found(text: str, agent: str) -> dict[str, list[Any]]:
 
 
 def _entries(group: Mapping[str, Any]) -> list[Any]:
+    """The hooks of a group; a group that is a hook itself holds itself."""
     entries = group.get("hooks")
-    return entries if isinstance(entries, list) else []
+    return entries if isinstance(entries, list) else [group]
 
 
 def _hooks(text: str, root: Node) -> Node | None:
@@ -143,6 +156,8 @@ def _drop_one(text: str, agent: str, keep: Groups) -> str | None:
         if event.key in keep and found[event.key] == [dict(keep[event.key])]:
             continue
         for i, group in enumerate(event.node.members):
+            if is_ours(value(text, group.node), agent):
+                return _drop_group(text, root, hooks, at, i)
             entries = group.node.get("hooks") if group.node.kind == "object" else None
             if entries is None or entries.node.kind != "array":
                 continue
@@ -191,7 +206,8 @@ def _member(style: Style, event: str, group: Mapping[str, Any], depth: int) -> s
     return f"{json.dumps(event)}: [{inner}]"
 
 
-def _made_by_us(before: str) -> bool:
-    """Whether the file holds our hooks and nothing else: then it was not there before us."""
+def _made_by_us(before: str, others: int) -> bool:
+    """Whether the file holds our hooks first and nothing else but the ``others`` we made: then it was not there before
+    us, for into a file that was there the hooks go last."""
     root = parse(before)
-    return len(root.members) == 1 and was_created(before, root)
+    return len(root.members) == 1 + others and root.members[0].key == "hooks" and was_created(before, root)

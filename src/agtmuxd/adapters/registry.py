@@ -25,13 +25,15 @@ from agtmuxd.adapters.base import (
 from agtmuxd.adapters.claude import ClaudeAdapter
 from agtmuxd.adapters.codex import CodexAdapter
 from agtmuxd.adapters.copilot import CopilotAdapter
+from agtmuxd.adapters.cursor import CursorAdapter
 from agtmuxd.adapters.gemini import GeminiAdapter
+from agtmuxd.adapters.generic import GenericAdapter
 from agtmuxd.adapters.opencode import OpenCodeAdapter
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Write
 
 GROUP: Final = "agtmux.adapters"
 BUILT_IN: Final[tuple[Callable[[], Adapter], ...]] = (
-    ClaudeAdapter, CodexAdapter, GeminiAdapter, CopilotAdapter, OpenCodeAdapter,
+    ClaudeAdapter, CodexAdapter, GeminiAdapter, CopilotAdapter, OpenCodeAdapter, CursorAdapter, GenericAdapter,
 )  # fmt: skip
 
 T = TypeVar("T")

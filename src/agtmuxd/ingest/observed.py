@@ -119,14 +119,18 @@ def _is(runtime: Runtime, agent: Seen) -> bool:
 
 
 def _crashed(unit: Unit, runtime: Runtime, verdict: Gone | None) -> bool:
-    """Whether it vanished in mid-turn without a sign that it left in order."""
+    """Whether it vanished in mid-turn without a sign that it left in order, or failed and is known not to have."""
     state = unit.states.get((runtime.target_id, runtime.pane_id))
     if state is None or state.runtime_id != runtime.runtime_id or runtime.headless:
         return False
     last = state.state
     if last is State.UNKNOWN and state.last_known is not None:
         last = State(state.last_known["state"])
-    if last not in _WORKING or said_goodbye(unit, runtime):
+    if said_goodbye(unit, runtime):
+        return False
+    if last is State.ERROR:
+        return verdict is not None and verdict.in_order is False
+    if last not in _WORKING:
         return False
     return verdict is None or verdict.in_order is not True
 

@@ -1,0 +1,72 @@
+"""``agtmux run``: any program in a pane, from its start to its end, and how it ended."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import subprocess
+
+import pytest
+
+from tests.acceptance.stage import PATIENCE, PROGRAMS, Daemon, Place
+from tests.conftest import Tmux, until
+
+
+def wrapped(place: Place, *command: str) -> str:
+    """The shell line that wraps ``command``."""
+    return "exec " + shlex.join([str(PROGRAMS / "agtmux"), "run", "--", *command])
+
+
+def test_the_wrapper_ends_as_its_program_does(place: Place) -> None:
+    assert place.cli("run", "--", "true").returncode == 0
+    assert place.cli("run", "--", "sh", "-c", "echo said; exit 7").stdout == "said\n"
+    assert place.cli("run", "sh", "-c", "exit 7").returncode == 7
+    assert place.cli("run", "--", "sh", "-c", "kill -KILL $$").returncode == 128 + signal.SIGKILL
+    missing = place.cli("run", "--", "no-such-program-here")
+    assert (missing.returncode, "not found" in missing.stderr) == (127, True)
+
+
+def test_a_signal_to_the_wrapper_reaches_its_program(place: Place) -> None:
+    argv = [
+        str(PROGRAMS / "agtmux"),
+        "run",
+        "--",
+        "sh",
+        "-c",
+        'trap "exit 9" TERM; echo up; while :; do sleep 0.1; done',
+    ]
+    with subprocess.Popen(argv, env=place.env, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        process.terminate()
+        assert process.wait(PATIENCE) == 9
+
+
+@pytest.mark.tc("TC-046")
+def test_a_wrapped_program_runs_and_is_gone_when_it_ends_well(place: Place, daemon: Daemon, tmux: Tmux) -> None:
+    daemon.start()
+    pane = tmux.run("new-session", "-d", "-P", "-F", "#{pane_id}", "sh").strip()
+    go = place.root / "go"
+    line = f"while ! test -e {go}; do sleep 0.1; done"
+    tmux.run("send-keys", "-t", pane, wrapped(place, "sh", "-c", line).removeprefix("exec "), "Enter")
+    item = daemon.wait_for(pane, "running")
+    assert item["agent_type"] == "generic"
+    until(lambda: str(daemon.wait_for(pane, "running")["task"]).startswith("sh -c while"), within=PATIENCE)
+    go.touch()
+    until(lambda: all(i["agent_type"] is None for i in place.json("list", "panes", "--all")["items"]), within=PATIENCE)
+
+
+@pytest.mark.tc("TC-046")
+def test_a_wrapped_program_that_fails_stays_listed_as_an_error(place: Place, daemon: Daemon, tmux: Tmux) -> None:
+    daemon.start()
+    pane = tmux.run("new-session", "-d", "-P", "-F", "#{pane_id}", "sh").strip()
+    go = place.root / "go"
+    line = f"while ! test -e {go}; do sleep 0.1; done; exit 3"
+    tmux.run("send-keys", "-t", pane, wrapped(place, "sh", "-c", line).removeprefix("exec "), "Enter")
+    daemon.wait_for(pane, "running")
+    go.touch()
+    item = daemon.wait_for(pane, "error")
+    assert (item["agent_type"], item["attention"]) == ("generic", "needs_action")
+    until(lambda: daemon.wait_for(pane, "error")["reason_code"] == "agent_crashed", within=PATIENCE)
+    events = place.json("events", pane)["items"]
+    assert {"start", "exit"} <= {e["event_type"] for e in events}
