@@ -12,9 +12,11 @@ from typing import Any
 import aiohttp
 
 from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.api.acting import ActionQuery
 from agtmuxd.api.app import ApiServer
 from agtmuxd.api.models import Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
 from agtmuxd.core.model import NS
+from agtmuxd.core.request import Request
 from agtmuxd.hub import Batch, Hub, LogEntry
 from agtmuxd.view import View, changes_for
 from tests.rows import T0, Item, by_key
@@ -58,6 +60,7 @@ class FakeServices:
         self.hub = Hub(self.view, now=self.now, read_log=self.read_log)
         self.target_items = [target()]
         self.ingested: list[WireEvent] = []
+        self.acted: list[Request] = []
         self.stopped = False
         self.trouble: Exception | None = None
         self.gate = asyncio.Event()
@@ -84,6 +87,15 @@ class FakeServices:
             {"event_id": one.event_id, "status": "pending_bind", "runtime_id": None, "reason_code": None}
             for one in events
         ]
+
+    async def act(self, request: Request, uid: int | None, pid: int | None) -> dict[str, Any]:
+        self.acted.append(request)
+        raise AgtmuxError("E_PRECONDITION_FAILED", f"{request.kind} is refused here", {"reason": "fake"})
+
+    async def actions(self, query: ActionQuery, pane: str | None) -> list[dict[str, Any]]:
+        if query.action is not None:
+            raise AgtmuxError("E_ACTION_NOT_FOUND", f"there is no action {query.action}")
+        return []
 
     async def explain(self, key: str) -> dict[str, Any]:
         return {"decided_by": [], "candidates": [], "marks": {"key": key}, "recent_events": []}

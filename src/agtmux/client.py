@@ -79,6 +79,13 @@ class Client:
     def events(self, params: Params | None = None) -> Reply:
         return self._ask("GET", f"/v1/events{query(params or {})}")
 
+    def actions(self, params: Params | None = None) -> Reply:
+        return self._ask("GET", f"/v1/actions{query(params or {})}")
+
+    def act(self, kind: str, request: Mapping[str, object], timeout: float = 30.0) -> Reply:
+        """``request`` names itself by ``request_ref``: asked again, it is not done again."""
+        return self._ask("POST", f"/v1/actions/{kind}", request, timeout)
+
     def hooks(self, request: Mapping[str, object]) -> Reply:
         return self._ask("POST", "/v1/hooks", request)
 

@@ -122,6 +122,17 @@ _SINCE = ("FOR", _age("since"))
 _ATTENTION = ("ATTENTION", _field("attention"))
 _WAIT_RUN: tuple[Column, ...] = (("WAITING", _field("waiting")), ("RUNNING", _field("running")))
 
+
+def _outcome(item: Item, _now: float) -> str:
+    code = clean(item.get("result_code"), "in flight")
+    return f"{code} {clean(item['error_code'])}" if item.get("error_code") else code
+
+
+def _caller(item: Item, _now: float) -> str:
+    caller = item.get("caller") or {}
+    return " ".join(clean(caller[key]) for key in ("pid", "command") if caller.get(key)) or "-"
+
+
 COLUMNS: dict[str, tuple[Column, ...]] = {
     "panes": (
         ("STATE", _state),
@@ -175,6 +186,16 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("APPLIED", _field("applied")),
         ("RUNTIME", _field("runtime_id")),
         ("ID", _field("event_id")),
+    ),
+    "actions": (
+        ("AGE", _age("requested_at")),
+        ("ACTION", _field("action")),
+        ("RESULT", _outcome),
+        ("TARGET", _field("target")),
+        ("PANE", _field("pane_id")),
+        ("BY", _caller),
+        ("RUNTIME", _field("runtime_id")),
+        ("ID", _field("action_id")),
     ),
 }
 """What each kind of item shows, in order; the last column takes what width is left."""

@@ -97,6 +97,7 @@ class Settings(_Table):
     """The whole file."""
 
     autostart: bool = Field(True, description="let the CLI start the daemon when none answers")
+    allow_agent_actions: bool = Field(False, description="let agents that are supervised act on panes, not only read")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
     host: HostSettings = Field(default_factory=HostSettings)

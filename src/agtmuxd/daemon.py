@@ -31,6 +31,12 @@ from agtmuxd.api.models import WireEvent
 from agtmuxd.config import Settings, load
 from agtmuxd.core.ids import uuid7
 from agtmuxd.core.model import NS
+from agtmuxd.execute.acts import acts
+from agtmuxd.execute.audit import load_key
+from agtmuxd.execute.callers import Callers
+from agtmuxd.execute.path import Actions
+from agtmuxd.execute.reach import Failpoints
+from agtmuxd.execute.reading import Reader
 from agtmuxd.fleet import HOST, Fleet
 from agtmuxd.hub import Batch, Hub, LogEntry
 from agtmuxd.ingest.door import Door
@@ -38,6 +44,7 @@ from agtmuxd.retention import keep_purging
 from agtmuxd.services import DaemonServices
 from agtmuxd.spool import Spool
 from agtmuxd.store import log
+from agtmuxd.store.actions import abandon
 from agtmuxd.store.db import Store, open_database
 from agtmuxd.store.rows import load_world
 from agtmuxd.view import Change, Changes, View
@@ -195,6 +202,9 @@ class Daemon:
         world = load_world(connection)
         view = View(stream_id, upcoming - 1, log.load_published(connection))
         pending = log.load_pending(connection)
+        lost = abandon(connection, now)  # before the socket opens: a replay must find that nobody knows
+        if lost:
+            _LOG.warning("actions were in flight when the last daemon ended: indeterminate", actions=lost)
         store = Store(connection)
         store.start()
         try:
@@ -222,8 +232,14 @@ class Daemon:
             skew_budget=int(self._settings.events.skew_budget * NS),
         )  # fmt: skip
         fleet = Fleet(door, registry, lambda: self._settings, self._environ, self._clock)
+        actions = Actions(
+            store=store, door=door, view=view, reader=Reader(registry), reach=fleet.reach,
+            callers=Callers(world, fleet.reach, door.servers, lambda: self._settings.allow_agent_actions),
+            acts=acts(door), key=self._action_key(), clock=self._clock,
+            failpoint=Failpoints(self._environ.get("AGTMUX_FAILPOINT")),
+        )  # fmt: skip
         services = DaemonServices(
-            view=view, hub=hub, door=door, fleet=fleet, store=store, registry=registry,
+            view=view, hub=hub, door=door, actions=actions, fleet=fleet, store=store, registry=registry,
             settings=lambda: self._settings, clock=self._clock,
             paths={"socket": self._places.socket, "database": self._places.database, "config": self._places.config},
             reload=self.reload, stop=self.stop,
@@ -249,6 +265,13 @@ class Daemon:
             await server.stop()
             for task in tasks:
                 task.cancel()
+
+    def _action_key(self) -> bytes:
+        path = os.path.join(self._places.state_dir, "actions.key")
+        try:
+            return load_key(path)
+        except OSError as error:
+            raise AgtmuxError("E_STORE_UNAVAILABLE", f"{path} cannot be read or made: {error.strerror}") from error
 
     def _retention(self) -> log.Retention:
         keep = self._settings.retention

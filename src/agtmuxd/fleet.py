@@ -18,6 +18,7 @@ from agtmuxd.adapters.registry import Registry
 from agtmuxd.api.models import Connecting, TargetRequest
 from agtmuxd.config import Settings
 from agtmuxd.core.wire import stamp, stamp_or_none
+from agtmuxd.execute.reach import Reached
 from agtmuxd.ingest.door import Door
 from agtmuxd.targets.executor import ExecutorError, TargetExecutor
 from agtmuxd.targets.local import LocalExecutor
@@ -123,6 +124,18 @@ class Fleet:
         if target.name == HOST:
             return tmux_argv(executor.find_tmux(host.tmux_path), host.tmux_socket)
         return tmux_argv(executor.find_tmux(target.options.get("tmux_path")), target.connection_ref)
+
+    def reach(self, target_id: str) -> Reached:
+        """How an action reaches a target. Raises E_TARGET_NOT_FOUND, E_TARGET_UNREACHABLE."""
+        target, executor = self._door.world.targets.get(target_id), self._executors.get(target_id)
+        if target is None or executor is None:
+            raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {target_id}")
+        try:
+            argv = self._argv(target, executor)
+        except ExecutorError as error:
+            raise AgtmuxError("E_TARGET_UNREACHABLE", f"{target.name}: {error}") from error
+        timeout = self._settings().targets.command_timeout
+        return Reached(target_id, target.name, target.kind, executor, tuple(argv), timeout)
 
     async def stop(self) -> None:
         for task in self._tasks.values():

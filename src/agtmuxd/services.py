@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
@@ -19,18 +20,24 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.redact import redact
 from agtmuxd.adapters.base import HookPlan
 from agtmuxd.adapters.registry import Fenced, Registry
+from agtmuxd.api.acting import ActionQuery
 from agtmuxd.api.models import Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
 from agtmuxd.config import Settings
 from agtmuxd.core.ids import dedupe_key
 from agtmuxd.core.model import Ancestor, RawEvent, Source
+from agtmuxd.core.request import Request
 from agtmuxd.core.resolve import Life, resolve
 from agtmuxd.core.wire import stamp, stamp_or_none
+from agtmuxd.execute.audit import action_item
+from agtmuxd.execute.path import Actions
 from agtmuxd.fleet import Fleet
 from agtmuxd.hookfiles import apply_plan
 from agtmuxd.hub import Hub
 from agtmuxd.ingest.door import Door
 from agtmuxd.spool import Spool
+from agtmuxd.store import actions as action_rows
 from agtmuxd.store import log
+from agtmuxd.store.actions import ActionRow
 from agtmuxd.store.db import Store
 from agtmuxd.store.migrate import load
 from agtmuxd.view import View
@@ -46,6 +53,7 @@ class DaemonServices:
         view: View,
         hub: Hub,
         door: Door,
+        actions: Actions,
         fleet: Fleet,
         store: Store,
         registry: Registry,
@@ -60,6 +68,7 @@ class DaemonServices:
         self.spool: Spool | None = None
         self.troubles: list[str] = []
         self._door = door
+        self._actions = actions
         self._fleet = fleet
         self._store = store
         self._registry = registry
@@ -106,7 +115,9 @@ class DaemonServices:
             tmux_socket=event.tmux.socket if event.tmux else None,
             tmux_server_pid=event.tmux.server_pid if event.tmux else None,
             pid=event.pid, start_hint=event.start_hint,
-            chain=tuple(Ancestor(link.pid, link.start, tuple(redact(link.argv, self._extra_patterns()))) for link in event.chain),
+            chain=tuple(
+                Ancestor(link.pid, link.start, tuple(redact(link.argv, self._extra_patterns()))) for link in event.chain
+            ),
             spooled=event.spooled, env=redact(event.env, self._extra_patterns()),
             payload=redact(event.payload, self._extra_patterns()),
         )  # fmt: skip
@@ -116,7 +127,9 @@ class DaemonServices:
         if pane is not None:
             target_id, pane_id = self._key(pane)
             ids = await self._store.run(lambda c: log.runtimes_of(c, target_id, pane_id))
-        rows = await self._store.run(lambda c: log.history(c, runtime_ids=ids, before=query.before, limit=query.limit))
+        rows = await self._store.run(
+            lambda c: log.history(c, runtime_ids=ids, before=query.before, limit=query.limit, action=query.action)
+        )
         return [_event_item(row) for row in rows]
 
     def _key(self, pane: str) -> PaneKey:
@@ -134,7 +147,8 @@ class DaemonServices:
         state = world.states.get(where)
         recent = await self.events(HistoryQuery(limit=20), key)
         if runtime_id is None:
-            return {"decided_by": _decided(state), "candidates": [], "marks": {}, "recent_events": recent}
+            return {"decided_by": _decided(state), "candidates": [], "marks": {}, "recent_events": recent,
+                    "snapshot": self._actions.nonce(where)}  # fmt: skip
         runtime = world.runtimes[runtime_id]
         now = self._clock()
         registers, marks = self._door.words_of(runtime_id)
@@ -160,7 +174,32 @@ class DaemonServices:
             "candidates": candidates,
             "marks": {mark: stamp(at) for mark, at in sorted(marks.items())},
             "recent_events": recent,
+            "snapshot": self._actions.nonce(where),
         }
+
+    # ---------------------------------------------------------------- actions
+
+    async def act(self, request: Request, uid: int | None, pid: int | None) -> dict[str, Any]:
+        return await self._actions.perform(request, uid, pid)
+
+    async def actions(self, query: ActionQuery, pane: str | None) -> list[dict[str, Any]]:
+        where = None if pane is None else self._key(pane)
+
+        def read(connection: sqlite3.Connection) -> tuple[list[ActionRow], dict[str, list[str]]]:
+            found = action_rows.listing(
+                connection, limit=query.limit, action=query.action, kind=query.kind, runtime=query.runtime, pane=where,
+                since=query.since, before=query.before,
+            )  # fmt: skip
+            return found, action_rows.events_of(connection, [row.action_id for row in found])
+
+        found, events = await self._store.run(read)
+        if query.action is not None and not found:
+            raise AgtmuxError("E_ACTION_NOT_FOUND", f"there is no action {query.action}: agtmux actions lists them")
+        names = {t.target_id: t.name for t in self._door.world.targets.values()}
+        return [
+            {**action_item(row, names.get(row.target_id or "")), "events": events.get(row.action_id, [])}
+            for row in found
+        ]
 
     # ---------------------------------------------------------------- targets, daemon
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.stage import Agent, Daemon, Place, Watch
+from tests.acceptance.stage import Actor, Agent, Daemon, Place, Watch
 from tests.conftest import Tmux
 
 
@@ -51,3 +51,13 @@ def watch(place: Place) -> Iterator[Callable[..., Watch]]:
     yield make
     for one in made:
         one.close()
+
+
+@pytest.fixture
+def actor(tmux: Tmux, place: Place) -> Callable[..., Actor]:
+    """Makes stand-in agents that take keys (not started) on the server ``tmux``."""
+
+    def make(server: Tmux | None = None, name: str = "claude") -> Actor:
+        return Actor(server or tmux, place, name)
+
+    return make

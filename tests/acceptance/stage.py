@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -257,6 +257,8 @@ class Replay:
 class Agent:
     """A stand-in agent in a pane: ``pane`` is its id, ``pid`` its process."""
 
+    program_file = STANDIN
+
     def __init__(self, tmux: Tmux, place: Place, name: str = "claude") -> None:
         self.tmux, self.place, self.name = tmux, place, name
         number = len(list(place.root.glob("a*.sock")))
@@ -266,23 +268,23 @@ class Agent:
         program = folder / name
         if not program.exists():
             program.symlink_to(Path(sys.executable).resolve())
-        self.argv = [str(program), str(STANDIN), str(self._socket)]
+        self.argv = [str(program), str(self.program_file), str(self._socket)]
         self.pane = ""
         self.pid = 0
 
-    def start(self, session: str = "main") -> Agent:
+    def start(self, session: str = "main") -> Self:
         """Run in a new session."""
         self.pane = self.tmux.start(*self.argv, session=session)
         return self._meet()
 
-    def start_in(self, *tmux_command: str) -> Agent:
+    def start_in(self, *tmux_command: str) -> Self:
         """Run by a tmux command that makes or fills a pane, e.g. ``("split-window", "-t", "main")``."""
         show = () if tmux_command[0] == "respawn-pane" else ("-d", "-P", "-F", "#{pane_id}")
         told = self.tmux.run(tmux_command[0], *show, *tmux_command[1:], "--", *self.argv)
         self.pane = told or tmux_command[tmux_command.index("-t") + 1]
         return self._meet()
 
-    def _meet(self) -> Agent:
+    def _meet(self) -> Self:
         until(self._socket.exists, within=PATIENCE, what="the stand-in listens")
         self.pid = int(self.tell()["pid"])
         return self
@@ -334,3 +336,36 @@ class Agent:
     def vanish(self) -> None:
         """Die as by ``kill -9``."""
         os.kill(self.pid, signal.SIGKILL)
+
+
+class Actor(Agent):
+    """A stand-in that takes keys: ``keys()`` is every byte that reached it, ``sent()`` what was submitted or chosen."""
+
+    program_file = Path(__file__).with_name("actor.py")
+
+    def keys(self) -> bytes:
+        return Path(f"{self._socket}.keys").read_bytes()
+
+    def sent(self) -> list[str]:
+        return [json.loads(line) for line in Path(f"{self._socket}.sent").read_text().splitlines()]
+
+    def ready(self, daemon: Daemon) -> Item:
+        """The row of the pane once its input field was seen."""
+        daemon.wait_for(self.pane, "idle")
+
+        def takes() -> Item | None:
+            item = daemon.pane(self.pane)
+            return item if item is not None and item["accepts_input"] is True else None
+
+        return until(takes, within=PATIENCE, what=f"an input field: {daemon.pane(self.pane)}") or {}
+
+    def asks(self, daemon: Daemon, command: str = "rm -rf build") -> Item:
+        """The row of the pane once its approval was seen on the screen."""
+        self.tell(ask=command)
+
+        def asked() -> Item | None:
+            item = daemon.pane(self.pane)
+            waiting = (item or {}).get("waiting_for") or {}
+            return item if waiting.get("fingerprint") and command in str(waiting.get("text")) else None
+
+        return until(asked, within=PATIENCE, what=f"an approval: {daemon.pane(self.pane)}") or {}

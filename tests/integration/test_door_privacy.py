@@ -10,6 +10,7 @@ import pytest
 from agtmuxd.api.models import WireEvent
 from agtmuxd.config import Settings
 from agtmuxd.core.ids import dedupe_key
+from agtmuxd.execute.path import Actions
 from agtmuxd.fleet import Fleet
 from agtmuxd.hub import Hub
 from agtmuxd.services import DaemonServices
@@ -37,9 +38,9 @@ NEEDLES = {
 def services_of(rig: Rig) -> DaemonServices:
     settings = Settings.model_validate({"redaction": {"patterns": ["ACME-[0-9]+-[A-Z]+"]}})
     return DaemonServices(
-        view=rig.view, hub=cast(Hub, None), door=rig.door, fleet=cast(Fleet, None), store=rig.store,
-        registry=rig.registry, settings=lambda: settings, clock=rig.clock, paths={}, reload=lambda: None,
-        stop=lambda: None,
+        view=rig.view, hub=cast(Hub, None), door=rig.door, actions=cast(Actions, None), fleet=cast(Fleet, None),
+        store=rig.store, registry=rig.registry, settings=lambda: settings, clock=rig.clock, paths={},
+        reload=lambda: None, stop=lambda: None,
     )  # fmt: skip
 
 

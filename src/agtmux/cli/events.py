@@ -14,12 +14,13 @@ from agtmux.cli.context import App, pass_app, shared, write_body
 
 @click.command()
 @click.argument("ref", required=False)
+@click.option("--action", metavar="ACTION_ID", help="Only those of this action.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
 @click.option("--before", metavar="EVENT_ID", help="Only what is older than this event (the next page).")
 @click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
 @shared()
 @pass_app
-def events(app: App, ref: str | None, limit: int, before: str | None, as_json: bool) -> None:
+def events(app: App, ref: str | None, action: str | None, limit: int, before: str | None, as_json: bool) -> None:
     """What agents reported, newest first; of one pane or runtime when REF is given.
 
     REF is pane:…, runtime:…, or where it is unique a pane id (%12), a place (work:1.0) or an agent (claude).
@@ -30,7 +31,7 @@ def events(app: App, ref: str | None, limit: int, before: str | None, as_json: b
       agtmux events %12 --json
     """
     client = app.client()
-    params: dict[str, str | None] = {"limit": str(limit), "before": before}
+    params: dict[str, str | None] = {"action": action, "limit": str(limit), "before": before}
     if ref is not None:
         full = refs.resolve(ref, client)
         kind, _, rest = full.partition(":")

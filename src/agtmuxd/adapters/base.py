@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from agtmuxd.core.controls import Controls
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Write
 
-CONTRACT_VERSION = "1.0"
+CONTRACT_VERSION = "1.1"
 """Semver. A newer minor of an adapter is accepted, another major refused with a reason."""
 
 
@@ -112,3 +113,11 @@ class Adapter(Protocol):
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our hooks are in the agent's settings."""
+
+
+@runtime_checkable
+class Operable(Protocol):
+    """An adapter that also says how its agent is operated (since contract 1.1). Without it nothing is typed."""
+
+    def controls(self) -> Controls:
+        """The input field, the keys of the dialogs, how a turn is interrupted."""

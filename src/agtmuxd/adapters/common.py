@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from agtmux.protocol.text import one_line
 from agtmuxd.adapters.base import CONTRACT_VERSION, Capabilities, Ending, HookPlan, HookStatus
+from agtmuxd.core.controls import Controls
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, WaitingFor, Write
 from agtmuxd.core.rulefile import load
 from agtmuxd.core.rules import RuleSet
@@ -55,6 +56,10 @@ class RuleAdapter:
     def look(self, sample: Sample, before: Claim | None) -> Write | None:
         """Fold one sample into one claim by the rules file."""
         return self.rules.look(sample, before)
+
+    def controls(self) -> Controls:
+        """How the agent is operated, by the rules file."""
+        return self.rules.controls()
 
     def status_path(self, proc: Proc, config_home: Path) -> Path | None:
         """None: this agent keeps no status file."""

@@ -21,6 +21,7 @@ from agtmuxd.adapters.base import (
     HookPlan,
     HookStatus,
     Identity,
+    Operable,
 )
 from agtmuxd.adapters.claude import ClaudeAdapter
 from agtmuxd.adapters.codex import CodexAdapter
@@ -29,6 +30,7 @@ from agtmuxd.adapters.cursor import CursorAdapter
 from agtmuxd.adapters.gemini import GeminiAdapter
 from agtmuxd.adapters.generic import GenericAdapter
 from agtmuxd.adapters.opencode import OpenCodeAdapter
+from agtmuxd.core.controls import Controls
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Write
 
 GROUP: Final = "agtmux.adapters"
@@ -104,6 +106,14 @@ class Fenced:
     def look(self, sample: Sample, before: Claim | None) -> Write | None:
         """See Adapter; None where the adapter raised."""
         return self._call("look", lambda: self.adapter.look(sample, before), None)
+
+    def controls(self) -> Controls | None:
+        """See Operable; None where the adapter is none, or raised."""
+        adapter = self.adapter
+        if not isinstance(adapter, Operable):
+            return None
+        operable: Operable = adapter
+        return self._call("controls", operable.controls, None)
 
     def status_path(self, proc: Proc, config_home: Path) -> Path | None:
         """See Adapter; None where the adapter raised."""

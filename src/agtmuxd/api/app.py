@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from agtmux import __version__
 from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.api.acting import ASK_PEER
 from agtmuxd.api.peer import Gate, Peer, peer_of
 from agtmuxd.api.replies import failed, internal, invalid, new_request_id
 from agtmuxd.api.routes import MAX_BODY, ROUTES, BrokenStreamError, Handler, Route, too_large
@@ -93,6 +94,7 @@ class ApiServer:
 
     def _app(self, routes: tuple[Route, ...]) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY + 1, middlewares=[self._edge])
+        app[ASK_PEER] = self._ask_peer
         app.on_response_prepare.append(_say_version)
         for route in routes:
             app.router.add_route(route.method, route.path, self._bound(route.handler))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, model_validator
@@ -139,6 +140,17 @@ def seconds(value: object) -> float:
     return float(match[1]) * _SECONDS[match[2]]
 
 
+def moment(value: object) -> int:
+    """A moment of a query: RFC 3339, or ns since the epoch. Raises ValueError."""
+    text = str(value)
+    if text.isdecimal():
+        return int(text)
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("expected a time with its zone, like 2026-01-02T03:04:05Z")
+    return int(at.timestamp() * 1000) * 1_000_000
+
+
 Several = Annotated[list[Annotated[str, Field(min_length=1, max_length=1024)]], BeforeValidator(_several)]
 Repeated = list[Annotated[str, Field(min_length=1, max_length=1024)]]
 Flag = Annotated[bool, BeforeValidator(_flag)]
@@ -190,9 +202,10 @@ class WatchQuery(FilterQuery):
 
 
 class HistoryQuery(Model):
-    """One pane's or one runtime's events; neither: all."""
+    """One pane's, one runtime's or one action's events; none of them: all."""
 
     pane: str | None = None
+    action: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{8,128}$")] | None = None
     runtime: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{16,128}$")] | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     before: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{8,128}$")] | None = None

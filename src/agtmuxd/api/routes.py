@@ -18,10 +18,11 @@ from multidict import MultiMapping
 from pydantic import BaseModel
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.api import models, openapi, shapes
+from agtmuxd.api import acting, models, openapi, shapes
 from agtmuxd.api.replies import answering, read_body, reply, said
 from agtmuxd.api.services import Services
 from agtmuxd.core.listing import Attrs, Scope, ordered, tally
+from agtmuxd.core.request import Kind
 from agtmuxd.core.wire import stamp
 from agtmuxd.hub import WatchRequest
 from agtmuxd.view import merge_sessions
@@ -186,8 +187,16 @@ async def events(request: web.Request, services: Services) -> web.StreamResponse
     pane = None if query.pane is None else services.view.resolve(query.pane)
     named = () if pane is None else (services.view.panes[pane]["identity"]["target"],)
     items = await services.events(query, pane)
-    filters = _given(query, "pane", "runtime", "limit", "before")
+    filters = _given(query, "pane", "runtime", "action", "limit", "before")
     return reply(read_body(services, filters=filters, summary={"total": len(items)}, items=items, named=named))
+
+
+async def actions(request: web.Request, services: Services) -> web.StreamResponse:
+    query = read_query(acting.ActionQuery, request.query)
+    pane = None if query.pane is None else services.view.resolve(query.pane)
+    items = await services.actions(query, pane)
+    filters = _given(query, "action", "kind", "pane", "runtime", "since", "limit", "before")
+    return reply(read_body(services, filters=filters, summary={"total": len(items)}, items=items))
 
 
 async def post_events(request: web.Request, services: Services) -> web.StreamResponse:
@@ -263,6 +272,14 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/sessions", sessions, "Sessions", models.SessionQuery, answer=shapes.Sessions),
     Route("GET", "/v1/panes/{ref}/explain", explain, "Why a pane shows its state", answer=shapes.Explanation),
     Route("GET", "/v1/events", events, "History, newest first", models.HistoryQuery, answer=shapes.Events),
+    Route("GET", "/v1/actions", actions, "What was asked for", acting.ActionQuery, answer=shapes.Actions),
+    *(
+        Route(
+            "POST", f"/v1/actions/{kind}", acting.acting(kind, read_json), acting.SAYS[kind],
+            body=acting.BODIES[kind], answer=shapes.ActionDone,
+        )
+        for kind in Kind
+    ),
     Route("GET", "/v1/watch", watch, "The stream, one JSON line each", models.WatchQuery, answer=shapes.WatchLine),
     Route("POST", "/v1/events", post_events, "Take in events", body=models.EventBatch, answer=shapes.Ingested),
     Route("POST", "/v1/hooks", hooks, "Hooks of the agents", body=models.HookRequest, answer=shapes.Hooks),

@@ -7,11 +7,15 @@ that comes out of it is answered as E_INTERNAL.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from agtmuxd.api.models import Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
+from agtmuxd.core.request import Request
 from agtmuxd.hub import Hub
 from agtmuxd.view import View
+
+if TYPE_CHECKING:
+    from agtmuxd.api.acting import ActionQuery
 
 
 class Services(Protocol):
@@ -27,6 +31,12 @@ class Services(Protocol):
         """Take in events; returns when they are committed. One result each, in order: ``event_id``, ``status``,
         ``runtime_id``, ``reason_code``. Raises E_STORE_UNAVAILABLE when nothing of it could be kept.
         """
+
+    async def act(self, request: Request, uid: int | None, pid: int | None) -> dict[str, Any]:
+        """Do what is asked for, once; ``uid`` and ``pid`` are the caller's. Raises whatever it was refused with."""
+
+    async def actions(self, query: ActionQuery, pane: str | None) -> list[dict[str, Any]]:
+        """Actions, newest first. Raises E_ACTION_NOT_FOUND for an id that is none."""
 
     async def explain(self, key: str) -> dict[str, Any]:
         """Why the pane (by its key) shows its state: ``decided_by``, ``candidates``, ``marks``, ``recent_events``.

@@ -243,6 +243,7 @@ class EventItem(Shape):
     applied: str
     dedupe_key: str
     source_event_id: str | None = None
+    action_id: str | None = None
     raw_payload: Any = None
 
 
@@ -253,6 +254,48 @@ class EventSummary(Shape):
 class Events(Read):
     summary: EventSummary
     items: list[EventItem]
+
+
+class Action(Shape):
+    """One action. ``request`` tells of a text its length, keyed digest and shape; ``caller`` uid, pid and command."""
+
+    action_id: str
+    action: str
+    request_ref: str
+    ref: str | None
+    target: str | None
+    pane_id: str | None
+    runtime_id: str | None
+    state_version: int | None
+    requested_at: Time
+    started_at: Time | None
+    completed_at: Time | None
+    result_code: Literal["done", "refused", "failed", "indeterminate"] | None
+    error_code: str | None
+    error_message: str | None
+    caller: dict[str, Any] | None
+    request: dict[str, Any] | None
+    result: dict[str, Any] | None
+
+
+class ActionItem(Action):
+    events: list[str]
+
+
+class ActionSummary(Shape):
+    total: int
+
+
+class Actions(Read):
+    summary: ActionSummary
+    items: list[ActionItem]
+
+
+class ActionDone(Versioned, Action):
+    """``replayed``: it was done before, and nothing was done now."""
+
+    generated_at: Time
+    replayed: bool
 
 
 class IngestResult(Shape):
@@ -274,6 +317,7 @@ class Explanation(Versioned):
     candidates: list[dict[str, Any]]
     marks: dict[str, Any]
     recent_events: list[EventItem]
+    snapshot: str | None = None  # the nonce of what is told here; an action takes it for 30 s
 
 
 class HookItem(Shape):

@@ -155,6 +155,7 @@ class RawEvent:
     start_hint: int | None = None
     chain: tuple[Ancestor, ...] = ()
     spooled: bool = False
+    action_id: str | None = None  # of the daemon's own audit events
     env: dict[str, str] = field(default_factory=dict)
     payload: dict[str, Any] = field(default_factory=dict)
 

@@ -10,6 +10,8 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from agtmuxd.core.controls import DialogKeys
+from agtmuxd.core.keynames import valid_key
 from agtmuxd.core.model import Claim, Strength
 from agtmuxd.core.rules import FIRST, Count, Extract, Rule, RuleSet, SampleRef, Test
 from agtmuxd.core.screen import ComposerSpec, Place, squash
@@ -20,12 +22,14 @@ FORMAT: Final = 1
 DEFAULT_OPTION: Final = r"^\s*[❯›●>]?\s*\d+\.\s+(\S.*)$"
 """What an option looks like: rows come without bars and without trailing blanks."""
 
-_TOP: Final = {"format", "agent", "recorded_on", "composer", "background", "rule"}
+_TOP: Final = {"format", "agent", "recorded_on", "composer", "keys", "background", "rule"}
 _RULE: Final = {
     "name", "priority", "region", "claim", "strength", "all", "any", "none", "after", "alternate_on", "cursor_visible",
-    "composer", "accepts_input", "waiting", "background", "sample", "refines",
+    "composer", "accepts_input", "waiting", "keys", "background", "sample", "refines",
 }  # fmt: skip
-_COMPOSER: Final = {"prompt", "above", "below", "hints", "noise", "reach", "column", "below_last"}
+_COMPOSER: Final = {"prompt", "above", "below", "hints", "noise", "reach", "column", "below_last", "chip"}
+_KEYS: Final = {"interrupt"}
+_DIALOG_KEYS: Final = {"approve", "deny", "option", "write", "submit"}
 _WAITING: Final = {"kind", "subject", "subject_regex", "text_regex", "option_regex", "join_options", "ignore"}
 _MATCHERS: Final = ("contains", "regex", "row")
 _COMPOSER_STATES: Final = {"absent", "visible", "free", "draft"}
@@ -128,6 +132,8 @@ def load(text: str, file: str, agent: str | None = None) -> RuleSet:
         rules=tuple(rules),
         composer=_composer(file, table.get("composer")),
         background=counts,
+        chip=_Reader(file, "composer", table.get("composer", {}), _COMPOSER).pattern("chip"),
+        interrupt=_key_names(_Reader(file, "keys", table.get("keys", {}), _KEYS), "interrupt"),
     )
 
 
@@ -172,6 +178,31 @@ def _composer(file: str, table: Any) -> ComposerSpec | None:
         reach=read.number("reach", 1),
         column=read.number("column", 2),
         below_last=read.number("below_last", 0),
+    )
+
+
+def _key_names(read: _Reader, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+    names = read.strings(key) if key in read.table else default
+    for name in names:
+        if not valid_key(name.replace("{n}", "1")):
+            raise read.wrong(key, f"{name!r} is no key as tmux names them")
+    return names
+
+
+def _dialog_keys(read: _Reader, claim: Claim) -> DialogKeys | None:
+    """``keys = { approve = ["1"], deny = ["Escape"], option = ["{n}"], write = 'Type something' }`` of a dialog."""
+    table = read.table.get("keys")
+    if table is None:
+        return None
+    if claim not in _WAITING_CLAIMS:
+        raise read.wrong("keys", f"makes no sense for the claim {claim.value}")
+    inner = _Reader(read.file, f"{read.where}, keys", table, _DIALOG_KEYS)
+    return DialogKeys(
+        approve=_key_names(inner, "approve"),
+        deny=_key_names(inner, "deny"),
+        option=_key_names(inner, "option"),
+        write=inner.pattern("write"),
+        submit=_key_names(inner, "submit", ("Enter",)),
     )
 
 
@@ -303,6 +334,7 @@ def _rule(file: str, index: int, table: Any, seen: Mapping[str, Rule]) -> Rule:
         composer=composer,
         accepts_input=read.flag("accepts_input"),
         extract=_extract(read, claim),
+        keys=_dialog_keys(read, claim),
         background=_count(file, f"{read.where}, background", background) if background is not None else None,
         sample=sample,
         refines=base,

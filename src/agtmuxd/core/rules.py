@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agtmux.protocol.text import one_line
+from agtmuxd.core.controls import Controls, DialogKeys
 from agtmuxd.core.model import Claim, Sample, Strength, WaitingFor, Write
 from agtmuxd.core.screen import ComposerSpec, Place, Region, View, flatten, unframe
 
@@ -97,6 +98,7 @@ class Rule:
     background: Count | None = None
     sample: SampleRef | None = None
     refines: Rule | None = None  # a proven rule that must hold too: this one only says more of the same
+    keys: DialogKeys | None = None  # which keys answer this dialog
     quick: tuple[str, ...] = ()  # needles that must be somewhere on the screen: tried first, they cost least
 
     def matches(self, view: View, before: Claim | None) -> Region | None:
@@ -150,6 +152,14 @@ class RuleSet:
     rules: tuple[Rule, ...]
     composer: ComposerSpec | None = None
     background: tuple[Count, ...] = ()
+    chip: re.Pattern[str] | None = None
+    submit: bytes = b"\r"
+    interrupt: tuple[str, ...] = ()
+
+    def controls(self) -> Controls:
+        """How the agent is operated."""
+        dialogs = {rule.name: rule.keys for rule in self.rules if rule.keys is not None}
+        return Controls(self.composer, self.chip, self.submit, self.interrupt, dialogs)
 
     def view(self, sample: Sample) -> View:
         """``sample`` ready to be looked at by these rules."""

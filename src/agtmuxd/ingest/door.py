@@ -31,7 +31,7 @@ from agtmuxd.ingest import observed
 from agtmuxd.ingest.calm import Calm
 from agtmuxd.ingest.fold import find, fold, told
 from agtmuxd.ingest.items import pane_item
-from agtmuxd.ingest.settle import settle
+from agtmuxd.ingest.settle import acknowledge, settle
 from agtmuxd.store import log
 from agtmuxd.store.db import Store
 from agtmuxd.store.rows import save_runtime, save_unit
@@ -176,6 +176,11 @@ class Door:
     async def remove_target(self, target_id: str) -> None:
         """Forget a target with all that was known of it."""
         await self._do(lambda run: self._remove(run, target_id))
+
+    async def acknowledge(self, key: PaneKey, runtime_id: str | None) -> str:
+        """Take a person's word that a pane was looked at; the attention that it had."""
+        had: str = await self._do(lambda run: acknowledge(run.unit, key, runtime_id, run.now))
+        return had
 
     def remembered(self, target_id: str, pane_id: str, pid: int, start: str) -> dict[Source, Steady]:
         """What each level last said of this very process, for an observer that meets it again after a restart."""
@@ -464,6 +469,8 @@ class Door:
         return found, found is not None
 
     def _understand(self, event: RawEvent, runtime: Runtime | None) -> Signal:
+        if event.source is Source.ACTION:
+            return Signal(event_type=event.event_type)  # our own audit: history, and no claim
         prior: dict[str, Any] = {}
         if runtime is not None:
             prior = {

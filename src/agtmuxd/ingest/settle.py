@@ -69,7 +69,7 @@ def _row(
             since, resumed, returned = last_known["since"], True, True
         last_known = None
     moved = not same or mine is None or mine.accepts_input != r.accepts_input
-    attention, attention_since = _attention(r.state, mine, now, looked_at, veiled or returned, again)
+    attention, attention_since = _attention(r.state, mine, now, looked_at, veiled or returned, again, same)
     steady = mine if same else None
     return StateRow(
         target_id=runtime.target_id,
@@ -95,18 +95,19 @@ def _row(
 
 
 def _attention(
-    state: State, mine: StateRow | None, now: int, looked_at: bool, kept: bool, again: bool
+    state: State, mine: StateRow | None, now: int, looked_at: bool, kept: bool, again: bool, same: bool
 ) -> tuple[str, int | None]:
     """needs_action while a person is needed; review for a completion nobody has looked at since.
 
     ``kept``: nothing new was learned, what was asked for stands. ``again``: the same state, but of another turn.
+    ``same``: the same state and prompt; what was acknowledged of it stays so.
     """
     had = mine.attention if mine is not None else "none"
     had_since = mine.attention_since if mine is not None else None
     if kept:
         return had, had_since
     if state in _NEEDS:
-        want = "needs_action"
+        want = had if same and not again else "needs_action"
     elif state is State.COMPLETED:
         fresh = again or mine is None or mine.state is not State.COMPLETED
         want = "review" if (fresh or had == "review") and not looked_at else "none"
@@ -148,6 +149,22 @@ def end(unit: Unit, runtime: Runtime, reason: str, now: int, *, crashed: bool) -
             attention="needs_action", attention_since=now, last_seen_at=now, updated_at=now,
         ),
     )  # fmt: skip
+
+
+def acknowledge(unit: Unit, key: PaneKey, runtime_id: str | None, now: int) -> str:
+    """Let a pane want nobody any more until its state or prompt is another one; the attention that it had.
+
+    A crash that was shown is forgotten.
+    """
+    state = unit.states.get(key)
+    if state is None or state.runtime_id != runtime_id:
+        return "none"
+    if state.reason_code == "agent_crashed":
+        forget_crash(unit, key)
+    elif state.attention != "none":
+        unit.states.put(key, replace(state, attention="none", attention_since=None, updated_at=now))
+        unit.shown.add(key)
+    return state.attention
 
 
 def forget_crash(unit: Unit, key: PaneKey) -> None:

@@ -102,14 +102,15 @@ class Store:
         self._started = True
         self._thread.start()
 
-    async def run(self, work: Work[T]) -> T:
+    async def run(self, work: Work[T], *, power_safe: bool = False) -> T:
         """Run ``work(connection)`` in a transaction of its own, durable when this returns.
 
+        ``power_safe``: it survives a power cut too, at the price of waiting for the disk.
         An exception rolls it back and is raised here. A locked or full database is retried, then E_STORE_UNAVAILABLE.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        item = (lambda: self._transact(work), future, loop)
+        item = (lambda: self._safely(work) if power_safe else self._transact(work), future, loop)
         try:
             self._queue.put_nowait(item)
         except queue.Full as error:
@@ -119,6 +120,13 @@ class Store:
     @property
     def depth(self) -> int:
         return self._queue.qsize()
+
+    def _safely(self, work: Work[T]) -> T:
+        self._connection.execute("PRAGMA synchronous=FULL")
+        try:
+            return self._transact(work)
+        finally:
+            self._connection.execute("PRAGMA synchronous=NORMAL")
 
     def _transact(self, work: Work[T]) -> T:
         for wait in (*BUSY_WAITS, None):

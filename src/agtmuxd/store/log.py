@@ -40,10 +40,10 @@ def add_event(connection: sqlite3.Connection, event: RawEvent, runtime_id: str, 
     """Insert; False where this occurrence is there already."""
     cursor = connection.execute(
         "INSERT INTO events (event_id, runtime_id, event_type, source, source_event_id, source_seq, event_time,"
-        " ingested_at, dedupe_key, applied, raw_payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ingested_at, dedupe_key, applied, action_id, raw_payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",
         (event.event_id, runtime_id, event.event_type, event.source.value, event.source_event_id, event.source_seq,
-         event.event_time, event.ingested_at, event.dedupe_key, applied, payload_text(event.payload)),
+         event.event_time, event.ingested_at, event.dedupe_key, applied, event.action_id, payload_text(event.payload)),
     )  # fmt: skip
     return cursor.rowcount == 1
 
@@ -166,10 +166,14 @@ def history(
     runtime_ids: Iterable[str] | None,
     before: str | None,
     limit: int,
+    action: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Events, newest first. ``before``: an event id to page on from."""
+    """Events, newest first. ``before``: an event id to page on from; ``action``: those of one action."""
     where: list[str] = []
     values: list[Any] = []
+    if action is not None:
+        where.append("action_id = ?")
+        values.append(action)
     if runtime_ids is not None:
         ids = list(runtime_ids)
         where.append(f"runtime_id IN ({','.join('?' * len(ids))})")
@@ -180,11 +184,11 @@ def history(
     clause = f"WHERE {' AND '.join(where)}" if where else ""
     rows = connection.execute(
         f"SELECT event_id, runtime_id, event_type, source, source_event_id, event_time, ingested_at, applied,"  # noqa: S608
-        f" dedupe_key, raw_payload FROM events {clause} ORDER BY ingested_at DESC, event_id DESC LIMIT ?",
+        f" dedupe_key, action_id, raw_payload FROM events {clause} ORDER BY ingested_at DESC, event_id DESC LIMIT ?",
         (*values, limit),
     )
     names = ("event_id", "runtime_id", "event_type", "source", "source_event_id", "event_time", "ingested_at",
-             "applied", "dedupe_key", "raw_payload")  # fmt: skip
+             "applied", "dedupe_key", "action_id", "raw_payload")  # fmt: skip
     out = []
     for row in rows:
         item = dict(zip(names, row, strict=True))

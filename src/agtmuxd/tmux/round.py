@@ -67,7 +67,8 @@ def build(nonce: str, pane_ids: Iterable[str]) -> bytes:
     """Standard input of ``source-file -`` for one round. ``nonce``: letters and digits, fresh and random."""
     _check(nonce)
     captures = "".join([_capture_line(nonce, pane_id) for pane_id in pane_ids])
-    head = f'display-message -p "{_head(nonce)}"\nlist-panes -a -F "{_row(nonce)}"\ndisplay-message -p "{_tail(nonce)}"'
+    head = f'display-message -p "{server_format(nonce)}"\nlist-panes -a -F "{row_format(nonce)}"\n'
+    head += f'display-message -p "{_tail(nonce)}"'
     return f'{head}\n{captures}display-message -p "{nonce}e"\n'.encode()
 
 
@@ -78,7 +79,7 @@ def build_chunks(nonce: str, pane_ids: Iterable[str], limit: int = CHUNK_BYTES) 
     list, so each capture asks first whether its pane is there.
     """
     _check(nonce)
-    chunks = [["display-message", "-p", _head(nonce), ";", "list-panes", "-a", "-F", _row(nonce)]]
+    chunks = [["display-message", "-p", server_format(nonce), ";", "list-panes", "-a", "-F", row_format(nonce)]]
     # On a server without sessions the listing fails and drops what follows it, so its end begins another list.
     chunks.append(["display-message", "-p", _tail(nonce)])
     size = _size(chunks[-1])
@@ -106,7 +107,7 @@ def parse(nonce: str, stdout: bytes, stderr: bytes, returncode: int) -> Round | 
     if parts[-1] != "e\n":
         return RoundFailed("lost", f"the reply of tmux ends early: {_first_line(complaint, returncode)}")
     try:
-        server = _server(parts[1], parts[2])
+        server = server_info(parts[1], parts[2])
         rows, at = _rows(parts)
     except (ValueError, IndexError) as error:
         return RoundFailed("lost", f"tmux answered something else than asked: {error}")
@@ -128,11 +129,13 @@ def _check(nonce: str) -> None:
         raise ValueError("a nonce is at least 8 ASCII letters and digits")
 
 
-def _head(nonce: str) -> str:
+def server_format(nonce: str) -> str:
+    """The format of a server's identity; ``server_info`` reads the two parts of its reply."""
     return f"{nonce}s#{{pid}} #{{start_time}} #{{version}}{nonce}#{{socket_path}}"
 
 
-def _row(nonce: str) -> str:
+def row_format(nonce: str) -> str:
+    """The format of one pane; ``pane_row`` reads the parts of its reply."""
     return f"{nonce}p{_NUMBERS}{nonce}" + nonce.join([f"#{{{name}}}" for name in _TEXTS])
 
 
@@ -157,9 +160,14 @@ def _size(arguments: Sequence[str]) -> int:
 
 
 def _no_reply(complaint: str, returncode: int) -> Round | RoundFailed:
+    return no_server(complaint, returncode) or Round(None)
+
+
+def no_server(complaint: str, returncode: int) -> RoundFailed | None:
+    """Why a reply without any answer proves nothing; None where it says that no server runs."""
     message = _first_line(complaint, returncode)
     if message.startswith(_EMPTY[0]) or (message.startswith("error connecting to ") and message.endswith(_EMPTY[1])):
-        return Round(None)
+        return None
     refused = any(word in complaint for word in _REFUSED)
     return RoundFailed("refused" if refused else "lost", message)
 
@@ -168,7 +176,8 @@ def _first_line(complaint: str, returncode: int) -> str:
     return complaint.strip().partition("\n")[0] or f"tmux said nothing (exit status {returncode})"
 
 
-def _server(head: str, socket_path: str) -> ServerInfo:
+def server_info(head: str, socket_path: str) -> ServerInfo:
+    """Raises ValueError for what is no reply to ``server_format``."""
     pid, start, version = head[1:].split(" ", 2)
     return ServerInfo(int(pid), int(start), version, socket_path.removesuffix("\n"))
 
@@ -178,22 +187,24 @@ def _rows(parts: list[str]) -> tuple[list[PaneRow], int]:
     rows: list[PaneRow] = []
     at = 3
     while parts[at].startswith("p"):
-        rows.append(_pane(parts[at][1:].split(" "), parts[at + 1 : at + _ROW_PARTS]))
+        rows.append(pane_row(parts[at : at + _ROW_PARTS]))
         at += _ROW_PARTS
     if not parts[at].startswith("l"):
         raise ValueError(f"a listing with {parts[at][:40]!r} in it")
     return rows, at
 
 
-def _pane(numbers: list[str], texts: list[str]) -> PaneRow:
+def pane_row(parts: Sequence[str]) -> PaneRow:
+    """One pane out of the parts of its reply. Raises ValueError for what is none."""
+    numbers, texts = parts[0][1:].split(" "), parts[1:]
     pane, session, window, w_index, p_index, pid, active, w_active, attached, dead, status, killed = numbers[:12]
     mode, alternate, cursor, x, y, cols, rows = numbers[12:]
     name, w_name, title, command, cwd, tty = texts
     return PaneRow(
-        pane, session, name, window, int(w_index), w_name, int(p_index), title, command, cwd, int(pid), tty[:-1],
-        active == "1" and w_active == "1", int(attached or 0), dead == "1", int(status) if status else None,
-        _signal(killed) if killed else None, mode not in ("", "0"), alternate == "1", cursor == "1",
-        int(x or 0), int(y or 0), int(cols), int(rows),
+        pane, session, name, window, int(w_index), w_name, int(p_index), title, command, cwd, int(pid),
+        tty.removesuffix("\n"), active == "1" and w_active == "1", int(attached or 0), dead == "1",
+        int(status) if status else None, _signal(killed) if killed else None, mode not in ("", "0"),
+        alternate == "1", cursor == "1", int(x or 0), int(y or 0), int(cols), int(rows),
     )  # fmt: skip
 
 

@@ -1,0 +1,130 @@
+"""What the commands that act share: their guards as options, the request they make, how its answer is told.
+
+Owns ``request_ref`` and the waiver of nothing. Knows no single action.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+import click
+
+from agtmux.cli import ref as refs
+from agtmux.cli.context import App, write_body
+from agtmux.protocol.errors import AgtmuxError
+from agtmux.render import clean
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, TypeVar
+
+    from agtmux.client import Client, Reply
+
+    F = TypeVar("F", bound=Callable[..., Any])
+    Item = Mapping[str, Any]
+
+_SAID = frozenset({"select", "paste"})
+"""Fields for which no is another thing than nothing."""
+UNCONFIRMED = 7
+"""Exit status where a receipt was asked for and no sign came."""
+
+
+def uuid7() -> str:
+    """A fresh name for one request."""
+    stamp = (time.time_ns() // 1_000_000) & ((1 << 48) - 1)
+    raw = int.from_bytes(os.urandom(10), "big")
+    value = (stamp << 80) | (0x7 << 76) | ((raw >> 68 & 0xFFF) << 64) | (0b10 << 62) | (raw & ((1 << 62) - 1))
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def guards(function: F) -> F:
+    """The guards, ``--request-ref`` and ``--json``; they come as one dict named ``guard``."""
+    options: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("--json", {"is_flag": True, "help": "The API's answer, unchanged."}),
+        ("--request-ref", {"metavar": "NAME", "help": "Name this request; the same name again does nothing again."}),
+        ("--force-stale", {"is_flag": True, "help": "Do not mind age and state version. Waives nothing else."}),
+        ("--snapshot", {"metavar": "NONCE", "help": "Only on what this snapshot (agtmux explain) showed."}),
+        ("--if-updated-within", {"type": float, "metavar": "S", "help": "Only if its state changed within S seconds."}),
+        ("--if-fingerprint", {"metavar": "HEX", "help": "Only while this very prompt is on the screen."}),
+        ("--if-state-version", {"type": int, "metavar": "N", "help": "Only in this version of its state."}),
+        ("--if-state", {"metavar": "STATE[,…]", "help": "Only in one of these states."}),
+        ("--if-runtime", {"metavar": "ID", "help": "Only if this runtime holds the pane."}),
+    )
+
+    def collected(*args: Any, **given: Any) -> Any:
+        names = [name.lstrip("-").replace("-", "_") for name, _ in options]
+        guard = {name: given.pop(name) for name in names}
+        return function(*args, guard=guard, **given)
+
+    collected.__name__, collected.__doc__ = function.__name__, function.__doc__
+    collected.__click_params__ = list(getattr(function, "__click_params__", []))  # type: ignore[attr-defined]
+    for name, how in options:
+        collected = click.option(name, **how)(collected)
+    return collected  # type: ignore[return-value]
+
+
+def _said(name: str, value: object) -> bool:
+    if name in ("request_ref", "json") or value in (None, [], ()):
+        return False
+    return value is not False or name in _SAID
+
+
+def perform(app: App, client: Client, kind: str, ref: str, guard: Item, **body: Any) -> Reply:
+    """Ask for one action. What is None, False or empty is left out of the request."""
+    request: dict[str, Any] = {"request_ref": guard.get("request_ref") or uuid7(), "ref": ref}
+    states = guard.get("if_state")
+    wanted = {**guard, "if_state": states.split(",") if isinstance(states, str) else states}
+    request |= {name: value for name, value in {**wanted, **body}.items() if _said(name, value)}
+    try:
+        return client.act(kind, request, timeout=30.0 + float(body.get("timeout") or 0.0))
+    except AgtmuxError as error:
+        if error.code == "E_DAEMON_UNREACHABLE" and "socket" in error.details:
+            app.say(f"nobody knows whether it was done; to ask again without doing it twice: "
+                    f"--request-ref {request['request_ref']}")  # fmt: skip
+        raise
+
+
+def pane(client: Client, text: str) -> Item:
+    """The row of the pane that ``text`` names, as it is now."""
+    item = client.explain(refs.resolve(text, client)).json()
+    row = item.get("item") or {}
+    return {**row, "snapshot": item.get("snapshot")}
+
+
+def tell(reply: Reply, guard: Item, line: Callable[[Item], str]) -> Item:
+    """Say what came of it: the body, or one line. The ``result`` of the answer."""
+    body = reply.json()
+    if guard.get("json"):
+        write_body(reply.body)
+    else:
+        again = " (done before, nothing was done now)" if body.get("replayed") else ""
+        click.echo(line(body) + again)
+    result: Item = body.get("result") or {}
+    return result
+
+
+def receipt(app: App, result: Item) -> None:
+    """A note on stderr, and another exit status where no sign of success came."""
+    if result.get("note"):
+        app.say(clean(result["note"]))
+    if result.get("delivery") == "unconfirmed":
+        sys.stdout.flush()
+        raise click.exceptions.Exit(UNCONFIRMED)
+
+
+def where(body: Item) -> str:
+    """The pane of an answer, in words."""
+    return f"{clean(body.get('target'))} {clean(body.get('pane_id'))}"
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Ask a person. Raises E_INVALID_REQUEST where there is none and ``--yes`` is not given, Abort for no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise AgtmuxError("E_INVALID_REQUEST", "nobody is there to ask: --yes does it without asking")
+    click.confirm(question, abort=True, err=True)

@@ -1,0 +1,80 @@
+"""``agtmux attach``: bring this terminal to a pane. Owns which command does that from where the caller is."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+
+import click
+
+from agtmux.cli import ref as refs
+from agtmux.cli.acting import guards, perform
+from agtmux.cli.context import App, pass_app, shared, write_body
+from agtmux.protocol.errors import AgtmuxError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+@click.command()
+@click.argument("ref")
+@click.option("--print", "only_print", is_flag=True, help="Print the command line instead; nothing is selected.")
+@guards
+@shared()
+@pass_app
+def attach(app: App, ref: str, only_print: bool, guard: dict[str, Any]) -> None:
+    """Go to a pane: its window and pane are selected, then this terminal shows its session.
+
+    Inside the same tmux server the client is switched; outside tmux it is attached; inside another server, or without
+    a terminal, the command to type elsewhere is told.
+
+    \b
+    Examples:
+      agtmux attach %12
+      agtmux attach claude --print
+    """
+    client = app.client()
+    inside = _inside()
+    reply = perform(
+        app, client, "attach", refs.resolve(ref, client), guard, **({"select": False} if only_print else {})
+    )
+    if guard["json"]:
+        write_body(reply.body)
+        return
+    result = reply.json().get("result") or {}
+    whole = shlex.join(result["whole"])
+    if only_print:
+        click.echo(whole)
+        return
+    if inside is None:
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise AgtmuxError("E_INVALID_REQUEST", f"there is no terminal to attach; in one: {whole}")
+        _become(result["argv"])
+    elif _same(inside, result):
+        _become(result["switch"])
+    else:
+        raise AgtmuxError(
+            "E_INVALID_REQUEST", f"this terminal is inside another tmux server; in one outside of it: {whole}"
+        )
+
+
+def _inside() -> tuple[str, str] | None:
+    """Socket and server pid of the tmux that this terminal is in."""
+    socket, _, rest = os.environ.get("TMUX", "").partition(",")
+    return (socket, rest.partition(",")[0]) if socket else None
+
+
+def _same(inside: tuple[str, str], result: Mapping[str, Any]) -> bool:
+    here = os.path.realpath(inside[0]) == os.path.realpath(str(result.get("socket")))
+    return result.get("kind") == "local" and here and inside[1] == str(result.get("server_pid"))
+
+
+def _become(argv: list[str]) -> None:
+    sys.stdout.flush()
+    try:
+        os.execvp(argv[0], argv)  # noqa: S606 the daemon's own argument list, no shell
+    except OSError as error:
+        raise AgtmuxError("E_UNSUPPORTED", f"cannot start {argv[0]}: {error.strerror}") from None

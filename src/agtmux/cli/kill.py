@@ -1,0 +1,51 @@
+"""``agtmux kill``: interrupt or end an agent. Owns its options and what is asked first."""
+
+from __future__ import annotations
+
+import click
+
+from agtmux.cli.acting import confirm, guards, pane, perform, tell, where
+from agtmux.cli.context import App, pass_app, shared
+from agtmux.render import clean
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+@click.command()
+@click.argument("ref")
+@click.option("--mode", type=click.Choice(["key", "signal"]), default="key", show_default=True, help="How.")
+@click.option("--signal", "name", type=click.Choice(["INT", "TERM", "KILL"]), default="INT", show_default=True,
+              help="Which; TERM and KILL need --mode signal.")  # fmt: skip
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@guards
+@shared()
+@pass_app
+def kill(app: App, ref: str, mode: str, name: str, yes: bool, guard: dict[str, Any]) -> None:
+    """Interrupt an agent by C-c, or send a signal to its very process. Asks first.
+
+    By key only while a turn runs or waits: at an idle prompt C-c would quit the agent.
+
+    \b
+    Examples:
+      agtmux kill %12
+      agtmux kill claude --mode signal --signal TERM --yes
+    """
+    if mode == "key" and name != "INT":
+        raise click.UsageError(f"--signal {name} needs --mode signal: only INT is a key (C-c)")
+    client = app.client()
+    item = pane(client, ref)
+    what = "C-c" if mode == "key" else f"SIG{name} to process {item.get('pid') or '?'}"
+    who = f"{clean(item.get('agent_type') or item.get('command'))} in {item['identity']['pane_id']}"
+    state = f" ({clean(item['state'])})" if item.get("state") else ""
+    confirm(f"Send {what} to {who}{state}?", yes)
+    seen = {**guard, "if_runtime": guard["if_runtime"] or item.get("runtime_id")}
+    reply = perform(app, client, "kill", str(item["ref"]), seen, mode=mode, signal=name)
+
+    def said(body: Mapping[str, Any]) -> str:
+        ended = (body.get("result") or {}).get("ended")
+        return f"sent {what} to {where(body)}" + (", it ended" if ended else "")
+
+    tell(reply, guard, said)

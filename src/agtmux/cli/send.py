@@ -1,0 +1,141 @@
+"""``agtmux send`` and ``agtmux prompt``: text and keys into a pane. Owns their options and the words of the receipt."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+
+from agtmux.cli import ref as refs
+from agtmux.cli.acting import guards, pane, perform, receipt, tell, where
+from agtmux.cli.context import App, pass_app, shared
+from agtmux.protocol.errors import AgtmuxError
+from agtmux.render import clean
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+MAX_TEXT = 256 * 1024
+
+
+def standard_input() -> str:
+    """All of it. Raises E_PAYLOAD_TOO_LARGE, E_INVALID_REQUEST for what is no UTF-8."""
+    raw = sys.stdin.buffer.read(MAX_TEXT + 1)
+    if len(raw) > MAX_TEXT:
+        raise AgtmuxError("E_PAYLOAD_TOO_LARGE", f"standard input: at most {MAX_TEXT} bytes at once")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise AgtmuxError("E_INVALID_REQUEST", f"standard input is no UTF-8 (byte {error.start})") from None
+
+
+def said(body: Mapping[str, Any]) -> str:
+    """The receipt in one line."""
+    result = body.get("result") or {}
+    queued = ", queued by the agent itself" if result.get("queued") else ""
+    keys = f", keys {' '.join(result['keys'])}" if result.get("keys") else ""
+    return f"{clean(result.get('delivery'))} to {where(body)}: {result.get('bytes') or 0} bytes{keys}{queued}"
+
+
+@click.command()
+@click.argument("ref")
+@click.option("--text", help="This text, literally.")
+@click.option("--stdin", "from_stdin", is_flag=True, help="The text from standard input (UTF-8, up to 256 KiB).")
+@click.option(
+    "--key", "keys", multiple=True, metavar="NAME", help="A key as tmux names it, after the text; repeatable."
+)
+@click.option("--enter", is_flag=True, help="Submit, once the text is seen in the input field.")
+@click.option("--paste/--no-paste", default=None, help="As a bracketed paste; default for several lines and long text.")
+@click.option("--leave-mode", is_flag=True, help="Leave copy mode first.")
+@click.option("--over-draft", is_flag=True, help="Add to what is typed in the input field already.")
+@click.option("--shell", is_flag=True, help="The pane holds a shell, not an agent: the text is a command line.")
+@click.option("--timeout", type=click.FloatRange(0, 60), default=5.0, show_default=True, metavar="S",
+              help="How long to wait for a sign that it was submitted.")  # fmt: skip
+@guards
+@shared()
+@pass_app
+def send(
+    app: App,
+    ref: str,
+    text: str | None,
+    from_stdin: bool,
+    keys: tuple[str, ...],
+    enter: bool,
+    paste: bool | None,
+    leave_mode: bool,
+    over_draft: bool,
+    shell: bool,
+    timeout: float,
+    guard: dict[str, Any],
+) -> None:
+    """Type text or keys into a pane, as they are. Never into an open dialog, a draft or copy mode.
+
+    The answer says submitted (a turn began, or the input field emptied), typed, or unconfirmed (exit status 7).
+
+    \b
+    Examples:
+      agtmux send claude --text "run the tests" --enter
+      git diff | agtmux send %12 --stdin
+      agtmux send %12 --key Escape --if-state waiting_approval
+    """
+    if text is not None and from_stdin:
+        raise click.UsageError("--text and --stdin: give one of them")
+    if from_stdin:
+        text = standard_input()
+    if text is None and not keys and not enter:
+        raise click.UsageError("nothing to send: give --text, --stdin, --key or --enter")
+    client = app.client()
+    reply = perform(
+        app, client, "send", refs.resolve(ref, client), guard, text=text or None, keys=list(keys), enter=enter,
+        paste=paste, leave_mode=leave_mode, over_draft=over_draft, shell=shell, timeout=timeout,
+    )  # fmt: skip
+    receipt(app, tell(reply, guard, said))
+
+
+@click.command()
+@click.argument("ref")
+@click.argument("text")
+@click.option("--wait", is_flag=True, help="Wait for the turn's end and print what came of it.")
+@click.option("--timeout", default="10m", show_default=True, metavar="DURATION", help="How long to wait for that.")
+@click.option("--over-draft", is_flag=True, help="Add to what is typed in the input field already.")
+@guards
+@shared()
+@pass_app
+def prompt(app: App, ref: str, text: str, wait: bool, timeout: str, over_draft: bool, guard: dict[str, Any]) -> None:
+    """Give an agent a prompt and submit it; TEXT - reads it from standard input.
+
+    With --wait the outcome is printed: the state in which the turn ended, and the agent's last message where it
+    reports that. A turn that stops to ask ends the wait too.
+
+    \b
+    Examples:
+      agtmux prompt claude "run the tests"
+      agtmux prompt %12 "fix the failing one" --wait --timeout 30m
+    """
+    from agtmux.cli import waiting
+
+    seconds = waiting.duration(timeout)
+    client = app.client()
+    before = pane(client, ref)
+    if before.get("runtime_id") is None:
+        raise AgtmuxError("E_PRECONDITION_FAILED", f"no agent runs in {before['identity']['pane_id']}")
+    words = standard_input() if text == "-" else text
+    cursor = waiting.place(client) if wait else ""
+    asked = time.time()
+    seen = {**guard, "if_runtime": guard["if_runtime"] or before["runtime_id"]}
+    reply = perform(
+        app, client, "send", str(before["ref"]), seen, text=words, enter=True, over_draft=over_draft, timeout=10.0
+    )
+    if not wait:
+        receipt(app, tell(reply, guard, said))
+        return
+    result = reply.json().get("result") or {}
+    if not result.get("entered"):
+        receipt(app, tell(reply, guard, said))
+    if not app.quiet:
+        click.echo(f"agtmux: {said(reply.json())}; waiting up to {timeout} for the turn's end", err=True)
+    outcome = waiting.turn(app, before, cursor, asked, seconds)
+    waiting.tell_outcome(client, outcome, asked, as_json=bool(guard["json"]), answer=reply.json())

@@ -1,0 +1,105 @@
+"""How one agent is operated: its input field, what a paste looks like in it, and which keys answer its dialogs.
+
+Owns the judgement of the input field (free, a draft, holding what was typed). Pure; knows no agent: all of it comes out
+of a rules file, each dialog's keys beside the rule that recognises it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from agtmuxd.core.model import Sample
+from agtmuxd.core.screen import ComposerSpec, View
+
+TAIL: Final = 24
+"""Characters of the end of a long text that must be seen in the field before it is submitted."""
+
+
+class Field(StrEnum):
+    """What an agent's input field holds. ``UNSURE``: text that may be a draft or a placeholder."""
+
+    ABSENT = "absent"
+    FREE = "free"
+    DRAFT = "draft"
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True, slots=True)
+class DialogKeys:
+    """The keys of one dialog, as tmux names them. Empty: agtmux does not know them, a person must press them.
+
+    ``option``: with ``{n}`` for the number of the option. ``write``: matches the option behind which text is typed;
+    ``submit``: what ends such a text.
+    """
+
+    approve: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    option: tuple[str, ...] = ()
+    write: re.Pattern[str] | None = None
+    submit: tuple[str, ...] = ("Enter",)
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What can be done to an agent, and how. ``chip`` matches what stands in the field for a large paste."""
+
+    composer: ComposerSpec | None = None
+    chip: re.Pattern[str] | None = None
+    submit: bytes = b"\r"
+    interrupt: tuple[str, ...] = ()
+    dialogs: Mapping[str, DialogKeys] = field(default_factory=dict)
+
+    def look(self, sample: Sample) -> Field:
+        """What the input field holds."""
+        found = View(sample, self.composer).composer
+        if found is None:
+            return Field.ABSENT
+        return Field.UNSURE if found.free is None else Field.FREE if found.free else Field.DRAFT
+
+    def chips(self, sample: Sample) -> int:
+        """How many pastes the field shows as chips."""
+        shown = self._shown(sample)
+        return 0 if shown is None or self.chip is None else len(self.chip.findall(shown))
+
+    def holds(self, sample: Sample, text: str, chips: int = 0) -> bool:
+        """Whether ``text`` stands in the input field: all of it, its end where the field shows no more, or its chip.
+
+        ``chips``: how many stood there before it was typed.
+        """
+        shown = self._shown(sample)
+        if shown is None:
+            return False
+        if self.chip is not None and len(self.chip.findall(shown)) > chips:
+            return True
+        seen, wanted = _letters(shown), _letters(text)
+        if not wanted:
+            return bool(seen) or not text.strip()
+        if seen.endswith(wanted):
+            return True
+        return len(seen) >= TAIL and wanted.endswith(seen)
+
+    def _shown(self, sample: Sample) -> str | None:
+        """The text in the field, prompt sign left out; None where there is no field or it is free."""
+        view = View(sample, self.composer)
+        found = view.composer
+        if found is None or found.free is True:
+            return None
+        return "\n".join([self._typed(view.rows[found.prompt]), *view.rows[found.prompt + 1 : found.bottom]])
+
+    def _typed(self, row: str) -> str:
+        if self.composer is None:
+            return row
+        found = self.composer.prompt.match(row)
+        if found is None:
+            return row
+        return (found.group(1) or "") if found.re.groups else row[found.end() :]
+
+
+def _letters(text: str) -> str:
+    """Letters and digits alone, and where there are none, what is no blank: fields wrap, frame and redraw the rest."""
+    kept = "".join(c for c in text if c.isalnum())
+    return kept or "".join(c for c in text if c.isprintable() and not c.isspace())

@@ -1,0 +1,147 @@
+"""``approve``, ``deny``, ``answer`` and ``interrupt``: the few keys that an agent's dialogs and turns understand.
+
+Owns their order and the sign that they worked. Which keys they are is the adapter's data, beside the rule that
+recognised the dialog.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.redact import redact
+from agtmuxd.core.controls import DialogKeys
+from agtmuxd.core.model import Claim, WaitingFor
+from agtmuxd.core.request import AnswerParams, Kind
+from agtmuxd.execute.context import Context, Result
+from agtmuxd.execute.reading import Reading
+
+CLOSED_WITHIN = 5.0
+"""Seconds for a dialog to close, or a turn to stop."""
+OPENED_WITHIN = 2.0
+"""Seconds for the field behind "type something" to open."""
+_QUIET = frozenset({Claim.NOT_RUNNING, Claim.IDLE, Claim.COMPLETED, Claim.ERROR})
+_STEP = 0.08
+
+
+def unknown_keys(context: Context, what: str) -> AgtmuxError:
+    rule = context.case.fresh.rule or "no rule"
+    return AgtmuxError(
+        "E_UNSUPPORTED",
+        f"agtmux does not know how to {what} this dialog ({rule}): agtmux attach {context.key[1]}",
+        {"rule": context.case.fresh.rule},
+    )
+
+
+async def approve(context: Context) -> Result:
+    """Raises E_UNSUPPORTED for a dialog whose key is not known."""
+    keys = _keys(context)
+    if not keys.approve:
+        raise unknown_keys(context, "approve")
+    return await _press_and_see(context, keys.approve)
+
+
+async def deny(context: Context) -> Result:
+    """Raises E_UNSUPPORTED for a dialog whose key is not known."""
+    keys = _keys(context)
+    if not keys.deny:
+        raise unknown_keys(context, "deny")
+    return await _press_and_see(context, keys.deny)
+
+
+async def answer(context: Context) -> Result:
+    """An option by its number or its words, or a text where the dialog takes one.
+
+    Raises E_INVALID_REQUEST for an option that is not there, E_UNSUPPORTED for a dialog whose keys are not known.
+    """
+    params = context.case.request.params
+    if not isinstance(params, AnswerParams):
+        raise TypeError("answer takes AnswerParams")
+    keys, waiting = _keys(context), _waiting(context)
+    number = params.option
+    if number is None and params.text is not None:
+        same = [n for n, option in enumerate(waiting.options, 1) if option.casefold() == params.text.strip().casefold()]
+        number = same[0] if len(same) == 1 else None
+    if number is not None:
+        if not 1 <= number <= len(waiting.options):
+            there = "; ".join(f"{n} {option}" for n, option in enumerate(waiting.options, 1)) or "none are seen"
+            raise AgtmuxError("E_INVALID_REQUEST", f"there is no option {number}: {there}")
+        if not keys.option:
+            raise unknown_keys(context, "answer")
+        return await _press_and_see(context, tuple(key.replace("{n}", str(number)) for key in keys.option))
+    return await _write(context, keys, waiting, params.text or "")
+
+
+async def _write(context: Context, keys: DialogKeys, waiting: WaitingFor, text: str) -> Result:
+    if keys.write is None or "\n" in text or "\r" in text:
+        raise unknown_keys(context, "answer with text")
+    pattern = keys.write
+    number = next((n for n, option in enumerate(waiting.options, 1) if pattern.search(option)), None)
+    if number is None and waiting.options:
+        raise unknown_keys(context, "answer with text")
+    if number is not None:
+        before = context.sample.lines
+        await context.hands.press([key.replace("{n}", str(number)) for key in keys.option])
+        await context.until(lambda r: r.sample is not None and r.sample.lines != before, OPENED_WITHIN)
+    await context.hands.type(text.encode("utf-8", "replace"))
+    context.failpoint("mid_act")
+    wanted = "".join(text.split())
+    shown = await context.until(
+        lambda r: r.sample is not None and wanted in "".join("".join(r.sample.lines).split()), OPENED_WITHIN
+    )
+    if not shown:
+        note = "the text was typed but not seen, so it was not submitted"
+        return {**_told(waiting), "delivery": "unconfirmed", "note": note}
+    return await _press_and_see(context, keys.submit)
+
+
+async def interrupt(context: Context) -> Result:
+    """Escape, or what this agent takes for it. Raises E_UNSUPPORTED where that is not known."""
+    keys = context.controls.interrupt
+    if not keys:
+        raise AgtmuxError("E_UNSUPPORTED", "agtmux does not know how to interrupt this agent: agtmux kill sends it C-c")
+    await context.hands.press(keys)
+    stopped = await context.until(lambda r: r.fresh.claim in _QUIET, CLOSED_WITHIN)
+    note = None if stopped else f"no sign within {CLOSED_WITHIN:g} s that it stopped"
+    return {"delivery": "submitted" if stopped else "unconfirmed", "keys": list(keys), "note": note}
+
+
+def _keys(context: Context) -> DialogKeys:
+    return context.controls.dialogs.get(context.case.fresh.rule or "") or DialogKeys()
+
+
+def _waiting(context: Context) -> WaitingFor:
+    waiting = context.case.fresh.waiting
+    if waiting is None:
+        raise AgtmuxError("E_PRECONDITION_FAILED", "no dialog is open", {"reason": "no_prompt"})
+    return waiting
+
+
+def _told(waiting: WaitingFor) -> dict[str, Any]:
+    """What was answered, for the answer and the audit, without secrets."""
+    told = {"kind": waiting.kind, "subject": waiting.subject, "text": waiting.text, "options": list(waiting.options)}
+    return {"prompt": {**redact(told), "fingerprint": waiting.fingerprint}}
+
+
+async def _press_and_see(context: Context, keys: tuple[str, ...]) -> Result:
+    """The keys one by one, as a person presses them, and whether the dialog went."""
+    waiting = _waiting(context)
+    asked = waiting.fingerprint
+    for n, key in enumerate(keys):
+        if n:
+            await asyncio.sleep(_STEP)
+        await context.hands.press([key])
+
+    def went(reading: Reading) -> bool:
+        now = reading.fresh.waiting
+        return reading.fresh.row is not None and (now is None or now.fingerprint != asked)
+
+    closed = await context.until(went, CLOSED_WITHIN)
+    result = {**_told(waiting), "keys": list(keys)}
+    if closed:
+        return {**result, "delivery": "submitted", "note": None}
+    return {**result, "delivery": "unconfirmed", "note": f"the dialog still stands after {CLOSED_WITHIN:g} s"}
+
+
+ACTS = {Kind.APPROVE: approve, Kind.DENY: deny, Kind.ANSWER: answer, Kind.INTERRUPT: interrupt}

@@ -1,0 +1,44 @@
+"""``attach``: makes the pane the one that its session shows, and tells the command that brings a terminal to it.
+
+Owns those command lines. No client is ever attached by the daemon: the caller's program runs them.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.core.request import AttachParams
+from agtmuxd.execute.context import Context, Result
+
+
+async def attach(context: Context) -> Result:
+    """``argv`` attaches from outside tmux, ``switch`` switches a client of the same server, ``whole`` does it all."""
+    params = context.case.request.params
+    pane = context.reading.pane
+    if not isinstance(params, AttachParams) or pane.row is None or pane.server is None:
+        raise AgtmuxError("E_REF_NOT_FOUND", f"the pane {context.key[1]} has gone")
+    row, server, reached = pane.row, pane.server, context.reached
+    others = context.world.panes[context.key].row.other_sessions if context.key in context.world.panes else ()
+    known = context.session is not None and context.session != row.session_name and context.session in others
+    session = f"={context.session}" if known else row.session_id
+    if params.select:
+        await context.hands.select(session, row.window_id)
+    tmux = [reached.tmux[0], "-u", "-S", server.socket_path]
+    there = [*tmux, "attach-session", "-t", session]
+    select = [";", "select-window", "-t", f"{session}:{row.window_id}", ";", "select-pane", "-t", row.pane_id]
+    whole = [*there, *select]
+    if reached.kind == "ssh":
+        alias = context.world.targets[reached.target_id].connection_ref or reached.name
+        there, whole = (["ssh", "-t", alias, shlex.join(argv)] for argv in (there, whole))
+    return {
+        "argv": there,
+        "switch": [*tmux, "switch-client", "-t", session],
+        "whole": whole,
+        "kind": reached.kind,
+        "socket": server.socket_path,
+        "server_pid": server.pid,
+        "session": session,
+        "window_id": row.window_id,
+        "selected": params.select,
+    }

@@ -1,0 +1,96 @@
+"""Who may act: an operator, and not an agent that is supervised here, which could approve its own requests.
+
+Owns the walk from a caller's process to its ancestors. It is a fence against agents, not a wall against programs that
+mean harm: a process of the same user can always reach tmux itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.core.model import Proc
+from agtmuxd.core.request import Caller
+from agtmuxd.execute.reach import Reach
+from agtmuxd.targets.executor import ExecutorError
+from agtmuxd.world import Runtime, World
+
+SHOWN = 4
+"""Ancestors that the audit names."""
+
+
+class Callers:
+    """Judges callers by the process table of this machine."""
+
+    def __init__(
+        self, world: World, reach: Reach, servers: Mapping[tuple[str, int], str], allowed: Callable[[], bool]
+    ) -> None:
+        """``servers``: target ids by tmux socket and server pid; ``allowed``: whether supervised agents may act."""
+        self._world = world
+        self._reach = reach
+        self._servers = servers
+        self._allowed = allowed
+
+    async def meet(self, uid: int | None, pid: int | None) -> tuple[Caller, str | None]:
+        """The caller, and why it may not act (None: it may)."""
+        local = next((t for t in self._world.targets.values() if t.kind == "local"), None)
+        if local is None:
+            return Caller(uid, pid), None
+        executor = self._reach(local.target_id).executor
+        try:
+            table = {proc.pid: proc for proc in await executor.process_table()}
+        except ExecutorError as error:
+            raise AgtmuxError("E_FORBIDDEN", f"it cannot be told who asks: {error}") from error
+        chain = list(_chain(table, pid))
+        caller = Caller(uid, pid, " < ".join(proc.comm for proc in chain[:SHOWN]) or None)
+        if self._allowed():
+            return caller, None
+        if not chain:
+            return caller, "the process that asks cannot be seen from here"
+        living = list(self._living())
+        lives = {(r.pid, r.process_start): r for r in living}
+        for proc in chain:
+            runtime = lives.get((proc.pid, proc.start))
+            if runtime is not None:
+                return caller, f"{runtime.agent_type} in {runtime.pane_id} asks"
+        named = {r.agent_type: r for r in living}
+        for proc in chain[1:]:
+            if proc.comm in named:  # a helper of the agent that does not descend from the one in the pane
+                return caller, f"a process of {proc.comm} asks"
+        runtime = await self._left_behind(chain)
+        if runtime is None:
+            return caller, None
+        return caller, f"a process that {runtime.agent_type} in {runtime.pane_id} left behind asks"
+
+    def _living(self) -> Iterator[Runtime]:
+        kinds = {t.target_id: t.kind for t in self._world.targets.values()}
+        for runtime_id in self._world.active.values():
+            runtime = self._world.runtimes.get(runtime_id)
+            if runtime is not None and kinds.get(runtime.target_id) == "local":
+                yield runtime
+
+    async def _left_behind(self, chain: list[Proc]) -> Runtime | None:
+        """The agent in whose pane the caller was started, where nothing above the caller is of that pane any more."""
+        first = chain[0]
+        local = next(t for t in self._world.targets.values() if t.kind == "local")
+        executor = self._reach(local.target_id).executor
+        env = (await executor.environs([(first.pid, first.start)], ("TMUX", "TMUX_PANE"))).get(first.pid, {})
+        socket, _, rest = env.get("TMUX", "").partition(",")
+        server = rest.partition(",")[0]
+        if not socket or not server.isdecimal() or not env.get("TMUX_PANE"):
+            return None
+        if int(server) in {proc.pid for proc in chain}:
+            return None  # it still hangs below that server: the chain told all there is to tell
+        target_id = self._servers.get((os.path.realpath(socket), int(server)))
+        runtime_id = self._world.active.get((target_id or "", env["TMUX_PANE"]))
+        return self._world.runtimes.get(runtime_id) if runtime_id else None
+
+
+def _chain(table: Mapping[int, Proc], pid: int | None) -> Iterator[Proc]:
+    """A process and its ancestors, nearest first."""
+    seen: set[int] = set()
+    while pid is not None and pid not in seen and pid in table:
+        seen.add(pid)
+        yield table[pid]
+        pid = table[pid].ppid

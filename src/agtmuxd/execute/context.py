@@ -1,0 +1,134 @@
+"""What one action has in its hands while it runs: the request, the pane as it was read, and ways to look again.
+
+Owns the waiting for signs. Decides nothing but through ``core.guard``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.core.controls import Controls
+from agtmuxd.core.guard import Case, Known, Refusal, decide
+from agtmuxd.core.model import Claim, Sample, Source, State
+from agtmuxd.core.registers import TURN_START
+from agtmuxd.execute.hands import Hands
+from agtmuxd.execute.reach import Failpoints, Reached
+from agtmuxd.execute.reading import Reader, Reading
+from agtmuxd.world import PaneKey, Runtime, World
+
+PAUSES = (0.02, 0.03, 0.05, 0.08, 0.1)
+"""Seconds between looks for a sign; the last one goes on."""
+
+Result = dict[str, Any]
+"""What an action came to, as its answer tells it."""
+
+
+def refused(refusal: Refusal) -> AgtmuxError:
+    return AgtmuxError(refusal.code, refusal.message, {**refusal.details, "reason": refusal.reason})
+
+
+@dataclass(slots=True)
+class Context:
+    """One action under way. ``case`` is what it was decided on; ``look_again`` and ``check_again`` renew it."""
+
+    key: PaneKey
+    boot_id: str
+    runtime: Runtime | None
+    case: Case
+    reading: Reading
+    reached: Reached
+    reader: Reader
+    world: World
+    clock: Callable[[], int]
+    failpoint: Failpoints
+    session: str | None = None  # the session that the caller's ref names, by its plain name
+
+    @property
+    def hands(self) -> Hands:
+        """Hands that write only while the pane is as it was read."""
+        held = self.reading.held
+        if held is None:
+            raise AgtmuxError("E_REF_NOT_FOUND", f"the pane {self.key[1]} has gone")
+        return Hands(self.reached, held, self.reading.version)
+
+    @property
+    def controls(self) -> Controls:
+        return self.reader.controls(self.runtime)
+
+    @property
+    def sample(self) -> Sample:
+        if self.reading.sample is None:
+            raise AgtmuxError("E_REF_NOT_FOUND", f"the pane {self.key[1]} has gone")
+        return self.reading.sample
+
+    def known(self) -> Known:
+        """What the daemon says of the pane now."""
+        return known_of(self.world, self.key)
+
+    async def look_again(self) -> Reading:
+        """The pane as it is now. Raises E_TARGET_UNREACHABLE."""
+        claim = screen_claim(self.world, self.runtime)
+        self.reading = await self.reader.read(self.reached, self.key[1], self.boot_id, self.runtime, claim)
+        return self.reading
+
+    async def check_again(self) -> None:
+        """Read the pane and decide once more. Raises what speaks against it."""
+        reading = await self.look_again()
+        self.case = replace(self.case, fresh=reading.fresh, now=self.clock())
+        refusal = decide(self.case)
+        if refusal is not None:
+            raise refused(refusal)
+
+    async def until(self, sign: Callable[[Reading], bool], seconds: float, *, twice: bool = False) -> bool:
+        """Look until ``sign`` is seen (``twice``: by two looks in a row) or the time is over.
+
+        A target that cannot be read gives no sign.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        seen, turn = 0, 0
+        while True:
+            try:
+                seen = seen + 1 if sign(await self.look_again()) else 0
+            except AgtmuxError:
+                seen = 0
+            if seen >= (2 if twice else 1):
+                return True
+            if loop.time() > end:
+                return False
+            await asyncio.sleep(PAUSES[min(turn, len(PAUSES) - 1)])
+            turn += 1
+
+    def turn_began(self, since: int) -> bool:
+        """Whether the agent itself said after ``since`` (ns) that a turn began."""
+        marks = self.world.marks.get(self.runtime.runtime_id, {}) if self.runtime is not None else {}
+        return marks.get(TURN_START, 0) > since
+
+
+def known_of(world: World, key: PaneKey, *, crashed: bool = False) -> Known:
+    """The pane as the daemon knows it. ``crashed``: an agent whose crash is still shown counts too."""
+    runtime_id = world.active.get(key)
+    state = world.states.get(key)
+    if runtime_id is None and crashed and state is not None:
+        runtime_id = state.runtime_id
+    runtime = world.runtimes.get(runtime_id) if runtime_id is not None else None
+    if runtime is None:
+        return Known()
+    mine = state if state is not None and state.runtime_id == runtime_id else None
+    if mine is None:
+        return Known(runtime.runtime_id, State.UNKNOWN, None, None, runtime.agent_type, runtime.headless)
+    return Known(
+        runtime.runtime_id, mine.state, mine.state_version, mine.updated_at, runtime.agent_type, runtime.headless
+    )
+
+
+def screen_claim(world: World, runtime: Runtime | None) -> Claim | None:
+    """What the runtime's screen said last, for rules that ask."""
+    if runtime is None:
+        return None
+    register = world.registers.get(runtime.runtime_id, {}).get((Source.POLLER, "turn"))
+    return None if register is None else register.entry.claim

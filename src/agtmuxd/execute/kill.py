@@ -1,0 +1,27 @@
+"""``kill``: C-c as a key, or a signal to the very process of the runtime."""
+
+from __future__ import annotations
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.core.request import KillParams
+from agtmuxd.execute.context import Context, Result
+
+ENDED_WITHIN = 3.0
+
+
+async def kill(context: Context) -> Result:
+    """Raises E_PID_UNAVAILABLE where no process is known to signal."""
+    params = context.case.request.params
+    if not isinstance(params, KillParams):
+        raise TypeError("kill takes KillParams")
+    if params.mode == "key":
+        await context.hands.type(b"\x03")
+        return {"mode": "key", "signal": params.signal, "ended": None, "pid": None}
+    pid = context.runtime.pid if context.runtime is not None else None
+    if pid is None:
+        raise AgtmuxError(
+            "E_PID_UNAVAILABLE", f"no agent's process is known in {context.key[1]}: --mode key sends C-c instead"
+        )
+    await context.hands.signal(params.signal, pid)
+    ended = await context.until(lambda r: not r.fresh.alive, ENDED_WITHIN if params.signal != "INT" else 0.0)
+    return {"mode": "signal", "signal": params.signal, "ended": ended, "pid": pid}

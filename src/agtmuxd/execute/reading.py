@@ -1,0 +1,126 @@
+"""Reads one pane again, right before something is done to it: one tmux round, its processes, its screen by the rules.
+
+Owns the reading. What follows from it is decided in ``core.guard``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.adapters.registry import Fenced, Registry
+from agtmuxd.core.controls import Controls
+from agtmuxd.core.guard import Fresh
+from agtmuxd.core.model import Claim, Proc, Sample
+from agtmuxd.core.proctree import Match, ProcessIndex, find_agents
+from agtmuxd.execute.reach import Reached
+from agtmuxd.targets.executor import ExecutorError
+from agtmuxd.targets.roster import to_sample
+from agtmuxd.tmux import onepane
+from agtmuxd.tmux.keys import Held
+from agtmuxd.tmux.round import RoundFailed
+from agtmuxd.tmux.server import parse_version
+from agtmuxd.world import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the pane showed. ``held``: what must still be true when tmux writes; None where the pane has gone."""
+
+    fresh: Fresh
+    pane: onepane.OnePane
+    sample: Sample | None = None
+    held: Held | None = None
+    version: tuple[int, int] | None = None
+
+
+def unreachable(reached: Reached, why: str) -> AgtmuxError:
+    return AgtmuxError("E_TARGET_UNREACHABLE", f"{reached.name} cannot be read: {why}; nothing was done")
+
+
+async def one_pane(reached: Reached, pane_id: str) -> onepane.OnePane:
+    """One tmux round of one pane. Raises E_TARGET_UNREACHABLE."""
+    nonce = os.urandom(8).hex()
+    try:
+        done = await reached.executor.run([*reached.tmux, *onepane.ask(nonce, pane_id)], timeout=reached.timeout)
+    except ExecutorError as error:
+        raise unreachable(reached, str(error)) from error
+    pane = onepane.read(nonce, done.stdout, done.stderr, done.returncode)
+    if isinstance(pane, RoundFailed):
+        raise unreachable(reached, pane.message)
+    return pane
+
+
+class Reader:
+    """Reads panes with the adapters' eyes."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def controls(self, runtime: Runtime | None) -> Controls:
+        """How the agent is operated; nothing known of it: controls that can do nothing."""
+        adapter = self._adapter(runtime)
+        return (adapter.controls() if adapter is not None else None) or Controls()
+
+    def _adapter(self, runtime: Runtime | None) -> Fenced | None:
+        return None if runtime is None else self._registry.get(runtime.agent_type)
+
+    async def read(
+        self, reached: Reached, pane_id: str, boot_id: str, runtime: Runtime | None, before: Claim | None
+    ) -> Reading:
+        """The pane as it is now. ``before``: what its screen said last. Raises E_TARGET_UNREACHABLE."""
+        pane = await one_pane(reached, pane_id)
+        server, row = pane.server, pane.row
+        if server is None or row is None:
+            return Reading(Fresh(None), pane)
+        try:
+            index = ProcessIndex(await reached.executor.process_table())
+        except ExecutorError as error:
+            raise unreachable(reached, str(error)) from error
+        mine = index.candidates(row.pid)
+        proc = next((p for p in mine if runtime and p.pid == runtime.pid and p.start == runtime.process_start), None)
+        foreground = proc is not None and proc.pgid == proc.tpgid and proc.state != "T"
+        fresh = Fresh(
+            row, same_server=server.boot_id == boot_id, synchronized=pane.synchronized, input_off=pane.input_off,
+            alive=proc is not None, foreground=foreground,
+            other=None if foreground else await self._stranger(reached, index, mine, row.pid, proc),
+        )  # fmt: skip
+        sample = to_sample(row, pane.capture)
+        return Reading(
+            self.seen(fresh, runtime, sample, before), pane, sample, Held(pane_id, server.pid, row.pid, row.in_mode),
+            parse_version(server.version),
+        )  # fmt: skip
+
+    def seen(self, fresh: Fresh, runtime: Runtime | None, sample: Sample, before: Claim | None) -> Fresh:
+        """``fresh`` with what the rules say of ``sample``."""
+        adapter = self._adapter(runtime)
+        if adapter is None:
+            return fresh
+        write = adapter.look(sample, before)
+        field = self.controls(runtime).look(sample)
+        if write is None:
+            return replace(fresh, field=field)
+        return replace(fresh, claim=write.claim, rule=write.rule, waiting=write.waiting_for, field=field)
+
+    async def _stranger(
+        self, reached: Reached, index: ProcessIndex, mine: Iterable[Proc], pane_pid: int, known: Proc | None
+    ) -> str | None:
+        """The agent in the foreground that is no runtime yet: it may have started a moment ago."""
+        argv: dict[int, Proc] = {}
+        for proc in mine:
+            try:
+                words = proc.argv or await reached.executor.argv(proc.pid, proc.start)
+            except ExecutorError as error:
+                raise unreachable(reached, str(error)) from error
+            argv[proc.pid] = replace(proc, argv=words) if words else proc
+
+        def identify(proc: Proc) -> Match[None] | None:
+            found = self._registry.identify(argv.get(proc.pid, proc))
+            return None if found is None else Match(found[1].agent_type, found[0].innermost, None)
+
+        for agent in find_agents(index, pane_pid, identify):
+            if agent.foreground and (known is None or agent.proc.pid != known.pid):
+                return agent.match.agent_type
+        return None

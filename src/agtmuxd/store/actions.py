@@ -1,0 +1,137 @@
+"""Statements on actions and their snapshots. Owns their SQL and nothing that decides."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from agtmuxd.core.request import Snapshot
+from agtmuxd.store.rows import dumps
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRow:
+    """One action as it is stored. ``result_code`` None: in flight. Times in ns."""
+
+    action_id: str
+    action_type: str
+    request_ref: str
+    payload_digest: str
+    target_id: str | None
+    pane_id: str | None
+    runtime_id: str | None
+    requested_at: int
+    started_at: int | None
+    completed_at: int | None
+    result_code: str | None
+    error_code: str | None
+    metadata: dict[str, Any]
+
+
+_COLUMNS = (
+    "action_id, action_type, request_ref, payload_digest, target_id, pane_id, runtime_id, requested_at, started_at,"
+    " completed_at, result_code, error_code, metadata_json"
+)
+
+
+def _row(values: tuple[Any, ...]) -> ActionRow:
+    names = ActionRow.__slots__[:-1]
+    return ActionRow(**dict(zip(names, values[:-1], strict=True)), metadata=json.loads(values[-1]))
+
+
+def find(connection: sqlite3.Connection, action_type: str, request_ref: str) -> ActionRow | None:
+    """The action that this request made before."""
+    found = connection.execute(
+        f"SELECT {_COLUMNS} FROM actions WHERE action_type = ? AND request_ref = ?",  # noqa: S608 constants
+        (action_type, request_ref),
+    ).fetchone()
+    return None if found is None else _row(found)
+
+
+def get(connection: sqlite3.Connection, action_id: str) -> ActionRow | None:
+    found = connection.execute(
+        f"SELECT {_COLUMNS} FROM actions WHERE action_id = ?",  # noqa: S608 constants
+        (action_id,),
+    ).fetchone()
+    return None if found is None else _row(found)
+
+
+def begin(connection: sqlite3.Connection, row: ActionRow, snapshot: Snapshot, snapshot_id: str, nonce: str) -> None:
+    """The action and what it was decided on, together. Raises sqlite3.IntegrityError for a request that was made."""
+    connection.execute(
+        f"INSERT INTO actions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 constants
+        (row.action_id, row.action_type, row.request_ref, row.payload_digest, row.target_id, row.pane_id,
+         row.runtime_id, row.requested_at, row.started_at, row.completed_at, row.result_code, row.error_code,
+         dumps(row.metadata)),
+    )  # fmt: skip
+    connection.execute(
+        "INSERT INTO action_snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (snapshot_id, row.action_id, snapshot.target_id, snapshot.pane_id, snapshot.runtime_id,
+         snapshot.state_version, snapshot.observed_at, snapshot.expires_at, nonce),
+    )  # fmt: skip
+
+
+def finish(connection: sqlite3.Connection, row: ActionRow) -> None:
+    """What came of an action that was in flight; one that has its result keeps it."""
+    connection.execute(
+        "UPDATE actions SET started_at = ?, completed_at = ?, result_code = ?, error_code = ?, metadata_json = ?"
+        " WHERE action_id = ? AND result_code IS NULL",
+        (row.started_at, row.completed_at, row.result_code, row.error_code, dumps(row.metadata), row.action_id),
+    )
+
+
+def abandon(connection: sqlite3.Connection, now: int) -> int:
+    """After a restart: what was in flight is indeterminate, for good. How many there were."""
+    return connection.execute(
+        "UPDATE actions SET result_code = 'indeterminate', error_code = 'E_ACTION_INDETERMINATE', completed_at = ?"
+        " WHERE result_code IS NULL",
+        (now,),
+    ).rowcount
+
+
+def listing(
+    connection: sqlite3.Connection,
+    *,
+    limit: int,
+    action: str | None = None,
+    kind: str | None = None,
+    runtime: str | None = None,
+    pane: tuple[str, str] | None = None,
+    since: int | None = None,
+    before: str | None = None,
+) -> list[ActionRow]:
+    """Actions, newest first. ``before``: an action id to page on from; ``since``: requested then (ns) or later."""
+    where: list[str] = []
+    values: list[Any] = []
+    for clause, value in (
+        ("action_id = ?", action), ("action_type = ?", kind), ("runtime_id = ?", runtime), ("requested_at >= ?", since),
+    ):  # fmt: skip
+        if value is not None:
+            where.append(clause)
+            values.append(value)
+    if pane is not None:
+        where.append("target_id = ? AND pane_id = ?")
+        values += pane
+    if before is not None:
+        where.append("(requested_at, action_id) < (SELECT requested_at, action_id FROM actions WHERE action_id = ?)")
+        values.append(before)
+    clause = f"WHERE {' AND '.join(where)}" if where else ""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM actions {clause} ORDER BY requested_at DESC, action_id DESC LIMIT ?",  # noqa: S608
+        (*values, limit),
+    )
+    return [_row(row) for row in rows]
+
+
+def events_of(connection: sqlite3.Connection, action_ids: list[str]) -> dict[str, list[str]]:
+    """The events of these actions, oldest first, by action."""
+    out: dict[str, list[str]] = {}
+    marks = ",".join("?" * len(action_ids))
+    for action_id, event_id in connection.execute(
+        f"SELECT action_id, event_id FROM events WHERE action_id IN ({marks}) ORDER BY ingested_at",  # noqa: S608
+        action_ids,
+    ):
+        out.setdefault(action_id, []).append(event_id)
+    return out

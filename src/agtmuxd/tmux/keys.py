@@ -1,0 +1,87 @@
+"""The tmux commands that change something: keys, buffers, selections, each as one guarded argument list.
+
+Owns how bytes are put into a pane and how tmux itself is asked, in the very command that writes, whether it is still
+the pane that was meant. Knows no agent and runs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from agtmuxd.tmux.quote import line
+
+KEY_BYTES: Final = 1024
+"""Bytes that one ``send-keys`` carries at most; longer text goes through a buffer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What must still be true inside tmux when it writes: its server, the pane's process, no mode, not shared."""
+
+    pane_id: str
+    server_pid: int
+    pane_pid: int
+    in_mode: bool = False
+
+
+def typed(pane_id: str, data: bytes) -> list[str]:
+    """These very bytes as keys. At most KEY_BYTES."""
+    return ["send-keys", "-H", "-t", pane_id, *(f"{byte:02x}" for byte in data)]
+
+
+def pressed(pane_id: str, names: Sequence[str]) -> list[str]:
+    """Named keys, which must be ``valid_key``."""
+    return ["send-keys", "-t", pane_id, "--", *names]
+
+
+def loaded(buffer: str) -> list[str]:
+    """Standard input into a buffer of that name."""
+    return ["load-buffer", "-b", buffer, "-"]
+
+
+def dropped(buffer: str) -> list[str]:
+    """Forget a buffer."""
+    return ["delete-buffer", "-b", buffer]
+
+
+def pasted(pane_id: str, buffer: str, *, bracketed: bool, version: tuple[int, int] | None) -> list[str]:
+    """A buffer into the pane, byte for byte, and the buffer forgotten.
+
+    ``bracketed``: between paste marks where the program asked for them. From 3.7 on tmux would make control characters
+    visible unless told not to.
+    """
+    raw = ["-S"] if version is not None and version >= (3, 7) else []
+    return ["paste-buffer", "-d", "-r", *raw, *(["-p"] if bracketed else []), "-b", buffer, "-t", pane_id]
+
+
+def left_mode(pane_id: str) -> list[str]:
+    """Leave copy mode or any other mode of a pane."""
+    return ["copy-mode", "-q", "-t", pane_id]
+
+
+def selected(session_id: str, window_id: str, pane_id: str) -> list[list[str]]:
+    """Make the window current in its session, and the pane active in its window."""
+    return [["select-window", "-t", f"{session_id}:{window_id}"], ["select-pane", "-t", pane_id]]
+
+
+def guarded(held: Held, commands: Iterable[Sequence[str]], yes: str, no: str, *, puts: bool = True) -> list[str]:
+    """One tmux command that does ``commands`` only where ``held`` is true, and says ``yes`` after them, else ``no``.
+
+    ``puts``: the commands put something into the pane. ``yes`` and ``no``: letters and digits.
+    A command that fails ends the list, so that neither word is said.
+    """
+    facts = [
+        f"#{{==:#{{pid}},{held.server_pid}}}",
+        f"#{{==:#{{pane_pid}},{held.pane_pid}}}",
+    ]
+    if puts:
+        facts += ["#{!=:#{pane_dead},1}", "#{!=:#{pane_synchronized},1}", "#{!=:#{pane_input_off},1}"]
+    if puts and not held.in_mode:
+        facts.append("#{!:#{pane_in_mode}}")
+    test = facts[0]
+    for fact in facts[1:]:
+        test = f"#{{&&:{test},{fact}}}"
+    act = " ; ".join(line(command).rstrip("\n") for command in [*commands, ["display-message", "-p", yes]])
+    return ["if-shell", "-F", "-t", held.pane_id, test, act, line(["display-message", "-p", no]).rstrip("\n")]

@@ -1,0 +1,99 @@
+"""One pane read by itself, right before something is done to it; and its text with history, for people.
+
+Owns the argument lists of such a reading and what their replies say. Knows no agent and runs nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from agtmux.protocol.text import block
+from agtmuxd.core.model import PaneRow, ServerInfo
+from agtmuxd.tmux.round import RoundFailed, no_server, pane_row, row_format, server_format, server_info
+
+_FLAGS: Final = "#{pane_synchronized} #{pane_input_off} #{history_size} #{pane_in_mode}"
+_GONE: Final = re.compile(r"can't find (?:pane|window|session)")
+_SGR: Final = re.compile(r"\x1b\[[0-9;:]*m")
+_ESCAPES: Final = re.compile(
+    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[PX^_][^\x1b]*(?:\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]"
+    r"|\x1b[()*+][0-9A-Za-z]|\x1b."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OnePane:
+    """What one pane showed. ``row`` None: its server runs and has no such pane. ``capture``: the raw screen."""
+
+    server: ServerInfo | None
+    row: PaneRow | None = None
+    synchronized: bool = False
+    input_off: bool = False
+    history: int = 0
+    capture: str = ""
+
+
+def ask(nonce: str, pane_id: str) -> list[str]:
+    """The arguments of one reading. ``nonce``: letters and digits, fresh and random."""
+    head = f"{server_format(nonce)}{row_format(nonce)}{nonce}{_FLAGS}{nonce}"
+    return ["display-message", "-p", "-t", pane_id, head, ";", "capture-pane", "-p", "-t", pane_id]
+
+
+def read(nonce: str, stdout: bytes, stderr: bytes, returncode: int) -> OnePane | RoundFailed:
+    """What the reply says."""
+    complaint = stderr.decode("utf-8", "replace")
+    parts = stdout.decode("utf-8", "replace").split(nonce)
+    if len(parts) == 1:
+        if _GONE.search(complaint):
+            return OnePane(None)
+        empty = no_server(complaint, returncode)
+        return OnePane(None) if empty is None else empty
+    if returncode or len(parts) != _PARTS:
+        said = complaint.strip().partition("\n")[0]
+        return OnePane(None) if _GONE.search(complaint) else RoundFailed("lost", said or "tmux answered in part only")
+    try:
+        server = server_info(parts[1], parts[2])
+        row = pane_row(parts[3:10])
+        synchronized, input_off, history, _mode = parts[10].split(" ")
+    except ValueError as error:
+        return RoundFailed("lost", f"tmux answered something else than asked: {error}")
+    if not row.pane_id:
+        return OnePane(None)
+    capture = parts[11].removeprefix("\n")
+    return OnePane(server, row, synchronized == "1", input_off == "1", int(history or 0), capture)
+
+
+_PARTS: Final = 12
+
+
+def text_of(pane_id: str, lines: int, *, escapes: bool) -> list[str]:
+    """The screen and ``lines`` rows of history above it; ``escapes``: with colours."""
+    return ["capture-pane", "-p", *(["-e"] if escapes else []), "-S", str(-lines), "-t", pane_id]
+
+
+def plain(text: str) -> str:
+    """Text of a pane without anything that a terminal would obey: no escape sequences, control or bidi characters."""
+    return block(_ESCAPES.sub("", text))
+
+
+def coloured(text: str) -> str:
+    """The same, but colours and styles (SGR) stay."""
+    out: list[str] = []
+    at = 0
+    for found in _SGR.finditer(text):
+        out += [plain(text[at : found.start()]), found.group()]
+        at = found.end()
+    out.append(plain(text[at:]))
+    return "".join(out)
+
+
+def last_lines(text: str, count: int) -> tuple[list[str], bool]:
+    """The last ``count`` rows, trailing blank rows cut, and whether there were more."""
+    rows: Sequence[str] = text.split("\n")
+    end = len(rows)
+    while end and not _SGR.sub("", rows[end - 1]).strip():
+        end -= 1
+    start = max(0, end - count)
+    return list(rows[start:end]), start > 0

@@ -1,0 +1,510 @@
+"""Actions hit exactly what was meant, once, or not at all: real daemon, real tmux, a stand-in that takes keys."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agtmux.cli.acting import uuid7
+from agtmux.protocol.errors import CODES, AgtmuxError
+from tests.acceptance.stage import PATIENCE, PROGRAMS, Actor, Daemon, Item, Place
+from tests.conftest import Tmux, until
+
+Make = Callable[..., Actor]
+SHELL: dict[str, Any] = {"shell": True}
+
+
+@pytest.fixture
+def up(daemon: Daemon) -> Iterator[Daemon]:
+    """A daemon that runs."""
+    yield daemon.start()
+
+
+def ask(daemon: Daemon, kind: str, ref: str, **body: Any) -> Item:
+    """One action by the API. Raises AgtmuxError."""
+    return daemon.client.act(kind, {"request_ref": uuid7(), "ref": ref, **body}, PATIENCE).json()
+
+
+def refusal(daemon: Daemon, kind: str, ref: str, **body: Any) -> tuple[str, str]:
+    """Code and reason of an action that must be refused."""
+    with pytest.raises(AgtmuxError) as caught:
+        ask(daemon, kind, ref, **body)
+    return caught.value.code, str(caught.value.details.get("reason"))
+
+
+# ------------------------------------------------------------ once, or not at all
+
+
+@pytest.mark.tc("TC-025")
+def test_a_replay_gets_the_same_answer_and_types_nothing_again(up: Daemon, actor: Make) -> None:
+    one = actor().start()
+    ref = one.ready(up)["ref"]
+    body = {"request_ref": uuid7(), "ref": ref, "text": "only once", "enter": True}
+    first = up.client.act("send", body, PATIENCE).json()
+    assert first["result"]["delivery"] == "submitted"
+    again = up.client.act("send", body, PATIENCE).json()
+    assert (again["action_id"], again["result"], again["replayed"]) == (first["action_id"], first["result"], True)
+    assert up.stop() == 0
+    up.start()
+    after = up.client.act("send", body, PATIENCE).json()
+    assert (after["action_id"], after["result"], after["replayed"]) == (first["action_id"], first["result"], True)
+    assert one.keys() == b"only once\r"
+    assert one.sent() == ["only once"]
+
+
+@pytest.mark.tc("TC-025")
+def test_replays_at_once_wait_for_the_first_and_share_its_answer(up: Daemon, actor: Make) -> None:
+    one = actor().start()
+    body = {"request_ref": uuid7(), "ref": one.ready(up)["ref"], "text": "together", "enter": True}
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: up.client.act("send", body, PATIENCE).json(), range(8)))
+    assert len({answer["action_id"] for answer in answers}) == 1
+    assert sorted(answer["replayed"] for answer in answers) == [False] + [True] * 7
+    assert one.sent() == ["together"]
+
+
+@pytest.mark.tc("TC-025")
+def test_a_refusal_is_replayed_too(up: Daemon, actor: Make) -> None:
+    one = actor().start()
+    row = one.ready(up)
+    body = {"request_ref": uuid7(), "ref": row["ref"], "text": "x", "if_state": ["running"]}
+    told = []
+    for _ in range(2):
+        with pytest.raises(AgtmuxError) as caught:
+            up.client.act("send", body, PATIENCE)
+        told.append(caught.value)
+    assert told[0].details["action_id"] == told[1].details["action_id"]
+    assert [error.details["replayed"] for error in told] == [False, True]
+    assert one.keys() == b""
+
+
+@pytest.mark.tc("TC-026")
+def test_the_same_request_ref_with_another_payload_is_a_conflict(up: Daemon, actor: Make) -> None:
+    one = actor().start()
+    body = {"request_ref": uuid7(), "ref": one.ready(up)["ref"], "text": "first"}
+    up.client.act("send", body, PATIENCE)
+    for other in ({"text": "second"}, {"enter": True}, {"if_state": ["idle"]}):
+        with pytest.raises(AgtmuxError) as caught:
+            up.client.act("send", {**body, **other}, PATIENCE)
+        assert caught.value.code == "E_IDEMPOTENCY_CONFLICT"
+    assert one.keys() == b"first"
+
+
+@pytest.mark.tc("TC-005")
+def test_an_action_for_an_agent_that_was_is_stale_and_touches_nobody(up: Daemon, actor: Make, tmux: Tmux) -> None:
+    one = actor().start()
+    old = one.ready(up)["runtime_id"]
+    two = actor().start_in("respawn-pane", "-k", "-t", one.pane)
+    until(lambda: (up.pane(one.pane) or {}).get("runtime_id") not in (old, None), within=PATIENCE)
+    row = two.ready(up)
+    for kind, body in (("send", {"text": "x"}), ("kill", {}), ("attach", {}), ("view-output", {}), ("interrupt", {})):
+        assert refusal(up, kind, f"runtime:{old}", **body)[0] == "E_RUNTIME_STALE", kind
+        assert refusal(up, kind, row["ref"], if_runtime=old, **body)[0] == "E_RUNTIME_STALE", kind
+    assert two.keys() == b""
+    assert up.pane(one.pane)["runtime_id"] == row["runtime_id"]  # type: ignore[index]
+
+
+@pytest.mark.tc("TC-022")
+def test_attach_to_a_stale_runtime_or_snapshot_is_refused(up: Daemon, actor: Make, tmux: Tmux) -> None:
+    one = actor().start()
+    row = one.ready(up)
+    nonce = up.client.explain(row["ref"]).json()["snapshot"]
+    assert ask(up, "attach", row["ref"], snapshot=nonce)["result_code"] == "done"
+    one.asks(up)
+    assert refusal(up, "attach", row["ref"], snapshot=nonce) == ("E_PRECONDITION_FAILED", "state_version")
+    old = f"{int(nonce.split('.')[0]) - 31_000_000_000}.{nonce.split('.', 1)[1]}"
+    assert refusal(up, "attach", row["ref"], snapshot=old) == ("E_RUNTIME_STALE", "snapshot")
+    assert refusal(up, "attach", row["ref"], snapshot="made.up.nonce") == ("E_RUNTIME_STALE", "snapshot")
+    tmux.start("sh", session="stays")
+    one.vanish()
+    until(lambda: up.pane(one.pane) is None, within=PATIENCE)
+    assert refusal(up, "attach", f"runtime:{row['runtime_id']}")[0] == "E_RUNTIME_STALE"
+
+
+# ------------------------------------------------------------ what is typed, and where it is not
+
+
+@pytest.mark.tc("TC-027")
+def test_text_keys_and_enter_arrive_as_they_are(up: Daemon, actor: Make, place: Place) -> None:
+    one = actor().start()
+    one.ready(up)
+    done = place.cli("send", one.pane, "--text", "héllo; #{pane_id} \"q\" 'q' $HOME ~", "--enter")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("submitted to host")
+    assert one.sent() == ["héllo; #{pane_id} \"q\" 'q' $HOME ~"]
+    one.tell(run=False)
+    one.ready(up)
+    before = len(one.keys())
+    assert place.cli("send", one.pane, "--key", "C-a", "--key", "F5").returncode == 0
+    assert one.keys()[before:] == b"\x01\x1b[15~"
+    assert place.cli("send", one.pane, "--key", "Entr").returncode == 2
+
+
+@pytest.mark.tc("TC-027")
+def test_standard_input_of_several_lines_is_one_paste_and_one_prompt(up: Daemon, actor: Make, place: Place) -> None:
+    one = actor().start()
+    row = one.ready(up)
+    text = "first line\n  second ✓\nthird"
+    answer = ask(up, "send", row["ref"], text=text, enter=True)
+    assert (answer["result"]["by"], answer["result"]["delivery"]) == ("paste", "submitted")
+    assert one.sent() == [text]
+    assert one.keys() == b"\x1b[200~" + text.encode() + b"\x1b[201~\r"
+
+
+@pytest.mark.tc("TC-027")
+@pytest.mark.parametrize("size", [3761, 262_144])
+def test_a_large_text_becomes_a_chip_and_is_submitted_once(up: Daemon, actor: Make, size: int) -> None:
+    one = actor().start()
+    row = one.ready(up)
+    one.tell(how=["chip"])
+    text = ("line of words\n" * (size // 14 + 1))[:size]
+    answer = ask(up, "send", row["ref"], text=text, enter=True)
+    assert answer["result"]["delivery"] == "submitted"
+    assert one.keys() == b"\x1b[200~" + text.encode() + b"\x1b[201~\r"
+    assert len(one.sent()) == 1
+
+
+@pytest.mark.tc("TC-027")
+def test_a_draft_taller_than_its_field_is_known_by_its_end(up: Daemon, actor: Make) -> None:
+    one = actor().start()
+    row = one.ready(up)
+    text = "\n".join(f"row {n} of a long prompt" for n in range(40))
+    assert ask(up, "send", row["ref"], text=text, enter=True)["result"]["delivery"] == "submitted"
+    assert one.sent() == [text]
+
+
+@pytest.mark.tc("TC-027")
+def test_more_than_256_kib_is_too_large(up: Daemon, actor: Make) -> None:
+    one = actor().start()
+    assert refusal(up, "send", one.ready(up)["ref"], text="x" * 262_145)[0] == "E_PAYLOAD_TOO_LARGE"
+    assert one.keys() == b""
+
+
+@pytest.mark.tc("TC-027")
+def test_without_a_sign_the_receipt_says_so_and_nothing_is_pressed_twice(up: Daemon, actor: Make, place: Place) -> None:
+    one = actor().start()
+    one.ready(up)
+    one.tell(how=["deaf"])
+    done = place.cli("send", one.pane, "--text", "anybody there", "--enter", "--timeout", "0.5")
+    assert done.returncode == 7
+    assert done.stdout.startswith("unconfirmed")
+    assert one.keys() == b"anybody there\r"
+
+
+@pytest.mark.tc("TC-027")
+def test_text_that_is_not_seen_is_not_submitted(up: Daemon, actor: Make) -> None:
+    one = actor().start()
+    row = one.ready(up)
+    one.tell(how=["quiet"])
+    result = ask(up, "send", row["ref"], text="into the void", enter=True)["result"]
+    assert (result["delivery"], result["entered"]) == ("unconfirmed", False)
+    assert one.keys() == b"into the void"
+
+
+@pytest.mark.tc("TC-027")
+def test_a_busy_agent_keeps_it_for_later_and_the_receipt_says_so(up: Daemon, actor: Make) -> None:
+    one = actor().start()
+    one.ready(up)
+    one.tell(run=True)
+    row = up.wait_for(one.pane, "running")
+    result = ask(up, "send", row["ref"], text="after that", enter=True)["result"]
+    assert (result["delivery"], result["queued"]) == ("submitted", True)
+
+
+@pytest.mark.tc("TC-107")
+def test_text_is_never_typed_into_an_open_dialog(up: Daemon, actor: Make) -> None:
+    one = actor().start()
+    one.ready(up)
+    row = one.asks(up)
+    for body in ({"text": "hello", "enter": True}, {"enter": True}, {"keys": ["Enter"]}, {"keys": ["1"]}):
+        assert refusal(up, "send", row["ref"], **body) == ("E_PRECONDITION_FAILED", "dialog_open"), body
+        assert refusal(up, "send", row["ref"], if_state=["idle"], **body)[1] == "state", body
+        assert refusal(up, "send", row["ref"], force_stale=True, **body)[1] == "dialog_open", body
+    assert one.keys() == b""
+    ask(up, "send", row["ref"], keys=["Down"], if_state=["waiting_approval"])
+    assert one.keys() == b"\x1b[B"
+
+
+@pytest.mark.tc("TC-107")
+def test_a_dialog_that_opened_a_moment_ago_is_seen_before_typing(up: Daemon, actor: Make) -> None:
+    one = actor().start()
+    row = one.ready(up)
+    one.tell(ask="rm -rf /")  # the daemon may not have looked since
+    code, reason = refusal(up, "send", row["ref"], text="y", enter=True, if_state=["idle", "waiting_approval"])
+    assert (code, reason) in {
+        ("E_PRECONDITION_FAILED", "dialog_open"), ("E_PRECONDITION_FAILED", "state_version"),
+    } or one.keys() == b""  # fmt: skip
+    assert one.keys() == b""
+
+
+@pytest.mark.tc("TC-107")
+def test_a_draft_of_the_operator_is_left_alone(up: Daemon, actor: Make) -> None:
+    one = actor().start()
+    row = one.ready(up)
+    one.tell(draft="half typed")
+    for body in ({"text": "more", "enter": True}, {"enter": True}, {"keys": ["Enter"]}, {"keys": ["C-m"]}):
+        assert refusal(up, "send", row["ref"], **body)[1] in ("draft", "state_version"), body
+        assert refusal(up, "send", row["ref"], force_stale=True, **body)[1] == "draft", body
+    assert one.keys() == b""
+    assert ask(up, "send", row["ref"], text=" and more", enter=True, over_draft=True)["result"]["entered"]
+    assert one.sent() == ["half typed and more"]
+
+
+@pytest.mark.tc("TC-107")
+def test_copy_mode_is_refused_or_left_first(up: Daemon, actor: Make, tmux: Tmux) -> None:
+    one = actor().start()
+    row = one.ready(up)
+    tmux.run("copy-mode", "-t", one.pane)
+    assert refusal(up, "send", row["ref"], text="x") == ("E_PRECONDITION_FAILED", "copy_mode")
+    assert refusal(up, "kill", row["ref"])[1] == "copy_mode"
+    assert ask(up, "send", row["ref"], text="typed", enter=True, leave_mode=True)["result"]["delivery"] == "submitted"
+    assert tmux.run("display-message", "-p", "-t", one.pane, "#{pane_in_mode}") == "0"
+    assert one.sent() == ["typed"]
+
+
+@pytest.mark.tc("TC-107")
+def test_a_pane_that_shares_its_keys_or_takes_none_is_refused(up: Daemon, actor: Make, tmux: Tmux) -> None:
+    one = actor().start()
+    row = one.ready(up)
+    tmux.run("set-option", "-p", "-t", one.pane, "synchronize-panes", "on")
+    assert refusal(up, "send", row["ref"], text="x")[1] == "synchronized"
+    tmux.run("set-option", "-p", "-t", one.pane, "synchronize-panes", "off")
+    tmux.run("select-pane", "-d", "-t", one.pane)
+    assert refusal(up, "send", row["ref"], text="x")[1] == "input_off"
+    assert one.keys() == b""
+
+
+@pytest.mark.tc("TC-107")
+def test_a_shell_is_typed_into_only_when_a_shell_was_meant(up: Daemon, actor: Make, tmux: Tmux) -> None:
+    shell = tmux.start("sh", session="plain")
+    one = actor().start("agents")
+    row = one.ready(up)
+    ref = until(lambda: up.pane(shell), within=PATIENCE)["ref"]  # type: ignore[index]
+    assert refusal(up, "send", ref, text="touch made", enter=True) == ("E_PRECONDITION_FAILED", "shell")
+    assert refusal(up, "send", row["ref"], text="claude", **SHELL) == ("E_PRECONDITION_FAILED", "agent_there")
+    assert one.keys() == b""
+    assert ask(up, "send", ref, text="echo it-was-'typed'", enter=True, **SHELL)["result"]["entered"]
+    until(lambda: "it-was-typed" in tmux.run("capture-pane", "-p", "-t", shell), within=PATIENCE)
+
+
+# ------------------------------------------------------------ approve, deny, answer, interrupt, kill, ack
+
+
+@pytest.mark.tc("TC-027")
+def test_approve_and_deny_press_their_key_on_the_prompt_that_was_seen(up: Daemon, actor: Make, place: Place) -> None:
+    one = actor().start()
+    one.ready(up)
+    row = one.asks(up, "make clean")
+    assert place.cli("approve", one.pane).stdout.startswith("approved in host %0: Bash command: make clean")
+    assert (one.keys(), one.sent()) == (b"1", ["chose 1"])
+    one.asks(up, "make distclean")
+    seen = {"if_state_version": row["state_version"], "if_fingerprint": row["waiting_for"]["fingerprint"]}
+    assert refusal(up, "approve", row["ref"], **seen)[0] == "E_PRECONDITION_FAILED"
+    now = up.pane(one.pane)
+    assert now is not None
+    seen["if_state_version"] = now["state_version"]
+    assert refusal(up, "approve", row["ref"], **seen) == ("E_PRECONDITION_FAILED", "fingerprint")
+    assert one.keys() == b"1"
+    assert place.cli("deny", one.pane).returncode == 0
+    assert (one.keys(), one.sent()) == (b"1\x1b", ["chose 1", "cancelled"])
+
+
+@pytest.mark.tc("TC-107")
+def test_nothing_is_approved_unseen_or_by_force(up: Daemon, actor: Make, place: Place) -> None:
+    one = actor().start()
+    row = one.ready(up)
+    assert place.cli("approve", one.pane).returncode == 5
+    row = one.asks(up)
+    seen = {"if_state_version": row["state_version"], "if_fingerprint": row["waiting_for"]["fingerprint"]}
+    assert refusal(up, "approve", row["ref"])[0] == "E_INVALID_REQUEST"
+    assert refusal(up, "approve", row["ref"], if_fingerprint=seen["if_fingerprint"])[0] == "E_INVALID_REQUEST"
+    assert refusal(up, "deny", row["ref"], force_stale=True, **seen)[0] == "E_INVALID_REQUEST"
+    assert one.keys() == b""
+
+
+@pytest.mark.tc("TC-029")
+def test_interrupt_and_kill_by_key_stop_a_turn_and_spare_an_idle_agent(up: Daemon, actor: Make, place: Place) -> None:
+    one = actor().start()
+    row = one.ready(up)
+    assert refusal(up, "interrupt", row["ref"]) == ("E_PRECONDITION_FAILED", "not_running")
+    assert refusal(up, "kill", row["ref"]) == ("E_PRECONDITION_FAILED", "not_running")
+    one.tell(run=True)
+    up.wait_for(one.pane, "running")
+    assert place.cli("kill", one.pane).returncode == 2  # nobody is there to ask
+    assert one.keys() == b""
+    assert place.cli("kill", one.pane, "--yes").returncode == 0
+    up.wait_for(one.pane, "idle")
+    assert one.keys() == b"\x03"
+    one.tell(run=True)
+    up.wait_for(one.pane, "running")
+    assert place.cli("interrupt", one.pane).returncode == 0
+    assert one.keys() == b"\x03\x1b"
+    up.wait_for(one.pane, "idle")
+
+
+@pytest.mark.tc("TC-030")
+def test_a_signal_needs_a_process_that_is_known(up: Daemon, actor: Make, place: Place, tmux: Tmux) -> None:
+    shell = tmux.start("sh", session="plain")
+    ref = until(lambda: up.pane(shell), within=PATIENCE)["ref"]  # type: ignore[index]
+    assert refusal(up, "kill", ref, mode="signal", signal="TERM")[0] == "E_PID_UNAVAILABLE"
+    assert refusal(up, "kill", ref, signal="TERM")[0] == "E_INVALID_REQUEST"
+    assert place.cli("kill", shell, "--signal", "KILL", "--yes").returncode == 2
+    one = actor().start("agents")
+    row = one.ready(up)
+    answer = ask(up, "kill", row["ref"], mode="signal", signal="TERM")
+    assert (answer["result"]["pid"], answer["result"]["ended"]) == (one.pid, True)
+    until(lambda: not Path(f"/proc/{one.pid}").exists(), within=PATIENCE)
+
+
+@pytest.mark.tc("TC-109")
+def test_what_was_acknowledged_needs_nobody_until_something_changes(
+    up: Daemon, actor: Make, place: Place, tmux: Tmux
+) -> None:
+    one = actor().start()
+    tmux.run("set-option", "-t", one.pane, "remain-on-exit", "on")
+    one.ready(up)
+    one.asks(up, "first")
+    assert (up.pane(one.pane) or {})["attention"] == "needs_action"
+    assert place.cli("ack", one.pane).returncode == 0
+    until(lambda: (up.pane(one.pane) or {})["attention"] == "none", within=PATIENCE)
+    one.title("another title")
+    until(lambda: (up.pane(one.pane) or {})["title"] == "another title", within=PATIENCE)
+    assert (up.pane(one.pane) or {})["attention"] == "none"
+    one.asks(up, "second")
+    assert (up.pane(one.pane) or {})["attention"] == "needs_action"
+    one.vanish()
+    until(lambda: (up.pane(one.pane) or {}).get("reason_code") == "agent_crashed", within=PATIENCE)
+    assert place.cli("ack", one.pane).returncode == 0
+    until(lambda: not up.panes(), within=PATIENCE)
+
+
+# ------------------------------------------------------------ reading, and the audit
+
+
+@pytest.mark.tc("TC-028")
+def test_view_output_is_bounded_and_holds_nothing_a_terminal_obeys(up: Daemon, tmux: Tmux, place: Place) -> None:
+    text = "for i in $(seq 1 500); do echo row $i; done; printf '\\033[31mred\\033[0m \\342\\200\\256bidi\\n'; cat"
+    pane = tmux.start("sh", "-c", text)
+    until(lambda: "bidi" in tmux.run("capture-pane", "-p", "-t", pane), within=PATIENCE)
+    until(lambda: up.pane(pane), within=PATIENCE)
+    out = place.cli("view-output", pane, "--lines", "20")
+    rows = out.stdout.splitlines()
+    assert len(rows) == 20
+    assert rows[-1] == "red bidi"
+    assert rows[0] == "row 482"
+    assert "older rows" in out.stderr
+    assert "\x1b[31m" in place.cli("view-output", pane, "--lines", "3", "--ansi").stdout
+    assert "\u202e" not in place.cli("view-output", pane, "--lines", "3", "--ansi").stdout
+    assert len(place.cli("view-output", pane, "--lines", "10000").stdout.splitlines()) == 501
+    assert place.cli("view-output", pane, "--lines", "10001").returncode == 2
+    assert refusal(up, "view-output", up.pane(pane)["ref"], lines=10_001)[0] == "E_INVALID_REQUEST"  # type: ignore[index]
+
+
+@pytest.mark.tc("TC-031")
+def test_events_of_an_action_are_found_by_its_id(up: Daemon, actor: Make, place: Place) -> None:
+    one = actor().start()
+    row = one.ready(up)
+    done = ask(up, "send", row["ref"], text="hello")
+    (event,) = place.json("events", "--action", done["action_id"])["items"]
+    assert (event["event_type"], event["source"]) == ("action:send", "action")
+    assert event["runtime_id"] == row["runtime_id"]
+    (item,) = place.json("actions", "--action", done["action_id"])["items"]
+    assert item["events"] == [event["event_id"]]
+    assert refusal(up, "send", row["ref"], text="x", if_state=["error"])[1] == "state"
+    items = place.json("actions", one.pane)["items"]
+    assert [i["result_code"] for i in items] == ["refused", "done"]
+    assert all(i["events"] for i in items)
+    assert place.cli("actions", "--action", "01890000-0000-7000-8000-000000000001").returncode == 4
+
+
+@pytest.mark.tc("TC-031")
+def test_the_audit_tells_who_asked_for_what_and_holds_no_text(up: Daemon, actor: Make, place: Place) -> None:
+    one = actor().start()
+    row = one.ready(up)
+    secret = "hunter2-SECRET-words"
+    done = ask(up, "send", row["ref"], text=secret)
+    (item,) = place.json("actions", "--action", done["action_id"])["items"]
+    assert item["caller"]["uid"] == os.getuid()
+    assert item["caller"]["pid"] == os.getpid()
+    assert item["caller"]["command"]
+    assert (item["state_version"], item["runtime_id"]) == (row["state_version"], row["runtime_id"])
+    assert item["request"]["params"]["text"]["characters"] == len(secret)
+    assert secret not in json.dumps(item)
+    assert up.stop() == 0
+    connection = sqlite3.connect(place.state / "agtmux.db")
+    dump = "\n".join(connection.iterdump())
+    connection.close()
+    assert "hunter2" not in dump
+    assert "hunter2" not in up.said()
+
+
+@pytest.mark.tc("TC-053")
+@pytest.mark.tc("TC-032")
+def test_a_refused_action_is_told_the_same_by_api_and_command_line(up: Daemon, actor: Make, place: Place) -> None:
+    one = actor().start()
+    row = one.ready(up)
+    one.tell(draft="mine")
+    until(lambda: (up.pane(one.pane) or {})["accepts_input"] is False, within=PATIENCE)
+    for argv, code in (
+        (["send", one.pane, "--text", "x"], "E_PRECONDITION_FAILED"),
+        (["send", f"runtime:{'0' * 20}", "--text", "x"], "E_REF_NOT_FOUND"),
+        (["send", one.pane], "E_INVALID_REQUEST"),
+        (["interrupt", one.pane], "E_PRECONDITION_FAILED"),
+        (["send", one.pane, "--text", "x", "--if-runtime", "0" * 20], "E_RUNTIME_STALE"),
+    ):
+        done = place.cli(*argv, "--json")
+        assert json.loads(done.stdout)["error"]["code"] == code, argv
+        assert done.returncode == CODES[code].exit, argv
+        assert done.stderr.rstrip().endswith(f"({code})"), argv
+    assert row["ref"].startswith("pane:")
+
+
+# ------------------------------------------------------------ who may act
+
+
+@pytest.mark.tc("TC-113")
+def test_a_supervised_agent_may_read_and_not_act(up: Daemon, actor: Make, agent: Callable[..., Any]) -> None:
+    other = actor().start("other")
+    row = other.ready(up)
+    mine = agent().start("mine")
+    up.wait_agent(mine.pane)
+    program = str(PROGRAMS / "agtmux")
+
+    def by_the_agent(*argv: str) -> Item:
+        told: Item = mine.tell(hook={"argv": list(argv), "payload": {}, "env": {"AGTMUX_NO_AUTOSTART": "1"}})
+        return told
+
+    assert by_the_agent(program, "ls", "--json")["status"] == 0
+    assert by_the_agent(program, "view-output", other.pane)["status"] == 0
+    for argv in (["send", other.pane, "--text", "x"], ["attach", other.pane, "--print"], ["ack", other.pane]):
+        told = by_the_agent(program, *argv)
+        assert told["status"] == 3, told
+        assert "E_FORBIDDEN" in told["out"]
+    detached = by_the_agent("setsid", "-f", "sh", "-c", f"sleep 0.3; {program} send {other.pane} --text x >/dev/null 2>&1")
+    assert detached["status"] == 0
+    until(lambda: len([a for a in up.client.actions({}).json()["items"] if a["error_code"] == "E_FORBIDDEN"]) == 4,
+          within=PATIENCE)  # fmt: skip
+    assert other.keys() == b""
+    assert row["state"] == "idle"
+
+
+@pytest.mark.tc("TC-113")
+def test_a_supervised_agent_may_act_where_the_config_says_so(
+    place: Place, daemon: Daemon, tmux: Tmux, actor: Make, agent: Callable[..., Any]
+) -> None:
+    place.configure(tmux, "allow_agent_actions = true\n")
+    daemon.start()
+    other = actor().start("other")
+    other.ready(daemon)
+    mine = agent().start("mine")
+    daemon.wait_agent(mine.pane)
+    argv = [str(PROGRAMS / "agtmux"), "send", other.pane, "--text", "from a friend", "--enter"]
+    assert mine.tell(hook={"argv": argv, "payload": {}, "env": {}})["status"] == 0
+    assert other.sent() == ["from a friend"]
