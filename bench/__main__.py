@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from bench import commands, ingest, latency, load
+from bench import commands, ingest, latency, load, remote
 from bench.measure import Figure
 
 CASES: dict[str, Callable[[bool], list[Figure]]] = {
@@ -25,6 +25,7 @@ CASES: dict[str, Callable[[bool], list[Figure]]] = {
     "watchers": latency.hundred,
     "screens": latency.active,
     "quiet-screens": latency.from_quiet,
+    "frozen": remote.frozen,
 }
 
 

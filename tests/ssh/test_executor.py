@@ -95,7 +95,6 @@ async def test_a_program_that_is_not_there_is_told_by_name(vm1: SshExecutor) -> 
         await vm1.run(["echo", "a\0b"], timeout=PATIENCE)
 
 
-@pytest.mark.tc("TC-022")
 async def test_a_machine_without_tmux_says_so(new_sshd: Make, reach: Reach) -> None:
     new_sshd("vm1")
     executor = reach("vm1", tmux="/opt/none/tmux")

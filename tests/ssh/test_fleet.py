@@ -134,7 +134,7 @@ def test_what_cannot_be_a_target_is_refused(place: Place, daemon: Daemon, option
 
 
 @pytest.mark.tc("TC-014")
-@pytest.mark.tc("TC-022")
+@pytest.mark.tc("TC-040")
 def test_the_step_that_fails_is_told_and_so_is_the_reason(
     place: Place, daemon: Daemon, far: Callable[..., Far]
 ) -> None:
@@ -259,7 +259,7 @@ def test_a_machine_that_flaps_slows_no_other_and_is_the_same_after_it(
     assert health(daemon, "host")["health"] == "ok"
 
 
-@pytest.mark.tc("TC-005")
+@pytest.mark.tc("TC-041")
 def test_tmux_may_be_missing_and_started_and_restarted_there(
     place: Place, daemon: Daemon, far: Callable[..., Far]
 ) -> None:
@@ -279,7 +279,7 @@ def test_tmux_may_be_missing_and_started_and_restarted_there(
     assert health(daemon, "vm1")["health"] == "ok"
 
 
-@pytest.mark.tc("TC-104")
+@pytest.mark.tc("TC-008")
 def test_a_hook_of_this_machine_is_never_taken_for_one_of_a_server_elsewhere(
     place: Place, daemon: Daemon, far: Callable[..., Far], near: Far
 ) -> None:

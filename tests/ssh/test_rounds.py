@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from agtmuxd.adapters.registry import discover
+from agtmuxd.core.health import Health
 from agtmuxd.core.level import Steady
 from agtmuxd.core.model import Source
 from agtmuxd.core.observation import HealthChange, Observation
@@ -95,7 +96,7 @@ def agents(tmux: Tmux, short_dir: Path, count: int) -> None:
     until(lambda: tmux.run("list-panes", "-a", "-F", "#{pane_current_command}").split() == ["claude"] * count)
 
 
-@pytest.mark.tc("TC-001")
+@pytest.mark.tc("TC-040")
 async def test_an_observer_tells_the_same_over_ssh_as_here(
     executor: TargetExecutor, tmux: Tmux, short_dir: Path
 ) -> None:
@@ -171,3 +172,19 @@ async def test_a_round_costs_one_tmux_call_and_one_file_batch_however_many_agent
         await observer.once()
     assert asked == {"tmux": 5, "script": 5 + observer.tables - tables}
     assert observer.tables - tables <= 1, "young processes are looked at once more"
+
+
+@pytest.mark.tc("TC-034")
+async def test_a_target_that_was_down_for_long_is_read_again_soon_once_it_answers(tmux: Tmux) -> None:
+    local = LocalExecutor(os.environ)
+    observer, _, clock = watched(local, tmux)
+    observer._tries = 20
+    observer.health = Health("down", clock(), "timeout", None, (), 0)
+    assert observer._rest() > 20
+    await observer.once()
+    assert (observer.health.level, observer.health.good) == ("down", 1)
+    assert observer._rest() < 1
+    clock.tick()
+    await observer.once()
+    assert observer.health.level == "ok"
+    await local.close()

@@ -153,7 +153,7 @@ class Observer:
     def _rest(self) -> float:
         """Seconds until the next round."""
         now = self._clock()
-        if self.health.level == "down":
+        if self.health.level == "down" and not self.health.good:  # once it was read well it is read again soon
             self._tries += 1
             return self.health.pause(self._tries - 1, random.random()) / NS  # noqa: S311 jitter
         self._tries = 0
