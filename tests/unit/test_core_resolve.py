@@ -200,3 +200,10 @@ def test_accepts_input_is_the_screens_word_while_it_is_fresh() -> None:
     composer = reg(Claim.NOT_RUNNING, source=Source.POLLER, seen=1, accepts_input=True)
     assert now_of(composer, at=2).accepts_input is True
     assert now_of(composer, reg(Claim.RUNNING), at=12).accepts_input is None
+
+
+@pytest.mark.tc("TC-114")
+def test_a_composer_that_was_read_before_the_dialog_accepts_nothing_now() -> None:
+    composer = reg(Claim.RUNNING, source=Source.POLLER, seen=1, accepts_input=True)
+    asked = reg(Claim.WAITING_APPROVAL, at=1.1, subject="approval:main")
+    assert now_of(composer, asked, at=1.2).accepts_input is None

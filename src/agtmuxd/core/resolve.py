@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from agtmuxd.core.model import MS, NS, WAITING, Claim, Source, State, Strength, WaitingFor
 from agtmuxd.core.order import Stamp
-from agtmuxd.core.registers import SCREEN_LAG, Marks, Register, Registers, lag, retired
+from agtmuxd.core.registers import SCREEN_LAG, WAITS, Marks, Register, Registers, lag, retired
 
 DEMOTE_AFTER = 120 * NS
 PANE_FRESH = 10 * NS
@@ -137,7 +137,7 @@ def resolve(registers: Registers, marks: Marks, life: Life, now: int) -> Resolut
         since=since,
         source=first.source,
         waiting_for=_waiting_for(state, winners),
-        accepts_input=_accepts_input(registers, facts),
+        accepts_input=_accepts_input(registers, facts, state),
         background_tasks=tasks,
         next_wake=min((w for w in wakes if w > now), default=None),
         considered=_explain(registers, facts, winners, f"outranked by {claim}"),
@@ -249,13 +249,16 @@ def _waiting_for(state: State, winners: Iterable[Register]) -> WaitingFor | None
 
 
 def _accepts_input(
-    registers: Registers, facts: dict[tuple[Source, str], tuple[bool, tuple[str, int] | None]]
+    registers: Registers, facts: dict[tuple[Source, str], tuple[bool, tuple[str, int] | None]], state: State
 ) -> bool | None:
-    """What the screen last said of its composer; None when it was not read in time."""
+    """What the screen last said of its composer; None when it was not read in time, or shows no sign yet of the
+    dialog that a hook or the status file told of."""
     screens = [r for r in registers.values() if r.source is Source.POLLER and r.entry.accepts_input is not None]
     if not screens:
         return None
     newest = max(screens, key=_by_reading)
+    if state in WAITING and newest.entry.claim not in WAITS:
+        return None
     return newest.entry.accepts_input if facts[(newest.source, newest.subject)][0] else None
 
 
