@@ -200,7 +200,7 @@ def encode(event: dict[str, object], limit: int = MAX_BODY) -> bytes:
     for most, items, depth in ((2048, 200, 16), (256, 50, 6), (128, 50, 1)):
         if len(body) <= limit:
             break
-        body = json.dumps(event | {"payload": _shrink(payload, most, items, depth)}, separators=(",", ":")).encode()
+        body = json.dumps({**event, "payload": _shrink(payload, most, items, depth)}, separators=(",", ":")).encode()
     return body
 
 

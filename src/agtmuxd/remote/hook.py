@@ -1,0 +1,394 @@
+"""The hook program of a machine behind ssh: tells every daemon that watches it what an agent just said of itself.
+
+Placed there as one file (``program.py`` fills in ``REDACT``) and run by whatever python3 is there, 3.8 or newer:
+standard library only, no word and exit status 0 whatever happens. What it does not share with ``agtmux hook`` is who is
+told: each ``*.supervisor`` file of the state folder stands for one daemon elsewhere and holds the path of the socket
+that leads to it, or nothing while it is not connected. Who does not take an event finds it in a spool of its own.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import stat
+import sys
+import time
+
+REDACT = ""
+"""Source of the redaction, filled in; compiled only where something is spooled."""
+
+MS = 1_000_000
+CAP = 250
+STDIN_BY = 110 * MS
+POST_BY = 190 * MS
+POST_FOR = 150 * MS
+SPOOL_BY = 220 * MS
+EXIT_BY = 235 * MS
+"""Deadlines as those of ``agtmux hook``."""
+
+MAX_STDIN = 16 << 20
+MAX_BODY = 1_000_000
+LATE_BODY = 100_000
+MAX_STRING = 8192
+MAX_SPOOL = 64 << 20
+KEEP_SPOOL = 16 << 20
+
+ENV = ("CLAUDE_CODE_SESSION_ATTENDED", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_SESSION_ID")
+
+MOST_SUPERVISORS = 8
+FORGOTTEN = 30 * 86_400
+"""Seconds after which a daemon that never came back is spooled for no longer."""
+
+
+def run(argv: list[str], started: int, folder: str) -> None:
+    """Deliver one event to all that watch. ``argv``: ``[hook] AGENT [--event NAME] [PAYLOAD]``; ``folder``: the state.
+
+    May raise anything: the caller exits 0 whatever comes out.
+    """
+    factor = (_number(os.environ.get("AGTMUX_HOOK_CAP_MS", "")) or CAP) / CAP
+
+    def by(deadline: int) -> int:
+        return started + int(deadline * factor)
+
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+    signal.setitimer(signal.ITIMER_REAL, max(0.001, (by(EXIT_BY) - time.time_ns()) / 1e9))
+    told = supervisors(folder)
+    if not told:
+        return
+    if argv[:1] == ["hook"]:
+        argv = argv[1:]
+    agent = argv[0] if argv and _is_name(argv[0]) else "unknown"
+    rest, name = argv[1:], None
+    if len(rest) > 1 and rest[0] == "--event":
+        name, rest = rest[1], rest[2:]
+    raw = os.fsencode(rest[-1]) if rest else _stdin(by(STDIN_BY))
+    event = build_event(agent, "notify" if rest else "hook", parse(raw), started, os.environ, name)
+    body = encode(event)
+    until = min(time.time_ns() + int(POST_FOR * factor), by(POST_BY))
+    taken = post_all([path for path, _ in told], body, until)
+    left = [where for (_, where), good in zip(told, taken) if not good and where]
+    if left:
+        late = time.time_ns() > by(STDIN_BY)  # then little time is left to redact a long body in
+        safe = _redacted(json.loads(encode(event, LATE_BODY) if late else body))
+        safe["spooled"] = True
+        line = json.dumps(safe, separators=(",", ":")).encode()
+        for where in left:
+            spool(line, where, by(SPOOL_BY))
+
+
+def supervisors(folder: str) -> list[tuple[str, str]]:
+    """``(socket path or "", spool path)`` of each daemon that watches this machine, those seen last first.
+
+    A daemon that was not here for long has no spool path: it is tried and not written for. Nothing of a folder that is
+    not this user's alone counts.
+    """
+    info = os.stat(folder)
+    if info.st_uid != os.getuid() or stat.S_IMODE(info.st_mode) & 0o022:
+        return []
+    found = []
+    for name in os.listdir(folder):
+        base, dot, kind = name.rpartition(".")
+        if kind != "supervisor" or not dot:
+            continue
+        path = os.path.join(folder, name)
+        with open(path, encoding="utf-8") as file:
+            target = file.readline(4096).strip()
+        found.append((os.stat(path).st_mtime, target, os.path.join(folder, base + ".spool.jsonl")))
+    found.sort(reverse=True)
+    since = time.time() - FORGOTTEN
+    return [(target, where if at > since else "") for at, target, where in found[:MOST_SUPERVISORS]]
+
+
+def _redacted(event: dict[str, object]) -> dict[str, object]:
+    names: dict[str, object] = {"__name__": "redact"}
+    exec(compile(REDACT, "redact", "exec"), names)  # noqa: S102 our own text, put in when this was placed
+    return names["redact"](event)  # type: ignore[operator, no-any-return]
+
+
+class Talk:
+    """One post to one socket: written and answered as the socket is ready; ``good`` once it was answered by 2xx."""
+
+    def __init__(self, path: str, data: bytes) -> None:
+        self.data = memoryview(data)
+        self.answer = b""
+        self.good = False
+        self.over = not path
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.setblocking(False)
+        if path:
+            try:
+                self.sock.connect(path)
+            except OSError:
+                self.over = True
+
+    def go_on(self) -> None:
+        """Do what the socket is ready for."""
+        try:
+            if self.data:
+                self.data = self.data[self.sock.send(self.data) :]
+                return
+            piece = self.sock.recv(4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.over = True
+            return
+        self.answer += piece
+        if not piece or b"\r\n" in self.answer or len(self.answer) > 4096:
+            self.good = self.answer[:9] == b"HTTP/1.1 " and self.answer[9:10] == b"2"
+            self.over = True
+
+
+def post_all(paths: list[str], body: bytes, until: int) -> list[bool]:
+    """Which of the daemons behind ``paths`` took the event before the clock ``until`` (ns); one waits for no other."""
+    head = (
+        "POST /v1/events HTTP/1.1\r\nHost: agtmux\r\nConnection: close\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    talks = [Talk(path, head.encode() + body) for path in paths]
+    while True:
+        writing = [talk for talk in talks if not talk.over and talk.data]
+        reading = [talk for talk in talks if not talk.over and not talk.data]
+        left = (until - time.time_ns()) / 1e9
+        if left <= 0 or not (writing or reading):
+            break
+        readable, writable, _ = select.select([t.sock for t in reading], [t.sock for t in writing], [], left)
+        for talk in talks:
+            if talk.sock in readable or talk.sock in writable:
+                talk.go_on()
+    for talk in talks:
+        talk.sock.close()
+    return [talk.good for talk in talks]
+
+
+def _stdin(until: int) -> bytes:
+    """What stands on standard input by the end of file or the deadline, whichever is first; never reads a terminal."""
+    data = bytearray()
+    try:
+        while len(data) < MAX_STDIN and not os.isatty(0):
+            left = (until - time.time_ns()) / 1e9
+            if left <= 0 or not select.select([0], [], [], left)[0]:
+                break
+            piece = os.read(0, 1 << 20)
+            if not piece:
+                break
+            data += piece
+    except OSError:
+        return bytes(data)  # it is closed or broken: what came counts
+    return bytes(data)
+
+
+def parse(raw: bytes) -> dict[str, object]:
+    """The payload as an object, long strings cut; what is not a JSON object comes back under ``_raw``."""
+    text = raw.decode("utf-8", "replace")
+    try:
+        value = json.loads(text, parse_constant=str)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        return {"_raw": cut(text)} if raw else {}
+    return {cut(k): _shrink(v, MAX_STRING, 1000, 48) for k, v in value.items()}
+
+
+def cut(text: str, most: int = MAX_STRING) -> str:
+    """``text`` within ``most`` characters, saying how much is missing, without lone surrogates."""
+    if len(text) > most:
+        text = f"{text[:most]}…[{len(text) - most} characters cut]"
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _shrink(value: object, most: int, items: int, depth: int) -> object:
+    if isinstance(value, str):
+        return cut(value, most)
+    if not isinstance(value, (dict, list)):
+        return value
+    if depth == 0:
+        return "…[too deep]"
+    if isinstance(value, list):
+        return [_shrink(v, most, items, depth - 1) for v in value[:items]]
+    return {cut(k, most): _shrink(v, most, items, depth - 1) for k, v in list(value.items())[:items]}
+
+
+def build_event(
+    agent: str,
+    source: str,
+    payload: dict[str, object],
+    started: int,
+    env: os._Environ[str] | dict[str, str],
+    said: str | None = None,
+) -> dict[str, object]:
+    """The event as ``POST /v1/events`` takes it. ``started`` in ns; what is not known is left out."""
+    name = said or payload.get("hook_event_name") or payload.get("type")
+    event_id = uuid7(started)
+    event: dict[str, object] = {
+        "event_id": event_id,
+        "source_event_id": event_id,
+        "event_type": cut(name, 200) if isinstance(name, str) else "unknown",
+        "source": source,
+        "agent_type": agent,
+        "event_time": started,
+        "chain": ancestors(os.getppid()),
+        "env": {key: cut(env[key], 1024) for key in ENV if key in env},
+        "payload": payload,
+    }
+    socket_of, _, rest = env.get("TMUX", "").rpartition(",")[0].rpartition(",")
+    server = _number(rest)
+    if server and 0 < len(socket_of) < 4096:
+        event["tmux"] = {"socket": cut(socket_of), "server_pid": server}
+    pane = env.get("TMUX_PANE", "")
+    if pane[:1] == "%" and _number(pane[1:]) is not None:
+        event["pane_id"] = pane
+    pid = _number(env.get("CLAUDE_PID", ""))
+    if pid:
+        event["pid"] = pid
+    return event
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= 64 and text.isascii() and text.translate({45: None, 46: None, 95: None}).isalnum()
+
+
+def _number(text: str) -> int | None:
+    """A process or pane number, None for anything that is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
+def uuid7(now: int) -> str:
+    """A UUID of version 7 (ordered by time) for the clock ``now`` in ns."""
+    number = (now // MS & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
+    number = number & ~(0xF << 76) & ~(0x3 << 62) | 7 << 76 | 2 << 62
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def ancestors(pid: int) -> list[dict[str, object]]:
+    """The processes from ``pid`` upwards with their start times (Linux clock ticks), nearest first; [] elsewhere."""
+    chain: list[dict[str, object]] = []
+    while pid > 1 and len(chain) < 32:
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                fields = file.read(4096).rpartition(b")")[2].split()
+        except OSError:
+            break
+        chain.append({"pid": pid, "start": fields[19].decode(), "argv": first_words(pid)})
+        pid = int(fields[1])
+    return chain
+
+
+def first_words(pid: int) -> list[str]:
+    """The first words of a process's command line, cut: they tell an agent's shared server from the agent itself."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read(1024).split(b"\0")[:2]
+    except OSError:
+        return []
+    return [word[-200:].decode("utf-8", "replace") for word in words if word]
+
+
+def encode(event: dict[str, object], limit: int = MAX_BODY) -> bytes:
+    """The event as JSON of at most ``limit`` bytes: a payload that is still too long is cut harder and harder."""
+    body = json.dumps(event, separators=(",", ":")).encode()
+    payload = event["payload"]
+    for most, items, depth in ((2048, 200, 16), (256, 50, 6), (128, 50, 1)):
+        if len(body) <= limit:
+            break
+        body = json.dumps({**event, "payload": _shrink(payload, most, items, depth)}, separators=(",", ":")).encode()
+    return body
+
+
+def _lock(fd: int, until: int) -> None:
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.time_ns() > until:
+                raise TimeoutError("the spool is locked") from None
+            time.sleep(0.002)
+
+
+def _is_at(fd: int, path: str) -> bool:
+    try:
+        there = os.stat(path)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(fd), there)
+
+
+def _keep_newest(fd: int, path: str, size: int, keep: int) -> None:
+    """Replace the locked spool by a gap line and its last ``keep`` bytes, from a whole line on."""
+    dropped, start, first = 0, max(0, size - keep), True
+    place = 0
+    while place < start:
+        piece = os.pread(fd, min(1 << 20, start - place), place)
+        if not piece:
+            break
+        if first and piece.startswith(b'{"gap"'):
+            dropped += int(json.loads(piece.partition(b"\n")[0])["gap"]["dropped"]) - 1
+        first = False
+        dropped += piece.count(b"\n")
+        place += len(piece)
+    tail = os.pread(fd, keep, start)
+    if start and os.pread(fd, 1, start - 1) != b"\n":
+        cut_line, _, tail = tail.partition(b"\n")
+        dropped += bool(cut_line)
+    fresh = f"{path}.{os.getpid()}.tmp"
+    out = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        data = memoryview(json.dumps({"gap": {"dropped": dropped}}).encode() + b"\n" + tail)
+        while data:
+            data = data[os.write(out, data) :]
+        os.rename(fresh, path)
+    except OSError:
+        os.unlink(fresh)
+        raise
+    finally:
+        os.close(out)
+
+
+def spool(line: bytes, path: str, until: int, most: int = MAX_SPOOL, keep: int = KEEP_SPOOL) -> None:
+    """Append one event to the spool, whole or not at all, under its lock.
+
+    A spool that would pass ``most`` bytes is first cut to its newest ``keep`` bytes behind a gap line. Raises OSError
+    when the disk refuses, TimeoutError when the lock is not free by the clock ``until`` (ns).
+    """
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            _lock(fd, until)
+            if not _is_at(fd, path):
+                continue  # the daemon, or another hook's cut, put a new file in its place
+            size = os.fstat(fd).st_size
+            if size and size + len(line) + 1 > most:
+                _keep_newest(fd, path, size, keep)
+                continue
+            whole = (b"" if not size or os.pread(fd, 1, size - 1) == b"\n" else b"\n") + line + b"\n"
+            try:
+                written = os.write(fd, whole)
+            except OSError:
+                written = 0
+            if written != len(whole):
+                os.ftruncate(fd, size)
+                raise OSError(f"{path} took {written} of {len(whole)} bytes")
+            if _is_at(fd, path):
+                return  # else it was taken meanwhile, and perhaps read to its end: once more, ids dedupe
+        finally:
+            os.close(fd)
+
+
+def main() -> None:
+    """Tell, and be gone without a word. The state folder lies where this file lies: an agent may have another HOME."""
+    try:
+        started = time.time_ns()
+        share = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        run(sys.argv[1:], started, os.path.join(os.path.dirname(share), "state", "agtmux-remote"))
+    finally:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
