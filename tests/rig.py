@@ -19,7 +19,8 @@ from agtmuxd.core.ids import dedupe_key
 from agtmuxd.core.level import Steady, sample
 from agtmuxd.core.model import MS, NS, Ancestor, Claim, PaneRow, RawEvent, Source, WaitingFor, Write
 from agtmuxd.core.observation import Gone, HealthChange, Observation, Seen
-from agtmuxd.ingest.door import Door, Posted
+from agtmuxd.ingest.door import Door
+from agtmuxd.ingest.inbox import Posted
 from agtmuxd.store import log
 from agtmuxd.store.db import Store, open_database
 from agtmuxd.store.rows import load_world

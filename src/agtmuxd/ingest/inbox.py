@@ -1,0 +1,157 @@
+"""Events that were posted: understood by their adapter, bound to a runtime or kept waiting, folded. On the store's
+thread.
+
+Owns the waiting room. What a bound event does to registers is ``fold``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from agtmuxd.core.bind import Bound
+from agtmuxd.core.model import RawEvent, Signal, Source
+from agtmuxd.ingest.fold import find, fold
+from agtmuxd.ingest.present import PENDING_TTL, Pass, Present, real_path
+from agtmuxd.store import log
+from agtmuxd.world import Runtime, World
+
+
+class Understands(Protocol):
+    """The adapters, as the door asks them: ``normalise`` raises ValueError for what no adapter understands."""
+
+    def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What became of one posted event."""
+
+    event_id: str
+    status: str  # bound | pending_bind | duplicate | dropped_unbound | stale_runtime | late
+    runtime_id: str | None = None
+    reason_code: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "event_id": self.event_id,
+            "status": self.status,
+            "runtime_id": self.runtime_id,
+            "reason_code": self.reason_code,
+        }
+
+
+class Inbox:
+    """``post`` one event; ``bind_pending`` tries those that wait."""
+
+    def __init__(self, world: World, present: Present, adapters: Understands, skew_budget: int) -> None:
+        self._world = world
+        self._present = present
+        self._adapters = adapters
+        self._skew = skew_budget
+
+    def post(self, run: Pass, event: RawEvent) -> Posted:
+        """Take one event in; what became of it."""
+        run.counted[f"events_{event.source}"] += 1
+        if event.runtime_id is not None:
+            return self._post_named(run, event, event.runtime_id)
+        try:
+            signal = self._understand(event, None)
+        except ValueError as error:
+            run.counted["events_not_understood"] += 1
+            return Posted(event.event_id, "dropped_unbound", None, f"not_understood: {error}"[:200])
+        bound = self._bound(run, event, signal)
+        if bound.runtime_id is not None:
+            return self._apply(run, event, bound.runtime_id)
+        if log.already_bound(run.connection, event):
+            return Posted(event.event_id, "duplicate")
+        inbox_id = log.add_pending(run.connection, event, signal.session_id)
+        if inbox_id is None:
+            return Posted(event.event_id, "duplicate")
+        if bound.reason == "bind_ambiguous":
+            log.settle_pending(run.connection, inbox_id, "dropped_unbound", bound.reason, None)
+            return Posted(event.event_id, "dropped_unbound", None, bound.reason)
+        run.pending_added[inbox_id] = event
+        for target_id in self._world.targets:
+            run.pokes.add(target_id)
+        return Posted(event.event_id, "pending_bind")
+
+    def bind_pending(self, run: Pass) -> None:
+        """Try the waiting events again; those whose time is over are dropped with their reason."""
+        waiting = {**self._present.pending, **run.pending_added}
+        for inbox_id, event in sorted(waiting.items()):
+            if inbox_id in run.pending_settled:
+                continue
+            try:
+                signal = self._understand(event, None)
+                bound = self._bound(run, event, signal)
+            except ValueError:
+                bound = Bound(None, "bind_no_candidate")
+            old = run.now > event.ingested_at + PENDING_TTL
+            if bound.runtime_id is not None and not old:
+                self._apply(run, event, bound.runtime_id)
+                log.settle_pending(run.connection, inbox_id, "bound", None, bound.runtime_id)
+            elif bound.reason == "bind_ambiguous" or old:
+                reason = "bind_ttl_expired" if bound.runtime_id is not None else bound.reason
+                log.settle_pending(run.connection, inbox_id, "dropped_unbound", reason, None)
+                run.counted[f"events_{reason}"] += 1
+            else:
+                continue
+            run.pending_settled.add(inbox_id)
+
+    def _target_of(self, event: RawEvent) -> tuple[str | None, bool]:
+        """``(target_id, known)``: not known while the event names a tmux server that no target has shown yet."""
+        if event.target_id is not None:
+            return event.target_id, True
+        if event.tmux_socket is None:
+            return None, True
+        found = self._present.servers.get((real_path(event.tmux_socket), event.tmux_server_pid or 0))
+        return found, found is not None
+
+    def _understand(self, event: RawEvent, runtime: Runtime | None) -> Signal:
+        if event.source is Source.ACTION:
+            return Signal(event_type=event.event_type)  # our own audit: history, and no claim
+        prior: dict[str, Any] = {}
+        if runtime is not None:
+            prior = {
+                "agent_session_id": runtime.agent_session_id,
+                "headless": runtime.headless,
+                "agent_version": runtime.agent_version,
+            }
+        return self._adapters.normalise(event, prior)
+
+    def _bound(self, run: Pass, event: RawEvent, signal: Signal) -> Bound:
+        target_id, known = self._target_of(event)
+        if not known and not signal.ambient:
+            return Bound(None, "bind_no_candidate")
+        return find(run.unit, event, signal, target_id)
+
+    def _post_named(self, run: Pass, event: RawEvent, runtime_id: str) -> Posted:
+        runtime = run.unit.runtimes.get(runtime_id)
+        if runtime is None or runtime.ended_at is not None:
+            known = run.connection.execute("SELECT 1 FROM runtimes WHERE runtime_id = ?", (runtime_id,)).fetchone()
+            if known is not None:
+                log.add_event(run.connection, event, runtime_id, "stale_runtime")
+            return Posted(event.event_id, "stale_runtime", runtime_id, "E_RUNTIME_STALE")
+        return self._apply(run, event, runtime_id)
+
+    def _apply(self, run: Pass, event: RawEvent, runtime_id: str) -> Posted:
+        runtime = run.unit.runtimes.get(runtime_id)
+        if runtime is None:
+            return Posted(event.event_id, "stale_runtime", runtime_id, "E_RUNTIME_STALE")
+        if runtime_id in run.unit.runtimes.over and runtime_id not in self._world.runtimes:
+            run.save_first(runtime)
+        if not log.add_event(run.connection, event, runtime_id, "applied"):
+            return Posted(event.event_id, "duplicate", runtime_id)
+        try:
+            signal = self._understand(event, runtime)
+        except ValueError as error:
+            run.counted["events_not_understood"] += 1
+            return Posted(event.event_id, "bound", runtime_id, f"not_understood: {error}"[:200])
+        run.pokes.add(runtime.target_id)
+        if not fold(run.unit, runtime, event, signal, skew_budget=self._skew):
+            log.mark_late(run.connection, event.event_id)
+            return Posted(event.event_id, "late", runtime_id)
+        run.unit.shown.add((runtime.target_id, runtime.pane_id))
+        return Posted(event.event_id, "bound", runtime_id)

@@ -1,0 +1,76 @@
+"""What the ingest knows only while the daemon runs, and one transaction under way. Values and no decisions."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from agtmuxd.core.model import NS, RawEvent
+from agtmuxd.ingest.calm import Calm
+from agtmuxd.store.rows import save_runtime
+from agtmuxd.world import PaneKey, Runtime, Unit
+
+PENDING_TTL = 10 * NS
+GRACE = 5 * NS
+"""How long after the start a target's persisted rows stand unchanged while no round of it was good."""
+
+
+@dataclass(slots=True)
+class Present:
+    """Volatile knowledge, by target or runtime id. Touched by one thread at a time, as ``Calm`` is."""
+
+    opened_at: int
+    pending: dict[int, RawEvent]
+    down: set[str]
+    servers: dict[tuple[str, int], str] = field(default_factory=dict)
+    read_at: dict[str, int] = field(default_factory=dict)
+    ready: set[str] = field(default_factory=set)
+    suspended: set[str] = field(default_factory=set)
+    looked_at: dict[str, frozenset[str]] = field(default_factory=dict)
+    title_at: dict[PaneKey, int] = field(default_factory=dict)
+    wakes: dict[str, int] = field(default_factory=dict)
+    calm: Calm = field(default_factory=Calm)
+    crash_due: int | None = None
+
+
+@dataclass(slots=True)
+class Pass:
+    """One transaction under way."""
+
+    connection: sqlite3.Connection
+    unit: Unit
+    now: int
+    pending_added: dict[int, RawEvent] = field(default_factory=dict)
+    pending_settled: set[int] = field(default_factory=set)
+    counted: Counter[str] = field(default_factory=Counter)
+    pokes: set[str] = field(default_factory=set)  # targets whose panes are worth a look at once
+    rebind: bool = False
+    removed_targets: dict[str, str] = field(default_factory=dict)
+
+    def save_first(self, runtime: Runtime) -> None:
+        """A runtime that began in this very transaction must stand in its table before its first event."""
+        for ended in self.unit.ended.values():
+            save_runtime(self.connection, ended)
+        for other in self.unit.runtimes.over.values():
+            if other is not None and other.ended_at is not None:
+                save_runtime(self.connection, other)
+        save_runtime(self.connection, runtime)
+
+
+def living(unit: Unit, target_id: str) -> Iterable[Runtime]:
+    """The active runtimes of a target."""
+    for key, runtime_id in unit.active.items():
+        if key[0] == target_id:
+            runtime = unit.runtimes.get(runtime_id)
+            if runtime is not None:
+                yield runtime
+
+
+@lru_cache(maxsize=256)
+def real_path(path: str) -> str:
+    """A socket's path as both sides of a symbolic link know it."""
+    return os.path.realpath(path)
