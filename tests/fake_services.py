@@ -15,6 +15,7 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.acting import ActionQuery
 from agtmuxd.api.app import ApiServer
 from agtmuxd.api.models import Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
+from agtmuxd.api.rules import CheckRequest, ReplayRequest
 from agtmuxd.core.model import NS
 from agtmuxd.core.request import Request
 from agtmuxd.hub import Batch, Hub, LogEntry
@@ -131,6 +132,16 @@ class FakeServices:
     async def remove_target(self, name: str) -> None:
         await self.connect_target(name)
         self.target_items = [item for item in self.target_items if item["target"] != name]
+
+    def replay(self, asked: ReplayRequest) -> dict[str, Any]:
+        return {
+            "agent": asked.agent, "rules_file": None, "recorded_on": ["1"], "claim": "idle", "rule": "r",
+            "strength": "hint", "accepts_input": None, "background_tasks": None, "waiting_for": None,
+            "composer": "free", "matched": [],
+        }  # fmt: skip
+
+    def check_rules(self, asked: CheckRequest) -> list[dict[str, Any]]:
+        return []
 
     async def hooks(self, request: HookRequest) -> list[dict[str, Any]]:
         item = {

@@ -89,6 +89,13 @@ class Client:
     def hooks(self, request: Mapping[str, object]) -> Reply:
         return self._ask("POST", "/v1/hooks", request)
 
+    def replay(self, request: Mapping[str, object]) -> Reply:
+        """One captured screen through the rules of an agent."""
+        return self._ask("POST", "/v1/rules/replay", request)
+
+    def check_rules(self, request: Mapping[str, object]) -> Reply:
+        return self._ask("POST", "/v1/rules/check", request)
+
     def reload(self) -> Reply:
         return self._ask("POST", "/v1/daemon/reload", {})
 

@@ -41,6 +41,7 @@ from agtmuxd.fleet import HOST, Fleet
 from agtmuxd.hub import Batch, Hub, LogEntry
 from agtmuxd.ingest.door import Door
 from agtmuxd.retention import keep_purging
+from agtmuxd.rulebook import Rulebook
 from agtmuxd.services import DaemonServices
 from agtmuxd.spool import Spool
 from agtmuxd.store import log
@@ -148,13 +149,20 @@ class Daemon:
         self._locks: list[Lock] = []
         self._socket: socket.socket | None = None
         self._own_socket = True
+        self._read_rules: Callable[[], None] = lambda: None
 
     def _read_settings(self) -> None:
         self._settings = load(self._places.config)
 
     def reload(self) -> None:
-        """Read the configuration again. Raises E_INVALID_REQUEST; then the old one stays."""
+        """Read the configuration and the rules again. Raises E_INVALID_REQUEST; then the old ones stay."""
+        before = self._settings
         self._read_settings()
+        try:
+            self._read_rules()
+        except AgtmuxError:
+            self._settings = before
+            raise
         _LOG.info("configuration read again", path=self._places.config)
 
     def stop(self) -> None:
@@ -215,6 +223,10 @@ class Daemon:
     async def _compose(self, store: Store, world: Any, view: View, pending: Any) -> None:
         disabled = [name for name, a in self._settings.adapters.items() if not a.enabled]
         registry = discover(disabled)
+        rulebook = Rulebook(registry, Path(self._places.config).parent / "rules")
+        for wrong in rulebook.read_what_can_be():
+            self._troubles.append(f"rules not taken: {wrong}")
+            _LOG.error("rules not taken", why=wrong)
 
         async def read_log(after: int, scope: str, limit: int) -> list[LogEntry] | None:
             rows = await store.run(lambda c: log.read_batches(c, view.stream_id, after, scope, limit))
@@ -238,9 +250,15 @@ class Daemon:
             acts=acts(door), key=self._action_key(), clock=self._clock,
             failpoint=Failpoints(self._environ.get("AGTMUX_FAILPOINT")),
         )  # fmt: skip
+
+        def read_rules() -> None:
+            rulebook.read()
+            fleet.look_again()
+
+        self._read_rules = read_rules
         services = DaemonServices(
             view=view, hub=hub, door=door, actions=actions, fleet=fleet, store=store, registry=registry,
-            settings=lambda: self._settings, clock=self._clock,
+            rulebook=rulebook, settings=lambda: self._settings, clock=self._clock,
             paths={"socket": self._places.socket, "database": self._places.database, "config": self._places.config},
             reload=self.reload, stop=self.stop,
         )  # fmt: skip

@@ -137,6 +137,12 @@ class Fleet:
         timeout = self._settings().targets.command_timeout
         return Reached(target_id, target.name, target.kind, executor, tuple(argv), timeout)
 
+    def look_again(self) -> None:
+        """The rules are others now: what is on the screens is looked at anew."""
+        for observer in self._observers.values():
+            observer.roster.forget_looks()
+            observer.poke(0, table=True)
+
     async def stop(self) -> None:
         for task in self._tasks.values():
             task.cancel()

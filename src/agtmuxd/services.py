@@ -22,6 +22,7 @@ from agtmuxd.adapters.base import HookPlan
 from agtmuxd.adapters.registry import Fenced, Registry
 from agtmuxd.api.acting import ActionQuery
 from agtmuxd.api.models import Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
+from agtmuxd.api.rules import CheckRequest, ReplayRequest
 from agtmuxd.config import Settings
 from agtmuxd.core.ids import dedupe_key
 from agtmuxd.core.model import Ancestor, RawEvent, Source
@@ -34,6 +35,7 @@ from agtmuxd.fleet import Fleet
 from agtmuxd.hookfiles import apply_plan
 from agtmuxd.hub import Hub
 from agtmuxd.ingest.door import Door
+from agtmuxd.rulebook import Rulebook
 from agtmuxd.spool import Spool
 from agtmuxd.store import actions as action_rows
 from agtmuxd.store import log
@@ -57,6 +59,7 @@ class DaemonServices:
         fleet: Fleet,
         store: Store,
         registry: Registry,
+        rulebook: Rulebook,
         settings: Callable[[], Settings],
         clock: Callable[[], int],
         paths: dict[str, str],
@@ -72,6 +75,7 @@ class DaemonServices:
         self._fleet = fleet
         self._store = store
         self._registry = registry
+        self._rulebook = rulebook
         self._settings = settings
         self._clock = clock
         self._paths = paths
@@ -261,7 +265,13 @@ class DaemonServices:
     def request_stop(self) -> None:
         self._stop()
 
-    # ---------------------------------------------------------------- hooks
+    # ---------------------------------------------------------------- rules, hooks
+
+    def replay(self, asked: ReplayRequest) -> dict[str, Any]:
+        return self._rulebook.replay(asked)
+
+    def check_rules(self, asked: CheckRequest) -> list[dict[str, Any]]:
+        return self._rulebook.check(asked)
 
     async def hooks(self, request: HookRequest) -> list[dict[str, Any]]:
         names = request.agents or [a.agent_type for a in self._registry]

@@ -13,6 +13,7 @@ from agtmuxd.core.ids import dedupe_key
 from agtmuxd.execute.path import Actions
 from agtmuxd.fleet import Fleet
 from agtmuxd.hub import Hub
+from agtmuxd.rulebook import Rulebook
 from agtmuxd.services import DaemonServices
 from tests.rig import SERVER, SOCKET, Agent, Clock, Rig
 
@@ -39,8 +40,8 @@ def services_of(rig: Rig) -> DaemonServices:
     settings = Settings.model_validate({"redaction": {"patterns": ["ACME-[0-9]+-[A-Z]+"]}})
     return DaemonServices(
         view=rig.view, hub=cast(Hub, None), door=rig.door, actions=cast(Actions, None), fleet=cast(Fleet, None),
-        store=rig.store, registry=rig.registry, settings=lambda: settings, clock=rig.clock, paths={},
-        reload=lambda: None, stop=lambda: None,
+        store=rig.store, registry=rig.registry, rulebook=cast(Rulebook, None), settings=lambda: settings,
+        clock=rig.clock, paths={}, reload=lambda: None, stop=lambda: None,
     )  # fmt: skip
 
 

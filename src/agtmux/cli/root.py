@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "events": ("events:events", "What agents reported, newest first."),
     "target": ("target:target_group", "The tmux servers that agtmux supervises."),
     "run": ("run:run", "Any program as an agent: when it starts, how it ends."),
+    "rules": ("rules:rules_group", "What screens are read by, tried on their samples."),
     "hooks": ("hooks:hooks_group", "Let agents report by themselves."),
     "hook": ("hook_help:hook", "What agents call on their own events."),
     "daemon": ("daemon:daemon_group", "Start, stop and look at the daemon."),

@@ -51,7 +51,8 @@ class RuleAdapter:
     innermost = False
 
     def __init__(self, rules: RuleSet | None = None) -> None:
-        self.rules = rules if rules is not None else shipped_rules(self.agent_type)
+        self.shipped = rules if rules is not None else shipped_rules(self.agent_type)
+        self.rules = self.shipped  # until the user's own are laid over them
 
     def look(self, sample: Sample, before: Claim | None) -> Write | None:
         """Fold one sample into one claim by the rules file."""

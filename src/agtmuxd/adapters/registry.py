@@ -23,8 +23,10 @@ from agtmuxd.adapters.base import (
     Identity,
     Operable,
 )
+from agtmuxd.adapters.byrules import RulesOnlyAdapter
 from agtmuxd.adapters.claude import ClaudeAdapter
 from agtmuxd.adapters.codex import CodexAdapter
+from agtmuxd.adapters.common import RuleAdapter
 from agtmuxd.adapters.copilot import CopilotAdapter
 from agtmuxd.adapters.cursor import CursorAdapter
 from agtmuxd.adapters.gemini import GeminiAdapter
@@ -32,6 +34,7 @@ from agtmuxd.adapters.generic import GenericAdapter
 from agtmuxd.adapters.opencode import OpenCodeAdapter
 from agtmuxd.core.controls import Controls
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Write
+from agtmuxd.core.rules import RuleSet
 
 GROUP: Final = "agtmux.adapters"
 BUILT_IN: Final[tuple[Callable[[], Adapter], ...]] = (
@@ -163,6 +166,27 @@ class Registry:
             self.refused[name] = f"adapter {name}: agent type {adapter.agent_type!r} is taken"
         else:
             self.adapters[adapter.agent_type] = Fenced(adapter)
+
+    def use_rules(self, mine: Mapping[str, RuleSet]) -> None:
+        """Lay the user's rules, by agent type, over those of the adapters; those that went are taken back.
+
+        An agent that no adapter knows is one by its rules alone, where they name its processes.
+        """
+        for agent_type, fenced in list(self.adapters.items()):
+            adapter = fenced.adapter
+            if not isinstance(adapter, RuleAdapter):
+                continue
+            found = mine.get(agent_type)
+            if found is not None:
+                alone = isinstance(adapter, RulesOnlyAdapter) or not found.extends
+                adapter.rules = found if alone else found.over(adapter.shipped)
+            elif isinstance(adapter, RulesOnlyAdapter):
+                del self.adapters[agent_type]
+            else:
+                adapter.rules = adapter.shipped
+        for agent_type, found in mine.items():
+            if agent_type not in self.adapters and found.programs is not None:
+                self.add(RulesOnlyAdapter(found))
 
     def get(self, agent_type: str) -> Fenced | None:
         return self.adapters.get(agent_type)

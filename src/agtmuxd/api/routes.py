@@ -18,7 +18,7 @@ from multidict import MultiMapping
 from pydantic import BaseModel
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.api import acting, models, openapi, shapes
+from agtmuxd.api import acting, models, openapi, rules, shapes
 from agtmuxd.api.replies import answering, read_body, reply, said
 from agtmuxd.api.services import Services
 from agtmuxd.core.listing import Attrs, Scope, ordered, tally
@@ -232,6 +232,16 @@ async def remove_target(request: web.Request, services: Services) -> web.StreamR
     return said(removed=name)
 
 
+async def replay(request: web.Request, services: Services) -> web.StreamResponse:
+    asked = rules.ReplayRequest.model_validate(await read_json(request))
+    return said(**services.replay(asked))
+
+
+async def check_rules(request: web.Request, services: Services) -> web.StreamResponse:
+    asked = rules.CheckRequest.model_validate(await read_json(request))
+    return said(items=services.check_rules(asked))
+
+
 async def hooks(request: web.Request, services: Services) -> web.StreamResponse:
     asked = models.HookRequest.model_validate(await read_json(request))
     return said(items=await services.hooks(asked))
@@ -275,14 +285,20 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/actions", actions, "What was asked for", acting.ActionQuery, answer=shapes.Actions),
     *(
         Route(
-            "POST", f"/v1/actions/{kind}", acting.acting(kind, read_json), acting.SAYS[kind],
-            body=acting.BODIES[kind], answer=shapes.ActionDone,
+            "POST",
+            f"/v1/actions/{kind}",
+            acting.acting(kind, read_json),
+            acting.SAYS[kind],
+            body=acting.BODIES[kind],
+            answer=shapes.ActionDone,
         )
         for kind in Kind
     ),
     Route("GET", "/v1/watch", watch, "The stream, one JSON line each", models.WatchQuery, answer=shapes.WatchLine),
     Route("POST", "/v1/events", post_events, "Take in events", body=models.EventBatch, answer=shapes.Ingested),
     Route("POST", "/v1/hooks", hooks, "Hooks of the agents", body=models.HookRequest, answer=shapes.Hooks),
+    Route("POST", "/v1/rules/replay", replay, "A screen tried", body=rules.ReplayRequest, answer=rules.Replayed),
+    Route("POST", "/v1/rules/check", check_rules, "Rules tried", body=rules.CheckRequest, answer=rules.Checked),
     Route("GET", "/v1/daemon/config", config, "The effective configuration", answer=shapes.Config),
     Route("POST", "/v1/daemon/reload", reload, "Read the configuration again", answer=shapes.Done),
     Route("POST", "/v1/daemon/stop", stop, "Stop the daemon", answer=shapes.Done),

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agtmuxd.api.models import Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
+from agtmuxd.api.rules import CheckRequest, ReplayRequest
 from agtmuxd.core.request import Request
 from agtmuxd.hub import Hub
 from agtmuxd.view import View
@@ -61,6 +62,12 @@ class Services(Protocol):
 
     async def hooks(self, request: HookRequest) -> list[dict[str, Any]]:
         """Install, remove or check hooks: one item per agent and file."""
+
+    def replay(self, asked: ReplayRequest) -> dict[str, Any]:
+        """What the rules make of a captured screen: the body of the answer. Raises E_INVALID_REQUEST."""
+
+    def check_rules(self, asked: CheckRequest) -> list[dict[str, Any]]:
+        """Every rule tried on its sample, one item per agent. Raises E_INVALID_REQUEST."""
 
     def health(self) -> dict[str, Any]:
         """The body of /v1/health but for ``schema_version`` and ``generated_at``."""

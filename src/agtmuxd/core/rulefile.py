@@ -13,7 +13,7 @@ from typing import Any, Final
 from agtmuxd.core.controls import DialogKeys
 from agtmuxd.core.keynames import valid_key
 from agtmuxd.core.model import Claim, Strength
-from agtmuxd.core.rules import FIRST, Count, Extract, Rule, RuleSet, SampleRef, Test
+from agtmuxd.core.rules import FIRST, Count, Extract, Programs, Rule, RuleSet, SampleRef, Test
 from agtmuxd.core.screen import ComposerSpec, Place, squash
 
 FORMAT: Final = 1
@@ -22,7 +22,8 @@ FORMAT: Final = 1
 DEFAULT_OPTION: Final = r"^\s*[❯›●>]?\s*\d+\.\s+(\S.*)$"
 """What an option looks like: rows come without bars and without trailing blanks."""
 
-_TOP: Final = {"format", "agent", "recorded_on", "composer", "keys", "background", "rule"}
+_TOP: Final = {"format", "agent", "recorded_on", "composer", "keys", "background", "rule", "process", "extends"}
+_PROCESS: Final = {"names", "headless", "other"}
 _RULE: Final = {
     "name", "priority", "region", "claim", "strength", "all", "any", "none", "after", "alternate_on", "cursor_visible",
     "composer", "accepts_input", "waiting", "keys", "background", "sample", "refines",
@@ -132,6 +133,8 @@ def load(text: str, file: str, agent: str | None = None) -> RuleSet:
         rules=tuple(rules),
         composer=_composer(file, table.get("composer")),
         background=counts,
+        programs=_programs(file, table.get("process")),
+        extends=top.flag("extends") is True,
         chip=_Reader(file, "composer", table.get("composer", {}), _COMPOSER).pattern("chip"),
         interrupt=_key_names(_Reader(file, "keys", table.get("keys", {}), _KEYS), "interrupt"),
     )
@@ -160,6 +163,17 @@ def _refined(read: _Reader, claim: Claim, seen: Mapping[str, Rule]) -> Rule | No
     if base.claim is not claim:
         raise read.wrong("refines", f"{name} claims {base.claim.value}, this rule {claim.value}")
     return base
+
+
+def _programs(file: str, table: Any) -> Programs | None:
+    """``[process]``: which processes are an agent that has no adapter."""
+    if table is None:
+        return None
+    read = _Reader(file, "process", table, _PROCESS)
+    names = read.strings("names")
+    if not names or any(not name or "/" in name for name in names):
+        raise read.wrong("names", "needs at least one name of a program, without folders")
+    return Programs(frozenset(names), frozenset(read.strings("headless")), frozenset(read.strings("other")))
 
 
 def _composer(file: str, table: Any) -> ComposerSpec | None:
@@ -296,6 +310,9 @@ def _sample(read: _Reader) -> SampleRef | None:
     table = read.table.get("sample")
     if table is None:
         return None
+    if isinstance(table, Mapping) and "screen" in table:
+        inner = _Reader(read.file, f"{read.where}, sample", table, {"screen", "title"})
+        return SampleRef(screen=inner.needed("screen"), title=inner.text("title") or "")
     inner = _Reader(read.file, f"{read.where}, sample", table, {"recording", "t_ms"})
     return SampleRef(inner.needed("recording"), inner.number("t_ms", 0))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from agtmux.protocol.text import one_line
@@ -71,10 +71,22 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class SampleRef:
-    """The recorded sample that proves a rule."""
+    """The sample that proves a rule: a moment of a recording, or a screen in a file (``screen``, beside the rules)."""
 
-    recording: str
-    t_ms: int
+    recording: str = ""
+    t_ms: int = 0
+    screen: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Which processes are an agent that only a rules file knows: ``names`` of the program or of an interpreted script,
+    options that make it ``headless``, first words or options that make it ``other`` than the agent."""
+
+    names: frozenset[str]
+    headless: frozenset[str] = frozenset()
+    other: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +164,8 @@ class RuleSet:
     rules: tuple[Rule, ...]
     composer: ComposerSpec | None = None
     background: tuple[Count, ...] = ()
+    programs: Programs | None = None
+    extends: bool = False  # laid over the rules that the agent's adapter ships
     chip: re.Pattern[str] | None = None
     submit: bytes = b"\r"
     interrupt: tuple[str, ...] = ()
@@ -160,6 +174,18 @@ class RuleSet:
         """How the agent is operated."""
         dialogs = {rule.name: rule.keys for rule in self.rules if rule.keys is not None}
         return Controls(self.composer, self.chip, self.submit, self.interrupt, dialogs)
+
+    def over(self, shipped: RuleSet) -> RuleSet:
+        """These rules laid over ``shipped``: one of the same name takes its place, the rest stays."""
+        mine = {rule.name for rule in self.rules}
+        rules = [*self.rules, *(rule for rule in shipped.rules if rule.name not in mine)]
+        return replace(
+            shipped,
+            recorded_on=self.recorded_on or shipped.recorded_on,
+            rules=tuple(sorted(rules, key=lambda rule: -rule.priority)),
+            composer=self.composer or shipped.composer,
+            background=self.background or shipped.background,
+        )
 
     def view(self, sample: Sample) -> View:
         """``sample`` ready to be looked at by these rules."""

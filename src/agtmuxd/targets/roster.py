@@ -95,6 +95,12 @@ class Roster:
         self.leaving.clear()
         self._machine = None
 
+    def forget_looks(self) -> None:
+        """The adapters know more, or other things, than before: what they said is not to be repeated unasked."""
+        self._matches.clear()
+        for agent in self.agents.values():
+            agent.screen = None
+
     def wanted(self) -> list[str]:
         """Panes whose screen the next round should bring."""
         return [*self.agents, *(p for p in self.leaving if p not in self.agents)]

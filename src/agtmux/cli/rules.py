@@ -1,0 +1,74 @@
+"""``agtmux rules check``: the screen rules tried on the samples that prove them. Owns its wording."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from agtmux.cli.context import App, pass_app, shared, write_body
+from agtmux.render import clean
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+
+@click.group("rules")
+def rules_group() -> None:
+    """What screens are read by: a rules file per agent, the user's own in the folder "rules" beside the configuration.
+
+    \b
+    Example:
+      agtmux rules check --agent claude
+    """
+
+
+@rules_group.command()
+@click.option("--agent", "agents", multiple=True, metavar="AGENT", help="Only this agent; may be repeated.")
+@click.option("--corpus", type=click.Path(exists=True, file_okay=False), help="A folder of recordings (tests/corpus).")
+@click.option("--all", "every", is_flag=True, help="Also the rules that hold, and those without a sample.")
+@click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
+@shared()
+@pass_app
+def check(app: App, agents: tuple[str, ...], corpus: str | None, every: bool, as_json: bool) -> None:
+    """Try every rule on its sample; exit status 1 if one does not hold or a file is wrong.
+
+    \b
+    Examples:
+      agtmux rules check
+      agtmux rules check --agent claude --corpus tests/corpus --all
+    """
+    request: dict[str, object] = {}
+    if agents:
+        request["agents"] = list(agents)
+    if corpus:
+        request["corpus"] = os.path.abspath(corpus)
+    reply = app.client(timeout=60.0).check_rules(request)
+    items = reply.json().get("items") or ()
+    if as_json:
+        write_body(reply.body)
+    else:
+        for item in items:
+            for line in told(item, every=every):
+                click.echo(line)
+    if any(item.get("error") or any(rule.get("ok") is False for rule in item["rules"]) for item in items):
+        click.get_current_context().exit(1)
+
+
+def told(item: Mapping[str, Any], *, every: bool) -> Iterator[str]:
+    """One agent's rules line by line, safe for a terminal."""
+    name = clean(item.get("agent"))
+    if item.get("error"):
+        yield f"{name}: {clean(item['error'])}"
+        return
+    rules = item.get("rules") or ()
+    proven = sum(1 for rule in rules if rule.get("ok"))
+    broken = sum(1 for rule in rules if rule.get("ok") is False)
+    where = f" of {clean(item['rules_file'])}" if item.get("rules_file") else ""
+    yield f"{name}: {len(rules)} rules{where}, {proven} hold, {broken} do not, {len(rules) - proven - broken} not tried"
+    for rule in rules:
+        if every or rule.get("ok") is False:
+            mark = {True: "holds", False: "WRONG"}.get(rule.get("ok"), "-")
+            yield f"  {mark:5} {clean(rule.get('rule'))} → {clean(rule.get('claim'))}: {clean(rule.get('message'))}"

@@ -1,0 +1,84 @@
+"""A person's own rules, before a real daemon: an agent by a file alone, taken in by a reload; screens replayed."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.stage import Daemon, Place
+from tests.conftest import Tmux
+from tests.corpus import recording
+
+TOY = """
+format = 1
+agent = "toy"
+recorded_on = ["1"]
+[process]
+names = ["toycli"]
+[[rule]]
+name = "asks"
+priority = 2
+claim = "waiting_input"
+all = [{ contains = "Which way?" }]
+waiting = { kind = "question", text_regex = '(Which[^\\n]*)' }
+sample = { screen = "asks.txt" }
+"""
+CALM = """
+[[rule]]
+name = "calm"
+priority = 3
+claim = "running"
+all = [{ contains = "Which way?" }]
+sample = { screen = "asks.txt" }
+"""
+
+
+@pytest.mark.tc("TC-046")
+def test_an_agent_of_a_rules_file_is_watched_and_a_reload_changes_its_rules(
+    place: Place, daemon: Daemon, tmux: Tmux
+) -> None:
+    rules = place.root / "rules"
+    rules.mkdir()
+    (rules / "asks.txt").write_text("Which way?\n")
+    program = place.root / "toycli"
+    program.write_text("import time\nprint('Which way?', flush=True)\ntime.sleep(600)\n")
+    daemon.start()
+    pane = tmux.run("new-session", "-d", "-P", "-F", "#{pane_id}", shlex.join([sys.executable, str(program)])).strip()
+    (rules / "toy.toml").write_text(TOY)
+    assert place.cli("daemon", "reload").returncode == 0
+    item = daemon.wait_for(pane, "waiting_input")
+    assert (item["agent_type"], item["waiting_for"]["text"]) == ("toy", "Which way?")
+    (rules / "toy.toml").write_text(TOY + CALM)
+    assert place.cli("daemon", "reload").returncode == 0
+    assert daemon.wait_for(pane, "running")["runtime_id"] == item["runtime_id"]
+    (rules / "toy.toml").write_text("format = 9")
+    refused = place.cli("daemon", "reload")
+    assert refused.returncode == 2
+    assert "toy.toml" in refused.stderr
+    assert daemon.wait_for(pane, "running")["runtime_id"] == item["runtime_id"]
+
+
+def test_rules_are_checked_and_a_captured_screen_is_explained(place: Place, daemon: Daemon, tmp_path: Path) -> None:
+    daemon.start()
+    rules = place.root / "rules"
+    rules.mkdir()
+    checked = place.cli("rules", "check", "--corpus", str(recording.ROOT))
+    assert checked.returncode == 0, checked.stdout
+    assert "claude: " in checked.stdout
+    (rules / "claude.toml").write_text("format = 9")
+    wrong = place.cli("rules", "check")
+    assert (wrong.returncode, "claude.toml" in wrong.stdout) == (1, True)
+    sample = recording.load("codex/e-exec-approval")
+    label = next(x for x in sample.labels if x.state == "waiting_approval")
+    screen = tmp_path / "screen.txt"
+    screen.write_text("\n".join(sample.sample_at(label.start + 1000).lines))
+    told = place.cli("explain", "--file", str(screen), "--agent", "codex")
+    assert "waiting_approval, by " in told.stdout
+    assert "Rules that hold" in told.stdout
+    body = place.json("explain", "--file", str(screen), "--agent", "codex")
+    assert body["waiting_for"]["kind"] == "approval"
+    assert place.cli("explain", "--file", str(screen)).returncode == 2
+    assert place.cli("explain").returncode == 2
