@@ -35,6 +35,7 @@ VOLATILE = (
     "rtt_ms",
     "uptime_s",
     "age_s",
+    "snapshot",
     "counters",
     "queues",
 )

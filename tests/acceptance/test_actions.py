@@ -404,7 +404,8 @@ def test_view_output_is_bounded_and_holds_nothing_a_terminal_obeys(up: Daemon, t
     assert "\u202e" not in place.cli("view-output", pane, "--lines", "3", "--ansi").stdout
     assert len(place.cli("view-output", pane, "--lines", "10000").stdout.splitlines()) == 501
     assert place.cli("view-output", pane, "--lines", "10001").returncode == 2
-    assert refusal(up, "view-output", up.pane(pane)["ref"], lines=10_001)[0] == "E_INVALID_REQUEST"  # type: ignore[index]
+    ref = str((up.pane(pane) or {})["ref"])
+    assert refusal(up, "view-output", ref, lines=10_001)[0] == "E_INVALID_REQUEST"
 
 
 @pytest.mark.tc("TC-031")
@@ -487,7 +488,8 @@ def test_a_supervised_agent_may_read_and_not_act(up: Daemon, actor: Make, agent:
         told = by_the_agent(program, *argv)
         assert told["status"] == 3, told
         assert "E_FORBIDDEN" in told["out"]
-    detached = by_the_agent("setsid", "-f", "sh", "-c", f"sleep 0.3; {program} send {other.pane} --text x >/dev/null 2>&1")
+    later = f"sleep 0.3; {program} send {other.pane} --text x >/dev/null 2>&1"
+    detached = by_the_agent("setsid", "-f", "sh", "-c", later)
     assert detached["status"] == 0
     until(lambda: len([a for a in up.client.actions({}).json()["items"] if a["error_code"] == "E_FORBIDDEN"]) == 4,
           within=PATIENCE)  # fmt: skip

@@ -1,0 +1,131 @@
+"""Actions on the real CLIs: what is approved, denied, answered, asked and interrupted is what was meant, and no more."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.agents.conftest import Start
+from tests.agents.driver import ClaudeDriver, CodexDriver, Driver, GeminiDriver
+from tests.agents.observe import BIN
+from tests.agents.session import Session
+
+pytestmark = [pytest.mark.agents, pytest.mark.timeout(300)]
+
+DRIVERS = [ClaudeDriver, CodexDriver, GeminiDriver]
+
+
+class Operator:
+    """Somebody at the command line of a session's daemon."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.driver = session.driver
+
+    def try_it(self, *argv: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(BIN / "agtmux"), *argv], env=self.driver.world.env(), capture_output=True, text=True, timeout=90,
+            check=False, input=stdin or "",
+        )  # fmt: skip
+
+    def does(self, *argv: str, stdin: str | None = None) -> str:
+        done = self.try_it(*argv, stdin=stdin)
+        shown = self.driver.at.look().text
+        assert done.returncode == 0, f"agtmux {argv}: {done.returncode} {done.stdout}{done.stderr}\n{shown}"
+        return done.stdout
+
+    def refused(self, reason: str, *argv: str) -> None:
+        done = self.try_it(*argv, "--json")
+        body: dict[str, Any] = json.loads(done.stdout)
+        assert done.returncode != 0, f"agtmux {argv} did it: {done.stdout}"
+        assert body["error"]["details"].get("reason") == reason, body
+
+    def becomes(self, state: str) -> None:
+        """Waits for a state, by ``agtmux wait``."""
+        assert state in self.does("wait", self.pane, "--for", state, "--timeout", "40s")
+
+    @property
+    def pane(self) -> str:
+        return self.session.pane
+
+
+def operate(start: Start, kind: type[Driver]) -> Operator:
+    session = start(kind)
+    session.start_trusted()
+    return Operator(session)
+
+
+@pytest.mark.tc("TC-027")
+@pytest.mark.parametrize("kind", DRIVERS)
+def test_a_real_agent_is_asked_answered_and_stopped(start: Start, kind: type[Driver]) -> None:
+    """prompt --wait, a prompt of several lines, an answered question, an interrupt."""
+    me = operate(start, kind)
+    told = me.does("prompt", me.pane, "hello there", "--wait", "--timeout", "60s")
+    assert told.startswith("completed"), told
+    me.session.expect("running", "completed")
+    before = len(me.driver.model.seen)
+    told = me.does("send", me.pane, "--stdin", "--enter", stdin="hello again\n  and a second line; #{pane_id} 'q'")
+    assert told.startswith("submitted"), told
+    me.session.expect("running", "completed")
+    asked = [seen.prompt for seen in me.driver.model.seen[before:]]
+    assert any("hello again\n  and a second line; #{pane_id} 'q'" in prompt for prompt in asked), asked
+    me.driver.wait_ready()
+    me.does("prompt", me.pane, "ask me")
+    me.session.expect("running", "waiting_input")
+    me.refused("dialog_open", "send", me.pane, "--text", "yes", "--enter")
+    me.driver.wait_question()
+    me.does("answer", me.pane, "1")
+    me.session.expect("running", "completed")
+    me.driver.wait_ready()
+    me.refused("not_running", "interrupt", me.pane)
+    me.refused("not_running", "kill", me.pane, "--yes")
+    me.does("prompt", me.pane, "slow 20")
+    me.session.expect("running")
+    me.driver.wait_streaming()
+    me.does("interrupt", me.pane)
+    me.session.expect("idle")
+
+
+@pytest.mark.tc("TC-107")
+@pytest.mark.parametrize("kind", DRIVERS)
+def test_a_real_approval_is_given_or_refused_and_never_by_text(start: Start, kind: type[Driver]) -> None:
+    """Text into an open approval box leaves it unanswered; approve and deny answer exactly that box."""
+    me = operate(start, kind)
+    me.does("prompt", me.pane, "bash one")
+    me.becomes("waiting_approval")
+    me.driver.wait_approval()
+    for argv in (["--text", "yes please", "--enter"], ["--enter"], ["--key", "Enter"], ["--key", "y"]):
+        me.refused("dialog_open", "send", me.pane, *argv)
+    me.driver.wait_approval()
+    me.becomes("waiting_approval")
+    told = me.does("approve", me.pane)
+    assert told.startswith(f"approved in host {me.pane}"), told
+    me.becomes("completed")
+    me.driver.wait_ready()
+    me.does("prompt", me.pane, "bash two")
+    me.becomes("waiting_approval")
+    me.driver.wait_approval()
+    me.does("deny", me.pane)
+    me.becomes("idle")
+
+
+@pytest.mark.tc("TC-107")
+@pytest.mark.parametrize("kind", DRIVERS)
+def test_a_draft_in_a_real_agent_is_left_alone(start: Start, kind: type[Driver]) -> None:
+    """A half-typed draft of the operator is neither submitted nor added to."""
+    me = operate(start, kind)
+    asked = len(me.driver.model.seen)
+    me.driver.at.type("half a thought")
+    me.refused("draft", "send", me.pane, "--text", "hello there", "--enter", "--force-stale")
+    me.refused("draft", "send", me.pane, "--enter", "--force-stale")
+    assert "half a thought" in me.driver.at.look().text
+    assert len(me.driver.model.seen) == asked
+    me.does("send", me.pane, "--text", " and hello", "--enter", "--over-draft", "--force-stale")
+
+    def arrived(_: object) -> bool:
+        return any("half a thought and hello" in seen.prompt for seen in me.driver.model.seen[asked:])
+
+    me.driver.at.wait(arrived, "both halves at the model", 15)
