@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -319,3 +320,36 @@ async def _echoed(executor: SshExecutor, arguments: list[str]) -> bytes:
 def _ended(pid: int) -> bool:
     proc = proctable.read_one(pid)
     return proc is None or proc.state == "Z"
+
+
+@pytest.mark.skipif(not proctable.have_proc(), reason="reads /proc")
+@pytest.mark.parametrize("words", [(), ("one",), ("two words", "", "é")])
+def test_a_machine_whose_grep_is_of_no_use_tells_command_lines_too(short_dir: Path, words: tuple[str, ...]) -> None:
+    """As that of busybox."""
+    (short_dir / "cat").symlink_to(shutil.which("cat") or "cat")
+    child = _start(sys.executable, "-c", "import time; time.sleep(600)", *words)
+    try:
+        until(lambda: b"sleep(600)" in Path(f"/proc/{child.pid}/cmdline").read_bytes(), what="exec ends")
+        done = subprocess.run(
+            ["/bin/sh", "-c", remote.TABLE], input=b"m4rk\n", env={"PATH": str(short_dir), "HOME": "/h"},
+            capture_output=True, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+        table = remote.parse_table(Completed(done.returncode, done.stdout, done.stderr), "m4rk")
+    finally:
+        child.kill()
+        child.wait()
+    (proc,) = [proc for proc in table.procs if proc.pid == child.pid]
+    assert proc.argv == (sys.executable, "-c", "import time; time.sleep(600)", *words)
+
+
+def test_an_answer_may_come_in_pieces_of_any_size() -> None:
+    told = b"noise ab" + b"NONCEb" + b"out NONC NONCE put\n" + b"NONCEe" + b"17\n" + b"later noise"
+    for size in range(1, len(told)):
+        answer = remote.Answer("NONCE", 1000, main=True)
+        for first in range(0, len(told), size):
+            answer.feed(told[first : first + size])
+        assert (answer.complete, answer.output, answer.status) == (True, b"out NONC NONCE put\n", "17"), size
+    for cut in range(len(told) - len(b"\nlater noise")):
+        answer = remote.Answer("NONCE", 1000, main=True)
+        answer.feed(told[:cut])
+        assert not answer.complete, told[:cut]
