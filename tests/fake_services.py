@@ -133,6 +133,9 @@ class FakeServices:
         await self.connect_target(name)
         self.target_items = [item for item in self.target_items if item["target"] != name]
 
+    def tests_arrived(self, nonces: Sequence[str]) -> dict[str, str]:
+        return {}
+
     def replay(self, asked: ReplayRequest) -> dict[str, Any]:
         return {
             "agent": asked.agent, "rules_file": None, "recorded_on": ["1"], "claim": "idle", "rule": "r",
@@ -155,6 +158,9 @@ class FakeServices:
             "notes": [],
             "error": None,
             "backup": None,
+            "command": None,
+            "as_argument": False,
+            "deaf_panes": [],
         }
         return [item]
 

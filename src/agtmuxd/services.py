@@ -33,6 +33,7 @@ from agtmuxd.execute.audit import action_item
 from agtmuxd.execute.path import Actions
 from agtmuxd.fleet import Fleet
 from agtmuxd.hookfiles import apply_plan
+from agtmuxd.hookcare import HookCare
 from agtmuxd.hub import Hub
 from agtmuxd.ingest.door import Door
 from agtmuxd.rulebook import Rulebook
@@ -76,6 +77,7 @@ class DaemonServices:
         self._store = store
         self._registry = registry
         self._rulebook = rulebook
+        self._hookcare = HookCare(door)
         self._settings = settings
         self._clock = clock
         self._paths = paths
@@ -93,8 +95,12 @@ class DaemonServices:
 
     async def ingest(self, events: Sequence[WireEvent]) -> list[dict[str, Any]]:
         now = self._clock()
-        raws = [self._raw(event, now) for event in events]
-        return [posted.to_json() for posted in await self._door.submit(raws)]
+        raws = [self._raw(event, now) for event in events if not self._hookcare.is_test(event)]
+        posted = iter(await self._door.submit(raws) if raws else ())
+        return [
+            self._hookcare.arrived_test(event) if self._hookcare.is_test(event) else next(posted).to_json()
+            for event in events
+        ]
 
     def _extra_patterns(self) -> Iterable[re.Pattern[str]]:
         patterns = tuple(self._settings().redaction.patterns)
@@ -287,13 +293,19 @@ class DaemonServices:
                 out += _hooks_of(adapter, where, request)
             except (ValueError, OSError) as error:
                 out.append({**_hook_item(name, where), "error": str(error)})
+        for item in out:
+            item["deaf_panes"] = self._hookcare.deaf_panes(item)
         return out
+
+    def tests_arrived(self, nonces: Sequence[str]) -> dict[str, str]:
+        return self._hookcare.arrived(nonces)
 
 
 def _hook_item(agent: str, path: Path) -> dict[str, Any]:
     return {
         "agent": agent, "path": str(path), "changed": False, "diff": "", "installed": False, "outdated": False,
-        "events": [], "notes": [], "error": None, "backup": None,
+        "events": [], "notes": [], "error": None, "backup": None, "command": None, "as_argument": False,
+        "deaf_panes": [],
     }  # fmt: skip
 
 
@@ -313,6 +325,7 @@ def _hooks_of(adapter: Fenced, home: Path, request: HookRequest) -> list[dict[st
         item = done.setdefault(str(status.path), _hook_item(adapter.agent_type, status.path))
         item["installed"], item["outdated"] = status.installed, status.outdated
         item["events"] = list(status.events)
+        item["command"], item["as_argument"] = status.command, status.as_argument
         item["notes"] += [note for note in status.notes if note not in item["notes"]]
     return list(done.values())
 

@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("agtmuxd.ingest",),
     ("agtmuxd.execute", "agtmuxd.spool"),
     ("agtmuxd.api",),
-    ("agtmuxd.fleet", "agtmuxd.remote", "agtmuxd.rulebook"),
+    ("agtmuxd.fleet", "agtmuxd.remote", "agtmuxd.rulebook", "agtmuxd.hookcare"),
     ("agtmuxd.services",),
     ("agtmuxd.daemon",),
     ("agtmuxd.__main__",),

@@ -6,8 +6,10 @@ files.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import time
 
 import click
 
@@ -19,7 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, TypeVar
 
+    from agtmux.client import Reply
+
     F = TypeVar("F", bound=Callable[..., Any])
+
+TEST_FOR = 5.0
+"""Seconds that a test event may take, from the command's start to the daemon."""
 
 _HOMES = {
     "claude": ((("CLAUDE_CONFIG_DIR", ""),), ".claude"),
@@ -83,15 +90,18 @@ def uninstall(app: App, agents: tuple[str, ...], dry_run: bool, as_json: bool) -
 
 @hooks_group.command()
 @_options
+@click.option("--no-test", is_flag=True, help="Only look at the files; run nothing.")
 @pass_app
-def status(app: App, agents: tuple[str, ...], as_json: bool) -> None:
-    """Whether the hooks are in place and up to date.
+def status(app: App, agents: tuple[str, ...], no_test: bool, as_json: bool) -> None:
+    """Whether the hooks are in place, up to date, and reach the daemon: a test event is sent through each.
+
+    Names the panes whose agent began before the settings last changed and was never heard: start it again.
 
     \b
     Example:
       agtmux hooks status
     """
-    _ask(app, "status", agents, False, as_json)
+    _ask(app, "status", agents, False, as_json, test=not no_test)
 
 
 def hook_command(argv0: str, python: str) -> str:
@@ -126,7 +136,43 @@ def config_homes(env: Mapping[str, str]) -> dict[str, str]:
     return homes
 
 
-def _ask(app: App, op: str, agents: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+def send_test(item: Mapping[str, Any]) -> str:
+    """Run the command that an agent's settings name, with a test payload as the agent would; the test's number."""
+    import json
+    import subprocess
+    import uuid
+
+    nonce = uuid.uuid4().hex
+    payload = json.dumps({"hook_event_name": "agtmux-test", "agtmux_test": nonce})
+    line = f"{item['command']} '{payload}'" if item.get("as_argument") else str(item["command"])
+    given = b"" if item.get("as_argument") else payload.encode()
+    with contextlib.suppress(subprocess.TimeoutExpired, OSError):  # then it does not arrive, which is what is told
+        subprocess.run(
+            ["/bin/sh", "-c", line],
+            input=given,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=TEST_FOR,
+            check=False,
+        )
+    return nonce
+
+
+def _tested(app: App, request: dict[str, object], reply: Reply) -> tuple[Reply, dict[str, bool]]:
+    """Send a test event through every installed command; the newest answer, and by path whether it arrived."""
+    sent = {str(i["path"]): send_test(i) for i in reply.json().get("items") or () if i.get("command")}
+    arrived: dict[str, str] = {}
+    end = time.monotonic() + TEST_FOR
+    while sent:
+        reply = app.client(timeout=30.0).hooks(request | {"tests": list(sent.values())})
+        arrived = reply.json().get("arrived") or {}
+        if len(arrived) == len(set(sent.values())) or time.monotonic() > end:
+            break
+        time.sleep(0.1)
+    return reply, {path: nonce in arrived for path, nonce in sent.items()}
+
+
+def _ask(app: App, op: str, agents: tuple[str, ...], dry_run: bool, as_json: bool, *, test: bool = False) -> None:
     request: dict[str, object] = {
         "op": op,
         "dry_run": dry_run,
@@ -136,15 +182,29 @@ def _ask(app: App, op: str, agents: tuple[str, ...], dry_run: bool, as_json: boo
     if agents:
         request["agents"] = list(agents)
     reply = app.client(timeout=30.0).hooks(request)
-    failed = False
+    arrived: dict[str, bool] = {}
+    if test:
+        reply, arrived = _tested(app, request, reply)
+    failed = not all(arrived.values())
     if as_json:
         write_body(reply.body)
     for item in reply.json().get("items") or ():
         failed = failed or bool(item.get("error"))
         if not as_json:
             _tell(item, op, dry_run)
+            _tell_test(item, arrived.get(str(item.get("path"))))
     if failed:
         click.get_current_context().exit(1)
+
+
+def _tell_test(item: Mapping[str, Any], arrived: bool | None) -> None:
+    if arrived is True:
+        click.echo("  test event: arrived")
+    elif arrived is False:
+        click.echo(f"  test event: did not arrive. Try: echo '{{}}' | {render.clean(item.get('command'))}; then")
+        click.echo("  agtmux hooks install, and agtmux daemon status for the socket that hooks have to find")
+    for ref in item.get("deaf_panes") or ():
+        click.echo(f"  {render.clean(ref)}: began before, and was never heard: start it again")
 
 
 def _tell(item: Mapping[str, Any], op: str, dry_run: bool) -> None:

@@ -67,6 +67,8 @@ class HookStatus:
     outdated: bool
     events: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    command: str | None = None  # the shell command line that stands in the file, of one of the hooks
+    as_argument: bool = False  # its payload is its last argument, not its standard input
 
 
 @runtime_checkable

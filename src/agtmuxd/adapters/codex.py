@@ -11,6 +11,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -149,8 +150,13 @@ class CodexAdapter(RuleAdapter):
             outdated=ours is not None and ours.group(1) != _notify_line(command),
             events=("notify",) if ours else (),
             notes=(_TAKEN,) if taken is not None else (),
+            command=shlex.join(_notify_of(path, text)) if ours else None,
+            as_argument=True,
         )
-        hooks = hookfile.status(config_home / "hooks.json", self.agent_type, _groups(command), (TRUST_NOTE,))
+        file = config_home / "hooks.json"
+        hooks = hookfile.status(file, self.agent_type, _groups(command))
+        if hooks.installed:
+            hooks = replace(hooks, notes=(_trust(file, path, text),))
         return (hooks, notify)
 
 
@@ -175,6 +181,24 @@ def _notify_of(path: Path, text: str) -> Any:
         return tomllib.loads(text).get("notify")
     except tomllib.TOMLDecodeError as e:
         raise ValueError(f"{path}: is not TOML: {e}. Repair the file, then run this again.") from e
+
+
+def _trust(file: Path, config: Path, text: str) -> str:
+    """What Codex's own settings say of the trust in our hooks; whether its hash still fits only Codex can tell."""
+    try:
+        state = tomllib.loads(text).get("hooks", {}).get("state", {})
+    except tomllib.TOMLDecodeError as e:
+        raise ValueError(f"{config}: is not TOML: {e}. Repair the file, then run this again.") from e
+    known = state if isinstance(state, Mapping) else {}
+    waiting = []
+    for event, group, index in hookfile.places(file, "codex"):
+        snake = re.sub(r"(?<!^)(?=[A-Z])", "_", event).lower()
+        entry = known.get(f"{file}:{snake}:{group}:{index}")
+        if not isinstance(entry, Mapping) or not entry.get("trusted_hash"):
+            waiting.append(event)
+    if not waiting:
+        return "Codex trusts these hooks."
+    return f"Not trusted yet, so Codex does not run them: {', '.join(waiting)}. {TRUST_NOTE}"
 
 
 def _plan_notify(path: Path, command: str, *, remove: bool) -> HookPlan:

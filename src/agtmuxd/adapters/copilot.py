@@ -118,7 +118,9 @@ class CopilotAdapter(RuleAdapter):
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our file is there, and whether hooks are switched off for all."""
         notes = ("Hooks are switched off by disableAllHooks in settings.json.",) if _switched_off(config_home) else ()
-        return (hookfile.status_own(config_home / FILE, self.agent_type, _file(command), EVENTS, notes),)
+        return (
+            hookfile.status_own(config_home / FILE, self.agent_type, _file(command), EVENTS, notes, command=_command),
+        )
 
 
 def _file(command: str) -> str:
@@ -126,6 +128,15 @@ def _file(command: str) -> str:
         return {"type": "command", "bash": f"{command} copilot --event {event}", "timeoutSec": TIMEOUT_S}
 
     return json.dumps({"version": 1, "hooks": {event: [entry(event)] for event in EVENTS}}, indent=2) + "\n"
+
+
+def _command(text: str) -> str | None:
+    """The command line of the first hook in our file."""
+    try:
+        hooks = json.loads(text)["hooks"]
+        return str(next(iter(hooks.values()))[0]["bash"])
+    except (ValueError, LookupError, TypeError, AttributeError, StopIteration):
+        return None  # somebody changed our file: there is nothing to try
 
 
 def _switched_off(config_home: Path) -> bool:

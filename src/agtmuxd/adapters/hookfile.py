@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -81,7 +81,9 @@ def status(path: Path, agent: str, groups: Groups, notes: tuple[str, ...] = ()) 
     except ValueError as e:
         raise ValueError(f"{path}: {e}. {FIX}") from e
     wanted = {event: [dict(group)] for event, group in groups.items()}
-    return HookStatus(path, bool(found), bool(found) and found != wanted, tuple(found), notes)
+    ours = [hook for groups in found.values() for group in groups for hook in _entries(group) if is_ours(hook, agent)]
+    command = str(ours[0]["command"]) if ours else None
+    return HookStatus(path, bool(found), bool(found) and found != wanted, tuple(found), notes, command)
 
 
 def plan_own(path: Path, agent: str, text: str, *, remove_ours: bool, notes: tuple[str, ...] = ()) -> HookPlan:
@@ -94,16 +96,44 @@ def plan_own(path: Path, agent: str, text: str, *, remove_ours: bool, notes: tup
     return HookPlan(path, before, None if remove_ours else text, notes)
 
 
-def status_own(path: Path, agent: str, text: str, events: tuple[str, ...], notes: tuple[str, ...] = ()) -> HookStatus:
-    """Whether our own file is there, as this version writes it. Raises ValueError where it cannot be read."""
+def status_own(
+    path: Path,
+    agent: str,
+    text: str,
+    events: tuple[str, ...],
+    notes: tuple[str, ...] = (),
+    *,
+    command: Callable[[str], str | None],
+) -> HookStatus:
+    """Whether our own file is there, as this version writes it; ``command`` finds our command line in such a text.
+
+    Raises ValueError where it cannot be read.
+    """
     there = read(path)
-    ours = there is not None and _calls_us(there, agent)
-    return HookStatus(path, ours, ours and there != text, events if ours else (), notes)
+    if there is None or not _calls_us(there, agent):
+        return HookStatus(path, False, False, (), notes)
+    return HookStatus(path, True, there != text, events, notes, command(there))
 
 
 def _calls_us(text: str, agent: str) -> bool:
     """Whether the text of a file names our hook program for ``agent``, as a command line or as a list of words."""
     return re.search(rf'agtmux.*\bhook(?: |", *"){re.escape(agent)}\b', text) is not None
+
+
+def places(path: Path, agent: str) -> list[tuple[str, int, int]]:
+    """Where our hooks stand: (event, index of the group, index in the group). Raises ValueError as ``plan`` does."""
+    text = read(path)
+    if text is None:
+        return []
+    out = []
+    hooks = _hooks(text, parse(text))
+    for member in hooks.members if hooks is not None else ():
+        groups = [value(text, g.node) for g in member.node.members] if member.node.kind == "array" else []
+        for i, group in enumerate(groups):
+            for k, hook in enumerate(_entries(group) if isinstance(group, dict) else ()):
+                if is_ours(hook, agent) and member.key is not None:
+                    out.append((member.key, i, k))
+    return out
 
 
 def _found(text: str, agent: str) -> dict[str, list[Any]]:

@@ -125,13 +125,22 @@ class OpenCodeAdapter(RuleAdapter):
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our plugin is there."""
-        return (hookfile.status_own(config_home / FILE, self.agent_type, _plugin(command), EVENTS),)
+        return (hookfile.status_own(config_home / FILE, self.agent_type, _plugin(command), EVENTS, command=_command),)
 
 
 def _plugin(command: str) -> str:
     text = resources.files("agtmuxd.adapters").joinpath("plugins", "opencode.js").read_text(encoding="utf-8")
     argv = json.dumps([*shlex.split(command), "opencode"], ensure_ascii=False)
     return text.replace('["agtmux", "hook", "opencode"]', argv).replace("[/* events */]", json.dumps(EVENTS))
+
+
+def _command(text: str) -> str | None:
+    """The command line that our plugin calls."""
+    found = re.search(r"^const COMMAND = (\[.*\])$", text, re.MULTILINE)
+    try:
+        return shlex.join(json.loads(found[1])) if found else None
+    except (ValueError, TypeError):
+        return None
 
 
 _CANONICAL: Final = {

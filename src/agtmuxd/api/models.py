@@ -109,6 +109,7 @@ class HookRequest(Model):
     dry_run: StrictBool = False
     command: Path
     config_homes: dict[str, Path] = {}
+    tests: Annotated[list[Short], Field(max_length=32)] = []  # test events that were sent: did they arrive?
 
 
 class NoBody(Model):

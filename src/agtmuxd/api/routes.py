@@ -244,7 +244,7 @@ async def check_rules(request: web.Request, services: Services) -> web.StreamRes
 
 async def hooks(request: web.Request, services: Services) -> web.StreamResponse:
     asked = models.HookRequest.model_validate(await read_json(request))
-    return said(items=await services.hooks(asked))
+    return said(items=await services.hooks(asked), arrived=services.tests_arrived(asked.tests))
 
 
 async def health(request: web.Request, services: Services) -> web.StreamResponse:

@@ -63,6 +63,9 @@ class Services(Protocol):
     async def hooks(self, request: HookRequest) -> list[dict[str, Any]]:
         """Install, remove or check hooks: one item per agent and file."""
 
+    def tests_arrived(self, nonces: Sequence[str]) -> dict[str, str]:
+        """Which test events of hooks came in lately: ``posted`` or ``spooled`` by nonce."""
+
     def replay(self, asked: ReplayRequest) -> dict[str, Any]:
         """What the rules make of a captured screen: the body of the answer. Raises E_INVALID_REQUEST."""
 

@@ -331,10 +331,14 @@ class HookItem(Shape):
     notes: list[str]
     error: str | None
     backup: str | None
+    command: str | None = None
+    as_argument: bool = False
+    deaf_panes: list[str] = []
 
 
 class Hooks(Versioned):
     items: list[HookItem]
+    arrived: dict[str, str] = {}
 
 
 class AdapterHealth(Shape):

@@ -1,0 +1,86 @@
+"""``agtmux hooks status`` proves the whole way: the command in the settings is run, and its event seen to arrive."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.stage import Agent, Daemon, Place
+
+PATIENT = {"AGTMUX_HOOK_CAP_MS": "10000"}
+AGENTS = ("claude", "codex", "gemini", "copilot", "opencode", "cursor")
+
+
+def status(place: Place, *arguments: str) -> tuple[int, str]:
+    done = place.cli("hooks", "status", *arguments, env=PATIENT)
+    return done.returncode, done.stdout
+
+
+@pytest.mark.tc("TC-102")
+def test_a_test_event_goes_through_every_installed_command(place: Place, daemon: Daemon) -> None:
+    daemon.start()
+    assert "test event" not in status(place)[1]
+    assert place.cli("hooks", "install").returncode == 0
+    code, said = status(place)
+    assert code == 0, said
+    assert said.count("test event: arrived") == len(AGENTS) + 1, "Codex has hooks and notify"
+    assert "test event" not in status(place, "--no-test")[1]
+    events = place.json("events")["items"]
+    assert not [e for e in events if "agtmux_test" in json.dumps(e)], "a test is no agent's word"
+    assert place.cli("hooks", "uninstall").returncode == 0
+    assert [p for p in place.home.rglob("*") if p.is_file() and "backup" not in p.name] == []
+
+
+@pytest.mark.tc("TC-102")
+def test_a_command_that_does_not_reach_the_daemon_is_told(place: Place, daemon: Daemon) -> None:
+    daemon.start()
+    place.cli("hooks", "install", "--agent", "claude")
+    file = place.home / ".claude/settings.json"
+    text = file.read_text()
+    command = json.loads(text)["hooks"]["Stop"][0]["hooks"][0]["command"]
+    file.write_text(text.replace(command, f"/nowhere{command}"))
+    code, said = status(place, "--agent", "claude")
+    assert (code, "did not arrive" in said) == (1, True)
+
+
+@pytest.mark.tc("TC-102")
+def test_a_pane_whose_agent_began_before_the_install_is_named(
+    place: Place, daemon: Daemon, agent: Callable[..., Agent]
+) -> None:
+    daemon.start()
+    one = agent().start()
+    item = daemon.wait_agent(one.pane)
+    place.cli("hooks", "install", "--agent", "claude")
+    file = place.home / ".claude/settings.json"
+    os.utime(file, (time.time() + 60, time.time() + 60))
+    assert item["ref"] in status(place, "--agent", "claude", "--no-test")[1]
+    os.utime(file, (time.time() - 60, time.time() - 60))
+    assert item["ref"] not in status(place, "--agent", "claude", "--no-test")[1]
+
+
+def trust(hooks: Path, events: list[str]) -> str:
+    """What Codex writes into its settings once somebody trusted these hooks."""
+    return "\n".join(f'[hooks.state."{hooks}:{event}:0:0"]\ntrusted_hash = "sha256:00"' for event in events) + "\n"
+
+
+@pytest.mark.tc("TC-102")
+def test_codexs_trust_in_our_hooks_is_told(place: Place, daemon: Daemon) -> None:
+    daemon.start()
+    place.cli("hooks", "install", "--agent", "codex")
+    assert "Not trusted yet" in status(place, "--agent", "codex", "--no-test")[1]
+    config = place.home / ".codex/config.toml"
+    bare = config.read_text()
+    every = [
+        "session_start", "user_prompt_submit", "pre_tool_use", "permission_request", "post_tool_use", "stop",
+        "interrupt", "pre_compact", "post_compact",
+    ]  # fmt: skip
+    config.write_text(bare + trust(place.home / ".codex/hooks.json", every[1:]))
+    said = status(place, "--agent", "codex", "--no-test")[1]
+    assert "Not trusted yet, so Codex does not run them: SessionStart." in said
+    config.write_text(bare + trust(place.home / ".codex/hooks.json", every))
+    assert "Codex trusts these hooks." in status(place, "--agent", "codex", "--no-test")[1]
