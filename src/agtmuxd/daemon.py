@@ -37,7 +37,7 @@ from agtmuxd.execute.callers import Callers
 from agtmuxd.execute.path import Actions
 from agtmuxd.execute.reach import Failpoints
 from agtmuxd.execute.reading import Reader
-from agtmuxd.fleet import HOST, Fleet
+from agtmuxd.fleet import HOST, Companion, Fleet
 from agtmuxd.hub import Batch, Hub, LogEntry
 from agtmuxd.ingest.door import Door
 from agtmuxd.retention import keep_purging
@@ -48,7 +48,9 @@ from agtmuxd.store import log
 from agtmuxd.store.actions import abandon
 from agtmuxd.store.db import Store, open_database
 from agtmuxd.store.rows import load_world
+from agtmuxd.targets.executor import TargetExecutor
 from agtmuxd.view import Change, Changes, View
+from agtmuxd.world import Target
 
 _LOG = structlog.get_logger("agtmuxd")
 SPOOL_EVERY = 2.0
@@ -263,6 +265,7 @@ class Daemon:
             reload=self.reload, stop=self.stop,
         )  # fmt: skip
         services.troubles = self._troubles
+        fleet.accompany = self._companions(services, store)
         spool = Spool(self._places.spool, store, _taker(services))
         services.spool = spool
         assert self._socket is not None  # noqa: S101 made by _prepare
@@ -283,6 +286,21 @@ class Daemon:
             await server.stop()
             for task in tasks:
                 task.cancel()
+
+    def _companions(self, services: DaemonServices, store: Store) -> Callable[[Target, TargetExecutor], Companion]:
+        def accompany(target: Target, executor: TargetExecutor) -> Companion:
+            from agtmuxd.remote.outpost import Home, Outpost  # with asyncssh, as late as that
+            from agtmuxd.targets.ssh import SshExecutor
+
+            assert isinstance(executor, SshExecutor)  # noqa: S101 the fleet asks for ssh targets only
+            home = Home(
+                folder=self._places.runtime_dir, identity=services.view.stream_id, store=store,
+                ingest=services.ingest_from, count=services.count, clock=self._clock,
+                timeout=self._settings.targets.command_timeout,
+            )  # fmt: skip
+            return Outpost(target.target_id, executor, home)
+
+        return accompany
 
     def _action_key(self) -> bytes:
         path = os.path.join(self._places.state_dir, "actions.key")

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -17,18 +17,35 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.adapters.registry import Registry
 from agtmuxd.api.models import Connecting, TargetRequest
 from agtmuxd.config import Settings
+from agtmuxd.core.observation import Observation
 from agtmuxd.core.wire import stamp, stamp_or_none
 from agtmuxd.execute.reach import Reached
 from agtmuxd.ingest.door import Door
 from agtmuxd.targets.executor import ExecutorError, TargetExecutor
 from agtmuxd.targets.local import LocalExecutor
-from agtmuxd.targets.observe import Cadence, Observer
+from agtmuxd.targets.observe import Cadence, Observer, Sink
 from agtmuxd.targets.steps import tmux_steps
 from agtmuxd.tmux.server import tmux_argv
 from agtmuxd.world import Target
 
 HOST = "host"
 _LOG = structlog.get_logger("fleet")
+
+
+class Companion(Protocol):
+    """What keeps in touch with the hooks of an ssh target besides watching it."""
+
+    def seen(self) -> None:
+        """A round was good."""
+
+    def hurry(self) -> None:
+        """Something was changed there."""
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+
+    async def close(self, *, forget: bool) -> None:
+        """Leave in order; ``forget``: for good."""
 
 
 class Fleet:
@@ -51,6 +68,9 @@ class Fleet:
         self._executors: dict[str, TargetExecutor] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
+        self._beside: dict[str, asyncio.Task[None]] = {}
+        self._companions: dict[str, Companion] = {}
+        self.accompany: Callable[[Target, TargetExecutor], Companion] | None = None
         door.on_poke = self._poke
 
     def _poke(self, target_id: str, at: int, table: bool) -> None:
@@ -71,6 +91,12 @@ class Fleet:
         if self._group is None:
             raise RuntimeError("the fleet has not started")
         executor = self._executor(target)
+        sink: Sink = self._door
+        if target.kind == "ssh" and self.accompany is not None:
+            companion = self._companions[target.target_id] = self.accompany(target, executor)
+            sink = _Accompanied(self._door, companion)
+            name = f"hooks of {target.name}"
+            self._beside[target.target_id] = self._group.create_task(self._keep(target, companion.run), name=name)
         settings = self._settings()
         observe = settings.observe
         observer = Observer(
@@ -78,7 +104,7 @@ class Fleet:
             executor,
             lambda: self._argv(target, executor),
             self._registry,
-            self._door,
+            sink,
             self._clock,
             cadence=Cadence(
                 active=observe.active_interval, quiet=observe.quiet_interval, empty=observe.empty_interval,
@@ -90,7 +116,7 @@ class Fleet:
         )  # fmt: skip
         self._executors[target.target_id] = executor
         self._observers[target.target_id] = observer
-        task = self._group.create_task(self._guard(target, observer), name=f"observe {target.name}")
+        task = self._group.create_task(self._keep(target, observer.run), name=f"observe {target.name}")
         self._tasks[target.target_id] = task
 
     def _executor(self, target: Target) -> TargetExecutor:
@@ -107,11 +133,11 @@ class Fleet:
             command_timeout=settings.targets.command_timeout,
         )
 
-    async def _guard(self, target: Target, observer: Observer) -> None:
+    async def _keep(self, target: Target, run: Callable[[], Awaitable[None]]) -> None:
         """Keep one observer going: an error in it is told and it starts over; it never takes the daemon along."""
         while True:
             try:
-                await observer.run()
+                await run()
             except Exception:  # noqa: BLE001 the outermost edge of this task
                 _LOG.exception("observer failed, starts over", target=target.name)
                 self._door.counters["observer_failures"] += 1
@@ -144,9 +170,11 @@ class Fleet:
             observer.poke(0, table=True)
 
     async def stop(self) -> None:
-        for task in self._tasks.values():
+        tasks = [*self._tasks.values(), *self._beside.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(c.close(forget=False) for c in self._companions.values()), return_exceptions=True)
         for executor in self._executors.values():
             await executor.close()
 
@@ -243,10 +271,13 @@ class Fleet:
         target = self._named(name)
         if target.is_default:
             raise AgtmuxError("E_INVALID_REQUEST", f"target {name} is your own tmux server and always there")
-        task = self._tasks.pop(target.target_id, None)
-        if task is not None:
+        tasks = [t for some in (self._tasks, self._beside) if (t := some.pop(target.target_id, None)) is not None]
+        for task in tasks:
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        companion = self._companions.pop(target.target_id, None)
+        if companion is not None:
+            await companion.close(forget=True)
         executor = self._executors.pop(target.target_id, None)
         if executor is not None:
             await executor.close()
@@ -269,6 +300,20 @@ class Fleet:
                 out[f"rounds_{target.name}"] = observer.rounds
                 out[f"process_tables_{target.name}"] = observer.tables
         return out
+
+
+class _Accompanied:
+    """The sink of an accompanied target: tells the companion of each good round, after the door."""
+
+    def __init__(self, door: Door, companion: Companion) -> None:
+        self._companion = companion
+        self.tell = door.tell
+        self.remembered = door.remembered
+        self._observe = door.observe
+
+    async def observe(self, seen: Observation) -> None:
+        await self._observe(seen)
+        self._companion.seen()
 
 
 def _place(target: Target) -> tuple[str, str | None, str | None]:

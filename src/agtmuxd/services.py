@@ -11,7 +11,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ from agtmuxd.hookfiles import apply_plan
 from agtmuxd.hookcare import HookCare
 from agtmuxd.hub import Hub
 from agtmuxd.ingest.door import Door
+from agtmuxd.remote.clock import put_right
 from agtmuxd.rulebook import Rulebook
 from agtmuxd.spool import Spool
 from agtmuxd.store import actions as action_rows
@@ -131,6 +132,20 @@ class DaemonServices:
             spooled=event.spooled, env=redact(event.env, self._extra_patterns()),
             payload=redact(event.payload, self._extra_patterns()),
         )  # fmt: skip
+
+    async def ingest_from(
+        self, target_id: str, events: Sequence[WireEvent], offset: int | None
+    ) -> list[dict[str, Any]]:
+        """Take in what another machine sent: it is of that target whatever it says, and its time is put right.
+
+        ``offset``: the clock there minus ours in ns, None where it was not measured.
+        """
+        now = self._clock()
+        raws = []
+        for event in events:
+            raw = self._raw(event.model_copy(update={"target": None, "runtime_id": None}), now)
+            raws.append(put_right(replace(raw, target_id=target_id), offset))
+        return [posted.to_json() for posted in await self._door.submit(raws)]
 
     async def events(self, query: HistoryQuery, pane: str | None) -> list[dict[str, Any]]:
         ids: list[str] | None = [query.runtime] if query.runtime else None

@@ -63,7 +63,7 @@ class Spool:
             await self._one(path)
 
     async def _one(self, path: Path) -> None:
-        done = await self._store.run(lambda c: _reached(c, path.name))
+        done = await self._store.run(lambda c: reached(c, _HOST, path.name))
         with path.open("rb") as file:
             await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)  # a hook may be in the middle of its line
             file.seek(done)
@@ -71,48 +71,53 @@ class Spool:
                 lines = [line for line in (file.readline() for _ in range(BATCH)) if line]
                 if not lines:
                     break
-                events = [event for line in lines if (event := self._parse(line)) is not None]
+                events = [event for line in lines if (event := parse_line(line, self.drained)) is not None]
                 if events:
                     await self._take(events)
                     self.drained.events += len(events)
                 at = file.tell()
-                await self._store.run(lambda c, at=at: _keep(c, path.name, at))  # type: ignore[misc]
+                await self._store.run(lambda c, at=at: keep(c, _HOST, path.name, at))  # type: ignore[misc]
         path.unlink()
-        await self._store.run(lambda c: _forget(c, path.name))
+        await self._store.run(lambda c: forget(c, _HOST, path.name))
 
-    def _parse(self, line: bytes) -> dict[str, Any] | None:
-        try:
-            value = json.loads(line)
-        except ValueError:
-            value = None
-        if not isinstance(value, dict):
-            self.drained.broken += 1
-            return None
-        gap = value.get("gap")
-        if isinstance(gap, dict):
-            dropped = gap.get("dropped")
-            self.drained.dropped_before += dropped if isinstance(dropped, int) else 0
-            return None
-        return {**value, "spooled": True}
+
+def parse_line(line: bytes, drained: Drained) -> dict[str, Any] | None:
+    """The event of one line, None for a gap or what is no event; both are counted."""
+    try:
+        value = json.loads(line)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        drained.broken += 1
+        return None
+    gap = value.get("gap")
+    if isinstance(gap, dict):
+        dropped = gap.get("dropped")
+        drained.dropped_before += dropped if isinstance(dropped, int) else 0
+        return None
+    return {**value, "spooled": True}
 
 
 _HOST = "host"
 
 
-def _reached(connection: sqlite3.Connection, name: str) -> int:
+def reached(connection: sqlite3.Connection, target_id: str, name: str) -> int:
+    """The byte up to which a spool was taken in."""
     row = connection.execute(
-        "SELECT offset FROM spool_offsets WHERE target_id = ? AND spool_file = ?", (_HOST, name)
+        "SELECT offset FROM spool_offsets WHERE target_id = ? AND spool_file = ?", (target_id, name)
     ).fetchone()
     return int(row[0]) if row else 0
 
 
-def _keep(connection: sqlite3.Connection, name: str, offset: int) -> None:
+def keep(connection: sqlite3.Connection, target_id: str, name: str, offset: int) -> None:
+    """Note the byte reached."""
     connection.execute(
         "INSERT INTO spool_offsets VALUES (?, ?, ?, ?) ON CONFLICT (target_id, spool_file)"
         " DO UPDATE SET offset = excluded.offset, updated_at = excluded.updated_at",
-        (_HOST, name, offset, time.time_ns()),
+        (target_id, name, offset, time.time_ns()),
     )
 
 
-def _forget(connection: sqlite3.Connection, name: str) -> None:
-    connection.execute("DELETE FROM spool_offsets WHERE target_id = ? AND spool_file = ?", (_HOST, name))
+def forget(connection: sqlite3.Connection, target_id: str, name: str) -> None:
+    """The spool is no more."""
+    connection.execute("DELETE FROM spool_offsets WHERE target_id = ? AND spool_file = ?", (target_id, name))

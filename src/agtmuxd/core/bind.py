@@ -54,6 +54,8 @@ def _fits(event: RawEvent, signal: Signal, target_id: str | None, candidate: Can
         return False
     if signal.ambient:
         # A shared daemon sent it: pane, pid and chain are the daemon's (whose parent may well be another pane's agent).
+        if event.target_id is not None and event.target_id != candidate.target_id:
+            return False  # but the machine it came from is certain
         return signal.session_id is not None and signal.session_id == candidate.agent_session_id
     process = _process_fits(event, candidate)
     if process is False:

@@ -125,7 +125,13 @@ class Inbox:
         target_id, known = self._target_of(event)
         if not known and not signal.ambient:
             return Bound(None, "bind_no_candidate")
-        return find(run.unit, event, signal, target_id)
+        bound = find(run.unit, event, signal, target_id)
+        runtime = run.unit.runtimes.get(bound.runtime_id) if bound.runtime_id is not None else None
+        if runtime is None or event.target_id is None or event.tmux_server_pid is None or signal.ambient:
+            return bound
+        if runtime.boot_id.partition(".")[0] != str(event.tmux_server_pid):
+            return Bound(None, "bind_no_candidate")  # it ran under another tmux server of that machine
+        return bound
 
     def _post_named(self, run: Pass, event: RawEvent, runtime_id: str) -> Posted:
         runtime = run.unit.runtimes.get(runtime_id)

@@ -1,0 +1,143 @@
+"""Keeps the hooks of one machine behind ssh in touch with this daemon, for as long as its target is watched.
+
+Owns the order of things: after the first good round of a connection the clock there is read, the way back opened, the
+spool fetched; and all of that is looked at again now and then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+from pydantic import ValidationError
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.api.models import WireEvent
+from agtmuxd.remote.backway import Backway
+from agtmuxd.remote.listener import Listener
+from agtmuxd.remote.spool import FarSpool
+from agtmuxd.store.db import Store
+from agtmuxd.targets.executor import ExecutorError
+from agtmuxd.targets.ssh import SshExecutor
+
+AGAIN: Final = 15.0
+"""Seconds after which spool and clock there are looked at again: a hook may have been too late for the socket."""
+AGAIN_WITHOUT: Final = 2.0
+"""The same where no socket could be forwarded: then the spool is the only way."""
+LEAVE_WITHIN: Final = 1.0
+
+_LOG = structlog.get_logger("remote")
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """What every outpost needs of the daemon. ``ingest(target_id, events, offset)``: durable when it returns."""
+
+    folder: str  # the daemon's runtime folder
+    identity: str  # tells this daemon from others, and is the same after a restart
+    store: Store
+    ingest: Callable[[str, Sequence[WireEvent], int | None], Awaitable[list[dict[str, Any]]]]
+    count: Callable[[str], None]
+    clock: Callable[[], int]
+    timeout: float  # s, for each thing done there
+
+
+class Outpost:
+    """The companion of one ssh target's observer: ``seen`` after each good round, ``run`` until cancelled."""
+
+    def __init__(self, target_id: str, executor: SshExecutor, home: Home) -> None:
+        digest = hashlib.sha256(f"{home.identity} {target_id}".encode()).hexdigest()
+        self.offset: int | None = None
+        """The clock there minus ours, ns, as last measured."""
+        self._target_id = target_id
+        self._executor = executor
+        self._home = home
+        self._listener = Listener(os.path.join(home.folder, f"far-{digest[:12]}.sock"), self._taken)
+        self._way = Backway(executor, digest[:16], self._listener.path, home.timeout)
+        self._spool = FarSpool(target_id, digest[:16], executor, home.store, self._fetched)
+        self._round = asyncio.Event()
+        self._connection = 0
+        self._due = 0.0
+        self._told = ""
+
+    def seen(self) -> None:
+        """A round was good."""
+        self._round.set()
+
+    def hurry(self) -> None:
+        """Something was changed there: look again at once."""
+        self._due = 0.0
+        self._round.set()
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        await self._listener.start()
+        try:
+            while True:
+                await self._round.wait()
+                self._round.clear()
+                if self._connection != self._executor.link.connects or time.monotonic() >= self._due:
+                    await self._tend()
+        finally:
+            await self._listener.stop()
+
+    async def _tend(self) -> None:
+        connection, self._connection = self._connection, self._executor.link.connects
+        self._due = time.monotonic() + AGAIN
+        try:
+            self.offset = await self._way.offset(self._home.clock)
+            if not self._way.is_open or connection != self._connection:
+                await self._open()
+            await self._spool.drain()
+        except (ExecutorError, AgtmuxError) as error:
+            self._due = time.monotonic() + AGAIN_WITHOUT
+            self._say(str(error))
+
+    async def _open(self) -> None:
+        try:
+            if await self._way.open():
+                _LOG.info("hooks there reach here", target=self._target_id)
+                self._told = ""
+        except ExecutorError as error:
+            if error.reason != "refused":
+                raise
+            self._due = time.monotonic() + AGAIN_WITHOUT
+            self._say(str(error))
+
+    def _say(self, why: str) -> None:
+        self._home.count("remote_hook_failures")
+        if why != self._told:
+            self._told = why
+            _LOG.warning("hooks there are not in touch, tried again", target=self._target_id, said=why)
+
+    async def close(self, *, forget: bool) -> None:
+        """Leave in order where that is quick; ``forget``: with all that is ours there."""
+        if self._executor.link.connected and self._way.was_open:
+            try:
+                async with asyncio.timeout(LEAVE_WITHIN):
+                    await self._way.close(forget=forget)
+            except (ExecutorError, TimeoutError) as error:
+                _LOG.info("left without a word there", target=self._target_id, said=str(error))
+
+    # ---------------------------------------------------------------- events
+
+    async def _taken(self, events: Sequence[WireEvent]) -> list[dict[str, Any]]:
+        return await self._home.ingest(self._target_id, events, self.offset)
+
+    async def _fetched(self, lines: list[dict[str, Any]]) -> None:
+        good = []
+        for line in lines:
+            try:
+                good.append(WireEvent.model_validate(line))
+            except ValidationError:
+                self._home.count("spool_lines_refused")
+        if good:
+            await self._home.ingest(self._target_id, good, self.offset)
+            for _ in good:
+                self._home.count("spooled_there")

@@ -1,0 +1,88 @@
+"""What hooks on another machine wrote down while nobody was connected: fetched once, in order, in bounded pieces.
+
+Owns the taking over by rename there and the place reached in it. Lines are read as those of the spool here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from agtmuxd.remote import program
+from agtmuxd.spool import BATCH, Drained, forget, keep, parse_line, reached
+from agtmuxd.store.db import Store
+from agtmuxd.targets.executor import ExecutorError
+from agtmuxd.targets.remote import first_line
+from agtmuxd.targets.ssh import SshExecutor
+
+PIECE: Final = 1_500_000
+"""Bytes fetched at once; longer than any line that the hook program writes."""
+_SECONDS: Final = 30.0
+
+_TAKE: Final = rf"""
+cd "$HOME/{program.STATE}" 2>/dev/null || exit 0
+[ -s "$1.spool.jsonl" ] && mv "$1.spool.jsonl" "$1.spool.jsonl.drain-$2"
+for f in "$1".spool.jsonl.drain-*; do [ -f "$f" ] && printf '%s\n' "$f"; done
+exit 0
+"""
+_READ: Final = rf"""cd "$HOME/{program.STATE}" && tail -c "+$2" "$1" | head -c "$3" """
+_DROP: Final = rf"""cd "$HOME/{program.STATE}" && rm -f "$1" """
+
+
+class FarSpool:
+    """Drains the spool that one machine keeps for this daemon."""
+
+    def __init__(
+        self,
+        target_id: str,
+        name: str,
+        executor: SshExecutor,
+        store: Store,
+        take: Callable[[list[dict[str, Any]]], Awaitable[None]],
+    ) -> None:
+        """``name``: of our files there. ``take`` returns when the events are committed."""
+        self.drained = Drained()
+        self._target_id = target_id
+        self._name = name
+        self._executor = executor
+        self._store = store
+        self._take = take
+
+    async def drain(self) -> None:
+        """Take everything in. A break in between costs nothing: ids dedupe, and the place reached is kept.
+
+        Raises ExecutorError, AgtmuxError.
+        """
+        said = await self._script(_TAKE, self._name, f"{time.time_ns():020d}")
+        for name in said.decode("utf-8", "replace").split():
+            await self._one(name)
+
+    async def _one(self, name: str) -> None:
+        at = await self._store.run(lambda c: reached(c, self._target_id, name))
+        while True:
+            data = await self._script(_READ, name, str(at + 1), str(PIECE))
+            whole = data.rfind(b"\n") + 1
+            if not whole and len(data) == PIECE:  # no line of ours
+                self.drained.broken += 1
+                whole = len(data)
+            lines = data[:whole].splitlines()
+            for first in range(0, len(lines), BATCH):
+                events = [e for line in lines[first : first + BATCH] if (e := parse_line(line, self.drained))]
+                if events:
+                    await self._take(events)
+                    self.drained.events += len(events)
+            at += whole
+            await self._store.run(lambda c, at=at: keep(c, self._target_id, name, at))  # type: ignore[misc]
+            if len(data) < PIECE:
+                break  # a hook that was cut off in its line wrote it again, into the spool that came after
+        await self._script(_DROP, name)
+        await self._store.run(lambda c: forget(c, self._target_id, name))
+
+    async def _script(self, script: str, *arguments: str) -> bytes:
+        done = await self._executor.run(
+            ["sh", "-c", script, "sh", *arguments], timeout=_SECONDS, max_output=PIECE + 65536
+        )
+        if done.returncode != 0 or done.truncated:
+            raise ExecutorError("refused", f"the spool on {self._executor.alias}: {first_line(done)}")
+        return done.stdout
