@@ -32,8 +32,8 @@ from agtmuxd.core.wire import stamp, stamp_or_none
 from agtmuxd.execute.audit import action_item
 from agtmuxd.execute.path import Actions
 from agtmuxd.fleet import Fleet
-from agtmuxd.hookfiles import apply_plan
 from agtmuxd.hookcare import HookCare
+from agtmuxd.hookfiles import apply_plan
 from agtmuxd.hub import Hub
 from agtmuxd.ingest.door import Door
 from agtmuxd.remote.clock import put_right
