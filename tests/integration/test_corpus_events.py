@@ -129,7 +129,7 @@ CASES = [
     ("opencode/e1-shell-approve", "event:permission.asked", 1, "waiting_approval"),
     ("opencode/e1-shell-approve", "event:permission.replied", 1, "running"),
     ("opencode/h1-error-500-retry", "event:session.status", 3, "running"),
-    ("opencode/m-80x24", "event:session.error", 1, "idle"),
+    ("opencode/m-80x24", "event:permission.asked", 1, "waiting_approval"),
     ("opencode/m-80x24", "event:question.asked", 1, "waiting_input"),
     ("opencode/m-80x24", "event:question.rejected", 1, "running"),
 ]

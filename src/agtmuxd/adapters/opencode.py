@@ -153,6 +153,11 @@ _CANONICAL: Final = {
 }
 
 
+_OUTCOME: Final = "outcome"
+"""How a turn ended, where it was not completed: the idle event that follows at once does not say so, and must not take
+it back. Ended by the next turn."""
+
+
 def _task(payload: Mapping[str, Any]) -> str | None:
     output = payload.get("output")
     parts = output.get("parts") if isinstance(output, Mapping) else None
@@ -166,13 +171,15 @@ def _writes(name: str, payload: Mapping[str, Any], agent: str | None, headless: 
     answered = Write(None, name, subject=f"approval:{agent or 'main'}")
     if name in ("permission.asked", "question.asked"):
         return [] if headless else [_asks(name, payload, agent)]
-    if name in ("permission.replied", "question.replied"):
-        # Refused: the turn ends by itself in a moment, and says so.
-        return [answered] if agent else [Write(Claim.RUNNING, name, phase=Phase.DURING), answered]
-    if name == "question.rejected" or agent:
-        return [answered] if name in ("question.rejected", "session.idle") else []
+    refused = name == "question.rejected" or payload.get("reply") == "reject"
+    if name in ("permission.replied", "question.replied", "question.rejected"):
+        # A refusal ends the turn in a moment: what ends then was not completed.
+        end = Write(Claim.IDLE, f"{name} refused", subject=_OUTCOME) if refused else Write(None, name, subject=_OUTCOME)
+        return [answered] if agent else [Write(Claim.RUNNING, name, phase=Phase.DURING), answered, end]
+    if agent:
+        return [answered] if name == "session.idle" else []
     if name == "chat.message":
-        return [Write(Claim.RUNNING, name, phase=Phase.START), answered, Write(None, name, subject="failure")]
+        return [Write(Claim.RUNNING, name, phase=Phase.START), answered, Write(None, name, subject=_OUTCOME)]
     if name == "session.status":
         return _status(name, payload)
     if name == "session.idle":
@@ -189,18 +196,23 @@ def _status(name: str, payload: Mapping[str, Any]) -> list[Write]:
     if kind not in ("busy", "retry"):
         return []
     detail = shorten(status.get("message")) if isinstance(status, Mapping) else None
-    return [Write(Claim.RUNNING, f"{name} {kind}", phase=Phase.DURING, detail=detail)]
+    # A turn that ends while it waits to try again was given up; one that goes on says busy first.
+    trying = Claim.IDLE if kind == "retry" else None
+    return [
+        Write(Claim.RUNNING, f"{name} {kind}", phase=Phase.DURING, detail=detail),
+        Write(trying, f"{name} {kind}", subject=_OUTCOME),
+    ]
 
 
 def _failed(name: str, payload: Mapping[str, Any]) -> list[Write]:
     raw = payload.get("error")
     error: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
     if error.get("name") == "MessageAbortedError":
-        return [Write(Claim.IDLE, f"{name} aborted", phase=Phase.END), Write(None, name, subject="approval:main")]
+        ended = Write(Claim.IDLE, f"{name} aborted", subject=_OUTCOME, phase=Phase.END)
+        return [ended, Write(None, name, subject="approval:main")]
     data = error.get("data")
     detail = shorten(data.get("message")) if isinstance(data, Mapping) else None
-    # A subject of its own: the idle event behind it must not take it back.
-    return [Write(Claim.ERROR, name, subject="failure", phase=Phase.END, detail=detail)]
+    return [Write(Claim.ERROR, name, subject=_OUTCOME, phase=Phase.END, detail=detail)]
 
 
 def _asks(name: str, payload: Mapping[str, Any], agent: str | None) -> Write:
