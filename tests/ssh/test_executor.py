@@ -248,13 +248,19 @@ async def test_a_machine_without_proc_is_read_by_ps() -> None:
 async def test_files_come_in_one_go_and_only_the_regular_ones(vm1: SshExecutor, short_dir: Path) -> None:
     folder = short_dir / "it's a folder"
     folder.mkdir()
-    bodies = {f"f{n}": os.urandom(200) for n in range(100)} | {"empty": b"", "line": b"text\n", "eq=1": b"x"}
+    bodies = {f"f{n}": os.urandom(200) + b"." for n in range(100)}
+    bodies |= {"empty": b"", "line": b"text\n", "eq=1": b"x", "a:b": b"\0\0a:b:\n\n", "-n": b"-n", "ü\nü": b"\xff"}
     for name, body in bodies.items():
         (folder / name).write_bytes(body)
     os.mkfifo(folder / "fifo")
     asked = [str(folder / name) for name in bodies] + [str(folder / "none"), str(folder), str(folder / "fifo")]
     found = await vm1.read_files(asked)
     assert found == {**{str(folder / n): body for n, body in bodies.items()}, str(folder / "none"): None}
+    assert await vm1.read_files(asked, max_bytes=5) == {path: data and data[:5] for path, data in found.items()}
+    (folder / "big").write_bytes(b"big" * 1_000_000)
+    some = [str(folder / name) for name in ("line", "big", "none")]
+    told = await vm1.read_files(some)
+    assert told == {some[0]: b"text\n", some[1]: (b"big" * 30_000)[:65536], some[2]: None}
     assert await vm1.read_file(str(folder / "line"), max_bytes=2) == b"te"
     assert await vm1.read_file(str(folder / "none")) is None
     with pytest.raises(ExecutorError, match="regular"):
@@ -340,6 +346,15 @@ def test_a_machine_whose_grep_is_of_no_use_tells_command_lines_too(short_dir: Pa
         child.wait()
     (proc,) = [proc for proc in table.procs if proc.pid == child.pid]
     assert proc.argv == (sys.executable, "-c", "import time; time.sleep(600)", *words)
+    paths = [str(short_dir / name) for name in ("a", "b", "none")]
+    Path(paths[0]).write_bytes(b"one\n")
+    Path(paths[1]).write_bytes(b"\0two\0")
+    done = subprocess.run(
+        ["/bin/sh", "-c", remote.FILES, "sh", "all", *paths], input=b"m4rk\n", env={"PATH": str(short_dir)},
+        capture_output=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    told = remote.parse_files(Completed(done.returncode, done.stdout, done.stderr), "m4rk", paths)
+    assert told == {paths[0]: b"one\n", paths[1]: b"\0two\0", paths[2]: None}
 
 
 def test_an_answer_may_come_in_pieces_of_any_size() -> None:

@@ -83,17 +83,20 @@ n=$1
 shift
 r=
 for f do
-  if [ ! -e "$f" ]; then r=${r}n; elif [ -f "$f" ] && [ -r "$f" ]; then r=${r}f; else r=${r}x; fi
+  shift
+  if [ ! -e "$f" ]; then r=${r}n; elif [ -f "$f" ] && [ -r "$f" ]; then r=${r}f; set -- "$@" "$f"; else r=${r}x; fi
 done
-printf '%s%s' "$m" "$r"
-for f do
-  [ -f "$f" ] && [ -r "$f" ] || continue
-  printf '%s%s%s' "$m" "$f" "$m"
-  head -c "$n" "$f" 2>/dev/null
-done
+printf '%s%s%s' "$m" "$r" "$m"
+if [ $# -gt 0 ]; then
+  { [ "$n" = all ] && { grep -azH '' -- "$@" 2>/dev/null || [ $? -eq 1 ]; }; } ||
+  for f do
+    printf '%s%s%s' "$m" "$f" "$m"
+    if [ "$n" = all ]; then cat "$f"; else head -c "$n" "$f"; fi 2>/dev/null
+  done
+fi
 printf '%se' "$m"
 """
-"""``sh -c FILES sh MAX_BYTES PATH...``: the first bytes of each. See ``parse_files``."""
+"""``sh -c FILES sh MAX_BYTES|all PATH...``: the first bytes of each, or all of each by one process; see ``parse_files``."""
 
 ENVIRON: Final = r"""
 read -r m
@@ -272,20 +275,28 @@ def _argvs(parts: Sequence[bytes]) -> dict[int, tuple[str, ...]]:
 def parse_files(done: Completed, marker: str, paths: Sequence[str]) -> dict[str, bytes | None]:
     """What ``FILES`` said, by path: its content, None where there is none; one that may not be read is left out.
 
-    Raises ExecutorError when it did not come to its end.
+    Where all were read by one process, a NUL at the very end of a file is lost. Raises ExecutorError when the answer
+    did not come to its end.
     """
     parts = done.stdout.split(marker.encode())
-    if done.truncated or len(parts) < 3 or parts[-1] != b"e":
+    if done.truncated or len(parts) < 4 or parts[-1] != b"e":
         raise ExecutorError("lost", f"the files came incomplete: {first_line(done)}")
-    there = {os.fsdecode(path): data for path, data in zip(parts[2:-1:2], parts[3:-1:2], strict=True)}
-    kinds = parts[1].decode("ascii", "replace")
-    out: dict[str, bytes | None] = {}
-    for path, kind in zip(paths, kinds, strict=True):
-        if kind == "n":
-            out[path] = None
-        elif kind == "f" and path in there:
-            out[path] = there[path]
-    return out
+    kinds = dict(zip(paths, parts[1].decode("ascii", "replace"), strict=True))
+    there = _records(parts[2], [path for path, kind in kinds.items() if kind == "f"])
+    there |= {os.fsdecode(path): data for path, data in zip(parts[3:-1:2], parts[4:-1:2], strict=True)}
+    return {path: there.get(path, b"") if kind == "f" else None for path, kind in kinds.items() if kind in "fn"}
+
+
+def _records(data: bytes, paths: Sequence[str]) -> dict[str, bytes]:
+    """What grep printed of these files, in their order: each piece up to a NUL with its file's name before it."""
+    found: dict[str, list[bytes]] = {}
+    left = [(path, os.fsencode(path) + b":") for path in paths]
+    for record in data.removesuffix(b"\0").split(b"\0") if data else ():
+        while left and not record.startswith(left[0][1]):
+            left.pop(0)
+        if left:
+            found.setdefault(left[0][0], []).append(record[len(left[0][1]) :])
+    return {path: b"\0".join(pieces) for path, pieces in found.items()}
 
 
 def parse_environ(done: Completed, marker: str, wanted: Iterable[tuple[int, str]]) -> dict[int, dict[str, str]]:

@@ -23,6 +23,8 @@ _SMALL: Final = 32 * 1024
 """Input up to this size goes to a shell that stays; more has a channel of its own."""
 _TABLE_MOST: Final = 64 * 1024 * 1024
 _PATHS_AT_ONCE: Final = 64
+_WHOLE: Final = 4096
+"""Who wants less of several files wants the beginning of each, not all of them."""
 
 
 class SshExecutor:
@@ -165,15 +167,25 @@ class SshExecutor:
         return found[path]
 
     async def read_files(self, paths: Sequence[str], *, max_bytes: int = 65536) -> dict[str, bytes | None]:
-        """Small files in one go, by path: None where there is none, left out where it may not be read."""
+        """Small text files in one go, by path: None where there is none, left out where it may not be read."""
         out: dict[str, bytes | None] = {}
         for first in range(0, len(paths), _PATHS_AT_ONCE):
-            some = paths[first : first + _PATHS_AT_ONCE]
-            marker = _marker()
-            most = len(some) * (max_bytes + 8192) + 65536
-            done = await self._script(remote.FILES, marker, str(max_bytes), *some, max_output=most)
-            out |= remote.parse_files(done, marker, some)
-        return out
+            some = list(dict.fromkeys(paths[first : first + _PATHS_AT_ONCE]))
+            if len(some) > 1 and max_bytes >= _WHOLE:
+                try:
+                    out |= await self._read(some, "all", max_bytes)
+                    continue
+                except ExecutorError as error:
+                    if error.reason != "lost" or not self.link.connected:
+                        raise  # else one of them is not small: the first bytes of each, then
+            out |= await self._read(some, str(max_bytes), max_bytes)
+        return {path: None if data is None else data[:max_bytes] for path, data in out.items()}
+
+    async def _read(self, paths: Sequence[str], how: str, max_bytes: int) -> dict[str, bytes | None]:
+        marker = _marker()
+        most = len(paths) * (max_bytes + 8192) + 65536
+        done = await self._script(remote.FILES, marker, how, *paths, max_output=most)
+        return remote.parse_files(done, marker, paths)
 
     async def mark(self, path: str) -> object | None:
         """Nothing: to ask costs as much as to read."""
