@@ -96,7 +96,7 @@ if [ $# -gt 0 ]; then
 fi
 printf '%se' "$m"
 """
-"""``sh -c FILES sh MAX_BYTES|all PATH...``: the first bytes of each, or all of it by one process; see ``parse_files``."""
+"""``sh -c FILES sh MAX_BYTES|all PATH...``: the beginning of each, or all of it by one process; see ``parse_files``."""
 
 ENVIRON: Final = r"""
 read -r m
