@@ -169,6 +169,12 @@ class Fleet:
             observer.roster.forget_looks()
             observer.poke(0, table=True)
 
+    def hurry(self, target_id: str) -> None:
+        """The hooks of an ssh target were changed there."""
+        companion = self._companions.get(target_id)
+        if companion is not None:
+            companion.hurry()
+
     async def stop(self) -> None:
         tasks = [*self._tasks.values(), *self._beside.values()]
         for task in tasks:

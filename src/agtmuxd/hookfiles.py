@@ -1,14 +1,19 @@
-"""Writes a planned change to an agent's own settings file: backup first, then one atomic replacement."""
+"""Writes a planned change to an agent's own settings file: backup first, then one atomic replacement.
+
+Owns how a change or a status is told (the items of ``POST /v1/hooks``), on whatever machine the file lies.
+"""
 
 from __future__ import annotations
 
+import difflib
 import os
 import stat
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-from agtmuxd.adapters.base import HookPlan
+from agtmuxd.adapters.base import HookPlan, HookStatus
 
 BACKUPS = 5
 """Backups kept beside a file."""
@@ -52,3 +57,36 @@ def _write(path: Path, text: str, mode: int) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+# ---------------------------------------------------------------- as it is told
+
+
+def hook_item(agent: str, path: Path) -> dict[str, Any]:
+    """An item that says nothing yet."""
+    return {
+        "agent": agent, "path": str(path), "changed": False, "diff": "", "installed": False, "outdated": False,
+        "events": [], "notes": [], "error": None, "backup": None, "command": None, "as_argument": False,
+        "deaf_panes": [],
+    }  # fmt: skip
+
+
+def planned_item(agent: str, plan: HookPlan, backup: str | None) -> dict[str, Any]:
+    """What was changed, or would be."""
+    diff = difflib.unified_diff(
+        (plan.before or "").splitlines(keepends=True), (plan.after or "").splitlines(keepends=True),
+        str(plan.path), str(plan.path),
+    )  # fmt: skip
+    return {
+        **hook_item(agent, plan.path), "changed": plan.changes, "diff": "".join(diff), "notes": list(plan.notes),
+        "backup": backup,
+    }  # fmt: skip
+
+
+def add_status(items: dict[str, dict[str, Any]], agent: str, status: HookStatus) -> None:
+    """Put what stands in a file now into its item, by path."""
+    item = items.setdefault(str(status.path), hook_item(agent, status.path))
+    item["installed"], item["outdated"] = status.installed, status.outdated
+    item["events"] = list(status.events)
+    item["command"], item["as_argument"] = status.command, status.as_argument
+    item["notes"] += [note for note in status.notes if note not in item["notes"]]

@@ -5,7 +5,6 @@ Owns the translation between wire shapes and the daemon's values. Decides nothin
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import sqlite3
@@ -18,7 +17,6 @@ from typing import Any
 from agtmux import __version__
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.redact import redact
-from agtmuxd.adapters.base import HookPlan
 from agtmuxd.adapters.registry import Fenced, Registry
 from agtmuxd.api.acting import ActionQuery
 from agtmuxd.api.models import Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
@@ -33,10 +31,11 @@ from agtmuxd.execute.audit import action_item
 from agtmuxd.execute.path import Actions
 from agtmuxd.fleet import Fleet
 from agtmuxd.hookcare import HookCare
-from agtmuxd.hookfiles import apply_plan
+from agtmuxd.hookfiles import add_status, apply_plan, hook_item, planned_item
 from agtmuxd.hub import Hub
 from agtmuxd.ingest.door import Door
 from agtmuxd.remote.clock import put_right
+from agtmuxd.remote.settings import FarSettings
 from agtmuxd.rulebook import Rulebook
 from agtmuxd.spool import Spool
 from agtmuxd.store import actions as action_rows
@@ -109,13 +108,15 @@ class DaemonServices:
             self._patterns, self._compiled = patterns, tuple(re.compile(p) for p in patterns)
         return self._compiled
 
+    def _target_id(self, name: str) -> str:
+        for target in self._door.world.targets.values():
+            if target.name == name:
+                return target.target_id
+        raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {name}")
+
     def _raw(self, event: WireEvent, now: int) -> RawEvent:
         """The event as the core knows it, redacted before anything else sees it."""
-        target_id = None
-        if event.target is not None:
-            target_id = next((t.target_id for t in self._door.world.targets.values() if t.name == event.target), None)
-            if target_id is None:
-                raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {event.target}")
+        target_id = None if event.target is None else self._target_id(event.target)
         source = Source(event.source)
         return RawEvent(
             event_id=event.event_id, event_type=event.event_type, source=source, agent_type=event.agent_type,
@@ -295,33 +296,34 @@ class DaemonServices:
         return self._rulebook.check(asked)
 
     async def hooks(self, request: HookRequest) -> list[dict[str, Any]]:
-        names = request.agents or [a.agent_type for a in self._registry]
+        adapters = [self._adapter(name) for name in request.agents] if request.agents else list(self._registry)
+        if request.target is not None:
+            reached = self._fleet.reach(self._target_id(request.target))
+            if reached.kind == "ssh":
+                items = await FarSettings(reached.name, reached.executor).hooks(adapters, request)
+                self._fleet.hurry(reached.target_id)
+                return items
         out: list[dict[str, Any]] = []
-        for name in names:
-            adapter = self._registry.get(name)
-            if adapter is None:
-                known = ", ".join(a.agent_type for a in self._registry)
-                raise AgtmuxError("E_INVALID_REQUEST", f"no adapter for agent {name}; known: {known}")
-            home = request.config_homes.get(name)
+        for adapter in adapters:
+            home = request.config_homes.get(adapter.agent_type)
             where = Path(home) if home else adapter.config_home({}, Path.home())
             try:
                 out += _hooks_of(adapter, where, request)
             except (ValueError, OSError) as error:
-                out.append({**_hook_item(name, where), "error": str(error)})
+                out.append({**hook_item(adapter.agent_type, where), "error": str(error)})
         for item in out:
             item["deaf_panes"] = self._hookcare.deaf_panes(item)
         return out
 
+    def _adapter(self, name: str) -> Fenced:
+        adapter = self._registry.get(name)
+        if adapter is None:
+            known = ", ".join(a.agent_type for a in self._registry)
+            raise AgtmuxError("E_INVALID_REQUEST", f"no adapter for agent {name}; known: {known}")
+        return adapter
+
     def tests_arrived(self, nonces: Sequence[str]) -> dict[str, str]:
         return self._hookcare.arrived(nonces)
-
-
-def _hook_item(agent: str, path: Path) -> dict[str, Any]:
-    return {
-        "agent": agent, "path": str(path), "changed": False, "diff": "", "installed": False, "outdated": False,
-        "events": [], "notes": [], "error": None, "backup": None, "command": None, "as_argument": False,
-        "deaf_panes": [],
-    }  # fmt: skip
 
 
 def _hooks_of(adapter: Fenced, home: Path, request: HookRequest) -> list[dict[str, Any]]:
@@ -329,29 +331,11 @@ def _hooks_of(adapter: Fenced, home: Path, request: HookRequest) -> list[dict[st
     done: dict[str, dict[str, Any]] = {}
     if request.op != "status":
         for plan in adapter.plan_hooks(home, command, remove=request.op == "uninstall"):
-            backup = None
-            if plan.changes and not request.dry_run:
-                backup = apply_plan(plan)
-            done[str(plan.path)] = {
-                **_hook_item(adapter.agent_type, plan.path), "changed": plan.changes, "diff": _diff(plan),
-                "notes": list(plan.notes), "backup": None if backup is None else str(backup),
-            }  # fmt: skip
+            backup = apply_plan(plan) if plan.changes and not request.dry_run else None
+            done[str(plan.path)] = planned_item(adapter.agent_type, plan, None if backup is None else str(backup))
     for status in adapter.hook_status(home, command):
-        item = done.setdefault(str(status.path), _hook_item(adapter.agent_type, status.path))
-        item["installed"], item["outdated"] = status.installed, status.outdated
-        item["events"] = list(status.events)
-        item["command"], item["as_argument"] = status.command, status.as_argument
-        item["notes"] += [note for note in status.notes if note not in item["notes"]]
+        add_status(done, adapter.agent_type, status)
     return list(done.values())
-
-
-def _diff(plan: HookPlan) -> str:
-    return "".join(
-        difflib.unified_diff(
-            (plan.before or "").splitlines(keepends=True), (plan.after or "").splitlines(keepends=True),
-            str(plan.path), str(plan.path),
-        )
-    )  # fmt: skip
 
 
 def _decided(state: StateRow | None) -> list[dict[str, Any]]:

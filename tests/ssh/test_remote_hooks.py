@@ -97,8 +97,10 @@ def daemon(place: Place) -> Iterator[Daemon]:
 def vm(place: Place, new_sshd: Callable[..., Sshd], new_tmux: Callable[[], Tmux]) -> Callable[..., Outpost]:
     """Makes machines with an agent: ``vm("vm1")``."""
 
-    def make(name: str = "vm1", **more: Any) -> Outpost:
-        made = Outpost(new_sshd(name, **more), new_tmux(), place).placed()
+    def make(name: str = "vm1", *, placed: bool = True, **more: Any) -> Outpost:
+        made = Outpost(new_sshd(name, **more), new_tmux(), place)
+        if placed:
+            made.placed()
         made.start_agent()
         return made
 
@@ -313,3 +315,70 @@ def test_a_clock_that_is_wrong_there_changes_no_state(
         said_at = datetime.fromisoformat(taken[event_id]["event_time"]).timestamp()
         assert abs(said_at - at / 1e9) < 2, "put right by what was measured"
         assert taken[event_id]["event_time"] <= taken[event_id]["ingested_at"]
+
+
+@pytest.mark.tc("TC-103")
+def test_hooks_are_installed_there_without_disturbing_what_is_there(
+    place: Place, daemon: Daemon, vm: Callable[..., Outpost]
+) -> None:
+    far = vm(placed=False)
+    settings = far.home / ".claude" / "settings.json"
+    settings.parent.mkdir(exist_ok=True)
+    mine = '{\n   "model": "ä opus",\n   "hooks": {"Stop": [{"hooks": [{"type": "command", "command": "true"}]}]}\n}\n'
+    settings.write_text(mine)
+    settings.chmod(0o640)
+    far.add()
+    daemon.wait_agent(far.agent.pane, "vm1")
+    agents = ["--agent", "claude", "--agent", "codex", "--target", "vm1"]
+
+    dry = place.cli("hooks", "install", *agents, "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    assert f"+++ {settings}" in dry.stdout
+    assert settings.read_text() == mine
+    assert not (far.home / ".local").exists(), "nothing is written on a machine before somebody says so"
+
+    items = place.json("hooks", "install", *agents)["items"]
+    assert [i["error"] for i in items] == [None] * len(items)
+    by_path = {i["path"]: i for i in items}
+    assert Path(program.path(str(far.home))).read_text() == program.text()
+    assert Path(by_path[str(settings)]["backup"]).read_text() == mine
+    assert stat.S_IMODE(settings.stat().st_mode) == 0o640
+    there = json.loads(settings.read_text())
+    assert there["model"] == "ä opus"
+    assert there["hooks"]["Stop"][0]["hooks"][0]["command"] == "true"
+    assert not list(place.home.iterdir()), "here nothing changed"
+    assert not any(i["changed"] for i in place.json("hooks", "install", *agents)["items"])
+    told = place.json("hooks", "status", *agents)["items"]
+    assert all(i["installed"] and not i["outdated"] for i in told)
+
+    far.reached()
+    command = there["hooks"]["PermissionRequest"][-1]["hooks"][0]["command"]
+    payload = {"hook_event_name": "PermissionRequest", "tool_name": "Bash", "tool_input": {"command": "make it"}}
+    hook = {"argv": ["sh", "-c", command], "payload": payload, "env": {"AGTMUX_HOOK_CAP_MS": "5000"}}
+    assert far.agent.tell(hook=hook) == {"status": 0, "out": ""}
+    assert daemon.wait_for(far.agent.pane, "waiting_approval", "vm1")["source"] == "hook"
+
+    assert place.cli("hooks", "uninstall", "--target", "vm1").returncode == 0
+    assert settings.read_text() == mine
+    assert not Path(program.path(str(far.home))).exists()
+    until(lambda: not far.state.exists(), within=PATIENCE, what="the way back is taken away")
+
+
+@pytest.mark.tc("TC-103")
+def test_settings_there_that_cannot_be_read_stay_as_they_are(
+    place: Place, daemon: Daemon, vm: Callable[..., Outpost]
+) -> None:
+    far = vm(placed=False)
+    settings = far.home / ".claude" / "settings.json"
+    settings.parent.mkdir(exist_ok=True)
+    settings.write_text("{ // mine\n}")
+    far.add()
+    done = place.cli("hooks", "install", "--target", "vm1", "--agent", "claude")
+    assert done.returncode == 1
+    assert f"claude: {settings}: " in done.stderr
+    assert settings.read_text() == "{ // mine\n}"
+    far.sshd.kill()
+    done = place.cli("hooks", "status", "--target", "vm1", "--json")
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (6, "E_TARGET_UNREACHABLE")
+    done = place.cli("hooks", "status", "--target", "vm9", "--json")
+    assert json.loads(done.stdout)["error"]["code"] == "E_TARGET_NOT_FOUND"

@@ -42,6 +42,8 @@ _HOMES = {
 def _options(function: F) -> F:
     function = shared()(function)
     function = click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")(function)
+    where = "The machine of this target. Default: this one."
+    function = click.option("--target", metavar="TARGET", help=where)(function)
     agents = "Only this agent, e.g. claude; may be repeated. Default: all."
     return click.option("--agent", "agents", multiple=True, metavar="AGENT", help=agents)(function)
 
@@ -63,37 +65,39 @@ def hooks_group() -> None:
 @_options
 @_dry
 @pass_app
-def install(app: App, agents: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+def install(app: App, agents: tuple[str, ...], target: str | None, dry_run: bool, as_json: bool) -> None:
     """Add agtmux's hooks to the agents' own settings, without disturbing what is there.
 
     \b
     Examples:
       agtmux hooks install --agent claude --dry-run
       agtmux hooks install
+      agtmux hooks install --target vm1 --dry-run
     """
-    _ask(app, "install", agents, dry_run, as_json)
+    _ask(app, "install", agents, target, dry_run, as_json)
 
 
 @hooks_group.command()
 @_options
 @_dry
 @pass_app
-def uninstall(app: App, agents: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+def uninstall(app: App, agents: tuple[str, ...], target: str | None, dry_run: bool, as_json: bool) -> None:
     """Remove exactly what install added.
 
     \b
     Example:
       agtmux hooks uninstall --agent codex
     """
-    _ask(app, "uninstall", agents, dry_run, as_json)
+    _ask(app, "uninstall", agents, target, dry_run, as_json)
 
 
 @hooks_group.command()
 @_options
 @click.option("--no-test", is_flag=True, help="Only look at the files; run nothing.")
 @pass_app
-def status(app: App, agents: tuple[str, ...], no_test: bool, as_json: bool) -> None:
-    """Whether the hooks are in place, up to date, and reach the daemon: a test event is sent through each.
+def status(app: App, agents: tuple[str, ...], target: str | None, no_test: bool, as_json: bool) -> None:
+    """Whether the hooks are in place, up to date, and reach the daemon: a test event is sent through each of this
+    machine.
 
     Names the panes whose agent began before the settings last changed and was never heard: start it again.
 
@@ -101,7 +105,7 @@ def status(app: App, agents: tuple[str, ...], no_test: bool, as_json: bool) -> N
     Example:
       agtmux hooks status
     """
-    _ask(app, "status", agents, False, as_json, test=not no_test)
+    _ask(app, "status", agents, target, False, as_json, test=not no_test and target is None)
 
 
 def hook_command(argv0: str, python: str) -> str:
@@ -172,13 +176,24 @@ def _tested(app: App, request: dict[str, object], reply: Reply) -> tuple[Reply, 
     return reply, {path: nonce in arrived for path, nonce in sent.items()}
 
 
-def _ask(app: App, op: str, agents: tuple[str, ...], dry_run: bool, as_json: bool, *, test: bool = False) -> None:
+def _ask(
+    app: App,
+    op: str,
+    agents: tuple[str, ...],
+    target: str | None,
+    dry_run: bool,
+    as_json: bool,
+    *,
+    test: bool = False,
+) -> None:
     request: dict[str, object] = {
         "op": op,
         "dry_run": dry_run,
         "command": hook_command(sys.argv[0], sys.executable),
-        "config_homes": config_homes(os.environ),
+        "config_homes": {} if target else config_homes(os.environ),
     }
+    if target:
+        request["target"] = target
     if agents:
         request["agents"] = list(agents)
     reply = app.client(timeout=30.0).hooks(request)

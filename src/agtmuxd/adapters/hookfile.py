@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -23,8 +25,37 @@ Groups = Mapping[str, Mapping[str, Any]]
 FIX: Final = "agtmux changes only plain JSON. Repair the file or move the comments out of it, then run this again."
 
 
+_given: ContextVar[Mapping[Path, str | None] | None] = ContextVar("given", default=None)
+
+
+class UnreadError(ValueError):
+    """A file of another machine is needed that was not read yet: read it there and plan again."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path}: was not read")
+        self.path = path
+
+
+@contextmanager
+def reading(files: Mapping[Path, str | None]) -> Iterator[None]:
+    """Within this, ``read`` knows these texts by path and no others: they are another machine's."""
+    before = _given.set(files)
+    try:
+        yield
+    finally:
+        _given.reset(before)
+
+
 def read(path: Path) -> str | None:
-    """The text of ``path`` with its line ends as they are; None where it is not there. Raises ValueError."""
+    """The text of ``path`` with its line ends as they are; None where it is not there. Raises ValueError.
+
+    Adapters read settings by this only: that is what lets them plan for machines that are not this one.
+    """
+    given = _given.get()
+    if given is not None:
+        if path not in given:
+            raise UnreadError(path)
+        return given[path]
     try:
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError:

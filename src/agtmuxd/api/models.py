@@ -108,6 +108,7 @@ class HookRequest(Model):
     agents: list[Short] | None = None
     dry_run: StrictBool = False
     command: Path
+    target: TargetName | None = None  # another machine: ``command`` is not used, its hook program is placed there
     config_homes: dict[str, Path] = {}
     tests: Annotated[list[Short], Field(max_length=32)] = []  # test events that were sent: did they arrive?
 

@@ -21,7 +21,6 @@ from agtmuxd.targets.ssh import SshExecutor
 _READINGS: Final = 3
 
 _OPEN: Final = rf"""
-[ -f "$HOME/{program.FOLDER}/{program.NAME}" ] || exit 0
 umask 077
 s=$HOME/{program.STATE}
 mkdir -p "$s" && chmod 700 "$s" || exit 1
@@ -33,8 +32,12 @@ for b in "$XDG_RUNTIME_DIR" "${{TMPDIR:-/tmp}}" /tmp; do
 done
 exit 1
 """
-"""``sh -c OPEN sh ID``: a new folder for the socket, what an earlier connection left is taken away; nothing where hooks
-were not placed."""
+"""``sh -c OPEN sh ID``: a new folder for the socket; what an earlier connection left is taken away."""
+
+_PLACED: Final = f"""
+[ -f "$HOME/{program.FOLDER}/{program.NAME}" ] && echo yes
+exit 0
+"""
 
 _POINT: Final = rf"""
 umask 077
@@ -70,6 +73,7 @@ class Backway:
         self._socket = socket
         self._timeout = timeout
         self._conn: asyncssh.SSHClientConnection | None = None
+        self._listener: asyncssh.SSHListener | None = None
         self._there = ""
         self.was_open = False
         """Whether something of ours is there."""
@@ -78,17 +82,19 @@ class Backway:
     def is_open(self) -> bool:
         return self._conn is not None and not self._conn.is_closed()
 
-    async def open(self) -> bool:
-        """Make the socket there and say where it is; False where no hook program was placed. Raises ExecutorError."""
+    async def placed(self) -> bool:
+        """Whether the hook program is there. Raises ExecutorError."""
+        return bool((await self._script(_PLACED)).strip())
+
+    async def open(self) -> None:
+        """Make the socket there and say where it is. Raises ExecutorError."""
         folder = (await self._script(_OPEN, self._name)).strip()
-        if not folder:
-            return False
         there = self._there = f"{folder}/s"
         self.was_open = True
         conn = await self._executor.link.connection()
         try:
             async with asyncio.timeout(self._timeout):
-                await conn.forward_remote_path(there, self._socket)
+                self._listener = await conn.forward_remote_path(there, self._socket)
         except TimeoutError as error:
             raise ExecutorError("timeout", f"no forwarded socket within {self._timeout:g} s") from error
         except (asyncssh.Error, OSError) as error:
@@ -98,11 +104,13 @@ class Backway:
             ) from error
         await self._script(_POINT, self._name, there)
         self._conn = conn
-        return True
 
     async def close(self, *, forget: bool) -> None:
         """Leave in order; ``forget``: with all that is ours there. Raises ExecutorError."""
-        self._conn = None
+        if self._listener is not None:
+            self._listener.close()
+        self._conn = self._listener = None
+        self.was_open = False
         await self._script(_FORGET if forget else _UNPOINT, self._name, self._there)
 
     async def offset(self, clock: Callable[[], int]) -> int:

@@ -91,6 +91,11 @@ class Outpost:
         connection, self._connection = self._connection, self._executor.link.connects
         self._due = time.monotonic() + AGAIN
         try:
+            if not await self._way.placed():
+                if self._way.was_open:  # the hooks were uninstalled
+                    await self._spool.drain()
+                    await self._way.close(forget=True)
+                return
             self.offset = await self._way.offset(self._home.clock)
             if not self._way.is_open or connection != self._connection:
                 await self._open()
@@ -101,9 +106,9 @@ class Outpost:
 
     async def _open(self) -> None:
         try:
-            if await self._way.open():
-                _LOG.info("hooks there reach here", target=self._target_id)
-                self._told = ""
+            await self._way.open()
+            _LOG.info("hooks there reach here", target=self._target_id)
+            self._told = ""
         except ExecutorError as error:
             if error.reason != "refused":
                 raise

@@ -31,6 +31,11 @@ def _source(package: str, name: str) -> str:
     return resources.files(package).joinpath(name).read_text(encoding="utf-8")
 
 
+def place() -> str:
+    """The program that puts files in place there."""
+    return _source("agtmuxd.remote", "place.py")
+
+
 def path(home: str) -> str:
     """Where it lies on a machine with that home folder."""
     return str(PurePosixPath(home, FOLDER, NAME))

@@ -1,0 +1,141 @@
+"""Hooks in the settings of agents on a machine behind ssh: read there, planned here, put in place there.
+
+Owns the round trips and the hook program's own file. What changes is the adapters' word, as for the settings here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.adapters import hookfile
+from agtmuxd.adapters.base import HookPlan
+from agtmuxd.adapters.registry import Fenced
+from agtmuxd.api.models import HookRequest
+from agtmuxd.hookfiles import BACKUPS, add_status, hook_item, planned_item
+from agtmuxd.remote import program
+from agtmuxd.targets.executor import ExecutorError, TargetExecutor
+from agtmuxd.targets.remote import first_line
+
+T = TypeVar("T")
+
+MOST: Final = 4 * 1024 * 1024
+"""Bytes of a settings file."""
+_FILES_AT_MOST: Final = 32
+_SECONDS: Final = 20.0
+_WHO: Final = "import sys; sys.stdout.write(sys.executable if sys.version_info >= (3, 8) else '')"
+_PYTHON: Final = 'command -v python3 >/dev/null 2>&1 || exit 0; exec python3 -IS -c "$1"'
+PROGRAM: Final = "agtmux"
+"""Stands in place of an agent's name in the item of the hook program itself."""
+
+
+class FarSettings:
+    """The settings of one machine, for one request: what was read is read once."""
+
+    def __init__(self, name: str, executor: TargetExecutor) -> None:
+        self._name = name
+        self._executor = executor
+        self._files: dict[Path, str | None] = {}
+
+    async def hooks(self, adapters: Sequence[Fenced], request: HookRequest) -> list[dict[str, Any]]:
+        """Do what is asked for there; items as for this machine, and one of the hook program.
+
+        Raises E_TARGET_UNREACHABLE, E_UNSUPPORTED where no python3 is found there.
+        """
+        try:
+            return await self._hooks(adapters, request)
+        except ExecutorError as error:
+            raise AgtmuxError("E_TARGET_UNREACHABLE", f"{self._name}: {error}") from error
+
+    async def _hooks(self, adapters: Sequence[Fenced], request: HookRequest) -> list[dict[str, Any]]:
+        home = (await self._executor.machine()).home
+        command = program.command(await self._python(), home)
+        item = hook_item(PROGRAM, Path(program.path(home)))
+        if request.op == "install":  # first: settings must not name a program that is not there
+            await self._program(item, program.text(), request)
+        out = []
+        for adapter in adapters:
+            given = request.config_homes.get(adapter.agent_type)
+            where = Path(given) if given else adapter.config_home({}, Path(home))
+            try:
+                out += await self._hooks_of(adapter, where, command, request)
+            except ValueError as error:
+                out.append({**hook_item(adapter.agent_type, where), "error": str(error)})
+        if request.op == "uninstall" and request.agents is None and not any(one["error"] for one in out):
+            await self._program(item, None, request)  # last: as long as settings name it, it is there
+        there = await self._text(Path(item["path"]))
+        item["installed"], item["outdated"] = there is not None, there is not None and there != program.text()
+        return [item, *out]
+
+    async def _python(self) -> str:
+        done = await self._executor.run(["sh", "-c", _PYTHON, "sh", _WHO], timeout=_SECONDS)
+        found = done.stdout.decode("utf-8", "replace").strip()
+        if done.returncode != 0 or not found.startswith("/"):
+            raise AgtmuxError("E_UNSUPPORTED", f"{self._name}: hooks there need python3 3.8 or newer")
+        return found
+
+    async def _program(self, item: dict[str, Any], text: str | None, request: HookRequest) -> None:
+        path = Path(item["path"])
+        before = await self._text(path)
+        item["changed"] = before != text
+        if item["changed"] and not request.dry_run:
+            (done,) = await self._place([HookPlan(path, before, text)], backups=0)
+            item["error"] = done["error"]
+
+    async def _hooks_of(self, adapter: Fenced, where: Path, command: str, request: HookRequest) -> list[dict[str, Any]]:
+        done: dict[str, dict[str, Any]] = {}
+        if request.op != "status":
+            remove = request.op == "uninstall"
+            plans = await self._planned(lambda: adapter.plan_hooks(where, command, remove=remove))
+            changes = [plan for plan in plans if plan.changes and not request.dry_run]
+            placed = dict(zip(changes, await self._place(changes, backups=BACKUPS), strict=True))
+            for plan in plans:
+                item = planned_item(adapter.agent_type, plan, placed.get(plan, {}).get("backup"))
+                item["error"] = placed.get(plan, {}).get("error")
+                done[item["path"]] = item
+        for status in await self._planned(lambda: adapter.hook_status(where, command)):
+            add_status(done, adapter.agent_type, status)
+        return list(done.values())
+
+    async def _planned(self, work: Callable[[], T]) -> T:
+        """The outcome of pure work over files that are read as it asks for them. Raises ValueError, ExecutorError."""
+        while True:
+            try:
+                with hookfile.reading(self._files):
+                    return work()
+            except hookfile.UnreadError as error:
+                if len(self._files) >= _FILES_AT_MOST:
+                    raise
+                await self._text(error.path)
+
+    async def _text(self, path: Path) -> str | None:
+        """Raises ValueError for a file that cannot be read."""
+        if path not in self._files:
+            found = await self._executor.read_files([str(path)], max_bytes=MOST)
+            data = found.get(str(path), b"\xff")
+            if data is not None and len(data) >= MOST:
+                raise ValueError(f"{path}: is longer than {MOST} bytes")
+            try:
+                self._files[path] = None if data is None else data.decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise ValueError(f"{path}: cannot be read, or is no text") from error
+        return self._files[path]
+
+    async def _place(self, plans: Sequence[HookPlan], *, backups: int) -> list[dict[str, Any]]:
+        if not plans:
+            return []
+        files = [{"path": str(plan.path), "before": plan.before, "after": plan.after} for plan in plans]
+        done = await self._executor.run(
+            ["python3", "-IS", "-c", program.place()],
+            stdin=json.dumps({"files": files, "backups": backups}).encode(),
+            timeout=_SECONDS,
+        )
+        if done.returncode != 0:
+            raise ExecutorError("refused", f"files cannot be put in place there: {first_line(done)}")
+        out: list[dict[str, Any]] = json.loads(done.stdout)
+        for plan in plans:
+            self._files.pop(plan.path, None)  # what stands there now is read again
+        return out

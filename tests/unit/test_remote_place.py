@@ -1,0 +1,56 @@
+"""Files put in place on another machine: whole or not at all, with what was there kept."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from agtmuxd.remote import program
+
+
+def place(*files: tuple[Path, str | None, str | None], backups: int = 2) -> list[dict[str, Any]]:
+    asked = {"files": [{"path": str(p), "before": b, "after": a} for p, b, a in files], "backups": backups}
+    done = subprocess.run(
+        [sys.executable, "-IS", "-c", program.place()], input=json.dumps(asked).encode(), capture_output=True,
+        check=True, timeout=30,
+    )  # fmt: skip
+    out: list[dict[str, Any]] = json.loads(done.stdout)
+    return out
+
+
+def test_a_file_is_made_replaced_and_removed_and_kept_each_time(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "é.json"
+    assert place((path, None, "one\r\n")) == [{"backup": None, "error": None}]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o644)
+    (done,) = place((path, "one\r\n", "two"))
+    assert Path(done["backup"]).read_bytes() == b"one\r\n"
+    assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("two", 0o644)
+    (done,) = place((path, "two", None))
+    assert not path.exists()
+    assert Path(done["backup"]).read_text() == "two"
+    assert sorted(p.name for p in path.parent.iterdir() if "backup" not in p.name) == []
+
+
+def test_what_changed_meanwhile_stays_and_holds_up_no_other(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_text("theirs")
+    first, second = place((one, "mine", "new"), (two, None, "new"))
+    assert "changed meanwhile" in first["error"]
+    assert (one.read_text(), two.read_text(), second["error"]) == ("theirs", "new", None)
+
+
+def test_a_link_stays_and_old_backups_go(tmp_path: Path) -> None:
+    real, link = tmp_path / "real", tmp_path / "link"
+    real.write_text("1")
+    link.symlink_to(real)
+    for number in range(4):
+        (tmp_path / f"real.agtmux-backup-20200101-00000{number}").write_text("old")
+    assert place((link, "1", "2"))[0]["error"] is None
+    assert link.is_symlink()
+    assert real.read_text() == "2"
+    assert len(list(tmp_path.glob("real.agtmux-backup-*"))) == 2
