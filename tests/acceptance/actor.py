@@ -13,6 +13,7 @@ import os
 import select
 import signal
 import socket
+import subprocess
 import sys
 import termios
 import tty
@@ -86,6 +87,8 @@ class Actor:
             elif data[:1] == b"\r":
                 self.enter()
                 data = data[1:]
+            elif data.startswith(b"\x1b[") and len(data) > 2:
+                data = data[3:]  # an arrow
             elif data[:1] in (b"\x1b", b"\x03"):
                 self.escape()
                 data = data[1:]
@@ -137,6 +140,11 @@ class Actor:
             self.dialog = list(command["rows"])  # type: ignore[call-overload]
         if "draft" in command:
             self.field = str(command["draft"])
+        hook = command.get("hook")
+        if isinstance(hook, dict):
+            body, env = json.dumps(hook["payload"]).encode(), {**os.environ, **hook["env"]}
+            done = subprocess.run(hook["argv"], input=body, capture_output=True, check=False, env=env)
+            return {"status": done.returncode, "out": (done.stdout + done.stderr).decode("utf-8", "replace")}
         if "title" in command:
             os.write(1, f"\x1b]2;{command['title']}\x1b\\".encode())
         if "run" in command:

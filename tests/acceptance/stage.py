@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import shlex
 import signal
 import socket
 import subprocess
@@ -283,6 +284,13 @@ class Agent:
         show = () if tmux_command[0] == "respawn-pane" else ("-d", "-P", "-F", "#{pane_id}")
         told = self.tmux.run(tmux_command[0], *show, *tmux_command[1:], "--", *self.argv)
         self.pane = told or tmux_command[tmux_command.index("-t") + 1]
+        return self._meet()
+
+    def start_in_shell(self, session: str = "main") -> Self:
+        """Run as a job of an interactive shell in a new session."""
+        self.pane = self.tmux.start("bash", "--norc", "--noprofile", "-i", session=session)
+        self.tmux.run("send-keys", "-t", self.pane, "-l", shlex.join(self.argv))
+        self.tmux.run("send-keys", "-t", self.pane, "Enter")
         return self._meet()
 
     def _meet(self) -> Self:

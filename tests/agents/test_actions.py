@@ -1,4 +1,4 @@
-"""Actions on the real CLIs: what is approved, denied, answered, asked and interrupted is what was meant, and no more."""
+"""Actions on the real CLIs: what is approved, denied, answered and interrupted is what was meant, and no more."""
 
 from __future__ import annotations
 

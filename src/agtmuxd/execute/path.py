@@ -142,7 +142,8 @@ class Actions:
             lambda c: c.execute("SELECT ended_at FROM runtimes WHERE runtime_id = ?", (runtime_id,)).fetchone()
         )
         if known is not None:
-            raise AgtmuxError("E_RUNTIME_STALE", f"runtime {runtime_id} has ended: agtmux ls shows what runs now")
+            text = f"runtime {runtime_id} has ended: agtmux ls shows what runs now"
+            raise AgtmuxError("E_RUNTIME_STALE", text, {"reason": "runtime"})
 
     async def _begin(self, request: Request, digest: str, caller: Caller, meant: Meant) -> ActionRow:
         now = self._clock()

@@ -79,7 +79,7 @@ def guarded(held: Held, commands: Iterable[Sequence[str]], yes: str, no: str, *,
     if puts:
         facts += ["#{!=:#{pane_dead},1}", "#{!=:#{pane_synchronized},1}", "#{!=:#{pane_input_off},1}"]
     if puts and not held.in_mode:
-        facts.append("#{!:#{pane_in_mode}}")
+        facts.append("#{?pane_in_mode,0,1}")
     test = facts[0]
     for fact in facts[1:]:
         test = f"#{{&&:{test},{fact}}}"

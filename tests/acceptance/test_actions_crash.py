@@ -1,0 +1,71 @@
+"""kill -9 at each step of an action, restart, replay: what reached the pane is counted, and never twice."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agtmux.cli.acting import uuid7
+from agtmux.protocol.errors import AgtmuxError
+from tests.acceptance.stage import PATIENCE, Actor, Daemon, Place
+from tests.conftest import until
+
+RUNBOOK = Path(__file__).parents[2] / "runbooks" / "actions.md"
+CR = b"\r"
+POINTS = (
+    # point, keys that reached the pane, code of the replays (None: done)
+    ("before_row", b"once\r", None),
+    ("after_row", b"", "E_ACTION_INDETERMINATE"),
+    ("before_read", b"", "E_ACTION_INDETERMINATE"),
+    ("after_read", b"", "E_ACTION_INDETERMINATE"),
+    ("before_act", b"", "E_ACTION_INDETERMINATE"),
+    ("mid_act", b"once", "E_ACTION_INDETERMINATE"),
+    ("after_submit", b"once\r", "E_ACTION_INDETERMINATE"),
+    ("after_act", b"once\r", "E_ACTION_INDETERMINATE"),
+    ("before_result", b"once\r", "E_ACTION_INDETERMINATE"),
+    ("after_result", b"once\r", None),
+    ("after_event", b"once\r", None),
+)
+
+
+@pytest.mark.tc("TC-108")
+@pytest.mark.parametrize(("point", "arrived", "code"), POINTS, ids=[point for point, _, _ in POINTS])
+def test_an_action_that_a_crash_cut_off_is_never_done_twice(
+    place: Place, daemon: Daemon, actor: Callable[..., Actor], point: str, arrived: bytes, code: str | None
+) -> None:
+    place.env["AGTMUX_FAILPOINT"] = f"{point}:kill"
+    daemon.start()
+    one = actor().start()
+    body = {"request_ref": uuid7(), "ref": one.ready(daemon)["ref"], "text": "once", "enter": True}
+    with pytest.raises(AgtmuxError) as caught:
+        daemon.client.act("send", body, PATIENCE)
+    assert caught.value.code == "E_DAEMON_UNREACHABLE"
+    assert daemon.process is not None
+    assert daemon.process.wait(PATIENCE) == -signal.SIGKILL
+    del place.env["AGTMUX_FAILPOINT"]
+    daemon.start()
+    daemon.wait_agent(one.pane)
+    if point == "before_row":  # nothing was recorded and nothing done: the replay is the first
+        until(lambda: (daemon.pane(one.pane) or {}).get("accepts_input"), within=PATIENCE)
+    told = []
+    for _ in range(3):
+        try:
+            told.append(daemon.client.act("send", body, PATIENCE).json()["result_code"])
+        except AgtmuxError as error:
+            told.append(error.code)
+    assert told == [code or "done"] * 3
+    assert one.keys() == arrived
+    assert one.sent() == (["once"] if arrived.endswith(b"\r") else [])
+    (item,) = daemon.client.actions({"limit": "10"}).json()["items"]
+    assert item["result_code"] == ("indeterminate" if code else "done")
+
+
+@pytest.mark.tc("TC-117")
+def test_the_runbook_shows_these_points() -> None:
+    heads = tuple(f"| {point} |" for point, _, _ in POINTS)
+    told = [line for line in RUNBOOK.read_text("utf-8").splitlines() if line.startswith(heads)]
+    real = [f"| {p} | `{a!r}` | {int(a.endswith(CR))} | {code or 'done'} |" for p, a, code in POINTS]
+    assert told == real

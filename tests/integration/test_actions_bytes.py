@@ -1,0 +1,136 @@
+"""What is typed or pasted arrives byte for byte in a program that reads its terminal raw."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.execute.hands import Hands
+from agtmuxd.execute.reach import Reached
+from agtmuxd.execute.reading import one_pane
+from agtmuxd.targets.local import LocalExecutor
+from agtmuxd.tmux.keys import KEY_BYTES, Held
+from tests.conftest import Tmux, until
+
+RECEIVER = """
+import os, sys, tty
+tty.setraw(0)
+os.write(1, sys.argv[2].encode().decode("unicode_escape").encode() + b"ready")
+with open(sys.argv[1], "ab", buffering=0) as out:
+    while data := os.read(0, 65536):
+        out.write(data)
+"""
+MARK = b"\x1b[200~", b"\x1b[201~"
+
+# Everything a caller can mean as text: control characters, quotes, what tmux and shells read, any script.
+TEXT = st.text(
+    st.one_of(
+        st.characters(blacklist_categories=["Cs"]), st.sampled_from("\x00\x01\x03\x07\x1b\t\r\n;'\"\\#{}$~%-`&|<> \x7f")
+    ),
+    min_size=1, max_size=200,
+)  # fmt: skip
+
+
+class Receiver:
+    """A raw program in a pane, and hands on it."""
+
+    def __init__(self, tmux: Tmux, folder: Path, bracketed: bool) -> None:
+        self.tmux, self.file = tmux, folder / f"keys{bracketed}"
+        ask = "\\x1b[?2004h" if bracketed else ""
+        self.pane = tmux.start(sys.executable, "-c", RECEIVER, str(self.file), ask, session=f"raw{bracketed}")
+        until(lambda: "ready" in tmux.run("capture-pane", "-p", "-t", self.pane))
+        self.executor = LocalExecutor({"PATH": os.environ["PATH"]})
+        argv = (self.executor.find_tmux(), "-u", "-S", str(tmux.socket))
+        self.reached = Reached("t", "host", "local", self.executor, argv, 10.0)
+
+    async def hands(self) -> Hands:
+        read = await one_pane(self.reached, self.pane)
+        assert read.server is not None
+        assert read.row is not None
+        return Hands(self.reached, Held(self.pane, read.server.pid, read.row.pid), (3, 3))
+
+    def take(self, size: int) -> bytes:
+        """The next ``size`` bytes that arrived, and nothing behind them."""
+        until(lambda: self.file.stat().st_size >= size, within=30)
+        got = self.file.read_bytes()
+        os.truncate(self.file, 0)
+        return got
+
+
+@pytest.fixture(params=[True, False], ids=["bracketed", "plain"])
+async def receiver(request: pytest.FixtureRequest, tmux: Tmux, short_dir: Path) -> AsyncIterator[Receiver]:
+    made = Receiver(tmux, short_dir, request.param)
+    yield made
+    await made.executor.close()
+
+
+def framed(data: bytes, on: bool) -> bytes:
+    return MARK[0] + data + MARK[1] if on else data
+
+
+@pytest.mark.tc("TC-106")
+def test_any_text_arrives_byte_for_byte_by_keys_and_by_paste(tmux: Tmux, short_dir: Path) -> None:
+    there = {on: Receiver(tmux, short_dir, on) for on in (True, False)}
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(text=TEXT, on=st.booleans(), paste=st.booleans())
+    def check(text: str, on: bool, paste: bool) -> None:
+        data = text.encode()
+
+        async def put() -> None:
+            hands = await there[on].hands()
+            await (hands.paste(data, bracketed=True) if paste else hands.type(data))
+
+        asyncio.run(put())
+        want = framed(data, on and paste)
+        assert there[on].take(len(want)) == want
+
+    check()
+
+
+@pytest.mark.tc("TC-106")
+@pytest.mark.parametrize("size", [1, 300, KEY_BYTES, 3761, 16_384, 65_537, 262_144])
+async def test_every_size_arrives_whole(receiver: Receiver, size: int) -> None:
+    data = (("wörd; 'x' #{pane_id} ~\n" * (size // 20 + 1)).encode())[:size]
+    hands = await receiver.hands()
+    if size <= KEY_BYTES:
+        await hands.type(data)
+        assert receiver.take(size) == data
+    await hands.paste(data, bracketed=True)
+    want = framed(data, "True" in receiver.file.name)
+    assert receiver.take(len(want)) == want
+    await hands.paste(data, bracketed=False)
+    assert receiver.take(size) == data
+    assert receiver.tmux.run("list-buffers") == ""
+
+
+@pytest.mark.tc("TC-107")
+async def test_tmux_itself_refuses_what_changed_after_the_reading(receiver: Receiver, tmux: Tmux) -> None:
+    hands = await receiver.hands()
+    change: tuple[tuple[list[str], list[str]], ...] = (
+        (["copy-mode", "-t", receiver.pane], ["copy-mode", "-q", "-t", receiver.pane]),
+        (["set", "-p", "-t", receiver.pane, "synchronize-panes", "on"],
+         ["set", "-p", "-t", receiver.pane, "synchronize-panes", "off"]),
+        (["select-pane", "-d", "-t", receiver.pane], ["select-pane", "-e", "-t", receiver.pane]),
+    )  # fmt: skip
+    for do, undo in change:
+        tmux.run(*do)
+        for write in (hands.type(b"x"), hands.paste(b"y", bracketed=True), hands.press(["Enter"])):
+            with pytest.raises(AgtmuxError) as caught:
+                await write
+            assert (caught.value.code, caught.value.details["reason"]) == ("E_PRECONDITION_FAILED", "changed"), do
+        tmux.run(*undo)
+    assert tmux.run("list-buffers") == ""
+    tmux.run("respawn-pane", "-k", "-t", receiver.pane, "cat")
+    with pytest.raises(AgtmuxError) as caught:
+        await hands.type(b"x")
+    assert caught.value.details["reason"] == "changed"
+    assert receiver.file.read_bytes() == b""
