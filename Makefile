@@ -30,8 +30,8 @@ check: venv tools ## lint, format and types, then make test
 bench: venv tools ## the budgets of docs/spec.md, measured
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 
-accuracy: venv tools ## play the recorded agents before a real daemon and score what it said (about 8 minutes)
-	@$(BIN)/python -m tests.replay.run $(ACCURACY_ARGS)
+accuracy: venv tools ## play the recorded agents before a real daemon, with hooks and without; writes docs/accuracy.md (about 20 minutes)
+	@$(BIN)/python -m tests.replay.accuracy $(ACCURACY_ARGS)
 
 test-agents: venv tools ## the real Claude Code, Codex and Gemini CLIs, offline, against the bundled fake models
 	@$(SETUP) agents; code=$$?; \

@@ -22,6 +22,7 @@ class Score:
     """Milliseconds outside dont_care, by (true state, shown state), and the waiting intervals never shown."""
 
     pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
+    agreed: Counter[tuple[str, str]] = field(default_factory=Counter)  # of ``pairs``, those that are right
     right: int = 0
     wrong: int = 0
     withheld: int = 0
@@ -34,6 +35,7 @@ class Score:
     def add(self, other: Score) -> None:
         """Take the figures of another recording in."""
         self.pairs.update(other.pairs)
+        self.agreed.update(other.agreed)
         for name in ("right", "wrong", "withheld", "hinted", "waits"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("missed", "wrongs", "kinds"):
@@ -42,6 +44,16 @@ class Score:
     @property
     def total(self) -> int:
         return self.right + self.wrong + self.withheld
+
+    def recall(self, state: str) -> float:
+        """Of the time truly in ``state``, the share in which a right one was shown; 1 where there is none."""
+        whole = sum(ms for (truth, _), ms in self.pairs.items() if truth == state)
+        return sum(ms for (truth, _), ms in self.agreed.items() if truth == state) / whole if whole else 1.0
+
+    def precision(self, state: str) -> float:
+        """Of the time shown as ``state``, the share in which that was right; 1 where it was never shown."""
+        whole = sum(ms for (_, shown), ms in self.pairs.items() if shown == state)
+        return sum(ms for (_, shown), ms in self.agreed.items() if shown == state) / whole if whole else 1.0
 
 
 def alive(recording: Recording) -> list[tuple[int, int]]:
@@ -100,6 +112,7 @@ def score(recording: Recording, look: Look) -> Score:
                 continue
             result.pairs[label.state, state] += span
             if state in label.accepted:
+                result.agreed[label.state, state] += span
                 result.right += span
             elif state == "unknown":
                 result.withheld += span

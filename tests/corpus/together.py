@@ -1,6 +1,7 @@
 """Replays a recording through the adapters and the state engine as the daemon does, without daemon, tmux or clock.
 
-Screen and status file are sampled every 250 ms, hooks arrive when they were recorded. Owns the replay only: what the
+Screen and status file are sampled every 250 ms, at once after an event, and when a claim asked to be looked at again;
+hooks arrive when they were recorded. Owns the replay only: what the
 states mean is ``core``, what the signals mean the adapters.
 """
 
@@ -15,7 +16,7 @@ from agtmuxd.core.level import sample as settle
 from agtmuxd.core.model import MS, Claim, Proc, Source, State, Write
 from agtmuxd.core.order import Stamp
 from agtmuxd.core.registers import Marks, Register, put, raise_marks, see_again, to_entry
-from agtmuxd.core.resolve import Life, resolve
+from agtmuxd.core.resolve import Life, resolve, settle_wake
 from tests.corpus import events, offline
 from tests.corpus.recording import Recording
 
@@ -43,8 +44,8 @@ class Runtime:
             if new is not None:
                 self.registers[source, write.subject] = new
 
-    def level(self, source: Source, write: Write | None, at: int) -> None:
-        """Fold one sample of a level."""
+    def level(self, source: Source, write: Write | None, at: int) -> int:
+        """Fold one sample of a level; when it wants to be looked at again, 0 for no hurry."""
         told: Settled = settle(self.steady.get(source, Steady()), source, write, at)
         self.steady[source] = told.steady
         if told.changed is not None:
@@ -54,6 +55,7 @@ class Runtime:
             seen = see_again(current, at)
             self.registers[source, "turn"] = seen
             self.marks = raise_marks(self.marks, source, seen.entry, at) or self.marks
+        return told.again_at or 0
 
     def before(self) -> Claim | None:
         told = self.steady.get(Source.POLLER, Steady()).told
@@ -73,6 +75,7 @@ def states(
     next_line = next_sample = 0
     sample = samples[0][1]
     crashed: str | None = None
+    again: list[int] = []
     for t in range(0, recording.header["duration_ms"], STEP // 5):
         now = events.START + t * MS
         living = next(((a, b) for a, b in spans if a <= t < b), None)
@@ -88,20 +91,24 @@ def states(
                 file = events.fill(line.get("data"))
             elif hooks and runtime is not None and _bound(recording, line, runtime):
                 _event(recording, adapter, line, runtime)
+                again += [now, settle_wake(runtime.registers, now) or now]
         if living is None and runtime is not None:
             crashed = _ended(recording, adapter, runtime, t, out[-1][1] if out else "unknown")
             runtime = None
         if runtime is None:
             out.append((t, crashed or "no_agent"))
             continue
-        if t % STEP == 0:
+        if t % STEP == 0 or any(at <= now for at in again):
+            again = [at for at in again if at > now]
             if recording.headless:
                 runtime.level(Source.POLLER, HEADLESS, now)
             elif screen:
-                runtime.level(Source.POLLER, adapter.look(sample, runtime.before()), now)
+                again.append(runtime.level(Source.POLLER, adapter.look(sample, runtime.before()), now))
             if status and isinstance(file, dict):
                 said = adapter.read_status(file, PROC)
-                runtime.level(Source.STATUS, next((w for w in said if w.subject == "turn"), None), now)
+                turn = next((w for w in said if w.subject == "turn"), None)
+                again.append(runtime.level(Source.STATUS, turn, now))
+            again = [at for at in again if at]
         life = Life(started_at=events.START + (living[0] if living else 0) * MS, pane_read_at=now)
         out.append((t, resolve(runtime.registers, runtime.marks, life, now).state.value))
     return out
@@ -145,6 +152,7 @@ def score(recording: Recording, shown: list[tuple[int, str]]) -> offline.Score:
             continue
         result.pairs[label.state, state] += step
         if state in label.accepted:
+            result.agreed[label.state, state] += step
             result.right += step
         elif state == "unknown":
             result.withheld += step

@@ -97,6 +97,24 @@ def recordings(only: list[str]) -> list[Path]:
     return sorted(found, key=lambda p: -int(load(p)[0]["duration_ms"]))
 
 
+def measure(paths: list[Path], *, hooks: bool, jobs: int) -> dict[str, dict[str, Any]]:
+    """Plays the recordings before a daemon of their own; the figures by agent, and of ``all``."""
+    results: dict[str, Result] = {}
+    with World() as world, Daemon(world) as daemon:
+        watch, stage = Stamped(world), Stage(world, daemon, hooks=hooks)
+        with ThreadPoolExecutor(jobs) as pool:
+            played = list(pool.map(stage.play, paths))
+        time.sleep(1.0)
+        watch.end()
+        for path, log, pane in played:
+            labels = json.loads(path.with_suffix(".labels.json").read_text(encoding="utf-8"))
+            rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+            result = Score(labels, rows, observations(watch.rows, pane)).run()
+            for name in (path.parent.name, "all"):
+                results.setdefault(name, Result()).add(result)
+    return {name: summary(result) for name, result in sorted(results.items())}
+
+
 def main(argv: list[str]) -> int:
     """Prints the figures per agent and in all; 1 if there was nothing to play."""
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -108,20 +126,7 @@ def main(argv: list[str]) -> int:
     paths = recordings(options.only)
     if not paths:
         return 1
-    results: dict[str, Result] = {}
-    with World() as world, Daemon(world) as daemon:
-        watch, stage = Stamped(world), Stage(world, daemon, hooks=not options.no_hooks)
-        with ThreadPoolExecutor(options.jobs) as pool:
-            played = list(pool.map(stage.play, paths))
-        time.sleep(1.0)
-        watch.end()
-        for path, log, pane in played:
-            labels = json.loads(path.with_suffix(".labels.json").read_text(encoding="utf-8"))
-            rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-            result = Score(labels, rows, observations(watch.rows, pane)).run()
-            for name in (path.parent.name, "all"):
-                results.setdefault(name, Result()).add(result)
-    figures = {name: summary(result) for name, result in sorted(results.items())}
+    figures = measure(paths, hooks=not options.no_hooks, jobs=options.jobs)
     print("\n\n".join(text(figures[name], name) for name in [*(n for n in figures if n != "all"), "all"]))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
