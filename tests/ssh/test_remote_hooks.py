@@ -382,3 +382,53 @@ def test_settings_there_that_cannot_be_read_stay_as_they_are(
     assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (6, "E_TARGET_UNREACHABLE")
     done = place.cli("hooks", "status", "--target", "vm9", "--json")
     assert json.loads(done.stdout)["error"]["code"] == "E_TARGET_NOT_FOUND"
+
+
+@pytest.mark.tc("TC-104")
+def test_where_no_socket_may_be_forwarded_the_spool_is_looked_at(
+    place: Place, daemon: Daemon, vm: Callable[..., Outpost]
+) -> None:
+    far = vm()
+    far.sshd.authorized.write_text("no-port-forwarding " + far.sshd.authorized.read_text())
+    far.add()
+    daemon.wait_agent(far.agent.pane, "vm1")
+    until(lambda: list(far.state.glob("*.supervisor")), within=PATIENCE, what="this daemon is known there")
+    assert far.socket() is None
+    far.asks_by_hook()
+    assert daemon.wait_for(far.agent.pane, "waiting_approval", "vm1")["source"] == "hook"
+    assert far.socket() is None
+
+
+@pytest.mark.tc("TC-103")
+@pytest.mark.tc("TC-104")
+def test_two_daemons_watch_one_machine_and_neither_misses_anything(
+    place: Place, daemon: Daemon, vm: Callable[..., Outpost], tmux: Tmux, short_dir: Path
+) -> None:
+    far = vm()
+    folder = short_dir / "2"
+    folder.mkdir()
+    second = Place(folder)
+    second.config.write_text(place.config.read_text())
+    other = Daemon(second).start()
+    try:
+        far.add()
+        far.place = second
+        far.add()
+        both = (daemon, other)
+        for one in both:
+            one.wait_agent(far.agent.pane, "vm1")
+        until(lambda: sum(bool(p.read_text().strip()) for p in far.state.glob("*.supervisor")) == 2, within=PATIENCE)
+        far.asks_by_hook("make one")
+        for one in both:
+            assert one.wait_for(far.agent.pane, "waiting_approval", "vm1")["source"] == "hook"
+        assert far.spooled() == []
+        other.stop()
+        far.hook("PostToolUse", tool_name="Bash", tool_input={"command": "make one"})
+        far.hook("Stop")
+        daemon.wait_for(far.agent.pane, "completed", "vm1")
+        assert len(far.spooled()) == 2
+        other.start()
+        other.wait_for(far.agent.pane, "completed", "vm1")
+        until(lambda: not far.spooled(), within=PATIENCE)
+    finally:
+        other.close()

@@ -97,7 +97,7 @@ class Backway:
                 self._listener = await conn.forward_remote_path(there, self._socket)
         except TimeoutError as error:
             raise ExecutorError("timeout", f"no forwarded socket within {self._timeout:g} s") from error
-        except (asyncssh.Error, OSError) as error:
+        except (asyncssh.Error, asyncssh.ChannelListenError, OSError) as error:
             await self._script(_UNPOINT, self._name, there)  # hooks spool, and the spool is looked at
             raise ExecutorError(
                 "refused", f"{self._executor.alias} forwards no socket: see AllowStreamLocalForwarding of its sshd"

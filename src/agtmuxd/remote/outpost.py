@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.models import WireEvent
 from agtmuxd.remote.backway import Backway
-from agtmuxd.remote.listener import Listener
+from agtmuxd.remote.listener import SOURCES, Listener
 from agtmuxd.remote.spool import FarSpool
 from agtmuxd.store.db import Store
 from agtmuxd.targets.executor import ExecutorError
@@ -64,6 +64,8 @@ class Outpost:
         self._round = asyncio.Event()
         self._connection = 0
         self._due = 0.0
+        self._clock_due = 0.0
+        self._refused = False
         self._told = ""
 
     def seen(self) -> None:
@@ -88,32 +90,39 @@ class Outpost:
             await self._listener.stop()
 
     async def _tend(self) -> None:
-        connection, self._connection = self._connection, self._executor.link.connects
-        self._due = time.monotonic() + AGAIN
+        anew = self._connection != self._executor.link.connects
+        self._connection = self._executor.link.connects
+        now = time.monotonic()
         try:
             if not await self._way.placed():
                 if self._way.was_open:  # the hooks were uninstalled
                     await self._spool.drain()
                     await self._way.close(forget=True)
+                self._due = now + AGAIN
                 return
-            self.offset = await self._way.offset(self._home.clock)
-            if not self._way.is_open or connection != self._connection:
+            if anew or self.offset is None or now >= self._clock_due:
+                self.offset = await self._way.offset(self._home.clock)
+                self._clock_due = now + AGAIN
+            if anew or not (self._way.is_open or self._refused):
                 await self._open()
             await self._spool.drain()
+            self._due = now + (AGAIN if self._way.is_open else AGAIN_WITHOUT)
         except (ExecutorError, AgtmuxError) as error:
-            self._due = time.monotonic() + AGAIN_WITHOUT
+            self._due = now + AGAIN_WITHOUT
             self._say(str(error))
 
     async def _open(self) -> None:
+        self._refused = False
         try:
             await self._way.open()
-            _LOG.info("hooks there reach here", target=self._target_id)
-            self._told = ""
         except ExecutorError as error:
             if error.reason != "refused":
                 raise
-            self._due = time.monotonic() + AGAIN_WITHOUT
+            self._refused = True  # not asked for again on this connection
             self._say(str(error))
+            return
+        self._told = ""
+        _LOG.info("hooks there reach here", target=self._target_id)
 
     def _say(self, why: str) -> None:
         self._home.count("remote_hook_failures")
@@ -139,8 +148,12 @@ class Outpost:
         good = []
         for line in lines:
             try:
-                good.append(WireEvent.model_validate(line))
+                event = WireEvent.model_validate(line)
             except ValidationError:
+                event = None
+            if event is not None and event.source in SOURCES:
+                good.append(event)
+            else:
                 self._home.count("spool_lines_refused")
         if good:
             await self._home.ingest(self._target_id, good, self.offset)

@@ -56,7 +56,8 @@ class FarSpool:
         """
         said = await self._script(_TAKE, self._name, f"{time.time_ns():020d}")
         for name in said.decode("utf-8", "replace").split():
-            await self._one(name)
+            if name.startswith(f"{self._name}.spool.jsonl.drain-"):  # a login shell may say this and that
+                await self._one(name)
 
     async def _one(self, name: str) -> None:
         at = await self._store.run(lambda c: reached(c, self._target_id, name))
