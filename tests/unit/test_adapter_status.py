@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from agtmuxd.adapters.base import Ending
 from agtmuxd.adapters.claude import ClaudeAdapter
-from agtmuxd.core.model import Claim, Proc, Strength
+from agtmuxd.core.model import Claim, Proc, Sample, Strength
 
 PROC = Proc(77, 1, 77, 77, 1, "S", "5550", "claude", ("claude",))
 FILE = {
@@ -69,3 +70,11 @@ def test_a_headless_run_never_waits() -> None:
 def test_a_background_shell_is_counted_and_an_idle_prompt_has_none() -> None:
     counts = [ADAPTER.read_status({**FILE, "status": s}, PROC)[0].background_tasks for s in ("shell", "idle", "busy")]
     assert counts == [1, 0, None]
+
+
+@pytest.mark.tc("TC-015")
+@pytest.mark.parametrize(("own_pane", "verdict"), [(False, True), (True, None)])
+def test_only_a_shell_that_names_no_signal_tells_of_an_orderly_end(own_pane: bool, verdict: bool | None) -> None:
+    blank = Sample((), "host", False, True, 0, 0, 120, 40)
+    ending = Ending(blank, "host", False, None, None, own_pane)
+    assert ClaudeAdapter().ended_in_order(ending) is verdict

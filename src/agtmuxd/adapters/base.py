@@ -44,6 +44,7 @@ class Ending:
     session_ended: bool  # a hook said so
     status_file_left: bool | None  # None: this agent keeps none, or it was never seen
     pane_dead_status: int | None
+    own_pane: bool = False  # it was the pane's first process: no shell is there to say how it ended
 
 
 @dataclass(frozen=True, slots=True)

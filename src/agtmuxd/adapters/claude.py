@@ -152,7 +152,8 @@ class ClaudeAdapter(RuleAdapter):
             if ending.sample.title.startswith(_TITLES):
                 return False
         status = exit_status(ending)
-        if status is None and not ending.title_before.startswith(_TITLES) and self.look(ending.sample, None) is None:
+        untitled = not ending.title_before.startswith(_TITLES)
+        if status is None and untitled and not ending.own_pane and self.look(ending.sample, None) is None:
             return True  # left from a start-up dialog, which has no title, and the shell names no signal
         return status
 

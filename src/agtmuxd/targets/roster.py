@@ -326,7 +326,8 @@ def _verdict(agent: Agent, row: PaneRow | None, capture: str | None, left: Mappi
         return False
     path = agent.status_path
     kept = left[path] is not None if path is not None and path in left else None
-    return agent.adapter.ended_in_order(Ending(to_sample(row, capture), agent.title, False, kept, row.dead_status))
+    own = row.pid == agent.proc.pid
+    return agent.adapter.ended_in_order(Ending(to_sample(row, capture), agent.title, False, kept, row.dead_status, own))
 
 
 def to_sample(row: PaneRow, capture: str) -> Sample:
