@@ -1,0 +1,200 @@
+"""What the guard decides, without a pane: expiry, force, fingerprints, drafts, and that guards only narrow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agtmuxd.core.controls import Controls, Field
+from agtmuxd.core.guard import Case, Fresh, Known, decide, may_be_asked
+from agtmuxd.core.keynames import submits, valid_key
+from agtmuxd.core.model import NS, Claim, PaneRow, Sample, State, WaitingFor
+from agtmuxd.core.request import (
+    Guards,
+    KillParams,
+    Kind,
+    Params,
+    Request,
+    SendParams,
+    Snapshot,
+    preview,
+    read_nonce,
+)
+from agtmuxd.core.screen import ComposerSpec
+
+NOW = 1_000 * NS
+KEY = b"k" * 32
+RUNTIME = "rt-0123456789abcdef"
+ROW = PaneRow(
+    "%1", "$1", "s", "@1", 0, "w", 0, "t", "claude", "/", 42, "", True, 0, False, None, None, False, False, True, 0, 0,
+    80, 24,
+)  # fmt: skip
+FREE = Fresh(ROW, alive=True, foreground=True, claim=Claim.NOT_RUNNING, rule="composer", field=Field.FREE)
+ASKS = replace(
+    FREE, claim=Claim.WAITING_APPROVAL, rule="approval", field=Field.ABSENT,
+    waiting=WaitingFor("approval", fingerprint="ab" * 8),
+)  # fmt: skip
+IDLE = Known(RUNTIME, State.IDLE, 7, NOW - 5 * NS, "claude")
+WAITS = replace(IDLE, state=State.WAITING_APPROVAL)
+
+
+def case(kind: Kind, params: Params, fresh: Fresh = FREE, known: Known = IDLE, age: int = 0, **guards: Any) -> Case:
+    request = Request(kind, "request-1", "pane:host/s/@1/%1", Guards(**guards), params)
+    meant = Snapshot("host", "%1", known.runtime_id, known.state_version, NOW - age)
+    return Case(request, meant, known, fresh, NOW)
+
+
+def reason(some: Case) -> str | None:
+    refusal = decide(some)
+    return None if refusal is None else refusal.reason
+
+
+TEXT = SendParams(text="hi", enter=True)
+
+
+@pytest.mark.tc("TC-107")
+def test_a_request_that_waited_longer_than_its_snapshot_is_refused_unless_forced() -> None:
+    assert reason(case(Kind.SEND, TEXT, age=30 * NS)) is None
+    late = case(Kind.SEND, TEXT, age=30 * NS + 1)
+    refusal = decide(late)
+    assert refusal is not None
+    assert (refusal.code, refusal.reason) == ("E_SNAPSHOT_EXPIRED", "expired")
+    assert reason(case(Kind.SEND, TEXT, age=60 * NS, force_stale=True)) is None
+
+
+@pytest.mark.tc("TC-107")
+def test_force_waives_age_and_version_and_nothing_else() -> None:
+    moved = replace(case(Kind.SEND, TEXT, force_stale=True), known=replace(IDLE, state_version=8))
+    assert reason(moved) is None
+    assert reason(case(Kind.SEND, TEXT, force_stale=True, if_updated_within=1.0)) is None
+    assert reason(case(Kind.SEND, TEXT, if_updated_within=1.0)) == "age"
+    for guards in ({"if_runtime": "rt-another-one-here"}, {"if_state": ("running",)}, {"if_fingerprint": "ab" * 8}):
+        assert reason(case(Kind.SEND, TEXT, force_stale=True, **guards)) is not None, guards
+    for fresh in (ASKS, replace(FREE, field=Field.DRAFT), replace(FREE, row=replace(ROW, in_mode=True)),
+                  replace(FREE, alive=False), replace(FREE, same_server=False), Fresh(None)):  # fmt: skip
+        assert reason(case(Kind.SEND, TEXT, fresh=fresh, force_stale=True)) is not None, fresh
+
+
+@pytest.mark.tc("TC-107")
+def test_a_named_state_opens_its_own_dialog_and_no_other() -> None:
+    key = SendParams(keys=("Enter",))
+    assert reason(case(Kind.SEND, key, ASKS, WAITS)) == "dialog_open"
+    assert reason(case(Kind.SEND, key, ASKS, WAITS, if_state=("waiting_approval",))) is None
+    # the dialog opened after the state was looked at: nobody named it
+    assert reason(case(Kind.SEND, key, ASKS, IDLE, if_state=("idle",))) == "dialog_open"
+    question = replace(ASKS, claim=Claim.WAITING_INPUT)
+    assert reason(case(Kind.SEND, key, question, WAITS, if_state=("waiting_approval",))) == "dialog_open"
+
+
+@pytest.mark.tc("TC-107")
+@pytest.mark.parametrize("kind", [Kind.APPROVE, Kind.DENY, Kind.ANSWER])
+def test_what_answers_a_prompt_needs_that_very_prompt(kind: Kind) -> None:
+    params = SendParams()
+    seen = {"if_state_version": 7, "if_fingerprint": "ab" * 8}
+    assert may_be_asked(case(kind, params, ASKS, WAITS, **seen).request) is None
+    for wrong in ({}, {"if_state_version": 7}, {"if_fingerprint": "ab" * 8}, {**seen, "force_stale": True}):
+        refusal = may_be_asked(case(kind, params, ASKS, WAITS, **wrong).request)
+        assert refusal is not None
+        assert refusal.code == "E_INVALID_REQUEST"
+    assert reason(case(kind, params, FREE, WAITS, **seen)) == "no_prompt"
+    assert reason(case(kind, params, ASKS, WAITS, **{**seen, "if_fingerprint": "cd" * 8})) == "fingerprint"
+    assert reason(case(kind, params, ASKS, WAITS, **{**seen, "if_state_version": 6})) == "state_version"
+    assert reason(case(kind, params, replace(ASKS, foreground=False), WAITS, **seen)) == "background"
+
+
+@pytest.mark.tc("TC-107")
+@given(
+    st.sampled_from([FREE, ASKS, replace(FREE, field=Field.DRAFT), replace(FREE, row=replace(ROW, in_mode=True))]),
+    st.sampled_from([IDLE, WAITS, replace(IDLE, state=State.RUNNING), Known()]),
+    st.sampled_from([TEXT, SendParams(enter=True), SendParams(keys=("Down",)), KillParams()]),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "if_runtime": st.just("rt-another-one-here"), "if_state_version": st.integers(0, 9),
+            "if_fingerprint": st.sampled_from(["ab" * 8, "cd" * 8]), "if_updated_within": st.floats(0, 10),
+        },
+    ),
+)  # fmt: skip
+def test_guards_only_narrow(fresh: Fresh, known: Known, params: Params, guards: dict[str, Any]) -> None:
+    kind = Kind.KILL if isinstance(params, KillParams) else Kind.SEND
+    if decide(case(kind, params, fresh, known)) is not None:
+        assert decide(case(kind, params, fresh, known, **guards)) is not None
+
+
+@pytest.mark.tc("TC-022")
+def test_a_nonce_stands_for_one_pane_runtime_and_version() -> None:
+    made = Snapshot("host", "%1", RUNTIME, 7, NOW)
+    nonce = made.nonce(KEY)
+    assert read_nonce(nonce, KEY, "host", "%1", RUNTIME) == made
+    for other in (("host", "%2", RUNTIME), ("other", "%1", RUNTIME), ("host", "%1", None)):
+        assert read_nonce(nonce, KEY, *other) is None
+    assert read_nonce(nonce, b"x" * 32, "host", "%1", RUNTIME) is None
+    assert read_nonce(nonce.replace(".7.", ".8."), KEY, "host", "%1", RUNTIME) is None
+    for junk in ("", "a.b.c", "1.2", "1.2.3.4", "-1.2.3", "1.-.x"):
+        assert read_nonce(junk, KEY, "host", "%1", RUNTIME) is None
+    shown = replace(case(Kind.ATTACH, KillParams()), shown=replace(made, observed_at=NOW - 31 * NS))
+    assert reason(shown) == "expired"
+    assert reason(replace(shown, shown=replace(made, state_version=6))) == "state_version"
+
+
+@pytest.mark.tc("TC-031")
+@given(st.text(min_size=1))
+def test_nothing_that_is_kept_of_a_text_gives_it_away(text: str) -> None:
+    assert set(preview(text)) <= set("x9 .…")
+    request = Request(Kind.SEND, "request-1", "r", Guards(), SendParams(text=text))
+    told = request.told(KEY)["params"]["text"]
+    assert told["characters"] == len(text)
+    assert told["digest"] != request.told(b"another")["params"]["text"]["digest"]
+
+
+@pytest.mark.tc("TC-026")
+def test_a_digest_names_the_payload_and_not_the_request() -> None:
+    one = Request(Kind.SEND, "request-1", "r", Guards(), SendParams(text="a"))
+    assert one.digest(KEY) == replace(one, request_ref="request-2").digest(KEY)
+    for other in (replace(one, ref="s"), replace(one, kind=Kind.KILL), replace(one, guards=Guards(force_stale=True)),
+                  replace(one, params=SendParams(text="a", enter=True))):  # fmt: skip
+        assert one.digest(KEY) != other.digest(KEY)
+
+
+@pytest.mark.tc("TC-027")
+def test_keys_are_those_of_tmux() -> None:
+    for name in ("Enter", "C-c", "M-Left", "F12", "y", "1", "C-M-x", "KPEnter", "é", ";"):
+        assert valid_key(name), name
+    for name in ("", "Entr", "C-", "ab", "\x1b", "C-Entr", "F13"):
+        assert not valid_key(name), name
+    assert [name for name in ("Enter", "C-m", "C-j", "KPEnter", "M-Enter", "m", "Down", "C-c") if submits(name)] == [
+        "Enter", "C-m", "C-j", "KPEnter", "M-Enter",
+    ]  # fmt: skip
+
+
+def screen(*rows: str, cursor: int = 10) -> Sample:
+    top = next(n for n, row in enumerate(rows) if row.startswith("❯"))
+    return Sample(tuple(rows), "t", False, True, cursor, top, 80, 24)
+
+
+@pytest.mark.tc("TC-027")
+def test_a_text_is_known_in_the_field_whole_by_its_end_or_by_its_chip() -> None:
+    import re
+
+    spec = ComposerSpec(re.compile(r"^❯(?: (.*))?$"), re.compile("^─"), re.compile("^─"), re.compile("^Try"))
+    controls = Controls(spec, re.compile(r"\[Pasted #\d+\]"))
+    line = "─" * 10
+    assert controls.holds(screen(line, "❯ hello world", line), "hello  world")
+    assert controls.holds(screen(line, "❯ hello", "  world", line), "hello world")
+    assert controls.holds(screen(line, "❯ said before hello", line), "hello")
+    assert not controls.holds(screen(line, "❯ hello wor", line), "hello world")
+    assert not controls.holds(screen(line, "❯ Try this", line, cursor=2), "Try this")
+    assert not controls.holds(screen("❯ hello"), "hello")
+    long = " ".join(f"word{n}" for n in range(200))
+    assert controls.holds(screen(line, "❯ " + long[-60:], line), long)
+    assert not controls.holds(screen(line, "❯ " + long[-12:], line), long)
+    chip = screen(line, "❯ [Pasted #1]", line)
+    assert controls.chips(chip) == 1
+    assert controls.holds(chip, long)
+    assert not controls.holds(chip, long, chips=1)
+    assert controls.holds(screen(line, "❯ ?!", line), "?!")
+    assert not controls.holds(screen(line, "❯ ?", line), "?!")
