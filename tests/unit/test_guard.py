@@ -72,7 +72,10 @@ def test_force_waives_age_and_version_and_nothing_else() -> None:
     assert reason(moved) is None
     assert reason(case(Kind.SEND, TEXT, force_stale=True, if_updated_within=1.0)) is None
     assert reason(case(Kind.SEND, TEXT, if_updated_within=1.0)) == "age"
-    for guards in ({"if_runtime": "rt-another-one-here"}, {"if_state": ("running",)}, {"if_fingerprint": "ab" * 8}):
+    others: tuple[dict[str, Any], ...] = (
+        {"if_runtime": "rt-another-one-here"}, {"if_state": ("running",)}, {"if_fingerprint": "ab" * 8},
+    )  # fmt: skip
+    for guards in others:
         assert reason(case(Kind.SEND, TEXT, force_stale=True, **guards)) is not None, guards
     for fresh in (ASKS, replace(FREE, field=Field.DRAFT), replace(FREE, row=replace(ROW, in_mode=True)),
                   replace(FREE, alive=False), replace(FREE, same_server=False), Fresh(None)):  # fmt: skip
@@ -94,9 +97,10 @@ def test_a_named_state_opens_its_own_dialog_and_no_other() -> None:
 @pytest.mark.parametrize("kind", [Kind.APPROVE, Kind.DENY, Kind.ANSWER])
 def test_what_answers_a_prompt_needs_that_very_prompt(kind: Kind) -> None:
     params = SendParams()
-    seen = {"if_state_version": 7, "if_fingerprint": "ab" * 8}
+    seen: dict[str, Any] = {"if_state_version": 7, "if_fingerprint": "ab" * 8}
     assert may_be_asked(case(kind, params, ASKS, WAITS, **seen).request) is None
-    for wrong in ({}, {"if_state_version": 7}, {"if_fingerprint": "ab" * 8}, {**seen, "force_stale": True}):
+    less: tuple[dict[str, Any], ...] = ({}, {"if_state_version": 7}, {"if_fingerprint": "ab" * 8})
+    for wrong in (*less, {**seen, "force_stale": True}):
         refusal = may_be_asked(case(kind, params, ASKS, WAITS, **wrong).request)
         assert refusal is not None
         assert refusal.code == "E_INVALID_REQUEST"
