@@ -132,7 +132,9 @@ def story(body: Row, now: float) -> Iterator[str]:
         "Decided by", [_claim(row, now) for row in body.get("decided_by") or ()], "nothing: no fresh evidence"
     )
     candidates = body.get("candidates") or ()
-    yield from _section("Also considered", [_claim(row, now) for row in candidates if row.get("used")], None)
+    decided = body.get("decided_by") or ()
+    agreed = [row for row in candidates if row.get("used") and row not in decided]
+    yield from _section("Also considered", [_claim(row, now) for row in agreed], None)
     yield from _section("Not believed", [_discarded(row, now) for row in candidates if not row.get("used")], None)
     events = [
         f"{age(row.get('event_time'), now):>6} ago  {clean(row.get('source'))} {clean(row.get('event_type'))}"
