@@ -97,8 +97,13 @@ def daemon(place: Place) -> Iterator[Daemon]:
 def vm(place: Place, new_sshd: Callable[..., Sshd], new_tmux: Callable[[], Tmux]) -> Callable[..., Outpost]:
     """Makes machines with an agent: ``vm("vm1")``."""
 
-    def make(name: str = "vm1", *, placed: bool = True, **more: Any) -> Outpost:
-        made = Outpost(new_sshd(name, **more), new_tmux(), place)
+    def make(name: str = "vm1", *, placed: bool = True, start: bool = True, **more: Any) -> Outpost:
+        sshd = new_sshd(name, start=False, **more)
+        (sshd.root / "run").mkdir(mode=0o700)
+        sshd.force = str(sshd.force).replace("env -u SHLVL", f"env -u SHLVL XDG_RUNTIME_DIR={sshd.root / 'run'}")
+        if start:
+            sshd.start()
+        made = Outpost(sshd, new_tmux(), place)
         if placed:
             made.placed()
         made.start_agent()
@@ -151,6 +156,7 @@ def test_a_hook_there_is_seen_here_at_once_while_connected(
     path = far.reached()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert path.parent.parent == far.sshd.root / "run"
     watch = Watch(place)
     watch.until(lambda line: line["type"] == "snapshot")
     far.asks_by_hook("make clean")
