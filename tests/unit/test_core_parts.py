@@ -144,6 +144,9 @@ def test_of_a_shared_daemon_neither_pane_nor_process_counts_but_the_session_alon
     assert bound(HOOK, there, HERE, signal=ambient).runtime_id == "r1"
     assert bound(HOOK, replace(HERE, agent_session_id=None), signal=ambient) == NONE
     assert bound(HOOK, HERE, signal=Signal("turn_end", ambient=True)) == NONE
+    elsewhere = replace(HOOK, target_id="ssh:vm1")
+    assert bound(elsewhere, HERE, signal=ambient) == NONE, "the machine that it came from is certain"
+    assert bound(elsewhere, replace(HERE, target_id="ssh:vm1"), signal=ambient).runtime_id == "r1"
 
 
 # ------------------------------------------------ flickers
