@@ -129,3 +129,21 @@ def test_a_draft_in_a_real_agent_is_left_alone(start: Start, kind: type[Driver])
         return any("half a thought and hello" in seen.prompt for seen in me.driver.model.seen[asked:])
 
     me.driver.at.wait(arrived, "both halves at the model", 15)
+
+
+@pytest.mark.tc("TC-027")
+@pytest.mark.parametrize("kind", DRIVERS)
+@pytest.mark.parametrize("shape", ["one long line", "many lines", "64 KiB"])
+def test_a_real_agent_gets_a_large_prompt_whole(start: Start, kind: type[Driver], shape: str) -> None:
+    """Taller than the field, or shown as a chip: submitted once, and every word of it at the model."""
+    me = operate(start, kind)
+    asked = len(me.driver.model.seen)
+    words = [f"word{n}" for n in range(7000 if shape == "64 KiB" else 500)]
+    text = "hello " + ("\n" if shape == "many lines" else " ").join(words)
+    told = me.does("send", me.pane, "--stdin", "--enter", "--timeout", "10", stdin=text)
+    assert told.startswith("submitted"), told
+
+    def arrived(_: object) -> bool:
+        return any(all(word in seen.prompt for word in words[::50]) for seen in me.driver.model.seen[asked:])
+
+    me.driver.at.wait(arrived, "all of it at the model", 20)

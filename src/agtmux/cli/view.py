@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import click
 
@@ -12,17 +13,26 @@ from agtmux.cli.context import App, pass_app, shared, write_body
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
+
+    from agtmux.client import Client
+
+EVERY = 0.5
+"""Seconds between two looks of ``--follow``."""
+FOLLOWED = 200
+"""Rows that each of them takes."""
 
 
 @click.command("view-output")
 @click.argument("ref")
 @click.option("--lines", type=click.IntRange(1, 10_000), default=200, show_default=True, help="At most so many rows.")
 @click.option("--ansi", is_flag=True, help="Keep colours and styles.")
+@click.option("-f", "--follow", is_flag=True, help="Go on: print what changes, until the agent ends or Ctrl-C.")
 @guards
 @shared()
 @pass_app
-def view_output(app: App, ref: str, lines: int, ansi: bool, guard: dict[str, Any]) -> None:
+def view_output(app: App, ref: str, lines: int, ansi: bool, follow: bool, guard: dict[str, Any]) -> None:
     """What a pane shows and has shown: its last rows, without anything that a terminal would obey.
 
     REF is pane:…, runtime:…, or where it is unique a pane id (%12), a place (work:1.0) or an agent (claude).
@@ -31,13 +41,56 @@ def view_output(app: App, ref: str, lines: int, ansi: bool, guard: dict[str, Any
     Examples:
       agtmux view-output %12
       agtmux view-output claude --lines 2000 --ansi | less -R
+      agtmux view-output %12 --follow
     """
+    if follow and guard["json"]:
+        raise click.UsageError("--follow and --json: give one of them")
     client = app.client()
-    reply = perform(app, client, "view-output", refs.resolve(ref, client), guard, lines=lines, ansi=ansi)
+    full = refs.resolve(ref, client)
+    reply = perform(app, client, "view-output", full, guard, lines=lines, ansi=ansi)
     if guard["json"]:
         write_body(reply.body)
         return
-    result = reply.json().get("result") or {}
-    sys.stdout.write(str(result.get("output") or ""))
+    body = reply.json()
+    result = body.get("result") or {}
+    shown = str(result.get("output") or "")
+    sys.stdout.write(shown)
     if result.get("truncated"):
         app.say(f"older rows are left out: --lines {min(lines * 5, 10_000)} shows more")
+    if follow:
+        try:
+            _go_on(app, client, full, guard, body, shown, ansi=ansi)
+        except KeyboardInterrupt:
+            click.get_current_context().exit(130)
+
+
+def _go_on(
+    app: App, client: Client, ref: str, guard: dict[str, Any], first: Mapping[str, Any], shown: str, *, ansi: bool
+) -> None:
+    """Look again and again, and print what came below what was shown. Raises AgtmuxError when the agent ends."""
+    seen = {**guard, "request_ref": None, "if_runtime": guard["if_runtime"] or first.get("runtime_id")}
+    before = shown.splitlines()
+    while True:
+        sys.stdout.flush()
+        time.sleep(EVERY)
+        body = perform(
+            app, client, "view-output", ref, seen, lines=FOLLOWED, ansi=ansi, again=first["action_id"]
+        ).json()
+        rows = str((body.get("result") or {}).get("output") or "").splitlines()
+        for row in added(before, rows):
+            sys.stdout.write(row + "\n")
+        before = rows
+
+
+def added(before: list[str], rows: list[str]) -> list[str]:
+    """The rows that are new: what follows the longest end of ``before`` that ``rows`` goes on from.
+
+    A screen that was drawn anew goes on from nothing: then all rows that were not there before.
+    """
+    for size in range(min(len(before), len(rows)), max(1, min(3, len(before))) - 1, -1):
+        tail = before[len(before) - size :]
+        for start in range(len(rows) - size, -1, -1):
+            if rows[start : start + size] == tail:
+                return rows[start + size :]
+    known = set(before)
+    return [row for row in rows if row not in known]

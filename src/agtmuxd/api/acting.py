@@ -120,11 +120,14 @@ class SendBody(ActionBody):
 
 
 class ViewBody(ActionBody):
+    """``again``: the action that this look goes on from, for those who follow a pane; it is recorded once."""
+
     lines: Annotated[StrictInt, Field(ge=1, le=10_000)] = 200
     ansi: StrictBool = False
+    again: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{8,128}$")] | None = None
 
     def params(self) -> Params:
-        return ViewParams(self.lines, self.ansi)
+        return ViewParams(self.lines, self.ansi, self.again)
 
 
 class KillBody(ActionBody):

@@ -65,6 +65,7 @@ class SendParams:
 class ViewParams:
     lines: int = 200
     ansi: bool = False
+    again: str | None = None  # an earlier view-output that this one goes on from: no action of its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from agtmuxd.core import ref as refs
 from agtmuxd.core.guard import Case, Fresh, decide, may_be_asked, same_runtime
 from agtmuxd.core.ids import dedupe_key, uuid7
 from agtmuxd.core.model import RawEvent, Source
-from agtmuxd.core.request import Caller, Kind, Request, Snapshot, read_nonce
+from agtmuxd.core.request import Caller, Kind, Request, Snapshot, ViewParams, read_nonce
 from agtmuxd.execute.audit import action_item
 from agtmuxd.execute.callers import Callers
 from agtmuxd.execute.context import Context, Result, known_of, refused, screen_claim
@@ -89,6 +89,8 @@ class Actions:
 
     async def perform(self, request: Request, uid: int | None, pid: int | None) -> dict[str, Any]:
         """The answer. Raises AgtmuxError: what was refused or failed, now or when it was asked first."""
+        if isinstance(request.params, ViewParams) and request.params.again is not None:
+            return await self._once_more(request, request.params.again)
         digest = request.digest(self._key)
         name = (str(request.kind), request.request_ref)
         running = self._running.get(name)
@@ -102,6 +104,17 @@ class Actions:
         task.add_done_callback(lambda _: self._running.pop(name, None))
         row, replayed = await asyncio.shield(task)
         return self._answer(row, replayed=replayed)
+
+    async def _once_more(self, request: Request, action_id: str) -> dict[str, Any]:
+        """Another look of a view-output that was recorded. Raises E_ACTION_NOT_FOUND, E_RUNTIME_STALE."""
+        row = await self._store.run(lambda c: rows.get(c, action_id))
+        if row is None or row.action_type != Kind.VIEW:
+            raise AgtmuxError("E_ACTION_NOT_FOUND", f"again: there is no view-output {action_id}")
+        meant = await self._resolve(request)
+        if (*meant.key, meant.snapshot.runtime_id) != (row.target_id, row.pane_id, row.runtime_id):
+            raise AgtmuxError("E_RUNTIME_STALE", "again: another agent runs there now", {"reason": "runtime"})
+        _, result = await self._act(request, meant)
+        return {**self._answer(row, replayed=False), "result": result}
 
     async def _once(self, request: Request, digest: str, uid: int | None, pid: int | None) -> tuple[ActionRow, bool]:
         """The row of this request with its result, and whether it was there already."""

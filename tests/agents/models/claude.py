@@ -101,7 +101,8 @@ def _blocks(content: Any) -> list[dict[str, Any]]:
 def _typed(block: dict[str, Any]) -> str:
     """The part of a user block that somebody typed: no reminders, no markers of the CLI."""
     text = block.get("text", "") if block.get("type") == "text" else ""
-    text = re.sub(r"<system-reminder>.*?</system-reminder>", "", text, flags=re.DOTALL).strip()
+    text = re.sub(r"<system-reminder>.*?</system-reminder>", "", text, flags=re.DOTALL)
+    text = re.sub(r"</?pasted_content[^>]*>", "", text).strip()  # what was pasted and not typed
     return "" if text.startswith(("<", "[Request interrupted")) else text
 
 

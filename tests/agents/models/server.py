@@ -102,7 +102,7 @@ class FakeModel(ABC):
     def note(self, script: str, prompt: str) -> None:
         """Remember a request."""
         with self._lock:
-            self.seen.append(Seen(script, prompt[:200]))
+            self.seen.append(Seen(script, prompt))
 
     def refuse(self, prompt: str, times: int) -> bool:
         """True for the first ``times`` requests with this prompt."""
