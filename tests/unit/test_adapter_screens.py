@@ -217,6 +217,41 @@ def test_codex_the_menu_over_a_running_turn_is_running() -> None:
     assert said("codex", Sample(lines, "⠋ proj", True, False, 0, 4, 80, 24)) == "running"
 
 
+def test_copilot_an_approval_in_forty_seven_columns_is_one() -> None:
+    box = (
+        "╭─────────────────────────────────────────────╮", "│ Create file                                 │",
+        "│ ─────────────────────────────────────────── │", "│ note.txt +3 -0                              │",
+        "│                                             │", "│ 1 +   line one                              │",
+        "│ Do you want to create /tmp/some/where/      │", "│ home/proj/note.txt?                         │",
+        "│                                             │", "│   1. Yes                                    │",
+        "│ ❯ 2. Yes, and don't ask again for file      │", "│   operations when in this repo (~/proj)     │",
+        "│   3. No, and tell Copilot what to do        │", "│   differently (Esc to stop)                 │",
+        "│                                             │", "│ ↑/↓ to navigate · enter to select · esc to  │",
+        "│ cancel                                      │", "╰─────────────────────────────────────────────╯",
+    )  # fmt: skip
+    for rows in ((" ❯ write the file", "", *box), box[6:]):
+        write = look("copilot", Sample(rows, "x - GitHub Copilot", True, False, 46, len(rows) - 1, 47, 30))
+        assert write is not None
+        assert write.waiting_for is not None
+        assert (write.claim, write.accepts_input) == (Claim.WAITING_APPROVAL, False)
+        assert len(write.waiting_for.options) == 3
+
+
+@pytest.mark.parametrize(
+    ("last", "state"),
+    [
+        (("   ⬝⬝⬝■■■■■  esc       1.0K (1%)ctrl+p", "             interrupt          commands"), "running"),
+        (("   ~/proj              1.0K (1%)ctrl+p", "                                commands"), "completed"),
+    ],
+)
+def test_opencode_in_forty_seven_columns_works_by_its_squares(last: tuple[str, ...], state: str) -> None:
+    rows = (
+        "  ┃", "  ┃  hello there", "  ┃", "     Have a nice day.", "     ▣  Build · Fake Model · 7.3s", "  ┃", "  ┃",
+        "  ┃", "  ┃  Build · Fake Model Fake", "  ╹▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀", *last,
+    )  # fmt: skip
+    assert said("opencode", Sample(rows, "OC | hello", True, True, 5, 6, 47, 30), Claim.RUNNING) == state
+
+
 def test_gemini_a_silent_command_asks_for_nobody() -> None:
     sample = recording.load("gemini/e1-shell-approve").sample_at(15000)
     asked = replace(sample, title="✋  Action Required (proj)")
