@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +144,29 @@ def test_a_daemon_that_never_came_back_fills_no_disk(home: Home) -> None:
     os.utime(home.state / "a.supervisor", (1, 1))
     home.run("claude")
     assert not kept.exists()
+
+
+@pytest.mark.tc("TC-103")
+def test_a_daemon_that_sleeps_is_not_waited_for_at_each_hook(home: Home, short_dir: Path) -> None:
+    """Three times in vain, then not for a while; a new connection, or an answer, ends that."""
+    heard = 0
+    with socket.socket(socket.AF_UNIX) as asleep:
+        asleep.bind(str(short_dir / "asleep"))
+        asleep.listen(64)
+        asleep.setblocking(False)
+        kept = home.watched("a", short_dir / "asleep")
+        for _ in range(5):
+            home.run("claude", AGTMUX_HOOK_CAP_MS="1000")
+            with suppress(BlockingIOError):
+                asleep.accept()[0].close()
+                heard += 1
+    assert (heard, len(lines(kept))) == (3, 5)
+    awake = stub(short_dir, "awake")
+    home.watched("a", awake.socket)
+    later = (home.state / "a.hung").stat().st_mtime + 1
+    os.utime(home.state / "a.supervisor", (later, later))
+    home.run("claude")
+    awake.stop()
+    assert len(awake.calls) == 1
+    assert not (home.state / "a.hung").exists()
+    assert len(lines(kept)) == 5

@@ -42,7 +42,7 @@ exit 0
 _POINT: Final = rf"""
 umask 077
 cd "$HOME/{program.STATE}" || exit 1
-printf '%s\n' "$2" >"$1.supervisor.new" && mv -f "$1.supervisor.new" "$1.supervisor"
+printf '%s\n' "$2" >"$1.supervisor.new" && mv -f "$1.supervisor.new" "$1.supervisor" && rm -f "$1.hung"
 """
 
 _UNPOINT: Final = rf"""
@@ -57,7 +57,7 @@ exit 0
 _FORGET: Final = rf"""
 cd "$HOME/{program.STATE}" || exit 0
 case $2 in */agtmux-*/s) rm -f "$2"; rmdir "${{2%/s}}" 2>/dev/null;; esac
-rm -f "$1.supervisor" "$1.supervisor.new" "$1".spool.jsonl*
+rm -f "$1.supervisor" "$1.supervisor.new" "$1.hung" "$1".spool.jsonl*
 rmdir "$HOME/{program.STATE}" 2>/dev/null
 exit 0
 """

@@ -40,6 +40,9 @@ KEEP_SPOOL = 16 << 20
 ENV = ("CLAUDE_CODE_SESSION_ATTENDED", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_SESSION_ID")
 
 MOST_SUPERVISORS = 8
+HUNG_AFTER = 3
+HUNG_FOR = 30.0
+"""A daemon that let so many posts go unanswered is not tried for so many seconds: its events go into the spool."""
 FORGOTTEN = 30 * 86_400
 """Seconds after which a daemon that never came back is spooled for no longer."""
 
@@ -69,8 +72,10 @@ def run(argv: list[str], started: int, folder: str) -> None:
     event = build_event(agent, "notify" if rest else "hook", parse(raw), started, os.environ, name)
     body = encode(event)
     until = min(time.time_ns() + int(POST_FOR * factor), by(POST_BY))
-    taken = post_all([path for path, _ in told], body, until)
-    left = [where for (_, where), good in zip(told, taken) if not good and where]
+    taken = post_all([one[0] for one in told], body, until)
+    for (_, _, hung), good in zip(told, taken):
+        note(hung, good)
+    left = [where for (_, where, _), good in zip(told, taken) if not good and where]
     if left:
         late = time.time_ns() > by(STDIN_BY)  # then little time is left to redact a long body in
         safe = _redacted(json.loads(encode(event, LATE_BODY) if late else body))
@@ -80,11 +85,12 @@ def run(argv: list[str], started: int, folder: str) -> None:
             spool(line, where, by(SPOOL_BY))
 
 
-def supervisors(folder: str) -> list[tuple[str, str]]:
-    """``(socket path or "", spool path)`` of each daemon that watches this machine, those seen last first.
+def supervisors(folder: str) -> list[tuple[str, str, str]]:
+    """``(socket path or "", spool path, hang path)`` of each daemon that watches this machine, those seen last first.
 
-    A daemon that was not here for long has no spool path: it is tried and not written for. Nothing of a folder that is
-    not this user's alone counts.
+    A daemon that was not here for long has no spool path: it is tried and not written for. One that hangs (a laptop
+    that sleeps keeps its connection for hours) has no socket path for a while: agents would wait for it at each hook.
+    Nothing of a folder that is not this user's alone counts.
     """
     info = os.stat(folder)
     if info.st_uid != os.getuid() or stat.S_IMODE(info.st_mode) & 0o022:
@@ -97,10 +103,33 @@ def supervisors(folder: str) -> list[tuple[str, str]]:
         path = os.path.join(folder, name)
         with open(path, encoding="utf-8") as file:
             target = file.readline(4096).strip()
-        found.append((os.stat(path).st_mtime, target, os.path.join(folder, base + ".spool.jsonl")))
+        at = os.stat(path).st_mtime
+        hung = os.path.join(folder, base + ".hung")
+        found.append((at, "" if hangs(hung, at) else target, os.path.join(folder, base + ".spool.jsonl"), hung))
     found.sort(reverse=True)
     since = time.time() - FORGOTTEN
-    return [(target, where if at > since else "") for at, target, where in found[:MOST_SUPERVISORS]]
+    return [(target, where if at > since else "", hung) for at, target, where, hung in found[:MOST_SUPERVISORS]]
+
+
+def hangs(path: str, since: float) -> bool:
+    """Whether the last few posts were not answered in time, lately and after the clock ``since`` (s) of connecting."""
+    try:
+        info = os.stat(path)
+    except FileNotFoundError:
+        return False
+    return info.st_size >= HUNG_AFTER and info.st_mtime > max(since, time.time() - HUNG_FOR)
+
+
+def note(path: str, good: bool | None) -> None:
+    """Count a post that was not answered in time, a byte each; forget them after one that was."""
+    if good is None:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            os.write(fd, b".")
+        finally:
+            os.close(fd)
+    elif good and os.path.exists(path):
+        os.unlink(path)
 
 
 def _redacted(event: dict[str, object]) -> dict[str, object]:
@@ -115,7 +144,7 @@ class Talk:
     def __init__(self, path: str, data: bytes) -> None:
         self.data = memoryview(data)
         self.answer = b""
-        self.good = False
+        self.good: bool | None = False
         self.over = not path
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.setblocking(False)
@@ -143,8 +172,11 @@ class Talk:
             self.over = True
 
 
-def post_all(paths: list[str], body: bytes, until: int) -> list[bool]:
-    """Which of the daemons behind ``paths`` took the event before the clock ``until`` (ns); one waits for no other."""
+def post_all(paths: list[str], body: bytes, until: int) -> list[bool | None]:
+    """Which of the daemons behind ``paths`` took the event before the clock ``until`` (ns); one waits for no other.
+
+    None for one that said nothing until then.
+    """
     head = (
         "POST /v1/events HTTP/1.1\r\nHost: agtmux\r\nConnection: close\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -162,7 +194,7 @@ def post_all(paths: list[str], body: bytes, until: int) -> list[bool]:
                 talk.go_on()
     for talk in talks:
         talk.sock.close()
-    return [talk.good for talk in talks]
+    return [talk.good if talk.over else None for talk in talks]
 
 
 def _stdin(until: int) -> bytes:
