@@ -95,7 +95,11 @@ class DaemonServices:
 
     async def ingest(self, events: Sequence[WireEvent]) -> list[dict[str, Any]]:
         now = self._clock()
-        raws = [self._raw(event, now) for event in events if not self._hookcare.is_test(event)]
+        return await self._submit(events, lambda event: self._raw(event, now))
+
+    async def _submit(self, events: Sequence[WireEvent], make: Callable[[WireEvent], RawEvent]) -> list[dict[str, Any]]:
+        """Events to the door, but for test events: one result each, in order."""
+        raws = [make(event) for event in events if not self._hookcare.is_test(event)]
         posted = iter(await self._door.submit(raws) if raws else ())
         return [
             self._hookcare.arrived_test(event) if self._hookcare.is_test(event) else next(posted).to_json()
@@ -142,11 +146,12 @@ class DaemonServices:
         ``offset``: the clock there minus ours in ns, None where it was not measured.
         """
         now = self._clock()
-        raws = []
-        for event in events:
+
+        def make(event: WireEvent) -> RawEvent:
             raw = self._raw(event.model_copy(update={"target": None, "runtime_id": None}), now)
-            raws.append(put_right(replace(raw, target_id=target_id), offset))
-        return [posted.to_json() for posted in await self._door.submit(raws)]
+            return put_right(replace(raw, target_id=target_id), offset)
+
+        return await self._submit(events, make)
 
     async def events(self, query: HistoryQuery, pane: str | None) -> list[dict[str, Any]]:
         ids: list[str] | None = [query.runtime] if query.runtime else None
@@ -300,8 +305,11 @@ class DaemonServices:
         if request.target is not None:
             reached = self._fleet.reach(self._target_id(request.target))
             if reached.kind == "ssh":
-                items = await FarSettings(reached.name, reached.executor).hooks(adapters, request)
+                far = FarSettings(reached.name, reached.executor)
+                items = await far.hooks(adapters, request)
                 self._fleet.hurry(reached.target_id)
+                if request.probe and request.op == "status":
+                    await far.probe(items, self._hookcare.arrived, lambda: self._fleet.hurry(reached.target_id))
                 return items
         out: list[dict[str, Any]] = []
         for adapter in adapters:

@@ -354,10 +354,15 @@ def test_hooks_are_installed_there_without_disturbing_what_is_there(
     assert there["hooks"]["Stop"][0]["hooks"][0]["command"] == "true"
     assert not list(place.home.iterdir()), "here nothing changed"
     assert not any(i["changed"] for i in place.json("hooks", "install", *agents)["items"])
-    told = place.json("hooks", "status", *agents)["items"]
+    told = place.json("hooks", "status", *agents, "--no-test")["items"]
     assert all(i["installed"] and not i["outdated"] for i in told)
 
     far.reached()
+    status = place.cli("hooks", "status", *agents)
+    assert (status.returncode, status.stderr) == (0, "")
+    assert status.stdout.count("test event: arrived\n") == 3, "Claude's settings, Codex's hooks and its notify"
+    ref = daemon.wait_agent(far.agent.pane, "vm1")["ref"]
+    assert events(place, ref) == [], "a test is nobody's event"
     command = there["hooks"]["PermissionRequest"][-1]["hooks"][0]["command"]
     payload = {"hook_event_name": "PermissionRequest", "tool_name": "Bash", "tool_input": {"command": "make it"}}
     hook = {"argv": ["sh", "-c", command], "payload": payload, "env": {"AGTMUX_HOOK_CAP_MS": "5000"}}

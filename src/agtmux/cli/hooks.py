@@ -96,8 +96,7 @@ def uninstall(app: App, agents: tuple[str, ...], target: str | None, dry_run: bo
 @click.option("--no-test", is_flag=True, help="Only look at the files; run nothing.")
 @pass_app
 def status(app: App, agents: tuple[str, ...], target: str | None, no_test: bool, as_json: bool) -> None:
-    """Whether the hooks are in place, up to date, and reach the daemon: a test event is sent through each of this
-    machine.
+    """Whether the hooks are in place, up to date, and reach the daemon: a test event is sent through each.
 
     Names the panes whose agent began before the settings last changed and was never heard: start it again.
 
@@ -105,7 +104,7 @@ def status(app: App, agents: tuple[str, ...], target: str | None, no_test: bool,
     Example:
       agtmux hooks status
     """
-    _ask(app, "status", agents, target, False, as_json, test=not no_test and target is None)
+    _ask(app, "status", agents, target, False, as_json, test=not no_test)
 
 
 def hook_command(argv0: str, python: str) -> str:
@@ -194,11 +193,12 @@ def _ask(
     }
     if target:
         request["target"] = target
+        request["probe"] = test
     if agents:
         request["agents"] = list(agents)
     reply = app.client(timeout=30.0).hooks(request)
     arrived: dict[str, bool] = {}
-    if test:
+    if test and not target:
         reply, arrived = _tested(app, request, reply)
     failed = not all(arrived.values())
     if as_json:

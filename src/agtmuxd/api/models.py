@@ -110,6 +110,7 @@ class HookRequest(Model):
     command: Path
     target: TargetName | None = None  # another machine: ``command`` is not used, its hook program is placed there
     config_homes: dict[str, Path] = {}
+    probe: StrictBool = False  # status of another machine: send a test event through each installed command there
     tests: Annotated[list[Short], Field(max_length=32)] = []  # test events that were sent: did they arrive?
 
 

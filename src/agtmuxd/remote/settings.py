@@ -5,7 +5,9 @@ Owns the round trips and the hook program's own file. What changes is the adapte
 
 from __future__ import annotations
 
+import asyncio
 import json
+import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -26,6 +28,8 @@ MOST: Final = 4 * 1024 * 1024
 """Bytes of a settings file."""
 _FILES_AT_MOST: Final = 32
 _SECONDS: Final = 20.0
+_PROBE_SECONDS: Final = 5.0
+_PROBE_EVERY: Final = 0.05
 _WHO: Final = "import sys; sys.stdout.write(sys.executable if sys.version_info >= (3, 8) else '')"
 _PYTHON: Final = 'command -v python3 >/dev/null 2>&1 || exit 0; exec python3 -IS -c "$1"'
 PROGRAM: Final = "agtmux"
@@ -69,6 +73,40 @@ class FarSettings:
         there = await self._text(Path(item["path"]))
         item["installed"], item["outdated"] = there is not None, there is not None and there != program.text()
         return [item, *out]
+
+    async def probe(
+        self,
+        items: Sequence[dict[str, Any]],
+        arrived: Callable[[Sequence[str]], dict[str, str]],
+        hurry: Callable[[], None],
+    ) -> None:
+        """Send a test event through each installed command there, and tell in its item whether it came in.
+
+        ``arrived``: how those of these numbers came; ``hurry``: have the spool there looked at. Raises
+        E_TARGET_UNREACHABLE.
+        """
+        sent = {uuid.uuid4().hex: item for item in items if item["command"]}
+        try:
+            for nonce, item in sent.items():
+                await self._send(nonce, item)
+        except ExecutorError as error:
+            raise AgtmuxError("E_TARGET_UNREACHABLE", f"{self._name}: {error}") from error
+        hurry()
+        for _ in range(int(_PROBE_SECONDS / _PROBE_EVERY)):
+            if len(arrived(list(sent))) == len(sent):
+                break
+            await asyncio.sleep(_PROBE_EVERY)
+        ways = arrived(list(sent))
+        for nonce, item in sent.items():
+            if nonce not in ways:
+                item["error"] = f"the hooks are installed, but a test event did not arrive within {_PROBE_SECONDS:g} s"
+                continue
+            item["notes"].append("test event: arrived" + (" by the spool" if ways[nonce] == "spooled" else ""))
+
+    async def _send(self, nonce: str, item: dict[str, Any]) -> None:
+        payload = json.dumps({"hook_event_name": "agtmux-test", "agtmux_test": nonce})
+        line, given = (f"{item['command']} '{payload}'", "") if item["as_argument"] else (item["command"], payload)
+        await self._executor.run(["sh", "-c", line], stdin=given.encode(), timeout=_SECONDS)
 
     async def _python(self) -> str:
         done = await self._executor.run(["sh", "-c", _PYTHON, "sh", _WHO], timeout=_SECONDS)
