@@ -137,7 +137,7 @@ async def _press_and_see(context: Context, keys: tuple[str, ...]) -> Result:
         now = reading.fresh.waiting
         return reading.fresh.row is not None and (now is None or now.fingerprint != asked)
 
-    closed = await context.until(went, CLOSED_WITHIN)
+    closed = await context.until(went, CLOSED_WITHIN, twice=True)  # a redraw may leave it out once
     result = {**_told(waiting), "keys": list(keys)}
     if closed:
         return {**result, "delivery": "submitted", "note": None}

@@ -37,7 +37,10 @@ class Callers:
         local = next((t for t in self._world.targets.values() if t.kind == "local"), None)
         if local is None:
             return Caller(uid, pid), None
-        executor = self._reach(local.target_id).executor
+        try:
+            executor = self._reach(local.target_id).executor
+        except AgtmuxError:  # no tmux on this machine: no agent is supervised here that could ask
+            return Caller(uid, pid), "it cannot be told who asks" if any(self._living()) else None
         try:
             table = {proc.pid: proc for proc in await executor.process_table()}
         except ExecutorError as error:

@@ -69,10 +69,11 @@ class Context:
         """What the daemon says of the pane now."""
         return known_of(self.world, self.key)
 
-    async def look_again(self) -> Reading:
-        """The pane as it is now. Raises E_TARGET_UNREACHABLE."""
+    async def look_again(self, *, processes: bool = True) -> Reading:
+        """The pane as it is now; without ``processes`` their last reading stands. Raises E_TARGET_UNREACHABLE."""
         claim = screen_claim(self.world, self.runtime)
-        self.reading = await self.reader.read(self.reached, self.key[1], self.boot_id, self.runtime, claim)
+        last = None if processes else self.reading.fresh
+        self.reading = await self.reader.read(self.reached, self.key[1], self.boot_id, self.runtime, claim, last)
         return self.reading
 
     async def check_again(self) -> None:
@@ -83,17 +84,19 @@ class Context:
         if refusal is not None:
             raise refused(refusal)
 
-    async def until(self, sign: Callable[[Reading], bool], seconds: float, *, twice: bool = False) -> bool:
+    async def until(
+        self, sign: Callable[[Reading], bool], seconds: float, *, twice: bool = False, processes: bool = False
+    ) -> bool:
         """Look until ``sign`` is seen (``twice``: by two looks in a row) or the time is over.
 
-        A target that cannot be read gives no sign.
+        ``processes``: the sign is one of them. A target that cannot be read gives no sign.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         seen, turn = 0, 0
         while True:
             try:
-                seen = seen + 1 if sign(await self.look_again()) else 0
+                seen = seen + 1 if sign(await self.look_again(processes=processes)) else 0
             except AgtmuxError:
                 seen = 0
             if seen >= (2 if twice else 1):

@@ -23,5 +23,6 @@ async def kill(context: Context) -> Result:
             "E_PID_UNAVAILABLE", f"no agent's process is known in {context.key[1]}: --mode key sends C-c instead"
         )
     await context.hands.signal(params.signal, pid)
-    ended = await context.until(lambda r: not r.fresh.alive, ENDED_WITHIN if params.signal != "INT" else 0.0)
+    patience = ENDED_WITHIN if params.signal != "INT" else 0.0
+    ended = await context.until(lambda r: not r.fresh.alive, patience, processes=True)
     return {"mode": "signal", "signal": params.signal, "ended": ended, "pid": pid}

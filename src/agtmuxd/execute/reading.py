@@ -68,30 +68,46 @@ class Reader:
         return None if runtime is None else self._registry.get(runtime.agent_type)
 
     async def read(
-        self, reached: Reached, pane_id: str, boot_id: str, runtime: Runtime | None, before: Claim | None
+        self,
+        reached: Reached,
+        pane_id: str,
+        boot_id: str,
+        runtime: Runtime | None,
+        before: Claim | None,
+        last: Fresh | None = None,
     ) -> Reading:
-        """The pane as it is now. ``before``: what its screen said last. Raises E_TARGET_UNREACHABLE."""
+        """The pane as it is now. ``before``: what its screen said last. Raises E_TARGET_UNREACHABLE.
+
+        ``last``: an earlier reading whose word on processes will do; for looks that only wait for a sign.
+        """
         pane = await one_pane(reached, pane_id)
         server, row = pane.server, pane.row
         if server is None or row is None:
             return Reading(Fresh(None), pane)
-        try:
-            index = ProcessIndex(await reached.executor.process_table())
-        except ExecutorError as error:
-            raise unreachable(reached, str(error)) from error
-        mine = index.candidates(row.pid)
-        proc = next((p for p in mine if runtime and p.pid == runtime.pid and p.start == runtime.process_start), None)
-        foreground = proc is not None and proc.pgid == proc.tpgid and proc.state != "T"
         fresh = Fresh(
-            row, same_server=server.boot_id == boot_id, synchronized=pane.synchronized, input_off=pane.input_off,
-            alive=proc is not None, foreground=foreground,
-            other=None if foreground else await self._stranger(reached, index, mine, row.pid, proc),
-        )  # fmt: skip
+            row, same_server=server.boot_id == boot_id, synchronized=pane.synchronized, input_off=pane.input_off
+        )
+        if last is None:
+            fresh = await self._processes(fresh, reached, row.pid, runtime)
+        else:
+            fresh = replace(fresh, alive=last.alive, foreground=last.foreground, other=last.other)
         sample = to_sample(row, pane.capture)
         return Reading(
             self.seen(fresh, runtime, sample, before), pane, sample, Held(pane_id, server.pid, row.pid, row.in_mode),
             parse_version(server.version),
         )  # fmt: skip
+
+    async def _processes(self, fresh: Fresh, reached: Reached, pane_pid: int, runtime: Runtime | None) -> Fresh:
+        """``fresh`` with what the process table says: whether the runtime's very process lives in this pane."""
+        try:
+            index = ProcessIndex(await reached.executor.process_table())
+        except ExecutorError as error:
+            raise unreachable(reached, str(error)) from error
+        mine = index.candidates(pane_pid)
+        proc = next((p for p in mine if runtime and p.pid == runtime.pid and p.start == runtime.process_start), None)
+        foreground = proc is not None and proc.pgid == proc.tpgid and proc.state != "T"
+        other = None if foreground else await self._stranger(reached, index, mine, pane_pid, proc)
+        return replace(fresh, alive=proc is not None, foreground=foreground, other=other)
 
     def seen(self, fresh: Fresh, runtime: Runtime | None, sample: Sample, before: Claim | None) -> Fresh:
         """``fresh`` with what the rules say of ``sample``."""
