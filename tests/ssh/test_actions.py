@@ -1,0 +1,78 @@
+"""Actions reach an agent behind ssh as one of this machine: once, byte for byte, and refused by the same guards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agtmux.cli.acting import uuid7
+from agtmux.protocol.errors import AgtmuxError
+from tests.acceptance.stage import PATIENCE, Actor, Daemon, Item, Place
+from tests.conftest import Tmux, until
+from tests.ssh.sshd import Keys, Sshd
+from tests.ssh.test_fleet import Far
+
+
+@pytest.fixture
+def place(short_dir: Path, tmux: Tmux, keys: Keys) -> Place:
+    made = Place(short_dir)
+    tmux.env = dict(made.env)
+    made.configure(tmux, f'[ssh]\nconfig_file = "{keys.config}"\n')
+    return made
+
+
+@pytest.fixture
+def daemon(place: Place) -> Iterator[Daemon]:
+    made = Daemon(place)
+    yield made
+    made.close()
+
+
+def ready(daemon: Daemon, name: str, pane: str) -> Item:
+    """The row of an agent behind ssh once its input field was seen."""
+
+    def there() -> Item | None:
+        row = daemon.pane(pane, name)
+        return row if row is not None and row["accepts_input"] is True else None
+
+    return until(there, within=PATIENCE, what=f"{daemon.pane(pane, name)}") or {}
+
+
+@pytest.mark.tc("TC-106")
+@pytest.mark.tc("TC-107")
+def test_an_agent_behind_ssh_gets_what_was_sent_and_nothing_that_was_refused(
+    place: Place, daemon: Daemon, new_sshd: Callable[..., Sshd], new_tmux: Callable[[], Tmux]
+) -> None:
+    daemon.start()
+    far = Far(new_sshd(), new_tmux(), place)
+    one = Actor(far.tmux, place).start()
+    far.add()
+    ref = ready(daemon, far.name, one.pane)["ref"]
+    text = "héllo; #{pane_id} 'q' \"d\" $HOME `x` ~\n  -second \\ line"
+    body = {"request_ref": uuid7(), "ref": ref, "text": text, "enter": True, "timeout": 10}
+    for replayed in (False, True):
+        told = daemon.client.act("send", body, PATIENCE).json()
+        assert (told["result"]["delivery"], told["replayed"]) == ("submitted", replayed)
+    assert one.keys() == b"\x1b[200~" + text.encode() + b"\x1b[201~\r"
+    assert one.sent() == [text]
+    one.tell(ask="rm -rf build")
+
+    def asked() -> Item | None:
+        row = daemon.pane(one.pane, far.name)
+        return row if row is not None and (row["waiting_for"] or {}).get("fingerprint") else None
+
+    until(asked, within=PATIENCE)
+    before = one.keys()
+    with pytest.raises(AgtmuxError) as caught:
+        daemon.client.act("send", {"request_ref": uuid7(), "ref": ref, "text": "yes", "enter": True}, PATIENCE)
+    assert caught.value.details["reason"] == "dialog_open"
+    assert one.keys() == before
+    assert place.cli("approve", ref).returncode == 0
+    assert one.keys() == before + b"1"
+    assert "rm -rf" not in place.cli("view-output", ref, "--lines", "5").stdout
+    printed = place.cli("attach", ref, "--print").stdout
+    assert printed.startswith(f"ssh -t {far.name} ")
+    ended = place.cli("kill", ref, "--mode", "signal", "--signal", "TERM", "--yes")
+    assert (ended.returncode, "it ended" in ended.stdout) == (0, True), ended
