@@ -64,18 +64,24 @@ def summary(with_: Figures, without: Figures) -> list[str]:
     return out
 
 
+def missed(figures: Figures) -> list[str]:
+    """The waits that were never shown."""
+    return [f"- missed: {text}" for text in figures["all"]["missed"]]
+
+
 def per_state(figures: Figures) -> list[str]:
     """One row per agent and state."""
     out = [
-        "| agent | state | truth | precision | recall | withheld (`unknown`) |",
-        "|---|---|---|---|---|---|",
+        "| agent | state | truth | precision | recall | withheld (`unknown`) | agent not found yet |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name in sorted(figures, key=lambda n: (n == "all", n)):
         for state in STATES:
             row = figures[name]["states"].get(state)
             if row is not None and row["truth_s"]:
                 shares = f"{share(row['precision'])} | {share(row['recall'])}"
-                out.append(f"| {name} | {state} | {row['truth_s']:.1f} s | {shares} | {row['withheld_s']:.2f} s |")
+                away = f"{row['withheld_s']:.2f} s | {row['unseen_s']:.2f} s"
+                out.append(f"| {name} | {state} | {row['truth_s']:.1f} s | {shares} | {away} |")
     return out
 
 
@@ -165,13 +171,15 @@ From the true change to the line in `agtmux watch` (the truth itself is timed by
 
 ## Without any hooks
 
-Screen, title, Claude's own status file and processes.
+Screen, title, Claude's own status file and processes. An agent that starts where no other one is, is found within
+`observe.empty_interval` (5 s), within 2 s where all are quiet: its first hook would have told at once. That is the time
+of the last column, and counts as a wait missed where somebody is asked and answers within it.
 
 {floors_without}
 
 {states_without}
 
-Where it was wrong, in seconds over all:
+{missed_without}Where it was wrong, in seconds over all:
 
 {wrongs_without}
 
@@ -200,6 +208,7 @@ def document(with_: Figures, without: Figures, taken: str) -> str:
         floors_with=lines(floors(with_, "with")), floors_without=lines(floors(without, "without")),
         states_with=lines(per_state(with_)), states_without=lines(per_state(without)),
         wrongs_with=lines(wrongs(with_)), wrongs_without=lines(wrongs(without)),
+        missed_without="".join(f"{line}\n\n" for line in missed(without)),
         delays_with=lines(delays(with_)), delays_without=lines(delays(without)),
     )  # fmt: skip
 

@@ -212,7 +212,11 @@ def _free(view: View, spec: ComposerSpec, prompt: int, bottom: int, typed: str) 
 
     An unknown text behind the cursor may be a placeholder or a draft: None.
     """
-    if bottom - prompt > 1 and any(r.strip() for r in view.rows[prompt + 1 : bottom]) and spec.above is not None:
+    if (
+        bottom - prompt > 1
+        and any(unframe(r).strip() for r in view.rows[prompt + 1 : bottom])
+        and spec.above is not None
+    ):
         return False
     if not typed:
         return True
