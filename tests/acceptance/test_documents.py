@@ -11,7 +11,9 @@ from tests.acceptance.stage import Agent, Daemon, Place
 from tests.test_docs import blocks
 
 ENDS_THE_DAEMON = ("agtmux daemon stop", "agtmux daemon restart")
-ACTS = frozenset("attach send view-output kill approve deny answer interrupt prompt wait ack run".split())
+ACTS = frozenset(
+    ["attach", "send", "view-output", "kill", "approve", "deny", "answer", "interrupt", "prompt", "wait", "ack", "run"]
+)
 """What these do to an agent has tests of its own; here the one agent is to live. That they parse is held elsewhere."""
 AWAY = "build"
 """The target behind ssh of the runbooks: there is no such machine here."""
