@@ -40,15 +40,13 @@ def find(unit: Unit, event: RawEvent, signal: Signal, target_id: str | None) -> 
     return bind(event, signal, target_id, (candidate(r) for r in pool))
 
 
-def fold(unit: Unit, runtime: Runtime, event: RawEvent, signal: Signal, *, skew_budget: int, offset: int = 0) -> bool:
+def fold(unit: Unit, runtime: Runtime, event: RawEvent, signal: Signal, *, skew_budget: int) -> bool:
     """Put one bound event into the registers; False where it was late for all of them.
 
     A late event moves no register, but what it retires stays retired: marks are maxima, so that any order of arrival
     ends the same.
     """
-    at = effective_time(
-        event.event_time, event.ingested_at, skew_budget=skew_budget, spooled=event.spooled, clock_offset=offset
-    )
+    at = effective_time(event.event_time, event.ingested_at, skew_budget=skew_budget, spooled=event.spooled)
     stamp = Stamp(at, event.ingested_at, event.event_id)
     writes = () if runtime.headless else signal.writes  # a headless run is one turn, its process tells of it
     if signal.session_ended:
