@@ -76,6 +76,7 @@ def states(
     sample = samples[0][1]
     crashed: str | None = None
     again: list[int] = []
+    read_at = 0
     for t in range(0, recording.header["duration_ms"], STEP // 5):
         now = events.START + t * MS
         living = next(((a, b) for a, b in spans if a <= t < b), None)
@@ -99,7 +100,7 @@ def states(
             out.append((t, crashed or "no_agent"))
             continue
         if t % STEP == 0 or any(at <= now for at in again):
-            again = [at for at in again if at > now]
+            again, read_at = [at for at in again if at > now], now
             if recording.headless:
                 runtime.level(Source.POLLER, HEADLESS, now)
             elif screen:
@@ -108,8 +109,9 @@ def states(
                 said = adapter.read_status(file, PROC)
                 turn = next((w for w in said if w.subject == "turn"), None)
                 again.append(runtime.level(Source.STATUS, turn, now))
+            again.append(settle_wake(runtime.registers, now) or 0)
             again = [at for at in again if at]
-        life = Life(started_at=events.START + (living[0] if living else 0) * MS, pane_read_at=now)
+        life = Life(started_at=events.START + (living[0] if living else 0) * MS, pane_read_at=read_at)
         out.append((t, resolve(runtime.registers, runtime.marks, life, now).state.value))
     return out
 

@@ -181,7 +181,7 @@ def claims(told: list[Settled]) -> list[tuple[Claim | None, int]]:
 @pytest.mark.tc("TC-114")
 @pytest.mark.parametrize(
     ("source", "flicker", "lasts"),
-    [(Source.STATUS, QUIET, 17), (Source.STATUS, SHELL, 53), (Source.POLLER, QUIET, 53), (Source.POLLER, None, 100)],
+    [(Source.STATUS, QUIET, 17), (Source.STATUS, SHELL, 53), (Source.POLLER, QUIET, 53), (Source.POLLER, None, 70)],
 )
 def test_a_turn_is_not_over_for_a_flicker(source: Source, flicker: Write | None, lasts: int) -> None:
     told = play(source, (0, BUSY), (1000, flicker), (1000 + lasts, BUSY), (1300, BUSY), steady=RUNS)
@@ -198,6 +198,28 @@ def test_what_lasts_counts_as_of_its_first_sight(source: Source) -> None:
     told = play(source, (0, BUSY), (1000, QUIET), (1000 + settle - 1, QUIET), (1000 + settle, QUIET), steady=RUNS)
     assert claims(told) == [(Claim.NOT_RUNNING, 1000)]
     assert [s.changed is not None for s in told] == [False, False, False, True]
+
+
+@pytest.mark.tc("TC-114")
+def test_what_a_rule_says_is_passed_through_has_to_last_longer() -> None:
+    done = Write(Claim.COMPLETED, "ready-after-turn", settle=150 * MS)
+    cancelled = Write(Claim.IDLE, "cancelled")
+    shown = ((0, BUSY), (1000, done), (1100, done), (1140, cancelled), (1300, cancelled))
+    assert claims(play(Source.POLLER, *shown, steady=RUNS)) == [(Claim.IDLE, 1140)]
+    lasting = play(Source.POLLER, (0, BUSY), (1000, done), (1100, done), (1150, done), steady=RUNS)
+    assert claims(lasting) == [(Claim.COMPLETED, 1000)]
+
+
+@pytest.mark.tc("TC-114")
+def test_a_completion_whose_words_go_out_of_sight_stands_until_something_runs() -> None:
+    done = Write(Claim.COMPLETED, "done")
+    popup = replace(QUIET, accepts_input=False)
+    told = play(Source.POLLER, (0, BUSY), (1000, done), (1100, done), (5000, popup), (5200, popup), steady=RUNS)
+    assert claims(told) == [(Claim.COMPLETED, 1000), (Claim.COMPLETED, 1000)]
+    assert told[3].changed is not None
+    assert told[3].changed.accepts_input is False  # what it says of the composer is news all the same
+    after = play(Source.POLLER, (6000, BUSY), (7000, QUIET), (7100, QUIET), steady=told[-1].steady)
+    assert claims(after) == [(Claim.RUNNING, 6000), (Claim.NOT_RUNNING, 7000)]
 
 
 @pytest.mark.tc("TC-114")

@@ -49,6 +49,7 @@ def test_a_good_file_is_read() -> None:
         ('claim = "idle"', 'claim = "idle"\nwaiting = { kind = "dialog" }', ("x.toml", "rule one", "waiting", "idle")),
         ('claim = "idle"', 'claim = "waiting_input"\nwaiting = { kind = "approval" }', ("rule one", "kind")),
         ('claim = "idle"', 'claim = "waiting_input"', ("x.toml", "rule one", "kind", "missing")),
+        ('claim = "idle"', 'claim = "idle"\nsettle_ms = 5001', ("x.toml", "rule one", "settle_ms", "5000")),
         ('contains = "a"', 'regex = "("', ("x.toml", "rule one", "all", "regex", "expression")),
         ('contains = "a"', 'contains = "a", row = "b"', ("x.toml", "rule one", "all", "exactly one")),
         ('contains = "a"', 'contains = "   "', ("x.toml", "rule one", "all", "blanks")),

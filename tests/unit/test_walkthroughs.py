@@ -207,11 +207,11 @@ WALKS: dict[str, list[Row]] = {
         (14000, STOP, ...),
         (14080, screen(COMPOSER), "completed"),
     ],
-    "a queued prompt whose spinner is gone for 100 ms": [
+    "a queued prompt whose spinner is gone for 60 ms": [
         *IDLE_THEN_WORKING,
         (9000, STOP, ...),
         (9005, screen(COMPOSER), ...),
-        (9105, screen(SPINNER), "running"),
+        (9065, screen(SPINNER), "running"),
         (14000, STOP, ...),
         (14080, screen(COMPOSER), "completed"),
     ],

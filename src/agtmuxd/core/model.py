@@ -104,6 +104,7 @@ class Write:
     accepts_input: bool | None = None
     background_tasks: int | None = None
     detail: str | None = None  # one short line for explain, never secret
+    settle: int = 0  # ns: of a screen that passes through this on its way to other words; how long it must last
 
 
 @dataclass(frozen=True, slots=True)

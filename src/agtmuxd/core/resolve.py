@@ -16,6 +16,8 @@ DEMOTE_AFTER = 120 * NS
 PANE_FRESH = 10 * NS
 HOLD_BACK = SCREEN_LAG + 300 * MS
 """How long a completion waits for the screen to contradict it: until a reading may count against it, and one more."""
+LOOK = 60 * MS
+"""How soon the screen is sampled again while a completion waits for it."""
 STARTING = 15 * NS
 TTL: dict[Claim, int] = {
     Claim.WAITING_APPROVAL: 600 * NS,
@@ -286,11 +288,19 @@ def _explain(
 
 
 def settle_wake(registers: Registers, now: int) -> int | None:
-    """When a level that contradicts a newer edge may count, so that it is sampled again then; None if none does."""
-    edges = [r.entry.since for r in registers.values() if not r.is_level and r.entry.claim is not None]
+    """When a level that contradicts a newer edge may count, so that it is sampled again then; None if none does.
+
+    A completion that waits for the screen has it sampled as often as may be.
+    """
+    edges = [r for r in registers.values() if not r.is_level and r.entry.claim is not None]
     if not edges:
         return None
-    newest = max(edges)
+    last = max(edges, key=lambda r: r.entry.since)
+    newest = last.entry.since
+    if last.entry.claim is Claim.COMPLETED and now < newest + HOLD_BACK:
+        busy = (r for r in registers.values() if r.is_level and r.entry.claim is Claim.RUNNING)
+        if any(r.last_seen > newest - PANE_FRESH for r in busy):
+            return now + LOOK
     due = [
         newest + lag(r.source) + MS
         for r in registers.values()

@@ -12,12 +12,15 @@ from typing import Any, Final
 
 from agtmuxd.core.controls import DialogKeys
 from agtmuxd.core.keynames import valid_key
-from agtmuxd.core.model import Claim, Strength
+from agtmuxd.core.model import MS, Claim, Strength
 from agtmuxd.core.rules import FIRST, Count, Extract, Programs, Rule, RuleSet, SampleRef, Test
 from agtmuxd.core.screen import ComposerSpec, Place, squash
 
 FORMAT: Final = 1
 """The version of the file format that this reader understands."""
+
+LONGEST_SETTLE: Final = 5000
+"""Milliseconds that a rule may ask for before it is believed."""
 
 DEFAULT_OPTION: Final = r"^\s*[❯›●>]?\s*\d+\.\s+(\S.*)$"
 """What an option looks like: rows come without bars and without trailing blanks."""
@@ -26,7 +29,7 @@ _TOP: Final = {"format", "agent", "recorded_on", "composer", "keys", "background
 _PROCESS: Final = {"names", "headless", "other"}
 _RULE: Final = {
     "name", "priority", "region", "claim", "strength", "all", "any", "none", "after", "alternate_on", "cursor_visible",
-    "composer", "accepts_input", "waiting", "keys", "background", "sample", "refines",
+    "composer", "accepts_input", "waiting", "keys", "background", "sample", "refines", "settle_ms",
 }  # fmt: skip
 _COMPOSER: Final = {"prompt", "above", "below", "hints", "noise", "reach", "column", "below_last", "chip"}
 _KEYS: Final = {"interrupt"}
@@ -355,8 +358,16 @@ def _rule(file: str, index: int, table: Any, seen: Mapping[str, Rule]) -> Rule:
         background=_count(file, f"{read.where}, background", background) if background is not None else None,
         sample=sample,
         refines=base,
+        settle=_settle(read),
         quick=tuple(t.needle for t in tests if t.kind == "contains" and not _on_title(t, place)),
     )
+
+
+def _settle(read: _Reader) -> int:
+    settle = read.number("settle_ms", 0)
+    if not 0 <= settle <= LONGEST_SETTLE:
+        raise read.wrong("settle_ms", f"must be from 0 to {LONGEST_SETTLE}")
+    return settle * MS
 
 
 def _on_title(test: Test, own: Place) -> bool:

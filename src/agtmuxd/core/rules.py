@@ -111,6 +111,7 @@ class Rule:
     sample: SampleRef | None = None
     refines: Rule | None = None  # a proven rule that must hold too: this one only says more of the same
     keys: DialogKeys | None = None  # which keys answer this dialog
+    settle: int = 0  # ns that it must last; 0: as long as any other
     quick: tuple[str, ...] = ()  # needles that must be somewhere on the screen: tried first, they cost least
 
     def matches(self, view: View, before: Claim | None) -> Region | None:
@@ -217,6 +218,7 @@ class RuleSet:
             waiting_for=describe(rule.extract, region) if waiting and rule.extract is not None else None,
             accepts_input=accepts,
             background_tasks=self._background(rule, view),
+            settle=rule.settle,
         )
 
     def _background(self, rule: Rule, view: View) -> int | None:
