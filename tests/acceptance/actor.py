@@ -23,6 +23,11 @@ APPROVAL = [
     RULE, " Bash command", "", "   {command}", "   Do it", "", " Do you want to proceed?", " ❯ 1. Yes",
     "   2. Yes, and don't ask again", "   3. No", "", " Esc to cancel · Tab to amend",
 ]  # fmt: skip
+QUESTION = [
+    RULE, " ☐ Colour", "", "Which colour should the shed be?", "", "❯ 1. Green", "  2. Brown", "  3. Type something.",
+    RULE, "  4. Chat about this", "", "Enter to select · ↑/↓ to navigate · Esc to cancel",
+]  # fmt: skip
+"""A question as Claude Code asks it; behind its third option a text is typed."""
 
 
 def _fits(first: int, size: int, low: int) -> bool:
@@ -40,6 +45,7 @@ class Actor:
         self.sent = open(path + ".sent", "ab", buffering=0)  # noqa: SIM115
         self.field = ""
         self.dialog: list[str] | None = None
+        self.own: str | None = None  # what is typed behind the third option of a question, once that is open
         self.running = False
         self.how: set[str] = set()
         self.said: list[str] = []
@@ -62,6 +68,9 @@ class Actor:
             rows += ["  esc to interrupt" if self.running else "  ? for shortcuts"]
         text = "\r\n".join(rows)
         place = ""
+        if self.own is not None:
+            row = next(n for n, text_row in enumerate(rows) if text_row.startswith("❯ 3. "))
+            place = f"\x1b[{row + 1};{6 + len(self.own)}H"
         if self.dialog is None:
             top = len(rows) - 2 - len(shown) + len(shown)
             place = f"\x1b[{top};{3 + len(shown[-1])}H"
@@ -104,16 +113,29 @@ class Actor:
         self.draw()
 
     def put(self, text: str, *, pasted: bool) -> None:
+        if self.own is not None:
+            self.write(self.own + text)
+            return
         if self.dialog is not None:
-            if text in "123":
+            if text == "3" and self.dialog[1:2] == QUESTION[1:2]:
+                self.write("")
+            elif text in "123":
                 self.close(f"chose {text}")
             return
         if pasted and "chip" in self.how and len(text) > 400:
             text = "[Pasted text #1 +9 lines]"
         self.field += text
 
+    def write(self, text: str) -> None:
+        """The question with its third option open, and what is typed there."""
+        self.own = text
+        self.dialog = [row.replace("❯ 1.", "  1.") for row in QUESTION]
+        self.dialog[7] = "❯ 3. " + (text or "Type something.")
+
     def enter(self) -> None:
-        if self.dialog is not None:
+        if self.own is not None:
+            self.close(f"wrote {self.own}")
+        elif self.dialog is not None:
             self.close("chose by Enter")
         elif self.field and "deaf" not in self.how:
             self.sent.write(json.dumps(self.field).encode() + b"\n")
@@ -128,7 +150,7 @@ class Actor:
             self.said.append("  ⎿  Interrupted · What should Claude do instead?")
 
     def close(self, how: str) -> None:
-        self.dialog = None
+        self.dialog, self.own = None, None
         self.sent.write(json.dumps(how).encode() + b"\n")
         self.running = "Interrupt" not in how and how != "cancelled"
 
@@ -136,6 +158,10 @@ class Actor:
         if "ask" in command:
             self.dialog = [row.replace("{command}", str(command["ask"])) for row in APPROVAL]
             self.running = False
+        if "question" in command:
+            self.dialog, self.own, self.running = list(QUESTION), None, False
+            if command["question"]:  # somebody has typed behind the third option already
+                self.write(str(command["question"]))
         if "rows" in command:
             self.dialog = list(command["rows"])  # type: ignore[call-overload]
         if "draft" in command:
@@ -148,7 +174,7 @@ class Actor:
         if "title" in command:
             os.write(1, f"\x1b]2;{command['title']}\x1b\\".encode())
         if "run" in command:
-            self.running, self.dialog = bool(command["run"]), None
+            self.running, self.dialog, self.own = bool(command["run"]), None, None
         if "how" in command:
             self.how = set(command["how"])  # type: ignore[call-overload]
         self.draw()

@@ -19,6 +19,11 @@ from tests.conftest import Tmux, until
 
 Make = Callable[..., Actor]
 SHELL: dict[str, Any] = {"shell": True}
+PLAN = [
+    "─" * 60, " Ready to code?", "", " Here is Claude's plan:", " 1. Measure the plot.", "─" * 60,
+    " Claude has written up a plan and is ready to execute. Would you like to proceed?", "",
+    " ❯ 1. Yes, and use auto mode", "   2. Yes, manually approve edits", "   3. Tell Claude what to change",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -327,6 +332,78 @@ def test_nothing_is_approved_unseen_or_by_force(up: Daemon, actor: Make, place: 
     assert refusal(up, "approve", row["ref"], if_fingerprint=seen["if_fingerprint"])[0] == "E_INVALID_REQUEST"
     assert refusal(up, "deny", row["ref"], force_stale=True, **seen)[0] == "E_INVALID_REQUEST"
     assert one.keys() == b""
+
+
+def questioned(daemon: Daemon, one: Actor, typed: str = "") -> Item:
+    """The row of the pane once its question was seen on the screen."""
+    one.tell(question=typed)
+
+    def asked() -> Item | None:
+        item = daemon.pane(one.pane)
+        waiting = (item or {}).get("waiting_for") or {}
+        wanted = typed or "Type something."
+        return item if waiting.get("fingerprint") and wanted in waiting["options"] else None
+
+    return until(asked, within=PATIENCE, what=f"a question: {daemon.pane(one.pane)}") or {}
+
+
+@pytest.mark.tc("TC-027")
+def test_a_question_is_answered_by_number_by_words_or_by_a_text_of_ones_own(
+    up: Daemon, actor: Make, place: Place
+) -> None:
+    one = actor().start()
+    one.ready(up)
+    for words, arrived, chosen in (
+        ("2", b"2", "chose 2"), ("green", b"1", "chose 1"), ("a colour like sand", b"3a colour like sand\r", None),
+    ):  # fmt: skip
+        questioned(up, one)
+        before = len(one.keys())
+        done = place.cli("answer", one.pane, words)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(f"answered in host {one.pane}: Colour: Which colour")
+        assert one.keys()[before:] == arrived
+        assert one.sent()[-1] == (chosen or f"wrote {words}")
+    questioned(up, one)
+    before = len(one.keys())
+    assert place.cli("answer", one.pane, "7").returncode == 2
+    assert place.cli("approve", one.pane).returncode == 5
+    assert one.keys()[before:] == b""
+
+
+@pytest.mark.tc("TC-107")
+def test_a_text_that_somebody_types_into_a_question_is_left_alone(up: Daemon, actor: Make) -> None:
+    one = actor().start()
+    one.ready(up)
+    row = questioned(up, one, "half typed")
+    seen = {"if_state_version": row["state_version"], "if_fingerprint": row["waiting_for"]["fingerprint"]}
+    assert refusal(up, "answer", row["ref"], text="sand", **seen)[0] == "E_UNSUPPORTED"
+    assert one.keys() == b""
+
+
+@pytest.mark.tc("TC-107")
+def test_a_yes_that_is_more_than_a_yes_is_left_to_a_person(up: Daemon, actor: Make, place: Place) -> None:
+    one = actor().start()
+    one.ready(up)
+    one.tell(rows=PLAN)
+    up.wait_for(one.pane, "waiting_approval")
+    done = place.cli("approve", one.pane)
+    assert (done.returncode, one.keys()) == (5, b"")
+    assert f"agtmux answer {one.pane} N" in done.stderr
+    assert "2 Yes, manually approve edits" in done.stderr
+    assert place.cli("answer", one.pane, "2").returncode == 0
+    assert one.keys() == b"2"
+
+
+@pytest.mark.tc("TC-027")
+def test_what_was_pressed_without_effect_is_not_called_done(up: Daemon, actor: Make, place: Place) -> None:
+    one = actor().start()
+    one.ready(up)
+    one.tell(how=["quiet"])
+    one.asks(up)
+    done = place.cli("approve", one.pane)
+    assert done.returncode == 7
+    assert done.stdout.startswith(f"unconfirmed: 1 to host {one.pane}: Bash command: rm -rf build")
+    assert one.keys() == b"1"
 
 
 @pytest.mark.tc("TC-029")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agtmuxd.core.controls import Controls, Field
+from agtmuxd.core.controls import Controls, DialogKeys, Field
 from agtmuxd.core.guard import Case, Fresh, Known, decide, may_be_asked
 from agtmuxd.core.keynames import submits, valid_key
 from agtmuxd.core.model import NS, Claim, PaneRow, Sample, State, WaitingFor
@@ -21,6 +22,7 @@ from agtmuxd.core.request import (
     Request,
     SendParams,
     Snapshot,
+    ViewParams,
     preview,
     read_nonce,
 )
@@ -129,6 +131,55 @@ def test_guards_only_narrow(fresh: Fresh, known: Known, params: Params, guards: 
         assert decide(case(kind, params, fresh, known, **guards)) is not None
 
 
+@pytest.mark.tc("TC-107")
+def test_what_moved_between_the_asking_and_the_acting_is_refused() -> None:
+    moved = replace(case(Kind.SEND, TEXT), known=replace(IDLE, state_version=8))
+    assert reason(moved) == "state_version"
+    looked = replace(case(Kind.VIEW, ViewParams()), known=replace(IDLE, state_version=8))
+    assert reason(looked) is None  # looking is no acting on a state
+    shown = Snapshot("host", "%1", RUNTIME, 7, NOW)
+    assert reason(replace(looked, shown=shown)) == "state_version"  # but a snapshot that was named must still be true
+    assert reason(case(Kind.SEND, TEXT, known=replace(IDLE, updated_at=None), if_updated_within=60.0)) == "age"
+
+
+@pytest.mark.tc("TC-107")
+def test_who_reads_what_is_typed_is_the_one_who_was_meant() -> None:
+    shell = SendParams(text="ls", shell=True)  # noqa: S604 a field of ours
+    plain = replace(FREE, alive=False, foreground=False, claim=None, field=Field.ABSENT)
+    assert reason(case(Kind.SEND, shell, plain, Known())) is None
+    newcomer = replace(plain, other="codex")
+    assert reason(case(Kind.SEND, shell, newcomer, Known())) == "agent_there"
+    refusal = decide(case(Kind.SEND, TEXT, newcomer, Known()))
+    assert refusal is not None
+    assert (refusal.reason, "codex has just started there" in refusal.message) == ("shell", True)
+    refusal = decide(case(Kind.SEND, TEXT, known=replace(IDLE, headless=True)))
+    assert refusal is not None
+    assert (refusal.code, refusal.reason) == ("E_UNSUPPORTED", "headless")
+
+
+@pytest.mark.tc("TC-107")
+def test_a_dialog_is_open_when_either_the_screen_or_the_agent_says_so() -> None:
+    assert reason(case(Kind.SEND, TEXT, replace(FREE, claim=None), WAITS)) == "dialog_open"
+    assert reason(case(Kind.SEND, TEXT, ASKS, IDLE)) == "dialog_open"
+    hidden = replace(FREE, field=Field.ABSENT)
+    assert reason(case(Kind.SEND, TEXT, hidden)) == "no_composer"
+    assert reason(case(Kind.SEND, TEXT, hidden, if_state=("idle",))) is None
+    assert reason(case(Kind.SEND, TEXT, replace(FREE, field=Field.UNSURE))) == "draft"
+    over = SendParams(text="hi", enter=True, over_draft=True)
+    assert reason(case(Kind.SEND, over, replace(FREE, field=Field.UNSURE))) is None
+
+
+@pytest.mark.tc("TC-029")
+@pytest.mark.parametrize("kind", [Kind.INTERRUPT, Kind.KILL])
+def test_a_turn_is_stopped_only_where_both_its_state_and_its_screen_show_one(kind: Kind) -> None:
+    runs = replace(IDLE, state=State.RUNNING)
+    works = replace(FREE, claim=Claim.RUNNING)
+    assert reason(case(kind, KillParams(), works, runs)) is None
+    assert reason(case(kind, KillParams(), replace(works, claim=Claim.IDLE), runs)) == "not_running"
+    assert reason(case(kind, KillParams(), works, IDLE)) == "not_running"
+    assert reason(case(kind, KillParams(), replace(works, foreground=False), runs)) == "background"
+
+
 @pytest.mark.tc("TC-022")
 def test_a_nonce_stands_for_one_pane_runtime_and_version() -> None:
     made = Snapshot("host", "%1", RUNTIME, 7, NOW)
@@ -182,8 +233,6 @@ def screen(*rows: str, cursor: int = 10) -> Sample:
 
 @pytest.mark.tc("TC-027")
 def test_a_text_is_known_in_the_field_whole_by_its_end_or_by_its_chip() -> None:
-    import re
-
     spec = ComposerSpec(re.compile(r"^❯(?: (.*))?$"), re.compile("^─"), re.compile("^─"), re.compile("^Try"))
     controls = Controls(spec, re.compile(r"\[Pasted #\d+\]"))
     line = "─" * 10
@@ -202,3 +251,46 @@ def test_a_text_is_known_in_the_field_whole_by_its_end_or_by_its_chip() -> None:
     assert not controls.holds(chip, long, chips=1)
     assert controls.holds(screen(line, "❯ ?!", line), "?!")
     assert not controls.holds(screen(line, "❯ ?", line), "?!")
+
+
+def dialog(*rows: str, x: int, y: int) -> Sample:
+    return Sample(tuple(rows), "t", False, False, x, y, 80, 24)
+
+
+@pytest.mark.tc("TC-107")
+def test_a_text_goes_into_the_field_of_its_option_and_only_into_an_empty_one() -> None:
+    keys = DialogKeys(option=("{n}",), write=re.compile("^Type"), field=re.compile(r"^\s*❯ (\d+)\. "))
+    said = "❯ 3. an older prompt"
+    closed = dialog(said, "Which?", "❯ 1. Green", "  3. Type something.", x=0, y=3)
+    empty = dialog(said, "Which?", "  1. Green", "❯ 3. Type something.", x=5, y=3)
+    half = dialog(said, "Which?", "  1. Green", "❯ 3. half", x=9, y=3)
+    assert keys.opening(3) == ("3",)
+    assert keys.moves(closed, 3) == ()
+    assert [keys.free(some, 3) for some in (empty, half)] == [True, False]
+    assert keys.free(dialog(*closed.lines[1:], x=0, y=2), 3) is None
+    assert keys.written(half, 3, "half")
+    assert not keys.written(half, 3, "al")
+    assert not keys.written(half, 3, "half a thought")
+    long = " ".join(f"word{n}" for n in range(60))
+    wrapped = dialog("❯ 3. " + long[:20], "     " + long[20:40], x=9, y=1)
+    assert keys.written(wrapped, 3, long[:40])
+    cut = dialog("│ ❯ 3. " + long[-60:] + " │", x=9, y=0)
+    assert not DialogKeys(field=keys.field).written(cut, 3, long)
+    assert DialogKeys(field=re.compile("^│ ❯ 3. ")).written(cut, None, long)
+    assert DialogKeys().written(dialog("any where: half", x=0, y=0), 3, "where")
+
+
+@pytest.mark.tc("TC-107")
+def test_where_a_number_would_answer_at_once_the_pointer_is_moved() -> None:
+    keys = DialogKeys(pointer=re.compile(r"^\s*› (\d+)\. "), open=("Tab",), field=re.compile(r"^\s*› (?!\d+\. )"))
+    rows = ("› an older prompt", "  Question 1/1", "  › 1. Red", "    2. Blue", "    3. None", "")
+    closed = dialog(*rows, x=60, y=5)
+    noted = dialog(*rows, "  › half", x=8, y=6)
+    assert keys.opening(3) == ("Tab",)
+    assert [keys.moves(closed, n) for n in (1, 3)] == [(), ("Down", "Down")]
+    assert keys.moves(dialog("  › 3. None", x=0, y=0), 1) == ("Up", "Up")
+    assert keys.moves(dialog("no list", x=0, y=0), 1) is None
+    assert keys.free(closed, 3) is None  # what was said above is no field
+    assert keys.free(noted, 3) is False
+    assert keys.free(dialog(*rows, "  › Add notes", x=4, y=6), 3) is True
+    assert keys.written(noted, 3, "half")

@@ -116,6 +116,15 @@ def receipt(app: App, result: Item) -> None:
         raise click.exceptions.Exit(UNCONFIRMED)
 
 
+def pressed(body: Item, done: str) -> str:
+    """What keys did, in words: ``done``, or where no sign of that came, only that they were pressed."""
+    result = body.get("result") or {}
+    if result.get("delivery") != "unconfirmed":
+        return f"{done} {where(body)}"
+    keys = " ".join(clean(key) for key in result.get("keys") or ()) or "nothing"
+    return f"unconfirmed: {keys} to {where(body)}"
+
+
 def where(body: Item) -> str:
     """The pane of an answer, in words."""
     return f"{clean(body.get('target'))} {clean(body.get('pane_id'))}"

@@ -7,7 +7,7 @@ import time
 
 import click
 
-from agtmux.cli.acting import confirm, guards, pane, perform, receipt, tell, where
+from agtmux.cli.acting import confirm, guards, pane, perform, pressed, receipt, tell, where
 from agtmux.cli.context import App, pass_app, shared
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.render import clean
@@ -75,7 +75,7 @@ def _decide(
         prompt = (answer.get("result") or {}).get("prompt") or {}
         asked = ": ".join(clean(prompt[key]) for key in ("subject", "text") if prompt.get(key))
         done = {"approve": "approved", "deny": "denied"}.get(kind, "answered")
-        return f"{done} in {where(answer)}: {asked}"
+        return f"{pressed(answer, f'{done} in')}: {asked}"
 
     receipt(app, tell(reply, guard, said))
 
@@ -148,7 +148,7 @@ def interrupt(app: App, ref: str, guard: dict[str, Any]) -> None:
     item = pane(client, ref)
     seen = {**guard, "if_runtime": guard["if_runtime"] or item.get("runtime_id")}
     reply = perform(app, client, "interrupt", str(item["ref"]), seen)
-    receipt(app, tell(reply, guard, lambda body: f"interrupted {where(body)}"))
+    receipt(app, tell(reply, guard, lambda body: pressed(body, "interrupted")))
 
 
 @click.command()

@@ -46,6 +46,6 @@ def kill(app: App, ref: str, mode: str, name: str, yes: bool, guard: dict[str, A
 
     def said(body: Mapping[str, Any]) -> str:
         ended = (body.get("result") or {}).get("ended")
-        return f"sent {what} to {where(body)}" + (", it ended" if ended else "")
+        return f"sent {what} in {where(body)}" + (", it ended" if ended else "")
 
     tell(reply, guard, said)

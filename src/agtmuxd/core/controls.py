@@ -33,14 +33,70 @@ class DialogKeys:
     """The keys of one dialog, as tmux names them. Empty: agtmux does not know them, a person must press them.
 
     ``option``: with ``{n}`` for the number of the option. ``write``: matches the option behind which text is typed;
-    ``submit``: what ends such a text.
+    ``pointer``: the row of the option that keys act on, its number as group 1, where an option's key would take it at
+    once; ``open``: what opens the field for the text, by default the option's keys; ``field``: the row of that field up
+    to where its text begins, the option's number as group 1 where it shows one; ``submit``: what ends such a text.
     """
 
     approve: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
     option: tuple[str, ...] = ()
     write: re.Pattern[str] | None = None
+    pointer: re.Pattern[str] | None = None
+    open: tuple[str, ...] = ()
+    field: re.Pattern[str] | None = None
     submit: tuple[str, ...] = ("Enter",)
+
+    def opening(self, number: int) -> tuple[str, ...]:
+        """The keys that open the field for a text behind option ``number``."""
+        return tuple(key.replace("{n}", str(number)) for key in self.open or self.option)
+
+    def moves(self, sample: Sample, number: int) -> tuple[str, ...] | None:
+        """The keys that bring the pointer to option ``number``; None where the pointer is not to be seen."""
+        if self.pointer is None:
+            return ()
+        row = self._pointed(sample)
+        match = None if row is None else self.pointer.match(sample.lines[row])
+        if match is None:
+            return None
+        way = number - int(match.group(1))
+        return ("Down",) * way if way > 0 else ("Up",) * -way
+
+    def free(self, sample: Sample, number: int | None) -> bool | None:
+        """Whether the field for a text is open and empty; False: text stands in it; None: it is not open."""
+        start = self._start(sample, number)
+        if start is None:
+            return None
+        return (sample.cursor_y, sample.cursor_x) == start
+
+    def written(self, sample: Sample, number: int | None, text: str) -> bool:
+        """Whether ``text`` stands in the field for it, and nothing else; of a long one its end must do."""
+        if self.field is None:
+            return bare(text) in bare("".join(sample.lines))
+        start = self._start(sample, number)
+        if start is None or sample.cursor_y < start[0]:
+            return False
+        row, column = start
+        held = [sample.lines[row][column:], *sample.lines[row + 1 : sample.cursor_y + 1]]
+        seen, wanted = bare("".join(held)), bare(text)
+        return seen == wanted or (len(seen) >= TAIL and wanted.endswith(seen))
+
+    def _pointed(self, sample: Sample) -> int | None:
+        """The row that the pointer is on."""
+        if self.pointer is None:
+            return None
+        return next((y for y in range(len(sample.lines) - 1, -1, -1) if self.pointer.match(sample.lines[y])), None)
+
+    def _start(self, sample: Sample, number: int | None) -> tuple[int, int] | None:
+        """Row and column at which the field's text begins: the cursor stands in it, below the pointer."""
+        if self.field is None:
+            return None
+        above = self._pointed(sample)
+        for y in range(min(sample.cursor_y, len(sample.lines) - 1), -1 if above is None else above, -1):
+            match = self.field.match(sample.lines[y])
+            if match is not None and (not match.re.groups or match.group(1) == str(number)):
+                return y, match.end()
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +153,11 @@ class Controls:
         if found is None:
             return row
         return (found.group(1) or "") if found.re.groups else row[found.end() :]
+
+
+def bare(text: str) -> str:
+    """Text without blanks, and without the bars that dialogs are framed with."""
+    return "".join(c for c in text if not c.isspace() and c not in "│┃|")
 
 
 def _letters(text: str) -> str:

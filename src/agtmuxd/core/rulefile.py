@@ -33,7 +33,7 @@ _RULE: Final = {
 }  # fmt: skip
 _COMPOSER: Final = {"prompt", "above", "below", "hints", "noise", "reach", "column", "below_last", "chip"}
 _KEYS: Final = {"interrupt"}
-_DIALOG_KEYS: Final = {"approve", "deny", "option", "write", "submit"}
+_DIALOG_KEYS: Final = {"approve", "deny", "option", "write", "pointer", "open", "field", "submit"}
 _WAITING: Final = {"kind", "subject", "subject_regex", "text_regex", "option_regex", "join_options", "ignore"}
 _MATCHERS: Final = ("contains", "regex", "row")
 _COMPOSER_STATES: Final = {"absent", "visible", "free", "draft"}
@@ -219,6 +219,9 @@ def _dialog_keys(read: _Reader, claim: Claim) -> DialogKeys | None:
         deny=_key_names(inner, "deny"),
         option=_key_names(inner, "option"),
         write=inner.pattern("write"),
+        pointer=inner.pattern("pointer", groups=1),
+        open=_key_names(inner, "open"),
+        field=inner.pattern("field"),
         submit=_key_names(inner, "submit", ("Enter",)),
     )
 

@@ -26,12 +26,18 @@ _STEP = 0.08
 
 
 def unknown_keys(context: Context, what: str) -> AgtmuxError:
-    rule = context.case.fresh.rule or "no rule"
-    return AgtmuxError(
-        "E_UNSUPPORTED",
-        f"agtmux does not know how to {what} this dialog ({rule}): agtmux attach {context.key[1]}",
-        {"rule": context.case.fresh.rule},
-    )
+    """E_UNSUPPORTED, with what can be done instead: an option by its number, where numbers are known to work."""
+    rule, waiting, pane = context.case.fresh.rule or "no rule", context.case.fresh.waiting, context.key[1]
+    way = f"agtmux attach {pane}"
+    if _keys(context).option and waiting is not None and waiting.options:
+        way = f"agtmux answer {pane} N takes one of its options ({told_options(waiting)})"
+    text = f"agtmux knows no key to {what} this dialog ({rule}): {way}"
+    return AgtmuxError("E_UNSUPPORTED", text, {"rule": context.case.fresh.rule})
+
+
+def told_options(waiting: WaitingFor) -> str:
+    """The options with their numbers, in one line."""
+    return "; ".join(f"{n} {option}" for n, option in enumerate(waiting.options, 1)) or "none are seen"
 
 
 async def approve(context: Context) -> Result:
@@ -65,8 +71,7 @@ async def answer(context: Context) -> Result:
         number = same[0] if len(same) == 1 else None
     if number is not None:
         if not 1 <= number <= len(waiting.options):
-            there = "; ".join(f"{n} {option}" for n, option in enumerate(waiting.options, 1)) or "none are seen"
-            raise AgtmuxError("E_INVALID_REQUEST", f"there is no option {number}: {there}")
+            raise AgtmuxError("E_INVALID_REQUEST", f"there is no option {number}: {told_options(waiting)}")
         if not keys.option:
             raise unknown_keys(context, "answer")
         return await _press_and_see(context, tuple(key.replace("{n}", str(number)) for key in keys.option))
@@ -74,26 +79,57 @@ async def answer(context: Context) -> Result:
 
 
 async def _write(context: Context, keys: DialogKeys, waiting: WaitingFor, text: str) -> Result:
+    """Into the field of the dialog, where one is known and empty; submitted when that text alone stands in it."""
     if keys.write is None or "\n" in text or "\r" in text:
         raise unknown_keys(context, "answer with text")
     pattern = keys.write
     number = next((n for n, option in enumerate(waiting.options, 1) if pattern.search(option)), None)
     if number is None and waiting.options:
         raise unknown_keys(context, "answer with text")
-    if number is not None:
-        before = context.sample.lines
-        await context.hands.press([key.replace("{n}", str(number)) for key in keys.option])
-        await context.until(lambda r: r.sample is not None and r.sample.lines != before, OPENED_WITHIN)
+    if not await _opened(context, keys, number):
+        note = "the field for a text did not open, so nothing was typed"
+        return {**_told(waiting), "delivery": "unconfirmed", "note": note}
     await context.hands.type(text.encode("utf-8", "replace"))
     context.failpoint("mid_act")
-    wanted = "".join(text.split())
     shown = await context.until(
-        lambda r: r.sample is not None and wanted in "".join("".join(r.sample.lines).split()), OPENED_WITHIN
+        lambda r: r.sample is not None and keys.written(r.sample, number, text), OPENED_WITHIN, twice=True
     )
     if not shown:
-        note = "the text was typed but not seen, so it was not submitted"
+        note = "the text was typed but not seen alone in its field, so it was not submitted"
         return {**_told(waiting), "delivery": "unconfirmed", "note": note}
     return await _press_and_see(context, keys.submit)
+
+
+async def _opened(context: Context, keys: DialogKeys, number: int | None) -> bool:
+    """Whether the field for a text is open and empty. Raises E_PRECONDITION_FAILED for one that holds a text already.
+
+    Where the look of the field is not known, a change of the screen must do.
+    """
+    before = context.sample
+    free = keys.free(before, number)
+    if free is False:
+        raise AgtmuxError(
+            "E_PRECONDITION_FAILED", f"a text is typed in this dialog already: agtmux attach {context.key[1]}",
+            {"reason": "draft"},
+        )  # fmt: skip
+    if number is None:
+        return free is True or keys.field is None
+    moves = keys.moves(before, number)
+    if moves is None:
+        raise unknown_keys(context, "answer with text")
+    if moves:
+        await context.hands.press(moves)
+        if not await context.until(
+            lambda r: r.sample is not None and keys.moves(r.sample, number) == (), OPENED_WITHIN
+        ):
+            return False
+    if free:
+        return True
+    await context.hands.press(keys.opening(number))
+    if keys.field is None:
+        await context.until(lambda r: r.sample is not None and r.sample.lines != before.lines, OPENED_WITHIN)
+        return True
+    return await context.until(lambda r: r.sample is not None and keys.free(r.sample, number) is True, OPENED_WITHIN)
 
 
 async def interrupt(context: Context) -> Result:
