@@ -98,6 +98,9 @@ class FakeServices:
             raise AgtmuxError("E_ACTION_NOT_FOUND", f"there is no action {query.action}")
         return []
 
+    def message(self, key: str) -> dict[str, Any]:
+        return {"runtime_id": "rt-1", "text": "done", "said_at": "2026-01-01T00:00:00.000Z", "source": "transcript"}
+
     async def explain(self, key: str) -> dict[str, Any]:
         return {"decided_by": [], "candidates": [], "marks": {"key": key}, "recent_events": []}
 

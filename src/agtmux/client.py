@@ -73,6 +73,10 @@ class Client:
         """``scope``: panes, windows or sessions."""
         return self._ask("GET", f"/v1/{scope}{query(params or {})}")
 
+    def message(self, ref: str) -> Reply:
+        """What the agent of a pane said last, from its transcript."""
+        return self._ask("GET", f"/v1/panes/{quote(ref)}/message")
+
     def explain(self, ref: str) -> Reply:
         return self._ask("GET", f"/v1/panes/{quote(ref)}/explain")
 

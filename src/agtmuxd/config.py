@@ -91,6 +91,7 @@ class AdapterSettings(_Table):
 
     enabled: bool = True
     status_file: bool = Field(True, description="read the status file that the agent itself keeps, where it keeps one")
+    transcript: bool = Field(True, description="read the end of the session file that the agent itself writes")
 
 
 class Settings(_Table):

@@ -40,6 +40,7 @@ from agtmuxd.execute.reading import Reader
 from agtmuxd.fleet import HOST, Companion, Fleet
 from agtmuxd.hub import Batch, Hub, LogEntry
 from agtmuxd.ingest.door import Door
+from agtmuxd.ingest.transcripts import Transcripts
 from agtmuxd.retention import keep_purging
 from agtmuxd.rulebook import Rulebook
 from agtmuxd.services import DaemonServices
@@ -265,6 +266,11 @@ class Daemon:
             reload=self.reload, stop=self.stop,
         )  # fmt: skip
         services.troubles = self._troubles
+        transcripts = Transcripts(
+            world, registry, fleet.agents_here, door.submit, services.redacted, self._clock,
+            wanted=lambda name: self._settings.adapter(name).transcript,
+        )  # fmt: skip
+        services.transcripts = transcripts
         fleet.accompany = self._companions(services, store)
         spool = Spool(self._places.spool, store, _taker(services))
         services.spool = spool
@@ -279,6 +285,7 @@ class Daemon:
             self._point(self._places.socket)
             await server.start()
             tasks.append(group.create_task(self._drain(spool, door), name="spool"))
+            tasks.append(group.create_task(transcripts.run(), name="transcripts"))
             _LOG.info("ready", version=__version__, pid=os.getpid(), socket=self._places.socket)
             await self._stopping.wait()
             _LOG.info("stopping")

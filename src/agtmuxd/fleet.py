@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +24,7 @@ from agtmuxd.ingest.door import Door
 from agtmuxd.targets.executor import ExecutorError, TargetExecutor
 from agtmuxd.targets.local import LocalExecutor
 from agtmuxd.targets.observe import Cadence, Observer, Sink
+from agtmuxd.targets.roster import Agent
 from agtmuxd.targets.steps import tmux_steps
 from agtmuxd.tmux.server import tmux_argv
 from agtmuxd.world import Target
@@ -162,6 +163,13 @@ class Fleet:
             raise AgtmuxError("E_TARGET_UNREACHABLE", f"{target.name}: {error}") from error
         timeout = self._settings().targets.command_timeout
         return Reached(target_id, target.name, target.kind, executor, tuple(argv), timeout)
+
+    def agents_here(self) -> Iterator[tuple[str, Agent]]:
+        """The agents of this machine, each with the id of its target."""
+        for target_id, observer in self._observers.items():
+            if isinstance(self._executors.get(target_id), LocalExecutor):
+                for agent in observer.roster.agents.values():
+                    yield target_id, agent
 
     def look_again(self) -> None:
         """The rules are others now: what is on the screens is looked at anew."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from agtmux import __version__
 from agtmux.protocol.errors import AgtmuxError
@@ -34,6 +34,7 @@ from agtmuxd.hookcare import HookCare
 from agtmuxd.hookfiles import add_status, apply_plan, hook_item, planned_item
 from agtmuxd.hub import Hub
 from agtmuxd.ingest.door import Door
+from agtmuxd.ingest.transcripts import Transcripts
 from agtmuxd.remote.clock import put_right
 from agtmuxd.remote.settings import FarSettings
 from agtmuxd.rulebook import Rulebook
@@ -45,6 +46,8 @@ from agtmuxd.store.db import Store
 from agtmuxd.store.migrate import load
 from agtmuxd.view import View
 from agtmuxd.world import PaneKey, StateRow
+
+T = TypeVar("T")
 
 
 class DaemonServices:
@@ -71,6 +74,7 @@ class DaemonServices:
         self.hub = hub
         self.spool: Spool | None = None
         self.troubles: list[str] = []
+        self.transcripts: Transcripts | None = None
         self._door = door
         self._actions = actions
         self._fleet = fleet
@@ -208,6 +212,20 @@ class DaemonServices:
             "snapshot": self._actions.nonce(where),
         }
 
+    def message(self, key: str) -> dict[str, Any]:
+        runtime_id = self._door.world.active.get(self._key(key))
+        if runtime_id is None or self.transcripts is None or not self.transcripts.follows(runtime_id):
+            return {"runtime_id": runtime_id, "text": None, "said_at": None, "source": None}
+        found = self.transcripts.last_message(runtime_id)
+        return {
+            "runtime_id": runtime_id, "text": None if found is None else found.text,
+            "said_at": None if found is None else stamp(found.at), "source": "transcript",
+        }  # fmt: skip
+
+    def redacted(self, value: T) -> T:
+        """A JSON-like value without secrets, by the built-in patterns and those of the configuration."""
+        return redact(value, self._extra_patterns())
+
     # ---------------------------------------------------------------- actions
 
     async def act(self, request: Request, uid: int | None, pid: int | None) -> dict[str, Any]:
@@ -275,6 +293,7 @@ class DaemonServices:
             "targets": items,
             "queues": {"ingest": self._door.depth, "store": self._store.depth, "pending_bind": len(self._door.pending)},
             "counters": {**dict(sorted(self._door.counters.items())), **self._fleet.figures(),
+                         **(self.transcripts.counters if self.transcripts is not None else {}),
                          "watchers": self.hub.watchers},
             "spool": {"waiting_bytes": self.spool.waiting if self.spool is not None else 0, **drained},
             "last_errors": errors,

@@ -28,10 +28,19 @@ def _event(*chain: Ancestor) -> RawEvent:
     [
         ((Ancestor(9, "1", ("codex", "app-server", "--listen")), Ancestor(7, "1", ("codex",))), True),
         ((Ancestor(7, "1", ("codex", "--no-daemon")), Ancestor(5, "1", ("bash",))), False),
+        ((Ancestor(7, "1", ("node", "/opt/node/bin/codex")), Ancestor(5, "1", ("bash",))), False),
+        ((Ancestor(7, "1", ("python3", "-m", "player")), Ancestor(5, "1", ("bash",))), True),
         ((Ancestor(7, "1"),), True),
         ((), True),
     ],
-    ids=["app server below the first TUI", "embedded server", "no command lines told", "no chain told"],
+    ids=[
+        "app server below the first TUI",
+        "embedded server",
+        "below the shim",
+        "below no Codex",
+        "no command lines told",
+        "no chain told",
+    ],
 )
 def test_an_event_of_the_shared_app_server_proves_no_pane(chain: tuple[Ancestor, ...], ambient: bool) -> None:
     assert CodexAdapter().normalise(_event(*chain), {}).ambient is ambient

@@ -41,6 +41,7 @@ _OVER = ("completed", "idle", "error", "waiting_approval", "waiting_input")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _TICK = 0.25
+_LATE = 1.0
 
 
 def duration(text: str) -> float:
@@ -196,7 +197,7 @@ def _versions(line: Item, was: Item, runtime_id: str) -> Iterator[Item]:
 
 def tell_outcome(client: Client, item: Item, asked: float, *, as_json: bool, answer: Item) -> None:
     """The state in which the turn ended, and the agent's last message where it reported one."""
-    message = _last_message(client, str(item["runtime_id"]), asked) if item["state"] == "completed" else None
+    message = _last_message(client, item, asked) if item["state"] == "completed" else None
     if as_json:
         told = {"schema_version": SCHEMA_VERSION, "action": answer, "item": item, "last_message": message}
         click.echo(json.dumps(told, ensure_ascii=False))
@@ -209,8 +210,23 @@ def tell_outcome(client: Client, item: Item, asked: float, *, as_json: bool, ans
         click.echo(block(message))
 
 
-def _last_message(client: Client, runtime_id: str, asked: float) -> str | None:
-    since = _stamp(asked)
+def _last_message(client: Client, item: Item, asked: float) -> str | None:
+    """As a hook reported it, else out of the agent's transcript, where its last lines may be some 100 ms late."""
+    reported = _reported(client, str(item["runtime_id"]), _stamp(asked))
+    until = time.monotonic() + _LATE
+    while reported is None:
+        said = client.message(str(item["ref"])).json()
+        if said.get("runtime_id") != item["runtime_id"] or said.get("source") is None:
+            return None
+        if said.get("text") and str(said.get("said_at")) >= _stamp(asked):
+            return str(said["text"])
+        if time.monotonic() >= until:
+            return None
+        time.sleep(_TICK)
+    return reported
+
+
+def _reported(client: Client, runtime_id: str, since: str) -> str | None:
     for event in client.events({"runtime": runtime_id, "limit": "50"}).json().get("items") or ():
         payload = event.get("raw_payload")
         if str(event.get("event_time")) < since or not isinstance(payload, dict):

@@ -6,14 +6,14 @@ Owns the protocol and its version. Adapters import this and ``core``, nothing el
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from agtmuxd.core.controls import Controls
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Write
 
-CONTRACT_VERSION = "1.1"
+CONTRACT_VERSION = "1.2"
 """Semver. A newer minor of an adapter is accepted, another major refused with a reason."""
 
 
@@ -124,3 +124,58 @@ class Operable(Protocol):
 
     def controls(self) -> Controls:
         """The input field, the keys of the dialogs, how a turn is interrupted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one line of an agent's transcript tells. The daemon reads the file; the adapter understands its lines.
+
+    ``event``: the name of an event that ``normalise`` understands when it comes with source ``transcript``; None for a
+    line that changes nothing. ``payload`` goes with it and is stored: what kind of line it was, never what was said in
+    it, but for ``prompt`` (at most its first line). ``event_id``: the agent's own id of that line, if it has one.
+    ``message``: words of the agent to its user, kept in memory only. ``part_of``: lines of one such value are one
+    message in pieces. ``begins``: a turn begins here, what lies before it is past.
+    """
+
+    at: int  # ns since the epoch, by the line's own time
+    event: str | None = None
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    event_id: str | None = None
+    message: str | None = None
+    part_of: str | None = None
+    begins: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the first line of a transcript tells of the session: what finds the agent that writes it."""
+
+    session_id: str
+    cwd: str
+    at: int  # ns; when the session began
+
+
+@runtime_checkable
+class Transcribed(Protocol):
+    """An adapter whose agent writes its conversation to a file, line by line (since contract 1.2). All pure.
+
+    The file is named by a hook's ``transcript_path``, else by ``transcript_path``, else found by its opening.
+    """
+
+    def transcript_path(self, status: Mapping[str, Any], proc: Proc, config_home: Path) -> Path | None:
+        """The file by what the status file of ``proc`` says; None where that does not tell, or is another's."""
+
+    def transcript_tree(self, config_home: Path) -> tuple[Path, int] | None:
+        """Where files of sessions lie if they are to be found by their opening, else None: ``(folder, depth)``.
+
+        ``depth``: levels of folders below it, named so that the latest sort last (by year, month, day).
+        """
+
+    def read_opening(self, line: Mapping[str, Any]) -> Opening | None:
+        """The first line of a file that a terminal's own main session writes; None for any other."""
+
+    def read_line(self, line: Mapping[str, Any]) -> Told | None:
+        """What one line tells; None for what is not understood, a sub-agent's, or of no use."""
+
+    def last_message(self, lines: Sequence[Mapping[str, Any]]) -> str | None:
+        """The agent's last message to its user in these lines, oldest first; None where there is none."""

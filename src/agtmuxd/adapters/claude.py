@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters import hookfile
+from agtmuxd.adapters import claude_lines, hookfile
 from agtmuxd.adapters.argv import Program, base_name, has_option, program, words
-from agtmuxd.adapters.base import Ending, HookPlan, HookStatus, Identity
+from agtmuxd.adapters.base import Ending, HookPlan, HookStatus, Identity, Opening, Told
 from agtmuxd.adapters.common import (
     RuleAdapter,
     checked,
@@ -25,7 +25,8 @@ from agtmuxd.adapters.common import (
     tool_text,
     was_killed,
 )
-from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, Strength, WaitingFor, Write
+from agtmuxd.adapters.transcript import last_message
+from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, Source, Strength, WaitingFor, Write
 
 EVENTS: Final = (
     "SessionStart", "UserPromptSubmit", "PreToolUse", "PermissionRequest", "PostToolUse", "PostToolUseFailure",
@@ -88,6 +89,8 @@ class ClaudeAdapter(RuleAdapter):
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
         """Understand one hook. Raises ValueError for another agent's event."""
         payload = checked(event, self.agent_type)
+        if event.source is Source.TRANSCRIPT:
+            return claude_lines.understand(event, payload)
         name = event_name(event, payload)
         attended = event.env.get("CLAUDE_CODE_SESSION_ATTENDED")
         headless = (
@@ -102,7 +105,7 @@ class ClaudeAdapter(RuleAdapter):
             event_type=f"subagent_{kind}" if agent and name in _CANONICAL else kind,
             writes=tuple(writes),
             session_id=text_of(payload, "session_id"),
-            transcript_path=text_of(payload, "transcript_path"),
+            transcript_path=None if agent else text_of(payload, "transcript_path"),
             cwd=text_of(payload, "cwd"),
             task=first_line(payload.get("prompt")) if name == "UserPromptSubmit" and not agent else None,
             session_ended=name == "SessionEnd" and payload.get("reason") != "clear",
@@ -120,8 +123,7 @@ class ClaudeAdapter(RuleAdapter):
 
     def read_status(self, data: Mapping[str, Any], proc: Proc) -> Sequence[Write]:
         """Claims of the status file; empty if it is another process's (a reused pid) or not understood."""
-        start = data.get("procStart")
-        if data.get("pid") != proc.pid or start is None or str(start) != proc.start:
+        if not _is_of(data, proc):
             return ()
         status = data.get("status")
         headless = data.get("entrypoint") == "sdk-cli"
@@ -134,6 +136,28 @@ class ClaudeAdapter(RuleAdapter):
         if status == "waiting" and not headless:
             return (_status_wait(data),)
         return ()
+
+    # ------------------------------------------------------------------ transcript
+
+    def transcript_path(self, status: Mapping[str, Any], proc: Proc, config_home: Path) -> Path | None:
+        """By the session that the status file names; the folder is that of the directory it was started in."""
+        return claude_lines.path(status, config_home) if _is_of(status, proc) else None
+
+    def transcript_tree(self, config_home: Path) -> tuple[Path, int] | None:
+        """None: hook and status file name the file."""
+        return None
+
+    def read_opening(self, line: Mapping[str, Any]) -> Opening | None:
+        """None: hook and status file name the file."""
+        return None
+
+    def read_line(self, line: Mapping[str, Any]) -> Told | None:
+        """What one line of the session's file tells."""
+        return claude_lines.read(line)
+
+    def last_message(self, lines: Sequence[Mapping[str, Any]]) -> str | None:
+        """The last message in these lines."""
+        return last_message(lines, claude_lines.read)
 
     def ended_in_order(self, ending: Ending) -> bool | None:
         """By the hook, the status file (left behind by a crash), the exit text, the title."""
@@ -168,6 +192,11 @@ class ClaudeAdapter(RuleAdapter):
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our hooks are in ``settings.json``."""
         return (hookfile.status(config_home / "settings.json", self.agent_type, _groups(command)),)
+
+
+def _is_of(status: Mapping[str, Any], proc: Proc) -> bool:
+    start = status.get("procStart")
+    return status.get("pid") == proc.pid and start is not None and str(start) == proc.start
 
 
 def _groups(command: str) -> dict[str, dict[str, Any]]:

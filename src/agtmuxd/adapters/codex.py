@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters import hookfile
+from agtmuxd.adapters import codex_lines, hookfile
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
-from agtmuxd.adapters.base import Ending, HookPlan, HookStatus, Identity
+from agtmuxd.adapters.base import Ending, HookPlan, HookStatus, Identity, Opening, Told
 from agtmuxd.adapters.common import (
     RuleAdapter,
     checked,
@@ -30,6 +30,7 @@ from agtmuxd.adapters.common import (
     tool_text,
     was_killed,
 )
+from agtmuxd.adapters.transcript import last_message
 from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, Source, Strength, WaitingFor, Write
 
 EVENTS: Final = (
@@ -90,6 +91,8 @@ class CodexAdapter(RuleAdapter):
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
         """Understand one hook or notify. Raises ValueError for another agent's event."""
         payload = checked(event, self.agent_type)
+        if event.source is Source.TRANSCRIPT:
+            return codex_lines.understand(event, payload)
         if event.source is Source.NOTIFY or "thread-id" in payload:
             return _notify(payload, prior, by_shared_server(event))
         name = event_name(event, payload)
@@ -101,7 +104,7 @@ class CodexAdapter(RuleAdapter):
             event_type=f"subagent_{kind}" if agent and name in _CANONICAL else kind,
             writes=tuple(writes),
             session_id=text_of(payload, "session_id"),
-            transcript_path=text_of(payload, "transcript_path"),
+            transcript_path=None if agent else text_of(payload, "transcript_path"),
             cwd=text_of(payload, "cwd"),
             task=first_line(payload.get("prompt")) if name == "UserPromptSubmit" and not agent else None,
             # SessionEnd comes 60 s after the TUI left, or for a thread that another TUI took over: no sign of an exit.
@@ -112,6 +115,28 @@ class CodexAdapter(RuleAdapter):
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
         """``CODEX_HOME`` or ``~/.codex``."""
         return Path(env["CODEX_HOME"]) if env.get("CODEX_HOME") else home / ".codex"
+
+    # ------------------------------------------------------------------ transcript
+
+    def transcript_path(self, status: Mapping[str, Any], proc: Proc, config_home: Path) -> Path | None:
+        """None: it keeps no status file."""
+        return None
+
+    def transcript_tree(self, config_home: Path) -> tuple[Path, int] | None:
+        """``sessions/YYYY/MM/DD``, by the local date of whoever writes it."""
+        return config_home / "sessions", 3
+
+    def read_opening(self, line: Mapping[str, Any]) -> Opening | None:
+        """The first line of a thread that a terminal began."""
+        return codex_lines.opening(line)
+
+    def read_line(self, line: Mapping[str, Any]) -> Told | None:
+        """What one line of the rollout file tells."""
+        return codex_lines.read(line)
+
+    def last_message(self, lines: Sequence[Mapping[str, Any]]) -> str | None:
+        """The last message in these lines."""
+        return last_message(lines, codex_lines.read)
 
     def ended_in_order(self, ending: Ending) -> bool | None:
         """By the exit text and the title, which an orderly exit clears and a kill leaves frozen."""
@@ -288,10 +313,15 @@ def _of_main(name: str, payload: Mapping[str, Any], headless: bool) -> list[Writ
 
 
 def by_shared_server(event: RawEvent) -> bool:
-    """Whether the app server sent it, or nothing shows that it did not (a chain without command lines)."""
-    if not any(link.argv for link in event.chain):
+    """Whether the app server sent it, or nothing shows that it did not (no link of the chain is a terminal's Codex)."""
+    if any("app-server" in link.argv for link in event.chain):
         return True
-    return any("app-server" in link.argv for link in event.chain)
+    return not any(_names_codex(word) for link in event.chain for word in link.argv[:2])
+
+
+def _names_codex(word: str) -> bool:
+    """Whether this first or second word of a command line is the program, or the script of its shim."""
+    return _BINARY.fullmatch(base_name(word)) is not None or _SCRIPT.search(word) is not None
 
 
 def _notify(payload: Mapping[str, Any], prior: Mapping[str, Any], ambient: bool) -> Signal:

@@ -21,7 +21,10 @@ from agtmuxd.adapters.base import (
     HookPlan,
     HookStatus,
     Identity,
+    Opening,
     Operable,
+    Told,
+    Transcribed,
 )
 from agtmuxd.adapters.byrules import RulesOnlyAdapter
 from agtmuxd.adapters.claude import ClaudeAdapter
@@ -118,6 +121,10 @@ class Fenced:
         operable: Operable = adapter
         return self._call("controls", operable.controls, None)
 
+    def transcribed(self) -> Transcribed | None:
+        """This adapter as one whose agent writes a transcript, fenced too; None where it is none."""
+        return FencedTranscript(self) if isinstance(self.adapter, Transcribed) else None
+
     def status_path(self, proc: Proc, config_home: Path) -> Path | None:
         """See Adapter; None where the adapter raised."""
         return self._call("status_path", lambda: self.adapter.status_path(proc, config_home), None)
@@ -143,6 +150,36 @@ class Fenced:
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """See Adapter; empty where the adapter raised anything but ValueError."""
         return self._call_or_refuse("hook_status", lambda: self.adapter.hook_status(config_home, command), ())
+
+
+class FencedTranscript:
+    """The part of a fenced adapter that understands a transcript; see Transcribed."""
+
+    def __init__(self, fenced: Fenced) -> None:
+        if not isinstance(fenced.adapter, Transcribed):
+            raise TypeError(f"adapter {fenced.name} reads no transcript")
+        self._adapter: Transcribed = fenced.adapter
+        self._call = fenced._call
+
+    def transcript_path(self, status: Mapping[str, Any], proc: Proc, config_home: Path) -> Path | None:
+        """See Transcribed; None where the adapter raised."""
+        return self._call("transcript_path", lambda: self._adapter.transcript_path(status, proc, config_home), None)
+
+    def transcript_tree(self, config_home: Path) -> tuple[Path, int] | None:
+        """See Transcribed; None where the adapter raised."""
+        return self._call("transcript_tree", lambda: self._adapter.transcript_tree(config_home), None)
+
+    def read_opening(self, line: Mapping[str, Any]) -> Opening | None:
+        """See Transcribed; None where the adapter raised."""
+        return self._call("read_opening", lambda: self._adapter.read_opening(line), None)
+
+    def read_line(self, line: Mapping[str, Any]) -> Told | None:
+        """See Transcribed; None where the adapter raised."""
+        return self._call("read_line", lambda: self._adapter.read_line(line), None)
+
+    def last_message(self, lines: Sequence[Mapping[str, Any]]) -> str | None:
+        """See Transcribed; None where the adapter raised."""
+        return self._call("last_message", lambda: self._adapter.last_message(lines), None)
 
 
 @dataclass(slots=True)
@@ -190,6 +227,11 @@ class Registry:
 
     def get(self, agent_type: str) -> Fenced | None:
         return self.adapters.get(agent_type)
+
+    def transcribed(self, agent_type: str) -> Transcribed | None:
+        """What reads that agent's transcript; None where nothing does."""
+        adapter = self.adapters.get(agent_type)
+        return None if adapter is None else adapter.transcribed()
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
         """See Adapter, by the event's agent type. Raises ValueError for one that no adapter in use has."""

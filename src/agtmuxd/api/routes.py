@@ -160,6 +160,13 @@ async def explain(request: web.Request, services: Services) -> web.StreamRespons
     return said(generated_at=stamp(services.now()), ref=item["ref"], item=item, **why)
 
 
+async def message(request: web.Request, services: Services) -> web.StreamResponse:
+    read_query(models.NoQuery, request.query)
+    key = services.view.resolve(request.match_info["ref"])
+    ref = services.view.served(services.view.panes[key])["ref"]
+    return said(generated_at=stamp(services.now()), ref=ref, **services.message(key))
+
+
 async def watch(request: web.Request, services: Services) -> web.StreamResponse:
     query = read_query(models.WatchQuery, request.query)
     wanted = query.filter()
@@ -281,6 +288,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/windows", _listing(Scope.WINDOWS), "Windows", models.ListingQuery, answer=shapes.Windows),
     Route("GET", "/v1/sessions", sessions, "Sessions", models.SessionQuery, answer=shapes.Sessions),
     Route("GET", "/v1/panes/{ref}/explain", explain, "Why a pane shows its state", answer=shapes.Explanation),
+    Route("GET", "/v1/panes/{ref}/message", message, "What the agent said last", answer=shapes.LastMessage),
     Route("GET", "/v1/events", events, "History, newest first", models.HistoryQuery, answer=shapes.Events),
     Route("GET", "/v1/actions", actions, "What was asked for", acting.ActionQuery, answer=shapes.Actions),
     *(

@@ -45,6 +45,11 @@ class Services(Protocol):
         The route adds the envelope, ``ref`` and ``item``.
         """
 
+    def message(self, key: str) -> dict[str, Any]:
+        """What the agent of the pane (by key) said last, by its transcript: ``runtime_id``, ``text``, ``said_at``,
+        ``source`` (None where no transcript is followed). No secrets, no control characters but newlines.
+        """
+
     async def events(self, query: HistoryQuery, pane: str | None) -> list[dict[str, Any]]:
         """History rows, newest first, at most ``query.limit``; ``pane`` is the pane key of ``query.pane``."""
 

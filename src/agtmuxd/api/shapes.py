@@ -320,6 +320,15 @@ class Explanation(Versioned):
     snapshot: str | None = None  # the nonce of what is told here; an action takes it for 30 s
 
 
+class LastMessage(Versioned):
+    generated_at: Time
+    ref: str
+    runtime_id: str | None
+    text: str | None
+    said_at: Time | None
+    source: str | None
+
+
 class HookItem(Shape):
     agent: str
     path: str | None

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from agtmuxd.adapters.base import Adapter, Ending, Identity
 from agtmuxd.core.level import Settled, Steady, sample
@@ -53,6 +53,7 @@ class Agent:
     proc: Proc
     started_at: int
     status_path: str | None
+    home: Path  # the agent's configuration folder
     steady: dict[Source, Steady]
     screen: tuple[str, str, bool, bool, int, int] | None = None
     looked: Write | None = None
@@ -60,6 +61,7 @@ class Agent:
     status_text: bytes | None = None
     status_mark: object | None = None
     status_write: Write | None = None
+    status_data: Mapping[str, Any] | None = None
     sample: Sample | None = None
     title: str = ""
     gone_at: int | None = None
@@ -173,12 +175,12 @@ class Roster:
         proc = replace(found.proc, argv=self._argv.get((found.proc.pid, found.proc.start, found.proc.comm), ()))
         env = envs.get(proc.pid, {})
         path = None
+        home = adapter.config_home(env, Path(env.get("HOME") or (self._machine.home if self._machine else "/")))
         if self._status_files(adapter.name) and not identity.headless:
-            home = adapter.config_home(env, Path(env.get("HOME") or (self._machine.home if self._machine else "/")))
             path = adapter.status_path(proc, home)
         self.agents[pane_id] = Agent(
             pane_id=pane_id, adapter=adapter, identity=identity, proc=proc,
-            started_at=self._started_at(proc, now), status_path=None if path is None else str(path),
+            started_at=self._started_at(proc, now), status_path=None if path is None else str(path), home=home,
             steady=self._remembered(pane_id, proc.pid, proc.start),
         )  # fmt: skip
         return True
@@ -271,7 +273,7 @@ class Roster:
         text = read[agent.status_path]
         if text is None:
             had = agent.status_text is not None
-            agent.status_text, agent.status_write, agent.status_mark = None, None, None
+            agent.status_text, agent.status_write, agent.status_mark, agent.status_data = None, None, None, None
             return None, had
         if text != agent.status_text:
             agent.status_text = text
@@ -279,6 +281,7 @@ class Roster:
                 data = json.loads(text)
             except ValueError:
                 data = {}
+            agent.status_data = data if isinstance(data, dict) else None
             said = agent.adapter.read_status(data, agent.proc) if isinstance(data, dict) else ()
             agent.status_write = next((write for write in said if write.subject == "turn"), None)
         return agent.status_write, True

@@ -1,0 +1,273 @@
+"""The transcripts of the agents of this machine: followed, and told to the door as events of their own.
+
+Owns which file is whose, how often files are looked at, and the last message of each agent, which is kept in memory
+only. What a line means is the adapter's; how a file is opened and read is ``targets.tail``; what an event does is the
+door's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
+
+import structlog
+
+from agtmux.protocol.text import block
+from agtmuxd.adapters.base import Told, Transcribed
+from agtmuxd.adapters.transcript import joined
+from agtmuxd.core.ids import dedupe_key, uuid7
+from agtmuxd.core.model import MS, NS, RawEvent, Source
+from agtmuxd.ingest.threads import Seeker, began_with
+from agtmuxd.targets.roster import Agent
+from agtmuxd.targets.tail import NotAllowedError, Piece, Tail
+from agtmuxd.world import Runtime, World
+
+_LOG = structlog.get_logger("transcripts")
+
+BUSY: Final = 0.1
+"""Seconds between looks while an agent that is followed works, waits or told something lately."""
+QUIET: Final = 0.5
+EMPTY: Final = 2.0
+"""The same where nobody is to be followed."""
+LATELY: Final = 5 * NS
+SWITCH: Final = 5 * NS
+"""How much older than its being noticed a line of another session may be, to be of this process."""
+STATUS_LAG: Final = 500 * MS
+OTHER_SESSION: Final = "other_session"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an agent said last to its user. ``at``: ns, when the line says so."""
+
+    text: str
+    at: int
+
+
+@dataclass(slots=True)
+class Followed:
+    """One agent's file, and what is known of it."""
+
+    runtime_id: str
+    agent_type: str
+    reader: Transcribed
+    tail: Tail
+    floor: int  # ns: what is older is of another process, or of another session
+    session_id: str | None = None
+    found: bool = False  # by its opening: nobody else knows the path
+    said: Said | None = None
+    part_of: str | None = None
+    told_at: int = 0
+    trouble: str | None = None
+
+
+class Readers(Protocol):
+    """The adapters, as they are asked here."""
+
+    def transcribed(self, agent_type: str) -> Transcribed | None: ...
+
+
+Post = Callable[[Sequence[RawEvent]], Awaitable[object]]
+
+
+class Transcripts:
+    """``run`` until cancelled; ``last_message`` at any time, from the loop's thread."""
+
+    def __init__(
+        self,
+        world: World,
+        readers: Readers,
+        agents: Callable[[], Iterable[tuple[str, Agent]]],
+        post: Post,
+        redacted: Callable[[Any], Any],
+        clock: Callable[[], int],
+        *,
+        wanted: Callable[[str], bool] = lambda _name: True,
+    ) -> None:
+        """``agents``: (target id, agent) of this machine. ``wanted``: whether that adapter's files are to be read."""
+        self.counters: Counter[str] = Counter()
+        self._world = world
+        self._readers = readers
+        self._agents = agents
+        self._post = post
+        self._redacted = redacted
+        self._clock = clock
+        self._wanted = wanted
+        self._followed: dict[str, Followed] = {}
+        self._seeker = Seeker(clock)
+
+    def follows(self, runtime_id: str) -> bool:
+        """Whether this agent's transcript is known."""
+        return runtime_id in self._followed
+
+    def last_message(self, runtime_id: str) -> Said | None:
+        """What this agent said last, without secrets and control characters; None where nothing was read."""
+        held = self._followed.get(runtime_id)
+        if held is None or held.said is None:
+            return None
+        return replace(held.said, text=block(self._redacted(held.said.text)))
+
+    async def run(self) -> None:
+        """Follow until cancelled. A failure is told and counted; it never takes the daemon along."""
+        while True:
+            try:
+                rest = await self.once()
+            except Exception:  # noqa: BLE001 the outermost edge of this task
+                _LOG.exception("transcripts could not be read, tried again")
+                self.counters["transcript_failures"] += 1
+                rest = EMPTY
+            await asyncio.sleep(rest)
+
+    async def once(self) -> float:
+        """One look at all files; seconds until the next."""
+        works = await self._settle_whose()
+        if not self._followed:
+            return BUSY if works else EMPTY
+        held = list(self._followed.values())
+        read = await asyncio.to_thread(lambda: [(f, *self._read(f)) for f in held])
+        now = self._clock()
+        events: list[RawEvent] = []
+        more = False
+        for followed, told, again in read:
+            more = more or again
+            if self._followed.get(followed.runtime_id) is followed:
+                events += self._take(followed, told, now)
+        if events:
+            await self._post(events)
+        lately = any(now - f.told_at < LATELY for f in held)
+        return 0.0 if more else BUSY if works or lately else QUIET
+
+    # ---------------------------------------------------------------- whose file
+
+    async def _settle_whose(self) -> bool:
+        """Bring the files that are followed up to the agents that are there; whether one of those works."""
+        there: set[str] = set()
+        works = False
+        seek: list[tuple[Runtime, Agent, Transcribed]] = []
+        for target_id, agent in self._agents():
+            runtime = self._runtime(target_id, agent)
+            reader = self._readers.transcribed(agent.identity.agent_type)
+            if runtime is None or reader is None or not self._wanted(agent.adapter.name):
+                continue
+            there.add(runtime.runtime_id)
+            works = works or agent.works
+            path = runtime.transcript_path
+            if path is None and agent.status_data is not None:
+                named = reader.transcript_path(agent.status_data, agent.proc, agent.home)
+                path = None if named is None else str(named)
+            if path is not None:
+                await self._follow(runtime, agent, reader, path)
+            if agent.works:
+                seek.append((runtime, agent, reader))
+        for gone in self._followed.keys() - there:
+            del self._followed[gone]
+        for runtime, agent, reader in seek:
+            await self._seek(runtime, agent, reader)
+        return works
+
+    def _runtime(self, target_id: str, agent: Agent) -> Runtime | None:
+        """The runtime that this process is; none of a run without a screen, which is one turn whatever it writes."""
+        runtime_id = self._world.active.get((target_id, agent.pane_id))
+        runtime = self._world.runtimes.get(runtime_id) if runtime_id is not None else None
+        if runtime is None or runtime.headless or agent.gone_at is not None:
+            return None
+        same = runtime.pid == agent.proc.pid and runtime.process_start == agent.proc.start
+        return runtime if same else None
+
+    async def _follow(self, runtime: Runtime, agent: Agent, reader: Transcribed, path: str) -> None:
+        held = self._followed.get(runtime.runtime_id)
+        if held is not None and held.tail.path == path:
+            return
+        now = self._clock()
+        floor = runtime.started_at if held is None else max(runtime.started_at, now - SWITCH)
+        followed = Followed(runtime.runtime_id, runtime.agent_type, reader, Tail(str(agent.home), path), floor)
+        self._followed[runtime.runtime_id] = followed
+        if held is not None and runtime.transcript_path is None:
+            # No hook told it: whatever the session before was left with is past.
+            await self._post([self._event(followed, Told(now - STATUS_LAG, OTHER_SESSION), now, str(now))])
+
+    async def _seek(self, runtime: Runtime, agent: Agent, reader: Transcribed) -> None:
+        """Find a file that began when this agent's screen began to show a turn, and that no other could have begun."""
+        tree, turn = reader.transcript_tree(agent.home), began_with(agent)
+        if tree is None or turn is None:
+            return
+        taken = {f.tail.path for f in self._followed.values()}
+        rivals = [a for _, a in self._agents() if a is not agent and a.identity.agent_type == agent.identity.agent_type]
+        found = await asyncio.to_thread(self._seeker.seek, agent, rivals, reader, tree, taken, turn)
+        if found is None:
+            return
+        path, opening = found
+        followed = Followed(
+            runtime.runtime_id, runtime.agent_type, reader, Tail(str(agent.home), path),
+            max(runtime.started_at, opening.at), opening.session_id, found=True,
+        )  # fmt: skip
+        self._followed[runtime.runtime_id] = followed
+        self.counters["transcripts_found"] += 1
+
+    # ---------------------------------------------------------------- what it tells
+
+    def _read(self, followed: Followed) -> tuple[list[tuple[str, Told]], bool]:
+        """In a thread: the lines that came, understood, each with a name of its own; whether more can be read."""
+        try:
+            piece = followed.tail.read()
+        except (NotAllowedError, OSError) as error:
+            if followed.trouble != str(error):
+                followed.trouble = str(error)
+                self.counters["transcripts_refused"] += 1
+                _LOG.warning("transcript not read", runtime=followed.runtime_id, why=str(error))
+            return [], False
+        if piece is None:
+            return [], False
+        told = list(_understood(followed, piece))
+        if piece.met:  # what lies behind: of the turns in it the last counts
+            told = told[max((i for i, (_, t) in enumerate(told) if t.begins), default=0) :]
+        return told, piece.more
+
+    def _take(self, followed: Followed, told: list[tuple[str, Told]], now: int) -> list[RawEvent]:
+        events = []
+        for name, one in told:
+            if one.message is not None:
+                text = joined(followed.said.text if followed.said else None, followed.part_of, one) or one.message
+                followed.said, followed.part_of = Said(text, one.at), one.part_of
+            if one.event is not None and one.at >= followed.floor:
+                events.append(self._event(followed, one, now, name))
+        if told:
+            followed.told_at = now
+        return events
+
+    def _event(self, followed: Followed, told: Told, now: int, name: str) -> RawEvent:
+        source_id = f"{followed.runtime_id}:{told.event_id or name}"
+        kind = str(told.event)
+        payload: dict[str, Any] = {k: v for k, v in told.payload.items() if v is not None}
+        if followed.session_id is not None:
+            payload["session_id"] = followed.session_id
+        if followed.found:
+            payload["transcript_path"] = followed.tail.path
+        return RawEvent(
+            event_id=uuid7(now), event_type=kind, source=Source.TRANSCRIPT, agent_type=followed.agent_type,
+            event_time=told.at, ingested_at=now, dedupe_key=dedupe_key("transcript", source_id, kind),
+            source_event_id=told.event_id, runtime_id=followed.runtime_id,
+            spooled=True,  # it waited in a file: its own time counts, however old it is
+            payload=self._redacted(payload),
+        )  # fmt: skip
+
+
+def _understood(followed: Followed, piece: Piece) -> Iterable[tuple[str, Told]]:
+    for at, line in piece.lines:
+        data = parsed(line)
+        told = followed.reader.read_line(data) if data is not None else None
+        if told is not None:
+            yield f"{followed.tail.path}:{at}", told
+
+
+def parsed(line: bytes) -> Mapping[str, Any] | None:
+    """A line that is a JSON object; None for anything else."""
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None

@@ -1,0 +1,199 @@
+"""The end of a file that grows line by line, read so that nothing can come of it: bounded, and only where it may be.
+
+Owns how a transcript's file is opened and how much of it is read. Blocks: for threads, not for the loop. Knows no
+agent. Only this machine's files: behind ssh each look would be a round trip for what hooks and screen tell as well.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+FIRST: Final = 256 * 1024
+"""Bytes from the end of a file that is met for the first time: what lies before is history."""
+PIECE: Final = 1024 * 1024
+"""Bytes read at a time; a line that is longer is passed over."""
+LEAP: Final = 8 * 1024 * 1024
+"""A file that grew by more than this since it was read is read from its end again."""
+MOST: Final = 500
+"""Files of one folder that are looked at."""
+_GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO must not hold us
+
+
+class NotAllowedError(Exception):
+    """The file is not one that may be read: outside its folder, behind a link, another user's, no regular file."""
+
+
+def open_inside(root: str, path: str) -> int:
+    """A descriptor of a regular file of this user below ``root``; no link on the way down is followed.
+
+    Raises NotAllowedError, OSError.
+    """
+    below = _below(root, path)
+    at = os.open(root, _FOLDER)
+    try:
+        for name in below[:-1]:
+            deeper = _open_at(name, _FOLDER | os.O_NOFOLLOW, at)
+            os.close(at)
+            at = deeper
+        fd = _open_at(below[-1], _FILE, at)
+    finally:
+        os.close(at)
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid():
+        os.close(fd)
+        raise NotAllowedError(f"{path} is no regular file of this user")
+    return fd
+
+
+def _open_at(name: str, flags: int, at: int) -> int:
+    try:
+        return os.open(name, flags, dir_fd=at)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK):
+            raise NotAllowedError(f"{name} is a link") from error
+        if error.errno == errno.ENOTDIR and stat.S_ISLNK(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode):
+            raise NotAllowedError(f"{name} is a link") from error
+        raise
+
+
+def _below(root: str, path: str) -> tuple[str, ...]:
+    """The names that lead from ``root`` to ``path``. Agents name the folder as they found it, or as it really is."""
+    wanted = Path(path)
+    for top in dict.fromkeys((Path(root), Path(os.path.realpath(root)))):
+        if wanted.is_relative_to(top):
+            names = wanted.relative_to(top).parts
+            if names and ".." not in names:
+                return names
+    raise NotAllowedError(f"{path} does not lie in {root}")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Whole lines, oldest first, each with the byte at which it begins. ``met``: of a file not read before, or anew.
+
+    ``more``: the file has more that can be read at once.
+    """
+
+    lines: tuple[tuple[int, bytes], ...]
+    met: bool
+    more: bool
+
+
+class Tail:
+    """One file, read on from where it was left."""
+
+    def __init__(self, root: str, path: str) -> None:
+        self.path = path
+        self._root = root
+        self._mark: tuple[int, int, int] | None = None
+        self._inode: int | None = None
+        self._offset = 0
+        self._passing = False  # in the midst of a line that is passed over
+
+    def read(self) -> Piece | None:
+        """What came since the last call; None where nothing did or there is no file. Raises NotAllowedError, OSError.
+
+        A file that was replaced or cut is read like one that is met for the first time.
+        """
+        mark = self._look()
+        if mark is None or mark == self._mark:
+            return None
+        try:
+            fd = open_inside(self._root, self.path)
+        except OSError as error:
+            self._mark = None
+            if error.errno in _GONE:
+                return None
+            raise
+        try:
+            found = os.fstat(fd)
+            piece = self._read_on(fd, found.st_ino, found.st_size)
+            self._mark = None if piece.more else (found.st_ino, found.st_size, found.st_mtime_ns)
+            return piece
+        finally:
+            os.close(fd)
+
+    def _look(self) -> tuple[int, int, int] | None:
+        try:
+            found = os.stat(self.path, follow_symlinks=False)  # noqa: PTH116 several times a second per agent
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
+            self._mark = None
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+    def _read_on(self, fd: int, inode: int, size: int) -> Piece:
+        met = inode != self._inode or size < self._offset or size - self._offset > LEAP
+        if met:
+            self._inode, self._offset = inode, max(0, size - FIRST)
+            self._passing = self._offset > 0  # most likely in the midst of a line
+            if self._passing:
+                self._offset -= 1  # unless the byte before it ended one
+        data = os.pread(fd, PIECE, self._offset)
+        start = self._offset
+        if self._passing:
+            end = data.find(b"\n") + 1
+            if not end:
+                self._offset += len(data)
+                return Piece((), met, self._offset < size)
+            self._passing = False
+            start, data = start + end, data[end:]
+        whole = data.rfind(b"\n") + 1
+        if not whole and len(data) >= PIECE:
+            self._passing, self._offset = True, start + len(data)
+            return Piece((), met, self._offset < size)
+        lines = []
+        at = start
+        for line in data[:whole].split(b"\n")[:-1]:
+            if line.strip():
+                lines.append((at, line))
+            at += len(line) + 1
+        self._offset = start + whole
+        return Piece(tuple(lines), met, whole > 0 and self._offset < size and len(data) + start < size)
+
+
+def first_line(root: str, path: str) -> bytes | None:
+    """The first line of a file, None while it is not whole. Raises NotAllowedError, OSError."""
+    fd = open_inside(root, path)
+    try:
+        data = os.pread(fd, PIECE, 0)
+    finally:
+        os.close(fd)
+    line, sep, _ = data.partition(b"\n")
+    return line if sep else None
+
+
+def files_since(folder: str, depth: int, since: int) -> list[str]:
+    """Files below a folder written to after ``since`` (ns), newest first, at most 500.
+
+    Of each of the ``depth`` levels of folders only the two whose names sort last are looked into. No link is followed.
+    """
+    if depth:
+        names = sorted(e.name for e in _entries(folder) if e.is_dir(follow_symlinks=False))
+        return [path for name in names[:-3:-1] for path in files_since(f"{folder}/{name}", depth - 1, since)][:MOST]
+    found = []
+    for entry in _entries(folder):
+        if entry.name.endswith(".jsonl"):
+            try:
+                found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.path))
+            except FileNotFoundError:
+                continue  # gone since it was listed
+    return [path for at, path in sorted(found, reverse=True) if at >= since][:MOST]
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        if error.errno in _GONE or error.errno == errno.EACCES:
+            return []
+        raise
