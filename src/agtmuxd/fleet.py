@@ -26,7 +26,7 @@ from agtmuxd.targets.local import LocalExecutor
 from agtmuxd.targets.observe import Cadence, Observer, Sink
 from agtmuxd.targets.roster import Agent
 from agtmuxd.targets.steps import tmux_steps
-from agtmuxd.tmux.server import tmux_argv
+from agtmuxd.tmux.server import socket_path, tmux_argv
 from agtmuxd.world import Target
 
 HOST = "host"
@@ -113,6 +113,7 @@ class Fleet:
                 timeout=settings.targets.command_timeout,
             ),
             local=target.kind == "local",
+            socket=lambda: self._socket(target),
             status_files=lambda name: self._settings().adapter(name).status_file,
         )  # fmt: skip
         self._executors[target.target_id] = executor
@@ -143,6 +144,10 @@ class Fleet:
                 _LOG.exception("observer failed, starts over", target=target.name)
                 self._door.counters["observer_failures"] += 1
                 await asyncio.sleep(1.0)
+
+    def _socket(self, target: Target) -> str:
+        name = self._settings().host.tmux_socket if target.name == HOST else target.connection_ref
+        return socket_path(tmux_argv("tmux", name), self._environ.get("TMUX_TMPDIR"), os.getuid())
 
     def _argv(self, target: Target, executor: TargetExecutor) -> list[str]:
         if not isinstance(executor, LocalExecutor):  # what finds a program there is the shell there

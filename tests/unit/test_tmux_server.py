@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agtmuxd.tmux.server import parse_version, tmux_argv, too_old
+from agtmuxd.tmux.server import parse_version, socket_path, tmux_argv, too_old
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,9 @@ def test_a_server_is_the_default_one_a_name_or_a_path() -> None:
     assert tmux_argv("/bin/tmux", None) == ["/bin/tmux", "-u"]
     assert tmux_argv("tmux", "work") == ["tmux", "-u", "-L", "work"]
     assert tmux_argv("tmux", "/tmp/s") == ["tmux", "-u", "-S", "/tmp/s"]
+
+
+def test_its_socket_is_where_tmux_puts_it() -> None:
+    assert socket_path(tmux_argv("tmux", None), None, 7) == "/tmp/tmux-7/default"
+    assert socket_path(tmux_argv("tmux", "work"), "/run/me", 7) == "/run/me/tmux-7/work"
+    assert socket_path(tmux_argv("tmux", "/tmp/s"), "/run/me", 7) == "/tmp/s"

@@ -21,6 +21,7 @@ from agtmuxd.core.model import NS, PaneRow, Source
 from agtmuxd.core.observation import HealthChange, Observation
 from agtmuxd.core.title import published
 from agtmuxd.targets.executor import ExecutorError, TargetExecutor
+from agtmuxd.targets.newcomers import Newcomers
 from agtmuxd.targets.roster import YOUNG, Known, Roster
 from agtmuxd.targets.watchpid import PidWatcher
 from agtmuxd.tmux import round as tmux_round
@@ -41,6 +42,7 @@ class Cadence:
     empty: float = 5.0
     table: float = 10.0
     peek: float = 1.0  # whether an agent was stopped; that one ended is told by its pidfd
+    glance: float = 0.5  # whether a program was started where no agent is, on this machine
     gap: float = 0.06  # least time between two rounds, however many events come
     active_for: float = 10.0
     timeout: float = 5.0
@@ -70,6 +72,7 @@ class Observer:
         *,
         cadence: Cadence | None = None,
         local: bool,
+        socket: Callable[[], str] | None = None,
         status_files: Callable[[str], bool] = lambda _adapter: True,
     ) -> None:
         self.target_id = target_id
@@ -91,6 +94,9 @@ class Observer:
         )  # fmt: skip
         self._local = local
         self._pids: PidWatcher | None = None
+        self._newcomers = Newcomers()
+        self._socket = socket
+        self._server: int | None = None
         self._boot: str | None = None
         self._panes: dict[str, PaneRow] = {}
         self._signs: dict[str, tuple[object, ...]] = {}
@@ -125,8 +131,11 @@ class Observer:
 
     async def run(self) -> None:
         """Watch until cancelled."""
+        glances: asyncio.Task[None] | None = None
         if self._local:
             self._pids = PidWatcher(self._process_ended)
+        if self._local and self._socket is not None:
+            glances = asyncio.create_task(self._glance(self._socket), name=f"newcomers of {self.target_id}")
         try:
             while True:
                 self._poked.clear()
@@ -146,6 +155,18 @@ class Observer:
                 self._alarm.cancel()
             if self._pids is not None:
                 self._pids.close()
+            if glances is not None:
+                glances.cancel()
+
+    async def _glance(self, socket: Callable[[], str]) -> None:
+        """Between rounds that are far apart, see whether a program starts in a pane without an agent."""
+        while True:
+            await asyncio.sleep(self._cadence.glance)
+            taken = self.roster.agents
+            free = [row.pid for pane, row in self._panes.items() if pane not in taken and not row.dead]
+            if self._newcomers.glance(socket(), self._server, free, self._clock()):
+                self._want_table = True
+                self._poked.set()
 
     def _process_ended(self, _pid: int, _start: str) -> None:
         self.poke(0, table=True)
@@ -229,6 +250,7 @@ class Observer:
             self.version = server.version
             await self._failed(at, "tmux_too_old", f"tmux {server.version} is older than 3.3")
             return
+        self._server = server.pid if server is not None else None
         boot = server.boot_id if server is not None else None
         if boot != self._boot:
             self._boot = boot

@@ -6,6 +6,8 @@ Owns the head of every tmux argument list and the reading of version strings. Kn
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 MINIMUM: Final = (3, 3)
@@ -20,6 +22,12 @@ def tmux_argv(tmux_path: str, socket: str | None) -> list[str]:
     if socket is None:
         return [tmux_path, "-u"]
     return [tmux_path, "-u", "-S" if "/" in socket else "-L", socket]
+
+
+def socket_path(argv: Sequence[str], tmpdir: str | None, uid: int) -> str:
+    """Where the server of such an argument list listens here; ``tmpdir`` is ``TMUX_TMPDIR`` (tmux(1), ``-L``)."""
+    words = dict(pairwise(argv))
+    return words["-S"] if "-S" in words else f"{tmpdir or '/tmp'}/tmux-{uid}/{words.get('-L', 'default')}"  # noqa: S108
 
 
 def parse_version(text: str) -> tuple[int, int] | None:
