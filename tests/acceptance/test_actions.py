@@ -44,6 +44,14 @@ def refusal(daemon: Daemon, kind: str, ref: str, **body: Any) -> tuple[str, str]
     return caught.value.code, str(caught.value.details.get("reason"))
 
 
+def has_ended(pid: int) -> bool:
+    """Whether a process has gone, or waits for its parent to take note."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
 # ------------------------------------------------------------ once, or not at all
 
 
@@ -73,6 +81,25 @@ def test_replays_at_once_wait_for_the_first_and_share_its_answer(up: Daemon, act
     assert len({answer["action_id"] for answer in answers}) == 1
     assert sorted(answer["replayed"] for answer in answers) == [False] + [True] * 7
     assert one.sent() == ["together"]
+
+
+@pytest.mark.tc("TC-107")
+def test_one_action_at_a_time_touches_a_pane(up: Daemon, actor: Make) -> None:
+    one = actor().start()
+    ref = one.ready(up)["ref"]
+    one.tell(how=["deaf"])
+    body = {"request_ref": uuid7(), "ref": ref, "text": "first", "enter": True, "timeout": 1.0}
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(lambda: up.client.act("send", body, PATIENCE).json())
+        until(lambda: one.keys() == b"first\r", within=PATIENCE)
+        with pytest.raises(AgtmuxError) as caught:  # its name is taken while it runs
+            up.client.act("send", {**body, "text": "second"}, PATIENCE)
+        assert caught.value.code == "E_IDEMPOTENCY_CONFLICT"
+        assert refusal(up, "send", ref, text="second", enter=True, force_stale=True)[1] == "draft"
+        second, done = up.client.actions({"pane": ref}).json()["items"]
+        assert first.result()["action_id"] == done["action_id"]
+    assert second["completed_at"] >= done["completed_at"]
+    assert one.keys() == b"first\r"
 
 
 @pytest.mark.tc("TC-025")
@@ -437,7 +464,7 @@ def test_a_signal_needs_a_process_that_is_known(up: Daemon, actor: Make, place: 
     row = one.ready(up)
     answer = ask(up, "kill", row["ref"], mode="signal", signal="TERM")
     assert (answer["result"]["pid"], answer["result"]["ended"]) == (one.pid, True)
-    until(lambda: not Path(f"/proc/{one.pid}").exists(), within=PATIENCE)
+    until(lambda: has_ended(one.pid), within=PATIENCE)
 
 
 @pytest.mark.tc("TC-109")
@@ -483,6 +510,27 @@ def test_view_output_is_bounded_and_holds_nothing_a_terminal_obeys(up: Daemon, t
     assert place.cli("view-output", pane, "--lines", "10001").returncode == 2
     ref = str((up.pane(pane) or {})["ref"])
     assert refusal(up, "view-output", ref, lines=10_001)[0] == "E_INVALID_REQUEST"
+
+
+@pytest.mark.tc("TC-028")
+def test_what_a_pane_shows_is_told_and_never_stored(up: Daemon, actor: Make, place: Place, tmux: Tmux) -> None:
+    pane = tmux.start("sh", "-c", "echo rosebud-words; exec cat")
+    until(lambda: up.pane(pane), within=PATIENCE)
+    ref = str((up.pane(pane) or {})["ref"])
+    body = {"request_ref": uuid7(), "ref": ref}
+    first = up.client.act("view-output", body, PATIENCE).json()
+    assert "rosebud" in first["result"]["output"]
+    assert up.client.act("view-output", body, PATIENCE).json()["result"] == first["result"]
+    other = actor().start("agents").ready(up)
+    done = ask(up, "ack", other["ref"])
+    assert refusal(up, "view-output", ref, again=done["action_id"])[0] == "E_ACTION_NOT_FOUND"
+    assert refusal(up, "view-output", other["ref"], again=first["action_id"])[0] == "E_RUNTIME_STALE"
+    assert up.stop() == 0
+    connection = sqlite3.connect(place.state / "agtmux.db")
+    dump = "\n".join(connection.iterdump())
+    connection.close()
+    assert first["action_id"] in dump
+    assert "rosebud" not in dump
 
 
 @pytest.mark.tc("TC-031")

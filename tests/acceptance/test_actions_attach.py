@@ -99,10 +99,11 @@ def test_elsewhere_the_command_to_type_is_told_and_works(
     printed = place.cli("attach", crowd.pane, "--print")
     assert printed.returncode == 0
     assert not crowd.shown()  # telling selects nothing
-    other = place.cli("attach", crowd.pane, env={"TMUX": "/tmp/another/default,1,0"})
-    assert (other.returncode, printed.stdout.strip() in other.stderr) == (2, True), other.stderr
     alone = place.cli("attach", crowd.pane)
     assert (alone.returncode, printed.stdout.strip() in alone.stderr) == (2, True), alone.stderr
+    assert not crowd.shown()  # nobody goes there: what others see of the session stays as it was
+    other = place.cli("attach", crowd.pane, env={"TMUX": "/tmp/another/default,1,0"})
+    assert (other.returncode, printed.stdout.strip() in other.stderr) == (2, True), other.stderr
     terminal(*shlex.split(printed.stdout))
     until(lambda: crowd.tmux.run("list-clients", "-F", "#{session_name}") == "work" and crowd.shown(), within=PATIENCE)
 
@@ -151,7 +152,11 @@ def test_following_prints_what_comes_and_is_one_action(place: Place, daemon: Dae
     pane = tmux.start("sh", "-c", "echo first; while read word; do echo got $word; done")
     until(lambda: daemon.pane(pane), within=PATIENCE)
     argv = [AGTMUX, "view-output", pane, "--follow"]
-    follow = subprocess.Popen(argv, env=place.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    hear = signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background ignores it
+    try:
+        follow = subprocess.Popen(argv, env=place.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, hear)
     try:
         assert follow.stdout is not None
         assert follow.stdout.readline() == "first\n"

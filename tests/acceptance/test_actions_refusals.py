@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
 import time
@@ -107,8 +108,11 @@ class Scene:
         found = until(there, within=PATIENCE, what=f"{self.daemon.pane(self.one.pane)}")
         self.row = found or {}
 
-    def ask(self, name: str) -> str:
-        """What came of an action: the reason or code of its refusal, or ``done`` and what arrived."""
+    def ask(self, name: str, expected: str) -> str:
+        """What came of an action: the reason or code of its refusal, or ``done`` and what arrived.
+
+        ``expected``: what the table says; bytes that it tells of are waited for, tmux writes them when it likes.
+        """
         kind, body = ACTIONS[name]
         body = {"request_ref": uuid7(), "ref": self.ref, **body}
         if kind in ("approve", "deny", "answer"):
@@ -121,6 +125,10 @@ class Scene:
             told = "done"
         except AgtmuxError as error:
             told = str(error.details.get("reason") or error.code)
+        size = len(ast.literal_eval(expected.split("`")[1])) if "`" in expected and told == "done" else 0
+        end = time.monotonic() + PATIENCE
+        while len(self.one.keys()) < before + size and time.monotonic() < end:
+            time.sleep(0.005)
         arrived = self.one.keys()[before:]
         return f"{told} `{arrived!r}`" if arrived else told
 
@@ -172,6 +180,6 @@ def test_the_runbook_tells_what_each_action_does_to_a_pane(
             elif fresh:
                 now.make(condition)
         fresh = False
-        told[name] = now.ask(name)
+        told[name] = now.ask(name, table()[condition][name])
     print("| " + " | ".join([condition, *told.values()]) + " |")
     assert told == table()[condition]

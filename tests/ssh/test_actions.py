@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pytest
 
 from agtmux.cli.acting import uuid7
 from agtmux.protocol.errors import AgtmuxError
-from tests.acceptance.stage import PATIENCE, Actor, Daemon, Item, Place
+from tests.acceptance.stage import PATIENCE, PROGRAMS, Actor, Daemon, Item, Place
 from tests.conftest import Tmux, until
 from tests.ssh.sshd import Keys, Sshd
 from tests.ssh.test_fleet import Far
@@ -38,6 +41,26 @@ def ready(daemon: Daemon, name: str, pane: str) -> Item:
         return row if row is not None and row["accepts_input"] is True else None
 
     return until(there, within=PATIENCE, what=f"{daemon.pane(pane, name)}") or {}
+
+
+def by_terminal(place: Place, *arguments: str) -> list[str]:
+    """With what ``agtmux`` starts ssh from a terminal that is inside another tmux server."""
+    folder, told = place.root / "fake", place.root / "ssh-arguments"
+    folder.mkdir()
+    (folder / "ssh").write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {told}\n")
+    (folder / "ssh").chmod(0o700)
+    env = {**place.env, "PATH": f"{folder}:{place.env['PATH']}", "TMUX": "/tmp/another/default,1,0"}
+    master, slave = pty.openpty()
+    try:
+        done = subprocess.run(
+            [str(PROGRAMS / "agtmux"), *arguments], env=env, stdin=slave, stdout=slave, stderr=subprocess.PIPE,
+            timeout=PATIENCE, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(slave)
+        os.close(master)
+    assert done.returncode == 0, done.stderr
+    return told.read_text().splitlines()
 
 
 @pytest.mark.tc("TC-106")
@@ -74,5 +97,8 @@ def test_an_agent_behind_ssh_gets_what_was_sent_and_nothing_that_was_refused(
     assert "rm -rf" not in place.cli("view-output", ref, "--lines", "5").stdout
     printed = place.cli("attach", ref, "--print").stdout
     assert printed.startswith(f"ssh -t {far.name} ")
+    went = by_terminal(place, "attach", ref)  # from inside a tmux of this machine too
+    assert went[:2] == ["-t", far.name]
+    assert "attach-session" in went[2]
     ended = place.cli("kill", ref, "--mode", "signal", "--signal", "TERM", "--yes")
     assert (ended.returncode, "it ended" in ended.stdout) == (0, True), ended

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 def attach(app: App, ref: str, only_print: bool, guard: dict[str, Any]) -> None:
     """Go to a pane: its window and pane are selected, then this terminal shows its session.
 
-    Inside the same tmux server the client is switched; outside tmux it is attached; inside another server, or without
-    a terminal, the command to type elsewhere is told.
+    Inside the same tmux server the client is switched; outside tmux, and for another machine, it is attached; inside
+    another server of this machine, or without a terminal, the command to type elsewhere is told.
 
     \b
     Examples:
@@ -37,10 +37,9 @@ def attach(app: App, ref: str, only_print: bool, guard: dict[str, Any]) -> None:
       agtmux attach claude --print
     """
     client = app.client()
-    inside = _inside()
-    reply = perform(
-        app, client, "attach", refs.resolve(ref, client), guard, **({"select": False} if only_print else {})
-    )
+    inside, terminal = _inside(), sys.stdin.isatty() and sys.stdout.isatty()
+    goes = not only_print and (terminal or inside is not None)
+    reply = perform(app, client, "attach", refs.resolve(ref, client), guard, **({} if goes else {"select": False}))
     if guard["json"]:
         write_body(reply.body)
         return
@@ -48,13 +47,12 @@ def attach(app: App, ref: str, only_print: bool, guard: dict[str, Any]) -> None:
     whole = shlex.join(result["whole"])
     if only_print:
         click.echo(whole)
-        return
-    if inside is None:
-        if not (sys.stdin.isatty() and sys.stdout.isatty()):
-            raise AgtmuxError("E_INVALID_REQUEST", f"there is no terminal to attach; in one: {whole}")
-        _become(result["argv"])
-    elif _same(inside, result):
+    elif inside is not None and _same(inside, result):
         _become(result["switch"])
+    elif not terminal:
+        raise AgtmuxError("E_INVALID_REQUEST", f"there is no terminal to attach; in one: {whole}")
+    elif inside is None or result.get("kind") == "ssh":  # the tmux of another machine knows nothing of this one
+        _become(result["argv"])
     else:
         raise AgtmuxError(
             "E_INVALID_REQUEST", f"this terminal is inside another tmux server; in one outside of it: {whole}"
