@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from socket import AF_UNIX, SOCK_STREAM, socket
@@ -88,6 +88,9 @@ class FakeServices:
             {"event_id": one.event_id, "status": "pending_bind", "runtime_id": None, "reason_code": None}
             for one in events
         ]
+
+    def nonce(self, item: Mapping[str, Any]) -> str:
+        return f"1.-.{item['identity']['pane_id']}"
 
     async def act(self, request: Request, uid: int | None, pid: int | None) -> dict[str, Any]:
         self.acted.append(request)

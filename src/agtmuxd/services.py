@@ -9,7 +9,7 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -227,6 +227,11 @@ class DaemonServices:
         return redact(value, self._extra_patterns())
 
     # ---------------------------------------------------------------- actions
+
+    def nonce(self, item: Mapping[str, Any]) -> str:
+        identity = item["identity"]
+        where = self._target_id(identity["target"]), str(identity["pane_id"])
+        return self._actions.nonce_of(where, item["runtime_id"], item["state_version"])
 
     async def act(self, request: Request, uid: int | None, pid: int | None) -> dict[str, Any]:
         return await self._actions.perform(request, uid, pid)

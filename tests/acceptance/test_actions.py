@@ -151,6 +151,10 @@ def test_attach_to_a_stale_runtime_or_snapshot_is_refused(up: Daemon, actor: Mak
     assert ask(up, "attach", row["ref"], snapshot=nonce)["result_code"] == "done"
     one.asks(up)
     assert refusal(up, "attach", row["ref"], snapshot=nonce) == ("E_PRECONDITION_FAILED", "state_version")
+    listed, told = (up.pane(one.pane) or {})["snapshot"], ask(up, "attach", row["ref"], select=False)
+    for handed_out in (listed, told["result"]["snapshot"]):
+        assert ask(up, "view-output", row["ref"], snapshot=handed_out)["result_code"] == "done"
+    assert up.client.actions({"action": told["action_id"]}).json()["items"][0]["result"].get("snapshot") is None
     old = f"{int(nonce.split('.')[0]) - 31_000_000_000}.{nonce.split('.', 1)[1]}"
     assert refusal(up, "attach", row["ref"], snapshot=old) == ("E_RUNTIME_STALE", "snapshot")
     assert refusal(up, "attach", row["ref"], snapshot="made.up.nonce") == ("E_RUNTIME_STALE", "snapshot")
@@ -487,6 +491,20 @@ def test_what_was_acknowledged_needs_nobody_until_something_changes(
     until(lambda: (up.pane(one.pane) or {}).get("reason_code") == "agent_crashed", within=PATIENCE)
     assert place.cli("ack", one.pane).returncode == 0
     until(lambda: not up.panes(), within=PATIENCE)
+
+
+@pytest.mark.tc("TC-109")
+def test_a_prompt_that_was_acknowledged_before_it_was_drawn_stays_so(up: Daemon, actor: Make, place: Place) -> None:
+    one = actor().start()
+    one.ready(up)
+    one.tell(run=True)
+    up.wait_for(one.pane, "running")
+    one.hook("UserPromptSubmit", prompt="tidy up")
+    one.hook("PermissionRequest", tool_name="Bash", tool_input={"command": "rm -rf build"})
+    assert up.wait_for(one.pane, "waiting_approval")["waiting_for"]["fingerprint"] is None
+    assert place.cli("ack", one.pane).returncode == 0
+    row = one.asks(up)
+    assert (row["state"], row["attention"]) == ("waiting_approval", "none")
 
 
 # ------------------------------------------------------------ reading, and the audit

@@ -120,11 +120,14 @@ def _listing(scope: Scope) -> Handler:
     async def answer(request: web.Request, services: Services) -> web.StreamResponse:
         query = read_query(models.ListingQuery, request.query)
         wanted = query.filter()
+        items = services.view.select(scope, wanted, query.sort)
+        if scope is Scope.PANES:  # only here: in the stream a nonce would be old before it is read
+            items = [{**item, "snapshot": services.nonce(item)} for item in items]
         body = read_body(
             services,
             filters={**wanted.echo(), **_given(query, "sort")},
             summary=services.view.tally(scope, wanted).summary(),
-            items=services.view.select(scope, wanted, query.sort),
+            items=items,
             named=wanted.named_targets(),
         )
         return reply(body)

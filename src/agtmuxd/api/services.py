@@ -6,7 +6,7 @@ that comes out of it is answered as E_INTERNAL.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agtmuxd.api.models import Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
@@ -32,6 +32,9 @@ class Services(Protocol):
         """Take in events; returns when they are committed. One result each, in order: ``event_id``, ``status``,
         ``runtime_id``, ``reason_code``. Raises E_STORE_UNAVAILABLE when nothing of it could be kept.
         """
+
+    def nonce(self, item: Mapping[str, Any]) -> str:
+        """What stands for a pane item as it is served now: an action takes it as ``snapshot`` for 30 s."""
 
     async def act(self, request: Request, uid: int | None, pid: int | None) -> dict[str, Any]:
         """Do what is asked for, once; ``uid`` and ``pid`` are the caller's. Raises whatever it was refused with."""

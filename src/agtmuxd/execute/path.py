@@ -38,7 +38,7 @@ _LOG = structlog.get_logger("execute")
 _FAILED = frozenset({"E_TARGET_UNREACHABLE", "E_STORE_UNAVAILABLE", "E_INTERNAL"})
 _KEPT_OUTPUTS = 16
 """Outputs that a replay can still be given; they are never stored."""
-_UNSTORED = ("output",)
+_UNSTORED = ("output", "snapshot")
 _UNREAD = frozenset({Kind.ACK})
 """Kinds that do nothing to a pane, so that none is read."""
 
@@ -267,6 +267,8 @@ class Actions:
         started = self._clock()
         self._failpoint("before_act")
         result = await self._acts[request.kind](context)
+        if request.kind is Kind.ATTACH:  # who goes there, or is told how, has seen the pane as it was checked
+            result["snapshot"] = self.nonce_of(key, known.runtime_id, known.state_version)
         self._failpoint("after_act")
         return started, result
 
@@ -304,7 +306,11 @@ class Actions:
     def nonce(self, key: PaneKey) -> str:
         """A nonce that stands for what is known of a pane now."""
         known = known_of(self._door.world, key)
-        return Snapshot(*key, known.runtime_id, known.state_version, self._clock()).nonce(self._key)
+        return self.nonce_of(key, known.runtime_id, known.state_version)
+
+    def nonce_of(self, key: PaneKey, runtime_id: str | None, state_version: int | None) -> str:
+        """A nonce that stands for a pane as it is shown now: with this runtime, in this version of its state."""
+        return Snapshot(*key, runtime_id, state_version, self._clock()).nonce(self._key)
 
     def _answer(self, row: ActionRow, *, replayed: bool) -> dict[str, Any]:
         """Raises the error that the action ended with."""

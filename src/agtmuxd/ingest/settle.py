@@ -68,8 +68,10 @@ def _row(
         if last_known["state"] == str(r.state) and last_known.get("fingerprint") == prompt:
             since, resumed, returned = last_known["since"], True, True
         last_known = None
+    # what an agent reported shows on its screen a moment later: no other prompt, only now it has its fingerprint
+    shows = same_state and mine is not None and mine.waiting_for is not None and _print(mine.waiting_for) is None
     moved = not same or mine is None or mine.accepts_input != r.accepts_input
-    attention, attention_since = _attention(r.state, mine, now, looked_at, veiled or returned, again, same)
+    attention, attention_since = _attention(r.state, mine, now, looked_at, veiled or returned, again, same or shows)
     steady = mine if same else None
     return StateRow(
         target_id=runtime.target_id,
