@@ -6,15 +6,16 @@ Owns the filling. Knows no adapter.
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from agtmuxd.core.model import MS, RawEvent, Source
+from agtmuxd.core.model import MS, NS, RawEvent, Source
 from tests.corpus.recording import Recording
 
 START = 1_800_000_000_000 * MS
 PID, PROC_START = 4242, "987654"
 _VALUES = {
-    "$PROCSTART": PROC_START, "$DASHWORK": "-work", "$CONFIG": "/home/u/.agent", "$WORK": "/proj",
+    "$PROCSTART": PROC_START, "$DASHWORK": "-proj", "$CONFIG": "/home/u/.agent", "$WORK": "/proj",
     "$HOME": "/home/u", "$LAB": "/lab",
     "$TMUXLOC": "lab:@0.%0", "$PANE": "%0", "$OTHER_PANE": "%1", "$TMUX": "/tmp/t,1,0",
 }  # fmt: skip
@@ -33,10 +34,15 @@ def fill(value: Any) -> Any:
     found = re.fullmatch(r"\$MS\((-?\d+)\)", value)
     if found:
         return START // MS + int(found.group(1))
-    value = re.sub(r"\$ISO\(-?\d+\)", "2027-01-15T08:00:00.000Z", value).replace("$PID", str(PID))
+    value = re.sub(r"\$ISO\((-?\d+)\)", _iso, value).replace("$PID", str(PID))
     for name, text in sorted(_VALUES.items(), key=lambda x: -len(x[0])):
         value = value.replace(name, text)
     return value
+
+
+def _iso(found: re.Match[str]) -> str:
+    at = datetime.fromtimestamp(START / NS, UTC) + timedelta(milliseconds=int(found.group(1)))
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def event(recording: Recording, line: dict[str, Any]) -> RawEvent:

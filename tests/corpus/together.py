@@ -1,7 +1,7 @@
 """Replays a recording through the adapters and the state engine as the daemon does, without daemon, tmux or clock.
 
 Screen and status file are sampled every 250 ms, at once after an event, and when a claim asked to be looked at again;
-hooks arrive when they were recorded. Owns the replay only: what the
+hooks and lines of transcripts arrive when they were recorded. Owns the replay only: what the
 states mean is ``core``, what the signals mean the adapters.
 """
 
@@ -13,11 +13,12 @@ from typing import Any
 from agtmuxd.adapters.base import Adapter, Ending
 from agtmuxd.core.level import Settled, Steady
 from agtmuxd.core.level import sample as settle
-from agtmuxd.core.model import MS, Claim, Proc, Source, State, Write
+from agtmuxd.core.model import MS, Claim, Proc, RawEvent, Signal, Source, State, Write
 from agtmuxd.core.order import Stamp
 from agtmuxd.core.registers import Marks, Register, put, raise_marks, see_again, to_entry
 from agtmuxd.core.resolve import Life, resolve, settle_wake
 from tests.corpus import events, offline
+from tests.corpus.lines import Follower
 from tests.corpus.recording import Recording
 
 STEP = 250
@@ -57,18 +58,36 @@ class Runtime:
             self.marks = raise_marks(self.marks, source, seen.entry, at) or self.marks
         return told.again_at or 0
 
+    def take(self, raw: RawEvent, signal: Signal) -> None:
+        """Fold what a line of the transcript said."""
+        if signal.session_id:
+            self.prior["agent_session_id"] = signal.session_id
+        self.write(raw.source, signal.writes, raw.event_time, raw.ingested_at, raw.event_id)
+
+    def turn(self) -> int | None:
+        """When the screen began to show the turn that it shows."""
+        steady = self.steady.get(Source.POLLER, Steady())
+        return steady.told_since if steady.told is not None and steady.told.claim is Claim.RUNNING else None
+
     def before(self) -> Claim | None:
         told = self.steady.get(Source.POLLER, Steady()).told
         return told.claim if told else None
 
 
 def states(
-    recording: Recording, adapter: Adapter, *, hooks: bool = True, status: bool = True, screen: bool = True
+    recording: Recording,
+    adapter: Adapter,
+    *,
+    hooks: bool = True,
+    status: bool = True,
+    screen: bool = True,
+    transcript: bool = True,
 ) -> list[tuple[int, str]]:
     """(t_ms, state shown) at every step from the recording's start; ``no_agent`` while no agent lives."""
     spans = offline.alive(recording)
     samples = list(recording.samples())
-    lines = [x for x in recording.lines if x["kind"] in ("hook", "notify", "status_file")]
+    lines = [x for x in recording.lines if x["kind"] in ("hook", "notify", "status_file", "transcript")]
+    follower = Follower(recording, adapter, PROC)
     out: list[tuple[int, str]] = []
     runtime: Runtime | None = None
     file: Any = None
@@ -90,8 +109,10 @@ def states(
             next_line += 1
             if line["kind"] == "status_file":
                 file = events.fill(line.get("data"))
+            elif line["kind"] == "transcript":
+                follower.line(line)
             elif hooks and runtime is not None and _bound(recording, line, runtime):
-                _event(recording, adapter, line, runtime)
+                follower.named(_event(recording, adapter, line, runtime))
                 again += [now, settle_wake(runtime.registers, now) or now]
         if living is None and runtime is not None:
             crashed = _ended(recording, adapter, runtime, t, out[-1][1] if out else "unknown")
@@ -99,6 +120,11 @@ def states(
         if runtime is None:
             out.append((t, crashed or "no_agent"))
             continue
+        if transcript and not recording.headless:
+            since = events.START + (living[0] if living else 0) * MS
+            for raw in follower.told(file if status else None, runtime.turn(), since, now):
+                runtime.take(raw, adapter.normalise(raw, runtime.prior))
+                again += [now, settle_wake(runtime.registers, now) or now]
         if t % STEP == 0 or any(at <= now for at in again):
             again, read_at = [at for at in again if at > now], now
             if recording.headless:
@@ -123,7 +149,8 @@ def _bound(recording: Recording, line: dict[str, Any], runtime: Runtime) -> bool
     return bool(line["payload"].get("session_id") == runtime.prior.get("agent_session_id"))
 
 
-def _event(recording: Recording, adapter: Adapter, line: dict[str, Any], runtime: Runtime) -> None:
+def _event(recording: Recording, adapter: Adapter, line: dict[str, Any], runtime: Runtime) -> str | None:
+    """Take one event in; the transcript that it named."""
     raw = events.event(recording, line)
     signal = adapter.normalise(raw, runtime.prior)
     if line["kind"] == "hook" and signal.session_id:
@@ -131,6 +158,7 @@ def _event(recording: Recording, adapter: Adapter, line: dict[str, Any], runtime
     runtime.prior["ended"] = signal.session_ended or runtime.prior.get("ended", False)
     if not recording.headless:  # as ``ingest.fold`` has it: such a run is one turn, its process tells of it
         runtime.write(raw.source, signal.writes, raw.event_time, raw.ingested_at, raw.event_id)
+    return signal.transcript_path
 
 
 def _ended(recording: Recording, adapter: Adapter, runtime: Runtime, t: int, last: str) -> str | None:

@@ -81,3 +81,17 @@ def test_over_all_agents_next_to_nothing_is_wrong_with_hooks_and_without() -> No
     assert with_.wrong <= with_.total * 0.005
     assert without.wrong <= without.total * 0.01
     assert min(without.recall("waiting_approval"), without.recall("waiting_input")) >= 0.97
+
+
+@pytest.mark.tc("TC-101")
+@pytest.mark.parametrize("hooks", [True, False])
+@pytest.mark.parametrize("agent", ["claude", "codex"])
+def test_a_transcript_puts_right_what_the_other_sources_tell_late(agent: str, hooks: bool) -> None:
+    without = offline.Score()
+    for name in recording.names(agent):
+        one = recording.load(name)
+        without.add(together.score(one, together.states(one, REGISTRY.adapters[agent], hooks=hooks, transcript=False)))
+    score = scored(agent, hooks, True)
+    assert score.wrong < without.wrong, "\n".join(score.wrongs)
+    assert score.right > without.right
+    assert score.wrong <= score.total * 0.0025, "\n".join(score.wrongs)

@@ -152,7 +152,7 @@ class Opening:
 
     session_id: str
     cwd: str
-    at: int  # ns; when the session began
+    at: int  # ns; when the file began, which is with the session's first turn
 
 
 @runtime_checkable

@@ -18,11 +18,11 @@ from agtmuxd.core.model import Claim, Phase, RawEvent, Signal, Write
 STARTED: Final = "task_started"
 COMPLETE: Final = "task_complete"
 ABORTED: Final = "turn_aborted"
-ASKED: Final = "user_message"
+ASKED: Final = "asked"
 OTHER_SESSION: Final = "other_session"
 
-_TERMINALS: Final = frozenset({"codex-tui", "codex_cli_rs"})
-_SOURCES: Final = frozenset({"vscode", "cli"})
+_TERMINALS: Final = ("codex-tui", "codex_cli_rs")
+_SOURCES: Final = ("vscode", "cli")
 """What a thread of a terminal says: "vscode" for one of the app server, "cli" without it. A sub-agent's is no word."""
 
 
@@ -31,9 +31,11 @@ def opening(line: Mapping[str, Any]) -> Opening | None:
     payload = line.get("payload")
     if line.get("type") != "session_meta" or not isinstance(payload, Mapping):
         return None
-    at = moment(payload) or moment(line)
+    at = moment(line)  # the first prompt; the payload's own time is that of the terminal's start
     session, cwd = text_of(payload, "id"), text_of(payload, "cwd")
     if payload.get("source") not in _SOURCES or payload.get("originator") not in _TERMINALS:
+        return None
+    if payload.get("thread_source") not in (None, "user"):
         return None
     return Opening(session, cwd, at) if session and cwd and at is not None else None
 
@@ -53,9 +55,8 @@ def read(line: Mapping[str, Any]) -> Told | None:
     event_id = f"{turn}:{what}" if turn else None
     if what == STARTED:
         return Told(at, STARTED, {}, event_id, begins=True)
-    if what == ASKED:
-        asked = first_line(payload.get("message"))
-        return None if asked is None else Told(at, ASKED, {"prompt": asked})
+    if what == "item_completed":
+        return _of_item(payload.get("item"), at)
     if what == COMPLETE:
         error = payload.get("error")
         failed = {} if not error else {"error": _reason(error)}
@@ -63,6 +64,13 @@ def read(line: Mapping[str, Any]) -> Told | None:
     if what == ABORTED:
         return Told(at, ABORTED, {"reason": text_of(payload, "reason")}, event_id)
     return None
+
+
+def _of_item(item: Any, at: int) -> Told | None:
+    if not isinstance(item, Mapping) or item.get("type") != "UserMessage":
+        return None
+    asked = first_line(texts(item.get("content"), "text"))
+    return None if asked is None else Told(at, ASKED, {"prompt": asked}, text_of(item, "id"))
 
 
 def _reason(error: Any) -> str:

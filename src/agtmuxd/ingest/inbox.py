@@ -156,7 +156,11 @@ class Inbox:
             run.counted["events_not_understood"] += 1
             return Posted(event.event_id, "bound", runtime_id, f"not_understood: {error}"[:200])
         run.pokes.add(runtime.target_id)
-        if not fold(run.unit, runtime, event, signal, skew_budget=self._skew):
+        folded = fold(run.unit, runtime, event, signal, skew_budget=self._skew)
+        known = run.unit.runtimes.get(runtime_id)
+        if known is not None and known.agent_session_id != runtime.agent_session_id:
+            run.rebind = True  # events that can only be told by their session may have waited for this
+        if not folded:
             log.mark_late(run.connection, event.event_id)
             return Posted(event.event_id, "late", runtime_id)
         run.unit.shown.add((runtime.target_id, runtime.pane_id))

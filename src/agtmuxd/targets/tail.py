@@ -126,7 +126,7 @@ class Tail:
         except OSError as error:
             if error.errno not in _GONE:
                 raise
-            self._mark = None
+            self._mark = self._inode = None  # its number may be given to the next one
             return None
         return found.st_ino, found.st_size, found.st_mtime_ns
 

@@ -1,0 +1,87 @@
+"""Recorded transcript lines as the daemon would come to know of them: whose file, and what each line tells.
+
+Owns the following of one recording. What a line means is the adapter's, whose file it is ``ingest.threads`` has judged
+by the same two moments.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from agtmuxd.adapters.base import Adapter, Transcribed
+from agtmuxd.adapters.registry import Fenced
+from agtmuxd.core.model import Proc, RawEvent, Source
+from agtmuxd.ingest.threads import AFTER, BEFORE
+from tests.corpus import events
+from tests.corpus.recording import Recording
+
+HOME = Path(str(events.fill("$CONFIG")))
+
+
+class Follower:
+    """Takes lines in as they were recorded; gives the events of the file that is the agent's."""
+
+    def __init__(self, recording: Recording, adapter: Adapter, proc: Proc) -> None:
+        self._agent = recording.agent
+        self._reader: Transcribed | None
+        if isinstance(adapter, Fenced):
+            self._reader = adapter.transcribed()
+        else:
+            self._reader = adapter if isinstance(adapter, Transcribed) else None
+        self._proc = proc
+        self._lines: dict[str, list[dict[str, Any]]] = {}
+        self._began: dict[str, int] = {}
+        self._done: dict[str, int] = {}
+        self._named: str | None = None
+        self._found: str | None = None
+        self._session: str | None = None
+
+    def line(self, line: dict[str, Any]) -> None:
+        """One recorded line."""
+        path = str(HOME / events.fill(line["file"]))
+        filled = events.fill(line["line"])
+        if path not in self._lines and self._reader is not None:
+            opening = self._reader.read_opening(filled)
+            if opening is not None:
+                self._began[path] = opening.at
+        self._lines.setdefault(path, []).append(filled)
+
+    def named(self, path: str | None) -> None:
+        """A hook named the file."""
+        self._named = path or self._named
+
+    def told(self, status: Any, turn: int | None, since: int, now: int) -> list[RawEvent]:
+        """The events of the lines that came. ``turn``: when the screen began to show a turn; ``since``: the process."""
+        if self._reader is None:
+            return []
+        path = self._named
+        if path is None and isinstance(status, dict):
+            named = self._reader.transcript_path(status, self._proc, HOME)
+            path = None if named is None else str(named)
+        if turn is not None:
+            fitting = [p for p, at in self._began.items() if turn - BEFORE <= at <= turn + AFTER and at >= since]
+            self._found = fitting[0] if len(fitting) == 1 and fitting[0] != self._named else self._found
+        path = self._found or path
+        if path is None or path not in self._lines:
+            return []
+        lines, first = self._lines[path], self._done.get(path, 0)
+        self._done[path] = len(lines)
+        return [e for n, line in enumerate(lines[first:], first) if (e := self._event(path, n, line, since, now))]
+
+    def _event(self, path: str, number: int, line: dict[str, Any], since: int, now: int) -> RawEvent | None:
+        assert self._reader is not None
+        opening = self._reader.read_opening(line)
+        if opening is not None:
+            self._session = opening.session_id
+        told = self._reader.read_line(line)
+        if told is None or told.event is None or told.at < since:
+            return None
+        payload = dict(told.payload)
+        if self._session is not None:
+            payload["session_id"] = self._session
+        name = f"{path}:{number}"
+        return RawEvent(
+            event_id=name, event_type=told.event, source=Source.TRANSCRIPT, agent_type=self._agent,
+            event_time=min(told.at, now), ingested_at=now, dedupe_key=name, payload=payload,
+        )  # fmt: skip

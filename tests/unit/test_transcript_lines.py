@@ -1,0 +1,192 @@
+"""What single lines of session files tell, and that everything unknown tells nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from agtmuxd.adapters.base import Transcribed
+from agtmuxd.adapters.claude import ClaudeAdapter
+from agtmuxd.adapters.codex import CodexAdapter
+from agtmuxd.core.model import Claim, Phase, RawEvent, Signal, Source
+from tests.corpus import events, recording
+
+AT = "2026-01-01T00:00:01.250Z"
+NS_AT = 1_767_225_601_250_000_000
+ADAPTERS: dict[str, Any] = {"claude": ClaudeAdapter(), "codex": CodexAdapter()}
+
+
+def signal(agent: str, line: dict[str, Any]) -> Signal | None:
+    """What the door makes of a line, None where it tells no event."""
+    told = ADAPTERS[agent].read_line(line)
+    if told is None or told.event is None:
+        return None
+    raw = RawEvent("e", told.event, Source.TRANSCRIPT, agent, told.at, told.at, "k", payload=dict(told.payload))
+    found: Signal = ADAPTERS[agent].normalise(raw, {})
+    return found
+
+
+def claim(agent: str, line: dict[str, Any]) -> tuple[Claim | None, Phase] | None:
+    found = signal(agent, line)
+    return None if found is None or not found.writes else (found.writes[0].claim, found.writes[0].phase)
+
+
+def user(content: Any, **more: Any) -> dict[str, Any]:
+    return {"type": "user", "timestamp": AT, "uuid": "u", "message": {"role": "user", "content": content}, **more}
+
+
+def text(value: str) -> list[dict[str, str]]:
+    return [{"type": "text", "text": value}]
+
+
+def codex(kind: str, **payload: Any) -> dict[str, Any]:
+    return {"type": "event_msg", "timestamp": AT, "payload": {"type": kind, "turn_id": "t", **payload}}
+
+
+START, DONE, IDLE = (Claim.RUNNING, Phase.START), (Claim.COMPLETED, Phase.END), (Claim.IDLE, Phase.END)
+FAILED, GOES_ON = (Claim.ERROR, Phase.END), (Claim.RUNNING, Phase.DURING)
+OVER = {"type": "system", "subtype": "turn_duration", "timestamp": AT}
+BROKEN = {"type": "assistant", "timestamp": AT, "isApiErrorMessage": True, "error": "server_error",
+          "message": {"content": text("API Error")}}  # fmt: skip
+QUEUED = user([*text("look"), {"type": "image"}], origin={"kind": "human"})
+
+
+@pytest.mark.tc("TC-016")
+@pytest.mark.parametrize(
+    ("agent", "line", "expected"),
+    [
+        ("claude", user("do it"), START),
+        ("claude", QUEUED, START),
+        ("claude", user("<task-notification>\n<task-id>1"), START),
+        ("claude", OVER, DONE),
+        ("claude", {**OVER, "pendingBackgroundAgentCount": 1}, GOES_ON),
+        ("claude", {**OVER, "pendingBackgroundAgentCount": "many"}, DONE),
+        ("claude", user(text("[Request interrupted by user]")), IDLE),
+        ("claude", user(text("[Request interrupted by user for tool use]")), IDLE),
+        ("claude", BROKEN, FAILED),
+        ("claude", {**BROKEN, "isApiErrorMessage": False}, None),
+        ("claude", user("do it", isSidechain=True), None),
+        ("claude", user("do it", isMeta=True), None),
+        ("claude", user("so far", isCompactSummary=True), None),
+        ("claude", user("<command-name>/model</command-name>"), None),
+        ("claude", user(text("[Request interrupted by user]"), isSidechain=True), None),
+        ("claude", user([{"type": "tool_result", "content": "[Request interrupted by user]"}]), None),
+        ("claude", {**OVER, "timestamp": "yesterday"}, None),
+        ("claude", {"type": "assistant", "timestamp": AT, "message": {"content": [{"type": "tool_use"}]}}, None),
+        ("codex", codex("task_started"), START),
+        ("codex", codex("task_complete"), DONE),
+        ("codex", codex("task_complete", error={"message": "no quota"}), FAILED),
+        ("codex", codex("turn_aborted", reason="interrupted"), IDLE),
+        ("codex", codex("token_count"), None),
+        ("codex", {"type": "task_started", "timestamp": AT}, None),
+        ("codex", {**codex("task_started"), "timestamp": None}, None),
+    ],
+)
+def test_a_line_claims_what_it_proves_and_no_more(
+    agent: str, line: dict[str, Any], expected: tuple[Claim, Phase] | None
+) -> None:
+    assert claim(agent, line) == expected
+
+
+@pytest.mark.tc("TC-016")
+@pytest.mark.parametrize("agent", ADAPTERS)
+@pytest.mark.parametrize(
+    "line",
+    [
+        {}, {"type": None}, {"type": "user"}, {"type": ["user"], "timestamp": AT}, {"timestamp": 5, "type": "user"},
+        {"type": "user", "timestamp": AT, "message": "text"}, user(None), user(7), user([None, 3, {"type": "text"}]),
+        {"type": "event_msg", "timestamp": AT, "payload": []}, codex("item_completed", item=[]),
+        codex("item_completed", item={"type": "UserMessage", "content": [None]}), {"type": "from-next-year"},
+        {"type": "response_item", "timestamp": AT, "payload": {"type": "message", "role": "assistant", "content": 3}},
+        {"type": "session_meta", "timestamp": AT, "payload": {"id": 3}}, {"type": "system", "timestamp": AT},
+    ],
+)  # fmt: skip
+def test_what_is_not_understood_says_nothing(agent: str, line: dict[str, Any]) -> None:
+    assert ADAPTERS[agent].read_line(line) is None
+    assert ADAPTERS[agent].read_opening(line) is None
+
+
+@pytest.mark.tc("TC-016")
+@pytest.mark.parametrize("agent", ADAPTERS)
+def test_an_event_that_no_line_tells_changes_nothing(agent: str) -> None:
+    raw = RawEvent("e", "made_up", Source.TRANSCRIPT, agent, 1, 1, "k", payload={"x": 1})
+    assert ADAPTERS[agent].normalise(raw, {}).writes == ()
+
+
+@pytest.mark.tc("TC-016")
+def test_a_line_counts_at_its_own_time() -> None:
+    assert ADAPTERS["claude"].read_line(OVER).at == NS_AT
+    assert ADAPTERS["codex"].read_line(codex("task_started")).at == NS_AT
+
+
+@pytest.mark.tc("TC-015")
+def test_what_was_asked_is_told_by_its_first_line_alone() -> None:
+    asked = "fix the shed\nit leaks, password=hunter2"
+    item = {"type": "UserMessage", "id": "i", "content": [{"type": "text", "text": asked}]}
+    for agent, line in (("claude", user(asked)), ("codex", codex("item_completed", item=item))):
+        told = ADAPTERS[agent].read_line(line)
+        assert "leaks" not in json.dumps(dict(told.payload))
+        found = signal(agent, line)
+        assert found is not None and found.task == "fix the shed"
+
+
+@pytest.mark.tc("TC-016")
+def test_no_words_of_the_agent_are_in_what_is_stored() -> None:
+    said = "the secret plan"
+    lines: dict[str, list[dict[str, Any]]] = {
+        "claude": [{"type": "assistant", "timestamp": AT, "message": {"content": text(said)}}, BROKEN],
+        "codex": [
+            codex("task_complete", last_agent_message=said),
+            {"type": "response_item", "timestamp": AT,
+             "payload": {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": said}]}},
+        ],
+    }  # fmt: skip
+    for agent, some in lines.items():
+        for line in some:
+            assert said not in json.dumps(dict(ADAPTERS[agent].read_line(line).payload))
+
+
+@pytest.mark.tc("TC-015")
+def test_the_last_message_is_that_of_the_last_line_and_its_pieces() -> None:
+    def said(value: str, message: str) -> dict[str, Any]:
+        return {"type": "assistant", "timestamp": AT, "message": {"id": message, "content": text(value)}}
+
+    adapter = ADAPTERS["claude"]
+    assert adapter.last_message([said("one", "m1"), said("two", "m2"), said("three", "m2"), OVER]) == "two\n\nthree"
+    assert adapter.last_message([OVER]) is None
+    assert ADAPTERS["codex"].last_message([codex("task_complete", last_agent_message="done")]) == "done"
+
+
+OPENING: dict[str, Any] = {"type": "session_meta", "timestamp": AT,
+           "payload": {"id": "s-1", "cwd": "/w", "originator": "codex-tui", "source": "vscode"}}  # fmt: skip
+
+
+@pytest.mark.tc("TC-016")
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"source": {"subagent": "review"}}, {"source": "exec"}, {"originator": "codex_vscode"}, {"cwd": ""},
+        {"thread_source": "subagent"},
+    ],
+)  # fmt: skip
+def test_only_a_terminals_own_thread_has_an_opening(other: dict[str, Any]) -> None:
+    adapter = ADAPTERS["codex"]
+    found = adapter.read_opening(OPENING)
+    assert found is not None and (found.session_id, found.cwd, found.at) == ("s-1", "/w", NS_AT)
+    assert adapter.read_opening({**OPENING, "payload": {**OPENING["payload"], **other}}) is None
+
+
+@pytest.mark.tc("TC-016")
+def test_lines_recorded_of_real_agents_are_understood_or_left_alone() -> None:
+    told: dict[str, set[str]] = {agent: set() for agent in ADAPTERS}
+    for agent, adapter in ADAPTERS.items():
+        assert isinstance(adapter, Transcribed)
+        for name in recording.names(agent):
+            for line in recording.load(name).lines:
+                if line["kind"] == "transcript":
+                    found = adapter.read_line(events.fill(line["line"]))
+                    told[agent] |= {found.event} if found is not None and found.event else set()
+    assert told["claude"] == {"prompt", "turn_duration", "interrupted", "api_error"}
+    assert told["codex"] >= {"task_started", "task_complete", "turn_aborted"}
