@@ -47,8 +47,9 @@ def test_a_state_that_is_there_already_counts(daemon: Daemon, actor: Make, place
     one = actor().start()
     row = one.ready(daemon)
     done = place.cli("wait", one.pane, "--for", "waiting,idle", "--timeout", "20s")
-    assert (done.returncode, done.stdout) == (0, f"idle {row['ref']}\n")
-    assert place.cli("wait", one.pane).returncode == 0  # done: completed or idle
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"idle {row['ref']}\n", "")
+    done = place.cli("wait", one.pane)
+    assert (done.returncode, done.stderr) == (0, "agtmux: waiting up to 10m for completed, idle\n")
     late = place.cli("wait", one.pane, "--for", "error", "--timeout", "300ms", "--json")
     assert late.returncode == 7
     assert json.loads(late.stdout)["error"]["code"] == "E_TIMEOUT"

@@ -52,7 +52,7 @@ def _show(item: Mapping[str, Any]) -> str:
 
 
 def _decide(
-    app: App, kind: str, ref: str, yes: bool, guard: dict[str, Any], states: tuple[str, ...], **body: Any
+    app: App, kind: str, ref: str, yes: bool, guard: dict[str, Any], states: tuple[str, ...], words: str | None = None
 ) -> None:
     client = app.client()
     item = _prompted(client, ref, states, kind)
@@ -69,6 +69,9 @@ def _decide(
         "if_fingerprint": shown["fingerprint"] if fingerprint is None else fingerprint,
         "if_runtime": guard["if_runtime"] or item["runtime_id"],
     }
+    body: dict[str, Any] = {}
+    if words is not None:  # where there are no options, a number is a text like any other
+        body = {"option": int(words)} if words.isdecimal() and shown.get("options") else {"text": words}
     reply = perform(app, client, kind, str(item["ref"]), seen, **body)
 
     def said(answer: Mapping[str, Any]) -> str:
@@ -128,8 +131,7 @@ def answer(app: App, ref: str, words: str, yes: bool, guard: dict[str, Any]) -> 
       agtmux answer claude 2
       agtmux answer %12 "use the staging database"
     """
-    body: dict[str, Any] = {"option": int(words)} if words.isdecimal() else {"text": words}
-    _decide(app, "answer", ref, yes, guard, ("waiting_input", "waiting_approval"), **body)
+    _decide(app, "answer", ref, yes, guard, ("waiting_input", "waiting_approval"), words)
 
 
 @click.command()

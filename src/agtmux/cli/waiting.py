@@ -12,6 +12,7 @@ import sys
 import time
 
 import click
+from click.core import ParameterSource
 
 from agtmux.cli.acting import pane
 from agtmux.cli.context import App, pass_app, shared
@@ -114,7 +115,8 @@ def wait(app: App, refs: tuple[str, ...], wanted: str, any_of: bool, all_of: boo
         if not item.get("runtime_id") or item.get("reason_code") == "agent_crashed":
             raise AgtmuxError("E_RUNTIME_STALE", f"no agent runs in {item['identity']['pane_id']}: nothing to wait for")
         open_ones[item["runtime_id"]] = item
-    if sys.stderr.isatty():
+    chosen = click.get_current_context().get_parameter_source("timeout") is not ParameterSource.DEFAULT
+    if sys.stderr.isatty() or not chosen:
         app.say(f"waiting up to {timeout} for {', '.join(sorted(states))}")
     reached: list[Item] = []
     try:
