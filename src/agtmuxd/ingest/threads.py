@@ -1,30 +1,30 @@
-"""Which new session file is which agent's, where nothing names it: by the folder it works in and the moment it began.
+"""Which session file is which agent's, where nothing names it: by the folder it works in and the moment its turn began.
 
 Owns that judgement, and the little that has to be read for it. Blocks: for threads, not for the loop. A file belongs to
-an agent only if it began in that agent's folder, just as that agent's screen began to show a turn, and no other process
-of the same agent on this machine could have begun it. Anything less says nothing.
+an agent only if its session is of that agent's folder, a turn began in it just as that agent's screen began to show
+one, and no other process of the same agent on this machine could have begun that turn. Anything less says nothing.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from agtmuxd.adapters.base import Opening, Transcribed
 from agtmuxd.core.model import MS, NS, Claim, Proc, Source
 from agtmuxd.targets import proctable
 from agtmuxd.targets.roster import Agent
-from agtmuxd.targets.tail import NotAllowedError, files_since, first_line
+from agtmuxd.targets.tail import NotAllowedError, Tail, files_since, first_line
 
 BEFORE: Final = 1500 * MS
-"""How long before the screen was seen to show the turn the file may have begun."""
+"""How long before the screen was seen to show the turn it may have begun in the file."""
 AFTER: Final = 3000 * MS
 PATIENCE: Final = 1000 * MS
-"""How old a file has to be where another pane of the same agent works in that folder."""
+"""How long ago it has to have begun where another pane of the same agent works in that folder."""
 KEPT: Final = 256
 """Openings remembered, so that no file's first line is read twice."""
 
@@ -38,6 +38,15 @@ def began_with(agent: Agent) -> int | None:
     return steady.told_since
 
 
+def parsed(line: bytes) -> Mapping[str, Any] | None:
+    """A line that is a JSON object; None for anything else."""
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
 class Seeker:
     """Finds; remembers what it read of files."""
 
@@ -49,19 +58,19 @@ class Seeker:
         self, agent: Agent, rivals: Iterable[Agent], reader: Transcribed, tree: tuple[Path, int], taken: set[str],
         turn: int,
     ) -> tuple[str, Opening] | None:  # fmt: skip
-        """The path and the opening of the one file that is this agent's, ``turn`` being when its turn began."""
+        """The path of the one file that is this agent's, with its opening as of that turn; ``turn``: when it began."""
         if not -AFTER <= self._clock() - turn <= 10 * NS:
             return None
-        fitting = [
-            (path, opening)
+        cwd = _cwd(agent.proc)
+        if cwd is None:
+            return None
+        mine = [
+            (path, replace(opening, at=began))
             for path in files_since(str(tree[0]), tree[1], turn - BEFORE)
             if path not in taken and (opening := self._opening(agent, reader, path)) is not None
-            and turn - BEFORE <= opening.at <= turn + AFTER and opening.at >= agent.started_at
+            and _same(opening.cwd, cwd) and (began := _last_turn(agent, reader, path)) is not None
+            and turn - BEFORE <= began <= turn + AFTER and began >= agent.started_at
         ]  # fmt: skip
-        if not fitting:
-            return None
-        cwd = _cwd(agent.proc)
-        mine = [(path, opening) for path, opening in fitting if cwd is not None and _same(opening.cwd, cwd)]
         if len(mine) != 1:
             return None
         near = [other for other in rivals if not other.identity.headless and _cwd(other.proc) in (None, cwd)]
@@ -80,11 +89,8 @@ class Seeker:
             return None
         if line is None:
             return None  # not whole yet
-        try:
-            data = json.loads(line)
-        except (ValueError, RecursionError):
-            data = None
-        found = reader.read_opening(data) if isinstance(data, dict) else None
+        data = parsed(line)
+        found = reader.read_opening(data) if data is not None else None
         while len(self._openings) >= KEPT:
             del self._openings[next(iter(self._openings))]
         self._openings[path] = found
@@ -101,6 +107,20 @@ class Seeker:
             if found is not None and not found.headless and _cwd(proc) in (None, cwd):
                 return True
         return False
+
+
+def _last_turn(agent: Agent, reader: Transcribed, path: str) -> int | None:
+    """When the last turn in the file began (ns); None where its end tells of none."""
+    try:
+        piece = Tail(str(agent.home), path).read()
+    except (NotAllowedError, OSError):
+        return None
+    for _, line in reversed(piece.lines if piece is not None else ()):
+        data = parsed(line)
+        told = reader.read_line(data) if data is not None else None
+        if told is not None and told.begins:
+            return told.at
+    return None
 
 
 def _began_too(other: Agent, opening: Opening) -> bool:

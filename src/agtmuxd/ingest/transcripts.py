@@ -8,9 +8,8 @@ door's.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -21,7 +20,7 @@ from agtmuxd.adapters.base import Told, Transcribed
 from agtmuxd.adapters.transcript import joined
 from agtmuxd.core.ids import dedupe_key, uuid7
 from agtmuxd.core.model import MS, NS, RawEvent, Source
-from agtmuxd.ingest.threads import Seeker, began_with
+from agtmuxd.ingest.threads import BEFORE, Seeker, began_with, parsed
 from agtmuxd.targets.roster import Agent
 from agtmuxd.targets.tail import NotAllowedError, Piece, Tail
 from agtmuxd.world import Runtime, World
@@ -191,10 +190,13 @@ class Transcripts:
             await self._post([self._event(followed, Told(now - STATUS_LAG, OTHER_SESSION), now, str(now))])
 
     async def _seek(self, runtime: Runtime, agent: Agent, reader: Transcribed) -> None:
-        """Find a file that began when this agent's screen began to show a turn, and that no other could have begun."""
+        """Find a file in which a turn began when this agent's screen began to show one, and that no other wrote."""
         tree, turn = reader.transcript_tree(agent.home), began_with(agent)
         if tree is None or turn is None:
             return
+        held = self._followed.get(runtime.runtime_id)
+        if held is not None and held.told_at >= turn - BEFORE:
+            return  # its file tells of this turn
         taken = {f.tail.path for f in self._followed.values()}
         rivals = [a for _, a in self._agents() if a is not agent and a.identity.agent_type == agent.identity.agent_type]
         found = await asyncio.to_thread(self._seeker.seek, agent, rivals, reader, tree, taken, turn)
@@ -203,7 +205,7 @@ class Transcripts:
         path, opening = found
         followed = Followed(
             runtime.runtime_id, runtime.agent_type, reader, Tail(str(agent.home), path),
-            max(runtime.started_at, opening.at), opening.session_id, found=True,
+            opening.at, opening.session_id, found=True,
         )  # fmt: skip
         self._followed[runtime.runtime_id] = followed
         self.counters["transcripts_found"] += 1
@@ -262,12 +264,3 @@ def _understood(followed: Followed, piece: Piece) -> Iterable[tuple[str, Told]]:
         told = followed.reader.read_line(data) if data is not None else None
         if told is not None:
             yield f"{followed.tail.path}:{at}", told
-
-
-def parsed(line: bytes) -> Mapping[str, Any] | None:
-    """A line that is a JSON object; None for anything else."""
-    try:
-        data = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return data if isinstance(data, dict) else None
