@@ -205,6 +205,28 @@ def test_a_signal_needs_a_process_that_is_known(up: Daemon, actor: Make, place: 
     until(lambda: has_ended(one.pid), within=PATIENCE)
 
 
+WRAPPER = """
+import signal, subprocess, sys
+signal.signal(signal.SIGTERM, lambda *_: None)
+sys.exit(subprocess.call(sys.argv[1:]))
+"""
+
+
+@pytest.mark.tc("TC-030")
+def test_a_signal_reaches_the_program_that_an_agent_wraps(up: Daemon, actor: Make, place: Place) -> None:
+    one = actor()
+    wrapper = place.root / "wrapper.py"
+    wrapper.write_text(WRAPPER)
+    one.argv = [one.argv[0], str(wrapper), *one.argv]
+    one.start()
+    outer = up.wait_agent(one.pane)["pid"]
+    assert outer != one.pid
+    row = one.ready(up)
+    result = ask(up, "kill", row["ref"], mode="signal", signal="TERM")["result"]
+    assert (result["pids"], result["ended"]) == ([outer, one.pid], True)
+    until(lambda: has_ended(one.pid) and has_ended(outer), within=PATIENCE)
+
+
 @pytest.mark.tc("TC-109")
 def test_what_was_acknowledged_needs_nobody_until_something_changes(
     up: Daemon, actor: Make, place: Place, tmux: Tmux

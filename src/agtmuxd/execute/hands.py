@@ -53,14 +53,17 @@ class Hands:
         """Make the pane the one that its session shows. Raises as ``_write``."""
         await self._write(keys.selected(session_id, window_id, self._held.pane_id), puts=False)
 
-    async def signal(self, name: str, pid: int) -> None:
-        """A signal to a process of the target. Raises E_UNSUPPORTED, E_ACTION_INDETERMINATE, E_RUNTIME_STALE."""
+    async def signal(self, name: str, pids: Sequence[int]) -> None:
+        """A signal to processes of the target. Raises E_UNSUPPORTED, E_ACTION_INDETERMINATE, E_RUNTIME_STALE."""
         try:
-            done = await self._reached.executor.run(["kill", f"-{name}", str(pid)], timeout=self._reached.timeout)
+            done = await self._reached.executor.run(
+                ["kill", f"-{name}", *map(str, pids)], timeout=self._reached.timeout
+            )
         except ExecutorError as error:
             raise _lost(self._reached, error) from error
         if done.returncode:
-            raise AgtmuxError("E_RUNTIME_STALE", f"process {pid} took no signal: {_said(done)}")
+            code = "E_RUNTIME_STALE" if len(pids) == 1 else "E_ACTION_INDETERMINATE"  # some of several may have got it
+            raise AgtmuxError(code, f"process {pids[0]} took no signal: {_said(done)}")
 
     async def _write(self, commands: Sequence[Sequence[str]], *, puts: bool = True) -> None:
         """Raises E_PRECONDITION_FAILED where tmux saw another pane than was read (then nothing was written),

@@ -16,13 +16,15 @@ async def kill(context: Context) -> Result:
         raise TypeError("kill takes KillParams")
     if params.mode == "key":
         await context.hands.type(b"\x03")
-        return {"mode": "key", "signal": params.signal, "ended": None, "pid": None}
-    pid = context.runtime.pid if context.runtime is not None else None
-    if pid is None:
+        return {"mode": "key", "signal": params.signal, "ended": None, "pid": None, "pids": []}
+    runtime, row = context.runtime, context.reading.pane.row
+    if runtime is None or runtime.pid is None or row is None:
         raise AgtmuxError(
             "E_PID_UNAVAILABLE", f"no agent's process is known in {context.key[1]}: --mode key sends C-c instead"
         )
-    await context.hands.signal(params.signal, pid)
+    # an agent that wraps its own program passes no signal on, and what it wraps would outlive its SIGKILL
+    pids = await context.reader.processes(context.reached, row.pid, runtime) or (runtime.pid,)
+    await context.hands.signal(params.signal, pids)
     patience = ENDED_WITHIN if params.signal != "INT" else 0.0
     ended = await context.until(lambda r: not r.fresh.alive, patience, processes=True)
-    return {"mode": "signal", "signal": params.signal, "ended": ended, "pid": pid}
+    return {"mode": "signal", "signal": params.signal, "ended": ended, "pid": runtime.pid, "pids": list(pids)}

@@ -14,7 +14,7 @@ from agtmuxd.adapters.registry import Fenced, Registry
 from agtmuxd.core.controls import Controls
 from agtmuxd.core.guard import Fresh
 from agtmuxd.core.model import Claim, Proc, Sample
-from agtmuxd.core.proctree import Match, ProcessIndex, find_agents
+from agtmuxd.core.proctree import Found, Match, ProcessIndex, find_agents
 from agtmuxd.execute.reach import Reached
 from agtmuxd.targets.executor import ExecutorError
 from agtmuxd.targets.roster import to_sample
@@ -120,10 +120,34 @@ class Reader:
             return replace(fresh, field=field)
         return replace(fresh, claim=write.claim, rule=write.rule, waiting=write.waiting_for, field=field)
 
+    async def processes(self, reached: Reached, pane_pid: int, runtime: Runtime) -> tuple[int, ...]:
+        """The processes that a runtime is made of: its own, then the program that this one wraps, if it does.
+
+        Raises E_TARGET_UNREACHABLE.
+        """
+        try:
+            index = ProcessIndex(await reached.executor.process_table())
+        except ExecutorError as error:
+            raise unreachable(reached, str(error)) from error
+        for agent in await self._agents(reached, index, index.candidates(pane_pid), pane_pid):
+            pids = tuple(proc.pid for proc in agent.chain)
+            if agent.proc.pid == runtime.pid and agent.proc.start == runtime.process_start:
+                return pids[pids.index(agent.proc.pid) :]
+        return ()
+
     async def _stranger(
         self, reached: Reached, index: ProcessIndex, mine: Iterable[Proc], pane_pid: int, known: Proc | None
     ) -> str | None:
         """The agent in the foreground that is no runtime yet: it may have started a moment ago."""
+        for agent in await self._agents(reached, index, mine, pane_pid):
+            if agent.foreground and (known is None or agent.proc.pid != known.pid):
+                return agent.match.agent_type
+        return None
+
+    async def _agents(
+        self, reached: Reached, index: ProcessIndex, mine: Iterable[Proc], pane_pid: int
+    ) -> list[Found[None]]:
+        """The agents of a pane, by all of their words."""
         argv: dict[int, Proc] = {}
         for proc in mine:
             try:
@@ -136,7 +160,4 @@ class Reader:
             found = self._registry.identify(argv.get(proc.pid, proc))
             return None if found is None else Match(found[1].agent_type, found[0].innermost, None)
 
-        for agent in find_agents(index, pane_pid, identify):
-            if agent.foreground and (known is None or agent.proc.pid != known.pid):
-                return agent.match.agent_type
-        return None
+        return find_agents(index, pane_pid, identify)
