@@ -134,3 +134,27 @@ async def test_a_round_is_one_tmux_client_however_many_panes_are_captured(tmux: 
         for _ in range(4):
             await watched.observer.once()
         assert watched.started() - before == 4
+
+
+@pytest.mark.tc("TC-115")
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_watch_that_is_called_off_just_as_something_happens_ends(
+    tmux: Tmux, short_dir: Path, turns: int
+) -> None:
+    tmux.start("sleep", "600")
+    async with _watching(tmux, short_dir) as watched:
+        watch = asyncio.create_task(watched.observer.run())
+        while watched.observer.rounds < 2 or watched.observer.health.last_good is None:
+            watched.observer.poke(0)
+            await asyncio.sleep(0.05)
+        rounds = 0
+        while rounds != watched.observer.rounds:  # until it rests
+            rounds = watched.observer.rounds
+            await asyncio.sleep(0.4)
+        watched.observer.poke(0)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        watch.cancel()
+        done, _ = await asyncio.wait({watch}, timeout=5)
+        watch.cancel()
+        assert done, "it goes on"

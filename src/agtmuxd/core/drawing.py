@@ -83,6 +83,7 @@ def draw() -> str:
         f"| an agent without a word is `starting` for | {_seconds(resolve.STARTING)} |",
     ]
     lines += [f"| a change of the {source} counts after | {_seconds(ns)} |" for source, ns in level.SETTLE.items()]
+    lines += [f"| that the screen matches no rule any more counts after | {_seconds(level.UNMATCHED)} |"]
     lines += [f"| a first word of the screen that a turn runs counts after | {_seconds(level.FIRST_RUNNING)} |"]
     lines += ["| a change to waiting counts, and one to `running` but from a wait on the screen | at once |"]
     return "\n".join(lines) + "\n"

@@ -15,6 +15,9 @@ SETTLE: dict[Source, int] = {Source.POLLER: 80 * MS, Source.STATUS: 80 * MS}
 screen that was quiet for an instant in mid-turn was seen, and one of 26 ms that matched no rule; of a status file, 17
 and 53 ms. That a screen also lags behind a newer hook is another matter: ``registers.lag``."""
 
+UNMATCHED = 300 * MS
+"""The same for a screen that matches no rule: one that is drawn anew, or cleared by an agent that is about to end."""
+
 AFTER_WAIT = 150 * MS
 """The same for running on a screen that waited: an agent whose request was refused works on for an instant."""
 
@@ -72,6 +75,8 @@ def _patience(source: Source, told: Write | None, seen: Write) -> int:
         return 0  # the first word; or the same claim in other words: another prompt, a draft in the composer
     if before in _WAITING_CLAIMS and seen.claim is Claim.RUNNING and source is Source.POLLER:
         return AFTER_WAIT
+    if seen.claim is None:
+        return UNMATCHED
     return 0 if seen.claim in _AT_ONCE else SETTLE[source]
 
 

@@ -10,6 +10,7 @@ import asyncio
 import os
 import random
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -146,10 +147,9 @@ class Observer:
                 gap = min(self._cadence.active, max(self._cadence.gap, _SHARE * took)) - took
                 if gap > 0:
                     await asyncio.sleep(gap)
-                try:
-                    await asyncio.wait_for(self._poked.wait(), max(0.0, rest - max(0.0, gap)))
-                except TimeoutError:
-                    continue
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, rest - max(0.0, gap))):  # wait_for may lose a cancellation
+                        await self._poked.wait()
         finally:
             if self._alarm is not None:
                 self._alarm.cancel()
