@@ -47,6 +47,7 @@ async def api(short_dir: Path) -> AsyncIterator[Api]:
         ("/v1/health", shapes.Health),
         ("/v1/daemon/config", shapes.Config),
         (f"/v1/panes/{quote(pane()['ref'], safe='')}/explain", shapes.Explanation),
+        (f"/v1/panes/{quote(pane()['ref'], safe='')}/message", shapes.LastMessage),
     ],
 )
 async def test_an_answer_has_the_fields_of_the_contract_and_no_others(api: Api, path: str, model: Any) -> None:

@@ -80,6 +80,7 @@ class Fenced:
         self.innermost: bool = adapter.innermost
         self.errors = 0
         self.last_error: str | None = None
+        self._transcribed = FencedTranscript(self, adapter) if isinstance(adapter, Transcribed) else None
 
     def _call(self, what: str, call: Callable[[], T], otherwise: T) -> T:
         try:
@@ -123,7 +124,7 @@ class Fenced:
 
     def transcribed(self) -> Transcribed | None:
         """This adapter as one whose agent writes a transcript, fenced too; None where it is none."""
-        return FencedTranscript(self) if isinstance(self.adapter, Transcribed) else None
+        return self._transcribed
 
     def status_path(self, proc: Proc, config_home: Path) -> Path | None:
         """See Adapter; None where the adapter raised."""
@@ -155,10 +156,8 @@ class Fenced:
 class FencedTranscript:
     """The part of a fenced adapter that understands a transcript; see Transcribed."""
 
-    def __init__(self, fenced: Fenced) -> None:
-        if not isinstance(fenced.adapter, Transcribed):
-            raise TypeError(f"adapter {fenced.name} reads no transcript")
-        self._adapter: Transcribed = fenced.adapter
+    def __init__(self, fenced: Fenced, adapter: Transcribed) -> None:
+        self._adapter = adapter
         self._call = fenced._call
 
     def transcript_path(self, status: Mapping[str, Any], proc: Proc, config_home: Path) -> Path | None:
