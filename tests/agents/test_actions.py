@@ -147,3 +147,70 @@ def test_a_real_agent_gets_a_large_prompt_whole(start: Start, kind: type[Driver]
         return any(all(word in seen.prompt for word in words[::50]) for seen in me.driver.model.seen[asked:])
 
     me.driver.at.wait(arrived, "all of it at the model", 20)
+
+
+OWN_WORDS = [(ClaudeDriver, "ask me"), (CodexDriver, "ask me"), (GeminiDriver, "ask me"), (GeminiDriver, "asktext me")]
+
+
+@pytest.mark.tc("TC-027")
+@pytest.mark.parametrize(("kind", "prompt"), OWN_WORDS)
+def test_a_real_question_takes_words_of_ones_own(start: Start, kind: type[Driver], prompt: str) -> None:
+    """They are what was answered; longer ones than the field shows too."""
+    me = operate(start, kind)
+    for words in ("a colour like sand", " ".join(f"word{n}" for n in range(60))):
+        me.driver.wait_ready()
+        me.does("prompt", me.pane, prompt)
+        me.becomes("waiting_input")
+        me.does("answer", me.pane, words)
+        me.becomes("completed")
+        me.driver.at.wait_text(words.split()[-1], 10)
+
+
+@pytest.mark.tc("TC-107")
+@pytest.mark.parametrize(
+    ("kind", "prompt", "keys"),
+    [(ClaudeDriver, "ask me", ["3"]), (CodexDriver, "ask me", ["Tab"]), (GeminiDriver, "asktext me", [])],
+)
+def test_words_that_somebody_types_into_a_real_question_are_left_alone(
+    start: Start, kind: type[Driver], prompt: str, keys: list[str]
+) -> None:
+    """Neither added to nor submitted."""
+    me = operate(start, kind)
+    me.does("prompt", me.pane, prompt)
+    me.becomes("waiting_input")
+    me.driver.at.wait_still()
+    if keys:
+        me.driver.at.keys(*keys)
+        me.driver.at.wait_still()
+    me.driver.at.type("half a thought")
+    done = me.try_it("answer", me.pane, "sand")
+    assert done.returncode == 5, done
+    me.driver.at.wait_still()
+    shown = me.driver.at.look().text
+    assert "half a thought" in shown
+    assert "sand" not in shown
+    me.becomes("waiting_input")
+
+
+@pytest.mark.tc("TC-107")
+def test_a_real_plan_is_approved_by_a_number_and_by_no_bare_yes(start: Start) -> None:
+    """Its first choice also changes what the agent may do unasked, so the refusal tells the numbers."""
+    session = start(ClaudeDriver)
+    session.start_trusted("claude --permission-mode plan")
+    me = Operator(session)
+    me.does("prompt", me.pane, "plan a shed")
+    me.becomes("waiting_approval")
+    done = me.try_it("approve", me.pane)
+    assert (done.returncode, f"agtmux answer {me.pane} N" in done.stderr) == (5, True), done.stderr
+    me.becomes("waiting_approval")
+    me.does("answer", me.pane, "2")
+    me.becomes("completed")
+
+
+@pytest.mark.tc("TC-030")
+@pytest.mark.parametrize("kind", DRIVERS)
+def test_a_real_agent_ends_by_a_signal(start: Start, kind: type[Driver]) -> None:
+    """SIGTERM reaches the program that works, also where another process wraps it."""
+    me = operate(start, kind)
+    assert "it ended" in me.does("kill", me.pane, "--mode", "signal", "--signal", "TERM", "--yes")
+    me.driver.wait_shell()
