@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from agtmuxd.core.model import Claim, Sample, Write
+from agtmuxd.core import level
+from agtmuxd.core.model import MS, Claim, Sample, Write
 from tests.corpus.recording import Recording
 
 Look = Callable[[Sample, Claim | None], Write | None]
@@ -87,6 +88,9 @@ def shown(recording: Recording, look: Look) -> list[tuple[int, int, str, Write |
             if start >= end:
                 continue
             write = look(sample, before)
+            if out and _passing(samples[i:], write, before, look, end):
+                out.append((start, end, state, out[-1][3]))  # not believed yet: what was told stands
+                continue
             before = write.claim if write else None
             if write is None or write.claim is None:
                 state = "unknown"
@@ -96,6 +100,19 @@ def shown(recording: Recording, look: Look) -> list[tuple[int, int, str, Write |
                 state = write.claim.value
             out.append((start, end, state, write))
     return out
+
+
+def _passing(ahead: list[tuple[int, Sample]], write: Write | None, before: Claim | None, look: Look, end: int) -> bool:
+    """Whether the screen goes on to other words before ``write`` lasted as long as the daemon asks of it."""
+    patience = (level.UNMATCHED if write is None else write.settle) // MS
+    begun = ahead[0][0]
+    for t, sample in ahead[1:]:
+        if t >= begun + patience:
+            return False
+        later = look(sample, before)
+        if (later and later.rule) != (write and write.rule):
+            return True
+    return end < begun + patience
 
 
 def score(recording: Recording, look: Look) -> Score:
