@@ -38,7 +38,9 @@ def _fits(first: int, size: int, low: int) -> bool:
 
 
 class Actor:
-    """``how`` words: ``slow`` takes keys in late, ``deaf`` never submits, ``chip`` shows pastes as chips."""
+    """``how`` words: ``deaf`` never submits, ``chip`` shows pastes as chips, ``quiet`` shows nothing of what it takes,
+    ``mumbles`` shows another text than was typed into a question.
+    """
 
     def __init__(self, path: str) -> None:
         self.keys = open(path + ".keys", "ab", buffering=0)  # noqa: SIM115 open until the end
@@ -46,6 +48,7 @@ class Actor:
         self.field = ""
         self.dialog: list[str] | None = None
         self.own: str | None = None  # what is typed behind the third option of a question, once that is open
+        self.then: list[str] = []  # the commands that are asked about next, one after the other
         self.running = False
         self.how: set[str] = set()
         self.said: list[str] = []
@@ -114,7 +117,7 @@ class Actor:
 
     def put(self, text: str, *, pasted: bool) -> None:
         if self.own is not None:
-            self.write(self.own + text)
+            self.write(self.own + (text.upper() if "mumbles" in self.how else text))
             return
         if self.dialog is not None:
             if text == "3" and self.dialog[1:2] == QUESTION[1:2]:
@@ -152,12 +155,16 @@ class Actor:
     def close(self, how: str) -> None:
         self.dialog, self.own = None, None
         self.sent.write(json.dumps(how).encode() + b"\n")
+        if self.then:
+            command = self.then.pop(0)
+            self.dialog = [row.replace("{command}", command) for row in APPROVAL]
+            return
         self.running = "Interrupt" not in how and how != "cancelled"
 
     def obey(self, command: dict[str, object]) -> dict[str, object]:
         if "ask" in command:
             self.dialog = [row.replace("{command}", str(command["ask"])) for row in APPROVAL]
-            self.running = False
+            self.running, self.then = False, list(command.get("then", []))  # type: ignore[call-overload]
         if "question" in command:
             self.dialog, self.own, self.running = list(QUESTION), None, False
             if command["question"]:  # somebody has typed behind the third option already

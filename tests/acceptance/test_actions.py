@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -274,6 +275,25 @@ def test_a_draft_of_the_operator_is_left_alone(up: Daemon, actor: Make) -> None:
     assert one.keys() == b""
     assert ask(up, "send", row["ref"], text=" and more", enter=True, over_draft=True)["result"]["entered"]
     assert one.sent() == ["half typed and more"]
+
+
+@pytest.mark.tc("TC-107")
+def test_a_target_that_does_not_answer_gets_nothing_and_the_action_failed(
+    place: Place, daemon: Daemon, tmux: Tmux, actor: Make
+) -> None:
+    place.configure(tmux, "[targets]\ncommand_timeout = 1.0\n")
+    daemon.start()
+    one = actor().start()
+    row = one.ready(daemon)
+    server = int(tmux.run("display-message", "-p", "#{pid}"))
+    os.kill(server, signal.SIGSTOP)
+    try:
+        code, _ = refusal(daemon, "send", row["ref"], text="x", force_stale=True)
+    finally:
+        os.kill(server, signal.SIGCONT)
+    assert code == "E_TARGET_UNREACHABLE"
+    assert daemon.client.actions({}).json()["items"][0]["result_code"] == "failed"
+    assert one.keys() == b""
 
 
 @pytest.mark.tc("TC-107")

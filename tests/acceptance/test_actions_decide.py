@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -157,6 +158,49 @@ def test_a_yes_that_is_more_than_a_yes_is_left_to_a_person(up: Daemon, actor: Ma
     assert "2 Yes, manually approve edits" in done.stderr
     assert place.cli("answer", one.pane, "2").returncode == 0
     assert one.keys() == b"2"
+
+
+@pytest.mark.tc("TC-107")
+def test_a_prompt_that_follows_another_at_once_is_not_answered_with_it(up: Daemon, actor: Make, place: Place) -> None:
+    one = actor().start()
+    one.ready(up)
+    one.tell(ask="make one", then=["make two"])
+    until(lambda: ((up.pane(one.pane) or {})["waiting_for"] or {}).get("fingerprint"), within=PATIENCE)
+    done = place.cli("approve", one.pane)
+    assert (done.returncode, one.keys()) == (0, b"1"), done.stderr
+    assert "make one" in done.stdout
+    row = up.wait_for(one.pane, "waiting_approval")
+    until(lambda: "make two" in str((up.pane(one.pane) or {})["waiting_for"]), within=PATIENCE, what=str(row))
+    assert one.sent() == ["chose 1"]
+
+
+@pytest.mark.tc("TC-107")
+def test_words_that_do_not_stand_alone_in_their_field_are_not_submitted(up: Daemon, actor: Make, place: Place) -> None:
+    one = actor().start()
+    one.ready(up)
+    questioned(up, one)
+    one.tell(how=["mumbles"])
+    done = place.cli("answer", one.pane, "sand")
+    assert (done.returncode, done.stdout.startswith("unconfirmed: nothing"), one.keys()) == (7, True, b"3sand")
+    assert "not submitted" in done.stderr
+    assert one.sent() == []
+
+
+@pytest.mark.tc("TC-031")
+def test_the_audit_of_an_approval_holds_no_secret_of_its_command(up: Daemon, actor: Make, place: Place) -> None:
+    one = actor().start()
+    one.ready(up)
+    secret = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
+    one.tell(ask=f"push --token {secret}")
+    until(lambda: ((up.pane(one.pane) or {})["waiting_for"] or {}).get("fingerprint"), within=PATIENCE)
+    done = place.cli("approve", one.pane)
+    assert (done.returncode, one.sent()) == (0, ["chose 1"]), done.stderr
+    assert up.stop() == 0
+    connection = sqlite3.connect(place.state / "agtmux.db")
+    dump = "\n".join(connection.iterdump())
+    connection.close()
+    assert "push --token" in dump
+    assert secret not in dump
 
 
 @pytest.mark.tc("TC-027")

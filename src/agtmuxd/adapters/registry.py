@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from agtmux.protocol.redact import redact_text
 from agtmuxd.adapters.base import (
     CONTRACT_VERSION,
     Adapter,
@@ -45,6 +46,10 @@ BUILT_IN: Final[tuple[Callable[[], Adapter], ...]] = (
 )  # fmt: skip
 
 T = TypeVar("T")
+
+
+def _clean(text: str | None) -> str | None:
+    return None if text is None else redact_text(text)
 
 
 class ContractError(ValueError):
@@ -111,8 +116,16 @@ class Fenced:
         )
 
     def look(self, sample: Sample, before: Claim | None) -> Write | None:
-        """See Adapter; None where the adapter raised."""
-        return self._call("look", lambda: self.adapter.look(sample, before), None)
+        """See Adapter; None where the adapter raised. What is asked there comes without secrets: it is stored."""
+        write = self._call("look", lambda: self.adapter.look(sample, before), None)
+        if write is None or write.waiting_for is None:
+            return write
+        asked = write.waiting_for
+        clean = replace(
+            asked, subject=_clean(asked.subject), text=_clean(asked.text),
+            options=tuple(redact_text(option) for option in asked.options),
+        )  # fmt: skip
+        return replace(write, waiting_for=clean)
 
     def controls(self) -> Controls | None:
         """See Operable; None where the adapter is none, or raised."""
