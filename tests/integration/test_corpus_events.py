@@ -289,3 +289,14 @@ def test_an_orderly_end_and_a_kill_are_told_apart_by_screen_and_title(name: str,
     state = next((s for a, b, s, _ in offline.shown(one, ADAPTERS[one.agent].look) if a <= t_ms - 400 < b), "unknown")
     if state in ("running", "waiting_approval", "waiting_input"):
         assert verdict is (how == "exit"), "an agent that vanished in mid-turn is a crash, one that left is not"
+
+
+def test_claude_tells_a_queued_prompt_under_the_id_of_the_turn_that_runs() -> None:
+    """Which is why prompt ids cannot say that another turn follows an end."""
+    hooks = [x["payload"] for x in recording.load("claude/r5-queued").lines if x["kind"] == "hook"]
+    submits = [(x["prompt"], x["prompt_id"]) for x in hooks if x["hook_event_name"] == "UserPromptSubmit"]
+    assert submits[0][0] == "slow 5"
+    assert submits[1] == ("hello queued one", submits[0][1])
+    ends = [x["prompt_id"] for x in hooks if x["hook_event_name"] == "Stop"]
+    assert ends[0] == submits[0][1]
+    assert ends[1] not in {submits[0][1], submits[1][1]}  # its own turn's, told by no prompt
