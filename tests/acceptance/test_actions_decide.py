@@ -280,6 +280,9 @@ def test_what_was_acknowledged_needs_nobody_until_something_changes(
     one.ready(up)
     one.asks(up, "first")
     assert (up.pane(one.pane) or {})["attention"] == "needs_action"
+    assert place.cli("ack", one.pane, "--if-state", "error").returncode == 5
+    assert place.cli("ack", one.pane, "--if-fingerprint", "0" * 16).returncode == 5
+    assert (up.pane(one.pane) or {})["attention"] == "needs_action"
     assert place.cli("ack", one.pane).returncode == 0
     until(lambda: (up.pane(one.pane) or {})["attention"] == "none", within=PATIENCE)
     one.title("another title")

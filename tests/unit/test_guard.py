@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agtmuxd.core.controls import Controls, DialogKeys, Field
-from agtmuxd.core.guard import Case, Fresh, Known, decide, may_be_asked
+from agtmuxd.core.guard import Case, Fresh, Known, decide, decide_unread, may_be_asked
 from agtmuxd.core.keynames import submits, valid_key
 from agtmuxd.core.model import NS, Claim, PaneRow, Sample, State, WaitingFor
 from agtmuxd.core.request import (
     Guards,
     KillParams,
     Kind,
+    NoParams,
     Params,
     Request,
     SendParams,
@@ -167,6 +168,19 @@ def test_a_dialog_is_open_when_either_the_screen_or_the_agent_says_so() -> None:
     assert reason(case(Kind.SEND, TEXT, replace(FREE, field=Field.UNSURE))) == "draft"
     over = SendParams(text="hi", enter=True, over_draft=True)
     assert reason(case(Kind.SEND, over, replace(FREE, field=Field.UNSURE))) is None
+
+
+@pytest.mark.tc("TC-109")
+def test_what_reads_nothing_of_a_pane_heeds_its_guards_too() -> None:
+    waits = replace(WAITS, fingerprint="ab" * 8)
+    fine: dict[str, Any] = {"if_state": ("waiting_approval",), "if_state_version": 7, "if_fingerprint": "ab" * 8}
+    assert decide_unread(case(Kind.ACK, NoParams(), Fresh(None), waits, **fine)) is None
+    wrong: tuple[dict[str, Any], ...] = (
+        {"if_state": ("idle",)}, {"if_state_version": 6}, {"if_fingerprint": "cd" * 8}, {"if_updated_within": 1.0},
+        {"if_runtime": "rt-another-one-here"},
+    )  # fmt: skip
+    for guards in wrong:
+        assert decide_unread(case(Kind.ACK, NoParams(), Fresh(None), waits, **{**fine, **guards})) is not None, guards
 
 
 @pytest.mark.tc("TC-029")

@@ -18,7 +18,7 @@ from agtmuxd.core.request import Kind, Request, SendParams, Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the daemon says of the pane. Without an agent everything is None."""
+    """What the daemon says of the pane. Without an agent everything is None. ``fingerprint``: of its open prompt."""
 
     runtime_id: str | None = None
     state: State | None = None
@@ -26,6 +26,7 @@ class Known:
     updated_at: int | None = None
     agent_type: str | None = None
     headless: bool = False
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +128,17 @@ def decide(case: Case) -> Refusal | None:
     return None
 
 
+def decide_unread(case: Case) -> Refusal | None:
+    """The same for actions that read nothing of the pane: what the daemon knows is all there is."""
+    refusal = same_runtime(case) or _caller_guards(case)
+    wanted = case.request.guards.if_fingerprint
+    if refusal is None and wanted is not None and wanted != case.known.fingerprint:
+        return _unmet("fingerprint", "this is not the prompt that was seen: look again")
+    return refusal
+
+
 def same_runtime(case: Case) -> Refusal | None:
-    """Only whether it is still the pane and the runtime that were meant: for actions that read nothing of the pane."""
+    """Only whether it is still the pane and the runtime that were meant."""
     wanted = case.request.guards.if_runtime
     if case.known.runtime_id != case.meant.runtime_id:
         return _stale("another agent runs there now")

@@ -125,8 +125,9 @@ def known_of(world: World, key: PaneKey, *, crashed: bool = False) -> Known:
     if mine is None:
         return Known(runtime.runtime_id, State.UNKNOWN, None, None, runtime.agent_type, runtime.headless)
     return Known(
-        runtime.runtime_id, mine.state, mine.state_version, mine.updated_at, runtime.agent_type, runtime.headless
-    )
+        runtime.runtime_id, mine.state, mine.state_version, mine.updated_at, runtime.agent_type, runtime.headless,
+        mine.waiting_for.fingerprint if mine.waiting_for is not None else None,
+    )  # fmt: skip
 
 
 def screen_claim(world: World, runtime: Runtime | None) -> Claim | None:

@@ -17,7 +17,7 @@ import structlog
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core import ref as refs
-from agtmuxd.core.guard import Case, Fresh, decide, may_be_asked, same_runtime
+from agtmuxd.core.guard import Case, Fresh, decide, decide_unread, may_be_asked
 from agtmuxd.core.ids import dedupe_key, uuid7
 from agtmuxd.core.model import RawEvent, Source
 from agtmuxd.core.request import Caller, Kind, Request, Snapshot, ViewParams, read_nonce
@@ -257,7 +257,7 @@ class Actions:
         # the read took a moment: what the daemon knows may have moved meanwhile
         known = known_of(world, key, crashed=crashed)
         case = Case(request, meant.snapshot, known, reading.fresh, self._clock(), shown)
-        refusal = same_runtime(case) if request.kind in _UNREAD else decide(case)
+        refusal = decide_unread(case) if request.kind in _UNREAD else decide(case)
         if refusal is not None:
             raise refused(refusal)
         context = Context(
