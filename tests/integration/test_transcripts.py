@@ -191,6 +191,7 @@ async def test_a_daemon_that_starts_again_tells_nothing_twice(tmp_path: Path) ->
         await h.look()
         version = h.rig.the_state().state_version
         h.begin()
+        h.clock.forward(1)
         await h.look()
         assert h.events() == ["prompt", "turn_duration"]
         assert h.rig.the_state().state_version == version
@@ -269,6 +270,7 @@ async def test_without_hooks_the_status_file_names_the_session_and_another_one_e
         watched.status_data = {**status, "sessionId": "session-2"}
         await h.look()
         assert h.state() is State.IDLE
+        h.clock.forward(1)
         watched.status_data = {**status, "procStart": "1", "sessionId": "session-3"}
         await h.look()
         assert h.events() == ["api_error", "other_session"]
