@@ -18,7 +18,8 @@ import pytest
 from agtmux.protocol.redact import redact
 from agtmuxd.core.level import Steady
 from agtmuxd.core.model import MS, NS, Claim, Proc, Source, State, Write
-from agtmuxd.ingest.transcripts import Transcripts
+from agtmuxd.ingest.transcripts import BUSY as BUSY_REST
+from agtmuxd.ingest.transcripts import EMPTY, QUIET, Transcripts
 from agtmuxd.targets import proctable
 from agtmuxd.targets.roster import Agent as Watched
 from tests.rig import BUSY, T0, TARGET, Agent, Clock, Rig, event
@@ -251,6 +252,24 @@ async def test_nothing_is_read_where_the_configuration_says_no(tmp_path: Path) -
         h.on = True
         await h.look()
         assert h.events() == ["prompt"] and h.transcripts.follows(h.rig.runtime_id())
+
+
+@pytest.mark.tc("TC-015")
+async def test_files_are_looked_at_often_only_while_somebody_works(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        assert await h.transcripts.once() == EMPTY
+        agent = Agent()
+        watched = h.agent(agent)
+        await h.rig.round(agent)
+        assert await h.transcripts.once() == QUIET
+        path = h.home / "projects" / "s-1.jsonl"
+        await h.named(agent, path)
+        h.write(path, prompt(T0 + MS))
+        assert await h.transcripts.once() == BUSY_REST
+        h.clock.forward(6)
+        assert await h.transcripts.once() == QUIET
+        watched.steady[Source.POLLER] = SPINS
+        assert await h.transcripts.once() == BUSY_REST
 
 
 @pytest.mark.tc("TC-015")

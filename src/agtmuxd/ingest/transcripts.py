@@ -98,6 +98,7 @@ class Transcripts:
         self._wanted = wanted
         self._followed: dict[str, Followed] = {}
         self._seeker = Seeker(clock)
+        self._somebody = False  # an agent is there whose file is to be followed, once it is known
 
     def follows(self, runtime_id: str) -> bool:
         """Whether this agent's transcript is known."""
@@ -125,7 +126,7 @@ class Transcripts:
         """One look at all files; seconds until the next."""
         works = await self._settle_whose()
         if not self._followed:
-            return BUSY if works else EMPTY
+            return BUSY if works else QUIET if self._somebody else EMPTY
         held = list(self._followed.values())
         read = await asyncio.to_thread(lambda: [(f, *self._read(f)) for f in held])
         now = self._clock()
@@ -162,6 +163,7 @@ class Transcripts:
                 await self._follow(runtime, agent, reader, path)
             if agent.works:
                 seek.append((runtime, agent, reader))
+        self._somebody = bool(there)
         for gone in self._followed.keys() - there:
             del self._followed[gone]
         for runtime, agent, reader in seek:
