@@ -348,7 +348,8 @@ def test_view_output_is_bounded_and_holds_nothing_a_terminal_obeys(up: Daemon, t
     assert rows[-1] == "red bidi"
     assert rows[0] == "row 482"
     assert "older rows" in out.stderr
-    assert "\x1b[31m" in place.cli("view-output", pane, "--lines", "3", "--ansi").stdout
+    coloured = place.cli("view-output", pane, "--lines", "3", "--ansi").stdout
+    assert ("\x1b[31m" in coloured, coloured.endswith("\x1b[0m")) == (True, True)  # what follows is not coloured by it
     assert "\u202e" not in place.cli("view-output", pane, "--lines", "3", "--ansi").stdout
     assert len(place.cli("view-output", pane, "--lines", "10000").stdout.splitlines()) == 501
     assert place.cli("view-output", pane, "--lines", "10001").returncode == 2
