@@ -17,7 +17,7 @@ from agtmuxd.core.bind import Bound, Candidate, bind
 from agtmuxd.core.drawing import REDRAW, draw
 from agtmuxd.core.ids import dedupe_key, runtime_id, uuid7
 from agtmuxd.core.level import SETTLE, UNMATCHED, Settled, Steady, sample
-from agtmuxd.core.model import MS, NS, Ancestor, Claim, RawEvent, Signal, Source, WaitingFor, Write
+from agtmuxd.core.model import MS, NS, Ancestor, Claim, RawEvent, Signal, Source, Strength, WaitingFor, Write
 
 ROOT = Path(__file__).resolve().parents[2]
 T0 = 1_000_000 * NS
@@ -218,6 +218,9 @@ def test_a_completion_whose_words_go_out_of_sight_stands_until_something_runs() 
     assert claims(told) == [(Claim.COMPLETED, 1000), (Claim.COMPLETED, 1000)]
     assert told[3].changed is not None
     assert told[3].changed.accepts_input is False  # what it says of the composer is news all the same
+    assert told[3].changed.strength is Strength.DEFINITIVE
+    unseen = play(Source.POLLER, (8000, replace(done, strength=Strength.HINT)), steady=told[-1].steady)
+    assert [s.changed.strength for s in unseen if s.changed is not None] == [Strength.DEFINITIVE]
     after = play(Source.POLLER, (6000, BUSY), (7000, QUIET), (7100, QUIET), steady=told[-1].steady)
     assert claims(after) == [(Claim.RUNNING, 6000), (Claim.NOT_RUNNING, 7000)]
 

@@ -24,6 +24,12 @@ AFTER_WAIT = 150 * MS
 FIRST_RUNNING = 400 * MS
 """The same for a screen whose first word is that a turn runs: Codex shows its spinner for an instant as it starts."""
 
+_LESS: dict[Claim | None, tuple[Claim, ...]] = {
+    Claim.COMPLETED: (Claim.COMPLETED, Claim.NOT_RUNNING),
+    Claim.ERROR: (Claim.ERROR,),
+}
+"""What a level says of an end whose words go out of sight: it says less, but no turn ran since."""
+
 _WAITING_CLAIMS = frozenset(Claim(s.value) for s in WAITING if isinstance(s, State))
 _AT_ONCE = _WAITING_CLAIMS | {Claim.RUNNING}
 """Claims that count at once. A screen shows a spinner only for a turn; what flickers is its absence."""
@@ -84,8 +90,8 @@ def sample(steady: Steady, source: Source, write: Write | None, at: int) -> Sett
     """Take one sample in. ``write`` None: no rule matched (a claim of its own, which says nothing)."""
     seen = write if write is not None else _NOTHING
     told = steady.told
-    if told is not None and told.claim is Claim.COMPLETED and seen.claim is Claim.NOT_RUNNING:
-        seen = replace(seen, claim=Claim.COMPLETED)  # its last words are out of sight; no turn ran since
+    if told is not None and seen.claim in _LESS.get(told.claim, ()):
+        seen = replace(seen, claim=told.claim, strength=told.strength)
     if told is not None and _same(told, seen):
         calm = steady if steady.pending is None else Steady(told, steady.told_since)
         return Settled(calm, None, steady.told_since, True, None)
