@@ -12,6 +12,7 @@ from tests.agents.conftest import Start
 from tests.agents.driver import ClaudeDriver, CodexDriver, Driver, GeminiDriver
 from tests.agents.observe import BIN
 from tests.agents.session import Session
+from tests.conftest import until
 
 pytestmark = [pytest.mark.agents, pytest.mark.timeout(300)]
 
@@ -55,6 +56,7 @@ class Operator:
 def operate(start: Start, kind: type[Driver]) -> Operator:
     session = start(kind)
     session.start_trusted()
+    until(lambda: session.watch.item(session.pane).get("accepts_input"), within=20, what="its composer is free")
     return Operator(session)
 
 
