@@ -37,7 +37,7 @@ test-agents: venv tools ## the real Claude Code, Codex and Gemini CLIs, offline,
 	@$(SETUP) agents; code=$$?; \
 	if [ $$code -eq 3 ]; then echo "make test-agents: skipped, see the line above"; exit 0; fi; \
 	[ $$code -eq 0 ] || exit $$code; \
-	exec $(BIN)/python -m tests.agents.isolate $(BIN)/pytest -m agents $(PYTEST_ARGS)
+	exec $(BIN)/python -m tests.agents.isolate $(BIN)/pytest -m agents -n 2 $(PYTEST_ARGS)
 
 venv:
 	@$(SETUP) venv
