@@ -158,3 +158,48 @@ async def test_a_watch_that_is_called_off_just_as_something_happens_ends(
         done, _ = await asyncio.wait({watch}, timeout=5)
         watch.cancel()
         assert done, "it goes on"
+
+
+def _asks(tmux: Tmux, pane: str) -> None:
+    """Let the agent's screen show a recorded approval."""
+    sample = load("claude/e1-bash-approval").sample_at(6_000)
+    drawn = "\x1b[2J\x1b[H" + "\r\n".join(sample.lines) + f"\x1b]2;{sample.title}\x07"
+    Path(tmux.show(pane, "#{pane_tty}")).write_text(drawn)
+
+
+@pytest.mark.tc("TC-109")
+async def test_a_change_that_could_not_be_stored_is_told_again(
+    tmux: Tmux, short_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pane = _agent(tmux, short_dir)
+    async with _watching(tmux, short_dir) as watched:
+        await _calm(watched)
+
+        async def full(_seen: object) -> None:
+            raise OSError(28, "no space left on device")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(watched.door, "observe", full)
+            _asks(tmux, pane)
+            with pytest.raises(OSError, match="no space"):
+                await watched.observer.once()
+        for _ in range(3):
+            await watched.observer.once()
+        assert [s.state for s in watched.door.world.states.values()] == ["waiting_approval"]
+
+
+@pytest.mark.tc("TC-034")
+async def test_what_changed_while_a_target_was_down_is_told_once_it_is_back(tmux: Tmux, short_dir: Path) -> None:
+    """The first good round after it proves nothing yet, and must not swallow what it saw."""
+    pane = _agent(tmux, short_dir)
+    async with _watching(tmux, short_dir) as watched:
+        await _calm(watched)
+        observer = watched.observer
+        for _ in range(3):
+            observer.health = observer.health.failed(time.time_ns(), "lost")
+        assert observer.health.level == "down"
+        _asks(tmux, pane)
+        for _ in range(4):
+            await observer.once()
+        assert observer.health.level == "ok"
+        assert [s.state for s in watched.door.world.states.values()] == ["waiting_approval"]

@@ -10,11 +10,13 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from agtmuxd.targets import proctable
 from tests.conftest import until
+from tests.ssh.wire import Wire
 
 USER = (
     os.environ.get("USER") or subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
@@ -37,18 +39,18 @@ class Keys:
         self.config.write_text("")
         self.known_hosts.write_text("")
 
-    def host(self, alias: str, port: int, *more: str) -> None:
+    def host(self, alias: str, port: int, *more: str, address: str = "127.0.0.1") -> None:
         """Add (another) way to a port to the config; of two for one alias the first counts."""
         lines = [
-            f"Host {alias}", "HostName 127.0.0.1", f"Port {port}", f"User {USER}", f"IdentityFile {self.key}",
+            f"Host {alias}", f"HostName {address}", f"Port {port}", f"User {USER}", f"IdentityFile {self.key}",
             "IdentitiesOnly yes", "IdentityAgent none", f"UserKnownHostsFile {self.known_hosts}", *more,
         ]  # fmt: skip
         with self.config.open("a") as file:
             file.write("\n  ".join(lines) + "\n")
 
-    def know(self, port: int, public_key: str) -> None:
+    def know(self, port: int, public_key: str, *, address: str = "127.0.0.1") -> None:
         with self.known_hosts.open("a") as file:
-            file.write(f"[127.0.0.1]:{port} {public_key}\n")
+            file.write(f"[{address}]:{port} {public_key}\n")
 
     def forget(self, port: int) -> None:
         kept = [line for line in self.known_hosts.read_text().splitlines() if f":{port} " not in line]
@@ -56,9 +58,15 @@ class Keys:
 
 
 class Sshd:
-    """One server. ``home``: HOME of what it runs; ``shell``: the login shell that reads what a client wants to run."""
+    """One server. ``home``: HOME of what it runs; ``shell``: the login shell that reads what a client wants to run.
 
-    def __init__(self, keys: Keys, alias: str, *, shell: str = "/bin/sh", max_sessions: int = 10) -> None:
+    ``wire``: what leads to it, if not loopback. ``env``: set for all that it runs.
+    """
+
+    def __init__(
+        self, keys: Keys, alias: str, *, shell: str = "/bin/sh", max_sessions: int = 10, wire: Wire | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self.keys = keys
         self.alias = alias
         self.root = keys.root / f"d-{alias}"
@@ -70,12 +78,15 @@ class Sshd:
         self.authorized.write_text(keys.key.with_suffix(".pub").read_text())
         self.host_key = _keygen(self.root / "host_key")
         self.max_sessions = max_sessions
+        self.address = "127.0.0.1" if wire is None else wire.address
+        self.within = [] if wire is None else wire.within
+        self.env = dict(env or {})
         self.passwords = False
         # As sshd calls a login shell: by -c, with the client's words in one argument, and as the outermost shell.
         self.force = f'env -u SHLVL HOME={self.home} SHELL={shell} {shell} -c "$SSH_ORIGINAL_COMMAND"'
         self._process: subprocess.Popen[bytes] | None = None
-        keys.host(alias, self.port)
-        keys.know(self.port, self.public_key)
+        keys.host(alias, self.port, address=self.address)
+        keys.know(self.port, self.public_key, address=self.address)
 
     @property
     def public_key(self) -> str:
@@ -85,12 +96,14 @@ class Sshd:
         """Start and wait until it listens."""
         config = self.root / "sshd_config"
         lines = (
-            f"Port {self.port}", "ListenAddress 127.0.0.1", f"HostKey {self.host_key}", "PidFile none", "UsePAM no",
+            f"Port {self.port}", f"ListenAddress {self.address}", f"HostKey {self.host_key}", "PidFile none",
+            "UsePAM no",
             f"AuthorizedKeysFile {self.authorized}", "StrictModes no", "LogLevel VERBOSE",
             f"PasswordAuthentication {'yes' if self.passwords else 'no'}", "KbdInteractiveAuthentication no",
             "PermitRootLogin yes", "PrintMotd no", "UseDNS no",
             f"MaxSessions {self.max_sessions}", "MaxStartups 100",
-            f"SetEnv HOME={self.home}",  # the rc files of whoever runs the tests are not for them to run
+            # the rc files of whoever runs the tests are not for them to run
+            "SetEnv " + " ".join(f'"{name}={value}"' for name, value in {"HOME": self.home, **self.env}.items()),
             *([f"ForceCommand {self.force}"] if self.force else []),
         )  # fmt: skip
         config.write_text("\n".join(lines) + "\n")
@@ -98,8 +111,8 @@ class Sshd:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [str(program()), "-D", "-e", "-f", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True,
+                [*self.within, str(program()), "-D", "-e", "-f", str(config)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         until(lambda: self._listens() or self._process is None, what=f"sshd listens: {self.log.read_text()}")
         return self
@@ -108,7 +121,7 @@ class Sshd:
         assert self._process is not None
         assert self._process.poll() is None, self.log.read_text()
         with socket.socket() as sock:
-            return sock.connect_ex(("127.0.0.1", self.port)) == 0
+            return sock.connect_ex((self.address, self.port)) == 0
 
     def tree(self) -> list[int]:
         """The server and all that descends from it, parents first; not what went its own way (a tmux server)."""

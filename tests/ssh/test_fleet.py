@@ -16,6 +16,7 @@ from agtmuxd.targets import proctable
 from tests.acceptance.stage import PATIENCE, Agent, Daemon, Item, Place
 from tests.conftest import Tmux, until
 from tests.ssh.sshd import Keys, Sshd
+from tests.ssh.wire import Wire, WireError
 
 Make = Callable[..., Sshd]
 
@@ -173,7 +174,7 @@ def test_a_machine_that_is_gone_leaves_its_rows_with_their_age_and_comes_back_as
     gone = daemon.wait_for(pane, "unknown", "vm1")
     assert gone["reason_code"] == "target_unreachable"
     assert (gone["last_known"]["state"], gone["attention"]) == ("waiting_approval", "needs_action")
-    assert gone["last_seen_at"] <= place.json("ls")["generated_at"]
+    assert gone["last_seen_at"] < gone["updated_at"]  # as old as the last good reading, not as the news of its end
     for listing in (
         ["ls"],
         ["list", "windows"],
@@ -218,6 +219,52 @@ def test_a_frozen_machine_holds_up_nobody(place: Place, daemon: Daemon, far: Cal
     assert {health(daemon, name)["health"] for name in ("host", "vm2")} == {"ok"}
     one.sshd.thaw()
     becomes(daemon, "vm1", "ok")
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    try:
+        made = Wire()
+    except WireError as error:
+        pytest.skip(str(error))
+    yield made
+    made.close()
+
+
+@pytest.mark.tc("TC-023")
+@pytest.mark.tc("TC-034")
+@pytest.mark.tc("TC-043")
+def test_a_network_that_is_cut_tells_nobody_and_is_noticed_all_the_same(
+    place: Place, daemon: Daemon, far: Callable[..., Far], near: Far, wire: Wire
+) -> None:
+    """Nothing is refused and nothing hangs up: packets are lost, in the midst of rounds."""
+    one, two = far("vm1", wire=wire), far("vm2")
+    pane = near.start_agent().pane
+    for vm in (one, two):
+        vm.start_agent()
+        vm.add()
+        daemon.wait_agent(pane, vm.name)
+    one.asks()
+    before = daemon.wait_for(pane, "waiting_approval", "vm1")
+
+    wire.cut()
+    one.says("busy")  # seen by nobody while the wire is cut
+    assert becomes(daemon, "vm1", "down")["reason"] in ("timeout", "refused")  # as soon as there is no route
+    gone = daemon.wait_for(pane, "unknown", "vm1")
+    assert (gone["reason_code"], gone["last_known"]["state"]) == ("target_unreachable", "waiting_approval")
+    assert gone["last_seen_at"] == health(daemon, "vm1")["last_seen_at"] < gone["updated_at"]
+    for vm in (near, two):
+        vm.asks()
+        daemon.wait_for(pane, "waiting_approval", vm.name)
+    body = place.json("ls")
+    assert (body["partial"], body["responded_targets"]) == (True, ["host", "vm2"])
+    assert [(e["target"], e["code"]) for e in body["target_errors"]] == [("vm1", "E_TARGET_UNREACHABLE")]
+
+    wire.mend()
+    after = daemon.wait_for(pane, "running", "vm1")
+    assert (after["runtime_id"], after["last_known"]) == (before["runtime_id"], None)
+    becomes(daemon, "vm1", "ok")
+    assert not place.json("ls")["partial"]
 
 
 @pytest.mark.tc("TC-034")

@@ -37,6 +37,8 @@ def settle(unit: Unit, runtime: Runtime, life: Life, now: int, *, looked_at: boo
     key = (runtime.target_id, runtime.pane_id)
     before = unit.states.get(key)
     row = _row(runtime, resolution, before, now, looked_at, marks.get(TURN_START, 0))
+    seen_at = life.pane_read_at or (before.last_seen_at if before is not None else now)
+    row = replace(row, last_seen_at=min(now, seen_at))
     if before is None or replace(row, last_seen_at=before.last_seen_at) != before:
         unit.states.put(key, row)
         unit.shown.add(key)

@@ -250,6 +250,14 @@ class Observer:
             self.version = server.version
             await self._failed(at, "tmux_too_old", f"tmux {server.version} is older than 3.3")
             return
+        if server is not None:
+            self.version = server.version
+        before = self.health
+        self.health = before.succeeded(at)
+        if before.level != self.health.level or (before.last_good is None and self.health.level == "ok"):
+            await self._sink.tell(HealthChange(self.target_id, self.health.level, self.health.reason, at, self.version))
+        if self.health.level == "down":
+            return  # not told, so not taken in either: what is new here is new in the next round as well
         self._server = server.pid if server is not None else None
         boot = server.boot_id if server is not None else None
         if boot != self._boot:
@@ -258,8 +266,6 @@ class Observer:
             self._signs.clear()
             self._looking.clear()
             self._want_table = True
-            if server is not None:
-                self.version = server.version
         self._panes = {row.pane_id: row for row in seen.panes}
         captures: Mapping[str, str] = seen.captures
         if await self._identify(at):
@@ -271,19 +277,17 @@ class Observer:
         gone = await self.roster.farewells(self._panes, captures, self._clock())
         self._look_again = await self.roster.look(self._panes, captures, at)
         self._follow()
-        before = self.health
-        self.health = before.succeeded(at)
-        if before.level != self.health.level or (before.last_good is None and self.health.level == "ok"):
-            await self._sink.tell(HealthChange(self.target_id, self.health.level, self.health.reason, at, self.version))
-        if self.health.level == "down":
-            return
-        await self._sink.observe(
-            Observation(
-                target_id=self.target_id, at=at, boot_id=boot, server_pid=server.pid if server else None,
-                socket_path=server.socket_path if server else None, panes=seen.panes, agents=self.roster.seen(),
-                gone=tuple(gone), looked_at=self._looked_at(at),
-            )
+        observation = Observation(
+            target_id=self.target_id, at=at, boot_id=boot, server_pid=server.pid if server else None,
+            socket_path=server.socket_path if server else None, panes=seen.panes, agents=self.roster.seen(),
+            gone=tuple(gone), looked_at=self._looked_at(at),
         )  # fmt: skip
+        try:
+            await self._sink.observe(observation)
+        except BaseException:
+            self.roster.clear()  # what was new in it was not taken in, and has to be new again
+            self._want_table = True
+            raise
 
     async def _identify(self, at: int) -> bool:
         """Read the process table where something points to it; whether somebody came or went."""
