@@ -65,13 +65,14 @@ class Sshd:
 
     def __init__(
         self, keys: Keys, alias: str, *, shell: str = "/bin/sh", max_sessions: int = 10, wire: Wire | None = None,
-        env: Mapping[str, str] | None = None,
+        env: Mapping[str, str] | None = None, home: Path | None = None,
     ) -> None:  # fmt: skip
         self.keys = keys
         self.alias = alias
         self.root = keys.root / f"d-{alias}"
-        self.home = self.root / "home"
-        self.home.mkdir(parents=True)
+        self.home = home or self.root / "home"
+        for folder in (self.root, self.home):
+            folder.mkdir(parents=True, exist_ok=True)
         self.log = self.root / "log"
         self.port = _free_port()
         self.authorized = self.root / "authorized_keys"
