@@ -8,7 +8,7 @@ import socket
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -44,11 +44,12 @@ class Outpost(Far):
         file.write_text(program.text())
         return self
 
-    def hook(self, event: str, **payload: Any) -> None:
+    def hook(self, event: str, env: Mapping[str, str] | None = None, **payload: Any) -> None:
         """Call the hook program as the agent there does; it must exit 0 and print nothing."""
         body = {"hook_event_name": event, "session_id": f"s-{self.agent.pid}", **payload}
         argv = [sys.executable, "-IS", program.path(str(self.home)), "hook", "claude"]
-        told = self.agent.tell(hook={"argv": argv, "payload": body, "env": {"AGTMUX_HOOK_CAP_MS": "5000"}})
+        env = {"AGTMUX_HOOK_CAP_MS": "5000", **(env or {})}
+        told = self.agent.tell(hook={"argv": argv, "payload": body, "env": env})
         assert told == {"status": 0, "out": ""}
 
     def asks_by_hook(self, command: str = "rm -rf build") -> None:
@@ -321,6 +322,44 @@ def test_a_clock_that_is_wrong_there_changes_no_state(
         said_at = datetime.fromisoformat(taken[event_id]["event_time"]).timestamp()
         assert abs(said_at - at / 1e9) < 2, "put right by what was measured"
         assert taken[event_id]["event_time"] <= taken[event_id]["ingested_at"]
+
+
+FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+
+
+@pytest.mark.tc("TC-103")
+@pytest.mark.tc("TC-104")
+@pytest.mark.skipif(not FAKETIME, reason="libfaketime, which shifts a program's clock, is not installed")
+@pytest.mark.parametrize("shift", ["+600", "-600"])
+def test_programs_that_live_in_another_time_there_change_no_state(
+    place: Place, daemon: Daemon, vm: Callable[..., Outpost], shift: str
+) -> None:
+    """The hook program, its spool and all that sshd runs have a clock that is ten minutes off; nothing is made up."""
+    other = {"LD_PRELOAD": str(FAKETIME[0]), "FAKETIME": shift, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    far = vm(start=False)
+    words = " ".join(f"{name}={value}" for name, value in other.items())
+    far.sshd.force = str(far.sshd.force).replace("env -u SHLVL", f"env -u SHLVL {words}")
+    far.sshd.start()
+    far.add()
+    daemon.wait_agent(far.agent.pane, "vm1")
+    far.reached()
+    far.hook("UserPromptSubmit", env=other, prompt="go")
+    daemon.wait_for(far.agent.pane, "running", "vm1")
+    far.hook("PermissionRequest", env=other, tool_name="Bash", tool_input={"command": "make"})
+    asked = daemon.wait_for(far.agent.pane, "waiting_approval", "vm1")
+    assert asked["since"] <= asked["updated_at"]
+
+    far.sshd.kill()
+    becomes(daemon, "vm1", "down")
+    far.hook("PostToolUse", env=other, tool_name="Bash", tool_input={"command": "make"})
+    far.hook("Stop", env=other)
+    shifted = [abs(line["event_time"] / 1e9 - time.time()) for line in far.spooled()]
+    assert len(shifted) == 2, "spooled"
+    assert min(shifted) > 500, "by the other clock"
+    far.sshd.start()
+    done = daemon.wait_for(far.agent.pane, "completed", "vm1")
+    assert done["runtime_id"] == asked["runtime_id"]
+    assert done["since"] <= done["updated_at"]
 
 
 @pytest.mark.tc("TC-103")
