@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agtmuxd.core.model import MS, NS
-from agtmuxd.targets import newcomers
+from agtmuxd.targets import proctable
 from agtmuxd.targets.newcomers import Newcomers
 from tests.acceptance.stage import PATIENCE, Agent, Daemon, Place
 from tests.conftest import Tmux, until
@@ -106,7 +106,7 @@ def test_a_pane_full_of_processes_costs_no_more_than_a_few_reads(
         reads += 1
         return open(*arguments)  # type: ignore[call-overload]
 
-    monkeypatch.setattr(newcomers, "open", counted, raising=False)
+    monkeypatch.setattr(proctable, "open", counted, raising=False)
     Newcomers(str(tmp_path)).glance("", 1, [10], START)
     assert 0 < reads < 25
 

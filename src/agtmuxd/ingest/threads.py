@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agtmuxd.adapters.base import Opening, Transcribed
-from agtmuxd.core.model import MS, NS, Claim, Proc, Source
+from agtmuxd.core.model import MS, NS, Claim, Source
 from agtmuxd.targets import proctable
 from agtmuxd.targets.roster import Agent
 from agtmuxd.targets.tail import NotAllowedError, Tail, files_since, first_line
@@ -61,7 +61,7 @@ class Seeker:
         """The path of the one file that is this agent's, with its opening as of that turn; ``turn``: when it began."""
         if not -AFTER <= self._clock() - turn <= 10 * NS:
             return None
-        cwd = _cwd(agent.proc)
+        cwd = proctable.read_cwd(agent.proc.pid)
         if cwd is None:
             return None
         mine = [
@@ -73,7 +73,11 @@ class Seeker:
         ]  # fmt: skip
         if len(mine) != 1:
             return None
-        near = [other for other in rivals if not other.identity.headless and _cwd(other.proc) in (None, cwd)]
+        near = [
+            other
+            for other in rivals
+            if not other.identity.headless and proctable.read_cwd(other.proc.pid) in (None, cwd)
+        ]
         if near and self._clock() - mine[0][1].at < PATIENCE:
             return None  # the screen of the one that began it may not have been read yet
         if any(_began_too(other, mine[0][1]) for other in near) or self._is_elsewhere(agent, near, cwd):
@@ -104,7 +108,7 @@ class Seeker:
                 continue  # a shim of one that is known; what has no terminal shows no turn to anybody
             argv = proctable.read_argv(proc.pid, proc.start)
             found = agent.adapter.identify(replace(proc, argv=argv)) if argv else None
-            if found is not None and not found.headless and _cwd(proc) in (None, cwd):
+            if found is not None and not found.headless and proctable.read_cwd(proc.pid) in (None, cwd):
                 return True
         return False
 
@@ -126,14 +130,6 @@ def _last_turn(agent: Agent, reader: Transcribed, path: str) -> int | None:
 def _began_too(other: Agent, opening: Opening) -> bool:
     turn = began_with(other)
     return turn is not None and turn - BEFORE <= opening.at <= turn + AFTER
-
-
-def _cwd(proc: Proc) -> str | None:
-    """The folder that a process works in; None where that may not be known."""
-    try:
-        return str(Path(f"/proc/{proc.pid}/cwd").readlink())
-    except OSError:
-        return None
 
 
 def _same(a: str, b: str) -> bool:

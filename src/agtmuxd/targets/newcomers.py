@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from agtmuxd.core.model import NS
+from agtmuxd.targets.proctable import read_children, read_comm
 
 DEPTH: Final = 4
 """Looked at below a pane: a shell, a wrapper, a launcher, the agent."""
@@ -43,7 +44,7 @@ class Newcomers:
         """
         there: dict[int, _Sight | None] = {pid: self._below(pid) for pid in panes}
         if server is not None:
-            there[server] = tuple((pid, b"") for pid in self._children(server) or ())
+            there[server] = tuple((pid, b"") for pid in read_children(server, self._proc) or ())
         else:
             there[_SOCKET] = _identity(socket)
         for gone in self._seen.keys() - there.keys():
@@ -67,29 +68,14 @@ class Newcomers:
     def _below(self, pid: int) -> _Sight | None:
         """Pid and name of the processes below a pane's; None where that cannot be told."""
         found: list[tuple[int, bytes]] = []
-        level = self._children(pid)
+        level = read_children(pid, self._proc)
         if level is None:
             return None
         for _ in range(DEPTH):
             level = level[: WIDTH - len(found)]
-            found += [(child, self._name(child)) for child in level]
-            level = [below for child in level for below in self._children(child) or ()]
+            found += [(child, read_comm(child, self._proc)) for child in level]
+            level = [below for child in level for below in read_children(child, self._proc) or ()]
         return tuple(found)
-
-    def _children(self, pid: int) -> list[int] | None:
-        """Raises nothing: None where the process is gone or its children are not listed."""
-        try:
-            with open(f"{self._proc}/{pid}/task/{pid}/children", "rb") as file:
-                return [int(word) for word in file.read().split()]
-        except OSError:
-            return None
-
-    def _name(self, pid: int) -> bytes:
-        try:
-            with open(f"{self._proc}/{pid}/comm", "rb") as file:
-                return file.read()
-        except OSError:
-            return b""
 
 
 def _identity(socket: str) -> _Sight:

@@ -54,6 +54,32 @@ def read_environ(pid: int, start: str, names: Iterable[str]) -> dict[str, str]:
     return pick_environ(data, names) if data and _still(pid, start) else {}
 
 
+def read_cwd(pid: int) -> str | None:
+    """The folder that a process works in; None where it is gone or not ours. Linux."""
+    try:
+        return str(Path(f"/proc/{pid}/cwd").readlink())
+    except OSError:
+        return None
+
+
+def read_children(pid: int, root: str = "/proc") -> list[int] | None:
+    """The children of a process, oldest first; None where it is gone, or where this kernel does not list them. Linux."""
+    try:
+        with open(f"{root}/{pid}/task/{pid}/children", "rb") as file:
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return None
+
+
+def read_comm(pid: int, root: str = "/proc") -> bytes:
+    """The name of a process's program; empty where it is gone. Linux."""
+    try:
+        with open(f"{root}/{pid}/comm", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
 def split_argv(data: bytes) -> tuple[str, ...]:
     """The content of ``/proc/PID/cmdline``. A program that rewrote its title may have made one word of it."""
     return tuple(os.fsdecode(data).rstrip("\0").split("\0")) if data else ()
