@@ -1,4 +1,4 @@
-"""The session files of the real CLIs, without any hook: their evidence agrees with the screen, the last words are told."""
+"""The session files of the real CLIs, without any hook: they agree with the screen, the last words are told."""
 
 from __future__ import annotations
 

@@ -136,8 +136,8 @@ How often agtmux is right, measured. `make accuracy` measures it again and write
 Taken on {taken}, {tmux}, {cpus} processors. Recorded agents: {versions}.
 
 Every recording of `tests/corpus` (real agents, driven against pretend model servers; `FORMAT.md` there) is played
-into a pane of a private tmux server: screen, title, processes, status and session files, and, with hooks, the commands that
-`agtmux hooks install` put into that agent's settings. A real daemon watches, and what `agtmux watch` streamed is
+into a pane of a private tmux server: screen, title, processes, status and session files, and, with hooks, the commands
+that `agtmux hooks install` put into that agent's settings. A real daemon watches, and what `agtmux watch` streamed is
 compared with the labels, which were made from what the agents themselves knew, never by a screen rule.
 
 - Scored is the time outside the moments of change (from the cause to 400 ms after it) and of start-up.
@@ -171,8 +171,8 @@ From the true change to the line in `agtmux watch` (the truth itself is timed by
 
 ## Without any hooks
 
-Screen, title, Claude's own status file, session files and processes. An agent that starts where no other one is, is noticed within
-0.5 s on this machine and found by the round that follows: its first hook would have told at once. That is the time of
+Screen, title, Claude's own status file, session files and processes. An agent that starts where no other one is, is
+noticed within 0.5 s on this machine and found by the round that follows: its first hook would have told at once. That is the time of
 the last column, and counts as a wait missed where somebody is asked and answers within it.
 
 {floors_without}

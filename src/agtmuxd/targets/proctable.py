@@ -63,7 +63,7 @@ def read_cwd(pid: int) -> str | None:
 
 
 def read_children(pid: int, root: str = "/proc") -> list[int] | None:
-    """The children of a process, oldest first; None where it is gone, or where this kernel does not list them. Linux."""
+    """The children of a process, oldest first; None where it is gone or this kernel lists none. Linux."""
     try:
         with open(f"{root}/{pid}/task/{pid}/children", "rb") as file:
             return [int(word) for word in file.read().split()]
