@@ -172,8 +172,8 @@ From the true change to the line in `agtmux watch` (the truth itself is timed by
 ## Without any hooks
 
 Screen, title, Claude's own status file, session files and processes. An agent that starts where no other one is, is
-noticed within 0.5 s on this machine and found by the round that follows: its first hook would have told at once. That is the time of
-the last column, and counts as a wait missed where somebody is asked and answers within it.
+noticed within 0.5 s on this machine and found by the round that follows: its first hook would have told at once. That
+is the time of the last column, and counts as a wait missed where somebody is asked and answers within it.
 
 {floors_without}
 
