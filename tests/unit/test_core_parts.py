@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from agtmuxd.core.bind import Bound, Candidate, bind
 from agtmuxd.core.drawing import REDRAW, draw
+from agtmuxd.core.health import BACKOFF_MOST, Health
 from agtmuxd.core.ids import dedupe_key, runtime_id, uuid7
 from agtmuxd.core.level import SETTLE, UNMATCHED, Settled, Steady, sample
 from agtmuxd.core.model import MS, NS, Ancestor, Claim, RawEvent, Signal, Source, Strength, WaitingFor, Write
@@ -284,3 +285,13 @@ def test_levels_tell_a_change_only_where_there_is_one_and_never_back_in_time(
 @pytest.mark.tc("TC-114")
 def test_the_retirement_table_in_the_docs_is_the_one_in_the_code() -> None:
     assert (ROOT / "docs" / "retirement.md").read_text(encoding="utf-8") == draw(), f"draw it again: {REDRAW}"
+
+
+# ------------------------------------------------ health
+
+
+@pytest.mark.tc("TC-034")
+def test_a_target_that_is_down_is_tried_again_after_one_to_thirty_seconds() -> None:
+    pauses = [Health().pause(tries, jitter) for tries in range(20) for jitter in (0.0, 0.5, 1.0)]
+    assert min(pauses) >= 750 * MS
+    assert max(pauses) == BACKOFF_MOST == 30 * NS

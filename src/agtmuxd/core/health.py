@@ -44,4 +44,4 @@ class Health:
     def pause(self, tries: int, jitter: float) -> int:
         """How long (ns) to wait before probing a down target again; ``jitter`` in 0..1 spreads them."""
         base: int = min(BACKOFF_MOST, BACKOFF_FIRST << min(tries, 10))
-        return int(base * (0.75 + 0.5 * jitter))
+        return min(BACKOFF_MOST, int(base * (0.75 + 0.5 * jitter)))

@@ -38,6 +38,8 @@ _LOG = structlog.get_logger("execute")
 _FAILED = frozenset({"E_TARGET_UNREACHABLE", "E_STORE_UNAVAILABLE", "E_INTERNAL"})
 _KEPT_OUTPUTS = 16
 """Outputs that a replay can still be given; they are never stored."""
+_DRAWN_AGAIN = (0.1, 0.2)
+"""Seconds before another look at a pane whose input field is not to be seen."""
 _UNSTORED = ("output", "snapshot")
 _UNREAD = frozenset({Kind.ACK})
 """Kinds that do nothing to a pane, so that none is read."""
@@ -251,15 +253,19 @@ class Actions:
         reached = self._reach(key[0])
         reading = Reading(Fresh(None), OnePane(None))
         self._failpoint("before_read")
-        if request.kind not in _UNREAD:
-            reading = await self._reader.read(reached, key[1], boot_id, runtime, screen_claim(world, runtime))
-        self._failpoint("after_read")
-        # the read took a moment: what the daemon knows may have moved meanwhile
-        known = known_of(world, key, crashed=crashed)
-        case = Case(request, meant.snapshot, known, reading.fresh, self._clock(), shown)
-        refusal = decide_unread(case) if request.kind in _UNREAD else decide(case)
-        if refusal is not None:
-            raise refused(refusal)
+        for pause in (*_DRAWN_AGAIN, None):
+            if request.kind not in _UNREAD:
+                reading = await self._reader.read(reached, key[1], boot_id, runtime, screen_claim(world, runtime))
+            self._failpoint("after_read")
+            # the read took a moment: what the daemon knows may have moved meanwhile
+            known = known_of(world, key, crashed=crashed)
+            case = Case(request, meant.snapshot, known, reading.fresh, self._clock(), shown)
+            refusal = decide_unread(case) if request.kind in _UNREAD else decide(case)
+            if refusal is None:
+                break
+            if refusal.reason != "no_composer" or pause is None:
+                raise refused(refusal)
+            await asyncio.sleep(pause)  # a screen that is being drawn anew; nothing was done yet, so look once more
         context = Context(
             key, boot_id, runtime, case, reading, reached, self._reader, world, self._clock, self._failpoint,
             meant.session,
