@@ -94,6 +94,7 @@ def test_an_agent_behind_ssh_gets_what_was_sent_and_nothing_that_was_refused(
     assert one.keys() == before
     assert place.cli("approve", ref).returncode == 0
     assert one.keys() == before + b"1"
+    daemon.wait_for(one.pane, "running", far.name)  # what is done next is done to this state, not to one on its way
     assert "rm -rf" not in place.cli("view-output", ref, "--lines", "5").stdout
     printed = place.cli("attach", ref, "--print").stdout
     assert printed.startswith(f"ssh -t {far.name} ")
