@@ -167,6 +167,7 @@ class FakeServices:
             "command": None,
             "as_argument": False,
             "deaf_panes": [],
+            "maybe_deaf_panes": [],
         }
         return [item]
 

@@ -13,6 +13,7 @@ from agtmuxd.api.models import WireEvent
 from agtmuxd.core.model import NS, Source
 from agtmuxd.core.ref import format_pane
 from agtmuxd.ingest.door import Door
+from agtmuxd.world import Runtime
 
 TEST_KEY: Final = "agtmux_test"
 """A payload with this key was sent by ``agtmux hooks status`` through an installed command."""
@@ -45,22 +46,43 @@ class HookCare:
     def arrived(self, nonces: Sequence[str]) -> dict[str, str]:
         return {nonce: self._tests[nonce] for nonce in nonces if nonce in self._tests}
 
-    def deaf_panes(self, item: Mapping[str, Any]) -> list[str]:
-        """Refs of local panes whose agent began before the settings last changed, and never told anything since."""
+    def deaf_panes(
+        self, item: Mapping[str, Any], changed_at: int | None, target_id: str | None = None
+    ) -> tuple[list[str], list[str]]:
+        """Refs of panes whose agent began before the settings last changed, and never told anything since.
+
+        Then those never heard of whom that cannot be told: one of the two moments is not known. ``changed_at``:
+        ns by our clock, None where it is not known; ``target_id``: the machine of these settings, None for this one.
+        """
+        deaf: list[str] = []
+        maybe: list[str] = []
         if not item["installed"]:
-            return []
-        try:
-            changed_at = Path(item["path"]).stat().st_mtime_ns
-        except OSError:
-            return []
+            return deaf, maybe
         world = self._door.world
-        out = []
-        for (target_id, pane_id), runtime_id in sorted(world.active.items()):
-            runtime, target = world.runtimes.get(runtime_id), world.targets.get(target_id)
-            if runtime is None or target is None or target.kind != "local" or runtime.agent_type != item["agent"]:
+        for (target, pane_id), runtime_id in sorted(world.active.items()):
+            runtime, there = world.runtimes.get(runtime_id), world.targets.get(target)
+            if runtime is None or there is None or runtime.agent_type != item["agent"]:
                 continue
-            heard = any(source in _OWN for source, _ in world.registers.get(runtime_id, {}))
-            if not heard and runtime.started_at < changed_at - START_ERROR:
-                row = world.panes[(target_id, pane_id)].row
-                out.append(format_pane(target.name, row.session_name, row.window_id, pane_id))
-        return out
+            mine = there.kind == "local" if target_id is None else target == target_id
+            if not mine or any(source in _OWN for source, _ in world.registers.get(runtime_id, {})):
+                continue
+            row = world.panes[(target, pane_id)].row
+            ref = format_pane(there.name, row.session_name, row.window_id, pane_id)
+            if changed_at is not None and runtime.started_at < changed_at - START_ERROR:
+                deaf.append(ref)
+            elif changed_at is None or not _start_is_known(runtime):
+                maybe.append(ref)
+        return deaf, maybe
+
+
+def changed_here(path: str) -> int | None:
+    """When a file of this machine was last written (ns), None where that cannot be told."""
+    try:
+        return Path(path).stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def _start_is_known(runtime: Runtime) -> bool:
+    """Where the system does not count starts in ticks, an agent's start is when it was first seen: too late."""
+    return runtime.process_start is not None and runtime.process_start.isdigit()

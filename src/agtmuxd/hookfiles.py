@@ -67,7 +67,7 @@ def hook_item(agent: str, path: Path) -> dict[str, Any]:
     return {
         "agent": agent, "path": str(path), "changed": False, "diff": "", "installed": False, "outdated": False,
         "events": [], "notes": [], "error": None, "backup": None, "command": None, "as_argument": False,
-        "deaf_panes": [],
+        "deaf_panes": [], "maybe_deaf_panes": [],
     }  # fmt: skip
 
 

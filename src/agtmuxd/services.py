@@ -30,7 +30,7 @@ from agtmuxd.core.wire import stamp, stamp_or_none
 from agtmuxd.execute.audit import action_item
 from agtmuxd.execute.path import Actions
 from agtmuxd.fleet import Fleet
-from agtmuxd.hookcare import HookCare
+from agtmuxd.hookcare import HookCare, changed_here
 from agtmuxd.hookfiles import add_status, apply_plan, hook_item, planned_item
 from agtmuxd.hub import Hub
 from agtmuxd.ingest.door import Door
@@ -332,6 +332,9 @@ class DaemonServices:
                 far = FarSettings(reached.name, reached.executor)
                 items = await far.hooks(adapters, request)
                 self._fleet.hurry(reached.target_id)
+                changed = await far.changed([str(item["path"]) for item in items if item["installed"]], self._clock)
+                for item in items:
+                    self._add_deaf(item, changed.get(item["path"]), reached.target_id)
                 if request.probe and request.op == "status":
                     await far.probe(items, self._hookcare.arrived, lambda: self._fleet.hurry(reached.target_id))
                 return items
@@ -344,8 +347,11 @@ class DaemonServices:
             except (ValueError, OSError) as error:
                 out.append({**hook_item(adapter.agent_type, where), "error": str(error)})
         for item in out:
-            item["deaf_panes"] = self._hookcare.deaf_panes(item)
+            self._add_deaf(item, changed_here(item["path"]))
         return out
+
+    def _add_deaf(self, item: dict[str, Any], changed_at: int | None, target_id: str | None = None) -> None:
+        item["deaf_panes"], item["maybe_deaf_panes"] = self._hookcare.deaf_panes(item, changed_at, target_id)
 
     def _adapter(self, name: str) -> Fenced:
         adapter = self._registry.get(name)

@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -69,6 +70,10 @@ class Outpost(Far):
         found = self.socket()
         assert found is not None
         return found
+
+    def refused(self) -> int:
+        """How many requests were refused for being too many."""
+        return int(self.place.json("daemon", "status")["counters"].get("remote_events_refused", 0))
 
     def spooled(self) -> list[Item]:
         lines = [line for path in sorted(self.state.glob("*.spool.jsonl*")) for line in path.read_text().splitlines()]
@@ -239,12 +244,46 @@ def test_the_forwarded_socket_takes_events_and_nothing_else(
         assert post(path, "POST", other, b"{}")[0] == 403, other
     assert post(path, "POST", "/v1/events", json.dumps(event(far.agent, "Stop", source="status")).encode())[0] == 403
     assert post(path, "POST", "/v1/events", b"x" * (1024 * 1024 + 1))[0] == 413
-    statuses = [
-        post(path, "POST", "/v1/events", json.dumps({"events": [event(far.agent, "Stop")] * 400}).encode())[0]
-        for _ in range(6)
-    ]
-    assert statuses[:2] == [200, 200]
-    assert 503 in statuses, "a flood is refused"
+    many = json.dumps({"events": [event(far.agent, "Stop")] * 400}).encode()
+    answers = [post(path, "POST", "/v1/events", many) for _ in range(6)]
+    assert [status for status, _ in answers[:2]] == [200, 200]
+    flooded = [said["error"] for status, said in answers if status != 200]
+    assert flooded, "a flood is refused"
+    assert {(error["code"], error["retryable"]) for error in flooded} == {("E_OVERLOADED", True)}
+    assert far.refused() == len(flooded)
+
+
+@pytest.mark.tc("TC-104")
+def test_what_a_flood_kept_out_is_taken_in_once_and_nothing_is_lost(
+    place: Place, daemon: Daemon, vm: Callable[..., Outpost]
+) -> None:
+    far = vm()
+    far.add()
+    ref = daemon.wait_agent(far.agent.pane, "vm1")["ref"]
+    path = far.reached()
+    noise = json.dumps({"events": [event(far.agent, "Notification")] * 20}).encode()
+    over = threading.Event()
+
+    def flood() -> None:
+        while not over.is_set():
+            post(path, "POST", "/v1/events", noise)
+
+    threads = [threading.Thread(target=flood) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        until(lambda: far.refused(), within=PATIENCE, what="the flood is refused")
+        for number in range(12):
+            far.hook("PreToolUse", tool_name="Bash", tool_input={"command": f"step {number}"})
+        far.hook("PermissionRequest", tool_name="Bash", tool_input={"command": "make release"})
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    until(lambda: not far.spooled(), within=PATIENCE, what="the spool is fetched")
+    assert daemon.wait_for(far.agent.pane, "waiting_approval", "vm1")["waiting_for"]["text"] == "make release"
+    mine = [e["event_id"] for e in events(place, ref) if e["event_type"] != "Notification"]
+    assert len(mine) == len(set(mine)) == 13
 
 
 @pytest.mark.tc("TC-113")
@@ -412,6 +451,34 @@ def test_hooks_are_installed_there_without_disturbing_what_is_there(
     assert settings.read_text() == mine
     assert not Path(program.path(str(far.home))).exists()
     until(lambda: not far.state.exists(), within=PATIENCE, what="the way back is taken away")
+
+
+@pytest.mark.tc("TC-102")
+def test_a_pane_there_whose_agent_began_before_the_install_is_named(
+    place: Place, daemon: Daemon, vm: Callable[..., Outpost]
+) -> None:
+    far = vm(placed=False)
+    far.add()
+    ref = daemon.wait_agent(far.agent.pane, "vm1")["ref"]
+    agents = ["--agent", "claude", "--target", "vm1"]
+    assert place.cli("hooks", "install", *agents).returncode == 0
+    file = far.home / ".claude" / "settings.json"
+
+    def named() -> tuple[bool, list[str]]:
+        told = place.cli("hooks", "status", *agents, "--no-test").stdout
+        items = place.json("hooks", "status", *agents, "--no-test")["items"]
+        assert not any(item["maybe_deaf_panes"] for item in items), "both moments are known there"
+        return ref in told, [one for item in items for one in item["deaf_panes"]]
+
+    os.utime(file, (time.time() + 60, time.time() + 60))
+    assert named() == (True, [ref])
+    os.utime(file, (time.time() - 60, time.time() - 60))
+    assert named() == (False, []), "it began with these settings"
+    os.utime(file, (time.time() + 60, time.time() + 60))
+    far.reached()
+    far.hook("SessionStart", source="startup")
+    until(lambda: events(place, ref), within=PATIENCE)
+    assert named() == (False, []), "it was heard"
 
 
 @pytest.mark.tc("TC-103")

@@ -220,6 +220,8 @@ def _tell_test(item: Mapping[str, Any], arrived: bool | None) -> None:
         click.echo("  agtmux hooks install, and agtmux daemon status for the socket that hooks have to find")
     for ref in item.get("deaf_panes") or ():
         click.echo(f"  {render.clean(ref)}: began before, and was never heard: start it again")
+    for ref in item.get("maybe_deaf_panes") or ():
+        click.echo(f"  {render.clean(ref)}: was never heard; if it began before the hooks did, start it again")
 
 
 def _tell(item: Mapping[str, Any], op: str, dry_run: bool) -> None:

@@ -48,6 +48,7 @@ CODES: dict[str, CodeRow] = {
     "E_ACTION_INDETERMINATE": CodeRow(500, 5, False),
     "E_TARGET_UNREACHABLE": CodeRow(503, 6, True),
     "E_STORE_UNAVAILABLE": CodeRow(503, 6, True),
+    "E_OVERLOADED": CodeRow(503, 6, True),
     "E_TIMEOUT": CodeRow(None, 7, True),
     "E_INTERNAL": CodeRow(500, 1, False),
 }

@@ -344,6 +344,7 @@ class HookItem(Shape):
     command: str | None = None
     as_argument: bool = False
     deaf_panes: list[str] = []
+    maybe_deaf_panes: list[str] = []  # never heard, and it cannot be told whether they began before
 
 
 class Hooks(Versioned):

@@ -56,9 +56,13 @@ class Bucket:
 class Listener:
     """``start`` serves ``path`` until ``stop``."""
 
-    def __init__(self, path: str, take: Take, *, rate: float = RATE, burst: float = BURST) -> None:
+    def __init__(
+        self, path: str, take: Take, on_flood: Callable[[], None], *, rate: float = RATE, burst: float = BURST
+    ) -> None:
+        """``on_flood``: called for each request that is refused for being too many."""
         self.path = path
         self._take = take
+        self._on_flood = on_flood
         self._bucket: Bucket | None = None
         self._limits = rate, burst
         self._listener: asyncio.Server | None = None
@@ -120,7 +124,8 @@ class Listener:
         if any(event.source not in SOURCES for event in events):
             raise AgtmuxError("E_FORBIDDEN", f"this socket takes events of {', '.join(sorted(SOURCES))}")
         if self._bucket is None or not self._bucket.take(len(events)):
-            raise AgtmuxError("E_STORE_UNAVAILABLE", "too many events at once: spool them, they are fetched later")
+            self._on_flood()
+            raise AgtmuxError("E_OVERLOADED", "too many events at once: spool them, they are fetched in a moment")
         return said(results=await self._take(events))
 
 

@@ -58,7 +58,7 @@ class Outpost:
         self._target_id = target_id
         self._executor = executor
         self._home = home
-        self._listener = Listener(os.path.join(home.folder, f"far-{digest[:12]}.sock"), self._taken)
+        self._listener = Listener(os.path.join(home.folder, f"far-{digest[:12]}.sock"), self._taken, self._flooded)
         self._way = Backway(executor, digest[:16], self._listener.path, home.timeout)
         self._spool = FarSpool(target_id, digest[:16], executor, home.store, self._fetched)
         self._round = asyncio.Event()
@@ -66,6 +66,7 @@ class Outpost:
         self._due = 0.0
         self._clock_due = 0.0
         self._refused = False
+        self._behind = False
         self._told = ""
 
     def seen(self) -> None:
@@ -105,8 +106,9 @@ class Outpost:
                 self._clock_due = now + AGAIN
             if anew or not (self._way.is_open or self._refused):
                 await self._open()
+            self._behind = False
             await self._spool.drain()
-            self._due = now + (AGAIN if self._way.is_open else AGAIN_WITHOUT)
+            self._due = now + (AGAIN if self._way.is_open and not self._behind else AGAIN_WITHOUT)
         except (ExecutorError, AgtmuxError) as error:
             self._due = now + AGAIN_WITHOUT
             self._say(str(error))
@@ -143,6 +145,12 @@ class Outpost:
 
     async def _taken(self, events: Sequence[WireEvent]) -> list[dict[str, Any]]:
         return await self._home.ingest(self._target_id, events, self.offset)
+
+    def _flooded(self) -> None:
+        """Events were refused: they wait in the spool there, which is not left until its turn comes."""
+        self._home.count("remote_events_refused")
+        self._behind = True
+        self._due = min(self._due, time.monotonic() + AGAIN_WITHOUT)
 
     async def _fetched(self, lines: list[dict[str, Any]]) -> None:
         good = []

@@ -32,6 +32,15 @@ _PROBE_SECONDS: Final = 5.0
 _PROBE_EVERY: Final = 0.05
 _WHO: Final = "import sys; sys.stdout.write(sys.executable if sys.version_info >= (3, 8) else '')"
 _PYTHON: Final = 'command -v python3 >/dev/null 2>&1 || exit 0; exec python3 -IS -c "$1"'
+_AGES: Final = """
+import contextlib, json, os, sys, time
+ages = {}
+for path in json.load(sys.stdin):
+    with contextlib.suppress(OSError):
+        ages[path] = time.time_ns() - os.stat(path).st_mtime_ns
+print(json.dumps(ages))
+"""
+"""Both moments by the clock there: how far that one is off does not matter."""
 PROGRAM: Final = "agtmux"
 """Stands in place of an agent's name in the item of the hook program itself."""
 
@@ -73,6 +82,24 @@ class FarSettings:
         there = await self._text(Path(item["path"]))
         item["installed"], item["outdated"] = there is not None, there is not None and there != program.text()
         return [item, *out]
+
+    async def changed(self, paths: Sequence[str], clock: Callable[[], int]) -> dict[str, int]:
+        """When those files there were last written, ns by our ``clock``; left out where it cannot be told.
+
+        Raises E_TARGET_UNREACHABLE.
+        """
+        if not paths:
+            return {}
+        try:
+            done = await self._executor.run(
+                ["python3", "-IS", "-c", _AGES], stdin=json.dumps(list(paths)).encode(), timeout=_SECONDS
+            )
+        except ExecutorError as error:
+            raise AgtmuxError("E_TARGET_UNREACHABLE", f"{self._name}: {error}") from error
+        if done.returncode != 0:
+            return {}
+        now = clock()
+        return {path: now - age for path, age in json.loads(done.stdout).items()}
 
     async def probe(
         self,
