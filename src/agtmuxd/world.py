@@ -67,6 +67,7 @@ class Runtime:
     started_at: int
     ended_at: int | None = None
     end_reason: str | None = None
+    last_state_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,8 @@ class World:
     marks: dict[str, dict[str, int]] = field(default_factory=dict)
     states: dict[PaneKey, StateRow] = field(default_factory=dict)
     epochs: dict[PaneKey, int] = field(default_factory=dict)
+    versions: dict[PaneKey, int] = field(default_factory=dict)
+    """The state version of a pane whose runtime ended: the next one counts on from there."""
 
 
 class Unit:
@@ -160,6 +163,7 @@ class Unit:
         self.marks = Table(world.marks)
         self.states = Table(world.states)
         self.epochs = Table(world.epochs)
+        self.versions = Table(world.versions)
         self.told: set[tuple[str, Source, str]] = set()
         """Registers whose content changed (not those that were only seen again)."""
         self.marked: set[str] = set()
@@ -177,5 +181,6 @@ class Unit:
     def commit(self) -> None:
         for table in (
             self.targets, self.panes, self.runtimes, self.active, self.registers, self.marks, self.states, self.epochs,
+            self.versions,
         ):  # fmt: skip
             table.commit()

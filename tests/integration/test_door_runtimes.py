@@ -77,6 +77,43 @@ async def test_a_pane_that_went_and_came_back_raises_the_epoch(rig: Rig, clock: 
 
 
 @pytest.mark.tc("TC-004")
+@pytest.mark.parametrize("how", ["orderly", "crash", "replaced", "server"])
+@pytest.mark.parametrize("restarted", [False, True], ids=["", "restarted"])
+async def test_a_state_version_of_a_pane_never_comes_again(
+    tmp_path: Path, clock: Clock, how: str, restarted: bool
+) -> None:
+    """Else a guard that named the state of one agent would let an action through to the next one there."""
+    one = Agent(levels={Source.POLLER: BUSY if how == "crash" else QUIET})
+    another = replace(one, pid=4002, start="200")
+    boot = "901.5" if how == "server" else "900.1"
+    async with Rig(tmp_path / "a.db", clock) as rig:
+        for level in (BUSY, QUIET, BUSY, *([] if how == "crash" else [QUIET])):
+            one.levels[Source.POLLER] = level
+            clock.forward(1)
+            await rig.round(one)
+            clock.forward(1)
+            await rig.round(one)
+        last = rig.the_state().state_version
+        assert last > 2
+        if how in ("orderly", "crash"):
+            clock.forward(1)
+            await rig.round()
+            last += how == "crash"
+            item = rig.item()
+            assert item is not None
+            assert item["state_version"] == (last if how == "crash" else None)
+        if not restarted:
+            clock.forward(1)
+            await rig.round(another, boot=boot)
+            assert rig.the_state().state_version == last + 1
+    if restarted:
+        async with Rig(tmp_path / "a.db", clock) as rig:
+            clock.forward(1)
+            await rig.round(another, boot=boot)
+            assert rig.the_state().state_version == last + 1
+
+
+@pytest.mark.tc("TC-004")
 async def test_epochs_go_on_after_a_restart_of_the_daemon(tmp_path: Path, clock: Clock) -> None:
     async with Rig(tmp_path / "a.db", clock) as rig:
         await rig.round(Agent())

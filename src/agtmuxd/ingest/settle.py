@@ -36,7 +36,8 @@ def settle(unit: Unit, runtime: Runtime, life: Life, now: int, *, looked_at: boo
     resolution = resolve(registers, marks, life, now)
     key = (runtime.target_id, runtime.pane_id)
     before = unit.states.get(key)
-    row = _row(runtime, resolution, before, now, looked_at, marks.get(TURN_START, 0))
+    version = before.state_version if before is not None else unit.versions.get(key) or 0
+    row = _row(runtime, resolution, before, version, now, looked_at, marks.get(TURN_START, 0))
     seen_at = life.pane_read_at or (before.last_seen_at if before is not None else now)
     row = replace(row, last_seen_at=min(now, seen_at))
     if before is None or replace(row, last_seen_at=before.last_seen_at) != before:
@@ -46,8 +47,9 @@ def settle(unit: Unit, runtime: Runtime, life: Life, now: int, *, looked_at: boo
 
 
 def _row(
-    runtime: Runtime, r: Resolution, before: StateRow | None, now: int, looked_at: bool, turn_start: int
+    runtime: Runtime, r: Resolution, before: StateRow | None, version: int, now: int, looked_at: bool, turn_start: int
 ) -> StateRow:
+    """``version``: the last one that this pane had, of whatever runtime."""
     mine = before if before is not None and before.runtime_id == runtime.runtime_id else None
     veiled = r.reason_code in _VEILED
     prompt = _print(r.waiting_for)
@@ -82,7 +84,7 @@ def _row(
         state=r.state,
         reason_code=r.reason_code,
         confidence=steady.confidence if steady is not None else r.confidence,
-        state_version=(before.state_version if before is not None else 0) + (1 if moved else 0),
+        state_version=version + (1 if moved else 0),
         since=since,
         source=steady.source if steady is not None else r.source,
         decided_by=steady.decided_by if steady is not None else _decided_by(r),
@@ -127,11 +129,17 @@ def _attention(
 def end(unit: Unit, runtime: Runtime, reason: str, now: int, *, crashed: bool) -> None:
     """End a runtime. A crash stays listed as error/agent_crashed; an orderly end leaves a pane without an agent."""
     key: PaneKey = (runtime.target_id, runtime.pane_id)
-    ended = replace(runtime, ended_at=now, end_reason="agent_crashed" if crashed else reason)
+    before = unit.states.get(key)
+    version = before.state_version if before is not None else unit.versions.get(key) or 0
+    if crashed and before is not None:
+        version += 1  # of the state that shows the crash
+    unit.versions.put(key, version)
+    ended = replace(
+        runtime, ended_at=now, end_reason="agent_crashed" if crashed else reason, last_state_version=version
+    )  # fmt: skip
     unit.active.drop(key)
     unit.shown.add(key)
     unit.touched.discard(runtime.runtime_id)
-    before = unit.states.get(key)
     if not crashed or before is None:
         unit.runtimes.drop(runtime.runtime_id)
         unit.registers.drop(runtime.runtime_id)
@@ -147,7 +155,7 @@ def end(unit: Unit, runtime: Runtime, reason: str, now: int, *, crashed: bool) -
         key,
         replace(
             before, state=State.ERROR, reason_code="agent_crashed", confidence="high", source=Source.RECONCILER,
-            state_version=before.state_version + 1, since=now, waiting_for=None, accepts_input=False,
+            state_version=version, since=now, waiting_for=None, accepts_input=False,
             background_tasks=0, decided_by=({"source": "reconciler", "subject": "process", "rule": "process gone"},),
             last_known={"state": str(before.state), "since": before.since, "at": now}, resumed=False,
             attention="needs_action", attention_since=now, last_seen_at=now, updated_at=now,

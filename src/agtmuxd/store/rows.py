@@ -78,12 +78,12 @@ ON CONFLICT (target_id, pane_id) DO UPDATE SET tmux_server_boot_id = excluded.tm
 _RUNTIME = """
 INSERT INTO runtimes (runtime_id, target_id, pane_id, tmux_server_boot_id, pane_epoch, agent_type, agent_version,
                       agent_session_id, transcript_path, pid, process_start, process_started_at, headless, cwd, task,
-                      started_at, ended_at, end_reason)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                      started_at, ended_at, end_reason, last_state_version)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (runtime_id) DO UPDATE SET agent_version = excluded.agent_version,
   agent_session_id = excluded.agent_session_id, transcript_path = excluded.transcript_path, pid = excluded.pid,
   headless = excluded.headless, cwd = excluded.cwd, task = excluded.task, ended_at = excluded.ended_at,
-  end_reason = excluded.end_reason
+  end_reason = excluded.end_reason, last_state_version = excluded.last_state_version
 """
 
 _STATE = """
@@ -141,7 +141,7 @@ def save_runtime(connection: sqlite3.Connection, r: Runtime) -> None:
         _RUNTIME,
         (r.runtime_id, r.target_id, r.pane_id, r.boot_id, r.pane_epoch, r.agent_type, r.agent_version,
          r.agent_session_id, r.transcript_path, r.pid, r.process_start, r.process_started_at, int(r.headless), r.cwd,
-         r.task, r.started_at, r.ended_at, r.end_reason),
+         r.task, r.started_at, r.ended_at, r.end_reason, r.last_state_version),
     )  # fmt: skip
 
 
@@ -240,8 +240,12 @@ def load_world(connection: sqlite3.Connection) -> World:
             world.panes[(r["target_id"], r["pane_id"])] = Pane(
                 r["target_id"], r["tmux_server_boot_id"], _pane_row(r), r["first_seen_at"], r["updated_at"]
             )
-        for r in connection.execute("SELECT target_id, pane_id, max(pane_epoch) AS top FROM runtimes GROUP BY 1, 2"):
+        for r in connection.execute(
+            "SELECT target_id, pane_id, max(pane_epoch) AS top, max(last_state_version) AS version"
+            " FROM runtimes GROUP BY 1, 2"
+        ):
             world.epochs[(r["target_id"], r["pane_id"])] = r["top"]
+            world.versions[(r["target_id"], r["pane_id"])] = r["version"] or 0
         _load_runtimes(connection, world)
     finally:
         connection.row_factory = None
@@ -255,7 +259,7 @@ def _load_runtimes(connection: sqlite3.Connection, world: World) -> None:
             r["runtime_id"], r["target_id"], r["pane_id"], r["tmux_server_boot_id"], r["pane_epoch"], r["agent_type"],
             r["agent_version"], r["agent_session_id"], r["transcript_path"], r["pid"], r["process_start"],
             r["process_started_at"], bool(r["headless"]), r["cwd"], r["task"], r["started_at"], r["ended_at"],
-            r["end_reason"],
+            r["end_reason"], r["last_state_version"],
         )  # fmt: skip
         world.runtimes[runtime.runtime_id] = runtime
         world.registers[runtime.runtime_id] = {}
