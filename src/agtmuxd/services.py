@@ -31,11 +31,12 @@ from agtmuxd.execute.audit import action_item
 from agtmuxd.execute.path import Actions
 from agtmuxd.fleet import Fleet
 from agtmuxd.hookcare import HookCare, changed_here
-from agtmuxd.hookfiles import add_status, apply_plan, hook_item, planned_item
+from agtmuxd.hookfiles import BACKUPS, add_status, hook_item, planned_item
 from agtmuxd.hub import Hub
 from agtmuxd.ingest.door import Door
 from agtmuxd.ingest.transcripts import Transcripts
 from agtmuxd.remote.clock import put_right
+from agtmuxd.remote.place import place
 from agtmuxd.remote.settings import FarSettings
 from agtmuxd.rulebook import Rulebook
 from agtmuxd.spool import Spool
@@ -369,8 +370,9 @@ def _hooks_of(adapter: Fenced, home: Path, request: HookRequest) -> list[dict[st
     done: dict[str, dict[str, Any]] = {}
     if request.op != "status":
         for plan in adapter.plan_hooks(home, command, remove=request.op == "uninstall"):
-            backup = apply_plan(plan) if plan.changes and not request.dry_run else None
-            done[str(plan.path)] = planned_item(adapter.agent_type, plan, None if backup is None else str(backup))
+            changes = plan.changes and not request.dry_run
+            backup = place(str(plan.path), plan.before, plan.after, BACKUPS) if changes else None
+            done[str(plan.path)] = planned_item(adapter.agent_type, plan, backup)
     for status in adapter.hook_status(home, command):
         add_status(done, adapter.agent_type, status)
     return list(done.values())

@@ -84,3 +84,63 @@ def test_codexs_trust_in_our_hooks_is_told(place: Place, daemon: Daemon) -> None
     assert "Not trusted yet, so Codex does not run them: SessionStart." in said
     config.write_text(bare + trust(place.home / ".codex/hooks.json", every))
     assert "Codex trusts these hooks." in status(place, "--agent", "codex", "--no-test")[1]
+
+
+def both_ways(place: Place, file: Path) -> None:
+    """Install and uninstall, which has to leave every byte of ``file`` as it was."""
+    before, info = file.read_bytes(), file.stat()
+    done = place.cli("hooks", "install", "--agent", "claude")
+    assert done.returncode == 0, done.stderr
+    assert b" hook claude" in file.read_bytes()
+    assert (file.stat().st_mode, file.stat().st_uid, file.stat().st_gid) == (info.st_mode, info.st_uid, info.st_gid)
+    assert place.cli("hooks", "uninstall", "--agent", "claude").returncode == 0
+    assert file.read_bytes() == before
+    assert (file.stat().st_mode, file.stat().st_uid, file.stat().st_gid) == (info.st_mode, info.st_uid, info.st_gid)
+
+
+@pytest.mark.tc("TC-102")
+def test_line_ends_mode_owner_and_links_of_settings_stay(place: Place, daemon: Daemon) -> None:
+    daemon.start()
+    file, dotfiles = place.home / ".claude/settings.json", place.home / "dotfiles"
+    file.parent.mkdir()
+    dotfiles.mkdir()
+    (dotfiles / "claude.json").write_bytes(b'{\r\n\t"model": "opus"\r\n}\r\n')
+    (dotfiles / "claude.json").chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(dotfiles / "claude.json", 12345, 23456)
+    file.symlink_to("../dotfiles/claude.json")
+    both_ways(place, file)
+    assert file.is_symlink()
+    kept = list(dotfiles.glob("claude.json.agtmux-backup-*"))
+    assert len(kept) == 2, "the second backup of a second does not take the place of the first"
+    assert b"hook claude" not in min(kept).read_bytes()
+
+
+def locked(file: Path) -> None:
+    file.write_text("{}")
+    file.chmod(0o444)
+
+
+@pytest.mark.tc("TC-102")
+def test_settings_that_may_not_be_changed_are_left_alone_and_it_is_said_why(place: Place, daemon: Daemon) -> None:
+    daemon.start()
+    file = place.home / ".claude/settings.json"
+    file.parent.mkdir()
+    makes: list[tuple[str, Callable[[Path], object]]] = [
+        ("chmod u+w", locked),
+        ("Save it as UTF-8", lambda f: f.write_bytes(b"\xff\xfe{")),
+        ("Move it away", os.mkfifo),
+        ("is longer than 4 MiB", lambda f: f.write_text(f'{{"a": "{"x" * (5 << 20)}"}}')),
+        ("cannot be read", lambda f: f.symlink_to(f)),
+        ("its top level is no object", lambda f: f.write_text("null")),
+        ("it is empty", lambda f: f.write_text("")),
+    ]
+    for word, make in makes:
+        make(file)
+        was = file.read_bytes() if file.is_file() else None
+        done = place.cli("hooks", "install", "--agent", "claude")
+        assert (done.returncode, word in done.stderr) == (1, True), done.stderr
+        assert done.stderr.count(str(file)) == 1, "a file is named once"
+        assert was == (file.read_bytes() if file.is_file() else None)
+        file.unlink()
+    assert list(file.parent.iterdir()) == []

@@ -225,9 +225,11 @@ def _tell_test(item: Mapping[str, Any], arrived: bool | None) -> None:
 
 
 def _tell(item: Mapping[str, Any], op: str, dry_run: bool) -> None:
-    name = f"{render.clean(item.get('agent'))}: {render.clean(item.get('path'))}"
+    agent, path = render.clean(item.get("agent")), render.clean(item.get("path"))
+    name = f"{agent}: {path}"
     if item.get("error"):
-        click.echo(f"{name}: {render.clean(item['error'])}", err=True)
+        said = render.clean(item["error"])
+        click.echo(f"{agent if path in said else name}: {said}", err=True)
         return
     if op == "status":
         what = "outdated, run agtmux hooks install" if item.get("outdated") else "installed"

@@ -25,6 +25,9 @@ Groups = Mapping[str, Mapping[str, Any]]
 FIX: Final = "agtmux changes only plain JSON. Repair the file or move the comments out of it, then run this again."
 
 
+MOST: Final = 4 << 20
+"""Bytes of a settings file."""
+
 _given: ContextVar[Mapping[Path, str | None] | None] = ContextVar("given", default=None)
 
 
@@ -57,11 +60,19 @@ def read(path: Path) -> str | None:
             raise UnreadError(path)
         return given[path]
     try:
-        return path.read_bytes().decode("utf-8")
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise ValueError(f"{path}: is no file. Move it away, then run this again.")
+        with path.open("rb") as file:
+            data = file.read(MOST + 1)
+        if len(data) > MOST:
+            raise ValueError(f"{path}: is longer than {MOST >> 20} MiB, which no settings are.")
+        return data.decode("utf-8")
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as e:
-        raise ValueError(f"{path}: cannot be read ({e})") from e
+    except UnicodeDecodeError as e:
+        raise ValueError(f"{path}: is no UTF-8 text (byte {e.start}). Save it as UTF-8, then run this again.") from e
+    except OSError as e:
+        raise ValueError(f"{path}: cannot be read: {e.strerror}") from e
 
 
 def is_ours(hook: Any, agent: str) -> bool:

@@ -44,6 +44,8 @@ class Node:
 
 def parse(text: str) -> Node:
     """The value that ``text`` holds. Raises ValueError with line and what is wrong."""
+    if not text.strip():
+        raise ValueError("it is empty, which is no JSON ({} is)")
     try:
         json.loads(text)
     except json.JSONDecodeError as e:

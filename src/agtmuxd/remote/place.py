@@ -1,11 +1,12 @@
-"""Runs on a machine behind ssh (``python3 -IS -c``, 3.8 or newer): puts files in place as ``hookfiles`` does here.
+"""Puts settings files in place, with what was there kept: here, and as a program on a machine behind ssh.
 
-Standard input: ``{"files": [{"path", "before", "after"}], "backups": N}``, text or null for a file that is not there.
-Standard output: ``[{"backup", "error"}]`` in that order. The backup comes first, then one atomic replacement.
+There it runs by ``python3 -IS -c`` (3.8 or newer). Standard input: ``{"files": [{"path", "before", "after"}],
+"backups": N}``, text or null for a file that is not there. Standard output: ``[{"backup", "error"}]`` in that order.
 """
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 import os
@@ -18,46 +19,73 @@ import time
 def place(path: str, before: str | None, after: str | None, backups: int) -> str | None:
     """Put one file in place; its backup, or None where there is none. Raises ValueError, OSError.
 
-    A symbolic link is followed: the file it names is replaced, the link stays.
+    The backup comes first, then one atomic replacement by a file of the same mode and owner. A symbolic link is
+    followed: the file it names is replaced, the link stays. A file that nobody may write to is left alone.
     """
     real = os.path.realpath(path)
-    now = None
+    now = old = None
     if os.path.exists(real):
         with open(real, encoding="utf-8", newline="") as file:
-            now = file.read()
+            now, old = file.read(), os.fstat(file.fileno())
     if now != before:
         raise ValueError(path + " changed meanwhile: try again")
+    if old is not None and not old.st_mode & 0o222:
+        raise ValueError(path + ": is read-only. Allow writing (chmod u+w), or add by hand what --dry-run shows.")
     backup = None
-    mode = 0o600
-    if now is not None:
-        mode = stat.S_IMODE(os.stat(real).st_mode)
-        if backups:
-            backup = real + time.strftime(".agtmux-backup-%Y%m%d-%H%M%S")
-            write(backup, now, mode)
-            for old in sorted(glob.glob(glob.escape(real) + ".agtmux-backup-*"))[:-backups]:
-                os.unlink(old)
+    if now is not None and old is not None and backups:
+        backup = free_name(real + time.strftime(".agtmux-backup-%Y%m%d-%H%M%S"))
+        write(backup, now, old)
+        for gone in sorted(glob.glob(glob.escape(real) + ".agtmux-backup-*"))[:-backups]:
+            os.unlink(gone)
     if after is None:
         if now is not None:
             os.unlink(real)
         return backup
     os.makedirs(os.path.dirname(real), mode=0o700, exist_ok=True)
-    write(real, after, mode)
+    write(real, after, old)
     return backup
 
 
-def write(path: str, text: str, mode: int) -> None:
-    """Write beside, then replace."""
+def free_name(name: str) -> str:
+    """``name``, with a number behind it where two backups fall into one second; names sort as they were made."""
+    number, free = 0, name
+    while os.path.lexists(free):
+        number += 1
+        free = f"{name}-{number:02d}"
+    return free
+
+
+def write(path: str, text: str, like: os.stat_result | None) -> None:
+    """Write beside, then replace. ``like`` gives mode and owner; without it the file is the user's alone.
+
+    Raises ValueError where the file would change its owner.
+    """
     fd, name = tempfile.mkstemp(dir=os.path.dirname(path), prefix="." + os.path.basename(path) + ".")
     try:
         with os.fdopen(fd, "w", encoding="utf-8", newline="") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, mode)
+        if like is not None:
+            made = os.stat(name)
+            if made.st_uid != like.st_uid:
+                give(name, path, like.st_uid)
+            if made.st_gid != like.st_gid:
+                with contextlib.suppress(PermissionError):  # a group that this user is not in cannot be given
+                    os.chown(name, -1, like.st_gid)
+            os.chmod(name, stat.S_IMODE(like.st_mode))
         os.replace(name, path)
     except BaseException:
         os.unlink(name)
         raise
+
+
+def give(name: str, path: str, owner: int) -> None:
+    """Raises ValueError where only root could."""
+    try:
+        os.chown(name, owner, -1)
+    except PermissionError as error:
+        raise ValueError(f"{path}: belongs to another user (uid {owner}): run this as that user.") from error
 
 
 def main() -> None:

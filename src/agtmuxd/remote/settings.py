@@ -24,8 +24,6 @@ from agtmuxd.targets.remote import first_line
 
 T = TypeVar("T")
 
-MOST: Final = 4 * 1024 * 1024
-"""Bytes of a settings file."""
 _FILES_AT_MOST: Final = 32
 _SECONDS: Final = 20.0
 _PROBE_SECONDS: Final = 5.0
@@ -179,10 +177,10 @@ class FarSettings:
     async def _text(self, path: Path) -> str | None:
         """Raises ValueError for a file that cannot be read."""
         if path not in self._files:
-            found = await self._executor.read_files([str(path)], max_bytes=MOST)
+            found = await self._executor.read_files([str(path)], max_bytes=hookfile.MOST)
             data = found.get(str(path), b"\xff")
-            if data is not None and len(data) >= MOST:
-                raise ValueError(f"{path}: is longer than {MOST} bytes")
+            if data is not None and len(data) >= hookfile.MOST:
+                raise ValueError(f"{path}: is longer than {hookfile.MOST} bytes")
             try:
                 self._files[path] = None if data is None else data.decode("utf-8")
             except UnicodeDecodeError as error:
