@@ -104,6 +104,9 @@ def test_elsewhere_the_command_to_type_is_told_and_works(
     assert not crowd.shown()  # nobody goes there: what others see of the session stays as it was
     other = place.cli("attach", crowd.pane, env={"TMUX": "/tmp/another/default,1,0"})
     assert (other.returncode, printed.stdout.strip() in other.stderr) == (2, True), other.stderr
+    same_socket = f"{crowd.tmux.socket},1,0"  # of a server that has ended: another one than that which runs
+    assert place.cli("attach", crowd.pane, env={"TMUX": same_socket}).returncode == 2
+    assert not crowd.shown()  # from inside another server nobody goes there either
     terminal(*shlex.split(printed.stdout))
     until(lambda: crowd.tmux.run("list-clients", "-F", "#{session_name}") == "work" and crowd.shown(), within=PATIENCE)
 

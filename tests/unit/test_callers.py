@@ -13,7 +13,7 @@ from agtmuxd.execute.reach import Reached
 from agtmuxd.world import World
 
 RUNTIME = "rt-0123456789abcdef"
-SOCKET, SERVER = "/nowhere/tmux.sock", 40
+SOCKET, SERVER = "/no, where/tmux.sock", 40
 
 
 def proc(pid: int, ppid: int, comm: str, start: str = "s") -> Proc:

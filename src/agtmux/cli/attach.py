@@ -39,7 +39,10 @@ def attach(app: App, ref: str, only_print: bool, guard: dict[str, Any]) -> None:
     client = app.client()
     inside, terminal = _inside(), sys.stdin.isatty() and sys.stdout.isatty()
     goes = not only_print and (terminal or inside is not None)
-    reply = perform(app, client, "attach", refs.resolve(ref, client), guard, **({} if goes else {"select": False}))
+    how: dict[str, Any] = {} if goes else {"select": False}
+    if goes and inside is not None and inside[1].isdecimal():
+        how["inside"] = {"socket": inside[0], "server_pid": int(inside[1])}
+    reply = perform(app, client, "attach", refs.resolve(ref, client), guard, **how)
     if guard["json"]:
         write_body(reply.body)
         return
@@ -61,8 +64,8 @@ def attach(app: App, ref: str, only_print: bool, guard: dict[str, Any]) -> None:
 
 def _inside() -> tuple[str, str] | None:
     """Socket and server pid of the tmux that this terminal is in."""
-    socket, _, rest = os.environ.get("TMUX", "").partition(",")
-    return (socket, rest.partition(",")[0]) if socket else None
+    words = os.environ.get("TMUX", "").rsplit(",", 2)  # from behind: a path may hold commas
+    return (words[0], words[1]) if len(words) == 3 and words[0] else None
 
 
 def _same(inside: tuple[str, str], result: Mapping[str, Any]) -> bool:

@@ -69,13 +69,21 @@ class ActionBody(models.Model):
         return Request(kind, self.request_ref, self.ref, guards, self.params())
 
 
+class Inside(models.Model):
+    """The tmux server that a terminal is in, by its ``TMUX``."""
+
+    socket: Annotated[str, Field(min_length=1, max_length=4096)]
+    server_pid: models.Pid
+
+
 class AttachBody(ActionBody):
-    """``select`` false: nothing is selected, the answer only tells how."""
+    """``select`` false: nothing is selected, the answer only tells how; so from ``inside`` another server here."""
 
     select: StrictBool = True
+    inside: Inside | None = None
 
     def params(self) -> Params:
-        return AttachParams(self.select)
+        return AttachParams(self.select, (self.inside.socket, self.inside.server_pid) if self.inside else None)
 
 
 def _text(value: str | None) -> str | None:

@@ -76,9 +76,14 @@ class KillParams:
 
 @dataclass(frozen=True, slots=True)
 class AttachParams:
-    """``select`` False: only tell how, as for ``--print``."""
+    """``select`` False: only tell how, as for ``--print``.
+
+    ``inside``: socket and server pid of the tmux that the caller's terminal is in; from inside another one of the same
+    machine nobody goes anywhere, and nothing is selected.
+    """
 
     select: bool = True
+    inside: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,11 @@ Owns those command lines. No client is ever attached by the daemon: the caller's
 
 from __future__ import annotations
 
+import os
 import shlex
 
 from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.core.model import ServerInfo
 from agtmuxd.core.request import AttachParams
 from agtmuxd.execute.context import Context, Result
 
@@ -22,7 +24,8 @@ async def attach(context: Context) -> Result:
     others = context.world.panes[context.key].row.other_sessions if context.key in context.world.panes else ()
     known = context.session is not None and context.session != row.session_name and context.session in others
     session = f"={context.session}" if known else row.session_id
-    if params.select:
+    selects = params.select and not _elsewhere(params, context, server)
+    if selects:
         await context.hands.select(session, row.window_id)
     tmux = [reached.tmux[0], "-u", "-S", server.socket_path]
     there = [*tmux, "attach-session", "-t", session]
@@ -40,5 +43,13 @@ async def attach(context: Context) -> Result:
         "server_pid": server.pid,
         "session": session,
         "window_id": row.window_id,
-        "selected": params.select,
+        "selected": selects,
     }
+
+
+def _elsewhere(params: AttachParams, context: Context, server: ServerInfo) -> bool:
+    """Whether the caller sits inside another tmux of this machine, whose client cannot be switched to that pane."""
+    if params.inside is None or context.reached.kind == "ssh":
+        return False
+    socket, pid = params.inside
+    return (os.path.realpath(socket), pid) != (os.path.realpath(server.socket_path), server.pid)

@@ -79,8 +79,7 @@ class Callers:
         local = next(t for t in self._world.targets.values() if t.kind == "local")
         executor = self._reach(local.target_id).executor
         env = (await executor.environs([(first.pid, first.start)], ("TMUX", "TMUX_PANE"))).get(first.pid, {})
-        socket, _, rest = env.get("TMUX", "").partition(",")
-        server = rest.partition(",")[0]
+        socket, _, server = env.get("TMUX", "").rpartition(",")[0].rpartition(",")  # a path may hold commas
         if not socket or not server.isdecimal() or not env.get("TMUX_PANE"):
             return None
         if int(server) in {proc.pid for proc in chain}:
