@@ -8,7 +8,7 @@ BENCH_ARGS ?=
 ACCURACY_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench accuracy test-agents venv tools clean
+.PHONY: help demo test check bench accuracy test-agents venv tools extras clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -18,7 +18,7 @@ demo: venv ## see it work: agents in a private tmux, their states live; touches 
 	@$(SETUP) agents || [ $$? -eq 3 ]
 	@$(BIN)/python -m tests.agents.isolate $(BIN)/python -m tests.agents.demo
 
-test: venv tools ## all tests but those that drive the real agent CLIs
+test: venv tools extras ## all tests but those that drive the real agent CLIs
 	@$(BIN)/pytest -m "not agents" --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 check: venv tools ## lint, format and types, then make test
@@ -44,6 +44,10 @@ venv:
 
 tools:
 	@$(SETUP) tmux
+
+extras:
+	@$(SETUP) sshd || true
+	@$(SETUP) extras
 
 clean: ## remove what the targets made, except the cached agent CLIs
 	rm -rf .venv build dist .coverage .coverage.* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis

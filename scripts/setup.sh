@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings a machine to where the Makefile's targets can run: virtual environment, tmux, sshd, Node, agent CLIs.
 #
-#   scripts/setup.sh venv|tmux|sshd|node|agents|agents-dir
+#   scripts/setup.sh venv|tmux|sshd|extras|node|agents|agents-dir
 #
 # Each subcommand is quick and silent when nothing is missing, says in one line what it does when something is, and
 # installs a Debian package only as root or with a password-less sudo; else it prints the command to type and exits 1.
@@ -120,6 +120,18 @@ setup_sshd() {
   fi
 }
 
+# what single tests want besides, each a small package: another clock, a network to cut, other login shells. Where one
+# cannot be had those tests say so and are skipped; nothing else needs it
+setup_extras() {
+  local missing=() shell
+  compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || missing+=(libfaketime)
+  command -v ip >/dev/null || [ -x /sbin/ip ] || missing+=(iproute2)
+  for shell in zsh fish tcsh; do command -v $shell >/dev/null || missing+=($shell); done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  [ "$(uname)" = Linux ] || return 0
+  apt_install "${missing[@]}" || say "some tests will be skipped; to run them too type: $(how_to "${missing[@]}")"
+}
+
 # ---------------------------------------------------------------- Node and the agent CLIs
 setup_node() {
   if command -v node >/dev/null && command -v npm >/dev/null; then return; fi
@@ -157,6 +169,7 @@ case ${1:-} in
   venv) setup_venv ;;
   tmux) setup_tmux ;;
   sshd) setup_sshd ;;
+  extras) setup_extras ;;
   node) setup_node ;;
   agents) setup_agents ;;
   agents-dir) agents_dir ;;

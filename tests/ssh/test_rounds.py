@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -188,3 +190,73 @@ async def test_a_target_that_was_down_for_long_is_read_again_soon_once_it_answer
     await observer.once()
     assert observer.health.level == "ok"
     await local.close()
+
+
+_HALF = '''#!{python} -IS
+"""tmux, but for what the file beside it says: then only so much of the answer is given, and no end of it."""
+import os, re, subprocess, sys, time
+folder = os.path.dirname(os.path.abspath(__file__))
+given = sys.stdin.buffer.read()
+done = subprocess.run(["tmux", *sys.argv[1:]], input=given, capture_output=True)
+out = done.stdout
+try:
+    with open(folder + "/cut") as file:
+        where = file.read()
+except FileNotFoundError:
+    where = ""
+if where:
+    nonce = re.findall(rb'display-message -p "([0-9a-z]+)e"', given)[-1]
+    marks = [found.start() for found in re.finditer(nonce, out)]
+    at = {{"nothing": 0, "half": len(out) // 2, "in a mark": marks[2] + 3, "before a screen": marks[-2],
+          "before the end": marks[-1], "after the end": len(out)}}[where]
+    sys.stdout.buffer.write(out[:at])
+    sys.stdout.buffer.flush()
+    open(folder + "/stopped", "w").close()
+    time.sleep(600)
+sys.stdout.buffer.write(out)
+sys.stderr.buffer.write(done.stderr)
+sys.exit(done.returncode)
+'''
+
+
+@pytest.mark.tc("TC-023")
+@pytest.mark.parametrize(
+    "where", ["nothing", "half", "in a mark", "before a screen", "before the end", "after the end"]
+)
+async def test_a_link_that_ends_in_the_middle_of_a_round_leaves_what_was_known(
+    tmux: Tmux, short_dir: Path, new_sshd: Callable[..., Sshd], reach: Callable[..., SshExecutor], where: str
+) -> None:
+    """A part of an answer is none, however whole it looks: nothing of it is taken in, and the next one is whole."""
+    server = new_sshd("vm1", max_sessions=4)
+    half = short_dir / "half"
+    half.write_text(_HALF.format(python=sys.executable))
+    half.chmod(0o700)
+    agents(tmux, short_dir, 2)
+    sink, clock = Sink(), Clock()
+    observer = Observer(
+        "t", reach("vm1"), lambda: tmux_argv(str(half), str(tmux.socket)), discover([]), sink, clock, local=False
+    )
+    await observer.once()
+    assert len(sink.seen) == 1
+    assert len(sink.seen[0].agents) == 2
+    first, second = sorted(sink.seen[0].agents)
+    tmux.run("kill-pane", "-t", second)  # what a whole round would show
+
+    (short_dir / "cut").write_text(where)
+    clock.tick()
+    under_way = asyncio.create_task(observer.once())
+    while not (short_dir / "stopped").exists():
+        assert not under_way.done(), "it waits for the rest"
+        await asyncio.sleep(0.01)
+    (short_dir / "cut").unlink()
+    server.hang_up()
+    await under_way
+    assert len(sink.seen) == 1, "nothing of it is taken in"
+    assert (observer.health.level, observer.health.reason) == ("degraded", "lost")
+
+    clock.tick()
+    await observer.once()
+    assert [sorted(seen.agents) for seen in sink.seen[1:]] == [[first]]
+    clock.tick()
+    await observer.once()
+    assert (observer.health.level, observer.health.reason) == ("ok", None)
