@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import sqlite3
@@ -83,7 +84,13 @@ def _agent(tmux: Tmux, folder: Path) -> str:
     sample = load("claude/b-start-idle").sample_at(10_000)
     drawn = folder / "screen"
     drawn.write_text("\x1b[2J\x1b[H" + "\r\n".join(sample.lines) + f"\x1b]2;{sample.title}\x07")
-    return tmux.start("sh", "-c", f"cat {drawn}; {folder}/claude 600; true", cols=sample.cols, rows=sample.rows)
+    return tmux.start(
+        "sh",
+        "-c",
+        f"cat {drawn}; CLAUDE_CONFIG_DIR={folder} {folder}/claude 600; true",
+        cols=sample.cols,
+        rows=sample.rows,
+    )
 
 
 async def _calm(watched: Watched) -> None:
@@ -203,3 +210,35 @@ async def test_what_changed_while_a_target_was_down_is_told_once_it_is_back(tmux
             await observer.once()
         assert observer.health.level == "ok"
         assert [s.state for s in watched.door.world.states.values()] == ["waiting_approval"]
+
+
+def _status(folder: Path, watched: Watched, status: str) -> None:
+    """Let the one agent's status file say this, as written a while ago: no clock is coarse enough to hide the next."""
+    (agent,) = watched.observer.roster.agents.values()
+    path = folder / "sessions" / f"{agent.proc.pid}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"pid": agent.proc.pid, "procStart": agent.proc.start, "status": status}))
+    then = time.time() - 60
+    os.utime(path, (then, then))
+
+
+@pytest.mark.tc("TC-109")
+async def test_rounds_that_read_the_same_still_see_the_status_file_and_what_time_brings(
+    tmux: Tmux, short_dir: Path
+) -> None:
+    _agent(tmux, short_dir)
+    async with _watching(tmux, short_dir) as watched:
+        await _calm(watched)
+        _status(short_dir, watched, "idle")
+        await _calm(watched)
+        roster, held = watched.observer.roster, None
+        deadline = asyncio.get_running_loop().time() + 30
+        while roster.seen() is not held:  # nothing is another, so nothing was looked at again
+            assert asyncio.get_running_loop().time() < deadline
+            held = roster.seen()
+            await asyncio.sleep(0.1)  # a process table may be due
+            await watched.observer.once()
+        _status(short_dir, watched, "busy")
+        await watched.observer.once()
+        assert [s.state for s in watched.door.world.states.values()] == ["running"]
+        assert roster.seen() is not held

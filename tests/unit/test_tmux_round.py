@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agtmuxd.core.model import ServerInfo
-from agtmuxd.tmux.round import CHUNK_BYTES, Round, RoundFailed, build, build_chunks, lines, parse
+from agtmuxd.tmux.round import CHUNK_BYTES, Replies, Round, RoundFailed, build, build_chunks, lines, parse
 
 N = "0123456789abcdef"
 HEAD = f"{N}s42 1700000000 3.3a{N}/tmp/a b\n"
@@ -69,6 +69,17 @@ def test_free_text_forges_no_separator(name: str, title: str, screen: str) -> No
     assert [(pane.pane_id, pane.session_name) for pane in found.panes] == [("%1", name), ("%2", name)]
     assert found.panes[0].title == title
     assert found.captures == {"%1": screen}
+
+
+@given(st.lists(st.tuples(_FREE, st.sampled_from([N, "fedcba9876543210"])), min_size=2, max_size=6))
+def test_a_reply_like_the_one_before_is_the_same_round_and_any_other_is_read(replies: list[tuple[str, str]]) -> None:
+    memory, before = Replies(), None
+    for screen, nonce in replies:
+        reply = (HEAD + _row() + f"{N}l1\n{N}c1\n{screen}\n" + END).replace(N, nonce)
+        found = memory.parse(nonce, reply.encode(), b"", 0)
+        assert found == parse(nonce, reply.encode(), b"", 0)
+        assert (found is before) == (found == before)
+        before = found
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agtmuxd.core.calm import calm
-from agtmuxd.core.model import Source
+from agtmuxd.core.model import PaneRow, Source
 from agtmuxd.core.observation import Observation, Seen
 from agtmuxd.ingest import observed
 from agtmuxd.ingest.fold import freshen
@@ -21,11 +21,21 @@ class _Reading:
     sources: frozenset[Source]
 
 
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """A round that showed what is known, and the readings that it was; one with the same objects shows the same."""
+
+    panes: tuple[PaneRow, ...]
+    agents: dict[str, Seen]
+    readings: tuple[_Reading, ...]
+
+
 class Calm:
     """The calm runtimes. Touched by one thread at a time: the store's in a transaction, the loop's between them."""
 
     def __init__(self) -> None:
         self._read: dict[str, _Reading] = {}
+        self._rounds: dict[str, _Round] = {}
 
     def stays(self, runtime_id: str, agent: Seen) -> bool:
         """Whether this reading of an agent can change nothing."""
@@ -46,6 +56,7 @@ class Calm:
 
     def end(self, unit: Unit, runtime_id: str) -> None:
         """Something is new: bring the registers up to the last reading and watch closely again."""
+        self._rounds.clear()
         self.peek(unit, runtime_id)
         self._read.pop(runtime_id, None)
 
@@ -56,15 +67,22 @@ class Calm:
             self._read[runtime_id] = _Reading(read_at, sources)
 
     def keep(self, world: World) -> None:
-        """Forget the runtimes that are no more."""
+        """After a transaction: forget the runtimes that are no more, and what rounds were compared with."""
+        self._rounds.clear()
         for gone in self._read.keys() - world.runtimes.keys():
             del self._read[gone]
 
     def clear(self) -> None:
         self._read.clear()
+        self._rounds.clear()
 
     def all_same(self, world: World, seen: Observation, suspended: set[str]) -> bool:
         """Whether a round shows what is known, agent by agent and pane by pane; if so it is noted."""
+        last = self._rounds.get(seen.target_id)
+        if last is not None and last.panes is seen.panes and last.agents is seen.agents and not seen.gone:
+            for reading in last.readings:
+                reading.at = seen.at
+            return True
         if seen.gone or not observed.same_agents(world, seen):
             return False
         ids = [(world.active[(seen.target_id, pane_id)], agent) for pane_id, agent in seen.agents.items()]
@@ -75,4 +93,5 @@ class Calm:
             return False
         for runtime_id, _ in ids:
             self.read(runtime_id, seen.at)
+        self._rounds[seen.target_id] = _Round(seen.panes, seen.agents, tuple([self._read[r] for r, _ in ids]))
         return True

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 import structlog
 
 from agtmux.protocol.text import block
-from agtmuxd.adapters.base import Told, Transcribed
+from agtmuxd.adapters.base import Held, Holding, Told, Transcribed
 from agtmuxd.adapters.transcript import joined
 from agtmuxd.core.ids import dedupe_key, uuid7
 from agtmuxd.core.model import MS, NS, RawEvent, Source
+from agtmuxd.ingest.held import Holder
 from agtmuxd.ingest.threads import BEFORE, Seeker, began_with, parsed
 from agtmuxd.targets.roster import Agent
 from agtmuxd.targets.tail import NotAllowedError, Piece, Tail
@@ -57,6 +58,7 @@ class Followed:
     tail: Tail
     floor: int  # ns: what is older is of another process, or of another session
     session_id: str | None = None
+    version: str | None = None  # of the program
     found: bool = False  # by its opening: nobody else knows the path
     said: Said | None = None
     part_of: str | None = None
@@ -64,10 +66,21 @@ class Followed:
     trouble: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """By what it was settled whose file an agent's is: as long as these are the same objects, nothing else names it."""
+
+    runtime: Runtime
+    status: Mapping[str, Any] | None
+    reader: Transcribed
+
+
 class Readers(Protocol):
     """The adapters, as they are asked here."""
 
     def transcribed(self, agent_type: str) -> Transcribed | None: ...
+
+    def holding(self, agent_type: str) -> Holding | None: ...
 
 
 Post = Callable[[Sequence[RawEvent]], Awaitable[object]]
@@ -96,8 +109,10 @@ class Transcripts:
         self._redacted = redacted
         self._clock = clock
         self._wanted = wanted
+        self._known: dict[str, _Known] = {}
         self._followed: dict[str, Followed] = {}
         self._seeker = Seeker(clock)
+        self._holder = Holder(clock)
         self._somebody = False  # an agent is there whose file is to be followed, once it is known
 
     def follows(self, runtime_id: str) -> bool:
@@ -124,6 +139,7 @@ class Transcripts:
 
     async def once(self) -> float:
         """One look at all files; seconds until the next."""
+        await self._ask_held()
         works = await self._settle_whose()
         if not self._followed:
             return BUSY if works else QUIET if self._somebody else EMPTY
@@ -143,28 +159,53 @@ class Transcripts:
 
     # ---------------------------------------------------------------- whose file
 
+    async def _ask_held(self) -> None:
+        """Ask those agents again whose open files tell their session."""
+        readers = {}
+        for _, agent in self._agents():
+            reader = self._readers.holding(agent.identity.agent_type)
+            if reader is not None and not agent.identity.headless and self._wanted(agent.adapter.name):
+                readers[id(agent)] = (agent, reader)
+        due = self._holder.due(agent for agent, _ in readers.values())
+        if due:
+            asked = [readers[id(agent)] for agent in due]
+            await asyncio.to_thread(lambda: [self._holder.ask(agent, reader) for agent, reader in asked])
+
     async def _settle_whose(self) -> bool:
         """Bring the files that are followed up to the agents that are there; whether one of those works."""
-        there: set[str] = set()
+        there: dict[str, _Known] = {}
         works = False
+        wanted: dict[str, bool] = {}
         seek: list[tuple[Runtime, Agent, Transcribed]] = []
         for target_id, agent in self._agents():
             runtime = self._runtime(target_id, agent)
-            reader = self._readers.transcribed(agent.identity.agent_type)
-            if runtime is None or reader is None or not self._wanted(agent.adapter.name):
+            name = agent.adapter.name
+            if name not in wanted:
+                wanted[name] = self._wanted(name)
+            if runtime is None or not wanted[name]:
                 continue
-            there.add(runtime.runtime_id)
-            works = works or agent.works
-            path = runtime.transcript_path
-            if path is None and agent.status_data is not None:
-                named = reader.transcript_path(agent.status_data, agent.proc, agent.home)
-                path = None if named is None else str(named)
-            if path is not None:
-                await self._follow(runtime, agent, reader, path)
+            known = self._known.get(runtime.runtime_id)
+            if known is None or known.runtime is not runtime or known.status is not agent.status_data:
+                reader = self._readers.transcribed(agent.identity.agent_type)
+                if reader is None:
+                    continue
+                known = _Known(runtime, agent.status_data, reader)
+                path = runtime.transcript_path
+                if path is None and agent.status_data is not None:
+                    named = reader.transcript_path(agent.status_data, agent.proc, agent.home)
+                    path = None if named is None else str(named)
+                if path is not None and self._holder.known(agent) is None:
+                    await self._follow(runtime, agent, reader, path)
+            held = self._holder.known(agent)
+            if held is not None:
+                await self._follow(runtime, agent, known.reader, str(held.path), held)
+            there[runtime.runtime_id] = known
             if agent.works:
-                seek.append((runtime, agent, reader))
+                works = True
+                seek.append((runtime, agent, known.reader))
+        self._known = there
         self._somebody = bool(there)
-        for gone in self._followed.keys() - there:
+        for gone in self._followed.keys() - there.keys():
             del self._followed[gone]
         for runtime, agent, reader in seek:
             await self._seek(runtime, agent, reader)
@@ -179,15 +220,19 @@ class Transcripts:
         same = runtime.pid == agent.proc.pid and runtime.process_start == agent.proc.start
         return runtime if same else None
 
-    async def _follow(self, runtime: Runtime, agent: Agent, reader: Transcribed, path: str) -> None:
+    async def _follow(
+        self, runtime: Runtime, agent: Agent, reader: Transcribed, path: str, by: Held | None = None
+    ) -> None:
         held = self._followed.get(runtime.runtime_id)
         if held is not None and held.tail.path == path:
             return
         now = self._clock()
         floor = runtime.started_at if held is None else max(runtime.started_at, now - SWITCH)
         followed = Followed(runtime.runtime_id, runtime.agent_type, reader, Tail(str(agent.home), path), floor)
+        if by is not None:
+            followed.session_id, followed.version = by.session_id, by.version
         self._followed[runtime.runtime_id] = followed
-        if held is not None and runtime.transcript_path is None:
+        if held is not None and (by is not None or runtime.transcript_path is None):
             # No hook told it: whatever the session before was left with is past.
             await self._post([self._event(followed, Told(now - STATUS_LAG, OTHER_SESSION), now, str(now))])
 
@@ -249,6 +294,8 @@ class Transcripts:
         payload: dict[str, Any] = {k: v for k, v in told.payload.items() if v is not None}
         if followed.session_id is not None:
             payload["session_id"] = followed.session_id
+        if followed.version is not None:
+            payload["agent_version"] = followed.version
         if followed.found:
             payload["transcript_path"] = followed.tail.path
         return RawEvent(

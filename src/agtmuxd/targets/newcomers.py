@@ -23,7 +23,8 @@ PATIENCE: Final = (0, NS // 2, NS, 2 * NS, 4 * NS)
 RESTED: Final = 10 * NS
 """After so long without news a place's patience is what it was at first."""
 
-_Sight = tuple[tuple[int, bytes], ...]
+_Sight = tuple[object, ...]
+"""What was seen in one place: the pids of a server's panes, else what tells processes or sockets from others."""
 _SOCKET: Final = 0
 """The socket among the places that are looked at; all others are pids."""
 
@@ -44,7 +45,7 @@ class Newcomers:
         """
         there: dict[int, _Sight | None] = {pid: self._below(pid) for pid in panes}
         if server is not None:
-            there[server] = tuple((pid, b"") for pid in read_children(server, self._proc) or ())
+            there[server] = tuple(read_children(server, self._proc) or ())
         else:
             there[_SOCKET] = _identity(socket)
         for gone in self._seen.keys() - there.keys():
@@ -54,7 +55,10 @@ class Newcomers:
         return bool(news)
 
     def _news(self, place: int, sight: _Sight, now: int) -> bool:
-        fresh = not set(sight) <= set(self._seen.get(place, ()))
+        before = self._seen.get(place, ())
+        if sight == before:
+            return False
+        fresh = not set(sight) <= set(before)
         if fresh:
             at, times = self._told.get(place, (0, 0))
             if now - at >= RESTED:
@@ -83,4 +87,4 @@ def _identity(socket: str) -> _Sight:
         found = Path(socket).stat()
     except OSError:
         return ()
-    return ((found.st_ino, str(found.st_ctime_ns).encode()),)
+    return ((found.st_ino, found.st_ctime_ns),)

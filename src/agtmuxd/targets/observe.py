@@ -59,6 +59,25 @@ class Sink(Protocol):
     def remembered(self, target_id: str, pane_id: str, pid: int, start: str) -> dict[Source, Steady]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What one listing of the panes tells, by pane id. ``signs``: what points to the process table where it changes."""
+
+    rows: tuple[PaneRow, ...]
+    panes: dict[str, PaneRow]
+    signs: dict[str, tuple[object, ...]]
+    viewed: tuple[str, ...]  # panes that an attached client has before it
+
+    @classmethod
+    def of(cls, rows: tuple[PaneRow, ...]) -> _Listed:
+        return cls(
+            rows,
+            {row.pane_id: row for row in rows},
+            {r.pane_id: (r.pid, r.command, published(r.title), r.alternate_on, r.dead) for r in rows},
+            tuple([row.pane_id for row in rows if row.active and row.attached > 0]),
+        )
+
+
 class Observer:
     """The watch over one target; ``run`` until cancelled."""
 
@@ -99,7 +118,8 @@ class Observer:
         self._socket = socket
         self._server: int | None = None
         self._boot: str | None = None
-        self._panes: dict[str, PaneRow] = {}
+        self._replies = tmux_round.Replies()
+        self._listed = _Listed.of(())
         self._signs: dict[str, tuple[object, ...]] = {}
         self._table_at = 0
         self._peeked_at = 0
@@ -163,7 +183,7 @@ class Observer:
         while True:
             await asyncio.sleep(self._cadence.glance)
             taken = self.roster.agents
-            free = [row.pid for pane, row in self._panes.items() if pane not in taken and not row.dead]
+            free = [row.pid for pane, row in self._listed.panes.items() if pane not in taken and not row.dead]
             if self._newcomers.glance(socket(), self._server, free, self._clock()):
                 self._want_table = True
                 self._poked.set()
@@ -182,7 +202,7 @@ class Observer:
             return self._cadence.active
         if not self.roster.agents and not self.roster.leaving:
             rest = self._cadence.empty
-        elif now < self._active_until or any(a.works for a in self.roster.agents.values()):
+        elif now < self._active_until or self.roster.works:
             rest = self._cadence.active
         else:
             rest = self._cadence.quiet
@@ -227,7 +247,7 @@ class Observer:
         if not done.stdout and not done.stderr and done.returncode == 0:
             self._by_arguments = True  # source-file - of this tmux does not answer on standard output
             return await self._round_by_arguments(nonce, wanted)
-        return tmux_round.parse(nonce, done.stdout, done.stderr, done.returncode)
+        return self._replies.parse(nonce, done.stdout, done.stderr, done.returncode)
 
     async def _round_by_arguments(self, nonce: str, wanted: list[str]) -> tmux_round.Round | tmux_round.RoundFailed:
         out, err, status = b"", b"", 0
@@ -266,7 +286,8 @@ class Observer:
             self._signs.clear()
             self._looking.clear()
             self._want_table = True
-        self._panes = {row.pane_id: row for row in seen.panes}
+        if seen.panes is not self._listed.rows:
+            self._listed = _Listed.of(seen.panes)
         captures: Mapping[str, str] = seen.captures
         if await self._identify(at):
             missing = [p for p in self.roster.wanted() if p not in captures]
@@ -274,8 +295,8 @@ class Observer:
                 more = await self._round(missing)
                 if isinstance(more, tmux_round.Round):
                     captures = {**captures, **more.captures}
-        gone = await self.roster.farewells(self._panes, captures, self._clock())
-        self._look_again = await self.roster.look(self._panes, captures, at)
+        gone = await self.roster.farewells(self._listed.panes, captures, self._clock())
+        self._look_again = await self.roster.look(self._listed.panes, captures, at)
         self._follow()
         observation = Observation(
             target_id=self.target_id, at=at, boot_id=boot, server_pid=server.pid if server else None,
@@ -291,16 +312,14 @@ class Observer:
 
     async def _identify(self, at: int) -> bool:
         """Read the process table where something points to it; whether somebody came or went."""
-        signs: dict[str, tuple[object, ...]] = {
-            p: (r.pid, r.command, published(r.title), r.alternate_on, r.dead) for p, r in self._panes.items()
-        }
+        signs = self._listed.signs
         if self.roster.agents and not self._want_table and self._peek_due(at):
             self._peeked_at = at
             await self.roster.refresh_states()
         due = at - self._table_at >= int(self._cadence.table * NS) or 0 < self._table_due <= at
         if not (self._want_table or due or signs != self._signs or self.roster.missing()):
             return False
-        changed = await self.roster.identify(self._panes.values(), at)
+        changed = await self.roster.identify(self._listed.rows, at)
         self.tables += 1
         self._signs, self._table_at, self._want_table = signs, at, False
         self._table_due = at + YOUNG // 2 if changed else 0  # a young process is not yet what it will be
@@ -311,7 +330,7 @@ class Observer:
 
     def _peek_due(self, at: int) -> bool:
         """Whether to look if agents were stopped: often while one works, else the process table tells soon enough."""
-        works = at < self._active_until or any(agent.works for agent in self.roster.agents.values())
+        works = at < self._active_until or self.roster.works
         return at - self._peeked_at >= int((self._cadence.peek if works else self._cadence.table / 2) * NS)
 
     def _watch_pids(self) -> None:
@@ -326,6 +345,5 @@ class Observer:
 
     def _looked_at(self, at: int) -> frozenset[str]:
         """Panes that an attached client has had before it for two seconds."""
-        shown = {p for p, row in self._panes.items() if row.active and row.attached > 0}
-        self._looking = {p: self._looking.get(p, at) for p in shown}
+        self._looking = {p: self._looking.get(p, at) for p in self._listed.viewed}
         return frozenset(p for p, since in self._looking.items() if at - since >= LOOKED_AT)

@@ -18,6 +18,7 @@ from agtmuxd.core.observation import Gone, Seen
 from agtmuxd.core.proctree import Found, Match, ProcessIndex, find_agents
 from agtmuxd.targets.executor import Machine, TargetExecutor
 from agtmuxd.tmux.round import lines
+from agtmuxd.tmux.sgr import parse
 
 GRACE: Final = 250 * MS
 """How long an agent whose process is gone is kept, so that its last words, title and files can be seen."""
@@ -29,6 +30,7 @@ _HEADLESS: Final = Write(claim=Claim.RUNNING, rule="headless run", phase=Phase.S
 """A run without a terminal interface is one turn: it runs until its process ends, and never waits."""
 
 _NEW: Final = Steady()
+_WORKS: Final = (Claim.RUNNING, Claim.WAITING_APPROVAL, Claim.WAITING_INPUT)
 
 Choice = tuple[Adapter, Identity]
 
@@ -70,8 +72,10 @@ class Agent:
     @property
     def works(self) -> bool:
         """Whether it is worth a look every quarter of a second."""
-        claims = [s.told.claim for s in self.steady.values() if s.told is not None]
-        return any(c in (Claim.RUNNING, Claim.WAITING_APPROVAL, Claim.WAITING_INPUT) for c in claims)
+        for steady in self.steady.values():  # noqa: SIM110 asked of every agent several times a second
+            if steady.told is not None and steady.told.claim in _WORKS:
+                return True
+        return False
 
 
 class Roster:
@@ -90,18 +94,31 @@ class Roster:
         self._matches: dict[tuple[int, str, str], tuple[tuple[str, ...], Match[Choice] | None]] = {}
         self._met: dict[tuple[int, str, str], int] = {}
         self._machine: Machine | None = None
+        self._still: Mapping[str, str] | None = None
+        self._seen: dict[str, Seen] | None = None
+
+    @property
+    def works(self) -> bool:
+        """Whether one of them is worth a look every quarter of a second."""
+        return any(agent.works for agent in self.agents.values())
+
+    def _stir(self) -> None:
+        """Something may be another now: what was looked at and seen last is not to be gone by."""
+        self._still = self._seen = None
 
     def clear(self) -> None:
         """Another tmux server: nothing that was known holds."""
         self.agents.clear()
         self.leaving.clear()
         self._machine = None
+        self._stir()
 
     def forget_looks(self) -> None:
         """The adapters know more, or other things, than before: what they said is not to be repeated unasked."""
         self._matches.clear()
         for agent in self.agents.values():
             agent.screen = None
+        self._stir()
 
     def wanted(self) -> list[str]:
         """Panes whose screen the next round should bring."""
@@ -112,6 +129,7 @@ class Roster:
     async def identify(self, panes: Iterable[PaneRow], now: int) -> bool:
         """Read the process table and see who is where; whether anybody came or went. Raises ExecutorError."""
         index = ProcessIndex(await self._executor.process_table())
+        self._stir()
         used: set[tuple[int, str, str]] = set()
         changed = False
         there: dict[str, Found[Choice] | None] = {}
@@ -209,6 +227,7 @@ class Roster:
             state = states.get(agent.proc.pid)
             if state is not None and state != agent.proc.state:
                 agent.proc = replace(agent.proc, state=state)
+                self._stir()
 
     def missing(self) -> bool:
         """Whether an agent's process was seen to be gone by ``refresh_states``."""
@@ -219,12 +238,19 @@ class Roster:
     async def look(self, panes: Mapping[str, PaneRow], captures: Mapping[str, str], now: int) -> int | None:
         """Fold each agent's screen and status into its levels; when to look again at the latest, None for no hurry.
 
-        Raises ExecutorError.
+        ``captures`` that are those of the last look (the same object: nothing at all changed in that round) are not
+        looked at again where all levels said what they had said before. Raises ExecutorError.
         """
         again: int | None = None
         read = await self._read_statuses()
+        if captures is self._still and not self._news_in(read):
+            return None
+        self._stir()
         for agent in self.agents.values():
             agent.levels.clear()
+            if agent.proc.state == "T":
+                again = _sooner(again, self._hold(agent, now))
+                continue
             row, capture = panes.get(agent.pane_id), captures.get(agent.pane_id)
             if agent.identity.headless:
                 again = _sooner(again, self._take(agent, Source.POLLER, _HEADLESS, now))
@@ -235,6 +261,16 @@ class Roster:
                 write, there = self._status(agent, read)
                 if there:
                     again = _sooner(again, self._take(agent, Source.STATUS, write, now))
+        if again is None and all(settled.refreshed for agent in self.agents.values() for _, settled in agent.levels):
+            self._still = captures
+        return again
+
+    def _hold(self, agent: Agent, now: int) -> int | None:
+        """A stopped agent draws nothing: the pane shows its shell, so what was last seen of the agent stands."""
+        again: int | None = None
+        for source, steady in list(agent.steady.items()):
+            if steady.told is not None:
+                again = _sooner(again, self._take(agent, source, steady.told, now))
         return again
 
     def _take(self, agent: Agent, source: Source, write: Write | None, now: int) -> int | None:
@@ -265,6 +301,11 @@ class Roster:
                 agent.status_mark = mark  # taken before the file is read: a write in between shows in the next one
         read = await self._executor.read_files(wanted) if wanted else {}
         return {path: read.get(path) for path in wanted}
+
+    def _news_in(self, read: Mapping[str, bytes | None]) -> bool:
+        """Whether one of these status files says something else than it did."""
+        texts = {agent.status_path: agent.status_text for agent in self.agents.values()} if read else {}
+        return any(text != texts.get(path) for path, text in read.items())
 
     def _status(self, agent: Agent, read: Mapping[str, bytes | None]) -> tuple[Write | None, bool]:
         """``(write, read)``: not read where the file is not there (it comes late and is optional)."""
@@ -309,7 +350,12 @@ class Roster:
         return out
 
     def seen(self) -> dict[str, Seen]:
-        """All agents as an observation carries them; one that is leaving is still there until its verdict."""
+        """All agents as an observation carries them; one that is leaving is still there until its verdict.
+
+        The same object as long as nothing is another.
+        """
+        if self._seen is not None and not self.leaving:
+            return self._seen
         out = {}
         for pane_id, agent in (*self.leaving.items(), *self.agents.items()):
             out[pane_id] = Seen(
@@ -318,6 +364,7 @@ class Roster:
                 process_started_at=agent.started_at, suspended=agent.proc.state == "T",
                 levels=tuple(agent.levels) if pane_id in self.agents else (),
             )  # fmt: skip
+        self._seen = out if self._still is not None and not self.leaving else None
         return out
 
 
@@ -333,10 +380,13 @@ def _verdict(agent: Agent, row: PaneRow | None, capture: str | None, left: Mappi
     return agent.adapter.ended_in_order(Ending(to_sample(row, capture), agent.title, False, kept, row.dead_status, own))
 
 
-def to_sample(row: PaneRow, capture: str) -> Sample:
+def to_sample(row: PaneRow, capture: str, *, styled: bool = False) -> Sample:
+    """``styled``: the capture was taken with its attributes."""
+    text, styles = parse(capture) if styled else (capture, None)
     return Sample(
-        lines(capture), row.title, row.alternate_on, row.cursor_visible, row.cursor_x, row.cursor_y, row.cols, row.rows
-    )
+        lines(text), row.title, row.alternate_on, row.cursor_visible, row.cursor_x, row.cursor_y, row.cols, row.rows,
+        styles,
+    )  # fmt: skip
 
 
 def _same_life(a: Proc, b: Proc) -> bool:
