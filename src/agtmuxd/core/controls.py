@@ -13,17 +13,19 @@ from enum import StrEnum
 from typing import Final
 
 from agtmuxd.core.model import Sample
-from agtmuxd.core.screen import ComposerSpec, View
+from agtmuxd.core.screen import ComposerSpec, View, squash
 
 TAIL: Final = 24
 """Characters of the end of a long text that must be seen in the field before it is submitted."""
 
 
 class Field(StrEnum):
-    """What an agent's input field holds. ``UNSURE``: text that may be a draft or a placeholder."""
+    """What an agent's input field holds. ``UNSURE``: text that may be a draft or a placeholder. ``OFFERED``: nothing
+    typed, but a text that is no known placeholder: typing replaces it, Enter alone may take it for a prompt."""
 
     ABSENT = "absent"
     FREE = "free"
+    OFFERED = "offered"
     DRAFT = "draft"
     UNSURE = "unsure"
 
@@ -108,12 +110,39 @@ class Controls:
     submit: bytes = b"\r"
     interrupt: tuple[str, ...] = ()
     dialogs: Mapping[str, DialogKeys] = field(default_factory=dict)
+    styled_rules: tuple[tuple[str, ...], ...] = ()
+    """Of each rule that asks how text is drawn: words, without blanks, that have to be on the screen."""
+
+    @property
+    def styled(self) -> bool:
+        """Whether anything here is told by how it is drawn: panes are then to be read with their attributes."""
+        return bool(self.styled_rules) or (self.composer is not None and self.composer.styled)
+
+    def undrawn(self, sample: Sample) -> str | None:
+        """What of this sample means one thing or another by how it is drawn; None where nothing does.
+
+        While it stays the same, how it is drawn is taken to stay as well.
+        """
+        if self.styled_rules:
+            screen = squash("\n".join(sample.lines))
+            if any(all(needle in screen for needle in needles) for needles in self.styled_rules):
+                return screen
+        if self.composer is None or not self.composer.styled:
+            return None
+        return self.composer.before(sample)
+
+    def hint(self, sample: Sample) -> bool | None:
+        """Whether the text in the field is drawn as a placeholder; None where that cannot be told."""
+        found = View(sample, self.composer).composer
+        return None if found is None else found.hint
 
     def look(self, sample: Sample) -> Field:
         """What the input field holds."""
         found = View(sample, self.composer).composer
         if found is None:
             return Field.ABSENT
+        if found.offered:
+            return Field.OFFERED
         return Field.UNSURE if found.free is None else Field.FREE if found.free else Field.DRAFT
 
     def chips(self, sample: Sample) -> int:

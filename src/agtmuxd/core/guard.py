@@ -305,7 +305,10 @@ def _send(case: Case) -> Refusal | None:
         if named:
             return None
         return _unmet("no_composer", f"the input field of {known.agent_type} is not on the screen: --if-state if meant")
-    if fresh.field is not Field.FREE and not params.over_draft:
+    if fresh.field is Field.OFFERED and params.text is None and not params.over_draft:
+        text = "the input field shows what Enter may take for a prompt: --over-draft if that is meant"
+        return _unmet("draft", text)
+    if fresh.field not in (Field.FREE, Field.OFFERED) and not params.over_draft:
         held = "a draft" if fresh.field is Field.DRAFT else "what may be a draft"
         return _unmet("draft", f"the input field holds {held}: --over-draft to add to it")
     return None

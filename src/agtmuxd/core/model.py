@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from agtmuxd.core.style import Spans
+
 NS: Final = 1_000_000_000
 MS: Final = 1_000_000
 
@@ -208,7 +210,11 @@ class PaneRow:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a pane shows at one moment: the screen's rows from the top (trailing blank rows cut) and its title."""
+    """What a pane shows at one moment: the screen's rows from the top (trailing blank rows cut) and its title.
+
+    ``styles``: how each row is drawn, where that was captured; it may have more rows than ``lines``. ``hint``: where it
+    was not, what is known of the text at the cursor all the same: True is drawn as a placeholder, False is a draft.
+    """
 
     lines: tuple[str, ...]
     title: str
@@ -218,6 +224,8 @@ class Sample:
     cursor_y: int
     cols: int
     rows: int
+    styles: Spans | None = None
+    hint: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

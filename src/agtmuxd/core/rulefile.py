@@ -15,6 +15,8 @@ from agtmuxd.core.keynames import valid_key
 from agtmuxd.core.model import MS, Claim, Strength
 from agtmuxd.core.rules import FIRST, Count, Extract, Programs, Rule, RuleSet, SampleRef, Test
 from agtmuxd.core.screen import ComposerSpec, Place, squash
+from agtmuxd.core.style import StyleTest
+from agtmuxd.core.style import read as read_style
 
 FORMAT: Final = 1
 """The version of the file format that this reader understands."""
@@ -31,7 +33,9 @@ _RULE: Final = {
     "name", "priority", "region", "claim", "strength", "all", "any", "none", "after", "alternate_on", "cursor_visible",
     "composer", "accepts_input", "waiting", "keys", "background", "sample", "refines", "settle_ms",
 }  # fmt: skip
-_COMPOSER: Final = {"prompt", "above", "below", "hints", "noise", "reach", "column", "below_last", "chip"}
+_COMPOSER: Final = {
+    "prompt", "above", "below", "hints", "noise", "reach", "column", "below_last", "chip", "hint_style", "hint_like",
+}  # fmt: skip
 _KEYS: Final = {"interrupt"}
 _DIALOG_KEYS: Final = {"approve", "deny", "option", "write", "pointer", "open", "field", "submit"}
 _WAITING: Final = {"kind", "subject", "subject_regex", "text_regex", "option_regex", "join_options", "ignore"}
@@ -109,6 +113,15 @@ class _Reader:
         if groups is not None and compiled.groups != groups:
             raise self.wrong(key, f"needs {groups} group, has {compiled.groups}")
         return compiled
+
+    def style(self, key: str) -> StyleTest | None:
+        value = self.table.get(key)
+        if value is None:
+            return None
+        try:
+            return read_style([value] if isinstance(value, str) else list(self.strings(key)))
+        except ValueError as e:
+            raise self.wrong(key, str(e)) from e
 
 
 def load(text: str, file: str, agent: str | None = None) -> RuleSet:
@@ -195,6 +208,8 @@ def _composer(file: str, table: Any) -> ComposerSpec | None:
         reach=read.number("reach", 1),
         column=read.number("column", 2),
         below_last=read.number("below_last", 0),
+        hint_style=read.style("hint_style"),
+        hint_like=read.pattern("hint_like", groups=1),
     )
 
 
@@ -254,12 +269,14 @@ def _place(read: _Reader, key: str, value: Any) -> Place:
 def _tests(read: _Reader, key: str) -> tuple[Test, ...]:
     tests: list[Test] = []
     for item in read.listing(key):
-        inner = _Reader(read.file, f"{read.where}, key {key}", item, {*_MATCHERS, "region"})
+        inner = _Reader(read.file, f"{read.where}, key {key}", item, {*_MATCHERS, "region", "style"})
         kinds = [k for k in _MATCHERS if k in item]
         if len(kinds) != 1:
             raise read.wrong(key, f"each needs exactly one of {', '.join(_MATCHERS)}: {item!r}")
         kind = kinds[0]
         place = _place(inner, "region", item["region"]) if "region" in item else None
+        if "style" in item and kind != "row":
+            raise inner.wrong("style", "goes with row alone")
         if kind == "contains":
             needle = squash(inner.needed(kind))
             if not needle:
@@ -267,7 +284,7 @@ def _tests(read: _Reader, key: str) -> tuple[Test, ...]:
             tests.append(Test(kind, needle, None, place))
         else:
             pattern = inner.pattern(kind, re.MULTILINE if kind == "row" else 0)
-            tests.append(Test(kind, "", pattern, place))
+            tests.append(Test(kind, "", pattern, place, inner.style("style")))
     return tuple(tests)
 
 
@@ -342,6 +359,7 @@ def _rule(file: str, index: int, table: Any, seen: Mapping[str, Rule]) -> Rule:
     if not tests and not read.listing("any") and composer is None:
         raise read.wrong("all", "a rule needs a matcher or a composer condition")
     background = read.table.get("background")
+    some, no = _tests(read, "any"), _tests(read, "none")
     return Rule(
         name=read.needed("name"),
         priority=read.number("priority", 0),
@@ -349,8 +367,8 @@ def _rule(file: str, index: int, table: Any, seen: Mapping[str, Rule]) -> Rule:
         claim=claim,
         strength=strength,
         all=tests,
-        any=_tests(read, "any"),
-        none=_tests(read, "none"),
+        any=some,
+        none=no,
         after=_after(read),
         alternate_on=read.flag("alternate_on"),
         cursor_visible=read.flag("cursor_visible"),
@@ -363,6 +381,7 @@ def _rule(file: str, index: int, table: Any, seen: Mapping[str, Rule]) -> Rule:
         refines=base,
         settle=_settle(read),
         quick=tuple(t.needle for t in tests if t.kind == "contains" and not _on_title(t, place)),
+        styled=any(t.style is not None for t in (*tests, *some, *no)),
     )
 
 

@@ -15,6 +15,7 @@ from agtmux.protocol.text import one_line
 from agtmuxd.core.controls import Controls, DialogKeys
 from agtmuxd.core.model import Claim, Sample, Strength, WaitingFor, Write
 from agtmuxd.core.screen import ComposerSpec, Place, Region, View, flatten, unframe
+from agtmuxd.core.style import StyleTest, words_of
 
 FIRST: Final = "first"
 """In a rule's ``after``: nothing was seen of this runtime before."""
@@ -30,12 +31,16 @@ _NOT_PROMPT: Final = re.compile(r"[❯›▸▶>●○◉◯•◦·✢*✶✻�
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One matcher. kind: contains (blank-free text), regex (unwrapped text) or row (one row)."""
+    """One matcher. kind: contains (blank-free text), regex (unwrapped text) or row (one row).
+
+    ``style``: how the text of a ``row`` (its group 1, if it has one) has to be drawn, every letter of it.
+    """
 
     kind: str
     needle: str
     pattern: re.Pattern[str] | None
     place: Place | None  # None: the rule's own region
+    style: StyleTest | None = None
 
     def holds(self, view: View, own: Region) -> bool:
         """Whether this matcher matches."""
@@ -44,12 +49,28 @@ class Test:
             return False
         if self.pattern is None:
             return self.needle in region.squashed
+        if self.style is not None:
+            return any(self._drawn(view, row, y) for row, y in zip(region.rows, region.ys, strict=False))
         return self.pattern.search(region.flat if self.kind == "regex" else region.text) is not None
+
+    def _drawn(self, view: View, row: str, y: int) -> bool:
+        styles = view.sample.styles
+        if styles is None or self.style is None or self.pattern is None:
+            return False
+        for found in self.pattern.finditer(row):
+            start, end = found.span(1 if found.re.groups else 0)
+            letters = [words for at, words in words_of(styles[y], start, end) if not row[at].isspace()]
+            if letters and all(self.style.holds(words) for words in letters):
+                return True
+        return False
 
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """What of a dialog goes into ``waiting_for``. Patterns read the region's rows; group 1 is taken."""
+    """What of a dialog goes into ``waiting_for``. Patterns read the region's rows; group 1 is taken.
+
+    ``option_pattern`` may match several times in one row: options side by side.
+    """
 
     kind: str
     subject: str | None = None
@@ -113,10 +134,13 @@ class Rule:
     keys: DialogKeys | None = None  # which keys answer this dialog
     settle: int = 0  # ns that it must last; 0: as long as any other
     quick: tuple[str, ...] = ()  # needles that must be somewhere on the screen: tried first, they cost least
+    styled: bool = False  # a matcher asks how text is drawn: without knowing that, the rule does not hold
 
     def matches(self, view: View, before: Claim | None) -> Region | None:
         """The region in which this rule holds, or None."""
         sample = view.sample
+        if self.styled and sample.styles is None:
+            return None
         if self.refines is not None and self.refines.matches(view, before) is None:
             return None
         if self.after is not None and (FIRST if before is None else before.value) not in self.after:
@@ -174,7 +198,8 @@ class RuleSet:
     def controls(self) -> Controls:
         """How the agent is operated."""
         dialogs = {rule.name: rule.keys for rule in self.rules if rule.keys is not None}
-        return Controls(self.composer, self.chip, self.submit, self.interrupt, dialogs)
+        styled = tuple([rule.quick for rule in self.rules if rule.styled])
+        return Controls(self.composer, self.chip, self.submit, self.interrupt, dialogs, styled)
 
     def over(self, shipped: RuleSet) -> RuleSet:
         """These rules laid over ``shipped``: one of the same name takes its place, the rest stays."""
@@ -275,12 +300,12 @@ def _options(extract: Extract, region: Region) -> tuple[str, ...]:
     column = -1  # where the text of the option above began; -1 once it is over
     for framed in region.rows:
         row = unframe(framed).rstrip()
-        found = extract.option_pattern.search(row)
-        if found is not None:
-            if _NUMBER_ONE.search(row[: found.start(1)]):  # a numbered text stood above the real list
+        found = list(extract.option_pattern.finditer(row))
+        if found:
+            if _NUMBER_ONE.search(row[: found[0].start(1)]):  # a numbered text stood above the real list
                 options.clear()
-            options.append(found.group(1))
-            column = found.start(1)
+            options += [one.group(1) for one in found]
+            column = found[0].start(1) if len(found) == 1 else -1
         elif column > 0 and extract.join_options and row and not row[:column].strip():
             options[-1] += " " + row.strip()
         else:

@@ -7,10 +7,12 @@ knows no agent: what a composer looks like comes from a rules file.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from agtmuxd.core.model import Sample
+from agtmuxd.core.style import StyleTest, Words, colour_of, words_of
 
 _BARS: Final = "│┃║╎▎"
 
@@ -40,7 +42,8 @@ class ComposerSpec:
     ``prompt`` the row with the prompt sign, its group 1 (if any) the text typed; ``above`` must match one of the
     ``reach`` rows above it, ``below`` some row below it; ``hints`` match placeholder texts, which are no draft;
     ``noise`` rows above the composer that ``above`` regions skip; ``column`` where the cursor stands in an empty field;
-    ``below_last`` the ``below`` row must be among so many last rows (0: anywhere below).
+    ``below_last`` the ``below`` row must be among so many last rows (0: anywhere below). How a placeholder is drawn:
+    ``hint_style`` its style; ``hint_like`` matches a row whose group 1 has the colour that placeholders have.
     """
 
     prompt: re.Pattern[str]
@@ -51,38 +54,65 @@ class ComposerSpec:
     reach: int = 1
     column: int = 2
     below_last: int = 0
+    hint_style: StyleTest | None = None
+    hint_like: re.Pattern[str] | None = None
+
+    @property
+    def styled(self) -> bool:
+        """Whether a placeholder is told from a draft by how it is drawn."""
+        return self.hint_style is not None or self.hint_like is not None
+
+    def before(self, sample: Sample) -> str | None:
+        """The row of a text behind the cursor, which may be a draft or a placeholder; None where there is none."""
+        if sample.cursor_x > self.column or sample.cursor_y >= len(sample.lines):
+            return None
+        row = sample.lines[sample.cursor_y].rstrip()
+        found = self.prompt.match(row)
+        if found is None:
+            return None
+        typed = found.group(1) if found.re.groups else row[found.end() :]
+        return row if typed and typed.strip() else None
 
 
 @dataclass(frozen=True, slots=True)
 class Composer:
-    """Where the input field is: indexes into the non-blank rows. ``free`` None: cannot be told."""
+    """Where the input field is: indexes into the non-blank rows. ``free`` None: cannot be told.
+
+    ``offered``: free, with a text in it that is no known placeholder. It may be one that Enter would take for a prompt.
+    """
 
     top: int
     prompt: int
     bottom: int
     free: bool | None
+    offered: bool = False
+    hint: bool | None = None  # whether a text in it is drawn as a placeholder; None where that cannot be told
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A part of a screen: ``text`` its rows joined by newlines, ``flat`` on one line, ``squashed`` without blanks."""
+    """A part of a screen: ``text`` its rows joined by newlines, ``flat`` on one line, ``squashed`` without blanks.
+
+    ``ys``: where its rows stand on the screen; none for what is no part of it (a title).
+    """
 
     rows: tuple[str, ...]
     text: str
     flat: str
     squashed: str
+    ys: tuple[int, ...] = ()
 
 
 EMPTY: Final = Region((), "", "", "")
 
 
-def region_of(rows: list[str] | tuple[str, ...]) -> Region:
-    """Join rows once in each of the forms that matchers read."""
+def region_of(rows: Sequence[str], ys: Sequence[int] = ()) -> Region:
+    """Join rows once in each of the forms that matchers read. ``ys``: where they stand on the screen."""
     if not rows:
         return EMPTY
     text = "\n".join(rows)
     words = unframe(text).split()
-    return Region(tuple(rows), text, " ".join(words), "".join(words))
+    return Region(tuple(rows), text, " ".join(words), "".join(words), tuple(ys))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,28 +177,32 @@ class View:
         if kind == "title":
             return Region((self.title,), self.title, flatten(self.title), squash(self.title))
         if kind == "screen":
-            return region_of(rows)
+            return self._rows(0, len(rows))
         if kind == "tail":
-            return region_of(rows[-place.count :])
+            return self._rows(max(0, len(rows) - place.count), len(rows))
         if kind == "block":
             return self._block(place)
         found = self.composer
         if found is None:
             return None
         if kind == "footer":
-            return region_of(rows[found.bottom + 1 :])
+            return self._rows(found.bottom + 1, len(rows))
         if kind == "composer":
-            return region_of(rows[found.prompt : found.bottom])
-        return region_of(self._above(found.top, place.count))
+            return self._rows(found.prompt, found.bottom)
+        picked = self._above(found.top, place.count)
+        return region_of([rows[i] for i in picked], [self.ys[i] for i in picked])
 
-    def _above(self, top: int, count: int) -> list[str]:
+    def _rows(self, start: int, end: int) -> Region:
+        return region_of(self.rows[start:end], self.ys[start:end])
+
+    def _above(self, top: int, count: int) -> list[int]:
         noise = self._composer.noise if self._composer else None
-        picked: list[str] = []
+        picked: list[int] = []
         for i in range(top - 1, -1, -1):
             row = self.rows[i]
             if noise is not None and noise.search(row):
                 continue
-            picked.append(row)
+            picked.append(i)
             if len(picked) == count:
                 break
         picked.reverse()
@@ -181,7 +215,7 @@ class View:
         low = max(0, len(self.rows) - (place.count or len(self.rows)))
         for i in range(len(self.rows) - 1, low - 1, -1):
             if start.search(self.rows[i]):
-                return region_of(self.rows[i:])
+                return self._rows(i, len(self.rows))
         return None
 
 
@@ -202,25 +236,93 @@ def _find_composer(view: View, spec: ComposerSpec) -> Composer | None:
             bottom = next((k for k in range(low, last) if spec.below.search(rows[k])), -1)
             if bottom < 0:
                 continue
-        typed = found.group(1) if found.re.groups else rows[i][found.end() :]
-        return Composer(top, i, bottom, _free(view, spec, i, bottom, (typed or "").strip()))
+        return Composer(top, i, bottom, *_free(view, spec, _Typed(view, found, i, bottom)))
     return None
 
 
-def _free(view: View, spec: ComposerSpec, prompt: int, bottom: int, typed: str) -> bool | None:
-    """Whether nothing is typed: no text, or a known placeholder with the cursor still in front of it.
+class _Typed:
+    """What stands in the field: its rows, each from where its text begins."""
 
-    An unknown text behind the cursor may be a placeholder or a draft: None.
+    def __init__(self, view: View, found: re.Match[str], prompt: int, bottom: int) -> None:
+        row = view.rows[prompt]
+        start, end = found.span(1) if found.re.groups else (found.end(), len(row))
+        self.first = row[start:end].strip() if start >= 0 else ""
+        self.y = view.ys[prompt]
+        self.rows = [(self.y, view.rows[prompt], start, end)] if self.first else []
+        for i in range(prompt + 1, bottom):
+            below = view.rows[i]
+            if unframe(below).strip():
+                self.rows.append((view.ys[i], below, 0, len(below)))
+        self.more = len(self.rows) > bool(self.first)
+
+    def drawn(self, view: View, *, whole: bool) -> list[Words]:
+        """The styles of its letters, but for one that the cursor is drawn on; none where styles are not known."""
+        styles = view.sample.styles
+        if styles is None:
+            return []
+        found: list[Words] = []
+        for y, row, start, end in self.rows if whole else self.rows[:1]:
+            shown = [words for at, words in words_of(styles[y], start, end) if not unframe(row[at]).isspace()]
+            found += shown if found or not shown or "reverse" not in shown[0] else shown[1:]
+        return found
+
+
+def _free(view: View, spec: ComposerSpec, typed: _Typed) -> tuple[bool | None, bool, bool | None]:
+    """``free``, ``offered`` and ``hint`` of the field.
+
+    Nothing is typed where there is no text, or a placeholder with the cursor still in front of it. How it is drawn
+    tells a placeholder, whatever its words. Where that is not known its words do: unknown ones may be a placeholder or
+    a draft, which is None.
     """
-    if (
-        bottom - prompt > 1
-        and any(unframe(r).strip() for r in view.rows[prompt + 1 : bottom])
-        and spec.above is not None
-    ):
-        return False
-    if not typed:
-        return True
-    at_start = view.sample.cursor_y == view.ys[prompt] and view.sample.cursor_x <= spec.column
-    if not at_start:
-        return False
-    return True if spec.hints is not None and spec.hints.search(typed) else None
+    known = spec.hints is not None and spec.hints.search(typed.first) is not None
+    more = typed.more and spec.above is not None
+    if not typed.first and not more:
+        return True, False, None
+    sample = view.sample
+    if sample.cursor_y != typed.y or sample.cursor_x > spec.column:
+        return False, False, None
+    drawn = _drawn_as_hint(view, spec, typed)
+    if drawn is not None:
+        return drawn, drawn and not known, drawn
+    if more:
+        return False, False, None
+    return True if known else None, False, None
+
+
+def _drawn_as_hint(view: View, spec: ComposerSpec, typed: _Typed) -> bool | None:
+    """Whether the text is drawn as placeholders are; None where that cannot be told.
+
+    False needs a sign that the program would have drawn a placeholder otherwise: a terminal may have no colours.
+    """
+    styles = view.sample.styles
+    if not spec.styled:
+        return None
+    if styles is None:
+        return view.sample.hint
+    letters = typed.drawn(view, whole=spec.above is not None)  # else rows below may be no part of the field
+    if not letters:
+        return None
+    told = False
+    if spec.hint_style is not None:
+        test = spec.hint_style
+        if all(test.holds(words) for words in letters):
+            return True
+        told = test.could_show(styles)
+    if spec.hint_like is not None:
+        colour = _colour_like(view, spec.hint_like)
+        if colour is not None:
+            if all(colour_of(words) == colour for words in letters):
+                return True
+            told = True
+    return False if told else None
+
+
+def _colour_like(view: View, pattern: re.Pattern[str]) -> str | None:
+    """The colour of the text that ``pattern`` finds lowest on the screen."""
+    styles = view.sample.styles or ()
+    for row, y in zip(reversed(view.rows), reversed(view.ys), strict=True):
+        found = pattern.search(row)
+        if found is not None:
+            colours = {colour_of(words) for at, words in words_of(styles[y], *found.span(1)) if not row[at].isspace()}
+            return colours.pop() if len(colours) == 1 else None
+    return None

@@ -40,11 +40,12 @@ def unreachable(reached: Reached, why: str) -> AgtmuxError:
     return AgtmuxError("E_TARGET_UNREACHABLE", f"{reached.name} cannot be read: {why}; nothing was done")
 
 
-async def one_pane(reached: Reached, pane_id: str) -> onepane.OnePane:
-    """One tmux round of one pane. Raises E_TARGET_UNREACHABLE."""
+async def one_pane(reached: Reached, pane_id: str, *, styled: bool = False) -> onepane.OnePane:
+    """One tmux round of one pane; ``styled``: with attributes. Raises E_TARGET_UNREACHABLE."""
     nonce = os.urandom(8).hex()
     try:
-        done = await reached.executor.run([*reached.tmux, *onepane.ask(nonce, pane_id)], timeout=reached.timeout)
+        asked = onepane.ask(nonce, pane_id, styled=styled)
+        done = await reached.executor.run([*reached.tmux, *asked], timeout=reached.timeout)
     except ExecutorError as error:
         raise unreachable(reached, str(error)) from error
     pane = onepane.read(nonce, done.stdout, done.stderr, done.returncode)
@@ -80,7 +81,8 @@ class Reader:
 
         ``last``: an earlier reading whose word on processes will do; for looks that only wait for a sign.
         """
-        pane = await one_pane(reached, pane_id)
+        styled = self.controls(runtime).styled
+        pane = await one_pane(reached, pane_id, styled=styled)
         server, row = pane.server, pane.row
         if server is None or row is None:
             return Reading(Fresh(None), pane)
@@ -91,7 +93,7 @@ class Reader:
             fresh = await self._processes(fresh, reached, row.pid, runtime)
         else:
             fresh = replace(fresh, alive=last.alive, foreground=last.foreground, other=last.other)
-        sample = to_sample(row, pane.capture)
+        sample = to_sample(row, pane.capture, styled=styled)
         return Reading(
             self.seen(fresh, runtime, sample, before), pane, sample, Held(pane_id, server.pid, row.pid, row.in_mode),
             parse_version(server.version),

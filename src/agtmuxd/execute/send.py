@@ -125,7 +125,7 @@ async def _submit(context: Context, params: SendParams, result: Result, *, blind
         fresh = reading.fresh
         if blind:
             return reading.sample is not None and reading.sample.lines != held
-        if fresh.field is Field.FREE and params.text is not None:
+        if fresh.field in (Field.FREE, Field.OFFERED) and params.text is not None:
             return True
         return fresh.field is Field.ABSENT and fresh.alive and fresh.claim in _WORKING and before is not State.RUNNING
 

@@ -25,7 +25,8 @@ _ESCAPES: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class OnePane:
-    """What one pane showed. ``row`` None: its server runs and has no such pane. ``capture``: the raw screen."""
+    """What one pane showed. ``row`` None: its server runs and has no such pane. ``capture``: the raw screen, with its
+    attributes where those were asked for."""
 
     server: ServerInfo | None
     row: PaneRow | None = None
@@ -35,10 +36,11 @@ class OnePane:
     capture: str = ""
 
 
-def ask(nonce: str, pane_id: str) -> list[str]:
-    """The arguments of one reading. ``nonce``: letters and digits, fresh and random."""
+def ask(nonce: str, pane_id: str, *, styled: bool = False) -> list[str]:
+    """The arguments of one reading. ``nonce``: letters and digits, fresh and random; ``styled``: with attributes."""
     head = f"{server_format(nonce)}{row_format(nonce)}{nonce}{_FLAGS}{nonce}"
-    return ["display-message", "-p", "-t", pane_id, head, ";", "capture-pane", "-p", "-t", pane_id]
+    screen = ["capture-pane", "-p", *(["-e"] if styled else []), "-t", pane_id]
+    return ["display-message", "-p", "-t", pane_id, head, ";", *screen]
 
 
 def read(nonce: str, stdout: bytes, stderr: bytes, returncode: int) -> OnePane | RoundFailed:

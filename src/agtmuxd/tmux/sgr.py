@@ -1,0 +1,138 @@
+"""Reads a screen captured with its attributes (``capture-pane -e``): the text without them, and how it is drawn.
+
+Owns the escape sequences that tmux writes into a capture. Pure; knows no rule.
+
+tmux names what changes from one cell to the next, across the ends of rows. The text that is left is the capture without
+``-e``, byte for byte: there tmux cuts blanks at the end of a row, here it only cuts those behind the last sequence.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from agtmuxd.core.style import Span, Spans, Words
+
+_SGR: Final = re.compile(r"\x1b\[([0-9;:]*)m")
+_OTHER: Final = re.compile(
+    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[PX^_][^\x1b]*(?:\x1b\\)?|\x1b\[[0-?]*[ -/]*(?:[@-l]|[n-~])"
+    r"|\x1b\[[0-?]*[ -/]+m|\x1b\[[<-?][0-?]*m|\x1b[()*+][0-9A-Za-z]|[\x0e\x0f]"
+)
+"""Anything else that is no text: links (OSC 8), the line drawing set (SO, SI), and what no tmux writes."""
+
+_ON: Final = {
+    1: "bold", 2: "dim", 3: "italic", 4: "underline", 5: "blink", 6: "blink", 7: "reverse", 8: "hidden", 9: "strike",
+    21: "underline",
+}  # fmt: skip
+_OFF: Final[dict[int, tuple[str, ...]]] = {
+    22: ("bold", "dim"), 23: ("italic",), 24: ("underline",), 25: ("blink",), 27: ("reverse",), 28: ("hidden",),
+    29: ("strike",),
+}  # fmt: skip
+_LAYERS: Final = {38: "fg", 48: "bg", 58: ""}
+
+
+def parse(capture: str) -> tuple[str, Spans]:
+    """The text of a capture, and the spans of each of its rows. Text without styles has no span."""
+    if "\x1b" not in capture and "\x0e" not in capture:
+        return capture, ((),) * (capture.count("\n") + 1)
+    pieces = _SGR.split(_OTHER.sub("", capture))
+    rows: list[str] = []
+    spans: list[tuple[Span, ...]] = []
+    words: Words = frozenset()
+    text, row = "", list[Span]()
+    for n, piece in enumerate(pieces):
+        if n % 2:
+            words = _changed(words, piece)
+            continue
+        for m, part in enumerate(piece.replace("\x1b", "").split("\n")):
+            if m:
+                _end(rows, spans, text, row)
+                text, row = "", []
+            if part:
+                if words:
+                    _add(row, len(text), len(text) + len(part), words)
+                text += part
+    _end(rows, spans, text, row)
+    return "\n".join(rows), tuple(spans)
+
+
+def _add(row: list[Span], start: int, end: int, words: Words) -> None:
+    if row and row[-1].end == start and row[-1].words == words:
+        start = row.pop().start
+    row.append(Span(start, end, words))
+
+
+def _end(rows: list[str], spans: list[tuple[Span, ...]], text: str, row: list[Span]) -> None:
+    """Keep a row without the blanks at its end; they are no text, however they are drawn."""
+    text = text.rstrip(" ")
+    rows.append(text)
+    spans.append(tuple(Span(s.start, min(s.end, len(text)), s.words) for s in row if s.start < len(text)))
+
+
+@lru_cache(maxsize=1024)
+def _changed(words: Words, parameters: str) -> Words:
+    """What one sequence makes of a style."""
+    now = set(words)
+    listed = parameters.split(";")
+    at = 0
+    while at < len(listed):
+        field = listed[at]
+        at += 1
+        if ":" in field:
+            _colons(now, field.split(":"))
+            continue
+        code = int(field or 0)
+        if code in _LAYERS:
+            colour, used = _colour(listed[at:])
+            at += used
+            _paint(now, _LAYERS[code], colour)
+        else:
+            _simple(now, code)
+    return frozenset(now)
+
+
+def _simple(now: set[str], code: int) -> None:
+    if code == 0:
+        now.clear()
+    elif code in _ON:
+        now.add(_ON[code])
+    elif code in _OFF:
+        now.difference_update(_OFF[code])
+    elif 30 <= code <= 37 or 90 <= code <= 97:
+        _paint(now, "fg", str(code - 30 if code < 40 else code - 82))
+    elif 40 <= code <= 47 or 100 <= code <= 107:
+        _paint(now, "bg", str(code - 40 if code < 50 else code - 92))
+    elif code in (39, 49):
+        _paint(now, "fg" if code == 39 else "bg", None)
+
+
+def _colons(now: set[str], fields: list[str]) -> None:
+    """``38:5:N``, ``38:2:R:G:B``, ``38:2:SPACE:R:G:B``, ``4:N``."""
+    code = int(fields[0] or 0)
+    if code == 4:
+        _simple(now, 24 if fields[1] == "0" else 4)
+    elif code in _LAYERS:
+        if fields[1] == "2" and len(fields) > 5:
+            fields = [*fields[:2], *fields[3:]]
+        _paint(now, _LAYERS[code], _colour(fields[1:])[0])
+
+
+def _colour(fields: list[str]) -> tuple[str | None, int]:
+    """The colour behind 38, 48 or 58, and how many fields name it; None for what is no colour."""
+    if fields[:1] == ["5"] and len(fields) > 1:
+        return str(int(fields[1] or 0) & 255), 2
+    if fields[:1] == ["2"] and len(fields) > 3:
+        try:
+            return "#" + "".join(f"{int(part or 0) & 255:02x}" for part in fields[1:4]), 4
+        except ValueError:
+            return None, 4
+    return None, len(fields)
+
+
+def _paint(now: set[str], layer: str, colour: str | None) -> None:
+    if not layer:
+        return
+    now.difference_update([word for word in now if word.startswith(f"{layer}:")])
+    if colour is not None:
+        now.add(f"{layer}:{colour}")

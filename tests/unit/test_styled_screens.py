@@ -1,0 +1,210 @@
+"""What the way a text is drawn tells: a placeholder from a draft, and which option a dialog's keys act on."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from agtmuxd.core.choices import Choices
+from agtmuxd.core.controls import Controls, Field
+from agtmuxd.core.model import Sample
+from agtmuxd.core.rulefile import RuleFileError, load
+from agtmuxd.core.style import read
+from agtmuxd.tmux.round import lines
+from agtmuxd.tmux.sgr import parse
+
+LINE = "─" * 20
+FOOTER = "\x1b[38;5;246m  ? for shortcuts\x1b[0m"
+
+RULES = """
+format = 1
+agent = "toy"
+[composer]
+prompt = '^❯(?: (.*))?$'
+above = '^─{8,}'
+below = '^─{8,}'
+hints = '^Type a message'
+%s
+[[rule]]
+name = "free"
+claim = "not_running"
+strength = "hint"
+composer = "visible"
+"""
+
+
+def screen(*rows: str, cursor: tuple[int, int] = (2, 1), styled: bool = True) -> Sample:
+    text, styles = parse("\n".join(rows))
+    return Sample(lines(text), "t", False, True, *cursor, 80, 24, styles if styled else None)
+
+
+def field(key: str, *rows: str, cursor: tuple[int, int] = (2, 1), footer: str = FOOTER) -> tuple[Field, bool | None]:
+    """What the field holds by rules with this key in ``[composer]``, and whether it accepts input."""
+    rules = load(RULES % key, "toy.toml", "toy")
+    sample = screen(LINE, *rows, LINE, footer, cursor=cursor)
+    write = rules.look(sample, None)
+    assert write is not None
+    return rules.controls().look(sample), write.accepts_input
+
+
+DIM = 'hint_style = "dim"'
+
+
+@pytest.mark.tc("TC-107")
+@pytest.mark.parametrize(
+    ("row", "held"),
+    [
+        ("❯ \x1b[2mType a message\x1b[0m", (Field.FREE, True)),
+        ("❯ \x1b[7mT\x1b[0;2mype a message\x1b[0m", (Field.FREE, True)),  # the cursor is drawn on it
+        ("❯ \x1b[7mw\x1b[0;2mords of another version\x1b[0m", (Field.OFFERED, True)),
+        ("❯ Type a message", (Field.DRAFT, False)),  # somebody typed the very words
+        ("❯ \x1b[7mT\x1b[0mype a message", (Field.DRAFT, False)),
+        ("❯ half a thought", (Field.DRAFT, False)),
+        ("❯ half \x1b[2ma completion\x1b[0m", (Field.DRAFT, False)),
+        ("❯ \x1b[7mx\x1b[0m", (Field.UNSURE, None)),  # one letter, and the cursor on it
+        ("❯", (Field.FREE, True)),
+        ("❯ \x1b[7m \x1b[0m", (Field.FREE, True)),
+    ],
+)
+def test_a_placeholder_is_told_from_a_draft_by_how_it_is_drawn(row: str, held: tuple[Field, bool | None]) -> None:
+    assert field(DIM, row) == held
+
+
+@pytest.mark.tc("TC-107")
+def test_where_the_cursor_is_behind_the_text_it_is_a_draft_however_it_is_drawn() -> None:
+    assert field(DIM, "❯ \x1b[2mType a message\x1b[0m", cursor=(9, 1)) == (Field.DRAFT, False)
+    assert field(DIM, "❯ \x1b[2mType a message\x1b[0m", cursor=(0, 3)) == (Field.DRAFT, False)
+
+
+@pytest.mark.tc("TC-107")
+def test_on_a_terminal_without_styles_what_is_unknown_stays_unknown() -> None:
+    for key, footer in ((DIM, "  ? for"), (DIM, "  \x1b[7m? for\x1b[0m"), ('hint_style = "fg:248"', "  \x1b[1m? for")):
+        assert field(key, "❯ words of another version", footer=footer) == (Field.UNSURE, None)
+        assert field(key, "❯ Type a message", footer=footer) == (Field.FREE, True)
+    assert field("", "❯ \x1b[2mwords of another version\x1b[0m") == (Field.UNSURE, None)
+
+
+@pytest.mark.tc("TC-107")
+def test_placeholders_may_have_the_colour_of_another_text_whatever_the_theme() -> None:
+    like = "hint_like = '^ +(\\? for)'"
+    for grey in ("38;5;248", "90", "38;2;1;2;3"):
+        footer = f"  \x1b[{grey}m? for shortcuts\x1b[0m"
+        assert field(like, f"❯ \x1b[{grey}mnew words\x1b[0m", footer=footer) == (Field.OFFERED, True)
+        assert field(like, "❯ \x1b[38;5;231mType a message\x1b[0m", footer=footer) == (Field.DRAFT, False)
+        assert field(like, "❯ Type a message", footer=footer) == (Field.DRAFT, False)
+    for footer in ("  ? for shortcuts", "  \x1b[31m? \x1b[32mfor\x1b[0m", "nothing there"):  # no colour to compare with
+        assert field(like, "❯ new words", footer=footer) == (Field.UNSURE, None)
+
+
+@pytest.mark.tc("TC-107")
+def test_a_placeholder_of_several_rows_is_one_only_if_all_of_it_is_drawn_so() -> None:
+    assert field(DIM, "❯ \x1b[2mType a message", "  or a command\x1b[0m") == (Field.FREE, True)
+    assert field(DIM, "❯ \x1b[2mType a message\x1b[0m", "  or a command") == (Field.DRAFT, False)
+    plain = screen(LINE, "❯ Type a message", "  or a command", LINE, FOOTER, styled=False)
+    assert load(RULES % DIM, "toy.toml", "toy").controls().look(plain) is Field.DRAFT
+
+
+@pytest.mark.tc("TC-107")
+def test_what_was_found_out_before_holds_for_a_sample_without_styles() -> None:
+    rules = load(RULES % DIM, "toy.toml", "toy")
+    controls = rules.controls()
+    seen = screen(LINE, "❯ \x1b[2mwords of another version\x1b[0m", LINE, FOOTER)
+    later = screen("* more output", LINE, "❯ words of another version", LINE, cursor=(2, 2), styled=False)
+    assert controls.undrawn(later) == controls.undrawn(seen) == "❯ words of another version"
+    assert controls.hint(seen) is True
+    assert [controls.look(replace(later, hint=hint)) for hint in (True, False, None)] == [
+        Field.OFFERED, Field.DRAFT, Field.UNSURE,
+    ]  # fmt: skip
+    assert controls.undrawn(screen(LINE, "❯", LINE)) is None
+    assert controls.undrawn(screen(LINE, "❯ half a thought", LINE, cursor=(16, 1))) is None
+    assert not load(RULES % "", "toy.toml", "toy").controls().styled
+
+
+STYLED = """
+format = 1
+agent = "toy"
+[[rule]]
+name = "chosen"
+claim = "waiting_input"
+strength = "hint"
+all = [{ contains = "Which way" }, { row = '^ *(Left|Right)', style = "reverse" }]
+waiting = { kind = "question" }
+"""
+
+
+def test_a_rule_that_asks_how_a_row_is_drawn_holds_only_where_that_is_known() -> None:
+    rules = load(STYLED, "toy.toml", "toy")
+
+    def says(*rows: str, styled: bool = True) -> str | None:
+        write = rules.look(screen(*rows, styled=styled), None)
+        return None if write is None else write.rule
+
+    assert says("Which way?", "  Left", "  \x1b[7mRight\x1b[0m") == "chosen"
+    assert says("Which way?", "  Left", "  \x1b[1mRight\x1b[0m") is None
+    assert says("Which way?", "  \x1b[7mRi\x1b[0mght") is None
+    assert says("Which way?", "  Left", "  \x1b[7mRight\x1b[0m", styled=False) is None
+    controls = rules.controls()
+    assert controls.styled
+    assert controls.undrawn(screen("Which way?", "  Left", styled=False)) is not None
+    assert controls.undrawn(screen("Nothing to choose", styled=False)) is None
+
+
+ROW = "  \x1b[48;5;214;30mAllow once\x1b[0m  \x1b[48;5;236;37mAllow always\x1b[0m  \x1b[48;5;236;37mReject\x1b[0m"
+THREE = ("Allow once", "Allow always", "Reject")
+
+
+def test_the_chosen_option_is_the_one_that_is_drawn_unlike_the_others() -> None:
+    choices = Choices(re.compile(r"(Allow once|Allow always|Reject)"))
+    quoted = "said before: Reject"
+    assert choices.chosen(screen(quoted, ROW), THREE) == 1
+    moved = "  Allow once  Allow always  \x1b[7mReject\x1b[0m"
+    assert choices.chosen(screen(quoted, moved), THREE) == 3
+    one_below_the_other = ("┃ Allow once", "┃ \x1b[1mAllow always\x1b[0m", "┃ Reject")
+    assert choices.chosen(screen(*one_below_the_other), THREE) == 2
+
+
+def test_the_chosen_option_is_not_guessed() -> None:
+    choices = Choices(re.compile(r"(Allow once|Allow always|Reject)"))
+    assert choices.chosen(screen(ROW, styled=False), THREE) is None
+    assert choices.chosen(screen("Allow once  Allow always  Reject"), THREE) is None
+    assert choices.chosen(screen("\x1b[1mAllow once\x1b[0m  Allow always"), THREE[:2]) is None
+    assert choices.chosen(screen("\x1b[1mAllow once\x1b[0m \x1b[2mAllow always\x1b[0m Reject"), THREE) is None
+    assert choices.chosen(screen(ROW), ("Allow once", "Reject", "Allow always")) is None
+    assert choices.chosen(screen(ROW), (*THREE, "More")) is None
+    assert choices.chosen(screen("nothing"), ()) is None
+    styled = Choices(choices.pattern, read(["bg:214"]))
+    assert styled.chosen(screen(ROW), THREE) == 1
+    assert styled.chosen(screen("\x1b[48;5;214mAllow once Allow always\x1b[0m Reject"), THREE) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ('hint_style = "grey"', "key hint_style: 'grey' is no style"),
+        ('hint_style = "fg:256"', "'fg:256' is no style"),
+        ('hint_style = ""', "a style needs a word"),
+        ("hint_style = []", "a style needs a word"),
+        ("hint_style = 5", "must be a list"),
+        ("hint_like = 'x'", "needs 1 group"),
+    ],
+)
+def test_a_style_that_is_none_is_refused_by_name(key: str, message: str) -> None:
+    with pytest.raises(RuleFileError, match=re.escape(message)):
+        load(RULES % key, "toy.toml", "toy")
+
+
+def test_a_style_goes_with_a_row_alone() -> None:
+    with pytest.raises(RuleFileError, match="key style: goes with row alone"):
+        load(STYLED.replace("row = '^ *(Left|Right)'", 'contains = "Left"'), "toy.toml", "toy")
+
+
+def test_a_style_is_any_of_its_alternatives_and_all_the_words_of_one() -> None:
+    test = read(["dim !bold", "fg:248", "plain"])
+    assert [test.holds(frozenset(w.split())) for w in ("dim", "dim bold", "fg:248 bold", "fg:1", "", "reverse")] == [
+        True, False, True, False, True, False,
+    ]  # fmt: skip
+    assert read(["fg"]).holds(frozenset({"fg:#010203"}))
+    assert not read(["!bg"]).holds(frozenset({"bg:1"}))
+    assert Controls().undrawn(screen("x")) is None
