@@ -6,8 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -421,3 +421,141 @@ async def test_a_quiet_neighbour_in_the_same_folder_is_no_rival_once_its_screen_
         await h.look()
         assert h.events() == ["task_started"]
         assert os.path.realpath(f"/proc/{sleepers[1].pid}/cwd") == os.path.realpath(tmp_path / "work")
+
+
+# ---------------------------------------------------------------- a file that its process tells of
+
+NATIVE = ("/opt/copilot-linux-x64/copilot",)
+
+
+@contextmanager
+def holder(home: Path) -> Iterator[tuple[Proc, Callable[[str], None]]]:
+    """A process that holds the file of one session open, and what lets it go over to another."""
+    code = (
+        "import os, sys\n"
+        "held = None\n"
+        "for line in sys.stdin:\n"
+        "    if held: held.close()\n"
+        "    folder = os.path.join(sys.argv[1], 'session-state', line.strip())\n"
+        "    os.makedirs(folder, exist_ok=True)\n"
+        "    held = open(os.path.join(folder, f'inuse.{os.getpid()}.hold'), 'w')\n"
+        "    print(flush=True)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(home)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin is not None and process.stdout is not None
+    stdin, stdout = process.stdin, process.stdout
+
+    def go_over(session: str) -> None:
+        stdin.write(session + "\n")
+        stdin.flush()
+        stdout.readline()
+
+    found = proctable.read_one(process.pid)
+    assert found is not None
+    try:
+        yield replace(found, comm="MainThread", argv=NATIVE), go_over
+    finally:
+        process.kill()
+        process.wait()
+        stdin.close()
+        stdout.close()
+
+
+def log_of(h: House, session: str) -> Path:
+    return h.home / "session-state" / session / "events.jsonl"
+
+
+def logged(at: int, kind: str, **data: Any) -> dict[str, Any]:
+    return {"type": kind, "id": f"{kind}-{at}", "timestamp": iso(at), "data": data}
+
+
+@pytest.mark.tc("TC-015")
+async def test_copilots_log_is_known_by_what_its_process_holds_open(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        with holder(h.home) as (proc, go_over):
+            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start)
+            h.agent(agent, proc)
+            go_over("session-1")
+            await h.rig.round(agent)
+            # another pane's session in the same folder, which says something newer
+            h.write(log_of(h, "session-9"), logged(T0 + 3 * MS, "abort", reason="user_initiated"))
+            h.write(log_of(h, "session-1"), logged(T0 + MS, "user.message", content="do it"))
+            h.clock.forward(1)
+            await h.look()
+            assert h.state() is State.RUNNING
+            h.clock.forward(1)
+            h.write(log_of(h, "session-1"), logged(h.clock(), "session.error", errorType="quota", message="no more"))
+            await h.look()
+            assert h.state() is State.ERROR
+            assert h.rig.rows("SELECT agent_session_id FROM runtimes") == [("session-1",)]
+
+
+@pytest.mark.tc("TC-015")
+async def test_another_session_of_the_same_process_leaves_the_last_ones_end_behind(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        with holder(h.home) as (proc, go_over):
+            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start)
+            h.agent(agent, proc)
+            go_over("session-1")
+            await h.rig.round(agent)
+            stop = {"sessionId": "session-1", "transcriptPath": str(log_of(h, "session-1")), "stopReason": "end_turn"}
+            await h.rig.post(event("agentStop", agent, at=T0, payload=stop))
+            h.write(log_of(h, "session-1"), logged(T0 + MS, "session.error", message="no more"))
+            h.clock.forward(1)
+            await h.look()
+            assert h.state() is State.ERROR
+            h.clock.forward(3)
+            go_over("session-2")
+            await h.look()
+            assert h.state() is State.IDLE
+            h.write(log_of(h, "session-1"), logged(h.clock(), "user.message", content="of nobody"))
+            h.write(log_of(h, "session-2"), logged(h.clock() - 99 * NS, "user.message", content="long ago"))
+            h.clock.forward(1)
+            await h.look()
+            assert h.state() is State.IDLE
+            assert h.events() == ["session.error", "other_session"]
+
+
+@pytest.mark.tc("TC-015")
+async def test_what_another_life_of_the_process_holds_open_is_not_read(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        with holder(h.home) as (proc, go_over), holder(h.home) as (_, other):
+            gone = replace(proc, start=str(int(proc.start) - 1))
+            agent = Agent(kind="copilot", pid=gone.pid, start=gone.start)
+            h.agent(agent, gone)
+            go_over("session-1")
+            other("session-2")
+            await h.rig.round(agent)
+            for session in ("session-1", "session-2"):
+                h.write(log_of(h, session), logged(T0 + MS, "user.message", content="do it"))
+            h.clock.forward(1)
+            await h.look()
+            assert h.events() == [] and not h.transcripts.follows(h.rig.runtime_id())
+
+
+@pytest.mark.tc("TC-015")
+async def test_a_wait_that_the_log_tells_late_does_not_count_against_a_newer_screen(tmp_path: Path) -> None:
+    """The request was granted, and the screen has been showing work since, before its line was read."""
+    async with house(tmp_path) as h:
+        with holder(h.home) as (proc, go_over):
+            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start, levels={Source.POLLER: BUSY})
+            h.agent(agent, proc)
+            go_over("session-1")
+            await h.rig.round(agent)
+            for _ in range(8):
+                h.clock.forward(0.1)
+                await h.rig.round(agent)
+            h.write(log_of(h, "session-1"), logged(T0 + 10 * MS, "permission.requested", requestId="r"))
+            await h.look()
+            assert h.events() == ["permission.requested"]
+            assert h.state() is State.RUNNING
+            # the same line in time: the wait is told before the screen shows it
+            h.write(log_of(h, "session-1"), logged(h.clock(), "permission.requested", requestId="s"))
+            await h.look()
+            assert h.state() is State.WAITING_APPROVAL
+            h.write(log_of(h, "session-1"), logged(h.clock() + MS, "permission.completed", requestId="s"))
+            h.clock.forward(0.1)
+            await h.look()
+            assert h.state() is State.RUNNING

@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 from agtmuxd.core.controls import Controls
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Write
 
-CONTRACT_VERSION = "1.2"
+CONTRACT_VERSION = "1.3"
 """Semver. A newer minor of an adapter is accepted, another major refused with a reason."""
 
 
@@ -132,9 +132,9 @@ class Told:
 
     ``event``: the name of an event that ``normalise`` understands when it comes with source ``transcript``; None for a
     line that changes nothing. ``payload`` goes with it and is stored: what kind of line it was, never what was said in
-    it, but for ``prompt`` (at most its first line). ``event_id``: the agent's own id of that line, if it has one.
-    ``message``: words of the agent to its user, kept in memory only. ``part_of``: lines of one such value are one
-    message in pieces. ``begins``: a turn begins here, what lies before it is past.
+    it, but for ``prompt`` (at most its first line) and what is asked of the user. ``event_id``: the agent's own id of
+    that line, if it has one. ``message``: words of the agent to its user, kept in memory only. ``part_of``: lines of
+    one such value are one message in pieces. ``begins``: a turn begins here, what lies before it is past.
     """
 
     at: int  # ns since the epoch, by the line's own time
@@ -179,3 +179,23 @@ class Transcribed(Protocol):
 
     def last_message(self, lines: Sequence[Mapping[str, Any]]) -> str | None:
         """The agent's last message to its user in these lines, oldest first; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the files that a process holds open tell of its session. ``version``: of the program, where they tell."""
+
+    path: Path
+    session_id: str
+    version: str | None = None
+
+
+@runtime_checkable
+class Holding(Protocol):
+    """A ``Transcribed`` adapter whose agent holds a file open that tells its session (since contract 1.3). Pure."""
+
+    def transcript_held(self, files: Sequence[str], config_home: Path) -> Held | None:
+        """The transcript by the files that the agent's process holds open, as the system names them (links resolved).
+
+        None where they do not tell, or tell of several: this goes before what hooks and status file say.
+        """

@@ -1,7 +1,7 @@
 """GitHub Copilot CLI: its processes, hooks and their file.
 
 Owns every fact about Copilot CLI but what its screen looks like (rules/copilot.toml). Measured on 1.0.102. Its hooks
-say nothing of an interrupt, a refusal or a failure that was given up: there the screen decides.
+say nothing of an interrupt, a refusal or a failure that was given up: there its event log tells (``copilot_lines``).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters import hookfile
+from agtmuxd.adapters import copilot_lines, hookfile
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
-from agtmuxd.adapters.base import Ending, HookPlan, HookStatus, Identity
+from agtmuxd.adapters.base import Ending, Held, HookPlan, HookStatus, Identity, Opening, Told
 from agtmuxd.adapters.common import (
     RuleAdapter,
     checked,
@@ -26,7 +26,8 @@ from agtmuxd.adapters.common import (
     tool_text,
     was_killed,
 )
-from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, WaitingFor, Write
+from agtmuxd.adapters.transcript import last_message
+from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, Source, WaitingFor, Write
 
 EVENTS: Final = (
     "sessionStart", "userPromptSubmitted", "preToolUse", "notification", "postToolUse", "errorOccurred", "agentStop",
@@ -77,6 +78,8 @@ class CopilotAdapter(RuleAdapter):
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
         """Understand one hook; its payload does not name the event. Raises ValueError for another agent's event."""
         payload = checked(event, self.agent_type)
+        if event.source is Source.TRANSCRIPT:
+            return copilot_lines.understand(event, payload)
         name = event.event_type
         agent = text_of(payload, "agentId") if text_of(payload, "parentAgentId") else None
         headless = bool(prior.get("headless"))
@@ -85,7 +88,7 @@ class CopilotAdapter(RuleAdapter):
             event_type=f"subagent_{kind}" if agent and name in _CANONICAL else kind,
             writes=tuple(_writes(name, payload, agent, headless)),
             session_id=text_of(payload, "sessionId"),
-            transcript_path=text_of(payload, "transcriptPath"),
+            transcript_path=None if agent else text_of(payload, "transcriptPath"),
             cwd=text_of(payload, "cwd"),
             task=first_line(payload.get("prompt")) if name == "userPromptSubmitted" and not agent else None,
             session_ended=name == "sessionEnd",
@@ -94,6 +97,32 @@ class CopilotAdapter(RuleAdapter):
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
         """``COPILOT_HOME`` or ``~/.copilot``."""
         return Path(env["COPILOT_HOME"]) if env.get("COPILOT_HOME") else home / ".copilot"
+
+    # ------------------------------------------------------------------ transcript
+
+    def transcript_path(self, status: Mapping[str, Any], proc: Proc, config_home: Path) -> Path | None:
+        """None: it keeps no status file."""
+        return None
+
+    def transcript_tree(self, config_home: Path) -> tuple[Path, int] | None:
+        """None: its open files and hooks name the file."""
+        return None
+
+    def read_opening(self, line: Mapping[str, Any]) -> Opening | None:
+        """None: its open files and hooks name the file."""
+        return None
+
+    def transcript_held(self, files: Sequence[str], config_home: Path) -> Held | None:
+        """By ``session-state/<session>/inuse.<pid>.hold``, which is open from the start to the end of a session."""
+        return copilot_lines.held(files, config_home)
+
+    def read_line(self, line: Mapping[str, Any]) -> Told | None:
+        """What one line of the event log tells."""
+        return copilot_lines.read(line)
+
+    def last_message(self, lines: Sequence[Mapping[str, Any]]) -> str | None:
+        """The last message in these lines."""
+        return last_message(lines, copilot_lines.read)
 
     def ended_in_order(self, ending: Ending) -> bool | None:
         """By the hook and the exit text; an orderly exit leaves the alternate screen and puts the old title back."""

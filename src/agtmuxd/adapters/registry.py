@@ -19,6 +19,8 @@ from agtmuxd.adapters.base import (
     Adapter,
     Capabilities,
     Ending,
+    Held,
+    Holding,
     HookPlan,
     HookStatus,
     Identity,
@@ -86,6 +88,7 @@ class Fenced:
         self.errors = 0
         self.last_error: str | None = None
         self._transcribed = FencedTranscript(self, adapter) if isinstance(adapter, Transcribed) else None
+        self._holding = FencedHolding(self, adapter) if isinstance(adapter, Holding) else None
 
     def _call(self, what: str, call: Callable[[], T], otherwise: T) -> T:
         try:
@@ -138,6 +141,10 @@ class Fenced:
     def transcribed(self) -> Transcribed | None:
         """This adapter as one whose agent writes a transcript, fenced too; None where it is none."""
         return self._transcribed
+
+    def holding(self) -> Holding | None:
+        """This adapter as one whose agent's open files tell its session, fenced too; None where it is none."""
+        return self._holding
 
     def status_path(self, proc: Proc, config_home: Path) -> Path | None:
         """See Adapter; None where the adapter raised."""
@@ -194,6 +201,18 @@ class FencedTranscript:
         return self._call("last_message", lambda: self._adapter.last_message(lines), None)
 
 
+class FencedHolding:
+    """The part of a fenced adapter that understands what its agent holds open; see Holding."""
+
+    def __init__(self, fenced: Fenced, adapter: Holding) -> None:
+        self._adapter = adapter
+        self._call = fenced._call
+
+    def transcript_held(self, files: Sequence[str], config_home: Path) -> Held | None:
+        """See Holding; None where the adapter raised."""
+        return self._call("transcript_held", lambda: self._adapter.transcript_held(files, config_home), None)
+
+
 @dataclass(slots=True)
 class Registry:
     """The adapters in use, by agent type, and why others are not."""
@@ -244,6 +263,11 @@ class Registry:
         """What reads that agent's transcript; None where nothing does."""
         adapter = self.adapters.get(agent_type)
         return None if adapter is None else adapter.transcribed()
+
+    def holding(self, agent_type: str) -> Holding | None:
+        """What understands that agent's open files; None where nothing does."""
+        adapter = self.adapters.get(agent_type)
+        return None if adapter is None else adapter.holding()
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
         """See Adapter, by the event's agent type. Raises ValueError for one that no adapter in use has."""

@@ -175,6 +175,7 @@ class Signal:
     task: str | None = None  # what the agent was asked, first line
     session_ended: bool = False  # the agent said that it leaves in order
     ambient: bool = False  # pane, pid and chain prove nothing (a shared daemon sent it): bind by session only
+    agent_version: str | None = None  # of the program, where the signal tells it
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ def fold(unit: Unit, runtime: Runtime, event: RawEvent, signal: Signal, *, skew_
         "agent_session_id": signal.session_id,
         "transcript_path": signal.transcript_path,
         "task": signal.task,
+        "agent_version": signal.agent_version,
     }
     changed = {k: v for k, v in update.items() if v and getattr(runtime, k) != v}
     if changed and moved:

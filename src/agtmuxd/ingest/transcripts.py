@@ -169,7 +169,7 @@ class Transcripts:
         due = self._holder.due(agent for agent, _ in readers.values())
         if due:
             asked = [readers[id(agent)] for agent in due]
-            await asyncio.to_thread(lambda: [self._holder.ask(agent, reader) for agent, reader in asked])
+            await asyncio.to_thread(self._holder.ask, asked)
 
     async def _settle_whose(self) -> bool:
         """Bring the files that are followed up to the agents that are there; whether one of those works."""

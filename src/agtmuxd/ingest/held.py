@@ -1,0 +1,58 @@
+"""Which session file is whose by what the agent's process holds open: the system's own word, asked now and then.
+
+Owns how often it is asked. What the names mean is the adapter's. Blocks: for threads, not for the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from agtmuxd.adapters.base import Held, Holding
+from agtmuxd.core.model import NS
+from agtmuxd.targets import proctable
+from agtmuxd.targets.roster import Agent
+
+AGAIN: Final = 1 * NS
+"""How old an answer may be: a session that a process goes over to is written to only at its next prompt."""
+
+
+class Holder:
+    """Remembers what it was answered, as the same object while it says the same."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self._known: dict[tuple[int, str], tuple[int, Held | None]] = {}
+
+    def known(self, agent: Agent) -> Held | None:
+        """What was answered last."""
+        return self._known.get(_life(agent), (0, None))[1]
+
+    def due(self, agents: Iterable[Agent]) -> list[Agent]:
+        """Those who are to be asked (again); of all others nothing is kept."""
+        now, kept, due = self._clock(), {}, []
+        for agent in agents:
+            life = _life(agent)
+            if life in self._known:
+                kept[life] = self._known[life]
+            if life not in kept or not 0 <= now - kept[life][0] < AGAIN:
+                due.append(agent)
+        self._known = kept
+        return due
+
+    def ask(self, agents: Iterable[tuple[Agent, Holding]]) -> None:
+        """What the processes of these agents hold open now."""
+        for agent, reader in agents:
+            self._ask(agent, reader)
+
+    def _ask(self, agent: Agent, reader: Holding) -> None:
+        life, before = _life(agent), self.known(agent)
+        held = reader.transcript_held(proctable.read_open(agent.proc.pid), agent.home)
+        now = proctable.read_one(agent.proc.pid)
+        if now is None or now.start != agent.proc.start:
+            held = None  # what was read is of nobody, or of the next process of that number
+        self._known[life] = (self._clock(), before if held == before else held)
+
+
+def _life(agent: Agent) -> tuple[int, str]:
+    return agent.proc.pid, agent.proc.start
