@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import termios
+import time
 import tty
 
 RULE = "─" * 60
@@ -39,7 +40,8 @@ def _fits(first: int, size: int, low: int) -> bool:
 
 class Actor:
     """``how`` words: ``deaf`` never submits, ``chip`` shows pastes as chips, ``quiet`` shows nothing of what it takes,
-    ``mumbles`` shows another text than was typed into a question.
+    ``mumbles`` shows another text than was typed into a question, ``wary`` takes an Enter within 0.1 s of text for a
+    line of it, as programs do that cannot tell a paste from typing.
     """
 
     def __init__(self, path: str) -> None:
@@ -51,6 +53,7 @@ class Actor:
         self.then: list[str] = []  # the commands that are asked about next, one after the other
         self.running = False
         self.how: set[str] = set()
+        self.heard = 0.0  # when text came last
         self.said: list[str] = []
         self.pasting: bytearray | None = None
         self.pending = b""
@@ -116,6 +119,7 @@ class Actor:
         self.draw()
 
     def put(self, text: str, *, pasted: bool) -> None:
+        self.heard = time.monotonic()
         if self.own is not None:
             self.write(self.own + (text.upper() if "mumbles" in self.how else text))
             return
@@ -136,7 +140,9 @@ class Actor:
         self.dialog[7] = "❯ 3. " + (text or "Type something.")
 
     def enter(self) -> None:
-        if self.own is not None:
+        if "wary" in self.how and time.monotonic() - self.heard < 0.1:
+            self.put("\n", pasted=False)
+        elif self.own is not None:
             self.close(f"wrote {self.own}")
         elif self.dialog is not None:
             self.close("chose by Enter")

@@ -192,6 +192,16 @@ def test_a_draft_taller_than_its_field_is_known_by_its_end(up: Daemon, actor: Ma
     assert one.sent() == [text]
 
 
+@pytest.mark.tc("TC-027")
+@pytest.mark.parametrize("text", ["a few words", "first line\nsecond line"])
+def test_enter_follows_text_at_a_distance_so_that_it_is_no_line_of_it(up: Daemon, actor: Make, text: str) -> None:
+    one = actor().start()
+    row = one.ready(up)
+    one.tell(how=["wary"])
+    assert ask(up, "send", row["ref"], text=text, enter=True)["result"]["delivery"] == "submitted"
+    assert one.sent() == [text]
+
+
 @pytest.mark.tc("TC-106")
 def test_a_text_that_would_end_its_own_paste_is_refused_whole(up: Daemon, actor: Make) -> None:
     one = actor().start()

@@ -303,6 +303,7 @@ def test_a_prompt_that_was_acknowledged_before_it_was_drawn_stays_so(up: Daemon,
     one.tell(run=True)
     up.wait_for(one.pane, "running")
     one.hook("UserPromptSubmit", prompt="tidy up")
+    one.tell(rows=["half a box"])  # a spinner that stays would say that nobody is asked
     one.hook("PermissionRequest", tool_name="Bash", tool_input={"command": "rm -rf build"})
     assert up.wait_for(one.pane, "waiting_approval")["waiting_for"]["fingerprint"] is None
     assert place.cli("ack", one.pane).returncode == 0

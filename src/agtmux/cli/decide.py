@@ -21,22 +21,25 @@ if TYPE_CHECKING:
 
 SHOWN_WITHIN = 3.0
 """Seconds for a prompt that was reported to show on the screen too: only there it has its fingerprint."""
+RUNNING_FOR = 1.0
+"""Seconds that an agent may be shown running before there is nothing to decide: its box is perhaps being drawn."""
 
 
 def _prompted(client: Client, ref: str, states: tuple[str, ...], verb: str) -> Mapping[str, Any]:
     """The pane with its open prompt. Raises E_PRECONDITION_FAILED where there is none to see."""
-    end = time.monotonic() + SHOWN_WITHIN
+    begun = time.monotonic()
     while True:
         item = pane(client, ref)
-        if item.get("state") not in states:
+        state, waited = item.get("state"), time.monotonic() - begun
+        if state not in states and (state != "running" or waited > RUNNING_FOR):
             told = item.get("state") or "without an agent"
             raise AgtmuxError(
                 "E_PRECONDITION_FAILED", f"nothing to {verb}: {item['identity']['pane_id']} is {told}",
                 {"reason": "no_prompt", "state": item.get("state")},
             )  # fmt: skip
-        if (item.get("waiting_for") or {}).get("fingerprint"):
+        if state in states and (item.get("waiting_for") or {}).get("fingerprint"):
             return item
-        if time.monotonic() > end:
+        if state in states and waited > SHOWN_WITHIN:
             raise AgtmuxError(
                 "E_PRECONDITION_FAILED",
                 f"the prompt of {item['identity']['pane_id']} is not on its screen: agtmux attach shows why",

@@ -14,7 +14,7 @@ from agtmux.protocol.redact import redact
 from agtmuxd.core.controls import DialogKeys
 from agtmuxd.core.model import Claim, WaitingFor
 from agtmuxd.core.request import AnswerParams, Kind
-from agtmuxd.execute.context import Context, Result
+from agtmuxd.execute.context import STEADY, Context, Result
 from agtmuxd.execute.reading import Reading
 
 CLOSED_WITHIN = 5.0
@@ -92,7 +92,7 @@ async def _write(context: Context, keys: DialogKeys, waiting: WaitingFor, text: 
     await context.hands.type(text.encode("utf-8", "replace"))
     context.failpoint("mid_act")
     shown = await context.until(
-        lambda r: r.sample is not None and keys.written(r.sample, number, text), OPENED_WITHIN, twice=True
+        lambda r: r.sample is not None and keys.written(r.sample, number, text), OPENED_WITHIN, steady=STEADY
     )
     if not shown:
         note = "the text was typed but not seen alone in its field, so it was not submitted"

@@ -23,6 +23,10 @@ from agtmuxd.world import PaneKey, Runtime, World
 PAUSES = (0.02, 0.03, 0.05, 0.08, 0.1)
 """Seconds between looks for a sign; the last one goes on."""
 
+STEADY = 0.15
+"""Seconds that typed text must stand in its field before it is submitted. Programs take an Enter that follows text at
+once for a line of a paste: Gemini CLI 0.61 for 30 ms after a key and 40 ms after a paste, and until it has drawn it."""
+
 Result = dict[str, Any]
 """What an action came to, as its answer tells it."""
 
@@ -85,23 +89,30 @@ class Context:
             raise refused(refusal)
 
     async def until(
-        self, sign: Callable[[Reading], bool], seconds: float, *, twice: bool = False, processes: bool = False
-    ) -> bool:
+        self, sign: Callable[[Reading], bool], seconds: float, *, twice: bool = False, steady: float = 0.0,
+        processes: bool = False,
+    ) -> bool:  # fmt: skip
         """Look until ``sign`` is seen (``twice``: by two looks in a row) or the time is over.
 
-        ``processes``: the sign is one of them. A target that cannot be read gives no sign.
+        ``steady``: it has to be seen by all looks for this many seconds, and for half as long as it took to come, up to
+        a second: who is slow to draw is slow to hear. ``processes``: the sign is one of them. A target that cannot be
+        read gives no sign.
         """
         loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
-        seen, turn = 0, 0
+        begun = loop.time()
+        seen, turn, first = 0, 0, begun
         while True:
             try:
                 seen = seen + 1 if sign(await self.look_again(processes=processes)) else 0
             except AgtmuxError:
                 seen = 0
-            if seen >= (2 if twice else 1):
+            now = loop.time()
+            if seen == 1:
+                first = now
+            wanted = max(steady, min((first - begun) / 2, 1.0)) if steady else 0.0
+            if seen >= (2 if twice or steady else 1) and now - first >= wanted:
                 return True
-            if loop.time() > end:
+            if not seen and now > begun + seconds:
                 return False
             await asyncio.sleep(PAUSES[min(turn, len(PAUSES) - 1)])
             turn += 1

@@ -14,7 +14,7 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.controls import Field
 from agtmuxd.core.model import Claim, State
 from agtmuxd.core.request import SendParams
-from agtmuxd.execute.context import Context, Result
+from agtmuxd.execute.context import STEADY, Context, Result
 from agtmuxd.execute.reading import Reading
 from agtmuxd.tmux.keys import KEY_BYTES
 
@@ -95,13 +95,13 @@ async def _for_a_shell(context: Context, params: SendParams, result: Result) -> 
 
 
 async def _stands(context: Context, text: str, chips: int) -> bool:
-    """Whether the text shows in the input field, by two looks in a row: a paste is taken in piece by piece."""
+    """Whether the text shows in the input field, and stays as it is: a paste is taken in piece by piece."""
     controls = context.controls
 
     def seen(reading: Reading) -> bool:
         return reading.sample is not None and controls.holds(reading.sample, text, chips)
 
-    return await context.until(seen, SEEN_WITHIN + len(text) * PER_BYTE, twice=True)
+    return await context.until(seen, SEEN_WITHIN + len(text) * PER_BYTE, steady=STEADY)
 
 
 async def _submit(context: Context, params: SendParams, result: Result, *, blind: bool) -> None:
