@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from agtmuxd.adapters.codex import CodexAdapter
 from agtmuxd.adapters.copilot import CopilotAdapter
 from agtmuxd.adapters.cursor import CursorAdapter
 from agtmuxd.adapters.gemini import GeminiAdapter
-from agtmuxd.adapters.hookfile import is_ours
+from agtmuxd.adapters.hookline import Ours
 from agtmuxd.adapters.opencode import OpenCodeAdapter
 from agtmuxd.adapters.registry import discover
 
@@ -52,7 +54,7 @@ def ours(agent: str, settings_: Any) -> dict[str, int]:
     """Event → how many hooks of ours it has."""
     out: dict[str, int] = {}
     for event, groups in settings_.get("hooks", {}).items():
-        count = sum(is_ours(h, agent) for g in groups for h in g.get("hooks", [g]))
+        count = sum(Ours(agent, far=False).holds(h) for g in groups for h in g.get("hooks", [g]))
         if count:
             out[event] = count
     return out
@@ -195,15 +197,147 @@ def test_codex_notify_is_a_top_level_key_and_leaves_no_trace(text: str, tmp_path
 
 
 @pytest.mark.tc("TC-102")
-def test_a_notify_program_of_the_user_is_left_alone_and_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    "notify",
+    [
+        'notify = ["notify-send", "codex is done"]\n',
+        "notify=['notify-send','codex is done',]\n",
+        '  "notify"   =   [ "notify-send" , "codex is done" ]   # mine\n',
+        "'notify' = [\n  \"notify-send\",\n  # what it says\n  'codex is done',\n]\n",
+        'notify = ["notify-send", """codex\\\n  is done"""]\n',
+    ],
+)
+@pytest.mark.parametrize("around", ["{}", 'model = "x"\n{}\n[tui]\nnotify = true\n', "# notify = [1]\n\n{}# end"])
+def test_a_notify_program_of_the_user_runs_on_beside_ours(notify: str, around: str, ends: str, tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
-    text = 'notify = ["notify-send", "codex"]\n'
-    file.write_text(text)
-    plans = apply("codex", tmp_path)
-    assert file.read_text() == text
-    assert any("notify" in note for note in plans[1].notes)
+    text = around.format(notify).replace("\n", ends)
+    theirs = tomllib.loads(text)["notify"]
+    out = tmp_path / "out"
+    program = tmp_path / "notify-send"
+    program.write_text(f'#!/bin/sh\nprintf "%s|" "$@" >> {out}\n')
+    program.chmod(0o755)
+    file.write_bytes(text.encode())
+    (plan,) = (plan for plan in apply("codex", tmp_path) if plan.path == file)
+    assert "Your own notify program is run as before" in " ".join(plan.notes)
+    now = tomllib.loads(file.read_bytes().decode())
+    assert {k: v for k, v in now.items() if k != "notify"} == {
+        k: v for k, v in tomllib.loads(text).items() if k != "notify"
+    }
+    status = ADAPTERS["codex"].hook_status(tmp_path, COMMAND)[1]
+    assert (status.installed, status.outdated) == (True, False)
+    done = subprocess.run(
+        [*now["notify"], '{"it\'s": "$1"}'], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, check=True
+    )
+    assert out.read_text() == f'{theirs[1]}|{{"it\'s": "$1"}}|', "as before, though ours is not there at all"
+    assert done.stdout + done.stderr == b""
+    apply("codex", tmp_path, command="/elsewhere/agtmux hook")
+    assert b"my tools" not in file.read_bytes()
     apply("codex", tmp_path, remove=True)
-    assert file.read_text() == text
+    assert file.read_bytes() == text.encode()
+
+
+@pytest.mark.tc("TC-102")
+@pytest.mark.parametrize("notify", ["notify = 3\n", "notify = []\n", '"n\\u006ftify" = ["a"]\n'])
+def test_a_notify_that_cannot_be_kept_is_left_alone_and_said(notify: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(notify)
+    plans = apply("codex", tmp_path)
+    assert file.read_text() == notify
+    assert any("left alone" in note for note in plans[1].notes)
+    assert any("left alone" in note for note in CodexAdapter().hook_status(tmp_path, COMMAND)[1].notes)
+    apply("codex", tmp_path, remove=True)
+    assert file.read_text() == notify
+
+
+@pytest.mark.tc("TC-102")
+def test_a_notify_changed_since_the_install_is_the_users(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('notify = ["old"]\n')
+    apply("codex", tmp_path)
+    changed = file.read_text().replace(file.read_text().splitlines()[0], 'notify = ["new"]')
+    file.write_text(changed)
+    apply("codex", tmp_path)
+    apply("codex", tmp_path, remove=True)
+    assert file.read_text() == changed
+    assert tomllib.loads(changed)["notify"] == ["new"]
+
+
+# ---------------------------------------------------------------- whose entry it is
+
+FAR = "/usr/bin/python3 -IS /home/me/.local/share/agtmux/hook.py hook"
+
+
+@pytest.mark.tc("TC-102")
+@pytest.mark.parametrize(
+    ("line", "is_ours"),
+    [
+        ("/opt/agtmux hook claude", True),
+        ("'/opt/my tools/agtmux' hook claude 2>/dev/null || true", True),
+        ("'/opt/caf\u00e9; rm \"x\"/agtmux' hook claude 2>/dev/null || true", True),
+        ("AGTMUX_HOOK_CAP_MS=900 /opt/agtmux hook claude >/dev/null 2>&1 &", True),
+        ("/usr/bin/python3 -m agtmux hook claude", True),
+        ("/opt/agtmux hook claude; ~/bin/mine.sh", False),
+        ("/opt/agtmux hook claude || ~/bin/mine.sh", False),
+        ("cat | /opt/agtmux hook claude", False),
+        ("/opt/agtmux hook claude-2", False),
+        ("/opt/agtmux hook codex", False),
+        ("echo agtmux; x hook claude", False),
+        ("/opt/agtmux hook claude 'open", False),
+        (f"{FAR} claude 2>/dev/null || true", False),
+    ],
+)
+def test_an_entry_is_ours_only_if_it_runs_our_program_and_nothing_else(line: str, is_ours: bool) -> None:
+    assert Ours("claude", far=False).holds({"command": line}) is is_ours
+    assert Ours("claude", far=True).holds({"command": line}) is line.startswith(FAR)
+
+
+@pytest.mark.tc("TC-102")
+@pytest.mark.parametrize("agent", [*ADAPTERS, *OWN])
+@pytest.mark.parametrize("order", [(COMMAND, FAR), (FAR, COMMAND)])
+def test_hooks_of_this_machine_and_of_one_that_watches_it_stand_side_by_side(
+    agent: str, order: tuple[str, str], tmp_path: Path
+) -> None:
+    adapter = ADAPTERS[agent] if agent in ADAPTERS else OWN[agent][0]
+
+    def do(command: str, *, remove: bool) -> None:
+        for plan in adapter.plan_hooks(tmp_path, command, remove=remove):
+            write(plan)
+
+    def is_there(command: str) -> bool:
+        return bool(adapter.hook_status(tmp_path, command)[0].installed)
+
+    def texts() -> dict[str, bytes]:
+        return {str(p): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+
+    first, second = order
+    do(first, remove=False)
+    alone = texts()
+    do(second, remove=False)
+    both = texts()
+    assert (is_there(first), is_there(second)) == (True, True)
+    do(first, remove=False)
+    assert texts() == both, "nobody takes the other's for an older one of its own"
+    do(second, remove=True)
+    assert texts() == alone
+    do(second, remove=False)
+    do(first, remove=True)
+    assert (is_there(first), is_there(second)) == (False, True)
+    do(second, remove=True)
+    assert texts() == {}
+
+
+@pytest.mark.tc("TC-102")
+@pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "cursor", "copilot"])
+def test_a_program_that_is_gone_fails_no_agent_and_says_nothing(agent: str, tmp_path: Path) -> None:
+    adapter = ADAPTERS[agent] if agent in ADAPTERS else OWN[agent][0]
+    (plan, *_) = adapter.plan_hooks(tmp_path, "'/no/such place/agtmux' hook", remove=False)
+    lines = re.findall(r'"(?:command|bash)": ("[^\n]*")', plan.after or "")
+    assert lines
+    for line in {json.loads(line) for line in lines}:
+        for shell in ("sh", "bash"):
+            done = subprocess.run([shell, "-c", line], input=b"{}", capture_output=True, check=False)
+            assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_a_config_that_is_no_toml_is_refused_by_name(tmp_path: Path) -> None:
@@ -251,7 +385,7 @@ def test_copilots_hooks_name_their_event_and_call_the_program_by_its_path(tmp_pa
     plan = CopilotAdapter().plan_hooks(tmp_path, COMMAND, remove=False)[0]
     assert plan.after is not None
     hooks = json.loads(plan.after)["hooks"]
-    assert hooks["agentStop"][0]["bash"] == f"{COMMAND} copilot --event agentStop"
+    assert hooks["agentStop"][0]["bash"] == f"{COMMAND} copilot --event agentStop 2>/dev/null || true"
     assert "permissionRequest" not in hooks  # it comes for requests that nobody is asked about, too
 
 

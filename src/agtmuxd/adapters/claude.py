@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters import claude_lines, hookfile
+from agtmuxd.adapters import claude_lines, hookfile, hookline
 from agtmuxd.adapters.argv import Program, base_name, has_option, program, words
 from agtmuxd.adapters.base import Ending, HookPlan, HookStatus, Identity, Opening, Told
 from agtmuxd.adapters.common import (
@@ -187,11 +187,13 @@ class ClaudeAdapter(RuleAdapter):
         """Merge into ``settings.json``. Raises ValueError on a file that is no plain JSON."""
         notes = () if remove else ("Sessions that are open now keep the hooks they started with.",)
         path = config_home / "settings.json"
-        return (hookfile.plan(path, self.agent_type, _groups(command), remove_ours=remove, notes=notes),)
+        ours = hookline.Ours.of(self.agent_type, command)
+        return (hookfile.plan(path, ours, _groups(command), remove_ours=remove, notes=notes),)
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our hooks are in ``settings.json``."""
-        return (hookfile.status(config_home / "settings.json", self.agent_type, _groups(command)),)
+        ours = hookline.Ours.of(self.agent_type, command)
+        return (hookfile.status(config_home / "settings.json", ours, _groups(command)),)
 
 
 def _is_of(status: Mapping[str, Any], proc: Proc) -> bool:
@@ -200,7 +202,7 @@ def _is_of(status: Mapping[str, Any], proc: Proc) -> bool:
 
 
 def _groups(command: str) -> dict[str, dict[str, Any]]:
-    hook = {"type": "command", "command": f"{command} claude", "timeout": TIMEOUT_S}
+    hook = {"type": "command", "command": hookline.line(command, "claude"), "timeout": TIMEOUT_S}
     return {event: {"hooks": [hook]} for event in EVENTS}
 
 

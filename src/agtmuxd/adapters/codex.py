@@ -6,16 +6,13 @@ an app server that all its panes share, so pane and chain of such an event prove
 
 from __future__ import annotations
 
-import json
 import re
-import shlex
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters import codex_lines, hookfile
+from agtmuxd.adapters import codex_lines, codex_notify, hookfile, hookline
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
 from agtmuxd.adapters.base import Ending, HookPlan, HookStatus, Identity, Opening, Told
 from agtmuxd.adapters.common import (
@@ -158,65 +155,36 @@ class CodexAdapter(RuleAdapter):
     def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
         """Merge into ``hooks.json``; set ``notify`` in ``config.toml`` where it is free. Raises ValueError."""
         notes = () if remove else (TRUST_NOTE, "Threads that are open now keep the hooks they started with.")
-        hooks = hookfile.plan(
-            config_home / "hooks.json", self.agent_type, _groups(command), remove_ours=remove, notes=notes
-        )
-        return (hooks, _plan_notify(config_home / "config.toml", command, remove=remove))
+        ours = hookline.Ours.of(self.agent_type, command)
+        hooks = hookfile.plan(config_home / "hooks.json", ours, _groups(command), remove_ours=remove, notes=notes)
+        return (hooks, codex_notify.plan(config_home / "config.toml", ours, command, remove=remove))
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our hooks are in ``hooks.json`` and our notify in ``config.toml``."""
-        path = config_home / "config.toml"
-        text = hookfile.read(path) or ""
-        ours = _NOTIFY_LINE.search(text)
-        taken = None if ours else _notify_of(path, text)
-        notify = HookStatus(
-            path,
-            installed=ours is not None,
-            outdated=ours is not None and ours.group(1) != _notify_line(command),
-            events=("notify",) if ours else (),
-            notes=(_TAKEN,) if taken is not None else (),
-            command=shlex.join(_notify_of(path, text)) if ours else None,
-            as_argument=True,
-        )
-        file = config_home / "hooks.json"
-        hooks = hookfile.status(file, self.agent_type, _groups(command))
+        config, file = config_home / "config.toml", config_home / "hooks.json"
+        ours = hookline.Ours.of(self.agent_type, command)
+        notify = codex_notify.status(config, ours, command)
+        hooks = hookfile.status(file, ours, _groups(command))
         if hooks.installed:
-            hooks = replace(hooks, notes=(_trust(file, path, text),))
+            hooks = replace(hooks, notes=(_trust(file, config, ours),))
         return (hooks, notify)
 
 
 def _groups(command: str) -> dict[str, dict[str, Any]]:
     def group(event: str) -> dict[str, Any]:
         limit = INTERRUPT_TIMEOUT_S if event == "Interrupt" else TIMEOUT_S
-        return {"hooks": [{"type": "command", "command": f"{command} codex", "timeout": limit}]}
+        return {"hooks": [{"type": "command", "command": hookline.line(command, "codex"), "timeout": limit}]}
 
     return {event: group(event) for event in EVENTS}
 
 
-_NOTIFY_LINE: Final = re.compile(r'^(notify = \[[^\n\]]*agtmux[^\n\]]*"hook", "codex"\])(\r?\n|\Z)', re.MULTILINE)
-_TAKEN: Final = "config.toml has a notify program already; it is left alone (hooks, title and screen tell as much)."
-
-
-def _notify_line(command: str) -> str:
-    return f"notify = {json.dumps([*shlex.split(command), 'codex'], ensure_ascii=False)}"
-
-
-def _notify_of(path: Path, text: str) -> Any:
-    try:
-        return tomllib.loads(text).get("notify")
-    except tomllib.TOMLDecodeError as e:
-        raise ValueError(f"{path}: is not TOML: {e}. Repair the file, then run this again.") from e
-
-
-def _trust(file: Path, config: Path, text: str) -> str:
+def _trust(file: Path, config: Path, ours: hookline.Ours) -> str:
     """What Codex's own settings say of the trust in our hooks; whether its hash still fits only Codex can tell."""
-    try:
-        state = tomllib.loads(text).get("hooks", {}).get("state", {})
-    except tomllib.TOMLDecodeError as e:
-        raise ValueError(f"{config}: is not TOML: {e}. Repair the file, then run this again.") from e
+    hooks = codex_notify.settings(config, hookfile.read(config) or "").get("hooks")
+    state = hooks.get("state") if isinstance(hooks, Mapping) else None
     known = state if isinstance(state, Mapping) else {}
     waiting = []
-    for event, group, index in hookfile.places(file, "codex"):
+    for event, group, index in hookfile.places(file, ours):
         snake = re.sub(r"(?<!^)(?=[A-Z])", "_", event).lower()
         entry = known.get(f"{file}:{snake}:{group}:{index}")
         if not isinstance(entry, Mapping) or not entry.get("trusted_hash"):
@@ -224,28 +192,6 @@ def _trust(file: Path, config: Path, text: str) -> str:
     if not waiting:
         return "Codex trusts these hooks."
     return f"Not trusted yet, so Codex does not run them: {', '.join(waiting)}. {TRUST_NOTE}"
-
-
-def _plan_notify(path: Path, command: str, *, remove: bool) -> HookPlan:
-    """One line at the top of the file: before the first table it is a top-level key, and it comes out as it went in."""
-    before = hookfile.read(path)
-    text = before or ""
-    _notify_of(path, text)
-    ours = _NOTIFY_LINE.search(text)
-    bare = _NOTIFY_LINE.sub("", text, count=1)
-    if remove:
-        if ours is None:
-            return HookPlan(path, before, before)
-        return HookPlan(path, before, bare if bare or not ours.group(2) else None)
-    if ours is not None and ours.group(1) == _notify_line(command):
-        return HookPlan(path, before, before)
-    if ours is None and _notify_of(path, text) is not None:
-        return HookPlan(path, before, before, (_TAKEN,))
-    if ours is not None:
-        return HookPlan(path, before, text[: ours.start(1)] + _notify_line(command) + text[ours.end(1) :])
-    newline = "\r\n" if "\r\n" in text else "\n"
-    # An empty file that was there gets no line end: that is how it is told from one that we made.
-    return HookPlan(path, before, _notify_line(command) + ("" if before == "" else newline) + text)
 
 
 _CANONICAL: Final = {

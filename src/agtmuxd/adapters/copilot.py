@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters import copilot_lines, hookfile
+from agtmuxd.adapters import copilot_lines, hookfile, hookline
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
 from agtmuxd.adapters.base import Ending, Held, HookPlan, HookStatus, Identity, Opening, Told
 from agtmuxd.adapters.common import (
@@ -141,20 +141,21 @@ class CopilotAdapter(RuleAdapter):
     def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
         """A file of our own among those of the user. Raises ValueError where another's file has its name."""
         notes = () if remove else ("Sessions that are open now keep the hooks they started with.",)
-        path = config_home / FILE
-        return (hookfile.plan_own(path, self.agent_type, _file(command), remove_ours=remove, notes=notes),)
+        ours = hookline.Ours.of(self.agent_type, command)
+        path = hookfile.own_file(config_home, FILE, ours)
+        return (hookfile.plan_own(path, ours, _file(command), remove_ours=remove, notes=notes),)
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our file is there, and whether hooks are switched off for all."""
         notes = ("Hooks are switched off by disableAllHooks in settings.json.",) if _switched_off(config_home) else ()
-        return (
-            hookfile.status_own(config_home / FILE, self.agent_type, _file(command), EVENTS, notes, command=_command),
-        )
+        ours = hookline.Ours.of(self.agent_type, command)
+        path = hookfile.own_file(config_home, FILE, ours)
+        return (hookfile.status_own(path, ours, _file(command), EVENTS, notes, command=_command),)
 
 
 def _file(command: str) -> str:
     def entry(event: str) -> dict[str, Any]:
-        return {"type": "command", "bash": f"{command} copilot --event {event}", "timeoutSec": TIMEOUT_S}
+        return {"type": "command", "bash": hookline.line(command, "copilot", "--event", event), "timeoutSec": TIMEOUT_S}
 
     return json.dumps({"version": 1, "hooks": {event: [entry(event)] for event in EVENTS}}, indent=2) + "\n"
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters import hookfile
+from agtmuxd.adapters import hookfile, hookline
 from agtmuxd.adapters.argv import has_option, positional, program, words
 from agtmuxd.adapters.base import Capabilities, Ending, HookPlan, HookStatus, Identity
 from agtmuxd.adapters.common import RuleAdapter, checked, event_name, exit_status, first_line, text_of, was_killed
@@ -84,11 +84,13 @@ class CursorAdapter(RuleAdapter):
         """Merge into ``hooks.json``. Raises ValueError on a file that is no plain JSON."""
         notes = () if remove else (NOT_VERIFIED,)
         path = config_home / "hooks.json"
-        return (hookfile.plan(path, self.agent_type, _groups(command), remove_ours=remove, notes=notes, top=_TOP),)
+        ours = hookline.Ours.of(self.agent_type, command)
+        return (hookfile.plan(path, ours, _groups(command), remove_ours=remove, notes=notes, top=_TOP),)
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our hooks are in ``hooks.json``."""
-        return (hookfile.status(config_home / "hooks.json", self.agent_type, _groups(command), (NOT_VERIFIED,)),)
+        ours = hookline.Ours.of(self.agent_type, command)
+        return (hookfile.status(config_home / "hooks.json", ours, _groups(command), (NOT_VERIFIED,)),)
 
 
 _TOP: Final = {"version": 1}
@@ -105,7 +107,7 @@ _ENDS: Final = {"completed": Claim.COMPLETED, "aborted": Claim.IDLE, "error": Cl
 
 
 def _groups(command: str) -> dict[str, dict[str, Any]]:
-    return {event: {"command": f"{command} cursor"} for event in EVENTS}
+    return {event: {"command": hookline.line(command, "cursor")} for event in EVENTS}
 
 
 def _writes(name: str, payload: Mapping[str, Any]) -> list[Write]:

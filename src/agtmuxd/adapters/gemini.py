@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters import hookfile
+from agtmuxd.adapters import hookfile, hookline
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
 from agtmuxd.adapters.base import Ending, HookPlan, HookStatus, Identity
 from agtmuxd.adapters.common import (
@@ -107,15 +107,17 @@ class GeminiAdapter(RuleAdapter):
         """Merge into ``settings.json``. Raises ValueError on a file that is no plain JSON."""
         notes = () if remove else ("Gemini runs no hooks in a folder it was not told to trust.",)
         path = config_home / "settings.json"
-        return (hookfile.plan(path, self.agent_type, _groups(command), remove_ours=remove, notes=notes),)
+        ours = hookline.Ours.of(self.agent_type, command)
+        return (hookfile.plan(path, ours, _groups(command), remove_ours=remove, notes=notes),)
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our hooks are in ``settings.json``."""
-        return (hookfile.status(config_home / "settings.json", self.agent_type, _groups(command)),)
+        ours = hookline.Ours.of(self.agent_type, command)
+        return (hookfile.status(config_home / "settings.json", ours, _groups(command)),)
 
 
 def _groups(command: str) -> dict[str, dict[str, Any]]:
-    hook = {"type": "command", "name": HOOK_NAME, "command": f"{command} gemini", "timeout": TIMEOUT_MS}
+    hook = {"type": "command", "name": HOOK_NAME, "command": hookline.line(command, "gemini"), "timeout": TIMEOUT_MS}
     return {event: {"hooks": [hook]} for event in EVENTS}
 
 

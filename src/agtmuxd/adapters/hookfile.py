@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from agtmuxd.adapters.base import HookPlan, HookStatus
+from agtmuxd.adapters.hookline import Ours
 from agtmuxd.adapters.jsonedit import Node, Style, insert, parse, remove, value, was_created
 
 Groups = Mapping[str, Mapping[str, Any]]
@@ -75,17 +76,9 @@ def read(path: Path) -> str | None:
         raise ValueError(f"{path}: cannot be read: {e.strerror}") from e
 
 
-def is_ours(hook: Any, agent: str) -> bool:
-    """Whether one hook entry runs our hook program for ``agent``, whatever path it has."""
-    if not isinstance(hook, dict):
-        return False
-    command = hook.get("command")
-    return isinstance(command, str) and re.search(rf"agtmux.* hook {re.escape(agent)}\s*$", command) is not None
-
-
 def plan(
     path: Path,
-    agent: str,
+    ours: Ours,
     groups: Groups,
     *,
     remove_ours: bool,
@@ -103,9 +96,9 @@ def plan(
         text = json.dumps({"hooks": {event: [group] for event, group in groups.items()}, **top}, indent=2) + "\n"
         return HookPlan(path, None, text, notes)
     try:
-        after = _without(before, agent, {} if remove_ours else groups)
+        after = _without(before, ours, {} if remove_ours else groups)
         if not remove_ours:
-            after = _with(after, agent, groups)
+            after = _with(after, ours, groups)
     except ValueError as e:
         raise ValueError(f"{path}: {e}. {FIX}") from e
     if remove_ours and before != after and json.loads(after) == top and _made_by_us(before, len(top)):
@@ -113,25 +106,25 @@ def plan(
     return HookPlan(path, before, after, notes)
 
 
-def status(path: Path, agent: str, groups: Groups, notes: tuple[str, ...] = ()) -> HookStatus:
+def status(path: Path, ours: Ours, groups: Groups, notes: tuple[str, ...] = ()) -> HookStatus:
     """Which of our hooks are in ``path``. Raises ValueError as ``plan`` does."""
     text = read(path)
     if text is None:
         return HookStatus(path, False, False, (), notes)
     try:
-        found = _found(text, agent)
+        found = _found(text, ours)
     except ValueError as e:
         raise ValueError(f"{path}: {e}. {FIX}") from e
     wanted = {event: [dict(group)] for event, group in groups.items()}
-    ours = [hook for groups in found.values() for group in groups for hook in _entries(group) if is_ours(hook, agent)]
-    command = str(ours[0]["command"]) if ours else None
+    hooks = [hook for groups in found.values() for group in groups for hook in _entries(group) if ours.holds(hook)]
+    command = str(hooks[0]["command"]) if hooks else None
     return HookStatus(path, bool(found), bool(found) and found != wanted, tuple(found), notes, command)
 
 
-def plan_own(path: Path, agent: str, text: str, *, remove_ours: bool, notes: tuple[str, ...] = ()) -> HookPlan:
+def plan_own(path: Path, ours: Ours, text: str, *, remove_ours: bool, notes: tuple[str, ...] = ()) -> HookPlan:
     """The same for a file that is ours alone, among files of others. Raises ValueError where it is not ours."""
     before = read(path)
-    if before is not None and not _calls_us(before, agent):
+    if before is not None and not _calls_us(before, ours):
         if remove_ours:
             return HookPlan(path, before, before, notes)
         raise ValueError(f"{path}: is there and was not written by agtmux. Move it away, then run this again.")
@@ -140,7 +133,7 @@ def plan_own(path: Path, agent: str, text: str, *, remove_ours: bool, notes: tup
 
 def status_own(
     path: Path,
-    agent: str,
+    ours: Ours,
     text: str,
     events: tuple[str, ...],
     notes: tuple[str, ...] = (),
@@ -152,17 +145,23 @@ def status_own(
     Raises ValueError where it cannot be read.
     """
     there = read(path)
-    if there is None or not _calls_us(there, agent):
+    if there is None or not _calls_us(there, ours):
         return HookStatus(path, False, False, (), notes)
     return HookStatus(path, True, there != text, events, notes, command(there))
 
 
-def _calls_us(text: str, agent: str) -> bool:
-    """Whether the text of a file names our hook program for ``agent``, as a command line or as a list of words."""
-    return re.search(rf'agtmux.*\bhook(?: |", *"){re.escape(agent)}\b', text) is not None
+def own_file(folder: Path, name: str, ours: Ours) -> Path:
+    """Where our own file lies in ``folder``: each of the two hook programs has one."""
+    path = folder / name
+    return path.with_name(f"{path.stem}-ssh{path.suffix}") if ours.far else path
 
 
-def places(path: Path, agent: str) -> list[tuple[str, int, int]]:
+def _calls_us(text: str, ours: Ours) -> bool:
+    """Whether the text of a file names our hook program, as a command line or as a list of words."""
+    return re.search(rf'agtmux.*\bhook(?: |", *"){re.escape(ours.agent)}\b', text) is not None
+
+
+def places(path: Path, ours: Ours) -> list[tuple[str, int, int]]:
     """Where our hooks stand: (event, index of the group, index in the group). Raises ValueError as ``plan`` does."""
     text = read(path)
     if text is None:
@@ -173,20 +172,20 @@ def places(path: Path, agent: str) -> list[tuple[str, int, int]]:
         groups = [value(text, g.node) for g in member.node.members] if member.node.kind == "array" else []
         for i, group in enumerate(groups):
             for k, hook in enumerate(_entries(group) if isinstance(group, dict) else ()):
-                if is_ours(hook, agent) and member.key is not None:
+                if ours.holds(hook) and member.key is not None:
                     out.append((member.key, i, k))
     return out
 
 
-def _found(text: str, agent: str) -> dict[str, list[Any]]:
+def _found(text: str, ours: Ours) -> dict[str, list[Any]]:
     """Event → groups that hold a hook of ours."""
     out: dict[str, list[Any]] = {}
     hooks = _hooks(text, parse(text))
     for member in hooks.members if hooks is not None else ():
         groups = [value(text, g.node) for g in member.node.members] if member.node.kind == "array" else []
-        ours = [g for g in groups if isinstance(g, dict) and any(is_ours(h, agent) for h in _entries(g))]
-        if ours and member.key is not None:
-            out[member.key] = ours
+        mine = [g for g in groups if isinstance(g, dict) and any(ours.holds(h) for h in _entries(g))]
+        if mine and member.key is not None:
+            out[member.key] = mine
     return out
 
 
@@ -207,34 +206,34 @@ def _hooks(text: str, root: Node) -> Node | None:
     return member.node
 
 
-def _without(text: str, agent: str, keep: Groups) -> str:
+def _without(text: str, ours: Ours, keep: Groups) -> str:
     """``text`` without our hooks, apart from events where exactly what ``keep`` wants stands already."""
     while True:
-        changed = _drop_one(text, agent, keep)
+        changed = _drop_one(text, ours, keep)
         if changed is None:
             return text
         text = changed
 
 
-def _drop_one(text: str, agent: str, keep: Groups) -> str | None:
+def _drop_one(text: str, ours: Ours, keep: Groups) -> str | None:
     root = parse(text)
     hooks = _hooks(text, root)
     if hooks is None:
         return None
-    found = _found(text, agent)
+    found = _found(text, ours)
     for at, event in enumerate(hooks.members):
         if event.key not in found or event.node.kind != "array":
             continue
         if event.key in keep and found[event.key] == [dict(keep[event.key])]:
             continue
         for i, group in enumerate(event.node.members):
-            if is_ours(value(text, group.node), agent):
+            if ours.holds(value(text, group.node)):
                 return _drop_group(text, root, hooks, at, i)
             entries = group.node.get("hooks") if group.node.kind == "object" else None
             if entries is None or entries.node.kind != "array":
                 continue
             for k, entry in enumerate(entries.node.members):
-                if not is_ours(value(text, entry.node), agent):
+                if not ours.holds(value(text, entry.node)):
                     continue
                 if len(entries.node.members) > 1:
                     return remove(text, entries.node, k)
@@ -252,10 +251,10 @@ def _drop_group(text: str, root: Node, hooks: Node, at: int, index: int) -> str:
     return remove(text, root, next(i for i, m in enumerate(root.members) if m.node is hooks))
 
 
-def _with(text: str, agent: str, groups: Groups) -> str:
+def _with(text: str, ours: Ours, groups: Groups) -> str:
     style = Style.of(text)
     for event, group in groups.items():
-        if event in _found(text, agent):
+        if event in _found(text, ours):
             continue
         root = parse(text)
         hooks = _hooks(text, root)

@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters import hookfile
+from agtmuxd.adapters import hookfile, hookline
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
 from agtmuxd.adapters.base import Ending, HookPlan, HookStatus, Identity
 from agtmuxd.adapters.common import (
@@ -120,12 +120,15 @@ class OpenCodeAdapter(RuleAdapter):
     def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
         """One plugin file of our own. Raises ValueError where another's file has its name."""
         notes = () if remove else ("OpenCode that runs now has to be started again to load it.", _START_NOTE)
-        path = config_home / FILE
-        return (hookfile.plan_own(path, self.agent_type, _plugin(command), remove_ours=remove, notes=notes),)
+        ours = hookline.Ours.of(self.agent_type, command)
+        path = hookfile.own_file(config_home, FILE, ours)
+        return (hookfile.plan_own(path, ours, _plugin(command), remove_ours=remove, notes=notes),)
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our plugin is there."""
-        return (hookfile.status_own(config_home / FILE, self.agent_type, _plugin(command), EVENTS, command=_command),)
+        ours = hookline.Ours.of(self.agent_type, command)
+        path = hookfile.own_file(config_home, FILE, ours)
+        return (hookfile.status_own(path, ours, _plugin(command), EVENTS, command=_command),)
 
 
 def _plugin(command: str) -> str:

@@ -1,0 +1,80 @@
+"""The command line by which an agent calls our hook program: how it is written into settings, and known there again.
+
+Owns what tells our entries from those of others. There are two hook programs: ``agtmux hook``, which tells the daemon
+of its own machine, and the one file that a daemon elsewhere placed (``far``), which tells that one. Both may stand in
+the same settings, and neither takes the other's entries for its own. Knows no agent.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+FAR_PROGRAM: Final = "agtmux/hook.py"
+"""How the path of the placed program ends."""
+
+QUIET: Final = "2>/dev/null || true"
+"""Behind each command: where the program is gone (uninstalled, its environment moved), an agent is not to notice."""
+
+_ASSIGNMENT: Final = re.compile(r"[A-Za-z_]\w*=")
+_REST: Final = re.compile(r"(?: [012]?(?:>>?|>&|&>|&>>) \S+)*(?: \|\| (?:true|:|exit 0))?(?: &)?")
+_OPERATOR: Final = re.compile(r"[();<>|&]+")
+
+
+def line(command: str, agent: str, *more: str) -> str:
+    """The shell command line for an agent's settings. ``command``: the program by absolute path and its ``hook``."""
+    return " ".join([command, agent, *more, QUIET])
+
+
+def is_far(words: Sequence[str]) -> bool:
+    """Whether a command's words name the program that a daemon of another machine placed."""
+    return any(word.endswith(FAR_PROGRAM) for word in words)
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """Which entries are ours: those that call the hook program ``far`` or not, for ``agent``."""
+
+    agent: str
+    far: bool
+
+    @classmethod
+    def of(cls, agent: str, command: str) -> Ours:
+        """Those that an installation with this ``command`` may touch."""
+        return cls(agent, is_far(shlex.split(command)))
+
+    def holds(self, entry: Any) -> bool:
+        """Whether an entry of an agent's settings runs our program and nothing else, wherever that program lies."""
+        command = entry.get("command") if isinstance(entry, Mapping) else None
+        return isinstance(command, str) and self.calls(words_of(command))
+
+    def calls(self, words: Sequence[str]) -> bool:
+        """Whether a command's words, without redirections, are a call of our program."""
+        words = list(words)
+        while words and _ASSIGNMENT.match(words[0]):
+            words = words[1:]
+        if "--event" in words[-2:-1]:
+            words = words[:-2]
+        program = words[:-2]
+        if words[-2:] != ["hook", self.agent] or not any("agtmux" in word for word in program):
+            return False
+        return is_far(program) is self.far
+
+
+def words_of(command: str) -> list[str]:
+    """The words of one plain command; empty for a line that does more than run it: then it is not ours alone."""
+    lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    try:
+        tokens = list(lexer)
+    except ValueError:
+        return []  # an open quote
+    end = next((i for i, token in enumerate(tokens) if _OPERATOR.fullmatch(token)), len(tokens))
+    if end and end < len(tokens) and tokens[end][:1] == ">" and tokens[end - 1] in ("0", "1", "2"):
+        end -= 1
+    rest = "".join(f" {token}" for token in tokens[end:])
+    return tokens[:end] if _REST.fullmatch(re.sub(r"(?<= )([012]) (?=>)", r"\1", rest)) else []
