@@ -27,6 +27,8 @@ EXIT_BY = 235 * MS
 """... and here an alarm ends the process, whatever it waits for: with the interpreter's start it stays under 250 ms.
 ``AGTMUX_HOOK_CAP_MS`` stretches them all, for a machine too slow or busy to report anything within so little."""
 
+MOST_LATE = 9_000 * MS
+"""Within the daemon's ``events.skew_budget``."""
 MAX_STDIN = 16 << 20
 MAX_BODY = 1_000_000
 LATE_BODY = 100_000
@@ -39,8 +41,8 @@ ENV = ("CLAUDE_CODE_SESSION_ATTENDED", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CONFIG_
 
 
 def run(argv: list[str], started: int) -> None:
-    """Deliver one event: ``argv`` is ``AGENT [--event NAME] [PAYLOAD]``, ``started`` the clock at the process's start
-    in ns. NAME is the event's, for agents whose payloads do not name it.
+    """Deliver one event: ``argv`` is ``AGENT [--event NAME] [--at NS] [PAYLOAD]``, ``started`` the clock at the
+    process's start in ns. NAME is the event's, for agents whose payloads do not name it; NS its moment, if told later.
 
     Posts to the first socket that answers 2xx, else appends the same event to the spool. May raise anything: the
     caller exits 0 whatever comes out.
@@ -53,11 +55,9 @@ def run(argv: list[str], started: int) -> None:
     signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
     signal.setitimer(signal.ITIMER_REAL, max(0.001, (by(EXIT_BY) - time.time_ns()) / 1e9))
     agent = argv[0] if argv and _is_name(argv[0]) else "unknown"
-    rest, name = argv[1:], None
-    if len(rest) > 1 and rest[0] == "--event":
-        name, rest = rest[1], rest[2:]
+    name, at, rest = said(argv[1:], started)
     raw = os.fsencode(rest[-1]) if rest else _stdin(by(STDIN_BY))
-    event = build_event(agent, "notify" if rest else "hook", parse(raw), started, os.environ, name)
+    event = build_event(agent, "notify" if rest else "hook", parse(raw), at, os.environ, name)
     body = encode(event)
     until = min(time.time_ns() + int(POST_FOR * factor), by(POST_BY))
     if not any(post(path, body, until) for path in paths.socket_candidates()):
@@ -67,6 +67,21 @@ def run(argv: list[str], started: int) -> None:
         safe = redact(json.loads(encode(event, LATE_BODY) if late else body))
         safe["spooled"] = True
         spool(json.dumps(safe, separators=(",", ":")).encode(), paths.spool_path(), by(SPOOL_BY))
+
+
+def said(words: list[str], started: int) -> tuple[str | None, int, list[str]]:
+    """The event's name where it is said, its moment in ns, and what is left of the words.
+
+    ``--at`` is of plugins that tell one event after the other. Within ``MOST_LATE`` it counts, else ``started`` does.
+    """
+    name, at = None, started
+    while len(words) > 1 and words[0] in ("--event", "--at"):
+        option, value, words = words[0], words[1], words[2:]
+        if option == "--event":
+            name = value
+        elif value.isascii() and value.isdecimal() and len(value) < 20 and 0 <= started - int(value) <= MOST_LATE:
+            at = int(value)
+    return name, at, words
 
 
 def _stdin(until: int) -> bytes:

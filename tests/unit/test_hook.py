@@ -74,6 +74,19 @@ def test_a_hook_posts_its_payload_with_where_and_when_it_ran(short_dir: Path, st
     assert not spooled(short_dir)
 
 
+@pytest.mark.parametrize(
+    ("late", "believed"), [(3_000_000_000, True), (3_600_000_000_000, False), (-60_000_000_000, False)]
+)
+def test_an_event_told_later_counts_from_its_own_moment(short_dir: Path, stub: Stub, late: int, believed: bool) -> None:
+    """As a plugin tells them, one after the other; a moment far from now is no moment of this event."""
+    before = time.time_ns()
+    at = before - late
+    run_hook(short_dir, "opencode", "--event", "event:session.idle", "--at", str(at), stdin=b'{"sessionID": "s"}')
+    event = WireEvent.model_validate(stub.calls[0].body)
+    assert (event.event_type, event.source, event.payload) == ("event:session.idle", "hook", {"sessionID": "s"})
+    assert event.event_time == at if believed else before < event.event_time < time.time_ns()
+
+
 def test_codex_notify_hands_its_payload_over_as_the_last_argument(short_dir: Path, stub: Stub) -> None:
     run_hook(short_dir, "codex", '{"type": "agent-turn-complete", "turn-id": "1"}')
     body = stub.calls[0].body
@@ -205,7 +218,10 @@ def test_a_spool_that_cannot_be_written_is_no_failure(short_dir: Path) -> None:
 
 
 @pytest.mark.tc("TC-103")
-@pytest.mark.parametrize("argv", [[], ["claude", "--bogus"], ["\udce4 not an agent"], ["--"]])
+@pytest.mark.parametrize(
+    "argv",
+    [[], ["claude", "--bogus"], ["opencode", "--at", "noon"], ["opencode", "--at"], ["\udce4 not an agent"], ["--"]],
+)
 def test_odd_arguments_are_no_failure(short_dir: Path, stub: Stub, argv: list[str]) -> None:
     run_hook(short_dir, *argv)
     WireEvent.model_validate(stub.calls[0].body)

@@ -6,7 +6,9 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +32,7 @@ open({log!r}, "a").write(json.dumps([sys.argv[1:], json.load(sys.stdin)]) + "\\n
 """
 
 
-def told(tmp_path: Path, events: list[tuple[str, object]]) -> list[tuple[str, dict[str, object]]]:
+def told(tmp_path: Path, events: list[tuple[str, object]]) -> list[tuple[str, dict[str, Any]]]:
     """(event, payload) of every call that the installed plugin makes for these events."""
     program, log = tmp_path / "ag tmux", tmp_path / "log"
     program.write_text(RECORDER.format(python=sys.executable, log=str(log)))
@@ -41,11 +43,16 @@ def told(tmp_path: Path, events: list[tuple[str, object]]) -> list[tuple[str, di
     (tmp_path / "plugin/agtmux.mjs").write_text(plan.after)
     (tmp_path / "drive.mjs").write_text(DRIVE)
     assert NODE is not None
+    began = time.time_ns()
     subprocess.run(
         [NODE, str(tmp_path / "drive.mjs")], input=json.dumps(events).encode(), check=True, timeout=60, env={}
     )
     rows = [json.loads(line) for line in log.read_text().splitlines()]
-    assert all(args[:3] == ["hook", "opencode", "--event"] for args, _ in rows)
+    assert all([*args[:3], args[4]] == ["hook", "opencode", "--event", "--at"] for args, _ in rows)
+    moments = [int(args[5]) for args, _ in rows]
+    assert moments == sorted(set(moments))
+    assert began <= moments[0] + 1_000_000
+    assert moments[-1] <= time.time_ns() + 1_000_000
     return [(args[3], payload) for args, payload in rows]
 
 
@@ -55,8 +62,28 @@ def test_the_plugin_tells_what_states_need_in_order_and_nothing_else(tmp_path: P
     lines = [x for x in recording.load("opencode/m-80x24").lines if x["kind"] == "hook"]
     events = [(x["event"], x["payload"]) for x in lines]
     events.insert(3, ("event:message.part.delta", {"sessionID": "s", "delta": "w"}))
-    names = [name for name, _ in told(tmp_path, events)]
-    assert names == [x["event"] for x in lines if x["event"].startswith("event:") or x["event"] == "hook:chat.message"]
+    names = [name.partition(":")[2] for name, _ in told(tmp_path, events)]
+    prompt = ["chat.message", "session.status"]
+    assert names == [
+        *("session.created", *prompt, "session.error", "session.idle", "session.idle"),
+        *(*prompt, "permission.asked", "permission.replied", "session.status", "session.idle"),
+        *(*prompt, "question.asked", "question.rejected", "session.idle"),
+    ]
+
+
+@pytest.mark.tc("TC-036")
+@pytest.mark.skipif(NODE is None, reason="no node here; the plugin is JavaScript")
+def test_the_plugin_tells_a_status_once_until_something_else_happened(tmp_path: Path) -> None:
+    """A turn is busy at each of its steps; each try to reach a failing server has a message of its own."""
+    kinds = ["busy", "busy", "retry", "retry", "busy", "busy", "idle", "busy"]
+    events: list[tuple[str, object]] = [
+        ("event:session.status", {"sessionID": "s", "status": {"type": kind}}) for kind in kinds
+    ]
+    events.insert(5, ("event:permission.replied", {"sessionID": "s", "reply": "reject"}))
+    statuses = [payload.get("status") for _, payload in told(tmp_path, events)]
+    assert [status and status["type"] for status in statuses] == [
+        "busy", "retry", "retry", "busy", None, "busy", "busy",
+    ]  # fmt: skip
 
 
 @pytest.mark.tc("TC-036")

@@ -9,7 +9,8 @@ import click
 @click.argument("agent")
 @click.argument("payload", required=False)
 @click.option("--event", metavar="NAME", help="The event's name, for agents whose payload does not say it.")
-def hook(agent: str, payload: str | None, event: str | None) -> None:
+@click.option("--at", metavar="NS", help="When it happened, in ns since 1970, where it is told later.")
+def hook(agent: str, payload: str | None, event: str | None, at: str | None) -> None:
     """What agents call on their own events; agtmux hooks install puts it into their settings.
 
     It reads the agent's JSON from standard input (Codex notify: from PAYLOAD), adds where it runs, and tells the

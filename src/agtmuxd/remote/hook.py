@@ -30,6 +30,8 @@ SPOOL_BY = 220 * MS
 EXIT_BY = 235 * MS
 """Deadlines as those of ``agtmux hook``."""
 
+MOST_LATE = 9_000 * MS
+"""Within the daemon's ``events.skew_budget``."""
 MAX_STDIN = 16 << 20
 MAX_BODY = 1_000_000
 LATE_BODY = 100_000
@@ -48,7 +50,9 @@ FORGOTTEN = 30 * 86_400
 
 
 def run(argv: list[str], started: int, folder: str) -> None:
-    """Deliver one event to all that watch. ``argv``: ``[hook] AGENT [--event NAME] [PAYLOAD]``; ``folder``: the state.
+    """Deliver one event to all that watch.
+
+    ``argv``: ``[hook] AGENT [--event NAME] [--at NS] [PAYLOAD]``; ``folder``: the state.
 
     May raise anything: the caller exits 0 whatever comes out.
     """
@@ -65,11 +69,9 @@ def run(argv: list[str], started: int, folder: str) -> None:
     if argv[:1] == ["hook"]:
         argv = argv[1:]
     agent = argv[0] if argv and _is_name(argv[0]) else "unknown"
-    rest, name = argv[1:], None
-    if len(rest) > 1 and rest[0] == "--event":
-        name, rest = rest[1], rest[2:]
+    name, at, rest = said(argv[1:], started)
     raw = os.fsencode(rest[-1]) if rest else _stdin(by(STDIN_BY))
-    event = build_event(agent, "notify" if rest else "hook", parse(raw), started, os.environ, name)
+    event = build_event(agent, "notify" if rest else "hook", parse(raw), at, os.environ, name)
     body = encode(event)
     until = min(time.time_ns() + int(POST_FOR * factor), by(POST_BY))
     taken = post_all([one[0] for one in told], body, until)
@@ -195,6 +197,21 @@ def post_all(paths: list[str], body: bytes, until: int) -> list[bool | None]:
     for talk in talks:
         talk.sock.close()
     return [talk.good if talk.over else None for talk in talks]
+
+
+def said(words: list[str], started: int) -> tuple[str | None, int, list[str]]:
+    """The event's name where it is said, its moment in ns, and what is left of the words.
+
+    ``--at`` is of plugins that tell one event after the other. Within ``MOST_LATE`` it counts, else ``started`` does.
+    """
+    name, at = None, started
+    while len(words) > 1 and words[0] in ("--event", "--at"):
+        option, value, words = words[0], words[1], words[2:]
+        if option == "--event":
+            name = value
+        elif value.isascii() and value.isdecimal() and len(value) < 20 and 0 <= started - int(value) <= MOST_LATE:
+            at = int(value)
+    return name, at, words
 
 
 def _stdin(until: int) -> bytes:

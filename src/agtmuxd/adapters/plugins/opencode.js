@@ -5,18 +5,23 @@ import { spawn } from "node:child_process"
 const COMMAND = ["agtmux", "hook", "opencode"]
 const EVENTS = new Set([/* events */])
 const children = new Map()
+const statuses = new Map()
 let last = Promise.resolve()
+let told = 0
 
-// One at a time, so that they arrive in the order in which they happened.
+// One at a time, each with the moment in which it happened: those that wait for their turn are told later. What is
+// asked is not on the screen yet when it is told of: its moment is the latest that can be said.
 function tell(name, payload) {
-  if (!EVENTS.has(name)) return
+  if (!EVENTS.has(name) || isKnown(name, payload ?? {})) return
   const text = JSON.stringify(payload ?? {})
+  const happened = Date.now()
   last = last.then(
     () =>
       new Promise((done) => {
         try {
-          const [program, ...args] = COMMAND
-          const child = spawn(program, [...args, "--event", name], { stdio: ["pipe", "ignore", "ignore"] })
+          told = Math.max(told + 1, 1000 * (name.endsWith(".asked") ? Date.now() : happened))
+          const [program, ...args] = [...COMMAND, "--event", name, "--at", `${told}000`]
+          const child = spawn(program, args, { stdio: ["pipe", "ignore", "ignore"] })
           child.on("error", done)
           child.on("exit", done)
           child.stdin.on("error", () => {})
@@ -26,6 +31,19 @@ function tell(name, payload) {
         }
       }),
   )
+}
+
+// A turn says that it is busy at every step; that it is idle, session.idle says as well.
+function isKnown(name, payload) {
+  const session = payload.sessionID ?? payload.input?.sessionID
+  if (name !== "event:session.status") {
+    statuses.delete(session)
+    return false
+  }
+  const status = payload.status?.type
+  const same = statuses.get(session) === status
+  statuses.set(session, status)
+  return status === "idle" || (same && status === "busy")
 }
 
 // A sub-agent has a session of its own; only its creation says whose child it is.
