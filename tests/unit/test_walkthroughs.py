@@ -432,7 +432,7 @@ class Play:
     def _judge(self) -> None:
         unit = Unit(self.world)
         life = Life(T0 - 3600 * NS, self.read_at, target_down=self.down)
-        self._again(self.wakes, settle(unit, self.world.runtimes["r1"], life, self.now, looked_at=False))
+        self._again(self.wakes, settle(unit, self.world.runtimes["r1"], life, self.now, looked_at=False).next_wake)
         unit.commit()
         self._again(self.looks, settle_wake(self.world.registers["r1"], self.now))
         state = self.world.states[KEY]

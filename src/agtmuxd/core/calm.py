@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from agtmuxd.core.model import Source
 from agtmuxd.core.registers import OVERRUN, RETIREMENTS, Marks, Registers, lag
+from agtmuxd.core.resolve import HINT_TTL
 
 _FIXED = tuple(row.mark for row in RETIREMENTS if row.at in ("since", "began"))
 """Marks that do not grow while a level goes on saying the same; the others retire edges only."""
 
 
-def calm(registers: Registers, marks: Marks, read_at: int) -> frozenset[Source] | None:
+def calm(registers: Registers, marks: Marks, read_at: int, now: int) -> frozenset[Source] | None:
     """The level sources of a runtime read at ``read_at``, if they may be read again without consequence; else None.
 
     So it is once the levels prove a moment that lies OVERRUN behind every word and every fixed mark: a further reading
     only moves that moment on, and nothing is left for it to pass. A new word ends it, and time alone (going stale,
-    demotion) is told by ``resolve`` as its next wake.
+    demotion) is told by ``resolve`` as its next wake. Where the reading is so old at ``now`` that a claim may have gone
+    stale, the next one brings it back and is none without consequence.
     """
+    if now >= read_at + HINT_TTL:
+        return None
     levels = [register for register in registers.values() if register.is_level and register.last_seen == read_at]
     if not levels:
         return None

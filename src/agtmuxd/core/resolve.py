@@ -67,7 +67,10 @@ class Considered:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The state and its reasons. ``next_wake``: when time alone may change it, None for never."""
+    """The state and its reasons. ``next_wake``: when time alone may change it, None for never.
+
+    ``fixed_wake``: the same where the pane goes on being read and shows what it shows, so that nothing goes stale.
+    """
 
     state: State
     reason_code: str | None
@@ -78,6 +81,7 @@ class Resolution:
     accepts_input: bool | None
     background_tasks: int
     next_wake: int | None
+    fixed_wake: int | None
     considered: tuple[Considered, ...]
 
 
@@ -92,7 +96,7 @@ def _expires(register: Register, life: Life) -> int:
 
 
 def _unknown(reason: str, since: int, considered: tuple[Considered, ...], wake: int | None, tasks: int) -> Resolution:
-    return Resolution(State.UNKNOWN, reason, "low", since, None, None, None, tasks, wake, considered)
+    return Resolution(State.UNKNOWN, reason, "low", since, None, None, None, tasks, wake, wake, considered)
 
 
 def resolve(registers: Registers, marks: Marks, life: Life, now: int) -> Resolution:
@@ -100,18 +104,20 @@ def resolve(registers: Registers, marks: Marks, life: Life, now: int) -> Resolut
     standing: list[Register] = []
     facts: dict[tuple[Source, str], tuple[bool, tuple[str, int] | None]] = {}
     wakes: list[int] = []
+    stale: list[int] = []  # put off by each further reading
     for key, register in registers.items():
         gone = retired(register, marks)
         expires = _expires(register, life)
         fresh = now < expires
         facts[key] = (fresh, gone)
+        read_on = not register.is_level or register.last_seen == life.pane_read_at
         if fresh and register.source is Source.POLLER and register.entry.accepts_input is not None:
-            wakes.append(expires)
+            (stale if read_on else wakes).append(expires)
         if register.entry.claim is None or gone is not None:
             continue
         if fresh:
             standing.append(register)
-            wakes.append(expires)
+            (stale if read_on else wakes).append(expires)
     tasks = _background(registers)
     strong = [r for r in standing if r.entry.strength is Strength.DEFINITIVE]
     voices = strong or standing
@@ -141,7 +147,8 @@ def resolve(registers: Registers, marks: Marks, life: Life, now: int) -> Resolut
         waiting_for=_waiting_for(state, winners),
         accepts_input=_accepts_input(registers, facts, state),
         background_tasks=tasks,
-        next_wake=min((w for w in wakes if w > now), default=None),
+        next_wake=min((w for w in (*wakes, *stale) if w > now), default=None),
+        fixed_wake=min((w for w in wakes if w > now), default=None),
         considered=_explain(registers, facts, winners, f"outranked by {claim}"),
     )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from agtmuxd.core.calm import calm
 from agtmuxd.core.model import PaneRow, Source
 from agtmuxd.core.observation import Observation, Seen
+from agtmuxd.core.resolve import Resolution
 from agtmuxd.ingest import observed
 from agtmuxd.ingest.fold import freshen
 from agtmuxd.world import Unit, World
@@ -17,8 +18,12 @@ from agtmuxd.world import Unit, World
 
 @dataclass(slots=True)
 class _Reading:
+    """``wake_of``: the reading (ns) of which the runtime's wake was reckoned, None where readings do not put it off."""
+
     at: int
     sources: frozenset[Source]
+    wake_of: int | None
+    fixed_wake: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +65,23 @@ class Calm:
         self.peek(unit, runtime_id)
         self._read.pop(runtime_id, None)
 
-    def judge(self, unit: Unit, runtime_id: str, read_at: int) -> None:
-        """See whether a runtime that was just settled is calm now."""
-        sources = calm(unit.registers.get(runtime_id) or {}, unit.marks.get(runtime_id) or {}, read_at)
+    def judge(self, unit: Unit, runtime_id: str, read_at: int, resolution: Resolution, now: int) -> None:
+        """See whether a runtime that was just settled, with this outcome, is calm now."""
+        sources = calm(unit.registers.get(runtime_id) or {}, unit.marks.get(runtime_id) or {}, read_at, now)
         if sources is not None:
-            self._read[runtime_id] = _Reading(read_at, sources)
+            moves = resolution.next_wake != resolution.fixed_wake
+            self._read[runtime_id] = _Reading(read_at, sources, read_at if moves else None, resolution.fixed_wake)
+
+    def put_off(self, wakes: dict[str, int], now: int) -> None:
+        """Move those wakes of runtimes that are due on by what was read meanwhile: all that stands goes stale later."""
+        for runtime_id, at in wakes.items():
+            held = self._read.get(runtime_id)
+            if at > now or held is None or held.wake_of is None:
+                continue
+            later = at + held.at - held.wake_of
+            fixed = held.fixed_wake is not None and held.fixed_wake <= later
+            wakes[runtime_id] = held.fixed_wake if fixed and held.fixed_wake is not None else later
+            held.wake_of = None if fixed else held.at
 
     def keep(self, world: World) -> None:
         """After a transaction: forget the runtimes that are no more, and what rounds were compared with."""

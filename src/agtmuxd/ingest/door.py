@@ -239,6 +239,12 @@ class Door:
         self._schedule_next()
 
     def _schedule_next(self) -> None:
+        due = self._due()
+        if due is not None:
+            self._schedule(due)
+
+    def _due(self) -> int | None:
+        """When time alone may change something next."""
         due = list(self._present.wakes.values())
         due += [event.ingested_at + PENDING_TTL + MS for event in self.pending.values()]
         if self._present.crash_due is not None:
@@ -246,8 +252,7 @@ class Door:
         unready = [t for t in self.world.targets if t not in self._present.ready]
         if unready:
             due.append(self._present.opened_at + GRACE)
-        if due:
-            self._schedule(min(due))
+        return min(due, default=None)
 
     def _schedule(self, at: int) -> None:
         if self._alarm is not None:
@@ -257,6 +262,12 @@ class Door:
 
     def _ring(self) -> None:
         self._alarm = None
+        if not self._serving:
+            self._present.calm.put_off(self._present.wakes, self._clock())
+            due = self._due()
+            if due is None or due > self._clock():
+                self._schedule_next()
+                return
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         try:
             self._queue.put_nowait(_Op(self._tick, future))

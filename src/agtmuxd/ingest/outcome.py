@@ -32,11 +32,12 @@ def settle_touched(run: Pass, present: Present) -> tuple[dict[str, int | None], 
             suspended=runtime_id in present.suspended,
         )
         looked_at = runtime.pane_id in present.looked_at.get(runtime.target_id, frozenset())
-        wakes[runtime_id] = settle(run.unit, runtime, life, run.now, looked_at=looked_at)
+        resolution = settle(run.unit, runtime, life, run.now, looked_at=looked_at)
+        wakes[runtime_id] = resolution.next_wake
         look = settle_wake(run.unit.registers.get(runtime_id) or {}, run.now)
         if look is not None:
             looks[runtime.target_id] = min(look, looks.get(runtime.target_id, look))
-        present.calm.judge(run.unit, runtime_id, life.pane_read_at)
+        present.calm.judge(run.unit, runtime_id, life.pane_read_at, resolution, run.now)
     return wakes, looks
 
 

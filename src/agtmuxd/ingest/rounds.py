@@ -30,6 +30,7 @@ class Rounds:
         if run.now >= self._present.opened_at + GRACE:
             for target_id in self._world.targets:
                 self._make_ready(run, target_id)
+        self._present.calm.put_off(self._present.wakes, run.now)
         run.unit.touched.update(r for r, at in self._present.wakes.items() if at <= run.now)
         self._present.crash_due = observed.crashes_due(run.unit, run.now)
 

@@ -29,8 +29,8 @@ def _decided_by(resolution: Resolution) -> tuple[dict[str, Any], ...]:
     )
 
 
-def settle(unit: Unit, runtime: Runtime, life: Life, now: int, *, looked_at: bool) -> int | None:
-    """Resolve one active runtime and keep its state row; when time alone may change it again."""
+def settle(unit: Unit, runtime: Runtime, life: Life, now: int, *, looked_at: bool) -> Resolution:
+    """Resolve one active runtime and keep its state row."""
     registers = unit.registers.get(runtime.runtime_id) or {}
     marks = unit.marks.get(runtime.runtime_id) or {}
     resolution = resolve(registers, marks, life, now)
@@ -43,7 +43,7 @@ def settle(unit: Unit, runtime: Runtime, life: Life, now: int, *, looked_at: boo
     if before is None or replace(row, last_seen_at=before.last_seen_at) != before:
         unit.states.put(key, row)
         unit.shown.add(key)
-    return resolution.next_wake
+    return resolution
 
 
 def _row(
