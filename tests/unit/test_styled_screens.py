@@ -147,8 +147,8 @@ def test_a_rule_that_asks_how_a_row_is_drawn_holds_only_where_that_is_known() ->
     assert says("Which way?", "  Left", "  \x1b[7mRight\x1b[0m", styled=False) is None
     controls = rules.controls()
     assert controls.styled
-    assert controls.undrawn(screen("Which way?", "  Left", styled=False)) is not None
-    assert controls.undrawn(screen("Nothing to choose", styled=False)) is None
+    assert controls.asks_style(screen("Which way?", "  Left", styled=False))
+    assert not controls.asks_style(screen("Nothing to choose", styled=False))
 
 
 ROW = "  \x1b[48;5;214;30mAllow once\x1b[0m  \x1b[48;5;236;37mAllow always\x1b[0m  \x1b[48;5;236;37mReject\x1b[0m"

@@ -118,15 +118,18 @@ class Controls:
         """Whether anything here is told by how it is drawn: panes are then to be read with their attributes."""
         return bool(self.styled_rules) or (self.composer is not None and self.composer.styled)
 
-    def undrawn(self, sample: Sample) -> str | None:
-        """What of this sample means one thing or another by how it is drawn; None where nothing does.
+    def asks_style(self, sample: Sample) -> bool:
+        """Whether a rule that asks how text is drawn may hold."""
+        if not self.styled_rules:
+            return False
+        screen = squash("\n".join(sample.lines))
+        return any(all(needle in screen for needle in needles) for needles in self.styled_rules)
 
-        While it stays the same, how it is drawn is taken to stay as well.
+    def undrawn(self, sample: Sample) -> str | None:
+        """The row of a text in the field that is a placeholder or a draft by how it is drawn; None where none is.
+
+        While it stays the same with the cursor before it, how it is drawn is taken to stay as well.
         """
-        if self.styled_rules:
-            screen = squash("\n".join(sample.lines))
-            if any(all(needle in screen for needle in needles) for needles in self.styled_rules):
-                return screen
         if self.composer is None or not self.composer.styled:
             return None
         return self.composer.before(sample)

@@ -22,6 +22,7 @@ from agtmuxd.tmux import onepane
 from agtmuxd.tmux.keys import Held
 from agtmuxd.tmux.round import RoundFailed
 from agtmuxd.tmux.server import parse_version
+from agtmuxd.tmux.sgr import parse
 from agtmuxd.world import Runtime
 
 
@@ -93,7 +94,7 @@ class Reader:
             fresh = await self._processes(fresh, reached, row.pid, runtime)
         else:
             fresh = replace(fresh, alive=last.alive, foreground=last.foreground, other=last.other)
-        sample = to_sample(row, pane.capture, styled=styled)
+        sample = to_sample(row, *parse(pane.capture)) if styled else to_sample(row, pane.capture)
         return Reading(
             self.seen(fresh, runtime, sample, before), pane, sample, Held(pane_id, server.pid, row.pid, row.in_mode),
             parse_version(server.version),

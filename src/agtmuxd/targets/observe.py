@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -27,6 +27,7 @@ from agtmuxd.targets.roster import YOUNG, Known, Roster
 from agtmuxd.targets.watchpid import PidWatcher
 from agtmuxd.tmux import round as tmux_round
 from agtmuxd.tmux.server import too_old
+from agtmuxd.tmux.sgr import split
 
 _LOG = structlog.get_logger("observe")
 LOOKED_AT: Final = 2 * NS
@@ -223,22 +224,25 @@ class Observer:
         began = self._clock()
         self.rounds += 1
         try:
-            seen = await self._round(self.roster.wanted())
+            styled = self.roster.styled()
+            seen = await self._round(self.roster.wanted(), styled)
             if isinstance(seen, tmux_round.RoundFailed):
                 await self._failed(began, seen.reason, seen.message)
                 return
             self.rtt_ms = (self._clock() - began) / 1e6
-            await self._good(seen, began)
+            await self._good(seen, began, styled)
         except ExecutorError as error:
             await self._failed(began, error.reason, str(error))
 
-    async def _round(self, wanted: list[str]) -> tmux_round.Round | tmux_round.RoundFailed:
+    async def _round(
+        self, wanted: list[str], styled: frozenset[str] = frozenset()
+    ) -> tmux_round.Round | tmux_round.RoundFailed:
         nonce = os.urandom(6).hex()
         if self._by_arguments:
-            return await self._round_by_arguments(nonce, wanted)
+            return await self._round_by_arguments(nonce, wanted, styled)
         done = await self._executor.run(
             [*self._argv(), "source-file", "-"],
-            stdin=tmux_round.build(nonce, wanted),
+            stdin=tmux_round.build(nonce, wanted, styled),
             timeout=self._cadence.timeout,
             max_output=64 * 1024 * 1024,
         )
@@ -246,12 +250,14 @@ class Observer:
             return tmux_round.RoundFailed("lost", "the reply of tmux is longer than 64 MiB")
         if not done.stdout and not done.stderr and done.returncode == 0:
             self._by_arguments = True  # source-file - of this tmux does not answer on standard output
-            return await self._round_by_arguments(nonce, wanted)
+            return await self._round_by_arguments(nonce, wanted, styled)
         return self._replies.parse(nonce, done.stdout, done.stderr, done.returncode)
 
-    async def _round_by_arguments(self, nonce: str, wanted: list[str]) -> tmux_round.Round | tmux_round.RoundFailed:
+    async def _round_by_arguments(
+        self, nonce: str, wanted: list[str], styled: frozenset[str]
+    ) -> tmux_round.Round | tmux_round.RoundFailed:
         out, err, status = b"", b"", 0
-        for arguments in tmux_round.build_chunks(nonce, wanted):
+        for arguments in tmux_round.build_chunks(nonce, wanted, styled):
             done = await self._executor.run([*self._argv(), *arguments], timeout=self._cadence.timeout)
             out, err, status = out + done.stdout, err + done.stderr, status or done.returncode
         return tmux_round.parse(nonce, out, err, status)
@@ -264,7 +270,7 @@ class Observer:
             _LOG.warning("round failed", target=self.target_id, health=self.health.level, reason=reason, said=message)
             await self._sink.tell(HealthChange(self.target_id, self.health.level, reason, at, self.version))
 
-    async def _good(self, seen: tmux_round.Round, at: int) -> None:
+    async def _good(self, seen: tmux_round.Round, at: int, styled: frozenset[str]) -> None:
         server = seen.server
         if server is not None and too_old(server.version):
             self.version = server.version
@@ -288,7 +294,7 @@ class Observer:
             self._want_table = True
         if seen.panes is not self._listed.rows:
             self._listed = _Listed.of(seen.panes)
-        captures: Mapping[str, str] = seen.captures
+        captures, styles = split(seen.captures, styled)
         if await self._identify(at):
             missing = [p for p in self.roster.wanted() if p not in captures]
             if missing:
@@ -296,7 +302,7 @@ class Observer:
                 if isinstance(more, tmux_round.Round):
                     captures = {**captures, **more.captures}
         gone = await self.roster.farewells(self._listed.panes, captures, self._clock())
-        self._look_again = await self.roster.look(self._listed.panes, captures, at)
+        self._look_again = await self.roster.look(self._listed.panes, captures, at, styles)
         self._follow()
         observation = Observation(
             target_id=self.target_id, at=at, boot_id=boot, server_pid=server.pid if server else None,

@@ -9,16 +9,18 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from agtmuxd.adapters.base import Adapter, Ending, Identity
+from agtmuxd.adapters.base import Adapter, Ending, Identity, Operable
+from agtmuxd.core.controls import Controls
 from agtmuxd.core.level import Settled, Steady, sample
 from agtmuxd.core.model import MS, NS, Claim, PaneRow, Phase, Proc, Sample, Source, Write
 from agtmuxd.core.observation import Gone, Seen
 from agtmuxd.core.proctree import Found, Match, ProcessIndex, find_agents
+from agtmuxd.core.style import Spans
 from agtmuxd.targets.executor import Machine, TargetExecutor
 from agtmuxd.tmux.round import lines
-from agtmuxd.tmux.sgr import parse
 
 GRACE: Final = 250 * MS
 """How long an agent whose process is gone is kept, so that its last words, title and files can be seen."""
@@ -57,7 +59,7 @@ class Agent:
     status_path: str | None
     home: Path  # the agent's configuration folder
     steady: dict[Source, Steady]
-    screen: tuple[str, str, bool, bool, int, int] | None = None
+    screen: tuple[str, Spans | None, str, bool, bool, int, int] | None = None
     looked: Write | None = None
     looked_before: Claim | None = None
     status_text: bytes | None = None
@@ -65,6 +67,10 @@ class Agent:
     status_write: Write | None = None
     status_data: Mapping[str, Any] | None = None
     sample: Sample | None = None
+    controls: Controls | None = None  # None: to be asked for
+    undrawn: str | None = None  # the text in its field of which ``hint`` was found out
+    hint: bool | None = None
+    wants_styles: bool = False
     title: str = ""
     gone_at: int | None = None
     levels: list[tuple[Source, Settled]] = field(default_factory=list)
@@ -117,12 +123,16 @@ class Roster:
         """The adapters know more, or other things, than before: what they said is not to be repeated unasked."""
         self._matches.clear()
         for agent in self.agents.values():
-            agent.screen = None
+            agent.screen = agent.controls = agent.undrawn = None
         self._stir()
 
     def wanted(self) -> list[str]:
         """Panes whose screen the next round should bring."""
         return [*self.agents, *(p for p in self.leaving if p not in self.agents)]
+
+    def styled(self) -> frozenset[str]:
+        """Those of them whose screen means one thing or another by how it is drawn."""
+        return frozenset([pane for pane, agent in self.agents.items() if agent.wants_styles])
 
     # ---------------------------------------------------------------- processes
 
@@ -182,6 +192,7 @@ class Roster:
             current.proc = replace(found.proc, argv=current.proc.argv)
             if found.match.value != (current.adapter, current.identity):
                 current.adapter, current.identity = found.match.value
+                current.controls = None
             return False
         if current is not None:
             current.gone_at = now
@@ -235,9 +246,16 @@ class Roster:
 
     # ---------------------------------------------------------------- what they show
 
-    async def look(self, panes: Mapping[str, PaneRow], captures: Mapping[str, str], now: int) -> int | None:
+    async def look(
+        self,
+        panes: Mapping[str, PaneRow],
+        captures: Mapping[str, str],
+        now: int,
+        styles: Mapping[str, Spans] = MappingProxyType({}),
+    ) -> int | None:
         """Fold each agent's screen and status into its levels; when to look again at the latest, None for no hurry.
 
+        ``styles``: of the captures that were taken with them.
         ``captures`` that are those of the last look (the same object: nothing at all changed in that round) are not
         looked at again where all levels said what they had said before. Raises ExecutorError.
         """
@@ -256,7 +274,10 @@ class Roster:
                 again = _sooner(again, self._take(agent, Source.POLLER, _HEADLESS, now))
             elif row is not None and capture is not None:
                 agent.title = row.title
-                again = _sooner(again, self._take(agent, Source.POLLER, self._screen(agent, row, capture), now))
+                write = self._screen(agent, row, capture, styles.get(agent.pane_id))
+                again = _sooner(again, self._take(agent, Source.POLLER, write, now))
+                if agent.wants_styles and agent.pane_id not in styles:
+                    again = _sooner(again, now)
             if agent.status_path is not None:
                 write, there = self._status(agent, read)
                 if there:
@@ -279,16 +300,38 @@ class Roster:
         agent.levels.append((source, settled))
         return settled.again_at
 
-    def _screen(self, agent: Agent, row: PaneRow, capture: str) -> Write | None:
+    def _screen(self, agent: Agent, row: PaneRow, capture: str, styles: Spans | None) -> Write | None:
         told = agent.steady.get(Source.POLLER, _NEW).told
         before = told.claim if told is not None else None
-        look = (capture, row.title, row.alternate_on, row.cursor_visible, row.cursor_x, row.cursor_y)
+        look = (capture, styles, row.title, row.alternate_on, row.cursor_visible, row.cursor_x, row.cursor_y)
         if look == agent.screen and before is agent.looked_before:
             return agent.looked
         agent.screen, agent.looked_before = look, before
-        agent.sample = to_sample(row, capture)
+        agent.sample = self._with_hint(agent, to_sample(row, capture, styles))
         agent.looked = agent.adapter.look(agent.sample, before)
         return agent.looked
+
+    def _with_hint(self, agent: Agent, sample: Sample) -> Sample:
+        """``sample`` with what is known of the text in its field; whether the next round has to bring styles.
+
+        They are dear to capture and to read, so they are asked for once per text in the field: who types something
+        else, or moves the cursor, makes it another one.
+        """
+        if agent.controls is None:
+            known = agent.adapter.controls() if isinstance(agent.adapter, Operable) else None
+            agent.controls = known or Controls()
+        controls = agent.controls
+        if not controls.styled:
+            return sample
+        text, asked = controls.undrawn(sample), controls.asks_style(sample)
+        if text is not None and sample.styles is not None:
+            agent.undrawn, agent.hint = text, controls.hint(sample)
+        elif text is not None and text == agent.undrawn:
+            sample = replace(sample, hint=agent.hint)
+        else:
+            agent.undrawn = None
+        agent.wants_styles = asked or text != agent.undrawn
+        return sample
 
     async def _read_statuses(self) -> dict[str, bytes | None]:
         """The status files that may have changed, in one go. Raises ExecutorError."""
@@ -380,11 +423,10 @@ def _verdict(agent: Agent, row: PaneRow | None, capture: str | None, left: Mappi
     return agent.adapter.ended_in_order(Ending(to_sample(row, capture), agent.title, False, kept, row.dead_status, own))
 
 
-def to_sample(row: PaneRow, capture: str, *, styled: bool = False) -> Sample:
-    """``styled``: the capture was taken with its attributes."""
-    text, styles = parse(capture) if styled else (capture, None)
+def to_sample(row: PaneRow, capture: str, styles: Spans | None = None) -> Sample:
+    """``styles``: of the capture's rows, where they are known."""
     return Sample(
-        lines(text), row.title, row.alternate_on, row.cursor_visible, row.cursor_x, row.cursor_y, row.cols, row.rows,
+        lines(capture), row.title, row.alternate_on, row.cursor_visible, row.cursor_x, row.cursor_y, row.cols, row.rows,
         styles,
     )  # fmt: skip
 

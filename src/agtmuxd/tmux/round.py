@@ -15,7 +15,7 @@ newlines or anything else. A reply reads
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -63,16 +63,21 @@ def lines(capture: str) -> tuple[str, ...]:
     return tuple(rows)
 
 
-def build(nonce: str, pane_ids: Iterable[str]) -> bytes:
-    """Standard input of ``source-file -`` for one round. ``nonce``: letters and digits, fresh and random."""
+def build(nonce: str, pane_ids: Iterable[str], styled: Container[str] = ()) -> bytes:
+    """Standard input of ``source-file -`` for one round. ``nonce``: letters and digits, fresh and random.
+
+    ``styled``: those of the panes that are captured with their attributes (see ``sgr``).
+    """
     _check(nonce)
-    captures = "".join([_capture_line(nonce, pane_id) for pane_id in pane_ids])
+    captures = "".join([_capture_line(nonce, pane_id, pane_id in styled) for pane_id in pane_ids])
     head = f'display-message -p "{server_format(nonce)}"\nlist-panes -a -F "{row_format(nonce)}"\n'
     head += f'display-message -p "{_tail(nonce)}"'
     return f'{head}\n{captures}display-message -p "{nonce}e"\n'.encode()
 
 
-def build_chunks(nonce: str, pane_ids: Iterable[str], limit: int = CHUNK_BYTES) -> list[list[str]]:
+def build_chunks(
+    nonce: str, pane_ids: Iterable[str], styled: Container[str] = (), limit: int = CHUNK_BYTES
+) -> list[list[str]]:
     """The same round as argument lists of at most ``limit`` bytes each, for a tmux whose ``source-file -`` is mute.
 
     Run in order; hand all their outputs, joined in order, to ``parse``. A failing command would drop the rest of its
@@ -86,7 +91,7 @@ def build_chunks(nonce: str, pane_ids: Iterable[str], limit: int = CHUNK_BYTES) 
     for pane_id in pane_ids:
         number = _number(pane_id)
         command = ["display-message", "-p", f"{nonce}c{number}", ";"]
-        command += ["if-shell", "-F", "-t", pane_id, "#{pane_id}", f"capture-pane -p -t {pane_id}"]
+        command += ["if-shell", "-F", "-t", pane_id, "#{pane_id}", _capture(pane_id, pane_id in styled)]
         cost = _size(command) + 2
         if size + cost > limit:
             chunks.append(command)
@@ -165,9 +170,13 @@ def _number(pane_id: str) -> str:
     return number
 
 
-def _capture_line(nonce: str, pane_id: str) -> str:
+def _capture_line(nonce: str, pane_id: str, styled: bool) -> str:
     # The bare number: display-message reads "%1" as a date format.
-    return f"display-message -p {nonce}c{_number(pane_id)}\ncapture-pane -p -t {pane_id}\n"
+    return f"display-message -p {nonce}c{_number(pane_id)}\n{_capture(pane_id, styled)}\n"
+
+
+def _capture(pane_id: str, styled: bool) -> str:
+    return f"capture-pane -p {'-e ' if styled else ''}-t {pane_id}"
 
 
 def _size(arguments: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ tmux names what changes from one cell to the next, across the ends of rows. The 
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -55,6 +56,14 @@ def parse(capture: str) -> tuple[str, Spans]:
                 text += part
     _end(rows, spans, text, row)
     return "\n".join(rows), tuple(spans)
+
+
+def split(captures: Mapping[str, str], styled: Container[str]) -> tuple[Mapping[str, str], dict[str, Spans]]:
+    """The captures of a round as text alone, and the styles of those in ``styled``, by pane."""
+    parsed = {pane: parse(capture) for pane, capture in captures.items() if pane in styled}
+    if not parsed:
+        return captures, {}
+    return {**captures, **{pane: text for pane, (text, _) in parsed.items()}}, {p: s for p, (_, s) in parsed.items()}
 
 
 def _add(row: list[Span], start: int, end: int, words: Words) -> None:
