@@ -57,21 +57,39 @@ class Score:
         return sum(ms for (_, shown), ms in self.agreed.items() if shown == state) / whole if whole else 1.0
 
 
-def alive(recording: Recording) -> list[tuple[int, int]]:
-    """When the agent's process was there and not stopped."""
+_GONE = ("exit", "kill9", "kill_pane")
+
+
+def _spans(recording: Recording, begins: tuple[str, ...], ends: tuple[str, ...]) -> list[tuple[int, int]]:
+    """(from, to) between processes' events of these kinds; the last may be open."""
     spans: list[tuple[int, int]] = []
     since: int | None = None
     for line in recording.lines:
         if line["kind"] != "proc":
             continue
-        if line["event"] in ("start", "cont"):
+        if line["event"] in begins:
             since = line["t_ms"]
-        elif line["event"] in ("exit", "kill9", "stop", "kill_pane") and since is not None:
+        elif line["event"] in ends and since is not None:
             spans.append((since, line["t_ms"]))
             since = None
     if since is not None:
         spans.append((since, recording.header["duration_ms"] + 1))
     return spans
+
+
+def alive(recording: Recording) -> list[tuple[int, int]]:
+    """When the agent's process was there and not stopped."""
+    return _spans(recording, ("start", "cont"), (*_GONE, "stop"))
+
+
+def lives(recording: Recording) -> list[tuple[int, int]]:
+    """When the agent's process was there, stopped or not."""
+    return _spans(recording, ("start",), _GONE)
+
+
+def stops(recording: Recording) -> list[tuple[int, int]]:
+    """When it was stopped."""
+    return _spans(recording, ("stop",), (*_GONE, "cont"))
 
 
 def shown(recording: Recording, look: Look) -> list[tuple[int, int, str, Write | None]]:
@@ -88,7 +106,7 @@ def shown(recording: Recording, look: Look) -> list[tuple[int, int, str, Write |
             if start >= end:
                 continue
             write = look(sample, before)
-            if out and _passing(samples[i:], write, before, look, end):
+            if out and _passing([(start, sample), *samples[i + 1 :]], write, before, look, end):
                 out.append((start, end, state, out[-1][3]))  # not believed yet: what was told stands
                 continue
             before = write.claim if write else None

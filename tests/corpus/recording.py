@@ -52,6 +52,7 @@ class Recording:
             if line["kind"] == "title":
                 title = line["title"]
             elif line["kind"] == "screen":
+                width, height = line.get("size", (width, height))
                 if "full" in line:
                     rows = [*line["full"], *[""] * (height - len(line["full"]))]
                 for index, text in line.get("rows", {}).items():
@@ -69,6 +70,11 @@ class Recording:
                 line["t_ms"],
                 Sample(tuple(rows[:cut]), title, bool(alt), bool(cursor[2]), cursor[0], cursor[1], width, height),
             )
+
+    def sizes(self) -> list[tuple[int, tuple[int, int]]]:
+        """(t_ms, (columns, rows)) from the start and after every resizing of the pane."""
+        changed = [(x["t_ms"], (x["size"][0], x["size"][1])) for x in self.lines if "size" in x]
+        return [(-(10**6), (self.header["cols"], self.header["rows"])), *changed]
 
     def sample_at(self, t_ms: int) -> Sample:
         """What the pane showed at ``t_ms``."""

@@ -84,7 +84,7 @@ def states(
     transcript: bool = True,
 ) -> list[tuple[int, str]]:
     """(t_ms, state shown) at every step from the recording's start; ``no_agent`` while no agent lives."""
-    spans = offline.alive(recording)
+    spans, stops = offline.lives(recording), offline.stops(recording)
     samples = list(recording.samples())
     lines = [x for x in recording.lines if x["kind"] in ("hook", "notify", "status_file", "transcript")]
     follower = Follower(recording, adapter, PROC)
@@ -125,19 +125,24 @@ def states(
             for raw in follower.told(file if status else None, runtime.turn(), since, now):
                 runtime.take(raw, adapter.normalise(raw, runtime.prior))
                 again += [now, settle_wake(runtime.registers, now) or now]
+        stopped = any(a <= t < b for a, b in stops)
         if t % STEP == 0 or any(at <= now for at in again):
             again, read_at = [at for at in again if at > now], now
-            if recording.headless:
+            if stopped:
+                again += [runtime.level(s, steady.told, now) for s, steady in runtime.steady.items() if steady.told]
+            elif recording.headless:
                 runtime.level(Source.POLLER, HEADLESS, now)
             elif screen:
                 again.append(runtime.level(Source.POLLER, adapter.look(sample, runtime.before()), now))
-            if status and isinstance(file, dict):
+            if status and not stopped and isinstance(file, dict):
                 said = adapter.read_status(file, PROC)
                 turn = next((w for w in said if w.subject == "turn"), None)
                 again.append(runtime.level(Source.STATUS, turn, now))
             again.append(settle_wake(runtime.registers, now) or 0)
             again = [at for at in again if at]
-        life = Life(started_at=events.START + (living[0] if living else 0) * MS, pane_read_at=read_at)
+        life = Life(
+            started_at=events.START + (living[0] if living else 0) * MS, pane_read_at=read_at, suspended=stopped
+        )
         out.append((t, resolve(runtime.registers, runtime.marks, life, now).state.value))
     return out
 

@@ -17,6 +17,10 @@ from tests.corpus import offline, recording
 AGENTS = ("claude", "codex", "gemini", "copilot", "opencode")
 DRAWN = 250
 """Milliseconds after which a box stands as it will stay."""
+SCREEN_CANNOT_TELL = {
+    "codex/v3-limits-40x10": "refused faster than a spinner shows, and ten rows cut the mark of the failure off",
+}
+"""Recordings that only a hook or the session's file reads right; ``test_corpus_together`` has them."""
 
 
 @cache
@@ -63,7 +67,8 @@ def test_narrow_and_short_panes_are_read_as_well(size: tuple[int, int]) -> None:
                 seen += 1
                 score = offline.score(one, rules(agent).look)
                 assert score.missed == []
-                assert score.wrong <= score.total * 0.01, score.wrongs
+                if name not in SCREEN_CANNOT_TELL:
+                    assert score.wrong <= score.total * 0.01, score.wrongs
     assert seen > 0
 
 
@@ -109,18 +114,21 @@ def test_one_prompt_keeps_one_fingerprint_while_it_stands(agent: str) -> None:
     for name in recording.names(agent):
         one = recording.load(name)
         seen = offline.shown(one, rules(agent).look)
+        sizes = one.sizes()
         for label in one.labels:
             if label.waiting_kind != "approval":
                 continue
-            marks = {
-                write.waiting_for.fingerprint
-                for a, b, state, write in seen
-                if b > label.start and a < label.end and state == label.state and write and write.waiting_for
-                if a > label.start + DRAWN and write.rule in answered  # a tall box is drawn in two steps
-            }
+            marks: dict[tuple[int, int], set[str | None]] = {}  # by size: a smaller pane shows less of it
+            for a, b, state, write in seen:
+                if b <= label.start or a >= label.end or state != label.state or not write or not write.waiting_for:
+                    continue
+                resized, size = next((t, size) for t, size in reversed(sizes) if t <= a)
+                # a tall box is drawn in two steps
+                if a > max(label.start, resized) + DRAWN and write.rule in answered:
+                    marks.setdefault(size, set()).add(write.waiting_for.fingerprint)
             prompts += bool(marks)
-            if len(marks) > 1:
-                changes.append(f"{name} {label.start}: {len(marks)}")
+            if any(len(found) > 1 for found in marks.values()):
+                changes.append(f"{name} {label.start}: {marks}")
     assert prompts > 0
     assert changes == []
 

@@ -54,6 +54,27 @@ def test_an_agent_without_our_hooks_is_read_nearly_as_well(agent: str) -> None:
     assert score.right >= score.total * 0.97, offline.table({agent: score})
 
 
+HARD = {
+    "claude/v7-unanswered": "Escape before the first word of an answer, with the end of the turn before still in sight",
+    "claude/v3-limits": "a limit that was hit ends the turn, and a dialog about it comes up by itself",
+    "claude/v6-moved": "a command outlasts its time and goes on in the background, and its end begins a turn",
+    "claude/v1-suspend": "suspended in the middle of a turn, at the prompt and with a box up",
+    "codex/v1-suspend": "the same; the title stays as it was",
+    "codex/v2-resized": "an approval in a pane of five rows",
+    "codex/v3-limits-40x10": "refused faster than a spinner shows, in a tiny pane",
+}
+
+
+@pytest.mark.tc("TC-101")
+@pytest.mark.parametrize("hooks", [True, False])
+@pytest.mark.parametrize("name", HARD)
+def test_what_was_once_read_wrong_is_right_next_to_always(name: str, hooks: bool) -> None:
+    one = recording.load(name)
+    score = together.score(one, together.states(one, REGISTRY.adapters[one.agent], hooks=hooks))
+    assert score.missed == []
+    assert score.wrong <= score.total * 0.01, score.wrongs
+
+
 def over_all(*, hooks: bool) -> offline.Score:
     total = offline.Score()
     for agent in AGENTS:

@@ -70,7 +70,7 @@ class Conductor:
         """From the first line to the last; leaves the terminal as it found it."""
         listener = self._listen()
         (self.run_dir / "ready").touch()
-        size = self._fit()
+        size = self._fit(self.head["cols"], self.head["rows"])
         self._raw()
         threading.Thread(target=self._read_keys, daemon=True).start()
         first = "agent" if self.head.get("chain_root") == "agent" else "shell"
@@ -131,6 +131,8 @@ class Conductor:
     def _step(self, line: dict[str, Any]) -> dict[str, Any]:
         kind = line["kind"]
         if kind == "screen":
+            if "size" in line:
+                self._fit(line["size"][0], line["size"][1])
             self._put(self.screen.apply(line))
             if "in_mode" in line and self.pane:
                 enter, leave = ("copy-mode", "-t", self.pane), ("send-keys", "-t", self.pane, "-X", "cancel")
@@ -379,9 +381,9 @@ class Conductor:
         rows, cols, _, _ = struct.unpack("HHHH", fcntl.ioctl(self.tty, termios.TIOCGWINSZ, b"\0" * 8))
         return int(cols), int(rows)
 
-    def _fit(self) -> tuple[int, int]:
-        """Gives the window the recording's size; what it has in the end."""
-        want = (self.head["cols"], self.head["rows"])
+    def _fit(self, cols: int, rows: int) -> tuple[int, int]:
+        """Gives the window a size of the recording; what it has in the end."""
+        want = (cols, rows)
         if self._size() != want and self.pane and not self.options.any_size:
             self._tmux("resize-window", "-t", self.pane, "-x", str(want[0]), "-y", str(want[1]))
             self._until(lambda: self._size() == want, 1.0)

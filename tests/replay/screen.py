@@ -18,6 +18,7 @@ class Screen:
         """Bytes that make the terminal show the state after ``line``: rows where they were, nothing wraps."""
         out: list[str] = []
         redraw = False
+        self.height = line["size"][1] if "size" in line else self.height
         if line.get("alt", self.alternate) != self.alternate:
             self.alternate = line["alt"]
             out += ["\x1b[?1049h" if self.alternate else "\x1b[?1049l", "\x1b[?7l\x1b[r\x1b[m"]

@@ -217,3 +217,13 @@ def test_a_composer_that_was_read_before_the_dialog_accepts_nothing_now() -> Non
     composer = reg(Claim.RUNNING, source=Source.POLLER, seen=1, accepts_input=True)
     asked = reg(Claim.WAITING_APPROVAL, at=1.1, subject="approval:main")
     assert now_of(composer, asked, at=1.2).accepts_input is None
+
+
+@pytest.mark.tc("TC-114")
+def test_a_dialog_that_came_up_after_a_failure_is_what_is_waited_for() -> None:
+    failed = reg(Claim.ERROR, 1, phase=Phase.END)
+    asks = reg(Claim.WAITING_INPUT, 2, source=Source.POLLER, seen=3)
+    assert now_of(failed, asks, at=3).state is State.WAITING_INPUT
+    older = reg(Claim.WAITING_INPUT, 0, source=Source.POLLER, seen=3)  # the screen lags behind the failure
+    assert now_of(failed, older, at=3).state is State.ERROR
+    assert now_of(failed, reg(Claim.NOT_RUNNING, 4, source=Source.POLLER, seen=5), at=5).state is State.ERROR

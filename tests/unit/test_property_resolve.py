@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agtmuxd.core.model import LEVELS, MS, NS, PRECEDENCE, Claim, Phase, Source, State, Strength, WaitingFor
 from agtmuxd.core.order import Stamp
-from agtmuxd.core.registers import RETIREMENTS, Entry, Register, retired
+from agtmuxd.core.registers import RETIREMENTS, WAITS, Entry, Register, retired
 from agtmuxd.core.resolve import DEMOTE_AFTER, PANE_FRESH, Life, Resolution, resolve
 
 T0 = 1_000_000 * NS
@@ -104,8 +104,12 @@ def test_precedence_decides_among_definitive_claims_and_hints_speak_only_without
     registers, marks, life, now = situation
     heard = voices(registers, marks, life, now)
     assume(heard)
+    failed = max((r.entry.since for r in heard if r.entry.claim is Claim.ERROR), default=now)
+    asked = any(r.is_level and r.entry.claim in WAITS and r.entry.since > failed for r in heard)
     claims = set()
     for register in heard:
+        if asked and register.entry.claim is Claim.ERROR:
+            continue  # a dialog came up after the failure
         claim = register.entry.claim
         if claim is Claim.COMPLETED and now >= register.entry.since + DEMOTE_AFTER:
             claim = Claim.IDLE

@@ -166,7 +166,13 @@ def _said_since(register: Register, now: int) -> int:
 
 
 def _decide(voices: list[Register], now: int) -> tuple[Claim, int | None]:
-    """Precedence among the standing claims, and when the next completion is demoted."""
+    """Precedence among the standing claims, and when the next completion is demoted.
+
+    A dialog that came up after a failure is what the agent waits for now; the failure shows again when it is gone.
+    """
+    failed = max((r.entry.since for r in voices if r.entry.claim is Claim.ERROR), default=None)
+    if failed is not None and any(r.is_level and r.entry.claim in WAITS and r.entry.since > failed for r in voices):
+        voices = [r for r in voices if r.entry.claim is not Claim.ERROR]
     claims = [claim for r in voices if (claim := _says(r, now)) is not None]
     due = [r.entry.since + DEMOTE_AFTER for r in voices if _says(r, now) is Claim.COMPLETED]
     return min(claims, key=_ORDER.__getitem__), min(due, default=None)
