@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
 from tests.agents.conftest import Start
+from tests.agents.copilot import CopilotDriver
 from tests.agents.driver import ClaudeDriver, CodexDriver, Driver
 from tests.agents.session import Session
 
 pytestmark = [pytest.mark.agents, pytest.mark.tc("TC-100"), pytest.mark.timeout(180)]
 
 
-def transcript_says(s: Session) -> str | None:
+def transcript_says(s: Session, subject: str = "turn") -> str | None:
     """What the transcript claims of the pane's agent, by ``explain``; None where it claims nothing."""
     told = json.loads(s.watch.daemon.cli("explain", s.pane, "--json"))
-    found = [c for c in told["candidates"] if c["source"] == "transcript" and c["subject"] == "turn"]
-    return str(found[0]["claim"]) if found else None
+    found = [c for c in told["candidates"] if c["source"] == "transcript" and c["subject"] == subject]
+    return str(found[0]["claim"]) if found and found[0]["claim"] else None
 
 
-@pytest.mark.parametrize("kind", [ClaudeDriver, CodexDriver], ids=["claude", "codex"])
+def expect_told(s: Session, claim: str | None, subject: str = "turn") -> None:
+    """The transcript comes to claim this: its lines reach the disk later than the screen is drawn."""
+    end = time.monotonic() + 5
+    while (said := transcript_says(s, subject)) != claim:
+        assert time.monotonic() < end, f"the transcript says {said}, not {claim}\n{s.watch.trace()}"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("kind", [ClaudeDriver, CodexDriver, CopilotDriver], ids=["claude", "codex", "copilot"])
 def test_the_session_file_agrees_with_the_screen(start: Start, kind: type[Driver]) -> None:
     """A turn, its last message, and an interrupt, by the file that the agent itself writes."""
     s = start(kind, hooks=False)
@@ -33,4 +43,35 @@ def test_the_session_file_agrees_with_the_screen(start: Start, kind: type[Driver
     s.driver.wait_ready()
     s.interrupt()
     assert transcript_says(s) == "idle"
+    s.watch.expect_quiet(s.pane)
+
+
+def test_copilots_log_tells_of_requests_questions_and_failures(start: Start) -> None:
+    """Each is open in the log while it is open on the screen; the log names session and version."""
+    s = start(CopilotDriver, hooks=False)
+    s.start_trusted()
+    s.driver.prompt("bash one")
+    s.driver.wait_approval()
+    s.expect("running", "waiting_approval")
+    expect_told(s, "waiting_approval", "approval:main")
+    item = s.watch.item(s.pane)
+    assert item["agent_session_id"] and item["agent_version"] and item["task"] == "bash one"
+    assert "touch made-by-shell.txt" in item["waiting_for"]["text"]
+    s.driver.approve()
+    s.expect("running", "completed")
+    expect_told(s, None, "approval:main")
+    s.driver.wait_ready()
+    s.driver.prompt("ask me")
+    s.driver.wait_question()
+    s.expect("running", "waiting_input")
+    expect_told(s, "waiting_input", "approval:main")
+    s.driver.answer()
+    s.expect("running", "completed")
+    expect_told(s, None, "approval:main")
+    s.driver.wait_ready()
+    s.api_error()
+    expect_told(s, "error")
+    s.driver.at.type("/clear")
+    s.driver.at.keys("Enter")
+    s.expect("idle")
     s.watch.expect_quiet(s.pane)
