@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from agtmuxd.adapters.base import Adapter, Transcribed
+from agtmuxd.adapters.base import Adapter, Holding, Transcribed
 from agtmuxd.adapters.registry import Fenced
 from agtmuxd.core.model import Proc, RawEvent, Source
 from agtmuxd.ingest.threads import AFTER, BEFORE
@@ -25,14 +25,17 @@ class Follower:
     def __init__(self, recording: Recording, adapter: Adapter, proc: Proc) -> None:
         self._agent = recording.agent
         self._reader: Transcribed | None
+        self._holding: Holding | None
         if isinstance(adapter, Fenced):
-            self._reader = adapter.transcribed()
+            self._reader, self._holding = adapter.transcribed(), adapter.holding()
         else:
             self._reader = adapter if isinstance(adapter, Transcribed) else None
+            self._holding = adapter if isinstance(adapter, Holding) else None
         self._proc = proc
         self._lines: dict[str, list[dict[str, Any]]] = {}
         self._began: dict[str, int] = {}
         self._done: dict[str, int] = {}
+        self._held: str | None = None
         self._named: str | None = None
         self._found: str | None = None
         self._session: str | None = None
@@ -46,6 +49,9 @@ class Follower:
             if opening is not None:
                 self._began[path] = opening.at
         self._lines.setdefault(path, []).append(filled)
+        if self._holding is not None:  # what was open was not recorded: the folder of the file that is written to
+            held = self._holding.transcript_held([str(Path(path).with_name("inuse.1.hold"))], HOME)
+            self._held = self._held if held is None else str(held.path)
 
     def named(self, path: str | None) -> None:
         """A hook named the file."""
@@ -55,7 +61,7 @@ class Follower:
         """The events of the lines that came. ``turn``: when the screen began to show a turn; ``since``: the process."""
         if self._reader is None:
             return []
-        path = self._named
+        path = self._held or self._named
         if path is None and isinstance(status, dict):
             named = self._reader.transcript_path(status, self._proc, HOME)
             path = None if named is None else str(named)
