@@ -7,7 +7,7 @@ of a rules file, each dialog's keys beside the rule that recognises it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -34,10 +34,12 @@ class Field(StrEnum):
 class DialogKeys:
     """The keys of one dialog, as tmux names them. Empty: agtmux does not know them, a person must press them.
 
-    ``option``: with ``{n}`` for the number of the option. ``write``: matches the option behind which text is typed;
-    ``pointer``: the row of the option that keys act on, its number as group 1, where an option's key would take it at
-    once; ``open``: what opens the field for the text, by default the option's keys; ``field``: the row of that field up
-    to where its text begins, the option's number as group 1 where it shows one; ``submit``: what ends such a text.
+    ``option``: with ``{n}`` for the number of the option; without it they act on the one that the pointer is on.
+    ``write``: matches the option behind which text is typed; ``pointer``: the row of the option that keys act on, its
+    number or its words as group 1, where an option's key would take it at once; ``open``: what opens the field for the
+    text, by default the option's keys with ``{n}``; ``field``: the row of that field up to where its text begins, the
+    option's number as group 1 where it shows one; ``behind``: what the agent draws behind such a text; ``submit``: what
+    ends it.
     """
 
     approve: tuple[str, ...] = ()
@@ -47,21 +49,41 @@ class DialogKeys:
     pointer: re.Pattern[str] | None = None
     open: tuple[str, ...] = ()
     field: re.Pattern[str] | None = None
+    behind: re.Pattern[str] | None = None
     submit: tuple[str, ...] = ("Enter",)
 
+    @property
+    def points(self) -> bool:
+        """Whether an option is taken by moving the pointer to it."""
+        return self.pointer is not None and bool(self.option) and not any("{n}" in key for key in self.option)
+
+    def taking(self, number: int) -> tuple[str, ...]:
+        """The keys that take option ``number``, once the pointer is on it where ``points``."""
+        return tuple(key.replace("{n}", str(number)) for key in self.option)
+
     def opening(self, number: int) -> tuple[str, ...]:
-        """The keys that open the field for a text behind option ``number``."""
+        """The keys that open the field for a text behind option ``number``; empty: the pointer alone opens it."""
+        if self.points and not self.open:
+            return ()
         return tuple(key.replace("{n}", str(number)) for key in self.open or self.option)
 
-    def moves(self, sample: Sample, number: int) -> tuple[str, ...] | None:
-        """The keys that bring the pointer to option ``number``; None where the pointer is not to be seen."""
+    def types(self, option: str) -> bool:
+        """Whether the keys of this option only open a field for a text."""
+        return self.write is not None and not self.open and self.write.search(option) is not None
+
+    def moves(self, sample: Sample, number: int, options: Sequence[str] = ()) -> tuple[str, ...] | None:
+        """The keys that bring the pointer to option ``number``; None where it cannot be told where the pointer is."""
         if self.pointer is None:
             return ()
         row = self._pointed(sample)
         match = None if row is None else self.pointer.match(sample.lines[row])
         if match is None:
             return None
-        way = number - int(match.group(1))
+        said = match.group(1).strip()
+        there = int(said) if said.isdigit() else _only(said, options)
+        if there is None:
+            return None
+        way = number - there
         return ("Down",) * way if way > 0 else ("Up",) * -way
 
     def free(self, sample: Sample, number: int | None) -> bool | None:
@@ -80,6 +102,8 @@ class DialogKeys:
             return False
         row, column = start
         held = [sample.lines[row][column:], *sample.lines[row + 1 : sample.cursor_y + 1]]
+        if self.behind is not None:
+            held[-1] = self.behind.sub("", held[-1])
         seen, wanted = bare("".join(held)), bare(text)
         return seen == wanted or (len(seen) >= TAIL and wanted.endswith(seen))
 
@@ -95,7 +119,8 @@ class DialogKeys:
             return None
         above = self._pointed(sample)
         for y in range(min(sample.cursor_y, len(sample.lines) - 1), -1 if above is None else above, -1):
-            match = self.field.match(sample.lines[y])
+            row = sample.lines[y]
+            match = self.field.match(row.ljust(sample.cursor_x) if y == sample.cursor_y else row)
             if match is not None and (not match.re.groups or match.group(1) == str(number)):
                 return y, match.end()
         return None
@@ -185,6 +210,14 @@ class Controls:
         if found is None:
             return row
         return (found.group(1) or "") if found.re.groups else row[found.end() :]
+
+
+def _only(said: str, options: Sequence[str]) -> int | None:
+    """The number of the one option that says so, or else that begins so."""
+    told = [bare(option) for option in options]
+    same = [n for n, option in enumerate(told, 1) if option == bare(said)]
+    same = same or [n for n, option in enumerate(told, 1) if option.startswith(bare(said))]
+    return same[0] if len(same) == 1 else None
 
 
 def bare(text: str) -> str:

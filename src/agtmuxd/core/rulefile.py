@@ -37,7 +37,7 @@ _COMPOSER: Final = {
     "prompt", "above", "below", "hints", "noise", "reach", "column", "below_last", "chip", "hint_style", "hint_like",
 }  # fmt: skip
 _KEYS: Final = {"interrupt"}
-_DIALOG_KEYS: Final = {"approve", "deny", "option", "write", "pointer", "open", "field", "submit"}
+_DIALOG_KEYS: Final = {"approve", "deny", "option", "write", "pointer", "open", "field", "behind", "submit"}
 _WAITING: Final = {"kind", "subject", "subject_regex", "text_regex", "option_regex", "join_options", "ignore"}
 _MATCHERS: Final = ("contains", "regex", "row")
 _COMPOSER_STATES: Final = {"absent", "visible", "free", "draft"}
@@ -237,6 +237,7 @@ def _dialog_keys(read: _Reader, claim: Claim) -> DialogKeys | None:
         pointer=inner.pattern("pointer", groups=1),
         open=_key_names(inner, "open"),
         field=inner.pattern("field"),
+        behind=inner.pattern("behind"),
         submit=_key_names(inner, "submit", ("Enter",)),
     )
 

@@ -7,6 +7,7 @@ recognised the dialog.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from agtmux.protocol.errors import AgtmuxError
@@ -74,8 +75,20 @@ async def answer(context: Context) -> Result:
             raise AgtmuxError("E_INVALID_REQUEST", f"there is no option {number}: {told_options(waiting)}")
         if not keys.option:
             raise unknown_keys(context, "answer")
-        return await _press_and_see(context, tuple(key.replace("{n}", str(number)) for key in keys.option))
+        if keys.types(waiting.options[number - 1]):
+            text = f"option {number} takes words: agtmux answer {context.key[1]} 'the words'"
+            raise AgtmuxError("E_UNSUPPORTED", text, {"rule": context.case.fresh.rule})
+        return await _take(context, keys, number)
     return await _write(context, keys, waiting, params.text or "")
+
+
+async def _take(context: Context, keys: DialogKeys, number: int) -> Result:
+    """Option ``number``, with the pointer on it first where keys act there. Raises E_UNSUPPORTED if it is not seen."""
+    waiting = _waiting(context)
+    if keys.points and not await _pointed(context, keys, number, waiting.options):
+        note = "the pointer did not move: nothing was answered"
+        return {**_told(waiting), "delivery": "unconfirmed", "note": note}
+    return await _press_and_see(context, keys.taking(number))
 
 
 async def _write(context: Context, keys: DialogKeys, waiting: WaitingFor, text: str) -> Result:
@@ -86,7 +99,7 @@ async def _write(context: Context, keys: DialogKeys, waiting: WaitingFor, text: 
     number = next((n for n, option in enumerate(waiting.options, 1) if pattern.search(option)), None)
     if number is None and waiting.options:
         raise unknown_keys(context, "answer with text")
-    if not await _opened(context, keys, number):
+    if not await _opened(context, keys, number, waiting.options):
         note = "the field for a text did not open, so nothing was typed"
         return {**_told(waiting), "delivery": "unconfirmed", "note": note}
     await context.hands.type(text.encode("utf-8", "replace"))
@@ -100,7 +113,20 @@ async def _write(context: Context, keys: DialogKeys, waiting: WaitingFor, text: 
     return await _press_and_see(context, keys.submit)
 
 
-async def _opened(context: Context, keys: DialogKeys, number: int | None) -> bool:
+async def _pointed(context: Context, keys: DialogKeys, number: int, options: Sequence[str]) -> bool:
+    """Whether the pointer is on that option, moved there where it was not. Raises E_UNSUPPORTED if it is not seen."""
+    moves = keys.moves(context.sample, number, options)
+    if moves is None:
+        raise unknown_keys(context, "answer")
+    if not moves:
+        return True
+    await context.hands.press(moves)
+    return await context.until(
+        lambda r: r.sample is not None and keys.moves(r.sample, number, options) == (), OPENED_WITHIN
+    )
+
+
+async def _opened(context: Context, keys: DialogKeys, number: int | None, options: Sequence[str]) -> bool:
     """Whether the field for a text is open and empty. Raises E_PRECONDITION_FAILED for one that holds a text already.
 
     Where the look of the field is not known, a change of the screen must do.
@@ -114,18 +140,12 @@ async def _opened(context: Context, keys: DialogKeys, number: int | None) -> boo
         )  # fmt: skip
     if number is None:
         return free is True or keys.field is None
-    moves = keys.moves(before, number)
-    if moves is None:
-        raise unknown_keys(context, "answer with text")
-    if moves:
-        await context.hands.press(moves)
-        if not await context.until(
-            lambda r: r.sample is not None and keys.moves(r.sample, number) == (), OPENED_WITHIN
-        ):
-            return False
+    if not await _pointed(context, keys, number, options):
+        return False
     if free:
         return True
-    await context.hands.press(keys.opening(number))
+    if opening := keys.opening(number):
+        await context.hands.press(opening)
     if keys.field is None:
         await context.until(lambda r: r.sample is not None and r.sample.lines != before.lines, OPENED_WITHIN)
         return True
