@@ -6,19 +6,23 @@ Owns the user's rules folder. What a rule means is ``core.rules``, what its file
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.adapters import samples
 from agtmuxd.adapters.common import RuleAdapter
+from agtmuxd.adapters.patience import LOOK_FOR, TooLongError, slow_rule, within
 from agtmuxd.adapters.registry import Registry
 from agtmuxd.api.rules import CheckRequest, ReplayRequest
 from agtmuxd.core import rulefile
 from agtmuxd.core.model import Claim, Sample, WaitingFor
 from agtmuxd.core.rules import FIRST, Rule, RuleSet
+from agtmuxd.tmux import sgr
 
 MAX_FILE: Final = 1 << 20
+TOO_LONG: Final = "a repeat within a repeat, as in (a+)+, tries too many ways"
 
 
 class Rulebook:
@@ -76,13 +80,18 @@ class Rulebook:
     def replay(self, asked: ReplayRequest) -> dict[str, Any]:
         """What the rules of an agent make of one captured screen, and which of them hold. Raises E_INVALID_REQUEST."""
         rules = self._rules_of(asked.agent)
-        sample = samples.captured(
+        sample = _captured(
             asked.screen, title=asked.title, cols=asked.cols or 0, rows=asked.rows or 0,
             cursor=(asked.cursor_x, asked.cursor_y), alternate=asked.alternate_on,
         )  # fmt: skip
-        write = rules.look(sample, asked.before)
         view = rules.view(sample)
-        held = [rule for rule in rules.rules if rule.matches(view, asked.before) is not None]
+        try:
+            write = within(LOOK_FOR, lambda: rules.look(sample, asked.before))
+            held = within(LOOK_FOR, lambda: [r for r in rules.rules if r.matches(view, asked.before) is not None])
+        except TooLongError as error:
+            slow = slow_rule(rules, sample, asked.before)
+            who = f"a pattern of {asked.agent}" if slow is None else f"rule {slow} of {asked.agent}"
+            raise AgtmuxError("E_INVALID_REQUEST", f"{who} takes too long on this screen: {TOO_LONG}") from error
         field = view.composer
         return {
             "agent": asked.agent,
@@ -94,7 +103,7 @@ class Rulebook:
             "accepts_input": None if write is None else write.accepts_input,
             "background_tasks": None if write is None else write.background_tasks,
             "waiting_for": None if write is None else _waiting(write.waiting_for),
-            "composer": None if field is None else {True: "free", False: "draft", None: "unsure"}[field.free],
+            "composer": None if field is None else str(rules.controls().look(sample)),
             "matched": [
                 {"rule": r.name, "priority": r.priority, "claim": str(r.claim), "strength": str(r.strength)}
                 for r in held
@@ -140,14 +149,10 @@ class Rulebook:
         sample = self._sample(agent, rule, corpus)
         if isinstance(sample, str):
             return (False if rule.sample.screen else None), sample
-        for before in [None if w == FIRST else Claim(w) for w in sorted(rule.after)] if rule.after else [None]:
-            if rule.matches(rules.view(sample), before) is None:
-                return False, "does not hold on its sample"
-            spoke = rules.look(sample, before)
-            if spoke is None or spoke.claim is not rule.claim:
-                told = "nothing" if spoke is None else f"{spoke.rule} with {spoke.claim}"
-                return False, f"another rule speaks on its sample: {told}"
-        return True, "holds on its sample"
+        try:
+            return within(LOOK_FOR, partial(_holds, rules, rule, sample))
+        except TooLongError:
+            return False, f"takes too long on its sample: {TOO_LONG}"
 
     def _sample(self, agent: str, rule: Rule, corpus: Path | None) -> Sample | str:
         """The sample, or why there is none."""
@@ -157,12 +162,33 @@ class Rulebook:
             if ref.screen:
                 folder = self._files[agent].parent if agent in self._files else self._folder
                 text = (folder / ref.screen).read_text(encoding="utf-8")
-                return samples.captured(text, title=ref.title)
+                return _captured(text, title=ref.title)
             if corpus is None:
                 return "its recording is not installed: --corpus names a folder that has it"
             return samples.recorded(corpus / f"{ref.recording}.jsonl", ref.t_ms)
         except (OSError, ValueError, KeyError) as error:
             return f"its sample cannot be read: {error}"
+
+
+def _holds(rules: RuleSet, rule: Rule, sample: Sample) -> tuple[bool, str]:
+    """Whether a rule holds, and is the one that speaks, on the sample that is to prove it."""
+    for before in [None if w == FIRST else Claim(w) for w in sorted(rule.after)] if rule.after else [None]:
+        if rule.matches(rules.view(sample), before) is None:
+            return False, "does not hold on its sample"
+        spoke = rules.look(sample, before)
+        if spoke is None or spoke.claim is not rule.claim:
+            told = "nothing" if spoke is None else f"{spoke.rule} with {spoke.claim}"
+            return False, f"another rule speaks on its sample: {told}"
+    return True, "holds on its sample"
+
+
+def _captured(text: str, **more: Any) -> Sample:
+    """A sample of what ``tmux capture-pane -p`` gave, with or without ``-e``."""
+    text = text.replace("\r\n", "\n")
+    if "\x1b" not in text:
+        return samples.captured(text, **more)
+    plain, styles = sgr.parse(text)
+    return samples.captured(plain, **more, styles=styles)
 
 
 def _waiting(waiting: WaitingFor | None) -> dict[str, Any] | None:

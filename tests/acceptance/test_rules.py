@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.stage import Daemon, Place
-from tests.conftest import Tmux
+from tests.conftest import Tmux, until
 from tests.corpus import recording
 
 TOY = """
@@ -59,6 +59,44 @@ def test_an_agent_of_a_rules_file_is_watched_and_a_reload_changes_its_rules(
     assert refused.returncode == 2
     assert "toy.toml" in refused.stderr
     assert daemon.wait_for(pane, "running")["runtime_id"] == item["runtime_id"]
+
+
+SLOW = """
+[[rule]]
+name = "endless"
+priority = 9
+claim = "running"
+strength = "hint"
+any = [{ row = '^(a+)+$' }]
+"""
+
+
+@pytest.mark.tc("TC-046")
+def test_a_rule_that_would_never_come_to_an_end_is_put_aside_and_named(
+    place: Place, daemon: Daemon, tmux: Tmux
+) -> None:
+    rules = place.root / "rules"
+    rules.mkdir()
+    (rules / "asks.txt").write_text(f"Which way?\n{'a' * 60}b\n")
+    (rules / "toy.toml").write_text(TOY + SLOW)
+    program = place.root / "toycli"
+    program.write_text(f"import time\nprint('Which way?', '{'a' * 60}b', sep=chr(10), flush=True)\ntime.sleep(600)\n")
+    daemon.start()
+    pane = tmux.run("new-session", "-d", "-P", "-F", "#{pane_id}", shlex.join([sys.executable, str(program)])).strip()
+    daemon.wait_agent(pane)
+
+    def told() -> str:
+        return place.cli("daemon", "status").stdout
+
+    until(lambda: "rule endless takes too long" in told() and "put aside" in told(), within=40, what="it is named")
+    checked = place.cli("rules", "check", "--agent", "toy")
+    assert (checked.returncode, "takes too long" in checked.stdout) == (1, True)
+    replayed = place.cli("explain", "--file", str(rules / "asks.txt"), "--agent", "toy")
+    assert replayed.returncode == 2
+    assert "rule endless of toy takes too long on this screen" in replayed.stderr
+    (rules / "toy.toml").write_text(TOY)
+    assert place.cli("daemon", "reload").returncode == 0
+    daemon.wait_for(pane, "waiting_input")
 
 
 def test_rules_are_checked_and_a_captured_screen_is_explained(place: Place, daemon: Daemon, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import pytest
 from agtmuxd.adapters.base import CONTRACT_VERSION, Adapter, Ending, Identity
 from agtmuxd.adapters.claude import ClaudeAdapter
 from agtmuxd.adapters.common import RuleAdapter
-from agtmuxd.adapters.registry import BUILT_IN, ContractError, Fenced, Registry, check_contract, discover
+from agtmuxd.adapters.registry import BUILT_IN, STRIKES, ContractError, Fenced, Registry, check_contract, discover
+from agtmuxd.adapters.samples import captured
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Source
 from agtmuxd.core.rulefile import load
 
@@ -177,3 +178,48 @@ def test_the_shipped_adapters_keep_the_contract() -> None:
     for fenced in discover(points=()):
         assert isinstance(fenced.adapter, Adapter)
         assert isinstance(fenced, Adapter)
+
+
+ENDLESS = """
+format = 1
+agent = "claude"
+recorded_on = ["1"]
+extends = true
+[[rule]]
+name = "endless"
+priority = 9999
+claim = "running"
+strength = "hint"
+any = [{ row = '^(a+)+$' }]
+"""
+
+
+@pytest.mark.tc("TC-046")
+def test_a_users_rule_that_never_ends_leaves_the_shipped_ones_in_use() -> None:
+    registry = Registry()
+    registry.add(ClaudeAdapter())
+    registry.use_rules({"claude": load(ENDLESS, "claude.toml", "claude")})
+    fenced = registry.adapters["claude"]
+    sample = captured("a" * 60 + "b")
+    assert fenced.look(sample, None) is None
+    assert (fenced.errors, "rule endless takes too long" in str(fenced.last_error)) == (1, True)
+    assert isinstance(fenced.adapter, RuleAdapter)
+    assert fenced.adapter.rules is fenced.adapter.shipped
+    fenced.look(sample, None)
+    assert fenced.errors == 1
+
+
+class Slow(ClaudeAdapter):
+    def look(self, sample: Sample, before: Claim | None) -> None:
+        while True:
+            sample.rows  # noqa: B018 CPU time
+
+
+def test_an_adapter_that_takes_too_long_again_and_again_is_not_asked_any_more() -> None:
+    fenced = Fenced(Slow())
+    for _ in range(STRIKES + 2):
+        assert fenced.look(captured(""), None) is None
+    assert (fenced.errors, "put aside" in str(fenced.last_error)) == (STRIKES, True)
+    fenced.forgive()
+    fenced.look(captured(""), None)
+    assert fenced.errors == STRIKES + 1

@@ -38,6 +38,7 @@ from agtmuxd.adapters.cursor import CursorAdapter
 from agtmuxd.adapters.gemini import GeminiAdapter
 from agtmuxd.adapters.generic import GenericAdapter
 from agtmuxd.adapters.opencode import OpenCodeAdapter
+from agtmuxd.adapters.patience import LOOK_FOR, TooLongError, slow_rule, within
 from agtmuxd.core.controls import Controls
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Write
 from agtmuxd.core.rules import RuleSet
@@ -47,11 +48,23 @@ BUILT_IN: Final[tuple[Callable[[], Adapter], ...]] = (
     ClaudeAdapter, CodexAdapter, GeminiAdapter, CopilotAdapter, OpenCodeAdapter, CursorAdapter, GenericAdapter,
 )  # fmt: skip
 
+STRIKES: Final = 3
+"""How often an adapter may take too long for a screen."""
+
 T = TypeVar("T")
 
 
 def _clean(text: str | None) -> str | None:
     return None if text is None else redact_text(text)
+
+
+def _slow_rule(adapter: Adapter, sample: Sample, before: Claim | None) -> str:
+    """The rule that takes long on this screen, as far as that can be told."""
+    if isinstance(adapter, RuleAdapter):
+        slow = slow_rule(adapter.rules, sample, before)
+        if slow is not None:
+            return f"rule {slow}"
+    return f"adapter {adapter.name}"
 
 
 class ContractError(ValueError):
@@ -87,6 +100,7 @@ class Fenced:
         self.innermost: bool = adapter.innermost
         self.errors = 0
         self.last_error: str | None = None
+        self._slow = 0
         self._transcribed = FencedTranscript(self, adapter) if isinstance(adapter, Transcribed) else None
         self._holding = FencedHolding(self, adapter) if isinstance(adapter, Holding) else None
 
@@ -120,7 +134,9 @@ class Fenced:
 
     def look(self, sample: Sample, before: Claim | None) -> Write | None:
         """See Adapter; None where the adapter raised. What is asked there comes without secrets: it is stored."""
-        write = self._call("look", lambda: self.adapter.look(sample, before), None)
+        if self._slow >= STRIKES:
+            return None
+        write = self._call("look", lambda: self._look(sample, before), None)
         if write is None or write.waiting_for is None:
             return write
         asked = write.waiting_for
@@ -129,6 +145,26 @@ class Fenced:
             options=tuple(redact_text(option) for option in asked.options),
         )  # fmt: skip
         return replace(write, waiting_for=clean)
+
+    def _look(self, sample: Sample, before: Claim | None) -> Write | None:
+        """Within the time that a screen may take. A user's rules that take longer are put aside until a reload, and
+        so is an adapter that does it again and again."""
+        try:
+            return within(LOOK_FOR, lambda: self.adapter.look(sample, before))
+        except TooLongError as error:
+            self._slow += 1
+            adapter, who = self.adapter, _slow_rule(self.adapter, sample, before)
+            if isinstance(adapter, RulesOnlyAdapter):
+                self._slow = STRIKES
+            elif isinstance(adapter, RuleAdapter) and adapter.rules is not adapter.shipped:
+                adapter.rules, self._slow = adapter.shipped, 0
+            elif self._slow < STRIKES:
+                raise TooLongError(f"{who} takes too long on a screen") from error
+            raise TooLongError(f"{who} takes too long on a screen: put aside until agtmux daemon reload") from error
+
+    def forgive(self) -> None:
+        """Rules were read anew: what took too long may be gone."""
+        self._slow = 0
 
     def controls(self) -> Controls | None:
         """See Operable; None where the adapter is none, or raised."""
@@ -242,6 +278,7 @@ class Registry:
         """
         for agent_type, fenced in list(self.adapters.items()):
             adapter = fenced.adapter
+            fenced.forgive()
             if not isinstance(adapter, RuleAdapter):
                 continue
             found = mine.get(agent_type)
