@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from agtmuxd.targets.ssh import SshExecutor
+from tests.ssh.accounts import Account, AccountError
 from tests.ssh.sshd import Keys, Sshd, program
 
 
@@ -41,6 +42,25 @@ def new_sshd(keys: Keys) -> Iterator[Callable[..., Sshd]]:
     for server in made:
         server.kill()
         print(f"--- {server.alias}", server.log.read_text(errors="replace") if server.log.exists() else "", sep="\n")
+
+
+@pytest.fixture
+def new_account() -> Iterator[Callable[..., Account]]:
+    """Makes throw-away login accounts: ``new_account("/bin/zsh")``. What they ran ends with the test."""
+    made: list[Account] = []
+
+    def make(shell: str, **more: Any) -> Account:
+        if not Path(shell).exists():
+            pytest.skip(f"no {shell} here")
+        try:
+            made.append(Account(shell, **more))
+        except AccountError as error:
+            pytest.skip(str(error))
+        return made[-1]
+
+    yield make
+    for account in made:
+        account.close()
 
 
 @pytest.fixture

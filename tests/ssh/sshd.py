@@ -16,6 +16,7 @@ from pathlib import Path
 
 from agtmuxd.targets import proctable
 from tests.conftest import until
+from tests.ssh.accounts import NAME, Account
 from tests.ssh.wire import Wire
 
 USER = (
@@ -39,10 +40,10 @@ class Keys:
         self.config.write_text("")
         self.known_hosts.write_text("")
 
-    def host(self, alias: str, port: int, *more: str, address: str = "127.0.0.1") -> None:
+    def host(self, alias: str, port: int, *more: str, address: str = "127.0.0.1", user: str = USER) -> None:
         """Add (another) way to a port to the config; of two for one alias the first counts."""
         lines = [
-            f"Host {alias}", f"HostName {address}", f"Port {port}", f"User {USER}", f"IdentityFile {self.key}",
+            f"Host {alias}", f"HostName {address}", f"Port {port}", f"User {user}", f"IdentityFile {self.key}",
             "IdentitiesOnly yes", "IdentityAgent none", f"UserKnownHostsFile {self.known_hosts}", *more,
         ]  # fmt: skip
         with self.config.open("a") as file:
@@ -60,33 +61,41 @@ class Keys:
 class Sshd:
     """One server. ``home``: HOME of what it runs; ``shell``: the login shell that reads what a client wants to run.
 
-    ``wire``: what leads to it, if not loopback. ``env``: set for all that it runs.
+    ``wire``: what leads to it, if not loopback. ``env``: set for all that it runs. ``account``: whose home and login
+    shell it is, as its user database has it; then nothing is forced.
     """
 
     def __init__(
         self, keys: Keys, alias: str, *, shell: str = "/bin/sh", max_sessions: int = 10, wire: Wire | None = None,
-        env: Mapping[str, str] | None = None, home: Path | None = None,
+        env: Mapping[str, str] | None = None, home: Path | None = None, account: Account | None = None,
     ) -> None:  # fmt: skip
         self.keys = keys
         self.alias = alias
         self.root = keys.root / f"d-{alias}"
-        self.home = home or self.root / "home"
+        self.home = account.home if account is not None else home or self.root / "home"
         for folder in (self.root, self.home):
             folder.mkdir(parents=True, exist_ok=True)
         self.log = self.root / "log"
         self.port = _free_port()
-        self.authorized = self.root / "authorized_keys"
-        self.authorized.write_text(keys.key.with_suffix(".pub").read_text())
+        public = keys.key.with_suffix(".pub").read_text()
+        if account is None:
+            self.authorized = self.root / "authorized_keys"
+            self.authorized.write_text(public)
+        else:
+            self.authorized = account.write(".ssh/authorized_keys", public)
         self.host_key = _keygen(self.root / "host_key")
         self.max_sessions = max_sessions
         self.address = "127.0.0.1" if wire is None else wire.address
-        self.within = [] if wire is None else wire.within
-        self.env = dict(env or {})
+        self.within = [*(wire.within if wire is not None else []), *(account.within if account is not None else [])]
+        # of an account only what PAM would add: without it fish finds nothing in a home whose name is not ASCII
+        self.env = {**({"LANG": "C.UTF-8"} if account is not None else {"HOME": str(self.home)}), **(env or {})}
         self.passwords = False
         # As sshd calls a login shell: by -c, with the client's words in one argument, and as the outermost shell.
         self.force = f'env -u SHLVL HOME={self.home} SHELL={shell} {shell} -c "$SSH_ORIGINAL_COMMAND"'
+        if account is not None:
+            self.force = ""
         self._process: subprocess.Popen[bytes] | None = None
-        keys.host(alias, self.port, address=self.address)
+        keys.host(alias, self.port, address=self.address, user=USER if account is None else NAME)
         keys.know(self.port, self.public_key, address=self.address)
 
     @property
@@ -99,12 +108,12 @@ class Sshd:
         lines = (
             f"Port {self.port}", f"ListenAddress {self.address}", f"HostKey {self.host_key}", "PidFile none",
             "UsePAM no",
-            f"AuthorizedKeysFile {self.authorized}", "StrictModes no", "LogLevel VERBOSE",
+            f'AuthorizedKeysFile "{self.authorized}"', "StrictModes no", "LogLevel VERBOSE",
             f"PasswordAuthentication {'yes' if self.passwords else 'no'}", "KbdInteractiveAuthentication no",
             "PermitRootLogin yes", "PrintMotd no", "UseDNS no",
             f"MaxSessions {self.max_sessions}", "MaxStartups 100",
             # the rc files of whoever runs the tests are not for them to run
-            "SetEnv " + " ".join(f'"{name}={value}"' for name, value in {"HOME": self.home, **self.env}.items()),
+            *(["SetEnv " + " ".join(f'"{name}={value}"' for name, value in self.env.items())] if self.env else []),
             *([f"ForceCommand {self.force}"] if self.force else []),
         )  # fmt: skip
         config.write_text("\n".join(lines) + "\n")
