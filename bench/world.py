@@ -1,7 +1,7 @@
 """A private world to measure in: folders, tmux servers, stand-ins for agents, one daemon. Nothing of the user's.
 
-A stand-in is a copied ``sleep`` (or, where it has to run hooks, ``sh``) named ``claude``, with the status file that the
-real one keeps; what it shows is drawn by ``Stage`` out of recordings.
+A stand-in is a copied ``sleep`` (or, where it has to run hooks, ``sh``) named ``claude``, with the status file and the
+session file that the real one keeps; what it shows is drawn by ``Stage`` out of recordings.
 """
 
 from __future__ import annotations
@@ -124,8 +124,14 @@ class World:
         """Write the status file as Claude Code does."""
         start = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19].decode()
         fresh = self.claude_home / f"sessions/{pid}.new"
-        fresh.write_text(json.dumps({"pid": pid, "procStart": start, "status": status, "tmux": {}}))
+        session = f"5d3c1b1e-0000-4000-8000-{pid:012d}"
+        told = {"pid": pid, "procStart": start, "status": status, "tmux": {}, "sessionId": session, "cwd": "/bench"}
+        fresh.write_text(json.dumps(told))
         fresh.replace(self.claude_home / f"sessions/{pid}.json")
+        lines = self.claude_home / f"projects/-bench/{session}.jsonl"
+        if not lines.exists():
+            lines.parent.mkdir(parents=True, exist_ok=True)
+            lines.write_text('{"type":"summary","summary":"nothing yet"}\n')
 
     def hooking_agent(self, server: Server) -> Hooker:
         """A stand-in that runs hooks when told to, as children of its own."""

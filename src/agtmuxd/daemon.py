@@ -269,6 +269,7 @@ class Daemon:
         transcripts = Transcripts(
             world, registry, fleet.agents_here, door.submit, services.redacted, self._clock,
             wanted=lambda name: self._settings.adapter(name).transcript,
+            moved=lambda: (fleet.rounds_here(), door.passes, id(self._settings)),
         )  # fmt: skip
         services.transcripts = transcripts
         fleet.accompany = self._companions(services, store)

@@ -77,6 +77,8 @@ class Door:
         self.world = world
         self.view = view
         self.counters: Counter[str] = Counter()
+        self.passes = 0
+        """Transactions so far: as long as it stands, so does all that is known here."""
         self.on_poke: Poke = lambda _target, _at, _table: None
         self._store = store
         self._publish_batch = publish_batch
@@ -218,6 +220,7 @@ class Door:
 
     def _take_over(self, done: _Done) -> None:
         done.unit.commit()
+        self.passes += 1
         self.pending.update(done.run.pending_added)
         for inbox_id in done.run.pending_settled:
             self.pending.pop(inbox_id, None)

@@ -15,6 +15,8 @@ from agtmuxd.targets.roster import Agent
 
 AGAIN: Final = 1 * NS
 """How old an answer may be: a session that a process goes over to is written to only at its next prompt."""
+AT_REST: Final = 10 * NS
+"""The same of an agent that rests: the files of a process are 0.2 ms of CPU."""
 
 
 class Holder:
@@ -35,7 +37,7 @@ class Holder:
             life = _life(agent)
             if life in self._known:
                 kept[life] = self._known[life]
-            if life not in kept or not 0 <= now - kept[life][0] < AGAIN:
+            if life not in kept or not 0 <= now - kept[life][0] < (AGAIN if agent.works else AT_REST):
                 due.append(agent)
         self._known = kept
         return due

@@ -99,8 +99,12 @@ class Transcripts:
         clock: Callable[[], int],
         *,
         wanted: Callable[[str], bool] = lambda _name: True,
+        moved: Callable[[], object] = object,
     ) -> None:
-        """``agents``: (target id, agent) of this machine. ``wanted``: whether that adapter's files are to be read."""
+        """``agents``: (target id, agent) of this machine. ``wanted``: whether that adapter's files are to be read.
+
+        ``moved``: equal to what it was before as long as no agent and no runtime can be another.
+        """
         self.counters: Counter[str] = Counter()
         self._world = world
         self._readers = readers
@@ -109,6 +113,9 @@ class Transcripts:
         self._redacted = redacted
         self._clock = clock
         self._wanted = wanted
+        self._moved = moved
+        self._settled_at: object = None
+        self._works = False
         self._known: dict[str, _Known] = {}
         self._followed: dict[str, Followed] = {}
         self._seeker = Seeker(clock)
@@ -139,12 +146,16 @@ class Transcripts:
 
     async def once(self) -> float:
         """One look at all files; seconds until the next."""
-        await self._ask_held()
-        works = await self._settle_whose()
+        moved = self._moved()
+        if self._works or moved != self._settled_at:
+            await self._ask_held()
+            self._works = await self._settle_whose()
+            self._settled_at = moved
+        works = self._works
         if not self._followed:
             return BUSY if works else QUIET if self._somebody else EMPTY
         held = list(self._followed.values())
-        read = await asyncio.to_thread(lambda: [(f, *self._read(f)) for f in held])
+        read = await asyncio.to_thread(self._read_all, held)
         now = self._clock()
         events: list[RawEvent] = []
         more = False
@@ -259,8 +270,12 @@ class Transcripts:
 
     # ---------------------------------------------------------------- what it tells
 
-    def _read(self, followed: Followed) -> tuple[list[tuple[str, Told]], bool]:
-        """In a thread: the lines that came, understood, each with a name of its own; whether more can be read."""
+    def _read_all(self, held: list[Followed]) -> list[tuple[Followed, list[tuple[str, Told]], bool]]:
+        """In a thread: ``_read`` of those in which something came."""
+        return [(one, *came) for one in held if (came := self._read(one)) is not None]
+
+    def _read(self, followed: Followed) -> tuple[list[tuple[str, Told]], bool] | None:
+        """The lines that came, understood, each with a name of its own; whether more can be read. None: no lines."""
         try:
             piece = followed.tail.read()
         except (NotAllowedError, OSError) as error:
@@ -268,9 +283,9 @@ class Transcripts:
                 followed.trouble = str(error)
                 self.counters["transcripts_refused"] += 1
                 _LOG.warning("transcript not read", runtime=followed.runtime_id, why=str(error))
-            return [], False
+            return None
         if piece is None:
-            return [], False
+            return None
         told = list(_understood(followed, piece))
         if piece.met:  # what lies behind: of the turns in it the last counts
             told = told[max((i for i, (_, t) in enumerate(told) if t.begins), default=0) :]
