@@ -41,7 +41,7 @@ _EMPTY = dict.fromkeys(("panes", "windows", "sessions"), "no agents seen; agtmux
 _MARK = {"needs_action": "!", "review": "*"}
 _WIDEST, _LEAST = 32, 12
 """Of a table's columns: all but the last are cut at the first figure, the last is never narrower than the second."""
-_EXPENDABLE = ("CONNECTION", "ID", "NAME", "WINDOWS", "PANES", "TARGET", "RUNNING", "AGENT", "PANE", "FOR")
+_EXPENDABLE = ("CONNECTION", "ID", "RUNTIME", "NAME", "WINDOWS", "PANES", "TARGET", "RUNNING", "AGENT", "PANE", "FOR")
 """What a narrow terminal does without, in this order."""
 
 

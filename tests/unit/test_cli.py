@@ -131,6 +131,31 @@ def test_a_terminal_gets_a_coloured_table_that_fits_it(short_dir: Path, stub: St
             assert lines[1].rstrip().endswith("t…")
 
 
+@pytest.mark.tc("TC-105")
+def test_json_on_a_terminal_does_not_steer_it(short_dir: Path, stub: Stub) -> None:
+    body = json.dumps(listing(pane(title="a\x9b2Jb\u202ec\x7f", task="漢✳")), ensure_ascii=False)
+    stub.answer("GET /v1/panes", body.encode())
+    drawn = on_terminal(short_dir, "ls", "--json")
+    assert json.loads(drawn) == json.loads(body)
+    assert "a\\u009b2Jb\\u202ec\\u007f" in drawn
+    assert "漢✳" in drawn
+    assert agtmux(short_dir, "ls", "--json").stdout == body.encode(), "byte for byte where nobody looks"
+
+
+@pytest.mark.parametrize("cols", [80, 100])
+def test_a_narrow_audit_still_says_what_was_done_and_by_whom(short_dir: Path, stub: Stub, cols: int) -> None:
+    row = {
+        "action_id": "a" * 36, "action": "view-output", "result_code": "done", "target": "host", "pane_id": "%0",
+        "runtime_id": "rt-" + "0" * 40, "caller": {"pid": 12345, "command": "agtmux < script < bash < sshd < init"},
+        "requested_at": "2026-01-01T00:00:00.000Z",
+    }  # fmt: skip
+    stub.answer("GET /v1/actions", {"schema_version": "1.0", "items": [row]})
+    drawn = on_terminal(short_dir, "actions", cols=cols)
+    assert "AGE" in drawn
+    assert "view-output  done" in drawn
+    assert "12345 agtmux" in drawn
+
+
 def test_colour_can_be_asked_for_in_a_pipe(short_dir: Path, stub: Stub) -> None:
     stub.answer("GET /v1/panes", listing(pane(state="error")))
     assert "\x1b[1;31merror" in out(short_dir, "--color", "always", "ls")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import unicodedata
 from io import StringIO
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from agtmux import render
 from agtmux.cli.explain import story
-from agtmux.protocol.text import block, one_line
+from agtmux.protocol.text import block, escaped, one_line
 from tests.unit.daemon_stub import Stub, agtmux, error, listing, pane
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202egpj.exe\u2066\u200b\x00\r\nnext\u2028line\x7f\ud800"
@@ -41,6 +42,14 @@ def test_of_all_control_characters_a_block_keeps_only_its_newlines(text: str) ->
 @given(st.text(st.characters(categories=("L", "N", "P", "S"))))
 def test_ordinary_text_of_any_script_stays_as_it_is(text: str) -> None:
     assert one_line(text) == text
+
+
+@pytest.mark.tc("TC-105")
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.sampled_from([None, 1]))
+def test_json_on_a_terminal_means_the_same_and_steers_nothing(text: str, indent: int | None) -> None:
+    body = escaped(json.dumps({text: [text]}, ensure_ascii=False, indent=indent))
+    assert json.loads(body) == {text: [text]}
+    assert is_harmless(body.replace("\n", ""))
 
 
 def hostile_pane() -> dict[str, object]:

@@ -152,9 +152,14 @@ def shared(hidden: bool = True) -> Callable[[F], F]:
 
 
 def write_body(body: bytes) -> None:
-    """The API's body on stdout, byte for byte; on a terminal a newline goes after it."""
+    """The API's body on stdout, byte for byte; on a terminal a newline goes after it, and what would steer the terminal
+    is escaped in it, which means the same."""
     sys.stdout.flush()
+    if sys.stdout.isatty():
+        from agtmux.protocol.text import escaped
+
+        body = escaped(body.decode("utf-8", "replace")).encode()
+        if not body.endswith(b"\n"):
+            body += b"\n"
     sys.stdout.buffer.write(body)
-    if sys.stdout.isatty() and not body.endswith(b"\n"):
-        sys.stdout.buffer.write(b"\n")
     sys.stdout.buffer.flush()

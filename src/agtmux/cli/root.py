@@ -16,7 +16,7 @@ import click
 from agtmux import __version__
 from agtmux.cli.context import shared
 from agtmux.protocol.errors import AgtmuxError
-from agtmux.protocol.text import one_line
+from agtmux.protocol.text import escaped, one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,6 +114,6 @@ def run(argv: Sequence[str]) -> int:
 def _fail(error: AgtmuxError, argv: Sequence[str]) -> int:
     """Say it in one line on stderr; with ``--json`` the envelope goes to stdout."""
     if "--json" in argv:
-        click.echo(json.dumps(error.envelope(), ensure_ascii=False))
+        click.echo(escaped(json.dumps(error.envelope(), ensure_ascii=False)))
     click.echo(f"agtmux: {one_line(error.message)} ({error.code})", err=True)
     return error.exit_status

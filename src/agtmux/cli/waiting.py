@@ -18,7 +18,7 @@ from agtmux.cli.acting import pane
 from agtmux.cli.context import App, pass_app, shared
 from agtmux.cli.watch import Follower, Rows
 from agtmux.protocol.errors import SCHEMA_VERSION, AgtmuxError
-from agtmux.protocol.text import block
+from agtmux.protocol.text import block, escaped
 from agtmux.render import STATES, clean
 
 TYPE_CHECKING = False
@@ -128,7 +128,7 @@ def wait(app: App, refs: tuple[str, ...], wanted: str, any_of: bool, all_of: boo
         left = ", ".join(str(item["identity"]["pane_id"]) for item in open_ones.values())
         raise AgtmuxError("E_TIMEOUT", f"not {wanted} within {timeout}: {left}", {"timeout_s": seconds}) from None
     if as_json:
-        click.echo(json.dumps({"schema_version": SCHEMA_VERSION, "items": reached}, ensure_ascii=False))
+        click.echo(escaped(json.dumps({"schema_version": SCHEMA_VERSION, "items": reached}, ensure_ascii=False)))
         return
     for item in reached:
         click.echo(f"{clean(item['state'])} {clean(item['ref'])}")
@@ -202,7 +202,7 @@ def tell_outcome(client: Client, item: Item, asked: float, *, as_json: bool, ans
     message = _last_message(client, item, asked) if item["state"] == "completed" else None
     if as_json:
         told = {"schema_version": SCHEMA_VERSION, "action": answer, "item": item, "last_message": message}
-        click.echo(json.dumps(told, ensure_ascii=False))
+        click.echo(escaped(json.dumps(told, ensure_ascii=False)))
         return
     waiting = item.get("waiting_for") or {}
     asks = ": ".join(clean(waiting[key]) for key in ("subject", "text") if waiting.get(key))

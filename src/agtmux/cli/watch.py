@@ -12,7 +12,7 @@ import time
 import click
 
 from agtmux import render
-from agtmux.cli.context import App, pass_app, shared
+from agtmux.cli.context import App, pass_app, shared, write_body
 from agtmux.cli.listing import filters, params_of
 from agtmux.protocol.errors import CODES, AgtmuxError
 from agtmux.transport import Exchange
@@ -142,10 +142,8 @@ def _pause(seconds: float, idle: Callable[[], None]) -> None:
 
 
 def _pass_on(follower: Follower) -> None:
-    out = sys.stdout.buffer
     for line in follower.lines(lambda: None, 60.0):
-        out.write(line if line.endswith(b"\n") else line + b"\n")
-        out.flush()
+        write_body(line if line.endswith(b"\n") else line + b"\n")
 
 
 class Rows:

@@ -6,11 +6,12 @@ Owns the one list of dangerous characters. Knows nothing of colours or tables.
 from __future__ import annotations
 
 _BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_INVISIBLE = (0x00AD, 0x180E, 0x200B, 0x2060, 0xFEFF, *range(0xFFF9, 0xFFFC), *range(0xE0000, 0xE0080))
+_INVISIBLE = (0x00AD, 0x180E, 0x200B, *range(0x2060, 0x2070), 0xFEFF, *range(0xFFF9, 0xFFFC), *range(0xE0000, 0xE0080))
 _DROP: dict[int, str | None] = dict.fromkeys(
     (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *_BIDI, *_INVISIBLE, *range(0xD800, 0xE000))
 )
 _LINE = {**_DROP, 0x09: " ", 0x0A: " ", 0x0D: " "}
+_ESCAPED = {code: f"\\u{code:04x}" for code in _DROP if 0x7F <= code < 0x10000 and not 0xD800 <= code < 0xE000}
 _BLOCK = {**_DROP, 0x09: "    ", 0x0A: "\n"}
 
 
@@ -22,3 +23,9 @@ def one_line(text: str) -> str:
 def block(text: str) -> str:
     """``text`` with its newlines kept, tabs as four blanks, control and bidi characters gone."""
     return text.translate(_BLOCK)
+
+
+def escaped(text: str) -> str:
+    """JSON ``text`` that means the same, with control and bidi characters as ``\\uXXXX``; those below a blank never
+    stand in JSON strings as they are, and the layout is made of them."""
+    return text if text.isascii() and "\x7f" not in text else text.translate(_ESCAPED)
