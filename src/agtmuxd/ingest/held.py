@@ -15,7 +15,7 @@ from agtmuxd.targets.roster import Agent
 
 AGAIN: Final = 1 * NS
 """How old an answer may be: a session that a process goes over to is written to only at its next prompt."""
-AT_REST: Final = 10 * NS
+AT_REST: Final = 3 * NS
 """The same of an agent that rests: the files of a process are 0.2 ms of CPU."""
 
 
