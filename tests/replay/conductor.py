@@ -29,6 +29,9 @@ from tests.replay import impostor, installed
 from tests.replay.fill import Fill
 from tests.replay.screen import Screen
 
+_HOLDS = {"copilot": "inuse.1.hold"}
+"""The file beside its log that a session's process holds open."""
+
 
 def start_time(pid: int) -> str:
     """Field 22 of /proc/PID/stat. Raises OSError once the process has gone."""
@@ -59,7 +62,7 @@ class Conductor:
         self._links: dict[str, socket.socket] = {}
         self._pids: dict[str, int] = {}
         self._hooks = 0
-        self._ended = self._started = self._agent_wanted = False
+        self._ended = self._started = self._agent_wanted = self._to_hold = False
         self._status_path: Path | None = None
         self._location: str | None = None
         self._saved_tty: list[Any] | None = None
@@ -130,6 +133,8 @@ class Conductor:
     # ------------------------------------------------ one line of the recording
     def _step(self, line: dict[str, Any]) -> dict[str, Any]:
         kind = line["kind"]
+        if self._to_hold and "agent" in self._links:
+            self._hold()
         if kind == "screen":
             if "size" in line:
                 self._fit(line["size"][0], line["size"][1])
@@ -156,6 +161,15 @@ class Conductor:
             with path.open("a", encoding="utf-8") as f:
                 f.write(json.dumps(fill.walk(line["line"]), ensure_ascii=False) + "\n")
         return {}
+
+    def _hold(self) -> None:
+        """Lets the agent hold open what tells its session, as the real one does; it was not recorded."""
+        self._to_hold = False
+        log = next((line["file"] for line in self.lines if line["kind"] == "transcript"), None)
+        if log is not None and not self.options.no_transcript:
+            folder = (self.config / self._filled().text(log)).parent
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._tell("agent", cmd="hold", path=str(folder / _HOLDS[self.head["agent"]]))
 
     def _filled(self) -> Fill:
         """``fill`` with the values of this moment."""
@@ -187,6 +201,7 @@ class Conductor:
         if event == "start":
             first = not self._started
             self._started = self._agent_wanted = True
+            self._to_hold = self.head["agent"] in _HOLDS
             if not (self.head.get("chain_root") == "agent" and first):
                 self._pids.pop("agent", None)
                 self._tell("shell", cmd="start", chain=self.chain(line))

@@ -202,6 +202,8 @@ def _agent(conf: dict[str, Any]) -> None:
         for command in commands:
             if command["cmd"] == "exit":
                 os._exit(command.get("code", 0))
+            if command["cmd"] == "hold":
+                os.open(command["path"], os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC)  # as long as this process lives
             if command["cmd"] == "run":
                 try:
                     running.append((command["id"], _hook(command), time.time()))

@@ -24,7 +24,7 @@ from typing import Any
 from tests.replay import impostor
 from tests.replay.conductor import Conductor, renamed
 
-_CONFIG_ENV = {"claude": "CLAUDE_CONFIG_DIR", "codex": "CODEX_HOME"}
+_CONFIG_ENV = {"claude": "CLAUDE_CONFIG_DIR", "codex": "CODEX_HOME", "copilot": "COPILOT_HOME"}
 
 
 def load(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agtmuxd.targets.proctable import read_open
 from tests.agents.processes import below, read
 from tests.agents.terminal import Pane
 from tests.agents.world import REPO, World
@@ -58,3 +59,19 @@ def test_a_replay_feeds_hooks_with_the_panes_own_values(tmp_path: Path) -> None:
         pane = _play(world, "claude/e1-bash-approval", 6000, "--hook-cmd", hook)
         pane.wait(lambda _: out.exists() and '"PermissionRequest"' in out.read_text(), "the hook of the approval", 20)
         assert f" {pane.id}" in out.read_text().splitlines()[-1]
+
+
+@pytest.mark.tc("TC-101")
+def test_a_replayed_agent_holds_open_what_the_real_one_does(tmp_path: Path) -> None:
+    """Copilot's process has a file of its session open, by which its log is known."""
+    with World() as world:
+        pane = _play(world, "copilot/e1-shell-approve", 9000, "--config-home", str(tmp_path))
+
+        def held() -> list[str]:
+            found = [path for process in below(pane.pid) for path in read_open(process.pid)]
+            return [path for path in found if path.endswith(".hold")]
+
+        pane.wait(lambda _: bool(held()), "a file that is held open", 20)
+        [path] = held()
+        log = Path(path).parent / "events.jsonl"
+        pane.wait(lambda _: log.exists(), "the log beside it", 20)
