@@ -71,6 +71,7 @@ _CODE = st.one_of(
 _PIECE = st.one_of(
     st.lists(_CODE, min_size=1, max_size=3).map(lambda codes: f"\x1b[{';'.join(codes)}m"),
     st.text(st.sampled_from("ab❯─│ äé漢🦀👩\u200d\u0301\ufe0f\xa0"), max_size=12),
+    st.sampled_from(["  ", " \x1b[7m \x1b[0m ", "\x1b[44m \x1b[K\x1b[0m \r\n"]),  # blanks at the end of a row
     st.sampled_from(["\r\n", "\t", "\x1b[K", "\x1b[2K", "\x1b[1C", "\x1b[D", "\x1b[X", "\x1b[3;5H", "\x1b[S", "\x08"]),
     st.sampled_from(["\x1b(0qx\x1b(B", "\x0e", "\x0f", "\x1b]8;;http://a/b\x1b\\", "\x1b]8;;\x1b\\", "\x1b]0;t;m\x07"]),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=4),

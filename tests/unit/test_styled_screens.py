@@ -179,6 +179,54 @@ def test_the_chosen_option_is_not_guessed() -> None:
     assert styled.chosen(screen("\x1b[48;5;214mAllow once Allow always\x1b[0m Reject"), THREE) is None
 
 
+DIALOG = """
+format = 1
+agent = "toy"
+[[rule]]
+name = "permission"
+claim = "waiting_approval"
+strength = "hint"
+all = [{ contains = "Allow once" }]
+waiting = { kind = "approval", option_regex = '(Allow once|Allow always|Reject)' }
+keys = { %s }
+"""
+BY_COLOUR = 'approve = 1, deny = 3, option = ["Enter"], chosen = "odd", move = ["Left", "Right"]'
+
+
+@pytest.mark.tc("TC-107")
+def test_the_pointer_is_moved_to_an_option_from_the_one_that_is_drawn_as_chosen() -> None:
+    rules = load(DIALOG % BY_COLOUR, "toy.toml", "toy")
+    controls = rules.controls()
+    keys = controls.dialogs["permission"]
+    assert controls.styled
+    assert (keys.approve_at, keys.deny_at, keys.points) == (1, 3, True)
+    write = rules.look(screen(ROW), None)
+    assert write is not None
+    assert write.waiting_for is not None
+    assert write.waiting_for.options == THREE  # side by side
+    assert [keys.moves(screen(ROW), n, THREE) for n in (1, 2, 3)] == [(), ("Right",), ("Right", "Right")]
+    last = screen("Allow once  Allow always  \x1b[7mReject\x1b[0m")
+    assert keys.moves(last, 1, THREE) == ("Left", "Left")
+    assert keys.moves(screen(ROW, styled=False), 1, THREE) is None
+    assert keys.taking(1) == ("Enter",)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ('approve = 1, chosen = "odd"', "option has to say how one is taken"),
+        ("chosen = \"odd\", pointer = '^> (.*)'", "only one can be"),
+        ('chosen = "bright"', "'bright' is no style"),
+        ('chosen = "odd", move = ["Left"]', "needs two keys"),
+        ('chosen = "odd", move = ["Left", "Rihgt"]', "'Rihgt' is no key"),
+        ("approve = true", "must be a whole number"),
+    ],
+)
+def test_keys_that_make_no_sense_are_refused_by_name(keys: str, message: str) -> None:
+    with pytest.raises(RuleFileError, match=re.escape(message)):
+        load(DIALOG % keys, "toy.toml", "toy")
+
+
 @pytest.mark.parametrize(
     ("key", "message"),
     [

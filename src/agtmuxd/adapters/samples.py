@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agtmuxd.core.model import Sample
+from agtmuxd.core.style import Spans
 
 MAX_SCREEN: Final = 256 * 1024
 """Bytes of a captured screen that are read."""
@@ -23,13 +24,15 @@ def captured(
     rows: int = 0,
     cursor: tuple[int, int] = (0, 0),
     alternate: bool = True,
+    styles: Spans | None = None,
 ) -> Sample:
-    """What ``tmux capture-pane -p`` gave. ``cols`` and ``rows`` 0: as wide and high as the text is."""
-    lines = text.replace("\r\n", "\n").split("\n")
+    """What ``tmux capture-pane -p`` gave. ``cols`` and ``rows`` 0: as wide and high as the text is; ``styles``: of its
+    rows, where it was captured with them."""
+    lines = text.split("\n")
     while lines and not lines[-1].strip():
         lines.pop()
     wide = cols or max((len(line) for line in lines), default=80)
-    return Sample(tuple(lines), title, alternate, True, cursor[0], cursor[1], wide, rows or max(len(lines), 1))
+    return Sample(tuple(lines), title, alternate, True, *cursor, wide, rows or max(len(lines), 1), styles)
 
 
 def recorded(path: Path, t_ms: int) -> Sample:

@@ -37,7 +37,7 @@ class Choices:
             return hits[0] if len(hits) == 1 else None
         times = Counter(drawn)
         odd = [letters for letters in times if times[letters] == 1]
-        if len(drawn) < 3 or len(times) != 2 or len(odd) != 1:  # of two, either is unlike the other
+        if len(times) != 2 or len(odd) != 1:  # of two, either is unlike the other
             return None
         return drawn.index(odd[0]) + 1
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from agtmuxd.core.choices import Choices
 from agtmuxd.core.model import Sample
 from agtmuxd.core.screen import ComposerSpec, View, squash
 
@@ -51,11 +52,16 @@ class DialogKeys:
     field: re.Pattern[str] | None = None
     behind: re.Pattern[str] | None = None
     submit: tuple[str, ...] = ("Enter",)
+    choices: Choices | None = None  # instead of ``pointer``, where it is told by how an option is drawn
+    towards: tuple[str, str] = ("Up", "Down")  # the keys that move the pointer back and forth by one
+    approve_at: int = 0  # the option that approves, taken as an answer is; 0: by the keys
+    deny_at: int = 0
 
     @property
     def points(self) -> bool:
         """Whether an option is taken by moving the pointer to it."""
-        return self.pointer is not None and bool(self.option) and not any("{n}" in key for key in self.option)
+        shown = self.pointer is not None or self.choices is not None
+        return shown and bool(self.option) and not any("{n}" in key for key in self.option)
 
     def taking(self, number: int) -> tuple[str, ...]:
         """The keys that take option ``number``, once the pointer is on it where ``points``."""
@@ -73,6 +79,9 @@ class DialogKeys:
 
     def moves(self, sample: Sample, number: int, options: Sequence[str] = ()) -> tuple[str, ...] | None:
         """The keys that bring the pointer to option ``number``; None where it cannot be told where the pointer is."""
+        if self.choices is not None:
+            chosen = self.choices.chosen(sample, options)
+            return None if chosen is None else self._way(number - chosen)
         if self.pointer is None:
             return ()
         row = self._pointed(sample)
@@ -83,8 +92,11 @@ class DialogKeys:
         there = int(said) if said.isdigit() else _only(said, options)
         if there is None:
             return None
-        way = number - there
-        return ("Down",) * way if way > 0 else ("Up",) * -way
+        return self._way(number - there)
+
+    def _way(self, steps: int) -> tuple[str, ...]:
+        back, forth = self.towards
+        return (forth,) * steps if steps > 0 else (back,) * -steps
 
     def free(self, sample: Sample, number: int | None) -> bool | None:
         """Whether the field for a text is open and empty; False: text stands in it; None: it is not open."""
@@ -141,7 +153,11 @@ class Controls:
     @property
     def styled(self) -> bool:
         """Whether anything here is told by how it is drawn: panes are then to be read with their attributes."""
-        return bool(self.styled_rules) or (self.composer is not None and self.composer.styled)
+        return bool(
+            self.styled_rules
+            or (self.composer is not None and self.composer.styled)
+            or any(keys.choices is not None for keys in self.dialogs.values())
+        )
 
     def asks_style(self, sample: Sample) -> bool:
         """Whether a rule that asks how text is drawn may hold."""

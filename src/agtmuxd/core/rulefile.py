@@ -10,12 +10,13 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from agtmuxd.core.choices import Choices
 from agtmuxd.core.controls import DialogKeys
 from agtmuxd.core.keynames import valid_key
 from agtmuxd.core.model import MS, Claim, Strength
 from agtmuxd.core.rules import FIRST, Count, Extract, Programs, Rule, RuleSet, SampleRef, Test
 from agtmuxd.core.screen import ComposerSpec, Place, squash
-from agtmuxd.core.style import StyleTest
+from agtmuxd.core.style import ODD, StyleTest
 from agtmuxd.core.style import read as read_style
 
 FORMAT: Final = 1
@@ -37,7 +38,9 @@ _COMPOSER: Final = {
     "prompt", "above", "below", "hints", "noise", "reach", "column", "below_last", "chip", "hint_style", "hint_like",
 }  # fmt: skip
 _KEYS: Final = {"interrupt"}
-_DIALOG_KEYS: Final = {"approve", "deny", "option", "write", "pointer", "open", "field", "behind", "submit"}
+_DIALOG_KEYS: Final = {
+    "approve", "deny", "option", "write", "pointer", "chosen", "move", "open", "field", "behind", "submit",
+}  # fmt: skip
 _WAITING: Final = {"kind", "subject", "subject_regex", "text_regex", "option_regex", "join_options", "ignore"}
 _MATCHERS: Final = ("contains", "regex", "row")
 _COMPOSER_STATES: Final = {"absent", "visible", "free", "draft"}
@@ -221,7 +224,16 @@ def _key_names(read: _Reader, key: str, default: tuple[str, ...] = ()) -> tuple[
     return names
 
 
-def _dialog_keys(read: _Reader, claim: Claim) -> DialogKeys | None:
+def _choices(read: _Reader, extract: Extract | None) -> Choices | None:
+    """``chosen = "odd"`` or a style: which of the options that ``option_regex`` finds the keys act on."""
+    if "chosen" not in read.table or extract is None or extract.option_pattern is None:
+        return None
+    if "pointer" in read.table:
+        raise read.wrong("chosen", "and pointer say the same: only one can be")
+    return Choices(extract.option_pattern, None if read.table["chosen"] == ODD else read.style("chosen"))
+
+
+def _dialog_keys(read: _Reader, claim: Claim, extract: Extract | None) -> DialogKeys | None:
     """``keys = { approve = ["1"], deny = ["Escape"], option = ["{n}"], write = 'Type something' }`` of a dialog."""
     table = read.table.get("keys")
     if table is None:
@@ -229,9 +241,16 @@ def _dialog_keys(read: _Reader, claim: Claim) -> DialogKeys | None:
     if claim not in _WAITING_CLAIMS:
         raise read.wrong("keys", f"makes no sense for the claim {claim.value}")
     inner = _Reader(read.file, f"{read.where}, keys", table, _DIALOG_KEYS)
+    choices = _choices(inner, extract)
+    move = _key_names(inner, "move", ("Up", "Down"))
+    if len(move) != 2:
+        raise inner.wrong("move", "needs two keys: to the option before, and to the next one")
+    at = {key: inner.number(key, 0) for key in ("approve", "deny") if isinstance(table.get(key), int)}
+    if at and "option" not in table:
+        raise inner.wrong(next(iter(at)), "is an option's number, so option has to say how one is taken")
     return DialogKeys(
-        approve=_key_names(inner, "approve"),
-        deny=_key_names(inner, "deny"),
+        approve=() if "approve" in at else _key_names(inner, "approve"),
+        deny=() if "deny" in at else _key_names(inner, "deny"),
         option=_key_names(inner, "option"),
         write=inner.pattern("write"),
         pointer=inner.pattern("pointer", groups=1),
@@ -239,6 +258,10 @@ def _dialog_keys(read: _Reader, claim: Claim) -> DialogKeys | None:
         field=inner.pattern("field"),
         behind=inner.pattern("behind"),
         submit=_key_names(inner, "submit", ("Enter",)),
+        choices=choices,
+        towards=(move[0], move[1]),
+        approve_at=at.get("approve", 0),
+        deny_at=at.get("deny", 0),
     )
 
 
@@ -361,6 +384,7 @@ def _rule(file: str, index: int, table: Any, seen: Mapping[str, Rule]) -> Rule:
         raise read.wrong("all", "a rule needs a matcher or a composer condition")
     background = read.table.get("background")
     some, no = _tests(read, "any"), _tests(read, "none")
+    extract = _extract(read, claim)
     return Rule(
         name=read.needed("name"),
         priority=read.number("priority", 0),
@@ -375,8 +399,8 @@ def _rule(file: str, index: int, table: Any, seen: Mapping[str, Rule]) -> Rule:
         cursor_visible=read.flag("cursor_visible"),
         composer=composer,
         accepts_input=read.flag("accepts_input"),
-        extract=_extract(read, claim),
-        keys=_dialog_keys(read, claim),
+        extract=extract,
+        keys=_dialog_keys(read, claim, extract),
         background=_count(file, f"{read.where}, background", background) if background is not None else None,
         sample=sample,
         refines=base,

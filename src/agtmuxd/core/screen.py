@@ -15,6 +15,8 @@ from agtmuxd.core.model import Sample
 from agtmuxd.core.style import StyleTest, Words, colour_of, words_of
 
 _BARS: Final = "│┃║╎▎"
+_FRAME: Final = f"{_BARS}─━╭╮╰╯ \t\xa0"
+"""What a row that only draws the field's frame consists of: without colours Gemini CLI rules a line below its field."""
 
 
 def unframe(text: str) -> str:
@@ -251,7 +253,7 @@ class _Typed:
         self.rows = [(self.y, view.rows[prompt], start, end)] if self.first else []
         for i in range(prompt + 1, bottom):
             below = view.rows[i]
-            if unframe(below).strip():
+            if below.strip(_FRAME):
                 self.rows.append((view.ys[i], below, 0, len(below)))
         self.more = len(self.rows) > bool(self.first)
 

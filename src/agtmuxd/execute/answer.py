@@ -44,6 +44,8 @@ def told_options(waiting: WaitingFor) -> str:
 async def approve(context: Context) -> Result:
     """Raises E_UNSUPPORTED for a dialog whose key is not known."""
     keys = _keys(context)
+    if keys.approve_at:
+        return await _take(context, keys, keys.approve_at)
     if not keys.approve:
         raise unknown_keys(context, "approve")
     return await _press_and_see(context, keys.approve)
@@ -52,6 +54,8 @@ async def approve(context: Context) -> Result:
 async def deny(context: Context) -> Result:
     """Raises E_UNSUPPORTED for a dialog whose key is not known."""
     keys = _keys(context)
+    if keys.deny_at:
+        return await _take(context, keys, keys.deny_at)
     if not keys.deny:
         raise unknown_keys(context, "deny")
     return await _press_and_see(context, keys.deny)
@@ -85,6 +89,8 @@ async def answer(context: Context) -> Result:
 async def _take(context: Context, keys: DialogKeys, number: int) -> Result:
     """Option ``number``, with the pointer on it first where keys act there. Raises E_UNSUPPORTED if it is not seen."""
     waiting = _waiting(context)
+    if number > len(waiting.options):
+        raise unknown_keys(context, f"take option {number} of")
     if keys.points and not await _pointed(context, keys, number, waiting.options):
         note = "the pointer did not move: nothing was answered"
         return {**_told(waiting), "delivery": "unconfirmed", "note": note}

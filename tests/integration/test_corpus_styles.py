@@ -1,0 +1,189 @@
+"""Real screens with their attributes: a placeholder and a draft differ in how they are drawn alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from agtmuxd.adapters.registry import discover
+from agtmuxd.core.controls import Field
+from agtmuxd.core.level import Steady
+from agtmuxd.core.model import Source, Write
+from agtmuxd.core.observation import HealthChange, Observation
+from agtmuxd.targets.executor import Completed
+from agtmuxd.targets.local import LocalExecutor
+from agtmuxd.targets.observe import Observer
+from tests.conftest import Tmux
+from tests.corpus import screens
+from tests.corpus.screens import Screen
+
+NAMES = screens.names()
+
+
+def look(screen: Screen, *, styled: bool = True) -> tuple[Field, bool | None]:
+    """What the field holds, and whether it accepts input."""
+    adapter = discover([]).get(screen.agent)
+    assert adapter is not None
+    controls = adapter.controls()
+    assert controls is not None
+    sample = screen.sample if styled else screen.plain
+    write = adapter.look(sample, None)
+    assert write is not None, screen.name
+    return controls.look(sample), write.accepts_input
+
+
+@pytest.mark.tc("TC-107")
+@pytest.mark.parametrize("name", [n for n in NAMES if screens.load(n).colours])
+def test_a_field_is_free_exactly_where_nothing_was_typed(name: str) -> None:
+    screen = screens.load(name)
+    field, accepts = look(screen)
+    assert accepts is (screen.typed == "")
+    assert field is (Field.DRAFT if screen.typed else Field.FREE)
+
+
+@pytest.mark.tc("TC-107")
+@pytest.mark.parametrize("name", [n for n in NAMES if not screens.load(n).colours])
+def test_without_colours_no_free_field_is_a_draft_and_no_unknown_text_a_free_field(name: str) -> None:
+    screen = screens.load(name)
+    _, accepts = look(screen)
+    if not screen.typed:
+        assert accepts is True
+    elif "hint-words" not in name:  # there only the words are left to go by
+        assert accepts is not True
+
+
+@pytest.mark.tc("TC-107")
+@pytest.mark.parametrize("agent", ["claude", "codex", "gemini"])
+def test_the_plain_screen_alone_takes_the_words_of_a_placeholder_for_one(agent: str) -> None:
+    """What these screens are recorded for: were it otherwise, nothing would have to be captured with attributes."""
+    assert look(screens.load(f"{agent}/hint-words-home"), styled=False) == (Field.FREE, True)
+    assert look(screens.load(f"{agent}/draft-home"), styled=False)[1] is None
+
+
+class Ears:
+    """Takes in what an observer tells."""
+
+    def __init__(self) -> None:
+        self.seen: Observation | None = None
+
+    async def observe(self, seen: Observation) -> None:
+        self.seen = seen
+
+    async def tell(self, change: HealthChange) -> None:
+        assert change.health == "ok"
+
+    def remembered(self, target_id: str, pane_id: str, pid: int, start: str) -> dict[Source, Steady]:
+        return {}
+
+
+class Noting(LocalExecutor):
+    """Notes what each tmux client was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(os.environ)
+        self.asked: list[str] = []
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        timeout: float,  # noqa: ASYNC109 the contract
+        max_output: int = 16 * 1024 * 1024,
+    ) -> Completed:
+        self.asked.append(stdin.decode())
+        return await super().run(argv, stdin=stdin, timeout=timeout, max_output=max_output)
+
+    def with_styles(self) -> int:
+        return sum("capture-pane -p -e" in asked for asked in self.asked)
+
+
+class Watched:
+    """A pane that shows one of the screens and runs a process of its agent's name, and rounds of it."""
+
+    def __init__(self, tmux: Tmux, folder: Path) -> None:
+        self.tmux, self.folder = tmux, folder
+        self.executor, self.ears = Noting(), Ears()
+        argv = ["tmux", "-u", "-S", str(tmux.socket)]
+        self.observer = Observer("t", self.executor, lambda: argv, discover([]), self.ears, time.time_ns, local=True)
+
+    def start(self, screen: Screen) -> str:
+        program = self.folder / screen.agent
+        shutil.copy2(Path(shutil.which("sleep") or "/bin/sleep").resolve(), program)
+        drawing = self.folder / "drawing"
+        drawing.write_text(screen.drawing)
+        command = f"stty raw -echo; cat {drawing}; CLAUDE_CONFIG_DIR={self.folder} {program} 600; true"
+        return self.tmux.start("sh", "-c", command, cols=screen.sample.cols, rows=screen.sample.rows)
+
+    def draw(self, pane: str, drawing: str) -> None:
+        Path(self.tmux.show(pane, "#{pane_tty}")).write_text(drawing)
+
+    def said(self) -> Write | None:
+        """What the screen said last."""
+        agents = list(self.observer.roster.agents.values())
+        steady = agents[0].steady.get(Source.POLLER) if agents else None
+        return None if steady is None else steady.told
+
+    async def becomes(self, accepts: bool | None) -> None:
+        """Rounds until the field is told to accept input, or not."""
+        deadline = asyncio.get_running_loop().time() + 20
+        while True:
+            await self.observer.once()
+            write = self.said()
+            if write is not None and write.accepts_input is accepts:
+                return
+            assert asyncio.get_running_loop().time() < deadline, write
+            await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def watched(tmux: Tmux, short_dir: Path) -> AsyncIterator[Watched]:
+    made = Watched(tmux, short_dir)
+    yield made
+    await made.executor.close()
+
+
+@pytest.mark.tc("TC-107")
+@pytest.mark.parametrize("agent", ["claude", "codex", "gemini"])
+async def test_a_draft_of_a_placeholders_words_is_told_from_it_by_rounds(watched: Watched, agent: str) -> None:
+    watched.start(screens.load(f"{agent}/hint-words-home"))
+    await watched.becomes(False)
+
+
+@pytest.mark.tc("TC-107", "TC-109")
+async def test_a_text_in_the_field_is_captured_with_its_attributes_once_in_a_round_of_its_own_kind(
+    watched: Watched,
+) -> None:
+    queued = screens.load("claude/queued")
+    unknown = queued.drawing.replace("ress up to edit queued messages", "ractise what another version says")
+    pane = watched.start(queued)
+    watched.draw(pane, unknown)
+    await watched.becomes(True)
+    assert watched.executor.with_styles() == 1
+    before, rounds = len(watched.executor.asked), watched.observer.rounds
+    for words in ("another row of output", "and one more"):
+        watched.draw(pane, f"\x1b7\x1b[1;1H{words}\x1b8")  # the screen changes, the field does not
+        await watched.observer.once()
+        assert watched.said() is not None
+        await watched.becomes(True)
+    assert watched.executor.with_styles() == 1
+    assert len(watched.executor.asked) - before == watched.observer.rounds - rounds
+    watched.draw(pane, unknown.replace("\x1b[0;2m", "\x1b[0m").replace("ractise", "retend"))
+    await watched.becomes(False)
+    assert watched.executor.with_styles() == 2
+
+
+@pytest.mark.tc("TC-107")
+async def test_without_colours_rounds_leave_an_unknown_text_unknown(watched: Watched) -> None:
+    pane = watched.start(screens.load("claude/draft-home-no-color"))
+    await watched.becomes(None)
+    for _ in range(3):
+        await watched.observer.once()
+    assert watched.said() is not None
+    assert watched.executor.with_styles() == 1, pane
