@@ -20,6 +20,7 @@ from agtmuxd.adapters.copilot import CopilotAdapter
 from agtmuxd.adapters.cursor import CursorAdapter
 from agtmuxd.adapters.gemini import GeminiAdapter
 from agtmuxd.adapters.hookline import Ours
+from agtmuxd.adapters.jsonedit import plain
 from agtmuxd.adapters.opencode import OpenCodeAdapter
 from agtmuxd.adapters.registry import discover
 
@@ -136,7 +137,7 @@ def test_another_place_of_agtmux_is_outdated_and_replaced(agent: str, tmp_path: 
 @pytest.mark.parametrize(
     "text",
     [
-        '{\n  // a comment\n  "a": 1\n}',
+        '{"a": 1,}',
         "{",
         "",
         "[]",
@@ -153,10 +154,72 @@ def test_a_file_that_cannot_be_merged_is_refused_by_name_and_left_alone(agent: s
     assert file.read_text() == text
 
 
-def test_a_comment_is_named_as_what_is_wrong(tmp_path: Path) -> None:
-    (tmp_path / "settings.json").write_text('{\n  // mine\n  "a": 1\n}')
-    with pytest.raises(ValueError, match=r"line 2.*comment"):
-        ClaudeAdapter().plan_hooks(tmp_path, COMMAND, remove=False)
+@pytest.mark.tc("TC-102")
+@pytest.mark.parametrize("agent", ["claude", "codex", "cursor"])
+def test_a_comment_is_named_where_the_agent_would_not_read_the_file(agent: str, tmp_path: Path) -> None:
+    (tmp_path / FILES[agent]).write_text('{\n  "url": "http://x", // mine\n  "a": 1\n}')
+    with pytest.raises(ValueError, match=r"line 2.*comment.*run this again"):
+        ADAPTERS[agent].plan_hooks(tmp_path, COMMAND, remove=False)
+    with pytest.raises(ValueError, match=r"line 2.*comment.*run this again"):
+        ADAPTERS[agent].hook_status(tmp_path, COMMAND)
+
+
+@pytest.mark.tc("TC-102")
+def test_a_byte_order_mark_stays_where_the_agent_reads_it_and_is_named_elsewhere(tmp_path: Path) -> None:
+    text = '\ufeff{"a": 1}'
+    for agent in ("gemini", "codex"):
+        (tmp_path / FILES[agent]).write_text(text)
+        with pytest.raises(ValueError, match="byte order mark"):
+            ADAPTERS[agent].plan_hooks(tmp_path, COMMAND, remove=False)
+    (tmp_path / "settings.json").write_text(text)
+    apply("claude", tmp_path)
+    there = (tmp_path / "settings.json").read_text()
+    assert there.startswith('\ufeff{"a": 1')
+    assert set(ours("claude", json.loads(there[1:])).values()) == {1}
+    apply("claude", tmp_path, remove=True)
+    assert (tmp_path / "settings.json").read_text() == text
+
+
+COMMENTED = [
+    '// top\n{\n  // theme\n  "theme": "x" // end, of {it\n}\n// bottom',
+    "{ /* nothing, yet */ }",
+    '{\n  "a": 1, // one\n  "hooks": { // mine\n    "AfterAgent": [ /* none */ ] // why\n  } /* x */\n}',
+    '{"a": "// no comment /*", "b": 2 /* c */}',
+    '{"a": 1 // c\n}',
+    '{\r\n  "a": 1, // one\r\n  "b": [] // two\r\n}\r\n',
+    '{\n  "hooks": {\n    "BeforeAgent": [\n      {"hooks": []} // g\n      // end\n    ]\n  }\n}',
+]
+
+
+@pytest.mark.tc("TC-102")
+@pytest.mark.parametrize("text", COMMENTED)
+def test_geminis_comments_stay_and_so_does_everything_else(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "settings.json"
+    file.write_bytes(text.encode())
+    apply("gemini", tmp_path)
+    there = file.read_bytes().decode()
+    now = json.loads(plain(there))
+    assert set(ours("gemini", now).values()) == {1}
+    for comment in re.findall(r"// [^\"\r\n]*$", text, re.MULTILINE):
+        assert comment in there
+    assert not any(plan.changes for plan in ADAPTERS["gemini"].plan_hooks(tmp_path, COMMAND, remove=False))
+    apply("gemini", tmp_path, remove=True)
+    assert file.read_bytes() == text.encode()
+
+
+@pytest.mark.tc("TC-102")
+def test_comments_written_around_ours_outlive_them(tmp_path: Path) -> None:
+    file = tmp_path / "settings.json"
+    file.write_text('{\n  "a": 1, // one\n  "z": 2\n}')
+    apply("gemini", tmp_path)
+    text = file.read_text()
+    key = text.index('  "hooks"')
+    text = text[:key] + "  // agtmux\n" + text[key:-2] + ', // theirs\n  // last\n  "more": 3\n}'
+    file.write_text(text)
+    apply("gemini", tmp_path, remove=True)
+    left = file.read_text()
+    assert json.loads(plain(left)) == {"a": 1, "z": 2, "more": 3}
+    assert all(comment in left for comment in ("// one", "// agtmux", "// theirs", "// last"))
 
 
 def test_claude_is_given_only_event_names_that_an_older_version_knows() -> None:
@@ -460,6 +523,29 @@ def test_any_settings_are_byte_for_byte_the_same_after_install_and_uninstall(
     assert not any(plan.changes for plan in ADAPTERS[agent].plan_hooks(tmp_path, COMMAND, remove=False))
     apply(agent, tmp_path, remove=True)
     assert file.read_bytes() == raw
+
+
+NOTES = st.sampled_from(["", "", " // note, {", ' /* "hooks": [ */', " // it's\n// more", "/* a\n b */ // c"])
+
+
+@pytest.mark.tc("TC-102")
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=layouts(), data=st.data())
+def test_any_commented_settings_are_byte_for_byte_the_same_after_install_and_uninstall(
+    text: str, data: st.DataObject, tmp_path: Path
+) -> None:
+    file = tmp_path / "settings.json"
+    ends = "\r\n" if "\r\n" in text else "\n"
+    *rows, last = text.split(ends)
+    raw = "".join(row + data.draw(NOTES).replace("\n", ends) + ends for row in rows) + last
+    try:
+        file.write_bytes(raw.encode())
+    except UnicodeEncodeError:
+        return
+    apply("gemini", tmp_path)
+    assert set(ours("gemini", json.loads(plain(file.read_bytes().decode()))).values()) == {1}
+    apply("gemini", tmp_path, remove=True)
+    assert file.read_bytes() == raw.encode()
 
 
 @pytest.mark.tc("TC-102")

@@ -188,12 +188,16 @@ class ClaudeAdapter(RuleAdapter):
         notes = () if remove else ("Sessions that are open now keep the hooks they started with.",)
         path = config_home / "settings.json"
         ours = hookline.Ours.of(self.agent_type, command)
-        return (hookfile.plan(path, ours, _groups(command), remove_ours=remove, notes=notes),)
+        return (hookfile.plan(path, ours, _groups(command), remove_ours=remove, notes=notes, dialect=_DIALECT),)
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our hooks are in ``settings.json``."""
         ours = hookline.Ours.of(self.agent_type, command)
-        return (hookfile.status(config_home / "settings.json", ours, _groups(command)),)
+        return (hookfile.status(config_home / "settings.json", ours, _groups(command), dialect=_DIALECT),)
+
+
+_DIALECT: Final = hookfile.Dialect(mark=True)
+"""Tried on 2.1.329: over a comment or a trailing comma it leaves the whole file out."""
 
 
 def _is_of(status: Mapping[str, Any], proc: Proc) -> bool:

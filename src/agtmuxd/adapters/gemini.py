@@ -108,12 +108,16 @@ class GeminiAdapter(RuleAdapter):
         notes = () if remove else ("Gemini runs no hooks in a folder it was not told to trust.",)
         path = config_home / "settings.json"
         ours = hookline.Ours.of(self.agent_type, command)
-        return (hookfile.plan(path, ours, _groups(command), remove_ours=remove, notes=notes),)
+        return (hookfile.plan(path, ours, _groups(command), remove_ours=remove, notes=notes, dialect=_DIALECT),)
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our hooks are in ``settings.json``."""
         ours = hookline.Ours.of(self.agent_type, command)
-        return (hookfile.status(config_home / "settings.json", ours, _groups(command)),)
+        return (hookfile.status(config_home / "settings.json", ours, _groups(command), dialect=_DIALECT),)
+
+
+_DIALECT: Final = hookfile.Dialect(comments=True)
+"""Tried on 0.61.0: over a byte order mark or a trailing comma it does not start."""
 
 
 def _groups(command: str) -> dict[str, dict[str, Any]]:

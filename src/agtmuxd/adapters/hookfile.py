@@ -12,18 +12,31 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 from agtmuxd.adapters.base import HookPlan, HookStatus
 from agtmuxd.adapters.hookline import Ours
-from agtmuxd.adapters.jsonedit import Node, Style, insert, parse, remove, value, was_created
+from agtmuxd.adapters.jsonedit import Node, Style, check, insert, parse, plain, remove, value, was_created
 
 Groups = Mapping[str, Mapping[str, Any]]
 """Event name → the group to have under it."""
 
-FIX: Final = "agtmux changes only plain JSON. Repair the file or move the comments out of it, then run this again."
+FIX: Final = "Repair the file, then run this again."
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What an agent takes in its settings beside plain JSON. Other files it does not read at all, and our hooks in them
+    would be for nothing."""
+
+    mark: bool = False  # a byte order mark
+    comments: bool = False
+
+
+PLAIN: Final = Dialect()
 
 
 MOST: Final = 4 << 20
@@ -84,6 +97,7 @@ def plan(
     remove_ours: bool,
     notes: tuple[str, ...] = (),
     top: Mapping[str, Any] = MappingProxyType({}),
+    dialect: Dialect = PLAIN,
 ) -> HookPlan:
     """What (un)installing would make of ``path``. Raises ValueError naming the file and what to do.
 
@@ -96,22 +110,26 @@ def plan(
         text = json.dumps({"hooks": {event: [group] for event, group in groups.items()}, **top}, indent=2) + "\n"
         return HookPlan(path, None, text, notes)
     try:
+        check(before, mark=dialect.mark, comments=dialect.comments)
         after = _without(before, ours, {} if remove_ours else groups)
         if not remove_ours:
             after = _with(after, ours, groups)
     except ValueError as e:
         raise ValueError(f"{path}: {e}. {FIX}") from e
-    if remove_ours and before != after and json.loads(after) == top and _made_by_us(before, len(top)):
+    if remove_ours and before != after and value(after, parse(after)) == top and _made_by_us(before, len(top)):
         return HookPlan(path, before, None, notes)
     return HookPlan(path, before, after, notes)
 
 
-def status(path: Path, ours: Ours, groups: Groups, notes: tuple[str, ...] = ()) -> HookStatus:
+def status(
+    path: Path, ours: Ours, groups: Groups, notes: tuple[str, ...] = (), *, dialect: Dialect = PLAIN
+) -> HookStatus:
     """Which of our hooks are in ``path``. Raises ValueError as ``plan`` does."""
     text = read(path)
     if text is None:
         return HookStatus(path, False, False, (), notes)
     try:
+        check(text, mark=dialect.mark, comments=dialect.comments)
         found = _found(text, ours)
     except ValueError as e:
         raise ValueError(f"{path}: {e}. {FIX}") from e
@@ -281,4 +299,6 @@ def _made_by_us(before: str, others: int) -> bool:
     """Whether the file holds our hooks first and nothing else but the ``others`` we made: then it was not there before
     us, for into a file that was there the hooks go last."""
     root = parse(before)
+    if plain(before) != before:
+        return False
     return len(root.members) == 1 + others and root.members[0].key == "hooks" and was_created(before, root)

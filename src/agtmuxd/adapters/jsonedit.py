@@ -1,6 +1,7 @@
 """Edits JSON text by splicing, so that every byte that is not ours stays as it was.
 
-Owns a small JSON reader that keeps offsets, and insertion and removal that undo each other exactly. Knows no settings.
+Owns a small JSON reader that keeps offsets and passes over comments, and insertion and removal that undo each other
+exactly. Knows no settings.
 """
 
 from __future__ import annotations
@@ -8,11 +9,17 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 _BLANK: Final = re.compile(r"[ \t\r\n]*")
 _SCALAR: Final = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 _STRING: Final = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
+_COMMENT: Final = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\r\n]*|/\*.*?\*/', re.DOTALL)
+_BEHIND: Final = re.compile(r"[ \t]*(?://[^\r\n]*|/\*[^\r\n]*?\*/)[ \t]*(?=\r?\n)")
+"""A comment on the rest of a line: it belongs to what stands before it."""
+MARK: Final = "\ufeff"
+"""The byte order mark, which some editors put first."""
 MAX_DEPTH: Final = 100
 TRACE: Final = "  "
 """Two blanks after a bracket, which nobody's layout has: the node was there, and empty, before our piece came in."""
@@ -42,25 +49,46 @@ class Node:
         return next((m for m in reversed(self.members) if m.key == key), None)
 
 
+@lru_cache(maxsize=4)
+def plain(text: str) -> str:
+    """``text`` with blanks in place of comments and of a byte order mark: every other character stays where it is."""
+
+    def blanked(found: re.Match[str]) -> str:
+        return found[0] if found[0][0] == '"' else re.sub(r"[^\r\n]", " ", found[0])
+
+    out = _COMMENT.sub(blanked, text)
+    return " " + out[1:] if out.startswith(MARK) else out
+
+
+def check(text: str, *, mark: bool, comments: bool) -> None:
+    """Raises ValueError for what the agent that reads ``text`` does not take: a byte order mark, comments."""
+    if text.startswith(MARK) and not mark:
+        raise ValueError("it begins with a byte order mark, with which the agent does not read it: save it without")
+    bare = plain(text).removeprefix(" ") if text.startswith(MARK) else plain(text)
+    if bare != text.removeprefix(MARK) and not comments:
+        at = next(i for i, (a, b) in enumerate(zip(plain(text), text, strict=True)) if a != b and b != MARK)
+        line = text.count("\n", 0, at) + 1
+        raise ValueError(f"line {line}: it has a comment, with which the agent does not read it: move that out of it")
+
+
 def parse(text: str) -> Node:
     """The value that ``text`` holds. Raises ValueError with line and what is wrong."""
-    if not text.strip():
+    body = plain(text)
+    if not body.strip():
         raise ValueError("it is empty, which is no JSON ({} is)")
     try:
-        json.loads(text)
+        json.loads(body)
     except json.JSONDecodeError as e:
-        near = text.split("\n")[e.lineno - 1].strip()[:60] if text else ""
-        what = "it has a comment" if near.startswith(("//", "/*", "#")) else e.msg
-        raise ValueError(f"line {e.lineno}: {what}") from e
+        raise ValueError(f"line {e.lineno}: {e.msg}") from e
     except RecursionError as e:
         raise ValueError("it is nested too deeply") from e
-    node, _ = _value(text, _blank(text, 0), 0)
+    node, _ = _value(body, _blank(body, 0), 0)
     return node
 
 
 def value(text: str, node: Node) -> Any:
     """The Python value of a node."""
-    return json.loads(text[node.start : node.end])
+    return json.loads(plain(text)[node.start : node.end])
 
 
 def _blank(text: str, at: int) -> int:
@@ -136,30 +164,54 @@ def insert(text: str, node: Node, piece: str, gap: str) -> str:
     """
     if not node.members:
         return text[: node.start + 1] + TRACE + piece + text[node.start + 1 :]
-    end = node.members[-1].end
-    before = node.members[-1].start
-    lead = text[_bracket_or_comma(text, node) : before]
-    return text[:end] + "," + (lead if lead or len(node.members) > 1 else gap) + piece + text[end:]
+    last = node.members[-1]
+    lead = _blanks_before(text, last.start)
+    behind = _BEHIND.match(text, last.end) if "\n" in lead else None
+    end = last.end if behind is None else behind.end()
+    lead = lead if lead or len(node.members) > 1 else gap
+    return text[: last.end] + "," + text[last.end : end] + lead + piece + text[end:]
 
 
-def _bracket_or_comma(text: str, node: Node) -> int:
-    """Where the blanks in front of the last member begin."""
-    if len(node.members) == 1:
-        return node.start + 1
-    return text.index(",", node.members[-2].end) + 1
+def _blanks_before(text: str, at: int) -> str:
+    """The blanks that end at ``at``: what lays out the member that begins there."""
+    return text[len(text[:at].rstrip(" \t\r\n")) : at]
 
 
 def remove(text: str, node: Node, index: int) -> str:
-    """``text`` without the member ``index`` of ``node``, and without the comma and blanks that came with it."""
+    """``text`` without the member ``index`` of ``node``, and without the comma and blanks that came with it.
+
+    Comments around it stay.
+    """
     member = node.members[index]
+    following = node.members[index + 1] if index + 1 < len(node.members) else None
     if index > 0:
-        return text[: node.members[index - 1].end] + text[member.end :]
-    if len(node.members) > 1:
-        return text[: member.start] + text[node.members[1].start :]
-    lead = len(TRACE) if not was_created(text, node) else 0
-    return text[: member.start - lead] + text[member.end :]
+        before = node.members[index - 1].end
+        kept = _without_comma(text, before, member.start).rstrip(" \t\r\n")
+        if not kept:
+            return text[:before] + text[member.end :]
+        lead = _blanks_before(text, member.start)
+        if following is not None:  # the comma before stays, for a comment may end the line that it is on
+            rest = _without_comma(text, member.end, following.start) + text[following.start :]
+            return text[: member.start - len(lead)] + rest
+        rest = text[member.end :]
+        return text[:before] + kept + (rest if re.match(r"[ \t]*\r?\n", rest) else lead + rest)
+    if following is not None:
+        kept = _without_comma(text, member.end, following.start).lstrip(" \t\r\n")
+        return text[: member.start] + kept + text[following.start :]
+    lead_of_ours = len(TRACE) if text[node.start + 1 : member.start] == TRACE else 0
+    return text[: member.start - lead_of_ours] + text[member.end :]
+
+
+def _without_comma(text: str, start: int, end: int) -> str:
+    """What stands between two members but for the comma."""
+    comma = plain(text).index(",", start, end)
+    return text[start:comma] + text[comma + 1 : end]
 
 
 def was_created(text: str, node: Node) -> bool:
-    """Whether ``node``, whose only member is ours, was made for it: so it is without the trace that ``insert`` left."""
-    return text[node.start + 1 : node.members[0].start] != TRACE if node.members else False
+    """Whether ``node``, whose only member is ours, was made for it: it is without the trace that ``insert`` left, and
+    nobody wrote a comment into it.
+    """
+    if not node.members or plain(text)[node.start : node.end] != text[node.start : node.end]:
+        return False
+    return text[node.start + 1 : node.members[0].start] != TRACE
