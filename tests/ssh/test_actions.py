@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shlex
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -97,9 +98,19 @@ def test_an_agent_behind_ssh_gets_what_was_sent_and_nothing_that_was_refused(
     daemon.wait_for(one.pane, "running", far.name)  # what is done next is done to this state, not to one on its way
     assert "rm -rf" not in place.cli("view-output", ref, "--lines", "5").stdout
     printed = place.cli("attach", ref, "--print").stdout
-    assert printed.startswith(f"ssh -t {far.name} ")
+    assert printed.startswith(f"ssh -F {far.sshd.keys.config} -t ")
     went = by_terminal(place, "attach", ref)  # from inside a tmux of this machine too
-    assert went[:2] == ["-t", far.name]
-    assert "attach-session" in went[2]
+    assert went[-2] == far.name
+    assert "attach-session" in went[-1]
+    far.sshd.keys.config.write_text(far.sshd.keys.config.read_text() + "\nHost *\n  RemoteCommand echo no\n")
+    master, slave = pty.openpty()
+    client = subprocess.Popen(shlex.split(printed), stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+    try:
+        until(lambda: far.tmux.run("list-clients"), within=PATIENCE, what="the command that was told attaches")
+    finally:
+        client.kill()
+        client.wait(PATIENCE)
+        os.close(slave)
+        os.close(master)
     ended = place.cli("kill", ref, "--mode", "signal", "--signal", "TERM", "--yes")
     assert (ended.returncode, "it ended" in ended.stdout) == (0, True), ended

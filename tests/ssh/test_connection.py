@@ -18,7 +18,7 @@ from agtmuxd.targets.executor import ExecutorError
 from agtmuxd.targets.ssh import SshExecutor
 from agtmuxd.targets.sshroute import hops
 from tests.conftest import until
-from tests.ssh.sshd import Keys, Sshd
+from tests.ssh.sshd import USER, Keys, Sshd
 
 pytestmark = pytest.mark.tc("TC-014")
 
@@ -277,3 +277,35 @@ async def test_who_is_closed_connects_no_more(new_sshd: Make, reach: Reach) -> N
     with pytest.raises(ExecutorError) as caught:
         await executor.run(["true"], timeout=PATIENCE)
     assert caught.value.reason == "lost"
+
+
+async def test_what_a_config_makes_of_a_session_is_left_alone(new_sshd: Make, keys: Keys, reach: Reach) -> None:
+    """Commands, terminals, forwardings and variables of the user's config are for the user's own sessions."""
+    server = new_sshd("vm1", start=False)
+    ran = keys.root / "ran"
+    port, server.keys.config = server.port, keys.config
+    keys.config.write_text(
+        "RemoteCommand echo no\nRequestTTY force\nPermitLocalCommand yes\n"
+        f"LocalCommand touch {ran}-local\nSetEnv TMUX=/tmp/other,1,0\nForwardAgent yes\nForwardX11 yes\n"
+        f"LocalForward {_unused_port()} localhost:1\nExitOnForwardFailure yes\nControlMaster auto\n"
+        f"ControlPath {keys.root}/control-%r\nStrictHostKeyChecking no\nBatchMode no\nEscapeChar none\nStdinNull yes\n"
+        f'Match host vm1 exec "touch {ran}-exec; true"\n  HostName 127.0.0.1\n'
+        f'Match exec "false"\n  HostName 192.0.2.1\n  Port 1\n'
+        f"Match originalhost vm1\n  Port {port}\n  User {USER}\n  IdentityFile {keys.key}\n  IdentitiesOnly yes\n"
+        f"  UserKnownHostsFile {keys.known_hosts}\n"
+    )
+    await asyncio.to_thread(server.start)
+    executor = reach("vm1")
+    told = await executor.run(
+        ["sh", "-c", 'echo "${TMUX-none} ${SSH_AUTH_SOCK-none} ${DISPLAY-none}"; tty'], timeout=20
+    )
+    assert told.stdout == b"none none none\nnot a tty\n"
+    assert Path(f"{ran}-exec").exists(), "Match exec is asked, as ssh does"
+    assert sorted(path.name for path in keys.root.glob("ran*")) == ["ran-exec"]
+    assert list(keys.root.glob("control*")) == []
+
+
+def _unused_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])

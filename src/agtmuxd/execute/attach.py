@@ -31,9 +31,9 @@ async def attach(context: Context) -> Result:
     there = [*tmux, "attach-session", "-t", session]
     select = [";", "select-window", "-t", f"{session}:{row.window_id}", ";", "select-pane", "-t", row.pane_id]
     whole = [*there, *select]
-    if reached.kind == "ssh":
-        alias = context.world.targets[reached.target_id].connection_ref or reached.name
-        there, whole = (["ssh", "-t", alias, shlex.join(argv)] for argv in (there, whole))
+    way = reached.executor.terminal()
+    if way:
+        there, whole = ([*way, shlex.join(argv)] for argv in (there, whole))
     return {
         "argv": there,
         "switch": [*tmux, "switch-client", "-t", session],

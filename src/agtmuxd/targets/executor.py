@@ -87,5 +87,8 @@ class TargetExecutor(Protocol):
     async def dial_steps(self) -> list[dict[str, Any]]:
         """The way there, gone once more: ``{"step", "ok", "message"}`` in order. Nothing for this machine."""
 
+    def terminal(self) -> tuple[str, ...]:
+        """What a person's terminal runs with a command line as its last word, to have it run there; empty for here."""
+
     async def close(self) -> None:
         """Release connections. Idempotent."""

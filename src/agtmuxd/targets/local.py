@@ -169,6 +169,9 @@ class LocalExecutor:
         """Nothing: one is here already."""
         return []
 
+    def terminal(self) -> tuple[str, ...]:
+        return ()
+
     async def close(self) -> None:
         """Kill what still runs and wait a moment for it. Idempotent."""
         children = tuple(self._children)

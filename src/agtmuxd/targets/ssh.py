@@ -199,6 +199,10 @@ class SshExecutor:
             max_output=max_output,
         )
 
+    def terminal(self) -> tuple[str, ...]:
+        """``ssh`` with the config that is read here, whatever command that one has for the user's own sessions."""
+        return ("ssh", *self.link.config_words(), "-t", "-o", "RemoteCommand=none", self.alias)
+
     async def close(self) -> None:
         """Hang up. Idempotent."""
         await self.link.close()

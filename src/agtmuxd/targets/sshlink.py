@@ -21,7 +21,16 @@ from typing import Final, TypeVar
 import asyncssh
 
 from agtmuxd.targets.executor import ExecutorError
-from agtmuxd.targets.sshroute import Dialling, LinkError, Route, Watcher, explained, hops, read_route
+from agtmuxd.targets.sshroute import (
+    DEFAULT_CONFIG,
+    Dialling,
+    LinkError,
+    Route,
+    Watcher,
+    explained,
+    hops,
+    read_route,
+)
 
 T = TypeVar("T")
 
@@ -51,6 +60,10 @@ class SshLink:
     @property
     def connected(self) -> bool:
         return self._conn is not None and not self._conn.is_closed()
+
+    def config_words(self) -> tuple[str, ...]:
+        """The words by which ssh(1) reads the same config."""
+        return () if self._config == str(Path(DEFAULT_CONFIG).expanduser()) else ("-F", self._config)
 
     async def connection(self) -> asyncssh.SSHClientConnection:
         """The one connection, made where there is none; whoever comes meanwhile waits for the same attempt.

@@ -17,6 +17,7 @@ from agtmuxd.targets.executor import ExecutorError
 
 KEEPALIVE: Final = 5.0
 KEEPALIVES_MISSED: Final = 2
+DEFAULT_CONFIG: Final = "~/.ssh/config"
 _SYSTEM_CONFIG: Final = "/etc/ssh/ssh_config"
 _SYSTEM_HOSTS: Final = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 
@@ -104,7 +105,7 @@ def hops(jump: str | None) -> list[tuple[str, str | None, int | None]]:
 def read_route(alias: str, user: str | None, port: int | None, config_file: str) -> Route:
     """What the ssh config says of ``alias``. Blocks. Raises asyncssh.Error, OSError, ValueError."""
     files = [config_file] if os.access(config_file, os.R_OK) else []
-    if config_file == str(Path("~/.ssh/config").expanduser()) and os.access(_SYSTEM_CONFIG, os.R_OK):
+    if config_file == str(Path(DEFAULT_CONFIG).expanduser()) and os.access(_SYSTEM_CONFIG, os.R_OK):
         files.append(_SYSTEM_CONFIG)  # as ssh does; not with a file of one's own (ssh -F)
     options: dict[str, Any] = {
         "config": files, "canonicalize_hostname": False, "preferred_auth": "publickey", "password_auth": False,

@@ -1,0 +1,147 @@
+"""Names that a user may choose and a program may stumble over: of sockets, folders, sessions, windows."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agtmuxd.core.ref import format_pane
+from tests.acceptance.asking import ask
+from tests.acceptance.stage import PATIENCE, Actor, Agent, Daemon, Place
+from tests.acceptance.test_actions_attach import terminal  # noqa: F401 fixture
+from tests.conftest import Tmux, until
+
+SOCKET = "a b,'c\"$x %1;ü"
+NAMES = [
+    "-dash", "=same", "@1", "%0", "{last}", "+1", "!", "~", "^", "$HOME", "a b", "'q\"", "#{pane_id}", "#(id)",
+    "ü日本🦀", "50%", "semi;colon", "back\\slash", "runtime", "tab\there", "new\nline", "a/b", "*", "[x]", "none/../..",
+]  # fmt: skip
+"""``:`` and ``.`` tmux itself turns into ``_``, and control characters into words."""
+SHELL: dict[str, Any] = {"shell": True}
+
+
+@pytest.fixture
+def tmux(short_dir: Path) -> Iterator[Tmux]:
+    """In the place of the usual one: its socket lies in a folder of such a name."""
+    (short_dir / SOCKET).mkdir()
+    made = Tmux(short_dir / SOCKET / "s,1,2")
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def place(short_dir: Path, tmux: Tmux) -> Place:
+    made = Place(short_dir)
+    made.config.write_text(
+        f"[host]\ntmux_socket = {json.dumps(str(tmux.socket), ensure_ascii=False)}\n"
+        "[observe]\nquiet_interval = 0.25\nempty_interval = 0.25\n"
+    )
+    assert tomllib.loads(made.config.read_text())["host"]["tmux_socket"] == str(tmux.socket)
+    tmux.env = dict(made.env)
+    return made
+
+
+@pytest.mark.tc("TC-106")
+def test_a_server_whose_socket_has_an_odd_path_is_heard_written_to_and_attached_to(
+    place: Place,
+    daemon: Daemon,
+    tmux: Tmux,
+    terminal: Callable[..., object],  # noqa: F811
+) -> None:
+    daemon.start()
+    one = Actor(tmux, place).start("-a 'b\" $x;c")
+    ref = one.ready(daemon)["ref"]
+    assert ask(daemon, "send", ref, text="hello", enter=True)["result"]["delivery"] == "submitted"
+    assert one.sent() == ["hello"]
+    one.hook("PermissionRequest", tool_name="Bash", tool_input={"command": "make"})
+    asked = daemon.wait_for(one.pane, "waiting_approval")
+    assert (asked["source"], asked["waiting_for"]["text"]) == ("hook", "make"), (
+        "the commas of TMUX are those of the path"
+    )
+    printed = place.cli("attach", ref, "--print").stdout
+    assert str(tmux.socket) in shlex.split(printed)
+    inside = {"TMUX": f"{tmux.socket},{tmux.show(one.pane, '#{pid}')},0"}
+    told = place.cli("attach", ref, "--json", env=inside).stdout
+    assert json.loads(told)["result"]["selected"] is True, "it is this very server that the terminal is in"
+    terminal(*shlex.split(printed))
+    until(lambda: tmux.run("list-clients", "-F", "#{session_name}"), within=PATIENCE)
+
+
+@pytest.mark.tc("TC-106")
+def test_a_target_with_an_odd_socket_is_added_and_found_again(
+    place: Place, daemon: Daemon, tmux: Tmux, new_tmux: Callable[[], Tmux], short_dir: Path
+) -> None:
+    other = Tmux(short_dir / "x,y z" / "'s\"")
+    other.socket.parent.mkdir()
+    other.env = dict(place.env)
+    daemon.start()
+    try:
+        one = Agent(other, place).start("%3")
+        place.json("target", "add", "odd", "--kind", "local", "--tmux-socket", str(other.socket))
+        daemon.wait_agent(one.pane, "odd")
+        assert daemon.stop() == 0
+        daemon.start()
+        assert daemon.wait_agent(one.pane, "odd")["identity"]["session_name"] == "%3"
+    finally:
+        other.stop()
+
+
+@pytest.mark.tc("TC-027")
+@pytest.mark.tc("TC-106")
+def test_panes_of_sessions_and_windows_of_any_name_are_listed_and_acted_on(
+    place: Place, daemon: Daemon, tmux: Tmux
+) -> None:
+    panes = {}
+    for number, name in enumerate(NAMES):
+        panes[number] = tmux.start("cat", session=name.replace("#", "##"))  # of a new session tmux expands formats
+        tmux.run("rename-window", "-t", panes[number], "--", name)
+        tmux.run("new-window", "-d", "-t", f"{tmux.show(panes[number], '#{session_id}')}:", "-n", name, "cat")
+    daemon.start()
+
+    def rows() -> dict[str, dict[str, str]]:
+        return {row["identity"]["pane_id"]: row for row in place.json("ls", "--all")["items"]}
+
+    until(lambda: len(rows()) == 2 * len(NAMES), within=PATIENCE)
+    found = rows()
+    for number, pane in panes.items():
+        name, row = tmux.show(pane, "#{session_name}"), found[pane]
+        assert row["identity"]["session_name"] == name  # type: ignore[index]
+        assert tmux.try_run("select-window", "-t", f"{row['session_id']}:1").returncode == 0
+        told = ask(daemon, "send", row["ref"], text=f"to {number}", enter=True, **SHELL)
+        assert told["result"]["delivery"] == "typed"
+        assert ask(daemon, "attach", row["ref"])["result"]["selected"] is True
+        assert tmux.show(f"{row['session_id']}:", "#{pane_id}") == pane, name
+        until(lambda pane=pane, number=number: f"to {number}" in tmux.run("capture-pane", "-p", "-t", pane))  # type: ignore[misc]
+        assert [one["ref"] for one in place.json("ls", "--all", "--session", name)["items"]].count(row["ref"]) == 1, (
+            name
+        )
+    assert os.path.lexists(tmux.socket)
+
+
+@pytest.mark.tc("TC-027")
+@pytest.mark.tc("TC-106")
+@pytest.mark.parametrize("name", ["-dash", "=same", "@1", "$0", "$9", "%0", "a b", "'q\"", "ü日本🦀", "#{pane_id}"])
+def test_a_pane_is_attached_to_in_the_session_that_its_ref_names(daemon: Daemon, tmux: Tmux, name: str) -> None:
+    """A grouped session shows the same windows, and which of them it shows is its own."""
+    pane = tmux.start("cat", session="first")
+    tmux.run("new-window", "-d", "-t", "first:", "cat")
+    tmux.run("new-session", "-d", "-t", "first", "-s", name.replace("#", "##"), "-x", "80", "-y", "24")
+    for session in tmux.run("list-sessions", "-F", "#{session_id}").split():
+        tmux.run("select-window", "-t", f"{session}:1")
+    daemon.start()
+    until(lambda: daemon.pane(pane), within=PATIENCE)
+    row = daemon.pane(pane) or {}
+    assert row["other_sessions"] == [name]
+    group = tmux.run("list-sessions", "-F", "#{session_id} #{session_name}").splitlines()
+    ids = {line.partition(" ")[2]: line.partition(" ")[0] for line in group}
+    ref = format_pane("host", name, row["identity"]["window_id"], pane)
+    told = ask(daemon, "attach", ref)["result"]
+    assert tmux.show(f"{ids[name]}:", "#{pane_id}") == pane, told
+    assert tmux.show(f"{ids['first']}:", "#{pane_id}") != pane, "the other session shows what it showed"
