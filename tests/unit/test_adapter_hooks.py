@@ -289,6 +289,7 @@ def test_a_notify_program_of_the_user_runs_on_beside_ours(notify: str, around: s
     }
     status = ADAPTERS["codex"].hook_status(tmp_path, COMMAND)[1]
     assert (status.installed, status.outdated) == (True, False)
+    assert status.command == f"{COMMAND} codex", "a test runs ours alone"
     done = subprocess.run(
         [*now["notify"], '{"it\'s": "$1"}'], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, check=True
     )

@@ -56,9 +56,8 @@ def status(path: Path, ours: Ours, command: str) -> HookStatus:
         _, notes = _with(text, command, text)
         return HookStatus(path, False, False, (), notes if value is not None else ())
     wanted, _ = _with(_without(text, ours), command, text)
-    return HookStatus(
-        path, True, wanted != text, ("notify",), command=shlex.join(json.loads(found.group(1))), as_argument=True
-    )
+    call = shlex.join(_own_words(json.loads(found.group(1))))  # without the user's program: a test is nothing for it
+    return HookStatus(path, True, wanted != text, ("notify",), command=call, as_argument=True)
 
 
 def value_of(path: Path, text: str) -> Any:
@@ -96,9 +95,14 @@ def _ours(text: str, ours: Ours) -> re.Match[str] | None:
 
 
 def _is_call(words: list[str], ours: Ours) -> bool:
+    return ours.calls(_own_words(words))
+
+
+def _own_words(words: list[str]) -> list[str]:
+    """Of a value of the key, the words that call our program, if any do."""
     if words[:2] == ["/bin/sh", "-c"] and words[3:] == ["agtmux"]:
-        words = words_of(words[2].partition(' "$1"')[0])
-    return ours.calls(words)
+        return words_of(words[2].partition(' "$1"')[0])
+    return words
 
 
 def _without(text: str, ours: Ours) -> str:
