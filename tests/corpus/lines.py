@@ -50,8 +50,8 @@ class Follower:
                 self._began[path] = opening.at
         self._lines.setdefault(path, []).append(filled)
         if self._holding is not None:  # what was open was not recorded: the folder of the file that is written to
-            held = self._holding.transcript_held([str(Path(path).with_name("inuse.1.hold"))], HOME)
-            self._held = self._held if held is None else str(held.path)
+            for held in self._holding.transcripts_held([str(Path(path).with_name("inuse.1.hold"))], HOME):
+                self._held = str(held.path)
 
     def named(self, path: str | None) -> None:
         """A hook named the file."""

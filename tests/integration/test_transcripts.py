@@ -39,13 +39,14 @@ class House:
         self.rig, self.home, self.clock = rig, home, rig.clock
         self.watched: list[Watched] = []
         self.on = True
+        self.moved: Callable[[], object] = object
         self.begin()
 
     def begin(self) -> None:
         """A daemon that starts (again)."""
         self.transcripts = Transcripts(
             self.rig.door.world, self.rig.registry, lambda: ((TARGET, a) for a in self.watched), self.rig.door.submit,
-            redact, self.clock, wanted=lambda _name: self.on,
+            redact, self.clock, wanted=lambda _name: self.on, moved=lambda: self.moved(),
         )  # fmt: skip
 
     def agent(self, agent: Agent, proc: Proc | None = None) -> Watched:
@@ -430,15 +431,16 @@ NATIVE = ("/opt/copilot-linux-x64/copilot",)
 
 @contextmanager
 def holder(home: Path) -> Iterator[tuple[Proc, Callable[[str], None]]]:
-    """A process that holds the file of one session open, and what lets it go over to another."""
+    """A process that holds the file of a session open; what lets it go over to another, with ``+`` to one more."""
     code = (
         "import os, sys\n"
-        "held = None\n"
+        "held = []\n"
         "for line in sys.stdin:\n"
-        "    if held: held.close()\n"
-        "    folder = os.path.join(sys.argv[1], 'session-state', line.strip())\n"
+        "    if line[0] != '+':\n"
+        "        held = []\n"
+        "    folder = os.path.join(sys.argv[1], 'session-state', line.strip('+\\n'))\n"
         "    os.makedirs(folder, exist_ok=True)\n"
-        "    held = open(os.path.join(folder, f'inuse.{os.getpid()}.hold'), 'w')\n"
+        "    held.append(open(os.path.join(folder, f'inuse.{os.getpid()}.hold'), 'w'))\n"
         "    print(flush=True)\n"
     )
     process = subprocess.Popen(
@@ -519,6 +521,43 @@ async def test_another_session_of_the_same_process_leaves_the_last_ones_end_behi
 
 
 @pytest.mark.tc("TC-015")
+async def test_of_several_sessions_of_one_process_none_is_read_until_one_is_left(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        with holder(h.home) as (proc, go_over):
+            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start)
+            h.agent(agent, proc)
+            go_over("session-1")
+            await h.rig.round(agent)
+            h.write(log_of(h, "session-1"), logged(T0 + MS, "assistant.message", content="hi", toolRequests=[]))
+            h.clock.forward(1)
+            await h.look()
+            assert h.state() is State.COMPLETED
+            assert h.transcripts.last_message(h.rig.runtime_id()) is not None
+            h.moved = lambda: "nothing else did"
+            await h.look()
+            go_over("+session-2")
+            h.clock.forward(1)
+            await h.look()
+            at = h.clock()
+            h.write(log_of(h, "session-1"), logged(at, "user.message", content="in the background"))
+            h.write(log_of(h, "session-2"), logged(at, "user.message", content="in front, as far as anybody knows"))
+            stop = {"sessionId": "session-2", "transcriptPath": str(log_of(h, "session-2")), "stopReason": "end_turn"}
+            await h.rig.post(event("agentStop", agent, at=at, payload=stop))
+            h.clock.forward(1)
+            await h.look()
+            assert h.events() == ["assistant.message", "other_session"]
+            assert h.transcripts.last_message(h.rig.runtime_id()) is None
+            go_over("session-3")  # both others were closed
+            h.clock.forward(1)
+            await h.look()
+            h.write(log_of(h, "session-3"), logged(h.clock(), "user.message", content="alone"))
+            h.clock.forward(1)
+            await h.look()
+            assert h.events() == ["assistant.message", "other_session", "other_session", "user.message"]
+            assert h.state() is State.RUNNING
+
+
+@pytest.mark.tc("TC-015")
 async def test_what_another_life_of_the_process_holds_open_is_not_read(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
         with holder(h.home) as (proc, go_over), holder(h.home) as (_, other):
@@ -544,7 +583,7 @@ async def test_a_wait_that_the_log_tells_late_does_not_count_against_a_newer_scr
             h.agent(agent, proc)
             go_over("session-1")
             await h.rig.round(agent)
-            for _ in range(8):
+            for _ in range(20):
                 h.clock.forward(0.1)
                 await h.rig.round(agent)
             h.write(log_of(h, "session-1"), logged(T0 + 10 * MS, "permission.requested", requestId="r"))

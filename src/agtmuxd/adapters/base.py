@@ -194,8 +194,9 @@ class Held:
 class Holding(Protocol):
     """A ``Transcribed`` adapter whose agent holds a file open that tells its session (since contract 1.3). Pure."""
 
-    def transcript_held(self, files: Sequence[str], config_home: Path) -> Held | None:
-        """The transcript by the files that the agent's process holds open, as the system names them (links resolved).
+    def transcripts_held(self, files: Sequence[str], config_home: Path) -> Sequence[Held]:
+        """The transcripts by the files that the agent's process holds open, as the system names them (links resolved).
 
-        None where they do not tell, or tell of several: this goes before what hooks and status file say.
+        One goes before what hooks and status file say; of several none is read, for nothing tells which one shows;
+        empty where the files do not tell.
         """

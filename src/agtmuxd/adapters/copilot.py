@@ -112,8 +112,11 @@ class CopilotAdapter(RuleAdapter):
         """None: its open files and hooks name the file."""
         return None
 
-    def transcript_held(self, files: Sequence[str], config_home: Path) -> Held | None:
-        """By ``session-state/<session>/inuse.<pid>.hold``, which is open from the start to the end of a session."""
+    def transcripts_held(self, files: Sequence[str], config_home: Path) -> Sequence[Held]:
+        """By ``session-state/<session>/inuse.<pid>.hold``, which is open from the start to the end of a session.
+
+        One process may have several sessions at work (``/new`` and its sidebar), of which it shows one.
+        """
         return copilot_lines.held(files, config_home)
 
     def read_line(self, line: Mapping[str, Any]) -> Told | None:

@@ -48,8 +48,8 @@ def path(session: str, config_home: Path) -> Path | None:
     return config_home / _FOLDER / session / "events.jsonl"
 
 
-def held(files: Sequence[str], config_home: Path) -> Held | None:
-    """The log of the one session that a process holds open; None where it holds none, or several."""
+def held(files: Sequence[str], config_home: Path) -> tuple[Held, ...]:
+    """The logs of the sessions that a process holds open."""
     root = os.path.join(os.path.realpath(config_home), _FOLDER)
     sessions = set()
     version = None
@@ -62,11 +62,8 @@ def held(files: Sequence[str], config_home: Path) -> Held | None:
             sessions.add(session)
         elif (program := _PROGRAM.search(file)) is not None:
             version = program.group(1)
-    if len(sessions) != 1:
-        return None
-    session = sessions.pop()
-    log = path(session, config_home)
-    return None if log is None else Held(log, session, version)
+    logs = {session: path(session, config_home) for session in sorted(sessions)}
+    return tuple(Held(log, session, version) for session, log in logs.items() if log is not None)
 
 
 def read(line: Mapping[str, Any]) -> Told | None:

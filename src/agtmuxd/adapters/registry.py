@@ -244,9 +244,9 @@ class FencedHolding:
         self._adapter = adapter
         self._call = fenced._call
 
-    def transcript_held(self, files: Sequence[str], config_home: Path) -> Held | None:
-        """See Holding; None where the adapter raised."""
-        return self._call("transcript_held", lambda: self._adapter.transcript_held(files, config_home), None)
+    def transcripts_held(self, files: Sequence[str], config_home: Path) -> Sequence[Held]:
+        """See Holding; empty where the adapter raised."""
+        return self._call("transcripts_held", lambda: self._adapter.transcripts_held(files, config_home), ())
 
 
 @dataclass(slots=True)

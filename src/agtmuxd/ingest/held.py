@@ -20,15 +20,20 @@ AT_REST: Final = 3 * NS
 
 
 class Holder:
-    """Remembers what it was answered, as the same object while it says the same."""
+    """Remembers what it was answered."""
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
-        self._known: dict[tuple[int, str], tuple[int, Held | None]] = {}
+        self._known: dict[tuple[int, str], tuple[int, tuple[Held, ...]]] = {}
 
-    def known(self, agent: Agent) -> Held | None:
+    def known(self, agent: Agent) -> tuple[Held, ...]:
         """What was answered last."""
-        return self._known.get(_life(agent), (0, None))[1]
+        return self._known.get(_life(agent), (0, ()))[1]
+
+    def anybody_due(self) -> bool:
+        """Whether somebody of those who were asked is to be asked again."""
+        now = self._clock()
+        return any(not 0 <= now - at < AGAIN for at, _ in self._known.values())
 
     def due(self, agents: Iterable[Agent]) -> list[Agent]:
         """Those who are to be asked (again); of all others nothing is kept."""
@@ -37,23 +42,24 @@ class Holder:
             life = _life(agent)
             if life in self._known:
                 kept[life] = self._known[life]
-            if life not in kept or not 0 <= now - kept[life][0] < (AGAIN if agent.works else AT_REST):
+            if life not in kept or not 0 <= now - kept[life][0] < AGAIN:
                 due.append(agent)
         self._known = kept
         return due
 
-    def ask(self, agents: Iterable[tuple[Agent, Holding]]) -> None:
-        """What the processes of these agents hold open now."""
-        for agent, reader in agents:
-            self._ask(agent, reader)
+    def ask(self, agents: Iterable[tuple[Agent, Holding]]) -> bool:
+        """What the processes of these agents hold open now; whether that is something else than before."""
+        moved = [self._ask(agent, reader) for agent, reader in agents]
+        return any(moved)
 
-    def _ask(self, agent: Agent, reader: Holding) -> None:
-        life, before = _life(agent), self.known(agent)
-        held = reader.transcript_held(proctable.read_open(agent.proc.pid), agent.home)
+    def _ask(self, agent: Agent, reader: Holding) -> bool:
+        before = self.known(agent)
+        held = tuple(reader.transcripts_held(proctable.read_open(agent.proc.pid), agent.home))
         now = proctable.read_one(agent.proc.pid)
         if now is None or now.start != agent.proc.start:
-            held = None  # what was read is of nobody, or of the next process of that number
-        self._known[life] = (self._clock(), before if held == before else held)
+            held = ()  # what was read is of nobody, or of the next process of that number
+        self._known[_life(agent)] = (self._clock(), held)
+        return held != before
 
 
 def _life(agent: Agent) -> tuple[int, str]:

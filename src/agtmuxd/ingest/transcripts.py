@@ -63,6 +63,7 @@ class Followed:
     said: Said | None = None
     part_of: str | None = None
     told_at: int = 0
+    mute: bool = False  # its process has other sessions, too: nothing tells which one shows
     trouble: str | None = None
 
 
@@ -129,7 +130,7 @@ class Transcripts:
     def last_message(self, runtime_id: str) -> Said | None:
         """What this agent said last, without secrets and control characters; None where nothing was read."""
         held = self._followed.get(runtime_id)
-        if held is None or held.said is None:
+        if held is None or held.said is None or held.mute:
             return None
         return replace(held.said, text=block(self._redacted(held.said.text)))
 
@@ -147,14 +148,14 @@ class Transcripts:
     async def once(self) -> float:
         """One look at all files; seconds until the next."""
         moved = self._moved()
-        if self._works or moved != self._settled_at:
-            await self._ask_held()
+        others = moved != self._settled_at
+        if await self._ask_held(others) or self._works or others:
             self._works = await self._settle_whose()
             self._settled_at = moved
         works = self._works
         if not self._followed:
             return BUSY if works else QUIET if self._somebody else EMPTY
-        held = list(self._followed.values())
+        held = [f for f in self._followed.values() if not f.mute]
         read = await asyncio.to_thread(self._read_all, held)
         now = self._clock()
         events: list[RawEvent] = []
@@ -170,17 +171,22 @@ class Transcripts:
 
     # ---------------------------------------------------------------- whose file
 
-    async def _ask_held(self) -> None:
-        """Ask those agents again whose open files tell their session."""
+    async def _ask_held(self, others: bool) -> bool:
+        """Ask those agents again whose open files tell their session; whether one of them tells something else.
+
+        ``others``: there may be other agents than at the last call.
+        """
+        if not others and not self._holder.anybody_due():
+            return False
         readers = {}
         for _, agent in self._agents():
             reader = self._readers.holding(agent.identity.agent_type)
             if reader is not None and not agent.identity.headless and self._wanted(agent.adapter.name):
                 readers[id(agent)] = (agent, reader)
         due = self._holder.due(agent for agent, _ in readers.values())
-        if due:
-            asked = [readers[id(agent)] for agent in due]
-            await asyncio.to_thread(self._holder.ask, asked)
+        if not due:
+            return False
+        return await asyncio.to_thread(self._holder.ask, [readers[id(agent)] for agent in due])
 
     async def _settle_whose(self) -> bool:
         """Bring the files that are followed up to the agents that are there; whether one of those works."""
@@ -205,11 +211,12 @@ class Transcripts:
                 if path is None and agent.status_data is not None:
                     named = reader.transcript_path(agent.status_data, agent.proc, agent.home)
                     path = None if named is None else str(named)
-                if path is not None and self._holder.known(agent) is None:
+                if path is not None and not self._holder.known(agent):
                     await self._follow(runtime, agent, reader, path)
             held = self._holder.known(agent)
-            if held is not None:
-                await self._follow(runtime, agent, known.reader, str(held.path), held)
+            if len(held) == 1:
+                await self._follow(runtime, agent, known.reader, str(held[0].path), held[0])
+            await self._mute(self._followed.get(runtime.runtime_id), len(held) > 1)
             there[runtime.runtime_id] = known
             if agent.works:
                 works = True
@@ -244,8 +251,20 @@ class Transcripts:
             followed.session_id, followed.version = by.session_id, by.version
         self._followed[runtime.runtime_id] = followed
         if held is not None and (by is not None or runtime.transcript_path is None):
-            # No hook told it: whatever the session before was left with is past.
-            await self._post([self._event(followed, Told(now - STATUS_LAG, OTHER_SESSION), now, str(now))])
+            await self._leave(followed)  # no hook told it
+
+    async def _leave(self, followed: Followed) -> None:
+        """Whatever the session before was left with is past."""
+        now = self._clock()
+        await self._post([self._event(followed, Told(now - STATUS_LAG, OTHER_SESSION), now, str(now))])
+
+    async def _mute(self, followed: Followed | None, several: bool) -> None:
+        """Read no session of a process that has several, and read on when it has one again."""
+        if followed is None or followed.mute is several:
+            return
+        followed.mute = several
+        if several:  # another one shows, most likely
+            await self._leave(followed)
 
     async def _seek(self, runtime: Runtime, agent: Agent, reader: Transcribed) -> None:
         """Find a file in which a turn began when this agent's screen began to show one, and that no other wrote."""
