@@ -174,17 +174,6 @@ def test_a_completion_that_waits_for_nothing_asks_for_no_look() -> None:
 
 
 @pytest.mark.tc("TC-114")
-def test_an_agent_with_prompt_ids_needs_no_hold() -> None:
-    done = reg(Claim.COMPLETED, 10, phase=Phase.END)
-    busy = reg(Claim.RUNNING, 0, source=Source.POLLER, seen=9.9)
-    closed = reg(None, 10, subject="prompt:1")
-    marks = {"turn_end": T0 + 10 * NS}
-    now = T0 + 10 * NS + 50 * MS
-    found = {(r.source, r.subject): r for r in (done, busy, closed)}
-    assert resolve(found, marks, Life(LONG_AGO, now), now).state is State.COMPLETED
-
-
-@pytest.mark.tc("TC-114")
 def test_a_clear_ends_what_another_source_said_of_the_turn_before() -> None:
     done = reg(Claim.COMPLETED, 10, source=Source.NOTIFY, phase=Phase.END)
     clear = reg(Claim.IDLE, 20, phase=Phase.END)

@@ -181,10 +181,9 @@ def _decide(voices: list[Register], now: int) -> tuple[Claim, int | None]:
 def _held_back(claim: Claim, voices: list[Register], registers: Registers, now: int) -> tuple[Register, int] | None:
     """``(level, until)`` while a completion waits for the screen: a queued prompt's turn begins without an event.
 
-    Only where the agent gives no prompt ids, only while a level that showed the turn has not turned quiet since, and
-    never longer than HOLD_BACK.
+    Only while a level that showed the turn has not turned quiet since, and never longer than HOLD_BACK.
     """
-    if claim is not Claim.COMPLETED or any(s.startswith("prompt:") for _, s in registers):
+    if claim is not Claim.COMPLETED:
         return None
     edges = [r for r in voices if r.entry.claim is Claim.COMPLETED and not r.is_level]
     if not edges:
