@@ -151,6 +151,34 @@ def test_a_rule_that_asks_how_a_row_is_drawn_holds_only_where_that_is_known() ->
     assert not controls.asks_style(screen("Nothing to choose", styled=False))
 
 
+@pytest.mark.parametrize(
+    ("region", "row", "holds"),
+    [
+        ('"screen"', 0, True),
+        ('"tail:2"', 5, True),
+        ('"tail:2"', 3, False),
+        ('"footer"', 5, True),
+        ('"footer"', 3, False),
+        ('"composer"', 3, True),
+        ('"composer"', 1, False),
+        ('"above:1"', 1, True),
+        ('"above:1"', 0, False),
+        ("{ from = '^mark 1' }", 1, True),
+        ("{ from = '^mark 1' }", 0, False),
+        ("{ from = '^absent' }", 0, False),
+        ('"title"', 0, False),
+    ],
+)
+def test_a_style_is_looked_for_in_the_region_of_its_matcher(region: str, row: int, holds: bool) -> None:
+    rule = "[[rule]]\nname = 'marked'\nclaim = 'running'\nstrength = 'hint'\npriority = 1\n"
+    rule += f"all = [{{ row = 'mark', style = 'reverse', region = {region} }}]\n"
+    rows = ["mark 0", "mark 1", LINE, "❯ mark", LINE, "mark 5"]
+    rows[row] = rows[row].replace("mark", "\x1b[7mmark\x1b[0m")
+    write = load(RULES % DIM + rule, "toy.toml", "toy").look(screen(*rows, cursor=(6, 3)), None)
+    assert write is not None
+    assert (write.rule == "marked") is holds
+
+
 ROW = "  \x1b[48;5;214;30mAllow once\x1b[0m  \x1b[48;5;236;37mAllow always\x1b[0m  \x1b[48;5;236;37mReject\x1b[0m"
 THREE = ("Allow once", "Allow always", "Reject")
 

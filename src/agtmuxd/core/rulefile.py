@@ -290,7 +290,7 @@ def _place(read: _Reader, key: str, value: Any) -> Place:
     raise read.wrong(key, f"{value!r} is no region (screen, title, footer, composer, tail:N, above:N, {{from = ..}})")
 
 
-def _tests(read: _Reader, key: str) -> tuple[Test, ...]:
+def _tests(read: _Reader, key: str, own: Place) -> tuple[Test, ...]:
     tests: list[Test] = []
     for item in read.listing(key):
         inner = _Reader(read.file, f"{read.where}, key {key}", item, {*_MATCHERS, "region", "style"})
@@ -308,7 +308,8 @@ def _tests(read: _Reader, key: str) -> tuple[Test, ...]:
             tests.append(Test(kind, needle, None, place))
         else:
             pattern = inner.pattern(kind, re.MULTILINE if kind == "row" else 0)
-            tests.append(Test(kind, "", pattern, place, inner.style("style")))
+            style = inner.style("style")
+            tests.append(Test(kind, "", pattern, place if style is None else place or own, style))
     return tuple(tests)
 
 
@@ -378,12 +379,12 @@ def _rule(file: str, index: int, table: Any, seen: Mapping[str, Rule]) -> Rule:
     composer = read.text("composer")
     if composer is not None:
         _member(read, "composer", composer, sorted(_COMPOSER_STATES))
-    tests = _tests(read, "all")
     place = _place(read, "region", read.table.get("region", "tail:40"))
+    tests = _tests(read, "all", place)
     if not tests and not read.listing("any") and composer is None:
         raise read.wrong("all", "a rule needs a matcher or a composer condition")
     background = read.table.get("background")
-    some, no = _tests(read, "any"), _tests(read, "none")
+    some, no = _tests(read, "any", place), _tests(read, "none", place)
     extract = _extract(read, claim)
     return Rule(
         name=read.needed("name"),

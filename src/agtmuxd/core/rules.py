@@ -33,7 +33,8 @@ _NOT_PROMPT: Final = re.compile(r"[❯›▸▶>●○◉◯•◦·✢*✶✻�
 class Test:
     """One matcher. kind: contains (blank-free text), regex (unwrapped text) or row (one row).
 
-    ``style``: how the text of a ``row`` (its group 1, if it has one) has to be drawn, every letter of it.
+    ``style``: how the text of a ``row`` (its group 1, if it has one) has to be drawn, every letter of it; its place is
+    then never None.
     """
 
     kind: str
@@ -50,18 +51,20 @@ class Test:
         if self.pattern is None:
             return self.needle in region.squashed
         if self.style is not None:
-            return any(self._drawn(view, row, y) for row, y in zip(region.rows, region.ys, strict=False))
+            return self._drawn(view, self.style)
         return self.pattern.search(region.flat if self.kind == "regex" else region.text) is not None
 
-    def _drawn(self, view: View, row: str, y: int) -> bool:
+    def _drawn(self, view: View, style: StyleTest) -> bool:
         styles = view.sample.styles
-        if styles is None or self.style is None or self.pattern is None:
+        if styles is None or self.pattern is None or self.place is None:
             return False
-        for found in self.pattern.finditer(row):
-            start, end = found.span(1 if found.re.groups else 0)
-            letters = [words for at, words in words_of(styles[y], start, end) if not row[at].isspace()]
-            if letters and all(self.style.holds(words) for words in letters):
-                return True
+        for i in view.where(self.place):
+            row = view.rows[i]
+            for found in self.pattern.finditer(row):
+                start, end = found.span(1 if found.re.groups else 0)
+                letters = [words for at, words in words_of(styles[view.ys[i]], start, end) if not row[at].isspace()]
+                if letters and all(style.holds(words) for words in letters):
+                    return True
         return False
 
 
@@ -139,8 +142,6 @@ class Rule:
     def matches(self, view: View, before: Claim | None) -> Region | None:
         """The region in which this rule holds, or None."""
         sample = view.sample
-        if self.styled and sample.styles is None:
-            return None
         if self.refines is not None and self.refines.matches(view, before) is None:
             return None
         if self.after is not None and (FIRST if before is None else before.value) not in self.after:
@@ -157,7 +158,7 @@ class Rule:
         if self.composer is not None and not _composer_is(self.composer, view):
             return None
         region = view.region(self.place)
-        if region is None:
+        if region is None or (self.styled and sample.styles is None):
             return None
         for test in self.all:
             if not test.holds(view, region):

@@ -93,28 +93,24 @@ class Composer:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A part of a screen: ``text`` its rows joined by newlines, ``flat`` on one line, ``squashed`` without blanks.
-
-    ``ys``: where its rows stand on the screen; none for what is no part of it (a title).
-    """
+    """A part of a screen: ``text`` its rows joined by newlines, ``flat`` on one line, ``squashed`` without blanks."""
 
     rows: tuple[str, ...]
     text: str
     flat: str
     squashed: str
-    ys: tuple[int, ...] = ()
 
 
 EMPTY: Final = Region((), "", "", "")
 
 
-def region_of(rows: Sequence[str], ys: Sequence[int] = ()) -> Region:
-    """Join rows once in each of the forms that matchers read. ``ys``: where they stand on the screen."""
+def region_of(rows: list[str] | tuple[str, ...]) -> Region:
+    """Join rows once in each of the forms that matchers read."""
     if not rows:
         return EMPTY
     text = "\n".join(rows)
     words = unframe(text).split()
-    return Region(tuple(rows), text, " ".join(words), "".join(words), tuple(ys))
+    return Region(tuple(rows), text, " ".join(words), "".join(words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,23 +175,39 @@ class View:
         if kind == "title":
             return Region((self.title,), self.title, flatten(self.title), squash(self.title))
         if kind == "screen":
-            return self._rows(0, len(rows))
+            return region_of(rows)
         if kind == "tail":
-            return self._rows(max(0, len(rows) - place.count), len(rows))
+            return region_of(rows[-place.count :])
         if kind == "block":
-            return self._block(place)
+            start = self._block(place)
+            return None if start is None else region_of(rows[start:])
         found = self.composer
         if found is None:
             return None
         if kind == "footer":
-            return self._rows(found.bottom + 1, len(rows))
+            return region_of(rows[found.bottom + 1 :])
         if kind == "composer":
-            return self._rows(found.prompt, found.bottom)
-        picked = self._above(found.top, place.count)
-        return region_of([rows[i] for i in picked], [self.ys[i] for i in picked])
+            return region_of(rows[found.prompt : found.bottom])
+        return region_of([rows[i] for i in self._above(found.top, place.count)])
 
-    def _rows(self, start: int, end: int) -> Region:
-        return region_of(self.rows[start:end], self.ys[start:end])
+    def where(self, place: Place) -> Sequence[int]:
+        """The indexes into ``rows`` of what ``region`` shows: for those few who ask how it is drawn."""
+        kind, last = place.kind, len(self.rows)
+        if kind == "screen":
+            return range(last)
+        if kind == "tail":
+            return range(max(0, last - place.count), last)
+        if kind == "block":
+            start = self._block(place)
+            return range(0) if start is None else range(start, last)
+        found = self.composer
+        if found is None or kind == "title":
+            return range(0)
+        if kind == "footer":
+            return range(found.bottom + 1, last)
+        if kind == "composer":
+            return range(found.prompt, found.bottom)
+        return self._above(found.top, place.count)
 
     def _above(self, top: int, count: int) -> list[int]:
         noise = self._composer.noise if self._composer else None
@@ -210,14 +222,14 @@ class View:
         picked.reverse()
         return picked
 
-    def _block(self, place: Place) -> Region | None:
+    def _block(self, place: Place) -> int | None:
         start = place.start
         if start is None:
             return None
         low = max(0, len(self.rows) - (place.count or len(self.rows)))
         for i in range(len(self.rows) - 1, low - 1, -1):
             if start.search(self.rows[i]):
-                return self._rows(i, len(self.rows))
+                return i
         return None
 
 
