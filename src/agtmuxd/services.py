@@ -104,11 +104,12 @@ class DaemonServices:
 
     async def _submit(self, events: Sequence[WireEvent], make: Callable[[WireEvent], RawEvent]) -> list[dict[str, Any]]:
         """Events to the door, but for test events: one result each, in order."""
-        raws = [make(event) for event in events if not self._hookcare.is_test(event)]
+        tests = {i for i, event in enumerate(events) if self._hookcare.is_test(event)}
+        raws = [make(event) for i, event in enumerate(events) if i not in tests]
         posted = iter(await self._door.submit(raws) if raws else ())
         return [
-            self._hookcare.arrived_test(event) if self._hookcare.is_test(event) else next(posted).to_json()
-            for event in events
+            self._hookcare.arrived_test(event) if i in tests else next(posted).to_json()
+            for i, event in enumerate(events)
         ]
 
     def _extra_patterns(self) -> Iterable[re.Pattern[str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from agtmuxd.core.model import PaneRow, Source, State, WaitingFor
 from agtmuxd.core.registers import Register
@@ -93,6 +93,9 @@ class StateRow:
     updated_at: int
 
 
+_ABSENT: Final = object()
+
+
 class Table(Generic[K, V]):
     """A dict with an overlay: reads fall through to the base, writes stay in the overlay until ``commit``."""
 
@@ -103,8 +106,10 @@ class Table(Generic[K, V]):
         self.over: dict[K, V | None] = {}
 
     def get(self, key: K) -> V | None:
-        if key in self.over:
-            return self.over[key]
+        if self.over:
+            found = self.over.get(key, _ABSENT)
+            if found is not _ABSENT:
+                return found  # type: ignore[return-value]
         return self.base.get(key)
 
     def put(self, key: K, value: V) -> None:

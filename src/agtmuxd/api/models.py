@@ -52,7 +52,7 @@ class ChainLink(Model):
 
     pid: Pid
     start: Annotated[str, Field(max_length=64)]
-    argv: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=4)] = []
+    argv: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=4, default_factory=list)]
 
 
 class WireEvent(Model):
@@ -71,10 +71,10 @@ class WireEvent(Model):
     tmux: TmuxHint | None = None
     pid: Pid | None = None
     start_hint: Nanoseconds | None = None
-    chain: Annotated[list[ChainLink], Field(max_length=64)] = []
+    chain: Annotated[list[ChainLink], Field(max_length=64, default_factory=list)]
     spooled: StrictBool = False
-    env: Annotated[dict[str, str], Field(max_length=32)] = {}
-    payload: dict[str, Any] = {}
+    env: Annotated[dict[str, str], Field(max_length=32, default_factory=dict)]
+    payload: Annotated[dict[str, Any], Field(default_factory=dict)]
 
 
 class EventBatch(Model):

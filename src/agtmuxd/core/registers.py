@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from agtmuxd.core.model import LEVELS, MS, Claim, Phase, Source, Strength, WaitingFor, Write
 from agtmuxd.core.order import Stamp
@@ -196,17 +197,22 @@ def retired(register: Register, marks: Marks) -> tuple[str, int] | None:
     if claim is None:
         return None
     best: tuple[str, int] | None = None
-    level = register.is_level
-    holds = register.holds_until
-    for row in RETIREMENTS:
-        at = marks.get(row.mark)
-        if at is None or at <= holds or claim not in row.retires:
-            continue
-        if row.of_levels is not None and row.of_levels != level:
-            continue
-        if _covers(row.subjects, register.subject) and (best is None or at > best[1]):
-            best = (row.mark, at)
+    newest = register.holds_until
+    for mark in _retiring(claim, register.subject, register.is_level):
+        at = marks.get(mark, 0)
+        if at > newest:
+            best, newest = (mark, at), at
     return best
+
+
+@lru_cache(maxsize=1024)  # asked of every register whenever a runtime is settled
+def _retiring(claim: Claim, subject: str, level: bool) -> tuple[str, ...]:
+    """The marks that retire such a claim, in the order of the table."""
+    return tuple(
+        row.mark
+        for row in RETIREMENTS
+        if claim in row.retires and row.of_levels in (None, level) and _covers(row.subjects, subject)
+    )
 
 
 def to_entry(write: Write, since: int, stamp: Stamp, seq: int | None) -> Entry:

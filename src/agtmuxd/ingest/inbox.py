@@ -56,6 +56,9 @@ class Inbox:
         run.counted[f"events_{event.source}"] += 1
         if event.runtime_id is not None:
             return self._post_named(run, event, event.runtime_id)
+        at_once = self._post_to_pane(run, event)
+        if at_once is not None:
+            return at_once
         try:
             signal = self._understand(event, None)
         except ValueError as error:
@@ -76,6 +79,25 @@ class Inbox:
         for target_id in self._world.targets:
             run.pokes.add(target_id)
         return Posted(event.event_id, "pending_bind")
+
+    def _post_to_pane(self, run: Pass, event: RawEvent) -> Posted | None:
+        """An event that names its pane, as nearly all do, is understood once: as one of the runtime that is there.
+
+        None where it is not that runtime's, or not understood.
+        """
+        target_id, _known = self._target_of(event)
+        if target_id is None or event.pane_id is None:
+            return None
+        runtime = run.unit.active_runtime((target_id, event.pane_id))
+        if runtime is None:
+            return None
+        try:
+            signal = self._understand(event, runtime)
+        except ValueError:
+            return None
+        if signal.ambient or self._bound(run, event, signal).runtime_id != runtime.runtime_id:
+            return None
+        return self._apply(run, event, runtime.runtime_id, signal)
 
     def bind_pending(self, run: Pass) -> None:
         """Try the waiting events again; those whose time is over are dropped with their reason."""
@@ -142,7 +164,8 @@ class Inbox:
             return Posted(event.event_id, "stale_runtime", runtime_id, "E_RUNTIME_STALE")
         return self._apply(run, event, runtime_id)
 
-    def _apply(self, run: Pass, event: RawEvent, runtime_id: str) -> Posted:
+    def _apply(self, run: Pass, event: RawEvent, runtime_id: str, signal: Signal | None = None) -> Posted:
+        """Fold an event of this runtime; ``signal``: as it was understood as one of it."""
         runtime = run.unit.runtimes.get(runtime_id)
         if runtime is None:
             return Posted(event.event_id, "stale_runtime", runtime_id, "E_RUNTIME_STALE")
@@ -151,7 +174,7 @@ class Inbox:
         if not log.add_event(run.connection, event, runtime_id, "applied"):
             return Posted(event.event_id, "duplicate", runtime_id)
         try:
-            signal = self._understand(event, runtime)
+            signal = signal or self._understand(event, runtime)
         except ValueError as error:
             run.counted["events_not_understood"] += 1
             return Posted(event.event_id, "bound", runtime_id, f"not_understood: {error}"[:200])

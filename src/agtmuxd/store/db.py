@@ -24,6 +24,8 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
 _RETRY = ("locked", "busy", "full", "disk i/o")
+WAL_PAGES = 4000
+"""Pages (of 4 KiB) in the log before they are put into the file: a page written many times is put there once."""
 BUSY_WAITS = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 """Seconds between tries at a locked or full database; then E_STORE_UNAVAILABLE."""
 
@@ -46,7 +48,7 @@ def connect(path: str, newest: int | None = None) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA temp_store=MEMORY")
-    connection.execute("PRAGMA wal_autocheckpoint=1000")
+    connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
     return connection
 
 

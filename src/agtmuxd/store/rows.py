@@ -16,10 +16,12 @@ from agtmuxd.core.order import Stamp
 from agtmuxd.core.registers import Entry, Register
 from agtmuxd.world import Pane, Runtime, StateRow, Target, Unit, World
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
 
 def dumps(value: object) -> str:
     """Canonical JSON: one text per value."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return _ENCODER.encode(value)
 
 
 def _waiting(value: WaitingFor | None) -> dict[str, Any] | None:
