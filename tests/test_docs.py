@@ -19,7 +19,7 @@ from agtmuxd.api.routes import ROUTES
 from agtmuxd.config import Settings
 from agtmuxd.core.level import SETTLE
 from agtmuxd.core.model import Claim, Source
-from agtmuxd.core.registers import OVERRUN, SCREEN_LAG, STATUS_LAG
+from agtmuxd.core.registers import OVERRUN, SCREEN_LAG, STATUS_LAG, UNDRAWN
 from agtmuxd.core.resolve import DEMOTE_AFTER, HOLD_BACK, PANE_FRESH, TTL
 from agtmuxd.store.migrate import load, migrate
 
@@ -131,6 +131,7 @@ def test_the_figures_of_the_evidence_model_are_those_of_the_program() -> None:
     for said in (
         f"up to {SCREEN_LAG // ms} ms before it was read, a status file up to {STATUS_LAG // ms} ms",
         f"only {OVERRUN // ms // 1000} s after the end",
+        f"stays so for {UNDRAWN // ms // 1000} s after a wait was declared",
         f"lasted {SETTLE[Source.POLLER] // ms} ms on the screen or {SETTLE[Source.STATUS] // ms} ms in a status file",
         f"was read within {PANE_FRESH // ms // 1000} s",
         f"held back for up to {HOLD_BACK // ms} ms",

@@ -142,6 +142,21 @@ WALKS: dict[str, list[Row]] = {
         (9500, STOP, ...),
         (9600, screen(COMPOSER), "completed"),
     ],
+    "a busy machine draws the box late": [
+        *IDLE_THEN_WORKING,
+        (8000, TOOL, "running"),
+        (8050, ASKS, "waiting_approval"),
+        (8850, screen(box()), "waiting_approval"),
+        (15000, screen(SPINNER), ...),
+        (15300, None, "running"),
+    ],
+    "an approval that was never put to anybody": [
+        *IDLE_THEN_WORKING,
+        (8000, TOOL, "running"),
+        (8050, ASKS, "waiting_approval"),
+        (9300, None, ...),
+        (9700, None, "running"),
+    ],
     "approval by the status file alone": [
         (0, status(FREE), "idle"),
         (5000, PROMPT, "running"),

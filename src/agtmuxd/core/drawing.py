@@ -13,6 +13,7 @@ _AT = {
     "began": "began to say so, less the lag of its source",
     "holds": "was last read saying so, less the lag of its source",
     "overrun": f"was last read saying so, less its lag and {registers.OVERRUN // MS} ms",
+    "undrawn": f"was last read saying so, less its lag and {registers.UNDRAWN // MS} ms",
 }
 
 

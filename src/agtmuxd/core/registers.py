@@ -23,6 +23,9 @@ TURN_START = "turn_start"
 """The mark of the newest turn that was said to begin."""
 OVERRUN = 3000 * MS
 """A level that still says running this long after a turn's end speaks of the next turn."""
+UNDRAWN = 1000 * MS
+"""A level that still says running this long after a wait was declared saw it answered, or it was never put: a busy
+machine draws a box up to 0.8 s after the hook that tells of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,8 @@ class Retirement:
 
     ``at`` tells the moment that older claims are compared with: ``since`` (when the retirer began to say so), ``began``
     (the same less the level's lag, so that a lagging screen of the turn that ended is not taken for the next one),
-    ``holds`` (up to when it is proven, growing with each reading of a level) or ``overrun`` (``holds`` less OVERRUN).
+    ``holds`` (up to when it is proven, growing with each reading of a level), or ``overrun`` and ``undrawn`` (``holds``
+    less OVERRUN or UNDRAWN, where it says so for longer than that).
     """
 
     mark: str
@@ -99,6 +103,7 @@ class Retirement:
     at: str = "since"
 
 
+_LATER = {"overrun": OVERRUN, "undrawn": UNDRAWN}
 _ANY_PHASE = frozenset(Phase)
 _MAIN = ("turn", "approval:main", "tool:*")
 
@@ -129,9 +134,14 @@ RETIREMENTS: tuple[Retirement, ...] = (
         retires=WORKS, subjects=("*",), of_levels=True,
     ),
     Retirement(
-        "busy_waits", "running on screen or in the status retires waits that were declared before",
+        "busy_waits", "a screen or status that turned busy retires waits that were declared before",
         by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
-        retires=WAITS, subjects=("*",), of_levels=False, at="holds",
+        retires=WAITS, subjects=("*",), of_levels=False, at="began",
+    ),
+    Retirement(
+        "busy_undrawn", "a screen or status that stays busy well after a wait was declared retires it",
+        by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
+        retires=WAITS, subjects=("*",), of_levels=False, at="undrawn",
     ),
     Retirement(
         "busy_wait_levels", "a screen or status that turned busy retires a wait that another level last showed before",
@@ -176,8 +186,8 @@ def _marks_of(source: Source, entry: Entry, last_seen: int) -> Iterator[tuple[st
             holds = max(entry.since, last_seen - lag(source)) if level else entry.since
             if row.at == "holds":
                 yield row.mark, holds
-            elif holds - OVERRUN > entry.since:
-                yield row.mark, holds - OVERRUN
+            elif holds - _LATER[row.at] > entry.since:
+                yield row.mark, holds - _LATER[row.at]
 
 
 def raise_marks(marks: Marks, source: Source, entry: Entry, last_seen: int) -> dict[str, int] | None:
