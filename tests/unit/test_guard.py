@@ -74,6 +74,8 @@ def test_force_waives_age_and_version_and_nothing_else() -> None:
     moved = replace(case(Kind.SEND, TEXT, force_stale=True), known=replace(IDLE, state_version=8))
     assert reason(moved) is None
     assert reason(case(Kind.SEND, TEXT, force_stale=True, if_updated_within=1.0)) is None
+    assert reason(case(Kind.SEND, TEXT, force_stale=True, if_state_version=6)) is None
+    assert reason(case(Kind.SEND, TEXT, if_state_version=6)) == "state_version"
     assert reason(case(Kind.SEND, TEXT, if_updated_within=1.0)) == "age"
     others: tuple[dict[str, Any], ...] = (
         {"if_runtime": "rt-another-one-here"}, {"if_state": ("running",)}, {"if_fingerprint": "ab" * 8},

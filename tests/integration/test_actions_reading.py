@@ -1,0 +1,272 @@
+"""The second look of an action, on real panes: whose process that is, and what moved while the pane was read."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.adapters.registry import discover
+from agtmuxd.core.controls import Field
+from agtmuxd.core.model import PaneRow, Source, State
+from agtmuxd.core.request import Guards, Kind, NoParams, Params, Request, SendParams, ViewParams
+from agtmuxd.execute import path as paths
+from agtmuxd.execute.acts import acts
+from agtmuxd.execute.callers import Callers
+from agtmuxd.execute.path import Actions
+from agtmuxd.execute.reach import Failpoints, Reached
+from agtmuxd.execute.reading import Reader, Reading, one_pane
+from agtmuxd.targets import proctable
+from agtmuxd.targets.local import LocalExecutor
+from agtmuxd.world import Runtime
+from tests.conftest import Tmux, until
+from tests.rig import QUIET, TARGET, Agent, Clock, Rig
+
+KEY = b"k" * 32
+
+
+class Ground:
+    """A tmux server, and a program that is called as an agent is and prints what it is told to."""
+
+    def __init__(self, tmux: Tmux, folder: Path) -> None:
+        self.tmux = tmux
+        self.program = folder / "claude"
+        shutil.copy("/bin/dash" if Path("/bin/dash").exists() else "/bin/sh", self.program)
+        self.executor = LocalExecutor({"PATH": os.environ["PATH"]})
+        argv = (self.executor.find_tmux(), "-u", "-S", str(tmux.socket))
+        self.reached = Reached(TARGET, "host", "local", self.executor, argv, 10.0)
+        self.reader = Reader(discover([]))
+
+    def agent(self, session: str = "main") -> str:
+        """A pane in which it runs, with an empty input field on its screen."""
+        rule = "─" * 40
+        field = f"printf '%s\\n' '{rule}' '❯ ' '{rule}' '  ? for shortcuts'; printf '\\033[2;3H'"
+        body = f"{field}; while read -r x; do :; done"
+        pane = self.tmux.start(str(self.program), "-c", body, session=session)
+        until(lambda: "shortcuts" in self.tmux.run("capture-pane", "-p", "-t", pane))
+        return pane
+
+    def life(self, pid: int) -> Runtime:
+        proc = proctable.read_one(pid)
+        assert proc is not None
+        return Runtime(
+            "rt-0123456789abcdef", TARGET, "%0", "b", 1, "claude", None, None, None, pid, proc.start, 1, False, None,
+            None, 1,
+        )  # fmt: skip
+
+    async def read(self, pane: str, runtime: Runtime | None) -> Reading:
+        return await self.reader.read(self.reached, pane, "b", runtime, None)
+
+
+@pytest.fixture
+async def ground(tmux: Tmux, short_dir: Path) -> AsyncIterator[Ground]:
+    made = Ground(tmux, short_dir)
+    yield made
+    await made.executor.close()
+
+
+@pytest.mark.tc("TC-107")
+async def test_only_the_very_life_of_a_process_counts_as_the_agent(ground: Ground) -> None:
+    """A number that came again, or a process of another pane, is somebody else."""
+    pane, other = await asyncio.to_thread(ground.agent), await asyncio.to_thread(ground.agent, "other")
+    mine, theirs = ground.life(ground.tmux.pid(pane)), ground.life(ground.tmux.pid(other))
+    found = (await ground.read(pane, mine)).fresh
+    assert (found.alive, found.foreground, found.other) == (True, True, None)
+    again = (await ground.read(pane, replace(mine, process_start="1"))).fresh
+    assert (again.alive, again.foreground) == (False, False)
+    elsewhere = (await ground.read(pane, theirs)).fresh
+    assert (elsewhere.alive, elsewhere.foreground) == (False, False)
+    assert (await ground.read(pane, None)).fresh.other == "claude", "one that is no runtime yet"
+
+
+@pytest.mark.tc("TC-107")
+async def test_an_agent_in_the_background_is_not_who_reads_the_keys(ground: Ground) -> None:
+    tmux = ground.tmux
+    pane = tmux.start("bash", "--norc", "--noprofile", "-i")
+    tmux.run("send-keys", "-t", pane, "-l", f"{ground.program} -c 'sleep 600; true' & echo started-$!-")
+    tmux.run("send-keys", "-t", pane, "Enter")
+
+    def started() -> list[str]:
+        words = [row for row in tmux.run("capture-pane", "-p", "-t", pane).splitlines() if row.startswith("started-")]
+        return words[0].split("-")[1:2] if words else []
+
+    (pid,) = await asyncio.to_thread(until, started)
+    runtime = ground.life(int(pid))
+    found = (await ground.read(pane, runtime)).fresh
+    assert (found.alive, found.foreground, found.other) == (True, False, None)
+    assert (await ground.read(pane, None)).fresh.other is None
+
+
+class Desk(Ground):
+    """All that an action goes through, over a door whose rounds the test tells."""
+
+    def __init__(self, tmux: Tmux, folder: Path) -> None:
+        super().__init__(tmux, folder)
+        self.at: dict[str, Callable[[], None]] = {}
+        self.reached_points: list[str] = []
+
+    async def open(self, rig: Rig) -> None:
+        self.rig = rig
+        self.pane = await asyncio.to_thread(self.agent)
+        row = await self._row()
+        runtime = self.life(self.tmux.pid(self.pane))
+        self.seen = Agent(
+            self.pane, pid=runtime.pid or 0, start=runtime.process_start or "", levels={Source.POLLER: QUIET}
+        )
+        server = (await one_pane(self.reached, self.pane)).server
+        assert server is not None
+        self.boot, self.server = server.boot_id, server.pid
+        self.row = row
+        await self.round()
+        self.actions = Actions(
+            store=rig.store, door=rig.door, view=rig.view, reader=self.reader, reach=lambda _: self.reached,
+            callers=Callers(rig.door.world, lambda _: self.reached, rig.door.servers, lambda: True),
+            acts=acts(rig.door), key=KEY, clock=rig.clock, failpoint=self,  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    async def _row(self) -> PaneRow:
+        read = await one_pane(self.reached, self.pane)
+        assert read.row is not None
+        return read.row
+
+    async def round(self, *agents: Agent) -> None:
+        for _ in range(2):
+            self.rig.clock.forward(1)
+            await self.rig.round(*(agents or (self.seen,)), panes=(self.row,), boot=self.boot, server=self.server)
+
+    def __call__(self, point: str) -> None:
+        """A failpoint: what the test wants to happen there."""
+        if point in self.at:
+            self.at.pop(point)()
+
+    async def ask(self, kind: Kind, params: Params | None = None, name: str = "request-1", **guards: Any) -> Any:
+        item = self.rig.item(self.pane)
+        assert item is not None
+        request = Request(kind, name, item["ref"], Guards(**guards), params or NoParams())
+        return await self.actions.perform(request, os.getuid(), os.getpid())
+
+    async def refused(self, kind: Kind, params: Params | None = None, **more: Any) -> str:
+        with pytest.raises(AgtmuxError) as caught:
+            await self.ask(kind, params, **more)
+        return str(caught.value.details["reason"])
+
+
+@pytest.fixture
+async def desk(tmux: Tmux, short_dir: Path, tmp_path: Path) -> AsyncIterator[Desk]:
+    made = Desk(tmux, short_dir)
+    async with Rig(tmp_path / "a.db", Clock()) as rig:
+        await made.open(rig)
+        yield made
+    await made.executor.close()
+
+
+SHELL: dict[str, Any] = {"shell": True}
+
+
+@pytest.mark.tc("TC-107")
+@pytest.mark.parametrize("point", ["before_read", "after_read"])
+async def test_a_state_that_moves_while_the_pane_is_read_is_not_the_one_that_was_meant(desk: Desk, point: str) -> None:
+    world, key = desk.rig.door.world, (TARGET, desk.pane)
+
+    def moves() -> None:
+        world.states[key] = replace(world.states[key], state=State.RUNNING, state_version=99)
+
+    desk.at[point] = moves
+    assert await desk.refused(Kind.SEND, SendParams(keys=("Down",))) == "state_version"
+    assert (await desk.ask(Kind.SEND, SendParams(keys=("Down",)), "request-2"))["result"]["delivery"] == "typed"
+
+
+@pytest.mark.tc("TC-107")
+async def test_an_agent_that_is_replaced_while_the_pane_is_read_is_not_the_one_that_was_meant(desk: Desk) -> None:
+    world, key = desk.rig.door.world, (TARGET, desk.pane)
+
+    def replaced() -> None:
+        old = world.runtimes[world.active[key]]
+        world.runtimes["rt-another-one-there"] = replace(old, runtime_id="rt-another-one-there")
+        world.active[key] = "rt-another-one-there"
+
+    desk.at["after_read"] = replaced
+    assert await desk.refused(Kind.SEND, SendParams(keys=("Down",)), force_stale=True) == "runtime"
+
+
+@pytest.mark.tc("TC-107")
+async def test_a_field_that_is_being_drawn_anew_is_looked_for_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was done yet, so another look costs nothing; a field that stays away is refused."""
+    real, looks = desk.reader.read, 0
+
+    async def blank(*args: Any) -> Reading:
+        nonlocal looks
+        looks += 1
+        found = await real(*args)
+        if looks > away:
+            return found
+        return replace(found, fresh=replace(found.fresh, field=Field.ABSENT))
+
+    monkeypatch.setattr(desk.reader, "read", blank)
+    for away, reason in ((1, None), (len(paths._DRAWN_AGAIN), None), (99, "no_composer")):
+        looks = 0
+        params = SendParams(keys=("Enter",))
+        if reason is None:
+            told = await desk.ask(Kind.SEND, params, f"request-{away}")
+            assert (told["result"]["keys"], looks) == (["Enter"], away + 1)
+        else:
+            assert await desk.refused(Kind.SEND, params, name=f"request-{away}") == reason
+            assert looks == 1 + len(paths._DRAWN_AGAIN)
+
+
+@pytest.mark.tc("TC-028")
+async def test_outputs_are_kept_for_replays_up_to_a_bound(desk: Desk) -> None:
+    many = paths._KEPT_OUTPUTS + 1
+    for number in range(many):
+        assert (await desk.ask(Kind.VIEW, ViewParams(), f"request-{number}"))["result"]["output"]
+    newest = await desk.ask(Kind.VIEW, ViewParams(), f"request-{many - 1}")
+    oldest = await desk.ask(Kind.VIEW, ViewParams(), "request-0")
+    assert (newest["replayed"], oldest["replayed"]) == (True, True)
+    assert "shortcuts" in newest["result"]["output"]
+    assert "output" not in oldest["result"]
+
+
+@pytest.mark.tc("TC-028")
+async def test_colours_of_an_output_end_with_it(desk: Desk, tmux: Tmux) -> None:
+    pane = tmux.start("sh", "-c", "printf '\\033[31mred'; cat", session="red")
+    await asyncio.to_thread(until, lambda: "red" in tmux.run("capture-pane", "-p", "-t", pane))
+    desk.pane = pane
+    desk.row = await desk._row()
+    await desk.rig.round(panes=(desk.row,), boot=desk.boot, server=desk.server)
+    told = (await desk.ask(Kind.VIEW, ViewParams(ansi=True)))["result"]
+    assert told["output"].startswith("\x1b[31mred")
+    assert told["output"].endswith("\x1b[0m")
+    plain = (await desk.ask(Kind.VIEW, ViewParams(), "request-2"))["result"]
+    assert plain["output"] == "red\n"
+
+
+@pytest.mark.tc("TC-107")
+async def test_of_two_requests_for_one_pane_the_second_is_decided_on_what_the_first_left(desk: Desk) -> None:
+    order: list[str] = []
+    real = desk.reader.read
+
+    async def noted(*args: Any) -> Reading:
+        order.append("read")
+        await asyncio.sleep(0.02)
+        return await real(*args)
+
+    desk.reader.read = noted  # type: ignore[method-assign,assignment]
+    desk.at["before_act"] = lambda: order.append("act")
+    first = asyncio.create_task(desk.ask(Kind.SEND, SendParams(keys=("Down",)), "request-1"))
+    second = asyncio.create_task(desk.ask(Kind.SEND, SendParams(keys=("Down",)), "request-2"))
+    await asyncio.gather(first, second)
+    assert order[:3] == ["read", "act", "read"]
+
+
+def test_a_failpoint_that_is_not_named_does_nothing() -> None:
+    Failpoints("after_read:wait")("after_read")
+    Failpoints(None)("after_read")

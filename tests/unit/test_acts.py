@@ -1,0 +1,343 @@
+"""What an act makes of what a pane shows while it runs: every look is told beforehand, no clock and no tmux decides.
+
+The context, the guard and the acts are the real ones; in the place of tmux stands a table of answers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.core.controls import Controls, DialogKeys, Field
+from agtmuxd.core.guard import Case, Fresh, Known
+from agtmuxd.core.model import NS, Claim, PaneRow, Sample, State, WaitingFor
+from agtmuxd.core.registers import TURN_START
+from agtmuxd.core.request import AnswerParams, Guards, KillParams, Kind, NoParams, Params, Request, SendParams, Snapshot
+from agtmuxd.execute import answer as answering
+from agtmuxd.execute import kill as killing
+from agtmuxd.execute import send as sending
+from agtmuxd.execute.context import Context, known_of
+from agtmuxd.execute.hands import Hands
+from agtmuxd.execute.reach import Failpoints, Reached
+from agtmuxd.execute.reading import Reader, Reading
+from agtmuxd.targets.executor import Completed, ExecutorError
+from agtmuxd.tmux.keys import Held
+from agtmuxd.tmux.onepane import OnePane
+from agtmuxd.world import Runtime, StateRow, World
+
+NOW = 1_000 * NS
+KEY = ("t", "%1")
+RUNTIME = Runtime(
+    "rt-0123456789abcdef", "t", "%1", "b", 1, "claude", None, None, None, 50, "s", 1, False, None, None, 1
+)
+ROW = PaneRow(
+    "%1", "$1", "s", "@1", 0, "w", 0, "t", "claude", "/", 42, "", True, 0, False, None, None, False, False, True, 0, 0,
+    80, 24,
+)  # fmt: skip
+FREE = Fresh(ROW, alive=True, foreground=True, claim=Claim.NOT_RUNNING, rule="composer", field=Field.FREE)
+DRAFT = replace(FREE, field=Field.DRAFT)
+BUSY = replace(FREE, field=Field.ABSENT, claim=Claim.RUNNING)
+WAITING = WaitingFor("approval", "Bash", "Do you want to?", ("Yes", "No", "No", "Type something"), "ab" * 8)
+ASKS = replace(FREE, claim=Claim.WAITING_APPROVAL, rule="dialog", waiting=WAITING, field=Field.ABSENT)
+COPYING = replace(FREE, row=replace(ROW, in_mode=True))
+GONE = Fresh(None)
+DIALOG = DialogKeys(
+    approve=("1",), deny=("Escape",), option=("{n}",), write=re.compile("Type something"), submit=("Enter",)
+)  # fmt: skip
+
+
+class FakeControls:
+    """How an agent is operated whose field shows what its screen's one row says."""
+
+    submit = b"\r"
+
+    def __init__(self, dialog: DialogKeys, interrupt: tuple[str, ...]) -> None:
+        self.dialogs = {"dialog": dialog}
+        self.interrupt = interrupt
+
+    def chips(self, sample: Sample) -> int:
+        return 0
+
+    def holds(self, sample: Sample, text: str, chips: int) -> bool:
+        return sample.lines == (text,)
+
+
+class Script:
+    """A reader: what each look shows, the last of it for good; and the executor that notes what is written."""
+
+    def __init__(
+        self, looks: Iterable[tuple[Fresh, str]], *, dialog: DialogKeys = DIALOG,
+        interrupt: tuple[str, ...] = ("Escape",), changed_at: str | None = None, signal: Completed | None = None,
+    ) -> None:  # fmt: skip
+        self.looks = list(looks)
+        self.seen = 0
+        self.written: list[str] = []
+        self.dialog, self.interrupt = dialog, interrupt
+        self.changed_at = changed_at
+        self.signal = signal or Completed(0, b"", b"")
+
+    async def read(self, *_: object) -> Reading:
+        fresh, shown = self.looks[min(self.seen, len(self.looks) - 1)]
+        self.seen += 1
+        return reading(fresh, shown)
+
+    async def processes(self, *_: object) -> tuple[int, ...]:
+        return ()
+
+    def controls(self, _runtime: Runtime | None) -> Controls:
+        return cast(Controls, FakeControls(self.dialog, self.interrupt))
+
+    async def run(self, argv: Sequence[str], **_: Any) -> Completed:
+        if argv[0] == "kill":
+            self.written.append(" ".join(argv))
+            return self.signal
+        if "if-shell" not in argv:
+            self.written.append(argv[1])
+            return Completed(0, b"", b"")
+        act = argv[argv.index("if-shell") + 5]
+        word = re.findall(r"[0-9a-f]{12}", act)[-1]
+        if self.changed_at is not None and self.changed_at in act:
+            return Completed(0, f"{word}no\n".encode(), b"")
+        self.written.append(act.partition(" ; ")[0])
+        return Completed(0, f"{word}yes\n".encode(), b"")
+
+
+def reading(fresh: Fresh, shown: str) -> Reading:
+    sample = None if fresh.row is None else Sample((shown,), "", False, True, 0, 0, 80, 24)
+    held = None if fresh.row is None else Held("%1", 40, 42, fresh.row.in_mode)
+    return Reading(fresh, OnePane(None, fresh.row), sample, held, (3, 3))
+
+
+def context(
+    script: Script, kind: Kind, params: Params, fresh: Fresh = FREE, *, shown: str = "", state: State = State.IDLE,
+    guards: Guards = Guards(), began: int = 0,  # noqa: B008 frozen
+) -> Context:  # fmt: skip
+    """An action that was decided on ``fresh``; every later look is the script's."""
+    world = World()
+    world.active[KEY], world.runtimes[RUNTIME.runtime_id] = RUNTIME.runtime_id, RUNTIME
+    world.states[KEY] = state_row(state)
+    world.marks[RUNTIME.runtime_id] = {TURN_START: began}
+    reached = Reached("t", "host", "local", cast(Any, script), ("tmux",), 1.0)
+    known = known_of(world, KEY)
+    meant = Snapshot(*KEY, RUNTIME.runtime_id, known.state_version, NOW)
+    case = Case(Request(kind, "request-1", "pane:host/s/@1/%1", guards, params), meant, known, fresh, NOW)
+    return Context(
+        KEY, "b", RUNTIME, case, reading(fresh, shown), reached, cast(Reader, script), world, lambda: NOW, Failpoints()
+    )
+
+
+def state_row(state: State, runtime_id: str = RUNTIME.runtime_id, reason: str | None = None) -> StateRow:
+    return StateRow(
+        "t", "%1", runtime_id, state, reason, "high", 7, 1, None, (), None, True, 0, None, False, "none", None, NOW, NOW
+    )
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sign that does not come is not waited for long."""
+    monkeypatch.setattr(answering, "CLOSED_WITHIN", 0.3)
+    monkeypatch.setattr(answering, "OPENED_WITHIN", 0.3)
+    monkeypatch.setattr(sending, "SEEN_WITHIN", 0.3)
+    monkeypatch.setattr(sending, "STEADY", 0.05)
+
+
+def text(value: str | None = "hi", **more: Any) -> SendParams:
+    return SendParams(text=value, enter=True, timeout=0.3, **more)
+
+
+# ------------------------------------------------------------ send
+
+
+@pytest.mark.tc("TC-107")
+async def test_what_opened_behind_copy_mode_is_decided_on_before_anything_is_typed() -> None:
+    script = Script([(FREE, ""), (ASKS, "")])
+    with pytest.raises(AgtmuxError) as caught:
+        await sending.send(context(script, Kind.SEND, text(leave_mode=True), COPYING))
+    assert caught.value.details["reason"] == "dialog_open"
+    assert len(script.written) == 1, "only the leaving"
+
+
+@pytest.mark.tc("TC-107")
+async def test_a_mode_that_does_not_go_away_gets_no_text() -> None:
+    script = Script([(COPYING, "")])
+    with pytest.raises(AgtmuxError) as caught:
+        await sending.send(context(script, Kind.SEND, text(leave_mode=True), COPYING))
+    assert (caught.value.code, caught.value.details["reason"]) == ("E_PRECONDITION_FAILED", "copy_mode")
+    assert len(script.written) == 1, "only the leaving"
+
+
+@pytest.mark.tc("TC-107")
+async def test_text_that_showed_for_one_look_only_is_not_submitted() -> None:
+    script = Script([(DRAFT, "hi"), (DRAFT, "something else")])
+    told = await sending.send(context(script, Kind.SEND, text()))
+    assert (told["delivery"], told["entered"]) == ("unconfirmed", False)
+    assert len(script.written) == 1
+
+
+@pytest.mark.tc("TC-107")
+async def test_a_pane_that_changed_between_text_and_submit_keeps_the_text_and_is_told() -> None:
+    script = Script([(DRAFT, "hi")], changed_at="0d")
+    told = await sending.send(context(script, Kind.SEND, text()))
+    assert (told["delivery"], told["entered"]) == ("unconfirmed", False)
+    assert "the text stands" in told["note"]
+    bare = Script([(FREE, "")], changed_at="0d")
+    with pytest.raises(AgtmuxError) as caught:  # an Enter by itself: nothing was done at all
+        await sending.send(context(bare, Kind.SEND, text(None)))
+    assert (caught.value.code, bare.written) == ("E_PRECONDITION_FAILED", [])
+
+
+@pytest.mark.tc("TC-107")
+@pytest.mark.parametrize(
+    ("params", "after", "state", "began", "delivery"),
+    [
+        (text(), FREE, State.IDLE, 0, "submitted"),  # the field emptied
+        (text(), FREE, State.RUNNING, 0, "submitted"),
+        (text(None), FREE, State.IDLE, 0, "unconfirmed"),  # it was empty all the time
+        (text(), DRAFT, State.IDLE, 0, "unconfirmed"),
+        (text(), DRAFT, State.IDLE, NOW, "unconfirmed"),  # that turn had begun before
+        (text(), DRAFT, State.IDLE, NOW + 1, "submitted"),  # the agent says that a turn began
+        (text(), BUSY, State.IDLE, 0, "submitted"),  # the field is not shown while a turn runs
+        (text(), BUSY, State.RUNNING, 0, "unconfirmed"),  # it ran before, too
+        (text(), replace(BUSY, alive=False), State.IDLE, 0, "unconfirmed"),
+        (text(), replace(BUSY, claim=None), State.IDLE, 0, "unconfirmed"),
+    ],
+)
+async def test_what_counts_as_a_sign_that_a_text_was_submitted(
+    params: SendParams, after: Fresh, state: State, began: int, delivery: str
+) -> None:
+    script = Script([*[(DRAFT, "hi")] * 8, (after, "")] if params.text else [(after, "")])
+    some = context(script, Kind.SEND, params, state=state)
+    real = some.hands.__class__.type
+
+    async def typed(hands: Hands, data: bytes) -> None:
+        await real(hands, data)
+        if data == b"\r":  # what is looked at from now on comes after it
+            script.seen = len(script.looks) - 1
+            some.world.marks[RUNTIME.runtime_id] = {TURN_START: began}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Hands, "type", typed)
+        told = await sending.send(some)
+    assert (told["delivery"], told["entered"]) == (delivery, True), told
+    assert told["queued"] is (delivery == "submitted" and state is State.RUNNING)
+
+
+# ------------------------------------------------------------ answers
+
+
+def asked(script: Script, kind: Kind, params: Params | None = None) -> Context:
+    return context(script, kind, params or NoParams(), ASKS, state=State.WAITING_APPROVAL)
+
+
+@pytest.mark.tc("TC-107")
+async def test_a_dialog_that_one_redraw_left_out_still_stands() -> None:
+    script = Script([(FREE, ""), (ASKS, "")])
+    told = await answering.approve(asked(script, Kind.APPROVE))
+    assert (told["delivery"], len(script.written)) == ("unconfirmed", 1)
+    gone = Script([(ASKS, ""), (FREE, "")])
+    assert (await answering.approve(asked(gone, Kind.APPROVE)))["delivery"] == "submitted"
+    other = Script([(replace(ASKS, waiting=replace(WAITING, fingerprint="cd" * 8)), "")])
+    assert (await answering.approve(asked(other, Kind.APPROVE)))["delivery"] == "submitted", "the next one came"
+
+
+@pytest.mark.tc("TC-107")
+async def test_a_pane_that_went_is_no_sign_that_its_dialog_was_answered() -> None:
+    told = await answering.approve(asked(Script([(GONE, "")]), Kind.APPROVE))
+    assert told["delivery"] == "unconfirmed"
+
+
+@pytest.mark.tc("TC-107")
+@pytest.mark.parametrize(
+    ("act", "kind", "params"),
+    [
+        (answering.approve, Kind.APPROVE, None),
+        (answering.deny, Kind.DENY, None),
+        (answering.answer, Kind.ANSWER, AnswerParams(option=1)),
+        (answering.answer, Kind.ANSWER, AnswerParams(text="words")),
+        (answering.interrupt, Kind.INTERRUPT, None),
+    ],
+)
+async def test_a_key_that_is_not_known_is_never_guessed(act: Any, kind: Kind, params: Params | None) -> None:
+    script = Script([(ASKS, "")], dialog=DialogKeys(), interrupt=())
+    with pytest.raises(AgtmuxError) as caught:
+        await act(asked(script, kind, params))
+    assert (caught.value.code, script.written) == ("E_UNSUPPORTED", [])
+
+
+@pytest.mark.tc("TC-107")
+async def test_words_that_two_options_have_choose_neither() -> None:
+    script = Script([(FREE, "")])
+    told = await answering.answer(asked(script, Kind.ANSWER, AnswerParams(text=" yes ")))
+    assert (told["keys"], told["delivery"]) == (["1"], "submitted")
+    dialog = replace(DIALOG, write=None)
+    script = Script([(FREE, "")], dialog=dialog)
+    with pytest.raises(AgtmuxError) as caught:
+        await answering.answer(asked(script, Kind.ANSWER, AnswerParams(text="no")))
+    assert (caught.value.code, script.written) == ("E_UNSUPPORTED", [])
+
+
+@pytest.mark.tc("TC-107")
+@pytest.mark.parametrize("words", ["two\nlines", "back\rwards"])
+async def test_a_line_end_is_never_typed_into_a_dialog(words: str) -> None:
+    script = Script([(ASKS, words)])
+    with pytest.raises(AgtmuxError) as caught:
+        await answering.answer(asked(script, Kind.ANSWER, AnswerParams(text=words)))
+    assert (caught.value.code, script.written) == ("E_UNSUPPORTED", [])
+
+
+# ------------------------------------------------------------ signals
+
+
+def signalled(script: Script, name: str) -> Context:
+    return context(script, Kind.KILL, KillParams("signal", name))
+
+
+@pytest.mark.tc("TC-029")
+async def test_a_signal_that_ends_is_waited_for_and_one_that_interrupts_is_not() -> None:
+    ending = Script([(FREE, ""), (FREE, ""), (replace(FREE, alive=False), "")])
+    told = await killing.kill(signalled(ending, "TERM"))
+    assert (told["ended"], told["pids"], ending.written) == (True, [50], ["kill -TERM 50"])
+    staying = Script([(FREE, "")])
+    assert (await killing.kill(signalled(staying, "INT")))["ended"] is False
+    assert staying.seen <= 2, "nobody waits for an end that is not to come"
+
+
+@pytest.mark.tc("TC-029")
+@pytest.mark.parametrize(("pids", "code"), [((50,), "E_RUNTIME_STALE"), ((50, 51), "E_ACTION_INDETERMINATE")])
+async def test_a_process_that_takes_no_signal_is_told_as_what_it_is(pids: tuple[int, ...], code: str) -> None:
+    script = Script([(FREE, "")], signal=Completed(1, b"", b"kill: (50) - No such process"))
+    with pytest.raises(AgtmuxError, match="No such process") as caught:
+        await signalled(script, "TERM").hands.signal("TERM", pids)
+    assert caught.value.code == code
+
+
+@pytest.mark.tc("TC-107")
+async def test_a_write_of_which_nobody_can_tell_is_called_so() -> None:
+    for reason, code in (("lost", "E_ACTION_INDETERMINATE"), ("timeout", "E_ACTION_INDETERMINATE"),
+                         ("refused", "E_TARGET_UNREACHABLE"), ("auth", "E_TARGET_UNREACHABLE")):  # fmt: skip
+        some = context(Script([(FREE, "")]), Kind.SEND, text())
+
+        async def fails(*_: object, why: str = reason, **__: object) -> Completed:
+            raise ExecutorError(why, "gone")
+
+        cast(Any, some.reached.executor).run = fails
+        with pytest.raises(AgtmuxError) as caught:
+            await some.hands.type(b"x")
+        assert caught.value.code == code, reason
+
+
+# ------------------------------------------------------------ what is known
+
+
+@pytest.mark.tc("TC-107")
+def test_a_crash_that_is_shown_is_an_agent_for_who_looked_at_it_and_for_nobody_else() -> None:
+    world = World()
+    world.runtimes[RUNTIME.runtime_id] = replace(RUNTIME, ended_at=5)
+    world.states[KEY] = state_row(State.ERROR, reason="agent_crashed")
+    assert known_of(world, KEY) == Known()
+    assert known_of(world, KEY, crashed=True).state is State.ERROR
