@@ -5,6 +5,7 @@ Owns the filling. Knows no adapter.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +17,7 @@ START = 1_800_000_000_000 * MS
 PID, PROC_START = 4242, "987654"
 _VALUES = {
     "$PROCSTART": PROC_START, "$DASHWORK": "-proj", "$CONFIG": "/home/u/.agent", "$WORK": "/proj",
-    "$HOME": "/home/u", "$LAB": "/lab",
+    "$HASHWORK": hashlib.sha256(b"/proj").hexdigest(), "$HOME": "/home/u", "$LAB": "/lab",
     "$TMUXLOC": "lab:@0.%0", "$PANE": "%0", "$OTHER_PANE": "%1", "$TMUX": "/tmp/t,1,0",
 }  # fmt: skip
 

@@ -48,6 +48,9 @@ class Follower:
             opening = self._reader.read_opening(filled)
             if opening is not None:
                 self._began[path] = opening.at
+        told = self._reader.read_line(filled) if self._reader is not None and path in self._began else None
+        if told is not None and told.begins:
+            self._began[path] = told.at
         self._lines.setdefault(path, []).append(filled)
         if self._holding is not None:  # what was open was not recorded: the folder of the file that is written to
             for held in self._holding.transcripts_held([str(Path(path).with_name("inuse.1.hold"))], HOME):

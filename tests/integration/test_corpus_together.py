@@ -62,6 +62,9 @@ HARD = {
     "codex/v1-suspend": "the same; the title stays as it was",
     "codex/v2-resized": "an approval in a pane of five rows",
     "codex/v3-limits-40x10": "refused faster than a spinner shows, in a tiny pane",
+    "gemini/v4-40x10-queued": "cancelled and failed turns, of which ten rows show nothing",
+    "gemini/r4-errors": "the menu of commands over what is left of a failure",
+    "gemini/v3-limits-40x10": "a limit's list of choices without its head",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -361,6 +362,35 @@ async def test_codex_is_known_by_the_file_that_began_with_its_turn_and_then_by_i
         assert h.events() == ["task_started"]
         assert h.state() is State.WAITING_APPROVAL
         assert h.rig.rows("SELECT agent_session_id FROM runtimes") == [("thread-1",)]
+
+
+def chat(at: int, cwd: Path, session: str) -> list[dict[str, Any]]:
+    folder = hashlib.sha256(str(cwd).encode()).hexdigest()
+    head = {"sessionId": session, "projectHash": folder, "startTime": iso(at - 30 * NS), "kind": "main"}
+    return [head, {"id": f"u-{session}", "timestamp": iso(at), "type": "user", "content": [{"text": "paint it"}]}]
+
+
+@pytest.mark.tc("TC-016")
+@pytest.mark.parametrize("mine", [True, False])
+async def test_geminis_chat_file_is_known_by_its_folder_and_the_moment_its_turn_began(
+    tmp_path: Path, sleepers: list[Proc], mine: bool
+) -> None:
+    async with house(tmp_path) as h:
+        proc = replace(sleepers[0], comm="node", argv=("node", "/opt/bin/gemini"))
+        agent = Agent(kind="gemini", pid=proc.pid, start=proc.start)
+        watched = h.agent(agent, proc)
+        await h.rig.round(agent)
+        file = h.home / "tmp/work/chats/session-1.jsonl"
+        h.write(file, *chat(T0, tmp_path / ("work" if mine else "elsewhere"), "s-1"))
+        h.write(h.home / "tmp/other/chats/session-2.jsonl", *chat(T0, tmp_path / "other", "s-2"))
+        watched.steady[Source.POLLER] = SPINS
+        h.clock.forward(1)
+        await h.look()
+        h.clock.forward(2)
+        h.write(file, {"id": "c", "timestamp": iso(h.clock()), "type": "info", "content": "Request cancelled."})
+        await h.look()
+        assert h.events() == (["cancelled"] if mine else [])
+        assert (h.state() is State.IDLE) is mine
 
 
 @pytest.mark.tc("TC-016")

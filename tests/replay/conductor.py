@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import copy
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -178,6 +179,7 @@ class Conductor:
             "CONFIG": self.config,
             "WORK": work,
             "DASHWORK": re.sub(r"[^A-Za-z0-9]", "-", str(work)),
+            "HASHWORK": hashlib.sha256(os.fsencode(work)).hexdigest(),
             "HOME": self.options.home,
             "LAB": self.run_dir,
             "PID": pid,

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 _PLACE = re.compile(
-    r"\$(MS\((-?\d+)\)|ISO\((-?\d+)\)|CONFIG|WORK|DASHWORK|HOME|LAB|PID|PROCSTART|TMUXLOC|TMUX|PANE|OTHER_PANE)"
+    r"\$(MS\((-?\d+)\)|ISO\((-?\d+)\)|CONFIG|WORK|DASHWORK|HASHWORK|HOME|LAB|PID|PROCSTART|TMUXLOC|TMUX|PANE|OTHER_PANE)"
 )
 _UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 

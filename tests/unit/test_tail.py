@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from agtmuxd.targets.tail import FIRST, LEAP, PIECE, NotAllowedError, Tail, files_since, first_line, open_inside
+from agtmuxd.targets.tail import (
+    FIRST,
+    FOLDERS,
+    LEAP,
+    PIECE,
+    NotAllowedError,
+    Tail,
+    files_since,
+    first_line,
+    open_inside,
+)
 
 
 def lines(tail: Tail) -> list[bytes]:
@@ -207,3 +217,14 @@ def test_new_files_are_found_in_the_latest_folders_only(tmp_path: Path) -> None:
         "2026/01/02/a.jsonl", "2026/01/03/a.jsonl", "2025/12/31/a.jsonl",
     }  # fmt: skip
     assert files_since(str(tmp_path / "none"), 3, 0) == []
+
+
+@pytest.mark.tc("TC-015")
+def test_of_folders_with_names_of_their_own_those_changed_last_are_looked_into(tmp_path: Path) -> None:
+    for number in range(FOLDERS + 5):
+        chats = tmp_path / f"project-{number:03}" / "chats"
+        chats.mkdir(parents=True)
+        (chats / "a.jsonl").write_text("{}\n")
+        os.utime(tmp_path / f"project-{number:03}", (1000 - number, 1000 - number))
+    found = {Path(path).parts[-3] for path in files_since(str(tmp_path), 2, 0)}
+    assert found == {f"project-{number:03}" for number in range(FOLDERS)}

@@ -10,12 +10,13 @@ import pytest
 from agtmuxd.adapters.base import Transcribed
 from agtmuxd.adapters.claude import ClaudeAdapter
 from agtmuxd.adapters.codex import CodexAdapter
+from agtmuxd.adapters.gemini import GeminiAdapter
 from agtmuxd.core.model import Claim, Phase, RawEvent, Signal, Source
 from tests.corpus import events, recording
 
 AT = "2026-01-01T00:00:01.250Z"
 NS_AT = 1_767_225_601_250_000_000
-ADAPTERS: dict[str, Any] = {"claude": ClaudeAdapter(), "codex": CodexAdapter()}
+ADAPTERS: dict[str, Any] = {"claude": ClaudeAdapter(), "codex": CodexAdapter(), "gemini": GeminiAdapter()}
 
 
 def signal(agent: str, line: dict[str, Any]) -> Signal | None:
@@ -43,6 +44,10 @@ def text(value: str) -> list[dict[str, str]]:
 
 def codex(kind: str, **payload: Any) -> dict[str, Any]:
     return {"type": "event_msg", "timestamp": AT, "payload": {"type": kind, "turn_id": "t", **payload}}
+
+
+def gemini(kind: str, content: Any, **more: Any) -> dict[str, Any]:
+    return {"id": "g", "type": kind, "timestamp": AT, "content": content, **more}
 
 
 START, DONE, IDLE = (Claim.RUNNING, Phase.START), (Claim.COMPLETED, Phase.END), (Claim.IDLE, Phase.END)
@@ -82,6 +87,16 @@ QUEUED = user([*text("look"), {"type": "image"}], origin={"kind": "human"})
         ("codex", codex("token_count"), None),
         ("codex", {"type": "task_started", "timestamp": AT}, None),
         ("codex", {**codex("task_started"), "timestamp": None}, None),
+        ("gemini", gemini("info", "Request cancelled."), IDLE),
+        ("gemini", gemini("error", '[API Error: {"error":{"code":400}}]'), FAILED),
+        ("gemini", gemini("error", "Model stream ended without a finish reason."), FAILED),
+        ("gemini", gemini("error", "Unknown command: /frob"), None),
+        ("gemini", gemini("info", "This request failed. Press F12"), None),
+        ("gemini", gemini("gemini", "Request cancelled."), None),
+        ("gemini", gemini("user", [{"text": "Request cancelled."}]), None),
+        ("gemini", gemini("gemini", "", toolCalls=[{"name": "run_shell_command", "status": "cancelled"}]), None),
+        ("gemini", {"sessionId": "s", "kind": "main", "startTime": AT}, None),
+        ("gemini", {"$set": {"messages": [gemini("info", "Request cancelled.")]}}, None),
     ],
 )
 def test_a_line_claims_what_it_proves_and_no_more(
@@ -121,6 +136,18 @@ def test_a_line_counts_at_its_own_time() -> None:
     assert ADAPTERS["codex"].read_line(codex("task_started")).at == NS_AT
 
 
+@pytest.mark.tc("TC-016")
+def test_a_history_that_gemini_writes_again_claims_nothing() -> None:
+    again = [
+        gemini("user", [{"text": "<session_context>\nThis is the Gemini CLI."}, {"text": "paint the shed"}]),
+        gemini("gemini", [{"text": "painted"}], tokens=None), gemini("user", [{"text": "and the door"}]),
+    ]  # fmt: skip
+    assert [signal("gemini", line) for line in again] == [None, None, None]
+    assert ADAPTERS["gemini"].last_message(again) is None
+    prompt = ADAPTERS["gemini"].read_line(again[2])
+    assert prompt is not None and prompt.begins  # where the file is met, what lies before it is past
+
+
 @pytest.mark.tc("TC-015")
 def test_what_was_asked_is_told_by_its_first_line_alone() -> None:
     asked = "fix the shed\nit leaks, password=hunter2"
@@ -142,6 +169,7 @@ def test_no_words_of_the_agent_are_in_what_is_stored() -> None:
             {"type": "response_item", "timestamp": AT,
              "payload": {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": said}]}},
         ],
+        "gemini": [gemini("gemini", said)],
     }  # fmt: skip
     for agent, some in lines.items():
         for line in some:
@@ -157,6 +185,7 @@ def test_the_last_message_is_that_of_the_last_line_and_its_pieces() -> None:
     assert adapter.last_message([said("one", "m1"), said("two", "m2"), said("three", "m2"), OVER]) == "two\n\nthree"
     assert adapter.last_message([OVER]) is None
     assert ADAPTERS["codex"].last_message([codex("task_complete", last_agent_message="done")]) == "done"
+    assert ADAPTERS["gemini"].last_message([gemini("gemini", "one"), gemini("gemini", "two")]) == "two"
 
 
 OPENING: dict[str, Any] = {"type": "session_meta", "timestamp": AT,
@@ -190,3 +219,4 @@ def test_lines_recorded_of_real_agents_are_understood_or_left_alone() -> None:
                     told[agent] |= {found.event} if found is not None and found.event else set()
     assert told["claude"] == {"prompt", "turn_duration", "interrupted", "api_error"}
     assert told["codex"] >= {"task_started", "task_complete", "turn_aborted"}
+    assert told["gemini"] == {"cancelled", "failed"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from agtmuxd.core.controls import Controls
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Write
@@ -146,13 +146,19 @@ class Told:
     begins: bool = False
 
 
+HASHED: Final = "sha256"
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What the first line of a transcript tells of the session: what finds the agent that writes it."""
+    """What the first line of a transcript tells of the session: what finds the agent that writes it.
+
+    ``cwd``: the folder, or ``sha256:`` and the hash of its path where no more is told.
+    """
 
     session_id: str
     cwd: str
-    at: int  # ns; when the file began, which is with the session's first turn
+    at: int  # ns; when the file began
 
 
 @runtime_checkable
@@ -168,7 +174,7 @@ class Transcribed(Protocol):
     def transcript_tree(self, config_home: Path) -> tuple[Path, int] | None:
         """Where files of sessions lie if they are to be found by their opening, else None: ``(folder, depth)``.
 
-        ``depth``: levels of folders below it, named so that the latest sort last (by year, month, day).
+        ``depth``: levels of folders below it; where they are named by numbers (year, month, day) the last ones count.
         """
 
     def read_opening(self, line: Mapping[str, Any]) -> Opening | None:

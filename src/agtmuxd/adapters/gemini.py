@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters import hookfile, hookline
+from agtmuxd.adapters import gemini_lines, hookfile, hookline
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
-from agtmuxd.adapters.base import Ending, HookPlan, HookStatus, Identity
+from agtmuxd.adapters.base import Ending, HookPlan, HookStatus, Identity, Opening, Told
 from agtmuxd.adapters.common import (
     RuleAdapter,
     checked,
@@ -24,7 +24,8 @@ from agtmuxd.adapters.common import (
     text_of,
     was_killed,
 )
-from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, Strength, WaitingFor, Write
+from agtmuxd.adapters.transcript import last_message
+from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, Source, Strength, WaitingFor, Write
 
 EVENTS: Final = (
     "SessionStart", "BeforeAgent", "BeforeTool", "Notification", "AfterTool", "AfterAgent", "SessionEnd",
@@ -72,6 +73,8 @@ class GeminiAdapter(RuleAdapter):
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
         """Understand one hook. Raises ValueError for another agent's event."""
         payload = checked(event, self.agent_type)
+        if event.source is Source.TRANSCRIPT:
+            return gemini_lines.understand(event, payload)
         name = event_name(event, payload)
         return Signal(
             event_type=_CANONICAL.get(name, name),
@@ -86,6 +89,28 @@ class GeminiAdapter(RuleAdapter):
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
         """``~/.gemini`` (below ``GEMINI_CLI_HOME`` where that is set)."""
         return (Path(env["GEMINI_CLI_HOME"]) if env.get("GEMINI_CLI_HOME") else home) / ".gemini"
+
+    # ------------------------------------------------------------------ transcript
+
+    def transcript_path(self, status: Mapping[str, Any], proc: Proc, config_home: Path) -> Path | None:
+        """None: it keeps no status file."""
+        return None
+
+    def transcript_tree(self, config_home: Path) -> tuple[Path, int] | None:
+        """``tmp``, a folder for each project, in it ``chats``."""
+        return config_home / "tmp", 2
+
+    def read_opening(self, line: Mapping[str, Any]) -> Opening | None:
+        """The first line of a main session."""
+        return gemini_lines.opening(line)
+
+    def read_line(self, line: Mapping[str, Any]) -> Told | None:
+        """What one line of the chat file tells."""
+        return gemini_lines.read(line)
+
+    def last_message(self, lines: Sequence[Mapping[str, Any]]) -> str | None:
+        """The last message in these lines."""
+        return last_message(lines, gemini_lines.read)
 
     def ended_in_order(self, ending: Ending) -> bool | None:
         """By the hook, the exit text, and the title: emptied on a clean exit, frozen by a kill."""

@@ -7,6 +7,7 @@ one, and no other process of the same agent on this machine could have begun tha
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters.base import Opening, Transcribed
+from agtmuxd.adapters.base import HASHED, Opening, Transcribed
 from agtmuxd.core.model import MS, NS, Claim, Source
 from agtmuxd.targets import proctable
 from agtmuxd.targets.roster import Agent
@@ -133,4 +134,8 @@ def _began_too(other: Agent, opening: Opening) -> bool:
 
 
 def _same(a: str, b: str) -> bool:
+    """Whether a session's folder ``a``, or the one whose hash it is, is ``b``."""
+    kind, colon, digest = a.partition(":")
+    if colon and kind == HASHED:
+        return digest in (hashlib.sha256(os.fsencode(path)).hexdigest() for path in (b, os.path.realpath(b)))
     return a == b or os.path.realpath(a) == os.path.realpath(b)

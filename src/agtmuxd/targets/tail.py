@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ PIECE: Final = 1024 * 1024
 LEAP: Final = 8 * 1024 * 1024
 """A file that grew by more than this since it was read is read from its end again."""
 MOST: Final = 500
+FOLDERS: Final = 100
 """Files of one folder that are looked at."""
 _GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -174,19 +176,34 @@ def first_line(root: str, path: str) -> bytes | None:
 def files_since(folder: str, depth: int, since: int) -> list[str]:
     """Files below a folder written to after ``since`` (ns), newest first, at most 500.
 
-    Of each of the ``depth`` levels of folders only the two whose names sort last are looked into. No link is followed.
+    Of ``depth`` levels of folders: of those named by numbers (years, months, days) only the two of a level that sort
+    last are looked into; of others (projects), the 100 changed last. No link is followed.
     """
+    return [path for _, path in sorted(_written(folder, depth, since), reverse=True)][:MOST]
+
+
+def _written(folder: str, depth: int, since: int) -> Iterator[tuple[int, str]]:
+    """(when it was written to, path) of each such file."""
     if depth:
-        names = sorted(e.name for e in _entries(folder) if e.is_dir(follow_symlinks=False))
-        return [path for name in names[:-3:-1] for path in files_since(f"{folder}/{name}", depth - 1, since)][:MOST]
-    found = []
+        below = [e for e in _entries(folder) if e.is_dir(follow_symlinks=False)]
+        if all(e.name.isdigit() for e in below):
+            names = sorted(e.name for e in below)[:-3:-1]
+        else:
+            names = [name for _, name in sorted(((_changed(e), e.name) for e in below), reverse=True)[:FOLDERS]]
+        for name in names:
+            yield from _written(f"{folder}/{name}", depth - 1, since)
+        return
     for entry in _entries(folder):
-        if entry.name.endswith(".jsonl"):
-            try:
-                found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.path))
-            except FileNotFoundError:
-                continue  # gone since it was listed
-    return [path for at, path in sorted(found, reverse=True) if at >= since][:MOST]
+        if entry.name.endswith(".jsonl") and (at := _changed(entry)) >= since:
+            yield at, entry.path
+
+
+def _changed(entry: os.DirEntry[str]) -> int:
+    """When it was (ns); 0 for what has gone since it was listed."""
+    try:
+        return entry.stat(follow_symlinks=False).st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
