@@ -84,6 +84,12 @@ async def test_only_the_very_life_of_a_process_counts_as_the_agent(ground: Groun
     elsewhere = (await ground.read(pane, theirs)).fresh
     assert (elsewhere.alive, elsewhere.foreground) == (False, False)
     assert (await ground.read(pane, None)).fresh.other == "claude", "one that is no runtime yet"
+    own = ground.tmux.pid(pane)
+    signalled = [
+        await ground.reader.processes(ground.reached, own, life)
+        for life in (mine, replace(mine, process_start="1"), theirs, replace(mine, agent_type="codex"))
+    ]
+    assert signalled == [(own,), (), (), (own,)]
 
 
 @pytest.mark.tc("TC-107")

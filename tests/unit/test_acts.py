@@ -73,12 +73,14 @@ class Script:
     def __init__(
         self, looks: Iterable[tuple[Fresh, str]], *, dialog: DialogKeys = DIALOG,
         interrupt: tuple[str, ...] = ("Escape",), changed_at: str | None = None, signal: Completed | None = None,
+        pids: tuple[int, ...] = (50,),
     ) -> None:  # fmt: skip
         self.looks = list(looks)
         self.seen = 0
         self.written: list[str] = []
         self.dialog, self.interrupt = dialog, interrupt
         self.changed_at = changed_at
+        self.pids = pids
         self.signal = signal or Completed(0, b"", b"")
 
     async def read(self, *_: object) -> Reading:
@@ -87,7 +89,7 @@ class Script:
         return reading(fresh, shown)
 
     async def processes(self, *_: object) -> tuple[int, ...]:
-        return ()
+        return self.pids
 
     def controls(self, _runtime: Runtime | None) -> Controls:
         return cast(Controls, FakeControls(self.dialog, self.interrupt))
@@ -305,6 +307,15 @@ async def test_a_signal_that_ends_is_waited_for_and_one_that_interrupts_is_not()
     staying = Script([(FREE, "")])
     assert (await killing.kill(signalled(staying, "INT")))["ended"] is False
     assert staying.seen <= 2, "nobody waits for an end that is not to come"
+
+
+@pytest.mark.tc("TC-029")
+async def test_a_number_whose_process_has_just_ended_gets_no_signal() -> None:
+    """It may be somebody else's already."""
+    script = Script([(FREE, "")], pids=())
+    with pytest.raises(AgtmuxError) as caught:
+        await killing.kill(signalled(script, "KILL"))
+    assert (caught.value.code, script.written) == ("E_RUNTIME_STALE", [])
 
 
 @pytest.mark.tc("TC-029")

@@ -10,7 +10,7 @@ ENDED_WITHIN = 3.0
 
 
 async def kill(context: Context) -> Result:
-    """Raises E_PID_UNAVAILABLE where no process is known to signal."""
+    """Raises E_PID_UNAVAILABLE where no process is known to signal, E_RUNTIME_STALE where it has just ended."""
     params = context.case.request.params
     if not isinstance(params, KillParams):
         raise TypeError("kill takes KillParams")
@@ -23,7 +23,9 @@ async def kill(context: Context) -> Result:
             "E_PID_UNAVAILABLE", f"no agent's process is known in {context.key[1]}: --mode key sends C-c instead"
         )
     # an agent that wraps its own program passes no signal on, and what it wraps would outlive its SIGKILL
-    pids = await context.reader.processes(context.reached, row.pid, runtime) or (runtime.pid,)
+    pids = await context.reader.processes(context.reached, row.pid, runtime)
+    if not pids:
+        raise AgtmuxError("E_RUNTIME_STALE", f"process {runtime.pid} has just ended", {"reason": "runtime"})
     await context.hands.signal(params.signal, pids)
     patience = ENDED_WITHIN if params.signal != "INT" else 0.0
     ended = await context.until(lambda r: not r.fresh.alive, patience, processes=True)

@@ -107,7 +107,7 @@ class Reader:
         except ExecutorError as error:
             raise unreachable(reached, str(error)) from error
         mine = index.candidates(pane_pid)
-        proc = next((p for p in mine if runtime and p.pid == runtime.pid and p.start == runtime.process_start), None)
+        proc = _life(mine, runtime)
         foreground = proc is not None and proc.pgid == proc.tpgid and proc.state != "T"
         other = None if foreground else await self._stranger(reached, index, mine, pane_pid, proc)
         return replace(fresh, alive=proc is not None, foreground=foreground, other=other)
@@ -126,17 +126,21 @@ class Reader:
     async def processes(self, reached: Reached, pane_pid: int, runtime: Runtime) -> tuple[int, ...]:
         """The processes that a runtime is made of: its own, then the program that this one wraps, if it does.
 
-        Raises E_TARGET_UNREACHABLE.
+        Empty where its very process is in the pane no more: the number may be somebody else's now. Raises
+        E_TARGET_UNREACHABLE.
         """
         try:
             index = ProcessIndex(await reached.executor.process_table())
         except ExecutorError as error:
             raise unreachable(reached, str(error)) from error
-        for agent in await self._agents(reached, index, index.candidates(pane_pid), pane_pid):
+        mine = index.candidates(pane_pid)
+        if _life(mine, runtime) is None:
+            return ()
+        for agent in await self._agents(reached, index, mine, pane_pid):
             pids = tuple(proc.pid for proc in agent.chain)
             if agent.proc.pid == runtime.pid and agent.proc.start == runtime.process_start:
                 return pids[pids.index(agent.proc.pid) :]
-        return ()
+        return () if runtime.pid is None else (runtime.pid,)
 
     async def _stranger(
         self, reached: Reached, index: ProcessIndex, mine: Iterable[Proc], pane_pid: int, known: Proc | None
@@ -164,3 +168,8 @@ class Reader:
             return None if found is None else Match(found[1].agent_type, found[0].innermost, None)
 
         return find_agents(index, pane_pid, identify)
+
+
+def _life(processes: Iterable[Proc], runtime: Runtime | None) -> Proc | None:
+    """The very process of a runtime: a number alone may have come again."""
+    return next((p for p in processes if runtime and p.pid == runtime.pid and p.start == runtime.process_start), None)
