@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -70,3 +71,21 @@ def test_a_wrapped_program_that_fails_stays_listed_as_an_error(place: Place, dae
     until(lambda: daemon.wait_for(pane, "error")["reason_code"] == "agent_crashed", within=PATIENCE)
     events = place.json("events", pane)["items"]
     assert {"start", "exit"} <= {e["event_type"] for e in events}
+
+
+@pytest.mark.tc("TC-046")
+def test_an_agent_in_a_wrapped_program_is_listed_as_itself(place: Place, daemon: Daemon, tmux: Tmux) -> None:
+    (place.root / "rules").mkdir()
+    rules = 'format = 1\nagent = "toy"\nrecorded_on = ["1"]\n[process]\nnames = ["toycli"]\n'
+    rule = '[[rule]]\nname = "asks"\nclaim = "waiting_input"\nstrength = "hint"\nwaiting = { kind = "question" }\n'
+    rule += 'all = [{ contains = "Which way?" }]\n'
+    (place.root / "rules/toy.toml").write_text(rules + rule)
+    program, go = place.root / "toycli", place.root / "go"
+    program.write_text("import time\nprint('Which way?', flush=True)\ntime.sleep(600)\n")
+    daemon.start()
+    line = f"while ! test -e {go}; do sleep 0.1; done; {sys.executable} {program}; exit 0"
+    pane = tmux.run("new-session", "-d", "-P", "-F", "#{pane_id}", wrapped(place, "sh", "-c", line)).strip()
+    assert daemon.wait_for(pane, "running")["agent_type"] == "generic"
+    go.touch()
+    until(lambda: daemon.wait_agent(pane)["agent_type"] == "toy", within=PATIENCE)
+    daemon.wait_for(pane, "waiting_input")

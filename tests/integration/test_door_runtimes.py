@@ -57,6 +57,14 @@ async def test_another_agent_process_raises_the_epoch(rig: Rig, clock: Clock, ch
 
 
 @pytest.mark.tc("TC-004")
+async def test_one_that_is_gone_in_mid_turn_where_another_works_already_has_ended(rig: Rig, clock: Clock) -> None:
+    await rig.round(Agent(levels={Source.POLLER: BUSY}))
+    clock.forward(1)
+    await rig.round(Agent(pid=4002, start="200", levels={Source.POLLER: BUSY}))
+    assert lives(rig) == [(1, "claude", True), (2, "claude", False)]
+
+
+@pytest.mark.tc("TC-004")
 async def test_the_same_pane_id_of_a_restarted_server_raises_the_epoch(rig: Rig, clock: Clock) -> None:
     await rig.round(Agent())
     clock.forward(1)

@@ -134,3 +134,32 @@ def test_any_table_even_one_with_rings_is_walked_to_an_end(table: list[Proc], pa
     assert len({entry.proc.pid for entry in found}) == len(found)
     assert [entry.proc for entry in find_agents(index, pane, _identify)] == [entry.proc for entry in found]
     assert bool(found) == any(_identify(index.by_pid[pid]) for pid in candidates)
+
+
+def _wrapped(proc: Proc) -> Match[str] | None:
+    """``w…`` gives way, ``h…`` runs headless, and ``a`` is an agent like any other."""
+    name = proc.comm.partition("-")[0]
+    return Match(name, False, proc.comm, name == "w", name != "h") if name in ("a", "h", "w") else None
+
+
+@pytest.mark.tc("TC-046")
+@pytest.mark.parametrize(
+    ("below", "counts"),
+    [
+        ([], [11]),
+        ([_proc(12, 11, "sh"), _proc(13, 12, "npx"), _proc(14, 13, "a")], [14]),
+        ([_proc(12, 11, "make"), _proc(13, 12, "h")], [11]),
+        ([_proc(12, 11, "w"), _proc(13, 12, "sh")], [11]),
+        ([_proc(12, 11, "sh"), _proc(13, 12, "w"), _proc(14, 13, "sh")], [11]),
+        ([_proc(12, 11, "w"), _proc(13, 12, "a")], [13]),
+        ([_proc(12, 11, "a"), _proc(13, 12, "h")], [12]),
+    ],
+)
+def test_a_wrapper_gives_way_to_the_agent_that_runs_in_it(below: list[Proc], counts: list[int]) -> None:
+    found = find_agents(ProcessIndex([SHELL, _proc(11, 10, "w"), *below]), 10, _wrapped)
+    assert [one.proc.pid for one in found] == counts
+
+
+def test_a_wrapper_beside_an_agent_gives_way_to_none() -> None:
+    table = [SHELL, _proc(11, 10, "w"), _proc(12, 11, "sh"), _proc(13, 10, "a")]
+    assert {one.proc.pid for one in find_agents(ProcessIndex(table), 10, _wrapped)} == {11, 13}

@@ -48,16 +48,21 @@ def spawn(command: tuple[str, ...]) -> int:
     """
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
+    passed_on = (signal.SIGTERM, signal.SIGHUP)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, passed_on)  # they wait until there is somebody to pass them on to
     try:
-        pid = os.posix_spawnp(command[0], list(command), os.environ, setsigdef=[signal.SIGINT, signal.SIGQUIT])
+        pid = os.posix_spawnp(
+            command[0], list(command), os.environ, setsigdef=[signal.SIGINT, signal.SIGQUIT], setsigmask=before
+        )
     except FileNotFoundError:
         click.echo(f"agtmux run: {command[0]}: not found", err=True)
         return 127
     except OSError as error:
         click.echo(f"agtmux run: {command[0]}: {error.strerror}", err=True)
         return 126
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in passed_on:
         signal.signal(number, lambda n, _frame: os.kill(pid, n))
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     _, status = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code

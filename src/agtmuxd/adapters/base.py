@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 from agtmuxd.core.controls import Controls
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Write
+from agtmuxd.core.proctree import Match
+
+T = TypeVar("T")
 
 CONTRACT_VERSION = "1.3"
 """Semver. A newer minor of an adapter is accepted, another major refused with a reason."""
@@ -19,11 +22,18 @@ CONTRACT_VERSION = "1.3"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An agent process that was recognised. ``headless`` runs never wait and end in order when they exit."""
+    """An agent process that was recognised. ``headless`` runs never wait and end in order when they exit. One that
+    ``gives_way`` is a wrapper: another agent that runs below it, and is not headless, counts instead.
+    """
 
     agent_type: str
     headless: bool = False
     version: str | None = None
+    gives_way: bool = False
+
+    def match(self, innermost: bool, value: T) -> Match[T]:
+        """As the walk over a pane's processes takes it."""
+        return Match(self.agent_type, innermost, value, self.gives_way, not self.headless)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class GenericAdapter:
         wrapped = wrapped_command(proc.argv)
         if not wrapped or base_name(wrapped[0]) in AGENTS:
             return None
-        return Identity(self.agent_type)
+        return Identity(self.agent_type, gives_way=True)
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
         """Understand ``start`` and ``exit``. Raises ValueError for anything else."""
@@ -99,7 +99,12 @@ def wrapped_command(argv: Sequence[str]) -> tuple[str, ...]:
             words = words[1:]
         if words[:1] == ["-m"]:
             words = words[1:]
-    if len(words) < 3 or base_name(words[0]) != "agtmux" or words[1] != "run":
+    if not words or base_name(words[0]) != "agtmux":
         return ()
-    rest = words[2:]
+    rest = words[1:]
+    while rest and rest[0].startswith("-"):
+        rest = rest[2:] if rest[0] == "--color" else rest[1:]
+    if len(rest) < 2 or rest[0] != "run":
+        return ()
+    rest = rest[1:]
     return tuple(rest[1:] if rest[0] == "--" else rest)

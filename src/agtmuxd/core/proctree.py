@@ -18,11 +18,15 @@ _ENDED: Final = frozenset("ZXx")
 
 @dataclass(frozen=True, slots=True)
 class Match(Generic[T]):
-    """What the caller says a process is. ``innermost``: of a shim and the program it starts, the program counts."""
+    """What the caller says a process is. ``innermost``: of a shim and the program it starts, the program counts.
+    ``gives_way``: of this and another agent that runs below it, the other counts, where that ``takes_over``.
+    """
 
     agent_type: str
     innermost: bool
     value: T
+    gives_way: bool = False
+    takes_over: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,9 @@ class ProcessIndex:
             link.pid == pane.pid or (link.tty == pane.tty and link.pid not in outside) for link in self._ancestors(proc)
         )
 
+    def is_below(self, proc: Proc, above: Proc) -> bool:
+        return any(link.pid == above.pid for link in self._ancestors(proc))
+
     def _ancestors(self, proc: Proc) -> Iterator[Proc]:
         seen = {proc.pid}  # a table is not read at one instant: a reused pid could close a ring
         above = self.by_pid.get(proc.ppid)
@@ -95,8 +102,8 @@ class ProcessIndex:
 def find_agents(index: ProcessIndex, pane_pid: int, identify: Callable[[Proc], Match[T] | None]) -> list[Found[T]]:
     """The agents of a pane, likeliest first: those in the foreground of their terminal, then the outermost.
 
-    What runs below an agent is that agent's tool and not looked at: a ``claude -p`` in a shell of Codex is no agent of
-    the pane. A shim and the program that it starts in its own process group are one agent.
+    What runs below an agent is that agent's tool and not looked at (a ``claude -p`` in a shell of Codex is no agent of
+    the pane), unless that one gives way. A shim and the program that it starts in its own process group are one agent.
     """
     found: list[tuple[int, Found[T]]] = []
     seen: set[int] = set()
@@ -110,9 +117,26 @@ def find_agents(index: ProcessIndex, pane_pid: int, identify: Callable[[Proc], M
         if match is None:
             stack.extend((child, depth + 1) for child in reversed(index.children(proc.pid)))
         else:
-            found.append((depth, _follow(index, proc, match, identify, seen)))
+            agent = _follow(index, proc, match, identify, seen)
+            found.append((depth, agent))
+            if match.gives_way:
+                stack.extend((child, depth + 1) for child in reversed(index.children(agent.chain[-1].pid)))
+    found = [entry for entry in found if not _is_covered(index, entry[1], [other for _, other in found])]
     found.sort(key=lambda entry: (not entry[1].foreground, entry[0], entry[1].chain[0].pid))
     return [entry for _, entry in found]
+
+
+def _is_covered(index: ProcessIndex, one: Found[T], all_of_pane: list[Found[T]]) -> bool:
+    """Whether another agent of the pane stands for this one: it gave way to that, or that one did not to it."""
+    if one.match.gives_way and any(
+        other.match.takes_over and not other.match.gives_way and index.is_below(other.proc, one.proc)
+        for other in all_of_pane
+    ):
+        return True
+    stays = one.match.gives_way or not one.match.takes_over
+    return stays and any(
+        other is not one and other.match.gives_way and index.is_below(one.proc, other.proc) for other in all_of_pane
+    )
 
 
 def _follow(

@@ -165,7 +165,7 @@ class Reader:
 
         def identify(proc: Proc) -> Match[None] | None:
             found = self._registry.identify(argv.get(proc.pid, proc))
-            return None if found is None else Match(found[1].agent_type, found[0].innermost, None)
+            return None if found is None else found[1].match(found[0].innermost, None)
 
         return find_agents(index, pane_pid, identify)
 

@@ -184,6 +184,9 @@ def forget_crash(unit: Unit, key: PaneKey) -> None:
     state = unit.states.get(key)
     if state is None or state.reason_code != "agent_crashed":
         return
+    crashed = unit.runtimes.get(state.runtime_id)
+    if crashed is not None and crashed.ended_at is not None:
+        unit.ended[state.runtime_id] = crashed  # it may have crashed in this very round, and is not stored as ended yet
     unit.states.drop(key)
     unit.runtimes.drop(state.runtime_id)
     unit.registers.drop(state.runtime_id)

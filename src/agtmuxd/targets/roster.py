@@ -179,7 +179,7 @@ class Roster:
         if held is not None and held[0] == argv:
             return held[1]
         chosen = self._known.identify(replace(proc, argv=argv) if argv else proc)
-        match = None if chosen is None else Match(chosen[1].agent_type, chosen[0].innermost, chosen)
+        match = None if chosen is None else chosen[1].match(chosen[0].innermost, chosen)
         self._matches[key] = argv, match
         return match
 
