@@ -21,7 +21,7 @@ from agtmuxd.core.level import Steady, sample
 from agtmuxd.core.model import MS, NS, Claim, RawEvent, Source, Strength, WaitingFor, Write
 from agtmuxd.core.resolve import Life, resolve, settle_wake
 from agtmuxd.ingest.fold import fold, told
-from agtmuxd.ingest.settle import settle
+from agtmuxd.ingest.settle import acknowledge, settle
 from agtmuxd.world import Runtime, StateRow, Unit, World
 
 T0 = 1_000_000 * NS
@@ -54,7 +54,12 @@ class Away:
     down: bool
 
 
-Happening = Hook | Shows | Away | None
+@dataclass(frozen=True)
+class Acknowledged:
+    """Somebody looked."""
+
+
+Happening = Hook | Shows | Away | Acknowledged | None
 Row = tuple[int, Happening, str | EllipsisType]
 
 
@@ -229,6 +234,26 @@ WALKS: dict[str, list[Row]] = {
         (9065, screen(SPINNER), "running"),
         (14000, STOP, ...),
         (14080, screen(COMPOSER), "completed"),
+    ],
+    "a busy blip of the status file well after a stop": [
+        *IDLE_THEN_WORKING,
+        (5070, status(BUSY), "running"),
+        (9000, STOP, ...),
+        (9080, screen(COMPOSER), ...),
+        (9090, status(FREE), "completed"),
+        (11000, status(BUSY), "running"),
+        (11300, status(FREE), ...),
+        (11600, None, "completed"),
+        (9000 + minutes(2), None, "idle"),
+    ],
+    "a busy blip of the screen well after a stop": [
+        *IDLE_THEN_WORKING,
+        (9000, STOP, ...),
+        (9080, screen(COMPOSER), "completed"),
+        (11000, screen(SPINNER), "running"),
+        (11300, screen(COMPOSER), ...),
+        (11600, None, "completed"),
+        (9000 + minutes(2), None, "idle"),
     ],
     "a queued prompt that is interrupted": [
         *IDLE_THEN_WORKING,
@@ -416,6 +441,10 @@ class Play:
         elif isinstance(what, Away):
             self.down = what.down
             self._look()
+        elif isinstance(what, Acknowledged):
+            unit = Unit(self.world)
+            acknowledge(unit, KEY, "r1", self.now)
+            unit.commit()
         elif isinstance(what, Hook):
             self.number += 1
             event = RawEvent(
@@ -556,6 +585,19 @@ def test_a_queued_prompt_asks_for_no_review_before_its_own_turn_ended() -> None:
     play = played(WALKS["a queued prompt: its turn begins without an event"])
     assert {row.attention for when, row in play.seen if when < 14000} == {"none"}
     assert play.seen[-1][1].attention == "review"
+
+
+@pytest.mark.tc("TC-114")
+@pytest.mark.parametrize("level", ["screen", "status file"])
+def test_a_busy_blip_leaves_a_completion_what_it_was_to_its_user(level: str) -> None:
+    walk = WALKS[f"a busy blip of the {level} well after a stop"]
+    play = played(walk)
+    assert {row.attention for when, row in play.seen if when > 9700} == {"review"}
+    assert play.at(10900).since == play.at(11900).since == T0 + 9000 * MS
+    looked = sorted([*walk, (10900, Acknowledged(), ...)], key=lambda row: row[0])
+    seen = played(looked, 20000)
+    assert seen.seen[-1][1].state == "completed"
+    assert {row.attention for when, row in seen.seen if when >= 10900} == {"none"}
 
 
 @pytest.mark.tc("TC-114")

@@ -11,6 +11,7 @@ REDRAW = "python -c 'from agtmuxd.core.drawing import draw; print(draw(), end=\"
 _AT = {
     "since": "began to say so",
     "began": "began to say so, less the lag of its source",
+    "stayed": f"began to say so, less the lag of its source, where it said so for {registers.BLIP // MS} ms",
     "holds": "was last read saying so, less the lag of its source",
     "overrun": f"was last read saying so, less its lag and {registers.OVERRUN // MS} ms",
     "undrawn": f"was last read saying so, less its lag and {registers.UNDRAWN // MS} ms",

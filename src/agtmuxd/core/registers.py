@@ -23,6 +23,8 @@ TURN_START = "turn_start"
 """The mark of the newest turn that was said to begin."""
 OVERRUN = 3000 * MS
 """A level that still says running this long after a turn's end speaks of the next turn."""
+BLIP = 500 * MS
+"""How long a level has to say running before a completion of before is taken for the last turn's."""
 UNDRAWN = 1000 * MS
 """A level that still says running this long after a wait was declared saw it answered, or it was never put: a busy
 machine draws a box up to 0.8 s after the hook that tells of it."""
@@ -88,8 +90,9 @@ class Retirement:
 
     ``at`` tells the moment that older claims are compared with: ``since`` (when the retirer began to say so), ``began``
     (the same less the level's lag, so that a lagging screen of the turn that ended is not taken for the next one),
-    ``holds`` (up to when it is proven, growing with each reading of a level), or ``overrun`` and ``undrawn`` (``holds``
-    less OVERRUN or UNDRAWN, where it says so for longer than that).
+    ``stayed`` (the same as ``began``, once it said so for BLIP), ``holds`` (up to when it is proven, growing with each
+    reading of a level), or ``overrun`` and ``undrawn`` (``holds`` less OVERRUN or UNDRAWN, where it says so for longer
+    than that).
     """
 
     mark: str
@@ -149,9 +152,14 @@ RETIREMENTS: tuple[Retirement, ...] = (
         retires=WAITS, subjects=("*",), of_levels=True,
     ),
     Retirement(
-        "busy_ends", "a screen or status that turned busy after a turn's end has begun the next turn",
+        "busy_ends", "a screen or status that turned busy after a failure or an interrupt has begun the next turn",
         by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
-        retires=ENDS, subjects=("turn",), of_levels=False, at="began",
+        retires=ENDS - {Claim.COMPLETED}, subjects=("turn",), of_levels=False, at="began",
+    ),
+    Retirement(
+        "busy_completed", "one that turned busy after a completion, and stayed so, has begun the next turn",
+        by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
+        retires=frozenset({Claim.COMPLETED}), subjects=("turn",), of_levels=False, at="stayed",
     ),
     Retirement(
         "busy_overrun", "a screen or status still busy well after a turn's end speaks of the next turn",
@@ -180,8 +188,10 @@ def _marks_of(source: Source, entry: Entry, last_seen: int) -> Iterator[tuple[st
             continue
         if row.at == "since":
             yield row.mark, entry.since
-        elif row.at == "began":
+        elif row.at == "began" or (row.at == "stayed" and last_seen - entry.since >= BLIP):
             yield row.mark, entry.since - lag(source)
+        elif row.at == "stayed":
+            continue
         else:
             holds = max(entry.since, last_seen - lag(source)) if level else entry.since
             if row.at == "holds":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from agtmuxd.core.model import WAITING, Source, State, WaitingFor
+from agtmuxd.core.model import LEVELS, WAITING, Claim, Source, State, WaitingFor
 from agtmuxd.core.registers import TURN_START
 from agtmuxd.core.resolve import Life, Resolution, resolve
 from agtmuxd.world import PaneKey, Runtime, StateRow, Unit
@@ -75,7 +75,8 @@ def _row(
     # what an agent reported shows on its screen a moment later: no other prompt, only now it has its fingerprint
     shows = same_state and mine is not None and mine.waiting_for is not None and _print(mine.waiting_for) is None
     moved = not same or mine is None or mine.accepts_input != r.accepts_input
-    attention, attention_since = _attention(r.state, mine, now, looked_at, veiled or returned, again, same or shows)
+    kept = veiled or returned or _is_same_end(r, mine)
+    attention, attention_since = _attention(r.state, mine, now, looked_at, kept, again, same or shows)
     steady = mine if same else None
     return StateRow(
         target_id=runtime.target_id,
@@ -98,6 +99,16 @@ def _row(
         last_seen_at=now,
         updated_at=now if mine is None or moved or again else mine.updated_at,
     )
+
+
+def _is_same_end(r: Resolution, mine: StateRow | None) -> bool:
+    """Whether a completion of before only went out of sight, behind a level that says running, or came back."""
+    if mine is None or mine.attention == "needs_action":
+        return False
+    if r.state is State.COMPLETED:
+        return mine.state is State.RUNNING and r.since < mine.since
+    behind = (c for c in r.considered if c.register.entry.claim is Claim.COMPLETED and not c.register.is_level)
+    return r.state is State.RUNNING and r.source in LEVELS and any(c.fresh and c.retired_by is None for c in behind)
 
 
 def _attention(
