@@ -19,6 +19,7 @@ from agtmuxd.core.observation import HealthChange, Observation
 from agtmuxd.targets.executor import Completed
 from agtmuxd.targets.local import LocalExecutor
 from agtmuxd.targets.observe import Observer
+from agtmuxd.targets.roster import STYLES_HOLD
 from tests.conftest import Tmux
 from tests.corpus import screens
 from tests.corpus.screens import Screen
@@ -111,7 +112,11 @@ class Watched:
         self.tmux, self.folder = tmux, folder
         self.executor, self.ears = Noting(), Ears()
         argv = ["tmux", "-u", "-S", str(tmux.socket)]
-        self.observer = Observer("t", self.executor, lambda: argv, discover([]), self.ears, time.time_ns, local=True)
+        self.later = 0  # ns that the observer's clock is ahead
+        self.observer = Observer("t", self.executor, lambda: argv, discover([]), self.ears, self.clock, local=True)
+
+    def clock(self) -> int:
+        return time.time_ns() + self.later
 
     def start(self, screen: Screen) -> str:
         program = self.folder / screen.agent
@@ -176,6 +181,21 @@ async def test_a_text_in_the_field_is_captured_with_its_attributes_once_in_a_rou
     assert len(watched.executor.asked) - before == watched.observer.rounds - rounds
     watched.draw(pane, unknown.replace("\x1b[0;2m", "\x1b[0m").replace("ractise", "retend"))
     await watched.becomes(False)
+    assert watched.executor.with_styles() == 2
+
+
+@pytest.mark.tc("TC-107")
+async def test_a_placeholder_that_took_the_place_of_the_same_words_is_noticed_in_time(watched: Watched) -> None:
+    screen = screens.load("codex/hint-words-home")
+    pane = watched.start(screen)
+    await watched.becomes(False)
+    placeholder = "\x1b[2mAsk Codex to do anything\x1b[0m"
+    watched.draw(pane, screen.drawing.replace("Ask Codex to do anything", placeholder))
+    for _ in range(3):
+        await watched.observer.once()
+    assert watched.executor.with_styles() == 1  # nothing else changed, so nobody looked
+    watched.later = STYLES_HOLD
+    await watched.becomes(True)
     assert watched.executor.with_styles() == 2
 
 

@@ -111,8 +111,10 @@ def test_what_was_found_out_before_holds_for_a_sample_without_styles() -> None:
     rules = load(RULES % DIM, "toy.toml", "toy")
     controls = rules.controls()
     seen = screen(LINE, "❯ \x1b[2mwords of another version\x1b[0m", LINE, FOOTER)
-    later = screen("* more output", LINE, "❯ words of another version", LINE, cursor=(2, 2), styled=False)
-    assert controls.undrawn(later) == controls.undrawn(seen) == "❯ words of another version"
+    below = ("❯ words of another version", LINE, "  ? for shortcuts")
+    later = screen("* more output", LINE, *below, cursor=(2, 2), styled=False)
+    assert controls.undrawn(later) == controls.undrawn(seen) == "\n".join(below)
+    assert controls.undrawn(screen(LINE, *below[:2], "  another footer", styled=False)) != controls.undrawn(seen)
     assert controls.hint(seen) is True
     assert [controls.look(replace(later, hint=hint)) for hint in (True, False, None)] == [
         Field.OFFERED, Field.DRAFT, Field.UNSURE,

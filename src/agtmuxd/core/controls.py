@@ -167,9 +167,9 @@ class Controls:
         return any(all(needle in screen for needle in needles) for needles in self.styled_rules)
 
     def undrawn(self, sample: Sample) -> str | None:
-        """The row of a text in the field that is a placeholder or a draft by how it is drawn; None where none is.
+        """A text in the field that is a placeholder or a draft by how it is drawn, and what is below; None for none.
 
-        While it stays the same with the cursor before it, how it is drawn is taken to stay as well.
+        While that is the same with the cursor before it, how it is drawn is taken to be the same, for a time.
         """
         if self.composer is None or not self.composer.styled:
             return None

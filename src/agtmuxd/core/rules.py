@@ -233,10 +233,11 @@ class RuleSet:
     def speak(self, rule: Rule, view: View, region: Region) -> Write:
         """What ``rule`` says of a sample that it matched in ``region``."""
         waiting = rule.claim in _WAITING_CLAIMS
-        accepts = rule.accepts_input
+        accepts, found = rule.accepts_input, view.composer
         if accepts is None:
-            found = view.composer
             accepts = False if found is None or waiting else found.free
+        elif accepts and found is not None and found.hint is False:  # a draft, by how it is drawn
+            accepts = False
         return Write(
             claim=rule.claim,
             rule=rule.name,

@@ -65,7 +65,8 @@ class ComposerSpec:
         return self.hint_style is not None or self.hint_like is not None
 
     def before(self, sample: Sample) -> str | None:
-        """The row of a text behind the cursor, which may be a draft or a placeholder; None where there is none."""
+        """What stands from the cursor on, the rows below the field too, if a text begins there that may be a draft or a
+        placeholder; None where there is none."""
         if sample.cursor_x > self.column or sample.cursor_y >= len(sample.lines):
             return None
         row = sample.lines[sample.cursor_y].rstrip()
@@ -73,7 +74,7 @@ class ComposerSpec:
         if found is None:
             return None
         typed = found.group(1) if found.re.groups else row[found.end() :]
-        return row if typed and typed.strip() else None
+        return "\n".join(sample.lines[sample.cursor_y :]) if typed and typed.strip() else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,9 @@ GRACE: Final = 250 * MS
 """How long an agent whose process is gone is kept, so that its last words, title and files can be seen."""
 YOUNG: Final = 2 * NS
 """How long a process's command line is not yet taken for its last."""
+STYLES_HOLD: Final = 30 * NS
+"""How long the text in a field is taken to be drawn as it was. A draft can take the place of a placeholder of the same
+words between two looks: what follows from that for an action is read anew right before it."""
 ENV_NAMES: Final = ("HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "COPILOT_HOME")
 
 _HEADLESS: Final = Write(claim=Claim.RUNNING, rule="headless run", phase=Phase.START, accepts_input=False)
@@ -70,6 +73,7 @@ class Agent:
     controls: Controls | None = None  # None: to be asked for
     undrawn: str | None = None  # the text in its field of which ``hint`` was found out
     hint: bool | None = None
+    hint_at: int = 0
     wants_styles: bool = False
     title: str = ""
     gone_at: int | None = None
@@ -82,6 +86,10 @@ class Agent:
             if steady.told is not None and steady.told.claim in _WORKS:
                 return True
         return False
+
+    def faded(self, now: int) -> bool:
+        """Whether it is too long ago that the text in its field was seen as it is drawn."""
+        return self.undrawn is not None and now - self.hint_at >= STYLES_HOLD
 
 
 class Roster:
@@ -100,6 +108,7 @@ class Roster:
         self._matches: dict[tuple[int, str, str], tuple[tuple[str, ...], Match[Choice] | None]] = {}
         self._met: dict[tuple[int, str, str], int] = {}
         self._machine: Machine | None = None
+        self._widowed: dict[str, tuple[int, str]] = {}
         self._still: Mapping[str, str] | None = None
         self._seen: dict[str, Seen] | None = None
 
@@ -157,6 +166,7 @@ class Roster:
             changed = True
         for pane_id in [p for p in self.leaving if p not in there]:
             del self.leaving[pane_id]
+        self._widowed = {pane_id: shim for pane_id, shim in self._widowed.items() if there.get(pane_id) is not None}
         self._argv = {key: argv for key, argv in self._argv.items() if key in used}
         self._met = {key: at for key, at in self._met.items() if key in used}
         self._matches = {key: held for key, held in self._matches.items() if key in used}
@@ -194,6 +204,12 @@ class Roster:
                 current.adapter, current.identity = found.match.value
                 current.controls = None
             return False
+        if current is not None and found is not None and found.proc.pid == current.proc.ppid:
+            self._widowed[pane_id] = found.proc.pid, found.proc.start
+        if found is not None and self._widowed.get(pane_id) == (found.proc.pid, found.proc.start):
+            found = None  # the shim outlives for an instant what it had started: it is no agent without it
+            if current is None:
+                return False
         if current is not None:
             current.gone_at = now
             self.leaving[pane_id] = current
@@ -261,7 +277,7 @@ class Roster:
         """
         again: int | None = None
         read = await self._read_statuses()
-        if captures is self._still and not self._news_in(read):
+        if captures is self._still and not self._news_in(read) and not any(a.faded(now) for a in self.agents.values()):
             return None
         self._stir()
         for agent in self.agents.values():
@@ -274,9 +290,11 @@ class Roster:
                 again = _sooner(again, self._take(agent, Source.POLLER, _HEADLESS, now))
             elif row is not None and capture is not None:
                 agent.title = row.title
-                write = self._screen(agent, row, capture, styles.get(agent.pane_id))
+                write = self._screen(agent, row, capture, styles.get(agent.pane_id), now)
                 again = _sooner(again, self._take(agent, Source.POLLER, write, now))
-                if agent.wants_styles and agent.pane_id not in styles:
+                if agent.faded(now):
+                    agent.wants_styles = True
+                elif agent.wants_styles and agent.pane_id not in styles:
                     again = _sooner(again, now)
             if agent.status_path is not None:
                 write, there = self._status(agent, read)
@@ -300,22 +318,22 @@ class Roster:
         agent.levels.append((source, settled))
         return settled.again_at
 
-    def _screen(self, agent: Agent, row: PaneRow, capture: str, styles: Spans | None) -> Write | None:
+    def _screen(self, agent: Agent, row: PaneRow, capture: str, styles: Spans | None, now: int) -> Write | None:
         told = agent.steady.get(Source.POLLER, _NEW).told
         before = told.claim if told is not None else None
         look = (capture, styles, row.title, row.alternate_on, row.cursor_visible, row.cursor_x, row.cursor_y)
         if look == agent.screen and before is agent.looked_before:
             return agent.looked
         agent.screen, agent.looked_before = look, before
-        agent.sample = self._with_hint(agent, to_sample(row, capture, styles))
+        agent.sample = self._with_hint(agent, to_sample(row, capture, styles), now)
         agent.looked = agent.adapter.look(agent.sample, before)
         return agent.looked
 
-    def _with_hint(self, agent: Agent, sample: Sample) -> Sample:
+    def _with_hint(self, agent: Agent, sample: Sample, now: int) -> Sample:
         """``sample`` with what is known of the text in its field; whether the next round has to bring styles.
 
-        They are dear to capture and to read, so they are asked for once per text in the field: who types something
-        else, or moves the cursor, makes it another one.
+        They are dear to capture and to read, so they are asked for once per text in the field, and again after
+        ``STYLES_HOLD``: who types something else, or moves the cursor, makes it another one.
         """
         if agent.controls is None:
             known = agent.adapter.controls() if isinstance(agent.adapter, Operable) else None
@@ -325,7 +343,7 @@ class Roster:
             return sample
         text, asked = controls.undrawn(sample), controls.asks_style(sample)
         if text is not None and sample.styles is not None:
-            agent.undrawn, agent.hint = text, controls.hint(sample)
+            agent.undrawn, agent.hint, agent.hint_at = text, controls.hint(sample), now
         elif text is not None and text == agent.undrawn:
             sample = replace(sample, hint=agent.hint)
         else:

@@ -33,8 +33,12 @@ _OFF: Final[dict[int, tuple[str, ...]]] = {
 _LAYERS: Final = {38: "fg", 48: "bg", 58: ""}
 
 
+@lru_cache(maxsize=128)
 def parse(capture: str) -> tuple[str, Spans]:
-    """The text of a capture, and the spans of each of its rows. Text without styles has no span."""
+    """The text of a capture, and the spans of each of its rows. Text without styles has no span.
+
+    What is captured again and again is mostly the same, so the last ones are remembered.
+    """
     if "\x1b" not in capture and "\x0e" not in capture:
         return capture, ((),) * (capture.count("\n") + 1)
     pieces = _SGR.split(_OTHER.sub("", capture))

@@ -1,0 +1,67 @@
+"""The input field of the real CLIs: what the agent shows there is told from what a person typed, by how it is drawn."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+
+import pytest
+
+from tests.agents.conftest import Start
+from tests.agents.driver import ClaudeDriver, CodexDriver, Driver, GeminiDriver
+from tests.agents.test_actions import Operator, operate
+from tests.conftest import until
+
+pytestmark = [pytest.mark.agents, pytest.mark.timeout(300)]
+
+WORDS = {
+    ClaudeDriver: 'Try "fix typecheck errors"',
+    CodexDriver: "Ask Codex to do anything",
+    GeminiDriver: "Type your message or @path/to/file",
+}
+"""What each of them shows, at times, in an empty field."""
+
+
+def accepts(me: Operator, wanted: bool) -> None:
+    until(
+        lambda: me.session.watch.item(me.pane).get("accepts_input") is wanted, within=20, what=f"accepts_input {wanted}"
+    )
+
+
+@pytest.mark.tc("TC-107")
+@pytest.mark.parametrize("kind", WORDS)
+def test_a_draft_of_a_placeholders_very_words_is_left_alone(start: Start, kind: type[Driver]) -> None:
+    """Typed by a person, cursor put in front of them: but for their style the field looks as if it were empty."""
+    me = operate(start, kind)
+    asked = len(me.driver.model.seen)
+    words, at = WORDS[kind], me.driver.at
+    at.type(words)
+    if kind is GeminiDriver:
+        at.keys("Escape")  # closes its list of files
+    at.keys("C-a")
+    at.wait_still()
+    accepts(me, False)
+    me.refused("draft", "send", me.pane, "--text", "hello there", "--enter", "--force-stale")
+    me.refused("draft", "send", me.pane, "--enter", "--force-stale")
+    assert words in at.look().text
+    assert len(me.driver.model.seen) == asked
+    at.keys("C-e")
+    at.keys("C-u")
+    accepts(me, True)
+    assert me.does("prompt", me.pane, "hello there", "--wait", "--timeout", "60s").startswith("completed")
+
+
+@pytest.mark.tc("TC-107")
+@pytest.mark.parametrize("kind", [CodexDriver, GeminiDriver])
+def test_a_placeholder_of_unknown_words_is_a_free_field(start: Start, kind: type[Driver]) -> None:
+    """As if of another version: the rules in use name none of the words that it shows."""
+    me = operate(start, kind)
+    shipped = (resources.files("agtmuxd.adapters") / "rules" / f"{kind.agent}.toml").read_text(encoding="utf-8")
+    rules = me.driver.world.config.parent / "rules"
+    rules.mkdir(exist_ok=True)
+    (rules / f"{kind.agent}.toml").write_text(re.sub(r"(?m)^hints = .*$", "hints = '^never shown$'", shipped))
+    me.does("daemon", "reload")
+    assert WORDS[kind] in me.driver.at.look().text
+    me.refused("draft", "send", me.pane, "--enter")  # by now the new rules are in use: it may be an offered prompt
+    accepts(me, True)
+    assert me.does("prompt", me.pane, "hello there", "--wait", "--timeout", "60s").startswith("completed")
