@@ -150,6 +150,10 @@ def test_who_reads_what_is_typed_is_the_one_who_was_meant() -> None:
     shell = SendParams(text="ls", shell=True)  # noqa: S604 a field of ours
     plain = replace(FREE, alive=False, foreground=False, claim=None, field=Field.ABSENT)
     assert reason(case(Kind.SEND, shell, plain, Known())) is None
+    behind = replace(FREE, foreground=False)  # the shell reads what is typed
+    assert reason(case(Kind.SEND, TEXT, behind)) == "shell"
+    assert reason(case(Kind.SEND, shell, behind)) is None
+    assert reason(case(Kind.SEND, shell, FREE)) == "agent_there"
     newcomer = replace(plain, other="codex")
     assert reason(case(Kind.SEND, shell, newcomer, Known())) == "agent_there"
     refusal = decide(case(Kind.SEND, TEXT, newcomer, Known()))
@@ -310,3 +314,44 @@ def test_where_a_number_would_answer_at_once_the_pointer_is_moved() -> None:
     assert keys.free(noted, 3) is False
     assert keys.free(dialog(*rows, "  › Add notes", x=4, y=6), 3) is True
     assert keys.written(noted, 3, "half")
+
+
+@pytest.mark.tc("TC-107")
+@pytest.mark.parametrize(
+    ("fresh", "why"),
+    [
+        (replace(FREE, row=replace(ROW, dead=True)), "dead"),
+        (replace(FREE, row=replace(ROW, in_mode=True)), "copy_mode"),
+        (replace(FREE, synchronized=True), "synchronized"),
+        (replace(FREE, input_off=True), "input_off"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_pane_that_would_not_take_the_keys_gets_none(fresh: Fresh, why: str) -> None:
+    """What presses no key there does not mind."""
+    busy = replace(IDLE, state=State.RUNNING)
+    working = replace(fresh, claim=Claim.RUNNING)
+    assert reason(case(Kind.SEND, SendParams(keys=("Down",)), fresh)) == why
+    assert reason(case(Kind.INTERRUPT, NoParams(), working, busy)) == why
+    assert reason(case(Kind.KILL, KillParams(), working, busy)) == why
+    for kind, params in ((Kind.KILL, KillParams("signal")), (Kind.ATTACH, NoParams()), (Kind.VIEW, ViewParams())):
+        assert reason(case(kind, params, working, busy)) is None, kind
+    left = SendParams(keys=("Down",), leave_mode=True)
+    assert reason(case(Kind.SEND, left, fresh)) == (None if why == "copy_mode" else why)
+
+
+@pytest.mark.tc("TC-107")
+def test_only_what_presses_enter_or_puts_text_minds_the_input_field() -> None:
+    for field, why in ((Field.DRAFT, "draft"), (Field.UNSURE, "draft"), (Field.ABSENT, "no_composer")):
+        fresh = replace(FREE, field=field)
+        assert reason(case(Kind.SEND, SendParams(text="x"), fresh)) == why
+        assert reason(case(Kind.SEND, SendParams(enter=True), fresh)) == why
+        assert reason(case(Kind.SEND, SendParams(keys=("Enter",)), fresh)) == why
+        assert reason(case(Kind.SEND, SendParams(keys=("Down", "C-m")), fresh)) == why
+        assert reason(case(Kind.SEND, SendParams(keys=("Down",)), fresh)) is None
+        over = None if why == "draft" else why
+        assert reason(case(Kind.SEND, SendParams(text="x", over_draft=True), fresh)) == over
+    offered = replace(FREE, field=Field.OFFERED)  # Enter alone may take it for a prompt
+    assert reason(case(Kind.SEND, SendParams(enter=True), offered)) == "draft"
+    assert reason(case(Kind.SEND, SendParams(text="x", enter=True), offered)) is None
+    assert reason(case(Kind.SEND, SendParams(enter=True, over_draft=True), offered)) is None
