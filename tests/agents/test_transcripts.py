@@ -9,7 +9,7 @@ import pytest
 
 from tests.agents.conftest import Start
 from tests.agents.copilot import CopilotDriver
-from tests.agents.driver import ClaudeDriver, CodexDriver, Driver
+from tests.agents.driver import ClaudeDriver, CodexDriver, Driver, GeminiDriver
 from tests.agents.session import Session
 
 pytestmark = [pytest.mark.agents, pytest.mark.tc("TC-100"), pytest.mark.timeout(180)]
@@ -74,4 +74,19 @@ def test_copilots_log_tells_of_requests_questions_and_failures(start: Start) -> 
     s.driver.at.type("/clear")
     s.driver.at.keys("Enter")
     s.expect("idle")
+    s.watch.expect_quiet(s.pane)
+
+
+def test_geminis_chat_file_tells_the_interrupt_that_its_hooks_do_not(start: Start) -> None:
+    """Its end that went well is told by screen and hooks alone, its words by the file."""
+    s = start(GeminiDriver, hooks=False)
+    s.start_trusted()
+    s.plain_turn()
+    done = s.watch.daemon.cli("prompt", s.pane, "hello again", "--wait", "--timeout", "60s", "--json")
+    assert json.loads(done)["last_message"] == "Hello from the fake model."
+    s.expect("running", "completed")
+    assert transcript_says(s) is None
+    s.driver.wait_ready()
+    s.interrupt()
+    expect_told(s, "idle")
     s.watch.expect_quiet(s.pane)
