@@ -115,6 +115,7 @@ class View:
         self._in_window: dict[str, dict[str, None]] = {}
         self._in_session: dict[str, dict[str, None]] = {}
         self._seen: dict[str, str] = {}
+        self._attrs: dict[str, dict[str, Attrs]] = {str(scope): {} for scope in Scope}
         if panes:
             self.apply(sequence, changes_for(self, panes))
 
@@ -127,8 +128,12 @@ class View:
     def apply(self, sequence: int, changes: Mapping[str, Sequence[Change]]) -> None:
         """Take over what was committed as ``sequence``."""
         for scope, some in changes.items():
-            rows = self.rows(scope)
+            rows, attrs = self.rows(scope), self._attrs[scope]
             for change in some:
+                if change.now is None:
+                    attrs.pop(change.key, None)
+                else:
+                    attrs[change.key] = change.now
                 old = rows.pop(change.key, None) if change.item is None else rows.get(change.key)
                 if old is not None and (change.item is None or old["identity"] != change.identity):
                     self._unplace(scope, change.key, old)
@@ -154,13 +159,13 @@ class View:
 
     def select(self, scope: str, wanted: Filter, sort: str = "attention") -> list[Item]:
         """Rows of ``scope`` that ``wanted`` matches, in the order ``sort``, ready to be served."""
-        rows = [item for item in self.rows(scope).values() if wanted.matches(Attrs.of(item))]
+        attrs = self._attrs[scope]
+        rows = [item for key, item in self.rows(scope).items() if wanted.matches(attrs[key])]
         return [self.served(item) for item in ordered(rows, sort)]
 
     def tally(self, scope: str, wanted: Filter) -> Tally:
         """Count the rows of ``scope`` that ``wanted`` matches."""
-        rows = (Attrs.of(item) for item in self.rows(scope).values())
-        return tally(row for row in rows if wanted.matches(row))
+        return tally(row for row in self._attrs[scope].values() if wanted.matches(row))
 
     def resolve(self, text: str) -> str:
         """The key of the one pane that the full ref ``text`` names.

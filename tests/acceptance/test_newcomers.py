@@ -101,12 +101,14 @@ def test_a_pane_full_of_processes_costs_no_more_than_a_few_reads(
     for pid in range(1000, 1400):
         machine.process(pid, "worker")
 
-    def counted(*arguments: object) -> object:
+    read_whole = proctable.read_whole
+
+    def counted(path: str) -> bytes | None:
         nonlocal reads
         reads += 1
-        return open(*arguments)  # type: ignore[call-overload]
+        return read_whole(path)
 
-    monkeypatch.setattr(proctable, "open", counted, raising=False)
+    monkeypatch.setattr(proctable, "read_whole", counted)
     Newcomers(str(tmp_path)).glance("", 1, [10], START)
     assert 0 < reads < 25
 

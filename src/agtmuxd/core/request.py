@@ -167,7 +167,7 @@ class Snapshot:
 
     def _mac(self, key: bytes) -> str:
         told = [self.target_id, self.pane_id, self.runtime_id, self.state_version, self.observed_at]
-        return hmac.new(key, b"snapshot\0" + json.dumps(told).encode(), hashlib.sha256).hexdigest()[:32]
+        return hmac.digest(key, b"snapshot\0" + json.dumps(told).encode(), "sha256").hex()[:32]
 
 
 def read_nonce(nonce: str, key: bytes, target_id: str, pane_id: str, runtime_id: str | None) -> Snapshot | None:

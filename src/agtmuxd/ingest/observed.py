@@ -38,7 +38,7 @@ def topology(unit: Unit, seen: Observation, title_at: dict[PaneKey, int]) -> Non
         key = (seen.target_id, pane_id)
         before = unit.panes.get(key)
         if before is not None and before.boot_id == boot:
-            if before.row == row or _shows(before) == _shows(replace(before, row=row)):
+            if before.row is row or before.row == row or _shows(before) == _shows(replace(before, row=row)):
                 continue
             if published(row.title) != published(before.row.title) and seen.at - title_at.get(key, 0) < TITLE_EVERY:
                 row = replace(row, title=before.row.title)
@@ -58,7 +58,7 @@ def same_panes(world: World, seen: Observation) -> bool:
         before = panes.get((target_id, row.pane_id))
         if before is None or before.boot_id != seen.boot_id:
             return False
-        if before.row != row and _shows(before) != _shows(replace(before, row=row)):
+        if before.row is not row and before.row != row and _shows(before) != _shows(replace(before, row=row)):
             return False
     return sum(1 for key in panes if key[0] == target_id) == len(seen.panes)
 

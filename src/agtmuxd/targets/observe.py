@@ -70,13 +70,19 @@ class _Listed:
     viewed: tuple[str, ...]  # panes that an attached client has before it
 
     @classmethod
-    def of(cls, rows: tuple[PaneRow, ...]) -> _Listed:
+    def of(cls, rows: tuple[PaneRow, ...], before: _Listed | None = None) -> _Listed:
+        """``before``: the last listing; of panes that are the same objects in it nothing is made anew."""
+        known, signs = (before.panes, before.signs) if before is not None else ({}, {})
         return cls(
             rows,
             {row.pane_id: row for row in rows},
-            {r.pane_id: (r.pid, r.command, published(r.title), r.alternate_on, r.dead) for r in rows},
+            {r.pane_id: signs[r.pane_id] if known.get(r.pane_id) is r else _signs(r) for r in rows},
             tuple([row.pane_id for row in rows if row.active and row.attached > 0]),
         )
+
+
+def _signs(row: PaneRow) -> tuple[object, ...]:
+    return row.pid, row.command, published(row.title), row.alternate_on, row.dead
 
 
 class Observer:
@@ -293,7 +299,7 @@ class Observer:
             self._looking.clear()
             self._want_table = True
         if seen.panes is not self._listed.rows:
-            self._listed = _Listed.of(seen.panes)
+            self._listed = _Listed.of(seen.panes, self._listed)
         captures, styles = split(seen.captures, styled)
         if await self._identify(at):
             missing = [p for p in self.roster.wanted() if p not in captures]

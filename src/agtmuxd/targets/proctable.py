@@ -80,20 +80,27 @@ def read_open(pid: int) -> list[str]:
 
 def read_children(pid: int, root: str = "/proc") -> list[int] | None:
     """The children of a process, oldest first; None where it is gone or this kernel lists none. Linux."""
-    try:
-        with open(f"{root}/{pid}/task/{pid}/children", "rb") as file:
-            return [int(word) for word in file.read().split()]
-    except OSError:
-        return None
+    listed = read_whole(f"{root}/{pid}/task/{pid}/children")
+    return None if listed is None else [int(word) for word in listed.split()]
 
 
 def read_comm(pid: int, root: str = "/proc") -> bytes:
     """The name of a process's program; empty where it is gone. Linux."""
+    return read_whole(f"{root}/{pid}/comm") or b""
+
+
+def read_whole(path: str) -> bytes | None:
+    """A small file of ``/proc``; None where it is gone or may not be read."""
     try:
-        with open(f"{root}/{pid}/comm", "rb") as file:
-            return file.read()
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return b""
+        return None
+    try:
+        return read_up_to(fd, 65536)
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
 
 
 def split_argv(data: bytes) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ newlines or anything else. A reply reads
 from __future__ import annotations
 
 import signal
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -45,6 +45,9 @@ class Round:
     panes: tuple[PaneRow, ...] = ()
     captures: Mapping[str, str] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
+
+
+ReadRow = Callable[[tuple[str, ...]], PaneRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +106,13 @@ def build_chunks(
     return chunks
 
 
-def parse(nonce: str, stdout: bytes, stderr: bytes, returncode: int) -> Round | RoundFailed:
-    """What the replies of one round say. Status 1 is normal: tmux gives it when any one command failed."""
+def parse(
+    nonce: str, stdout: bytes, stderr: bytes, returncode: int, read_row: ReadRow | None = None
+) -> Round | RoundFailed:
+    """What the replies of one round say. Status 1 is normal: tmux gives it when any one command failed.
+
+    ``read_row``: what makes a pane of the parts of its reply, else ``pane_row``.
+    """
     parts = stdout.decode("utf-8", "replace").split(nonce)
     complaint = stderr.decode("utf-8", "replace")
     if len(parts) == 1:
@@ -113,7 +121,7 @@ def parse(nonce: str, stdout: bytes, stderr: bytes, returncode: int) -> Round | 
         return RoundFailed("lost", f"the reply of tmux ends early: {_first_line(complaint, returncode)}")
     try:
         server = server_info(parts[1], parts[2])
-        rows, at = _rows(parts)
+        rows, at = _rows(parts, read_row or pane_row)
     except (ValueError, IndexError) as error:
         return RoundFailed("lost", f"tmux answered something else than asked: {error}")
     if not rows and parts[at] != "l0\n" and "no current target" not in complaint:
@@ -130,18 +138,24 @@ def parse(nonce: str, stdout: bytes, stderr: bytes, returncode: int) -> Round | 
 
 
 class Replies:
-    """``parse`` with a memory of one: a reply that says what the one before said is the same ``Round`` object."""
+    """``parse`` with a memory of one: what a reply says as the one before did, all or a pane, is the same object."""
 
     def __init__(self) -> None:
         self._said: tuple[bytes, bytes, int] | None = None
         self._meant: Round | RoundFailed | None = None
+        self._rows: dict[tuple[str, ...], PaneRow] = {}
 
     def parse(self, nonce: str, stdout: bytes, stderr: bytes, returncode: int) -> Round | RoundFailed:
         """See the function ``parse``."""
         said = (stdout.replace(nonce.encode(), b"\0"), stderr, returncode)  # tmux prints no NUL
         if self._meant is None or said != self._said:
-            self._said, self._meant = said, parse(nonce, stdout, stderr, returncode)
+            before, self._rows = self._rows, {}
+            self._said, self._meant = said, parse(nonce, stdout, stderr, returncode, lambda p: self._row(before, p))
         return self._meant
+
+    def _row(self, before: dict[tuple[str, ...], PaneRow], parts: tuple[str, ...]) -> PaneRow:
+        row = self._rows[parts] = before.get(parts) or pane_row(parts)
+        return row
 
 
 def _check(nonce: str) -> None:
@@ -206,12 +220,12 @@ def server_info(head: str, socket_path: str) -> ServerInfo:
     return ServerInfo(int(pid), int(start), version, socket_path.removesuffix("\n"))
 
 
-def _rows(parts: list[str]) -> tuple[list[PaneRow], int]:
+def _rows(parts: list[str], read_row: ReadRow) -> tuple[list[PaneRow], int]:
     """All listed rows, and the index of the part that ends the listing."""
     rows: list[PaneRow] = []
     at = 3
     while parts[at].startswith("p"):
-        rows.append(pane_row(parts[at : at + _ROW_PARTS]))
+        rows.append(read_row(tuple(parts[at : at + _ROW_PARTS])))
         at += _ROW_PARTS
     if not parts[at].startswith("l"):
         raise ValueError(f"a listing with {parts[at][:40]!r} in it")
