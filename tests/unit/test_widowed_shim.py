@@ -1,4 +1,4 @@
-"""An npm agent is a shim and the program it starts: what the shim does for an instant after that program is no agent."""
+"""An npm agent is a shim and the program it starts: what is left of the shim for an instant after is no agent."""
 
 from __future__ import annotations
 
