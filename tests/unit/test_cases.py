@@ -110,6 +110,14 @@ def test_case_38_a_start_up_dialog_is_seen_before_any_session_exists() -> None:
         assert said(one.agent, one.sample_at(t_ms)) == "waiting_input"
 
 
+@pytest.mark.parametrize("size", ["80x24", "40x12"])
+def test_case_38_an_update_screen_is_a_dialog_at_once(size: str) -> None:
+    one = recording.load(f"codex/r11-update-{size}")
+    [asked] = [x for x in one.labels if x.state == "waiting_input"]
+    for t_ms in range(asked.start + 400, asked.end, 250):
+        assert said("codex", one.sample_at(t_ms)) == "waiting_input"
+
+
 def test_the_case_list_names_only_tests_that_are_there() -> None:
     text = (REPO / "docs/cases.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(test_\w+)`", text))
