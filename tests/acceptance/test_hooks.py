@@ -46,6 +46,7 @@ def test_a_command_that_does_not_reach_the_daemon_is_told(place: Place, daemon: 
     file.write_text(text.replace(command, f"/nowhere{command}"))
     code, said = status(place, "--agent", "claude")
     assert (code, "did not arrive" in said) == (1, True)
+    assert f"echo '{{}}' | /nowhere{command.partition(' 2>')[0]}; then" in said, "by hand it says what is wrong"
 
 
 @pytest.mark.tc("TC-102")

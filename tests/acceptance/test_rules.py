@@ -89,6 +89,8 @@ def test_a_rule_that_would_never_come_to_an_end_is_put_aside_and_named(
         return place.cli("daemon", "status").stdout
 
     until(lambda: "rule endless takes too long" in told() and "put aside" in told(), within=40, what="it is named")
+    shipped = place.cli("rules", "check", "--agent", "claude")
+    assert (shipped.returncode, "--corpus names a folder that has them" in shipped.stderr) == (0, True)
     checked = place.cli("rules", "check", "--agent", "toy")
     assert (checked.returncode, "takes too long" in checked.stdout) == (1, True)
     replayed = place.cli("explain", "--file", str(rules / "asks.txt"), "--agent", "toy")

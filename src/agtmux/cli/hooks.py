@@ -216,7 +216,8 @@ def _tell_test(item: Mapping[str, Any], arrived: bool | None) -> None:
     if arrived is True:
         click.echo("  test event: arrived")
     elif arrived is False:
-        click.echo(f"  test event: did not arrive. Try: echo '{{}}' | {render.clean(item.get('command'))}; then")
+        loud = render.clean(item.get("command")).partition(" 2>/dev/null")[0]  # so that it says what is wrong
+        click.echo(f"  test event: did not arrive. Try: echo '{{}}' | {loud}; then")
         click.echo("  agtmux hooks install, and agtmux daemon status for the socket that hooks have to find")
     for ref in item.get("deaf_panes") or ():
         click.echo(f"  {render.clean(ref)}: began before, and was never heard: start it again")
