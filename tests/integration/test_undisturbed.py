@@ -137,4 +137,5 @@ def test_processes_are_read_behind_the_executor_only() -> None:
         "targets/watchpid.py",
         "targets/newcomers.py",
         "ingest/threads.py",
+        "ingest/held.py",
     }  # of this machine only
