@@ -109,7 +109,7 @@ def test_over_all_agents_next_to_nothing_is_wrong_with_hooks_and_without() -> No
 
 @pytest.mark.tc("TC-101")
 @pytest.mark.parametrize("hooks", [True, False])
-@pytest.mark.parametrize("agent", ["claude", "codex"])
+@pytest.mark.parametrize("agent", ["claude", "codex", "copilot"])
 def test_a_transcript_puts_right_what_the_other_sources_tell_late(agent: str, hooks: bool) -> None:
     without = offline.Score()
     for name in recording.names(agent):
