@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import subprocess
@@ -177,6 +178,12 @@ async def test_a_proxy_command_leads_there_too(new_sshd: Make, keys: Keys, reach
     executor = reach("vm2")
     assert (await executor.run(["echo", "there"], timeout=PATIENCE)).stdout == b"there\n"
     await executor.close()
+    commands = [p for p in gc.get_objects() if isinstance(p, subprocess.Popen) and tuple(p.args)[:1] == ("ssh",)]
+    assert commands
+    end = asyncio.get_running_loop().time() + PATIENCE
+    while any(p.returncode is None for p in commands):  # ended with the connection, and taken note of
+        assert asyncio.get_running_loop().time() < end, "the proxy command lives on"
+        await asyncio.sleep(0.01)
 
 
 def test_the_forms_of_proxy_jump() -> None:
