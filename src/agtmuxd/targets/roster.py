@@ -109,7 +109,6 @@ class Roster:
         self._met: dict[tuple[int, str, str], int] = {}
         self._machine: Machine | None = None
         self._widowed: dict[str, tuple[int, str]] = {}
-        self._widowed: dict[str, tuple[int, str]] = {}
         self._still: Mapping[str, str] | None = None
         self._seen: dict[str, Seen] | None = None
 
@@ -168,7 +167,6 @@ class Roster:
         for pane_id in [p for p in self.leaving if p not in there]:
             del self.leaving[pane_id]
         self._widowed = {pane_id: shim for pane_id, shim in self._widowed.items() if there.get(pane_id) is not None}
-        self._widowed = {pane_id: shim for pane_id, shim in self._widowed.items() if there.get(pane_id) is not None}
         self._argv = {key: argv for key, argv in self._argv.items() if key in used}
         self._met = {key: at for key, at in self._met.items() if key in used}
         self._matches = {key: held for key, held in self._matches.items() if key in used}
@@ -206,12 +204,6 @@ class Roster:
                 current.adapter, current.identity = found.match.value
                 current.controls = None
             return False
-        if current is not None and found is not None and found.proc.pid == current.proc.ppid:
-            self._widowed[pane_id] = found.proc.pid, found.proc.start
-        if found is not None and self._widowed.get(pane_id) == (found.proc.pid, found.proc.start):
-            found = None  # the shim outlives for an instant what it had started: it is no agent without it
-            if current is None:
-                return False
         if current is not None and found is not None and found.proc.pid == current.proc.ppid:
             self._widowed[pane_id] = found.proc.pid, found.proc.start
         if found is not None and self._widowed.get(pane_id) == (found.proc.pid, found.proc.start):
