@@ -19,7 +19,7 @@ demo: venv ## see it work: agents in a private tmux, their states live; touches 
 	@$(BIN)/python -m tests.agents.isolate $(BIN)/python -m tests.agents.demo
 
 test: venv tools extras ## all tests but those that drive the real agent CLIs
-	@$(BIN)/pytest -m "not agents" --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	@$(BIN)/pytest -m "not agents" -n 2 --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 check: venv tools ## lint, format and types, then make test
 	@$(BIN)/ruff check .

@@ -178,7 +178,7 @@ async def test_a_proxy_command_leads_there_too(new_sshd: Make, keys: Keys, reach
     executor = reach("vm2")
     assert (await executor.run(["echo", "there"], timeout=PATIENCE)).stdout == b"there\n"
     await executor.close()
-    commands = [p for p in gc.get_objects() if isinstance(p, subprocess.Popen) and tuple(p.args)[:1] == ("ssh",)]
+    commands = [p for p in gc.get_objects() if isinstance(p, subprocess.Popen) and isinstance(p.args, tuple)]
     assert commands
     end = asyncio.get_running_loop().time() + PATIENCE
     while any(p.returncode is None for p in commands):  # ended with the connection, and taken note of
