@@ -12,8 +12,10 @@ from typing import Any, Final
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.adapters import samples
+from agtmuxd.adapters.byrules import RulesOnlyAdapter
 from agtmuxd.adapters.common import RuleAdapter
 from agtmuxd.adapters.patience import LOOK_FOR, TooLongError, slow_rule, within
+from agtmuxd.adapters.plainfile import read_text
 from agtmuxd.adapters.registry import Registry
 from agtmuxd.api.rules import CheckRequest, ReplayRequest
 from agtmuxd.core import rulefile
@@ -56,10 +58,9 @@ class Rulebook:
         wrong: dict[Path, str] = {}
         for path in sorted(self._folder.glob("*.toml")):
             try:
-                if path.stat().st_size > MAX_FILE:
-                    raise ValueError(f"{path}: is larger than {MAX_FILE} bytes")
-                rules = rulefile.load(path.read_text(encoding="utf-8"), str(path), path.stem)
-                if self._registry.get(rules.agent) is None and rules.programs is None:
+                rules = rulefile.load(read_text(path, MAX_FILE), str(path), path.stem)
+                known = self._registry.get(rules.agent)
+                if rules.programs is None and (known is None or isinstance(known.adapter, RulesOnlyAdapter)):
                     raise ValueError(f"{path}: no adapter knows {rules.agent}: [process] with names is missing")
             except (OSError, ValueError) as error:
                 wrong[path] = str(error) if str(path) in str(error) else f"{path}: {error}"
@@ -161,7 +162,7 @@ class Rulebook:
         try:
             if ref.screen:
                 folder = self._files[agent].parent if agent in self._files else self._folder
-                text = (folder / ref.screen).read_text(encoding="utf-8")
+                text = read_text(folder / ref.screen, MAX_FILE)
                 return _captured(text, title=ref.title)
             if corpus is None:
                 return "its recording is not installed: --corpus names a folder that has it"

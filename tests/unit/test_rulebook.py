@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -117,6 +120,31 @@ def test_a_wrong_file_is_named_and_the_rules_stay_as_they_were(
     assert said(registry, "claude", "my own words") == "mine"
     assert len(book.read_what_can_be()) == 1
     assert said(registry, "claude", "my own words") is None
+
+
+@pytest.mark.tc("TC-046")
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (os.mkfifo, "is no file"),
+        (lambda path: path.symlink_to("/dev/zero"), "is no file"),
+        (lambda path: path.write_bytes(b"\xff\xfe"), "no UTF-8 text"),
+        (lambda path: path.write_text("#" * ((1 << 20) + 1)), "longer than 1 MiB"),
+        (lambda path: path.write_text(re.sub(r"\[process\](?s:.*)(?=\[\[rule)", "", TOY)), "[process] with names"),
+    ],
+)
+def test_an_odd_file_among_the_rules_is_named_and_holds_up_nobody(
+    tmp_path: Path, make: Callable[[Path], object], words: str
+) -> None:
+    registry, book = rulebook(tmp_path)
+    (tmp_path / "toy.toml").write_text(TOY)
+    book.read()
+    (tmp_path / "toy.toml").unlink()
+    make(tmp_path / "toy.toml")
+    with pytest.raises(AgtmuxError, match=re.escape(words)) as caught:
+        book.read()
+    assert str(tmp_path / "toy.toml") in caught.value.message
+    assert registry.get("toy") is not None, "the rules stay as they were"
 
 
 def test_every_shipped_rule_holds_on_its_recorded_sample(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from typing import Any, Final
 from agtmuxd.adapters.base import HookPlan, HookStatus
 from agtmuxd.adapters.hookline import Ours
 from agtmuxd.adapters.jsonedit import Node, Style, check, insert, parse, plain, remove, value, was_created
+from agtmuxd.adapters.plainfile import read_text
 
 Groups = Mapping[str, Mapping[str, Any]]
 """Event name → the group to have under it."""
@@ -74,19 +75,9 @@ def read(path: Path) -> str | None:
             raise UnreadError(path)
         return given[path]
     try:
-        if path.exists() and not path.is_file():  # a pipe would be waited for
-            raise ValueError(f"{path}: is no file. Move it away, then run this again.")
-        with path.open("rb") as file:
-            data = file.read(MOST + 1)
-        if len(data) > MOST:
-            raise ValueError(f"{path}: is longer than {MOST >> 20} MiB, which no settings are.")
-        return data.decode("utf-8")
+        return read_text(path, MOST)
     except FileNotFoundError:
         return None
-    except UnicodeDecodeError as e:
-        raise ValueError(f"{path}: is no UTF-8 text (byte {e.start}). Save it as UTF-8, then run this again.") from e
-    except OSError as e:
-        raise ValueError(f"{path}: cannot be read: {e.strerror}") from e
 
 
 def plan(

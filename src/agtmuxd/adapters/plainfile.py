@@ -1,0 +1,29 @@
+"""Reads a text file that a person keeps: no more of it than makes sense, and nothing that could be waited for.
+
+Knows nothing of what is in it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def read_text(path: Path, most: int) -> str:
+    """The text of ``path`` with its line ends as they are. Raises FileNotFoundError; ValueError that names the file and
+    says what to do, where it is no file, has more than ``most`` bytes, is no UTF-8 or cannot be read.
+    """
+    try:
+        if path.exists() and not path.is_file():  # a pipe or a device
+            raise ValueError(f"{path}: is no file. Move it away, then run this again.")
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as e:
+        raise ValueError(f"{path}: cannot be read: {e.strerror}") from e
+    if len(data) > most:
+        raise ValueError(f"{path}: is longer than {most >> 20} MiB, which no such file is.")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as e:
+        raise ValueError(f"{path}: is no UTF-8 text (byte {e.start}). Save it as UTF-8, then run this again.") from e
