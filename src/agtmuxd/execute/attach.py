@@ -12,6 +12,8 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.model import ServerInfo
 from agtmuxd.core.request import AttachParams
 from agtmuxd.execute.context import Context, Result
+from agtmuxd.execute.reading import unreachable
+from agtmuxd.targets.executor import ExecutorError
 
 
 async def attach(context: Context) -> Result:
@@ -21,9 +23,9 @@ async def attach(context: Context) -> Result:
     if not isinstance(params, AttachParams) or pane.row is None or pane.server is None:
         raise AgtmuxError("E_REF_NOT_FOUND", f"the pane {context.key[1]} has gone")
     row, server, reached = pane.row, pane.server, context.reached
-    others = context.world.panes[context.key].row.other_sessions if context.key in context.world.panes else ()
-    known = context.session is not None and context.session != row.session_name and context.session in others
-    session = f"={context.session}" if known else row.session_id
+    session = row.session_id
+    if context.session is not None and context.session != row.session_name:
+        session = await _session_id(context, context.session) or session
     selects = params.select and not _elsewhere(params, context, server)
     if selects:
         await context.hands.select(session, row.window_id)
@@ -45,6 +47,24 @@ async def attach(context: Context) -> Result:
         "window_id": row.window_id,
         "selected": selects,
     }
+
+
+async def _session_id(context: Context, name: str) -> str | None:
+    """The id of another session that shows the pane too, by its name. tmux takes a name such as ``$1`` for an id.
+
+    Raises E_TARGET_UNREACHABLE.
+    """
+    reached, pane_id = context.reached, context.key[1]
+    asked = ["list-panes", "-a", "-F", "#{session_id} #{pane_id} #{session_name}"]
+    try:
+        done = await reached.executor.run([*reached.tmux, *asked], timeout=reached.timeout)
+    except ExecutorError as error:
+        raise unreachable(reached, str(error)) from error
+    for line in done.stdout.decode("utf-8", "replace").splitlines():
+        session_id, _, rest = line.partition(" ")
+        if rest == f"{pane_id} {name}":
+            return session_id
+    return None
 
 
 def _elsewhere(params: AttachParams, context: Context, server: ServerInfo) -> bool:
