@@ -7,6 +7,7 @@ like are copies with one line more; nothing of this machine's is written. Needs 
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -31,7 +32,7 @@ class Account:
         if os.geteuid() != 0 or shutil.which("unshare") is None:
             raise AccountError("a login account of its own needs root and unshare(1)")
         self.shell = shell
-        self.uid = 30_000 + os.getpid() % 30_000  # of one test process, so that its tmux socket is nobody else's
+        self.uid = _nobodys()
         self.root = Path(tempfile.mkdtemp(prefix="agtacc", dir="/tmp"))
         self.root.chmod(0o755)
         self.home = self.root / folder
@@ -68,20 +69,32 @@ class Account:
     def close(self) -> None:
         """End what this person runs, and take the home folder away. Idempotent."""
 
-        def left() -> list[int]:
-            found = []
-            for proc in proctable.read_table():
-                with suppress(OSError):
-                    if Path(f"/proc/{proc.pid}").stat().st_uid == self.uid and proc.state != "Z":
-                        found.append(proc.pid)
-            return found
-
         def ended() -> bool:
-            for pid in left():
+            for pid in _processes(self.uid):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            return not left()
+            return not _processes(self.uid)
 
         until(ended, what="the processes of the account end")
         shutil.rmtree(self.root, ignore_errors=True)
         shutil.rmtree(f"/tmp/tmux-{self.uid}", ignore_errors=True)
+
+
+def _nobodys() -> int:
+    """A number that no account of this machine has, no process and no tmux server; of this test process alone."""
+    for uid in range(30_000 + os.getpid() % 20_000, 60_000):
+        try:
+            pwd.getpwuid(uid)
+        except KeyError:
+            if not _processes(uid) and not Path(f"/tmp/tmux-{uid}").exists():
+                return uid
+    raise AssertionError("no number is free for an account")
+
+
+def _processes(uid: int) -> list[int]:
+    found = []
+    for proc in proctable.read_table():
+        with suppress(OSError):
+            if Path(f"/proc/{proc.pid}").stat().st_uid == uid and proc.state != "Z":
+                found.append(proc.pid)
+    return found
