@@ -25,7 +25,10 @@ CASES: dict[str, Callable[[bool], list[Figure]]] = {
     "watchers": latency.hundred,
     "screens": latency.active,
     "quiet-screens": latency.from_quiet,
+    "turns": latency.turns,
     "frozen": remote.frozen,
+    "far-hook": remote.hook,
+    "start": load.start,
 }
 
 

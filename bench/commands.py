@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
@@ -51,15 +50,12 @@ def hook(quick: bool) -> list[Figure]:
         agent = world.hooking_agent(world.server())
         world.start()
         world.await_agents(1, known=False)
-        payload = world.root / "payload.json"
         ear = Ear(world.socket)
-        run = f"{shlex.quote(str(CLI))} hook claude <{payload}"
         whole, told, bare = [], [], []
         for i in range(times + 3):
             mark = f"prompt {i} {os.urandom(4).hex()}"
-            payload.write_text(json.dumps(_payload(mark, 12_000 if i % 2 else 200)))
-            began = agent.tell(run)
-            took = (agent.done() - began) * 1000
+            began, ended = agent.hook(f"{shlex.quote(str(CLI))} hook claude", prompted(mark, 12_000 if i % 2 else 200))
+            took = (ended - began) * 1000
             heard = ear.first(lambda item, mark=mark: item.get("task") == mark, began, 2)  # type: ignore[misc]
             began_bare = agent.tell(f"{shlex.quote(sys.executable)} -S -c pass")
             base = (agent.done() - began_bare) * 1000
@@ -81,7 +77,8 @@ def hook(quick: bool) -> list[Figure]:
         ]
 
 
-def _payload(prompt: str, padding: int) -> dict[str, object]:
+def prompted(prompt: str, padding: int) -> dict[str, object]:
+    """What Claude Code tells its hooks of a prompt with so many characters more."""
     return {
         "session_id": "5d3c1b1e-0000-4000-8000-000000000001",
         "transcript_path": "/tmp/none.jsonl",

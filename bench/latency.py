@@ -8,7 +8,7 @@ import random
 import time
 
 from bench.measure import Figure, median, p95
-from bench.stage import Film, Terminal, approval, idle, running
+from bench.stage import Film, Terminal, approval, idle, interrupted, running
 from bench.watchers import Crowd, Ear, Poster
 from bench.world import World
 
@@ -44,14 +44,61 @@ def hundred(quick: bool) -> list[Figure]:
         ]
 
 
-def _prompt(pane: str, pid: int, text: str, tmux: dict[str, object]) -> bytes:
+def _prompt(pane: str, pid: int, text: str, tmux: dict[str, object], name: str = "UserPromptSubmit") -> bytes:
     event_id = f"bench-{os.urandom(8).hex()}"
+    told = {"prompt": text} if name == "UserPromptSubmit" else {"tool_name": "Bash", "tool_input": {"command": text}}
     event = {
-        "event_id": event_id, "event_type": "UserPromptSubmit", "source": "hook", "agent_type": "claude",
+        "event_id": event_id, "event_type": name, "source": "hook", "agent_type": "claude",
         "event_time": time.time_ns(), "pane_id": pane, "tmux": tmux, "pid": pid,
-        "payload": {"hook_event_name": "UserPromptSubmit", "session_id": f"s{pane}", "prompt": text},
+        "payload": {"hook_event_name": name, "session_id": f"s{pane}", **told},
     }  # fmt: skip
     return json.dumps(event).encode()
+
+
+def turns(quick: bool) -> list[Figure]:
+    """Case 8c: hooks tell of turns and requests; their end is told by Stop, or (Escape) shown by the screen alone."""
+    with World() as world:
+        server = world.server()
+        panes = world.agents(server, 60, None)
+        tmux = {"socket": str(server.socket), "server_pid": server.pid}
+        terminals = {pane: Terminal(tty) for pane, _, tty in panes}
+        for terminal in terminals.values():
+            terminal.show(idle().frames[0])
+        world.start()
+        world.await_agents(60)
+        ear, poster, rng = Ear(world.socket), Poster(world.socket), random.Random(5)
+        took: dict[str, list[float]] = {"running": [], "waiting_approval": [], "completed": []}
+        for i in range(12 if quick else 60):
+            pane, pid, _ = panes[i]
+            kind = list(took)[i % len(took)]
+            before = "waiting_approval" if kind == "waiting_approval" else "running"
+            poster.request("POST", "/v1/events", _prompt(pane, pid, f"turn {i}", tmux))
+            if before == "waiting_approval":
+                poster.request("POST", "/v1/events", _prompt(pane, pid, f"make {i}", tmux, "PermissionRequest"))
+            terminals[pane].show((approval() if before == "waiting_approval" else running()).frames[0])
+            began = time.perf_counter()
+            ear.first(lambda item, p=pane, w=before: _is(item, f"host/{p}", w), began - 1, 5)  # type: ignore[misc]
+            time.sleep(rng.uniform(1.0, 2.0))
+            at = time.perf_counter()
+            terminals[pane].show((idle() if kind == "completed" else interrupted()).frames[0])
+            after = "completed" if kind == "completed" else "idle"
+            if kind == "completed":
+                poster.request("POST", "/v1/events", _prompt(pane, pid, "", tmux, "Stop"))
+            heard = ear.first(lambda item, p=pane, w=after: _is(item, f"host/{p}", w), at, 5)  # type: ignore[misc]
+            took[kind].append((heard - at) * 1000 if heard is not None else 5000.0)
+        names = {
+            "running": ("a hook said that it runs, the screen is quiet", 1000),
+            "waiting_approval": ("a hook said that it waits, the screen is quiet", 1000),
+            "completed": ("Stop and a quiet screen", 700),
+        }
+        return [
+            figure
+            for kind, (name, budget) in names.items()
+            for figure in (
+                Figure("turns", f"{name} -> line, {len(took[kind])} turns, p95", p95(took[kind]), "ms", budget),
+                Figure("turns", "... median", median(took[kind]), "ms"),
+            )
+        ]
 
 
 def active(quick: bool) -> list[Figure]:

@@ -26,6 +26,26 @@ def quiet(quick: bool) -> list[Figure]:
         return figures
 
 
+def start(quick: bool) -> list[Figure]:
+    """A daemon started before 60 agents, with nothing known of them: when all are listed with their states."""
+    walls, cpus = [], []
+    for _ in range(3 if quick else 7):
+        with World() as world:
+            for _, _, tty in world.agents(world.server(), 60):
+                Terminal(tty).show(idle().frames[0])
+            began = time.perf_counter()
+            pid = world.start()
+            answers = time.perf_counter()
+            world.await_agents(60)
+            walls.append((time.perf_counter() - began, answers - began))
+            cpus.append(cpu_s(pid))
+    return [
+        Figure("start", "daemon started -> 60 agents with their states, median", median([w for w, _ in walls]), "s"),
+        Figure("start", "... until it answers, median", median([a for _, a in walls]), "s"),
+        Figure("start", "... CPU of the daemon and its children, median", median(cpus), "s"),
+    ]
+
+
 def changing(quick: bool) -> list[Figure]:
     """Case 5b: 60 agents in a turn, each screen drawn anew five times a second."""
     with World() as world:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
+from pathlib import Path
 
 from tests.ssh.sshd import Keys, Sshd
 
+from agtmuxd.remote import program
+from bench.commands import prompted
 from bench.latency import TOLD, _is, _play
 from bench.measure import Figure, median, p95, rss_mib
 from bench.stage import Terminal, idle
 from bench.watchers import Ear
 from bench.world import World, wait_for
+
+FAR_HOOK = 150
+"""ms: what a hook here may take, and as much again for the way."""
 
 
 def frozen(quick: bool) -> list[Figure]:
@@ -27,6 +35,57 @@ def frozen(quick: bool) -> list[Figure]:
         finally:
             for machine in machines:
                 machine.kill()
+
+
+def hook(quick: bool) -> list[Figure]:
+    """A hook of an agent behind sshd, run as there, and when a watcher here is told."""
+    times = 20 if quick else 100
+    with World() as world:
+        folder = world.root / "ssh"
+        folder.mkdir()
+        keys = Keys(folder)
+        machine = Sshd(keys, "vm1")
+        try:
+            (machine.root / "run").mkdir(mode=0o700)
+            machine.force = machine.force.replace("SHLVL", f"SHLVL XDG_RUNTIME_DIR={machine.root / 'run'}", 1)
+            machine.start()
+            return _hooked(world, keys, machine, times)
+        finally:
+            machine.kill()
+
+
+def _hooked(world: World, keys: Keys, machine: Sshd, times: int) -> list[Figure]:
+    placed = Path(program.path(str(machine.home)))
+    placed.parent.mkdir(parents=True)
+    placed.write_text(program.text())
+    world.agents(world.server(), 1)
+    world.start(f'[ssh]\nconfig_file = "{keys.config}"\n')
+    far = world.server()
+    agent = world.hooking_agent(far)
+    world.post(
+        "/v1/targets", {"name": "vm1", "kind": "ssh", "ssh_target": "vm1", "tmux_socket": str(far.socket)}
+    )  # fmt: skip
+    world.await_agents(2, known=False)
+    state = machine.home / program.STATE
+    wait_for(lambda: any(p.read_text().strip() for p in state.glob("*.supervisor")), 30, "a socket over there")
+    ear = Ear(world.socket)
+    command = f"HOME={machine.home} {sys.executable} -IS {placed} hook claude"
+    whole, told = [], []
+    for i in range(times + 3):
+        mark = f"prompt {i} {os.urandom(4).hex()}"
+        began, ended = agent.hook(command, prompted(mark, 12_000 if i % 2 else 200))
+        heard = ear.first(lambda item, mark=mark: item.get("task") == mark, began, 5)  # type: ignore[misc]
+        if i >= 3:
+            whole.append((ended - began) * 1000)
+            told.append((heard - began) * 1000 if heard is not None else 5000.0)
+        time.sleep(0.05)
+    return [
+        Figure("far-hook", "hook behind sshd, whole process, p95", p95(whole), "ms"),
+        Figure("far-hook", "... median", median(whole), "ms"),
+        Figure("far-hook", "hook start behind sshd -> line at a watcher here, p95", p95(told), "ms", FAR_HOOK),
+        Figure("far-hook", "... median", median(told), "ms"),
+        Figure("far-hook", "... fastest", min(told), "ms"),
+    ]
 
 
 def _measured(world: World, keys: Keys, machines: list[Sshd], seconds: int) -> list[Figure]:

@@ -51,6 +51,11 @@ def approval() -> Film:
     return still("claude/e1-bash-approval", 8_000)
 
 
+def interrupted() -> Film:
+    """A turn that was ended by Escape: no hook tells of it."""
+    return still("claude/d1-interrupt-stream", 12_000)
+
+
 class Terminal:
     """One pane's terminal; only rows that differ are written, as the agent itself does."""
 

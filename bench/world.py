@@ -194,6 +194,7 @@ class Hooker:
         )
         before = {pane for pane, _, _ in server.fill(f"{world.root}/sh/claude {script}", 1, "h")}
         self.pane = min(before)
+        self.payload = world.root / "payload.json"
         self._w = os.open(self._in, os.O_RDWR)
         self._r = os.open(self._out, os.O_RDWR)
 
@@ -202,6 +203,11 @@ class Hooker:
         now = time.perf_counter()
         os.write(self._w, command.encode() + b"\n")
         return now
+
+    def hook(self, command: str, payload: dict[str, object]) -> tuple[float, float]:
+        """Let it run a hook with this payload and wait for it: the clocks at its start and at its end."""
+        self.payload.write_text(json.dumps(payload))
+        return self.tell(f"{command} <{self.payload}"), self.done()
 
     def done(self) -> float:
         """Wait until it has; the clock at its end."""
