@@ -12,11 +12,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
+
+import structlog
 
 from agtmux import __version__
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.redact import redact
+from agtmuxd.adapters.patience import TooLongError, within
 from agtmuxd.adapters.registry import Fenced, Registry
 from agtmuxd.api.acting import ActionQuery
 from agtmuxd.api.models import Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
@@ -49,6 +52,11 @@ from agtmuxd.view import View
 from agtmuxd.world import PaneKey, StateRow
 
 T = TypeVar("T")
+_LOG = structlog.get_logger("services")
+
+REDACT_FOR: Final = 1.0
+"""Seconds of CPU for one event; the longest that can be posted takes a tenth of that."""
+_EVERYTHING: Final = re.compile(r"(?s).+")
 
 
 class DaemonServices:
@@ -128,6 +136,7 @@ class DaemonServices:
         """The event as the core knows it, redacted before anything else sees it."""
         target_id = None if event.target is None else self._target_id(event.target)
         source = Source(event.source)
+        chain, env, payload = self.redacted(([link.argv for link in event.chain], event.env, event.payload))
         return RawEvent(
             event_id=event.event_id, event_type=event.event_type, source=source, agent_type=event.agent_type,
             event_time=event.event_time, ingested_at=now,
@@ -138,10 +147,9 @@ class DaemonServices:
             tmux_server_pid=event.tmux.server_pid if event.tmux else None,
             pid=event.pid, start_hint=event.start_hint,
             chain=tuple(
-                Ancestor(link.pid, link.start, tuple(redact(link.argv, self._extra_patterns()))) for link in event.chain
+                Ancestor(link.pid, link.start, tuple(argv)) for link, argv in zip(event.chain, chain, strict=True)
             ),
-            spooled=event.spooled, env=redact(event.env, self._extra_patterns()),
-            payload=redact(event.payload, self._extra_patterns()),
+            spooled=event.spooled, env=env, payload=payload,
         )  # fmt: skip
 
     async def ingest_from(
@@ -225,8 +233,18 @@ class DaemonServices:
         }  # fmt: skip
 
     def redacted(self, value: T) -> T:
-        """A JSON-like value without secrets, by the built-in patterns and those of the configuration."""
-        return redact(value, self._extra_patterns())
+        """A JSON-like value without secrets, by the built-in patterns and those of the configuration.
+
+        Where one of the latter does not come to an end, all texts are taken for secrets: nothing is stored unsearched.
+        """
+        extra = self._extra_patterns()
+        if not extra:
+            return redact(value)
+        try:
+            return within(REDACT_FOR, lambda: redact(value, extra))
+        except TooLongError:
+            _LOG.warning("a pattern of redaction.patterns takes too long: all texts of an event were left out")
+            return redact(value, (_EVERYTHING,))
 
     # ---------------------------------------------------------------- actions
 

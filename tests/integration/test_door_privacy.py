@@ -36,8 +36,8 @@ NEEDLES = {
 }  # fmt: skip
 
 
-def services_of(rig: Rig) -> DaemonServices:
-    settings = Settings.model_validate({"redaction": {"patterns": ["ACME-[0-9]+-[A-Z]+"]}})
+def services_of(rig: Rig, pattern: str = "ACME-[0-9]+-[A-Z]+") -> DaemonServices:
+    settings = Settings.model_validate({"redaction": {"patterns": [pattern]}})
     return DaemonServices(
         view=rig.view, hub=cast(Hub, None), door=rig.door, actions=cast(Actions, None), fleet=cast(Fleet, None),
         store=rig.store, registry=rig.registry, rulebook=cast(Rulebook, None), settings=lambda: settings,
@@ -151,3 +151,17 @@ async def test_an_agents_own_event_id_dedupes_and_a_hash_of_words_never_does(tmp
         assert [t["status"] for t in told] == ["bound", "duplicate", "bound"]
         keys = {key for (key,) in rig.rows("SELECT dedupe_key FROM events")}
         assert keys == {dedupe_key("hook", "stop-7", "Stop"), dedupe_key("hook", "event-0003", "Stop")}
+
+
+@pytest.mark.tc("TC-050")
+async def test_what_a_pattern_never_comes_to_an_end_on_is_left_out(tmp_path: Path) -> None:
+    clock = Clock()
+    async with Rig(tmp_path / "a.db", clock) as rig:
+        await rig.round(Agent())
+        services = services_of(rig, "^(a+)+$")
+        told = {"prompt": "a" * 60 + "b", "tool_input": {"command": "ls"}}
+        (result,) = await services.ingest([wire(1, "PreToolUse", told, Agent())])
+        assert result["status"] == "bound"
+        assert b"aaaaaaaaaa" not in bytes_of(tmp_path / "a.db")
+        (result,) = await services.ingest([wire(2, "PreToolUse", {"prompt": "kept-words"}, Agent())])
+        assert b"kept-words" in bytes_of(tmp_path / "a.db")
