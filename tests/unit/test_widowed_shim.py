@@ -24,7 +24,7 @@ def shim(pid: int = 11) -> Proc:
 
 
 def native(pid: int, parent: int = 11) -> Proc:
-    return Proc(pid, parent, parent, parent, 1, "S", str(pid), "MainThread", (PATH,))
+    return Proc(pid, parent, 11, 11, 1, "S", str(pid), "MainThread", (PATH,))
 
 
 class _Table:
@@ -58,6 +58,7 @@ async def test_a_shim_that_outlives_its_program_is_no_new_agent() -> None:
 
     assert await agent(shim()) == 11
     assert await agent(shim(), native(12)) == 12
+    assert await agent(shim(), native(12), native(13, parent=12)) == 12, "a fork of the program on its way to a tool"
     assert await agent(shim()) is None
     assert await agent(shim()) is None
     assert await agent(shim(), native(14)) == 14

@@ -153,6 +153,8 @@ def _follow(
         for child in sorted(index.children(proc.pid), key=lambda child: child.pid):
             if child.pid in seen or child.pgid != outermost.pgid:
                 continue
+            if match.innermost and child.comm == proc.comm:
+                continue  # a fork that has not become its own program yet
             inner = identify(child)
             if inner is not None and inner.agent_type == match.agent_type:
                 chain.append((child, inner))

@@ -108,7 +108,7 @@ class Roster:
         self._matches: dict[tuple[int, str, str], tuple[tuple[str, ...], Match[Choice] | None]] = {}
         self._met: dict[tuple[int, str, str], int] = {}
         self._machine: Machine | None = None
-        self._widowed: dict[str, tuple[int, str]] = {}
+        self._widows: set[tuple[int, str, str]] = set()
         self._still: Mapping[str, str] | None = None
         self._seen: dict[str, Seen] | None = None
 
@@ -157,7 +157,7 @@ class Roster:
             if not row.dead:
                 await self._fetch_argv(index.candidates(row.pid), used, now)
                 found = next(iter(find_agents(index, row.pid, self._match)), None)
-            there[row.pane_id] = found
+            there[row.pane_id] = None if self._is_widow(row.pane_id, found, index) else found
         env = await self._environs(there)
         for pane_id, found in there.items():
             changed |= self._place(pane_id, found, env, now)
@@ -166,11 +166,20 @@ class Roster:
             changed = True
         for pane_id in [p for p in self.leaving if p not in there]:
             del self.leaving[pane_id]
-        self._widowed = {pane_id: shim for pane_id, shim in self._widowed.items() if there.get(pane_id) is not None}
+        self._widows = {key for key in self._widows if key in used}
         self._argv = {key: argv for key, argv in self._argv.items() if key in used}
         self._met = {key: at for key, at in self._met.items() if key in used}
         self._matches = {key: held for key, held in self._matches.items() if key in used}
         return changed
+
+    def _is_widow(self, pane_id: str, found: Found[Choice] | None, index: ProcessIndex) -> bool:
+        """Whether this is what is left of the shim of an agent that has ended: for an instant, and no agent itself."""
+        if found is None:
+            return False
+        key, current = (found.proc.pid, found.proc.start, found.proc.comm), self.agents.get(pane_id)
+        if current is not None and found.proc.pid == current.proc.ppid and current.proc.pid not in index.by_pid:
+            self._widows.add(key)
+        return key in self._widows
 
     async def _fetch_argv(self, procs: Iterable[Proc], used: set[tuple[int, str, str]], now: int) -> None:
         """A young process may still rewrite its command line, or be in the middle of an exec: ask it again."""
@@ -204,12 +213,6 @@ class Roster:
                 current.adapter, current.identity = found.match.value
                 current.controls = None
             return False
-        if current is not None and found is not None and found.proc.pid == current.proc.ppid:
-            self._widowed[pane_id] = found.proc.pid, found.proc.start
-        if found is not None and self._widowed.get(pane_id) == (found.proc.pid, found.proc.start):
-            found = None  # the shim outlives for an instant what it had started: it is no agent without it
-            if current is None:
-                return False
         if current is not None:
             current.gone_at = now
             self.leaving[pane_id] = current
