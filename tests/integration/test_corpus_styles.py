@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from agtmuxd.core.controls import Field
 from agtmuxd.core.level import Steady
 from agtmuxd.core.model import Source, Write
 from agtmuxd.core.observation import HealthChange, Observation
+from agtmuxd.core.rulefile import load
 from agtmuxd.targets.executor import Completed
 from agtmuxd.targets.local import LocalExecutor
 from agtmuxd.targets.observe import Observer
@@ -113,7 +114,8 @@ class Watched:
         self.executor, self.ears = Noting(), Ears()
         argv = ["tmux", "-u", "-S", str(tmux.socket)]
         self.later = 0  # ns that the observer's clock is ahead
-        self.observer = Observer("t", self.executor, lambda: argv, discover([]), self.ears, self.clock, local=True)
+        self.registry = discover([])
+        self.observer = Observer("t", self.executor, lambda: argv, self.registry, self.ears, self.clock, local=True)
 
     def clock(self) -> int:
         return time.time_ns() + self.later
@@ -137,11 +139,18 @@ class Watched:
 
     async def becomes(self, accepts: bool | None) -> None:
         """Rounds until the field is told to accept input, or not."""
+        await self._until(lambda write: write.accepts_input is accepts)
+
+    async def follows(self, rule: str) -> None:
+        """Rounds until this rule speaks."""
+        await self._until(lambda write: write.rule == rule)
+
+    async def _until(self, fits: Callable[[Write], bool]) -> None:
         deadline = asyncio.get_running_loop().time() + 20
         while True:
             await self.observer.once()
             write = self.said()
-            if write is not None and write.accepts_input is accepts:
+            if write is not None and fits(write):
                 return
             assert asyncio.get_running_loop().time() < deadline, write
             await asyncio.sleep(0.05)
@@ -207,3 +216,39 @@ async def test_without_colours_rounds_leave_an_unknown_text_unknown(watched: Wat
         await watched.observer.once()
     assert watched.said() is not None
     assert watched.executor.with_styles() == 1, pane
+
+
+TOY = """
+format = 1
+agent = "toy"
+[process]
+names = ["toy"]
+[[rule]]
+name = "left"
+claim = "running"
+strength = "hint"
+all = [{ contains = "Which way" }, { row = '(Left)', style = "reverse" }]
+[[rule]]
+name = "right"
+claim = "running"
+strength = "hint"
+all = [{ contains = "Which way" }, { row = '(Right)', style = "reverse" }]
+"""
+
+
+@pytest.mark.tc("TC-046")
+async def test_a_rule_that_asks_how_text_is_drawn_follows_what_changes_in_style_alone(
+    watched: Watched, short_dir: Path
+) -> None:
+    watched.registry.use_rules({"toy": load(TOY, "toy.toml", "toy")})
+    shutil.copy2(Path(shutil.which("sleep") or "/bin/sleep").resolve(), short_dir / "toy")
+    pane = watched.tmux.start("sh", "-c", f"stty raw -echo; {short_dir}/toy 600; true")
+    watched.draw(pane, "\x1b[HWhich way?\r\n\x1b[7mLeft\x1b[0m Right")
+    await watched.follows("left")
+    watched.draw(pane, "\x1b[HWhich way?\r\nLeft \x1b[7mRight\x1b[0m")
+    await watched.follows("right")
+    watched.draw(pane, "\x1b[2J\x1b[HNo way.")
+    await watched.follows("no rule matched")
+    before = watched.executor.with_styles()
+    await watched.observer.once()
+    assert watched.executor.with_styles() == before

@@ -62,7 +62,8 @@ class Agent:
     status_path: str | None
     home: Path  # the agent's configuration folder
     steady: dict[Source, Steady]
-    screen: tuple[str, Spans | None, str, bool, bool, int, int] | None = None
+    screen: tuple[str, str, bool, bool, int, int] | None = None
+    styles: Spans | None = None  # of that screen, where they were captured
     looked: Write | None = None
     looked_before: Claim | None = None
     status_text: bytes | None = None
@@ -75,6 +76,7 @@ class Agent:
     hint: bool | None = None
     hint_at: int = 0
     wants_styles: bool = False
+    asks_style: bool = False  # a rule does, of this screen
     title: str = ""
     gone_at: int | None = None
     levels: list[tuple[Source, Settled]] = field(default_factory=list)
@@ -324,10 +326,12 @@ class Roster:
     def _screen(self, agent: Agent, row: PaneRow, capture: str, styles: Spans | None, now: int) -> Write | None:
         told = agent.steady.get(Source.POLLER, _NEW).told
         before = told.claim if told is not None else None
-        look = (capture, styles, row.title, row.alternate_on, row.cursor_visible, row.cursor_x, row.cursor_y)
-        if look == agent.screen and before is agent.looked_before:
+        look = (capture, row.title, row.alternate_on, row.cursor_visible, row.cursor_x, row.cursor_y)
+        if look == agent.screen and before is agent.looked_before and (styles is None or styles is agent.styles):
+            if styles is not None:
+                agent.hint_at, agent.wants_styles = now, agent.asks_style
             return agent.looked
-        agent.screen, agent.looked_before = look, before
+        agent.screen, agent.styles, agent.looked_before = look, styles, before
         agent.sample = self._with_hint(agent, to_sample(row, capture, styles), now)
         agent.looked = agent.adapter.look(agent.sample, before)
         return agent.looked
@@ -344,14 +348,14 @@ class Roster:
         controls = agent.controls
         if not controls.styled:
             return sample
-        text, asked = controls.undrawn(sample), controls.asks_style(sample)
+        text, agent.asks_style = controls.undrawn(sample), controls.asks_style(sample)
         if text is not None and sample.styles is not None:
             agent.undrawn, agent.hint, agent.hint_at = text, controls.hint(sample), now
         elif text is not None and text == agent.undrawn:
             sample = replace(sample, hint=agent.hint)
         else:
             agent.undrawn = None
-        agent.wants_styles = asked or text != agent.undrawn
+        agent.wants_styles = agent.asks_style or text != agent.undrawn
         return sample
 
     async def _read_statuses(self) -> dict[str, bytes | None]:
