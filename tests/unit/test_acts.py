@@ -229,6 +229,18 @@ async def test_what_counts_as_a_sign_that_a_text_was_submitted(
     assert told["queued"] is (delivery == "submitted" and state is State.RUNNING)
 
 
+@pytest.mark.tc("TC-107")
+@pytest.mark.parametrize(("shown", "delivery"), [("as it was", "unconfirmed"), ("another screen", "submitted")])
+async def test_enter_into_a_dialog_that_was_named_worked_when_the_screen_is_another(shown: str, delivery: str) -> None:
+    """It has no input field to look at."""
+    guards = Guards(if_state=("waiting_approval",))
+    script = Script([(ASKS, shown)])
+    some = context(
+        script, Kind.SEND, text(None), ASKS, shown="as it was", state=State.WAITING_APPROVAL, guards=guards
+    )  # fmt: skip
+    assert ((await sending.send(some))["delivery"], len(script.written)) == (delivery, 1)
+
+
 # ------------------------------------------------------------ answers
 
 
