@@ -29,7 +29,6 @@ def test_every_state_of_a_life_without_hooks(start: Start) -> None:
     """The same without any hook installed: screen and process table are enough."""
     s = start(CopilotDriver, hooks=False)
     s.start_trusted()
-    s.plain_turn()
     s.approval_given()
     s.approval_denied()
     s.question()
