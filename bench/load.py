@@ -6,9 +6,9 @@ import os
 import time
 
 from agtmuxd.tmux.round import build
+from bench.asker import ask
 from bench.measure import Figure, Span, cpu_s, median, p95, rss_mib
 from bench.stage import Stage, Terminal, idle, running
-from bench.watchers import Poster
 from bench.world import Server, World
 
 SETTLE_S = 14.0
@@ -127,14 +127,8 @@ def thousand(quick: bool) -> list[Figure]:
         with Stage(terminals, running()):
             time.sleep(4)
             figures = _measured(world, pid, "thousand", "1 000 panes, 100 changing agents", 20.0, 15 if quick else 40)
-            poster = Poster(world.socket)
             for name, target in (("100 agents", "/v1/panes"), ("all panes", "/v1/panes?all=true")):
-                times = []
-                for _ in range(30 if quick else 100):
-                    at = time.perf_counter()
-                    poster.request("GET", target)
-                    times.append((time.perf_counter() - at) * 1000)
-                    time.sleep(0.03)
+                times = ask(world.socket, target, 30 if quick else 100)
                 figures.append(Figure("thousand", f"GET {target}, {name}, p95", p95(times), "ms", 60))
                 figures.append(Figure("thousand", "... median", median(times), "ms"))
                 figures.append(Figure("thousand", "... fastest", min(times), "ms"))

@@ -20,6 +20,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("agtmux", deadline=None)  # how long an example takes is the machine's affair
+settings.load_profile("agtmux")
 
 T = TypeVar("T")
 

@@ -159,9 +159,12 @@ class View:
 
     def select(self, scope: str, wanted: Filter, sort: str = "attention") -> list[Item]:
         """Rows of ``scope`` that ``wanted`` matches, in the order ``sort``, ready to be served."""
+        return [self.served(item) for item in self.chosen(scope, wanted, sort)]
+
+    def chosen(self, scope: str, wanted: Filter, sort: str = "attention") -> list[Item]:
+        """The same rows as they were published: each is still to be ``served``."""
         attrs = self._attrs[scope]
-        rows = [item for key, item in self.rows(scope).items() if wanted.matches(attrs[key])]
-        return [self.served(item) for item in ordered(rows, sort)]
+        return ordered([item for key, item in self.rows(scope).items() if wanted.matches(attrs[key])], sort)
 
     def tally(self, scope: str, wanted: Filter) -> Tally:
         """Count the rows of ``scope`` that ``wanted`` matches."""

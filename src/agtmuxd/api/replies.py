@@ -5,6 +5,7 @@ Owns the bodies that several routes share. Knows no route.
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -17,10 +18,26 @@ from agtmuxd.api.services import Services
 from agtmuxd.core.wire import encode, stamp
 
 JSON = "application/json"
+_TURN = 128
+"""Rows that are encoded before somebody else has a turn."""
 
 
 def reply(body: dict[str, Any], status: int = 200) -> web.Response:
     return web.Response(body=encode(body), status=status, content_type=JSON, charset="utf-8")
+
+
+async def reply_rows(body: dict[str, Any], rows: Iterable[dict[str, Any]]) -> web.Response:
+    """``body``, whose last field ``items`` is empty, with these rows in it.
+
+    They are made and encoded one by one, others having their turn in between: a thousand are a megabyte and 10 ms.
+    """
+    texts = []
+    for number, row in enumerate(rows, 1):
+        texts.append(encode(row))
+        if number % _TURN == 0:
+            await asyncio.sleep(0)
+    head = encode(body).removesuffix(b"]}")
+    return web.Response(body=b"".join((head, b",".join(texts), b"]}")), content_type=JSON, charset="utf-8")
 
 
 def said(**fields: Any) -> web.Response:

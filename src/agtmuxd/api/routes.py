@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api import acting, models, openapi, rules, shapes
-from agtmuxd.api.replies import answering, read_body, reply, said
+from agtmuxd.api.replies import answering, read_body, reply, reply_rows, said
 from agtmuxd.api.services import Services
 from agtmuxd.core.listing import Attrs, Scope, ordered, tally
 from agtmuxd.core.request import Kind
@@ -120,17 +120,18 @@ def _listing(scope: Scope) -> Handler:
     async def answer(request: web.Request, services: Services) -> web.StreamResponse:
         query = read_query(models.ListingQuery, request.query)
         wanted = query.filter()
-        items = services.view.select(scope, wanted, query.sort)
+        items = services.view.chosen(scope, wanted, query.sort)
+        rows = (services.view.served(item) for item in items)
         if scope is Scope.PANES:  # only here: in the stream a nonce would be old before it is read
-            items = [{**item, "snapshot": services.nonce(item)} for item in items]
+            rows = ({**row, "snapshot": services.nonce(row)} for row in rows)
         body = read_body(
             services,
             filters={**wanted.echo(), **_given(query, "sort")},
             summary=services.view.tally(scope, wanted).summary(),
-            items=items,
+            items=(),
             named=wanted.named_targets(),
         )
-        return reply(body)
+        return await reply_rows(body, rows)
 
     return answer
 
