@@ -45,6 +45,7 @@ lock = open(run / "lock", "w")
 try:
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 except OSError:
+    print("it runs already")
     sys.exit(1)
 time.sleep(0.3)
 """
@@ -118,10 +119,11 @@ def test_a_config_that_is_not_toml_is_told_before_anything_is_started(
     assert pids(short_dir) == []
 
 
+@pytest.mark.parametrize("code", [1, 2])
 def test_a_daemon_that_ends_at_once_is_told_with_its_last_words(
-    short_dir: Path, stand_in: Callable[..., dict[str, str]]
+    code: int, short_dir: Path, stand_in: Callable[..., dict[str, str]]
 ) -> None:
-    done = agtmux(short_dir, "ls", stdin=b"", **stand_in("print('no \\x1b[2J luck'); sys.exit(2)"))
+    done = agtmux(short_dir, "ls", stdin=b"", **stand_in(f"print('no \\x1b[2J luck'); sys.exit({code})"))
     assert done.returncode == 3
     assert b"does not answer: no [2J luck (see " in done.stderr
 

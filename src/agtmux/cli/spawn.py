@@ -16,6 +16,8 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.text import one_line
 
 WAIT = 5.0
+_OTHER = "runs already"
+"""What a daemon says that finds another one, which may be about to answer."""
 _OVERRIDES = ("AGTMUX_RUNTIME_DIR", "AGTMUX_STATE_DIR", "AGTMUX_CONFIG")
 
 
@@ -45,10 +47,10 @@ def start_daemon() -> int:
     while time.monotonic() < deadline:
         if any(_answers(path) for path in paths.socket_candidates()):
             return process.pid
-        if process.poll() not in (None, 1):  # 1: another daemon holds the lock, and may be about to answer
+        if process.poll() is not None and _OTHER not in "".join(_lines(log, before)):
             break
         time.sleep(0.02)
-    told = _last_line(log, before)
+    told = next((one_line(line)[:300] for line in reversed(_lines(log, before)) if line.strip()), "")
     raise AgtmuxError(
         "E_DAEMON_UNREACHABLE",
         f"the daemon was started and does not answer{': ' + told if told else ''} (see {log})",
@@ -66,8 +68,8 @@ def _answers(path: str) -> bool:
     return True
 
 
-def _last_line(log: str, start: int) -> str:
+def _lines(log: str, start: int) -> list[str]:
+    """What was logged behind ``start``, the end of it."""
     with open(log, "rb") as file:
         file.seek(max(start, os.fstat(file.fileno()).st_size - 8192))
-        lines = file.read(8192).decode("utf-8", "replace").split("\n")
-    return next((one_line(line)[:300] for line in reversed(lines) if line.strip()), "")
+        return file.read(8192).decode("utf-8", "replace").split("\n")
