@@ -212,6 +212,8 @@ class Conductor:
             self._tell("agent", cmd="exit", code=line.get("code", 0))
         elif event == "cont" and line.get("how") == "fg":
             self._tell("shell", cmd="fg")
+        elif event == "stop" and line.get("how") == "ctrl-z" and self.head.get("chain_root") != "agent":
+            self._tell("shell", cmd="stop")
         elif event in ("kill9", "stop", "cont") and agent:
             number = {"kill9": signal.SIGKILL, "stop": signal.SIGSTOP, "cont": signal.SIGCONT}[event]
             with contextlib.suppress(OSError):

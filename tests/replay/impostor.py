@@ -129,6 +129,8 @@ class _Shell:
             for command in commands:
                 if command["cmd"] == "start":
                     self._start(command["chain"])
+                elif command["cmd"] == "stop" and self.job:  # as the terminal's Ctrl-Z: the whole job
+                    os.killpg(self.job, signal.SIGSTOP)
                 elif command["cmd"] == "fg" and self.job:
                     self._front(self.job)
                     os.killpg(self.job, signal.SIGCONT)

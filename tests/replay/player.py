@@ -143,6 +143,8 @@ def main(argv: list[str]) -> None:
     options.config_home.mkdir(mode=0o700, parents=True, exist_ok=True)
     if head["agent"] in _CONFIG_ENV:  # visible in the environment of the agent, as with the real program
         os.environ[_CONFIG_ENV[head["agent"]]] = str(options.config_home)
+    elif options.config_home.name == ".gemini":
+        os.environ["GEMINI_CLI_HOME"] = str(options.config_home.parent)
     options.log = options.log or Path.cwd() / f"replay-{head['agent']}-{head['scenario']}.log.jsonl"
     starts = [line for line in lines if line["kind"] == "proc" and line.get("chain")]
     bin_dir = run / "bin"
