@@ -37,7 +37,7 @@ class Screen:
         column, row = self.sample.cursor_x + 1, self.sample.cursor_y + 1
         rows = self.raw.rstrip("\n").replace("\n", "\r\n")
         shown = "h" if self.sample.cursor_visible else "l"
-        return f"\x1b[0m\x1b[2J\x1b[H{rows}\x1b[0m\x1b[?25{shown}\x1b[{row};{column}H\x1b]2;{self.sample.title}\x1b\\"
+        return f"\x1b[0m\x1b[2J\x1b[H{rows}\x1b[0m\x1b[?25{shown}\x1b[{row};{column}H"
 
 
 @cache

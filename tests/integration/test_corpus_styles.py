@@ -21,7 +21,7 @@ from agtmuxd.targets.executor import Completed
 from agtmuxd.targets.local import LocalExecutor
 from agtmuxd.targets.observe import Observer
 from agtmuxd.targets.roster import STYLES_HOLD
-from tests.conftest import Tmux
+from tests.conftest import Tmux, until
 from tests.corpus import screens
 from tests.corpus.screens import Screen
 
@@ -113,6 +113,7 @@ class Watched:
         self.tmux, self.folder = tmux, folder
         self.executor, self.ears = Noting(), Ears()
         argv = ["tmux", "-u", "-S", str(tmux.socket)]
+        self.title = "toy"
         self.later = 0  # ns that the observer's clock is ahead
         self.registry = discover([])
         self.observer = Observer("t", self.executor, lambda: argv, self.registry, self.ears, self.clock, local=True)
@@ -123,13 +124,17 @@ class Watched:
     def start(self, screen: Screen) -> str:
         program = self.folder / screen.agent
         shutil.copy2(Path(shutil.which("sleep") or "/bin/sleep").resolve(), program)
-        drawing = self.folder / "drawing"
-        drawing.write_text(screen.drawing)
-        command = f"stty raw -echo; cat {drawing}; CLAUDE_CONFIG_DIR={self.folder} {program} 600; true"
-        return self.tmux.start("sh", "-c", command, cols=screen.sample.cols, rows=screen.sample.rows)
+        self.title = screen.sample.title
+        command = f"stty raw -echo; CLAUDE_CONFIG_DIR={self.folder} {program} 600; true"
+        pane = self.tmux.start("sh", "-c", command, cols=screen.sample.cols, rows=screen.sample.rows)
+        self.draw(pane, screen.drawing)
+        return pane
 
     def draw(self, pane: str, drawing: str) -> None:
-        Path(self.tmux.show(pane, "#{pane_tty}")).write_text(drawing)
+        """Returns when the terminal has taken all of it in: the title comes last."""
+        self.tmux.run("select-pane", "-t", pane, "-T", "pending")
+        Path(self.tmux.show(pane, "#{pane_tty}")).write_text(f"{drawing}\x1b]2;{self.title}\x1b\\")
+        until(lambda: self.tmux.show(pane, "#{pane_title}") != "pending", what="it is drawn")
 
     def said(self) -> Write | None:
         """What the screen said last."""

@@ -270,6 +270,11 @@ class _Typed:
                 self.rows.append((view.ys[i], below, 0, len(below)))
         self.more = len(self.rows) > bool(self.first)
 
+    @property
+    def words(self) -> str:
+        """All of it on one line."""
+        return flatten(" ".join([row[start:end] for _, row, start, end in self.rows]))
+
     def drawn(self, view: View, *, whole: bool) -> list[Words]:
         """The styles of its letters, but for one that the cursor is drawn on; none where styles are not known."""
         styles = view.sample.styles
@@ -289,7 +294,6 @@ def _free(view: View, spec: ComposerSpec, typed: _Typed) -> tuple[bool | None, b
     tells a placeholder, whatever its words. Where that is not known its words do: unknown ones may be a placeholder or
     a draft, which is None.
     """
-    known = spec.hints is not None and spec.hints.search(typed.first) is not None
     more = typed.more and spec.above is not None
     if not typed.first and not more:
         return True, False, None
@@ -298,10 +302,14 @@ def _free(view: View, spec: ComposerSpec, typed: _Typed) -> tuple[bool | None, b
         return False, False, None
     drawn = _drawn_as_hint(view, spec, typed)
     if drawn is not None:
-        return drawn, drawn and not known, drawn
+        return drawn, drawn and not _known(spec, typed.words), drawn
     if more:
         return False, False, None
-    return True if known else None, False, None
+    return True if _known(spec, typed.first) else None, False, None
+
+
+def _known(spec: ComposerSpec, words: str) -> bool:
+    return spec.hints is not None and spec.hints.search(words) is not None
 
 
 def _drawn_as_hint(view: View, spec: ComposerSpec, typed: _Typed) -> bool | None:
