@@ -33,7 +33,7 @@ bench: venv tools ## the budgets of docs/spec.md, measured
 accuracy: venv tools ## play the recorded agents before a real daemon, with hooks and without; writes docs/accuracy.md (about 20 minutes)
 	@$(BIN)/python -m tests.replay.accuracy $(ACCURACY_ARGS)
 
-test-agents: venv tools ## the real Claude Code, Codex and Gemini CLIs, offline, against the bundled fake models
+test-agents: venv tools ## the real agent CLIs, offline, against the bundled fake models
 	@$(SETUP) agents; code=$$?; \
 	if [ $$code -eq 3 ]; then echo "make test-agents: skipped, see the line above"; exit 0; fi; \
 	[ $$code -eq 0 ] || exit $$code; \

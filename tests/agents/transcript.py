@@ -14,12 +14,18 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from tests.agents.copilot import CopilotDriver
 from tests.agents.driver import ClaudeDriver, CodexDriver, Driver, GeminiDriver
 from tests.agents.observe import BIN, Daemon
 from tests.agents.world import World, installed
 
-KINDS: dict[str, type[Driver]] = {"claude": ClaudeDriver, "codex": CodexDriver, "gemini": GeminiDriver}
-OWN_WORDS = {"claude": "ask me", "codex": "ask me", "gemini": "asktext me"}
+KINDS: dict[str, type[Driver]] = {
+    "claude": ClaudeDriver,
+    "codex": CodexDriver,
+    "gemini": GeminiDriver,
+    "copilot": CopilotDriver,
+}
+OWN_WORDS = {"claude": "ask me", "codex": "ask me", "gemini": "asktext me", "copilot": "ask me"}
 """The prompt after which the agent asks a question that takes words of one's own."""
 
 
