@@ -10,12 +10,21 @@ from typing import Any
 import structlog
 
 from agtmux.protocol.redact import redact
+from agtmux.protocol.text import block, one_line
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 def _clean(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     return redact(dict(event))
+
+
+def _harmless(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """One event is one line but for its traceback, and steers no terminal: names come from panes."""
+    return {
+        key: value if not isinstance(value, str) else block(value) if key == "exception" else one_line(value)
+        for key, value in event.items()
+    }
 
 
 def configure(level: str, form: str) -> None:
@@ -31,6 +40,7 @@ def configure(level: str, form: str) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _clean,
+            *([] if form == "json" else [_harmless]),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),

@@ -9,12 +9,14 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agtmux import render
 from agtmux.cli.explain import story
 from agtmux.protocol.text import block, escaped, one_line
+from agtmuxd.log import configure
 from tests.unit.daemon_stub import Stub, agtmux, error, listing, pane
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202egpj.exe\u2066\u200b\x00\r\nnext\u2028line\x7f\ud800"
@@ -73,6 +75,26 @@ def test_no_column_of_any_listing_lets_hostile_text_through(scope: str) -> None:
     for text in (render.plain(scope, rows, time.time()), drawn.getvalue()):
         assert "gpj.exe" in text
         assert is_harmless(text.replace("\n", ""))
+
+
+@pytest.mark.tc("TC-105")
+def test_a_log_line_is_one_line_and_lets_no_hostile_text_through(capsys: pytest.CaptureFixture[str]) -> None:
+    before = structlog.get_config()
+    try:
+        for form in ("text", "json"):
+            configure("info", form)
+            structlog.get_logger("x").info(HOSTILE.replace("\ud800", ""), session=HOSTILE.replace("\ud800", ""))
+            said = capsys.readouterr().err
+            assert "gpj.exe" in said
+            assert is_harmless(said.removesuffix("\n"))
+        configure("info", "text")
+        try:
+            raise ValueError(HOSTILE.replace("\ud800", ""))
+        except ValueError:
+            structlog.get_logger("x").exception("boom")
+        assert is_harmless(capsys.readouterr().err.replace("\n", ""))
+    finally:
+        structlog.configure(**before)
 
 
 @pytest.mark.tc("TC-105")
