@@ -17,7 +17,7 @@ from typing import Any
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core import ref
 from agtmuxd.core.listing import ATTENTION, LAST_RANK, RANK, Attrs, Filter, Item, Scope, Tally, ordered, tally
-from agtmuxd.core.wire import stamp
+from agtmuxd.core.wire import encode, stamp
 
 VOLATILE = frozenset({"last_seen_at", "rtt_ms", "age_s"})
 """Fields outside change detection: they move all the time and say nothing new."""
@@ -116,6 +116,7 @@ class View:
         self._in_session: dict[str, dict[str, None]] = {}
         self._seen: dict[str, str] = {}
         self._attrs: dict[str, dict[str, Attrs]] = {str(scope): {} for scope in Scope}
+        self._written: dict[str, tuple[Item, bytes]] = {}
         if panes:
             self.apply(sequence, changes_for(self, panes))
 
@@ -132,6 +133,8 @@ class View:
             for change in some:
                 if change.now is None:
                     attrs.pop(change.key, None)
+                    if scope == Scope.PANES:
+                        self._written.pop(change.key, None)
                 else:
                     attrs[change.key] = change.now
                 old = rows.pop(change.key, None) if change.item is None else rows.get(change.key)
@@ -157,12 +160,24 @@ class View:
             return item
         return {**item, "last_seen_at": seen}
 
+    def written(self, item: Item, more: Item) -> bytes:
+        """``item`` as it goes out, and ``more`` fields, as JSON. Of a pane what lasts is encoded once: it is long."""
+        if "last_seen_at" not in item:
+            return encode({**item, **more})
+        identity = item["identity"]
+        key = pane_key(identity["target"], identity["pane_id"])
+        held = self._written.get(key)
+        if held is None or held[0] is not item:
+            held = self._written[key] = (item, encode(_lasting(item)).removesuffix(b"}"))
+        seen = max(self._seen.get(identity["target"], ""), item["last_seen_at"] or "")
+        return held[1] + b"," + encode({"last_seen_at": seen or None, **more})[1:]
+
     def select(self, scope: str, wanted: Filter, sort: str = "attention") -> list[Item]:
         """Rows of ``scope`` that ``wanted`` matches, in the order ``sort``, ready to be served."""
         return [self.served(item) for item in self.chosen(scope, wanted, sort)]
 
     def chosen(self, scope: str, wanted: Filter, sort: str = "attention") -> list[Item]:
-        """The same rows as they were published: each is still to be ``served``."""
+        """The same rows as they were published: each is still to be ``served``, or ``written``."""
         attrs = self._attrs[scope]
         return ordered([item for key, item in self.rows(scope).items() if wanted.matches(attrs[key])], sort)
 

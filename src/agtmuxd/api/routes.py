@@ -121,9 +121,9 @@ def _listing(scope: Scope) -> Handler:
         query = read_query(models.ListingQuery, request.query)
         wanted = query.filter()
         items = services.view.chosen(scope, wanted, query.sort)
-        rows = (services.view.served(item) for item in items)
-        if scope is Scope.PANES:  # only here: in the stream a nonce would be old before it is read
-            rows = ({**row, "snapshot": services.nonce(row)} for row in rows)
+        view, panes = services.view, scope is Scope.PANES
+        # A nonce only here: in the stream it would be old before it is read.
+        rows = (view.written(item, {"snapshot": services.nonce(item)} if panes else {}) for item in items)
         body = read_body(
             services,
             filters={**wanted.echo(), **_given(query, "sort")},

@@ -166,8 +166,9 @@ class Snapshot:
         return f"{head}.{self._mac(key)}"
 
     def _mac(self, key: bytes) -> str:
-        told = [self.target_id, self.pane_id, self.runtime_id, self.state_version, self.observed_at]
-        return hmac.digest(key, b"snapshot\0" + json.dumps(told).encode(), "sha256").hex()[:32]
+        told = (self.target_id, self.pane_id, self.runtime_id or "-", self.state_version, self.observed_at)
+        text = "snapshot\0%s\0%s\0%s\0%s\0%d" % told  # noqa: UP031 a thousand in a listing: half the time of JSON
+        return hashlib.blake2b(text.encode(), key=key[:64], digest_size=16).hexdigest()
 
 
 def read_nonce(nonce: str, key: bytes, target_id: str, pane_id: str, runtime_id: str | None) -> Snapshot | None:
