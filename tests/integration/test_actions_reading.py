@@ -24,6 +24,7 @@ from agtmuxd.execute.path import Actions
 from agtmuxd.execute.reach import Failpoints, Reached
 from agtmuxd.execute.reading import Reader, Reading, one_pane
 from agtmuxd.targets import proctable
+from agtmuxd.targets.executor import ExecutorError
 from agtmuxd.targets.local import LocalExecutor
 from agtmuxd.world import Runtime
 from tests.conftest import Tmux, until
@@ -133,7 +134,7 @@ class Desk(Ground):
         await self.round()
         self.actions = Actions(
             store=rig.store, door=rig.door, view=rig.view, reader=self.reader, reach=lambda _: self.reached,
-            callers=Callers(rig.door.world, lambda _: self.reached, rig.door.servers, lambda: True),
+            callers=Callers(rig.door.world, lambda _: self.reached, rig.door.servers, lambda: False),
             acts=acts(rig.door), key=KEY, clock=rig.clock, failpoint=self,  # type: ignore[arg-type]
         )  # fmt: skip
 
@@ -152,11 +153,14 @@ class Desk(Ground):
         if point in self.at:
             self.at.pop(point)()
 
-    async def ask(self, kind: Kind, params: Params | None = None, name: str = "request-1", **guards: Any) -> Any:
+    async def ask(
+        self, kind: Kind, params: Params | None = None, name: str = "request-1", pid: int | None = None, **guards: Any
+    ) -> Any:
+        """``pid``: who asks; the test itself where it is not said."""
         item = self.rig.item(self.pane)
         assert item is not None
         request = Request(kind, name, item["ref"], Guards(**guards), params or NoParams())
-        return await self.actions.perform(request, os.getuid(), os.getpid())
+        return await self.actions.perform(request, os.getuid(), pid or os.getpid())
 
     async def refused(self, kind: Kind, params: Params | None = None, **more: Any) -> str:
         with pytest.raises(AgtmuxError) as caught:
@@ -271,6 +275,74 @@ async def test_of_two_requests_for_one_pane_the_second_is_decided_on_what_the_fi
     second = asyncio.create_task(desk.ask(Kind.SEND, SendParams(keys=("Down",)), "request-2"))
     await asyncio.gather(first, second)
     assert order[:3] == ["read", "act", "read"]
+
+
+DOWN = SendParams(keys=("Down",))
+
+
+@pytest.mark.tc("TC-026")
+async def test_a_name_that_was_or_is_in_use_is_no_name_for_another_request(desk: Desk) -> None:
+    other = SendParams(keys=("Up",))
+    first = asyncio.create_task(desk.ask(Kind.SEND, DOWN))
+    await asyncio.sleep(0)
+    for _ in range(2):  # while it runs, and when it is done
+        with pytest.raises(AgtmuxError) as caught:
+            await desk.ask(Kind.SEND, other)
+        assert caught.value.code == "E_IDEMPOTENCY_CONFLICT"
+        await first
+
+
+@pytest.mark.tc("TC-113")
+async def test_an_agent_that_asks_may_look_and_not_act(desk: Desk, tmux: Tmux) -> None:
+    itself = tmux.pid(desk.pane)
+    with pytest.raises(AgtmuxError) as caught:
+        await desk.ask(Kind.SEND, DOWN, pid=itself)
+    assert caught.value.code == "E_FORBIDDEN"
+    assert "shortcuts" in (await desk.ask(Kind.VIEW, ViewParams(), pid=itself))["result"]["output"]
+    assert (await desk.ask(Kind.SEND, DOWN, "request-2"))["result"]["delivery"] == "typed"
+
+
+@pytest.mark.tc("TC-028")
+async def test_a_follow_up_goes_on_from_a_look_at_the_same_agent_only(desk: Desk) -> None:
+    looked = (await desk.ask(Kind.VIEW, ViewParams()))["action_id"]
+    acted = (await desk.ask(Kind.SEND, DOWN, "request-2"))["action_id"]
+    assert "shortcuts" in (await desk.ask(Kind.VIEW, ViewParams(again=looked)))["result"]["output"]
+    world, key = desk.rig.door.world, (TARGET, desk.pane)
+    for action_id, code in ((acted, "E_ACTION_NOT_FOUND"), ("none-of-that-name", "E_ACTION_NOT_FOUND")):
+        with pytest.raises(AgtmuxError) as caught:
+            await desk.ask(Kind.VIEW, ViewParams(again=action_id))
+        assert caught.value.code == code
+    old = world.runtimes[world.active[key]]
+    world.runtimes["rt-another-one-there"] = replace(old, runtime_id="rt-another-one-there")
+    world.active[key] = "rt-another-one-there"
+    assert await desk.refused(Kind.VIEW, ViewParams(again=looked)) == "runtime"
+
+
+@pytest.mark.tc("TC-107")
+async def test_a_nonce_of_something_else_is_refused(desk: Desk) -> None:
+    key = (TARGET, desk.pane)
+    good = desk.actions.nonce(key)
+    other = desk.actions.nonce_of((TARGET, "%99"), desk.rig.runtime_id(desk.pane), 1)
+    assert await desk.refused(Kind.SEND, DOWN, snapshot=other) == "snapshot"
+    assert await desk.refused(Kind.SEND, DOWN, name="request-2", snapshot="1.1.abc") == "snapshot"
+    assert (await desk.ask(Kind.SEND, DOWN, "request-3", snapshot=good))["result"]["delivery"] == "typed"
+
+
+@pytest.mark.tc("TC-031")
+async def test_the_record_tells_what_failed_from_what_was_refused(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = desk.executor.run
+
+    async def away(*_: Any, **__: Any) -> Any:
+        raise ExecutorError("lost", "the wire was cut")
+
+    monkeypatch.setattr(desk.executor, "run", away)
+    with pytest.raises(AgtmuxError) as caught:
+        await desk.ask(Kind.SEND, DOWN)
+    assert caught.value.code == "E_TARGET_UNREACHABLE"
+    monkeypatch.setattr(desk.executor, "run", real)
+    assert await desk.refused(Kind.SEND, DOWN, name="request-2", if_state=("running",)) == "state"
+    codes = desk.rig.rows("SELECT result_code, error_code FROM actions ORDER BY request_ref")
+    assert codes == [("failed", "E_TARGET_UNREACHABLE"), ("refused", "E_PRECONDITION_FAILED")]
 
 
 def test_a_failpoint_that_is_not_named_does_nothing() -> None:
