@@ -51,6 +51,29 @@ def test_a_draft_of_a_placeholders_very_words_is_left_alone(start: Start, kind: 
     assert me.does("prompt", me.pane, "hello there", "--wait", "--timeout", "60s").startswith("completed")
 
 
+class Suggesting(ClaudeDriver):
+    """Claude Code that offers the next prompt in its empty field, from the second turn on."""
+
+    def env(self) -> dict[str, str]:
+        return {**super().env(), "CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION": "1"}
+
+
+@pytest.mark.tc("TC-107")
+def test_a_prompt_that_claude_offers_is_no_draft_and_is_not_submitted(start: Start) -> None:
+    """Its field takes text, which then stands there alone; Enter alone is left to a person."""
+    me = operate(start, Suggesting)
+    for _ in range(2):
+        assert me.does("prompt", me.pane, "hello there", "--wait", "--timeout", "60s").startswith("completed")
+        me.driver.wait_ready()
+    me.driver.at.wait_text("run the tests", 30)
+    accepts(me, True)
+    me.refused("draft", "send", me.pane, "--enter", "--force-stale")
+    assert me.does("prompt", me.pane, "hello again", "--wait", "--timeout", "60s").startswith("completed")
+    asked = [seen.prompt for seen in me.driver.model.seen if seen.script != "suggestion"]
+    assert [prompt for prompt in asked if "run the tests" in prompt] == []
+    assert any("hello again" in prompt for prompt in asked), asked
+
+
 @pytest.mark.tc("TC-107")
 @pytest.mark.parametrize("kind", [CodexDriver, GeminiDriver])
 def test_a_placeholder_of_unknown_words_is_a_free_field(start: Start, kind: type[Driver]) -> None:

@@ -25,6 +25,7 @@ class Screen:
     sample: Sample
     typed: str
     colours: bool
+    offered: bool  # the agent offers a prompt of its own in the field
 
     @property
     def plain(self) -> Sample:
@@ -52,7 +53,7 @@ def load(name: str) -> Screen:
     sample = Sample(
         lines(text), told["title"], bool(told["alt"]), bool(visible), x, y, told["cols"], told["rows"], styles
     )
-    return Screen(agent, one, raw, sample, told["typed"], told["colours"])
+    return Screen(agent, one, raw, sample, told["typed"], told["colours"], told.get("offered", False))
 
 
 def names() -> list[str]:

@@ -46,7 +46,7 @@ def test_a_field_is_free_exactly_where_nothing_was_typed(name: str) -> None:
     screen = screens.load(name)
     field, accepts = look(screen)
     assert accepts is (screen.typed == "")
-    assert field is (Field.DRAFT if screen.typed else Field.FREE)
+    assert field is (Field.DRAFT if screen.typed else Field.OFFERED if screen.offered else Field.FREE)
 
 
 @pytest.mark.tc("TC-107")

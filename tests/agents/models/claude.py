@@ -141,6 +141,9 @@ class FakeClaude(FakeModel):
             _whole(str(body.get("model")), steps, reply)
 
     def _choose(self, asked: _Request) -> list[Step]:
+        if asked.prompt.startswith("[SUGGESTION MODE"):
+            self.note("suggestion", asked.prompt)  # what the empty field then offers as the next prompt
+            return [Say("run the tests", 0)]
         word = keyword(asked.prompt, _KEYWORDS)
         if not asked.tools and word not in ("hello", "slow"):
             self.note("side request", asked.prompt)  # titles, summaries, safety checks carry no tools
