@@ -20,6 +20,8 @@ from agtmuxd.execute.reading import Reading
 
 CLOSED_WITHIN = 5.0
 """Seconds for a dialog to close, or a turn to stop."""
+AGAIN_AFTER = 0.2
+"""Seconds between the keys of an agent that wants to be told twice."""
 OPENED_WITHIN = 2.0
 """Seconds for the field behind "type something" to open."""
 _QUIET = frozenset({Claim.NOT_RUNNING, Claim.IDLE, Claim.COMPLETED, Claim.ERROR})
@@ -163,10 +165,17 @@ async def interrupt(context: Context) -> Result:
     keys = context.controls.interrupt
     if not keys:
         raise AgtmuxError("E_UNSUPPORTED", "agtmux does not know how to interrupt this agent: agtmux kill sends it C-c")
-    await context.hands.press(keys)
-    stopped = await context.until(lambda r: r.fresh.claim in _QUIET, CLOSED_WITHIN)
+    pressed: list[str] = []
+    stopped = False
+    for key in keys:  # each by itself: two at once are another key, and the second is not for a turn that is over
+        await context.hands.press([key])
+        pressed.append(key)
+        last = len(pressed) == len(keys)
+        stopped = await context.until(lambda r: r.fresh.claim in _QUIET, CLOSED_WITHIN if last else AGAIN_AFTER)
+        if stopped:
+            break
     note = None if stopped else f"no sign within {CLOSED_WITHIN:g} s that it stopped"
-    return {"delivery": "submitted" if stopped else "unconfirmed", "keys": list(keys), "note": note}
+    return {"delivery": "submitted" if stopped else "unconfirmed", "keys": pressed, "note": note}
 
 
 def _keys(context: Context) -> DialogKeys:
