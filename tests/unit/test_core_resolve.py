@@ -216,3 +216,10 @@ def test_a_dialog_that_came_up_after_a_failure_is_what_is_waited_for() -> None:
     older = reg(Claim.WAITING_INPUT, 0, source=Source.POLLER, seen=3)  # the screen lags behind the failure
     assert now_of(failed, older, at=3).state is State.ERROR
     assert now_of(failed, reg(Claim.NOT_RUNNING, 4, source=Source.POLLER, seen=5), at=5).state is State.ERROR
+
+
+@pytest.mark.tc("TC-114")
+def test_a_failure_that_was_cleared_away_is_idle() -> None:
+    failed = reg(Claim.ERROR, 1, phase=Phase.END)
+    assert now_of(failed, reg(Claim.IDLE, 2, source=Source.POLLER, seen=3), at=3).state is State.IDLE
+    assert now_of(failed, reg(Claim.IDLE, 0, source=Source.POLLER, seen=3), at=3).state is State.ERROR

@@ -105,11 +105,12 @@ def test_precedence_decides_among_definitive_claims_and_hints_speak_only_without
     heard = voices(registers, marks, life, now)
     assume(heard)
     failed = max((r.entry.since for r in heard if r.entry.claim is Claim.ERROR), default=now)
-    asked = any(r.is_level and r.entry.claim in WAITS and r.entry.since > failed for r in heard)
+    past = WAITS | {Claim.IDLE}
+    behind = any(r.is_level and r.entry.claim in past and r.entry.since > failed for r in heard)
     claims = set()
     for register in heard:
-        if asked and register.entry.claim is Claim.ERROR:
-            continue  # a dialog came up after the failure
+        if behind and register.entry.claim is Claim.ERROR:
+            continue  # a dialog came up after the failure, or it was cleared away
         claim = register.entry.claim
         if claim is Claim.COMPLETED and now >= register.entry.since + DEMOTE_AFTER:
             claim = Claim.IDLE

@@ -68,7 +68,8 @@ def draw() -> str:
         "Among fresh definitive claims, else among fresh hints, the first of: "
         + ", ".join(f"`{s}`" for s in PRECEDENCE)
         + ". Only `not_running` left: `idle`. Nothing left: `unknown`, with a reason.",
-        "A wait that a screen or status shows since after every failure goes before `error`, which is shown again after it.",
+        "A wait that a screen or status shows since after every failure goes before `error`, which is shown again",
+        "after it; so does an `idle` (cleared, interrupted).",
         "",
         "| claim | stays fresh after its pane was last read |",
         "|---|---|",

@@ -32,6 +32,8 @@ TTL: dict[Claim, int] = {
 HINT_TTL = 5 * NS
 
 _ORDER = {c: i for i, c in enumerate(Claim)}
+_PAST = WAITS | {Claim.IDLE}
+"""What a screen or status says since after a failure that puts it behind."""
 _STATE = {
     Claim.ERROR: State.ERROR,
     Claim.WAITING_APPROVAL: State.WAITING_APPROVAL,
@@ -168,10 +170,11 @@ def _said_since(register: Register, now: int) -> int:
 def _decide(voices: list[Register], now: int) -> tuple[Claim, int | None]:
     """Precedence among the standing claims, and when the next completion is demoted.
 
-    A dialog that came up after a failure is what the agent waits for now; the failure shows again when it is gone.
+    A dialog that came up after a failure is what the agent waits for now; the failure shows again when it is gone. A
+    screen that says since then that there is nothing to look at (cleared, interrupted) has the failure behind it.
     """
     failed = max((r.entry.since for r in voices if r.entry.claim is Claim.ERROR), default=None)
-    if failed is not None and any(r.is_level and r.entry.claim in WAITS and r.entry.since > failed for r in voices):
+    if failed is not None and any(r.is_level and r.entry.claim in _PAST and r.entry.since > failed for r in voices):
         voices = [r for r in voices if r.entry.claim is not Claim.ERROR]
     claims = [claim for r in voices if (claim := _says(r, now)) is not None]
     due = [r.entry.since + DEMOTE_AFTER for r in voices if _says(r, now) is Claim.COMPLETED]
