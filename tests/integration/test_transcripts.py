@@ -22,6 +22,7 @@ from agtmuxd.core.model import MS, NS, Claim, Proc, Source, State, Write
 from agtmuxd.ingest.transcripts import BUSY as BUSY_REST
 from agtmuxd.ingest.transcripts import EMPTY, QUIET, Transcripts
 from agtmuxd.targets import proctable
+from agtmuxd.targets.proctable import count_open, read_open
 from agtmuxd.targets.roster import Agent as Watched
 from tests.rig import BUSY, T0, TARGET, Agent, Clock, Rig, event
 
@@ -538,8 +539,8 @@ async def test_another_session_of_the_same_process_leaves_the_last_ones_end_behi
             h.clock.forward(1)
             await h.look()
             assert h.state() is State.ERROR
-            h.clock.forward(3)
             go_over("session-2")
+            h.clock.forward(3)  # at rest it is not asked more often
             await h.look()
             assert h.state() is State.IDLE
             h.write(log_of(h, "session-1"), logged(h.clock(), "user.message", content="of nobody"))
@@ -585,6 +586,39 @@ async def test_of_several_sessions_of_one_process_none_is_read_until_one_is_left
             await h.look()
             assert h.events() == ["assistant.message", "other_session", "other_session", "user.message"]
             assert h.state() is State.RUNNING
+
+
+@pytest.mark.tc("TC-015")
+async def test_names_of_open_files_are_asked_of_a_process_at_rest_only_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not count_open(os.getpid()):
+        pytest.skip("this kernel does not tell how many files are open")
+    asked: list[int] = []
+
+    def names(pid: int) -> list[str]:
+        asked.append(pid)
+        return read_open(pid)
+
+    monkeypatch.setattr("agtmuxd.targets.proctable.read_open", names)
+    async with house(tmp_path) as h:
+        with holder(h.home) as (proc, go_over):
+            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start)
+            watched = h.agent(agent, proc)
+            go_over("session-1")
+            await h.rig.round(agent)
+            for seconds, count in ((0.1, 1), (0.1, 1), (1, 1), (1, 1), (1, 2), (1, 2)):
+                h.clock.forward(seconds)
+                await h.look()
+                assert len(asked) == count
+            go_over("+session-2")
+            h.clock.forward(1)
+            await h.look()
+            assert len(asked) == 3
+            watched.steady[Source.POLLER] = SPINS
+            h.clock.forward(1)
+            await h.look()
+            assert len(asked) == 4
 
 
 @pytest.mark.tc("TC-015")

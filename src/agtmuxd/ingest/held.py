@@ -6,6 +6,7 @@ Owns how often it is asked. What the names mean is the adapter's. Blocks: for th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Final
 
 from agtmuxd.adapters.base import Held, Holding
@@ -15,8 +16,18 @@ from agtmuxd.targets.roster import Agent
 
 AGAIN: Final = 1 * NS
 """How old an answer may be: a session that a process goes over to is written to only at its next prompt."""
+QUIET: Final = 3 * NS
+"""The same of a process that is at rest and holds as many files open as before: 3 us to ask, 0.3 ms for all names."""
 AT_REST: Final = 3 * NS
 """The same of an agent that rests: the files of a process are 0.2 ms of CPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    held: tuple[Held, ...]
+    count: int  # of all files that were open; 0: not told
+    read_at: int  # ns; when their names were read
+    asked_at: int  # ns
 
 
 class Holder:
@@ -24,16 +35,17 @@ class Holder:
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
-        self._known: dict[tuple[int, str], tuple[int, tuple[Held, ...]]] = {}
+        self._known: dict[tuple[int, str], _Answer] = {}
 
     def known(self, agent: Agent) -> tuple[Held, ...]:
         """What was answered last."""
-        return self._known.get(_life(agent), (0, ()))[1]
+        answer = self._known.get(_life(agent))
+        return () if answer is None else answer.held
 
     def anybody_due(self) -> bool:
         """Whether somebody of those who were asked is to be asked again."""
         now = self._clock()
-        return any(not 0 <= now - at < AGAIN for at, _ in self._known.values())
+        return any(not 0 <= now - answer.asked_at < AGAIN for answer in self._known.values())
 
     def due(self, agents: Iterable[Agent]) -> list[Agent]:
         """Those who are to be asked (again); of all others nothing is kept."""
@@ -42,7 +54,7 @@ class Holder:
             life = _life(agent)
             if life in self._known:
                 kept[life] = self._known[life]
-            if life not in kept or not 0 <= now - kept[life][0] < AGAIN:
+            if life not in kept or not 0 <= now - kept[life].asked_at < AGAIN:
                 due.append(agent)
         self._known = kept
         return due
@@ -53,13 +65,17 @@ class Holder:
         return any(moved)
 
     def _ask(self, agent: Agent, reader: Holding) -> bool:
-        before = self.known(agent)
+        before, now, count = self._known.get(_life(agent)), self._clock(), proctable.count_open(agent.proc.pid)
+        calm = before is not None and before.held and not agent.works and count == before.count > 0
+        if before is not None and calm and 0 <= now - before.read_at < QUIET:
+            self._known[_life(agent)] = replace(before, asked_at=now)
+            return False
         held = tuple(reader.transcripts_held(proctable.read_open(agent.proc.pid), agent.home))
-        now = proctable.read_one(agent.proc.pid)
-        if now is None or now.start != agent.proc.start:
+        still = proctable.read_one(agent.proc.pid)
+        if still is None or still.start != agent.proc.start:
             held = ()  # what was read is of nobody, or of the next process of that number
-        self._known[_life(agent)] = (self._clock(), held)
-        return held != before
+        self._known[_life(agent)] = _Answer(held, count, now, now)
+        return held != (() if before is None else before.held)
 
 
 def _life(agent: Agent) -> tuple[int, str]:
