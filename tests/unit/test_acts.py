@@ -61,10 +61,10 @@ class FakeControls:
         self.interrupt = interrupt
 
     def chips(self, sample: Sample) -> int:
-        return 0
+        return sample.lines[0].count("[pasted]")
 
     def holds(self, sample: Sample, text: str, chips: int) -> bool:
-        return sample.lines == (text,)
+        return sample.lines == (text,) or self.chips(sample) > chips
 
 
 class Script:
@@ -179,6 +179,44 @@ async def test_text_that_showed_for_one_look_only_is_not_submitted() -> None:
     told = await sending.send(context(script, Kind.SEND, text()))
     assert (told["delivery"], told["entered"]) == ("unconfirmed", False)
     assert len(script.written) == 1
+
+
+@pytest.mark.tc("TC-106")
+@pytest.mark.parametrize(
+    ("words", "by", "first"),
+    [("plain", "keys", "send-keys"), ("two\nlines", "paste", "load-buffer"), ("a\tb", "paste", "load-buffer"),
+     ("bell\x07", "paste", "load-buffer"), ("x" * 5000, "paste", "load-buffer")],
+)  # fmt: skip
+async def test_a_text_is_typed_where_that_is_the_same_and_pasted_else(words: str, by: str, first: str) -> None:
+    script = Script([(DRAFT, words)])
+    told = await sending.send(context(script, Kind.SEND, SendParams(text=words)))
+    assert (told["by"], told["delivery"], told["bytes"]) == (by, "typed", len(words))
+    assert script.written[0].startswith(first)
+
+
+@pytest.mark.tc("TC-106")
+async def test_a_text_that_would_end_its_own_paste_is_not_begun() -> None:
+    script = Script([(DRAFT, "")])
+    with pytest.raises(AgtmuxError) as caught:
+        await sending.send(context(script, Kind.SEND, SendParams(text=f"a\n{sending.PASTE_END}rm -rf ~")))
+    assert (caught.value.code, script.written) == ("E_INVALID_REQUEST", [])
+
+
+@pytest.mark.tc("TC-107")
+async def test_a_paste_that_the_pane_does_not_take_any_more_leaves_no_buffer() -> None:
+    script = Script([(DRAFT, "")], changed_at="paste-buffer")
+    with pytest.raises(AgtmuxError) as caught:
+        await sending.send(context(script, Kind.SEND, SendParams(text="two\nlines")))
+    assert (caught.value.details["reason"], script.written) == ("changed", ["load-buffer", "delete-buffer"])
+
+
+@pytest.mark.tc("TC-107")
+async def test_a_chip_that_was_there_before_is_not_the_text_that_was_pasted() -> None:
+    over = SendParams(text="two\nlines", enter=True, over_draft=True, timeout=0.3)
+    old = Script([(DRAFT, "[pasted]")])
+    assert (await sending.send(context(old, Kind.SEND, over, DRAFT, shown="[pasted]")))["entered"] is False
+    new = Script([(DRAFT, "[pasted][pasted]")])
+    assert (await sending.send(context(new, Kind.SEND, over, DRAFT, shown="[pasted]")))["entered"] is True
 
 
 @pytest.mark.tc("TC-107")
@@ -302,6 +340,34 @@ async def test_a_line_end_is_never_typed_into_a_dialog(words: str) -> None:
     with pytest.raises(AgtmuxError) as caught:
         await answering.answer(asked(script, Kind.ANSWER, AnswerParams(text=words)))
     assert (caught.value.code, script.written) == ("E_UNSUPPORTED", [])
+
+
+@pytest.mark.tc("TC-107")
+@pytest.mark.parametrize("number", [0, 5])
+async def test_an_option_that_is_not_there_is_not_pressed(number: int) -> None:
+    script = Script([(ASKS, "")])
+    with pytest.raises(AgtmuxError, match="1 Yes; 2 No") as caught:
+        await answering.answer(asked(script, Kind.ANSWER, AnswerParams(option=number)))
+    assert (caught.value.code, script.written) == ("E_INVALID_REQUEST", [])
+
+
+@pytest.mark.tc("TC-107")
+async def test_words_that_are_not_seen_in_the_dialog_are_not_submitted() -> None:
+    script = Script([(ASKS, "the field is open"), (ASKS, "other words")])
+    told = await answering.answer(asked(script, Kind.ANSWER, AnswerParams(text="my words")))
+    assert (told["delivery"], len(script.written)) == ("unconfirmed", 2), "the option and the words"
+    assert "not submitted" in told["note"]
+
+
+@pytest.mark.tc("TC-031")
+async def test_a_secret_of_the_prompt_is_not_in_the_answer() -> None:
+    script = Script([(FREE, "")])
+    some = asked(script, Kind.APPROVE)
+    secret = replace(WAITING, text="curl -H 'Authorization: Bearer abcdefghijklmnopqrstuvwxyz012345'")
+    some.case = replace(some.case, fresh=replace(ASKS, waiting=secret))
+    told = await answering.approve(some)
+    assert "abcdefghijklmnop" not in str(told)
+    assert told["prompt"]["fingerprint"] == WAITING.fingerprint
 
 
 # ------------------------------------------------------------ signals

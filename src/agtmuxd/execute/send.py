@@ -25,7 +25,8 @@ SEEN_WITHIN: Final = 3.0
 PER_BYTE: Final = 1 / 20_000
 PASTE_END: Final = "\x1b[201~"
 
-_SPECIAL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_SPECIAL: Final = re.compile(r"[\x00-\x1f\x7f]")
+"""Characters that are keys when typed: a tab completes, a line feed submits. Pasted they are text."""
 _WORKING: Final = frozenset({Claim.RUNNING, Claim.WAITING_APPROVAL, Claim.WAITING_INPUT})
 
 
