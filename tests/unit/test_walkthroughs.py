@@ -601,6 +601,16 @@ def test_a_busy_blip_leaves_a_completion_what_it_was_to_its_user(level: str) -> 
 
 
 @pytest.mark.tc("TC-114")
+def test_a_box_that_was_answered_needs_nobody_any_more_though_a_completion_of_before_stands() -> None:
+    play = played([
+        *IDLE_THEN_WORKING, (9000, STOP, ...), (9080, screen(COMPOSER), ...), (20000, screen(box()), ...),
+        (22000, screen(SPINNER), ...),
+    ])  # fmt: skip
+    assert play.at(21900).attention == "needs_action"
+    assert {row.attention for when, row in play.seen if row.state == "running"} == {"none"}
+
+
+@pytest.mark.tc("TC-114")
 def test_background_work_is_counted_while_it_lives() -> None:
     play = played(WALKS["background tasks: a dev server is left running"])
     assert play.at(20000).background_tasks == 1
