@@ -13,10 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agtmuxd.core.style import words_of
-from agtmuxd.tmux.sgr import parse
+from agtmuxd.targets.local import LocalExecutor
+from agtmuxd.tmux.round import Round, build, build_chunks, lines
+from agtmuxd.tmux.round import parse as round_of
+from agtmuxd.tmux.sgr import parse, split
 from tests.conftest import Tmux, until
 
 COLS, ROWS = 40, 8
+NONCE = "0123456789abcdef"
 _serial = itertools.count()
 
 
@@ -138,3 +142,28 @@ def test_nothing_that_a_terminal_would_obey_is_left() -> None:
     assert re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text) is None
     assert text == "link hid dcs q dim"
     assert [set(span.words) for span in spans[0]] == [{"dim"}]
+
+
+async def test_a_round_brings_styles_for_the_panes_that_were_named_however_it_is_asked(canvas: Canvas) -> None:
+    canvas.draw("\x1b[2mone\x1b[0m two")
+    other = canvas.tmux.run("split-window", "-d", "-P", "-F", "#{pane_id}", "-t", canvas.pane, "sleep 600")
+    executor = LocalExecutor(os.environ)
+    argv = [*canvas.tmux.argv]
+    whole = await executor.run(
+        [*argv, "source-file", "-"], stdin=build(NONCE, [canvas.pane, other], {canvas.pane}), timeout=20
+    )
+    pieces = [
+        await executor.run([*argv, *piece], timeout=20)
+        for piece in build_chunks(NONCE, [canvas.pane, other], {canvas.pane}, limit=200)
+    ]
+    await executor.close()
+    canvas.tmux.run("kill-pane", "-t", other)
+    for reply in (whole.stdout, b"".join(piece.stdout for piece in pieces)):
+        found = round_of(NONCE, reply, b"", 0)
+        assert isinstance(found, Round)
+        captures, styles = split(found.captures, {canvas.pane, "%999"})
+        assert lines(captures[canvas.pane]) == ("one two",)
+        assert [(s.start, s.end, set(s.words)) for s in styles[canvas.pane][0]] == [(0, 3, {"dim"})]
+        assert set(styles) == {canvas.pane}
+        assert lines(captures[other]) == ()
+        assert split(found.captures, ()) == (found.captures, {})
