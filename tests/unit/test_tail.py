@@ -225,6 +225,6 @@ def test_of_folders_with_names_of_their_own_those_changed_last_are_looked_into(t
         chats = tmp_path / f"project-{number:03}" / "chats"
         chats.mkdir(parents=True)
         (chats / "a.jsonl").write_text("{}\n")
-        os.utime(tmp_path / f"project-{number:03}", (1000 - number, 1000 - number))
+        os.utime(chats, (1000 - number, 1000 - number))
     found = {Path(path).parts[-3] for path in files_since(str(tmp_path), 2, 0)}
     assert found == {f"project-{number:03}" for number in range(FOLDERS)}

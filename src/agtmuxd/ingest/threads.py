@@ -26,6 +26,8 @@ BEFORE: Final = 1500 * MS
 AFTER: Final = 3000 * MS
 PATIENCE: Final = 1000 * MS
 """How long ago it has to have begun where another pane of the same agent works in that folder."""
+AGAIN: Final = 500 * MS
+"""How soon the same agent's file is looked for again."""
 KEPT: Final = 256
 """Openings remembered, so that no file's first line is read twice."""
 
@@ -54,14 +56,17 @@ class Seeker:
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
         self._openings: dict[str, Opening | None] = {}
+        self._sought: dict[tuple[int, str], int] = {}  # by process
 
     def seek(
         self, agent: Agent, rivals: Iterable[Agent], reader: Transcribed, tree: tuple[Path, int], taken: set[str],
         turn: int,
     ) -> tuple[str, Opening] | None:  # fmt: skip
         """The path of the one file that is this agent's, with its opening as of that turn; ``turn``: when it began."""
-        if not -AFTER <= self._clock() - turn <= 10 * NS:
+        now, process = self._clock(), (agent.proc.pid, agent.proc.start)
+        if not -AFTER <= now - turn <= 10 * NS or now - self._sought.get(process, now - AGAIN) < AGAIN:
             return None
+        self._sought = {k: at for k, at in self._sought.items() if now - at < AGAIN} | {process: now}
         cwd = proctable.read_cwd(agent.proc.pid)
         if cwd is None:
             return None

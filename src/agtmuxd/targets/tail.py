@@ -21,7 +21,7 @@ PIECE: Final = 1024 * 1024
 LEAP: Final = 8 * 1024 * 1024
 """A file that grew by more than this since it was read is read from its end again."""
 MOST: Final = 500
-FOLDERS: Final = 100
+FOLDERS: Final = 20
 """Files of one folder that are looked at."""
 _GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -177,25 +177,23 @@ def files_since(folder: str, depth: int, since: int) -> list[str]:
     """Files below a folder written to after ``since`` (ns), newest first, at most 500.
 
     Of ``depth`` levels of folders: of those named by numbers (years, months, days) only the two of a level that sort
-    last are looked into; of others (projects), the 100 changed last. No link is followed.
+    last are looked into; of what is left, the 20 in which something was made or renamed last. No link is followed.
     """
-    return [path for _, path in sorted(_written(folder, depth, since), reverse=True)][:MOST]
+    latest = sorted(_folders(folder, depth), reverse=True)[:FOLDERS]
+    found = [(_changed(e), e.path) for _, path in latest for e in _entries(path) if e.name.endswith(".jsonl")]
+    return [path for at, path in sorted(found, reverse=True) if at >= since][:MOST]
 
 
-def _written(folder: str, depth: int, since: int) -> Iterator[tuple[int, str]]:
-    """(when it was written to, path) of each such file."""
-    if depth:
-        below = [e for e in _entries(folder) if e.is_dir(follow_symlinks=False)]
-        if all(e.name.isdigit() for e in below):
-            names = sorted(e.name for e in below)[:-3:-1]
-        else:
-            names = [name for _, name in sorted(((_changed(e), e.name) for e in below), reverse=True)[:FOLDERS]]
-        for name in names:
-            yield from _written(f"{folder}/{name}", depth - 1, since)
+def _folders(folder: str, depth: int, changed: int = 0) -> Iterator[tuple[int, str]]:
+    """(when it was changed, path) of the folders that hold the files."""
+    if not depth:
+        yield changed, folder
         return
-    for entry in _entries(folder):
-        if entry.name.endswith(".jsonl") and (at := _changed(entry)) >= since:
-            yield at, entry.path
+    below = [e for e in _entries(folder) if e.is_dir(follow_symlinks=False)]
+    if all(e.name.isdigit() for e in below):
+        below = sorted(below, key=lambda e: e.name)[-2:]
+    for entry in below:
+        yield from _folders(entry.path, depth - 1, _changed(entry))
 
 
 def _changed(entry: os.DirEntry[str]) -> int:
