@@ -5,6 +5,7 @@ Owns the translation between wire shapes and the daemon's values. Decides nothin
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import sqlite3
@@ -91,6 +92,7 @@ class DaemonServices:
         self._registry = registry
         self._rulebook = rulebook
         self._hookcare = HookCare(door)
+        self._settings_files = asyncio.Lock()
         self._settings = settings
         self._clock = clock
         self._paths = paths
@@ -363,7 +365,8 @@ class DaemonServices:
             home = request.config_homes.get(adapter.agent_type)
             where = Path(home) if home else adapter.config_home({}, Path.home())
             try:
-                out += _hooks_of(adapter, where, request)
+                async with self._settings_files:  # one change at a time; not on the loop, for a disk can be slow
+                    out += await asyncio.to_thread(_hooks_of, adapter, where, request)
             except (ValueError, OSError) as error:
                 out.append({**hook_item(adapter.agent_type, where), "error": str(error)})
         for item in out:

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,18 @@ def test_line_ends_mode_owner_and_links_of_settings_stay(place: Place, daemon: D
     kept = list(dotfiles.glob("claude.json.agtmux-backup-*"))
     assert len(kept) == 2, "the second backup of a second does not take the place of the first"
     assert b"hook claude" not in min(kept).read_bytes()
+
+
+@pytest.mark.tc("TC-102")
+def test_installs_at_the_same_time_leave_what_one_leaves(place: Place, daemon: Daemon) -> None:
+    daemon.start()
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda _: place.cli("hooks", "install"), range(4)))
+    assert [(one.returncode, one.stderr) for one in done] == [(0, "")] * 4
+    events = json.loads((place.home / ".claude/settings.json").read_text())["hooks"]
+    assert {len(groups) for groups in events.values()} == {1}
+    assert place.cli("hooks", "uninstall").returncode == 0
+    assert [p for p in place.home.rglob("*") if p.is_file() and "backup" not in p.name] == []
 
 
 def locked(file: Path) -> None:

@@ -80,6 +80,27 @@ def test_installing_twice_changes_nothing_the_second_time(agent: str, tmp_path: 
     assert not any(plan.changes for plan in ADAPTERS[agent].plan_hooks(tmp_path, COMMAND, remove=False))
 
 
+@pytest.mark.tc("TC-102")
+@pytest.mark.parametrize(
+    "line", ["{0} {1}", "AGTMUX_HOOK_CAP_MS=900 {0} {1} 2>&1", "/usr/bin/python3 -m agtmux hook {1}"]
+)
+@pytest.mark.parametrize("agent", ADAPTERS)
+def test_ours_of_an_older_form_or_changed_by_hand_are_outdated_and_replaced(
+    agent: str, line: str, tmp_path: Path
+) -> None:
+    apply(agent, tmp_path, command="/opt/agtmux hook")
+    file = tmp_path / FILES[agent]
+    older = line.format("/opt/agtmux hook", agent)
+    file.write_text(file.read_text().replace(f"/opt/agtmux hook {agent} 2>/dev/null || true", older))
+    assert older in file.read_text()
+    assert ADAPTERS[agent].hook_status(tmp_path, "/opt/agtmux hook")[0].outdated
+    apply(agent, tmp_path, command="/opt/agtmux hook")
+    assert set(ours(agent, json.loads(file.read_text())).values()) == {1}
+    assert older not in file.read_text().replace(f"{older} 2>/dev/null || true", "")
+    apply(agent, tmp_path, remove=True)
+    assert list(tmp_path.iterdir()) == []
+
+
 USER = """{
     "model": "opus",
     "permissions": {"allow": ["Bash(ls:*)"],   "deny": []},

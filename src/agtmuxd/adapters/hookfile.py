@@ -95,20 +95,20 @@ def plan(
     ``top``: what a file that is made anew needs besides. A group without ``hooks`` is a hook entry itself.
     """
     before = read(path)
+    fresh = json.dumps({"hooks": {event: [group] for event, group in groups.items()}, **top}, indent=2) + "\n"
     if before is None:
-        if remove_ours:
-            return HookPlan(path, None, None, notes)
-        text = json.dumps({"hooks": {event: [group] for event, group in groups.items()}, **top}, indent=2) + "\n"
-        return HookPlan(path, None, text, notes)
+        return HookPlan(path, None, None if remove_ours else fresh, notes)
     try:
         check(before, mark=dialect.mark, comments=dialect.comments)
-        after = _without(before, ours, {} if remove_ours else groups)
-        if not remove_ours:
-            after = _with(after, ours, groups)
+        bare = _without(before, ours, {})
+        alone = bare != before and value(bare, parse(bare)) == top and _made_by_us(before, len(top))
+        if remove_ours:
+            return HookPlan(path, before, None if alone else bare, notes)
+        kept = _without(before, ours, groups)
+        # A file that we made is made again rather than emptied and filled: it is to go when our hooks do.
+        after = fresh if alone and kept != before else _with(kept, ours, groups)
     except ValueError as e:
         raise ValueError(f"{path}: {e}. {FIX}") from e
-    if remove_ours and before != after and value(after, parse(after)) == top and _made_by_us(before, len(top)):
-        return HookPlan(path, before, None, notes)
     return HookPlan(path, before, after, notes)
 
 

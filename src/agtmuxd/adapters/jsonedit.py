@@ -71,6 +71,7 @@ def check(text: str, *, mark: bool, comments: bool) -> None:
         raise ValueError(f"line {line}: it has a comment, with which the agent does not read it: move that out of it")
 
 
+@lru_cache(maxsize=2)
 def parse(text: str) -> Node:
     """The value that ``text`` holds. Raises ValueError with line and what is wrong."""
     body = plain(text)
