@@ -84,6 +84,9 @@ def test_on_a_terminal_without_styles_what_is_unknown_stays_unknown() -> None:
         assert field(key, "❯ words of another version", footer=footer) == (Field.UNSURE, None)
         assert field(key, "❯ Type a message", footer=footer) == (Field.FREE, True)
     assert field("", "❯ \x1b[2mwords of another version\x1b[0m") == (Field.UNSURE, None)
+    rules = load(RULES % DIM, "toy.toml", "toy")
+    coloured_shell = screen("\x1b[32m$\x1b[0m toy", LINE, "❯ words of another version", LINE, "  ? for", cursor=(2, 2))
+    assert rules.controls().look(coloured_shell) is Field.UNSURE
 
 
 @pytest.mark.tc("TC-107")

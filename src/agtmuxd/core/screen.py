@@ -315,7 +315,8 @@ def _known(spec: ComposerSpec, words: str) -> bool:
 def _drawn_as_hint(view: View, spec: ComposerSpec, typed: _Typed) -> bool | None:
     """Whether the text is drawn as placeholders are; None where that cannot be told.
 
-    False needs a sign that the program would have drawn a placeholder otherwise: a terminal may have no colours.
+    False needs a sign that the program would have drawn a placeholder otherwise: a terminal may have no colours. The
+    sign is looked for from the field on: what stands above may be another program's.
     """
     styles = view.sample.styles
     if not spec.styled:
@@ -330,9 +331,9 @@ def _drawn_as_hint(view: View, spec: ComposerSpec, typed: _Typed) -> bool | None
         test = spec.hint_style
         if all(test.holds(words) for words in letters):
             return True
-        told = test.could_show(styles)
+        told = test.could_show(styles[typed.y :])
     if spec.hint_like is not None:
-        colour = _colour_like(view, spec.hint_like)
+        colour = _colour_like(view, spec.hint_like, typed.y)
         if colour is not None:
             if all(colour_of(words) == colour for words in letters):
                 return True
@@ -340,11 +341,11 @@ def _drawn_as_hint(view: View, spec: ComposerSpec, typed: _Typed) -> bool | None
     return False if told else None
 
 
-def _colour_like(view: View, pattern: re.Pattern[str]) -> str | None:
-    """The colour of the text that ``pattern`` finds lowest on the screen."""
+def _colour_like(view: View, pattern: re.Pattern[str], top: int) -> str | None:
+    """The colour of the text that ``pattern`` finds lowest on the screen, below the row ``top``."""
     styles = view.sample.styles or ()
     for row, y in zip(reversed(view.rows), reversed(view.ys), strict=True):
-        found = pattern.search(row)
+        found = pattern.search(row) if y > top else None
         if found is not None:
             colours = {colour_of(words) for at, words in words_of(styles[y], *found.span(1)) if not row[at].isspace()}
             return colours.pop() if len(colours) == 1 else None
