@@ -28,7 +28,8 @@ EXIT_BY = 235 * MS
 ``AGTMUX_HOOK_CAP_MS`` stretches them all, for a machine too slow or busy to report anything within so little."""
 
 MOST_LATE = 9_000 * MS
-"""Within the daemon's ``events.skew_budget``."""
+AHEAD = 1_000 * MS
+"""Both within the daemon's ``events.skew_budget``."""
 MAX_STDIN = 16 << 20
 MAX_BODY = 1_000_000
 LATE_BODY = 100_000
@@ -72,14 +73,15 @@ def run(argv: list[str], started: int) -> None:
 def said(words: list[str], started: int) -> tuple[str | None, int, list[str]]:
     """The event's name where it is said, its moment in ns, and what is left of the words.
 
-    ``--at`` is of plugins that tell one event after the other. Within ``MOST_LATE`` it counts, else ``started`` does.
+    ``--at`` is of plugins that tell one event after the other. Within ``MOST_LATE`` and ``AHEAD`` it counts, else
+    ``started`` does.
     """
     name, at = None, started
     while len(words) > 1 and words[0] in ("--event", "--at"):
         option, value, words = words[0], words[1], words[2:]
         if option == "--event":
             name = value
-        elif value.isascii() and value.isdecimal() and len(value) < 20 and 0 <= started - int(value) <= MOST_LATE:
+        elif value.isascii() and value.isdecimal() and len(value) < 20 and -AHEAD <= started - int(value) <= MOST_LATE:
             at = int(value)
     return name, at, words
 

@@ -75,7 +75,8 @@ def test_a_hook_posts_its_payload_with_where_and_when_it_ran(short_dir: Path, st
 
 
 @pytest.mark.parametrize(
-    ("late", "believed"), [(3_000_000_000, True), (3_600_000_000_000, False), (-60_000_000_000, False)]
+    ("late", "believed"),
+    [(3_000_000_000, True), (-600_000_000, True), (3_600_000_000_000, False), (-60_000_000_000, False)],
 )
 def test_an_event_told_later_counts_from_its_own_moment(short_dir: Path, stub: Stub, late: int, believed: bool) -> None:
     """As a plugin tells them, one after the other; a moment far from now is no moment of this event."""
