@@ -345,6 +345,21 @@ async def test_the_record_tells_what_failed_from_what_was_refused(desk: Desk, mo
     assert codes == [("failed", "E_TARGET_UNREACHABLE"), ("refused", "E_PRECONDITION_FAILED")]
 
 
+@pytest.mark.tc("TC-107")
+async def test_a_crash_that_is_still_shown_is_nobody_in_the_way(desk: Desk, tmux: Tmux) -> None:
+    """The shell that the agent left behind takes a command line as any other."""
+    world, before = desk.rig.door.world, (TARGET, desk.pane)
+    dead = replace(world.runtimes[world.active[before]], runtime_id="rt-it-crashed-there", ended_at=1)
+    shown = replace(world.states[before], runtime_id=dead.runtime_id, state=State.ERROR, reason_code="agent_crashed")
+    desk.pane = tmux.start("cat", session="left")
+    desk.row = await desk._row()
+    await desk.rig.round(panes=(desk.row,), boot=desk.boot, server=desk.server)
+    world.runtimes[dead.runtime_id] = replace(dead, pane_id=desk.pane)
+    world.states[(TARGET, desk.pane)] = replace(shown, pane_id=desk.pane)
+    told = await desk.ask(Kind.SEND, SendParams(text="ls", **SHELL))
+    assert told["result"]["delivery"] == "typed"
+
+
 def test_a_failpoint_that_is_not_named_does_nothing() -> None:
     Failpoints("after_read:wait")("after_read")
     Failpoints(None)("after_read")

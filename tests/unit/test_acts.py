@@ -6,8 +6,10 @@ The context, the guard and the acts are the real ones; in the place of tmux stan
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -21,6 +23,7 @@ from agtmuxd.core.request import AnswerParams, Guards, KillParams, Kind, NoParam
 from agtmuxd.execute import answer as answering
 from agtmuxd.execute import kill as killing
 from agtmuxd.execute import send as sending
+from agtmuxd.execute.audit import load_key
 from agtmuxd.execute.context import Context, known_of
 from agtmuxd.execute.hands import Hands
 from agtmuxd.execute.reach import Failpoints, Reached
@@ -430,3 +433,14 @@ def test_a_crash_that_is_shown_is_an_agent_for_who_looked_at_it_and_for_nobody_e
     world.states[KEY] = state_row(State.ERROR, reason="agent_crashed")
     assert known_of(world, KEY) == Known()
     assert known_of(world, KEY, crashed=True).state is State.ERROR
+
+
+@pytest.mark.tc("TC-031")
+def test_the_key_of_digests_is_made_once_and_its_owners_alone(tmp_path: Path) -> None:
+    file = tmp_path / "actions.key"
+    key = load_key(str(file))
+    assert (len(key), stat.S_IMODE(file.stat().st_mode)) == (32, 0o600)
+    assert load_key(str(file)) == key
+    file.write_bytes(key[:5])  # a write that was cut off
+    assert load_key(str(file)) not in (key, key[:5])
+    assert [path.name for path in tmp_path.iterdir()] == ["actions.key"]
