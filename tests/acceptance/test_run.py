@@ -58,6 +58,18 @@ def test_a_wrapped_program_runs_and_is_gone_when_it_ends_well(place: Place, daem
 
 
 @pytest.mark.tc("TC-046")
+def test_a_wrapped_program_that_was_interrupted_is_gone_and_needs_nobody(
+    place: Place, daemon: Daemon, tmux: Tmux
+) -> None:
+    daemon.start()
+    pane = tmux.run("new-session", "-d", "-P", "-F", "#{pane_id}", "sh").strip()
+    tmux.run("send-keys", "-t", pane, wrapped(place, "sleep", "600").removeprefix("exec "), "Enter")
+    until(lambda: str(daemon.wait_for(pane, "running")["task"]) == "sleep 600", within=PATIENCE)
+    tmux.run("send-keys", "-t", pane, "C-c")
+    until(lambda: all(i["agent_type"] is None for i in place.json("list", "panes", "--all")["items"]), within=PATIENCE)
+
+
+@pytest.mark.tc("TC-046")
 def test_a_wrapped_program_that_fails_stays_listed_as_an_error(place: Place, daemon: Daemon, tmux: Tmux) -> None:
     daemon.start()
     pane = tmux.run("new-session", "-d", "-P", "-F", "#{pane_id}", "sh").strip()

@@ -62,6 +62,7 @@ def identify(comm: str, *argv: str) -> tuple[str, Identity] | None:
         ("cursor", True, "cursor-agent", ("cursor-agent", "-p", "--output-format", "stream-json", "go")),
         ("generic", False, "agtmux", ("/usr/bin/python3", "/h/.venv/bin/agtmux", "run", "--", "make", "test")),
         ("generic", False, "python3.11", ("python3.11", "-m", "agtmux", "run", "sleep", "5")),
+        ("generic", False, "agtmux", ("/usr/bin/python3", "/h/agtmux", "-q", "--color", "never", "run", "--", "make")),
     ],
 )
 def test_an_agent_is_known_however_it_was_started(agent: str, headless: bool, comm: str, argv: tuple[str, ...]) -> None:

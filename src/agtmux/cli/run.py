@@ -23,7 +23,8 @@ POST_FOR = 1_000_000_000
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(command: tuple[str, ...]) -> None:
-    """Run a program in this pane, listed as an agent of type generic: running, then gone, or error if it fails.
+    """Run a program in this pane, listed as an agent of type generic: running, then gone, or error if it fails
+    (Ctrl-C is no failure).
 
     The exit status is the program's own (127 where it is not found, 128 + n where signal n ended it). A coding agent
     that agtmux knows is listed as itself.

@@ -18,6 +18,9 @@ from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Sample, Signal, Wri
 AGENTS: Final = frozenset({"claude", "codex", "gemini", "copilot", "opencode", "cursor-agent"})
 """Programs that an adapter of their own knows better: wrapped, they are still themselves."""
 
+INTERRUPTED: Final = 130
+"""A shell's exit status for Ctrl-C: somebody was there, and needs not be told."""
+
 _PYTHON: Final = re.compile(r"python[\d.]*$")
 _RUNS: Final = Write(Claim.RUNNING, "the wrapped program runs")
 
@@ -58,6 +61,8 @@ class GenericAdapter:
         code = payload.get("exit_code")
         if code == 0:
             return Signal("turn_end", (Write(Claim.COMPLETED, "exit 0", phase=Phase.END),), session_ended=True)
+        if code == INTERRUPTED:
+            return Signal("turn_interrupted", (Write(Claim.IDLE, "exit 130", phase=Phase.END),), session_ended=True)
         said = f"exit {code}" if isinstance(code, int) else "exit"
         return Signal("turn_failed", (Write(Claim.ERROR, said, phase=Phase.END, detail=f"ended with {said}"),))
 
