@@ -30,7 +30,7 @@ Path = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
 class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # few of them are used by each daemon
 
 
 class Connecting(NamedTuple):

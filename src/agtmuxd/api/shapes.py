@@ -20,7 +20,7 @@ Health_ = Literal["ok", "degraded", "down"]
 
 
 class Shape(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)  # the contract is asked for now and then
 
 
 class Versioned(Shape):
