@@ -6,6 +6,8 @@ sub-agent; task bash: one that asks), boom, rate, badkey, flaky, empty.
 
 from __future__ import annotations
 
+import time
+
 from tests.agents.models.copilot import FakeCopilot
 from tests.agents.models.steps import Call, Fail, Pause, Say, Step, common
 
@@ -44,6 +46,7 @@ class FakeOpenCode(FakeCopilot):
         if (steps := common(word, prompt)) is not None:
             return steps
         if word in _FAILURES:
+            time.sleep(0.8)  # as a service far away; the turn is to be seen
             return [_FAILURES[word]]
         if word == "task":
             inner = "bash one" if "bash" in prompt else "slow 6 please"

@@ -8,16 +8,14 @@ const children = new Map()
 const statuses = new Map()
 let last = Promise.resolve()
 let told = 0
-let created
 
 // One at a time, each with the moment in which it happened: those that wait for their turn are told later. What is
-// asked is not on the screen yet when it is told of: its moment is the latest that can be said. A session's first prompt
-// counts from when the start page has gone: until then the screen says that nothing runs.
+// asked is not on the screen yet when it is told of: its moment is the latest that can be said. A prompt counts from half
+// a second later: until then the screen may say that nothing runs, longest before a session's first one.
 function tell(name, payload) {
   if (!EVENTS.has(name) || isKnown(name, payload ?? {})) return
   const text = JSON.stringify(payload ?? {})
-  const happened = Date.now() + (name === "hook:chat.message" && created === payload?.input?.sessionID ? 500 : 0)
-  created = name === "event:session.created" ? payload?.sessionID : undefined
+  const happened = Date.now() + (name === "hook:chat.message" ? 500 : 0)
   last = last.then(
     () =>
       new Promise((done) => {
