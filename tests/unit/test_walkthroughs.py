@@ -155,6 +155,13 @@ WALKS: dict[str, list[Row]] = {
         (15000, screen(SPINNER), ...),
         (15300, None, "running"),
     ],
+    "a busy machine takes the box away late": [
+        *IDLE_THEN_WORKING,
+        (8050, ASKS, "waiting_approval"),
+        (8150, screen(box()), "waiting_approval"),
+        (15000, STOP, "completed"),
+        (15800, screen(COMPOSER), "completed"),
+    ],
     "an approval that was never put to anybody": [
         *IDLE_THEN_WORKING,
         (8000, TOOL, "running"),

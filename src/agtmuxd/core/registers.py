@@ -218,6 +218,8 @@ def retired(register: Register, marks: Marks) -> tuple[str, int] | None:
         return None
     best: tuple[str, int] | None = None
     newest = register.holds_until
+    if register.is_level and claim in WAITS:  # a box goes as late as it comes
+        newest = max(register.entry.since, register.last_seen - UNDRAWN)
     for mark in _retiring(claim, register.subject, register.is_level):
         at = marks.get(mark, 0)
         if at > newest:
