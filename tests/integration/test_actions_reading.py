@@ -28,7 +28,7 @@ from agtmuxd.targets.executor import ExecutorError
 from agtmuxd.targets.local import LocalExecutor
 from agtmuxd.world import Runtime
 from tests.conftest import Tmux, until
-from tests.rig import QUIET, TARGET, Agent, Clock, Rig
+from tests.rig import BUSY, QUIET, TARGET, Agent, Clock, Rig
 
 KEY = b"k" * 32
 
@@ -154,12 +154,13 @@ class Desk(Ground):
             self.at.pop(point)()
 
     async def ask(
-        self, kind: Kind, params: Params | None = None, name: str = "request-1", pid: int | None = None, **guards: Any
-    ) -> Any:
-        """``pid``: who asks; the test itself where it is not said."""
+        self, kind: Kind, params: Params | None = None, name: str = "request-1", pid: int | None = None,
+        ref: str | None = None, **guards: Any,
+    ) -> Any:  # fmt: skip
+        """``pid``: who asks; the test itself where it is not said. ``ref``: the pane's where it is not said."""
         item = self.rig.item(self.pane)
         assert item is not None
-        request = Request(kind, name, item["ref"], Guards(**guards), params or NoParams())
+        request = Request(kind, name, ref or item["ref"], Guards(**guards), params or NoParams())
         return await self.actions.perform(request, os.getuid(), pid or os.getpid())
 
     async def refused(self, kind: Kind, params: Params | None = None, **more: Any) -> str:
@@ -358,6 +359,33 @@ async def test_a_crash_that_is_still_shown_is_nobody_in_the_way(desk: Desk, tmux
     world.states[(TARGET, desk.pane)] = replace(shown, pane_id=desk.pane)
     told = await desk.ask(Kind.SEND, SendParams(text="ls", **SHELL))
     assert told["result"]["delivery"] == "typed"
+
+
+@pytest.mark.tc("TC-005")
+async def test_an_agent_that_crashed_is_not_acted_on_by_its_name_but_acknowledged(desk: Desk) -> None:
+    """What is in its pane now is not what was meant."""
+    desk.seen.levels[Source.POLLER] = BUSY
+    await desk.round()
+    name = desk.rig.runtime_id(desk.pane)
+    await desk.rig.round(panes=(desk.row,), boot=desk.boot, server=desk.server)
+    item = desk.rig.item(desk.pane)
+    assert item is not None
+    assert (item["reason_code"], item["runtime_id"]) == ("agent_crashed", name)
+    ref = f"runtime:{name}"
+    for kind, params in ((Kind.ATTACH, None), (Kind.SEND, SendParams(text="ls", **SHELL)), (Kind.VIEW, ViewParams())):
+        assert await desk.refused(kind, params, ref=ref) == "runtime", kind
+    assert (await desk.ask(Kind.ACK, ref=ref))["result"]["attention_before"] == "needs_action"
+
+
+@pytest.mark.tc("TC-028")
+async def test_history_that_was_left_out_is_told_where_the_screen_is_blank(desk: Desk, tmux: Tmux) -> None:
+    desk.pane = tmux.start("sh", "-c", "seq 100; printf '\\033[2J\\033[Hend'; printf '\\033[2K'; cat", session="long")
+    await asyncio.to_thread(until, lambda: not tmux.run("capture-pane", "-p", "-t", desk.pane).strip())
+    desk.row = await desk._row()
+    await desk.rig.round(panes=(desk.row,), boot=desk.boot, server=desk.server)
+    some = (await desk.ask(Kind.VIEW, ViewParams(lines=5)))["result"]
+    whole = (await desk.ask(Kind.VIEW, ViewParams(lines=500), "request-2"))["result"]
+    assert (some["lines"] <= 5, some["truncated"], whole["truncated"]) == (True, True, False)
 
 
 def test_a_failpoint_that_is_not_named_does_nothing() -> None:
