@@ -281,6 +281,7 @@ def test_a_draft_of_the_operator_is_left_alone(up: Daemon, actor: Make) -> None:
         assert refusal(up, "send", row["ref"], **body)[1] in ("draft", "state_version"), body
         assert refusal(up, "send", row["ref"], force_stale=True, **body)[1] == "draft", body
     assert one.keys() == b""
+    until(lambda: (up.pane(one.pane) or row)["state_version"] != row["state_version"], within=PATIENCE)
     assert ask(up, "send", row["ref"], text=" and more", enter=True, over_draft=True)["result"]["entered"]
     assert one.sent() == ["half typed and more"]
 
