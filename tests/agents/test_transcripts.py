@@ -24,7 +24,7 @@ def transcript_says(s: Session, subject: str = "turn") -> str | None:
 
 def expect_told(s: Session, claim: str | None, subject: str = "turn") -> None:
     """The transcript comes to claim this: its lines reach the disk later than the screen is drawn."""
-    end = time.monotonic() + 5
+    end = time.monotonic() + 10
     while (said := transcript_says(s, subject)) != claim:
         assert time.monotonic() < end, f"the transcript says {said}, not {claim}\n{s.watch.trace()}"
         time.sleep(0.05)
@@ -73,8 +73,12 @@ def test_copilots_log_tells_of_requests_questions_and_failures(start: Start) -> 
     expect_told(s, "error")
     s.driver.at.type("/clear")
     s.driver.at.keys("Enter")
-    s.expect("idle")
-    s.watch.expect_quiet(s.pane)
+    expect_told(s, "idle")  # the screen shows the failure a little longer
+    s.driver.wait_ready()
+    end = time.monotonic() + 20
+    while s.watch.item(s.pane)["state"] != "idle":
+        assert time.monotonic() < end, s.watch.trace()
+        time.sleep(0.05)
 
 
 def test_geminis_chat_file_tells_the_interrupt_that_its_hooks_do_not(start: Start) -> None:
