@@ -24,6 +24,12 @@ def hook_item(agent: str, path: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def absent_item(agent: str, home: Path) -> dict[str, Any]:
+    """Of an agent that was not asked for by its name, and has no folder here."""
+    note = f"there is no {home}, so nothing was put there; --agent {agent} does it all the same"
+    return {**hook_item(agent, home), "notes": [note]}
+
+
 def planned_item(agent: str, plan: HookPlan, backup: str | None) -> dict[str, Any]:
     """What was changed, or would be."""
     diff = difflib.unified_diff(

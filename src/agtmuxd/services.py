@@ -35,7 +35,7 @@ from agtmuxd.execute.audit import action_item
 from agtmuxd.execute.path import Actions
 from agtmuxd.fleet import Fleet
 from agtmuxd.hookcare import HookCare, changed_here
-from agtmuxd.hookfiles import BACKUPS, add_status, hook_item, planned_item
+from agtmuxd.hookfiles import BACKUPS, absent_item, add_status, hook_item, planned_item
 from agtmuxd.hub import Hub
 from agtmuxd.ingest.door import Door
 from agtmuxd.ingest.transcripts import Transcripts
@@ -364,6 +364,9 @@ class DaemonServices:
         for adapter in adapters:
             home = request.config_homes.get(adapter.agent_type)
             where = Path(home) if home else adapter.config_home({}, Path.home())
+            if request.op == "install" and request.agents is None and not where.is_dir():
+                out.append(absent_item(adapter.agent_type, where))
+                continue
             try:
                 async with self._settings_files:  # one change at a time; not on the loop, for a disk can be slow
                     out += await asyncio.to_thread(_hooks_of, adapter, where, request)

@@ -15,6 +15,7 @@ from tests.acceptance.stage import Agent, Daemon, Place
 
 PATIENT = {"AGTMUX_HOOK_CAP_MS": "10000"}
 AGENTS = ("claude", "codex", "gemini", "copilot", "opencode", "cursor")
+EACH = [word for agent in AGENTS for word in ("--agent", agent)]
 
 
 def status(place: Place, *arguments: str) -> tuple[int, str]:
@@ -26,7 +27,7 @@ def status(place: Place, *arguments: str) -> tuple[int, str]:
 def test_a_test_event_goes_through_every_installed_command(place: Place, daemon: Daemon) -> None:
     daemon.start()
     assert "test event" not in status(place)[1]
-    assert place.cli("hooks", "install").returncode == 0
+    assert place.cli("hooks", "install", *EACH).returncode == 0
     code, said = status(place)
     assert code == 0, said
     assert said.count("test event: arrived") == len(AGENTS) + 1, "Codex has hooks and notify"
@@ -35,6 +36,21 @@ def test_a_test_event_goes_through_every_installed_command(place: Place, daemon:
     assert not [e for e in events if "agtmux_test" in json.dumps(e)], "a test is no agent's word"
     assert place.cli("hooks", "uninstall").returncode == 0
     assert [p for p in place.home.rglob("*") if p.is_file() and "backup" not in p.name] == []
+
+
+@pytest.mark.tc("TC-102")
+def test_nothing_is_written_for_an_agent_that_is_not_there_unless_it_is_named(place: Place, daemon: Daemon) -> None:
+    daemon.start()
+    (place.home / ".codex").mkdir()
+    done = place.cli("hooks", "install")
+    assert done.returncode == 0, done.stderr
+    assert {p.parent for p in place.home.rglob("*") if p.is_file()} == {place.home / ".codex"}
+    assert (
+        f"there is no {place.home}/.claude, so nothing was put there; --agent claude does it all the same"
+        in done.stdout
+    )
+    assert place.cli("hooks", "install", "--agent", "claude").returncode == 0
+    assert (place.home / ".claude/settings.json").exists()
 
 
 @pytest.mark.tc("TC-102")
@@ -122,7 +138,7 @@ def test_line_ends_mode_owner_and_links_of_settings_stay(place: Place, daemon: D
 def test_installs_at_the_same_time_leave_what_one_leaves(place: Place, daemon: Daemon) -> None:
     daemon.start()
     with ThreadPoolExecutor(4) as pool:
-        done = list(pool.map(lambda _: place.cli("hooks", "install"), range(4)))
+        done = list(pool.map(lambda _: place.cli("hooks", "install", *EACH), range(4)))
     assert [(one.returncode, one.stderr) for one in done] == [(0, "")] * 4
     events = json.loads((place.home / ".claude/settings.json").read_text())["hooks"]
     assert {len(groups) for groups in events.values()} == {1}

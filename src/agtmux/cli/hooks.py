@@ -44,7 +44,7 @@ def _options(function: F) -> F:
     function = click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")(function)
     where = "The machine of this target. Default: this one."
     function = click.option("--target", metavar="TARGET", help=where)(function)
-    agents = "Only this agent, e.g. claude; may be repeated. Default: all."
+    agents = "Only this agent, e.g. claude; may be repeated. Default: all (install: that have a settings folder)."
     return click.option("--agent", "agents", multiple=True, metavar="AGENT", help=agents)(function)
 
 

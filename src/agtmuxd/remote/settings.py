@@ -17,7 +17,7 @@ from agtmuxd.adapters import hookfile
 from agtmuxd.adapters.base import HookPlan
 from agtmuxd.adapters.registry import Fenced
 from agtmuxd.api.models import HookRequest
-from agtmuxd.hookfiles import BACKUPS, add_status, hook_item, planned_item
+from agtmuxd.hookfiles import BACKUPS, absent_item, add_status, hook_item, planned_item
 from agtmuxd.remote import program
 from agtmuxd.targets.executor import ExecutorError, TargetExecutor
 from agtmuxd.targets.remote import first_line
@@ -30,6 +30,7 @@ _PROBE_SECONDS: Final = 5.0
 _PROBE_EVERY: Final = 0.05
 _WHO: Final = "import sys; sys.stdout.write(sys.executable if sys.version_info >= (3, 8) else '')"
 _PYTHON: Final = 'command -v python3 >/dev/null 2>&1 || exit 0; exec python3 -IS -c "$1"'
+_FOLDERS: Final = 'for d do if [ -d "$d" ]; then echo yes; else echo no; fi; done'
 _AGES: Final = """
 import contextlib, json, os, sys, time
 ages = {}
@@ -68,18 +69,28 @@ class FarSettings:
         if request.op == "install":  # first: settings must not name a program that is not there
             await self._program(item, program.text(), request)
         out = []
-        for adapter in adapters:
-            given = request.config_homes.get(adapter.agent_type)
-            where = Path(given) if given else adapter.config_home({}, Path(home))
+        given = {a.agent_type: request.config_homes.get(a.agent_type) for a in adapters}
+        homes = [Path(given[a.agent_type] or a.config_home({}, Path(home))) for a in adapters]
+        there = await self._folders(homes) if request.op == "install" and request.agents is None else set(homes)
+        for adapter, where in zip(adapters, homes, strict=True):
+            if where not in there:
+                out.append(absent_item(adapter.agent_type, where))
+                continue
             try:
                 out += await self._hooks_of(adapter, where, command, request)
             except ValueError as error:
                 out.append({**hook_item(adapter.agent_type, where), "error": str(error)})
         if request.op == "uninstall" and request.agents is None and not any(one["error"] for one in out):
             await self._program(item, None, request)  # last: as long as settings name it, it is there
-        there = await self._text(Path(item["path"]))
-        item["installed"], item["outdated"] = there is not None, there is not None and there != program.text()
+        text = await self._text(Path(item["path"]))
+        item["installed"], item["outdated"] = text is not None, text is not None and text != program.text()
         return [item, *out]
+
+    async def _folders(self, paths: Sequence[Path]) -> set[Path]:
+        """Which of these folders are there."""
+        done = await self._executor.run(["sh", "-c", _FOLDERS, "sh", *map(str, paths)], timeout=_SECONDS)
+        told = done.stdout.decode("utf-8", "replace").split()
+        return {path for path, is_there in zip(paths, told, strict=False) if is_there == "yes"}
 
     async def changed(self, paths: Sequence[str], clock: Callable[[], int]) -> dict[str, int]:
         """When those files there were last written, ns by our ``clock``; left out where it cannot be told.
