@@ -1,0 +1,56 @@
+"""What session files, logs and chat files add to the other sources, counted without a daemon.
+
+Owns the four ways a recording is played through adapters and state engine (hooks or none, those files or none). Knows
+nothing of documents and aims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from itertools import product
+
+from agtmuxd.adapters.registry import Registry, discover
+from tests.corpus import recording, together
+from tests.corpus.offline import Score
+
+Way = tuple[bool, bool]
+"""With hooks, with session files."""
+WAYS: tuple[Way, ...] = tuple(product((True, False), (False, True)))
+AGENTS = ("claude", "codex", "copilot", "gemini", "opencode")
+
+
+@cache
+def _registry() -> Registry:
+    return discover(points=())
+
+
+def _play(work: tuple[str, Way]) -> tuple[str, Way, Score]:
+    name, way = work
+    one = recording.load(name)
+    shown = together.states(one, _registry().adapters[one.agent], hooks=way[0], transcript=way[1])
+    return one.agent, way, together.score(one, shown)
+
+
+def measure(agents: Iterable[str] = AGENTS, jobs: int = 2) -> dict[tuple[str, Way], Score]:
+    """The score of every agent's recordings, and of ``all``, in each of the four ways."""
+    work = [(name, way) for agent in agents for name in recording.names(agent) for way in WAYS]
+    found: dict[tuple[str, Way], Score] = {}
+    with ProcessPoolExecutor(jobs) as pool:
+        for agent, way, score in pool.map(_play, work, chunksize=8):
+            for key in (agent, "all"):
+                found.setdefault((key, way), Score()).add(score)
+    return found
+
+
+def rows(scores: dict[tuple[str, Way], Score]) -> list[str]:
+    """A table: the percentage of wrong time by agent and way."""
+    out = [
+        "| agent | hooks | hooks and session files | neither | session files |",
+        "|---|---|---|---|---|",
+    ]
+    for agent in sorted({agent for agent, _ in scores}, key=lambda one: (one == "all", one)):
+        cells = (scores[agent, way] for way in WAYS)
+        out.append(f"| {agent} | " + " | ".join(f"{100 * one.wrong / one.total:.2f} %" for one in cells) + " |")
+    return out
