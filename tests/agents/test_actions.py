@@ -39,10 +39,19 @@ class Operator:
         return done.stdout
 
     def refused(self, reason: str, *argv: str) -> None:
-        done = self.try_it(*argv, "--json")
-        body: dict[str, Any] = json.loads(done.stdout)
-        assert done.returncode != 0, f"agtmux {argv} did it: {done.stdout}"
-        assert body["error"]["details"].get("reason") == reason, body
+        """It is refused for that reason. Where what was meant changed meanwhile (a hook told of a box that is being
+        drawn), it is refused for that, and asked again as a person would.
+        """
+
+        def why() -> str | None:
+            done = self.try_it(*argv, "--json")
+            body: dict[str, Any] = json.loads(done.stdout)
+            assert done.returncode != 0, f"agtmux {argv} did it: {done.stdout}"
+            told: str | None = body["error"]["details"].get("reason")
+            assert told in (reason, "state_version"), body
+            return told
+
+        until(lambda: why() == reason, within=20, what=f"agtmux {argv} is refused: {reason}")
 
     def becomes(self, state: str) -> None:
         """Waits for a state, by ``agtmux wait``."""
