@@ -102,7 +102,7 @@ def turns(quick: bool) -> list[Figure]:
 
 
 def active(quick: bool) -> list[Figure]:
-    """Case 8a: 60 panes on 3 targets, 10 screens a second change their state."""
+    """Case 8a, TC-044: 60 panes on 3 targets, 10 screens a second change their state."""
     with World() as world:
         terminals: dict[str, Terminal] = {}
         for i in range(3):

@@ -22,7 +22,7 @@ FAR_HOOK = 150
 
 
 def frozen(quick: bool) -> list[Figure]:
-    """60 panes on this machine and two behind sshd, 10 screens a second change; then one sshd is stopped."""
+    """TC-044: 60 panes on this machine and two behind sshd, 10 screens a second change; then one sshd is stopped."""
     with World() as world:
         folder = world.root / "ssh"
         folder.mkdir()
