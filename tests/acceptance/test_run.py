@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -16,6 +20,22 @@ from tests.conftest import Tmux, until
 def wrapped(place: Place, *command: str) -> str:
     """The shell line that wraps ``command``."""
     return "exec " + shlex.join([str(PROGRAMS / "agtmux"), "run", "--", *command])
+
+
+def take(daemon: socket.socket, meanwhile: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    """The event of one report, which is taken after ``meanwhile``."""
+    with daemon.accept()[0] as talk:
+        said = b""
+        while b"\r\n\r\n" not in said:
+            said += talk.recv(65536)
+        meanwhile()
+        head, _, body = said.partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].split()[0])
+        while len(body) < length:
+            body += talk.recv(65536)
+        talk.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    event: dict[str, Any] = json.loads(body)
+    return event
 
 
 def test_the_wrapper_ends_as_its_program_does(place: Place) -> None:
@@ -41,6 +61,35 @@ def test_a_signal_to_the_wrapper_reaches_its_program(place: Place) -> None:
         assert process.stdout.readline() == "up\n"
         process.terminate()
         assert process.wait(PATIENCE) == 9
+
+
+def test_a_program_runs_where_nothing_of_it_can_be_reported(place: Place) -> None:
+    place.state.mkdir()
+    place.state.chmod(0o777)
+    done = place.cli("run", "--", "sh", "-c", "echo said; exit 7")
+    assert (done.returncode, done.stdout) == (7, "said\n")
+    assert done.stderr.count("not reported") == 2
+
+
+def test_a_program_runs_in_a_folder_that_was_removed(place: Place) -> None:
+    line = f'cd "$(mktemp -d)" && rmdir "$PWD" && {wrapped(place, "echo", "said")}'
+    done = subprocess.run(["sh", "-c", line], env=place.env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "said\n", "")
+
+
+def test_a_signal_behind_the_programs_end_changes_nothing_of_what_is_told(place: Place) -> None:
+    place.runtime.mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as daemon:
+        daemon.bind(str(place.socket))
+        daemon.listen()
+        daemon.settimeout(PATIENCE)
+        argv = [str(PROGRAMS / "agtmux"), "run", "--", "sh", "-c", "exit 7"]
+        with subprocess.Popen(argv, env=place.env, stderr=subprocess.PIPE) as process:
+            told = [take(daemon), take(daemon, lambda: process.send_signal(signal.SIGTERM))]
+            assert process.wait(PATIENCE) == 7
+            assert process.stderr is not None
+            assert process.stderr.read() == b""
+    assert [event["event_type"] for event in told] == ["start", "exit"]
 
 
 @pytest.mark.tc("TC-046")

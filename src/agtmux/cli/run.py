@@ -10,11 +10,18 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 
 import click
 
 from agtmux import hook
 from agtmux.protocol import paths
+from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.text import one_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
 
 POST_FOR = 1_000_000_000
 """How long (ns) a report may take; with no daemon there is no wait."""
@@ -34,7 +41,7 @@ def run(command: tuple[str, ...]) -> None:
       agtmux run -- make test
       agtmux run -- ./train.py --epochs 3
     """
-    report("start", {"command": list(command), "cwd": os.getcwd()})
+    report("start", {"command": list(command), "cwd": _folder()})
     code = spawn(command)
     report("exit", {"command": list(command), "exit_code": code})
     sys.stdout.flush()
@@ -45,7 +52,7 @@ def spawn(command: tuple[str, ...]) -> int:
     """Run ``command`` on this terminal and wait for it; its exit status as a shell gives it.
 
     Interrupts of the terminal reach both processes: they are the program's to judge. A signal sent to this process
-    alone is passed on.
+    alone is passed on as long as the program runs.
     """
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
@@ -61,16 +68,31 @@ def spawn(command: tuple[str, ...]) -> int:
     except OSError as error:
         click.echo(f"agtmux run: {command[0]}: {error.strerror}", err=True)
         return 126
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        with suppress(OSError):  # it has just ended, or it runs as another user
+            os.kill(pid, number)
+
     for number in passed_on:
-        signal.signal(number, lambda n, _frame: os.kill(pid, n))
+        signal.signal(number, pass_on)
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     _, status = os.waitpid(pid, 0)
+    for number in passed_on:
+        signal.signal(number, signal.SIG_IGN)  # its number may be somebody else's now, and its end is to be told
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
 
 
 def report(name: str, payload: dict[str, object]) -> None:
     """Tell the daemon, or leave it in the spool. A report that cannot be made never stops the program."""
+    try:
+        _report(name, payload)
+    except (OSError, AgtmuxError) as error:
+        click.echo(f"agtmux run: not reported: {one_line(str(error))}", err=True)
+
+
+def _report(name: str, payload: dict[str, object]) -> None:
+    """Raises OSError, AgtmuxError where it cannot be left in the spool either."""
     now = time.time_ns()
     event = hook.build_event("generic", "wrapper", payload, now, os.environ, name)
     event["chain"] = hook.ancestors(os.getpid())
@@ -81,7 +103,12 @@ def report(name: str, payload: dict[str, object]) -> None:
     from agtmux.protocol.redact import redact
 
     safe = redact(event) | {"spooled": True}
+    hook.spool(json.dumps(safe, separators=(",", ":")).encode(), paths.spool_path(), now + 2 * POST_FOR)
+
+
+def _folder() -> str | None:
+    """Where it runs; None in a folder that was removed, in which programs run all the same."""
     try:
-        hook.spool(json.dumps(safe, separators=(",", ":")).encode(), paths.spool_path(), now + 2 * POST_FOR)
-    except OSError as error:
-        click.echo(f"agtmux run: not reported: {error}", err=True)
+        return os.getcwd()
+    except OSError:
+        return None
