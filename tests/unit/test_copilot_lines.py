@@ -81,8 +81,11 @@ def test_each_interrupt_is_told_whatever_key_made_it() -> None:
 
 @pytest.mark.tc("TC-016")
 def test_a_request_is_open_until_it_is_decided_and_a_refusal_ends_the_turn_or_not_as_the_log_says() -> None:
-    asked, decided = ("approval:main", Claim.WAITING_APPROVAL), ("approval:main", None)
-    assert subjects("requests", "approval:") == [asked, decided] * 5
+    told = subjects("requests", "tool:")
+    assert [claim for _, claim in told] == [Claim.WAITING_APPROVAL, None] * 5
+    assert [subject for subject, _ in told[::2]] == [subject for subject, _ in told[1::2]]
+    assert len({subject for subject, _ in told}) == 5
+    assert subjects("requests", "approval:") == []
     # cancelled; refused with words, so the turn goes on; granted; one granted and the next one interrupted
     assert turns("requests") == ["running", "idle", "running", "completed", "running", "completed", "running", "idle"]
 
@@ -122,7 +125,8 @@ def test_a_question_is_open_until_the_model_is_called_again() -> None:
 def test_a_sub_agent_of_the_turn_tells_of_its_own_requests_and_of_nothing_else() -> None:
     assert turns("subagents") == ["running", "completed"] * 2
     [(opened, first), (closed, then)] = subjects("subagents", "approval:")
-    assert opened == closed != "approval:main"
+    assert opened == closed
+    assert opened.startswith("approval:d86d492b-a0ce-418a-aa8a-5c85bc521031:")
     assert (first, then) == (Claim.WAITING_APPROVAL, None)
     assert ADAPTER.last_message(lines("subagents")) == "Finished: the tool call has returned."
 

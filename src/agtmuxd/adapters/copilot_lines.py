@@ -113,15 +113,17 @@ def _of_assistant(data: Mapping[str, Any], at: int, event_id: str | None) -> Tol
 
 
 def _of_request(kind: str, data: Mapping[str, Any], at: int, event_id: str | None, agent: str | None) -> Told | None:
+    request_id = text_of(data, "requestId")
     if kind == DECIDED:
-        return Told(at, DECIDED, {"agent": agent}, event_id)
+        return Told(at, DECIDED, {"agent": agent, "request_id": request_id}, event_id)
     if kind == REQUESTED:
         if data.get("resolvedByHook") is True:
             return None
         wanted = data.get("permissionRequest")
         request = wanted if isinstance(wanted, Mapping) else {}
         text = next((t for key in _WANTED if (t := shorten(request.get(key))) is not None), None)
-        return Told(at, REQUESTED, {"agent": agent, "kind": text_of(request, "kind"), "request": text}, event_id)
+        asked = {"agent": agent, "request_id": request_id, "kind": text_of(request, "kind"), "request": text}
+        return Told(at, REQUESTED, asked, event_id)
     if data.get("toolName") != ASKED:
         return None
     given = data.get("arguments")
@@ -162,7 +164,7 @@ def understand(event: RawEvent, payload: Mapping[str, Any]) -> Signal:
 
 def _meaning(name: str, payload: Mapping[str, Any]) -> tuple[str, tuple[Write, ...]]:
     rule, agent = f"log {name}", text_of(payload, "agent")
-    asks = f"approval:{agent or 'main'}"
+    asks, one = f"approval:{agent or 'main'}", _request(agent, text_of(payload, "request_id"))
     answered = Write(None, rule, subject=asks)
     if name == PROMPT:
         return "turn_start", (Write(Claim.RUNNING, rule, phase=Phase.START), answered)
@@ -177,16 +179,26 @@ def _meaning(name: str, payload: Mapping[str, Any]) -> tuple[str, tuple[Write, .
         return "turn_failed", (Write(Claim.ERROR, rule, phase=Phase.END, detail=detail), answered)
     if name == REQUESTED:
         wanted = WaitingFor("approval", subject=text_of(payload, "kind"), text=shorten(payload.get("request")))
-        asked = Write(Claim.WAITING_APPROVAL, rule, subject=asks, waiting_for=wanted, accepts_input=False)
+        asked = Write(Claim.WAITING_APPROVAL, rule, subject=one, waiting_for=wanted, accepts_input=False)
         return "approval_requested", (asked,)
     if name == ASKED:
         options = tuple(o for o in payload.get("options") or () if isinstance(o, str))
         wanted = WaitingFor("question", subject=ASKED, text=shorten(payload.get("question")), options=options)
         return name, (Write(Claim.WAITING_INPUT, rule, subject=asks, waiting_for=wanted, accepts_input=False),)
     if name == DECIDED:
-        return name, (answered,)
+        return name, (Write(None, rule, subject=one),)
     if name in (AGENT_STARTED, AGENT_ENDED) and agent is not None:
         works = Claim.RUNNING if name == AGENT_STARTED else None
         lives = Write(works, rule, subject=f"agent:{agent}", phase=Phase.DURING)
         return name, ((lives,) if works is not None else (lives, answered))
     return name, ()
+
+
+def _request(agent: str | None, request: str | None) -> str:
+    """The subject of one request: several may be open at once, and the answer to one says nothing of the others.
+
+    Those of the main agent end with its turn, as its tools do.
+    """
+    if request is None:
+        return f"approval:{agent or 'main'}"
+    return f"tool:{request}" if agent is None else f"approval:{agent}:{request}"

@@ -28,6 +28,8 @@ BLIP = 500 * MS
 UNDRAWN = 1000 * MS
 """A level that still says running this long after a wait was declared saw it answered, or it was never put: a busy
 machine draws a box up to 0.8 s after the hook that tells of it."""
+MANY = 40
+"""So many registers of one runtime are kept without asking which of them still matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,3 +274,26 @@ def put(current: Register | None, source: Source, subject: str, entry: Entry) ->
 def see_again(register: Register, at: int) -> Register:
     """A level that was read again and said the same."""
     return register if at <= register.last_seen else replace(register, last_seen=at)
+
+
+def spent(registers: Registers, marks: Marks) -> list[tuple[Source, str]]:
+    """Of a runtime with many registers those that say nothing any more, and would not if they were told again.
+
+    Agents give each request a subject of its own; a long session has thousands. What an event said of one is past once
+    a level without a turn was read later: its mark retires everything older, whenever it arrives.
+    """
+    if len(registers) <= MANY:
+        return []
+    quiet = marks.get("quiet_edges", 0)
+    return [
+        key
+        for key, register in registers.items()
+        if register.subject.startswith(_PASSING)
+        and not register.is_level
+        and register.entry.since < quiet
+        and (register.entry.claim is None or register.entry.claim in WORKS)
+        and register.entry.background_tasks is None
+    ]
+
+
+_PASSING = ("tool:", "approval:", "agent:")

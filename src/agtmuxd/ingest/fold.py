@@ -9,7 +9,7 @@ from agtmuxd.core.bind import Bound, Candidate, bind
 from agtmuxd.core.level import Settled
 from agtmuxd.core.model import Phase, RawEvent, Signal, Source, Write
 from agtmuxd.core.order import Stamp, effective_time
-from agtmuxd.core.registers import put, raise_marks, see_again, to_entry
+from agtmuxd.core.registers import put, raise_marks, see_again, spent, to_entry
 from agtmuxd.world import Runtime, Unit
 
 SESSION = "session"
@@ -83,6 +83,9 @@ def _write(
             registers[(source, write.subject)] = new
             unit.told.add((runtime_id, source, write.subject))
             moved = True
+    for key in spent(registers, marks):
+        del registers[key]
+        unit.told.add((runtime_id, *key))
     unit.registers.put(runtime_id, registers)
     return moved
 

@@ -215,11 +215,20 @@ def _save_words(
 ) -> None:
     """Registers, their cursors and marks; many at once, because each statement lets go of the interpreter."""
     told: list[tuple[str, Register, int | None]] = []
+    spent: list[tuple[str, str, str]] = []
     for runtime_id, source, subject in unit.told:
-        register = (unit.registers.get(runtime_id) or {}).get((source, subject))
+        words = unit.registers.get(runtime_id)
+        register = (words or {}).get((source, subject))
         if register is not None:
             told.append((runtime_id, register, retired_at.get((runtime_id, source, subject))))
+        elif words is not None:
+            spent.append((runtime_id, source.value, subject))
     save_registers(connection, told)
+    for table in ("candidates", "runtime_source_cursors") if spent else ():
+        connection.executemany(
+            f"DELETE FROM {table} WHERE runtime_id = ? AND source = ? AND subject = ?",  # noqa: S608 constants
+            spent,
+        )
     marks = [(r, mark, at) for r in unit.marked for mark, at in (unit.marks.get(r) or {}).items()]
     connection.executemany(
         "INSERT INTO retirement_marks VALUES (?, ?, ?) ON CONFLICT (runtime_id, mark) DO UPDATE SET at = excluded.at",

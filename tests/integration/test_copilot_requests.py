@@ -1,0 +1,96 @@
+"""Requests of Copilot that are open at once: each has a register of its own, and none is lost with another's answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agtmuxd.core.model import MS, Source, State
+from tests.integration.test_transcripts import House, holder, house, log_of, logged
+from tests.rig import BUSY, QUIET, T0, Agent, box
+
+
+def shell(request: str, command: str) -> dict[str, object]:
+    return {"requestId": request, "permissionRequest": {"kind": "shell", "fullCommandText": command}}
+
+
+async def asked_twice(h: House, agent: Agent) -> None:
+    await h.rig.round(agent)
+    h.write(
+        log_of(h, "session-1"),
+        logged(T0 + MS, "user.message", content="do both"),
+        logged(T0 + 2 * MS, "permission.requested", **shell("first", "make one")),
+        logged(T0 + 3 * MS, "permission.requested", **shell("second", "make two")),
+    )
+    h.clock.forward(0.1)
+    await h.look()
+    assert h.state() is State.WAITING_APPROVAL
+
+
+@pytest.mark.tc("TC-036")
+async def test_the_answer_to_one_request_leaves_the_other_one_open(tmp_path: Path) -> None:
+    """Whatever the screen shows meanwhile, be it nothing that a rule knows."""
+    async with house(tmp_path) as h:
+        with holder(h.home) as (proc, go_over):
+            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start)
+            h.agent(agent, proc)
+            go_over("session-1")
+            await asked_twice(h, agent)
+            h.write(log_of(h, "session-1"), logged(h.clock(), "permission.completed", requestId="first"))
+            h.clock.forward(0.1)
+            await h.look()
+            assert h.state() is State.WAITING_APPROVAL
+            waits = h.rig.the_state().waiting_for
+            assert waits is not None and waits.text == "make two"
+            h.write(log_of(h, "session-1"), logged(h.clock(), "permission.completed", requestId="second"))
+            h.clock.forward(0.1)
+            await h.look()
+            assert h.state() is State.RUNNING
+
+
+@pytest.mark.tc("TC-036")
+async def test_an_interrupt_ends_all_requests_of_the_main_agent(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        with holder(h.home) as (proc, go_over):
+            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start)
+            h.agent(agent, proc)
+            go_over("session-1")
+            await asked_twice(h, agent)
+            h.write(log_of(h, "session-1"), logged(h.clock(), "abort", reason="user_initiated"))
+            h.clock.forward(0.1)
+            await h.look()
+            assert h.state() is State.IDLE
+
+
+@pytest.mark.tc("TC-036")
+async def test_a_long_session_does_not_keep_what_was_said_of_each_request(tmp_path: Path) -> None:
+    """And what is told of one of them again changes nothing."""
+    async with house(tmp_path) as h:
+        with holder(h.home) as (proc, go_over):
+            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start)
+            h.agent(agent, proc)
+            go_over("session-1")
+            await h.rig.round(agent)
+            h.write(log_of(h, "session-1"), logged(T0 + MS, "user.message", content="do all of it"))
+            old = h.clock()
+            for number in range(120):
+                at = h.clock.forward(0.1)
+                h.write(log_of(h, "session-1"), logged(at, "permission.requested", **shell(f"r{number}", "make")))
+                agent.levels = {Source.POLLER: box()}
+                await h.look()
+                await h.rig.round(agent)
+                at = h.clock.forward(1)
+                h.write(log_of(h, "session-1"), logged(at, "permission.completed", requestId=f"r{number}"))
+                agent.levels = {Source.POLLER: BUSY if number % 10 else QUIET}
+                await h.look()
+                for _ in range(3):
+                    h.clock.forward(0.5)
+                    await h.rig.round(agent)
+            runtime = h.rig.runtime_id()
+            kept = h.rig.door.world.registers[runtime]
+            assert len(kept) < 60
+            assert len(h.rig.rows("SELECT subject FROM candidates")) == len(kept)
+            h.write(log_of(h, "session-1"), logged(old + 1, "permission.requested", **shell("r0-again", "make")))
+            await h.look()
+            assert h.state() is not State.WAITING_APPROVAL
