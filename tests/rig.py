@@ -22,6 +22,7 @@ from agtmuxd.core.observation import Gone, HealthChange, Observation, Seen
 from agtmuxd.ingest.door import Door
 from agtmuxd.ingest.inbox import Posted
 from agtmuxd.store import log
+from agtmuxd.store.ahead import put_back
 from agtmuxd.store.db import Store, open_database
 from agtmuxd.store.rows import load_world
 from agtmuxd.view import Changes, View, pane_key
@@ -101,6 +102,7 @@ class Rig:
     async def __aenter__(self) -> Rig:
         connection, _ = open_database(str(self.path))
         self.connection = connection
+        put_back(connection, self.clock())
         stream_id, upcoming = log.load_stream(connection, "s-rig", self.clock())
         self.view = View(stream_id, upcoming - 1, log.load_published(connection))
         self.store = Store(connection)

@@ -13,7 +13,6 @@ import signal
 import socket
 import stat
 import sys
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.adapters.registry import discover
 from agtmuxd.api.app import ApiServer
 from agtmuxd.api.models import WireEvent
+from agtmuxd.clock import Clock
 from agtmuxd.config import Settings, load
 from agtmuxd.core.ids import uuid7
 from agtmuxd.core.model import NS
@@ -48,6 +48,7 @@ from agtmuxd.services import DaemonServices
 from agtmuxd.spool import Spool
 from agtmuxd.store import log
 from agtmuxd.store.actions import abandon
+from agtmuxd.store.ahead import put_back
 from agtmuxd.store.db import Store, open_database
 from agtmuxd.store.rows import load_world
 from agtmuxd.targets.executor import TargetExecutor
@@ -143,10 +144,10 @@ def bind_socket(path: str) -> socket.socket:
 class Daemon:
     """One agtmuxd. ``run`` returns when it has stopped."""
 
-    def __init__(self, places: Places, environ: Mapping[str, str], clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, places: Places, environ: Mapping[str, str], clock: Clock | None = None) -> None:
         self._places = places
         self._environ = environ
-        self._clock = clock
+        self._clock = clock or Clock()
         self._settings = Settings()
         self._stopping = asyncio.Event()
         self._troubles: list[str] = []
@@ -211,6 +212,9 @@ class Daemon:
             _LOG.error("database was corrupt, started a fresh one", kept_at=set_aside)
         now = self._clock()
         stream_id, upcoming = log.load_stream(connection, "s-" + uuid7(now).replace("-", "")[:20], now)
+        moved = put_back(connection, now)
+        if moved:
+            _LOG.warning("the clock was set back since the last daemon ended", seconds=round(moved / NS, 3))
         world = load_world(connection)
         view = View(stream_id, upcoming - 1, log.load_published(connection))
         pending = log.load_pending(connection)
@@ -262,7 +266,7 @@ class Daemon:
         self._read_rules = read_rules
         services = DaemonServices(
             view=view, hub=hub, door=door, actions=actions, fleet=fleet, store=store, registry=registry,
-            rulebook=rulebook, settings=lambda: self._settings, clock=self._clock,
+            rulebook=rulebook, settings=lambda: self._settings, clock=self._clock, ahead=self._clock.ahead,
             paths={"socket": self._places.socket, "database": self._places.database, "config": self._places.config},
             reload=self.reload, stop=self.stop,
         )  # fmt: skip
@@ -271,6 +275,7 @@ class Daemon:
             world, registry, fleet.agents_here, door.submit, services.redacted, self._clock,
             wanted=lambda name: self._settings.adapter(name).transcript,
             moved=lambda: (fleet.rounds_here(), door.passes, id(self._settings)),
+            ahead=self._clock.ahead,
         )  # fmt: skip
         services.transcripts = transcripts
         fleet.accompany = self._companions(services, store)

@@ -79,7 +79,9 @@ class DaemonServices:
         paths: dict[str, str],
         reload: Callable[[], None],
         stop: Callable[[], None],
+        ahead: Callable[[], int] = lambda: 0,
     ) -> None:
+        """``ahead``: how far (ns) the clock is ahead of the system's, which hooks on this machine go by."""
         self.view = view
         self.hub = hub
         self.spool: Spool | None = None
@@ -95,6 +97,7 @@ class DaemonServices:
         self._settings_files = asyncio.Lock()
         self._settings = settings
         self._clock = clock
+        self._ahead = ahead
         self._paths = paths
         self._reload = reload
         self._stop = stop
@@ -109,8 +112,13 @@ class DaemonServices:
     # ---------------------------------------------------------------- events
 
     async def ingest(self, events: Sequence[WireEvent]) -> list[dict[str, Any]]:
-        now = self._clock()
-        return await self._submit(events, lambda event: self._raw(event, now))
+        now, ahead = self._clock(), self._ahead()
+
+        def make(event: WireEvent) -> RawEvent:
+            raw = self._raw(event, now)
+            return replace(raw, event_time=min(raw.event_time + ahead, now)) if ahead else raw
+
+        return await self._submit(events, make)
 
     async def _submit(self, events: Sequence[WireEvent], make: Callable[[WireEvent], RawEvent]) -> list[dict[str, Any]]:
         """Events to the door, but for test events: one result each, in order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,12 +37,12 @@ NEEDLES = {
 }  # fmt: skip
 
 
-def services_of(rig: Rig, pattern: str = "ACME-[0-9]+-[A-Z]+") -> DaemonServices:
+def services_of(rig: Rig, pattern: str = "ACME-[0-9]+-[A-Z]+", ahead: Callable[[], int] = int) -> DaemonServices:
     settings = Settings.model_validate({"redaction": {"patterns": [pattern]}})
     return DaemonServices(
         view=rig.view, hub=cast(Hub, None), door=rig.door, actions=cast(Actions, None), fleet=cast(Fleet, None),
         store=rig.store, registry=rig.registry, rulebook=cast(Rulebook, None), settings=lambda: settings,
-        clock=rig.clock, paths={}, reload=lambda: None, stop=lambda: None,
+        clock=rig.clock, paths={}, reload=lambda: None, stop=lambda: None, ahead=ahead,
     )  # fmt: skip
 
 

@@ -42,6 +42,7 @@ class House:
         self.watched: list[Watched] = []
         self.on = True
         self.moved: Callable[[], object] = object
+        self.ahead = 0
         self.begin()
 
     def begin(self) -> None:
@@ -49,6 +50,7 @@ class House:
         self.transcripts = Transcripts(
             self.rig.door.world, self.rig.registry, lambda: ((TARGET, a) for a in self.watched), self.rig.door.submit,
             redact, self.clock, wanted=lambda _name: self.on, moved=lambda: self.moved(),
+            ahead=lambda: self.ahead,
         )  # fmt: skip
 
     def agent(self, agent: Agent, proc: Proc | None = None) -> Watched:
@@ -129,6 +131,26 @@ async def test_an_interrupt_that_no_hook_tells_is_told_by_the_transcript(tmp_pat
         await h.look()
         assert h.state() is State.IDLE
         assert h.rig.the_state().source is Source.TRANSCRIPT
+
+
+@pytest.mark.tc("TC-006")
+async def test_lines_of_an_agent_whose_clock_was_set_back_are_as_new_as_they_are(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        agent = Agent(levels={Source.POLLER: BUSY})
+        h.agent(agent)
+        path = h.home / "projects" / "-src" / "s-1.jsonl"
+        await h.rig.round(agent)
+        await h.named(agent, path)
+        h.clock.forward(1)
+        h.write(path, prompt(h.clock()))
+        await h.look()
+        h.ahead = 7200 * NS
+        h.clock.forward(3)
+        h.write(path, stopped(h.clock() - h.ahead - 100 * MS), over(h.clock() - h.ahead + NS))
+        await h.look()
+        assert h.state() is State.COMPLETED
+        told = h.rig.rows("SELECT event_time FROM events WHERE source = 'transcript' ORDER BY event_time DESC LIMIT 2")
+        assert told == [(h.clock(),), (h.clock() - 100 * MS,)], "and none is of a time to come"
 
 
 @pytest.mark.tc("TC-121")

@@ -101,10 +101,12 @@ class Transcripts:
         *,
         wanted: Callable[[str], bool] = lambda _name: True,
         moved: Callable[[], object] = object,
+        ahead: Callable[[], int] = lambda: 0,
     ) -> None:
         """``agents``: (target id, agent) of this machine. ``wanted``: whether that adapter's files are to be read.
 
-        ``moved``: equal to what it was before as long as no agent and no runtime can be another.
+        ``moved``: equal to what it was before as long as no agent and no runtime can be another. ``ahead``: how
+        far (ns) the daemon's clock is before that of the agents.
         """
         self.counters: Counter[str] = Counter()
         self._world = world
@@ -115,6 +117,7 @@ class Transcripts:
         self._clock = clock
         self._wanted = wanted
         self._moved = moved
+        self._ahead = ahead
         self._settled_at: object = None
         self._works = False
         self._known: dict[str, _Known] = {}
@@ -311,8 +314,9 @@ class Transcripts:
         return told, piece.more
 
     def _take(self, followed: Followed, told: list[tuple[str, Told]], now: int) -> list[RawEvent]:
-        events = []
-        for name, one in told:
+        events, ahead = [], self._ahead()
+        for name, said in told:
+            one = replace(said, at=min(said.at + ahead, now)) if ahead else said
             if one.message is not None:
                 text = joined(followed.said.text if followed.said else None, followed.part_of, one) or one.message
                 followed.said, followed.part_of = Said(text, one.at), one.part_of

@@ -1,0 +1,85 @@
+"""A database whose times lie ahead of the clock, because that was set back: its current rows are put back as a whole.
+
+Owns which columns are times that are compared with the present. History (events, actions, the stream log) keeps the
+times that it was told with.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any, Final
+
+_NEWEST: Final = """
+SELECT max(at) FROM (
+  SELECT max(last_order_ingested_at) AS at FROM runtime_source_cursors
+  UNION ALL SELECT max(last_seen) FROM candidates WHERE source IN ('poller', 'status')
+  UNION ALL SELECT max(max(last_seen_at, updated_at)) FROM states
+  UNION ALL SELECT max(updated_at) FROM targets
+)
+"""
+"""Moments of the daemon's own clock alone: an event may name a time to come."""
+
+_COLUMNS: Final = {
+    "targets": ("health_since", "last_seen_at", "updated_at"),
+    "panes": ("first_seen_at", "updated_at"),
+    "runtimes": ("process_started_at", "started_at", "ended_at"),
+    "states": ("since", "attention_since", "last_seen_at", "updated_at"),
+    "candidates": ("since", "last_seen", "retired_at"),
+    "runtime_source_cursors": ("last_order_event_time", "last_order_ingested_at"),
+    "retirement_marks": ("at",),
+}
+_CURRENT: Final = {
+    "runtimes": " WHERE ended_at IS NULL OR runtime_id IN (SELECT runtime_id FROM states)",
+}
+
+
+def put_back(connection: sqlite3.Connection, now: int) -> int:
+    """Move all that is current back by as far (ns) as the newest of it lies ahead of ``now``; how far that was.
+
+    What stood to each other in some order goes on to: nothing that comes from now on passes for older than it is.
+    """
+    newest = connection.execute(_NEWEST).fetchone()[0]
+    by = 0 if newest is None else max(0, newest - now)
+    if not by:
+        return 0
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for table, columns in _COLUMNS.items():
+            moved = ", ".join(f"{column} = {column} - :by" for column in columns)
+            connection.execute(f"UPDATE {table} SET {moved}{_CURRENT.get(table, '')}", {"by": by})  # noqa: S608 constants
+        connection.execute(
+            "UPDATE event_inbox SET event_time = event_time - :by, ingested_at = ingested_at - :by"
+            " WHERE status = 'pending_bind'",
+            {"by": by},
+        )
+        _put_back_texts(connection, by)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    return int(by)
+
+
+def _put_back_texts(connection: sqlite3.Connection, by: int) -> None:
+    """The times that stand in JSON."""
+    told = [(key, json.loads(text)) for *key, text in connection.execute(
+        "SELECT runtime_id, source, subject, evidence_json FROM candidates"
+    )]  # fmt: skip
+    for _, evidence in told:
+        for entry in (evidence["entry"], evidence["shadow"]):
+            if entry is not None:
+                entry["since"] -= by
+                time, ingested_at, event_id = entry["stamp"]
+                entry["stamp"] = [time - by, ingested_at - by, event_id]
+    connection.executemany(
+        "UPDATE candidates SET evidence_json = ? WHERE runtime_id = ? AND source = ? AND subject = ?",
+        [(json.dumps(evidence), *key) for key, evidence in told],
+    )
+    known: list[tuple[list[str], dict[str, Any]]] = [(key, json.loads(text)) for *key, text in connection.execute(
+        "SELECT target_id, pane_id, last_known_json FROM states WHERE last_known_json IS NOT NULL"
+    )]  # fmt: skip
+    connection.executemany(
+        "UPDATE states SET last_known_json = ? WHERE target_id = ? AND pane_id = ?",
+        [(json.dumps({**was, "since": was["since"] - by, "at": was["at"] - by}), *key) for key, was in known],
+    )
