@@ -37,12 +37,12 @@ _STYLE = {
 }
 
 
-_EMPTY = dict.fromkeys(("panes", "windows", "sessions"), "no agents seen; agtmux list panes --all shows every pane")
 _MARK = {"needs_action": "!", "review": "*"}
 _WIDEST, _LEAST = 32, 12
 """Of a table's columns: all but the last are cut at the first figure, the last is never narrower than the second."""
 _EXPENDABLE = ("CONNECTION", "ID", "RUNTIME", "NAME", "WINDOWS", "PANES", "TARGET", "RUNNING", "AGENT", "PANE", "FOR")
 """What a narrow terminal does without, in this order."""
+_EXPENDABLE_TARGETS = ("CONNECTION", "RTT_MS", "TMUX", "KIND", "SEEN", "PANES", "AGENTS")
 
 
 def clean(value: object, empty: str = "-") -> str:
@@ -275,7 +275,7 @@ def table(scope: str, items: Sequence[Item], now: float, room: int = 120) -> Tab
     widths = [min(max(map(width, column)), _WIDEST) for column in zip(*rows, strict=True)]
     widths[-1] = _LEAST
     shown = list(range(len(columns)))
-    for name in _EXPENDABLE:
+    for name in _EXPENDABLE_TARGETS if scope == "targets" else _EXPENDABLE:
         if sum(widths[n] + 2 for n in shown) <= room:
             break
         shown = [n for n in shown if columns[n][0] != name]
@@ -315,11 +315,23 @@ class Screen:
         if items:
             yield table(self._scope, items, self._now, options.max_width)
         elif not self._quiet:
-            yield Text(_EMPTY.get(self._scope, "nothing yet"), style="dim")
+            yield Text(_empty(self._scope, self._body), style="dim")
         for line in partial_lines(self._body, self._now):
             yield Text(line, style="yellow")
         if items and not self._quiet and "summary" in self._body:
             yield Text(summary_line(self._scope, self._body), style="dim")
+
+
+def _empty(scope: str, body: Item) -> str:
+    """What stands in place of a table without rows."""
+    if scope not in ("panes", "windows", "sessions"):
+        return "nothing yet"
+    filters = {name for name, value in (body.get("filters") or {}).items() if value}
+    if filters - {"all", "sort", "group_by"}:
+        return f"no {'pane' if 'all' in filters else 'agent'} fits these filters"
+    if "all" in filters:
+        return "no pane seen: does tmux run? agtmux target list tells which servers are watched"
+    return "no agents seen; agtmux list panes --all shows every pane"
 
 
 def safe_block(text: object) -> str:

@@ -153,8 +153,10 @@ async def test_a_tmux_that_is_too_old_is_told_as_such(api: Api) -> None:
     ("method", "path", "code", "said"),
     [
         ("GET", "/v1/panes?colour=red", "E_INVALID_REQUEST", "colour: is unknown"),
-        ("GET", "/v1/panes?state=busy", "E_INVALID_REQUEST", "state.0"),
-        ("GET", "/v1/panes?sort=size", "E_INVALID_REQUEST", "sort"),
+        ("GET", "/v1/panes?state=busy", "E_INVALID_REQUEST", "state: 'busy' is none of error, waiting_approval, "),
+        ("GET", "/v1/panes?state=runing", "E_INVALID_REQUEST", "idle, unknown (did you mean running?)"),
+        ("GET", "/v1/panes?sort=size", "E_INVALID_REQUEST", "sort: 'size' is none of attention, "),
+        ("GET", "/v1/actions?since=yesterday", "E_INVALID_REQUEST", "since: expected a time with its zone, like 2026"),
         ("GET", "/v1/panes?sort=name&sort=state", "E_INVALID_REQUEST", "sort: given 2 times"),
         ("GET", "/v1/panes?needs_action=maybe", "E_INVALID_REQUEST", "needs_action"),
         ("GET", "/v1/panes?group_by=session-name", "E_INVALID_REQUEST", "group_by"),

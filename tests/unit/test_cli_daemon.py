@@ -123,9 +123,17 @@ def test_a_config_that_is_not_toml_is_told_before_anything_is_started(
 def test_a_daemon_that_ends_at_once_is_told_with_its_last_words(
     code: int, short_dir: Path, stand_in: Callable[..., dict[str, str]]
 ) -> None:
-    done = agtmux(short_dir, "ls", stdin=b"", **stand_in(f"print('no \\x1b[2J luck'); sys.exit({code})"))
+    words = "agtmuxd: no \\x1b[2J luck (E_INVALID_REQUEST)"
+    done = agtmux(short_dir, "ls", stdin=b"", **stand_in(f"print('{words}'); sys.exit({code})"))
     assert done.returncode == 3
-    assert b"does not answer: no [2J luck (see " in done.stderr
+    assert b"agtmux: the daemon did not start: no [2J luck; its log: /" in done.stderr
+
+
+def test_a_state_folder_that_cannot_be_made_is_told(short_dir: Path, stand_in: Callable[..., dict[str, str]]) -> None:
+    done = agtmux(short_dir, "ls", stdin=b"", **stand_in() | {"AGTMUX_STATE_DIR": "/dev/null/state"})
+    assert done.returncode == 3
+    assert done.stderr.startswith(b"agtmux: /dev/null/state cannot be made (Not a directory): choose another folder")
+    assert pids(short_dir) == []
 
 
 def test_two_commands_at_once_both_find_the_daemon_that_one_started(

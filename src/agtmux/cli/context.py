@@ -69,7 +69,7 @@ class App:
         deadline = time.monotonic() + FIRST_LOOK
         while time.monotonic() < deadline:
             targets = Client().health().json().get("targets") or ()
-            if all(target.get("last_seen_at") or target.get("reason") for target in targets):
+            if all(target.get("read", target.get("last_seen_at")) or target.get("reason") for target in targets):
                 return
             time.sleep(0.02)
 

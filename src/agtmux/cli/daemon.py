@@ -52,7 +52,7 @@ def start(app: App) -> None:
     click.echo(f"running already (pid {render.clean(health.get('pid'))})")
 
 
-@daemon_group.command()
+@daemon_group.command(short_help="Stop the daemon; no agent is touched.")
 @shared()
 @pass_app
 def stop(app: App) -> None:
@@ -132,7 +132,7 @@ def logs(lines: int, follow: bool) -> None:
         click.get_current_context().exit(130)
 
 
-@daemon_group.command()
+@daemon_group.command(short_help="The configuration in effect.")
 @click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
 @shared()
 @pass_app

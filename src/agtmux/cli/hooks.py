@@ -61,7 +61,7 @@ def hooks_group() -> None:
     """
 
 
-@hooks_group.command()
+@hooks_group.command(short_help="Add agtmux's hooks to the agents' own settings.")
 @_options
 @_dry
 @pass_app
@@ -91,7 +91,7 @@ def uninstall(app: App, agents: tuple[str, ...], target: str | None, dry_run: bo
     _ask(app, "uninstall", agents, target, dry_run, as_json)
 
 
-@hooks_group.command()
+@hooks_group.command(short_help="Whether they are in place and reach the daemon.")
 @_options
 @click.option("--no-test", is_flag=True, help="Only look at the files; run nothing.")
 @pass_app

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     F = TypeVar("F", bound=Callable[..., Any])
 
 STATES_HELP = ", ".join(render.STATES)
+GROUPS = {
+    "done": ("completed", "idle"),
+    "waiting": ("waiting_approval", "waiting_input"),
+    "attention": ("waiting_approval", "waiting_input", "error"),
+}
+"""Names for several states at once."""
 
 
 def filters(function: F) -> F:
@@ -35,7 +41,12 @@ def filters(function: F) -> F:
                 metavar="TARGET/SESSION",
                 help="Only this session of this target (session percent-encoded, as in refs).",
             ),
-            click.option("--state", multiple=True, metavar="STATE", help=f"Only these states: {STATES_HELP}."),
+            click.option(
+                "--state",
+                multiple=True,
+                metavar="STATE",
+                help=f"Only these states: {STATES_HELP}; or waiting, done, attention for several.",
+            ),
             click.option("--agent", multiple=True, metavar="TYPE", help="Only these agents, e.g. claude."),
             click.option("--needs-action", is_flag=True, help="Only what waits for you."),
             click.option("--all", "everything", is_flag=True, help="Panes without an agent too."),
@@ -48,9 +59,15 @@ def filters(function: F) -> F:
 def params_of(options: dict[str, Any]) -> dict[str, Any]:
     """The query of a listing from the values of ``filters``."""
     out: dict[str, Any] = {key: list(options[key]) for key in ("target", "target_session", "session", "state", "agent")}
+    out["state"] = [_spelled_out(words) for words in options["state"]]
     out["needs_action"] = "true" if options["needs_action"] else None
     out["all"] = "true" if options["everything"] else None
     return out
+
+
+def _spelled_out(words: str) -> str:
+    """States separated by commas, with those that a group's name stands for."""
+    return ",".join(state for word in words.split(",") for state in GROUPS.get(word, (word,)))
 
 
 def how_to_print(function: F) -> F:
@@ -77,9 +94,18 @@ def show(app: App, scope: str, params: dict[str, Any], as_json: bool) -> None:
         app.say(line)
 
 
-@click.group("list")
+class _Panes(click.Group):
+    """``agtmux list`` and ``agtmux list --json`` are those of panes."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not ctx.resilient_parsing and (not args or (args[0][:1] == "-" and args[0] not in ctx.help_option_names)):
+            args = ["panes", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("list", cls=_Panes)
 def list_group() -> None:
-    """What every agent is doing: panes, windows or sessions.
+    """What every agent is doing: panes (also when none is named), windows or sessions.
 
     \b
     Examples:
@@ -104,7 +130,7 @@ def panes(app: App, sort: str | None, as_json: bool, **options: Any) -> None:
     show(app, "panes", {**params_of(options), "sort": sort}, as_json)
 
 
-@list_group.command()
+@list_group.command(short_help="Every window with agents, by its most urgent state.")
 @filters
 @how_to_print
 @pass_app

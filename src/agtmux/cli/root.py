@@ -65,12 +65,34 @@ class Lazy(click.Group):
             raise TypeError(f"{module}:{attribute} is not a command")
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            from agtmux.cli.mistakes import no_command
+
+            raise click.UsageError(no_command(args[0], self, ctx), ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-@click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+EXIT_STATUS = """
+\b
+Exit status:
+  0 done, 1 it failed, 2 wrong command line or request, 3 no daemon or not allowed,
+  4 no such pane, target or action (or several), 5 refused: something else is there,
+  6 target not reached, 7 not in time or not confirmed, 130 Ctrl-C
+"""
+
+
+@click.command(
+    cls=Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EXIT_STATUS,
+)
 @shared(hidden=False)
 @click.version_option(__version__, "-V", "--version", prog_name="agtmux", message="%(prog)s %(version)s")
 def root() -> None:
@@ -89,6 +111,8 @@ def run(argv: Sequence[str]) -> int:
     """Run one command line and return the exit status. Nothing is raised but KeyboardInterrupt."""
     if "_AGTMUX_COMPLETE" in os.environ:
         root.main(list(argv), prog_name="agtmux")  # answers the shell and exits
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        _open_closed()
     try:
         with root.make_context("agtmux", list(argv)) as ctx:
             root.invoke(ctx)
@@ -101,14 +125,35 @@ def run(argv: Sequence[str]) -> int:
         click.echo(error.format_message(), err=True)
         return 2
     except click.UsageError as error:
-        where = f"; see {error.ctx.command_path} --help" if error.ctx else ""
-        return _fail(AgtmuxError("E_INVALID_REQUEST", f"{error.format_message().rstrip('.')}{where}"), argv)
+        from agtmux.cli.mistakes import told
+
+        return _fail(AgtmuxError("E_INVALID_REQUEST", told(error)), argv)
     except click.Abort:
         click.echo("agtmux: nothing was done", err=True)
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has left: what Python flushes at exit goes nowhere
+        _write_nowhere()  # the reader has left
+    except OSError as error:  # a full disk, a folder that cannot be made
+        _write_nowhere()
+        where = f" ({error.filename})" if error.filename else ""
+        return _fail(AgtmuxError("E_INTERNAL", f"{error.strerror or error}{where}"), ())
     return 0
+
+
+def _open_closed() -> None:
+    """A standard stream that the caller closed goes nowhere, and its number is never that of a file or a socket."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        continue
+    os.close(fd)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for the rest of the process
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
+def _write_nowhere() -> None:
+    """What Python still flushes at its exit is not to fail once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _fail(error: AgtmuxError, argv: Sequence[str]) -> int:

@@ -25,7 +25,7 @@ def rules_group() -> None:
     """
 
 
-@rules_group.command()
+@rules_group.command(short_help="Try every rule on its sample.")
 @click.option("--agent", "agents", multiple=True, metavar="AGENT", help="Only this agent; may be repeated.")
 @click.option("--corpus", type=click.Path(exists=True, file_okay=False), help="A folder of recordings (tests/corpus).")
 @click.option("--all", "every", is_flag=True, help="Also the rules that hold, and those without a sample.")

@@ -6,6 +6,7 @@ Owns the detaching and the log file's creation. Knows nothing of what the daemon
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from agtmux.protocol.text import one_line
 WAIT = 5.0
 _OTHER = "runs already"
 """What a daemon says that finds another one, which may be about to answer."""
+_CODE = re.compile(r" \(E_[A-Z_]+\)$")
+"""Of its own error: the one that is told has another."""
 _OVERRIDES = ("AGTMUX_RUNTIME_DIR", "AGTMUX_STATE_DIR", "AGTMUX_CONFIG")
 
 
@@ -51,9 +54,10 @@ def start_daemon() -> int:
             break
         time.sleep(0.02)
     told = next((one_line(line)[:300] for line in reversed(_lines(log, before)) if line.strip()), "")
+    how = "the daemon was started and does not answer" if process.poll() is None else "the daemon did not start"
     raise AgtmuxError(
         "E_DAEMON_UNREACHABLE",
-        f"the daemon was started and does not answer{': ' + told if told else ''} (see {log})",
+        f"{how}{': ' + _CODE.sub('', told).removeprefix('agtmuxd: ') if told else ''}; its log: {log}",
         {"log": log, "pid": process.pid},
     )
 

@@ -9,7 +9,7 @@ import click
 
 from agtmux import render
 from agtmux.cli.context import App, pass_app, shared, write_body
-from agtmux.protocol.errors import CODES
+from agtmux.protocol.errors import CODES, AgtmuxError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,11 +125,15 @@ def remove(app: App, name: str, yes: bool, as_json: bool) -> None:
     Example:
       agtmux target remove work --yes
     """
+    client = app.client()
     if not yes:
+        known = sorted(str(item.get("target")) for item in client.targets().json().get("items") or ())
+        if name not in known:
+            raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {name}; known: {', '.join(known)}")
         if not sys.stdin.isatty():
             raise click.UsageError("nobody can be asked here: give --yes")
         click.confirm(f"Forget the target {render.clean(name)} and the history of its panes?", abort=True, err=True)
-    reply = app.client().remove_target(name)
+    reply = client.remove_target(name)
     if as_json:
         write_body(reply.body)
     else:

@@ -16,6 +16,7 @@ from click.core import ParameterSource
 
 from agtmux.cli.acting import pane
 from agtmux.cli.context import App, pass_app, shared
+from agtmux.cli.listing import GROUPS
 from agtmux.cli.watch import Follower, Rows
 from agtmux.protocol.errors import SCHEMA_VERSION, AgtmuxError
 from agtmux.protocol.text import block, escaped
@@ -30,12 +31,6 @@ if TYPE_CHECKING:
 
     Item = Mapping[str, Any]
 
-GROUPS = {
-    "done": ("completed", "idle"),
-    "waiting": ("waiting_approval", "waiting_input"),
-    "attention": ("waiting_approval", "waiting_input", "error"),
-}
-"""Names for several states at once."""
 MESSAGES = ("last_assistant_message", "last-assistant-message", "prompt_response")
 """Where agents put their last message into what they report of a turn's end."""
 _OVER = ("completed", "idle", "error", "waiting_approval", "waiting_input")

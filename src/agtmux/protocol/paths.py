@@ -93,8 +93,14 @@ def log_path() -> str:
 
 
 def ensure_private_dir(path: str) -> None:
-    """Create ``path`` as 0700, or check it. Raises E_FORBIDDEN if somebody else owns it or others may write to it."""
-    os.makedirs(path, mode=0o700, exist_ok=True)
+    """Create ``path`` as 0700, or check it.
+
+    Raises E_FORBIDDEN if it cannot be made, somebody else owns it or others may write to it.
+    """
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise AgtmuxError("E_FORBIDDEN", f"{path} cannot be made ({error.strerror}): choose another folder") from None
     info = os.stat(path)
     if info.st_uid != os.getuid():
         raise AgtmuxError("E_FORBIDDEN", f"{path} belongs to uid {info.st_uid}, not to you: choose another folder")

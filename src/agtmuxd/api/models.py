@@ -148,8 +148,11 @@ def moment(value: object) -> int:
     text = str(value)
     if text.isdecimal():
         return int(text)
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
         raise ValueError("expected a time with its zone, like 2026-01-02T03:04:05Z")
     return int(at.timestamp() * 1000) * 1_000_000
 

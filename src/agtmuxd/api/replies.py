@@ -6,9 +6,11 @@ Owns the bodies that several routes share. Knows no route.
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
 from collections.abc import Iterable, Sequence
-from typing import Any
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -16,6 +18,9 @@ from pydantic import ValidationError
 from agtmux.protocol.errors import SCHEMA_VERSION, AgtmuxError
 from agtmuxd.api.services import Services
 from agtmuxd.core.wire import encode, stamp
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 JSON = "application/json"
 _TURN = 128
@@ -63,14 +68,27 @@ def internal(request_id: str) -> web.Response:
 def invalid(error: ValidationError) -> AgtmuxError:
     """A refused body or query as E_INVALID_REQUEST that names every field, the first one in the message."""
     fields = []
-    for one in error.errors(include_url=False, include_context=False, include_input=False):
+    for one in error.errors(include_url=False):
         where = ".".join(str(part) for part in one["loc"]) or "request"
-        why = "is unknown" if one["type"] == "extra_forbidden" else str(one["msg"])
-        fields.append({"field": where, "problem": why.removeprefix("Value error, ")})
+        fields.append({"field": where, "problem": _problem(one)})
     first = fields[0]
     more = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
-    text = f"{first['field']}: {first['problem']}{more}"
+    text = f"{first['field'].removesuffix('.0')}: {first['problem']}{more}"
     return AgtmuxError("E_INVALID_REQUEST", text, {"fields": fields[:50]})
+
+
+def _problem(one: ErrorDetails) -> str:
+    """What is wrong with one field, for a person; what was given is told only where it was a word out of a few."""
+    if one["type"] == "extra_forbidden":
+        return "is unknown"
+    given, context = one.get("input"), one.get("ctx") or {}
+    if one["type"] in ("literal_error", "enum") and isinstance(given, str):
+        words = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+        meant = get_close_matches(given, words, n=1)
+        return f"{given[:40]!r} is none of {', '.join(words)}" + (f" (did you mean {meant[0]}?)" if meant else "")
+    if one["type"] == "string_pattern_mismatch" and isinstance(given, str):
+        return f"{given[:40]!r} does not fit {context.get('pattern')}"
+    return str(one["msg"]).removeprefix("Value error, ")
 
 
 def read_body(
@@ -108,8 +126,8 @@ def answering(services: Services, named: Iterable[str] = ()) -> tuple[list[str],
     errors: list[dict[str, Any]] = []
     for name in requested:
         if name not in known:
-            hint = f"there are {', '.join(known)}" if known else "there are none"
-            raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {name} ({hint})", {"target": name})
+            text = f"there is no target {name}; known: {', '.join(known) or 'none'}"
+            raise AgtmuxError("E_TARGET_NOT_FOUND", text, {"target": name})
         if known[name]["health"] == "down" or not known[name].get("read", True):
             errors.append(_unanswered(known[name]))
         else:

@@ -1,0 +1,48 @@
+"""How a wrong command line is told: what is wrong, what may have been meant, and where to look.
+
+Owns that wording only. Imported when something is wrong.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+import click
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def told(error: click.UsageError) -> str:
+    """A usage error in one line."""
+    where = f"; see {error.ctx.command_path} --help" if error.ctx else ""
+    option, command = getattr(error, "option_name", None), getattr(error, "command_name", None)
+    meant = getattr(error, "possibilities", None) or ()
+    if option and error.ctx is not None and error.ctx.parent is None:
+        return f"No such option {option!r} before a command: those of a command stand behind it{where}"
+    if option and isinstance(error, click.NoSuchOption):
+        return f"No such option {option!r}{_meant(meant)}{where}"
+    if command:
+        return f"{no_such_command(command, meant)}{where}"
+    return f"{error.format_message().rstrip('.')}{where}"
+
+
+def no_command(name: str, root: click.Group, ctx: click.Context) -> str:
+    """``name`` is no command of the root: what is spelled like it there, or has that very name one level down."""
+    known = root.list_commands(ctx)
+    meant = get_close_matches(name, known)
+    for group in known:
+        command = root.get_command(ctx, group)
+        if isinstance(command, click.Group):
+            meant += [f"{group} {below}" for below in command.list_commands(ctx) if below == name]
+    return no_such_command(name, (f"agtmux {one}" for one in meant))
+
+
+def no_such_command(name: str, meant: Iterable[str]) -> str:
+    return f"No such command {name!r}{_meant(meant)}"
+
+
+def _meant(names: Iterable[str]) -> str:
+    listed = list(names)
+    return f" (did you mean {' or '.join(listed)}?)" if listed else ""
