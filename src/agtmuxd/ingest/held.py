@@ -18,15 +18,17 @@ AGAIN: Final = 1 * NS
 """How old an answer may be: a session that a process goes over to is written to only at its next prompt."""
 QUIET: Final = 3 * NS
 """The same of a process that is at rest and holds as many files open as before: 3 us to ask, 0.3 ms for all names."""
-AT_REST: Final = 3 * NS
-"""The same of an agent that rests: the files of a process are 0.2 ms of CPU."""
+UNMOVED: Final = 15 * NS
+"""The same where its screen stays as it is, too: nobody goes over to another session without a word of it there."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
     held: tuple[Held, ...]
     count: int  # of all files that were open; 0: not told
-    read_at: int  # ns; when their names were read
+    screen: object  # what the agent showed before their names were read; None: not known
+    unmoved: bool  # that is what it had shown at the reading before, too
+    read_at: int  # ns; when that was
     asked_at: int  # ns
 
 
@@ -66,15 +68,19 @@ class Holder:
 
     def _ask(self, agent: Agent, reader: Holding) -> bool:
         before, now, count = self._known.get(_life(agent)), self._clock(), proctable.count_open(agent.proc.pid)
+        screen = agent.screen
         calm = before is not None and before.held and not agent.works and count == before.count > 0
-        if before is not None and calm and 0 <= now - before.read_at < QUIET:
-            self._known[_life(agent)] = replace(before, asked_at=now)
-            return False
+        if before is not None and calm:
+            rest = UNMOVED if before.unmoved and screen == before.screen else QUIET
+            if 0 <= now - before.read_at < rest:
+                self._known[_life(agent)] = replace(before, asked_at=now)
+                return False
         held = tuple(reader.transcripts_held(proctable.read_open(agent.proc.pid), agent.home))
         still = proctable.read_one(agent.proc.pid)
         if still is None or still.start != agent.proc.start:
             held = ()  # what was read is of nobody, or of the next process of that number
-        self._known[_life(agent)] = _Answer(held, count, now, now)
+        unmoved = before is not None and screen is not None and screen == before.screen
+        self._known[_life(agent)] = _Answer(held, count, screen, unmoved, now, now)
         return held != (() if before is None else before.held)
 
 
