@@ -347,6 +347,20 @@ async def test_the_record_tells_what_failed_from_what_was_refused(desk: Desk, mo
 
 
 @pytest.mark.tc("TC-107")
+async def test_what_was_done_in_part_is_not_called_refused(desk: Desk, tmux: Tmux) -> None:
+    def scrolls() -> None:
+        tmux.run("copy-mode", "-t", desk.pane)
+
+    desk.at["mid_act"] = scrolls
+    with pytest.raises(AgtmuxError) as caught:
+        await desk.ask(Kind.SEND, SendParams(text="hi", keys=("Down",)))
+    assert (caught.value.code, caught.value.details["reason"]) == ("E_ACTION_INDETERMINATE", "changed")
+    assert caught.value.message.startswith(f"keys were pressed in {desk.pane}, and then: ")
+    codes = desk.rig.rows("SELECT result_code, error_code FROM actions")
+    assert codes == [("indeterminate", "E_ACTION_INDETERMINATE")]
+
+
+@pytest.mark.tc("TC-107")
 async def test_a_crash_that_is_still_shown_is_nobody_in_the_way(desk: Desk, tmux: Tmux) -> None:
     """The shell that the agent left behind takes a command line as any other."""
     world, before = desk.rig.door.world, (TARGET, desk.pane)

@@ -354,6 +354,23 @@ async def test_an_option_that_is_not_there_is_not_pressed(number: int) -> None:
     assert (caught.value.code, script.written) == ("E_INVALID_REQUEST", [])
 
 
+POINTED = DialogKeys(option=("Enter",), pointer=re.compile(r"> (\d)"))
+NEXT = replace(ASKS, waiting=replace(WAITING, subject="Write", fingerprint="cd" * 8))
+
+
+@pytest.mark.tc("TC-107")
+async def test_an_option_is_taken_once_the_pointer_is_on_it_and_never_in_the_next_dialog() -> None:
+    script = Script([(ASKS, "> 1"), (ASKS, "> 2"), (FREE, "")], dialog=POINTED)
+    some = context(script, Kind.ANSWER, AnswerParams(option=2), ASKS, shown="> 1", state=State.WAITING_APPROVAL)
+    told = await answering.answer(some)
+    assert (told["delivery"], [text.split()[-1] for text in script.written]) == ("submitted", ["Down", "Enter"])
+    script = Script([(NEXT, "> 2")], dialog=POINTED)
+    some = context(script, Kind.ANSWER, AnswerParams(option=2), ASKS, shown="> 1", state=State.WAITING_APPROVAL)
+    told = await answering.answer(some)
+    assert (told["delivery"], [text.split()[-1] for text in script.written]) == ("unconfirmed", ["Down"])
+    assert "nothing was answered" in told["note"]
+
+
 @pytest.mark.tc("TC-107")
 async def test_words_that_are_not_seen_in_the_dialog_are_not_submitted() -> None:
     script = Script([(ASKS, "the field is open"), (ASKS, "other words")])

@@ -7,7 +7,7 @@ recognised the dialog.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from agtmux.protocol.errors import AgtmuxError
@@ -24,6 +24,7 @@ AGAIN_AFTER = 0.2
 """Seconds between the keys of an agent that wants to be told twice."""
 OPENED_WITHIN = 2.0
 """Seconds for the field behind "type something" to open."""
+Sign = Callable[[Reading], bool]
 _QUIET = frozenset({Claim.NOT_RUNNING, Claim.IDLE, Claim.COMPLETED, Claim.ERROR})
 _STEP = 0.08
 
@@ -93,8 +94,8 @@ async def _take(context: Context, keys: DialogKeys, number: int) -> Result:
     waiting = _waiting(context)
     if number > len(waiting.options):
         raise unknown_keys(context, f"take option {number} of")
-    if keys.points and not await _pointed(context, keys, number, waiting.options):
-        note = "the pointer did not move: nothing was answered"
+    if keys.points and not await _pointed(context, keys, number, waiting.options, _same_prompt(waiting)):
+        note = "the pointer was not seen on that option of this prompt: nothing was answered"
         return {**_told(waiting), "delivery": "unconfirmed", "note": note}
     return await _press_and_see(context, keys.taking(number))
 
@@ -121,8 +122,22 @@ async def _write(context: Context, keys: DialogKeys, waiting: WaitingFor, text: 
     return await _press_and_see(context, keys.submit)
 
 
-async def _pointed(context: Context, keys: DialogKeys, number: int, options: Sequence[str]) -> bool:
-    """Whether the pointer is on that option, moved there where it was not. Raises E_UNSUPPORTED if it is not seen."""
+def _same_prompt(waiting: WaitingFor, rule: str | None = None) -> Sign:
+    """Whether the very prompt still stands: while the pointer moved, another could take its place. ``rule``: where
+    another rule speaks, as of an open field, what it says of the prompt is not compared."""
+
+    def same(reading: Reading) -> bool:
+        now = reading.fresh.waiting
+        if rule is not None and reading.fresh.rule != rule:
+            return True
+        return now is not None and now.fingerprint == waiting.fingerprint
+
+    return same
+
+
+async def _pointed(context: Context, keys: DialogKeys, number: int, options: Sequence[str], same: Sign) -> bool:
+    """Whether the pointer is on that option, moved there where it was not, of the ``same`` prompt. Raises E_UNSUPPORTED
+    if it is not seen."""
     moves = keys.moves(context.sample, number, options)
     if moves is None:
         raise unknown_keys(context, "answer")
@@ -130,7 +145,7 @@ async def _pointed(context: Context, keys: DialogKeys, number: int, options: Seq
         return True
     await context.hands.press(moves)
     return await context.until(
-        lambda r: r.sample is not None and keys.moves(r.sample, number, options) == (), OPENED_WITHIN
+        lambda r: r.sample is not None and same(r) and keys.moves(r.sample, number, options) == (), OPENED_WITHIN
     )
 
 
@@ -148,7 +163,7 @@ async def _opened(context: Context, keys: DialogKeys, number: int | None, option
         )  # fmt: skip
     if number is None:
         return free is True or keys.field is None
-    if not await _pointed(context, keys, number, options):
+    if not await _pointed(context, keys, number, options, _same_prompt(_waiting(context), context.case.fresh.rule)):
         return False
     if free:
         return True

@@ -50,6 +50,7 @@ class Context:
     clock: Callable[[], int]
     failpoint: Failpoints
     session: str | None = None  # the session that the caller's ref names, by its plain name
+    put: bool = False  # whether keys or text arrived in the pane: from then on nothing is refused any more
 
     @property
     def hands(self) -> Hands:
@@ -57,7 +58,10 @@ class Context:
         held = self.reading.held
         if held is None:
             raise AgtmuxError("E_REF_NOT_FOUND", f"the pane {self.key[1]} has gone")
-        return Hands(self.reached, held, self.reading.version)
+        return Hands(self.reached, held, self.reading.version, self._has_put)
+
+    def _has_put(self) -> None:
+        self.put = True
 
     @property
     def controls(self) -> Controls:

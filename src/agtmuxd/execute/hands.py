@@ -6,7 +6,7 @@ Owns the writes and what their failure means. Nothing here is ever tried a secon
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.execute.reach import Reached
@@ -16,12 +16,15 @@ from agtmuxd.tmux.keys import Held
 
 
 class Hands:
-    """Writes to one pane, as it was read."""
+    """Writes to one pane, as it was read. ``on_put``: called when keys or text arrived there."""
 
-    def __init__(self, reached: Reached, held: Held, version: tuple[int, int] | None) -> None:
+    def __init__(
+        self, reached: Reached, held: Held, version: tuple[int, int] | None, on_put: Callable[[], None] = lambda: None
+    ) -> None:
         self._reached = reached
         self._held = held
         self._version = version
+        self._on_put = on_put
 
     async def type(self, data: bytes) -> None:
         """These bytes as keys. Raises as ``_write``."""
@@ -72,6 +75,8 @@ class Hands:
         done = await self._run(keys.guarded(self._held, commands, f"{nonce}yes", f"{nonce}no", puts=puts))
         said = done.stdout.decode("utf-8", "replace")
         if f"{nonce}yes" in said:
+            if puts:
+                self._on_put()
             return
         if f"{nonce}no" in said or "can't find pane" in done.stderr.decode("utf-8", "replace"):
             text = f"{self._held.pane_id} changed in the very last moment: nothing was written, look again"

@@ -272,7 +272,13 @@ class Actions:
         )  # fmt: skip
         started = self._clock()
         self._failpoint("before_act")
-        result = await self._acts[request.kind](context)
+        try:
+            result = await self._acts[request.kind](context)
+        except AgtmuxError as error:
+            if not context.put or error.code == "E_ACTION_INDETERMINATE":
+                raise
+            text = f"keys were pressed in {key[1]}, and then: {error.message}"  # who is refused takes nothing for done
+            raise AgtmuxError("E_ACTION_INDETERMINATE", text, error.details) from error
         if request.kind is Kind.ATTACH:  # who goes there, or is told how, has seen the pane as it was checked
             result["snapshot"] = self.nonce_of(key, known.runtime_id, known.state_version)
         self._failpoint("after_act")
