@@ -18,8 +18,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.conftest import clean_environment
-
 STAMP = "2026-01-01T00:00:00.000Z"
 
 
@@ -151,6 +149,8 @@ def listing(*items: dict[str, Any], **fields: Any) -> dict[str, Any]:
 
 def environment(folder: Path, **extra: str) -> dict[str, str]:
     """An environment in which agtmux keeps everything below ``folder``."""
+    from tests.conftest import clean_environment  # late: who is only a stub needs no pytest, and is there sooner
+
     own = {"AGTMUX_RUNTIME_DIR": str(folder / "run"), "AGTMUX_STATE_DIR": str(folder / "state")}
     return clean_environment({**own, "AGTMUX_CONFIG": str(folder / "config.toml"), "HOME": str(folder), **extra})
 

@@ -29,13 +29,14 @@ with open(run / "pids", "a") as file:
 print("started in", os.getcwd(), "session", os.getsid(0) == os.getpid(), "stdin", os.read(0, 1), flush=True)
 {wrong}
 from tests.unit.daemon_stub import Stub
-stub = Stub(run / "agtmuxd.sock").start()
+stub = Stub(run / "agtmuxd.sock")
 stub.answer("GET /v1/health", {{"pid": os.getpid(), "version": "9"}})
 stub.answer("GET /v1/panes", {listing})
 def stop(_):
     threading.Timer(0.05, lambda: ((run / "agtmuxd.sock").unlink(), os._exit(0))).start()
     return 200, {{"ok": True}}
 stub.routes["POST /v1/daemon/stop"] = stop
+stub.start()  # last: who finds the socket is to be answered
 time.sleep(120)
 """
 
