@@ -40,7 +40,7 @@ from agtmuxd.hub import Hub
 from agtmuxd.ingest.door import Door
 from agtmuxd.ingest.transcripts import Transcripts
 from agtmuxd.remote.clock import put_right
-from agtmuxd.remote.place import place
+from agtmuxd.remote.place import left, place
 from agtmuxd.remote.settings import FarSettings
 from agtmuxd.rulebook import Rulebook
 from agtmuxd.spool import Spool
@@ -401,13 +401,15 @@ class DaemonServices:
 def _hooks_of(adapter: Fenced, home: Path, request: HookRequest) -> list[dict[str, Any]]:
     command = request.command  # each adapter puts its own name behind it
     done: dict[str, dict[str, Any]] = {}
+    remove = request.op == "uninstall"
     if request.op != "status":
-        for plan in adapter.plan_hooks(home, command, remove=request.op == "uninstall"):
-            changes = plan.changes and not request.dry_run
-            backup = place(str(plan.path), plan.before, plan.after, BACKUPS) if changes else None
-            done[str(plan.path)] = planned_item(adapter.agent_type, plan, backup)
+        for plan in adapter.plan_hooks(home, command, remove=remove):
+            changes, path = plan.changes and not request.dry_run, str(plan.path)
+            backup = place(path, plan.before, plan.after, BACKUPS, remove) if changes else None
+            stay = left(path) if changes and remove else ()
+            done[path] = planned_item(adapter.agent_type, plan, backup, stay)
     for status in adapter.hook_status(home, command):
-        add_status(done, adapter.agent_type, status)
+        add_status(done, adapter.agent_type, status, leaving=remove)
     return list(done.values())
 
 

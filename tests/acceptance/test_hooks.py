@@ -35,7 +35,7 @@ def test_a_test_event_goes_through_every_installed_command(place: Place, daemon:
     events = place.json("events")["items"]
     assert not [e for e in events if "agtmux_test" in json.dumps(e)], "a test is no agent's word"
     assert place.cli("hooks", "uninstall").returncode == 0
-    assert [p for p in place.home.rglob("*") if p.is_file() and "backup" not in p.name] == []
+    assert [p for p in place.home.rglob("*") if p.is_file()] == []
 
 
 @pytest.mark.tc("TC-102")
@@ -129,9 +129,7 @@ def test_line_ends_mode_owner_and_links_of_settings_stay(place: Place, daemon: D
     file.symlink_to("../dotfiles/claude.json")
     both_ways(place, file)
     assert file.is_symlink()
-    kept = list(dotfiles.glob("claude.json.agtmux-backup-*"))
-    assert len(kept) == 2, "the second backup of a second does not take the place of the first"
-    assert b"hook claude" not in min(kept).read_bytes()
+    assert [one.name for one in dotfiles.iterdir()] == ["claude.json"], "nothing is left of what left nothing behind"
 
 
 @pytest.mark.tc("TC-102")
@@ -143,7 +141,31 @@ def test_installs_at_the_same_time_leave_what_one_leaves(place: Place, daemon: D
     events = json.loads((place.home / ".claude/settings.json").read_text())["hooks"]
     assert {len(groups) for groups in events.values()} == {1}
     assert place.cli("hooks", "uninstall").returncode == 0
-    assert [p for p in place.home.rglob("*") if p.is_file() and "backup" not in p.name] == []
+    assert [p for p in place.home.rglob("*") if p.is_file()] == []
+
+
+@pytest.mark.tc("TC-102")
+def test_backups_that_an_uninstall_leaves_are_named(place: Place, daemon: Daemon) -> None:
+    daemon.start()
+    file = place.home / ".claude/settings.json"
+    file.parent.mkdir()
+    file.write_text('{"model": "opus"}')
+    place.cli("hooks", "install", "--agent", "claude")
+    file.write_text(file.read_text().replace("opus", "sonnet"))
+    said = place.cli("hooks", "uninstall", "--agent", "claude").stdout
+    assert json.loads(file.read_text()) == {"model": "sonnet"}
+    kept = sorted(file.parent.glob("*backup*"))
+    assert [json.loads(one.read_text())["model"] for one in kept] == ["opus", "sonnet"]
+    assert f"  backups stay beside it; once all is well: rm {kept[0]} {kept[1]}\n" in said
+
+
+@pytest.mark.tc("TC-102")
+def test_what_to_do_after_an_install_is_said_once(place: Place, daemon: Daemon) -> None:
+    daemon.start()
+    assert "keep the hooks they started with" in place.cli("hooks", "install", "--agent", "claude").stdout
+    assert place.cli("hooks", "install", "--agent", "claude").stdout.endswith("settings.json: nothing to change\n")
+    place.cli("hooks", "install", "--agent", "codex")
+    assert "trust" not in place.cli("hooks", "uninstall", "--agent", "codex").stdout
 
 
 def locked(file: Path) -> None:

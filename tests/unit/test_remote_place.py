@@ -12,8 +12,9 @@ from typing import Any
 from agtmuxd.remote import program
 
 
-def place(*files: tuple[Path, str | None, str | None], backups: int = 2) -> list[dict[str, Any]]:
-    asked = {"files": [{"path": str(p), "before": b, "after": a} for p, b, a in files], "backups": backups}
+def place(*files: tuple[Path, str | None, str | None], backups: int = 2, remove: bool = False) -> list[dict[str, Any]]:
+    each = [{"path": str(p), "before": b, "after": a} for p, b, a in files]
+    asked = {"files": each, "backups": backups, "remove": remove}
     done = subprocess.run(
         [sys.executable, "-IS", "-c", program.place()], input=json.dumps(asked).encode(), capture_output=True,
         check=True, timeout=30,
@@ -24,7 +25,7 @@ def place(*files: tuple[Path, str | None, str | None], backups: int = 2) -> list
 
 def test_a_file_is_made_replaced_and_removed_and_kept_each_time(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "é.json"
-    assert place((path, None, "one\r\n")) == [{"backup": None, "error": None}]
+    assert place((path, None, "one\r\n")) == [{"backup": None, "error": None, "left": []}]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.chmod(0o644)
     (done,) = place((path, "one\r\n", "two"))
@@ -34,6 +35,28 @@ def test_a_file_is_made_replaced_and_removed_and_kept_each_time(tmp_path: Path) 
     assert not path.exists()
     assert Path(done["backup"]).read_text() == "two"
     assert sorted(p.name for p in path.parent.iterdir() if "backup" not in p.name) == []
+
+
+def test_what_is_taken_out_without_a_trace_leaves_no_backup(tmp_path: Path) -> None:
+    path, ours = tmp_path / "theirs.json", tmp_path / "ours.json"
+    path.write_text("theirs")
+    (put,) = place((path, "theirs", "theirs and ours"))
+    assert put["left"] == [put["backup"]]
+    taken = place((path, "theirs and ours", "theirs"), (ours, None, None), remove=True)
+    assert taken[0] == {"backup": None, "error": None, "left": []}
+    ours.write_text("ours")
+    assert place((ours, "ours", None), remove=True) == [{"backup": None, "error": None, "left": []}]
+    assert [p.name for p in tmp_path.iterdir()] == ["theirs.json"]
+
+
+def test_a_backup_that_says_something_else_stays_and_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text("theirs")
+    (put,) = place((path, "theirs", "theirs and ours"))
+    path.write_text("theirs, changed, and ours")
+    (taken,) = place((path, "theirs, changed, and ours", "theirs, changed"), remove=True)
+    assert taken["left"] == [put["backup"], taken["backup"]], "also within one second"
+    assert [Path(one).read_text() for one in taken["left"]] == ["theirs", "theirs, changed, and ours"]
 
 
 def test_what_changed_meanwhile_stays_and_holds_up_no_other(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def _options(function: F) -> F:
     function = click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")(function)
     where = "The machine of this target. Default: this one."
     function = click.option("--target", metavar="TARGET", help=where)(function)
-    agents = "Only this agent, e.g. claude; may be repeated. Default: all (install: that have a settings folder)."
+    agents = "Only this agent, e.g. claude; may be repeated. Default: all (of install: those with a settings folder)."
     return click.option("--agent", "agents", multiple=True, metavar="AGENT", help=agents)(function)
 
 
@@ -83,6 +83,8 @@ def install(app: App, agents: tuple[str, ...], target: str | None, dry_run: bool
 @pass_app
 def uninstall(app: App, agents: tuple[str, ...], target: str | None, dry_run: bool, as_json: bool) -> None:
     """Remove exactly what install added.
+
+    A backup that says what the file says again goes too; others stay, and are named.
 
     \b
     Example:
@@ -243,7 +245,7 @@ def _tell(item: Mapping[str, Any], op: str, dry_run: bool) -> None:
         click.echo(f"{name}: {'would change' if dry_run else f'{op}ed'}")
         if dry_run and item.get("diff"):
             click.echo(render.safe_block(item["diff"]).rstrip("\n"))
-    if item.get("backup"):
+    if item.get("backup") and op == "install":  # what stays of an uninstall is among the notes
         click.echo(f"  what was there before: {render.clean(item['backup'])}")
     for note in item.get("notes") or ():
         click.echo(f"  {render.clean(note)}")

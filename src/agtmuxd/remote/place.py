@@ -1,7 +1,8 @@
 """Puts settings files in place, with what was there kept: here, and as a program on a machine behind ssh.
 
 There it runs by ``python3 -IS -c`` (3.8 or newer). Standard input: ``{"files": [{"path", "before", "after"}],
-"backups": N}``, text or null for a file that is not there. Standard output: ``[{"backup", "error"}]`` in that order.
+"backups": N, "remove": bool}``, text or null for a file that is not there. Standard output, in that order:
+``[{"backup", "error", "left"}]``, the last one all backups beside it.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ import tempfile
 import time
 
 
-def place(path: str, before: str | None, after: str | None, backups: int) -> str | None:
+def place(path: str, before: str | None, after: str | None, backups: int, remove: bool = False) -> str | None:
     """Put one file in place; its backup, or None where there is none. Raises ValueError, OSError.
 
     The backup comes first, then one atomic replacement by a file of the same mode and owner. A symbolic link is
     followed: the file it names is replaced, the link stays. A file that nobody may write to is left alone.
+
+    ``remove``: what was put in is taken out again. Where that leaves nothing, or the very bytes of a backup, there is
+    nothing to keep: no backup is made, and that one goes.
     """
     real = os.path.realpath(path)
     now = old = None
@@ -32,18 +36,31 @@ def place(path: str, before: str | None, after: str | None, backups: int) -> str
     if old is not None and not old.st_mode & 0o222:
         raise ValueError(path + ": is read-only. Allow writing (chmod u+w), or add by hand what --dry-run shows.")
     backup = None
-    if now is not None and old is not None and backups:
+    same = [one for one in left(path) if remove and holds(one, after)]
+    if now is not None and old is not None and backups and not (remove and (same or after is None)):
         backup = free_name(real + time.strftime(".agtmux-backup-%Y%m%d-%H%M%S"))
         write(backup, now, old)
-        for gone in sorted(glob.glob(glob.escape(real) + ".agtmux-backup-*"))[:-backups]:
+        for gone in left(path)[:-backups]:
             os.unlink(gone)
-    if after is None:
-        if now is not None:
-            os.unlink(real)
-        return backup
-    os.makedirs(os.path.dirname(real), mode=0o700, exist_ok=True)
-    write(real, after, old)
+    if after is not None:
+        os.makedirs(os.path.dirname(real), mode=0o700, exist_ok=True)
+        write(real, after, old)
+    elif now is not None:
+        os.unlink(real)
+    for one in same:
+        os.unlink(one)
     return backup
+
+
+def left(path: str) -> list[str]:
+    """The backups beside a file, oldest first."""
+    return sorted(glob.glob(glob.escape(os.path.realpath(path)) + ".agtmux-backup-*"))
+
+
+def holds(path: str, text: str | None) -> bool:
+    """Whether a file is these very bytes."""
+    with open(path, "rb") as file:
+        return text is not None and file.read() == text.encode("utf-8")
 
 
 def free_name(name: str) -> str:
@@ -93,9 +110,10 @@ def main() -> None:
     out = []
     for one in asked["files"]:
         try:
-            out.append({"backup": place(one["path"], one["before"], one["after"], asked["backups"]), "error": None})
+            backup = place(one["path"], one["before"], one["after"], asked["backups"], asked.get("remove", False))
+            out.append({"backup": backup, "error": None, "left": left(one["path"])})
         except (ValueError, OSError) as error:
-            out.append({"backup": None, "error": str(error)})
+            out.append({"backup": None, "error": str(error), "left": []})
     sys.stdout.write(json.dumps(out))
 
 

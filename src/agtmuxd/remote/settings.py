@@ -161,17 +161,19 @@ class FarSettings:
 
     async def _hooks_of(self, adapter: Fenced, where: Path, command: str, request: HookRequest) -> list[dict[str, Any]]:
         done: dict[str, dict[str, Any]] = {}
+        remove = request.op == "uninstall"
         if request.op != "status":
-            remove = request.op == "uninstall"
             plans = await self._planned(lambda: adapter.plan_hooks(where, command, remove=remove))
             changes = [plan for plan in plans if plan.changes and not request.dry_run]
-            placed = dict(zip(changes, await self._place(changes, backups=BACKUPS), strict=True))
+            placed = dict(zip(changes, await self._place(changes, backups=BACKUPS, remove=remove), strict=True))
             for plan in plans:
-                item = planned_item(adapter.agent_type, plan, placed.get(plan, {}).get("backup"))
-                item["error"] = placed.get(plan, {}).get("error")
+                one = placed.get(plan, {})
+                stay = one.get("left", ()) if remove else ()
+                item = planned_item(adapter.agent_type, plan, one.get("backup"), stay)
+                item["error"] = one.get("error")
                 done[item["path"]] = item
         for status in await self._planned(lambda: adapter.hook_status(where, command)):
-            add_status(done, adapter.agent_type, status)
+            add_status(done, adapter.agent_type, status, leaving=remove)
         return list(done.values())
 
     async def _planned(self, work: Callable[[], T]) -> T:
@@ -198,13 +200,13 @@ class FarSettings:
                 raise ValueError(f"{path}: cannot be read, or is no text") from error
         return self._files[path]
 
-    async def _place(self, plans: Sequence[HookPlan], *, backups: int) -> list[dict[str, Any]]:
+    async def _place(self, plans: Sequence[HookPlan], *, backups: int, remove: bool = False) -> list[dict[str, Any]]:
         if not plans:
             return []
         files = [{"path": str(plan.path), "before": plan.before, "after": plan.after} for plan in plans]
         done = await self._executor.run(
             ["python3", "-IS", "-c", program.place()],
-            stdin=json.dumps({"files": files, "backups": backups}).encode(),
+            stdin=json.dumps({"files": files, "backups": backups, "remove": remove}).encode(),
             timeout=_SECONDS,
         )
         if done.returncode != 0:
