@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from agtmuxd.core.model import MS, Source, State
+from agtmuxd.core.model import MS, RawEvent, Source, State
 from tests.integration.test_transcripts import House, holder, house, log_of, logged
-from tests.rig import BUSY, QUIET, T0, Agent, box
+from tests.rig import BUSY, QUIET, T0, Agent, Clock, Rig, box, event
 
 
 def shell(request: str, command: str) -> dict[str, object]:
@@ -94,3 +94,46 @@ async def test_a_long_session_does_not_keep_what_was_said_of_each_request(tmp_pa
             h.write(log_of(h, "session-1"), logged(old + 1, "permission.requested", **shell("r0-again", "make")))
             await h.look()
             assert h.state() is not State.WAITING_APPROVAL
+
+
+def hook(name: str, agent: Agent, at: int, **payload: object) -> RawEvent:
+    return event(name, agent, at=at, payload={"sessionId": "session-1", "cwd": "/src", **payload})
+
+
+@pytest.mark.tc("TC-036")
+@pytest.mark.parametrize(
+    ("message", "args"),
+    [
+        ("Run command: make two: all of it", {"command": "make two: all of it"}),
+        ("Edit file: /src/note.txt", {"path": "note.txt"}),
+        ("Path permission needed: /etc/hostname", {"path": "/etc/hostname"}),
+    ],
+)
+async def test_a_tool_that_ran_answers_its_own_request_and_no_other(
+    tmp_path: Path, message: str, args: dict[str, str]
+) -> None:
+    """Hooks alone, on whatever screen: they name no request, but what it is about."""
+    async with Rig(tmp_path / "a.db", Clock()) as rig:
+        agent = Agent(kind="copilot")
+        await rig.round(agent)
+        await rig.post(hook("userPromptSubmitted", agent, T0, prompt="do both"))
+        for n, text in enumerate(("Run command: make one", message)):
+            asked = {"notification_type": "permission_prompt", "message": text}
+            await rig.post(hook("notification", agent, T0 + (n + 1) * MS, **asked))
+        assert rig.the_state().state is State.WAITING_APPROVAL
+        await rig.post(hook("postToolUse", agent, T0 + 5 * MS, toolName="bash", toolArgs={"command": "make one"}))
+        assert rig.the_state().state is State.WAITING_APPROVAL
+        await rig.post(hook("postToolUse", agent, T0 + 6 * MS, toolName="view", toolArgs=args))
+        assert rig.the_state().state is State.RUNNING
+
+
+@pytest.mark.tc("TC-036")
+async def test_the_end_of_the_turn_answers_a_request_that_no_tool_ran_for(tmp_path: Path) -> None:
+    async with Rig(tmp_path / "a.db", Clock()) as rig:
+        agent = Agent(kind="copilot")
+        await rig.round(agent)
+        asked = {"notification_type": "permission_prompt", "message": "Something else"}
+        await rig.post(hook("notification", agent, T0, **asked))
+        assert rig.the_state().state is State.WAITING_APPROVAL
+        await rig.post(hook("agentStop", agent, T0 + MS, stopReason="end_turn"))
+        assert rig.the_state().state is State.COMPLETED

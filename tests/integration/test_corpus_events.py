@@ -42,6 +42,8 @@ def registers(one: recording.Recording) -> Iterator[tuple[int, dict[str, Write]]
     held: dict[str, Write] = {}
     for t, signal in signals(one):
         for write in signal.writes:
+            if write.phase in (Phase.START, Phase.END):  # as the marks have it
+                held = {subject: told for subject, told in held.items() if not subject.startswith("tool:")}
             held[write.subject] = write
         yield t, dict(held)
 

@@ -6,7 +6,9 @@ say nothing of an interrupt, a refusal or a failure that was given up: there its
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -87,7 +89,7 @@ class CopilotAdapter(RuleAdapter):
         return Signal(
             event_type=f"subagent_{kind}" if agent and name in _CANONICAL else kind,
             writes=tuple(_writes(name, payload, agent, headless)),
-            session_id=text_of(payload, "sessionId"),
+            session_id=None if agent else text_of(payload, "sessionId"),  # a sub-agent has one of its own
             transcript_path=None if agent else text_of(payload, "transcriptPath"),
             cwd=text_of(payload, "cwd"),
             task=first_line(payload.get("prompt")) if name == "userPromptSubmitted" and not agent else None,
@@ -199,7 +201,7 @@ def _writes(name: str, payload: Mapping[str, Any], agent: str | None, headless: 
     if name == "preToolUse":
         return [Write(Claim.RUNNING, name, phase=Phase.DURING)]
     if name == "postToolUse":
-        return [Write(Claim.RUNNING, name, phase=Phase.DURING), answered]
+        return [Write(Claim.RUNNING, name, phase=Phase.DURING), *_granted(name, payload)]
     if name == "errorOccurred":
         # The last of them, after which nothing is tried again, looks the same: only the screen tells.
         detail = (
@@ -214,10 +216,31 @@ def _writes(name: str, payload: Mapping[str, Any], agent: str | None, headless: 
 def _notification(name: str, payload: Mapping[str, Any]) -> list[Write]:
     kind = payload.get("notification_type")
     if kind == "permission_prompt":
-        text = shorten(payload.get("message"))
-        wanted = WaitingFor("approval", text=text or tool_text(payload.get("toolInput")))
-        return [Write(Claim.WAITING_APPROVAL, name, subject="approval:main", waiting_for=wanted, accepts_input=False)]
+        text = text_of(payload, "message")
+        wanted = WaitingFor("approval", text=shorten(text) or tool_text(payload.get("toolInput")))
+        # "Run command: make", "Edit file: /src/a", "Path permission needed: /etc/hosts"
+        subject = _request(text.partition(": ")[2] or text) if text else "approval:main"
+        return [Write(Claim.WAITING_APPROVAL, name, subject=subject, waiting_for=wanted, accepts_input=False)]
     if kind == "elicitation_dialog":
         wanted = WaitingFor("question", subject="ask_user")
         return [Write(Claim.WAITING_INPUT, name, subject="approval:main", waiting_for=wanted, accepts_input=False)]
     return []
+
+
+def _granted(name: str, payload: Mapping[str, Any]) -> list[Write]:
+    """What a tool that ran had asked for, if it had: requests have no id here, but say what they are about."""
+    if payload.get("toolName") == "ask_user":
+        return [Write(None, name, subject="approval:main")]
+    given = payload.get("toolArgs")
+    args = given if isinstance(given, Mapping) else {}
+    cwd = text_of(payload, "cwd")
+    about = {text for key in ("command", "path", "url") if (text := text_of(args, key)) is not None}
+    if cwd is not None and (path := text_of(args, "path")) is not None:
+        about.add(os.path.normpath(os.path.join(cwd, path)))
+    return [Write(None, name, subject=_request(text)) for text in sorted(about)]
+
+
+def _request(about: str) -> str:
+    """The subject of a request of the main agent: several may be open at once."""
+    name = hashlib.blake2s(about.encode(errors="surrogatepass"), digest_size=6).hexdigest()
+    return f"tool:{name}"
