@@ -157,6 +157,29 @@ async def test_what_happened_while_the_daemon_was_away_arrives_with_the_first_ro
         assert (state.state, state.waiting_for.fingerprint) == (State.WAITING_APPROVAL, "f-2")
 
 
+@pytest.mark.tc("TC-114")
+async def test_a_failure_that_the_next_turn_put_behind_does_not_come_back_over_a_restart(
+    tmp_path: Path, clock: Clock
+) -> None:
+    agent = Agent()
+    async with Rig(tmp_path / "a.db", clock) as rig:
+        await rig.round(agent)
+        await rig.steady(agent, Source.POLLER, BUSY)
+        await rig.post(event("StopFailure", agent, at=clock.forward(1), payload={"error": "overloaded"}))
+        assert rig.the_state().state is State.ERROR
+        for _ in range(20):  # busy all along: a queued prompt's turn, of which no hook told
+            clock.forward(0.25)
+            await rig.round(agent)
+        assert rig.the_state().state is State.RUNNING
+    clock.forward(1)
+    again = Agent(levels={Source.POLLER: QUIET})
+    async with Rig(tmp_path / "a.db", clock) as rig:
+        await rig.round(again)
+        clock.forward(1)
+        await rig.round(again)
+        assert rig.the_state().state is State.IDLE
+
+
 # ------------------------------------------------ targets that go and come
 
 

@@ -9,7 +9,7 @@ from agtmuxd.core.bind import Bound, Candidate, bind
 from agtmuxd.core.level import Settled
 from agtmuxd.core.model import Phase, RawEvent, Signal, Source, Write
 from agtmuxd.core.order import Stamp, effective_time
-from agtmuxd.core.registers import put, raise_marks, see_again, spent, to_entry
+from agtmuxd.core.registers import Marks, Registers, put, raise_marks, retired, see_again, spent, to_entry
 from agtmuxd.world import Runtime, Unit
 
 SESSION = "session"
@@ -82,10 +82,13 @@ def _write(
         if new is not None:
             registers[(source, write.subject)] = new
             unit.told.add((runtime_id, source, write.subject))
+            if retired(new, marks) is not None:
+                unit.marked.add(runtime_id)  # by what may have grown since it was stored
             moved = True
     for key in spent(registers, marks):
         del registers[key]
         unit.told.add((runtime_id, *key))
+        unit.marked.add(runtime_id)  # what they are spent by
     unit.registers.put(runtime_id, registers)
     return moved
 
@@ -108,7 +111,7 @@ def told(unit: Unit, runtime: Runtime, source: Source, settled: Settled, at: int
     raised = raise_marks(marks, source, seen.entry, at)
     if raised is not None:
         unit.marks.put(runtime.runtime_id, raised)
-        if settled.changed is not None:
+        if settled.changed is not None or _retires(registers, marks, raised):
             unit.marked.add(runtime.runtime_id)
     unit.touched.add(runtime.runtime_id)
     return settled.changed
@@ -117,7 +120,7 @@ def told(unit: Unit, runtime: Runtime, source: Source, settled: Settled, at: int
 def freshen(unit: Unit, runtime_id: str, sources: Collection[Source], at: int) -> None:
     """Let these levels of a runtime have been read at ``at``, saying what they said: what ``core.calm`` left out."""
     registers = dict(unit.registers.get(runtime_id) or {})
-    marks = unit.marks.get(runtime_id) or {}
+    marks = before = unit.marks.get(runtime_id) or {}
     raised: dict[str, int] | None = None
     for key, register in registers.items():
         if register.source in sources:
@@ -128,6 +131,15 @@ def freshen(unit: Unit, runtime_id: str, sources: Collection[Source], at: int) -
     unit.registers.put(runtime_id, registers)
     if raised is not None:
         unit.marks.put(runtime_id, raised)
+        if _retires(registers, before, raised):
+            unit.marked.add(runtime_id)
+
+
+def _retires(registers: Registers, before: Marks, after: Marks) -> bool:
+    """Whether marks that a reading raised retire what was told: then they are stored. Most only grow, with each one."""
+    return any(
+        not r.is_level and retired(r, after) is not None and retired(r, before) is None for r in registers.values()
+    )
 
 
 def said_goodbye(unit: Unit, runtime: Runtime) -> bool:

@@ -1,0 +1,120 @@
+"""What the store holds after each transaction retires what the daemon's memory does: a restart brings nothing back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agtmuxd.core.level import Steady, sample
+from agtmuxd.core.model import LEVELS, MS, NS, Claim, Phase, RawEvent, Signal, Source, Write
+from agtmuxd.core.observation import Seen
+from agtmuxd.core.order import SKEW_BUDGET
+from agtmuxd.core.registers import Register, retired
+from agtmuxd.core.resolve import Life, resolve
+from agtmuxd.ingest.calm import Calm
+from agtmuxd.ingest.fold import fold, told
+from agtmuxd.world import Runtime, Unit, World
+
+T0 = 1_000_000 * NS
+ID = "r1"
+RUNTIME = Runtime(ID, "t", "%1", "b", 1, "claude", None, None, None, 1, "1", T0, False, None, None, T0)
+Registers = dict[tuple[Source, str], Register]
+
+SHOWN = [
+    Write(Claim.RUNNING, "spinner", accepts_input=False),
+    Write(Claim.NOT_RUNNING, "composer", accepts_input=True),
+    Write(Claim.WAITING_APPROVAL, "box", accepts_input=False),
+    Write(None, "no rule matched"),
+]
+TOLD = [
+    Write(Claim.RUNNING, "prompt", phase=Phase.START),
+    Write(Claim.RUNNING, "tool", phase=Phase.DURING),
+    Write(Claim.COMPLETED, "stop", phase=Phase.END),
+    Write(Claim.ERROR, "failed", phase=Phase.END),
+    Write(Claim.IDLE, "interrupted", phase=Phase.END),
+    Write(Claim.WAITING_APPROVAL, "asks", subject="approval:main"),
+    Write(Claim.WAITING_APPROVAL, "asks", subject="approval:sub"),
+]
+
+
+@dataclass
+class Daemon:
+    """One runtime as the door keeps it, and beside it what its transactions wrote down."""
+
+    world: World = field(default_factory=lambda: World(runtimes={ID: RUNTIME}, registers={ID: {}}, marks={ID: {}}))
+    calm: Calm = field(default_factory=Calm)
+    steady: Steady = field(default_factory=Steady)
+    read_at: int = 0
+    kept: Registers = field(default_factory=dict)
+    kept_marks: dict[str, int] = field(default_factory=dict)
+
+    def event(self, number: int, write: Write, at: int, now: int) -> None:
+        unit = Unit(self.world)
+        event = RawEvent(f"e{number:03d}", "x", Source.HOOK, "claude", at, now, f"k{number}", spooled=True)
+        fold(unit, RUNTIME, event, Signal("x", (write,)), skew_budget=SKEW_BUDGET)
+        self._close(unit, now)
+
+    def reading(self, number: int, write: Write, now: int) -> None:
+        self.read_at = now
+        settled = sample(self.steady, Source.POLLER, write, now)
+        self.steady = settled.steady
+        seen = Seen("claude", None, False, 1, "1", 0, False, ((Source.POLLER, settled),))
+        if self.calm.stays(ID, seen):
+            self.calm.read(ID, now)
+            return
+        unit = Unit(self.world)
+        self.calm.end(unit, ID)
+        told(unit, RUNTIME, Source.POLLER, settled, now, f"p{number:03d}")
+        self._close(unit, now)
+
+    def _close(self, unit: Unit, now: int) -> None:
+        """What settling and saving do of it."""
+        self.calm.end(unit, ID)
+        registers, marks = unit.registers.get(ID) or {}, unit.marks.get(ID) or {}
+        resolution = resolve(registers, marks, Life(T0, self.read_at), now)
+        self.calm.judge(unit, ID, self.read_at, resolution, now)
+        for _, source, subject in unit.told:
+            if (source, subject) in registers:
+                self.kept[(source, subject)] = registers[(source, subject)]
+        if unit.marked:
+            self.kept_marks = dict(marks)
+        unit.commit()
+
+    def gone(self, registers: Registers, marks: dict[str, int]) -> set[tuple[Source, str]]:
+        return {k for k, r in registers.items() if k[0] not in LEVELS and retired(r, marks) is not None}
+
+    def live(self, now: int) -> set[tuple[Source, str]]:
+        unit = Unit(self.world)
+        self.calm.peek(unit, ID)
+        return self.gone(unit.registers.get(ID) or {}, unit.marks.get(ID) or {})
+
+
+happenings = st.lists(
+    st.tuples(
+        st.sampled_from([100 * MS, 250 * MS, 700 * MS, 2 * NS, 5 * NS]),
+        st.tuples(st.just("reads"), st.sampled_from(SHOWN))
+        | st.tuples(st.just("again"), st.just(SHOWN[0]))
+        | st.tuples(st.integers(0, 12).map(lambda n: n * 500 * MS), st.sampled_from(TOLD)),
+    ),
+    max_size=14,
+)
+
+
+@pytest.mark.tc("TC-114")
+@settings(deadline=None, max_examples=300, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+@given(happenings)
+def test_what_is_retired_in_memory_is_retired_by_what_is_kept(
+    story: list[tuple[int, tuple[str | int, Write]]],
+) -> None:
+    daemon, now, shown = Daemon(), T0, SHOWN[1]
+    for number, (after, (how, write)) in enumerate(story):
+        now += after
+        if isinstance(how, int):
+            daemon.event(number, write, now - how, now)
+        else:
+            shown = write if how == "reads" else shown
+            daemon.reading(number, shown, now)
+        assert daemon.gone(daemon.kept, daemon.kept_marks) == daemon.live(now), number
