@@ -144,6 +144,8 @@ class Rounds:
         run.unit.touched.update(r.runtime_id for r in living(run.unit, target_id))
 
     def _level(self, run: Pass, runtime: Runtime, source: Source, settled: Settled, at: int) -> None:
+        if settled.refreshed and (source, "turn") not in (run.unit.registers.get(runtime.runtime_id) or {}):
+            settled = replace(settled, changed=settled.steady.told, since=at)  # said of another runtime of that process
         event_id = uuid7(at) if settled.changed is not None else ""
         write = told(run.unit, runtime, source, settled, at, event_id)
         if write is None:

@@ -209,7 +209,7 @@ class Roster:
     ) -> bool:
         """Whether the agent of this pane is another one now."""
         current = self.agents.get(pane_id)
-        if current is not None and found is not None and _same_life(current.proc, found.proc):
+        if current is not None and found is not None and _stays(current, found):
             current.proc = replace(found.proc, argv=current.proc.argv)
             if found.match.value != (current.adapter, current.identity):
                 current.adapter, current.identity = found.match.value
@@ -231,7 +231,7 @@ class Roster:
         self.agents[pane_id] = Agent(
             pane_id=pane_id, adapter=adapter, identity=identity, proc=proc,
             started_at=self._started_at(proc, now), status_path=None if path is None else str(path), home=home,
-            steady=self._remembered(pane_id, proc.pid, proc.start),
+            steady={} if _became(current, proc) else self._remembered(pane_id, proc.pid, proc.start),
         )  # fmt: skip
         return True
 
@@ -240,7 +240,7 @@ class Roster:
         new = []
         for pane_id, found in there.items():
             current = self.agents.get(pane_id)
-            if found is not None and (current is None or not _same_life(current.proc, found.proc)):
+            if found is not None and (current is None or not _stays(current, found)):
                 new.append((found.proc.pid, found.proc.start))
         if new and self._machine is None:
             self._machine = await self._executor.machine()
@@ -458,6 +458,15 @@ def to_sample(row: PaneRow, capture: str, styles: Spans | None = None) -> Sample
 
 def _same_life(a: Proc, b: Proc) -> bool:
     return a.pid == b.pid and a.start == b.start
+
+
+def _stays(agent: Agent, found: Found[Choice]) -> bool:
+    """Whether what was found is this very agent: a process that becomes another one by an exec is not."""
+    return _same_life(agent.proc, found.proc) and agent.identity.agent_type == found.match.agent_type
+
+
+def _became(agent: Agent | None, proc: Proc) -> bool:
+    return agent is not None and _same_life(agent.proc, proc)
 
 
 def _sooner(a: int | None, b: int | None) -> int | None:
