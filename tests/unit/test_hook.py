@@ -8,6 +8,7 @@ import re
 import resource
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -192,6 +193,23 @@ def test_a_payload_of_one_mebibyte_arrives_cut_below_the_limit(
     assert len(json.dumps(body)) < 1 << 20
     longest = max(len(text) for text in re.findall(r'"([^"]*)"', json.dumps(body["payload"], ensure_ascii=False)))
     assert longest < hook.MAX_STRING + 100
+
+
+@pytest.mark.tc("TC-103")
+def test_parsing_that_no_alarm_interrupts_ends_at_the_deadline_all_the_same() -> None:
+    long = "import time; from agtmux import hook; hook.end_at(time.time_ns()); sum(range(10**11)); print('too late')"
+    done = subprocess.run([sys.executable, "-c", long], capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
+
+
+@pytest.mark.tc("TC-103")
+def test_a_hook_that_was_ended_while_it_cut_the_spool_leaves_nothing_that_stays(short_dir: Path) -> None:
+    path = short_dir / "spool"
+    path.write_bytes(b'{"n":1}\n' * 20)
+    (short_dir / "spool.tmp").write_bytes(b"half of what was to be kept" * 20)
+    hook.spool(b'{"n":2}', str(path), time.time_ns() + 10**10, most=100, keep=40)
+    assert [json.loads(line) for line in path.read_text().splitlines()][-1] == {"n": 2}
+    assert sorted(p.name for p in short_dir.iterdir()) == ["spool"]
 
 
 @pytest.mark.tc("TC-103")
