@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import stat
 from pathlib import Path
 
@@ -52,6 +53,30 @@ def test_a_relative_xdg_variable_is_ignored_as_its_specification_says(monkeypatc
     for name in XDG:
         monkeypatch.setenv(name, "some/where")
     assert paths.state_dir() == paths.runtime_dir() == os.path.join(os.environ["HOME"], ".local/state/agtmux")
+
+
+@pytest.mark.tc("TC-115")
+@pytest.mark.parametrize("home", [None, "", "some/where"])
+def test_without_a_home_that_can_be_meant_it_is_the_one_of_the_account(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: str | None
+) -> None:
+    if home is None:
+        monkeypatch.delenv("HOME")
+    else:
+        monkeypatch.setenv("HOME", home)
+    assert paths.state_dir() == os.path.join(pwd.getpwuid(os.getuid()).pw_dir, ".local/state/agtmux")
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
+    with pytest.raises(AgtmuxError, match="set HOME"):
+        paths.state_dir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/x/r")
+    assert paths.socket_candidates() == ["/x/r/agtmux/agtmuxd.sock"], "a hook needs no home to report"
+
+
+@pytest.mark.tc("TC-115")
+def test_a_place_of_the_socket_that_cannot_be_read_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AGTMUX_STATE_DIR", str(tmp_path))
+    (tmp_path / "socket-path").write_bytes(b"/run/\xff\n")
+    assert paths.socket_candidates() == [str(tmp_path / "agtmuxd.sock")]
 
 
 @pytest.mark.tc("TC-115")

@@ -16,7 +16,16 @@ APP = "agtmux"
 
 
 def _home() -> str:
-    return os.environ.get("HOME") or os.path.expanduser("~")
+    """The user's folder. Raises E_FORBIDDEN where there is none: what is kept would land wherever an agent works."""
+    home = os.environ.get("HOME", "")
+    if home.startswith("/"):
+        return home
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        raise AgtmuxError("E_FORBIDDEN", "this user has no home folder: set HOME, or AGTMUX_STATE_DIR") from None
 
 
 def _xdg(variable: str, fallback: str) -> str:
@@ -72,7 +81,7 @@ def socket_candidates() -> list[str]:
     try:
         with open(pointer_path(), encoding="utf-8") as f:
             told = f.read(4096).strip()
-    except OSError:
+    except (OSError, ValueError, AgtmuxError):
         told = ""
     if told and told not in out and not os.environ.get("AGTMUX_SOCKET"):
         out.append(told)
