@@ -146,16 +146,23 @@ class Observer:
         return len(self.roster.agents)
 
     def poke(self, at: int, *, table: bool = False) -> None:
-        """Have a round at ``at`` (ns): at once for the past. ``table``: an unknown process spoke, look who is there."""
+        """Have a round at ``at`` (ns): at once for the past. ``table``: an unknown process spoke, look who is there.
+
+        Of several moments to come the first counts: by what that round shows, the others are asked for again.
+        """
         self._want_table = self._want_table or table
         now = self._clock()
         self._active_until = max(self._active_until, now + int(self._cadence.active_for * NS))
         if at <= now:
             self._poked.set()
             return
+        loop = asyncio.get_running_loop()
+        due = loop.time() + (at - now) / NS
         if self._alarm is not None:
+            if loop.time() < self._alarm.when() <= due:
+                return
             self._alarm.cancel()
-        self._alarm = asyncio.get_running_loop().call_later((at - now) / NS, self._poked.set)
+        self._alarm = loop.call_at(due, self._poked.set)
 
     async def run(self) -> None:
         """Watch until cancelled."""
