@@ -22,6 +22,7 @@ from agtmuxd.core.observation import HealthChange, Observation
 from agtmuxd.core.order import SKEW_BUDGET
 from agtmuxd.core.registers import Marks, Register, Registers
 from agtmuxd.ingest.inbox import Inbox, Posted, Understands
+from agtmuxd.ingest.observed import crash_due
 from agtmuxd.ingest.outcome import publish, save, settle_touched
 from agtmuxd.ingest.present import GRACE, PENDING_TTL, Pass, Present
 from agtmuxd.ingest.rounds import Rounds
@@ -86,6 +87,7 @@ class Door:
         self._queue: asyncio.Queue[_Op] = asyncio.Queue(maxsize=10_000)
         down = {t.target_id for t in world.targets.values() if t.health == "down"}
         self._present = Present(clock(), pending, down)
+        self._present.crash_due = crash_due(world.states.values(), None)
         self._inbox = Inbox(world, self._present, adapters, skew_budget)
         self._rounds = Rounds(world, self._present)
         self._serving = False
@@ -230,8 +232,7 @@ class Door:
                 self._present.wakes.pop(runtime_id, None)
             else:
                 self._present.wakes[runtime_id] = wake
-        for gone in self._present.wakes.keys() - self.world.runtimes.keys():
-            del self._present.wakes[gone]
+        self._forget(done)
         self._present.calm.keep(self.world)
         if done.changes:
             self._publish_batch(done.sequence, done.run.now, done.changes)
@@ -240,6 +241,15 @@ class Door:
         for target_id, at in done.looks.items():
             self.on_poke(target_id, at, False)
         self._schedule_next()
+
+    def _forget(self, done: _Done) -> None:
+        """What ended in this transaction."""
+        for runtime_id, runtime in done.unit.runtimes.over.items():
+            if runtime is None or runtime.ended_at is not None:
+                self._present.forget_runtime(runtime_id)
+        for target_id in done.run.removed_targets:
+            self._present.forget_target(target_id)
+        self._present.crash_due = crash_due(done.unit.states.over.values(), self._present.crash_due)
 
     def _schedule_next(self) -> None:
         due = self._due()

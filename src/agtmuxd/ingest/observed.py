@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -11,7 +12,7 @@ from agtmuxd.core.observation import Gone, Observation, Seen
 from agtmuxd.core.title import published
 from agtmuxd.ingest.fold import said_goodbye
 from agtmuxd.ingest.settle import CRASH_SHOWN, end, forget_crash
-from agtmuxd.world import Pane, PaneKey, Runtime, Unit, World
+from agtmuxd.world import Pane, PaneKey, Runtime, StateRow, Unit, World
 
 TITLE_EVERY: Final = 1_000_000_000
 """A pane's title is published at most this often (ns)."""
@@ -160,15 +161,14 @@ def _begin(unit: Unit, seen: Observation, pane_id: str, agent: Seen) -> None:
     unit.shown.add(key)
 
 
-def crashes_due(unit: Unit, now: int) -> int | None:
-    """Drop crashes that were shown long enough; when the next one is due."""
-    due: int | None = None
+def forget_old_crashes(unit: Unit, now: int) -> None:
+    """Drop crashes that were shown long enough."""
     for key, state in list(unit.states.items()):
-        if state.reason_code != "agent_crashed":
-            continue
-        at = state.since + CRASH_SHOWN
-        if at <= now:
+        if state.reason_code == "agent_crashed" and state.since + CRASH_SHOWN <= now:
             forget_crash(unit, key)
-        elif due is None or at < due:
-            due = at
-    return due
+
+
+def crash_due(states: Iterable[StateRow | None], due: int | None) -> int | None:
+    """When the next of these crashes was shown long enough, or ``due`` where that is sooner."""
+    moments = [s.since + CRASH_SHOWN for s in states if s is not None and s.reason_code == "agent_crashed"]
+    return min(moments if due is None else [*moments, due], default=None)

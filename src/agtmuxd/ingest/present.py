@@ -36,6 +36,20 @@ class Present:
     calm: Calm = field(default_factory=Calm)
     crash_due: int | None = None
 
+    def forget_runtime(self, runtime_id: str) -> None:
+        """It has ended: nothing of it changes by time alone, nor is it stopped."""
+        self.wakes.pop(runtime_id, None)
+        self.suspended.discard(runtime_id)
+
+    def forget_target(self, target_id: str) -> None:
+        """It is watched no more."""
+        self.down.discard(target_id)
+        self.ready.discard(target_id)
+        self.read_at.pop(target_id, None)
+        self.looked_at.pop(target_id, None)
+        self.servers = {server: other for server, other in self.servers.items() if other != target_id}
+        self.title_at = {key: at for key, at in self.title_at.items() if key[0] != target_id}
+
 
 @dataclass(slots=True)
 class Pass:

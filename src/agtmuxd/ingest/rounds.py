@@ -32,7 +32,8 @@ class Rounds:
                 self._make_ready(run, target_id)
         self._present.calm.put_off(self._present.wakes, run.now)
         run.unit.touched.update(r for r, at in self._present.wakes.items() if at <= run.now)
-        self._present.crash_due = observed.crashes_due(run.unit, run.now)
+        observed.forget_old_crashes(run.unit, run.now)
+        self._present.crash_due = observed.crash_due((s for _, s in run.unit.states.items()), None)
 
     def health(self, run: Pass, change: HealthChange) -> None:
         """Take a target's health in."""
