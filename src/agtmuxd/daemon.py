@@ -361,6 +361,9 @@ class Daemon:
             except (OSError, AgtmuxError) as error:
                 _LOG.warning("spool not drained, tried again later", error=str(error))
                 door.counters["spool_failures"] += 1
+            except Exception:  # noqa: BLE001 the outermost edge of this task: what lies in a file never ends the daemon
+                _LOG.exception("spool not drained, tried again later")
+                door.counters["spool_failures"] += 1
             await asyncio.sleep(SPOOL_EVERY)
 
 

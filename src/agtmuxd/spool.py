@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import json
 import os
 import sqlite3
 import time
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agtmuxd.core.wire import decode
 from agtmuxd.store.db import Store
 
 BATCH = 200
@@ -84,7 +84,7 @@ class Spool:
 def parse_line(line: bytes, drained: Drained) -> dict[str, Any] | None:
     """The event of one line, None for a gap or what is no event; both are counted."""
     try:
-        value = json.loads(line)
+        value = decode(line)
     except ValueError:
         value = None
     if not isinstance(value, dict):

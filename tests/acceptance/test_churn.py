@@ -228,6 +228,29 @@ def test_what_hooks_spooled_while_the_daemon_was_away_is_taken_in_once_and_in_or
     assert taken() == spooled
 
 
+@pytest.mark.tc("TC-104")
+def test_nothing_that_lies_in_the_spool_ends_the_daemon_or_holds_up_what_is_behind_it(
+    place: Place, daemon: Daemon, agent: Callable[..., Agent]
+) -> None:
+    daemon.start()
+    one = agent().start()
+    daemon.wait_agent(one.pane)
+    daemon.stop()
+    one.hook("UserPromptSubmit", prompt="a task")
+    spool = place.state / "spool.jsonl"
+    good = spool.read_text()
+    event = json.loads(good) | {"event_id": "0199a000-0000-7000-8000-000000000001", "source_event_id": None}
+    cut = json.dumps(event | {"payload": {"cut \ud83d": "\ud83d"}})
+    deep = json.dumps(event | {"payload": {"a": 1}}).replace('{"a": 1}', '{"a":' + "[" * 600 + "]" * 600 + "}")
+    huge = json.dumps(event | {"payload": {"a": 1}}).replace('{"a": 1}', '{"a": 1e999}')
+    spool.write_text("\n".join(["[" * 200_000, deep, huge, "no JSON", cut, good]))
+    daemon.start()
+    until(lambda: not spool.exists() and not _left(place.state), within=PATIENCE, what="the spool is drained")
+    health = daemon.health()
+    assert (health["spool"]["broken"], health["spool"]["events"], health["last_errors"]) == (4, 2, [])
+    assert {"UserPromptSubmit"} <= {row["event_type"] for row in place.json("events", one.pane)["items"]}
+
+
 def _left(folder: Path) -> list[Path]:
     return list(folder.glob("spool.jsonl.*"))
 

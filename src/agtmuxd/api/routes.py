@@ -7,7 +7,6 @@ nothing: rows come from the view, everything else from ``Services``.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from agtmuxd.api.replies import answering, read_body, reply, reply_rows, said
 from agtmuxd.api.services import Services
 from agtmuxd.core.listing import Attrs, Scope, ordered, tally
 from agtmuxd.core.request import Kind
-from agtmuxd.core.wire import stamp
+from agtmuxd.core.wire import decode, stamp
 from agtmuxd.hub import WatchRequest
 from agtmuxd.view import merge_sessions
 
@@ -75,7 +74,7 @@ def too_large() -> AgtmuxError:
 
 
 async def read_json(request: web.Request) -> Any:
-    """The body as JSON. Lone surrogates (agents cut text in the middle of a character) become U+FFFD.
+    """The body as JSON, as ``core.wire`` reads it.
 
     Raises E_INVALID_REQUEST, E_PAYLOAD_TOO_LARGE.
     """
@@ -88,27 +87,10 @@ async def read_json(request: web.Request) -> Any:
         raise AgtmuxError("E_INVALID_REQUEST", f"the body did not come within {BODY_SECONDS:g} s") from None
     if len(raw) > MAX_BODY:  # releases of aiohttp differ by one byte
         raise too_large()
-    text = raw.decode("utf-8", "replace")
     try:
-        value = json.loads(text, parse_constant=_no_constant)
-        return _whole(value) if "\\ud" in text or "\\uD" in text else value
-    except (ValueError, RecursionError) as error:
-        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise AgtmuxError("E_INVALID_REQUEST", f"the body is no JSON: {why}") from None
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _whole(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_whole(one) for one in value]
-    if isinstance(value, dict):
-        return {_whole(name): _whole(one) for name, one in value.items()}
-    return value
+        return decode(raw)
+    except ValueError as error:
+        raise AgtmuxError("E_INVALID_REQUEST", f"the body is no JSON: {error}") from None
 
 
 def _given(query: BaseModel, *names: str) -> dict[str, Any]:

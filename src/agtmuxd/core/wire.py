@@ -1,14 +1,17 @@
 """How values look on the wire: JSON bytes and timestamps.
 
-Owns the one JSON encoding of the daemon. Knows no route and no row.
+Owns the one JSON encoding of the daemon, and the reading of JSON that others wrote. Knows no route and no row.
 """
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from math import isfinite
+from typing import Any, Final
 
+DEEPEST: Final = 64
+"""Levels of a value that is taken: hooks send at most 50, and all that walks one calls itself for each."""
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -16,6 +19,51 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def encode(value: Any) -> bytes:
     """``value`` as one line of UTF-8 JSON, no newline. Lone surrogates become ``?``. Raises TypeError, ValueError."""
     return _ENCODER.encode(value).encode("utf-8", "replace")
+
+
+def decode(data: bytes) -> Any:
+    """The value of JSON that somebody else wrote, such that it can be kept and told on. Lone surrogates (agents cut
+    text in the middle of a character) and what is no UTF-8 become U+FFFD. Raises ValueError for what is no JSON, for
+    numbers that JSON has not, and for more than ``DEEPEST`` levels."""
+    text = data.decode("utf-8", "replace")
+    try:
+        value = json.loads(text, parse_constant=_no_number, parse_float=_number)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if text.count("[") + text.count("{") > DEEPEST and _is_deep(value):
+        raise ValueError("nested too deeply")
+    return _whole(value) if "\\ud" in text or "\\uD" in text else value
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    return value if isfinite(value) else _no_number(text)
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            below for one in level if isinstance(one, (dict, list))
+            for below in (one.values() if isinstance(one, dict) else one)
+        ]  # fmt: skip
+        if not level:
+            return False
+    return True
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole(one) for one in value]
+    if isinstance(value, dict):
+        return {_whole(name): _whole(one) for name, one in value.items()}
+    return value
 
 
 def stamp(at: int) -> str:

@@ -8,7 +8,6 @@ one, and no other process of the same agent on this machine could have begun tha
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -17,6 +16,7 @@ from typing import Any, Final
 
 from agtmuxd.adapters.base import HASHED, Opening, Transcribed
 from agtmuxd.core.model import MS, NS, Claim, Source
+from agtmuxd.core.wire import decode
 from agtmuxd.targets import proctable
 from agtmuxd.targets.roster import Agent
 from agtmuxd.targets.tail import NotAllowedError, Tail, files_since, first_line
@@ -44,8 +44,8 @@ def began_with(agent: Agent) -> int | None:
 def parsed(line: bytes) -> Mapping[str, Any] | None:
     """A line that is a JSON object; None for anything else."""
     try:
-        data = json.loads(line)
-    except (ValueError, RecursionError):
+        data = decode(line)
+    except ValueError:
         return None
     return data if isinstance(data, dict) else None
 

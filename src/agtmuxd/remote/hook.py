@@ -267,7 +267,7 @@ def _shrink(value: object, most: int, items: int, depth: int) -> object:
     if isinstance(value, str):
         return cut(value, most)
     if not isinstance(value, (dict, list)):
-        return value
+        return str(value) if isinstance(value, float) and value - value else value  # no JSON has a number such as 1e999
     if depth == 0:
         return "…[too deep]"
     if isinstance(value, list):

@@ -5,7 +5,6 @@ Owns what must be remembered between rounds. Knows no agent by name (adapters do
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from agtmuxd.core.model import MS, NS, Claim, PaneRow, Phase, Proc, Sample, Sour
 from agtmuxd.core.observation import Gone, Seen
 from agtmuxd.core.proctree import Found, Match, ProcessIndex, find_agents
 from agtmuxd.core.style import Spans
+from agtmuxd.core.wire import decode
 from agtmuxd.targets.executor import Machine, TargetExecutor
 from agtmuxd.tmux.round import lines
 
@@ -387,7 +387,7 @@ class Roster:
         if text != agent.status_text:
             agent.status_text = text
             try:
-                data = json.loads(text)
+                data = decode(text)
             except ValueError:
                 data = {}
             agent.status_data = data if isinstance(data, dict) else None
