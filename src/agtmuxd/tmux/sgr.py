@@ -15,7 +15,7 @@ from typing import Final
 
 from agtmuxd.core.style import Span, Spans, Words
 
-_SGR: Final = re.compile(r"\x1b\[([0-9;:]*)m")
+_SGR: Final = re.compile(r"\x1b\[([0-9;:]{0,256})m")
 _OTHER: Final = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[PX^_][^\x1b]*(?:\x1b\\)?|\x1b\[[0-?]*[ -/]*(?:[@-l]|[n-~])"
     r"|\x1b\[[0-?]*[ -/]+m|\x1b\[[<-?][0-?]*m|\x1b[()*+][0-9A-Za-z]|[\x0e\x0f]"
@@ -133,14 +133,11 @@ def _colons(now: set[str], fields: list[str]) -> None:
 
 def _colour(fields: list[str]) -> tuple[str | None, int]:
     """The colour behind 38, 48 or 58, and how many fields name it; None for what is no colour."""
-    if fields[:1] == ["5"] and len(fields) > 1:
-        return str(int(fields[1] or 0) & 255), 2
-    if fields[:1] == ["2"] and len(fields) > 3:
-        try:
-            return "#" + "".join(f"{int(part or 0) & 255:02x}" for part in fields[1:4]), 4
-        except ValueError:
-            return None, 4
-    return None, len(fields)
+    used = {"5": 2, "2": 4}.get(fields[0] if fields else "", 0)
+    if not used or len(fields) < used or any(":" in part for part in fields[:used]):
+        return None, used or len(fields)
+    parts = [int(part or 0) & 255 for part in fields[1:used]]
+    return (str(parts[0]) if used == 2 else "#" + "".join([f"{part:02x}" for part in parts])), used
 
 
 def _paint(now: set[str], layer: str, colour: str | None) -> None:
