@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,7 +30,7 @@ def test_spans_lie_in_their_rows_in_order_and_apart(capture: str) -> None:
             assert at <= span.start < span.end <= len(row)
             assert span.words
             at = span.end
-        assert not any(a.end == b.start and a.words == b.words for a, b in zip(spans, spans[1:], strict=False))
+        assert not any(a.end == b.start and a.words == b.words for a, b in pairwise(spans))
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,24 @@ def test_spans_lie_in_their_rows_in_order_and_apart(capture: str) -> None:
         ("48;5;300", "bg:44"),
         ("38:2::1:2:3;4:3", "fg:#010203 underline"),
         ("4:0;58;5;9;1", "bold"),
+        ("38:2:1:2:3", "fg:#010203"),
+        ("48:5:9", "bg:9"),
+        ("1;2;3;22", "italic"),
+        ("3;23", ""),
+        ("4;24", ""),
+        ("5;25", ""),
+        ("6;7", "blink reverse"),
+        ("7;27", ""),
+        ("8;28", ""),
+        ("9;29", ""),
+        ("21;1", "underline bold"),
+        ("37;107", "fg:7 bg:15"),
+        ("90;40", "fg:8 bg:0"),
+        ("97;100", "fg:15 bg:8"),
+        ("31;41;39", "bg:1"),
+        ("31;41;49", "fg:1"),
+        ("1;31;;4", "underline"),
+        ("98;108;26", ""),
         ("1" * 300, ""),
     ],
 )
@@ -50,6 +70,12 @@ def test_what_a_sequence_names(parameters: str, words: str) -> None:
     text, styles = parse(f"\x1b[{parameters}mx")
     assert text.endswith("x")
     assert styles == (((Span(0, 1, frozenset(words.split())),) if words else ()),)
+
+
+def test_a_style_goes_on_over_the_end_of_a_row_and_equal_ones_are_one_span() -> None:
+    bold = frozenset({"bold"})
+    assert parse("a\x1b[1mb \n\x1b[1mc\x1b[1md") == ("ab\ncd", ((Span(1, 2, bold),), (Span(0, 2, bold),)))
+    assert parse("\x1b[1ma\x1b[0m \x1b[1mb") == ("a b", ((Span(0, 1, bold), Span(2, 3, bold)),))
 
 
 def test_every_letter_has_a_style_and_what_no_span_names_is_plain() -> None:
