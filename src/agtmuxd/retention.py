@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import structlog
+
 from agtmuxd.store import log
 from agtmuxd.store.db import Store
 
+_LOG = structlog.get_logger("retention")
 BATCH = 500
 PAUSE = 0.05
 
@@ -34,7 +37,10 @@ async def purge(store: Store, keep: log.Retention, now: int) -> dict[str, int]:
 async def keep_purging(
     store: Store, keep: Callable[[], log.Retention], clock: Callable[[], int], every: float = 600.0
 ) -> None:
-    """``purge`` now and then, until cancelled."""
+    """``purge`` now and then, until cancelled. What cannot be forgotten now is forgotten the next time."""
     while True:
-        await purge(store, keep(), clock())
+        try:
+            await purge(store, keep(), clock())
+        except Exception as error:  # noqa: BLE001 the outermost edge of this task
+            _LOG.warning("nothing was forgotten, tried again later", error=str(error))
         await asyncio.sleep(every)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ import pytest
 from agtmuxd.core.model import NS, Claim, Phase, RawEvent, Source, Strength
 from agtmuxd.core.order import Stamp
 from agtmuxd.core.registers import Entry, Register
-from agtmuxd.retention import purge
+from agtmuxd.retention import keep_purging, purge
 from agtmuxd.store import log, rows
 from agtmuxd.store.db import Store, open_database
 from agtmuxd.world import Runtime
@@ -169,6 +170,41 @@ async def purged(db: sqlite3.Connection, keep: log.Retention, now: int = NOW) ->
     finally:
         store._queue.put(None)
         store._thread.join()
+
+
+async def test_a_database_that_takes_nothing_is_purged_the_next_time(
+    db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.add_event(db, event(1, ingested_at=NOW - 15 * DAY), "r1", "applied")
+    monkeypatch.setattr("agtmuxd.store.db.BUSY_WAITS", (0.0,))
+    (path,) = column(db, "SELECT file FROM pragma_database_list WHERE name = 'main'")
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA busy_timeout=0")
+    other.execute("BEGIN IMMEDIATE")
+    store = Store(db)
+    store.start()
+    times, purged_then = 0, asyncio.Event()
+
+    def clock() -> int:
+        nonlocal times
+        times += 1
+        if times == 3:
+            other.execute("ROLLBACK")
+        elif times == 4:
+            purged_then.set()
+        return NOW
+
+    task = asyncio.create_task(keep_purging(store, log.Retention, clock, every=0.01))
+    try:
+        async with asyncio.timeout(20):
+            await asyncio.wait({task, asyncio.create_task(purged_then.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        assert not task.done()
+        assert other.execute("SELECT count(*) FROM events").fetchone() == (0,)
+    finally:
+        task.cancel()
+        store._queue.put(None)
+        store._thread.join()
+        other.close()
 
 
 def column(db: sqlite3.Connection, statement: str) -> list[Any]:
