@@ -136,6 +136,36 @@ def test_a_line_counts_at_its_own_time() -> None:
     assert ADAPTERS["codex"].read_line(codex("task_started")).at == NS_AT
 
 
+@pytest.mark.tc("TC-033")
+def test_only_the_first_line_of_a_main_session_is_geminis_opening() -> None:
+    whole = {"sessionId": "s-1", "projectHash": "ab" * 32, "startTime": AT, "kind": "main"}
+    opening = ADAPTERS["gemini"].read_opening
+    assert (found := opening(whole)) is not None
+    assert (found.session_id, found.cwd, found.at) == ("s-1", "sha256:" + "ab" * 32, NS_AT)
+    assert opening({k: v for k, v in whole.items() if k != "kind"}) == found, "as earlier versions wrote it"
+    assert opening({**whole, "kind": "subagent"}) is None
+    for key in ("sessionId", "projectHash", "startTime"):
+        assert opening({k: v for k, v in whole.items() if k != key}) is None, key
+
+
+@pytest.mark.tc("TC-033")
+@pytest.mark.parametrize("content", [[], {}, None, "", " ", [{"text": ""}], [3], [{"functionResponse": {}}]])
+def test_what_gemini_writes_of_its_user_without_words_begins_no_turn(content: Any) -> None:
+    assert ADAPTERS["gemini"].read_line(gemini("user", content)) is None
+    assert ADAPTERS["gemini"].read_line(gemini("user", "and the door")).begins
+
+
+@pytest.mark.tc("TC-033")
+def test_the_kind_of_line_counts_with_its_words() -> None:
+    assert signal("gemini", gemini("info", "[API Error: x]")) is None
+    assert signal("gemini", gemini("error", "Request cancelled.")) is None
+    failed = signal("gemini", gemini("error", "[API Error: overloaded]"))
+    assert failed is not None
+    assert (failed.event_type, failed.writes[0].detail) == ("turn_failed", "[API Error: overloaded]")
+    cancelled = signal("gemini", gemini("info", "Request cancelled."))
+    assert cancelled is not None and cancelled.event_type == "cancelled"
+
+
 @pytest.mark.tc("TC-016")
 def test_a_history_that_gemini_writes_again_claims_nothing() -> None:
     again = [
