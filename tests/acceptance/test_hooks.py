@@ -90,7 +90,7 @@ def trust(hooks: Path, events: list[str]) -> str:
 def test_codexs_trust_in_our_hooks_is_told(place: Place, daemon: Daemon) -> None:
     daemon.start()
     place.cli("hooks", "install", "--agent", "codex")
-    assert "Not trusted yet" in status(place, "--agent", "codex", "--no-test")[1]
+    assert "Not trusted yet, so Codex runs none of them. " in status(place, "--agent", "codex", "--no-test")[1]
     config = place.home / ".codex/config.toml"
     bare = config.read_text()
     every = [
@@ -99,7 +99,7 @@ def test_codexs_trust_in_our_hooks_is_told(place: Place, daemon: Daemon) -> None
     ]  # fmt: skip
     config.write_text(bare + trust(place.home / ".codex/hooks.json", every[1:]))
     said = status(place, "--agent", "codex", "--no-test")[1]
-    assert "Not trusted yet, so Codex does not run them: SessionStart." in said
+    assert "Not trusted yet, so Codex does not run SessionStart. " in said
     config.write_text(bare + trust(place.home / ".codex/hooks.json", every))
     assert "Codex trusts these hooks." in status(place, "--agent", "codex", "--no-test")[1]
 

@@ -271,7 +271,7 @@ def test_the_daemon_is_found_through_the_state_folder(short_dir: Path) -> None:
 
 PANES = [
     pane("%1"),
-    pane("%2", ref="pane:host/a%2Fb/@2/%2", agent_type="codex", window_index=10, pane_index=3),
+    pane("%2", ref="pane:host/a%2Fb/@2/%2", agent_type="codex", runtime_id="r2", window_index=10, pane_index=3),
     pane("%2", ref="pane:build/work/@2/%2", agent_type=None, window_index=0, pane_index=0),
 ]
 
@@ -317,9 +317,10 @@ def test_a_short_ref_that_names_no_single_pane_is_refused(
 
 def test_events_are_asked_for_by_pane_or_by_runtime(short_dir: Path, stub: Stub) -> None:
     stub.answer("GET /v1/panes", listing(*PANES))
-    row = {"event_id": "e1", "event_type": "Stop", "source": "hook", "event_time": STAMP, "applied": True}
+    row = {"event_id": "e1", "event_type": "Stop", "source": "hook", "event_time": STAMP, "runtime_id": "r2"}
     stub.answer("GET /v1/events", {"items": [row]})
-    assert "Stop" in out(short_dir, "events", "codex", "--limit", "5", "--before", "e9")
+    told = out(short_dir, "events", "codex", "--limit", "5", "--before", "e9").splitlines()[1].split()
+    assert told[1:6] == ["Stop", "hook", "codex", "host", "%2"]
     assert stub.calls[-1].query == {"limit": ["5"], "before": ["e9"], "pane": ["pane:host/a%2Fb/@2/%2"]}
     out(short_dir, "events", "runtime:abc")
     assert stub.calls[-1].query == {"limit": ["50"], "runtime": ["abc"]}
@@ -344,7 +345,7 @@ def test_an_explanation_tells_who_decided_and_who_was_not_believed(short_dir: Pa
     stub.answer("GET /v1/panes/pane:host/work/@1/%1/explain", body)
     text = out(short_dir, "explain", "pane:host/work/@1/%1")
     for part in ("claude 2.1: waiting_approval", "Bash rm -rf build", "options: Yes | No", "text typed now does not go",
-                 "hook says waiting_approval", "by PermissionRequest", "poller says running",
+                 "hook says waiting_approval", "by PermissionRequest", "screen says running",
                  "older than the hook"):  # fmt: skip
         assert part in text
 

@@ -172,4 +172,9 @@ def ack(app: App, ref: str, guard: dict[str, Any]) -> None:
     item = pane(client, ref)
     seen = {**guard, "if_runtime": guard["if_runtime"] or item.get("runtime_id")}
     reply = perform(app, client, "ack", str(item["ref"]), seen)
-    tell(reply, guard, lambda body: f"{where(body)}: {clean((body.get('result') or {}).get('attention_before'))} seen")
+
+    def said(body: Mapping[str, Any]) -> str:
+        before = clean((body.get("result") or {}).get("attention_before"), "none")
+        return f"{where(body)}: seen" if before == "none" else f"{where(body)}: seen; its attention was {before}"
+
+    tell(reply, guard, said)

@@ -11,6 +11,11 @@ from agtmux import render
 from agtmux.cli import ref as refs
 from agtmux.cli.context import App, pass_app, shared, write_body
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
 
 @click.command()
 @click.argument("ref", required=False)
@@ -36,12 +41,23 @@ def events(app: App, ref: str | None, action: str | None, limit: int, before: st
         full = refs.resolve(ref, client)
         kind, _, rest = full.partition(":")
         params |= {"runtime": rest} if kind == "runtime" else {"pane": full}
+    rows = () if as_json else client.listing("panes", {}).json().get("items") or ()
     reply = client.events(params)
     if as_json:
         write_body(reply.body)
         return
-    items, now = reply.json().get("items") or [], time.time()
+    items, now = _with_panes(reply.json().get("items") or [], rows), time.time()
     if app.styled():
         render.console(app.color).print(render.Screen("events", {"items": items}, now))
     else:
         sys.stdout.write(render.plain("events", items, now))
+
+
+def _with_panes(items: list[dict[str, Any]], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The events, with the agents and panes of runtimes that are listed: their ids tell a person nothing."""
+    known = {row.get("runtime_id"): row for row in rows}
+    out = []
+    for item in items:
+        row = known.get(item.get("runtime_id")) or {}
+        out.append({"agent_type": row.get("agent_type"), "identity": row.get("identity"), **item})
+    return out

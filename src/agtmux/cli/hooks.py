@@ -246,6 +246,6 @@ def _tell(item: Mapping[str, Any], op: str, dry_run: bool) -> None:
         if dry_run and item.get("diff"):
             click.echo(render.safe_block(item["diff"]).rstrip("\n"))
     if item.get("backup") and op == "install":  # what stays of an uninstall is among the notes
-        click.echo(f"  what was there before: {render.clean(item['backup'])}")
+        click.echo(f"  backup: {render.clean(item['backup'])}")
     for note in item.get("notes") or ():
         click.echo(f"  {render.clean(note)}")

@@ -38,8 +38,8 @@ TIMEOUT_S: Final = 5
 INTERRUPT_TIMEOUT_S: Final = 3  # Codex clamps it to this
 
 TRUST_NOTE: Final = (
-    "Codex runs new hooks only after you trusted them: at its next start choose 'Trust all and continue' "
-    "(or review them with /hooks)."
+    "Codex runs new hooks only after you trusted them: it asks at its next start ('Hooks need review'); choose "
+    "'Trust all and continue', or look at them by /hooks first."
 )
 
 _SCRIPT: Final = re.compile(r"(?:@openai/codex[^/]*/bin/codex(?:\.m?js)?|/bin/codex)$")
@@ -183,15 +183,16 @@ def _trust(file: Path, config: Path, ours: hookline.Ours) -> str:
     hooks = codex_notify.settings(config, hookfile.read(config) or "").get("hooks")
     state = hooks.get("state") if isinstance(hooks, Mapping) else None
     known = state if isinstance(state, Mapping) else {}
-    waiting = []
-    for event, group, index in hookfile.places(file, ours):
+    waiting, placed = [], list(hookfile.places(file, ours))
+    for event, group, index in placed:
         snake = re.sub(r"(?<!^)(?=[A-Z])", "_", event).lower()
         entry = known.get(f"{file}:{snake}:{group}:{index}")
         if not isinstance(entry, Mapping) or not entry.get("trusted_hash"):
             waiting.append(event)
     if not waiting:
         return "Codex trusts these hooks."
-    return f"Not trusted yet, so Codex does not run them: {', '.join(waiting)}. {TRUST_NOTE}"
+    which = "runs none of them" if len(waiting) == len(placed) else f"does not run {', '.join(waiting)}"
+    return f"Not trusted yet, so Codex {which}. {TRUST_NOTE}"
 
 
 _CANONICAL: Final = {

@@ -277,6 +277,8 @@ def _turning(case: Case) -> Refusal | None:
         return None
     if known.state not in _TURNING or case.fresh.claim in _QUIET:
         text = f"{known.agent_type} is {known.state}, no turn runs: the key would quit it or change its input"
+        if case.request.kind is Kind.KILL:
+            text += "; --mode signal --signal TERM ends it"
         return _unmet("not_running", text, state=None if known.state is None else str(known.state))
     if not case.fresh.foreground:
         return _unmet("background", f"{known.agent_type} is not in the foreground of {case.meant.pane_id}")

@@ -1,0 +1,152 @@
+"""The evidence behind one pane's state, told to a person: who decided, who was not believed and why, and what happened.
+
+Owns the wording. Knows neither the client nor the command; every text of an agent passes through ``clean``.
+"""
+
+from __future__ import annotations
+
+from agtmux.render import age, clean
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any
+
+    Row = Mapping[str, Any]
+
+SOURCES = {"poller": "screen", "status": "status file", "transcript": "session file", "wrapper": "agtmux run"}
+"""Sources as a person knows them; others have names that say it."""
+
+_ENDED = {
+    "turn_start": "a newer turn began",
+    "turn_end": "its turn ended",
+    "clear": "its turn was cleared or interrupted",
+    "quiet_edges": "{by} showed no turn and nothing to answer",
+    "quiet_levels": "{by} showed that the turn was over",
+    "busy_waits": "{by} showed the agent at work",
+    "busy_undrawn": "{by} went on showing the agent at work, and nothing to answer",
+    "busy_wait_levels": "{by} showed the agent at work",
+    "busy_ends": "{by} showed the agent at work, on its next turn",
+    "busy_completed": "{by} showed the agent at work, on its next turn",
+    "busy_overrun": "{by} went on showing the agent at work, on its next turn",
+}
+"""What each mark of docs/retirement.md means for a claim that is older than it."""
+_AGREE = {"idle": ("idle", "not_running", "completed"), "completed": ("completed", "not_running")}
+"""Claims that are no other opinion than these states."""
+_RECENT = 12
+
+
+def waits(waiting: Row) -> Iterator[str]:
+    """What is waited for, and between what one may choose."""
+    what = " ".join(clean(waiting[key]) for key in ("subject", "text") if waiting.get(key))
+    yield f"  waits for {clean(waiting.get('kind'))}: {what}"
+    if waiting.get("options"):
+        yield "  options: " + " | ".join(clean(option) for option in waiting["options"])
+
+
+def section(title: str, lines: list[str], empty: str | None) -> Iterator[str]:
+    """A heading and its lines; ``empty`` in place of none, where that is to be said."""
+    if lines or empty:
+        yield f"{title}:"
+        yield from (f"  {line}" for line in lines or [str(empty)])
+
+
+def story(body: Row, now: float) -> Iterator[str]:
+    """The explanation line by line, safe for a terminal. ``body``: the API's; ``now``: seconds since 1970."""
+    item = body.get("item") or {}
+    yield clean(body.get("ref"))
+    yield f"  {_headline(item, now)}"
+    if item.get("waiting_for"):
+        yield from waits(item["waiting_for"])
+    if item.get("accepts_input") is not None:
+        yield f"  text typed now {'goes' if item['accepts_input'] else 'does not go'} to its composer"
+    if item.get("background_tasks"):
+        yield f"  background tasks: {item['background_tasks']}"
+    known = item.get("last_known")
+    if known:
+        yield f"  last known: {clean(known.get('state'))}, {age(known.get('at'), now)} ago"
+    yield ""
+    candidates = body.get("candidates") or ()
+    decided = body.get("decided_by") or ()
+    yield from _decided(decided, candidates, now)
+    agreed = [_claim(row, now) for row in candidates if row.get("used") and row not in decided]
+    by, left_out = _levels(candidates), [row for row in candidates if not row.get("used") and row.get("claim")]
+    says_so = _AGREE.get(str(item.get("state")), (item.get("state"),))
+    agreed += [_discarded(row, by, now) for row in left_out if row["claim"] in says_so]
+    yield from section("Also considered", agreed, None)
+    doubted = [_discarded(row, by, now) for row in left_out if row["claim"] not in says_so]
+    yield from section("Not believed", doubted, None)
+    yield from section("Recent events", _events(body.get("recent_events") or (), now), None)
+
+
+def _decided(decided: Iterable[Row], candidates: Iterable[Row], now: float) -> Iterator[str]:
+    lines = [_claim(row, now) for row in decided if row.get("claim")]
+    if not lines and candidates and decided:  # only while something newer is being held back
+        said = ", ".join(f"{_source(row)} by {clean(row.get('rule'))}" for row in decided)
+        lines = [f"{said}; what was said since counts in an instant, once the screen bears it out"]
+    yield from section("Decided by", lines, "nothing: no fresh evidence")
+
+
+def _headline(item: Row, now: float) -> str:
+    agent = " ".join(clean(item[key]) for key in ("agent_type", "agent_version") if item.get(key))
+    if not item.get("state"):
+        return f"{agent or 'no agent'} here, so there is no state"
+    reason = f" ({clean(item['reason_code'])})" if item.get("reason_code") else ""
+    sure = f", confidence {clean(item['confidence'])}" if item.get("confidence") else ""
+    return f"{agent or 'no agent'}: {clean(item['state'])}{reason} for {age(item.get('since'), now)}{sure}"
+
+
+def _source(row: Row) -> str:
+    name = clean(row.get("source"))
+    return SOURCES.get(name, name)
+
+
+def _subject(row: Row) -> str:
+    return "" if row.get("subject") in (None, "turn") else f" about {clean(row['subject'])}"
+
+
+def _claim(row: Row, now: float) -> str:
+    detail = f" — {clean(row['detail'])}" if row.get("detail") else ""
+    strength = " (hint)" if row.get("strength") == "hint" else ""
+    seen = age(row.get("last_seen") or row.get("since"), now)
+    return (
+        f"{_source(row)}{_subject(row)} says {clean(row.get('claim'), 'nothing any more')}{strength}, "
+        f"by {clean(row.get('rule'))}, since {age(row.get('since'), now)}, last seen {seen} ago{detail}"
+    )
+
+
+def _discarded(row: Row, by: str, now: float) -> str:
+    """``by``: the sources that tell by what they show."""
+    why = clean(row.get("discarded_because"), "")
+    mark = str(row.get("retired_by") or why.partition("retired: ")[2])
+    if mark in _ENDED:
+        seen = age(row.get("last_seen") or row.get("since"), now)
+        said = f"{_source(row)}{_subject(row)} said {clean(row.get('claim'))}, by {clean(row.get('rule'))}, {seen} ago"
+        return f"{said}: since then {_ENDED[mark].format(by=by)} ({mark})"
+    if why.startswith("outranked by "):
+        why = f"{why.removeprefix('outranked by ')} goes before it"
+    elif why == "stale":
+        why = "stale, its pane was not read lately"
+    return f"{_claim(row, now)}: {why or 'not fresh'}"
+
+
+def _levels(candidates: Iterable[Row]) -> str:
+    there = {str(row.get("source")) for row in candidates if row.get("claim")}
+    return " or ".join(f"the {SOURCES[name]}" for name in ("poller", "status") if name in there) or "the screen"
+
+
+def _events(rows: Iterable[Row], now: float) -> list[str]:
+    """Newest first; of equal ones in a row only the first."""
+    out: list[str] = []
+    for row in sorted(rows, key=lambda row: str(row.get("event_time")), reverse=True):
+        kind, _, what = clean(row.get("event_type")).partition(":")
+        told = f"{_source(row)} {kind}{what and ':'}{what}"
+        if kind == "claim":
+            told = f"{_source(row)} shows {'nothing that is known' if what == 'none' else what}"
+        elif kind == "action":
+            told = f"agtmux {what}"
+        line = f"{age(row.get('event_time'), now):>6} ago  {told}"
+        line += "" if row.get("applied", True) else "  (not applied)"
+        if out[-1:] != [line]:
+            out.append(line)
+    return out[:_RECENT]
