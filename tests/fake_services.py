@@ -146,10 +146,10 @@ class FakeServices:
         return {
             "agent": asked.agent, "rules_file": None, "recorded_on": ["1"], "claim": "idle", "rule": "r",
             "strength": "hint", "accepts_input": None, "background_tasks": None, "waiting_for": None,
-            "composer": "free", "matched": [],
+            "composer": "free", "matched": [], "missed": [],
         }  # fmt: skip
 
-    def check_rules(self, asked: CheckRequest) -> list[dict[str, Any]]:
+    async def check_rules(self, asked: CheckRequest) -> list[dict[str, Any]]:
         return []
 
     async def hooks(self, request: HookRequest) -> list[dict[str, Any]]:

@@ -233,7 +233,6 @@ class Daemon:
         registry = discover(disabled)
         rulebook = Rulebook(registry, Path(self._places.config).parent / "rules")
         for wrong in rulebook.read_what_can_be():
-            self._troubles.append(f"rules not taken: {wrong}")
             _LOG.error("rules not taken", why=wrong)
 
         async def read_log(after: int, scope: str, limit: int) -> list[LogEntry] | None:
@@ -293,6 +292,7 @@ class Daemon:
             await server.start()
             tasks.append(group.create_task(self._drain(spool, door), name="spool"))
             tasks.append(group.create_task(transcripts.run(), name="transcripts"))
+            tasks.append(group.create_task(rulebook.watch(fleet.look_again), name="rules"))
             _LOG.info("ready", version=__version__, pid=os.getpid(), socket=self._places.socket)
             await self._stopping.wait()
             _LOG.info("stopping")

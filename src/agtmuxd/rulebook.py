@@ -1,30 +1,32 @@
-"""The rules in use: those that the adapters ship, the user's own laid over them, and trying both on captured screens.
+"""The rules in use: those that adapters ship and, laid over them, the user's own, as the files of their folder change.
 
-Owns the user's rules folder. What a rule means is ``core.rules``, what its file may say ``core.rulefile``.
+Owns which of the user's rules count. ``rulefolder`` reads them, ``ruletrial`` tries them on screens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
+import asyncio
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
+
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.adapters import samples
+from agtmuxd import ruletrial
 from agtmuxd.adapters.byrules import RulesOnlyAdapter
 from agtmuxd.adapters.common import RuleAdapter
-from agtmuxd.adapters.patience import LOOK_FOR, TooLongError, slow_rule, within
-from agtmuxd.adapters.plainfile import read_text
-from agtmuxd.adapters.registry import Registry
+from agtmuxd.adapters.registry import Registry, laid_over
 from agtmuxd.api.rules import CheckRequest, ReplayRequest
-from agtmuxd.core import rulefile
-from agtmuxd.core.model import Claim, Sample, WaitingFor
-from agtmuxd.core.rules import FIRST, Rule, RuleSet
-from agtmuxd.tmux import sgr
+from agtmuxd.core.rules import RuleSet
+from agtmuxd.rulefolder import Marks, Read, Rest, RuleFolder, Unrest
 
-MAX_FILE: Final = 1 << 20
-TOO_LONG: Final = "a repeat within a repeat, as in (a+)+, tries too many ways"
+_LOG = structlog.get_logger("rules")
+LOOK_EVERY: Final = 1.0
+"""Seconds between looks at the folder while nothing moves there."""
+LOOK_SOON: Final = 0.1
+"""The same while something does."""
 
 
 class Rulebook:
@@ -32,170 +34,185 @@ class Rulebook:
 
     def __init__(self, registry: Registry, folder: Path) -> None:
         self._registry = registry
-        self._folder = folder
-        self._files: dict[str, Path] = {}
+        self._folder = RuleFolder(folder)
+        self._unrest = Unrest()
+        self._mine: dict[Path, RuleSet] = {}
+        self.wrong: dict[Path, str] = {}
+        """What is wrong with files of the folder, as it was last told. The rules that they had before stay in use."""
 
     def read(self) -> None:
         """Read the user's folder and use what is in it. Raises E_INVALID_REQUEST; then the rules stay as they are."""
-        mine, wrong = self._user_rules()
+        marks, found = self._found()
+        mine, wrong = self._judged(found)
         if wrong:
             raise AgtmuxError("E_INVALID_REQUEST", next(iter(wrong.values())))
-        self._use(mine)
+        self._mine, self.wrong, self._unrest.taken = mine, {}, marks
+        self._registry.use_rules(_by_agent(mine))  # also the same ones: what was put aside gets another chance
 
     def read_what_can_be(self) -> list[str]:
         """The same, leaving out the files that are wrong; what is wrong with them."""
-        mine, wrong = self._user_rules()
-        self._use(mine)
-        return list(wrong.values())
+        try:
+            marks, found = self._found()
+        except AgtmuxError as error:
+            self.wrong = {self._folder.path: error.message}
+        else:
+            self._mine = {}
+            self._registry.use_rules({})
+            _, self.wrong = self._take(marks, found)
+        return list(self.wrong.values())
 
-    def _use(self, mine: dict[Path, RuleSet]) -> None:
-        self._registry.use_rules({rules.agent: rules for rules in mine.values()})
-        self._files = {rules.agent: path for path, rules in mine.items()}
+    def _found(self) -> tuple[Marks, Mapping[Path, Read]]:
+        """What is in the folder now. Raises E_INVALID_REQUEST where it cannot be read."""
+        try:
+            marks = self._folder.marks()
+        except ValueError as error:
+            raise AgtmuxError("E_INVALID_REQUEST", str(error)) from error
+        return marks, self._folder.read(marks)
 
-    def _user_rules(self) -> tuple[dict[Path, RuleSet], dict[Path, str]]:
-        """Rules by file, and what is wrong with the files that have none."""
+    def _judged(self, found: Mapping[Path, Read]) -> tuple[dict[Path, RuleSet], dict[Path, str]]:
+        """Rules by file, and what is wrong with the files that have none to use."""
         mine: dict[Path, RuleSet] = {}
         wrong: dict[Path, str] = {}
-        for path in sorted(self._folder.glob("*.toml")):
-            try:
-                rules = rulefile.load(read_text(path, MAX_FILE), str(path), path.stem)
-                known = self._registry.get(rules.agent)
-                if rules.programs is None and (known is None or isinstance(known.adapter, RulesOnlyAdapter)):
-                    raise ValueError(f"{path}: no adapter knows {rules.agent}: [process] with names is missing")
-            except (OSError, ValueError) as error:
-                wrong[path] = str(error) if str(path) in str(error) else f"{path}: {error}"
+        for path, read in found.items():
+            why = read.wrong if read.rules is None else self._unusable(path, read.rules)
+            if why is None and read.rules is not None:
+                mine[path] = read.rules
             else:
-                mine[path] = rules
+                wrong[path] = str(why)
         return mine, wrong
+
+    def _unusable(self, path: Path, rules: RuleSet) -> str | None:
+        """Why good rules are of no use here."""
+        known = self._registry.get(rules.agent)
+        if known is not None and not isinstance(known.adapter, RuleAdapter):
+            return f"{path}: the adapter of {rules.agent} goes by no rules, so none can be laid over them"
+        if rules.programs is None and (known is None or isinstance(known.adapter, RulesOnlyAdapter)):
+            return (
+                f"{path}: no adapter knows {rules.agent}: [process] with names is missing, "
+                f'as in names = ["{rules.agent}"], the programs that are this agent'
+            )
+        return None
+
+    def _take(self, marks: Marks, found: Mapping[Path, Read]) -> tuple[bool, dict[Path, str]]:
+        """Use what is good of it; a file that is wrong keeps the rules that it had. Whether any rules are others now,
+        and what is wrong."""
+        mine, wrong = self._judged(found)
+        mine.update({path: self._mine[path] for path in wrong if path in self._mine})
+        self._unrest.taken = marks
+        if mine == self._mine:
+            return False, wrong
+        self._registry.use_rules(_by_agent(mine))
+        self._mine = mine
+        return True, wrong
+
+    # ---------------------------------------------------------------- as the folder changes
+
+    async def watch(self, changed: Callable[[], None], clock: Callable[[], int] = time.monotonic_ns) -> None:
+        """Take in what changes in the folder, until cancelled. ``changed``: rules are others now."""
+        while True:
+            try:
+                pause = await self.glance(changed, clock())
+            except Exception:  # noqa: BLE001 - the task's outermost edge: no rules file may end the daemon
+                _LOG.exception("the folder of rules could not be looked at")
+                pause = LOOK_EVERY
+            await asyncio.sleep(pause)
+
+    async def glance(self, changed: Callable[[], None], now: int) -> float:
+        """One look at the folder, its files read in another thread; seconds until the next one."""
+        try:
+            marks = await asyncio.to_thread(self._folder.marks)
+        except ValueError as error:
+            self._tell({**self.wrong, self._folder.path: str(error)})
+            return LOOK_EVERY
+        rest = self._unrest.look(marks, now)
+        if rest is Rest.CALM:
+            self._tell({path: why for path, why in self.wrong.items() if path != self._folder.path})
+            return LOOK_EVERY
+        if rest is Rest.MOVING:
+            return LOOK_SOON
+        found = await asyncio.to_thread(self._folder.read, marks)
+        if rest is Rest.STILL and self._is_doubtful(found):
+            return LOOK_SOON
+        others, wrong = self._take(marks, found)
+        self._tell(wrong)
+        if others:
+            _LOG.info("rules taken", files=[str(path) for path in sorted(self._mine)])
+            changed()
+        return LOOK_EVERY
+
+    def _is_doubtful(self, found: Mapping[Path, Read]) -> bool:
+        """Whether this may be a save that is not finished: a file is gone, or newly wrong."""
+        _, wrong = self._judged(found)
+        return any(path not in found for path in self._mine) or any(self.wrong.get(p) != w for p, w in wrong.items())
+
+    def _tell(self, wrong: dict[Path, str]) -> None:
+        for path, why in wrong.items():
+            if self.wrong.get(path) != why:
+                stay = "the rules that it had stay in use" if path in self._mine else "nothing of it is used"
+                _LOG.error("rules not taken", why=why, so=stay)
+        self.wrong = wrong
 
     # ---------------------------------------------------------------- trying them
 
-    def _rules_of(self, agent: str) -> RuleSet:
+    def _on_disk(self) -> tuple[dict[Path, RuleSet], dict[Path, str]]:
+        """What the files say now, whether it was taken in yet or not: who tries rules has just written them."""
+        _, found = self._found()
+        return self._judged(found)
+
+    def _rules_of(self, agent: str, mine: Mapping[Path, RuleSet]) -> tuple[RuleSet, Path | None]:
+        """The rules of ``agent`` with the user's own, and the file of those. Raises E_INVALID_REQUEST."""
+        path = next((path for path, rules in mine.items() if rules.agent == agent), None)
         fenced = self._registry.get(agent)
         adapter = fenced.adapter if fenced is not None else None
-        if not isinstance(adapter, RuleAdapter):
-            known = ", ".join(a.agent_type for a in self._registry if isinstance(a.adapter, RuleAdapter))
-            raise AgtmuxError("E_INVALID_REQUEST", f"there are no rules for agent {agent}; known: {known}")
-        return adapter.rules
+        if path is not None:
+            return (laid_over(adapter, mine[path]) if isinstance(adapter, RuleAdapter) else mine[path]), path
+        if isinstance(adapter, RuleAdapter) and not isinstance(adapter, RulesOnlyAdapter):
+            return adapter.shipped, None
+        known = ", ".join(self._known(mine))
+        raise AgtmuxError(
+            "E_INVALID_REQUEST",
+            f"there are no rules for agent {agent}; known: {known}; its own would be {self._folder.path}/{agent}.toml",
+        )
+
+    def _known(self, mine: Mapping[Path, RuleSet]) -> list[str]:
+        """The agents that have rules."""
+        shipped = [
+            a.agent_type for a in self._registry
+            if isinstance(a.adapter, RuleAdapter) and not isinstance(a.adapter, RulesOnlyAdapter)
+        ]  # fmt: skip
+        return [*shipped, *(rules.agent for rules in mine.values() if rules.agent not in shipped)]
 
     def replay(self, asked: ReplayRequest) -> dict[str, Any]:
         """What the rules of an agent make of one captured screen, and which of them hold. Raises E_INVALID_REQUEST."""
-        rules = self._rules_of(asked.agent)
-        sample = _captured(
-            asked.screen, title=asked.title, cols=asked.cols or 0, rows=asked.rows or 0,
-            cursor=(asked.cursor_x, asked.cursor_y), alternate=asked.alternate_on,
-        )  # fmt: skip
-        view = rules.view(sample)
-        try:
-            write = within(LOOK_FOR, lambda: rules.look(sample, asked.before))
-            held = within(LOOK_FOR, lambda: [r for r in rules.rules if r.matches(view, asked.before) is not None])
-        except TooLongError as error:
-            slow = slow_rule(rules, sample, asked.before)
-            who = f"a pattern of {asked.agent}" if slow is None else f"rule {slow} of {asked.agent}"
-            raise AgtmuxError("E_INVALID_REQUEST", f"{who} takes too long on this screen: {TOO_LONG}") from error
-        field = view.composer
-        return {
-            "agent": asked.agent,
-            "rules_file": self._file_of(asked.agent),
-            "recorded_on": list(rules.recorded_on),
-            "claim": None if write is None or write.claim is None else str(write.claim),
-            "rule": None if write is None else write.rule,
-            "strength": None if write is None else str(write.strength),
-            "accepts_input": None if write is None else write.accepts_input,
-            "background_tasks": None if write is None else write.background_tasks,
-            "waiting_for": None if write is None else _waiting(write.waiting_for),
-            "composer": None if field is None else str(rules.controls().look(sample)),
-            "matched": [
-                {"rule": r.name, "priority": r.priority, "claim": str(r.claim), "strength": str(r.strength)}
-                for r in held
-            ],
-        }
+        mine, wrong = self._on_disk()
+        why = next((why for path, why in wrong.items() if path.stem == asked.agent), None)
+        if why is not None:
+            raise AgtmuxError("E_INVALID_REQUEST", why)
+        rules, path = self._rules_of(asked.agent, mine)
+        return ruletrial.replayed(rules, path, asked)
 
-    def check(self, asked: CheckRequest) -> list[dict[str, Any]]:
+    async def check(self, asked: CheckRequest) -> list[dict[str, Any]]:
         """Every rule tried on the sample that is to prove it: one item per agent. Raises E_INVALID_REQUEST."""
-        _, wrong = self._user_rules()
+        mine, wrong = self._on_disk()
         items: list[dict[str, Any]] = [
-            {"agent": path.stem, "rules_file": str(path), "error": message, "recorded_on": [], "rules": []}
-            for path, message in wrong.items()
+            {"agent": path.stem, "rules_file": str(path), "error": why, "recorded_on": [], "rules": []}
+            for path, why in wrong.items()
             if not asked.agents or path.stem in asked.agents
         ]
-        listed = asked.agents or [a.agent_type for a in self._registry if isinstance(a.adapter, RuleAdapter)]
-        for agent in listed:
-            rules = self._rules_of(agent)
+        broken = {path.stem for path in wrong}
+        for agent in asked.agents or self._known(mine):
+            if agent in broken:
+                continue
+            rules, path = self._rules_of(agent, mine)
             items.append(
                 {
-                    "agent": agent, "rules_file": self._file_of(agent), "error": None,
+                    "agent": agent, "rules_file": None if path is None else str(path), "error": None,
                     "recorded_on": list(rules.recorded_on),
-                    "rules": list(self._tried(agent, rules, asked.corpus)),
+                    "rules": [one async for one in ruletrial.tried(rules, self._folder.path, asked.corpus)],
                 }
             )  # fmt: skip
         return items
 
-    def _file_of(self, agent: str) -> str | None:
-        path = self._files.get(agent)
-        return None if path is None else str(path)
 
-    def _tried(self, agent: str, rules: RuleSet, corpus: Path | None) -> Iterator[dict[str, Any]]:
-        for rule in rules.rules:
-            ok, message = self._try(agent, rules, rule, corpus)
-            yield {
-                "rule": rule.name, "claim": str(rule.claim), "strength": str(rule.strength), "ok": ok,
-                "message": message,
-            }  # fmt: skip
-
-    def _try(self, agent: str, rules: RuleSet, rule: Rule, corpus: Path | None) -> tuple[bool | None, str]:
-        """``ok`` None: there is nothing to try it on."""
-        if rule.sample is None:
-            return None, f"no sample, refines {rule.refines.name}" if rule.refines else "no sample, a hint"
-        sample = self._sample(agent, rule, corpus)
-        if isinstance(sample, str):
-            return (False if rule.sample.screen else None), sample
-        try:
-            return within(LOOK_FOR, partial(_holds, rules, rule, sample))
-        except TooLongError:
-            return False, f"takes too long on its sample: {TOO_LONG}"
-
-    def _sample(self, agent: str, rule: Rule, corpus: Path | None) -> Sample | str:
-        """The sample, or why there is none."""
-        ref = rule.sample
-        assert ref is not None  # noqa: S101 the caller looked
-        try:
-            if ref.screen:
-                folder = self._files[agent].parent if agent in self._files else self._folder
-                text = read_text(folder / ref.screen, MAX_FILE)
-                return _captured(text, title=ref.title)
-            if corpus is None:
-                return "its recording is not installed: --corpus names a folder that has it"
-            return samples.recorded(corpus / f"{ref.recording}.jsonl", ref.t_ms)
-        except (OSError, ValueError, KeyError) as error:
-            return f"its sample cannot be read: {error}"
-
-
-def _holds(rules: RuleSet, rule: Rule, sample: Sample) -> tuple[bool, str]:
-    """Whether a rule holds, and is the one that speaks, on the sample that is to prove it."""
-    for before in [None if w == FIRST else Claim(w) for w in sorted(rule.after)] if rule.after else [None]:
-        if rule.matches(rules.view(sample), before) is None:
-            return False, "does not hold on its sample"
-        spoke = rules.look(sample, before)
-        if spoke is None or spoke.claim is not rule.claim:
-            told = "nothing" if spoke is None else f"{spoke.rule} with {spoke.claim}"
-            return False, f"another rule speaks on its sample: {told}"
-    return True, "holds on its sample"
-
-
-def _captured(text: str, **more: Any) -> Sample:
-    """A sample of what ``tmux capture-pane -p`` gave, with or without ``-e``."""
-    text = text.replace("\r\n", "\n")
-    if "\x1b" not in text:
-        return samples.captured(text, **more)
-    plain, styles = sgr.parse(text)
-    return samples.captured(plain, **more, styles=styles)
-
-
-def _waiting(waiting: WaitingFor | None) -> dict[str, Any] | None:
-    if waiting is None:
-        return None
-    return {
-        "kind": waiting.kind, "subject": waiting.subject, "text": waiting.text, "options": list(waiting.options),
-        "fingerprint": waiting.fingerprint,
-    }  # fmt: skip
+def _by_agent(mine: Mapping[Path, RuleSet]) -> dict[str, RuleSet]:
+    return {rules.agent: rules for rules in mine.values()}

@@ -306,6 +306,7 @@ class DaemonServices:
         errors = [*self.troubles[-20:]]
         if self._store.trouble:
             errors.append(f"database: {self._store.trouble}")
+        errors += [f"rules not taken: {why}" for why in self._rulebook.wrong.values()]
         errors += [f"adapter {name}: {why}" for name, why in self._registry.refused.items()]
         drained = asdict(self.spool.drained) if self.spool is not None else {}
         return {
@@ -351,8 +352,8 @@ class DaemonServices:
     def replay(self, asked: ReplayRequest) -> dict[str, Any]:
         return self._rulebook.replay(asked)
 
-    def check_rules(self, asked: CheckRequest) -> list[dict[str, Any]]:
-        return self._rulebook.check(asked)
+    async def check_rules(self, asked: CheckRequest) -> list[dict[str, Any]]:
+        return await self._rulebook.check(asked)
 
     async def hooks(self, request: HookRequest) -> list[dict[str, Any]]:
         adapters = [self._adapter(name) for name in request.agents] if request.agents else list(self._registry)

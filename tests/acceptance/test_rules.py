@@ -1,4 +1,4 @@
-"""A person's own rules, before a real daemon: an agent by a file alone, taken in by a reload; screens replayed."""
+"""A person's own rules, before a real daemon: an agent by a file alone, taken in as it is written; screens replayed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.stage import Daemon, Place
+from tests.acceptance.stage import PATIENCE, Daemon, Place, Watch
 from tests.conftest import Tmux, until
 from tests.corpus import recording
 
@@ -59,6 +59,42 @@ def test_an_agent_of_a_rules_file_is_watched_and_a_reload_changes_its_rules(
     assert refused.returncode == 2
     assert "toy.toml" in refused.stderr
     assert daemon.wait_for(pane, "running")["runtime_id"] == item["runtime_id"]
+
+
+@pytest.mark.tc("TC-046")
+def test_a_rules_file_that_is_written_changed_broken_or_taken_away_counts_by_itself(
+    place: Place, daemon: Daemon, tmux: Tmux
+) -> None:
+    rules = place.root / "rules"
+    program = place.root / "toycli"
+    program.write_text("import time\nprint('Which way?', flush=True)\ntime.sleep(600)\n")
+    daemon.start()
+    pane = tmux.run("new-session", "-d", "-P", "-F", "#{pane_id}", shlex.join([sys.executable, str(program)])).strip()
+    watch = Watch(place)
+    rules.mkdir()
+    (rules / "asks.txt").write_text("Which way?\n")
+    (rules / "toy.toml").write_text(TOY)
+    item = daemon.wait_for(pane, "waiting_input")
+    (rules / "toy.toml").write_text(TOY + CALM)
+    assert daemon.wait_for(pane, "running")["runtime_id"] == item["runtime_id"]
+    (rules / "toy.toml").write_text(TOY + CALM.replace("contains", "contans"))
+    until(lambda: daemon.health()["last_errors"], within=PATIENCE, what="what is wrong is told")
+    told = place.cli("daemon", "status").stdout
+    assert f"rules not taken: {rules}/toy.toml, line 19: rule calm" in told
+    assert "contans" in told
+    checked = place.cli("rules", "check")
+    assert (checked.returncode, f"{rules}/toy.toml, line 19" in checked.stdout) == (1, True)
+    assert daemon.wait_for(pane, "running")["runtime_id"] == item["runtime_id"], "the last good rules"
+    (rules / "toy.toml").write_text(TOY)
+    assert daemon.wait_for(pane, "waiting_input")["runtime_id"] == item["runtime_id"]
+    until(lambda: not daemon.health()["last_errors"], within=PATIENCE, what="nothing is wrong any more")
+    (rules / "toy.toml").unlink()
+    watch.until(lambda line: any(change["op"] == "delete" for change in line.get("changes", ())))
+    watch.close()
+    items = [change["item"] for line in watch.lines for change in line.get("changes", ()) if "item" in change]
+    states = [item["state"] for item in items if item["state"] is not None]
+    shown = [state for n, state in enumerate(states) if n == 0 or states[n - 1] != state]
+    assert shown == ["waiting_input", "running", "waiting_input"], "never unknown in between, and no crash at the end"
 
 
 SLOW = """

@@ -147,30 +147,36 @@ def test_an_odd_file_among_the_rules_is_named_and_holds_up_nobody(
     assert registry.get("toy") is not None, "the rules stay as they were"
 
 
-def test_every_shipped_rule_holds_on_its_recorded_sample(tmp_path: Path) -> None:
+async def test_every_shipped_rule_holds_on_its_recorded_sample(tmp_path: Path) -> None:
     _, book = rulebook(tmp_path)
-    items = book.check(CheckRequest(corpus=recording.ROOT))
+    items = await book.check(CheckRequest(corpus=recording.ROOT))
     assert {item["agent"] for item in items} >= {"claude", "codex", "gemini", "copilot", "opencode", "cursor"}
     assert [(i["agent"], r) for i in items for r in i["rules"] if r["ok"] is False] == []
     assert sum(1 for i in items for r in i["rules"] if r["ok"]) > 60
-    without = book.check(CheckRequest(agents=["claude"]))[0]["rules"]
+    without = (await book.check(CheckRequest(agents=["claude"])))[0]["rules"]
     assert not any(rule["ok"] for rule in without), "no recordings, nothing tried"
 
 
-def test_a_rule_is_tried_on_a_screen_beside_its_file(tmp_path: Path) -> None:
+async def test_a_rule_is_tried_on_a_screen_beside_its_file(tmp_path: Path) -> None:
     (tmp_path / "toy.toml").write_text(TOY)
     _, book = rulebook(tmp_path)
     book.read()
 
-    def tried() -> tuple[bool | None, str]:
-        rule = book.check(CheckRequest(agents=["toy"]))[0]["rules"][0]
+    async def tried() -> tuple[bool | None, str]:
+        rule = (await book.check(CheckRequest(agents=["toy"])))[0]["rules"][0]
         return rule["ok"], rule["message"]
 
-    assert tried()[0] is False
+    missing = await tried()
+    assert missing[0] is False
+    assert f"tmux capture-pane -p -t PANE > {tmp_path}/asks.txt" in missing[1]
     (tmp_path / "asks.txt").write_text("hello\nWhich way?\n")
-    assert tried() == (True, "holds on its sample")
+    assert await tried() == (True, "holds on its sample")
     (tmp_path / "asks.txt").write_text("nothing here\n")
-    assert tried() == (False, "does not hold on its sample")
+    assert await tried() == (
+        False, "does not hold on its sample: all: contains 'Whichway?' in tail:40 finds nothing"
+    )  # fmt: skip
+    (tmp_path / "asks.txt").write_text("\n")
+    assert (await tried())[1].endswith("asks.txt is empty")
 
 
 def test_a_captured_screen_is_replayed_through_the_rules(tmp_path: Path) -> None:

@@ -67,6 +67,12 @@ def _slow_rule(adapter: Adapter, sample: Sample, before: Claim | None) -> str:
     return f"adapter {adapter.name}"
 
 
+def laid_over(adapter: RuleAdapter, found: RuleSet) -> RuleSet:
+    """The rules of ``adapter`` where the user has ``found``: instead of the shipped ones, or over them."""
+    alone = isinstance(adapter, RulesOnlyAdapter) or not found.extends
+    return found if alone else found.over(adapter.shipped)
+
+
 class ContractError(ValueError):
     """An adapter that was written for another contract."""
 
@@ -147,8 +153,8 @@ class Fenced:
         return replace(write, waiting_for=clean)
 
     def _look(self, sample: Sample, before: Claim | None) -> Write | None:
-        """Within the time that a screen may take. A user's rules that take longer are put aside until a reload, and
-        so is an adapter that does it again and again."""
+        """Within the time that a screen may take. A user's rules that take longer are put aside until they
+        change, and so is an adapter that does it again and again."""
         try:
             return within(LOOK_FOR, lambda: self.adapter.look(sample, before))
         except TooLongError as error:
@@ -160,7 +166,7 @@ class Fenced:
                 adapter.rules, self._slow = adapter.shipped, 0
             elif self._slow < STRIKES:
                 raise TooLongError(f"{who} takes too long on a screen") from error
-            raise TooLongError(f"{who} takes too long on a screen: put aside until agtmux daemon reload") from error
+            raise TooLongError(f"{who} takes too long on a screen: put aside until its rules are changed") from error
 
     def forgive(self) -> None:
         """Rules were read anew: what took too long may be gone."""
@@ -283,8 +289,7 @@ class Registry:
                 continue
             found = mine.get(agent_type)
             if found is not None:
-                alone = isinstance(adapter, RulesOnlyAdapter) or not found.extends
-                adapter.rules = found if alone else found.over(adapter.shipped)
+                adapter.rules = laid_over(adapter, found)
             elif isinstance(adapter, RulesOnlyAdapter):
                 del self.adapters[agent_type]
             else:

@@ -232,7 +232,7 @@ async def replay(request: web.Request, services: Services) -> web.StreamResponse
 
 async def check_rules(request: web.Request, services: Services) -> web.StreamResponse:
     asked = rules.CheckRequest.model_validate(await read_json(request))
-    return said(items=services.check_rules(asked))
+    return said(items=await services.check_rules(asked))
 
 
 async def hooks(request: web.Request, services: Services) -> web.StreamResponse:

@@ -46,6 +46,10 @@ class MatchedRule(Shape):
     strength: str
 
 
+class MissedRule(MatchedRule):
+    why: str
+
+
 class Replayed(Versioned):
     agent: str
     rules_file: str | None
@@ -58,6 +62,7 @@ class Replayed(Versioned):
     waiting_for: WaitingFor | None
     composer: str | None
     matched: list[MatchedRule]
+    missed: list[MissedRule]
 
 
 class TriedRule(Shape):

@@ -77,7 +77,7 @@ class Services(Protocol):
     def replay(self, asked: ReplayRequest) -> dict[str, Any]:
         """What the rules make of a captured screen: the body of the answer. Raises E_INVALID_REQUEST."""
 
-    def check_rules(self, asked: CheckRequest) -> list[dict[str, Any]]:
+    async def check_rules(self, asked: CheckRequest) -> list[dict[str, Any]]:
         """Every rule tried on its sample, one item per agent. Raises E_INVALID_REQUEST."""
 
     def health(self) -> dict[str, Any]:

@@ -5,15 +5,17 @@ Owns the file format: its keys, defaults and checks. Pure: gets the text, never 
 
 from __future__ import annotations
 
+import difflib
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from agtmuxd.core.choices import Choices
 from agtmuxd.core.controls import DialogKeys
 from agtmuxd.core.keynames import valid_key
 from agtmuxd.core.model import MS, Claim, Strength
+from agtmuxd.core.rulelines import line_of
 from agtmuxd.core.rules import FIRST, Count, Extract, Programs, Rule, RuleSet, SampleRef, Test
 from agtmuxd.core.screen import ComposerSpec, Place, squash
 from agtmuxd.core.style import ODD, StyleTest
@@ -48,31 +50,54 @@ _WAITING_CLAIMS: Final = {Claim.WAITING_APPROVAL: {"approval"}, Claim.WAITING_IN
 
 
 class RuleFileError(ValueError):
-    """A rules file that cannot be used. The message names the file, the rule and the key."""
+    """A rules file that cannot be used. The message names the file, the line where it can be told, rule and key."""
 
-    def __init__(self, file: str, where: str, message: str) -> None:
-        super().__init__(f"{file}: {where}: {message}" if where else f"{file}: {message}")
+
+class _WrongError(Exception):
+    """What is wrong, and where: ``place`` is the table, which one of several, and the key in it."""
+
+    def __init__(self, where: str, place: tuple[str, int, str], message: str) -> None:
+        super().__init__(f"{where}: {message}" if where else message)
+        self.place = place
+
+
+def _meant(word: object, known: Iterable[str]) -> str:
+    """`` (did you mean x?)`` where one is near, else the known ones."""
+    near = difflib.get_close_matches(str(word), list(known), 1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
 
 
 class _Reader:
-    """Typed access to one table, with messages that name the place."""
+    """Typed access to one table, with messages that name the place.
 
-    def __init__(self, file: str, where: str, table: Any, known: set[str]) -> None:
-        self.file, self.where = file, where
+    ``where`` names it for people; ``table``, ``index`` and ``key`` are where it stands in the file: a table in a table
+    (``waiting = { .. }``) stands where its key does.
+    """
+
+    def __init__(self, where: str, table: Any, known: set[str], at: tuple[str, int, str] = ("", 0, "")) -> None:
+        self.where, self.at = where, at
         if not isinstance(table, Mapping):
-            raise RuleFileError(file, where, "must be a table")
+            raise _WrongError(where, at, f"must be a table, {_kind(table)}")
         self.table: Mapping[str, Any] = table
         for key in table:
             if key not in known:
-                raise self.wrong(key, f"unknown key; known are {', '.join(sorted(known))}")
+                raise self.wrong(key, f"there is no such key, {_meant(key, known)}")
 
-    def wrong(self, key: str, message: str) -> RuleFileError:
-        return RuleFileError(self.file, f"{self.where}, key {key}" if self.where else f"key {key}", message)
+    def wrong(self, key: str, message: str) -> _WrongError:
+        name, index, held = self.at
+        place = (name, index, held or (key if key in self.table else ""))
+        return _WrongError(f"{self.where}, key {key}" if self.where else f"key {key}", place, message)
+
+    def inner(self, key: str, table: Any, known: set[str], where: str = "") -> _Reader:
+        """The table at ``key`` of this one."""
+        name, index, held = self.at
+        at = (name, index, held or key) if name else (key, 0, "")
+        return _Reader(where or (f"{self.where}, {key}" if self.where else key), table, known, at)
 
     def text(self, key: str, default: str | None = None) -> str | None:
         value = self.table.get(key, default)
         if value is not None and not isinstance(value, str):
-            raise self.wrong(key, "must be a string")
+            raise self.wrong(key, f"must be a string, {_kind(value)}")
         return value
 
     def needed(self, key: str) -> str:
@@ -84,25 +109,25 @@ class _Reader:
     def number(self, key: str, default: int) -> int:
         value = self.table.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise self.wrong(key, "must be a whole number")
+            raise self.wrong(key, f"must be a whole number, {_kind(value)}")
         return value
 
     def flag(self, key: str) -> bool | None:
         value = self.table.get(key)
         if value is not None and not isinstance(value, bool):
-            raise self.wrong(key, "must be true or false")
+            raise self.wrong(key, f"must be true or false, {_kind(value)}")
         return value
 
     def listing(self, key: str) -> list[Any]:
         value = self.table.get(key, [])
         if not isinstance(value, list):
-            raise self.wrong(key, "must be a list")
+            raise self.wrong(key, f"must be a list, {_kind(value)}")
         return value
 
     def strings(self, key: str) -> tuple[str, ...]:
         value = self.listing(key)
         if not all(isinstance(v, str) for v in value):
-            raise self.wrong(key, "must be a list of strings")
+            raise self.wrong(key, 'must be a list of strings, as in ["a", "b"]')
         return tuple(value)
 
     def pattern(self, key: str, flags: int = 0, groups: int | None = None) -> re.Pattern[str] | None:
@@ -111,10 +136,12 @@ class _Reader:
             return None
         try:
             compiled = re.compile(value, flags)
-        except re.error as e:
-            raise self.wrong(key, f"is no regular expression: {e}") from e
+        except (re.error, OverflowError, RecursionError) as e:
+            raise self.wrong(key, f"{value[:60]!r} is no regular expression: {e}") from e
         if groups is not None and compiled.groups != groups:
-            raise self.wrong(key, f"needs {groups} group, has {compiled.groups}")
+            raise self.wrong(
+                key, f"needs {groups} group in (), has {compiled.groups}; a group that is not meant is (?:..)"
+            )
         return compiled
 
     def style(self, key: str) -> StyleTest | None:
@@ -127,47 +154,66 @@ class _Reader:
             raise self.wrong(key, str(e)) from e
 
 
+def _kind(value: object) -> str:
+    names = {bool: "true or false", int: "a number", float: "a number with a point", str: "a string", list: "a list"}
+    return f"is {'a table' if isinstance(value, Mapping) else names.get(type(value), 'a date')}"
+
+
 def load(text: str, file: str, agent: str | None = None) -> RuleSet:
     """The rules in ``text``. ``file`` names it in messages; ``agent``: whose rules they must be.
 
-    Raises RuleFileError (a ValueError) naming file, rule and key.
+    Raises RuleFileError (a ValueError) naming file, line, rule and key.
     """
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as e:
-        raise RuleFileError(file, "", f"is not TOML: {e}") from e
-    top = _Reader(file, "", table, _TOP)
+        raise RuleFileError(f"{file}: is not TOML: {e}") from e
+    except RecursionError as e:
+        raise RuleFileError(f"{file}: is not TOML: nested too deeply") from e
+    try:
+        return _read(table, agent)
+    except _WrongError as e:
+        line = line_of(text, *e.place)
+        raise RuleFileError(f"{file}, line {line}: {e}" if line else f"{file}: {e}") from e
+
+
+def _read(table: Mapping[str, Any], agent: str | None) -> RuleSet:
+    top = _Reader("", table, _TOP)
     if top.number("format", 0) != FORMAT:
-        raise top.wrong("format", f"this version reads format {FORMAT}, the file has {table.get('format')!r}")
+        has = f"the file has {table['format']!r}" if "format" in table else "the file says none"
+        raise top.wrong("format", f"this version reads format = {FORMAT}, {has}")
     name = top.needed("agent")
     if agent is not None and name != agent:
-        raise top.wrong("agent", f"must be {agent!r}, is {name!r}")
-    counts = tuple(_count(file, f"background {i + 1}", c) for i, c in enumerate(top.listing("background")))
-    rules = _rules(file, top.listing("rule"))
+        raise top.wrong("agent", f"must be {agent!r} in a file of that name, is {name!r}: change one of them")
+    counts = tuple(
+        _count(f"background {i + 1}", c, ("background", i, "")) for i, c in enumerate(top.listing("background"))
+    )
+    rules = _rules(top.listing("rule"))
     if not rules:
-        raise top.wrong("rule", "there is none")
+        raise top.wrong("rule", "there is none: each begins with [[rule]]")
+    composer = top.inner("composer", table.get("composer", {}), _COMPOSER)
     return RuleSet(
         agent=name,
         recorded_on=top.strings("recorded_on"),
         rules=tuple(rules),
-        composer=_composer(file, table.get("composer")),
+        composer=_composer(composer) if "composer" in table else None,
         background=counts,
-        programs=_programs(file, table.get("process")),
+        programs=_programs(top),
         extends=top.flag("extends") is True,
-        chip=_Reader(file, "composer", table.get("composer", {}), _COMPOSER).pattern("chip"),
-        interrupt=_key_names(_Reader(file, "keys", table.get("keys", {}), _KEYS), "interrupt"),
+        chip=composer.pattern("chip"),
+        interrupt=_key_names(top.inner("keys", table.get("keys", {}), _KEYS), "interrupt"),
     )
 
 
-def _rules(file: str, tables: list[Any]) -> list[Rule]:
+def _rules(tables: list[Any]) -> list[Rule]:
     """The rules, highest priority first. Those that refine another one are made after it."""
     seen: dict[str, Rule] = {}
     refining = [isinstance(t, Mapping) and "refines" in t for t in tables]
     order = sorted(range(len(tables)), key=lambda i: refining[i])
     for i in order:
-        rule = _rule(file, i, tables[i], seen)
+        rule = _rule(i, tables[i], seen)
         if rule.name in seen:
-            raise RuleFileError(file, f"rule {rule.name}", "the name is used twice")
+            raise _WrongError(f"rule {rule.name}", ("rule", i, "name"), "the name is used twice: give this one another")
         seen[rule.name] = rule
     return sorted(seen.values(), key=lambda r: -r.priority)
 
@@ -178,27 +224,24 @@ def _refined(read: _Reader, claim: Claim, seen: Mapping[str, Rule]) -> Rule | No
         return None
     base = seen.get(name)
     if base is None or base.refines is not None:
-        raise read.wrong("refines", f"there is no rule {name!r} that stands by itself")
+        raise read.wrong("refines", f"there is no rule {name!r} in this file that stands by itself")
     if base.claim is not claim:
         raise read.wrong("refines", f"{name} claims {base.claim.value}, this rule {claim.value}")
     return base
 
 
-def _programs(file: str, table: Any) -> Programs | None:
+def _programs(top: _Reader) -> Programs | None:
     """``[process]``: which processes are an agent that has no adapter."""
-    if table is None:
+    if "process" not in top.table:
         return None
-    read = _Reader(file, "process", table, _PROCESS)
+    read = top.inner("process", top.table["process"], _PROCESS)
     names = read.strings("names")
     if not names or any(not name or "/" in name for name in names):
         raise read.wrong("names", "needs at least one name of a program, without folders")
     return Programs(frozenset(names), frozenset(read.strings("headless")), frozenset(read.strings("other")))
 
 
-def _composer(file: str, table: Any) -> ComposerSpec | None:
-    if table is None:
-        return None
-    read = _Reader(file, "composer", table, _COMPOSER)
+def _composer(read: _Reader) -> ComposerSpec:
     prompt = read.pattern("prompt")
     if prompt is None or prompt.groups > 1:
         raise read.wrong("prompt", "needs a regular expression with at most one group")
@@ -240,7 +283,7 @@ def _dialog_keys(read: _Reader, claim: Claim, extract: Extract | None) -> Dialog
         return None
     if claim not in _WAITING_CLAIMS:
         raise read.wrong("keys", f"makes no sense for the claim {claim.value}")
-    inner = _Reader(read.file, f"{read.where}, keys", table, _DIALOG_KEYS)
+    inner = read.inner("keys", table, _DIALOG_KEYS)
     choices = _choices(inner, extract)
     move = _key_names(inner, "move", ("Up", "Down"))
     if len(move) != 2:
@@ -265,8 +308,8 @@ def _dialog_keys(read: _Reader, claim: Claim, extract: Extract | None) -> Dialog
     )
 
 
-def _count(file: str, where: str, table: Any) -> Count:
-    read = _Reader(file, where, table, {"region", "regex", "running"})
+def _count(where: str, table: Any, at: tuple[str, int, str]) -> Count:
+    read = _Reader(where, table, {"region", "regex", "running"}, at)
     pattern = read.pattern("regex", groups=1)
     if pattern is None:
         raise read.wrong("regex", "is missing")
@@ -276,7 +319,7 @@ def _count(file: str, where: str, table: Any) -> Count:
 def _place(read: _Reader, key: str, value: Any) -> Place:
     """``screen``, ``title``, ``footer``, ``composer``, ``tail:N``, ``above:N``, or a table ``{from, max}``."""
     if isinstance(value, Mapping):
-        inner = _Reader(read.file, f"{read.where}, key {key}", value, {"from", "max"})
+        inner = read.inner(key, value, {"from", "max"}, f"{read.where}, key {key}")
         start = inner.pattern("from")
         if start is None:
             raise inner.wrong("from", "is missing")
@@ -293,10 +336,10 @@ def _place(read: _Reader, key: str, value: Any) -> Place:
 def _tests(read: _Reader, key: str, own: Place) -> tuple[Test, ...]:
     tests: list[Test] = []
     for item in read.listing(key):
-        inner = _Reader(read.file, f"{read.where}, key {key}", item, {*_MATCHERS, "region", "style"})
+        inner = read.inner(key, item, {*_MATCHERS, "region", "style"}, f"{read.where}, key {key}")
         kinds = [k for k in _MATCHERS if k in item]
         if len(kinds) != 1:
-            raise read.wrong(key, f"each needs exactly one of {', '.join(_MATCHERS)}: {item!r}")
+            raise read.wrong(key, f"each needs exactly one of {', '.join(_MATCHERS)}, this one is {item!r}")
         kind = kinds[0]
         place = _place(inner, "region", item["region"]) if "region" in item else None
         if "style" in item and kind != "row":
@@ -320,7 +363,10 @@ def _extract(read: _Reader, claim: Claim) -> Extract | None:
         if table is not None:
             raise read.wrong("waiting", f"makes no sense for the claim {claim.value}")
         return None
-    inner = _Reader(read.file, f"{read.where}, waiting", table if table is not None else {}, _WAITING)
+    if table is None:
+        kinds = " or ".join(f'{{ kind = "{kind}" }}' for kind in sorted(allowed))
+        raise read.wrong("waiting", f"is missing: the claim {claim.value} needs waiting = {kinds}")
+    inner = read.inner("waiting", table, _WAITING)
     kind = inner.needed("kind")
     if kind not in allowed:
         raise inner.wrong("kind", f"must be one of {', '.join(sorted(allowed))} for the claim {claim.value}")
@@ -344,13 +390,13 @@ def _after(read: _Reader) -> frozenset[str] | None:
     known = {c.value for c in Claim} | {FIRST}
     for word in words:
         if word not in known:
-            raise read.wrong("after", f"{word!r} is none of {', '.join(sorted(known))}")
+            raise read.wrong("after", f"there is no claim {word!r}, {_meant(word, known)}")
     return frozenset(words)
 
 
 def _member(read: _Reader, key: str, value: str, known: Sequence[str]) -> str:
     if value not in known:
-        raise read.wrong(key, f"{value!r} is none of {', '.join(known)}")
+        raise read.wrong(key, f"there is no {value!r}, {_meant(value, known)}")
     return value
 
 
@@ -359,15 +405,16 @@ def _sample(read: _Reader) -> SampleRef | None:
     if table is None:
         return None
     if isinstance(table, Mapping) and "screen" in table:
-        inner = _Reader(read.file, f"{read.where}, sample", table, {"screen", "title"})
+        inner = read.inner("sample", table, {"screen", "title"})
         return SampleRef(screen=inner.needed("screen"), title=inner.text("title") or "")
-    inner = _Reader(read.file, f"{read.where}, sample", table, {"recording", "t_ms"})
+    inner = read.inner("sample", table, {"recording", "t_ms"})
     return SampleRef(inner.needed("recording"), inner.number("t_ms", 0))
 
 
-def _rule(file: str, index: int, table: Any, seen: Mapping[str, Rule]) -> Rule:
+def _rule(index: int, table: Any, seen: Mapping[str, Rule]) -> Rule:
     name = table.get("name") if isinstance(table, Mapping) else None
-    read = _Reader(file, f"rule {name or index + 1}", table, _RULE)
+    read = _Reader(f"rule {name if isinstance(name, str) else index + 1}", table, _RULE, ("rule", index, ""))
+    read.needed("name")
     claim = Claim(_member(read, "claim", read.needed("claim"), [c.value for c in Claim]))
     sample = _sample(read)
     base = _refined(read, claim, seen)
@@ -375,7 +422,10 @@ def _rule(file: str, index: int, table: Any, seen: Mapping[str, Rule]) -> Rule:
     strength = Strength(_member(read, "strength", read.text("strength", proof) or "", [s.value for s in Strength]))
     proven = sample is not None or (base is not None and base.strength is Strength.DEFINITIVE)
     if strength is Strength.DEFINITIVE and not proven:
-        raise read.wrong("sample", "is missing: only a hint may go without a recorded sample")
+        raise read.wrong(
+            "sample",
+            'is missing: { screen = "FILE" } is a capture beside this file that proves it; or strength = "hint"',
+        )
     composer = read.text("composer")
     if composer is not None:
         _member(read, "composer", composer, sorted(_COMPOSER_STATES))
@@ -402,7 +452,9 @@ def _rule(file: str, index: int, table: Any, seen: Mapping[str, Rule]) -> Rule:
         accepts_input=read.flag("accepts_input"),
         extract=extract,
         keys=_dialog_keys(read, claim, extract),
-        background=_count(file, f"{read.where}, background", background) if background is not None else None,
+        background=None
+        if background is None
+        else _count(f"{read.where}, background", background, ("rule", index, "background")),
         sample=sample,
         refines=base,
         settle=_settle(read),

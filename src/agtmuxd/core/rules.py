@@ -155,7 +155,7 @@ class Rule:
             for needle in self.quick:
                 if needle not in screen:
                     return None
-        if self.composer is not None and not _composer_is(self.composer, view):
+        if self.composer is not None and not composer_is(self.composer, view):
             return None
         region = view.region(self.place)
         if region is None or (self.styled and sample.styles is None):
@@ -170,7 +170,8 @@ class Rule:
         return region
 
 
-def _composer_is(wanted: str, view: View) -> bool:
+def composer_is(wanted: str, view: View) -> bool:
+    """Whether the input field is as a rule's ``composer`` wants it."""
     found = view.composer
     if found is None:
         return wanted == "absent"
@@ -211,7 +212,9 @@ class RuleSet:
             recorded_on=self.recorded_on or shipped.recorded_on,
             rules=tuple(sorted(rules, key=lambda rule: -rule.priority)),
             composer=self.composer or shipped.composer,
+            chip=self.chip if self.composer is not None else shipped.chip,
             background=self.background or shipped.background,
+            interrupt=self.interrupt or shipped.interrupt,
         )
 
     def view(self, sample: Sample) -> View:

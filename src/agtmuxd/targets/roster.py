@@ -79,6 +79,7 @@ class Agent:
     asks_style: bool = False  # a rule does, of this screen
     title: str = ""
     gone_at: int | None = None
+    released: bool = False  # its process runs on, and no adapter knows it any more
     levels: list[tuple[Source, Settled]] = field(default_factory=list)
 
     @property
@@ -162,6 +163,9 @@ class Roster:
             there[row.pane_id] = None if self._is_widow(row.pane_id, found, index) else found
         env = await self._environs(there)
         for pane_id, found in there.items():
+            current = self.agents.get(pane_id)
+            if current is not None and found is None:
+                current.released = self._is_released(current, index)
             changed |= self._place(pane_id, found, env, now)
         for pane_id in [p for p in self.agents if p not in there]:
             del self.agents[pane_id]
@@ -182,6 +186,13 @@ class Roster:
         if current is not None and found.proc.pid == current.proc.ppid and current.proc.pid not in index.by_pid:
             self._widows.add(key)
         return key in self._widows
+
+    def _is_released(self, agent: Agent, index: ProcessIndex) -> bool:
+        """Whether the program runs on as it was, and only those who knew it as an agent are gone: its rules file."""
+        proc = index.by_pid.get(agent.proc.pid)
+        if proc is None or not _same_life(proc, agent.proc) or proc.comm != agent.proc.comm or proc.state in "ZX":
+            return False
+        return self._match(proc) is None
 
     async def _fetch_argv(self, procs: Iterable[Proc], used: set[tuple[int, str, str]], now: int) -> None:
         """A young process may still rewrite its command line, or be in the middle of an exec: ask it again."""
@@ -409,7 +420,7 @@ class Roster:
             replaced = pane_id in self.agents
             if row is not None and capture is None and not replaced:
                 continue  # look first
-            verdict = _verdict(agent, row, capture, left)
+            verdict = agent.released or _verdict(agent, row, capture, left)
             due = agent.gone_at is not None and now - agent.gone_at >= GRACE
             if not (due or replaced or verdict is True):
                 continue
