@@ -195,10 +195,13 @@ class Rulebook:
         """Every rule tried on the sample that is to prove it: one item per agent. Raises E_INVALID_REQUEST."""
         mine, wrong = self._on_disk()
         items: list[dict[str, Any]] = [
-            {"agent": path.stem, "rules_file": str(path), "error": why, "recorded_on": [], "rules": []}
+            {
+                "agent": path.stem, "rules_file": str(path), "recorded_on": [], "rules": [],
+                "error": f"{why} (the rules that it had before stay in use)" if path in self._mine else why,
+            }
             for path, why in wrong.items()
             if not asked.agents or path.stem in asked.agents
-        ]
+        ]  # fmt: skip
         broken = {path.stem for path in wrong}
         for agent in asked.agents or self._known(mine):
             if agent in broken:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.stage import PATIENCE, Daemon, Place, Watch
+from tests.acceptance.stage import PATIENCE, PROGRAMS, Daemon, Place, Watch
 from tests.conftest import Tmux, until
 from tests.corpus import recording
 
@@ -156,5 +158,46 @@ def test_rules_are_checked_and_a_captured_screen_is_explained(place: Place, daem
     assert "Rules that hold" in told.stdout
     body = place.json("explain", "--file", str(screen), "--agent", "codex")
     assert body["waiting_for"]["kind"] == "approval"
+    assert "Rules that do not hold" in place.cli("explain", "--all", "--file", str(screen), "--agent", "codex").stdout
+    endless = place.cli("explain", "--file", "/dev/zero", "--agent", "codex")
+    assert (endless.returncode, "longer than 256 KiB" in endless.stderr) == (2, True)
     assert place.cli("explain", "--file", str(screen)).returncode == 2
     assert place.cli("explain").returncode == 2
+
+
+DIM = """
+format = 1
+agent = "toy"
+recorded_on = ["1"]
+[process]
+names = ["toycli"]
+[[rule]]
+name = "rests"
+claim = "idle"
+all = [{ row = '^> (.+)', style = "dim" }]
+sample = { screen = "rests.txt" }
+"""
+
+
+def test_a_pane_captured_with_its_colours_is_explained_and_proves_a_rule_at_any_size(
+    place: Place, daemon: Daemon, tmux: Tmux
+) -> None:
+    daemon.start()
+    rules = place.root / "rules"
+    rules.mkdir()
+    (rules / "toy.toml").write_text(DIM)
+    program = ["sh", "-c", "printf '> \\033[2mtype here\\033[0m\\n'; exec sleep 600"]
+    for n, (cols, rows) in enumerate(((120, 40), (40, 10))):
+        pane = tmux.start(*program, session=f"s{n}", cols=cols, rows=rows)
+        until(lambda pane=pane: "type here" in tmux.run("capture-pane", "-p", "-t", pane), what="it is drawn")  # type: ignore[misc]
+        for how, claim in ((["-e"], "idle"), ([], None)):
+            screen = tmux.run("capture-pane", *how, "-p", "-t", pane)
+            told = subprocess.run(
+                [str(PROGRAMS / "agtmux"), "explain", "--file", "-", "--agent", "toy", "--json"], input=screen,
+                env=place.env, capture_output=True, text=True, timeout=PATIENCE, check=True,
+            )  # fmt: skip
+            body = json.loads(told.stdout)
+            assert body["claim"] == claim
+            assert claim or "capture-pane -e -p" in body["missed"][0]["why"]
+            (rules / "rests.txt").write_text(screen)
+            assert place.cli("rules", "check", "--agent", "toy").returncode == (0 if claim else 1)

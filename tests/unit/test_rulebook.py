@@ -173,7 +173,7 @@ async def test_a_rule_is_tried_on_a_screen_beside_its_file(tmp_path: Path) -> No
     assert await tried() == (True, "holds on its sample")
     (tmp_path / "asks.txt").write_text("nothing here\n")
     assert await tried() == (
-        False, "does not hold on its sample: all: contains 'Whichway?' in tail:40 finds nothing"
+        False, "does not hold on its sample: all: contains 'Which way?' in tail:40 finds nothing"
     )  # fmt: skip
     (tmp_path / "asks.txt").write_text("\n")
     assert (await tried())[1].endswith("asks.txt is empty")

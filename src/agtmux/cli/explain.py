@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Row = Mapping[str, Any]
 
 
+_MOST = 262_144
+"""Characters of a captured screen that the daemon takes."""
 _SCREEN = click.File("r", encoding="utf-8", errors="replace")
 
 
@@ -33,7 +35,8 @@ _SCREEN = click.File("r", encoding="utf-8", errors="replace")
 @click.option("--cols", type=click.IntRange(1, 10_000), help="With --file: the pane's width.")
 @click.option("--rows", type=click.IntRange(1, 10_000), help="With --file: the pane's height.")
 @click.option("--cursor", type=(int, int), default=(0, 0), metavar="X Y", help="With --file: where the cursor stands.")
-@click.option("--before", help="With --file: the claim of the look before, e.g. running.")
+@click.option("--before", metavar="CLAIM", help="With --file: the claim of the look before, e.g. running.")
+@click.option("--all", "every", is_flag=True, help="With --file: also why the other rules do not hold.")
 @click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
 @shared()
 @pass_app
@@ -47,6 +50,7 @@ def explain(
     rows: int | None,
     cursor: tuple[int, int],
     before: str | None,
+    every: bool,
     as_json: bool,
 ) -> None:
     """Why a pane is said to be in its state: who said what, when, and what was not believed.
@@ -57,21 +61,21 @@ def explain(
     Examples:
       agtmux explain %12
       agtmux explain work:1.0 --json
-      tmux capture-pane -p -t %12 | agtmux explain --file - --agent claude
+      tmux capture-pane -e -p -t %12 | agtmux explain --file - --agent claude
     """
     client = app.client()
     if screen is not None:
         if agent is None or ref is not None:
             raise click.UsageError("--file needs --agent, and no REF")
         request = {
-            "agent": agent, "screen": screen.read(), "title": title, "cols": cols, "rows": rows, "before": before,
+            "agent": agent, "screen": _read(screen), "title": title, "cols": cols, "rows": rows, "before": before,
             "cursor_x": cursor[0], "cursor_y": cursor[1],
         }  # fmt: skip
         replayed = client.replay(request)
         if as_json:
             write_body(replayed.body)
             return
-        for line in replay_story(replayed.json()):
+        for line in replay_story(replayed.json(), every=every):
             click.echo(line)
         return
     if ref is None:
@@ -84,8 +88,19 @@ def explain(
         click.echo(line)
 
 
-def replay_story(body: Row) -> Iterator[str]:
-    """What the rules make of a captured screen, line by line, safe for a terminal."""
+def _read(screen: IO[str]) -> str:
+    """The text of a capture; a usage error where it is longer than any screen (a device, a log)."""
+    text = screen.read(_MOST + 1)
+    if len(text) > _MOST:
+        raise click.UsageError(f"the file of --file is longer than {_MOST >> 10} KiB, which no screen is")
+    return text
+
+
+def replay_story(body: Row, *, every: bool = False) -> Iterator[str]:
+    """What the rules make of a captured screen, line by line, safe for a terminal.
+
+    ``every``: also why rules do not hold, which is told anyhow where none does.
+    """
     where = clean(body.get("rules_file"), "the shipped rules")
     versions = ", ".join(clean(v) for v in body.get("recorded_on") or ()) or "nothing"
     yield f"{clean(body.get('agent'))} by {where}, recorded on {versions}"
@@ -104,3 +119,6 @@ def replay_story(body: Row) -> Iterator[str]:
         f"{rule.get('priority'):>4} {clean(rule.get('rule'))} → {clean(rule.get('claim'))}" for rule in body["matched"]
     ]
     yield from section("Rules that hold, the first one speaks", rows, None)
+    if every or not rows:
+        missed = [f"{clean(rule.get('rule'))}: {clean(rule.get('why'))}" for rule in body.get("missed") or ()]
+        yield from section("Rules that do not hold", missed, None)

@@ -167,7 +167,8 @@ def load(text: str, file: str, agent: str | None = None) -> RuleSet:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as e:
-        raise RuleFileError(f"{file}: is not TOML: {e}") from e
+        said = str(e).replace("Cannot overwrite a value", "a key is there twice")
+        raise RuleFileError(f"{file}: is not TOML: {said}") from e
     except RecursionError as e:
         raise RuleFileError(f"{file}: is not TOML: nested too deeply") from e
     try:
@@ -263,7 +264,7 @@ def _key_names(read: _Reader, key: str, default: tuple[str, ...] = ()) -> tuple[
     names = read.strings(key) if key in read.table else default
     for name in names:
         if not valid_key(name.replace("{n}", "1")):
-            raise read.wrong(key, f"{name!r} is no key as tmux names them")
+            raise read.wrong(key, f"{name!r} is no key as tmux names them: Enter, Escape, Up, C-c, y")
     return names
 
 
@@ -348,7 +349,7 @@ def _tests(read: _Reader, key: str, own: Place) -> tuple[Test, ...]:
             needle = squash(inner.needed(kind))
             if not needle:
                 raise read.wrong(key, "contains only blanks")
-            tests.append(Test(kind, needle, None, place))
+            tests.append(Test(kind, needle, None, place, words=inner.needed(kind)))
         else:
             pattern = inner.pattern(kind, re.MULTILINE if kind == "row" else 0)
             style = inner.style("style")

@@ -42,6 +42,7 @@ class Test:
     pattern: re.Pattern[str] | None
     place: Place | None  # None: the rule's own region
     style: StyleTest | None = None
+    words: str = ""  # of ``contains`` as they were written
 
     def holds(self, view: View, own: Region) -> bool:
         """Whether this matcher matches."""

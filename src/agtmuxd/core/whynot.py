@@ -5,9 +5,11 @@ Pure. Goes the way of ``Rule.matches``, which decides, and has none of its short
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agtmuxd.core.model import Claim
 from agtmuxd.core.rules import FIRST, Rule, Test, composer_is
-from agtmuxd.core.screen import Place, View
+from agtmuxd.core.screen import Place, Region, View
 
 
 def why_not(rule: Rule, view: View, before: Claim | None) -> str | None:
@@ -26,7 +28,7 @@ def why_not(rule: Rule, view: View, before: Claim | None) -> str | None:
         return "it asks how text is drawn, and this screen was captured without: tmux capture-pane -e -p"
     for test in rule.all:
         if not test.holds(view, region):
-            return f"all: {_test(test, rule.place)} finds nothing{_elsewhere(test, view)}"
+            return f"all: {_test(test, rule.place)} finds nothing{_elsewhere(test, view, region)}"
     if rule.any and not any(test.holds(view, region) for test in rule.any):
         return f"any: {', '.join(_test(test, rule.place) for test in rule.any)} find nothing"
     found = next((test for test in rule.none if test.holds(view, region)), None)
@@ -57,14 +59,16 @@ def _place(place: Place) -> str:
 
 
 def _test(test: Test, own: Place) -> str:
-    words = test.pattern.pattern if test.pattern is not None else test.needle
+    words = test.pattern.pattern if test.pattern is not None else test.words
     drawn = " drawn so" if test.style is not None else ""
     return f"{test.kind} '{words}'{drawn} in {_place(test.place or own)}"
 
 
-def _elsewhere(test: Test, view: View) -> str:
-    """A word more where only the region is wrong."""
+def _elsewhere(test: Test, view: View, own: Region) -> str:
+    """A word more where only the region, the style or a capital is wrong."""
     screen = view.region(Place("screen"))
+    if test.style is not None and replace(test, style=None).holds(view, own):
+        return ", but the text is there, drawn otherwise"
     if test.style is None and screen is not None and test.holds(view, screen) and test.place is None:
         return ", but elsewhere on the screen"
     if test.style is None and test.pattern is None and test.needle.lower() in view.squashed.lower():
