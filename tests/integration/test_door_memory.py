@@ -64,7 +64,9 @@ async def test_agents_that_come_and_go_leave_nothing_behind(tmp_path: Path) -> N
         after = held(rig)
         kept = {"world.epochs", "world.versions", "door.counters"}  # a pane that comes back counts on
         assert {k: v for k, v in after.items() if k not in kept} == {k: v for k, v in before.items() if k not in kept}
+        servers = rig.door.servers
         await rig.door.remove_target(TARGET)
+        assert rig.door.servers is servers, "as those who were handed it see it"
         assert {k: v for k, v in held(rig).items() if v and k not in kept} == {"door._read": [repr(TARGET)]}
 
 

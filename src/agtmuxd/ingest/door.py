@@ -195,15 +195,16 @@ class Door:
         try:
             done = await self._store.run(lambda connection: self._transact(connection, batch))
         except Exception as error:  # noqa: BLE001 told to every caller of this batch
-            if len(batch) > 1:
+            code = error.code if isinstance(error, AgtmuxError) else None
+            if len(batch) > 1 and code != "E_STORE_UNAVAILABLE":
                 for op in batch:  # one bad operation must not take its neighbours along
                     await self._serve([op])
                 return
-            self._present.calm.clear()
-            _LOG.error("operation failed", error=str(error), exc_info=not isinstance(error, AgtmuxError))
-            self.counters["failed_operations"] += 1
-            if not batch[0].future.cancelled():
-                batch[0].future.set_exception(error)
+            _LOG.error("operation failed", error=str(error), operations=len(batch), exc_info=code is None)
+            self.counters["failed_operations"] += len(batch)
+            for op in batch:
+                if not op.future.cancelled():
+                    op.future.set_exception(error)
             return
         self._take_over(done)
         for op, result in zip(batch, done.results, strict=True):
@@ -211,6 +212,15 @@ class Door:
                 op.future.set_result(result)
 
     def _transact(self, connection: sqlite3.Connection, batch: list[_Op]) -> _Done:
+        """One try: what it left in memory is undone where it fails, for it may be tried again."""
+        before = self._present.kept()
+        try:
+            return self._pass(connection, batch)
+        except BaseException:
+            self._present.go_back(before)
+            raise
+
+    def _pass(self, connection: sqlite3.Connection, batch: list[_Op]) -> _Done:
         run = Pass(connection, Unit(self.world), self._clock())
         results = [op.apply(run) for op in batch]
         if run.rebind:

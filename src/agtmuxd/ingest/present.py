@@ -19,6 +19,12 @@ GRACE = 5 * NS
 """How long after the start a target's persisted rows stand unchanged while no round of it was good."""
 
 
+_Kept = tuple[
+    set[str], dict[tuple[str, int], str], dict[str, int], set[str], set[str], dict[str, frozenset[str]],
+    dict[PaneKey, int], int | None,
+]  # fmt: skip
+
+
 @dataclass(slots=True)
 class Present:
     """Volatile knowledge, by target or runtime id. Touched by one thread at a time, as ``Calm`` is."""
@@ -36,6 +42,21 @@ class Present:
     calm: Calm = field(default_factory=Calm)
     crash_due: int | None = None
 
+    def kept(self) -> _Kept:
+        """What a transaction changes of it, as it is now."""
+        return (
+            set(self.down), dict(self.servers), dict(self.read_at), set(self.ready), set(self.suspended),
+            dict(self.looked_at), dict(self.title_at), self.crash_due,
+        )  # fmt: skip
+
+    def go_back(self, kept: _Kept) -> None:
+        """To what it was; who was calm is watched closely until that is seen again."""
+        self.down, servers, self.read_at, self.ready, self.suspended, self.looked_at, self.title_at, due = kept
+        self.servers.clear()  # others hold it
+        self.servers.update(servers)
+        self.crash_due = due
+        self.calm.clear()
+
     def forget_runtime(self, runtime_id: str) -> None:
         """It has ended: nothing of it changes by time alone, nor is it stopped."""
         self.wakes.pop(runtime_id, None)
@@ -47,8 +68,10 @@ class Present:
         self.ready.discard(target_id)
         self.read_at.pop(target_id, None)
         self.looked_at.pop(target_id, None)
-        self.servers = {server: other for server, other in self.servers.items() if other != target_id}
-        self.title_at = {key: at for key, at in self.title_at.items() if key[0] != target_id}
+        for server in [server for server, other in self.servers.items() if other == target_id]:
+            del self.servers[server]
+        for key in [key for key in self.title_at if key[0] == target_id]:
+            del self.title_at[key]
 
 
 @dataclass(slots=True)
