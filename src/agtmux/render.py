@@ -40,7 +40,10 @@ _STYLE = {
 _MARK = {"needs_action": "!", "review": "*"}
 _WIDEST, _LEAST = 32, 12
 """Of a table's columns: all but the last are cut at the first figure, the last is never narrower than the second."""
-_EXPENDABLE = ("CONNECTION", "ID", "RUNTIME", "NAME", "WINDOWS", "PANES", "TARGET", "RUNNING", "AGENT", "PANE", "FOR")
+_EXPENDABLE = (
+    "CONNECTION", "ID", "RUNTIME", "NAME", "WINDOWS", "PANES", "TARGET", "RUNNING", "APPLIED", "WAITING", "AGENT",
+    "PANE", "FOR",
+)  # fmt: skip
 """What a narrow terminal does without, in this order."""
 _EXPENDABLE_TARGETS = ("CONNECTION", "RTT_MS", "TMUX", "KIND", "SEEN", "PANES", "AGENTS")
 
@@ -123,6 +126,12 @@ _ATTENTION = ("ATTENTION", _field("attention"))
 _WAIT_RUN: tuple[Column, ...] = (("WAITING", _field("waiting")), ("RUNNING", _field("running")))
 
 
+def _tmux(item: Item, _now: float) -> str:
+    """The server's version; that there is none says why a target that is ok has no panes."""
+    running = item.get("tmux_version") or item.get("health") != "ok" or item.get("read") is False
+    return clean(item.get("tmux_version")) if running else "no server"
+
+
 def _outcome(item: Item, _now: float) -> str:
     code = clean(item.get("result_code"), "in flight")
     return f"{code} {clean(item['error_code'])}" if item.get("error_code") else code
@@ -175,7 +184,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("PANES", _field("panes")),
         ("SEEN", _age("last_seen_at")),
         ("RTT_MS", _field("rtt_ms")),
-        ("TMUX", _field("tmux_version")),
+        ("TMUX", _tmux),
         ("WHY", _field("reason")),
         ("CONNECTION", _field("connection_ref")),
     ),
@@ -282,6 +291,7 @@ def table(scope: str, items: Sequence[Item], now: float, room: int = 120) -> Tab
         if sum(widths[n] + 2 for n in shown) <= room:
             break
         shown = [n for n in shown if columns[n][0] != name]
+    _narrow(widths, shown, room)
     widths[-1] = max(_LEAST, room - sum(widths[n] + 2 for n in shown[:-1]) - 3 * marked)
 
     out = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
@@ -296,6 +306,15 @@ def table(scope: str, items: Sequence[Item], now: float, room: int = 120) -> Tab
         mark = [Text(_MARK.get(str(item.get("attention")), ""), style="bold")] if marked else []
         out.add_row(*mark, *(Text(row[n], style=style if columns[n][0] == "STATE" else "") for n in shown))
     return out
+
+
+def _narrow(widths: list[int], shown: list[int], room: int) -> None:
+    """Cut the widest columns but the last where they are too wide together."""
+    over = sum(widths[n] + 2 for n in shown) - room
+    for n in sorted(shown[:-1], key=lambda n: -widths[n]):
+        cut = max(0, min(over, widths[n] - _LEAST))
+        widths[n] -= cut
+        over -= cut
 
 
 def live(first: Screen, color: str) -> Live:

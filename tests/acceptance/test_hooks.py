@@ -81,6 +81,20 @@ def test_a_pane_whose_agent_began_before_the_install_is_named(
     assert item["ref"] not in status(place, "--agent", "claude", "--no-test")[1]
 
 
+@pytest.mark.tc("TC-102")
+def test_settings_that_the_agent_writes_itself_make_nobody_deaf(
+    place: Place, daemon: Daemon, agent: Callable[..., Agent]
+) -> None:
+    daemon.start()
+    place.cli("hooks", "install", "--agent", "codex")
+    for file in (place.home / ".codex").iterdir():
+        os.utime(file, (time.time() - 60, time.time() - 60))
+    daemon.wait_agent(agent(name="codex").start().pane)
+    config = place.home / ".codex/config.toml"
+    os.utime(config, (time.time() + 60, time.time() + 60))
+    assert "start it again" not in status(place, "--agent", "codex", "--no-test")[1]
+
+
 def trust(hooks: Path, events: list[str]) -> str:
     """What Codex writes into its settings once somebody trusted these hooks."""
     return "\n".join(f'[hooks.state."{hooks}:{event}:0:0"]\ntrusted_hash = "sha256:00"' for event in events) + "\n"

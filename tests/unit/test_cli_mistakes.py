@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ import click
 import pytest
 
 from agtmux.cli.root import root
-from tests.unit.daemon_stub import Stub, agtmux, command, environment, listing, pane
+from tests.unit.daemon_stub import STAMP, Stub, agtmux, command, environment, listing, pane
 from tests.unit.test_cli import on_terminal, out
 
 
@@ -113,3 +115,38 @@ def test_a_target_that_is_not_there_is_told_before_anybody_is_asked(short_dir: P
     stub.answer("GET /v1/targets", {"items": [{"target": "host"}]})
     done = agtmux(short_dir, "target", "remove", "wrk", stdin=b"")
     assert (done.returncode, done.stderr) == (4, b"agtmux: there is no target wrk; known: host (E_TARGET_NOT_FOUND)\n")
+
+
+def test_a_target_without_a_server_is_told_apart_from_one_with(short_dir: Path, stub: Stub) -> None:
+    item = {"target": "work", "health": "ok", "kind": "local", "read": True, "tmux_version": None}
+    steps = [{"step": "round trip", "ok": True, "message": "1 ms"}]
+    stub.answer("POST /v1/targets/wrk/connect", {"steps": steps, "item": item})
+    stub.answer("GET /v1/targets", {"items": [item, item | {"tmux_version": "3.4"}, item | {"read": False}]})
+    assert out(short_dir, "target", "connect", "wrk").endswith("wrk: ok, but no tmux server runs there now\n")
+    told = out(short_dir, "target", "list").splitlines()
+    assert ["no server" in line for line in told] == [False, True, False, False]
+
+
+def test_whom_a_signal_will_hit_is_asked_in_one_sentence(short_dir: Path, stub: Stub) -> None:
+    stub.answer("GET /v1/panes", listing(pane()))
+    stub.answer("GET /v1/panes/pane:host/work/@1/%1/explain", {"item": pane()})
+    master, slave = pty.openpty()
+    argv = ["kill", "%1", "--mode", "signal", "--signal", "TERM"]
+    env = environment(short_dir, AGTMUX_NO_AUTOSTART="1")
+    process = subprocess.Popen(command(argv), stdin=slave, stdout=slave, stderr=subprocess.PIPE, env=env)
+    os.close(slave)
+    os.write(master, b"n\n")
+    said = process.communicate(timeout=30)[1]
+    os.close(master)
+    assert said.startswith(b"Send SIGTERM to claude in %1 (process 7, running)? [y/N]: ")
+    assert process.returncode == 130
+
+
+def test_a_narrow_history_keeps_the_names_of_its_columns(short_dir: Path, stub: Stub) -> None:
+    stub.answer("GET /v1/panes", listing(pane()))
+    row = {"event_id": "e" * 36, "event_type": "claim:waiting_approval", "source": "transcript", "applied": "applied"}
+    stub.answer("GET /v1/events", {"items": [row | {"event_time": STAMP, "runtime_id": "r" * 16}]})
+    for cols in (40, 60, 80, 120):
+        drawn = on_terminal(short_dir, "events", cols=cols, NO_COLOR="1")
+        assert "…" not in drawn.splitlines()[0]
+        assert "transcript" in drawn

@@ -232,6 +232,30 @@ def test_on_a_terminal_the_table_follows_the_stream(short_dir: Path, serve: Serv
     assert b"\x1b[?1049l" in drawn  # the terminal's own screen is back
 
 
+@pytest.mark.parametrize("kind", ["dumb", "unknown", None])
+def test_a_terminal_that_cannot_be_drawn_on_gets_one_table_below_the_other(
+    short_dir: Path, serve: Serve, kind: str | None
+) -> None:
+    changed = pane("%1", state="waiting_input", attention="needs_action")
+    serve(
+        [SNAPSHOT, line("delta", 2, changes=[{"op": "upsert", "identity": changed["identity"], "item": changed}]), ...]
+    )
+    master, slave = pty.openpty()
+    env = environment(short_dir, AGTMUX_NO_AUTOSTART="1", COLUMNS="100", LINES="20") | ({"TERM": kind} if kind else {})
+    if kind is None:
+        env.pop("TERM", None)
+    process = subprocess.Popen(command(["watch"]), stdin=slave, stdout=slave, stderr=slave, env=env)
+    os.close(slave)
+    drawn = bytearray()
+    while b"waiting_input" not in drawn:
+        drawn += os.read(master, 65536)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    os.close(master)
+    assert drawn.count(b"STATE") == 2
+    assert b"\x1b[?1049h" not in drawn
+
+
 STATES = st.sampled_from(["error", "running", "idle"])
 ITEMS = st.builds(
     lambda n, state: pane(f"%{n}", state=state, attention="needs_action" if state == "error" else "none"),

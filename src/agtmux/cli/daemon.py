@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 
 import click
 
 from agtmux import render
 from agtmux.cli.context import App, pass_app, shared, write_body
+from agtmux.cli.target import show_targets
 from agtmux.protocol import paths
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.text import block
@@ -103,7 +103,7 @@ def status(app: App, as_json: bool) -> None:
     if as_json:
         write_body(reply.body)
         return
-    _tell_health(reply.json())
+    _tell_health(app, reply.json())
 
 
 @daemon_group.command()
@@ -207,7 +207,7 @@ def _is_zombie(pid: int) -> bool:
         return False
 
 
-def _tell_health(body: Mapping[str, Any]) -> None:
+def _tell_health(app: App, body: Mapping[str, Any]) -> None:
     say = render.clean
     click.echo(f"agtmuxd {say(body.get('version'))}, pid {say(body.get('pid'))}, up {say(body.get('uptime_s'))} s")
     click.echo(f"status    {say(body.get('status'))}")
@@ -223,9 +223,13 @@ def _tell_health(body: Mapping[str, Any]) -> None:
             f", {adapter['errors']} errors, last: {say(adapter.get('last_error'))}" if adapter.get("errors") else ""
         )
         click.echo(f"adapter   {say(adapter.get('name'))} {say(adapter.get('version'))} {state}{errors}")
+        for server in adapter.get("servers") or ():
+            how = "connected" if server.get("connected") else f"not connected: {say(server.get('reason'))}"
+            click.echo(f"server    {say(adapter.get('name'))} {say(server.get('config_home'))} {how}")
     targets = body.get("targets") or []
     if targets:
-        sys.stdout.write("\n" + render.plain("targets", targets, time.time()))
+        click.echo()
+        show_targets(app, targets)
     for error in body.get("last_errors") or ():
         click.echo(f"error     {say(error)}")
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 def kill(app: App, ref: str, mode: str, name: str, yes: bool, guard: dict[str, Any]) -> None:
     """Interrupt an agent by C-c, or send a signal to its very process. Asks first.
 
-    By key only while a turn runs or waits: at an idle prompt C-c would quit the agent.
+    By key only while a turn runs or waits: at an idle prompt C-c would quit the agent. Codex answers it with a menu: to
+    stop just the turn, agtmux interrupt.
 
     \b
     Examples:
@@ -37,15 +38,16 @@ def kill(app: App, ref: str, mode: str, name: str, yes: bool, guard: dict[str, A
         raise click.UsageError(f"--signal {name} needs --mode signal: only INT is a key (C-c)")
     client = app.client()
     item = pane(client, ref)
-    what = "C-c" if mode == "key" else f"SIG{name} to process {item.get('pid') or '?'}"
+    what = "C-c" if mode == "key" else f"SIG{name}"
     who = f"{clean(item.get('agent_type') or item.get('command'))} in {item['identity']['pane_id']}"
-    state = f" ({clean(item['state'])})" if item.get("state") else ""
-    confirm(f"Send {what} to {who}{state}?", yes)
+    process = f"process {clean(item.get('pid'), '?')}" if mode == "signal" else ""
+    known = ", ".join(part for part in (process, clean(item.get("state"), "")) if part)
+    confirm(f"Send {what} to {who}{f' ({known})' if known else ''}?", yes)
     seen = {**guard, "if_runtime": guard["if_runtime"] or item.get("runtime_id")}
     reply = perform(app, client, "kill", str(item["ref"]), seen, mode=mode, signal=name)
 
     def said(body: Mapping[str, Any]) -> str:
         ended = (body.get("result") or {}).get("ended")
-        return f"sent {what} in {where(body)}" + (", it ended" if ended else "")
+        return f"sent {what} {'to' if mode == 'signal' else 'in'} {where(body)}" + (", it ended" if ended else "")
 
     tell(reply, guard, said)

@@ -13,7 +13,7 @@ from agtmux.protocol.errors import CODES, AgtmuxError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 
@@ -105,11 +105,7 @@ def list_targets(app: App, as_json: bool) -> None:
     if as_json:
         write_body(reply.body)
         return
-    items, now = reply.json().get("items") or [], time.time()
-    if app.styled():
-        render.console(app.color).print(render.Screen("targets", {"items": items}, now))
-    else:
-        sys.stdout.write(render.plain("targets", items, now))
+    show_targets(app, reply.json().get("items") or [])
 
 
 @target_group.command()
@@ -140,7 +136,16 @@ def remove(app: App, name: str, yes: bool, as_json: bool) -> None:
         click.echo(f"removed {render.clean(name)}")
 
 
+def show_targets(app: App, items: Sequence[dict[str, Any]]) -> None:
+    """The targets, as a table or as plain text."""
+    if app.styled():
+        render.console(app.color).print(render.Screen("targets", {"items": items}, time.time()))
+    else:
+        sys.stdout.write(render.plain("targets", items, time.time()))
+
+
 def _told(item: Mapping[str, Any], what: str) -> str:
     why = f" ({render.clean(item.get('reason'))})" if item.get("reason") else ""
     health = "not tried yet" if item.get("read") is False and not why else render.clean(item.get("health"))
-    return f"{what}: {health}{why}"
+    absent = health == "ok" and item.get("read") and not item.get("tmux_version")
+    return f"{what}: {health}{why}{', but no tmux server runs there now' if absent else ''}"

@@ -6,6 +6,7 @@ Owns reconnecting, the cursor to go on from, and the live table's rows. Lines ar
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 
@@ -66,7 +67,9 @@ def watch(app: App, **options: Any) -> None:
         if jsonl:
             _pass_on(follower)
         else:
-            _draw(app, follower, options["scope"], live=on_terminal and not options["once"])
+            # a terminal that cannot move its cursor gets one table below the other
+            live = on_terminal and not options["once"] and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+            _draw(app, follower, options["scope"], live=live)
     except KeyboardInterrupt:
         click.get_current_context().exit(130)
 
