@@ -105,6 +105,7 @@ class Observer:
         self.target_id = target_id
         self.health = Health(since=clock())
         self.version: str | None = None
+        self._told: tuple[str, str | None] | None = None
         self.rtt_ms: float | None = None
         self.said = ""
         """What the last failed round was told, for people."""
@@ -276,12 +277,18 @@ class Observer:
         return tmux_round.parse(nonce, out, err, status)
 
     async def _failed(self, at: int, reason: str, message: str) -> None:
-        before = self.health
         self.said = message
-        self.health = before.failed(at, reason)
-        if (before.level, before.reason) != (self.health.level, self.health.reason):
+        self.health = self.health.failed(at, reason)
+        if self._told != (self.health.level, reason):
             _LOG.warning("round failed", target=self.target_id, health=self.health.level, reason=reason, said=message)
-            await self._sink.tell(HealthChange(self.target_id, self.health.level, reason, at, self.version))
+        await self._tell(at)
+
+    async def _tell(self, at: int) -> None:
+        """Tell the health where it is not what was taken in last: what could not be told then is told now."""
+        now = self.health.level, self.health.reason
+        if now != self._told:
+            await self._sink.tell(HealthChange(self.target_id, *now, at, self.version))
+            self._told = now
 
     async def _good(self, seen: tmux_round.Round, at: int, styled: frozenset[str]) -> None:
         server = seen.server
@@ -291,10 +298,8 @@ class Observer:
             return
         if server is not None:
             self.version = server.version
-        before = self.health
-        self.health = before.succeeded(at)
-        if before.level != self.health.level or (before.last_good is None and self.health.level == "ok"):
-            await self._sink.tell(HealthChange(self.target_id, self.health.level, self.health.reason, at, self.version))
+        self.health = self.health.succeeded(at)
+        await self._tell(at)
         if self.health.level == "down":
             return  # not told, so not taken in either: what is new here is new in the next round as well
         self._server = server.pid if server is not None else None
