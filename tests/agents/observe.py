@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -158,6 +159,14 @@ class Watch:
         """The pane's present row; empty when it is not listed."""
         with self._lock:
             return dict(self._items.get(pane, {}))
+
+    def wait_for(self, pane: str, seen: Callable[[dict[str, Any]], bool], timeout: float = 30) -> dict[str, Any]:
+        """The first row of the pane for which ``seen`` holds."""
+        end = time.monotonic() + timeout
+        while not seen(item := self.item(pane)):
+            assert time.monotonic() < end, f"pane {pane} is {item}\n{self.trace()}\nexplain:\n{self._explain(pane)}"
+            time.sleep(0.05)
+        return item
 
     def trace(self) -> str:
         """All that was streamed, with seconds, for a failure's message."""

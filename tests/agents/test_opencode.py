@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import time
+
 import pytest
 
 from tests.agents.conftest import Start
@@ -45,3 +48,55 @@ def test_every_state_of_a_life_without_its_plugin(start: Start) -> None:
     s.api_error()
     s.crash()
     s.watch.expect_quiet(s.pane)
+
+
+def test_an_opencode_that_is_a_command_of_an_opencode_says_nothing_of_it(start: Start) -> None:
+    """Both load the plugin in the same pane; the inner one fails, the outer one's turn goes on and ends well."""
+    s = start(OpenCodeDriver)
+    s.start_trusted()
+    first_turn(s)
+    s.driver.prompt("nested now")
+    s.driver.wait_approval()
+    s.expect("running", "waiting_approval")
+    s.driver.approve()
+    s.expect("running", "completed", timeout=60)
+    assert any("badkey" in seen.prompt for seen in s.driver.model.seen)
+    assert s.watch.item(s.pane)["task"] == "nested now"
+    s.watch.expect_quiet(s.pane)
+
+
+def test_a_plugin_whose_command_hangs_is_not_noticed(start: Start) -> None:
+    """Turns, a run without a terminal and the exit take no longer, and the screen still tells the states."""
+    s = start(OpenCodeDriver)
+    slow = s.driver.world.bin / "hangs"
+    slow.write_text("#!/bin/sh\nexec sleep 600\n")
+    slow.chmod(0o700)
+    plugin = next(s.driver.world.home.glob(".config/opencode/plugin/*.js"))
+    told = re.sub(r"^const COMMAND = .*$", f'const COMMAND = ["{slow}"]', plugin.read_text(), flags=re.MULTILINE)
+    assert str(slow) in told
+    plugin.write_text(told)
+    s.start_trusted()
+    first_turn(s)
+    s.approval_given()
+    s.leave()
+    s.driver.at.type("opencode run 'hello there'; echo ended with $?")
+    began = time.monotonic()
+    s.driver.at.keys("Enter")
+    s.driver.at.wait_text("^ended with 0$", 60)
+    assert time.monotonic() - began < 60
+    s.watch.expect_quiet(s.pane) if s.watch.item(s.pane) else None
+
+
+def test_a_terminal_that_is_attached_to_a_server_is_told_by_its_screen(start: Start) -> None:
+    """The plugin runs in the server, in another pane: the server is no agent, and nothing is taken for its pane's."""
+    s = start(OpenCodeDriver)
+    server = s.beside()
+    server.driver.launch("opencode serve --port 4499")
+    server.driver.at.wait_text("listening on", 60)
+    s.driver.launch("opencode attach http://127.0.0.1:4499")
+    s.driver.wait_ready()
+    s.expect("idle", starting=True)
+    first_turn(s)
+    s.approval_given()
+    s.question()
+    assert not server.watch.item(server.pane)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.agents.conftest import Start
 from tests.agents.opencode import OpenCodeDriver
-from tests.agents.test_actions import operate
+from tests.agents.test_actions import Operator, operate
 
 pytestmark = [pytest.mark.agents, pytest.mark.timeout(180)]
 
@@ -89,3 +91,72 @@ def test_the_real_opencode_is_asked_answered_and_stopped(start: Start) -> None:
     me.refused("draft", "send", me.pane, "--text", "hello there", "--enter", "--force-stale")
     assert "it ended" in me.does("kill", me.pane, "--mode", "signal", "--signal", "TERM", "--yes")
     me.driver.wait_shell()
+
+
+def open_request(me: Operator, text: str) -> str:
+    """The fingerprint of the request that stands on the screen, once ``text`` is in what is asked."""
+
+    def shown(item: dict[str, Any]) -> bool:
+        wanted = item.get("waiting_for") or {}
+        return bool(wanted.get("fingerprint")) and text in str(wanted.get("text"))
+
+    return str(me.session.watch.wait_for(me.pane, shown)["waiting_for"]["fingerprint"])
+
+
+@pytest.mark.tc("TC-107")
+def test_of_two_requests_at_once_the_one_that_was_seen_is_answered(start: Start) -> None:
+    """A yes to the first is none to the second, nor is a second yes to what was seen; a no ends the turn."""
+    me = operate(start, OpenCodeDriver)
+    work = me.driver.world.work
+    me.does("prompt", me.pane, "twobash now")
+    me.becomes("waiting_approval")
+    first = open_request(me, "first-of-two")
+    me.does("approve", me.pane, "--if-fingerprint", first)
+    second = open_request(me, "second-of-two")
+    assert first != second
+    for verb in ("approve", "deny"):
+        me.refused("fingerprint", verb, me.pane, "--if-fingerprint", first)
+    assert (work / "first-of-two").exists()
+    assert not (work / "second-of-two").exists()
+    me.does("deny", me.pane, "--if-fingerprint", second)
+    me.becomes("idle")
+    assert not (work / "second-of-two").exists()
+    me.session.expect("running", "waiting_approval", "idle", timeout=5)
+    me.driver.wait_ready()
+    me.does("prompt", me.pane, "bashask now")
+    command = open_request(me, "by-main.txt")
+    me.does("approve", me.pane, "--if-fingerprint", command)
+    me.becomes("waiting_input")
+    me.driver.wait_question()
+    me.refused("fingerprint", "answer", me.pane, "1", "--if-fingerprint", command)
+    me.does("answer", me.pane, "1")
+    me.becomes("completed")
+    me.session.expect("running", "waiting_approval", "waiting_input", "running", "completed", timeout=5)
+    assert (work / "by-main.txt").exists()
+
+
+@pytest.mark.tc("TC-107")
+def test_a_sub_agents_request_is_refused_for_good_and_the_main_agents_beside_it_is_not(start: Start) -> None:
+    """Its refusal takes two keys, which ``deny`` presses; where the next one stands in such a box, a person looks."""
+    me = operate(start, OpenCodeDriver)
+    work = me.driver.world.work
+    me.does("prompt", me.pane, "task bash")
+    helper = open_request(me, "made-by-shell")
+    assert me.does("deny", me.pane, "--if-fingerprint", helper).startswith("denied")
+    me.becomes("completed")
+    me.session.expect("running", "waiting_approval", "running", "completed", timeout=5)
+    assert not (work / "made-by-shell.txt").exists()
+    me.driver.wait_ready()
+    me.does("prompt", me.pane, "helperbash now")
+    helper = open_request(me, "made-by-shell")
+    me.try_it("deny", me.pane, "--if-fingerprint", helper)  # what comes next stands in the very same box
+    me.driver.at.wait_text("△ Reject permission")
+    for argv in (["approve", me.pane], ["deny", me.pane], ["answer", me.pane, "1"]):
+        done = me.try_it(*argv)
+        assert done.returncode in (2, 5), done
+    assert "waiting_approval" in me.does("ls", "--json")
+    me.driver.at.keys("Escape")
+    main = open_request(me, "by-main.txt")
+    me.does("approve", me.pane, "--if-fingerprint", main)
+    me.becomes("completed")
+    assert ((work / "by-main.txt").exists(), (work / "made-by-shell.txt").exists()) == (True, False)

@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from tests.agents.copilot import CopilotDriver
 from tests.agents.driver import ClaudeDriver, CodexDriver, Driver, GeminiDriver
 from tests.agents.observe import BIN, Daemon
+from tests.agents.opencode import OpenCodeDriver
 from tests.agents.world import World, installed
 
 KINDS: dict[str, type[Driver]] = {
@@ -24,8 +25,9 @@ KINDS: dict[str, type[Driver]] = {
     "codex": CodexDriver,
     "gemini": GeminiDriver,
     "copilot": CopilotDriver,
+    "opencode": OpenCodeDriver,
 }
-OWN_WORDS = {"claude": "ask me", "codex": "ask me", "gemini": "asktext me", "copilot": "ask me"}
+OWN_WORDS = {"claude": "ask me", "codex": "ask me", "gemini": "asktext me", "copilot": "ask me", "opencode": "ask me"}
 """The prompt after which the agent asks a question that takes words of one's own."""
 
 

@@ -1,10 +1,11 @@
-"""Whether a Codex event's pane and process prove anything: not when the shared app server sent it."""
+"""Whether an event's pane and process prove anything: not when an agent's server sent it, or one that is a tool."""
 
 from __future__ import annotations
 
 import pytest
 
 from agtmuxd.adapters.codex import CodexAdapter
+from agtmuxd.adapters.opencode import OpenCodeAdapter
 from agtmuxd.core.model import Ancestor, RawEvent, Source
 
 
@@ -44,3 +45,28 @@ def _event(*chain: Ancestor) -> RawEvent:
 )
 def test_an_event_of_the_shared_app_server_proves_no_pane(chain: tuple[Ancestor, ...], ambient: bool) -> None:
     assert CodexAdapter().normalise(_event(*chain), {}).ambient is ambient
+
+
+SHELL = Ancestor(5, "1", ("bash",))
+TERMINAL = Ancestor(7, "1", ("/opt/opencode-ai/bin/opencode",))
+
+
+@pytest.mark.tc("TC-016")
+@pytest.mark.parametrize(
+    ("chain", "ambient"),
+    [
+        ((TERMINAL, SHELL), False),
+        ((TERMINAL, Ancestor(6, "1", ("node", "/usr/bin/opencode")), SHELL), False),
+        ((Ancestor(7, "1", ("opencode", "run")), SHELL), False),
+        ((Ancestor(9, "1", ("opencode", "run")), SHELL, TERMINAL, SHELL), True),
+        ((Ancestor(9, "1", ("opencode", "serve")), SHELL), True),
+        ((Ancestor(9, "1", ("opencode", "web")), SHELL, TERMINAL), True),
+        ((), False),
+    ],
+    ids=["terminal", "below its shim", "a run by itself", "a run as a tool", "server", "server as a tool", "no chain"],
+)
+def test_an_event_of_another_opencode_than_the_panes_proves_no_pane(chain: tuple[Ancestor, ...], ambient: bool) -> None:
+    """A server's terminals are in other panes; what a run says that is a command of an agent is not that agent's."""
+    payload = {"sessionID": "ses_1", "error": {"name": "APIError"}}
+    event = RawEvent("e", "event:session.error", Source.HOOK, "opencode", 1, 1, "d", chain=chain, payload=payload)
+    assert OpenCodeAdapter().normalise(event, {}).ambient is ambient

@@ -16,9 +16,9 @@ from agtmuxd.adapters.opencode import OpenCodeAdapter
 from tests.corpus import recording
 
 NODE = shutil.which("node")
-DRIVE = """
+BEGIN = """
 import { Agtmux } from "./plugin/agtmux.mjs"
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 const plugin = await Agtmux()
 for (const [name, payload] of JSON.parse(readFileSync(0, "utf8"))) {
   const [kind, rest] = [name.split(":")[0], name.slice(name.indexOf(":") + 1)]
@@ -26,27 +26,48 @@ for (const [name, payload] of JSON.parse(readFileSync(0, "utf8"))) {
   else if (plugin[rest]) await plugin[rest](payload.input, payload.output)
 }
 """
+RETURNED = 'console.log(existsSync("log") ? "too late" : "returned before anything was told")'
 RECORDER = """#!{python}
 import json, sys
 open({log!r}, "a").write(json.dumps([sys.argv[1:], json.load(sys.stdin)]) + "\\n")
 """
 
 
-def told(tmp_path: Path, events: list[tuple[str, object]]) -> list[tuple[str, dict[str, Any]]]:
-    """(event, payload) of every call that the installed plugin makes for these events."""
+HANGS = """#!{python}
+import sys, time
+open({log!r}, "a").write(sys.argv[4] + "\\n")
+if sys.argv[4] == "event:session.created":
+    time.sleep(600)
+"""
+
+
+def installed(tmp_path: Path, script: str) -> Path:
+    """The plugin as it is installed, with ``script`` for our command; the log that this writes."""
     program, log = tmp_path / "ag tmux", tmp_path / "log"
-    program.write_text(RECORDER.format(python=sys.executable, log=str(log)))
+    program.write_text(script.format(python=sys.executable, log=str(log)))
     program.chmod(0o700)
     plan = OpenCodeAdapter().plan_hooks(tmp_path, f"'{program}' hook", remove=False)[0]
     assert plan.after is not None
-    (tmp_path / "plugin").mkdir()
+    (tmp_path / "plugin").mkdir(exist_ok=True)
     (tmp_path / "plugin/agtmux.mjs").write_text(plan.after)
-    (tmp_path / "drive.mjs").write_text(DRIVE)
+    return log
+
+
+def run(tmp_path: Path, events: list[tuple[str, object]], then: str = "") -> subprocess.CompletedProcess[str]:
+    """Node with the plugin, told these events; returns once all calls of it are over."""
+    (tmp_path / "drive.mjs").write_text(BEGIN + then)
     assert NODE is not None
+    return subprocess.run(
+        [NODE, "drive.mjs"], cwd=tmp_path, input=json.dumps(events), text=True, capture_output=True, check=True,
+        timeout=60, env={},
+    )  # fmt: skip
+
+
+def told(tmp_path: Path, events: list[tuple[str, object]]) -> list[tuple[str, dict[str, Any]]]:
+    """(event, payload) of every call that the installed plugin makes for these events."""
+    log = installed(tmp_path, RECORDER)
     began = time.time_ns()
-    subprocess.run(
-        [NODE, str(tmp_path / "drive.mjs")], input=json.dumps(events).encode(), check=True, timeout=60, env={}
-    )
+    run(tmp_path, events)
     rows = [json.loads(line) for line in log.read_text().splitlines()]
     assert all([*args[:3], args[4]] == ["hook", "opencode", "--event", "--at"] for args, _ in rows)
     moments = [int(args[5]) for args, _ in rows]
@@ -115,3 +136,44 @@ def test_the_plugin_names_the_parent_of_a_sub_agents_session(tmp_path: Path) -> 
         ],
     )
     assert [payload.get("parentID") for _, payload in calls] == ["root", "root", None]
+
+
+@pytest.mark.tc("TC-036")
+@pytest.mark.skipif(NODE is None, reason="no node here; the plugin is JavaScript")
+def test_a_command_that_hangs_holds_up_nothing_and_is_left_behind(tmp_path: Path) -> None:
+    """The plugin's own calls return at once; what comes next is told all the same, a known status once more."""
+    busy = {"sessionID": "s", "status": {"type": "busy"}}
+    many: list[tuple[str, object]] = [
+        ("event:session.status", busy),
+        ("event:session.created", {"sessionID": "t"}),
+        ("event:session.status", busy),
+        *[("event:session.idle", {"sessionID": str(n)}) for n in range(300)],
+    ]
+    log = installed(tmp_path, HANGS)
+    done = run(tmp_path, many, RETURNED)
+    assert done.stdout == "returned before anything was told\n"
+    names = log.read_text().splitlines()
+    assert names[:2] == ["event:session.status", "event:session.idle"]
+    assert len(names) == 101  # the newest of those that waited
+
+
+@pytest.mark.tc("TC-036")
+@pytest.mark.skipif(NODE is None, reason="no node here; the plugin is JavaScript")
+def test_odd_payloads_are_passed_over_in_silence(tmp_path: Path) -> None:
+    """Whatever another version hands over, OpenCode's own call succeeds, and what follows is told."""
+    odd: list[tuple[str, object]] = [
+        ("event:session.status", None),
+        ("event:session.status", {"status": 3}),
+        ("event:session.created", {"info": "x", "sessionID": None}),
+        ("hook:chat.message", {"input": None, "output": {"parts": "words"}}),
+        ("hook:chat.message", {"input": {"sessionID": 7}, "output": {"parts": [None, {"type": "text", "text": 5}]}}),
+        ("event:permission.asked", {"id": "p", "sessionID": "s", "metadata": {"diff": "x" * 3_000_000}}),
+        ("event:session.idle", {"sessionID": "s"}),
+    ]
+    names = [name for name, _ in told(tmp_path, odd)]
+    assert names[-2:] == ["event:permission.asked", "event:session.idle"]
+    quiet = run(tmp_path, [], "for (const x of [undefined, null, {}, { event: null }]) await plugin.event(x)")
+    loops = (
+        "const ring = {}; ring.ring = ring; await plugin.event({ event: { type: 'session.idle', properties: ring } })"
+    )
+    assert [quiet.stderr, run(tmp_path, [], loops).stderr] == ["", ""]

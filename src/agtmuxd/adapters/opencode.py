@@ -45,6 +45,8 @@ _SUBCOMMANDS: Final = words(
     "serve web acp auth providers models upgrade uninstall stats export import github pr mcp agent debug session "
     "plugin plug db completion console account"
 )
+_SERVERS: Final = words("serve web acp")
+_NATIVE: Final = ("opencode", "opencode.exe")
 _ONE_SHOT: Final = words("-v --version -h --help")
 _VALUES: Final = words(
     "-m --model -s --session --prompt --agent --port --hostname --log-level --mdns-domain --cors -f --file --format "
@@ -72,7 +74,7 @@ class OpenCodeAdapter(RuleAdapter):
         if found.node:
             if found.name != "opencode" and not _SCRIPT.search(found.path):
                 return None
-        elif found.name not in ("opencode", "opencode.exe") or not base_name(proc.comm).startswith("opencode"):
+        elif found.name not in _NATIVE or not base_name(proc.comm).startswith("opencode"):
             return None
         command = positional(found.args, _VALUES)
         if command in _SUBCOMMANDS or has_option(found.args, _ONE_SHOT, _VALUES):
@@ -97,6 +99,7 @@ class OpenCodeAdapter(RuleAdapter):
             writes=tuple(_writes(name, payload, agent, bool(prior.get("headless")))),
             session_id=None if agent else session,
             task=_task(payload) if name == "chat.message" and not agent else None,
+            ambient=_is_elsewhere(event),
         )
 
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
@@ -146,6 +149,14 @@ def _command(text: str) -> str | None:
         return None
 
 
+def _is_elsewhere(event: RawEvent) -> bool:
+    """Whether another OpenCode sent it than the one in its pane: a server, whose terminals are in other panes, or a run
+    that is a command of an OpenCode."""
+    senders = [link.argv for link in event.chain if link.argv and base_name(link.argv[0]) in _NATIVE]
+    command = senders[0][1] if senders and len(senders[0]) > 1 else ""
+    return command in _SERVERS or (command == "run" and len(senders) > 1)
+
+
 _CANONICAL: Final = {
     "session.created": "session_start",
     "chat.message": "turn_start",
@@ -170,10 +181,18 @@ def _task(payload: Mapping[str, Any]) -> str | None:
     return None
 
 
+def _request(agent: str | None, request: str | None) -> str:
+    """The subject of one request: several are open at once where the model calls several tools, and the answer to one
+    says nothing of the others. Those of the main agent end with its turn, as its tools do."""
+    if request is None:
+        return f"approval:{agent or 'main'}"
+    return f"tool:{request}" if agent is None else f"approval:{agent}:{request}"
+
+
 def _writes(name: str, payload: Mapping[str, Any], agent: str | None, headless: bool) -> list[Write]:
-    answered = Write(None, name, subject=f"approval:{agent or 'main'}")
     if name in ("permission.asked", "question.asked"):
-        return [] if headless else [_asks(name, payload, agent)]
+        return [] if headless else [_asks(name, payload, _request(agent, text_of(payload, "id")))]
+    answered = Write(None, name, subject=_request(agent, text_of(payload, "requestID")))
     refused = name == "question.rejected" or payload.get("reply") == "reject"
     if name in ("permission.replied", "question.replied", "question.rejected"):
         # A refusal ends the turn in a moment: what ends then was not completed.
@@ -218,8 +237,7 @@ def _failed(name: str, payload: Mapping[str, Any]) -> list[Write]:
     return [Write(Claim.ERROR, name, subject=_OUTCOME, phase=Phase.END, detail=detail)]
 
 
-def _asks(name: str, payload: Mapping[str, Any], agent: str | None) -> Write:
-    subject = f"approval:{agent or 'main'}"
+def _asks(name: str, payload: Mapping[str, Any], subject: str) -> Write:
     if name == "question.asked":
         asked = questions("question", payload)
         return Write(Claim.WAITING_INPUT, name, subject=subject, waiting_for=asked, accepts_input=False)

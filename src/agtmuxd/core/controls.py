@@ -40,7 +40,7 @@ class DialogKeys:
     number or its words as group 1, where an option's key would take it at once; ``open``: what opens the field for the
     text, by default the option's keys with ``{n}``; ``field``: the row of that field up to where its text begins, the
     option's number as group 1 where it shows one; ``behind``: what the agent draws behind such a text; ``submit``: what
-    ends it.
+    ends it. ``finish``: of a dialog that the denial of another one leads to, what ends that denial; pressed there only.
     """
 
     approve: tuple[str, ...] = ()
@@ -52,6 +52,7 @@ class DialogKeys:
     field: re.Pattern[str] | None = None
     behind: re.Pattern[str] | None = None
     submit: tuple[str, ...] = ("Enter",)
+    finish: tuple[str, ...] = ()
     choices: Choices | None = None  # instead of ``pointer``, where it is told by how an option is drawn
     towards: tuple[str, str] = ("Up", "Down")  # the keys that move the pointer back and forth by one
     approve_at: int = 0  # the option that approves, taken as an answer is; 0: by the keys

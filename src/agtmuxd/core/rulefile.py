@@ -41,7 +41,7 @@ _COMPOSER: Final = {
 }  # fmt: skip
 _KEYS: Final = {"interrupt"}
 _DIALOG_KEYS: Final = {
-    "approve", "deny", "option", "write", "pointer", "chosen", "move", "open", "field", "behind", "submit",
+    "approve", "deny", "option", "write", "pointer", "chosen", "move", "open", "field", "behind", "submit", "finish",
 }  # fmt: skip
 _WAITING: Final = {"kind", "subject", "subject_regex", "text_regex", "option_regex", "join_options", "ignore"}
 _MATCHERS: Final = ("contains", "regex", "row")
@@ -302,6 +302,7 @@ def _dialog_keys(read: _Reader, claim: Claim, extract: Extract | None) -> Dialog
         field=inner.pattern("field"),
         behind=inner.pattern("behind"),
         submit=_key_names(inner, "submit", ("Enter",)),
+        finish=_key_names(inner, "finish"),
         choices=choices,
         towards=(move[0], move[1]),
         approve_at=at.get("approve", 0),

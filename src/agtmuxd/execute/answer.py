@@ -22,6 +22,8 @@ CLOSED_WITHIN = 5.0
 """Seconds for a dialog to close, or a turn to stop."""
 AGAIN_AFTER = 0.2
 """Seconds between the keys of an agent that wants to be told twice."""
+FOLLOWS_WITHIN = 0.5
+"""Seconds for the dialog that a denial leads to."""
 OPENED_WITHIN = 2.0
 """Seconds for the field behind "type something" to open."""
 Sign = Callable[[Reading], bool]
@@ -57,11 +59,27 @@ async def approve(context: Context) -> Result:
 async def deny(context: Context) -> Result:
     """Raises E_UNSUPPORTED for a dialog whose key is not known."""
     keys = _keys(context)
-    if keys.deny_at:
-        return await _take(context, keys, keys.deny_at)
-    if not keys.deny:
+    if not keys.deny_at and not keys.deny:
         raise unknown_keys(context, "deny")
-    return await _press_and_see(context, keys.deny)
+    taken = _take(context, keys, keys.deny_at) if keys.deny_at else _press_and_see(context, keys.deny)
+    return await _finished(context, await taken)
+
+
+async def _finished(context: Context, result: Result) -> Result:
+    """A denial that led to a dialog of its own (words for the agent, which it does not need) is ended there."""
+    if result["delivery"] != "submitted" or not any(keys.finish for keys in context.controls.dialogs.values()):
+        return result
+    await context.until(lambda r: r.fresh.rule is not None, FOLLOWS_WITHIN)  # what follows may not be drawn yet
+    asked = context.reading.fresh.rule
+    finish = context.controls.dialogs.get(asked or "", DialogKeys()).finish
+    if not finish:
+        return result
+    await context.hands.press(finish)
+    result = {**result, "keys": [*result["keys"], *finish]}
+    if await context.until(lambda r: r.fresh.row is not None and r.fresh.rule != asked, CLOSED_WITHIN, twice=True):
+        return {**result, "delivery": "submitted", "note": None}
+    note = "denied without words, but such a dialog stands still, of this request or of the next one"
+    return {**result, "delivery": "unconfirmed", "note": note}
 
 
 async def answer(context: Context) -> Result:

@@ -60,6 +60,8 @@ _KEYWORDS = frozenset(COMMON) | frozenset(_TOOLS) | frozenset(_FAILURES) | {"slo
 class FakeCopilot(FakeModel):
     """The service behind ``COPILOT_PROVIDER_BASE_URL``, which is ``url`` and ``/v1``."""
 
+    keywords = _KEYWORDS
+
     def get(self, path: str, reply: Reply) -> None:
         model = {"id": "fake-model", "object": "model", "created": 1, "owned_by": "nobody"}
         reply.json(200, {"object": "list", "data": [model]})
@@ -73,7 +75,7 @@ class FakeCopilot(FakeModel):
             self.note("side request", prompt)
             steps: list[Step] = [Say("Pretend title", 0)]
         else:
-            word = keyword(prompt, _KEYWORDS)
+            word = keyword(prompt, self.keywords)
             self.note(word or "default", prompt)
             steps = self._script(word, prompt)
             if results:

@@ -1,7 +1,9 @@
 """What the fake chat-completions API calls when OpenCode asks: OpenCode's own tools under the shared keywords.
 
 Keywords: those of ``steps.COMMON``, slow N, bash, twobash, longbash, write, edit, outside, ask, askmany, task (a
-sub-agent; task bash: one that asks), boom, rate, badkey, flaky, empty.
+sub-agent; task bash: one that asks), boom, rate, badkey, flaky, empty. Two requests at once: twobash, samebash (the
+same one twice), askbash (a question and a command), bashask, helperbash (a sub-agent that asks beside the command),
+helperask, twohelpers. nested: OpenCode as a command of OpenCode.
 """
 
 from __future__ import annotations
@@ -24,7 +26,16 @@ def _question(question: str, header: str, options: list[str], multiple: bool = F
 _COLOUR = _question("Which colour should the lab use?", "Colour", ["Red", "Blue"])
 _PARTS = _question("Which parts are needed?", "Parts", ["Roof", "Door", "Window"], multiple=True)
 _TASK = {"description": "Small helper", "subagent_type": "general"}
+_HELPER = Call("task", {**_TASK, "prompt": "bash one"})
+_COMMAND = _bash("touch by-main.txt", "Marker of the main agent")
 _TOOLS: dict[str, list[Step]] = {
+    "samebash": [_bash("touch twice", "The same"), _bash("touch twice", "The same")],
+    "askbash": [Call("question", {"questions": [_COLOUR]}), _COMMAND],
+    "bashask": [_COMMAND, Call("question", {"questions": [_COLOUR]})],
+    "helperbash": [_HELPER, _COMMAND],
+    "helperask": [Call("task", {**_TASK, "prompt": "slow 12 please"}), Call("question", {"questions": [_COLOUR]})],
+    "nested": [_bash("opencode run 'badkey in a tool'; true", "An agent as a tool")],
+    "twohelpers": [_HELPER, Call("task", {**_TASK, "prompt": "outside there"})],
     "bash": [_bash("touch made-by-shell.txt && sleep 2 && echo shell-ok", "Create a marker file")],
     "twobash": [_bash("touch first-of-two", "First marker"), _bash("touch second-of-two", "Second marker")],
     "longbash": [_bash("echo first-line && sleep 40 && echo last-line", "Long silent command")],
@@ -41,6 +52,8 @@ _FAILURES = {
 
 class FakeOpenCode(FakeCopilot):
     """The provider that OpenCode's settings name, at ``url`` and ``/v1``."""
+
+    keywords = FakeCopilot.keywords | frozenset(_TOOLS)
 
     def _script(self, word: str, prompt: str) -> list[Step]:
         if (steps := common(word, prompt)) is not None:

@@ -4,34 +4,72 @@ import { spawn } from "node:child_process"
 
 const COMMAND = ["agtmux", "hook", "opencode"]
 const EVENTS = new Set([/* events */])
+const PATIENCE_MS = 2000 // the command ends itself within a quarter of a second; one that hangs is left behind
+const MOST = 100 // of those that wait for their turn: the newest
 const children = new Map()
 const statuses = new Map()
-let last = Promise.resolve()
+const waiting = []
+let busy = false
 let told = 0
 
 // One at a time, each with the moment in which it happened: those that wait for their turn are told later. What is
 // asked is not on the screen yet when it is told of: its moment is the latest that can be said. A prompt counts from half
 // a second later: until then the screen may say that nothing runs, longest before a session's first one.
 function tell(name, payload) {
-  if (!EVENTS.has(name) || isKnown(name, payload ?? {})) return
-  const text = JSON.stringify(payload ?? {})
+  if (!EVENTS.has(name) || isKnown(name, payload)) return
   const happened = Date.now() + (name === "hook:chat.message" ? 500 : 0)
-  last = last.then(
-    () =>
-      new Promise((done) => {
-        try {
-          told = Math.max(told + 1, 1000 * (name.endsWith(".asked") ? Date.now() : happened))
-          const [program, ...args] = [...COMMAND, "--event", name, "--at", `${told}000`]
-          const child = spawn(program, args, { stdio: ["pipe", "ignore", "ignore"] })
-          child.on("error", done)
-          child.on("exit", done)
-          child.stdin.on("error", () => {})
-          child.stdin.end(text)
-        } catch {
-          done()
-        }
-      }),
-  )
+  waiting.push({ name, happened, text: JSON.stringify(payload) })
+  if (waiting.length > MOST) {
+    waiting.shift()
+    lost()
+  }
+  work()
+}
+
+async function work() {
+  if (busy) return
+  busy = true
+  while (waiting.length) await call(waiting.shift())
+  busy = false
+}
+
+function call({ name, happened, text }) {
+  return new Promise((done) => {
+    try {
+      told = Math.max(told + 1, 1000 * (name.endsWith(".asked") ? Date.now() : happened))
+      const [program, ...args] = [...COMMAND, "--event", name, "--at", `${told}000`]
+      const child = spawn(program, args, { stdio: ["pipe", "ignore", "ignore"] })
+      const late = setTimeout(() => {
+        child.kill("SIGKILL")
+        lost()
+        done()
+      }, PATIENCE_MS)
+      const over = () => {
+        clearTimeout(late)
+        done()
+      }
+      child.on("error", over)
+      child.on("exit", over)
+      child.stdin.on("error", () => {})
+      child.stdin.end(text)
+    } catch {
+      done()
+    }
+  })
+}
+
+// What was not heard may be told again.
+function lost() {
+  statuses.clear()
+}
+
+// Whatever another version of OpenCode hands over: what cannot be understood is not told, and OpenCode does not notice.
+function quietly(what) {
+  try {
+    what()
+  } catch {
+    return
+  }
 }
 
 // A turn says that it is busy at every step; that it is idle, session.idle says as well.
@@ -57,13 +95,16 @@ function withParent(properties) {
 
 export const Agtmux = async () => {
   return {
-    event: async ({ event }) => tell("event:" + event.type, withParent(event.properties ?? {})),
-    "chat.message": async (input, output) => {
-      const text = output?.parts?.find((part) => part.type === "text")?.text
-      tell("hook:chat.message", {
-        input: withParent({ sessionID: input?.sessionID }),
-        output: { parts: text ? [{ type: "text", text: text.slice(0, 2000) }] : [] },
-      })
-    },
+    event: async (said) =>
+      quietly(() => tell("event:" + said.event.type, withParent(said.event.properties ?? {}))),
+    "chat.message": async (input, output) =>
+      quietly(() => {
+        const parts = Array.isArray(output?.parts) ? output.parts : []
+        const text = parts.find((part) => part?.type === "text" && typeof part.text === "string")?.text
+        tell("hook:chat.message", {
+          input: withParent({ sessionID: input?.sessionID }),
+          output: { parts: text ? [{ type: "text", text: text.slice(0, 2000) }] : [] },
+        })
+      }),
   }
 }
