@@ -11,7 +11,7 @@ from typing import Any
 
 from agtmuxd.adapters.base import Adapter, Holding, Transcribed
 from agtmuxd.adapters.registry import Fenced
-from agtmuxd.core.model import Proc, RawEvent, Source
+from agtmuxd.core.model import MS, Proc, RawEvent, Source
 from agtmuxd.ingest.threads import AFTER, BEFORE
 from tests.corpus import events
 from tests.corpus.recording import Recording
@@ -36,6 +36,8 @@ class Follower:
         self._began: dict[str, int] = {}
         self._done: dict[str, int] = {}
         self._held: str | None = None
+        self._sessions: list[str] | None = None  # that the process has, where that was recorded
+        self._come: list[str] = []  # of those, one that is there since the last look
         self._named: str | None = None
         self._found: str | None = None
         self._session: str | None = None
@@ -52,9 +54,19 @@ class Follower:
         if told is not None and told.begins:
             self._began[path] = told.at
         self._lines.setdefault(path, []).append(filled)
-        if self._holding is not None:  # what was open was not recorded: the folder of the file that is written to
+        if self._holding is not None and self._sessions is None:  # not recorded: the folder that is written to
             for held in self._holding.transcripts_held([str(Path(path).with_name("inuse.1.hold"))], HOME):
                 self._held = str(held.path)
+
+    def holds(self, sessions: list[str]) -> None:
+        """The process holds the files of these sessions open from now on."""
+        if self._sessions is not None:
+            self._come = [s for s in sessions if s not in self._sessions]
+        self._sessions = sessions
+        self._held = None if len(sessions) != 1 else self._log(sessions[0])
+
+    def _log(self, session: str) -> str:
+        return str(HOME / "session-state" / session / "events.jsonl")
 
     def named(self, path: str | None) -> None:
         """A hook named the file."""
@@ -64,6 +76,21 @@ class Follower:
         """The events of the lines that came. ``turn``: when the screen began to show a turn; ``since``: the process."""
         if self._reader is None:
             return []
+        left = [self._left(session, now) for session in self._come]
+        self._come = []
+        if self._sessions is not None and len(self._sessions) > 1:
+            return [*left, *(e for s in self._sessions for e in self._new(self._log(s), since, now, s))]
+        return [*left, *self._told(status, turn, since, now)]
+
+    def _left(self, session: str, now: int) -> RawEvent:
+        at, name = now - 500 * MS, f"other:{session}"
+        return RawEvent(
+            event_id=name, event_type="other_session", source=Source.TRANSCRIPT, agent_type=self._agent,
+            event_time=at, ingested_at=now, dedupe_key=name, payload={"session_id": session},
+        )  # fmt: skip
+
+    def _told(self, status: Any, turn: int | None, since: int, now: int) -> list[RawEvent]:
+        assert self._reader is not None
         path = self._held or self._named
         if path is None and isinstance(status, dict):
             named = self._reader.transcript_path(status, self._proc, HOME)
@@ -72,22 +99,29 @@ class Follower:
             fitting = [p for p, at in self._began.items() if turn - BEFORE <= at <= turn + AFTER and at >= since]
             self._found = fitting[0] if len(fitting) == 1 and fitting[0] != self._named else self._found
         path = self._found or path
-        if path is None or path not in self._lines:
-            return []
-        lines, first = self._lines[path], self._done.get(path, 0)
-        self._done[path] = len(lines)
-        return [e for n, line in enumerate(lines[first:], first) if (e := self._event(path, n, line, since, now))]
+        return [] if path is None else self._new(path, since, now)
 
-    def _event(self, path: str, number: int, line: dict[str, Any], since: int, now: int) -> RawEvent | None:
+    def _new(self, path: str, since: int, now: int, beside: str | None = None) -> list[RawEvent]:
+        """The events of the lines of one file that came. ``beside``: its session, where there are others."""
+        lines = self._lines.get(path, [])
+        first, self._done[path] = self._done.get(path, 0), len(lines)
+        found = (self._event(path, n, line, since, now, beside) for n, line in enumerate(lines[first:], first))
+        return [event for event in found if event is not None]
+
+    def _event(
+        self, path: str, number: int, line: dict[str, Any], since: int, now: int, beside: str | None
+    ) -> RawEvent | None:
         assert self._reader is not None
         opening = self._reader.read_opening(line)
         if opening is not None:
             self._session = opening.session_id
         told = self._reader.read_line(line)
-        if told is None or told.event is None or told.at < since:
+        if told is None or told.event is None or told.at < since or (beside is not None and not told.asks):
             return None
         payload = dict(told.payload)
-        if self._session is not None:
+        if beside is not None:
+            payload["beside"] = beside
+        elif self._session is not None:
             payload["session_id"] = self._session
         name = f"{path}:{number}"
         return RawEvent(

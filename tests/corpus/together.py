@@ -86,7 +86,7 @@ def states(
     """(t_ms, state shown) at every step from the recording's start; ``no_agent`` while no agent lives."""
     spans, stops = offline.lives(recording), offline.stops(recording)
     samples = list(recording.samples())
-    lines = [x for x in recording.lines if x["kind"] in ("hook", "notify", "status_file", "transcript")]
+    lines = [x for x in recording.lines if x["kind"] in ("hook", "notify", "status_file", "transcript", "held")]
     follower = Follower(recording, adapter, PROC)
     out: list[tuple[int, str]] = []
     runtime: Runtime | None = None
@@ -111,6 +111,8 @@ def states(
                 file = events.fill(line.get("data"))
             elif line["kind"] == "transcript":
                 follower.line(line)
+            elif line["kind"] == "held":
+                follower.holds(line["sessions"])
             elif hooks and runtime is not None and _bound(recording, line, runtime):
                 follower.named(_event(recording, adapter, line, runtime))
                 again += [now, settle_wake(runtime.registers, now) or now]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agtmuxd.core.model import MS, RawEvent, Source, State
+from agtmuxd.core.model import MS, RawEvent, Source, State, Write
 from tests.integration.test_transcripts import House, holder, house, log_of, logged
 from tests.rig import BUSY, QUIET, T0, Agent, Clock, Rig, box, event
 
@@ -128,12 +128,40 @@ async def test_a_tool_that_ran_answers_its_own_request_and_no_other(
 
 
 @pytest.mark.tc("TC-036")
-async def test_the_end_of_the_turn_answers_a_request_that_no_tool_ran_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shown", [BUSY, QUIET])
+async def test_the_main_agents_end_leaves_a_sub_agents_request_open_until_the_screen_shows_none(
+    tmp_path: Path, shown: Write
+) -> None:
+    """The hook does not say whose request it is; an agent in the background asks after the main one's last words."""
+    async with Rig(tmp_path / "a.db", Clock()) as rig:
+        agent = Agent(kind="copilot", levels={Source.POLLER: box()})
+        await rig.round(agent)
+        asked = {"notification_type": "permission_prompt", "message": "Run command: make"}
+        await rig.post(hook("notification", agent, T0, **asked))
+        await rig.post(hook("agentStop", agent, T0 + MS, stopReason="end_turn"))
+        agent.levels = {Source.POLLER: None}  # a screen that no rule knows
+        for _ in range(20):
+            rig.clock.forward(0.1)
+            await rig.round(agent)
+        assert rig.the_state().state is State.WAITING_APPROVAL
+        agent.levels = {Source.POLLER: shown}
+        for _ in range(20):
+            rig.clock.forward(0.1)
+            await rig.round(agent)
+        assert rig.the_state().state is (State.RUNNING if shown is BUSY else State.COMPLETED)
+
+
+@pytest.mark.tc("TC-036")
+async def test_a_sub_agents_tool_that_ran_answers_its_request(tmp_path: Path) -> None:
     async with Rig(tmp_path / "a.db", Clock()) as rig:
         agent = Agent(kind="copilot")
         await rig.round(agent)
-        asked = {"notification_type": "permission_prompt", "message": "Something else"}
-        await rig.post(hook("notification", agent, T0, **asked))
+        await rig.post(hook("userPromptSubmitted", agent, T0, prompt="do it"))
+        asked = {"notification_type": "permission_prompt", "message": "Run command: make"}
+        await rig.post(hook("notification", agent, T0 + MS, **asked))
         assert rig.the_state().state is State.WAITING_APPROVAL
-        await rig.post(hook("agentStop", agent, T0 + MS, stopReason="end_turn"))
-        assert rig.the_state().state is State.COMPLETED
+        of_it = {"sessionId": "sub", "agentId": "sub", "parentAgentId": "session-1"}
+        ran = {"toolName": "bash", "toolArgs": {"command": "make"}}
+        await rig.post(hook("postToolUse", agent, T0 + 2 * MS, **of_it, **ran))
+        assert rig.the_state().state is State.RUNNING
+        assert rig.rows("SELECT agent_session_id FROM runtimes") == [("session-1",)]

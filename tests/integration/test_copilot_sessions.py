@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from agtmuxd.core.model import MS, Source, State
 from agtmuxd.targets.proctable import count_open, read_open
-from tests.integration.test_transcripts import holder, house
-from tests.rig import Agent
+from tests.integration.test_copilot_requests import shell
+from tests.integration.test_transcripts import House, holder, house, log_of, logged
+from tests.rig import DONE, QUIET, T0, Agent, Clock, Rig, event
 
 
 @pytest.mark.tc("TC-015")
@@ -47,3 +49,101 @@ async def test_open_files_of_a_process_whose_screen_is_as_it_was_are_hardly_ever
                 h.clock.forward(seconds)
                 await h.look()
                 assert len(asked) == count
+
+
+async def shown(h: House, agent: Agent, seconds: float) -> State:
+    """The state after so long, in which screen and logs were read again and again."""
+    for _ in range(int(seconds * 10)):
+        h.clock.forward(0.1)
+        await h.look()
+        await h.rig.round(agent)
+    return h.state()
+
+
+@pytest.mark.tc("TC-036")
+async def test_what_a_session_behind_asks_is_told_though_no_screen_shows_it(tmp_path: Path) -> None:
+    """``/new`` left it at work: Copilot shows nothing of its request but in the sidebar, where that is open."""
+    async with house(tmp_path) as h:
+        with holder(h.home) as (proc, go_over):
+            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start, levels={Source.POLLER: QUIET})
+            h.agent(agent, proc)
+            go_over("session-1")
+            h.write(log_of(h, "session-1"), logged(T0 + MS, "user.message", content="do it"))
+            assert await shown(h, agent, 2) is State.IDLE
+            go_over("+session-2")
+            assert await shown(h, agent, 5) is State.IDLE
+            h.write(log_of(h, "session-1"), logged(h.clock(), "permission.requested", **shell("r", "make")))
+            h.write(log_of(h, "session-1"), logged(h.clock() + MS, "permission.requested", **shell("s", "make all")))
+            assert await shown(h, agent, 5) is State.WAITING_APPROVAL
+            waits = h.rig.the_state().waiting_for
+            assert (
+                waits is not None and waits.subject == "shell (session session-)" and waits.text in ("make", "make all")
+            )
+            h.write(log_of(h, "session-1"), logged(h.clock(), "permission.completed", requestId="r"))
+            h.write(log_of(h, "session-2"), logged(h.clock(), "user.message", content="meanwhile"))
+            assert await shown(h, agent, 5) is State.WAITING_APPROVAL
+            h.write(log_of(h, "session-1"), logged(h.clock(), "permission.completed", requestId="s"))
+            assert await shown(h, agent, 1) is State.IDLE
+            assert h.rig.rows("SELECT agent_session_id FROM runtimes") == [("session-2",)]
+
+
+@pytest.mark.tc("TC-036")
+async def test_a_question_of_a_session_behind_is_open_until_its_model_is_called_again(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        with holder(h.home) as (proc, go_over):
+            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start, levels={Source.POLLER: QUIET})
+            h.agent(agent, proc)
+            go_over("session-1")
+            go_over("+session-2")
+            asked = {"toolName": "ask_user", "arguments": {"message": "Red or blue?"}}
+            h.write(log_of(h, "session-1"), logged(T0 + MS, "tool.execution_start", **asked))
+            assert await shown(h, agent, 3) is State.WAITING_INPUT
+            h.write(log_of(h, "session-2"), logged(h.clock(), "assistant.turn_start"))
+            assert await shown(h, agent, 1) is State.WAITING_INPUT
+            h.write(log_of(h, "session-1"), logged(h.clock(), "assistant.turn_start"))
+            assert await shown(h, agent, 1) is State.IDLE
+
+
+@pytest.mark.tc("TC-036")
+async def test_a_failure_that_is_cleared_away_is_past_once_its_session_is_left(tmp_path: Path) -> None:
+    """Its last line says so, before the process is asked which session it has now; a completion stays as it was."""
+    async with house(tmp_path) as h:
+        with holder(h.home) as (proc, go_over):
+            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start, levels={Source.POLLER: QUIET})
+            h.agent(agent, proc)
+            go_over("session-1")
+            h.write(log_of(h, "session-1"), logged(T0 + MS, "session.error", message="no more"))
+            assert await shown(h, agent, 2) is State.ERROR
+            h.write(log_of(h, "session-1"), logged(h.clock(), "session.shutdown"))
+            assert await shown(h, agent, 0.3) is State.IDLE
+            agent.levels = {Source.POLLER: DONE}
+            assert await shown(h, agent, 1) is State.COMPLETED
+            h.write(log_of(h, "session-1"), logged(h.clock(), "session.shutdown"))  # the program ends
+            assert await shown(h, agent, 1) is State.COMPLETED
+
+
+@pytest.mark.tc("TC-036")
+async def test_hooks_of_a_session_behind_say_nothing_of_the_turn_that_shows(tmp_path: Path) -> None:
+    async with Rig(tmp_path / "a.db", Clock()) as rig:
+        agent = Agent(kind="copilot")
+        await rig.round(agent)
+
+        async def told(name: str, session: str, **more: object) -> State:
+            at = rig.clock.forward(0.01)
+            payload = {"sessionId": session, "transcriptPath": f"/x/{session}", **more}
+            await rig.post(event(name, agent, at=at, payload=payload))
+            return rig.the_state().state
+
+        assert await told("userPromptSubmitted", "one", prompt="do it") is State.RUNNING
+        assert await told("sessionStart", "two", source="new") is State.RUNNING
+        assert await told("userPromptSubmitted", "two", prompt="do that") is State.RUNNING
+        assert await told("agentStop", "one", stopReason="end_turn") is State.RUNNING
+        asked = {"notification_type": "permission_prompt", "message": "Run command: make"}
+        assert await told("notification", "one", **asked) is State.WAITING_APPROVAL
+        ran = {"toolName": "bash", "toolArgs": {"command": "make"}}
+        assert await told("postToolUse", "one", **ran) is State.RUNNING
+        assert await told("agentStop", "two", stopReason="end_turn") is State.COMPLETED
+        assert await told("preToolUse", "one", toolName="bash") is State.COMPLETED
+        assert await told("sessionEnd", "one", reason="user_exit") is State.COMPLETED
+        found = rig.rows("SELECT agent_session_id, task, transcript_path FROM runtimes")
+        assert found == [("two", "do that", "/x/two")]

@@ -42,8 +42,8 @@ def registers(one: recording.Recording) -> Iterator[tuple[int, dict[str, Write]]
     held: dict[str, Write] = {}
     for t, signal in signals(one):
         for write in signal.writes:
-            if write.phase in (Phase.START, Phase.END):  # as the marks have it
-                held = {subject: told for subject, told in held.items() if not subject.startswith("tool:")}
+            if write.phase is Phase.START and one.agent == "copilot":  # its screen has no box any more
+                held = {subject: told for subject, told in held.items() if not subject.startswith("approval:")}
             held[write.subject] = write
         yield t, dict(held)
 

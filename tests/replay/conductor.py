@@ -161,16 +161,27 @@ class Conductor:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with path.open("a", encoding="utf-8") as f:
                 f.write(json.dumps(fill.walk(line["line"]), ensure_ascii=False) + "\n")
+        elif kind == "held" and not self.options.no_transcript:
+            self._hold_all(line["sessions"])
         return {}
 
+    def _hold_all(self, sessions: list[str]) -> None:
+        """Lets the agent hold the files of these sessions open, and of no other."""
+        folders = [self.config / "session-state" / session for session in sessions]
+        for folder in folders:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._tell("agent", cmd="hold", paths=[str(folder / _HOLDS[self.head["agent"]]) for folder in folders])
+
     def _hold(self) -> None:
-        """Lets the agent hold open what tells its session, as the real one does; it was not recorded."""
+        """Lets the agent hold open what tells its session, as the real one does, where it was not recorded."""
         self._to_hold = False
+        if any(line["kind"] == "held" for line in self.lines):
+            return
         log = next((line["file"] for line in self.lines if line["kind"] == "transcript"), None)
         if log is not None and not self.options.no_transcript:
             folder = (self.config / self._filled().text(log)).parent
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._tell("agent", cmd="hold", path=str(folder / _HOLDS[self.head["agent"]]))
+            self._tell("agent", cmd="hold", paths=[str(folder / _HOLDS[self.head["agent"]])])
 
     def _filled(self) -> Fill:
         """``fill`` with the values of this moment."""

@@ -197,6 +197,7 @@ def _agent(conf: dict[str, Any]) -> None:
         signal.signal(number, signal.SIG_IGN)  # keys are the recording's business
     link = Link(conf["ctl"], {"role": "agent", "pid": os.getpid()})
     running: list[tuple[int, subprocess.Popen[bytes], float]] = []
+    held: dict[str, int] = {}
     while True:
         commands = link.poll(0.01 if running else 0.2)
         if commands is None:
@@ -205,7 +206,10 @@ def _agent(conf: dict[str, Any]) -> None:
             if command["cmd"] == "exit":
                 os._exit(command.get("code", 0))
             if command["cmd"] == "hold":
-                os.open(command["path"], os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC)  # as long as this process lives
+                for path in held.keys() - set(command["paths"]):
+                    os.close(held.pop(path))
+                for path in set(command["paths"]) - held.keys():
+                    held[path] = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC)
             if command["cmd"] == "run":
                 try:
                     running.append((command["id"], _hook(command), time.time()))

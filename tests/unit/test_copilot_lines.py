@@ -170,7 +170,7 @@ def test_the_last_message_is_the_main_agents_last_words() -> None:
         {"type": "user.message", "timestamp": AT, "data": "text"}, {"type": ["abort"], "timestamp": AT, "data": {}},
         line("assistant.message", content=None), line("assistant.message", content=" ", toolRequests=[]),
         line("assistant.turn_end", turnId="0"), line("tool.execution_start", toolName="bash"),
-        line("session.shutdown"), line("from-next-year"), line("permission.requested", resolvedByHook=True),
+        line("session.start"), line("from-next-year"), line("permission.requested", resolvedByHook=True),
         line("user.message", agent="a", content="hi"), line("assistant.turn_start", parentToolCallId="t"),
         line("subagent.started", agent="a", executionMode="sync"), line("abort", agent="a"),
     ],

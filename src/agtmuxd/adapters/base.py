@@ -144,7 +144,9 @@ class Told:
     line that changes nothing. ``payload`` goes with it and is stored: what kind of line it was, never what was said in
     it, but for ``prompt`` (at most its first line) and what is asked of the user. ``event_id``: the agent's own id of
     that line, if it has one. ``message``: words of the agent to its user, kept in memory only. ``part_of``: lines of
-    one such value are one message in pieces. ``begins``: a turn begins here, what lies before it is past.
+    one such value are one message in pieces. ``begins``: a turn begins here, what lies before it is past. ``asks``: it
+    tells of what is asked of somebody, or that it is answered: of several sessions of a process, of which nothing tells
+    which one shows, only such lines count, and come with ``beside`` in their payload, the session that they are of.
     """
 
     at: int  # ns since the epoch, by the line's own time
@@ -154,6 +156,7 @@ class Told:
     message: str | None = None
     part_of: str | None = None
     begins: bool = False
+    asks: bool = False
 
 
 HASHED: Final = "sha256"

@@ -86,6 +86,10 @@ class CopilotAdapter(RuleAdapter):
         agent = text_of(payload, "agentId") if text_of(payload, "parentAgentId") else None
         headless = bool(prior.get("headless"))
         kind = _CANONICAL.get(name, name)
+        if not agent and name not in _SHOWS and _behind(payload, prior):
+            # Left by /new, it works on: what it asks counts, its turn is not that of the session that shows.
+            asks = [w for w in _writes(name, payload, agent, headless) if w.subject.startswith("approval:")]
+            return Signal(f"behind_{kind}", tuple(w for w in asks if w.subject != "approval:main"))
         return Signal(
             event_type=f"subagent_{kind}" if agent and name in _CANONICAL else kind,
             writes=tuple(_writes(name, payload, agent, headless)),
@@ -180,6 +184,16 @@ def _switched_off(config_home: Path) -> bool:
     return re.search(r'^\s*"disableAllHooks"\s*:\s*true', text, re.MULTILINE) is not None
 
 
+_SHOWS: Final = ("sessionStart", "userPromptSubmitted")
+"""Of a session to which somebody spoke, so it is the one that shows."""
+
+
+def _behind(payload: Mapping[str, Any], prior: Mapping[str, Any]) -> bool:
+    """Whether it comes from another session of the process than the one that shows, as far as that is known."""
+    session, shows = text_of(payload, "sessionId"), text_of(prior, "agent_session_id")
+    return session is not None and shows is not None and session != shows
+
+
 _CANONICAL: Final = {
     "sessionStart": "session_start",
     "sessionEnd": "session_end",
@@ -191,11 +205,11 @@ _CANONICAL: Final = {
 
 
 def _writes(name: str, payload: Mapping[str, Any], agent: str | None, headless: bool) -> list[Write]:
-    answered = Write(None, name, subject=f"approval:{agent or 'main'}")
+    answered = Write(None, name, subject="approval:main")
     if name == "notification":
         return [] if headless else _notification(name, payload)
     if agent:
-        return [answered] if name in ("postToolUse", "agentStop") else []
+        return _granted(name, payload) if name == "postToolUse" else []
     if name == "userPromptSubmitted":
         return [Write(Claim.RUNNING, name, phase=Phase.START), answered]
     if name == "preToolUse":
@@ -241,6 +255,9 @@ def _granted(name: str, payload: Mapping[str, Any]) -> list[Write]:
 
 
 def _request(about: str) -> str:
-    """The subject of a request of the main agent: several may be open at once."""
+    """The subject of a request: several may be open at once.
+
+    It does not say whose it is, and may be a sub-agent's: the end of the main agent's turn is not its end.
+    """
     name = hashlib.blake2s(about.encode(errors="surrogatepass"), digest_size=6).hexdigest()
-    return f"tool:{name}"
+    return f"approval:{name}"

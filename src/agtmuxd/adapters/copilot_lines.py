@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +32,8 @@ DECIDED: Final = "permission.completed"
 ASKED: Final = "ask_user"
 AGENT_STARTED: Final = "subagent.started"
 AGENT_ENDED: Final = "subagent.ended"
+LEFT: Final = "session.shutdown"
+"""The session is left: by the end of the program, or by ``/clear``."""
 OTHER_SESSION: Final = "other_session"
 
 _FOLDER: Final = "session-state"
@@ -84,9 +87,11 @@ def read(line: Mapping[str, Any]) -> Told | None:
     if kind == ANSWERED:
         return _of_assistant(data, at, event_id)
     if kind == CALL:
-        return Told(at, CALL, {}, event_id)
+        return Told(at, CALL, {}, event_id, asks=True)
     if kind == ABORTED:
-        return Told(at, ABORTED, {"reason": text_of(data, "reason")}, event_id)
+        return Told(at, ABORTED, {"reason": text_of(data, "reason")}, event_id, asks=True)
+    if kind == LEFT:
+        return Told(at, LEFT, {}, event_id, asks=True)
     if kind == FAILED:
         error = {"error": (shorten(data.get("message")) or "error")[:200], "kind": text_of(data, "errorType")}
         return Told(at, FAILED, error, event_id)
@@ -115,7 +120,7 @@ def _of_assistant(data: Mapping[str, Any], at: int, event_id: str | None) -> Tol
 def _of_request(kind: str, data: Mapping[str, Any], at: int, event_id: str | None, agent: str | None) -> Told | None:
     request_id = text_of(data, "requestId")
     if kind == DECIDED:
-        return Told(at, DECIDED, {"agent": agent, "request_id": request_id}, event_id)
+        return Told(at, DECIDED, {"agent": agent, "request_id": request_id}, event_id, asks=True)
     if kind == REQUESTED:
         if data.get("resolvedByHook") is True:
             return None
@@ -123,13 +128,14 @@ def _of_request(kind: str, data: Mapping[str, Any], at: int, event_id: str | Non
         request = wanted if isinstance(wanted, Mapping) else {}
         text = next((t for key in _WANTED if (t := shorten(request.get(key))) is not None), None)
         asked = {"agent": agent, "request_id": request_id, "kind": text_of(request, "kind"), "request": text}
-        return Told(at, REQUESTED, asked, event_id)
+        return Told(at, REQUESTED, asked, event_id, asks=True)
     if data.get("toolName") != ASKED:
         return None
     given = data.get("arguments")
     arguments = given if isinstance(given, Mapping) else {}
     question = shorten(arguments.get("message")) or shorten(arguments.get("question"))
-    return Told(at, ASKED, {"agent": agent, "question": question, "options": _options(arguments)}, event_id)
+    of_it: dict[str, Any] = {"agent": agent, "question": question, "options": _options(arguments)}
+    return Told(at, ASKED, of_it, event_id, asks=True)
 
 
 def _options(arguments: Mapping[str, Any]) -> list[str]:
@@ -156,6 +162,9 @@ def _of_agent(kind: str, data: Mapping[str, Any], at: int, event_id: str | None,
 def understand(event: RawEvent, payload: Mapping[str, Any]) -> Signal:
     """One event that ``read`` told, as a signal; one it never tells is kept in history and changes nothing."""
     kind, writes = _meaning(event.event_type, payload)
+    session = text_of(payload, "beside")
+    if session is not None:
+        return Signal(kind, tuple(_beside(session, write) for write in writes if write.subject != "turn"))
     return Signal(
         kind, writes, session_id=text_of(payload, "session_id"), task=first_line(payload.get("prompt")),
         agent_version=text_of(payload, "agent_version"),
@@ -177,6 +186,9 @@ def _meaning(name: str, payload: Mapping[str, Any]) -> tuple[str, tuple[Write, .
     if name == FAILED:
         detail = text_of(payload, "error")
         return "turn_failed", (Write(Claim.ERROR, rule, phase=Phase.END, detail=detail), answered)
+    if name == LEFT:
+        # What it says of the turn is taken back, and no more: what the screen shows of it goes a moment later.
+        return name, (Write(None, rule, phase=Phase.END), answered)
     if name == REQUESTED:
         wanted = WaitingFor("approval", subject=text_of(payload, "kind"), text=shorten(payload.get("request")))
         asked = Write(Claim.WAITING_APPROVAL, rule, subject=one, waiting_for=wanted, accepts_input=False)
@@ -202,3 +214,11 @@ def _request(agent: str | None, request: str | None) -> str:
     if request is None:
         return f"approval:{agent or 'main'}"
     return f"tool:{request}" if agent is None else f"approval:{agent}:{request}"
+
+
+def _beside(session: str, write: Write) -> Write:
+    """The same of one of several sessions of a process: no screen says anything of it as long as it does not show."""
+    asked = write.waiting_for
+    if asked is not None:
+        asked = replace(asked, subject=f"{asked.subject or asked.kind} (session {session[:8]})")
+    return replace(write, subject=f"session:{session}:{write.subject}", waiting_for=asked)

@@ -129,6 +129,11 @@ RETIREMENTS: tuple[Retirement, ...] = (
         retires=ENDS, subjects=("turn",), of_levels=False,
     ),
     Retirement(
+        "cleared_ends", "a screen or status that leaves nothing to look at (cleared, interrupted) retires older ends",
+        by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.IDLE}),
+        retires=ENDS, subjects=("turn",), of_levels=False,
+    ),
+    Retirement(
         "quiet_edges", "a screen or status without a turn retires running and waits that were declared before",
         by_level=True, by_phases=_ANY_PHASE, by_claims=QUIET,
         retires=WORKS, subjects=("*",), of_levels=False, at="holds",
@@ -171,9 +176,13 @@ RETIREMENTS: tuple[Retirement, ...] = (
 )  # fmt: skip
 
 
+HIDDEN = "session:"
+"""Begins subjects of a session that need not be the one that a screen shows: only its own events speak of them."""
+
+
 def _covers(patterns: tuple[str, ...], subject: str) -> bool:
     for pattern in patterns:
-        if pattern in ("*", subject):
+        if pattern == subject or (pattern == "*" and not subject.startswith(HIDDEN)):
             return True
         if pattern.endswith(":*") and subject.startswith(pattern[:-1]):
             return True
@@ -285,15 +294,14 @@ def spent(registers: Registers, marks: Marks) -> list[tuple[Source, str]]:
     if len(registers) <= MANY:
         return []
     quiet = marks.get("quiet_edges", 0)
+    passing = [r for r in registers.values() if r.subject.startswith(_PASSING) and not r.is_level]
     return [
-        key
-        for key, register in registers.items()
-        if register.subject.startswith(_PASSING)
-        and not register.is_level
-        and register.entry.since < quiet
-        and (register.entry.claim is None or register.entry.claim in WORKS)
-        and register.entry.background_tasks is None
+        (r.source, r.subject)
+        for r in passing
+        if r.entry.since < quiet
+        and (r.entry.claim is None or (r.entry.claim in WORKS and not r.subject.startswith(HIDDEN)))
+        and r.entry.background_tasks is None
     ]
 
 
-_PASSING = ("tool:", "approval:", "agent:")
+_PASSING = ("tool:", "approval:", "agent:", HIDDEN)

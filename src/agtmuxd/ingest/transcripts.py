@@ -64,6 +64,7 @@ class Followed:
     part_of: str | None = None
     told_at: int = 0
     mute: bool = False  # its process has other sessions, too: nothing tells which one shows
+    beside: bool = False  # one of several sessions of its process
     trouble: str | None = None
 
 
@@ -122,6 +123,7 @@ class Transcripts:
         self._works = False
         self._known: dict[str, _Known] = {}
         self._followed: dict[str, Followed] = {}
+        self._beside: dict[str, dict[str, Followed]] = {}  # by runtime and session, where a process has several
         self._seeker = Seeker(clock)
         self._holder = Holder(clock)
         self._somebody = False  # an agent is there whose file is to be followed, once it is known
@@ -156,16 +158,17 @@ class Transcripts:
             self._works = await self._settle_whose()
             self._settled_at = moved
         works = self._works
-        if not self._followed:
+        if not self._followed and not self._beside:
             return BUSY if works else QUIET if self._somebody else EMPTY
         held = [f for f in self._followed.values() if not f.mute]
+        held += [f for sessions in self._beside.values() for f in sessions.values()]
         read = await asyncio.to_thread(self._read_all, held)
         now = self._clock()
         events: list[RawEvent] = []
         more = False
         for followed, told, again in read:
             more = more or again
-            if self._followed.get(followed.runtime_id) is followed:
+            if self._still(followed):
                 events += self._take(followed, told, now)
         if events:
             await self._post(events)
@@ -219,7 +222,7 @@ class Transcripts:
             held = self._holder.known(agent)
             if len(held) == 1:
                 await self._follow(runtime, agent, known.reader, str(held[0].path), held[0])
-            await self._mute(self._followed.get(runtime.runtime_id), len(held) > 1)
+            await self._several(runtime, agent, known.reader, held if len(held) > 1 else ())
             there[runtime.runtime_id] = known
             if agent.works:
                 works = True
@@ -228,6 +231,8 @@ class Transcripts:
         self._somebody = bool(there)
         for gone in self._followed.keys() - there.keys():
             del self._followed[gone]
+        for gone in self._beside.keys() - there.keys():
+            del self._beside[gone]
         for runtime, agent, reader in seek:
             await self._seek(runtime, agent, reader)
         return works
@@ -261,13 +266,35 @@ class Transcripts:
         now = self._clock()
         await self._post([self._event(followed, Told(now - STATUS_LAG, OTHER_SESSION), now, str(now))])
 
-    async def _mute(self, followed: Followed | None, several: bool) -> None:
-        """Read no session of a process that has several, and read on when it has one again."""
-        if followed is None or followed.mute is several:
-            return
-        followed.mute = several
-        if several:  # another one shows, most likely
-            await self._leave(followed)
+    async def _several(self, runtime: Runtime, agent: Agent, reader: Transcribed, held: Sequence[Held]) -> None:
+        """Of a process that has ``held`` sessions (none: it has one) read only what each of them asks of somebody."""
+        followed, before = self._followed.get(runtime.runtime_id), self._beside.get(runtime.runtime_id, {})
+        now = {one.session_id: before.get(one.session_id) or self._one_of(runtime, agent, reader, one) for one in held}
+        known = before.keys() | ({followed.session_id} if followed is not None else set())
+        come = [session for session in now if session not in known] if known else []
+        if now:
+            self._beside[runtime.runtime_id] = now
+        else:
+            self._beside.pop(runtime.runtime_id, None)
+        if followed is not None:
+            followed.mute = bool(now)
+        if come:  # it shows, most likely
+            named = followed or now[come[0]]
+            await self._leave(replace(named, session_id=come[0] if len(come) == 1 else None, beside=False))
+
+    @staticmethod
+    def _one_of(runtime: Runtime, agent: Agent, reader: Transcribed, held: Held) -> Followed:
+        tail = Tail(str(agent.home), str(held.path))
+        return Followed(
+            runtime.runtime_id, runtime.agent_type, reader, tail, runtime.started_at, held.session_id, held.version,
+            beside=True,
+        )  # fmt: skip
+
+    def _still(self, followed: Followed) -> bool:
+        """Whether this file is still the agent's, or one of those of its sessions."""
+        if followed.beside:
+            return self._beside.get(followed.runtime_id, {}).get(str(followed.session_id)) is followed
+        return self._followed.get(followed.runtime_id) is followed
 
     async def _seek(self, runtime: Runtime, agent: Agent, reader: Transcribed) -> None:
         """Find a file in which a turn began when this agent's screen began to show one, and that no other wrote."""
@@ -320,18 +347,19 @@ class Transcripts:
             if one.message is not None:
                 text = joined(followed.said.text if followed.said else None, followed.part_of, one) or one.message
                 followed.said, followed.part_of = Said(text, one.at), one.part_of
-            if one.event is not None and one.at >= followed.floor:
+            if one.event is not None and one.at >= followed.floor and (one.asks or not followed.beside):
                 events.append(self._event(followed, one, now, name))
         if told:
             followed.told_at = now
         return events
 
     def _event(self, followed: Followed, told: Told, now: int, name: str) -> RawEvent:
-        source_id = f"{followed.runtime_id}:{told.event_id or name}"
+        way = "beside:" if followed.beside else ""  # a line that was told as the only session's is told anew
+        source_id = f"{followed.runtime_id}:{way}{told.event_id or name}"
         kind = str(told.event)
         payload: dict[str, Any] = {k: v for k, v in told.payload.items() if v is not None}
         if followed.session_id is not None:
-            payload["session_id"] = followed.session_id
+            payload["beside" if followed.beside else "session_id"] = followed.session_id
         if followed.version is not None:
             payload["agent_version"] = followed.version
         if followed.found:
