@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from agtmuxd.remote import program
+from agtmuxd.remote.place import place as put_in_place
 
 
 def place(*files: tuple[Path, str | None, str | None], backups: int = 2, remove: bool = False) -> list[dict[str, Any]]:
@@ -65,6 +69,25 @@ def test_what_changed_meanwhile_stays_and_holds_up_no_other(tmp_path: Path) -> N
     first, second = place((one, "mine", "new"), (two, None, "new"))
     assert "changed meanwhile" in first["error"]
     assert (one.read_text(), two.read_text(), second["error"]) == ("theirs", "new", None)
+
+
+@pytest.mark.parametrize("after", ["new", None])
+def test_what_an_agent_writes_while_the_backup_is_made_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: str | None
+) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text("old")
+    real = os.fsync
+
+    def slow(fd: int) -> None:
+        real(fd)
+        path.write_text("an answer that the agent is to remember")
+
+    monkeypatch.setattr(os, "fsync", slow)
+    with pytest.raises(ValueError, match="changed meanwhile"):
+        put_in_place(str(path), "old", after, 2)
+    assert path.read_text() == "an answer that the agent is to remember"
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []
 
 
 def test_a_link_stays_and_old_backups_go(tmp_path: Path) -> None:

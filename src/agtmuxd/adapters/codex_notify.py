@@ -23,8 +23,8 @@ TAKEN: Final = (
 )
 _OTHER: Final = "notify calls agtmux already, for the machine that watches this one; it is left alone."
 _CHAINED: Final = "Your own notify program is run as before, beside agtmux's."
-_LINE: Final = re.compile(r"^notify = (\[.*\])(\r?\n|\Z)", re.MULTILINE)
-_KEY: Final = re.compile(r"""^[ \t]*(?:notify|"notify"|'notify')[ \t]*=""", re.MULTILINE)
+_LINE: Final = re.compile(r"(?:^|(?<=\ufeff))notify = (\[.*\])(\r?\n|\Z)", re.MULTILINE)
+_KEY: Final = re.compile(r"""(?:^|(?<=\ufeff))[ \t]*(?:notify|"notify"|'notify')[ \t]*=""", re.MULTILINE)
 _FIRST: Final = "# kept by agtmux: "
 _NEXT: Final = "# kept by agtmux| "
 _KEPT: Final = re.compile(rf"{re.escape(_FIRST)}[^\n]*(?:\n{re.escape(_NEXT)}[^\n]*)*(?:\n|\Z)")
@@ -41,7 +41,7 @@ def plan(path: Path, ours: Ours, command: str, *, remove: bool) -> HookPlan:
     if remove:
         gone = before is not None and text != bare == "" and text.endswith("\n")
         return HookPlan(path, before, before if text == bare else None if gone else bare)
-    after, notes = _with(bare, command, before)
+    after, notes = _with(bare, command, ends=before is None or _ends(text, bare))
     if after is None or value_of(path, after) is None:
         return HookPlan(path, before, before, notes)
     return HookPlan(path, before, after, notes)
@@ -53,9 +53,10 @@ def status(path: Path, ours: Ours, command: str) -> HookStatus:
     value = value_of(path, text)
     found = _ours(text, ours)
     if found is None:
-        _, notes = _with(text, command, text)
+        _, notes = _with(text, command, ends=True)
         return HookStatus(path, False, False, (), notes if value is not None else ())
-    wanted, _ = _with(_without(text, ours), command, text)
+    bare = _without(text, ours)
+    wanted, _ = _with(bare, command, ends=_ends(text, bare))
     call = shlex.join(_own_words(json.loads(found.group(1))))  # without the user's program: a test is nothing for it
     return HookStatus(path, True, wanted != text, ("notify",), command=call, as_argument=True)
 
@@ -79,7 +80,8 @@ def _call(command: str, theirs: list[str] | None) -> str:
     if theirs is not None:
         both = f'{shlex.join(words)} "$1" 2>/dev/null & exec {shlex.join(theirs)} "$1"'
         words = ["/bin/sh", "-c", both, "agtmux"]
-    return f"notify = {json.dumps(words, ensure_ascii=False)}"
+    told = json.dumps(words, ensure_ascii=False).replace("\x7f", "\\u007f")  # which TOML does not take as it is
+    return f"notify = {told}"
 
 
 def _ours(text: str, ours: Ours) -> re.Match[str] | None:
@@ -118,14 +120,20 @@ def _without(text: str, ours: Ours) -> str:
     return text[: found.start()] + theirs + text[kept.end() :]
 
 
-def _with(text: str, command: str, before: str | None) -> tuple[str | None, tuple[str, ...]]:
-    """``text``, which has nothing of ours, with our line; None where it has to stay as it is. And what to tell."""
+def _ends(text: str, bare: str) -> bool:
+    """Whether our line has a line end in this file. An empty file that was there gets none: that is how it is told from
+    one that we made."""
+    return bare != "" or text.endswith("\n")
+
+
+def _with(text: str, command: str, *, ends: bool) -> tuple[str | None, tuple[str, ...]]:
+    """``text``, which has nothing of ours, with our line, with or without a line end; None where it has to stay as it
+    is. And what to tell."""
     newline = "\r\n" if "\r\n" in text else "\n"
     theirs = settings(Path("config.toml"), text).get("notify")
     if theirs is None:
-        # An empty file that was there gets no line end: that is how it is told from one that we made.
         mark = "\ufeff" if text.startswith("\ufeff") else ""
-        return mark + _call(command, None) + ("" if before == "" else newline) + text.removeprefix(mark), ()
+        return mark + _call(command, None) + (newline if ends else "") + text.removeprefix(mark), ()
     span = _span(text, theirs)
     if span is None:
         return None, (TAKEN,)

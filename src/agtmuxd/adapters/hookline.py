@@ -11,10 +11,14 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 FAR_PROGRAM: Final = "agtmux/hook.py"
 """How the path of the placed program ends."""
+
+NAME: Final = "agtmux"
+"""Of the program of this machine, by whatever path, and of the module that an interpreter runs."""
 
 QUIET: Final = "2>/dev/null || true"
 """Behind each command: where the program is gone (uninstalled, its environment moved), an agent is not to notice."""
@@ -59,9 +63,11 @@ class Ours:
         if "--event" in words[-2:-1]:
             words = words[:-2]
         program = words[:-2]
-        if words[-2:] != ["hook", self.agent] or not any("agtmux" in word for word in program):
+        if words[-2:] != ["hook", self.agent] or not program:
             return False
-        return is_far(program) is self.far
+        if self.far:
+            return program[-1].endswith(FAR_PROGRAM)
+        return PurePosixPath(program[-1]).name == NAME
 
 
 def words_of(command: str) -> list[str]:

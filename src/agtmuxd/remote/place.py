@@ -16,6 +16,10 @@ import sys
 import tempfile
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 def place(path: str, before: str | None, after: str | None, backups: int, remove: bool = False) -> str | None:
     """Put one file in place; its backup, or None where there is none. Raises ValueError, OSError.
@@ -27,12 +31,13 @@ def place(path: str, before: str | None, after: str | None, backups: int, remove
     nothing to keep: no backup is made, and that one goes.
     """
     real = os.path.realpath(path)
-    now = old = None
-    if os.path.exists(real):
-        with open(real, encoding="utf-8", newline="") as file:
-            now, old = file.read(), os.fstat(file.fileno())
-    if now != before:
-        raise ValueError(path + " changed meanwhile: try again")
+    now, old = found(real)
+
+    def check() -> None:  # once more right before it counts: agents write their settings at any moment, disks are slow
+        if found(real)[0] != before:
+            raise ValueError(path + " changed meanwhile: try again")
+
+    check()
     if old is not None and not old.st_mode & 0o222:
         raise ValueError(path + ": is read-only. Allow writing (chmod u+w), or add by hand what --dry-run shows.")
     backup = None
@@ -44,12 +49,21 @@ def place(path: str, before: str | None, after: str | None, backups: int, remove
             os.unlink(gone)
     if after is not None:
         os.makedirs(os.path.dirname(real), mode=0o700, exist_ok=True)
-        write(real, after, old)
+        write(real, after, old, check)
     elif now is not None:
+        check()
         os.unlink(real)
     for one in same:
         os.unlink(one)
     return backup
+
+
+def found(path: str) -> tuple[str | None, os.stat_result | None]:
+    """The text of a file, and whose it is; None for one that is not there. Raises ValueError, OSError."""
+    if not os.path.exists(path):
+        return None, None
+    with open(path, encoding="utf-8", newline="") as file:
+        return file.read(), os.fstat(file.fileno())
 
 
 def left(path: str) -> list[str]:
@@ -72,10 +86,10 @@ def free_name(name: str) -> str:
     return free
 
 
-def write(path: str, text: str, like: os.stat_result | None) -> None:
+def write(path: str, text: str, like: os.stat_result | None, check: Callable[[], None] = lambda: None) -> None:
     """Write beside, then replace. ``like`` gives mode and owner; without it the file is the user's alone.
 
-    Raises ValueError where the file would change its owner.
+    Raises ValueError where the file would change its owner, and what ``check`` raises right before it is replaced.
     """
     fd, name = tempfile.mkstemp(dir=os.path.dirname(path), prefix="." + os.path.basename(path) + ".")
     try:
@@ -91,6 +105,7 @@ def write(path: str, text: str, like: os.stat_result | None) -> None:
                 with contextlib.suppress(PermissionError):  # a group that this user is not in cannot be given
                     os.chown(name, -1, like.st_gid)
             os.chmod(name, stat.S_IMODE(like.st_mode))
+        check()
         os.replace(name, path)
     except BaseException:
         os.unlink(name)
