@@ -259,8 +259,11 @@ class DaemonServices:
     # ---------------------------------------------------------------- actions
 
     def nonce(self, item: Mapping[str, Any]) -> str:
+        """Of a target that was removed while a listing was written: a nonce of nothing, rather than no listing."""
         identity = item["identity"]
-        where = self._target_id(identity["target"]), str(identity["pane_id"])
+        targets = self._door.world.targets.values()
+        target_id = next((target.target_id for target in targets if target.name == identity["target"]), "")
+        where = target_id, str(identity["pane_id"])
         return self._actions.nonce_of(where, item["runtime_id"], item["state_version"])
 
     async def act(self, request: Request, uid: int | None, pid: int | None) -> dict[str, Any]:

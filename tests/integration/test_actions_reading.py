@@ -28,6 +28,7 @@ from agtmuxd.targets.executor import ExecutorError
 from agtmuxd.targets.local import LocalExecutor
 from agtmuxd.world import Runtime
 from tests.conftest import Tmux, until
+from tests.integration.test_door_privacy import services_of
 from tests.rig import BUSY, QUIET, TARGET, Agent, Clock, Rig
 
 KEY = b"k" * 32
@@ -327,6 +328,17 @@ async def test_a_nonce_of_something_else_is_refused(desk: Desk) -> None:
     assert await desk.refused(Kind.SEND, DOWN, snapshot=other) == "snapshot"
     assert await desk.refused(Kind.SEND, DOWN, name="request-2", snapshot="1.1.abc") == "snapshot"
     assert (await desk.ask(Kind.SEND, DOWN, "request-3", snapshot=good))["result"]["delivery"] == "typed"
+
+
+@pytest.mark.tc("TC-107")
+async def test_a_row_of_a_target_that_was_removed_meanwhile_is_listed_with_a_nonce_of_nothing(desk: Desk) -> None:
+    services = services_of(desk.rig)
+    services._actions = desk.actions
+    item = desk.rig.item(desk.pane)
+    assert item is not None
+    assert (await desk.ask(Kind.SEND, DOWN, snapshot=services.nonce(item)))["result"]["delivery"] == "typed"
+    gone = services.nonce({**item, "identity": {**item["identity"], "target": "gone"}})
+    assert await desk.refused(Kind.SEND, DOWN, name="request-2", snapshot=gone) == "snapshot"
 
 
 @pytest.mark.tc("TC-031")
