@@ -360,7 +360,7 @@ NEXT = replace(ASKS, waiting=replace(WAITING, subject="Write", fingerprint="cd" 
 
 @pytest.mark.tc("TC-107")
 async def test_an_option_is_taken_once_the_pointer_is_on_it_and_never_in_the_next_dialog() -> None:
-    script = Script([(ASKS, "> 1"), (ASKS, "> 2"), (FREE, "")], dialog=POINTED)
+    script = Script([(ASKS, "> 2"), (FREE, "")], dialog=POINTED)
     some = context(script, Kind.ANSWER, AnswerParams(option=2), ASKS, shown="> 1", state=State.WAITING_APPROVAL)
     told = await answering.answer(some)
     assert (told["delivery"], [text.split()[-1] for text in script.written]) == ("submitted", ["Down", "Enter"])

@@ -134,10 +134,8 @@ def test_a_hung_daemon_delays_no_hook_and_loses_no_event(short_dir: Path, backlo
         listener.listen(backlog)
         if not backlog:
             first.connect(path)
-        started = time.monotonic()
         hook_event = json.dumps(PAYLOAD | {"big": "x" * 900_000, "many": ["token y " * 1000] * 90}).encode()
-        run_hook(short_dir, "claude", stdin=hook_event)
-        assert time.monotonic() - started < 10  # it came back at all: the cap itself is measured in bench
+        run_hook(short_dir, "claude", stdin=hook_event)  # it comes back at all: the cap itself is measured in bench
     (event,) = spooled(short_dir)
     assert event["event_type"] == "Stop"
 
