@@ -250,7 +250,9 @@ def partial_lines(body: Item, now: float) -> list[str]:
         seen = error.get("last_seen_at")
         ago = f", last seen {age(seen, now)} ago" if seen else ""
         why = clean(error.get("reason") or error.get("message"))
-        lines.append(f"partial: {clean(error.get('target'))} did not answer: {why} ({clean(error.get('code'))}{ago})")
+        name = clean(error.get("target"))
+        hint = "" if why == "not_read_yet" else f"; agtmux target connect {name} says more"
+        lines.append(f"partial: {name} did not answer: {why} ({clean(error.get('code'))}{ago}){hint}")
     if body.get("partial") and not lines:
         lines.append("partial: not every target has answered yet")
     return lines

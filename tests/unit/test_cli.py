@@ -109,6 +109,7 @@ def test_a_target_that_does_not_answer_is_named_beside_the_data(short_dir: Path,
     stub.answer("GET /v1/panes", listing(pane(), partial=True, target_errors=[lost]))
     done = agtmux(short_dir, "ls")
     assert done.stderr.startswith(b"agtmux: partial: build did not answer: timeout (E_TARGET_UNREACHABLE, last seen ")
+    assert done.stderr.endswith(b" ago); agtmux target connect build says more\n")
     assert done.returncode == 0
     assert agtmux(short_dir, "ls", "--quiet").stderr == b""
     assert "partial: build" in on_terminal(short_dir, "ls")

@@ -117,6 +117,35 @@ def test_a_target_that_is_not_there_is_told_before_anybody_is_asked(short_dir: P
     assert (done.returncode, done.stderr) == (4, b"agtmux: there is no target wrk; known: host (E_TARGET_NOT_FOUND)\n")
 
 
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("agtmux approve c", ["codex"]),
+        ("agtmux explain %", ["%1", "%2", "%3"]),
+        ("agtmux wait %3 %", ["%1", "%2", "%3"]),
+        ("agtmux ls --state waiting", ["waiting_approval", "waiting_input", "waiting"]),
+        ("agtmux ls --state idle,run", ["idle,running"]),
+        ("agtmux watch --agent ge", ["gemini", "generic"]),
+        ("agtmux ls --sort n", ["name"]),
+        ("agtmux target connect ", ["host", "build"]),
+        ("agtmux hooks status --target b", ["build"]),
+    ],
+)
+def test_what_is_there_can_be_completed(short_dir: Path, stub: Stub, typed: str, completed: list[str]) -> None:
+    stub.answer("GET /v1/panes", listing(pane(), pane("%2", agent_type="codex"), pane("%3")))
+    stub.answer("GET /v1/targets", {"items": [{"target": "host"}, {"target": "build"}]})
+    done = agtmux(
+        short_dir, _AGTMUX_COMPLETE="bash_complete", COMP_WORDS=typed, COMP_CWORD=str(len(typed.split(" ")) - 1)
+    )
+    assert done.stdout.decode().split() == [f"plain,{word}" for word in completed]
+
+
+def test_without_a_daemon_nothing_is_completed_and_none_is_started(short_dir: Path) -> None:
+    done = agtmux(short_dir, _AGTMUX_COMPLETE="bash_complete", COMP_WORDS="agtmux explain ", COMP_CWORD="2")
+    assert (done.stdout.strip(), done.stderr) == (b"", b"")
+    assert not (short_dir / "run").exists()
+
+
 def test_a_target_without_a_server_is_told_apart_from_one_with(short_dir: Path, stub: Stub) -> None:
     item = {"target": "work", "health": "ok", "kind": "local", "read": True, "tmux_version": None}
     steps = [{"step": "round trip", "ok": True, "message": "1 ms"}]

@@ -9,6 +9,7 @@ import sys
 import click
 
 from agtmux.cli import ref as refs
+from agtmux.cli import words
 from agtmux.cli.acting import guards, perform
 from agtmux.cli.context import App, pass_app, shared, write_body
 from agtmux.protocol.errors import AgtmuxError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("ref")
+@click.argument("ref", shell_complete=words.refs)
 @click.option("--print", "only_print", is_flag=True, help="Print the command line instead; nothing is selected.")
 @guards
 @shared()

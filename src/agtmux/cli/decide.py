@@ -7,6 +7,7 @@ import time
 
 import click
 
+from agtmux.cli import words as complete
 from agtmux.cli.acting import confirm, guards, pane, perform, pressed, receipt, tell, where
 from agtmux.cli.context import App, pass_app, shared
 from agtmux.protocol.errors import AgtmuxError
@@ -87,7 +88,7 @@ def _decide(
 
 
 @click.command()
-@click.argument("ref")
+@click.argument("ref", shell_complete=complete.refs)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @guards
 @shared()
@@ -104,7 +105,7 @@ def approve(app: App, ref: str, yes: bool, guard: dict[str, Any]) -> None:
 
 
 @click.command()
-@click.argument("ref")
+@click.argument("ref", shell_complete=complete.refs)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @guards
 @shared()
@@ -120,7 +121,7 @@ def deny(app: App, ref: str, yes: bool, guard: dict[str, Any]) -> None:
 
 
 @click.command()
-@click.argument("ref")
+@click.argument("ref", shell_complete=complete.refs)
 @click.argument("words", metavar="N|TEXT")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @guards
@@ -138,7 +139,7 @@ def answer(app: App, ref: str, words: str, yes: bool, guard: dict[str, Any]) -> 
 
 
 @click.command()
-@click.argument("ref")
+@click.argument("ref", shell_complete=complete.refs)
 @guards
 @shared()
 @pass_app
@@ -157,7 +158,7 @@ def interrupt(app: App, ref: str, guard: dict[str, Any]) -> None:
 
 
 @click.command()
-@click.argument("ref")
+@click.argument("ref", shell_complete=complete.refs)
 @guards
 @shared()
 @pass_app

@@ -10,6 +10,7 @@ import time
 import click
 
 from agtmux.cli import ref as refs
+from agtmux.cli import words
 from agtmux.cli.context import App, pass_app, shared, write_body
 from agtmux.cli.story import section, story, waits
 from agtmux.render import clean
@@ -28,7 +29,7 @@ _SCREEN = click.File("r", encoding="utf-8", errors="replace")
 
 
 @click.command()
-@click.argument("ref", required=False)
+@click.argument("ref", required=False, shell_complete=words.refs)
 @click.option("--file", "screen", type=_SCREEN, help="A captured screen instead of a pane; - for standard input.")
 @click.option("--agent", metavar="AGENT", help="With --file: the agent whose rules are tried.")
 @click.option("--title", default="", help="With --file: the pane's title.")

@@ -14,6 +14,7 @@ import time
 import click
 
 from agtmux import render
+from agtmux.cli import words
 from agtmux.cli.context import App, pass_app, shared, write_body
 
 TYPE_CHECKING = False
@@ -43,9 +44,11 @@ def _options(function: F) -> F:
     function = shared()(function)
     function = click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")(function)
     where = "The machine of this target. Default: this one."
-    function = click.option("--target", metavar="TARGET", help=where)(function)
+    function = click.option("--target", metavar="TARGET", shell_complete=words.targets, help=where)(function)
     agents = "Only this agent, e.g. claude; may be repeated. Default: all (of install: those with a settings folder)."
-    return click.option("--agent", "agents", multiple=True, metavar="AGENT", help=agents)(function)
+    return click.option("--agent", "agents", multiple=True, metavar="AGENT", shell_complete=words.agents, help=agents)(
+        function
+    )
 
 
 _dry = click.option("--dry-run", is_flag=True, help="Show the change, make none.")

@@ -11,7 +11,9 @@ import time
 import click
 
 from agtmux import render
+from agtmux.cli import words
 from agtmux.cli.context import App, pass_app, shared, write_body
+from agtmux.cli.words import GROUPS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,19 +23,15 @@ if TYPE_CHECKING:
     F = TypeVar("F", bound=Callable[..., Any])
 
 STATES_HELP = ", ".join(render.STATES)
-GROUPS = {
-    "done": ("completed", "idle"),
-    "waiting": ("waiting_approval", "waiting_input"),
-    "attention": ("waiting_approval", "waiting_input", "error"),
-}
-"""Names for several states at once."""
 
 
 def filters(function: F) -> F:
     """Adds the filters that listings and watch share. Values may be repeated or separated by commas."""
     for option in reversed(
         (
-            click.option("--target", multiple=True, metavar="NAME", help="Only these targets."),
+            click.option(
+                "--target", multiple=True, metavar="NAME", shell_complete=words.targets, help="Only these targets."
+            ),
             click.option("--session", multiple=True, metavar="NAME", help="Only sessions of this name."),
             click.option(
                 "--target-session",
@@ -45,9 +43,16 @@ def filters(function: F) -> F:
                 "--state",
                 multiple=True,
                 metavar="STATE",
+                shell_complete=words.states,
                 help=f"Only these states: {STATES_HELP}; or waiting, done, attention for several.",
             ),
-            click.option("--agent", multiple=True, metavar="TYPE", help="Only these agents, e.g. claude."),
+            click.option(
+                "--agent",
+                multiple=True,
+                metavar="TYPE",
+                shell_complete=words.agents,
+                help="Only these agents, e.g. claude.",
+            ),
             click.option("--needs-action", is_flag=True, help="Only what waits for you."),
             click.option("--all", "everything", is_flag=True, help="Panes without an agent too."),
         )
@@ -74,7 +79,10 @@ def how_to_print(function: F) -> F:
     """Adds ``--sort``, ``--json`` and the global options."""
     json_option = click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
     sort = click.option(
-        "--sort", metavar="KEY", help="attention (default), state, since, updated, name or target; -KEY turns it round."
+        "--sort",
+        metavar="KEY",
+        shell_complete=words.sorts,
+        help="attention (default), state, since, updated, name or target; -KEY turns it round.",
     )
     return sort(json_option(shared()(function)))
 

@@ -8,6 +8,7 @@ import time
 import click
 
 from agtmux.cli import ref as refs
+from agtmux.cli import words
 from agtmux.cli.acting import guards, pane, perform, receipt, tell, where
 from agtmux.cli.context import App, pass_app, shared
 from agtmux.protocol.errors import AgtmuxError
@@ -41,7 +42,7 @@ def said(body: Mapping[str, Any]) -> str:
 
 
 @click.command()
-@click.argument("ref")
+@click.argument("ref", shell_complete=words.refs)
 @click.option("--text", help="This text, literally.")
 @click.option("--stdin", "from_stdin", is_flag=True, help="The text from standard input (UTF-8, up to 256 KiB).")
 @click.option(
@@ -96,7 +97,7 @@ def send(
 
 
 @click.command()
-@click.argument("ref")
+@click.argument("ref", shell_complete=words.refs)
 @click.argument("text")
 @click.option("--wait", is_flag=True, help="Wait for the turn's end and print what came of it.")
 @click.option("--timeout", default="10m", show_default=True, metavar="DURATION", help="How long to wait for that.")

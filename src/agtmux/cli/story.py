@@ -132,7 +132,7 @@ def _discarded(row: Row, by: str, now: float) -> str:
 
 def _levels(candidates: Iterable[Row]) -> str:
     there = {str(row.get("source")) for row in candidates if row.get("claim")}
-    return " or ".join(f"the {SOURCES[name]}" for name in ("poller", "status") if name in there) or "the screen"
+    return " or ".join(f"the {SOURCES.get(name, name)}" for name in ("poller", "status") if name in there) or "the screen"
 
 
 def _events(rows: Iterable[Row], now: float) -> list[str]:

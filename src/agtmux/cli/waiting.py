@@ -14,10 +14,11 @@ import time
 import click
 from click.core import ParameterSource
 
+from agtmux.cli import words
 from agtmux.cli.acting import pane
 from agtmux.cli.context import App, pass_app, shared
-from agtmux.cli.listing import GROUPS
 from agtmux.cli.watch import Follower, Rows
+from agtmux.cli.words import GROUPS
 from agtmux.protocol.errors import SCHEMA_VERSION, AgtmuxError
 from agtmux.protocol.text import block, escaped
 from agtmux.render import STATES, clean
@@ -83,8 +84,8 @@ def _states(words: str) -> set[str]:
 
 
 @click.command()
-@click.argument("refs", metavar="REF...", nargs=-1, required=True)
-@click.option("--for", "wanted", default="done", show_default=True, metavar="STATE[,…]",
+@click.argument("refs", metavar="REF...", nargs=-1, required=True, shell_complete=words.refs)
+@click.option("--for", "wanted", default="done", show_default=True, metavar="STATE[,…]", shell_complete=words.states,
               help="States, or done (completed, idle), waiting, attention.")  # fmt: skip
 @click.option("--any", "any_of", is_flag=True, help="Until the first of them is there.")
 @click.option("--all", "all_of", is_flag=True, help="Until each of them was there once (the default).")

@@ -1,0 +1,76 @@
+"""What a shell completes in place of a ref, a state, an agent, a target, a sort: for the Tab key, not for a command.
+
+Owns that choice. Asks the daemon that runs and starts none; where none answers there is nothing to complete.
+"""
+
+from __future__ import annotations
+
+from agtmux.client import Client
+from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.text import one_line
+from agtmux.render import STATES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    import click
+    from click.shell_completion import CompletionItem
+
+GROUPS = {
+    "done": ("completed", "idle"),
+    "waiting": ("waiting_approval", "waiting_input"),
+    "attention": ("waiting_approval", "waiting_input", "error"),
+}
+"""Names for several states at once."""
+SORTS = ("attention", "state", "since", "updated", "name", "target")
+_AGENTS = ("claude", "codex", "gemini", "copilot", "opencode", "cursor", "generic")
+_TIMEOUT = 1.0
+
+
+def refs(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Pane ids, and agents that are there once. (A place has a colon, at which bash begins a new word.)"""
+    from click.shell_completion import CompletionItem
+
+    rows = _rows("panes")
+    agents = [str(row.get("agent_type")) for row in rows]
+    found = []
+    for row, agent in zip(rows, agents, strict=True):
+        told = one_line(f"{agent} {row.get('state')} {row.get('title') or ''}".strip())
+        names = [str((row.get("identity") or {}).get("pane_id")), *([agent] if agents.count(agent) == 1 else [])]
+        found += [CompletionItem(name, help=told) for name in names if name.startswith(incomplete)]
+    return found
+
+
+def states(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return _listed((*STATES, *GROUPS), incomplete)
+
+
+def agents(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return _listed(_AGENTS, incomplete)
+
+
+def targets(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return _listed((str(row.get("target")) for row in _rows("targets")), incomplete)
+
+
+def sorts(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return _listed((*SORTS, *(f"-{name}" for name in SORTS)), incomplete)
+
+
+def _listed(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    """Words that go on with what is typed behind the last comma."""
+    from click.shell_completion import CompletionItem
+
+    before, comma, last = incomplete.rpartition(",")
+    return [CompletionItem(f"{before}{comma}{word}") for word in words if word.startswith(last)]
+
+
+def _rows(what: str) -> list[dict[str, Any]]:
+    client = Client(timeout=_TIMEOUT)
+    try:
+        reply = client.targets() if what == "targets" else client.listing(what, {})
+        return [row for row in reply.json().get("items") or () if isinstance(row, dict)]
+    except AgtmuxError:
+        return []
