@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.redact import redact
 from agtmuxd.core.level import Steady
 from agtmuxd.core.model import MS, NS, Claim, Proc, Source, State, Write
@@ -131,6 +132,36 @@ async def test_an_interrupt_that_no_hook_tells_is_told_by_the_transcript(tmp_pat
         await h.look()
         assert h.state() is State.IDLE
         assert h.rig.the_state().source is Source.TRANSCRIPT
+
+
+@pytest.mark.tc("TC-052")
+async def test_what_nobody_could_take_in_is_told_later(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        agent = Agent(levels={Source.POLLER: BUSY})
+        h.agent(agent)
+        path = h.home / "projects" / "-src" / "s-1.jsonl"
+        await h.rig.round(agent)
+        await h.named(agent, path)
+        full, post = [True], h.transcripts._post
+
+        async def posting(events: Any) -> object:
+            if full[0]:
+                raise AgtmuxError("E_STORE_UNAVAILABLE", "the disk is full")
+            return await post(events)
+
+        h.transcripts._post = posting
+        h.clock.forward(1)
+        h.write(path, prompt(h.clock()))
+        for _ in range(2):
+            with pytest.raises(AgtmuxError):
+                await h.look()
+            h.clock.forward(1)
+            h.write(path, stopped(h.clock()))
+        full[0] = False
+        await h.look()
+        await h.look()
+        assert h.events() == ["prompt", "interrupted", "interrupted"]
+        assert h.state() is State.IDLE
 
 
 @pytest.mark.tc("TC-006")

@@ -37,6 +37,8 @@ LATELY: Final = 5 * NS
 SWITCH: Final = 5 * NS
 """How much older than its being noticed a line of another session may be, to be of this process."""
 STATUS_LAG: Final = 500 * MS
+UNPOSTED: Final = 2000
+"""Events that are kept while nobody can take them in, the newest."""
 OTHER_SESSION: Final = "other_session"
 
 
@@ -126,6 +128,7 @@ class Transcripts:
         self._beside: dict[str, dict[str, Followed]] = {}  # by runtime and session, where a process has several
         self._seeker = Seeker(clock)
         self._holder = Holder(clock)
+        self._unposted: list[RawEvent] = []  # a disk may be full: what was read once is not read again
         self._somebody = False  # an agent is there whose file is to be followed, once it is known
 
     def follows(self, runtime_id: str) -> bool:
@@ -164,14 +167,15 @@ class Transcripts:
         held += [f for sessions in self._beside.values() for f in sessions.values()]
         read = await asyncio.to_thread(self._read_all, held)
         now = self._clock()
-        events: list[RawEvent] = []
         more = False
         for followed, told, again in read:
             more = more or again
             if self._still(followed):
-                events += self._take(followed, told, now)
-        if events:
-            await self._post(events)
+                self._unposted += self._take(followed, told, now)
+        if self._unposted:
+            del self._unposted[:-UNPOSTED]
+            await self._post(self._unposted)
+            self._unposted = []
         lately = any(now - f.told_at < LATELY for f in held)
         return 0.0 if more else BUSY if works or lately else QUIET
 
