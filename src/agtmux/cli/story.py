@@ -132,7 +132,8 @@ def _discarded(row: Row, by: str, now: float) -> str:
 
 def _levels(candidates: Iterable[Row]) -> str:
     there = {str(row.get("source")) for row in candidates if row.get("claim")}
-    return " or ".join(f"the {SOURCES.get(name, name)}" for name in ("poller", "status") if name in there) or "the screen"
+    levels = [f"the {SOURCES.get(name, name)}" for name in ("poller", "status") if name in there]
+    return " or ".join(levels) or "the screen"
 
 
 def _events(rows: Iterable[Row], now: float) -> list[str]:
