@@ -29,7 +29,7 @@ from agtmuxd.config import Settings
 from agtmuxd.core.ids import dedupe_key
 from agtmuxd.core.model import Ancestor, RawEvent, Source
 from agtmuxd.core.request import Request
-from agtmuxd.core.resolve import Life, resolve
+from agtmuxd.core.resolve import resolve
 from agtmuxd.core.wire import stamp, stamp_or_none
 from agtmuxd.execute.audit import action_item
 from agtmuxd.execute.path import Actions
@@ -207,8 +207,7 @@ class DaemonServices:
         runtime = world.runtimes[runtime_id]
         now = self._clock()
         registers, marks = self._door.words_of(runtime_id)
-        life = Life(runtime.started_at, self._door.read_at(where[0]), False, self._door.is_suspended(runtime_id))
-        resolution = resolve(registers, marks, life, now)
+        resolution = resolve(registers, marks, self._door.life(runtime), now)
         candidates = []
         for seen in resolution.considered:
             register, entry = seen.register, seen.register.entry

@@ -115,11 +115,11 @@ async def test_a_round_that_shows_nothing_new_writes_nothing(tmux: Tmux, short_d
         before, rounds = reader.execute(version).fetchone(), watched.observer.rounds
         wal = Path(f"{watched.path}-wal").stat().st_mtime_ns
         watched.statements.clear()
-        read_at = watched.door.read_at(HOST)
+        read_at = watched.door._present.read_at[HOST]
         for _ in range(5):
             await watched.observer.once()
         assert watched.observer.rounds == rounds + 5
-        assert watched.door.read_at(HOST) > read_at
+        assert watched.door._present.read_at[HOST] > read_at
         assert reader.execute(version).fetchone() == before
         assert Path(f"{watched.path}-wal").stat().st_mtime_ns == wal
         assert watched.statements.count("BEGIN IMMEDIATE") <= 1, "a timer may have rung, the rounds ask for none"

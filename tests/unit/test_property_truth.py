@@ -35,8 +35,8 @@ PROMPTED = Write(
 )
 LONG = 6000
 """Milliseconds after which nothing is under way any more."""
-SOON = 4500
-"""After a turn's end a screen says so late of the next one."""
+BEGUN = 4500
+"""How long a turn that no hook told of has to be seen working before the completion of before it is surely past."""
 GAPS = (60, 120, 250, 400, 700, 1100, 2000, 3500, LONG, 9000)
 LAGS = (0, 40, 120, 250)
 DRAWN = (0, 100, 300, 800)  # a box, on a busy machine
@@ -60,7 +60,8 @@ class Story:
     shown: dict[Source, int] = field(default_factory=dict)
     t: int = LONG
     heard_until: int = 0
-    stopped_at: int = -LONG
+    works_since: int = 0
+    worked: int = LONG  # at most at a stretch, since the last turn's end
     asked: int = 0
     sub: bool = False
     does: str = "idle"
@@ -73,7 +74,8 @@ class Story:
         at = self.t + after
         self.heard_until = max(self.heard_until, at)
         if what is STOP:
-            self.stopped_at = at
+            self.worked = 0
+            self.works_since = at
         if self.lost == 0 or (self.lost > 1 and self.pick(tuple(range(self.lost)))):
             self.rows.append((at, what))
 
@@ -122,17 +124,23 @@ class Story:
             self._ends(name)
 
     def _ends(self, name: str) -> None:
-        soon = self.t - self.stopped_at < SOON
+        if self.does == "running":
+            self.worked = max(self.worked, self.t - self.works_since)
+        begun = self.worked >= BEGUN
         if name == "stop":
             self.hook(STOP)
         elif name == "fail":
             self.hook(hook("StopFailure", error="overloaded"))
         self.shows(COMPOSER, FREE)
         told = {"stop": "completed", "fail": "error"}.get(name, "idle") if self.lost != 1 else "idle"
-        spared = {"completed"} if soon and told == "idle" else set()
+        spared = set() if begun or told != "idle" else {"completed"}
         self._now("idle", *({"idle", "completed", "error"} if self.lost > 1 else {told, *spared}))
 
     def _now(self, does: str, *named: str) -> None:
+        if does == "running":
+            self.works_since = self.t
+        elif self.does == "running" and does == "asked":
+            self.worked = max(self.worked, self.t - self.works_since)
         self.does, self.named = does, frozenset(named)
 
 

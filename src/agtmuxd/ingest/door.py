@@ -21,6 +21,7 @@ from agtmuxd.core.model import MS, NS, RawEvent, Source, Write
 from agtmuxd.core.observation import HealthChange, Observation
 from agtmuxd.core.order import SKEW_BUDGET
 from agtmuxd.core.registers import Marks, Register, Registers
+from agtmuxd.core.resolve import Life
 from agtmuxd.ingest.inbox import Inbox, Posted, Understands
 from agtmuxd.ingest.observed import crash_due
 from agtmuxd.ingest.outcome import publish, save, settle_touched
@@ -29,7 +30,7 @@ from agtmuxd.ingest.rounds import Rounds
 from agtmuxd.ingest.settle import acknowledge
 from agtmuxd.store.db import Store
 from agtmuxd.view import Changes, View
-from agtmuxd.world import PaneKey, Target, Unit, World
+from agtmuxd.world import PaneKey, Runtime, Target, Unit, World
 
 _LOG = structlog.get_logger("ingest")
 
@@ -155,16 +156,13 @@ class Door:
         self._present.calm.peek(unit, runtime_id)
         return unit.registers.get(runtime_id) or {}, unit.marks.get(runtime_id) or {}
 
-    def read_at(self, target_id: str) -> int:
-        """When the target was last read well (ns), 0 for never since the start."""
-        return self._present.read_at.get(target_id, 0)
+    def life(self, runtime: Runtime) -> Life:
+        """What is known of a runtime apart from what is claimed of it, as its state was judged by."""
+        return self._present.life(runtime)
 
     async def first_round(self, target_id: str) -> None:
         """Wait for the first good round of a target since the start."""
         await self._read.setdefault(target_id, asyncio.Event()).wait()
-
-    def is_suspended(self, runtime_id: str) -> bool:
-        return runtime_id in self._present.suspended
 
     async def run(self) -> None:
         """Serve the queue until cancelled."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from agtmuxd.core.model import Source
 from agtmuxd.core.registers import retired
-from agtmuxd.core.resolve import Life, settle_wake
+from agtmuxd.core.resolve import settle_wake
 from agtmuxd.core.wire import encode
 from agtmuxd.ingest.items import pane_item
 from agtmuxd.ingest.present import Pass, Present
@@ -25,12 +25,7 @@ def settle_touched(run: Pass, present: Present) -> tuple[dict[str, int | None], 
         if runtime is None or runtime.ended_at is not None or runtime.target_id not in present.ready:
             continue
         present.calm.end(run.unit, runtime_id)
-        life = Life(
-            started_at=runtime.started_at,
-            pane_read_at=present.read_at.get(runtime.target_id, 0),
-            target_down=runtime.target_id in present.down,
-            suspended=runtime_id in present.suspended,
-        )
+        life = present.life(runtime)
         looked_at = runtime.pane_id in present.looked_at.get(runtime.target_id, frozenset())
         resolution = settle(run.unit, runtime, life, run.now, looked_at=looked_at)
         wakes[runtime_id] = resolution.next_wake

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from agtmuxd.core.model import NS, RawEvent
+from agtmuxd.core.resolve import Life
 from agtmuxd.ingest.calm import Calm
 from agtmuxd.store.rows import save_runtime
 from agtmuxd.world import PaneKey, Runtime, Unit
@@ -41,6 +42,15 @@ class Present:
     wakes: dict[str, int] = field(default_factory=dict)
     calm: Calm = field(default_factory=Calm)
     crash_due: int | None = None
+
+    def life(self, runtime: Runtime) -> Life:
+        """What is known of a runtime apart from what is claimed of it."""
+        return Life(
+            started_at=runtime.started_at,
+            pane_read_at=self.read_at.get(runtime.target_id, 0),
+            target_down=runtime.target_id in self.down,
+            suspended=runtime.runtime_id in self.suspended,
+        )
 
     def kept(self) -> _Kept:
         """What a transaction changes of it, as it is now."""
