@@ -92,6 +92,12 @@ class AdapterSettings(_Table):
     enabled: bool = True
     status_file: bool = Field(True, description="read the status file that the agent itself keeps, where it keeps one")
     transcript: bool = Field(True, description="read the end of the session file that the agent itself writes")
+    app_server: bool = Field(
+        False,
+        description="ask the server that the agent's terminals share for their states, where one runs. Codex's then "
+        "sends every later request of its terminals to their model with a User-Agent that ends in "
+        "'(agtmux; VERSION)', which a gateway may refuse; that stays so until the next terminal starts",
+    )
 
 
 class Settings(_Table):

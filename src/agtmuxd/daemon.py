@@ -41,6 +41,7 @@ from agtmuxd.execute.reading import Reader
 from agtmuxd.fleet import HOST, Companion, Fleet
 from agtmuxd.hub import Batch, Hub, LogEntry
 from agtmuxd.ingest.door import Door
+from agtmuxd.ingest.served import Served
 from agtmuxd.ingest.transcripts import Transcripts
 from agtmuxd.retention import keep_purging
 from agtmuxd.rulebook import Rulebook
@@ -155,6 +156,7 @@ class Daemon:
         self._socket: socket.socket | None = None
         self._own_socket = True
         self._read_rules: Callable[[], None] = lambda: None
+        self._settings_changed: Callable[[], None] = lambda: None
 
     def _read_settings(self) -> None:
         self._settings = load(self._places.config)
@@ -168,6 +170,7 @@ class Daemon:
         except AgtmuxError:
             self._settings = before
             raise
+        self._settings_changed()
         _LOG.info("configuration read again", path=self._places.config)
 
     def stop(self) -> None:
@@ -277,6 +280,11 @@ class Daemon:
             ahead=self._clock.ahead,
         )  # fmt: skip
         services.transcripts = transcripts
+        served = Served(
+            world, registry, fleet.agents_here, fleet.stir, self._clock,
+            wanted=lambda name: self._settings.adapter(name).app_server, version=__version__,
+        )  # fmt: skip
+        services.served, fleet.heard, self._settings_changed = served, served.word, served.hurry
         fleet.accompany = self._companions(services, store)
         spool = Spool(self._places.spool, store, _taker(services))
         services.spool = spool
@@ -292,6 +300,7 @@ class Daemon:
             await server.start()
             tasks.append(group.create_task(self._drain(spool, door), name="spool"))
             tasks.append(group.create_task(transcripts.run(), name="transcripts"))
+            tasks.append(group.create_task(served.run(), name="served"))
             tasks.append(group.create_task(rulebook.watch(fleet.look_again), name="rules"))
             _LOG.info("ready", version=__version__, pid=os.getpid(), socket=self._places.socket)
             await self._stopping.wait()

@@ -17,6 +17,7 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.adapters.registry import Registry
 from agtmuxd.api.models import Connecting, TargetRequest
 from agtmuxd.config import Settings
+from agtmuxd.core.model import Write
 from agtmuxd.core.observation import Observation
 from agtmuxd.core.wire import stamp, stamp_or_none
 from agtmuxd.execute.reach import Reached
@@ -72,12 +73,17 @@ class Fleet:
         self._beside: dict[str, asyncio.Task[None]] = {}
         self._companions: dict[str, Companion] = {}
         self.accompany: Callable[[Target, TargetExecutor], Companion] | None = None
+        self.heard: Callable[[str, Agent], Write | None] = lambda _target, _agent: None
         door.on_poke = self._poke
 
     def _poke(self, target_id: str, at: int, table: bool) -> None:
         observer = self._observers.get(target_id)
         if observer is not None:
             observer.poke(at, table=table)
+
+    def stir(self, target_id: str) -> None:
+        """Have this target's agents looked at now."""
+        self._poke(target_id, 0, table=False)
 
     async def start(self, group: asyncio.TaskGroup) -> None:
         """Begin watching every known target; the host target is made on the first start."""
@@ -115,6 +121,7 @@ class Fleet:
             local=target.kind == "local",
             socket=lambda: self._socket(target),
             status_files=lambda name: self._settings().adapter(name).status_file,
+            heard=lambda agent: self.heard(target.target_id, agent) if target.kind == "local" else None,
         )  # fmt: skip
         self._executors[target.target_id] = executor
         self._observers[target.target_id] = observer

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SOURCES = {"poller": "screen", "status": "status file", "transcript": "session file", "wrapper": "agtmux run"}
 """Sources as a person knows them; others have names that say it."""
+_SERVER = "app server"
 
 _ENDED = {
     "turn_start": "a newer turn began",
@@ -98,6 +99,8 @@ def _headline(item: Row, now: float) -> str:
 
 def _source(row: Row) -> str:
     name = clean(row.get("source"))
+    if name == "status" and str(row.get("rule")).startswith(_SERVER):
+        return _SERVER  # not a file: the user has that asked
     return SOURCES.get(name, name)
 
 

@@ -16,7 +16,7 @@ from agtmuxd.core.proctree import Match
 
 T = TypeVar("T")
 
-CONTRACT_VERSION = "1.3"
+CONTRACT_VERSION = "1.4"
 """Semver. A newer minor of an adapter is accepted, another major refused with a reason."""
 
 
@@ -219,3 +219,37 @@ class Holding(Protocol):
         One goes before what hooks and status file say; of several none is read, for nothing tells which one shows;
         empty where the files do not tell.
         """
+
+
+class Conversation(Protocol):
+    """What is said to one server of an agent, and what it said. Pure: messages (JSON objects) in, messages out."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the server said all that is to be known before ``said`` tells anything."""
+
+    def opening(self) -> Sequence[Mapping[str, Any]]:
+        """What is said first."""
+
+    def again(self, sessions: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        """What asks anew after these sessions, now and then; the server is taken for hung where nothing comes back."""
+
+    def take(self, message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """Understand one message; what to say then. Raises ValueError where there is no talking to it, and why."""
+
+    def said(self, session_id: str) -> Write | None:
+        """What it says of this session as a level, the same object as long as it is the same; None: not known."""
+
+
+@runtime_checkable
+class Serving(Protocol):
+    """An adapter whose agent has a server that its terminals share, and that tells what they do (since contract 1.4).
+
+    It is asked only where the user said so (``adapters.NAME.app_server``), and only while others are connected to it.
+    """
+
+    def server_socket(self, config_home: Path) -> Path:
+        """Where it listens on this machine, whether one runs or not."""
+
+    def converse(self, version: str) -> Conversation:
+        """A conversation that begins. ``version``: agtmux's own."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters import codex_lines, codex_notify, hookfile, hookline
+from agtmuxd.adapters import codex_lines, codex_notify, codex_server, hookfile, hookline
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
 from agtmuxd.adapters.base import Ending, HookPlan, HookStatus, Identity, Opening, Told
 from agtmuxd.adapters.common import (
@@ -134,6 +134,16 @@ class CodexAdapter(RuleAdapter):
     def last_message(self, lines: Sequence[Mapping[str, Any]]) -> str | None:
         """The last message in these lines."""
         return last_message(lines, codex_lines.read)
+
+    # ------------------------------------------------------------------ app server
+
+    def server_socket(self, config_home: Path) -> Path:
+        """The link that the app server leaves."""
+        return codex_server.socket_path(config_home)
+
+    def converse(self, version: str) -> codex_server.Conversation:
+        """A conversation with the app server."""
+        return codex_server.Conversation(version)
 
     def ended_in_order(self, ending: Ending) -> bool | None:
         """By the exit text and the title, which an orderly exit clears and a kill leaves frozen."""

@@ -18,6 +18,7 @@ from agtmuxd.adapters.base import (
     CONTRACT_VERSION,
     Adapter,
     Capabilities,
+    Conversation,
     Ending,
     Held,
     Holding,
@@ -26,6 +27,7 @@ from agtmuxd.adapters.base import (
     Identity,
     Opening,
     Operable,
+    Serving,
     Told,
     Transcribed,
 )
@@ -115,6 +117,7 @@ class Fenced:
             return call()
         except Exception as e:  # noqa: BLE001 - the fence: a third party's adapter must not end the daemon
             self.errors += 1
+        self._serving = FencedServing(self, adapter) if isinstance(adapter, Serving) else None
             self.last_error = f"{what}: {type(e).__name__}: {e}"[:500]
             return otherwise
 
@@ -194,6 +197,10 @@ class Fenced:
 
     def read_status(self, data: Mapping[str, Any], proc: Proc) -> Sequence[Write]:
         """See Adapter; empty where the adapter raised."""
+    def serving(self) -> FencedServing | None:
+        """This adapter as one whose agent has a server that tells, fenced too; None where it is none."""
+        return self._serving
+
         return self._call("read_status", lambda: self.adapter.read_status(data, proc), ())
 
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
@@ -261,6 +268,52 @@ class Registry:
 
     adapters: dict[str, Fenced] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+class FencedServing:
+    """The part of a fenced adapter that talks to its agent's server; see Serving."""
+
+    def __init__(self, fenced: Fenced, adapter: Serving) -> None:
+        self._adapter = adapter
+        self._fenced = fenced
+
+    def server_socket(self, config_home: Path) -> Path | None:
+        """See Serving; None where the adapter raised."""
+        return self._fenced._call("server_socket", lambda: self._adapter.server_socket(config_home), None)
+
+    def converse(self, version: str) -> FencedConversation | None:
+        """See Serving; None where the adapter raised."""
+        fenced = self._fenced
+        return fenced._call("converse", lambda: FencedConversation(fenced, self._adapter.converse(version)), None)
+
+
+class FencedConversation:
+    """A conversation of a fenced adapter; ``take`` passes ValueError on. See Conversation."""
+
+    def __init__(self, fenced: Fenced, talk: Conversation) -> None:
+        self._talk = talk
+        self._fenced = fenced
+
+    @property
+    def ready(self) -> bool:
+        """See Conversation; False where the adapter raised."""
+        return self._fenced._call("ready", lambda: self._talk.ready, False)
+
+    def opening(self) -> Sequence[Mapping[str, Any]]:
+        """See Conversation; empty where the adapter raised."""
+        return self._fenced._call("opening", self._talk.opening, ())
+
+    def again(self, sessions: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        """See Conversation; empty where the adapter raised."""
+        return self._fenced._call("again", lambda: self._talk.again(sessions), ())
+
+    def take(self, message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """See Conversation; empty where the adapter raised anything but ValueError."""
+        return self._fenced._call_or_refuse("take", lambda: self._talk.take(message), ())
+
+    def said(self, session_id: str) -> Write | None:
+        """See Conversation; None where the adapter raised."""
+        return self._fenced._call("said", lambda: self._talk.said(session_id), None)
+
+
 
     def add(self, adapter: Adapter) -> None:
         """Take ``adapter`` in, or note why not: another contract, a type that is taken, no adapter at all."""
@@ -317,6 +370,11 @@ class Registry:
         if adapter is None:
             raise ValueError(f"no adapter for agent {event.agent_type!r}")
         return adapter.normalise(event, prior)
+    def serving(self, agent_type: str) -> FencedServing | None:
+        """What talks to that agent's server; None where nothing does."""
+        adapter = self.adapters.get(agent_type)
+        return None if adapter is None else adapter.serving()
+
 
     def __iter__(self) -> Iterator[Fenced]:
         return iter(self.adapters.values())

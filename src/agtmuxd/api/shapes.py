@@ -352,6 +352,15 @@ class Hooks(Versioned):
     arrived: dict[str, str] = {}
 
 
+class AgentServer(Shape):
+    """A server that agents share and that the user has asked; ``reason``: why it is not connected."""
+
+    config_home: str
+    connected: bool
+    reason: str | None
+    since: Time
+
+
 class AdapterHealth(Shape):
     name: str
     agent_type: str
@@ -360,6 +369,7 @@ class AdapterHealth(Shape):
     errors: int
     last_error: str | None
     contract_version: str | None = None
+    servers: list[AgentServer] = []
 
 
 class Health(Versioned):

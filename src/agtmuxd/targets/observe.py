@@ -18,12 +18,12 @@ import structlog
 
 from agtmuxd.core.health import Health
 from agtmuxd.core.level import Steady
-from agtmuxd.core.model import NS, PaneRow, Source
+from agtmuxd.core.model import NS, PaneRow, Source, Write
 from agtmuxd.core.observation import HealthChange, Observation
 from agtmuxd.core.title import published
 from agtmuxd.targets.executor import ExecutorError, TargetExecutor
 from agtmuxd.targets.newcomers import Newcomers
-from agtmuxd.targets.roster import YOUNG, Known, Roster
+from agtmuxd.targets.roster import YOUNG, Agent, Known, Roster
 from agtmuxd.targets.watchpid import PidWatcher
 from agtmuxd.tmux import round as tmux_round
 from agtmuxd.tmux.server import too_old
@@ -101,6 +101,7 @@ class Observer:
         local: bool,
         socket: Callable[[], str] | None = None,
         status_files: Callable[[str], bool] = lambda _adapter: True,
+        heard: Callable[[Agent], Write | None] = lambda _agent: None,
     ) -> None:
         self.target_id = target_id
         self.health = Health(since=clock())
@@ -118,7 +119,7 @@ class Observer:
         self._cadence = cadence or Cadence()
         self.roster = Roster(
             executor, known, lambda pane, pid, start: sink.remembered(target_id, pane, pid, start),
-            status_files=status_files,
+            status_files=status_files, heard=heard,
         )  # fmt: skip
         self._local = local
         self._pids: PidWatcher | None = None

@@ -34,6 +34,8 @@ ENV_NAMES: Final = ("HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME"
 _HEADLESS: Final = Write(claim=Claim.RUNNING, rule="headless run", phase=Phase.START, accepts_input=False)
 """A run without a terminal interface is one turn: it runs until its process ends, and never waits."""
 
+_UNHEARD: Final = Write(claim=None, rule="status not told any more")
+
 _NEW: Final = Steady()
 _WORKS: Final = (Claim.RUNNING, Claim.WAITING_APPROVAL, Claim.WAITING_INPUT)
 
@@ -70,6 +72,7 @@ class Agent:
     status_mark: object | None = None
     status_write: Write | None = None
     status_data: Mapping[str, Any] | None = None
+    word: Write | None = None  # of the server that it shares; None: there is none to ask
     sample: Sample | None = None
     controls: Controls | None = None  # None: to be asked for
     undrawn: str | None = None  # the text in its field of which ``hint`` was found out
@@ -99,14 +102,22 @@ class Roster:
     """Agents by pane, brought up to each process table and each round."""
 
     def __init__(
-        self, executor: TargetExecutor, known: Known, remembered: Remembered, *, status_files: Callable[[str], bool]
+        self,
+        executor: TargetExecutor,
+        known: Known,
+        remembered: Remembered,
+        *,
+        status_files: Callable[[str], bool],
+        heard: Callable[[Agent], Write | None] = lambda _agent: None,
     ) -> None:
+        """``heard``: what the server says that an agent shares, the same object as long as it is the same."""
         self.agents: dict[str, Agent] = {}
         self.leaving: dict[str, Agent] = {}
         self._executor = executor
         self._known = known
         self._remembered = remembered
         self._status_files = status_files
+        self._heard = heard
         self._argv: dict[tuple[int, str, str], tuple[str, ...]] = {}
         self._matches: dict[tuple[int, str, str], tuple[tuple[str, ...], Match[Choice] | None]] = {}
         self._met: dict[tuple[int, str, str], int] = {}
@@ -293,7 +304,8 @@ class Roster:
         """
         again: int | None = None
         read = await self._read_statuses()
-        if captures is self._still and not self._news_in(read) and not any(a.faded(now) for a in self.agents.values()):
+        news = self._hear() or self._news_in(read)
+        if captures is self._still and not news and not any(a.faded(now) for a in self.agents.values()):
             return None
         self._stir()
         for agent in self.agents.values():
@@ -316,6 +328,8 @@ class Roster:
                 write, there = self._status(agent, read)
                 if there:
                     again = _sooner(again, self._take(agent, Source.STATUS, write, now))
+            elif agent.word is not None:
+                again = _sooner(again, self._take(agent, Source.STATUS, agent.word, now))
         if again is None and all(settled.refreshed for agent in self.agents.values() for _, settled in agent.levels):
             self._still = captures
         return again
@@ -380,6 +394,17 @@ class Roster:
                 agent.status_mark = mark  # taken before the file is read: a write in between shows in the next one
         read = await self._executor.read_files(wanted) if wanted else {}
         return {path: read.get(path) for path in wanted}
+
+    def _hear(self) -> bool:
+        """Take in what their servers say; whether one of them says something else than it did."""
+        news = False
+        for agent in self.agents.values():
+            word = None if agent.identity.headless or agent.status_path is not None else self._heard(agent)
+            if word is None and agent.status_path is None and Source.STATUS in agent.steady:
+                word = _UNHEARD  # what it said last does not stand
+            news |= word is not agent.word
+            agent.word = word
+        return news
 
     def _news_in(self, read: Mapping[str, bytes | None]) -> bool:
         """Whether one of these status files says something else than it did."""

@@ -74,6 +74,7 @@ class FakeModel(ABC):
     def __init__(self, work: Path) -> None:
         self.work = work
         self.seen: list[Seen] = []
+        self.user_agents: list[str] = []
         self.port = 0
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -147,6 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self._model().user_agents.append(self.headers.get("User-Agent") or "")
         try:
             body = json.loads(raw or b"{}")
         except ValueError:

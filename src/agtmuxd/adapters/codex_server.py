@@ -1,0 +1,193 @@
+"""What Codex's app server tells of its threads: the few questions put to it, and what its words claim.
+
+Owns its messages (JSON-RPC, measured on 0.169.0), pure. Asks only what changes nothing there but the name that
+``initialize`` gives: nothing here loads, resumes or answers a thread. How the server is reached is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from agtmuxd.core.model import Claim, WaitingFor, Write
+
+MOST: Final = 256
+"""Threads that are kept in mind; what comes beyond says nothing."""
+AT_ONCE: Final = 64
+"""Questions that may be open: more are put when these are answered."""
+GENERATIONS: Final = 8
+"""How deep a sub-agent's sub-agents are looked for."""
+
+_RUNNING: Final = Write(Claim.RUNNING, "app server: active")
+_APPROVAL: Final = Write(
+    Claim.WAITING_APPROVAL, "app server: waitingOnApproval", waiting_for=WaitingFor("approval"), accepts_input=False
+)
+_QUESTION: Final = Write(
+    Claim.WAITING_INPUT, "app server: waitingOnUserInput", waiting_for=WaitingFor("question"), accepts_input=False
+)
+_IDLE: Final = Write(Claim.NOT_RUNNING, "app server: idle")
+_FAILED: Final = Write(Claim.NOT_RUNNING, "app server: systemError")
+"""Screen and session file tell of the failure: the status outlives what the pane shows, for it stays until a turn."""
+_OTHERS: Final = Write(None, "app server: only a sub-agent is active")
+
+_WAITS: Final = {"waitingOnApproval": _APPROVAL, "waitingOnUserInput": _QUESTION}
+
+
+@dataclass(frozen=True, slots=True)
+class _Thread:
+    """A loaded thread. ``parent``: of a sub-agent's; ``says`` None: not told yet, or not understood."""
+
+    says: Write | None = None
+    parent: str | None = None
+    known: bool = False  # whose it is was told
+
+
+def socket_path(config_home: Path) -> Path:
+    """Where the server listens, if one runs: a link into a folder of the user's."""
+    return config_home / "app-server-control" / "app-server-control.sock"
+
+
+class Conversation:
+    """What is said to one server and what it said; see ``adapters.base.Conversation``."""
+
+    def __init__(self, version: str) -> None:
+        self._version = version
+        self._ids = 0
+        self._open: dict[int, tuple[str, str]] = {}  # method and thread
+        self._later: list[str] = []
+        self._threads: dict[str, _Thread] = {}
+        self._ready = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether the server said who is there."""
+        return self._ready
+
+    def opening(self) -> Sequence[Mapping[str, Any]]:
+        """Who we are, by our own name."""
+        info = {"name": "agtmux", "title": "agtmux", "version": self._version}
+        return [self._ask("initialize", {"clientInfo": info})]
+
+    def again(self, sessions: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        """Ask after these threads anew: a status is a level, and a message that was missed is made good."""
+        if not self._ready:
+            return []
+        return [*self._read([s for s in sessions if s in self._threads]), self._list()]
+
+    def take(self, message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """Understand one message; what to say then. Raises ValueError where the server refuses to talk.
+
+        Requests of the server, which somebody else may answer, get no answer from us.
+        """
+        method = message.get("method")
+        if isinstance(method, str):
+            params = message.get("params")
+            return self._told(method, params) if "id" not in message and isinstance(params, Mapping) else []
+        number = message.get("id")
+        asked = self._open.pop(number, None) if isinstance(number, int) else None
+        if asked is None:
+            return []
+        result = message.get("result")
+        return self._answered(*asked, result if isinstance(result, Mapping) else None)
+
+    def said(self, session_id: str) -> Write | None:
+        """What it says of this thread and its sub-agents'; None where it does not know the thread.
+
+        The same object as long as it says the same.
+        """
+        own = self._threads.get(session_id)
+        if own is None or own.says is None:
+            return None
+        helpers = [t.says for name, t in self._threads.items() if t.parent and self._is_below(name, session_id)]
+        for wait in (_APPROVAL, _QUESTION):
+            if own.says is wait or wait in helpers:
+                return wait
+        return _OTHERS if own.says is not _RUNNING and _RUNNING in helpers else own.says
+
+    # ---------------------------------------------------------------- asking
+
+    def _ask(self, method: str, params: Mapping[str, Any], thread: str = "") -> Mapping[str, Any]:
+        self._ids += 1
+        self._open[self._ids] = method, thread
+        return {"jsonrpc": "2.0", "id": self._ids, "method": method, "params": params}
+
+    def _list(self) -> Mapping[str, Any]:
+        return self._ask("thread/loaded/list", {"limit": MOST})
+
+    def _read(self, threads: Sequence[str]) -> list[Mapping[str, Any]]:
+        asked = {thread for _, thread in self._open.values()}
+        wanted = [t for t in dict.fromkeys([*self._later, *threads]) if t not in asked]
+        free = max(0, AT_ONCE - len(asked))
+        self._later = wanted[free:][:MOST]
+        return [self._ask("thread/read", {"threadId": thread}, thread) for thread in wanted[:free]]
+
+    # ---------------------------------------------------------------- answers
+
+    def _answered(self, method: str, thread: str, result: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
+        if method == "initialize":
+            if result is None:
+                raise ValueError("it refused initialize")
+            return [{"jsonrpc": "2.0", "method": "initialized"}, self._list()]
+        if method == "thread/loaded/list":
+            data = result.get("data") if result is not None else None
+            if not isinstance(data, list):
+                raise ValueError("it does not list its threads")
+            self._ready = True
+            loaded = [t for t in data if isinstance(t, str)][:MOST]
+            self._threads = {t: self._threads.get(t, _Thread()) for t in loaded}
+            return self._read([t for t in loaded if not self._threads[t].known])
+        found = result.get("thread") if result is not None else None
+        if isinstance(found, Mapping) and thread in self._threads:
+            self._learn(found)
+        else:
+            self._threads.pop(thread, None)  # gone meanwhile
+        return self._read([])
+
+    def _told(self, method: str, params: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        thread = params.get("threadId")
+        if method == "thread/started":
+            found = params.get("thread")
+            if isinstance(found, Mapping):
+                self._learn(found)
+        elif method == "thread/closed" and isinstance(thread, str):
+            self._threads.pop(thread, None)
+        elif method == "thread/status/changed" and isinstance(thread, str):
+            known = self._threads.get(thread, _Thread())
+            if self._put(thread, _Thread(_claim(params.get("status")), known.parent, known.known)) and not known.known:
+                return self._read([thread])
+        return []
+
+    def _learn(self, found: Mapping[str, Any]) -> None:
+        name, parent = found.get("id"), found.get("parentThreadId")
+        if isinstance(name, str):
+            self._put(name, _Thread(_claim(found.get("status")), parent if isinstance(parent, str) else None, True))
+
+    def _put(self, name: str, thread: _Thread) -> bool:
+        if name not in self._threads and len(self._threads) >= MOST:
+            return False
+        self._threads[name] = thread
+        return True
+
+    def _is_below(self, name: str, root: str) -> bool:
+        for _ in range(GENERATIONS):
+            thread = self._threads.get(name)
+            if thread is None or thread.parent is None:
+                return False
+            if thread.parent == root:
+                return True
+            name = thread.parent
+        return False
+
+
+def _claim(status: object) -> Write | None:
+    """What one status says; None for one that is not understood."""
+    if not isinstance(status, Mapping):
+        return None
+    kind, flags = status.get("type"), status.get("activeFlags")
+    if kind == "active" and isinstance(flags, list):
+        if not flags:
+            return _RUNNING
+        return next((write for flag, write in _WAITS.items() if flag in flags), None)
+    return _IDLE if kind == "idle" else _FAILED if kind == "systemError" else None

@@ -1,0 +1,82 @@
+"""Codex's app server, the real one: asked only where the user said so, and then only asked."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from agtmuxd.targets.agentserver import clients
+from tests.agents.conftest import Start
+from tests.agents.driver import CodexDriver
+from tests.agents.session import Session
+
+pytestmark = [pytest.mark.agents, pytest.mark.tc("TC-016"), pytest.mark.timeout(180)]
+
+
+def ask_server(s: Session, wanted: bool) -> None:
+    """Write the setting and have it read."""
+    daemon = s.watch.daemon
+    setting = f"[adapters.codex]\napp_server = {json.dumps(wanted)}\n"
+    daemon.world.config.write_text(f'[host]\ntmux_socket = "{daemon.world.tmux.socket}"\n{setting}')
+    daemon.cli("daemon", "reload")
+
+
+def servers(s: Session) -> list[dict[str, Any]]:
+    health = json.loads(s.watch.daemon.cli("daemon", "status", "--json"))
+    return next(list(adapter["servers"]) for adapter in health["adapters"] if adapter["name"] == "codex")
+
+
+def status_says(s: Session) -> dict[str, Any] | None:
+    """The candidate of ``explain`` that the app server is; None where there is none."""
+    told = json.loads(s.watch.daemon.cli("explain", s.pane, "--json"))
+    return next((dict(c) for c in told["candidates"] if c["source"] == "status"), None)
+
+
+def until(seen: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + 15
+    while not seen():
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+
+
+def test_the_app_server_is_read_only_when_asked_for_and_tells_of_an_approval(start: Start) -> None:
+    """No hooks. Off: no connection. On: it tells who waits, and nothing is answered, loaded or begun by being there."""
+    s = start(CodexDriver, hooks=False)
+    s.start_trusted()
+    home, model = s.driver.world.home / ".codex", s.driver.model
+    socket = str(home / "app-server-control/app-server-control.sock")
+    s.plain_turn()
+    assert clients(socket) == 1, "the terminal's alone"
+    assert servers(s) == []
+    assert status_says(s) is None
+    assert all("agtmux" not in name for name in model.user_agents)
+
+    ask_server(s, True)
+    until(lambda: any(one["connected"] for one in servers(s)), "it was not connected")
+    assert clients(socket) == 2
+    s.driver.prompt("bash one")
+    s.driver.wait_approval()
+    s.expect("running", "waiting_approval")
+    s.expect_waiting("approval")
+    said = status_says(s)
+    assert said is not None
+    assert (said["claim"], said["used"]) == ("waiting_approval", True)
+    asked = len(model.seen)
+    s.watch.expect_quiet(s.pane, 2.5)  # it was asked again meanwhile
+    assert s.driver.at.look().has(s.driver.approval_pattern)
+    assert len(model.seen) == asked
+    assert len(list(home.rglob("rollout-*.jsonl"))) == 1
+    s.driver.approve()
+    s.expect("running", "completed")
+    assert re.search(r" \(agtmux; [\w.]+\)$", model.user_agents[-1]), "what docs/adapters.md says it costs"
+
+    ask_server(s, False)
+    until(lambda: clients(socket) == 1, "it was not left")
+    until(lambda: (status_says(s) or {}).get("claim") is None, "what it said is still there")
+    assert servers(s) == []
+    s.watch.expect_quiet(s.pane, 0.5)
