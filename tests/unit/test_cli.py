@@ -327,30 +327,6 @@ def test_events_are_asked_for_by_pane_or_by_runtime(short_dir: Path, stub: Stub)
     assert stub.calls[-1].query == {"limit": ["50"], "runtime": ["abc"]}
 
 
-def test_an_explanation_tells_who_decided_and_who_was_not_believed(short_dir: Path, stub: Stub) -> None:
-    said = {
-        "source": "hook",
-        "subject": "turn",
-        "claim": "waiting_approval",
-        "rule": "PermissionRequest",
-        "since": STAMP,
-    }
-    screen = {"source": "poller", "subject": "turn", "claim": "running", "rule": "spinner", "used": False}
-    body = {
-        "ref": "pane:host/work/@1/%1",
-        "item": pane(state="waiting_approval", waiting_for=ASKED, accepts_input=False),
-        "decided_by": [said],
-        "candidates": [{**said, "used": True}, {**screen, "discarded_because": "older than the hook"}],
-        "recent_events": [{"source": "hook", "event_type": "PermissionRequest", "event_time": STAMP}],
-    }
-    stub.answer("GET /v1/panes/pane:host/work/@1/%1/explain", body)
-    text = out(short_dir, "explain", "pane:host/work/@1/%1")
-    for part in ("claude 2.1: waiting_approval", "Bash rm -rf build", "options: Yes | No", "text typed now does not go",
-                 "hook says waiting_approval", "by PermissionRequest", "screen says running",
-                 "older than the hook"):  # fmt: skip
-        assert part in text
-
-
 # --- targets, hooks, daemon
 
 

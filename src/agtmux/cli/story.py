@@ -22,6 +22,7 @@ _ENDED = {
     "turn_start": "a newer turn began",
     "turn_end": "its turn ended",
     "clear": "its turn was cleared or interrupted",
+    "cleared_ends": "{by} showed that there is nothing to look at any more",
     "quiet_edges": "{by} showed no turn and nothing to answer",
     "quiet_levels": "{by} showed that the turn was over",
     "busy_waits": "{by} showed the agent at work",
@@ -32,6 +33,13 @@ _ENDED = {
     "busy_overrun": "{by} went on showing the agent at work, on its next turn",
 }
 """What each mark of docs/retirement.md means for a claim that is older than it."""
+_NOTHING = {
+    "agent_crashed": "the end of its process, which was none in order: it failed, was killed, or left in mid turn",
+    "target_unreachable": "nothing: its target cannot be read; agtmux target list tells why",
+    "unsupported_signal": "nothing: its screen is read, and no rule knows what is on it",
+    "suspended": "nothing: its process is suspended (fg in its shell goes on)",
+}
+"""Why nobody has a word, by the reason of the state."""
 _AGREE = {"idle": ("idle", "not_running", "completed"), "completed": ("completed", "not_running")}
 """Claims that are no other opinion than these states."""
 _RECENT = 12
@@ -69,7 +77,7 @@ def story(body: Row, now: float) -> Iterator[str]:
     yield ""
     candidates = body.get("candidates") or ()
     decided = body.get("decided_by") or ()
-    yield from _decided(decided, candidates, now)
+    yield from _decided(item, decided, candidates, now)
     agreed = [_claim(row, now) for row in candidates if row.get("used") and row not in decided]
     by, left_out = _levels(candidates), [row for row in candidates if not row.get("used") and row.get("claim")]
     says_so = _AGREE.get(str(item.get("state")), (item.get("state"),))
@@ -80,12 +88,13 @@ def story(body: Row, now: float) -> Iterator[str]:
     yield from section("Recent events", _events(body.get("recent_events") or (), now), None)
 
 
-def _decided(decided: Iterable[Row], candidates: Iterable[Row], now: float) -> Iterator[str]:
+def _decided(item: Row, decided: Iterable[Row], candidates: Iterable[Row], now: float) -> Iterator[str]:
     lines = [_claim(row, now) for row in decided if row.get("claim")]
     if not lines and candidates and decided:  # only while something newer is being held back
         said = ", ".join(f"{_source(row)} by {clean(row.get('rule'))}" for row in decided)
         lines = [f"{said}; what was said since counts in an instant, once the screen bears it out"]
-    yield from section("Decided by", lines, "nothing: no fresh evidence")
+    empty = _NOTHING.get(str(item.get("reason_code")), "nothing: no fresh evidence")
+    yield from section("Decided by", lines, empty)
 
 
 def _headline(item: Row, now: float) -> str:
@@ -149,6 +158,8 @@ def _events(rows: Iterable[Row], now: float) -> list[str]:
             told = f"{_source(row)} shows {'nothing that is known' if what == 'none' else what}"
         elif kind == "action":
             told = f"agtmux {what}"
+        code = (row.get("raw_payload") or {}).get("exit_code")
+        told += "" if code is None else f", exit status {clean(code)}"
         line = f"{age(row.get('event_time'), now):>6} ago  {told}"
         line += "" if row.get("applied", True) else "  (not applied)"
         if out[-1:] != [line]:

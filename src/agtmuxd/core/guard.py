@@ -143,7 +143,8 @@ def same_runtime(case: Case) -> Refusal | None:
     if case.known.runtime_id != case.meant.runtime_id:
         return _stale("another agent runs there now")
     if wanted is not None and wanted != case.known.runtime_id:
-        return _stale(f"if_runtime: the pane holds {case.known.runtime_id or 'no agent'}")
+        holds = f"if_runtime: the pane holds {case.known.runtime_id}"
+        return _stale(holds if case.known.runtime_id else "no agent runs in that pane any more")
     return None
 
 
