@@ -140,7 +140,7 @@ def score(recording: Recording, look: Look) -> Score:
     for start, end, state, write in seen:
         for label in recording.labels:
             a, b = max(start, label.start), min(end, label.end)
-            if a >= b or label.state == "no_agent":
+            if a >= b or label.state == "no_agent" or label.hidden:
                 continue
             span = (b - a) - sum(max(0, min(b, d) - max(a, c)) for c, d in recording.dont_care)
             if span <= 0:
@@ -161,7 +161,7 @@ def score(recording: Recording, look: Look) -> Score:
             if write and write.waiting_for and label.waiting_kind and write.waiting_for.kind != label.waiting_kind:
                 result.kinds.append(f"{recording.name} {a}: {label.waiting_kind} shown as {write.waiting_for.kind}")
     for label in recording.labels:
-        if label.waiting_kind is None or any(not s.startswith("waiting") for s in label.accepted):
+        if label.hidden or label.waiting_kind is None or any(not s.startswith("waiting") for s in label.accepted):
             continue
         if not any(recording.label_at(t) is label for t in range(label.start, label.end, 50)):
             continue

@@ -27,6 +27,7 @@ class Label:
     accepted: frozenset[str]
     waiting_kind: str | None
     background: bool
+    hidden: bool = False  # no screen shows it
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def load(name: str) -> Recording:
         labels=tuple(
             Label(
                 x["from"], x["to"], x["state"], frozenset(x.get("either", [x["state"]])), x.get("waiting_kind"),
-                bool(x.get("background")),
+                bool(x.get("background")), bool(x.get("hidden")),
             )
             for x in labels["intervals"]
         ),

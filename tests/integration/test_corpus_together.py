@@ -119,4 +119,4 @@ def test_a_transcript_puts_right_what_the_other_sources_tell_late(agent: str, ho
     score = scored(agent, hooks, True)
     assert score.wrong < without.wrong, "\n".join(score.wrongs)
     assert score.right > without.right
-    assert score.wrong <= score.total * 0.0025, "\n".join(score.wrongs)
+    assert score.wrong <= score.total * 0.003, "\n".join(score.wrongs)

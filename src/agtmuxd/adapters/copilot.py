@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +30,8 @@ from agtmuxd.adapters.common import (
     was_killed,
 )
 from agtmuxd.adapters.transcript import last_message
-from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, Source, WaitingFor, Write
+from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Sample, Signal, Source, WaitingFor, Write
+from agtmuxd.core.registers import WAITS
 
 EVENTS: Final = (
     "sessionStart", "userPromptSubmitted", "preToolUse", "notification", "postToolUse", "errorOccurred", "agentStop",
@@ -74,6 +76,20 @@ class CopilotAdapter(RuleAdapter):
         if positional(found.args, _VALUES) in _SUBCOMMANDS or has_option(found.args, _ONE_SHOT, _VALUES):
             return None
         return Identity(self.agent_type, headless=has_option(found.args, _HEADLESS, _VALUES))
+
+    def look(self, sample: Sample, before: Claim | None) -> Write | None:
+        """With the sidebar of sessions open, what is beside it is read; its marks tell of sessions that do not show."""
+        marks = _sidebar(sample)
+        if marks is None:
+            return super().look(sample, before)
+        found = super().look(_beside_it(sample), before)
+        if found is not None and found.claim in WAITS:
+            return found
+        if "!" in marks:
+            return Write(Claim.WAITING_APPROVAL, "sidebar", waiting_for=WaitingFor("approval", "another session"))
+        if "?" in marks:
+            return Write(Claim.WAITING_INPUT, "sidebar", waiting_for=WaitingFor("question", "another session"))
+        return found
 
     # ------------------------------------------------------------------ events
 
@@ -160,6 +176,25 @@ class CopilotAdapter(RuleAdapter):
         ours = hookline.Ours.of(self.agent_type, command)
         path = hookfile.own_file(config_home, FILE, ours)
         return (hookfile.status_own(path, ours, _file(command), EVENTS, notes, command=_command),)
+
+
+_SIDEBAR: Final = re.compile(r"  ← +\+ +│")
+_MARK: Final = re.compile(r"  ([!?])  \S[^│]*│")
+
+
+def _sidebar(sample: Sample) -> str | None:
+    """The marks of the sessions in the sidebar that ask for something; None where it is not open."""
+    if not sample.lines or _SIDEBAR.match(sample.lines[0]) is None:
+        return None
+    return "".join(found[1] for row in sample.lines if (found := _MARK.match(row)) is not None)
+
+
+def _beside_it(sample: Sample) -> Sample:
+    """The same screen without the sidebar."""
+    edge = sample.lines[0].index("│") + 1
+    rows = tuple(row.partition("│")[2] for row in sample.lines)
+    cursor = max(0, sample.cursor_x - edge)
+    return replace(sample, lines=rows, cols=max(1, sample.cols - edge), cursor_x=cursor, styles=None)
 
 
 def _file(command: str) -> str:
