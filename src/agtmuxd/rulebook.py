@@ -174,6 +174,12 @@ class Rulebook:
             f"there are no rules for agent {agent}; known: {known}; its own would be {self._folder.path}/{agent}.toml",
         )
 
+    def _screens_of(self, agent: str) -> Path | None:
+        """Where the samples of an adapter's own rules lie."""
+        fenced = self._registry.get(agent)
+        adapter = fenced.adapter if fenced is not None else None
+        return adapter.screens if isinstance(adapter, RuleAdapter) else None
+
     def _known(self, mine: Mapping[Path, RuleSet]) -> list[str]:
         """The agents that have rules."""
         shipped = [
@@ -207,11 +213,13 @@ class Rulebook:
             if agent in broken:
                 continue
             rules, path = self._rules_of(agent, mine)
+            screens = dict.fromkeys([rule.name for rule in rules.rules], self._screens_of(agent))
+            screens |= {} if path is None else dict.fromkeys([rule.name for rule in mine[path].rules], path.parent)
             items.append(
                 {
                     "agent": agent, "rules_file": None if path is None else str(path), "error": None,
                     "recorded_on": list(rules.recorded_on),
-                    "rules": [one async for one in ruletrial.tried(rules, self._folder.path, asked.corpus)],
+                    "rules": [one async for one in ruletrial.tried(rules, screens, asked.corpus)],
                 }
             )  # fmt: skip
         return items

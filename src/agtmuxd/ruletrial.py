@@ -6,7 +6,7 @@ Owns the trial and the words of its outcome. What a rule means is ``core.rules``
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -62,11 +62,13 @@ def _named(rule: Rule) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def tried(rules: RuleSet, folder: Path, corpus: Path | None) -> AsyncIterator[dict[str, Any]]:
-    """Each rule on its sample, one after the other. ``folder``: where screens named in a file lie; they are read in
-    another thread, so that whoever else waits for the loop is not held up."""
+async def tried(
+    rules: RuleSet, screens: Mapping[str, Path | None], corpus: Path | None
+) -> AsyncIterator[dict[str, Any]]:
+    """Each rule on its sample, one after the other. ``screens``: by rule, where the screen lies that it may name. They
+    are read in another thread, so that whoever else waits for the loop is not held up."""
     for rule in rules.rules:
-        found = None if rule.sample is None else await asyncio.to_thread(_sample, rule, folder, corpus)
+        found = None if rule.sample is None else await asyncio.to_thread(_sample, rule, screens[rule.name], corpus)
         ok, message = _try(rules, rule, found)
         yield {
             "rule": rule.name, "claim": str(rule.claim), "strength": str(rule.strength), "ok": ok, "message": message,
@@ -85,19 +87,21 @@ def _try(rules: RuleSet, rule: Rule, sample: Sample | str | None) -> tuple[bool 
         return False, f"takes too long on its sample: {TOO_LONG}"
 
 
-def _sample(rule: Rule, folder: Path, corpus: Path | None) -> Sample | str:
+def _sample(rule: Rule, folder: Path | None, corpus: Path | None) -> Sample | str:
     """The sample, or why there is none."""
     ref = rule.sample
     assert ref is not None  # noqa: S101 the caller looked
     try:
         if ref.screen:
+            if folder is None:
+                return f"its sample {ref.screen} is not installed: the adapter names no folder of screens"
             text = read_text(folder / ref.screen, MAX_FILE)
             return _captured(text, title=ref.title) if text.strip() else f"its sample {folder / ref.screen} is empty"
         if corpus is None:
             return "its recording is not installed: --corpus names a folder that has it"
         return samples.recorded(corpus / f"{ref.recording}.jsonl", ref.t_ms)
     except FileNotFoundError as error:
-        how = f"; make it with: tmux capture-pane -p -t PANE > {folder / ref.screen}" if ref.screen else ""
+        how = f"; make it with: tmux capture-pane -p -t PANE > {error.filename}" if ref.screen else ""
         return f"its sample {error.filename} is not there{how}"
     except (OSError, ValueError, KeyError) as error:
         return f"its sample cannot be read: {error}"

@@ -13,8 +13,10 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.adapters.registry import Registry, discover
 from agtmuxd.api.rules import CheckRequest, ReplayRequest
 from agtmuxd.core.model import Claim, Proc, Sample
+from agtmuxd.core.rulefile import load
 from agtmuxd.rulebook import Rulebook
 from tests.corpus import recording
+from tests.unit.test_adapter_registry import ToyAdapter
 
 TOY = """
 format = 1
@@ -195,3 +197,30 @@ def test_a_captured_screen_is_replayed_through_the_rules(tmp_path: Path) -> None
     assert told["claim"] == "completed"
     with pytest.raises(AgtmuxError, match="generic"):
         book.replay(ReplayRequest(agent="generic", screen=""))
+
+
+@pytest.mark.tc("TC-046")
+async def test_an_adapter_from_elsewhere_proves_its_rules_by_screens_of_its_own(tmp_path: Path) -> None:
+    theirs, mine = tmp_path / "theirs", tmp_path / "mine"
+    theirs.mkdir()
+    mine.mkdir()
+
+    registry = discover(points=())
+    adapter = ToyAdapter()
+    adapter.shipped = adapter.rules = load(TOY, "toy.toml", "toy")
+    adapter.screens = theirs
+    registry.add(adapter)
+    book = Rulebook(registry, mine)
+    (theirs / "asks.txt").write_text("Which way?\n")
+
+    async def tried() -> list[tuple[str, bool | None]]:
+        (item,) = await book.check(CheckRequest(agents=["toy"]))
+        return [(rule["rule"], rule["ok"]) for rule in item["rules"]]
+
+    assert await tried() == [("asks", True)]
+    over = MINE.replace('"claude"', '"toy"').replace('strength = "hint"', 'sample = { screen = "mine.txt" }')
+    (mine / "toy.toml").write_text(over)
+    (mine / "mine.txt").write_text("my own words\n")
+    assert await tried() == [("mine", True), ("asks", True)], "each beside the file that names it"
+    adapter.screens = None
+    assert await tried() == [("mine", True), ("asks", False)]

@@ -208,7 +208,12 @@ def _ask(
     failed = not all(arrived.values())
     if as_json:
         write_body(reply.body)
-    for item in reply.json().get("items") or ():
+    items = reply.json().get("items") or ()
+    told = {item.get("agent") for item in items}
+    for agent in () if as_json else agents:
+        if agent not in told:
+            app.say(f"{render.clean(agent)} has no hooks that agtmux knows")
+    for item in items:
         failed = failed or bool(item.get("error"))
         if not as_json:
             _tell(item, op, dry_run)

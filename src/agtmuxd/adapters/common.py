@@ -49,6 +49,8 @@ class RuleAdapter:
     contract_version = CONTRACT_VERSION
     capabilities = ALL
     innermost = False
+    screens: Path | None = None
+    """The folder of the captured screens that its own rules name as their samples, where there are such."""
 
     def __init__(self, rules: RuleSet | None = None) -> None:
         self.shipped = rules if rules is not None else shipped_rules(self.agent_type)

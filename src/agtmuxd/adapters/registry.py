@@ -75,6 +75,12 @@ def laid_over(adapter: RuleAdapter, found: RuleSet) -> RuleSet:
     return found if alone else found.over(adapter.shipped)
 
 
+def _lacking(adapter: object) -> list[str]:
+    """The parts of the contract that it has not."""
+    parts = {*Adapter.__annotations__, *(n for n, part in vars(Adapter).items() if callable(part) and n[0] != "_")}
+    return sorted(part for part in parts if not hasattr(adapter, part))
+
+
 class ContractError(ValueError):
     """An adapter that was written for another contract."""
 
@@ -111,13 +117,13 @@ class Fenced:
         self._slow = 0
         self._transcribed = FencedTranscript(self, adapter) if isinstance(adapter, Transcribed) else None
         self._holding = FencedHolding(self, adapter) if isinstance(adapter, Holding) else None
+        self._serving = FencedServing(self, adapter) if isinstance(adapter, Serving) else None
 
     def _call(self, what: str, call: Callable[[], T], otherwise: T) -> T:
         try:
             return call()
         except Exception as e:  # noqa: BLE001 - the fence: a third party's adapter must not end the daemon
             self.errors += 1
-        self._serving = FencedServing(self, adapter) if isinstance(adapter, Serving) else None
             self.last_error = f"{what}: {type(e).__name__}: {e}"[:500]
             return otherwise
 
@@ -191,16 +197,16 @@ class Fenced:
         """This adapter as one whose agent's open files tell its session, fenced too; None where it is none."""
         return self._holding
 
+    def serving(self) -> FencedServing | None:
+        """This adapter as one whose agent has a server that tells, fenced too; None where it is none."""
+        return self._serving
+
     def status_path(self, proc: Proc, config_home: Path) -> Path | None:
         """See Adapter; None where the adapter raised."""
         return self._call("status_path", lambda: self.adapter.status_path(proc, config_home), None)
 
     def read_status(self, data: Mapping[str, Any], proc: Proc) -> Sequence[Write]:
         """See Adapter; empty where the adapter raised."""
-    def serving(self) -> FencedServing | None:
-        """This adapter as one whose agent has a server that tells, fenced too; None where it is none."""
-        return self._serving
-
         return self._call("read_status", lambda: self.adapter.read_status(data, proc), ())
 
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
@@ -262,12 +268,6 @@ class FencedHolding:
         return self._call("transcripts_held", lambda: self._adapter.transcripts_held(files, config_home), ())
 
 
-@dataclass(slots=True)
-class Registry:
-    """The adapters in use, by agent type, and why others are not."""
-
-    adapters: dict[str, Fenced] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
 class FencedServing:
     """The part of a fenced adapter that talks to its agent's server; see Serving."""
 
@@ -314,6 +314,12 @@ class FencedConversation:
         return self._fenced._call("said", lambda: self._talk.said(session_id), None)
 
 
+@dataclass(slots=True)
+class Registry:
+    """The adapters in use, by agent type, and why others are not."""
+
+    adapters: dict[str, Fenced] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
 
     def add(self, adapter: Adapter) -> None:
         """Take ``adapter`` in, or note why not: another contract, a type that is taken, no adapter at all."""
@@ -324,7 +330,7 @@ class FencedConversation:
             self.refused[name] = str(e)
             return
         if not isinstance(adapter, Adapter):
-            self.refused[name] = f"adapter {name}: lacks a part of the contract (docs/adapters.md)"
+            self.refused[name] = f"adapter {name}: lacks parts of the contract: {', '.join(_lacking(adapter))}"
         elif adapter.agent_type in self.adapters:
             self.refused[name] = f"adapter {name}: agent type {adapter.agent_type!r} is taken"
         else:
@@ -364,17 +370,17 @@ class FencedConversation:
         adapter = self.adapters.get(agent_type)
         return None if adapter is None else adapter.holding()
 
+    def serving(self, agent_type: str) -> FencedServing | None:
+        """What talks to that agent's server; None where nothing does."""
+        adapter = self.adapters.get(agent_type)
+        return None if adapter is None else adapter.serving()
+
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
         """See Adapter, by the event's agent type. Raises ValueError for one that no adapter in use has."""
         adapter = self.adapters.get(event.agent_type)
         if adapter is None:
             raise ValueError(f"no adapter for agent {event.agent_type!r}")
         return adapter.normalise(event, prior)
-    def serving(self, agent_type: str) -> FencedServing | None:
-        """What talks to that agent's server; None where nothing does."""
-        adapter = self.adapters.get(agent_type)
-        return None if adapter is None else adapter.serving()
-
 
     def __iter__(self) -> Iterator[Fenced]:
         return iter(self.adapters.values())
