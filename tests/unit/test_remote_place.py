@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -69,6 +70,12 @@ def test_what_changed_meanwhile_stays_and_holds_up_no_other(tmp_path: Path) -> N
     first, second = place((one, "mine", "new"), (two, None, "new"))
     assert "changed meanwhile" in first["error"]
     assert (one.read_text(), two.read_text(), second["error"]) == ("theirs", "new", None)
+
+
+def test_a_folder_that_takes_no_file_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (done,) = place((Path("/proc/agtmux.json"), None, "new"))
+    assert done["backup"] is None
+    assert re.fullmatch(r"/proc cannot be written to \(.*\)\. .* --dry-run shows\.", done["error"])
 
 
 @pytest.mark.parametrize("after", ["new", None])

@@ -89,9 +89,15 @@ def free_name(name: str) -> str:
 def write(path: str, text: str, like: os.stat_result | None, check: Callable[[], None] = lambda: None) -> None:
     """Write beside, then replace. ``like`` gives mode and owner; without it the file is the user's alone.
 
-    Raises ValueError where the file would change its owner, and what ``check`` raises right before it is replaced.
+    Raises ValueError where the folder takes no file or the file would change its owner, and what ``check`` raises
+    right before it is replaced.
     """
-    fd, name = tempfile.mkstemp(dir=os.path.dirname(path), prefix="." + os.path.basename(path) + ".")
+    folder = os.path.dirname(path)
+    try:
+        fd, name = tempfile.mkstemp(dir=folder, prefix="." + os.path.basename(path) + ".")
+    except OSError as error:
+        why = f"{folder} cannot be written to ({error.strerror}). Allow it, or add by hand what --dry-run shows."
+        raise ValueError(why) from error
     try:
         with os.fdopen(fd, "w", encoding="utf-8", newline="") as file:
             file.write(text)
