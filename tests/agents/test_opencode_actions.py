@@ -94,11 +94,11 @@ def test_the_real_opencode_is_asked_answered_and_stopped(start: Start) -> None:
 
 
 def open_request(me: Operator, text: str) -> str:
-    """The fingerprint of the request that stands on the screen, once ``text`` is in what is asked."""
+    """The fingerprint of the command's request that stands on the screen, once ``text`` is in what is asked."""
 
     def shown(item: dict[str, Any]) -> bool:
         wanted = item.get("waiting_for") or {}
-        return bool(wanted.get("fingerprint")) and text in str(wanted.get("text"))
+        return bool(wanted.get("fingerprint")) and wanted["subject"] == "Shell command" and text in wanted["text"]
 
     return str(me.session.watch.wait_for(me.pane, shown)["waiting_for"]["fingerprint"])
 

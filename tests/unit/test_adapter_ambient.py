@@ -59,11 +59,23 @@ TERMINAL = Ancestor(7, "1", ("/opt/opencode-ai/bin/opencode",))
         ((TERMINAL, Ancestor(6, "1", ("node", "/usr/bin/opencode")), SHELL), False),
         ((Ancestor(7, "1", ("opencode", "run")), SHELL), False),
         ((Ancestor(9, "1", ("opencode", "run")), SHELL, TERMINAL, SHELL), True),
+        ((Ancestor(9, "1"), SHELL, TERMINAL, SHELL), True),
+        ((Ancestor(7, "1"), SHELL), False),
         ((Ancestor(9, "1", ("opencode", "serve")), SHELL), True),
         ((Ancestor(9, "1", ("opencode", "web")), SHELL, TERMINAL), True),
         ((), False),
     ],
-    ids=["terminal", "below its shim", "a run by itself", "a run as a tool", "server", "server as a tool", "no chain"],
+    ids=[
+        "terminal",
+        "below its shim",
+        "a run by itself",
+        "a run as a tool",
+        "one that ended as a tool",
+        "one that ended",
+        "server",
+        "server as a tool",
+        "no chain",
+    ],
 )
 def test_an_event_of_another_opencode_than_the_panes_proves_no_pane(chain: tuple[Ancestor, ...], ambient: bool) -> None:
     """A server's terminals are in other panes; what a run says that is a command of an agent is not that agent's."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -134,6 +135,34 @@ def test_the_prompt_is_put_together_from_screen_and_hook() -> None:
 
 
 @pytest.mark.tc("TC-114")
+@pytest.mark.parametrize(
+    ("late", "seen", "ended"), [(0, 1.29, False), (0, 1.31, True), (700, 1.9, False), (700, 2.1, True)]
+)
+def test_a_screen_that_goes_on_showing_no_turn_ends_one_as_late_as_its_agent_draws(
+    late: int, seen: float, ended: bool
+) -> None:
+    """One that turned quiet since then ends it at once."""
+    begun = reg(Claim.RUNNING, 1, phase=Phase.START)
+    for since in (0.0, 1.05):
+        quiet = reg(Claim.NOT_RUNNING, since, source=Source.POLLER, seen=seen, late=late * MS)
+        marks = raise_marks({}, quiet.source, quiet.entry, quiet.last_seen) or {}
+        assert (retired(begun, marks) is not None) is (ended or since > 1)
+
+
+@pytest.mark.tc("TC-114")
+def test_of_several_requests_the_screen_alone_says_which_one_it_shows() -> None:
+    """A request that is cut off on the screen gets no words of another one."""
+    one, other = (
+        reg(Claim.WAITING_APPROVAL, at, subject=f"tool:{at}", waiting_for=WaitingFor("approval", "bash", f"make {at}"))
+        for at in (0, 0.1)
+    )
+    cut = WaitingFor("approval", "Shell command", None, (), "f1")
+    screen = reg(Claim.WAITING_APPROVAL, 0.2, source=Source.POLLER, seen=1, waiting_for=cut)
+    assert now_of(one, other, screen).waiting_for == cut
+    assert now_of(one, screen).waiting_for == replace(cut, text="make 0")
+
+
+@pytest.mark.tc("TC-114")
 def test_a_completion_waits_for_the_screen_no_longer_than_it_may_lag_and_one_look() -> None:
     done = reg(Claim.COMPLETED, 10, phase=Phase.END)
     busy = reg(Claim.RUNNING, 0, source=Source.POLLER, seen=9.9)
@@ -223,3 +252,15 @@ def test_a_failure_that_was_cleared_away_is_idle() -> None:
     failed = reg(Claim.ERROR, 1, phase=Phase.END)
     assert now_of(failed, reg(Claim.IDLE, 2, source=Source.POLLER, seen=3), at=3).state is State.IDLE
     assert now_of(failed, reg(Claim.IDLE, 0, source=Source.POLLER, seen=3), at=3).state is State.ERROR
+
+
+@pytest.mark.parametrize("claim", [Claim.COMPLETED, Claim.ERROR])
+def test_a_screen_that_shows_a_cleared_session_puts_the_end_before_it_behind_for_good(claim: Claim) -> None:
+    end = reg(claim, 1, source=Source.TRANSCRIPT, phase=Phase.END)
+    cleared = reg(Claim.IDLE, 2, source=Source.POLLER)
+    marks = raise_marks({}, cleared.source, cleared.entry, cleared.last_seen) or {}
+    typed = reg(Claim.NOT_RUNNING, 4, source=Source.POLLER, seen=5)
+    now, life = T0 + 5 * NS, Life(LONG_AGO, T0 + 5 * NS)
+    assert resolve({(r.source, r.subject): r for r in (end, typed)}, marks, life, now).state is State.IDLE
+    later = reg(claim, 3, source=Source.TRANSCRIPT, phase=Phase.END)
+    assert retired(later, marks) is None

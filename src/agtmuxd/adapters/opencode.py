@@ -151,8 +151,10 @@ def _command(text: str) -> str | None:
 
 def _is_elsewhere(event: RawEvent) -> bool:
     """Whether another OpenCode sent it than the one in its pane: a server, whose terminals are in other panes, or a run
-    that is a command of an OpenCode."""
+    that is a command of an OpenCode, of which no words may be left: it ends while its last event is told."""
     senders = [link.argv for link in event.chain if link.argv and base_name(link.argv[0]) in _NATIVE]
+    if senders and not event.chain[0].argv:
+        return True
     command = senders[0][1] if senders and len(senders[0]) > 1 else ""
     return command in _SERVERS or (command == "run" and len(senders) > 1)
 

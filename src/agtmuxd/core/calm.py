@@ -7,7 +7,7 @@ of its time on proving that nothing happened.
 from __future__ import annotations
 
 from agtmuxd.core.model import Source
-from agtmuxd.core.registers import OVERRUN, RETIREMENTS, Marks, Registers, lag
+from agtmuxd.core.registers import OVERRUN, RETIREMENTS, Marks, Registers
 from agtmuxd.core.resolve import HINT_TTL
 
 _FIXED = tuple(row.mark for row in RETIREMENTS if row.at in ("since", "began"))
@@ -31,6 +31,6 @@ def calm(registers: Registers, marks: Marks, read_at: int, now: int) -> frozense
     for register in registers.values():
         unread = register.is_level and register.last_seen != read_at  # its file is gone, say
         newest = max(newest, register.last_seen if unread else register.entry.since)
-    if any(level.last_seen - lag(level.source) - OVERRUN <= newest for level in levels):
+    if any(level.last_seen - level.lag - OVERRUN <= newest for level in levels):
         return None
     return frozenset(level.source for level in levels)

@@ -107,6 +107,7 @@ class Write:
     background_tasks: int | None = None
     detail: str | None = None  # one short line for explain, never secret
     settle: int = 0  # ns: of a screen that passes through this on its way to other words; how long it must last
+    late: int = 0  # ns: of a screen that lags behind its agent's events longer than others do, by how much
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class Entry:
     accepts_input: bool | None = None
     background_tasks: int | None = None
     detail: str | None = None
+    late: int = 0  # of a screen that is drawn later than others
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,16 @@ class Register:
         """The moment up to which this claim is proven: an edge at its time, a level a lag before it was last read."""
         if not self.is_level:
             return self.entry.since
-        return max(self.entry.since, self.last_seen - lag(self.source))
+        return max(self.entry.since, self.last_seen - self.lag)
+
+    @property
+    def lag(self) -> int:
+        """How long this level may lag behind an event."""
+        return lag(self.source, self.entry)
 
 
-def lag(source: Source) -> int:
-    return STATUS_LAG if source is Source.STATUS else SCREEN_LAG
+def lag(source: Source, entry: Entry) -> int:
+    return STATUS_LAG if source is Source.STATUS else SCREEN_LAG + entry.late
 
 
 Registers = Mapping[tuple[Source, str], Register]
@@ -200,11 +206,11 @@ def _marks_of(source: Source, entry: Entry, last_seen: int) -> Iterator[tuple[st
         if row.at == "since":
             yield row.mark, entry.since
         elif row.at == "began" or (row.at == "stayed" and last_seen - entry.since >= BLIP):
-            yield row.mark, entry.since - lag(source)
+            yield row.mark, entry.since - lag(source, entry)
         elif row.at == "stayed":
             continue
         else:
-            holds = max(entry.since, last_seen - lag(source)) if level else entry.since
+            holds = max(entry.since, last_seen - lag(source, entry)) if level else entry.since
             if row.at == "holds":
                 yield row.mark, holds
             elif holds - _LATER[row.at] > entry.since:
@@ -252,7 +258,7 @@ def to_entry(write: Write, since: int, stamp: Stamp, seq: int | None) -> Entry:
     return Entry(
         claim=write.claim, phase=write.phase, strength=write.strength, rule=write.rule, since=since, stamp=stamp,
         seq=seq, waiting_for=write.waiting_for, accepts_input=write.accepts_input,
-        background_tasks=write.background_tasks, detail=write.detail,
+        background_tasks=write.background_tasks, detail=write.detail, late=write.late,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from agtmuxd.core.model import MS, NS, WAITING, Claim, Source, State, Strength, WaitingFor
 from agtmuxd.core.order import Stamp
-from agtmuxd.core.registers import SCREEN_LAG, WAITS, Marks, Register, Registers, lag, retired
+from agtmuxd.core.registers import SCREEN_LAG, WAITS, Marks, Register, Registers, retired
 
 DEMOTE_AFTER = 120 * NS
 PANE_FRESH = 10 * NS
@@ -238,11 +238,17 @@ def _confidence(winners: list[Register]) -> str:
 
 
 def _waiting_for(state: State, winners: Iterable[Register]) -> WaitingFor | None:
-    """The prompt, put together from all who speak of it: the screen knows its words, the hook its tool."""
+    """The prompt, put together from all who speak of it: the screen knows its words, the hook its tool.
+
+    Of several requests that hooks told of nothing says which one the screen shows: there it speaks alone.
+    """
     if state not in WAITING:
         return None
     told = [r for r in winners if r.entry.waiting_for is not None]
     told.sort(key=lambda r: (r.source is not Source.POLLER, -r.entry.since, r.source, r.subject))
+    shown = [r for r in told if r.is_level]
+    if shown and len(told) > len(shown) + 1:
+        told = shown
     merged: WaitingFor | None = None
     for register in told:
         word = register.entry.waiting_for
@@ -317,9 +323,9 @@ def settle_wake(registers: Registers, now: int) -> int | None:
         if any(r.last_seen > newest - PANE_FRESH for r in busy):
             return now + LOOK
     due = [
-        newest + lag(r.source) + MS
+        newest + r.lag + MS
         for r in registers.values()
-        if r.is_level and r.entry.claim is not None and r.holds_until <= newest < now + lag(r.source)
+        if r.is_level and r.entry.claim is not None and r.holds_until <= newest < now + r.lag
     ]
     pending = [d for d in due if d > now]
     return min(pending, default=None)

@@ -25,12 +25,14 @@ FORMAT: Final = 1
 """The version of the file format that this reader understands."""
 
 LONGEST_SETTLE: Final = 5000
-"""Milliseconds that a rule may ask for before it is believed."""
+"""Milliseconds that a rule may ask for before it is believed, and a file for its agent's screens."""
 
 DEFAULT_OPTION: Final = r"^\s*[❯›●>]?\s*\d+\.\s+(\S.*)$"
 """What an option looks like: rows come without bars and without trailing blanks."""
 
-_TOP: Final = {"format", "agent", "recorded_on", "composer", "keys", "background", "rule", "process", "extends"}
+_TOP: Final = {
+    "format", "agent", "recorded_on", "composer", "keys", "background", "rule", "process", "extends", "late_ms",
+}  # fmt: skip
 _PROCESS: Final = {"names", "headless", "other"}
 _RULE: Final = {
     "name", "priority", "region", "claim", "strength", "all", "any", "none", "after", "alternate_on", "cursor_visible",
@@ -201,9 +203,17 @@ def _read(table: Mapping[str, Any], agent: str | None) -> RuleSet:
         background=counts,
         programs=_programs(top),
         extends=top.flag("extends") is True,
+        late=_late(top),
         chip=composer.pattern("chip"),
         interrupt=_key_names(top.inner("keys", table.get("keys", {}), _KEYS), "interrupt"),
     )
+
+
+def _late(top: _Reader) -> int:
+    late = top.number("late_ms", 0)
+    if not 0 <= late <= LONGEST_SETTLE:
+        raise top.wrong("late_ms", f"must be from 0 to {LONGEST_SETTLE}")
+    return late * MS
 
 
 def _rules(tables: list[Any]) -> list[Rule]:

@@ -197,6 +197,7 @@ class RuleSet:
     chip: re.Pattern[str] | None = None
     submit: bytes = b"\r"
     interrupt: tuple[str, ...] = ()
+    late: int = 0  # ns: see ``Write.late``
 
     def controls(self) -> Controls:
         """How the agent is operated."""
@@ -216,6 +217,7 @@ class RuleSet:
             chip=self.chip if self.composer is not None else shipped.chip,
             background=self.background or shipped.background,
             interrupt=self.interrupt or shipped.interrupt,
+            late=self.late or shipped.late,
         )
 
     def view(self, sample: Sample) -> View:
@@ -250,6 +252,7 @@ class RuleSet:
             accepts_input=accepts,
             background_tasks=self._background(rule, view),
             settle=rule.settle,
+            late=self.late,
         )
 
     def _background(self, rule: Rule, view: View) -> int | None:

@@ -37,7 +37,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "claim": entry.claim, "phase": entry.phase, "strength": entry.strength, "rule": entry.rule,
         "since": entry.since, "stamp": [entry.stamp.time, entry.stamp.ingested_at, entry.stamp.event_id],
         "seq": entry.seq, "waiting_for": _waiting(entry.waiting_for), "accepts_input": entry.accepts_input,
-        "background_tasks": entry.background_tasks, "detail": entry.detail,
+        "background_tasks": entry.background_tasks, "detail": entry.detail, "late": entry.late,
     }  # fmt: skip
 
 
@@ -54,6 +54,7 @@ def _entry_back(data: dict[str, Any]) -> Entry:
         accepts_input=data["accepts_input"],
         background_tasks=data["background_tasks"],
         detail=data["detail"],
+        late=data.get("late", 0),
     )
 
 
