@@ -375,7 +375,7 @@ class DaemonServices:
         for adapter in adapters:
             home = request.config_homes.get(adapter.agent_type)
             where = Path(home) if home else adapter.config_home({}, Path.home())
-            if request.op == "install" and request.agents is None and not where.is_dir():
+            if request.op == "install" and request.agents is None and not await asyncio.to_thread(where.is_dir):
                 out.append(absent_item(adapter.agent_type, where))
                 continue
             try:
@@ -384,7 +384,7 @@ class DaemonServices:
             except (ValueError, OSError) as error:
                 out.append({**hook_item(adapter.agent_type, where), "error": str(error)})
         for item in out:
-            self._add_deaf(item, changed_here(item["path"]))
+            self._add_deaf(item, await asyncio.to_thread(changed_here, item["path"]))
         return out
 
     def _add_deaf(self, item: dict[str, Any], changed_at: int | None, target_id: str | None = None) -> None:
