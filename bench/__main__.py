@@ -20,6 +20,7 @@ CASES: dict[str, Callable[[bool], list[Figure]]] = {
     "hook": commands.hook,
     "ingest": ingest.events,
     "quiet": load.quiet,
+    "quiet-copilot": load.quiet_copilot,
     "changing": load.changing,
     "thousand": load.thousand,
     "watchers": latency.hundred,

@@ -8,7 +8,7 @@ import time
 from agtmuxd.tmux.round import build
 from bench.asker import ask
 from bench.measure import Figure, Span, cpu_s, median, p95, rss_mib
-from bench.stage import Stage, Terminal, idle, running
+from bench.stage import Film, Stage, Terminal, idle, resting_copilot, running
 from bench.world import Server, World
 
 SETTLE_S = 14.0
@@ -24,6 +24,14 @@ def quiet(quick: bool) -> list[Figure]:
         figures.append(Figure("quiet", "daemon RSS, 60 quiet agents", rss_mib(pid), "MiB", 80))
         figures += _bare_round(world.servers[0], len(terminals))
         return figures
+
+
+def quiet_copilot(quick: bool) -> list[Figure]:
+    """The same of agents whose session is known by the files that their processes hold open."""
+    with World() as world:
+        pid, _ = _shown(world, world.copilots(world.server(), 60), resting_copilot())
+        time.sleep(SETTLE_S)
+        return _measured(world, pid, "quiet-copilot", "60 quiet Copilot agents", 0.5, 20 if quick else 60)
 
 
 def start(quick: bool) -> list[Figure]:
@@ -58,13 +66,16 @@ def changing(quick: bool) -> list[Figure]:
 
 
 def _sixty(world: World, status: str) -> tuple[int, list[Terminal]]:
-    panes = world.agents(world.server(), 60, status)
+    return _shown(world, world.agents(world.server(), 60, status), idle() if status == "idle" else running())
+
+
+def _shown(world: World, panes: list[tuple[str, int, str]], reel: Film) -> tuple[int, list[Terminal]]:
+    """A daemon that knows these agents, each of which shows the first frame; its pid, and their terminals."""
     terminals = [Terminal(tty) for _, _, tty in panes]
-    frame = (idle() if status == "idle" else running()).frames[0]
     for terminal in terminals:
-        terminal.show(frame)
+        terminal.show(reel.frames[0])
     pid = world.start()
-    world.await_agents(60)
+    world.await_agents(len(panes))
     return pid, terminals
 
 

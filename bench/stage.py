@@ -47,6 +47,10 @@ def idle() -> Film:
     return still("claude/b-start-idle", 10_000)
 
 
+def resting_copilot() -> Film:
+    return still("copilot/e1-shell-approve", 6_000)
+
+
 def approval() -> Film:
     return still("claude/e1-bash-approval", 8_000)
 

@@ -23,6 +23,15 @@ from typing import Any, Self
 from agtmux.transport import Exchange, NoDaemonError
 
 COLS, ROWS = 120, 40
+OPEN_FILES = 60
+_HOLDS = """
+session=$COPILOT_HOME/session-state/5d3c1b1e-0000-4000-8000-$$
+mkdir -p "$session"
+echo '{{"type":"session.start"}}' > "$session/events.jsonl"
+exec {{fd}}> "$session/inuse.$$.hold"
+for ((i = 1; i < {files}; i++)); do exec {{fd}}> "$session/file-$((i % 9))"; done
+exec {program} 86400
+"""
 CLI = Path(sys.executable).with_name("agtmux")
 DAEMON = [sys.executable, "-m", "agtmuxd"]
 
@@ -82,6 +91,7 @@ class World:
             "TERM": "xterm-256color",
             "TMPDIR": str(self.root / "tmp"),
             "CLAUDE_CONFIG_DIR": str(self.claude_home),
+            "COPILOT_HOME": str(self.root / "copilot-home"),
             "AGTMUX_RUNTIME_DIR": str(self.root / "run"),
             "AGTMUX_STATE_DIR": str(self.root / "state"),
             "AGTMUX_CONFIG": str(self.root / "config.toml"),
@@ -118,6 +128,15 @@ class World:
         for _, pid, _ in made:
             if status is not None:
                 self.status(pid, status)
+        return made
+
+    def copilots(self, server: Server, count: int) -> list[tuple[str, int, str]]:
+        """``count`` panes with a stand-in for Copilot CLI, which holds as many files open as the real one does."""
+        shutil.copy2(_program("sleep"), self.bin / "copilot")
+        script = self.root / "sh/copilot.sh"
+        script.write_text(_HOLDS.format(program=self.bin / "copilot", files=OPEN_FILES))
+        made = server.fill(f"{_program('bash')} {script}", count, "c")
+        server.panes += made
         return made
 
     def status(self, pid: int, status: str) -> None:
