@@ -19,6 +19,8 @@ SCREEN_CANNOT_TELL = {
     "gemini/v3-limits-40x10": "ten rows show nothing of a turn that failed",
     "gemini/v4-40x10-queued": "ten rows show nothing of a turn that was cancelled or failed",
     "gemini/v8-history": "the same",
+    "gemini/w6-40x10-cleared": "the same, and of one that was cleared nothing but the command, before it is sent",
+    "claude/w5-no-colour-vim": "vim's keys take the hint of a turn away, no motion the spinner: what is left are hints",
 }
 """Recordings that only a hook or the session's file reads right; ``test_corpus_together`` has them."""
 
@@ -124,12 +126,14 @@ def test_one_prompt_keeps_one_fingerprint_while_it_stands(agent: str) -> None:
             if label.waiting_kind != "approval":
                 continue
             marks: dict[tuple[int, int], set[str | None]] = {}  # by size: a smaller pane shows less of it
+            drawn: int | None = None
             for a, b, state, write in seen:
                 if b <= label.start or a >= label.end or state != label.state or not write or not write.waiting_for:
                     continue
                 resized, size = next((t, size) for t, size in reversed(sizes) if t <= a)
+                drawn = a if drawn is None else drawn
                 # a tall box is drawn in two steps
-                if a > max(label.start, resized) + DRAWN and write.rule in answered:
+                if a > max(label.start, drawn, resized) + DRAWN and write.rule in answered:
                     marks.setdefault(size, set()).add(write.waiting_for.fingerprint)
             prompts += bool(marks)
             if any(len(found) > 1 for found in marks.values()):

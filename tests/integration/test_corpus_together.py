@@ -66,6 +66,12 @@ HARD = {
     "gemini/r4-errors": "the menu of commands over what is left of a failure",
     "gemini/v9-cleared": "a failure that is cleared away",
     "gemini/v3-limits-40x10": "a limit's list of choices without its head",
+    "claude/w4-many-asking": "two sub-agents that both ask, and what ends in the background meanwhile begins a turn",
+    "claude/w5-no-colour-vim": "no colours, no motion, vim's keys",
+    "claude/w6-90x25-network": "an overloaded server, and a session that is cleared",
+    "codex/w2-80x12-operator": "another chat is begun in the pane of one that ended",
+    "codex/w3-main-screen-resumed": "resumed on the main screen, below an answer that quotes a box",
+    "codex/w5-no-colour-still": "no colours, no animations, no title, another status row",
 }
 
 

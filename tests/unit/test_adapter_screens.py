@@ -54,7 +54,7 @@ def test_claude_a_draft_in_mid_turn_does_not_end_the_turn() -> None:
         "claude", claude("● A long answer, still growing", typed="and then", footer="  ⏸ manual mode on"), Claim.RUNNING
     )
     assert write is not None
-    assert (write.claim, write.strength) == (Claim.NOT_RUNNING, Strength.HINT)
+    assert (write.claim, write.strength) == (Claim.RUNNING, Strength.HINT)
     spinning = claude("● text", "✻ Wandering… (3s · ↓ 5 tokens)", typed="and then", footer="  ⏸ manual mode on")
     assert said("claude", spinning) == "running"
 
@@ -297,3 +297,43 @@ def test_gemini_the_quota_dialog_is_a_dialog_though_the_title_says_working() -> 
     assert write is not None
     assert write.waiting_for is not None
     assert (write.claim, write.waiting_for.subject) == (Claim.WAITING_INPUT, "usage limit")
+
+
+def moment(name: str, t_ms: int) -> Sample:
+    return recording.load(name).sample_at(t_ms)
+
+
+@pytest.mark.parametrize(
+    ("name", "t_ms", "before", "claim", "strength"),
+    [
+        # the operator's own panel, opened over a turn: the status file knows better
+        ("claude/w2-80x12-operator", 28000, Claim.RUNNING, Claim.RUNNING, Strength.HINT),
+        ("claude/w7-110x35-tools", 84000, Claim.RUNNING, Claim.WAITING_INPUT, Strength.DEFINITIVE),  # the turn is over
+        # vim's keys and no motion: neither a hint in the footer nor a spinner
+        ("claude/w5-no-colour-vim", 14000, Claim.NOT_RUNNING, Claim.RUNNING, Strength.HINT),
+        ("claude/w5-no-colour-vim", 15500, Claim.RUNNING, Claim.RUNNING, Strength.HINT),
+        ("claude/w5-no-colour-vim", 17500, Claim.RUNNING, Claim.COMPLETED, Strength.DEFINITIVE),
+        ("claude/w6-90x25-network", 28500, Claim.COMPLETED, Claim.IDLE, Strength.DEFINITIVE),  # cleared
+        ("codex/w2-80x12-operator", 57000, Claim.COMPLETED, Claim.IDLE, Strength.DEFINITIVE),  # another chat
+        # neither title nor animations
+        ("codex/w5-no-colour-still", 7200, Claim.NOT_RUNNING, Claim.RUNNING, Strength.DEFINITIVE),
+        ("codex/w5-no-colour-still", 12000, Claim.RUNNING, Claim.RUNNING, Strength.HINT),
+        ("codex/w5-no-colour-still", 9000, Claim.RUNNING, Claim.COMPLETED, Strength.DEFINITIVE),
+        ("gemini/w4-no-title", 17000, Claim.COMPLETED, Claim.RUNNING, Strength.DEFINITIVE),
+        ("gemini/w4-no-title", 12500, Claim.RUNNING, Claim.COMPLETED, Strength.DEFINITIVE),
+        ("gemini/w6-40x10-cleared", 10500, Claim.COMPLETED, Claim.IDLE, Strength.DEFINITIVE),
+    ],
+)
+def test_settings_and_panels_that_no_rule_was_written_on_are_read_by_what_is_left(
+    name: str, t_ms: int, before: Claim, claim: Claim, strength: Strength
+) -> None:
+    write = look(name.partition("/")[0], moment(name, t_ms), before)
+    assert write is not None
+    assert (write.claim, write.strength) == (claim, strength)
+
+
+def test_codex_a_box_in_the_scrollback_of_the_session_before_is_no_box() -> None:
+    """Resumed on the main screen: the answer that quotes one stands above the shell's line that starts Codex."""
+    old = moment("codex/w3-main-screen-resumed", 26500)
+    assert any("Press enter to confirm or esc to cancel" in row for row in old.lines)
+    assert look("codex", old) is None

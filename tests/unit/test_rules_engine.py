@@ -232,3 +232,12 @@ def test_background_tasks_are_counted_and_never_counted_as_none() -> None:
     write = look(count + IDLE, screen("----", "> ", "----", "mode"))
     assert write is not None
     assert write.background_tasks is None
+
+
+def test_a_field_may_be_the_last_thing_on_the_screen_where_its_agent_says_so() -> None:
+    body = rule("x", 1, "not_running", 'composer = "visible"')
+    bare = COMPOSER + "bare = true\n"
+    last = screen("----", "> ", "")
+    assert rules(body).look(last, None) is None
+    assert rules(body, bare).look(last, None) is not None
+    assert rules(body, bare).look(screen("----", "> old", "words"), None) is None  # an older prompt

@@ -64,7 +64,7 @@ QUEUED = user([*text("look"), {"type": "image"}], origin={"kind": "human"})
     [
         ("claude", user("do it"), START),
         ("claude", QUEUED, START),
-        ("claude", user("<task-notification>\n<task-id>1"), START),
+        ("claude", user("<task-notification>\n<task-id>1"), GOES_ON),  # answers nothing that a sub-agent asked
         ("claude", OVER, DONE),
         ("claude", {**OVER, "pendingBackgroundAgentCount": 1}, GOES_ON),
         ("claude", {**OVER, "pendingBackgroundAgentCount": "many"}, DONE),

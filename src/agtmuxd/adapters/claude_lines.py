@@ -71,7 +71,9 @@ def _of_user(line: Mapping[str, Any], at: int, event_id: str | None) -> Told | N
             return None  # a summary; a command of the program's own and what it printed
         if content.startswith(_INTERRUPT):
             return Told(at, INTERRUPTED, {}, event_id)
-        return Told(at, PROMPT, {"prompt": first_line(content)}, event_id, begins=True)
+        # What ended in the background begins a turn by itself: a sub-agent's request may be open all the while.
+        payload = {"notice": True} if content.startswith(_NOTICE) else {"prompt": first_line(content)}
+        return Told(at, PROMPT, payload, event_id, begins=True)
     said = texts(content, "text")
     if said is None or _has(content, "tool_result"):
         return None
@@ -108,7 +110,8 @@ def understand(event: RawEvent, payload: Mapping[str, Any]) -> Signal:
     writes: tuple[Write, ...] = ()
     kind = name
     if name == PROMPT:
-        kind, writes = "turn_start", (Write(Claim.RUNNING, rule, phase=Phase.START),)
+        phase = Phase.DURING if payload.get("notice") else Phase.START
+        kind, writes = "turn_start", (Write(Claim.RUNNING, rule, phase=phase),)
     elif name == TURN_OVER and payload.get("pending_agents"):
         # Sub-agents go on with the request.
         writes = (Write(Claim.RUNNING, f"{rule}, agents at work", phase=Phase.DURING),)

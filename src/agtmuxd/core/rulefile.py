@@ -39,7 +39,8 @@ _RULE: Final = {
     "composer", "accepts_input", "waiting", "keys", "background", "sample", "refines", "settle_ms",
 }  # fmt: skip
 _COMPOSER: Final = {
-    "prompt", "above", "below", "hints", "noise", "reach", "column", "below_last", "chip", "hint_style", "hint_like",
+    "prompt", "above", "below", "hints", "noise", "reach", "column", "below_last", "bare", "chip", "hint_style",
+    "hint_like",
 }  # fmt: skip
 _KEYS: Final = {"interrupt"}
 _DIALOG_KEYS: Final = {
@@ -265,6 +266,7 @@ def _composer(read: _Reader) -> ComposerSpec:
         reach=read.number("reach", 1),
         column=read.number("column", 2),
         below_last=read.number("below_last", 0),
+        bare=read.flag("bare") or False,
         hint_style=read.style("hint_style"),
         hint_like=read.pattern("hint_like", groups=1),
     )

@@ -44,7 +44,8 @@ class ComposerSpec:
     ``prompt`` the row with the prompt sign, its group 1 (if any) the text typed; ``above`` must match one of the
     ``reach`` rows above it, ``below`` some row below it; ``hints`` match placeholder texts, which are no draft;
     ``noise`` rows above the composer that ``above`` regions skip; ``column`` where the cursor stands in an empty field;
-    ``below_last`` the ``below`` row must be among so many last rows (0: anywhere below). How a placeholder is drawn:
+    ``below_last`` the ``below`` row must be among so many last rows (0: anywhere below); ``bare``: that row may be
+    missing where nothing but a frame follows the prompt's row. How a placeholder is drawn:
     ``hint_style`` its style; ``hint_like`` matches a row whose group 1 has the colour that placeholders have.
     """
 
@@ -56,6 +57,7 @@ class ComposerSpec:
     reach: int = 1
     column: int = 2
     below_last: int = 0
+    bare: bool = False
     hint_style: StyleTest | None = None
     hint_like: re.Pattern[str] | None = None
 
@@ -249,6 +251,8 @@ def _find_composer(view: View, spec: ComposerSpec) -> Composer | None:
         if spec.below is not None:
             low = max(i + 1, last - spec.below_last) if spec.below_last else i + 1
             bottom = next((k for k in range(low, last) if spec.below.search(rows[k])), -1)
+            if bottom < 0 and spec.bare and not any(row.strip(_FRAME) for row in rows[i + 1 :]):
+                bottom = last
             if bottom < 0:
                 continue
         return Composer(top, i, bottom, *_free(view, spec, _Typed(view, found, i, bottom)))
