@@ -111,6 +111,16 @@ def test_a_stream_that_is_closed_or_full_is_no_accident(short_dir: Path, stub: S
         assert (full.returncode, full.stderr) == (1, b"agtmux: No space left on device (E_INTERNAL)\n")
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("argv", [["ls"], ["explain", "--help"], ["ls", "--color", "always"], ["explain", "─"]])
+def test_what_an_encoding_lacks_is_replaced(short_dir: Path, stub: Stub, argv: list[str], encoding: str) -> None:
+    stub.answer("GET /v1/panes", listing(pane(title="┃ Größe ✳")))
+    done = agtmux(short_dir, *argv, PYTHONIOENCODING=encoding)
+    assert b"Traceback" not in done.stderr
+    assert done.returncode == (4 if argv[1:] == ["─"] else 0)
+    assert argv[0] != "ls" or "? Größe ?".encode(encoding, "replace") in done.stdout
+
+
 def test_a_target_that_is_not_there_is_told_before_anybody_is_asked(short_dir: Path, stub: Stub) -> None:
     stub.answer("GET /v1/targets", {"items": [{"target": "host"}]})
     done = agtmux(short_dir, "target", "remove", "wrk", stdin=b"")

@@ -7,6 +7,7 @@ A command's module is imported when that command runs, so ``agtmux -h`` and ``ag
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import sys
@@ -113,6 +114,7 @@ def run(argv: Sequence[str]) -> int:
         root.main(list(argv), prog_name="agtmux")  # answers the shell and exits
     if None in (sys.stdin, sys.stdout, sys.stderr):
         _open_closed()
+    _write_what_can_be_written()
     try:
         with root.make_context("agtmux", list(argv)) as ctx:
             root.invoke(ctx)
@@ -149,6 +151,13 @@ def _open_closed() -> None:
         sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for the rest of the process
     if sys.stderr is None:
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
+def _write_what_can_be_written() -> None:
+    """Screens of agents are full of lines and signs: a ``?`` stands for what the locale's encoding has not."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower().replace("-", "") != "utf8":
+            stream.reconfigure(errors="replace")
 
 
 def _write_nowhere() -> None:
