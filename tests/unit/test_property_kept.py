@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, fields
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agtmuxd.core.level import Steady, sample
-from agtmuxd.core.model import LEVELS, MS, NS, Claim, Phase, RawEvent, Signal, Source, Write
+from agtmuxd.core.model import LEVELS, MS, NS, Claim, Phase, RawEvent, Signal, Source, Strength, WaitingFor, Write
 from agtmuxd.core.observation import Seen
-from agtmuxd.core.order import SKEW_BUDGET
-from agtmuxd.core.registers import Register, retired
+from agtmuxd.core.order import SKEW_BUDGET, Stamp
+from agtmuxd.core.registers import Entry, Register, retired, to_entry
 from agtmuxd.core.resolve import Life, resolve
 from agtmuxd.ingest.calm import Calm
+from agtmuxd.ingest.door import write_of
 from agtmuxd.ingest.fold import fold, told
+from agtmuxd.store import rows
 from agtmuxd.world import Runtime, Unit, World
 
 T0 = 1_000_000 * NS
@@ -118,3 +121,19 @@ def test_what_is_retired_in_memory_is_retired_by_what_is_kept(
             shown = write if how == "reads" else shown
             daemon.reading(number, shown, now)
         assert daemon.gone(daemon.kept, daemon.kept_marks) == daemon.live(now), number
+
+
+WHOLE = Entry(
+    claim=Claim.WAITING_INPUT, phase=Phase.DURING, strength=Strength.HINT, rule="box", since=5, stamp=Stamp(5, 6, "e"),
+    seq=7, waiting_for=WaitingFor("question", "tool", "which?", ("a", "b"), "f"), accepts_input=False,
+    background_tasks=2, detail="more", late=8,
+)  # fmt: skip
+
+
+@pytest.mark.tc("TC-114")
+def test_every_part_of_a_word_is_kept_and_remembered() -> None:
+    for part in fields(Entry):
+        assert getattr(WHOLE, part.name) != part.default, f"{part.name}: give it a value here"
+    assert rows._entry_back(json.loads(rows.dumps(rows._entry(WHOLE)))) == WHOLE
+    told = write_of(Register(Source.POLLER, "turn", WHOLE, 9))
+    assert to_entry(told, WHOLE.since, WHOLE.stamp, WHOLE.seq) == WHOLE

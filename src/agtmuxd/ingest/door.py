@@ -306,4 +306,5 @@ def write_of(register: Register) -> Write:
     return Write(
         claim=e.claim, rule=e.rule, subject=register.subject, phase=e.phase, strength=e.strength,
         waiting_for=e.waiting_for, accepts_input=e.accepts_input, background_tasks=e.background_tasks, detail=e.detail,
+        late=e.late,
     )  # fmt: skip
