@@ -11,10 +11,13 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 from yarl import URL
 
 from agtmux.protocol.errors import CODES, AgtmuxError
 from agtmuxd.api import shapes
+from agtmuxd.api.models import Short
+from agtmuxd.api.replies import invalid
 from agtmuxd.api.routes import ROUTES
 from tests.fake_services import EVENT, Api, FakeServices, eventually, serving, target
 from tests.rows import STATES, by_key, pane
@@ -146,6 +149,13 @@ async def test_a_tmux_that_is_too_old_is_told_as_such(api: Api) -> None:
     api.services.target_items = [target("host", "down", "tmux_too_old")]
     body = await api.get("/v1/panes")
     assert body["target_errors"][0]["code"] == "E_TMUX_UNSUPPORTED"
+
+
+@pytest.mark.tc("TC-018")
+def test_a_text_that_is_empty_is_told_in_words() -> None:
+    with pytest.raises(ValidationError) as refused:
+        TypeAdapter(Short).validate_python("")
+    assert invalid(refused.value).message == "request: is empty"
 
 
 @pytest.mark.tc("TC-018")

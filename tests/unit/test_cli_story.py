@@ -56,6 +56,14 @@ def test_an_end_that_was_none_in_order_is_told_as_what_decided(short_dir: Path, 
     assert text.endswith("  agtmux run exit, exit status 3\n")
 
 
+def test_where_no_agent_is_nobody_decides(short_dir: Path, stub: Stub) -> None:
+    item = pane(agent_type=None, agent_version=None, state=None, accepts_input=None)
+    body = {"ref": "pane:host/work/@1/%1", "item": item, "decided_by": [], "candidates": [], "recent_events": []}
+    stub.answer("GET /v1/panes/pane:host/work/@1/%1/explain", body)
+    text = out(short_dir, "explain", "pane:host/work/@1/%1")
+    assert text.split("\n", 1)[1] == "  no agent here, so there is no state\n\n"
+
+
 @pytest.mark.parametrize("mark", ["busy_waits", "quiet_levels", "turn_start"])
 def test_every_mark_of_the_retirement_table_has_words(short_dir: Path, stub: Stub, mark: str) -> None:
     lost = {

@@ -77,7 +77,8 @@ def story(body: Row, now: float) -> Iterator[str]:
     yield ""
     candidates = body.get("candidates") or ()
     decided = body.get("decided_by") or ()
-    yield from _decided(item, decided, candidates, now)
+    if item.get("state"):
+        yield from _decided(item, decided, candidates, now)
     agreed = [_claim(row, now) for row in candidates if row.get("used") and row not in decided]
     by, left_out = _levels(candidates), [row for row in candidates if not row.get("used") and row.get("claim")]
     says_so = _AGREE.get(str(item.get("state")), (item.get("state"),))

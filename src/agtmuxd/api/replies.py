@@ -86,6 +86,8 @@ def _problem(one: ErrorDetails) -> str:
         words = re.findall(r"'([^']*)'", str(context.get("expected", "")))
         meant = get_close_matches(given, words, n=1)
         return f"{given[:40]!r} is none of {', '.join(words)}" + (f" (did you mean {meant[0]}?)" if meant else "")
+    if one["type"] == "string_too_short" and given == "":
+        return "is empty"
     if one["type"] == "string_pattern_mismatch" and isinstance(given, str):
         return f"{given[:40]!r} does not fit {context.get('pattern')}"
     return str(one["msg"]).removeprefix("Value error, ")
