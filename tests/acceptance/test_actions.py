@@ -287,6 +287,19 @@ def test_a_draft_of_the_operator_is_left_alone(up: Daemon, actor: Make) -> None:
 
 
 @pytest.mark.tc("TC-107")
+@pytest.mark.parametrize("key", ["Enter", "C-m"])
+def test_a_text_is_not_submitted_by_a_key_that_does_not_wait_for_it(
+    up: Daemon, actor: Make, place: Place, key: str
+) -> None:
+    one = actor().start()
+    row = one.ready(up)
+    assert refusal(up, "send", row["ref"], text="hello", keys=[key])[0] == "E_INVALID_REQUEST"
+    done = place.cli("send", one.pane, "--text", "hello", "--key", "Down", "--key", key)
+    assert (done.returncode, f"{key} would not wait" in done.stderr) == (2, True), done.stderr
+    assert one.keys() == b""
+
+
+@pytest.mark.tc("TC-107")
 def test_a_target_that_does_not_answer_gets_nothing_and_the_action_failed(
     place: Place, daemon: Daemon, tmux: Tmux, actor: Make
 ) -> None:

@@ -17,7 +17,7 @@ from agtmuxd.api import models
 from agtmuxd.api.peer import Peer
 from agtmuxd.api.replies import reply
 from agtmuxd.api.services import Services
-from agtmuxd.core.keynames import valid_key
+from agtmuxd.core.keynames import submits, valid_key
 from agtmuxd.core.model import State
 from agtmuxd.core.request import (
     AnswerParams,
@@ -118,6 +118,9 @@ class SendBody(ActionBody):
     def _something(self) -> SendBody:
         if self.text is None and not self.keys and not self.enter:
             raise ValueError("nothing to send: give text, keys or enter")
+        blind = next((key for key in self.keys if submits(key)), None)
+        if self.text is not None and blind is not None and not self.shell:
+            raise ValueError(f"keys: {blind} would not wait for the text to be seen: give enter, which does")
         return self
 
     def params(self) -> Params:
