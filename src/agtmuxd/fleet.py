@@ -22,10 +22,10 @@ from agtmuxd.core.observation import Observation
 from agtmuxd.core.wire import stamp, stamp_or_none
 from agtmuxd.execute.reach import Reached
 from agtmuxd.ingest.door import Door
+from agtmuxd.targets.agent import Agent
 from agtmuxd.targets.executor import ExecutorError, TargetExecutor
 from agtmuxd.targets.local import LocalExecutor
 from agtmuxd.targets.observe import Cadence, Observer, Sink
-from agtmuxd.targets.roster import Agent
 from agtmuxd.targets.steps import tmux_steps
 from agtmuxd.tmux.server import socket_path, tmux_argv
 from agtmuxd.world import Target

@@ -17,10 +17,10 @@ from agtmuxd.core.level import Steady
 from agtmuxd.core.model import Source, Write
 from agtmuxd.core.observation import HealthChange, Observation
 from agtmuxd.core.rulefile import load
+from agtmuxd.targets.agent import STYLES_HOLD
 from agtmuxd.targets.executor import Completed
 from agtmuxd.targets.local import LocalExecutor
 from agtmuxd.targets.observe import Observer
-from agtmuxd.targets.roster import STYLES_HOLD
 from tests.conftest import Tmux, until
 from tests.corpus import screens
 from tests.corpus.screens import Screen

@@ -23,7 +23,7 @@ from agtmuxd.core.model import MS, NS, Claim, Proc, Source, Write
 from agtmuxd.ingest import served as room
 from agtmuxd.ingest.served import ALONE, Served
 from agtmuxd.targets import agentserver
-from agtmuxd.targets.roster import Agent
+from agtmuxd.targets.agent import Agent
 from agtmuxd.world import Runtime, World
 
 pytestmark = [

@@ -23,8 +23,8 @@ from agtmuxd.core.model import MS, NS, Claim, Proc, Source, State, Write
 from agtmuxd.ingest.transcripts import BUSY as BUSY_REST
 from agtmuxd.ingest.transcripts import EMPTY, QUIET, Transcripts
 from agtmuxd.targets import proctable
+from agtmuxd.targets.agent import Agent as Watched
 from agtmuxd.targets.proctable import count_open, read_open
-from agtmuxd.targets.roster import Agent as Watched
 from tests.rig import BUSY, T0, TARGET, Agent, Clock, Rig, event
 
 START = T0 - 60 * NS

@@ -11,7 +11,8 @@ from agtmuxd.adapters.base import Identity
 from agtmuxd.adapters.registry import discover
 from agtmuxd.core.level import Settled, Steady
 from agtmuxd.core.model import MS, Claim, Proc, Source, Write
-from agtmuxd.targets.roster import Agent, Roster
+from agtmuxd.targets.agent import Agent
+from agtmuxd.targets.roster import Roster
 from tests.rig import pane_row
 
 pytestmark = pytest.mark.tc("TC-016")

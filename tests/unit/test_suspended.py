@@ -11,7 +11,8 @@ import pytest
 from agtmuxd.adapters.base import Identity
 from agtmuxd.adapters.registry import discover
 from agtmuxd.core.model import MS, Claim, Proc, Sample, Source
-from agtmuxd.targets.roster import Agent, Roster
+from agtmuxd.targets.agent import Agent
+from agtmuxd.targets.roster import Roster
 from tests.corpus import offline
 from tests.corpus.recording import Recording, load
 from tests.rig import pane_row

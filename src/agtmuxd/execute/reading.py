@@ -16,8 +16,8 @@ from agtmuxd.core.guard import Fresh
 from agtmuxd.core.model import Claim, Proc, Sample
 from agtmuxd.core.proctree import Found, Match, ProcessIndex, find_agents
 from agtmuxd.execute.reach import Reached
+from agtmuxd.targets.agent import to_sample
 from agtmuxd.targets.executor import ExecutorError
-from agtmuxd.targets.roster import to_sample
 from agtmuxd.tmux import onepane
 from agtmuxd.tmux.keys import Held
 from agtmuxd.tmux.round import RoundFailed

@@ -12,7 +12,7 @@ from typing import Final
 from agtmuxd.adapters.base import Held, Holding
 from agtmuxd.core.model import NS
 from agtmuxd.targets import proctable
-from agtmuxd.targets.roster import Agent
+from agtmuxd.targets.agent import Agent
 
 AGAIN: Final = 1 * NS
 """How old an answer may be: a session that a process goes over to is written to only at its next prompt."""

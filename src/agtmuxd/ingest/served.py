@@ -17,8 +17,8 @@ import structlog
 from agtmuxd.adapters.base import Conversation
 from agtmuxd.core.model import NS, Claim, Source, Strength, Write
 from agtmuxd.core.registers import QUIET, WORKS
+from agtmuxd.targets.agent import Agent
 from agtmuxd.targets.agentserver import UnreachableError, Wire, clients, connected, find
-from agtmuxd.targets.roster import Agent
 from agtmuxd.world import Runtime, World
 
 _LOG = structlog.get_logger("served")

@@ -18,7 +18,7 @@ from agtmuxd.adapters.base import HASHED, Opening, Transcribed
 from agtmuxd.core.model import MS, NS, Claim, Source
 from agtmuxd.core.wire import decode
 from agtmuxd.targets import proctable
-from agtmuxd.targets.roster import Agent
+from agtmuxd.targets.agent import Agent
 from agtmuxd.targets.tail import NotAllowedError, Tail, files_since, first_line
 
 BEFORE: Final = 1500 * MS

@@ -22,7 +22,7 @@ from agtmuxd.core.ids import dedupe_key, uuid7
 from agtmuxd.core.model import MS, NS, RawEvent, Source
 from agtmuxd.ingest.held import Holder
 from agtmuxd.ingest.threads import BEFORE, Seeker, began_with, parsed
-from agtmuxd.targets.roster import Agent
+from agtmuxd.targets.agent import Agent
 from agtmuxd.targets.tail import NotAllowedError, Piece, Tail
 from agtmuxd.world import Runtime, World
 

@@ -21,9 +21,10 @@ from agtmuxd.core.level import Steady
 from agtmuxd.core.model import NS, PaneRow, Source, Write
 from agtmuxd.core.observation import HealthChange, Observation
 from agtmuxd.core.title import published
+from agtmuxd.targets.agent import Agent
 from agtmuxd.targets.executor import ExecutorError, TargetExecutor
 from agtmuxd.targets.newcomers import Newcomers
-from agtmuxd.targets.roster import YOUNG, Agent, Known, Roster
+from agtmuxd.targets.roster import YOUNG, Known, Roster
 from agtmuxd.targets.watchpid import PidWatcher
 from agtmuxd.tmux import round as tmux_round
 from agtmuxd.tmux.server import too_old
@@ -105,8 +106,8 @@ class Observer:
     ) -> None:
         self.target_id = target_id
         self.health = Health(since=clock())
-        self.version: str | None = None
         self._told: tuple[str, str | None] | None = None
+        self.version: str | None = None
         self.rtt_ms: float | None = None
         self.said = ""
         """What the last failed round was told, for people."""

@@ -6,29 +6,26 @@ Owns what must be remembered between rounds. Knows no agent by name (adapters do
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-from agtmuxd.adapters.base import Adapter, Ending, Identity, Operable
+from agtmuxd.adapters.base import Adapter, Identity, Operable
 from agtmuxd.core.controls import Controls
-from agtmuxd.core.level import Settled, Steady, sample
+from agtmuxd.core.level import Steady, sample
 from agtmuxd.core.model import MS, NS, Claim, PaneRow, Phase, Proc, Sample, Source, Write
 from agtmuxd.core.observation import Gone, Seen
 from agtmuxd.core.proctree import Found, Match, ProcessIndex, find_agents
 from agtmuxd.core.style import Spans
 from agtmuxd.core.wire import decode
+from agtmuxd.targets.agent import Agent, left_in_order, to_sample
 from agtmuxd.targets.executor import Machine, TargetExecutor
-from agtmuxd.tmux.round import lines
 
 GRACE: Final = 250 * MS
 """How long an agent whose process is gone is kept, so that its last words, title and files can be seen."""
 YOUNG: Final = 2 * NS
 """How long a process's command line is not yet taken for its last."""
-STYLES_HOLD: Final = 30 * NS
-"""How long the text in a field is taken to be drawn as it was. A draft can take the place of a placeholder of the same
-words between two looks: what follows from that for an action is read anew right before it."""
 ENV_NAMES: Final = ("HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "COPILOT_HOME")
 
 _HEADLESS: Final = Write(claim=Claim.RUNNING, rule="headless run", phase=Phase.START, accepts_input=False)
@@ -37,7 +34,6 @@ _HEADLESS: Final = Write(claim=Claim.RUNNING, rule="headless run", phase=Phase.S
 _UNHEARD: Final = Write(claim=None, rule="status not told any more")
 
 _NEW: Final = Steady()
-_WORKS: Final = (Claim.RUNNING, Claim.WAITING_APPROVAL, Claim.WAITING_INPUT)
 
 Choice = tuple[Adapter, Identity]
 
@@ -50,52 +46,6 @@ class Known(Protocol):
 
 Remembered = Callable[[str, int, str], dict[Source, Steady]]
 """``(pane_id, pid, start)`` → what each level last said of that very process."""
-
-
-@dataclass(slots=True)
-class Agent:
-    """One agent in one pane. Mutable: it lives in the loop's thread only."""
-
-    pane_id: str
-    adapter: Adapter
-    identity: Identity
-    proc: Proc
-    started_at: int
-    status_path: str | None
-    home: Path  # the agent's configuration folder
-    steady: dict[Source, Steady]
-    screen: tuple[str, str, bool, bool, int, int] | None = None
-    styles: Spans | None = None  # of that screen, where they were captured
-    looked: Write | None = None
-    looked_before: Claim | None = None
-    status_text: bytes | None = None
-    status_mark: object | None = None
-    status_write: Write | None = None
-    status_data: Mapping[str, Any] | None = None
-    word: Write | None = None  # of the server that it shares; None: there is none to ask
-    sample: Sample | None = None
-    controls: Controls | None = None  # None: to be asked for
-    undrawn: str | None = None  # the text in its field of which ``hint`` was found out
-    hint: bool | None = None
-    hint_at: int = 0
-    wants_styles: bool = False
-    asks_style: bool = False  # a rule does, of this screen
-    title: str = ""
-    gone_at: int | None = None
-    released: bool = False  # its process runs on, and no adapter knows it any more
-    levels: list[tuple[Source, Settled]] = field(default_factory=list)
-
-    @property
-    def works(self) -> bool:
-        """Whether it is worth a look every quarter of a second."""
-        for steady in self.steady.values():  # noqa: SIM110 asked of every agent several times a second
-            if steady.told is not None and steady.told.claim in _WORKS:
-                return True
-        return False
-
-    def faded(self, now: int) -> bool:
-        """Whether it is too long ago that the text in its field was seen as it is drawn."""
-        return self.undrawn is not None and now - self.hint_at >= STYLES_HOLD
 
 
 class Roster:
@@ -445,7 +395,7 @@ class Roster:
             replaced = pane_id in self.agents
             if row is not None and capture is None and not replaced:
                 continue  # look first
-            verdict = agent.released or _verdict(agent, row, capture, left)
+            verdict = agent.released or left_in_order(agent, row, capture, left)
             due = agent.gone_at is not None and now - agent.gone_at >= GRACE
             if not (due or replaced or verdict is True):
                 continue
@@ -472,26 +422,6 @@ class Roster:
         return out
 
 
-def _verdict(agent: Agent, row: PaneRow | None, capture: str | None, left: Mapping[str, bytes | None]) -> bool | None:
-    """Whether it left in order, by what it left behind; None where nothing tells."""
-    if row is None or capture is None:
-        return None
-    if row.dead and row.dead_signal is not None:
-        return False
-    path = agent.status_path
-    kept = left[path] is not None if path is not None and path in left else None
-    own = row.pid == agent.proc.pid
-    return agent.adapter.ended_in_order(Ending(to_sample(row, capture), agent.title, False, kept, row.dead_status, own))
-
-
-def to_sample(row: PaneRow, capture: str, styles: Spans | None = None) -> Sample:
-    """``styles``: of the capture's rows, where they are known."""
-    return Sample(
-        lines(capture), row.title, row.alternate_on, row.cursor_visible, row.cursor_x, row.cursor_y, row.cols, row.rows,
-        styles,
-    )  # fmt: skip
-
-
 def _same_life(a: Proc, b: Proc) -> bool:
     return a.pid == b.pid and a.start == b.start
 
@@ -507,6 +437,3 @@ def _became(agent: Agent | None, proc: Proc) -> bool:
 
 def _sooner(a: int | None, b: int | None) -> int | None:
     return b if a is None else a if b is None else min(a, b)
-
-
-__all__ = ["Agent", "Known", "Roster", "to_sample"]
