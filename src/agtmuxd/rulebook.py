@@ -23,7 +23,7 @@ from agtmuxd.core.rules import RuleSet
 from agtmuxd.rulefolder import Marks, Read, Rest, RuleFolder, Unrest
 
 _LOG = structlog.get_logger("rules")
-LOOK_EVERY: Final = 1.0
+LOOK_EVERY: Final = 0.75
 """Seconds between looks at the folder while nothing moves there."""
 LOOK_SOON: Final = 0.1
 """The same while something does."""

@@ -77,6 +77,9 @@ def test_a_rules_file_that_is_written_changed_broken_or_taken_away_counts_by_its
     (rules / "asks.txt").write_text("Which way?\n")
     (rules / "toy.toml").write_text(TOY)
     item = daemon.wait_for(pane, "waiting_input")
+    none = place.cli("hooks", "install", "--agent", "toy", "--dry-run")
+    assert (none.returncode, "toy has no hooks that agtmux knows" in none.stderr) == (0, True)
+    target = daemon.health()["targets"][0]
     (rules / "toy.toml").write_text(TOY + CALM)
     assert daemon.wait_for(pane, "running")["runtime_id"] == item["runtime_id"]
     (rules / "toy.toml").write_text(TOY + CALM.replace("contains", "contans"))
@@ -90,9 +93,12 @@ def test_a_rules_file_that_is_written_changed_broken_or_taken_away_counts_by_its
     (rules / "toy.toml").write_text(TOY)
     assert daemon.wait_for(pane, "waiting_input")["runtime_id"] == item["runtime_id"]
     until(lambda: not daemon.health()["last_errors"], within=PATIENCE, what="nothing is wrong any more")
+    after = daemon.health()["targets"][0]
+    assert all(after[key] == target[key] for key in ("target_id", "health", "health_since")), "no target is touched"
     (rules / "toy.toml").unlink()
     watch.until(lambda line: any(change["op"] == "delete" for change in line.get("changes", ())))
     watch.close()
+    assert not [line for line in watch.lines if line["type"] == "reset"]
     items = [change["item"] for line in watch.lines for change in line.get("changes", ()) if "item" in change]
     states = [item["state"] for item in items if item["state"] is not None]
     shown = [state for n, state in enumerate(states) if n == 0 or states[n - 1] != state]
