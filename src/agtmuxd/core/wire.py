@@ -12,6 +12,7 @@ from typing import Any, Final
 
 DEEPEST: Final = 64
 """Levels of a value that is taken: hooks send at most 50, and all that walks one calls itself for each."""
+_HOLDS: Final = (list, dict)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -45,12 +46,11 @@ def _number(text: str) -> float:
 
 
 def _is_deep(value: Any) -> bool:
-    level = [value]
+    level = [value] if type(value) in _HOLDS else []
     for _ in range(DEEPEST):
         level = [
-            below for one in level if isinstance(one, (dict, list))
-            for below in (one.values() if isinstance(one, dict) else one)
-        ]  # fmt: skip
+            below for one in level for below in (one if type(one) is list else one.values()) if type(below) in _HOLDS
+        ]
         if not level:
             return False
     return True
