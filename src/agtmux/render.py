@@ -126,6 +126,12 @@ _ATTENTION = ("ATTENTION", _field("attention"))
 _WAIT_RUN: tuple[Column, ...] = (("WAITING", _field("waiting")), ("RUNNING", _field("running")))
 
 
+def _targets(item: Item, _now: float) -> str:
+    """The target of a session, or those that have one of its name."""
+    merged = ",".join(clean(one.get("target")) for one in item.get("targets") or ())
+    return merged or _identity(item, "target")
+
+
 def _tmux(item: Item, _now: float) -> str:
     """The server's version; that there is none says why a target that is ok has no panes."""
     running = item.get("tmux_version") or item.get("health") != "ok" or item.get("read") is False
@@ -168,7 +174,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "sessions": (
         ("STATE", _state),
         _SINCE,
-        ("TARGET", _id("target")),
+        ("TARGET", _targets),
         ("SESSION", _id("session_name")),
         ("WINDOWS", _field("windows")),
         ("PANES", _field("panes")),

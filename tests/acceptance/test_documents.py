@@ -18,6 +18,9 @@ ACTS = frozenset(
 AWAY = "build"
 """The target behind ssh of the runbooks: there is no such machine here."""
 NO_SUCH_MACHINE = 6
+THEIRS = "toy"
+"""The adapter that docs/adapters.md lets its reader write."""
+PANES = ("%12", "%5")
 
 
 def shown(cursor: str, pane: str) -> list[list[str]]:
@@ -26,8 +29,10 @@ def shown(cursor: str, pane: str) -> list[list[str]]:
     for _, line in blocks():
         if not line.startswith("agtmux ") or line.startswith(ENDS_THE_DAEMON):
             continue
-        words = shlex.split(line.replace("$CURSOR", cursor).replace("%12", pane), comments=True)[1:]
-        if words[0] in ACTS or (words[0] != "target" and AWAY in words):
+        for one in PANES:
+            line = line.replace(one, pane)
+        words = shlex.split(line.replace("$CURSOR", cursor), comments=True)[1:]
+        if words[0] in ACTS or THEIRS in words or (words[0] != "target" and AWAY in words):
             continue
         if words[0] == "watch":
             words.append("--once")

@@ -181,6 +181,12 @@ def test_whom_a_signal_will_hit_is_asked_in_one_sentence(short_dir: Path, stub: 
     assert process.returncode == 130
 
 
+def test_sessions_that_are_merged_name_their_targets(short_dir: Path, stub: Stub) -> None:
+    merged = {"identity": {"session_name": "work"}, "state": "idle", "targets": [{"target": "host"}, {"target": "b"}]}
+    stub.answer("GET /v1/sessions", listing() | {"items": [merged]})
+    assert "  host,b  work  " in out(short_dir, "list", "sessions", "--group-by", "session-name")
+
+
 def test_a_narrow_history_keeps_the_names_of_its_columns(short_dir: Path, stub: Stub) -> None:
     stub.answer("GET /v1/panes", listing(pane()))
     row = {"event_id": "e" * 36, "event_type": "claim:waiting_approval", "source": "transcript", "applied": "applied"}
