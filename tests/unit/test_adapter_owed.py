@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from agtmuxd.adapters.registry import BUILT_IN
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Write
 from tests.unit.test_adapter_registry import ToyAdapter
 
+ROOT = Path(__file__).parents[2]
 GATE = {
     "claude": pytest.mark.tc("TC-015"),
     "codex": pytest.mark.tc("TC-016"),
@@ -101,6 +103,35 @@ def test_what_an_adapter_owes_is_named(adapter: Any, says: str, tmp_path: Path) 
 
 def test_an_adapter_that_does_what_it_should_owes_nothing(tmp_path: Path) -> None:
     assert owed(Good(), tmp_path) == []
+
+
+SCREEN = """
+format = 1
+agent = "toy"
+recorded_on = ["1"]
+[[rule]]
+name = "approval"
+claim = "waiting_approval"
+all = [{ contains = "May I?" }]
+waiting = { kind = "approval" }
+sample = { screen = "approval.txt" }
+"""
+
+
+@pytest.mark.tc("TC-046")
+@pytest.mark.parametrize("name", ["ToyAdapter", "HookedToyAdapter"])
+def test_the_adapter_of_the_documentation_owes_nothing(name: str, tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/adapters.md").read_text("utf-8"), re.DOTALL)
+    module = tmp_path / "module"
+    module.mkdir()
+    (module / "toy.toml").write_text(SCREEN)
+    said: dict[str, Any] = {"__file__": str(module / "__init__.py"), "__name__": "agtmux_toy"}
+    for block in blocks:
+        if "ToyAdapter(" in block and "owed(" not in block:
+            exec(compile(block, "docs/adapters.md", "exec"), said)  # noqa: S102 our own words
+    folder = tmp_path / "home"
+    folder.mkdir()
+    assert owed(said[name](), folder) == []
 
 
 def test_the_parts_that_an_adapter_lacks_are_named(tmp_path: Path) -> None:
