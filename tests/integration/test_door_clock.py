@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,24 @@ async def test_a_hook_goes_by_the_systems_clock_and_counts_by_the_daemons(tmp_pa
         assert [one["status"] for one in told] == ["bound"]
         assert rig.the_state().state is State.WAITING_APPROVAL
         assert rig.rows("SELECT event_time FROM events WHERE event_type = 'PermissionRequest'") == [(clock(),)]
+
+
+@pytest.mark.tc("TC-114")
+async def test_a_completion_is_idle_after_a_machine_slept_though_nothing_else_happens(tmp_path: Path) -> None:
+    clock = Clock()
+    agent = Agent()
+    async with Rig(tmp_path / "a.db", clock) as rig:
+        await works(rig, agent)
+        await rig.post(event("Stop", agent, at=clock.forward(1)))
+        await rig.steady(agent, Source.POLLER, QUIET)
+        for _ in range(30):
+            clock.forward(0.25)
+            await rig.round(agent)
+        assert rig.the_state().state is State.COMPLETED
+        clock.forward(3600)  # timers stood still meanwhile
+        await rig.round(agent)
+        for _ in range(2000):
+            if rig.the_state().state is State.IDLE:
+                break
+            await asyncio.sleep(0.01)
+        assert rig.the_state().state is State.IDLE

@@ -36,6 +36,9 @@ _LOG = structlog.get_logger("ingest")
 
 BATCH = 512
 
+OVERDUE = 1 * NS
+"""An alarm that has not rung for so long slept with the machine, or the clock was set forward: it rings now."""
+
 
 Publish = Callable[[int, int, Changes], None]
 """``publish(sequence, committed_at, changes)``: called in the loop's thread after each commit that shows."""
@@ -94,6 +97,7 @@ class Door:
         self._serving = False
         self._read: dict[str, asyncio.Event] = {}
         self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = 0
 
     @property
     def pending(self) -> dict[int, RawEvent]:
@@ -117,6 +121,9 @@ class Door:
         alone = not self._serving and self._queue.empty()
         if not (alone and self._rounds.nothing_new(seen)):
             await self._do(lambda run: self._rounds.observed(run, seen))
+        if self._alarm is not None and seen.at >= self._alarm_at + OVERDUE:
+            self._alarm.cancel()
+            self._ring()
         self._read.setdefault(seen.target_id, asyncio.Event()).set()
         target = self.world.targets.get(seen.target_id)
         if target is not None:
@@ -278,6 +285,7 @@ class Door:
     def _schedule(self, at: int) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
+        self._alarm_at = at
         delay = max(0.005, (at - self._clock()) / NS)
         self._alarm = asyncio.get_running_loop().call_later(min(delay, 3600.0), self._ring)
 
