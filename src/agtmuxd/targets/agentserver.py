@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agtmuxd.core.wire import decode, encode
+from agtmuxd.targets import proctable
 
 if TYPE_CHECKING:
     from aiohttp import ClientWebSocketResponse
@@ -36,11 +37,9 @@ class UnreachableError(Exception):
 
 def clients(path: str) -> int:
     """How many are connected to the server that listens at ``path`` (as it was bound). Raises UnreachableError."""
-    try:
-        with open("/proc/net/unix", "rb") as file:
-            text = file.read(_LISTED)
-    except OSError as error:
-        raise UnreachableError("this system does not tell who else is connected") from error
+    text = proctable.read_sockets(_LISTED)
+    if text is None:
+        raise UnreachableError("this system does not tell who else is connected")
     names = {os.fsencode(path), os.fsencode(os.path.realpath(path))}
     rows = (line.split(None, 7) for line in text.splitlines())
     return sum(1 for row in rows if len(row) == 8 and row[5] == _CONNECTED.encode() and row[7] in names)

@@ -97,6 +97,15 @@ def read_comm(pid: int, root: str = "/proc") -> bytes:
     return read_whole(f"{root}/{pid}/comm") or b""
 
 
+def read_sockets(most: int) -> bytes | None:
+    """The table of this machine's Unix sockets, its first ``most`` bytes; None where there is none. Linux."""
+    try:
+        with open("/proc/net/unix", "rb") as file:
+            return file.read(most)
+    except OSError:
+        return None
+
+
 def read_whole(path: str) -> bytes | None:
     """A small file of ``/proc``; None where it is gone or may not be read."""
     try:
