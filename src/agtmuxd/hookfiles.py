@@ -54,5 +54,6 @@ def add_status(items: dict[str, dict[str, Any]], agent: str, status: HookStatus,
     item["command"], item["as_argument"] = status.command, status.as_argument
     if leaving:
         return
-    told = [note for note in item["notes"] if not any(note in newer for newer in status.notes)]
+    newer = (*status.notes, *status.void)
+    told = [note for note in item["notes"] if not any(note in one for one in newer)]
     item["notes"] = [*told, *status.notes]

@@ -116,6 +116,11 @@ def test_codexs_trust_in_our_hooks_is_told(place: Place, daemon: Daemon) -> None
     assert "Not trusted yet, so Codex does not run SessionStart. " in said
     config.write_text(bare + trust(place.home / ".codex/hooks.json", every))
     assert "Codex trusts these hooks." in status(place, "--agent", "codex", "--no-test")[1]
+    hooks = place.home / ".codex/hooks.json"
+    hooks.unlink()
+    again = place.cli("hooks", "install", "--agent", "codex").stdout
+    assert "Codex trusts these hooks." in again
+    assert "only after you trusted them" not in again
 
 
 def both_ways(place: Place, file: Path) -> None:

@@ -80,6 +80,7 @@ class HookStatus:
     notes: tuple[str, ...] = ()
     command: str | None = None  # the shell command line that stands in the file, of one of the hooks
     as_argument: bool = False  # its payload is its last argument, not its standard input
+    void: tuple[str, ...] = ()  # notes of a plan that this file needs no more
 
 
 @runtime_checkable

@@ -42,6 +42,8 @@ TRUST_NOTE: Final = (
     "'Trust all and continue', or look at them by /hooks first."
 )
 
+TRUSTED: Final = "Codex trusts these hooks."
+
 _SCRIPT: Final = re.compile(r"(?:@openai/codex[^/]*/bin/codex(?:\.m?js)?|/bin/codex)$")
 _BINARY: Final = re.compile(r"codex(?:-(?:x86_64|aarch64)[\w-]*)?")
 _VALUES: Final = words(
@@ -176,7 +178,8 @@ class CodexAdapter(RuleAdapter):
         notify = codex_notify.status(config, ours, command)
         hooks = hookfile.status(file, ours, _groups(command))
         if hooks.installed:
-            hooks = replace(hooks, notes=(_trust(file, config, ours),))
+            said = _trust(file, config, ours)
+            hooks = replace(hooks, notes=(said,), void=(TRUST_NOTE,) if said == TRUSTED else ())
         return (hooks, notify)
 
 
@@ -200,7 +203,7 @@ def _trust(file: Path, config: Path, ours: hookline.Ours) -> str:
         if not isinstance(entry, Mapping) or not entry.get("trusted_hash"):
             waiting.append(event)
     if not waiting:
-        return "Codex trusts these hooks."
+        return TRUSTED
     which = "runs none of them" if len(waiting) == len(placed) else f"does not run {', '.join(waiting)}"
     return f"Not trusted yet, so Codex {which}. {TRUST_NOTE}"
 
