@@ -325,6 +325,12 @@ async def test_targets_are_added_reached_and_removed(api: Api) -> None:
     assert "ssh_target" in wrong["error"]["message"]
 
 
+async def test_a_folder_of_settings_is_absolute(api: Api) -> None:
+    asked = {"op": "install", "command": "/abs/agtmux hook", "config_homes": {"claude": "~/.claude"}}
+    wrong = await api.call("POST", "/v1/hooks", 400, json=asked)
+    assert "config_homes.claude: '~/.claude' is no absolute path" in wrong["error"]["message"]
+
+
 async def test_hooks_config_and_stop_answer(api: Api) -> None:
     asked = {"op": "status", "command": "/abs/agtmux hook"}
     told = await api.call("POST", "/v1/hooks", json=asked)

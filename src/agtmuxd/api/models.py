@@ -113,6 +113,14 @@ class HookRequest(Model):
     probe: StrictBool = False  # status of another machine: send a test event through each installed command there
     tests: Annotated[list[Short], Field(max_length=32)] = []  # test events that were sent: did they arrive?
 
+    @model_validator(mode="after")
+    def _absolute(self) -> HookRequest:
+        """Else settings would land where the daemon happens to run."""
+        for agent, home in self.config_homes.items():
+            if not home.startswith("/"):
+                raise ValueError(f"config_homes.{agent}: {home!r} is no absolute path (is HOME set?)")
+        return self
+
 
 class NoBody(Model):
     """A request that says all by its path."""
