@@ -45,6 +45,8 @@ class Server:
                 self.play(self.talk.take({"id": message["id"], **self.answer(message["method"], message["params"])}))
 
     def answer(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        if method == "thread/unsubscribe":
+            return {"result": {"status": "unsubscribed"}}
         if method == "initialize":
             return {"result": {"userAgent": "codex-tui/0.169.0 (agtmux; 9.9)"}}
         if method == "thread/loaded/list":
@@ -151,13 +153,31 @@ def test_threads_that_are_each_others_parents_end_the_search() -> None:
     assert server.claim() is Claim.NOT_RUNNING
 
 
-def test_requests_of_the_server_get_no_answer() -> None:
+REQUEST = {"id": 1, "method": "item/commandExecution/requestApproval", "params": {"threadId": "t"}}
+
+
+@pytest.mark.parametrize("message", [REQUEST, {"method": "item/started", "params": {"threadId": "t"}}])
+def test_who_is_told_what_goes_on_in_a_thread_leaves_it_and_answers_nothing(message: Mapping[str, Any]) -> None:
+    """The server subscribes every client to what a sub-agent says and asks; the answer is for its terminal to give."""
     server = Server({"t": APPROVAL})
-    asked = len(server.asked)
-    request = {"id": 1, "method": "item/commandExecution/requestApproval", "params": {"threadId": "t"}}
-    assert list(server.talk.take(request)) == []
-    assert len(server.asked) == asked
+    (leaving,) = server.talk.take(message)
+    assert (leaving["method"], leaving["params"]) == ("thread/unsubscribe", {"threadId": "t"})
+    assert list(server.talk.take(message)) == [], "it is being left"
+    server.talk.take({"id": leaving["id"], "result": {"status": "unsubscribed"}})
+    assert [m["method"] for m in server.talk.take(message)] == ["thread/unsubscribe"]
     assert server.claim() is Claim.WAITING_APPROVAL
+
+
+def test_a_sub_agents_thread_is_left_once_as_soon_as_it_is_known() -> None:
+    server = Server({"t": ACTIVE})
+    server.threads["helper"], server.parents = ACTIVE, {"helper": "t"}
+    server.tell(changed("helper", IDLE))
+    for _ in range(3):
+        server.tell(changed("helper", ACTIVE))
+        server.play(server.talk.again(["t"]))
+    server.tell({"method": "thread/started", "params": {"thread": thread("another", IDLE, "helper")}})
+    left = [m["params"]["threadId"] for m in server.asked if m["method"] == "thread/unsubscribe"]
+    assert left == ["helper", "another"]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +192,8 @@ def test_requests_of_the_server_get_no_answer() -> None:
         {"method": "thread/status/changed", "params": {"threadId": 3, "status": IDLE}},
         {"method": "thread/started", "params": {"thread": "t"}},
         {"method": "thread/started", "params": {"thread": {"id": 7}}},
-        {"method": "item/started", "params": {"threadId": "t"}},
+        {"method": "item/started", "params": {"threadId": 7}},
+        {"id": 5, "method": "item/tool/call", "params": None},
     ],
 )
 def test_what_is_not_understood_changes_nothing(message: Mapping[str, Any]) -> None:

@@ -1,7 +1,9 @@
 """What Codex's app server tells of its threads: the few questions put to it, and what its words claim.
 
 Owns its messages (JSON-RPC, measured on 0.169.0), pure. Asks only what changes nothing there but the name that
-``initialize`` gives: nothing here loads, resumes or answers a thread. How the server is reached is not known here.
+``initialize`` gives: nothing here loads, resumes or answers a thread. Of a sub-agent's thread the server tells every
+client all that is said in it, and puts its requests to them, unasked: such threads are unsubscribed from at once. How
+the server is reached is not known here.
 """
 
 from __future__ import annotations
@@ -32,6 +34,9 @@ _FAILED: Final = Write(Claim.NOT_RUNNING, "app server: systemError")
 """Screen and session file tell of the failure: the status outlives what the pane shows, for it stays until a turn."""
 _OTHERS: Final = Write(None, "app server: only a sub-agent is active")
 
+_LEAVE: Final = "thread/unsubscribe"
+_INSIDE: Final = ("turn/", "item/", "hook/")
+"""How notifications begin that only a thread's subscribers get."""
 _WAITS: Final = {"waitingOnApproval": _APPROVAL, "waitingOnUserInput": _QUESTION}
 
 
@@ -58,6 +63,7 @@ class Conversation:
         self._open: dict[int, tuple[str, str]] = {}  # method and thread
         self._later: list[str] = []
         self._threads: dict[str, _Thread] = {}
+        self._left: set[str] = set()  # those of them that were unsubscribed from
         self._ready = False
 
     @property
@@ -84,7 +90,11 @@ class Conversation:
         method = message.get("method")
         if isinstance(method, str):
             params = message.get("params")
-            return self._told(method, params) if "id" not in message and isinstance(params, Mapping) else []
+            if not isinstance(params, Mapping):
+                return []
+            if "id" in message or method.startswith(_INSIDE):
+                return self._unsubscribe(params.get("threadId"))
+            return self._told(method, params)
         number = message.get("id")
         asked = self._open.pop(number, None) if isinstance(number, int) else None
         if asked is None:
@@ -117,7 +127,7 @@ class Conversation:
         return self._ask("thread/loaded/list", {"limit": MOST})
 
     def _read(self, threads: Sequence[str]) -> list[Mapping[str, Any]]:
-        asked = {thread for _, thread in self._open.values()}
+        asked = {thread for method, thread in self._open.values() if method == "thread/read"}
         wanted = [t for t in dict.fromkeys([*self._later, *threads]) if t not in asked]
         free = max(0, AT_ONCE - len(asked))
         self._later = wanted[free:][:MOST]
@@ -137,21 +147,24 @@ class Conversation:
             self._ready = True
             loaded = [t for t in data if isinstance(t, str)][:MOST]
             self._threads = {t: self._threads.get(t, _Thread()) for t in loaded}
+            self._left &= self._threads.keys()
             return self._read([t for t in loaded if not self._threads[t].known])
         found = result.get("thread") if result is not None else None
+        if method == _LEAVE:
+            return []
+        more: Sequence[Mapping[str, Any]] = []
         if isinstance(found, Mapping) and thread in self._threads:
-            self._learn(found)
+            more = self._learn(found)
         else:
             self._threads.pop(thread, None)  # gone meanwhile
-        return self._read([])
+        return [*more, *self._read([])]
 
     def _told(self, method: str, params: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         thread = params.get("threadId")
         if method == "thread/started":
             found = params.get("thread")
-            if isinstance(found, Mapping):
-                self._learn(found)
-        elif method == "thread/closed" and isinstance(thread, str):
+            return self._learn(found) if isinstance(found, Mapping) else []
+        if method == "thread/closed" and isinstance(thread, str):
             self._threads.pop(thread, None)
         elif method == "thread/status/changed" and isinstance(thread, str):
             known = self._threads.get(thread, _Thread())
@@ -159,10 +172,20 @@ class Conversation:
                 return self._read([thread])
         return []
 
-    def _learn(self, found: Mapping[str, Any]) -> None:
+    def _learn(self, found: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         name, parent = found.get("id"), found.get("parentThreadId")
-        if isinstance(name, str):
-            self._put(name, _Thread(_claim(found.get("status")), parent if isinstance(parent, str) else None, True))
+        if not isinstance(name, str):
+            return []
+        self._put(name, _Thread(_claim(found.get("status")), parent if isinstance(parent, str) else None, True))
+        return self._unsubscribe(name) if isinstance(parent, str) and name not in self._left else []
+
+    def _unsubscribe(self, thread: object) -> Sequence[Mapping[str, Any]]:
+        """Hear no more of what goes on inside this thread; its statuses are told to everybody."""
+        if not isinstance(thread, str) or (_LEAVE, thread) in self._open.values() or len(self._open) >= MOST:
+            return []
+        if thread in self._threads:
+            self._left.add(thread)
+        return [self._ask(_LEAVE, {"threadId": thread}, thread)]
 
     def _put(self, name: str, thread: _Thread) -> bool:
         if name not in self._threads and len(self._threads) >= MOST:
