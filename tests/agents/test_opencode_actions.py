@@ -98,7 +98,7 @@ def open_request(me: Operator, text: str) -> str:
 
     def shown(item: dict[str, Any]) -> bool:
         wanted = item.get("waiting_for") or {}
-        return bool(wanted.get("fingerprint")) and wanted["subject"] == "Shell command" and text in wanted["text"]
+        return bool(wanted.get("fingerprint")) and wanted["subject"] == "Shell command" and text in str(wanted["text"])
 
     return str(me.session.watch.wait_for(me.pane, shown)["waiting_for"]["fingerprint"])
 

@@ -177,3 +177,12 @@ def test_odd_payloads_are_passed_over_in_silence(tmp_path: Path) -> None:
         "const ring = {}; ring.ring = ring; await plugin.event({ event: { type: 'session.idle', properties: ring } })"
     )
     assert [quiet.stderr, run(tmp_path, [], loops).stderr] == ["", ""]
+
+
+@pytest.mark.tc("TC-036")
+@pytest.mark.skipif(NODE is None, reason="no node here; the plugin is JavaScript")
+def test_the_command_may_wait_for_its_payload_since_nothing_waits_for_it(tmp_path: Path) -> None:
+    """OpenCode writes it late on a busy machine; without it an interrupt looks like a failure."""
+    log = installed(tmp_path, "#!/bin/sh\necho $AGTMUX_HOOK_CAP_MS >> '{log}'\n")
+    run(tmp_path, [("event:session.idle", {"sessionID": "s"})])
+    assert log.read_text() == "1000\n"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.adapters.opencode import OpenCodeAdapter
+from agtmuxd.adapters.opencode import EVENTS, OpenCodeAdapter
 from agtmuxd.core.model import Claim, RawEvent, Source, Write
 
 
@@ -45,6 +45,15 @@ def test_the_answer_to_one_request_says_nothing_of_the_others() -> None:
     assert list(open_after(COMMAND, HELPERS, replied("per_3", HELPER)).values()) == [approval]
     assert list(open_after(COMMAND, HELPERS, ("session.idle", HELPER)).values()) == [approval] * 2
     assert open_after(COMMAND, OTHER, replied("per_2", MAIN), replied("per_1", MAIN)) == {}
+
+
+@pytest.mark.tc("TC-036")
+@pytest.mark.parametrize("name", [event for event in EVENTS if not event.endswith(".asked")])
+def test_a_word_whose_payload_did_not_come_claims_nothing(name: str) -> None:
+    """It may be a sub-agent's, and an interrupt looks like a failure; that something is asked stands all the same."""
+    event = RawEvent("e", name, Source.HOOK, "opencode", 1, 1, "d", payload={})
+    assert OpenCodeAdapter().normalise(event, {}).writes == ()
+    assert list(open_after(("permission.asked", {}))) == ["approval:main"]
 
 
 @pytest.mark.tc("TC-036")

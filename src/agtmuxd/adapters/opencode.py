@@ -192,6 +192,8 @@ def _request(agent: str | None, request: str | None) -> str:
 
 
 def _writes(name: str, payload: Mapping[str, Any], agent: str | None, headless: bool) -> list[Write]:
+    if not payload and not name.endswith(".asked"):
+        return []  # it did not come in time: whose word it is, and what it says, is not known
     if name in ("permission.asked", "question.asked"):
         return [] if headless else [_asks(name, payload, _request(agent, text_of(payload, "id")))]
     answered = Write(None, name, subject=_request(agent, text_of(payload, "requestID")))

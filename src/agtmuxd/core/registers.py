@@ -80,7 +80,9 @@ class Register:
 
 
 def lag(source: Source, entry: Entry) -> int:
-    return STATUS_LAG if source is Source.STATUS else SCREEN_LAG + entry.late
+    """A turn that is drawn late leaves a screen that shows none; what shows one is there."""
+    late = entry.late if entry.claim in QUIET else 0
+    return (STATUS_LAG if source is Source.STATUS else SCREEN_LAG) + late
 
 
 Registers = Mapping[tuple[Source, str], Register]

@@ -4,8 +4,10 @@ import { spawn } from "node:child_process"
 
 const COMMAND = ["agtmux", "hook", "opencode"]
 const EVENTS = new Set([/* events */])
-const PATIENCE_MS = 2000 // the command ends itself within a quarter of a second; one that hangs is left behind
+const PATIENCE_MS = 3000 // the command ends itself within the time below; one that hangs is left behind
 const MOST = 100 // of those that wait for their turn: the newest
+// Nothing waits for the command, so it may take longer than a hook: on a busy machine OpenCode writes the payload late.
+const ENV = { ...process.env, AGTMUX_HOOK_CAP_MS: process.env.AGTMUX_HOOK_CAP_MS ?? "1000" }
 const children = new Map()
 const statuses = new Map()
 const waiting = []
@@ -38,7 +40,7 @@ function call({ name, happened, text }) {
     try {
       told = Math.max(told + 1, 1000 * (name.endsWith(".asked") ? Date.now() : happened))
       const [program, ...args] = [...COMMAND, "--event", name, "--at", `${told}000`]
-      const child = spawn(program, args, { stdio: ["pipe", "ignore", "ignore"] })
+      const child = spawn(program, args, { stdio: ["pipe", "ignore", "ignore"], env: ENV })
       const late = setTimeout(() => {
         child.kill("SIGKILL")
         lost()
