@@ -37,6 +37,26 @@ def test_a_hook_that_the_screen_contradicts_is_told_with_what_ended_its_word(
     assert re.search(r"^ +\d+s ago  hook PermissionRequest$", told, re.MULTILINE)
 
 
+def test_an_end_that_the_screen_does_not_bear_out_is_told_with_what_goes_on(
+    place: Place, daemon: Daemon, agent: Callable[..., Agent]
+) -> None:
+    """Case: a Stop after which somebody else's hook sends the agent on."""
+    daemon.start()
+    one = agent().start()
+    one.draw(AT_WORK)
+    one.hook("UserPromptSubmit", prompt="tidy up")
+    daemon.wait_for(one.pane, "running")
+    one.hook("Stop")
+    lost = re.compile(
+        r"Not believed:\n(?:  .*\n)*  hook said completed, by Stop, \d+s ago: "
+        r"since then the screen went on showing the agent at work, on its next turn \(busy_overrun\)\n"
+    )
+    told = until(lambda: lost.search(text := place.cli("explain", one.pane).stdout) and text, within=PATIENCE, what="")
+    assert told
+    assert re.search(r"^  claude\S*(?: \S+)?: running for", told, re.MULTILINE)
+    assert "Decided by:\n  screen says running, by " in told
+
+
 def test_a_hook_that_the_screen_bears_out_needs_no_excuse(
     place: Place, daemon: Daemon, agent: Callable[..., Agent]
 ) -> None:
