@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from agtmuxd.core.model import LEVELS, MS, Claim, Phase, Source, Strength, WaitingFor, Write
+from agtmuxd.core.model import LEVELS, MS, NS, Claim, Phase, Source, Strength, WaitingFor, Write
 from agtmuxd.core.order import Stamp
 
 SCREEN_LAG = 300 * MS
@@ -28,6 +28,8 @@ BLIP = 500 * MS
 UNDRAWN = 1000 * MS
 """A level that still says running this long after a wait was declared saw it answered, or it was never put: a busy
 machine draws a box up to 0.8 s after the hook that tells of it."""
+LATEST = 3600 * NS
+"""How long after its moment something is told at the latest where no mark stands against it."""
 MANY = 40
 """So many registers of one runtime are kept without asking which of them still matter."""
 
@@ -297,7 +299,8 @@ def spent(registers: Registers, marks: Marks) -> list[tuple[Source, str]]:
     """Of a runtime with many registers those that say nothing any more, and would not if they were told again.
 
     Agents give each request a subject of its own; a long session has thousands. What an event said of one is past once
-    a level without a turn was read later: its mark retires everything older, whenever it arrives.
+    a level without a turn was read later: its mark retires everything older, whenever it arrives. Of a hidden session
+    no mark speaks: there an answer is kept until nothing that old is told any more.
     """
     if len(registers) <= MANY:
         return []
@@ -306,7 +309,7 @@ def spent(registers: Registers, marks: Marks) -> list[tuple[Source, str]]:
     return [
         (r.source, r.subject)
         for r in passing
-        if r.entry.since < quiet
+        if r.entry.since < quiet - (LATEST if r.subject.startswith(HIDDEN) else 0)
         and (r.entry.claim is None or (r.entry.claim in WORKS and not r.subject.startswith(HIDDEN)))
         and r.entry.background_tasks is None
     ]
