@@ -167,7 +167,7 @@ class Conductor:
 
     def _hold_all(self, sessions: list[str]) -> None:
         """Lets the agent hold the files of these sessions open, and of no other."""
-        folders = [self.config / "session-state" / session for session in sessions]
+        folders = [self.config / "session-state" / self._filled().text(session) for session in sessions]
         for folder in folders:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._tell("agent", cmd="hold", paths=[str(folder / _HOLDS[self.head["agent"]]) for folder in folders])

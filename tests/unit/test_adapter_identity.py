@@ -106,6 +106,7 @@ def test_an_agent_is_known_however_it_was_started(agent: str, headless: bool, co
         ("gh", ("gh", "copilot", "suggest")),
         ("copilot", ("copilot", "login")),
         ("node", ("node", "/usr/bin/copilot", "--version")),
+        ("MainThread", ("/x/@github/copilot-linux-x64/copilot", "--binary-version")),
         ("node", ("node", "/src/copilot-metrics/index.js")),
         ("sleep", ("copilot", "100")),
         ("opencode", ("opencode", "serve", "--port", "4096")),

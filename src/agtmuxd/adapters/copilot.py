@@ -45,7 +45,7 @@ FILE: Final = "hooks/agtmux.json"
 
 _SCRIPT: Final = re.compile(r"(?:@github/copilot[^/]*/[\w-]+\.m?js|/bin/copilot)$")
 _SUBCOMMANDS: Final = words("help init login logout mcp plugin plugins update version completion")
-_ONE_SHOT: Final = words("-v --version -h --help")
+_ONE_SHOT: Final = words("-v --version --binary-version -h --help")
 _HEADLESS: Final = words("-p --prompt --acp")
 _VALUES: Final = words(
     "--model --agent --add-dir --allow-tool --deny-tool --allow-url --deny-url --available-tools --excluded-tools "
