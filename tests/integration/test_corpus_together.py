@@ -72,6 +72,10 @@ HARD = {
     "codex/w2-80x12-operator": "another chat is begun in the pane of one that ended",
     "codex/w3-main-screen-resumed": "resumed on the main screen, below an answer that quotes a box",
     "codex/w5-no-colour-still": "no colours, no animations, no title, another status row",
+    "claude/x1-65x20-sessions": "a status line of the user's that has Claude's own words",
+    "claude/x2-85x22-gone": "a prompt that was taken back below an older failure",
+    "codex/x2-45x14-name": "a title that tells the project's name only",
+    "gemini/x2-70x24-reader": "the layout for screen readers",
 }
 
 

@@ -322,6 +322,18 @@ def moment(name: str, t_ms: int) -> Sample:
         ("gemini/w4-no-title", 17000, Claim.COMPLETED, Claim.RUNNING, Strength.DEFINITIVE),
         ("gemini/w4-no-title", 12500, Claim.RUNNING, Claim.COMPLETED, Strength.DEFINITIVE),
         ("gemini/w6-40x10-cleared", 10500, Claim.COMPLETED, Claim.IDLE, Strength.DEFINITIVE),
+        ("claude/x1-65x20-sessions", 8500, Claim.COMPLETED, Claim.COMPLETED, Strength.DEFINITIVE),  # a status line lies
+        # a dialog taller than its pane, no choice in sight
+        ("claude/x1-65x20-sessions", 56500, Claim.RUNNING, Claim.WAITING_INPUT, Strength.DEFINITIVE),
+        ("claude/x2-85x22-gone", 30000, Claim.RUNNING, Claim.NOT_RUNNING, Strength.DEFINITIVE),  # taken back unanswered
+        # vim's keys, no title, no footer: what failed is further up than the pane shows
+        ("gemini/x3-55x16-vim", 9000, Claim.RUNNING, Claim.COMPLETED, Strength.DEFINITIVE),
+        ("gemini/x3-55x16-vim", 33000, Claim.RUNNING, Claim.ERROR, Strength.HINT),
+        # the layout for screen readers: no lines, the footer above the field
+        ("gemini/x2-70x24-reader", 12000, Claim.COMPLETED, Claim.RUNNING, Strength.DEFINITIVE),
+        ("gemini/x2-70x24-reader", 32000, Claim.RUNNING, Claim.COMPLETED, Strength.DEFINITIVE),
+        ("gemini/x2-70x24-reader", 43000, Claim.RUNNING, Claim.ERROR, Strength.HINT),
+        ("gemini/x2-70x24-reader", 50000, Claim.RUNNING, Claim.IDLE, Strength.DEFINITIVE),
     ],
 )
 def test_settings_and_panels_that_no_rule_was_written_on_are_read_by_what_is_left(
