@@ -100,6 +100,8 @@ def open_request(me: Operator, text: str) -> str:
         wanted = item.get("waiting_for") or {}
         return bool(wanted.get("fingerprint")) and wanted["subject"] == "Shell command" and text in str(wanted["text"])
 
+    me.session.watch.wait_for(me.pane, shown)
+    me.driver.at.wait_still(0.5)  # a box is drawn in two steps
     return str(me.session.watch.wait_for(me.pane, shown)["waiting_for"]["fingerprint"])
 
 
