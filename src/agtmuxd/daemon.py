@@ -284,7 +284,7 @@ class Daemon:
             world, registry, fleet.agents_here, fleet.stir, self._clock,
             wanted=lambda name: self._settings.adapter(name).app_server, version=__version__,
         )  # fmt: skip
-        services.served, fleet.heard, self._settings_changed = served, served.word, served.hurry
+        services.served, fleet.heard, self._settings_changed = served, served.words, served.hurry
         fleet.accompany = self._companions(services, store)
         spool = Spool(self._places.spool, store, _taker(services))
         services.spool = spool

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -73,7 +73,7 @@ class Fleet:
         self._beside: dict[str, asyncio.Task[None]] = {}
         self._companions: dict[str, Companion] = {}
         self.accompany: Callable[[Target, TargetExecutor], Companion] | None = None
-        self.heard: Callable[[str, Agent], Write | None] = lambda _target, _agent: None
+        self.heard: Callable[[str, Iterable[Agent]], Mapping[str, Write]] = lambda _target, _agents: {}
         door.on_poke = self._poke
 
     def _poke(self, target_id: str, at: int, table: bool) -> None:
@@ -121,7 +121,7 @@ class Fleet:
             local=target.kind == "local",
             socket=lambda: self._socket(target),
             status_files=lambda name: self._settings().adapter(name).status_file,
-            heard=lambda agent: self.heard(target.target_id, agent) if target.kind == "local" else None,
+            heard=lambda agents: self.heard(target.target_id, agents) if target.kind == "local" else {},
         )  # fmt: skip
         self._executors[target.target_id] = executor
         self._observers[target.target_id] = observer

@@ -10,7 +10,8 @@ import pytest
 
 from agtmuxd.adapters.codex import CodexAdapter
 from agtmuxd.adapters.codex_server import AT_ONCE, MOST, Conversation
-from agtmuxd.core.model import Claim
+from agtmuxd.core.level import AFTER_WAIT
+from agtmuxd.core.model import Claim, Strength
 
 pytestmark = pytest.mark.tc("TC-016")
 
@@ -85,7 +86,7 @@ def test_only_questions_that_change_no_thread_are_asked_and_by_our_own_name() ->
         (QUESTION, Claim.WAITING_INPUT),
         ({"type": "active", "activeFlags": ["waitingOnUserInput", "waitingOnApproval"]}, Claim.WAITING_APPROVAL),
         (IDLE, Claim.NOT_RUNNING),
-        ({"type": "systemError"}, Claim.NOT_RUNNING),
+        ({"type": "systemError"}, Claim.ERROR),
         ({"type": "notLoaded"}, None),
         ({"type": "active", "activeFlags": ["waitingOnTheMoon"]}, None),
         ({"type": "active"}, None),
@@ -100,6 +101,33 @@ def test_a_status_is_understood_for_certain_or_says_nothing(status: object, clai
     server = Server({"t": ACTIVE})
     server.tell(changed("t", status))
     assert server.claim() is claim
+
+
+def test_a_failure_is_only_a_hint() -> None:
+    """Screen and session file tell of it, and when it is past: the server's word stays until the next turn."""
+    said = Server({"t": {"type": "systemError"}}).talk.said("t")
+    assert said is not None
+    assert said.strength is Strength.HINT
+
+
+def test_active_after_a_wait_counts_only_once_it_lasted() -> None:
+    """A thread whose request was refused is active for an instant; asked anew it is the same word."""
+    server = Server({"t": ACTIVE})
+    begun = server.talk.said("t")
+    assert begun is not None
+    assert begun.settle == 0
+    for wait in (APPROVAL, QUESTION):
+        server.tell(changed("t", wait))
+        server.tell(changed("t", ACTIVE))
+        resumed = server.talk.said("t")
+        assert resumed is not None
+        assert (resumed.claim, resumed.settle) == (Claim.RUNNING, AFTER_WAIT)
+        server.threads["t"] = ACTIVE
+        server.play(server.talk.again(["t"]))
+        assert server.talk.said("t") is resumed
+        server.tell(changed("t", IDLE))
+        server.tell(changed("t", ACTIVE))
+        assert server.talk.said("t") is begun
 
 
 def test_a_word_is_the_same_object_as_long_as_it_is_the_same() -> None:
@@ -176,6 +204,7 @@ def test_a_sub_agents_thread_is_left_once_as_soon_as_it_is_known() -> None:
         server.tell(changed("helper", ACTIVE))
         server.play(server.talk.again(["t"]))
     server.tell({"method": "thread/started", "params": {"thread": thread("another", IDLE, "helper")}})
+    server.tell({"method": "thread/started", "params": {"thread": thread("helper", IDLE, "t")}})
     left = [m["params"]["threadId"] for m in server.asked if m["method"] == "thread/unsubscribe"]
     assert left == ["helper", "another"]
 

@@ -37,8 +37,9 @@ class _Watch:
         self.word: Write | None = None
         self.at = 0
         self.roster = Roster(
-            nothing, nothing, lambda *_: {}, status_files=lambda _: True, heard=lambda _agent: self.word
-        )
+            nothing, nothing, lambda *_: {}, status_files=lambda _: True,
+            heard=lambda agents: {a.pane_id: self.word for a in agents if self.word is not None},
+        )  # fmt: skip
         proc, who = Proc(7, 1, 7, 7, 1, "S", "99", "codex", ("codex",)), Identity("codex", headless=headless)
         self.agent = Agent("%1", ADAPTERS["codex"], who, proc, 0, None, Path("/"), steady or {})
         self.roster.agents["%1"] = self.agent
@@ -68,7 +69,8 @@ async def test_what_is_not_told_any_more_claims_nothing(before: str) -> None:
     watch = _Watch({Source.STATUS: Steady(WAITS, 0)} if before == "remembered" else None)
     if before == "told":
         watch.word = WAITS
-        await watch.look()
+        for _ in range(3):
+            await watch.look()
     watch.word = None
     await watch.look()
     (settled,) = await watch.look()

@@ -9,11 +9,12 @@ the server is reached is not known here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.core.model import Claim, WaitingFor, Write
+from agtmuxd.core.level import AFTER_WAIT
+from agtmuxd.core.model import Claim, Strength, WaitingFor, Write
 
 MOST: Final = 256
 """Threads that are kept in mind; what comes beyond says nothing."""
@@ -23,6 +24,8 @@ GENERATIONS: Final = 8
 """How deep a sub-agent's sub-agents are looked for."""
 
 _RUNNING: Final = Write(Claim.RUNNING, "app server: active")
+_RESUMED: Final = replace(_RUNNING, settle=AFTER_WAIT)
+"""The same after a wait: a thread whose request was refused is active for an instant."""
 _APPROVAL: Final = Write(
     Claim.WAITING_APPROVAL, "app server: waitingOnApproval", waiting_for=WaitingFor("approval"), accepts_input=False
 )
@@ -30,13 +33,14 @@ _QUESTION: Final = Write(
     Claim.WAITING_INPUT, "app server: waitingOnUserInput", waiting_for=WaitingFor("question"), accepts_input=False
 )
 _IDLE: Final = Write(Claim.NOT_RUNNING, "app server: idle")
-_FAILED: Final = Write(Claim.NOT_RUNNING, "app server: systemError")
-"""Screen and session file tell of the failure: the status outlives what the pane shows, for it stays until a turn."""
+_FAILED: Final = Write(Claim.ERROR, "app server: systemError", strength=Strength.HINT)
+"""Screen and session file tell of the failure, an instant later; this stays until a turn, whatever the pane shows."""
 _OTHERS: Final = Write(None, "app server: only a sub-agent is active")
 
 _LEAVE: Final = "thread/unsubscribe"
 _INSIDE: Final = ("turn/", "item/", "hook/")
 """How notifications begin that only a thread's subscribers get."""
+_BUSY: Final = (_RUNNING, _RESUMED)
 _WAITS: Final = {"waitingOnApproval": _APPROVAL, "waitingOnUserInput": _QUESTION}
 
 
@@ -114,7 +118,8 @@ class Conversation:
         for wait in (_APPROVAL, _QUESTION):
             if own.says is wait or wait in helpers:
                 return wait
-        return _OTHERS if own.says is not _RUNNING and _RUNNING in helpers else own.says
+        busy = any(says in _BUSY for says in helpers)
+        return _OTHERS if busy and own.says not in _BUSY else own.says
 
     # ---------------------------------------------------------------- asking
 
@@ -190,6 +195,9 @@ class Conversation:
     def _put(self, name: str, thread: _Thread) -> bool:
         if name not in self._threads and len(self._threads) >= MOST:
             return False
+        before = self._threads.get(name, thread).says
+        if thread.says is _RUNNING and before in (_APPROVAL, _QUESTION, _RESUMED):
+            thread = replace(thread, says=_RESUMED)
         self._threads[name] = thread
         return True
 

@@ -89,7 +89,7 @@ class _Bound:
 
 
 class Served:
-    """``run`` until cancelled; ``word`` and ``items`` at any time, from the loop's thread."""
+    """``run`` until cancelled; ``words`` and ``items`` at any time, from the loop's thread."""
 
     def __init__(
         self,
@@ -127,9 +127,15 @@ class Served:
             for link in self._links.values() if link.adapter == adapter
         ]  # fmt: skip
 
+    def words(self, target_id: str, agents: Iterable[Agent]) -> Mapping[str, Write]:
+        """``word`` of those agents for whom there is one, by pane."""
+        if not self._links:
+            return {}
+        return {agent.pane_id: word for agent in agents if (word := self.word(target_id, agent)) is not None}
+
     def word(self, target_id: str, agent: Agent) -> Write | None:
         """What its server says of this agent, the same object as long as it is the same; None: there is none to ask."""
-        link = self._links.get((agent.adapter.name, agent.home)) if self._links else None
+        link = self._links.get((agent.adapter.name, agent.home))
         if link is None:
             return None
         runtime = self._runtime(target_id, agent)

@@ -18,13 +18,12 @@ import structlog
 
 from agtmuxd.core.health import Health
 from agtmuxd.core.level import Steady
-from agtmuxd.core.model import NS, PaneRow, Source, Write
+from agtmuxd.core.model import NS, PaneRow, Source
 from agtmuxd.core.observation import HealthChange, Observation
 from agtmuxd.core.title import published
-from agtmuxd.targets.agent import Agent
 from agtmuxd.targets.executor import ExecutorError, TargetExecutor
 from agtmuxd.targets.newcomers import Newcomers
-from agtmuxd.targets.roster import YOUNG, Known, Roster
+from agtmuxd.targets.roster import YOUNG, Heard, Known, Roster
 from agtmuxd.targets.watchpid import PidWatcher
 from agtmuxd.tmux import round as tmux_round
 from agtmuxd.tmux.server import too_old
@@ -102,7 +101,7 @@ class Observer:
         local: bool,
         socket: Callable[[], str] | None = None,
         status_files: Callable[[str], bool] = lambda _adapter: True,
-        heard: Callable[[Agent], Write | None] = lambda _agent: None,
+        heard: Heard = lambda _agents: {},
     ) -> None:
         self.target_id = target_id
         self.health = Health(since=clock())

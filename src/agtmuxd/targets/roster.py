@@ -44,6 +44,9 @@ class Known(Protocol):
     def identify(self, proc: Proc) -> Choice | None: ...
 
 
+Heard = Callable[[Iterable["Agent"]], Mapping[str, Write]]
+"""What the servers say that agents share, by pane: the same object as long as it is the same. None: there is none to
+ask."""
 Remembered = Callable[[str, int, str], dict[Source, Steady]]
 """``(pane_id, pid, start)`` → what each level last said of that very process."""
 
@@ -58,9 +61,8 @@ class Roster:
         remembered: Remembered,
         *,
         status_files: Callable[[str], bool],
-        heard: Callable[[Agent], Write | None] = lambda _agent: None,
+        heard: Heard = lambda _agents: {},
     ) -> None:
-        """``heard``: what the server says that an agent shares, the same object as long as it is the same."""
         self.agents: dict[str, Agent] = {}
         self.leaving: dict[str, Agent] = {}
         self._executor = executor
@@ -68,6 +70,7 @@ class Roster:
         self._remembered = remembered
         self._status_files = status_files
         self._heard = heard
+        self._hears = False
         self._argv: dict[tuple[int, str, str], tuple[str, ...]] = {}
         self._matches: dict[tuple[int, str, str], tuple[tuple[str, ...], Match[Choice] | None]] = {}
         self._met: dict[tuple[int, str, str], int] = {}
@@ -254,8 +257,9 @@ class Roster:
         """
         again: int | None = None
         read = await self._read_statuses()
-        news = self._hear() or self._news_in(read)
-        if captures is self._still and not news and not any(a.faded(now) for a in self.agents.values()):
+        still = captures is self._still
+        news = self._hear(still) or self._news_in(read)
+        if still and not news and not any(a.faded(now) for a in self.agents.values()):
             return None
         self._stir()
         for agent in self.agents.values():
@@ -345,11 +349,15 @@ class Roster:
         read = await self._executor.read_files(wanted) if wanted else {}
         return {path: read.get(path) for path in wanted}
 
-    def _hear(self) -> bool:
+    def _hear(self, still: bool) -> bool:
         """Take in what their servers say; whether one of them says something else than it did."""
-        news = False
+        words, news = self._heard(self.agents.values()), False
+        if still and not words and not self._hears:
+            return False
+        self._hears = bool(words)
         for agent in self.agents.values():
-            word = None if agent.identity.headless or agent.status_path is not None else self._heard(agent)
+            silent = agent.identity.headless or agent.status_path is not None
+            word = None if silent else words.get(agent.pane_id)
             if word is None and agent.status_path is None and Source.STATUS in agent.steady:
                 word = _UNHEARD  # what it said last does not stand
             news |= word is not agent.word
