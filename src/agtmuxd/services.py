@@ -38,6 +38,7 @@ from agtmuxd.hookcare import HookCare, changed_here
 from agtmuxd.hookfiles import BACKUPS, absent_item, add_status, hook_item, planned_item
 from agtmuxd.hub import Hub
 from agtmuxd.ingest.door import Door
+from agtmuxd.ingest.served import Served
 from agtmuxd.ingest.transcripts import Transcripts
 from agtmuxd.remote.clock import put_right
 from agtmuxd.remote.place import left, place
@@ -87,6 +88,7 @@ class DaemonServices:
         self.spool: Spool | None = None
         self.troubles: list[str] = []
         self.transcripts: Transcripts | None = None
+        self.served: Served | None = None
         self._door = door
         self._actions = actions
         self._fleet = fleet
@@ -324,7 +326,7 @@ class DaemonServices:
                 {
                     "name": a.name, "agent_type": a.agent_type, "version": a.version,
                     "contract_version": a.contract_version, "enabled": True, "errors": a.errors,
-                    "last_error": a.last_error,
+                    "last_error": a.last_error, "servers": self._servers(a.name),
                 }
                 for a in self._registry
             ],
@@ -336,6 +338,10 @@ class DaemonServices:
             "spool": {"waiting_bytes": self.spool.waiting if self.spool is not None else 0, **drained},
             "last_errors": errors,
         }  # fmt: skip
+
+    def _servers(self, adapter: str) -> list[dict[str, Any]]:
+        links = self.served.items(adapter) if self.served is not None else []
+        return [{**link, "since": stamp(link["since"])} for link in links]
 
     def count(self, what: str) -> None:
         self._door.counters[what] += 1
