@@ -13,12 +13,22 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import structlog
+
+from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.wire import decode
 from agtmuxd.store.db import Store
 
+_LOG = structlog.get_logger("spool")
+
 BATCH = 200
+
+Take = Callable[[list[dict[str, Any]]], Awaitable[None]]
+"""Takes events in, all or none; returns when they are committed."""
+
+_OF_THE_EVENT: Final = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)
 
 
 @dataclass(slots=True)
@@ -27,13 +37,14 @@ class Drained:
 
     events: int = 0
     broken: int = 0
+    refused: int = 0  # events that could not be taken in, each tried alone
     dropped_before: int = 0  # events that hooks had to drop because the spool was full
 
 
 class Spool:
     """Drains one spool file for one target."""
 
-    def __init__(self, path: str, store: Store, take: Callable[[list[dict[str, Any]]], Awaitable[None]]) -> None:
+    def __init__(self, path: str, store: Store, take: Take) -> None:
         self.path = Path(path)
         self.drained = Drained()
         self._store = store
@@ -72,13 +83,43 @@ class Spool:
                 if not lines:
                     break
                 events = [event for line in lines if (event := parse_line(line, self.drained)) is not None]
-                if events:
-                    await self._take(events)
-                    self.drained.events += len(events)
+                await take_in(events, self._take, self.drained)
                 at = file.tell()
                 await self._store.run(lambda c, at=at: keep(c, _HOST, path.name, at))  # type: ignore[misc]
         path.unlink()
         await self._store.run(lambda c: forget(c, _HOST, path.name))
+
+
+async def take_in(events: list[dict[str, Any]], take: Take, drained: Drained) -> None:
+    """Take events in, in one go; where that fails, one by one, so that a bad one is left out and holds up no other.
+
+    Raises what took none of them for a reason that passes: the store, the disk. Then all are to be tried again.
+    """
+    if not events:
+        return
+    try:
+        await take(events)
+    except Exception as error:  # what lies in a file is not to stand in the way of what lies behind it
+        if _passes(error):
+            raise
+        if len(events) > 1:
+            for event in events:
+                await take_in([event], take, drained)
+            return
+        drained.refused += 1
+        which = {name: str(events[0].get(name))[:200] for name in ("event_id", "agent_type", "event_type")}
+        _LOG.error("an event of the spool cannot be taken in and is left out", error=str(error)[:500], **which)
+    else:
+        drained.events += len(events)
+
+
+def _passes(error: Exception) -> bool:
+    """Whether it is no fault of an event, so that the same events may be taken in later."""
+    if isinstance(error, AgtmuxError):
+        return error.code == "E_STORE_UNAVAILABLE"
+    if isinstance(error, sqlite3.DatabaseError):
+        return not isinstance(error, _OF_THE_EVENT)
+    return isinstance(error, OSError | MemoryError)
 
 
 def parse_line(line: bytes, drained: Drained) -> dict[str, Any] | None:

@@ -243,11 +243,13 @@ def test_nothing_that_lies_in_the_spool_ends_the_daemon_or_holds_up_what_is_behi
     cut = json.dumps(event | {"payload": {"cut \ud83d": "\ud83d"}})
     deep = json.dumps(event | {"payload": {"a": 1}}).replace('{"a": 1}', '{"a":' + "[" * 600 + "]" * 600 + "}")
     huge = json.dumps(event | {"payload": {"a": 1}}).replace('{"a": 1}', '{"a": 1e999}')
-    spool.write_text("\n".join(["[" * 200_000, deep, huge, "no JSON", cut, good]))
+    gone = json.dumps(event | {"event_id": "0199a000-0000-7000-8000-000000000002", "target": "was-removed"})
+    spool.write_text("\n".join(["[" * 200_000, deep, huge, "no JSON", gone, cut, good]))
     daemon.start()
     until(lambda: not spool.exists() and not _left(place.state), within=PATIENCE, what="the spool is drained")
     health = daemon.health()
     assert (health["spool"]["broken"], health["spool"]["events"], health["last_errors"]) == (4, 2, [])
+    assert health["spool"]["refused"] == 1
     assert {"UserPromptSubmit"} <= {row["event_type"] for row in place.json("events", one.pane)["items"]}
 
 

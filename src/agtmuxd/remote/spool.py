@@ -6,11 +6,10 @@ Owns the taking over by rename there and the place reached in it. Lines are read
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 from agtmuxd.remote import program
-from agtmuxd.spool import BATCH, Drained, forget, keep, parse_line, reached
+from agtmuxd.spool import BATCH, Drained, Take, forget, keep, parse_line, reached, take_in
 from agtmuxd.store.db import Store
 from agtmuxd.targets.executor import ExecutorError
 from agtmuxd.targets.remote import first_line
@@ -39,7 +38,7 @@ class FarSpool:
         name: str,
         executor: SshExecutor,
         store: Store,
-        take: Callable[[list[dict[str, Any]]], Awaitable[None]],
+        take: Take,
     ) -> None:
         """``name``: of our files there. ``take`` returns when the events are committed."""
         self.drained = Drained()
@@ -70,9 +69,7 @@ class FarSpool:
             lines = data[:whole].splitlines()
             for first in range(0, len(lines), BATCH):
                 events = [e for line in lines[first : first + BATCH] if (e := parse_line(line, self.drained))]
-                if events:
-                    await self._take(events)
-                    self.drained.events += len(events)
+                await take_in(events, self._take, self.drained)
             at += whole
             await self._store.run(lambda c, at=at: keep(c, self._target_id, name, at))  # type: ignore[misc]
             if len(data) < PIECE:
