@@ -40,6 +40,8 @@ _STYLE = {
 _MARK = {"needs_action": "!", "review": "*"}
 _WIDEST, _LEAST = 32, 12
 """Of a table's columns: all but the last are cut at the first figure, the last is never narrower than the second."""
+_SAID = 60
+"""So much of what was said of an error stands before what was asked."""
 _EXPENDABLE = (
     "CONNECTION", "ID", "RUNTIME", "NAME", "WINDOWS", "PANES", "TARGET", "RUNNING", "APPLIED", "WAITING", "AGENT",
     "PANE", "FOR",
@@ -92,13 +94,18 @@ def _state(item: Item, _: float) -> str:
     return clean(item.get("state"))
 
 
+def _brief(detail: object) -> str:
+    text = clean(detail, "")
+    return text if len(text) <= _SAID else text[: _SAID - 1] + "…"
+
+
 def _why(item: Item) -> str:
     """What a person wants to know first: what is waited for, else what the agent was asked, else the pane's title."""
     waiting = item.get("waiting_for") or {}
     asked = ": ".join(clean(waiting.get(key)) for key in ("subject", "text") if waiting.get(key))
     if asked:
         return asked
-    reason = item.get("reason_code")
+    reason = _brief(item.get("detail")) or item.get("reason_code")
     text = clean(item.get("task") or item.get("title"))
     return f"[{clean(reason)}] {text}" if item.get("state") in ("error", "unknown") and reason else text
 

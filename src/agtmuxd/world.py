@@ -92,6 +92,13 @@ class StateRow:
     last_seen_at: int
     updated_at: int
 
+    @property
+    def detail(self) -> str | None:
+        """Of an error what was said of it: the agent's own words, or how a wrapped program ended."""
+        if self.state is not State.ERROR:
+            return None
+        return next((by["detail"] for by in self.decided_by if by.get("detail")), None)
+
 
 _ABSENT: Final = object()
 

@@ -130,6 +130,9 @@ def test_a_wrapped_program_that_fails_stays_listed_as_an_error(place: Place, dae
     item = daemon.wait_for(pane, "error")
     assert (item["agent_type"], item["attention"]) == ("generic", "needs_action")
     until(lambda: daemon.wait_for(pane, "error")["reason_code"] == "agent_crashed", within=PATIENCE)
+    assert daemon.wait_for(pane, "error")["detail"] == "exited 3"
+    assert "[exited 3] sh -c while" in place.cli("ls").stdout
+    assert "the end of its process: exited 3" in place.cli("explain", pane).stdout
     events = place.json("events", pane)["items"]
     assert {"start", "exit"} <= {e["event_type"] for e in events}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agtmuxd.core.ids import runtime_id
-from agtmuxd.core.model import Source, State
+from agtmuxd.core.model import Claim, Source, State, Write
 from agtmuxd.core.observation import Gone
 from tests.rig import BUSY, QUIET, TARGET, Agent, Clock, Rig, event, pane_row
 
@@ -154,6 +154,31 @@ async def test_two_panes_have_each_its_own_runtime_and_one_pane_one(rig: Rig) ->
 
 
 # ------------------------------------------------ ends
+
+
+@pytest.mark.tc("TC-114")
+@pytest.mark.parametrize("seen_first", [True, False])
+async def test_what_was_said_of_an_error_is_told_with_it_whoever_told_of_it_first(
+    rig: Rig, clock: Clock, seen_first: bool
+) -> None:
+    agent = Agent()
+    await rig.round(agent)
+    await rig.post(event("UserPromptSubmit", agent, at=clock.forward(1)))
+    assert (rig.item() or {})["detail"] is None
+    failed = event("StopFailure", agent, at=clock.forward(1), payload={"error": "overloaded\x1b[2J" + "x" * 300})
+    if not seen_first:
+        await rig.post(failed)
+    await rig.steady(agent, Source.POLLER, Write(Claim.ERROR, "failure", accepts_input=True))
+    if seen_first:
+        await rig.post(replace(failed, ingested_at=clock()))
+    item = rig.item()
+    assert item is not None
+    assert (item["state"], item["reason_code"], item["detail"][:10], len(item["detail"])) == (
+        "error", "agent_error", "overloaded", 200,
+    )  # fmt: skip
+    assert "\x1b" not in item["detail"]
+    await rig.post(event("UserPromptSubmit", agent, at=clock.forward(1)))
+    assert (rig.item() or {})["detail"] is None
 
 
 @pytest.mark.tc("TC-114")

@@ -95,6 +95,8 @@ def _decided(item: Row, decided: Iterable[Row], candidates: Iterable[Row], now: 
         said = ", ".join(f"{_source(row)} by {clean(row.get('rule'))}" for row in decided)
         lines = [f"{said}; what was said since counts in an instant, once the screen bears it out"]
     empty = _NOTHING.get(str(item.get("reason_code")), "nothing: no fresh evidence")
+    if item.get("reason_code") == "agent_crashed" and item.get("detail"):
+        empty = f"the end of its process: {clean(item['detail'])}"
     yield from section("Decided by", lines, empty)
 
 

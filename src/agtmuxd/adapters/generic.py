@@ -63,8 +63,8 @@ class GenericAdapter:
             return Signal("turn_end", (Write(Claim.COMPLETED, "exit 0", phase=Phase.END),), session_ended=True)
         if code == INTERRUPTED:
             return Signal("turn_interrupted", (Write(Claim.IDLE, "exit 130", phase=Phase.END),), session_ended=True)
-        said = f"exit {code}" if isinstance(code, int) else "exit"
-        return Signal("turn_failed", (Write(Claim.ERROR, said, phase=Phase.END, detail=f"ended with {said}"),))
+        rule, said = (f"exit {code}", f"exited {code}") if isinstance(code, int) else ("exit", "ended")
+        return Signal("turn_failed", (Write(Claim.ERROR, rule, phase=Phase.END, detail=said),))
 
     def look(self, sample: Sample, before: Claim | None) -> Write | None:
         """It runs, whatever its screen shows."""

@@ -132,6 +132,7 @@ class Pane(Shape):
     command: str | None
     source: str | None
     other_sessions: list[str] = []
+    detail: str | None = None  # of an error: what was said of it
     snapshot: str | None = None  # in listings: the nonce of what is told here; an action takes it for 30 s
 
 

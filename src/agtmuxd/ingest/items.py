@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from agtmux.protocol.text import one_line
 from agtmuxd.core import ref
@@ -11,11 +11,18 @@ from agtmuxd.core.title import published
 from agtmuxd.core.wire import stamp, stamp_or_none
 from agtmuxd.world import Pane, Runtime, StateRow
 
+DETAIL: Final = 200
+"""The longest word on an error that is shown, in characters."""
+
 
 def _known(value: dict[str, Any] | None) -> dict[str, Any] | None:
     if value is None:
         return None
     return {"state": value["state"], "since": stamp(value["since"]), "at": stamp(value["at"])}
+
+
+def _short(detail: str | None) -> str | None:
+    return None if detail is None else one_line(detail)[:DETAIL]
 
 
 def pane_item(target_name: str, pane: Pane, runtime: Runtime | None, state: StateRow | None) -> dict[str, Any]:
@@ -41,6 +48,7 @@ def pane_item(target_name: str, pane: Pane, runtime: Runtime | None, state: Stat
         "pane_epoch": runtime.pane_epoch if runtime else None,
         "state": str(state.state) if state else None,
         "reason_code": state.reason_code if state else None,
+        "detail": _short(state.detail) if state else None,
         "confidence": state.confidence if state else None,
         "source": str(state.source) if state and state.source else None,
         "state_version": state.state_version if state else None,

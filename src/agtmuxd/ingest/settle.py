@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from agtmuxd.core.model import LEVELS, WAITING, Claim, Source, State, WaitingFor
-from agtmuxd.core.registers import TURN_START
+from agtmuxd.core.registers import TURN_START, Register, Registers
 from agtmuxd.core.resolve import Life, Resolution, resolve
 from agtmuxd.world import PaneKey, Runtime, StateRow, Unit
 
@@ -22,11 +22,20 @@ def _print(waiting: WaitingFor | None) -> str | None:
 
 
 def _decided_by(resolution: Resolution) -> tuple[dict[str, Any], ...]:
-    return tuple(
-        {"source": str(c.register.source), "subject": c.register.subject, "rule": c.register.entry.rule}
-        for c in resolution.considered
-        if c.used
-    )
+    return tuple(_said_by(c.register) for c in resolution.considered if c.used)
+
+
+def _said_by(register: Register) -> dict[str, Any]:
+    by = {"source": str(register.source), "subject": register.subject, "rule": register.entry.rule}
+    return by | ({"detail": register.entry.detail} if register.entry.detail else {})
+
+
+def _gone(registers: Registers) -> dict[str, Any]:
+    """Its process is gone; how it ended, where its wrapper said so."""
+    by = {"source": "reconciler", "subject": "process", "rule": "process gone"}
+    wrapper = registers.get((Source.WRAPPER, "turn"))
+    failed = wrapper is not None and wrapper.entry.claim is Claim.ERROR and wrapper.entry.detail
+    return by | ({"detail": failed} if failed else {})
 
 
 def settle(unit: Unit, runtime: Runtime, life: Life, now: int, *, looked_at: bool) -> Resolution:
@@ -88,7 +97,7 @@ def _row(
         state_version=version + (1 if moved else 0),
         since=since,
         source=steady.source if steady is not None else r.source,
-        decided_by=steady.decided_by if steady is not None else _decided_by(r),
+        decided_by=_decided_by(r) if steady is None or _says_more(r, steady) else steady.decided_by,
         waiting_for=r.waiting_for,
         accepts_input=r.accepts_input,
         background_tasks=r.background_tasks,
@@ -99,6 +108,13 @@ def _row(
         last_seen_at=now,
         updated_at=now if mine is None or moved or again else mine.updated_at,
     )
+
+
+def _says_more(r: Resolution, mine: StateRow) -> bool:
+    """Whether somebody says now what an error is about that was only seen."""
+    if r.state is not State.ERROR or mine.detail is not None:
+        return False
+    return any(c.used and c.register.entry.detail for c in r.considered)
 
 
 def _is_same_end(r: Resolution, mine: StateRow | None) -> bool:
@@ -167,7 +183,7 @@ def end(unit: Unit, runtime: Runtime, reason: str, now: int, *, crashed: bool) -
         replace(
             before, state=State.ERROR, reason_code="agent_crashed", confidence="high", source=Source.RECONCILER,
             state_version=version, since=now, waiting_for=None, accepts_input=False,
-            background_tasks=0, decided_by=({"source": "reconciler", "subject": "process", "rule": "process gone"},),
+            background_tasks=0, decided_by=(_gone(unit.registers.get(runtime.runtime_id) or {}),),
             last_known={"state": str(before.state), "since": before.since, "at": now}, resumed=False,
             attention="needs_action", attention_since=now, last_seen_at=now, updated_at=now,
         ),
