@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.stage import Agent, Daemon, Place
+from tests.acceptance.stage import PATIENCE, PROGRAMS, Agent, Daemon, Place
 
 PATIENT = {"AGTMUX_HOOK_CAP_MS": "10000"}
 AGENTS = ("claude", "codex", "gemini", "copilot", "opencode", "cursor")
@@ -51,6 +53,22 @@ def test_nothing_is_written_for_an_agent_that_is_not_there_unless_it_is_named(pl
     )
     assert place.cli("hooks", "install", "--agent", "claude").returncode == 0
     assert (place.home / ".claude/settings.json").exists()
+
+
+@pytest.mark.tc("TC-102")
+def test_hooks_that_call_a_program_which_will_vanish_are_installed_with_a_warning(place: Place, daemon: Daemon) -> None:
+    daemon.start()
+    program = place.root / "t" / "venv" / "bin" / "agtmux"
+    program.parent.mkdir(parents=True)
+    shutil.copy(PROGRAMS / "agtmux", program)
+    env = {**place.env, "AGTMUX_NO_AUTOSTART": "1", "TMPDIR": str(place.root / "t")}
+    install = [str(program), "hooks", "install", "--agent", "claude"]
+    done = subprocess.run(install, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"the hooks call {program}, in the folder for temporary files" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert f"{program} hook claude" in (place.home / ".claude/settings.json").read_text()
+    assert place.cli("hooks", "install", "--agent", "claude").stderr == "", "that one stays"
 
 
 @pytest.mark.tc("TC-102")

@@ -135,6 +135,9 @@ def test_a_rule_that_would_never_come_to_an_end_is_put_aside_and_named(
     until(lambda: "rule endless takes too long" in told() and "put aside" in told(), within=40, what="it is named")
     shipped = place.cli("rules", "check", "--agent", "claude")
     assert (shipped.returncode, "--corpus names a folder that has them" in shipped.stderr) == (0, True)
+    assert "come with agtmux's source only, in its folder tests/corpus" in shipped.stderr
+    assert "not tried: their recordings are not here" in shipped.stdout
+    assert "0 hold" not in shipped.stdout
     checked = place.cli("rules", "check", "--agent", "toy")
     assert (checked.returncode, "takes too long" in checked.stdout) == (1, True)
     replayed = place.cli("explain", "--file", str(rules / "asks.txt"), "--agent", "toy")
@@ -152,6 +155,14 @@ def test_rules_are_checked_and_a_captured_screen_is_explained(place: Place, daem
     checked = place.cli("rules", "check", "--corpus", str(recording.ROOT))
     assert checked.returncode == 0, checked.stdout
     assert "claude: " in checked.stdout
+    assert (checked.stderr, "not tried" in checked.stdout) == ("", False)
+    bare = place.cli("rules", "check")
+    assert (bare.returncode, "rules of your own" in bare.stderr) == (0, False)
+    (rules / "asks.txt").write_text("Which way?\n")
+    (rules / "toy.toml").write_text(TOY)
+    mine = place.cli("rules", "check")
+    assert (mine.returncode, "samples that lie beside rules of your own: 1 tried" in mine.stderr) == (0, True)
+    assert f"toy: 1 rules of {rules}/toy.toml, 1 hold, 0 do not" in mine.stdout
     (rules / "claude.toml").write_text("format = 9")
     wrong = place.cli("rules", "check")
     assert (wrong.returncode, "claude.toml" in wrong.stdout) == (1, True)

@@ -14,7 +14,7 @@ import click
 import pytest
 
 from agtmux import render
-from agtmux.cli.hooks import config_homes, hook_command
+from agtmux.cli.hooks import config_homes, fleeting, hook_command
 from agtmux.cli.root import root
 from agtmux.protocol.errors import CODES, AgtmuxError
 from tests.unit.daemon_stub import STAMP, Stub, agtmux, command, environment, error, listing, pane
@@ -383,6 +383,41 @@ def test_the_hook_command_survives_blanks_and_other_ways_to_start(tmp_path: Path
     assert hook_command(str(there), "/nowhere/python") == f"'{there}' hook"
     assert hook_command("/lib/agtmux/__main__.py", str(there.parent / "python")) == f"'{there}' hook"
     assert hook_command("/lib/agtmux/__main__.py", "/nowhere/python") == "/nowhere/python -m agtmux hook"
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("/home/u/.cache/uv/archive-v0/x7Qz/bin/agtmux", "uvx"),
+        ("/srv/uvcache/builds-v0/.tmpK1/bin/python", "uvx"),
+        ("/home/u/.local/pipx/.cache/0123abcd/bin/agtmux", "pipx run"),
+        ("/home/u/.local/share/pipx/.cache/0123abcd/bin/agtmux", "pipx run"),
+        ("/home/u/.cache/pipx/0123abcd/bin/agtmux", "pipx run"),
+        ("/Users/u/Library/Caches/pipx/0123abcd/bin/agtmux", "pipx run"),
+        ("/temporary/venv/bin/agtmux", "the folder for temporary files, /temporary"),
+        ("/home/u/.local/bin/agtmux", None),
+        ("/home/u/.local/share/uv/tools/agtmux/bin/agtmux", None),
+        ("/home/u/.local/share/pipx/venvs/agtmux/bin/agtmux", None),
+        ("/home/u/.cache/work/agtmux", None),
+        ("/temporarily/venv/bin/agtmux", None),
+        ("/usr/bin/agtmux", None),
+    ],
+)
+def test_a_program_that_is_not_kept_is_known_by_where_it_lies(program: str, said: str | None) -> None:
+    found = fleeting(program, "/temporary")
+    assert (found is None) == (said is None)
+    assert (said or "") in (found or "")
+
+
+def test_a_program_is_kept_no_longer_than_what_its_link_leads_to(tmp_path: Path) -> None:
+    venv, link = tmp_path / "t" / "venv" / "bin", tmp_path / "agtmux"
+    venv.mkdir(parents=True)
+    (venv / "agtmux").touch(0o755)
+    (venv / "python").symlink_to("/usr/bin/env")
+    link.symlink_to(venv / "agtmux")
+    assert fleeting(str(link), str(tmp_path / "t")) is not None
+    assert fleeting(str(venv / "python"), str(tmp_path / "t")) is not None, "a venv's python leads out of it"
+    assert fleeting(str(link), "/") is None
 
 
 def test_settings_lie_where_the_agents_own_variables_say() -> None:

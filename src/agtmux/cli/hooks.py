@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import time
 
@@ -50,6 +51,12 @@ def _options(function: F) -> F:
         function
     )
 
+
+_CACHES = {
+    "uv's cache, where uvx puts what it runs": (r"/(?:archive|builds|environments)-v\d+/",),
+    "pipx's cache, where pipx run puts what it runs": (r"/pipx/\.cache/", r"/(?:\.cache|Caches)/pipx/"),
+}
+"""Where environments lie that are made for one run, by what such paths have in them."""
 
 _dry = click.option("--dry-run", is_flag=True, help="Show the change, make none.")
 
@@ -132,6 +139,39 @@ def hook_command(argv0: str, python: str) -> str:
     return f"{shlex.quote(os.path.abspath(found))} hook"
 
 
+def fleeting(program: str, temporary: str) -> str | None:
+    """In what a program lies that is not kept, None where nothing says so: ``uvx``, ``pipx run``, the temporary folder.
+
+    ``program``: its absolute path; a link to it counts as little as what it leads to is kept. ``temporary``: the folder
+    for temporary files.
+    """
+    folder, name = os.path.split(program)
+    paths = (os.path.join(os.path.realpath(folder), name), os.path.realpath(program))
+    for path in paths:
+        for kept_by, marks in _CACHES.items():
+            if any(re.search(mark, path) for mark in marks):
+                return kept_by
+    root = os.path.realpath(temporary)
+    home = os.path.realpath(os.path.expanduser("~"))
+    if root != "/" and not f"{home}/".startswith(f"{root}/") and any(path.startswith(f"{root}/") for path in paths):
+        return f"the folder for temporary files, {root}"
+    return None
+
+
+def _warn(app: App, command: str) -> None:
+    """That hooks call a program which will not be there for long, if so."""
+    import shlex
+    import tempfile
+
+    program = shlex.split(command)[0]
+    where = fleeting(program, tempfile.gettempdir())
+    if where is not None:
+        app.say(
+            f"the hooks call {render.clean(program)}, in {render.clean(where)}: when that is gone they tell nothing."
+            " Install agtmux for good (uv tool install, pipx install), then run its agtmux hooks install"
+        )
+
+
 def config_homes(env: Mapping[str, str]) -> dict[str, str]:
     """The folder of each agent's settings, by the agent's own variables, else in the home directory."""
     homes = {}
@@ -206,6 +246,8 @@ def _ask(
     if test and not target:
         reply, arrived = _tested(app, request, reply)
     failed = not all(arrived.values())
+    if op == "install" and not target:
+        _warn(app, str(request["command"]))
     if as_json:
         write_body(reply.body)
     items = reply.json().get("items") or ()
