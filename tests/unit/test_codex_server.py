@@ -10,8 +10,8 @@ import pytest
 
 from agtmuxd.adapters.codex import CodexAdapter
 from agtmuxd.adapters.codex_server import AT_ONCE, MOST, Conversation
-from agtmuxd.core.level import AFTER_WAIT
-from agtmuxd.core.model import Claim, Strength
+from agtmuxd.core.level import AFTER_WAIT, Steady, sample
+from agtmuxd.core.model import MS, Claim, Source, Strength
 
 pytestmark = pytest.mark.tc("TC-016")
 
@@ -108,6 +108,20 @@ def test_a_failure_is_only_a_hint() -> None:
     said = Server({"t": {"type": "systemError"}}).talk.said("t")
     assert said is not None
     assert said.strength is Strength.HINT
+
+
+def test_an_end_counts_only_once_others_had_the_time_to_tell_how_it_ended() -> None:
+    """Seen on the real one: idle is told some milliseconds before the session file's ``task_complete``."""
+    server = Server({"t": ACTIVE})
+    running = server.talk.said("t")
+    server.tell(changed("t", IDLE))
+    ended = server.talk.said("t")
+    steady = sample(Steady(), Source.STATUS, running, 0).steady
+    for at in (1000 * MS, 1299 * MS):
+        settled = sample(steady, Source.STATUS, ended, at)
+        assert settled.changed is None
+        steady = settled.steady
+    assert sample(steady, Source.STATUS, ended, 1300 * MS).changed is ended
 
 
 def test_active_after_a_wait_counts_only_once_it_lasted() -> None:

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from agtmuxd.core.level import AFTER_WAIT
-from agtmuxd.core.model import Claim, Strength, WaitingFor, Write
+from agtmuxd.core.model import MS, Claim, Strength, WaitingFor, Write
 
 MOST: Final = 256
 """Threads that are kept in mind; what comes beyond says nothing."""
 AT_ONCE: Final = 64
 """Questions that may be open: more are put when these are answered."""
+ENDED: Final = 300 * MS
+"""How long a thread must be idle: how its turn ended is told an instant later, by session file, screen or hook."""
 GENERATIONS: Final = 8
 """How deep a sub-agent's sub-agents are looked for."""
 
@@ -32,7 +34,7 @@ _APPROVAL: Final = Write(
 _QUESTION: Final = Write(
     Claim.WAITING_INPUT, "app server: waitingOnUserInput", waiting_for=WaitingFor("question"), accepts_input=False
 )
-_IDLE: Final = Write(Claim.NOT_RUNNING, "app server: idle")
+_IDLE: Final = Write(Claim.NOT_RUNNING, "app server: idle", settle=ENDED)
 _FAILED: Final = Write(Claim.ERROR, "app server: systemError", strength=Strength.HINT)
 """Screen and session file tell of the failure, an instant later; this stays until a turn, whatever the pane shows."""
 _OTHERS: Final = Write(None, "app server: only a sub-agent is active")
