@@ -14,7 +14,9 @@ import click
 import pytest
 
 from agtmux import render
-from agtmux.cli.hooks import config_homes, fleeting, hook_command
+from agtmux.cli import hooks
+from agtmux.cli.hooks import config_homes, fleeting, hook_command, send_test
+from agtmux.cli.hooks import test_for as time_for
 from agtmux.cli.root import root
 from agtmux.protocol.errors import CODES, AgtmuxError
 from tests.unit.daemon_stub import STAMP, Stub, agtmux, command, environment, error, listing, pane
@@ -418,6 +420,16 @@ def test_a_program_is_kept_no_longer_than_what_its_link_leads_to(tmp_path: Path)
     assert fleeting(str(link), str(tmp_path / "t")) is not None
     assert fleeting(str(venv / "python"), str(tmp_path / "t")) is not None, "a venv's python leads out of it"
     assert fleeting(str(link), "/") is None
+
+
+def test_a_test_event_has_the_time_that_hooks_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine's setting gives a hook ten seconds: a proof that ends it after five proves nothing."""
+    assert [time_for({"AGTMUX_HOOK_CAP_MS": cap}) for cap in ("10000", "250", "", "x", "9" * 20)] == [13, 5, 5, 5, 5]
+    monkeypatch.setattr(hooks, "TEST_FOR", 0.0)
+    monkeypatch.setattr(hooks, "SPOOLED_FOR", 0.0)
+    monkeypatch.setenv("AGTMUX_HOOK_CAP_MS", "60000")
+    send_test({"command": f"cat > {tmp_path}/came"})
+    assert "agtmux_test" in (tmp_path / "came").read_text()
 
 
 def test_settings_lie_where_the_agents_own_variables_say() -> None:
