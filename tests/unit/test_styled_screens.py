@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from agtmuxd.adapters.base import Identity
 from agtmuxd.core.choices import Choices
 from agtmuxd.core.controls import Controls, Field
-from agtmuxd.core.model import Sample
+from agtmuxd.core.model import NS, Claim, Proc, Sample, Write
 from agtmuxd.core.rulefile import RuleFileError, load
 from agtmuxd.core.style import read
+from agtmuxd.targets.agent import Agent
+from agtmuxd.targets.roster import Roster
 from agtmuxd.tmux.round import lines
 from agtmuxd.tmux.sgr import parse
+from tests.rig import pane_row
 
 LINE = "─" * 20
 FOOTER = "\x1b[38;5;246m  ? for shortcuts\x1b[0m"
@@ -50,6 +56,36 @@ def field(key: str, *rows: str, cursor: tuple[int, int] = (2, 1), footer: str = 
 
 
 DIM = 'hint_style = "dim"'
+
+
+class _Toy:
+    """An adapter by rules that may be changed."""
+
+    def __init__(self, key: str) -> None:
+        self.rules = load(RULES % key, "toy.toml", "toy")
+
+    def look(self, sample: Sample, before: Claim | None) -> Write | None:
+        return self.rules.look(sample, before)
+
+    def controls(self) -> Controls:
+        return self.rules.controls()
+
+
+@pytest.mark.tc("TC-107")
+async def test_styles_are_not_read_any_more_once_rules_that_are_taken_anew_ask_for_none() -> None:
+    nothing: Any = None
+    toy: Any = _Toy(DIM)
+    roster = Roster(nothing, nothing, lambda *_: {}, status_files=lambda _: False)
+    proc = Proc(7, 1, 7, 7, 1, "S", "99", "toy", ("toy",))
+    roster.agents["%1"] = Agent("%1", toy, Identity("toy"), proc, 0, None, Path("/"), {})
+    row = pane_row("%1", cursor_x=2, cursor_y=1)
+    shown = {"%1": f"{LINE}\n❯ Type a message\n{LINE}\n"}
+    await roster.look({"%1": row}, shown, NS)
+    assert roster.styled() == {"%1"}
+    toy.rules = load(RULES % "", "toy.toml", "toy")
+    roster.forget_looks()
+    await roster.look({"%1": row}, dict(shown), 2 * NS)
+    assert roster.styled() == frozenset()
 
 
 @pytest.mark.tc("TC-107")

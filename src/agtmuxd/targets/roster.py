@@ -326,6 +326,7 @@ class Roster:
             agent.controls = known or Controls()
         controls = agent.controls
         if not controls.styled:
+            agent.wants_styles = agent.asks_style = False  # rules of before may have asked for them
             return sample
         text, agent.asks_style = controls.undrawn(sample), controls.asks_style(sample)
         if text is not None and sample.styles is not None:
