@@ -64,6 +64,28 @@ async def test_an_interrupt_ends_all_requests_of_the_main_agent(tmp_path: Path) 
 
 
 @pytest.mark.tc("TC-036")
+@pytest.mark.parametrize("end", ["subagent.completed", "subagent.failed"])
+async def test_a_sub_agent_that_ended_asks_nothing_any_more(tmp_path: Path, end: str) -> None:
+    """Its question has no id of its own. Its requests have, and each was decided in all that was recorded."""
+    async with house(tmp_path) as h:
+        with holder(h.home) as (proc, go_over):
+            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start)
+            h.agent(agent, proc)
+            go_over("session-1")
+            await h.rig.round(agent)
+            asked = logged(T0 + 2 * MS, "tool.execution_start", toolName="ask_user", arguments={"question": "Which?"})
+            begun = logged(T0 + MS, "user.message", content="do it")
+            h.write(log_of(h, "session-1"), begun, {**asked, "agentId": "sub-agent-1"})
+            h.clock.forward(0.1)
+            await h.look()
+            assert h.state() is State.WAITING_INPUT
+            h.write(log_of(h, "session-1"), {**logged(h.clock(), end), "agentId": "sub-agent-1"})
+            h.clock.forward(0.1)
+            await h.look()
+            assert h.state() is State.RUNNING
+
+
+@pytest.mark.tc("TC-036")
 async def test_a_long_session_does_not_keep_what_was_said_of_each_request(tmp_path: Path) -> None:
     """And what is told of one of them again changes nothing."""
     async with house(tmp_path) as h:
