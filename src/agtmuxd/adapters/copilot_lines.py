@@ -201,7 +201,7 @@ def _meaning(name: str, payload: Mapping[str, Any]) -> tuple[str, tuple[Write, .
         return name, (Write(None, rule, subject=one),)
     if name in (AGENT_STARTED, AGENT_ENDED) and agent is not None:
         works = Claim.RUNNING if name == AGENT_STARTED else None
-        # What it asked without a number ends with it; each request that has one was decided before, also by an interrupt.
+        # What it asked without a number ends with it; a request with one was decided before, in all that was seen.
         lives = Write(works, rule, subject=f"agent:{agent}", phase=Phase.DURING)
         return name, ((lives,) if works is not None else (lives, answered))
     return name, ()
