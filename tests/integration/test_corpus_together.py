@@ -11,6 +11,7 @@ from tests.corpus import offline, recording, together
 
 AGENTS = ("claude", "codex", "gemini", "copilot", "opencode")
 REGISTRY = discover(points=())
+pytestmark = pytest.mark.xdist_group("together")  # one worker: what is scored once is kept by ``scored``
 
 
 @cache
