@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ class Recording:
             return None
         return next((x for x in self.labels if x.start <= t_ms < x.end), None)
 
-    @property
+    @cached_property
     def headless(self) -> bool:
         """Whether the recorded agent ran without its screen."""
         argv = [a for x in self.lines if x["kind"] == "proc" and x["event"] == "start" for a in x["chain"][-1]["argv"]]
