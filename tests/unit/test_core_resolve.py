@@ -216,6 +216,24 @@ def test_a_clear_ends_what_another_source_said_of_the_turn_before() -> None:
 
 
 @pytest.mark.tc("TC-114")
+@pytest.mark.parametrize("source", [Source.POLLER, Source.STATUS])
+def test_a_turn_that_was_interrupted_may_show_for_a_second_more(source: Source) -> None:
+    """A busy machine was seen to go on showing it for half a second after its event log told of the interrupt."""
+    ended = reg(Claim.IDLE, 20, source=Source.TRANSCRIPT, phase=Phase.END)
+    marks = raise_marks({}, Source.TRANSCRIPT, ended.entry, ended.last_seen)
+    assert marks is not None
+
+    def shown(began: float, seen: float) -> State:
+        screen = reg(Claim.RUNNING, began, source=source, seen=seen)
+        now = T0 + int(seen * NS)
+        return resolve({(r.source, r.subject): r for r in (screen, ended)}, marks, Life(LONG_AGO, now), now).state
+
+    assert shown(10, 20.95) is State.IDLE
+    assert shown(10, 21.05) is State.RUNNING  # a turn that began without an event
+    assert shown(20.1, 20.2) is State.RUNNING
+
+
+@pytest.mark.tc("TC-114")
 def test_background_work_is_counted_beside_the_state() -> None:
     done = reg(Claim.COMPLETED, 10, background_tasks=1)
     assert (now_of(done, at=11).state, now_of(done, at=11).background_tasks) == (State.COMPLETED, 1)

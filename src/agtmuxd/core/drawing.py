@@ -50,7 +50,8 @@ def draw() -> str:
         "",
         "A claim is retired by a mark that is younger than the last moment for which the claim is proven: the time of",
         "an event, or a lag before a screen or status was last read saying so "
-        f"(screen {_seconds(registers.SCREEN_LAG)}, status {_seconds(registers.STATUS_LAG)}).",
+        f"(screen {_seconds(registers.SCREEN_LAG)}, status {_seconds(registers.STATUS_LAG)});",
+        f"{_seconds(registers.UNDRAWN)} before, where it says `waiting_*` or is retired by `{registers.CUT_SHORT}`.",
         "A mark only ever grows, so nothing that is older comes back when the one who retired it goes silent. Hints",
         "retire nothing. A sub-agent's approval (`approval:<agent_id>`) ends by an event of its own, by the status or",
         "by the screen.",

@@ -28,6 +28,8 @@ BLIP = 500 * MS
 UNDRAWN = 1000 * MS
 """A level that still says running this long after a wait was declared saw it answered, or it was never put: a busy
 machine draws a box up to 0.8 s after the hook that tells of it."""
+CUT_SHORT = "cut_short"
+"""The mark of the newest turn that was told to be interrupted or cleared: a busy machine shows it for UNDRAWN more."""
 LATEST = 3600 * NS
 """How long after its moment something is told at the latest where no mark stands against it."""
 MANY = 40
@@ -139,6 +141,11 @@ RETIREMENTS: tuple[Retirement, ...] = (
         retires=ENDS, subjects=("turn",), of_levels=False,
     ),
     Retirement(
+        CUT_SHORT, "an end that leaves nothing to look at retires a screen or status that still shows the turn",
+        by_level=False, by_phases=frozenset({Phase.END}), by_claims=frozenset({Claim.IDLE}),
+        retires=frozenset({Claim.RUNNING}), subjects=("turn",), of_levels=True,
+    ),
+    Retirement(
         "cleared_ends", "a screen or status that leaves nothing to look at (cleared, interrupted) retires older ends",
         by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.IDLE}),
         retires=ENDS, subjects=("turn",), of_levels=False,
@@ -209,10 +216,9 @@ def _marks_of(source: Source, entry: Entry, last_seen: int) -> Iterator[tuple[st
             continue
         if row.at == "since":
             yield row.mark, entry.since
-        elif row.at == "began" or (row.at == "stayed" and last_seen - entry.since >= BLIP):
-            yield row.mark, entry.since - lag(source, entry)
-        elif row.at == "stayed":
-            continue
+        elif row.at in ("began", "stayed"):
+            if row.at == "began" or last_seen - entry.since >= BLIP:
+                yield row.mark, entry.since - lag(source, entry)
         else:
             holds = max(entry.since, last_seen - lag(source, entry)) if level else entry.since
             if row.at == "holds":
@@ -238,13 +244,14 @@ def retired(register: Register, marks: Marks) -> tuple[str, int] | None:
     if claim is None:
         return None
     best: tuple[str, int] | None = None
-    newest = register.holds_until
-    if register.is_level and claim in WAITS:  # a box goes as late as it comes
-        newest = max(register.entry.since, register.last_seen - UNDRAWN)
+    holds = register.holds_until
+    slowly = max(register.entry.since, register.last_seen - UNDRAWN) if register.is_level else holds
+    if claim in WAITS:  # a box goes as late as it comes
+        holds = slowly
     for mark in _retiring(claim, register.subject, register.is_level):
         at = marks.get(mark, 0)
-        if at > newest:
-            best, newest = (mark, at), at
+        if at > (slowly if mark == CUT_SHORT else holds) and (best is None or at > best[1]):
+            best = mark, at
     return best
 
 
