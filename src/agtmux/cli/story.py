@@ -22,6 +22,7 @@ _ENDED = {
     "turn_start": "a newer turn began",
     "turn_end": "its turn ended",
     "clear": "its turn was cleared or interrupted",
+    "cut_short": "its turn was cleared or interrupted",
     "cleared_ends": "{by} showed that there is nothing to look at any more",
     "quiet_edges": "{by} showed no turn and nothing to answer",
     "quiet_levels": "{by} showed that the turn was over",
