@@ -10,6 +10,7 @@ REDRAW = "python -c 'from agtmuxd.core.drawing import draw; print(draw(), end=\"
 
 _AT = {
     "since": "began to say so",
+    "redraw": f"began to say so, and {registers.REDRAW // MS} ms",
     "began": "began to say so, less the lag of its source",
     "stayed": f"began to say so, less the lag of its source, where it said so for {registers.BLIP // MS} ms",
     "holds": "was last read saying so, less the lag of its source",
@@ -50,8 +51,8 @@ def draw() -> str:
         "",
         "A claim is retired by a mark that is younger than the last moment for which the claim is proven: the time of",
         "an event, or a lag before a screen or status was last read saying so "
-        f"(screen {_seconds(registers.SCREEN_LAG)}, status {_seconds(registers.STATUS_LAG)});",
-        f"{_seconds(registers.UNDRAWN)} before, where it says `waiting_*` or is retired by `{registers.CUT_SHORT}`.",
+        f"(screen {_seconds(registers.SCREEN_LAG)}, status {_seconds(registers.STATUS_LAG)}, "
+        f"one that says `waiting_*` {_seconds(registers.UNDRAWN)}).",
         "A mark only ever grows, so nothing that is older comes back when the one who retired it goes silent. Hints",
         "retire nothing. A sub-agent's approval (`approval:<agent_id>`) ends by an event of its own, by the status or",
         "by the screen.",

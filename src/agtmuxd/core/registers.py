@@ -28,8 +28,9 @@ BLIP = 500 * MS
 UNDRAWN = 1000 * MS
 """A level that still says running this long after a wait was declared saw it answered, or it was never put: a busy
 machine draws a box up to 0.8 s after the hook that tells of it."""
-CUT_SHORT = "cut_short"
-"""The mark of the newest turn that was told to be interrupted or cleared: a busy machine shows it for UNDRAWN more."""
+REDRAW = UNDRAWN - SCREEN_LAG
+"""A turn told to be interrupted or cleared may show on a screen for UNDRAWN more, also once more behind a dialog that was
+refused: on a busy machine one did for half a second."""
 LATEST = 3600 * NS
 """How long after its moment something is told at the latest where no mark stands against it."""
 MANY = 40
@@ -102,11 +103,11 @@ QUIET = ENDS | {Claim.NOT_RUNNING}
 class Retirement:
     """One row of the table: who (``by_*``) retires which older claims of which subjects.
 
-    ``at`` tells the moment that older claims are compared with: ``since`` (when the retirer began to say so), ``began``
-    (the same less the level's lag, so that a lagging screen of the turn that ended is not taken for the next one),
-    ``stayed`` (the same as ``began``, once it said so for BLIP), ``holds`` (up to when it is proven, growing with each
-    reading of a level), or ``overrun`` and ``undrawn`` (``holds`` less OVERRUN or UNDRAWN, where it says so for longer
-    than that).
+    ``at`` tells the moment that older claims are compared with: ``since`` (when the retirer began to say so), ``redraw``
+    (REDRAW after that), ``began`` (the level's lag before it, so that a lagging screen of the turn that ended is not
+    taken for the next one), ``stayed`` (the same as ``began``, once it said so for BLIP), ``holds`` (up to when it is
+    proven, growing with each reading of a level), or ``overrun`` and ``undrawn`` (``holds`` less OVERRUN or UNDRAWN,
+    where it says so for longer than that).
     """
 
     mark: str
@@ -141,9 +142,9 @@ RETIREMENTS: tuple[Retirement, ...] = (
         retires=ENDS, subjects=("turn",), of_levels=False,
     ),
     Retirement(
-        CUT_SHORT, "an end that leaves nothing to look at retires a screen or status that still shows the turn",
+        "cut_short", "an end that leaves nothing to look at retires running of a screen or status right after it",
         by_level=False, by_phases=frozenset({Phase.END}), by_claims=frozenset({Claim.IDLE}),
-        retires=frozenset({Claim.RUNNING}), subjects=("turn",), of_levels=True,
+        retires=frozenset({Claim.RUNNING}), subjects=("turn",), of_levels=True, at="redraw",
     ),
     Retirement(
         "cleared_ends", "a screen or status that leaves nothing to look at (cleared, interrupted) retires older ends",
@@ -214,8 +215,8 @@ def _marks_of(source: Source, entry: Entry, last_seen: int) -> Iterator[tuple[st
     for row in RETIREMENTS:
         if row.by_level != level or entry.claim not in row.by_claims or entry.phase not in row.by_phases:
             continue
-        if row.at == "since":
-            yield row.mark, entry.since
+        if row.at in ("since", "redraw"):
+            yield row.mark, entry.since + (REDRAW if row.at == "redraw" else 0)
         elif row.at in ("began", "stayed"):
             if row.at == "began" or last_seen - entry.since >= BLIP:
                 yield row.mark, entry.since - lag(source, entry)
@@ -244,14 +245,13 @@ def retired(register: Register, marks: Marks) -> tuple[str, int] | None:
     if claim is None:
         return None
     best: tuple[str, int] | None = None
-    holds = register.holds_until
-    slowly = max(register.entry.since, register.last_seen - UNDRAWN) if register.is_level else holds
-    if claim in WAITS:  # a box goes as late as it comes
-        holds = slowly
+    newest = register.holds_until
+    if register.is_level and claim in WAITS:  # a box goes as late as it comes
+        newest = max(register.entry.since, register.last_seen - UNDRAWN)
     for mark in _retiring(claim, register.subject, register.is_level):
         at = marks.get(mark, 0)
-        if at > (slowly if mark == CUT_SHORT else holds) and (best is None or at > best[1]):
-            best = mark, at
+        if at > newest:
+            best, newest = (mark, at), at
     return best
 
 
