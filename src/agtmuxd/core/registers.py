@@ -29,8 +29,8 @@ UNDRAWN = 1000 * MS
 """A level that still says running this long after a wait was declared saw it answered, or it was never put: a busy
 machine draws a box up to 0.8 s after the hook that tells of it."""
 REDRAW = UNDRAWN - SCREEN_LAG
-"""A turn told to be interrupted or cleared may show on a screen for UNDRAWN more, also once more behind a dialog that was
-refused: on a busy machine one did for half a second."""
+"""A turn told to be interrupted or cleared may show on a screen for UNDRAWN more, also once more behind a dialog that
+was refused: on a busy machine one did for half a second."""
 LATEST = 3600 * NS
 """How long after its moment something is told at the latest where no mark stands against it."""
 MANY = 40
@@ -103,11 +103,11 @@ QUIET = ENDS | {Claim.NOT_RUNNING}
 class Retirement:
     """One row of the table: who (``by_*``) retires which older claims of which subjects.
 
-    ``at`` tells the moment that older claims are compared with: ``since`` (when the retirer began to say so), ``redraw``
-    (REDRAW after that), ``began`` (the level's lag before it, so that a lagging screen of the turn that ended is not
-    taken for the next one), ``stayed`` (the same as ``began``, once it said so for BLIP), ``holds`` (up to when it is
-    proven, growing with each reading of a level), or ``overrun`` and ``undrawn`` (``holds`` less OVERRUN or UNDRAWN,
-    where it says so for longer than that).
+    ``at`` tells the moment that older claims are compared with: ``since`` (when the retirer began to say so),
+    ``redraw`` (REDRAW after that), ``began`` (the level's lag before it, so that a lagging screen of the turn that
+    ended is not taken for the next one), ``stayed`` (the same as ``began``, once it said so for BLIP), ``holds`` (up to
+    when it is proven, growing with each reading of a level), or ``overrun`` and ``undrawn`` (``holds`` less OVERRUN or
+    UNDRAWN, where it says so for longer than that).
     """
 
     mark: str
