@@ -88,7 +88,7 @@ class Fleet:
     async def start(self, group: asyncio.TaskGroup) -> None:
         """Begin watching every known target; the host target is made on the first start."""
         self._group = group
-        if HOST not in {t.name for t in self._door.world.targets.values()}:
+        if self._door.world.target_named(HOST) is None:
             now = self._clock()
             await self._door.add_target(Target(HOST, HOST, "local", None, True, "ok", now, None, None, None, {}, now))
         for target in list(self._door.world.targets.values()):
@@ -238,15 +238,15 @@ class Fleet:
         }
 
     def _named(self, name: str) -> Target:
-        for target in self._door.world.targets.values():
-            if target.name == name:
-                return target
+        target = self._door.world.target_named(name)
+        if target is not None:
+            return target
         known = ", ".join(sorted(t.name for t in self._door.world.targets.values()))
         raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {name}; known: {known}")
 
     async def add(self, request: TargetRequest) -> dict[str, Any]:
         """Add a target and watch it. Raises E_TARGET_EXISTS, E_INVALID_REQUEST."""
-        if any(t.name == request.name for t in self._door.world.targets.values()):
+        if self._door.world.target_named(request.name) is not None:
             raise AgtmuxError(
                 "E_TARGET_EXISTS", f"target {request.name} is there already: agtmux target remove {request.name}"
             )

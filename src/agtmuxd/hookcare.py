@@ -57,10 +57,8 @@ class HookCare:
         deaf: list[str] = []
         maybe: list[str] = []
         if not item["installed"] or item["as_argument"]:
-            return (
-                deaf,
-                maybe,
-            )  # as argument: Codex's notify, in a file that Codex writes to; its hooks tell of the same
+            # as argument: Codex's notify, in a file that Codex writes to; its hooks tell of the same
+            return deaf, maybe
         world = self._door.world
         for (target, pane_id), runtime_id in sorted(world.active.items()):
             runtime, there = world.runtimes.get(runtime_id), world.targets.get(target)

@@ -139,10 +139,10 @@ class DaemonServices:
         return self._compiled
 
     def _target_id(self, name: str) -> str:
-        for target in self._door.world.targets.values():
-            if target.name == name:
-                return target.target_id
-        raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {name}")
+        target = self._door.world.target_named(name)
+        if target is None:
+            raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {name}")
+        return target.target_id
 
     def _raw(self, event: WireEvent, now: int) -> RawEvent:
         """The event as the core knows it, redacted before anything else sees it."""
@@ -192,10 +192,10 @@ class DaemonServices:
     def _key(self, pane: str) -> PaneKey:
         """A view's pane key (target name) as the world's (target id)."""
         name, _, pane_id = pane.rpartition("/")
-        for target in self._door.world.targets.values():
-            if target.name == name:
-                return target.target_id, pane_id
-        raise AgtmuxError("E_REF_NOT_FOUND", f"there is no target {name}")
+        target = self._door.world.target_named(name)
+        if target is None:
+            raise AgtmuxError("E_REF_NOT_FOUND", f"there is no target {name}")
+        return target.target_id, pane_id
 
     async def explain(self, key: str) -> dict[str, Any]:
         where = self._key(key)
@@ -262,9 +262,8 @@ class DaemonServices:
     def nonce(self, item: Mapping[str, Any]) -> str:
         """Of a target that was removed while a listing was written: a nonce of nothing, rather than no listing."""
         identity = item["identity"]
-        targets = self._door.world.targets.values()
-        target_id = next((target.target_id for target in targets if target.name == identity["target"]), "")
-        where = target_id, str(identity["pane_id"])
+        target = self._door.world.target_named(identity["target"])
+        where = "" if target is None else target.target_id, str(identity["pane_id"])
         return self._actions.nonce_of(where, item["runtime_id"], item["state_version"])
 
     async def act(self, request: Request, uid: int | None, pid: int | None) -> dict[str, Any]:

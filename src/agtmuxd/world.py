@@ -162,6 +162,9 @@ class World:
     versions: dict[PaneKey, int] = field(default_factory=dict)
     """The state version of a pane whose runtime ended: the next one counts on from there."""
 
+    def target_named(self, name: str) -> Target | None:
+        return next((target for target in self.targets.values() if target.name == name), None)
+
 
 class Unit:
     """One transaction's changes. ``dirty`` names what the store has to write."""

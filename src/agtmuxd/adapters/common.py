@@ -129,6 +129,17 @@ def questions(tool: str, tool_input: Any) -> WaitingFor:
     return WaitingFor(kind="question", subject=tool, text=shorten(" ".join(texts)), options=tuple(options))
 
 
+def request_subject(agent: str | None, request: str | None) -> str:
+    """The subject of one request of an agent (None: the main one) with an id, if it has one.
+
+    Several are open at once where the model calls several tools, and the answer to one says nothing of the others.
+    Those of the main agent end with its turn, as its tools do.
+    """
+    if request is None:
+        return f"approval:{agent or 'main'}"
+    return f"tool:{request}" if agent is None else f"approval:{agent}:{request}"
+
+
 def checked(event: RawEvent, agent: str) -> Mapping[str, Any]:
     """The payload of ``event``. Raises ValueError if it is another agent's or no object."""
     if event.agent_type != agent:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agtmuxd.adapters.base import Held, Told
-from agtmuxd.adapters.common import first_line, shorten, text_of
+from agtmuxd.adapters.common import first_line, request_subject, shorten, text_of
 from agtmuxd.adapters.transcript import moment, texts
 from agtmuxd.core.model import Claim, Phase, RawEvent, Signal, WaitingFor, Write
 
@@ -173,7 +173,7 @@ def understand(event: RawEvent, payload: Mapping[str, Any]) -> Signal:
 
 def _meaning(name: str, payload: Mapping[str, Any]) -> tuple[str, tuple[Write, ...]]:
     rule, agent = f"log {name}", text_of(payload, "agent")
-    asks, one = f"approval:{agent or 'main'}", _request(agent, text_of(payload, "request_id"))
+    asks, one = f"approval:{agent or 'main'}", request_subject(agent, text_of(payload, "request_id"))
     answered = Write(None, rule, subject=asks)
     if name == PROMPT:
         return "turn_start", (Write(Claim.RUNNING, rule, phase=Phase.START), answered)
@@ -205,16 +205,6 @@ def _meaning(name: str, payload: Mapping[str, Any]) -> tuple[str, tuple[Write, .
         lives = Write(works, rule, subject=f"agent:{agent}", phase=Phase.DURING)
         return name, ((lives,) if works is not None else (lives, answered))
     return name, ()
-
-
-def _request(agent: str | None, request: str | None) -> str:
-    """The subject of one request: several may be open at once, and the answer to one says nothing of the others.
-
-    Those of the main agent end with its turn, as its tools do.
-    """
-    if request is None:
-        return f"approval:{agent or 'main'}"
-    return f"tool:{request}" if agent is None else f"approval:{agent}:{request}"
 
 
 def _beside(session: str, write: Write) -> Write:

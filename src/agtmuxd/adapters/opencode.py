@@ -24,6 +24,7 @@ from agtmuxd.adapters.common import (
     first_line,
     last_rows,
     questions,
+    request_subject,
     shorten,
     text_of,
     tool_text,
@@ -183,20 +184,12 @@ def _task(payload: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _request(agent: str | None, request: str | None) -> str:
-    """The subject of one request: several are open at once where the model calls several tools, and the answer to one
-    says nothing of the others. Those of the main agent end with its turn, as its tools do."""
-    if request is None:
-        return f"approval:{agent or 'main'}"
-    return f"tool:{request}" if agent is None else f"approval:{agent}:{request}"
-
-
 def _writes(name: str, payload: Mapping[str, Any], agent: str | None, headless: bool) -> list[Write]:
     if not payload and not name.endswith(".asked"):
         return []  # it did not come in time: whose word it is, and what it says, is not known
     if name in ("permission.asked", "question.asked"):
-        return [] if headless else [_asks(name, payload, _request(agent, text_of(payload, "id")))]
-    answered = Write(None, name, subject=_request(agent, text_of(payload, "requestID")))
+        return [] if headless else [_asks(name, payload, request_subject(agent, text_of(payload, "id")))]
+    answered = Write(None, name, subject=request_subject(agent, text_of(payload, "requestID")))
     refused = name == "question.rejected" or payload.get("reply") == "reject"
     if name in ("permission.replied", "question.replied", "question.rejected"):
         # A refusal ends the turn in a moment: what ends then was not completed.

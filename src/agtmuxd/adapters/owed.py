@@ -17,6 +17,7 @@ from agtmuxd.adapters.base import Adapter, Ending
 from agtmuxd.adapters.common import RuleAdapter
 from agtmuxd.adapters.registry import Fenced, Registry
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Source
+from agtmuxd.core.registers import WAITS
 
 _SHELL: Final = Sample(("$ ls", "a b", "$"), "host", False, True, 2, 2, 80, 24)
 _COMMAND: Final = "/opt/agtmux hook"
@@ -25,7 +26,6 @@ _ODD: Final[tuple[Any, ...]] = (
     None, [], "x", {}, {"hook_event_name": 7}, {"prompt": ["x"]}, {"tool_input": "x", "tool_name": {}},
     {"error": "x", "status": []}, {"questions": [None], "session_id": 3}, {"message": {"text": []}, "cwd": 1},
 )  # fmt: skip
-_WAITING: Final = (Claim.WAITING_APPROVAL, Claim.WAITING_INPUT)
 
 
 def owed(adapter: Any, folder: Path) -> list[str]:
@@ -88,7 +88,7 @@ def _events(adapter: Adapter) -> Iterator[str]:
                     yield f"normalise: raises for {name} with {payload!r}: {fenced.last_error} (ValueError refuses one)"
                 elif not isinstance(signal, Signal):
                     yield f"normalise: gives {signal!r} for {name}, which is no Signal"
-                elif prior and any(write.claim in _WAITING for write in signal.writes):
+                elif prior and any(write.claim in WAITS for write in signal.writes):
                     yield f"normalise: {name} claims a wait of a headless run, which cannot ask"
 
 

@@ -143,7 +143,9 @@ class Actions:
                 await self._was(parsed.runtime_id)
             raise
         identity = self._view.panes[key]["identity"]
-        target = next(t for t in self._door.world.targets.values() if t.name == identity["target"])
+        target = self._door.world.target_named(identity["target"])
+        if target is None:
+            raise AgtmuxError("E_REF_NOT_FOUND", f"there is no target {identity['target']}")
         where = (target.target_id, identity["pane_id"])
         known = known_of(self._door.world, where, crashed=request.kind is Kind.ACK)
         if isinstance(parsed, refs.RuntimeRef) and known.runtime_id != parsed.runtime_id:

@@ -21,8 +21,9 @@ PIECE: Final = 1024 * 1024
 LEAP: Final = 8 * 1024 * 1024
 """A file that grew by more than this since it was read is read from its end again."""
 MOST: Final = 500
-FOLDERS: Final = 20
 """Files of one folder that are looked at."""
+FOLDERS: Final = 20
+"""Folders whose files are looked at: those that changed last."""
 _GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO must not hold us
