@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agtmuxd.core.model import MS, RawEvent, Source, State, Write
-from tests.integration.test_transcripts import House, holder, house, log_of, logged
+from tests.integration.house import House, holder, house, log_of, logged
 from tests.rig import BUSY, QUIET, T0, Agent, Clock, Rig, box, event
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from agtmuxd.core.model import MS, Source, State
 from agtmuxd.targets.proctable import count_open, read_open
+from tests.integration.house import House, holder, house, log_of, logged
 from tests.integration.test_copilot_requests import shell
-from tests.integration.test_transcripts import House, holder, house, log_of, logged
 from tests.rig import DONE, QUIET, T0, Agent, Clock, Rig, event
 
 

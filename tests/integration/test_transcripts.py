@@ -3,98 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmux.protocol.redact import redact
-from agtmuxd.core.level import Steady
-from agtmuxd.core.model import MS, NS, Claim, Proc, Source, State, Write
+from agtmuxd.core.model import MS, NS, Proc, Source, State
 from agtmuxd.ingest.transcripts import BUSY as BUSY_REST
-from agtmuxd.ingest.transcripts import EMPTY, QUIET, Transcripts
+from agtmuxd.ingest.transcripts import EMPTY, QUIET
 from agtmuxd.targets import proctable
 from agtmuxd.targets.agent import Agent as Watched
 from agtmuxd.targets.proctable import count_open, read_open
-from tests.rig import BUSY, T0, TARGET, Agent, Clock, Rig, event
+from tests.integration.house import SPINS, House, holder, house, iso, log_of, logged
+from tests.rig import BUSY, T0, Agent, event
 
 START = T0 - 60 * NS
-SPINS = Steady(told=Write(Claim.RUNNING, "spinner"), told_since=T0)
-
-
-def iso(at: int) -> str:
-    return datetime.fromtimestamp(at / NS, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-class House:
-    """A door, a clock, agents as the observer knows them, and their files."""
-
-    def __init__(self, rig: Rig, home: Path) -> None:
-        self.rig, self.home, self.clock = rig, home, rig.clock
-        self.watched: list[Watched] = []
-        self.on = True
-        self.moved: Callable[[], object] = object
-        self.ahead = 0
-        self.begin()
-
-    def begin(self) -> None:
-        """A daemon that starts (again)."""
-        self.transcripts = Transcripts(
-            self.rig.door.world, self.rig.registry, lambda: ((TARGET, a) for a in self.watched), self.rig.door.submit,
-            redact, self.clock, wanted=lambda _name: self.on, moved=lambda: self.moved(),
-            ahead=lambda: self.ahead,
-        )  # fmt: skip
-
-    def agent(self, agent: Agent, proc: Proc | None = None) -> Watched:
-        """The observer's view of one of the rig's agents."""
-        seen = proc or Proc(agent.pid, 1, agent.pid, agent.pid, 7, "S", agent.start, agent.kind, (agent.kind,))
-        found = self.rig.registry.identify(replace(seen, argv=seen.argv or (agent.kind,)))
-        assert found is not None
-        one = Watched(
-            pane_id=agent.pane, adapter=found[0], identity=found[1], proc=seen, started_at=agent.started_at,
-            status_path=None, home=self.home, steady={},
-        )  # fmt: skip
-        self.watched.append(one)
-        return one
-
-    async def named(self, agent: Agent, path: Path | str) -> None:
-        """A hook names the file."""
-        payload = {"source": "startup", "transcript_path": str(path), "session_id": "s-1"}
-        at = self.clock()
-        await self.rig.post(event("SessionStart", agent, at=at, payload=payload))
-
-    def write(self, path: Path, *lines: dict[str, Any] | str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            for line in lines:
-                file.write(line if isinstance(line, str) else json.dumps(line) + "\n")
-
-    async def look(self) -> None:
-        for _ in range(100):
-            if await self.transcripts.once():
-                return
-
-    def events(self) -> list[str]:
-        return [row[0] for row in self.rig.rows(
-            "SELECT event_type FROM events WHERE source = 'transcript' ORDER BY event_time")]  # fmt: skip
-
-    def state(self) -> State:
-        return self.rig.the_state().state
-
-
-@asynccontextmanager
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with Rig(tmp_path / "a.db", Clock()) as rig:
-        yield House(rig, tmp_path / "home")
 
 
 def prompt(at: int, text: str = "do it") -> dict[str, Any]:
@@ -509,52 +438,6 @@ async def test_a_quiet_neighbour_in_the_same_folder_is_no_rival_once_its_screen_
 
 
 # ---------------------------------------------------------------- a file that its process tells of
-
-NATIVE = ("/opt/copilot-linux-x64/copilot",)
-
-
-@contextmanager
-def holder(home: Path) -> Iterator[tuple[Proc, Callable[[str], None]]]:
-    """A process that holds the file of a session open; what lets it go over to another, with ``+`` to one more."""
-    code = (
-        "import os, sys\n"
-        "held = []\n"
-        "for line in sys.stdin:\n"
-        "    if line[0] != '+':\n"
-        "        held = []\n"
-        "    folder = os.path.join(sys.argv[1], 'session-state', line.strip('+\\n'))\n"
-        "    os.makedirs(folder, exist_ok=True)\n"
-        "    held.append(open(os.path.join(folder, f'inuse.{os.getpid()}.hold'), 'w'))\n"
-        "    print(flush=True)\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(home)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdin is not None and process.stdout is not None
-    stdin, stdout = process.stdin, process.stdout
-
-    def go_over(session: str) -> None:
-        stdin.write(session + "\n")
-        stdin.flush()
-        stdout.readline()
-
-    found = proctable.read_one(process.pid)
-    assert found is not None
-    try:
-        yield replace(found, comm="MainThread", argv=NATIVE), go_over
-    finally:
-        process.kill()
-        process.wait()
-        stdin.close()
-        stdout.close()
-
-
-def log_of(h: House, session: str) -> Path:
-    return h.home / "session-state" / session / "events.jsonl"
-
-
-def logged(at: int, kind: str, **data: Any) -> dict[str, Any]:
-    return {"type": kind, "id": f"{kind}-{at}", "timestamp": iso(at), "data": data}
 
 
 @pytest.mark.tc("TC-015")
