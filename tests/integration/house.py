@@ -8,16 +8,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from agtmux.protocol.redact import redact
 from agtmuxd.core.level import Steady
-from agtmuxd.core.model import NS, Claim, Proc, State, Write
+from agtmuxd.core.model import NS, Claim, Proc, Source, State, Write
 from agtmuxd.ingest.transcripts import Transcripts
 from agtmuxd.targets import proctable
 from agtmuxd.targets.agent import Agent as Watched
@@ -131,9 +131,33 @@ def holder(home: Path) -> Iterator[tuple[Proc, Callable[[str], None]]]:
         stdout.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Copilot:
+    """A Copilot in a pane, as the rig and as the observer know it; ``go_over``: see ``holder``."""
+
+    agent: Agent
+    watched: Watched
+    go_over: Callable[[str], None]
+
+
+@asynccontextmanager
+async def copilot(h: House, levels: Mapping[Source, Write | None] | None = None) -> AsyncIterator[Copilot]:
+    """A process of Copilot that has ``session-1`` open; no round has seen it yet. ``levels``: what its screen shows."""
+    with holder(h.home) as (proc, go_over):
+        agent = Agent(kind="copilot", pid=proc.pid, start=proc.start, levels=dict(levels or {}))
+        watched = h.agent(agent, proc)
+        go_over("session-1")
+        yield Copilot(agent, watched, go_over)
+
+
 def log_of(h: House, session: str) -> Path:
     return h.home / "session-state" / session / "events.jsonl"
 
 
 def logged(at: int, kind: str, **data: Any) -> dict[str, Any]:
     return {"type": kind, "id": f"{kind}-{at}", "timestamp": iso(at), "data": data}
+
+
+def shell(request: str, command: str) -> dict[str, object]:
+    """What Copilot's log says of a request to run a command."""
+    return {"requestId": request, "permissionRequest": {"kind": "shell", "fullCommandText": command}}

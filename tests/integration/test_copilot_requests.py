@@ -7,12 +7,8 @@ from pathlib import Path
 import pytest
 
 from agtmuxd.core.model import MS, RawEvent, Source, State, Write
-from tests.integration.house import House, holder, house, log_of, logged
+from tests.integration.house import House, copilot, house, log_of, logged, shell
 from tests.rig import BUSY, QUIET, T0, Agent, Clock, Rig, box, event
-
-
-def shell(request: str, command: str) -> dict[str, object]:
-    return {"requestId": request, "permissionRequest": {"kind": "shell", "fullCommandText": command}}
 
 
 async def asked_twice(h: House, agent: Agent) -> None:
@@ -31,91 +27,75 @@ async def asked_twice(h: House, agent: Agent) -> None:
 @pytest.mark.tc("TC-036")
 async def test_the_answer_to_one_request_leaves_the_other_one_open(tmp_path: Path) -> None:
     """Whatever the screen shows meanwhile, be it nothing that a rule knows."""
-    async with house(tmp_path) as h:
-        with holder(h.home) as (proc, go_over):
-            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start)
-            h.agent(agent, proc)
-            go_over("session-1")
-            await asked_twice(h, agent)
-            h.write(log_of(h, "session-1"), logged(h.clock(), "permission.completed", requestId="first"))
-            h.clock.forward(0.1)
-            await h.look()
-            assert h.state() is State.WAITING_APPROVAL
-            waits = h.rig.the_state().waiting_for
-            assert waits is not None and waits.text == "make two"
-            h.write(log_of(h, "session-1"), logged(h.clock(), "permission.completed", requestId="second"))
-            h.clock.forward(0.1)
-            await h.look()
-            assert h.state() is State.RUNNING
+    async with house(tmp_path) as h, copilot(h) as c:
+        await asked_twice(h, c.agent)
+        h.write(log_of(h, "session-1"), logged(h.clock(), "permission.completed", requestId="first"))
+        h.clock.forward(0.1)
+        await h.look()
+        assert h.state() is State.WAITING_APPROVAL
+        waits = h.rig.the_state().waiting_for
+        assert waits is not None and waits.text == "make two"
+        h.write(log_of(h, "session-1"), logged(h.clock(), "permission.completed", requestId="second"))
+        h.clock.forward(0.1)
+        await h.look()
+        assert h.state() is State.RUNNING
 
 
 @pytest.mark.tc("TC-036")
 async def test_an_interrupt_ends_all_requests_of_the_main_agent(tmp_path: Path) -> None:
-    async with house(tmp_path) as h:
-        with holder(h.home) as (proc, go_over):
-            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start)
-            h.agent(agent, proc)
-            go_over("session-1")
-            await asked_twice(h, agent)
-            h.write(log_of(h, "session-1"), logged(h.clock(), "abort", reason="user_initiated"))
-            h.clock.forward(0.1)
-            await h.look()
-            assert h.state() is State.IDLE
+    async with house(tmp_path) as h, copilot(h) as c:
+        await asked_twice(h, c.agent)
+        h.write(log_of(h, "session-1"), logged(h.clock(), "abort", reason="user_initiated"))
+        h.clock.forward(0.1)
+        await h.look()
+        assert h.state() is State.IDLE
 
 
 @pytest.mark.tc("TC-036")
 @pytest.mark.parametrize("end", ["subagent.completed", "subagent.failed"])
 async def test_a_sub_agent_that_ended_asks_nothing_any_more(tmp_path: Path, end: str) -> None:
     """Its question has no id of its own. Its requests have, and each was decided in all that was recorded."""
-    async with house(tmp_path) as h:
-        with holder(h.home) as (proc, go_over):
-            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start)
-            h.agent(agent, proc)
-            go_over("session-1")
-            await h.rig.round(agent)
-            asked = logged(T0 + 2 * MS, "tool.execution_start", toolName="ask_user", arguments={"question": "Which?"})
-            begun = logged(T0 + MS, "user.message", content="do it")
-            h.write(log_of(h, "session-1"), begun, {**asked, "agentId": "sub-agent-1"})
-            h.clock.forward(0.1)
-            await h.look()
-            assert h.state() is State.WAITING_INPUT
-            h.write(log_of(h, "session-1"), {**logged(h.clock(), end), "agentId": "sub-agent-1"})
-            h.clock.forward(0.1)
-            await h.look()
-            assert h.state() is State.RUNNING
+    async with house(tmp_path) as h, copilot(h) as c:
+        await h.rig.round(c.agent)
+        asked = logged(T0 + 2 * MS, "tool.execution_start", toolName="ask_user", arguments={"question": "Which?"})
+        begun = logged(T0 + MS, "user.message", content="do it")
+        h.write(log_of(h, "session-1"), begun, {**asked, "agentId": "sub-agent-1"})
+        h.clock.forward(0.1)
+        await h.look()
+        assert h.state() is State.WAITING_INPUT
+        h.write(log_of(h, "session-1"), {**logged(h.clock(), end), "agentId": "sub-agent-1"})
+        h.clock.forward(0.1)
+        await h.look()
+        assert h.state() is State.RUNNING
 
 
 @pytest.mark.tc("TC-036")
 async def test_a_long_session_does_not_keep_what_was_said_of_each_request(tmp_path: Path) -> None:
     """And what is told of one of them again changes nothing."""
-    async with house(tmp_path) as h:
-        with holder(h.home) as (proc, go_over):
-            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start)
-            h.agent(agent, proc)
-            go_over("session-1")
-            await h.rig.round(agent)
-            h.write(log_of(h, "session-1"), logged(T0 + MS, "user.message", content="do all of it"))
-            old = h.clock()
-            for number in range(120):
-                at = h.clock.forward(0.1)
-                h.write(log_of(h, "session-1"), logged(at, "permission.requested", **shell(f"r{number}", "make")))
-                agent.levels = {Source.POLLER: box()}
-                await h.look()
-                await h.rig.round(agent)
-                at = h.clock.forward(1)
-                h.write(log_of(h, "session-1"), logged(at, "permission.completed", requestId=f"r{number}"))
-                agent.levels = {Source.POLLER: BUSY if number % 10 else QUIET}
-                await h.look()
-                for _ in range(3):
-                    h.clock.forward(0.5)
-                    await h.rig.round(agent)
-            runtime = h.rig.runtime_id()
-            kept = h.rig.door.world.registers[runtime]
-            assert len(kept) < 60
-            assert len(h.rig.rows("SELECT subject FROM candidates")) == len(kept)
-            h.write(log_of(h, "session-1"), logged(old + 1, "permission.requested", **shell("r0-again", "make")))
+    async with house(tmp_path) as h, copilot(h) as c:
+        await h.rig.round(c.agent)
+        h.write(log_of(h, "session-1"), logged(T0 + MS, "user.message", content="do all of it"))
+        old = h.clock()
+        for number in range(120):
+            at = h.clock.forward(0.1)
+            h.write(log_of(h, "session-1"), logged(at, "permission.requested", **shell(f"r{number}", "make")))
+            c.agent.levels = {Source.POLLER: box()}
             await h.look()
-            assert h.state() is not State.WAITING_APPROVAL
+            await h.rig.round(c.agent)
+            at = h.clock.forward(1)
+            h.write(log_of(h, "session-1"), logged(at, "permission.completed", requestId=f"r{number}"))
+            c.agent.levels = {Source.POLLER: BUSY if number % 10 else QUIET}
+            await h.look()
+            for _ in range(3):
+                h.clock.forward(0.5)
+                await h.rig.round(c.agent)
+        runtime = h.rig.runtime_id()
+        kept = h.rig.door.world.registers[runtime]
+        assert len(kept) < 60
+        assert len(h.rig.rows("SELECT subject FROM candidates")) == len(kept)
+        h.write(log_of(h, "session-1"), logged(old + 1, "permission.requested", **shell("r0-again", "make")))
+        await h.look()
+        assert h.state() is not State.WAITING_APPROVAL
 
 
 def hook(name: str, agent: Agent, at: int, **payload: object) -> RawEvent:

@@ -9,8 +9,7 @@ import pytest
 
 from agtmuxd.core.model import MS, Source, State
 from agtmuxd.targets.proctable import count_open, read_open
-from tests.integration.house import House, holder, house, log_of, logged
-from tests.integration.test_copilot_requests import shell
+from tests.integration.house import House, copilot, house, log_of, logged, shell
 from tests.rig import DONE, QUIET, T0, Agent, Clock, Rig, event
 
 
@@ -28,27 +27,23 @@ async def test_open_files_of_a_process_whose_screen_is_as_it_was_are_hardly_ever
         return read_open(pid)
 
     monkeypatch.setattr("agtmuxd.targets.proctable.read_open", names)
-    async with house(tmp_path) as h:
-        with holder(h.home) as (proc, go_over):
-            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start)
-            watched = h.agent(agent, proc)
-            watched.screen = ("a prompt", "title", True, True, 0, 0)
-            go_over("session-1")
-            await h.rig.round(agent)
-            for seconds, count in ((0.1, 1), (1, 1), (3, 2), (3, 2), (8, 2), (3, 2), (1, 3), (3, 3)):
-                h.clock.forward(seconds)
-                await h.look()
-                assert len(asked) == count
-            go_over("session-2")  # as many files as before
-            watched.screen = ("another prompt", "title", True, True, 0, 0)
-            h.clock.forward(1)
+    async with house(tmp_path) as h, copilot(h) as c:
+        c.watched.screen = ("a prompt", "title", True, True, 0, 0)
+        await h.rig.round(c.agent)
+        for seconds, count in ((0.1, 1), (1, 1), (3, 2), (3, 2), (8, 2), (3, 2), (1, 3), (3, 3)):
+            h.clock.forward(seconds)
             await h.look()
-            assert len(asked) == 4
-            assert h.events() == ["other_session"]
-            for seconds, count in ((1, 4), (3, 5), (3, 5), (8, 5)):  # it may have been drawn before that was done
-                h.clock.forward(seconds)
-                await h.look()
-                assert len(asked) == count
+            assert len(asked) == count
+        c.go_over("session-2")  # as many files as before
+        c.watched.screen = ("another prompt", "title", True, True, 0, 0)
+        h.clock.forward(1)
+        await h.look()
+        assert len(asked) == 4
+        assert h.events() == ["other_session"]
+        for seconds, count in ((1, 4), (3, 5), (3, 5), (8, 5)):  # it may have been drawn before that was done
+            h.clock.forward(seconds)
+            await h.look()
+            assert len(asked) == count
 
 
 async def shown(h: House, agent: Agent, seconds: float) -> State:
@@ -63,63 +58,49 @@ async def shown(h: House, agent: Agent, seconds: float) -> State:
 @pytest.mark.tc("TC-036")
 async def test_what_a_session_behind_asks_is_told_though_no_screen_shows_it(tmp_path: Path) -> None:
     """``/new`` left it at work: Copilot shows nothing of its request but in the sidebar, where that is open."""
-    async with house(tmp_path) as h:
-        with holder(h.home) as (proc, go_over):
-            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start, levels={Source.POLLER: QUIET})
-            h.agent(agent, proc)
-            go_over("session-1")
-            h.write(log_of(h, "session-1"), logged(T0 + MS, "user.message", content="do it"))
-            assert await shown(h, agent, 2) is State.IDLE
-            go_over("+session-2")
-            assert await shown(h, agent, 5) is State.IDLE
-            h.write(log_of(h, "session-1"), logged(h.clock(), "permission.requested", **shell("r", "make")))
-            h.write(log_of(h, "session-1"), logged(h.clock() + MS, "permission.requested", **shell("s", "make all")))
-            assert await shown(h, agent, 5) is State.WAITING_APPROVAL
-            waits = h.rig.the_state().waiting_for
-            assert (
-                waits is not None and waits.subject == "shell (session session-)" and waits.text in ("make", "make all")
-            )
-            h.write(log_of(h, "session-1"), logged(h.clock(), "permission.completed", requestId="r"))
-            h.write(log_of(h, "session-2"), logged(h.clock(), "user.message", content="meanwhile"))
-            assert await shown(h, agent, 5) is State.WAITING_APPROVAL
-            h.write(log_of(h, "session-1"), logged(h.clock(), "permission.completed", requestId="s"))
-            assert await shown(h, agent, 1) is State.IDLE
-            assert h.rig.rows("SELECT agent_session_id FROM runtimes") == [("session-2",)]
+    async with house(tmp_path) as h, copilot(h, {Source.POLLER: QUIET}) as c:
+        h.write(log_of(h, "session-1"), logged(T0 + MS, "user.message", content="do it"))
+        assert await shown(h, c.agent, 2) is State.IDLE
+        c.go_over("+session-2")
+        assert await shown(h, c.agent, 5) is State.IDLE
+        h.write(log_of(h, "session-1"), logged(h.clock(), "permission.requested", **shell("r", "make")))
+        h.write(log_of(h, "session-1"), logged(h.clock() + MS, "permission.requested", **shell("s", "make all")))
+        assert await shown(h, c.agent, 5) is State.WAITING_APPROVAL
+        waits = h.rig.the_state().waiting_for
+        assert waits is not None and waits.subject == "shell (session session-)" and waits.text in ("make", "make all")
+        h.write(log_of(h, "session-1"), logged(h.clock(), "permission.completed", requestId="r"))
+        h.write(log_of(h, "session-2"), logged(h.clock(), "user.message", content="meanwhile"))
+        assert await shown(h, c.agent, 5) is State.WAITING_APPROVAL
+        h.write(log_of(h, "session-1"), logged(h.clock(), "permission.completed", requestId="s"))
+        assert await shown(h, c.agent, 1) is State.IDLE
+        assert h.rig.rows("SELECT agent_session_id FROM runtimes") == [("session-2",)]
 
 
 @pytest.mark.tc("TC-036")
 async def test_a_question_of_a_session_behind_is_open_until_its_model_is_called_again(tmp_path: Path) -> None:
-    async with house(tmp_path) as h:
-        with holder(h.home) as (proc, go_over):
-            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start, levels={Source.POLLER: QUIET})
-            h.agent(agent, proc)
-            go_over("session-1")
-            go_over("+session-2")
-            asked = {"toolName": "ask_user", "arguments": {"message": "Red or blue?"}}
-            h.write(log_of(h, "session-1"), logged(T0 + MS, "tool.execution_start", **asked))
-            assert await shown(h, agent, 3) is State.WAITING_INPUT
-            h.write(log_of(h, "session-2"), logged(h.clock(), "assistant.turn_start"))
-            assert await shown(h, agent, 1) is State.WAITING_INPUT
-            h.write(log_of(h, "session-1"), logged(h.clock(), "assistant.turn_start"))
-            assert await shown(h, agent, 1) is State.IDLE
+    async with house(tmp_path) as h, copilot(h, {Source.POLLER: QUIET}) as c:
+        c.go_over("+session-2")
+        asked = {"toolName": "ask_user", "arguments": {"message": "Red or blue?"}}
+        h.write(log_of(h, "session-1"), logged(T0 + MS, "tool.execution_start", **asked))
+        assert await shown(h, c.agent, 3) is State.WAITING_INPUT
+        h.write(log_of(h, "session-2"), logged(h.clock(), "assistant.turn_start"))
+        assert await shown(h, c.agent, 1) is State.WAITING_INPUT
+        h.write(log_of(h, "session-1"), logged(h.clock(), "assistant.turn_start"))
+        assert await shown(h, c.agent, 1) is State.IDLE
 
 
 @pytest.mark.tc("TC-036")
 async def test_a_failure_that_is_cleared_away_is_past_once_its_session_is_left(tmp_path: Path) -> None:
     """Its last line says so, before the process is asked which session it has now; a completion stays as it was."""
-    async with house(tmp_path) as h:
-        with holder(h.home) as (proc, go_over):
-            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start, levels={Source.POLLER: QUIET})
-            h.agent(agent, proc)
-            go_over("session-1")
-            h.write(log_of(h, "session-1"), logged(T0 + MS, "session.error", message="no more"))
-            assert await shown(h, agent, 2) is State.ERROR
-            h.write(log_of(h, "session-1"), logged(h.clock(), "session.shutdown"))
-            assert await shown(h, agent, 0.3) is State.IDLE
-            agent.levels = {Source.POLLER: DONE}
-            assert await shown(h, agent, 1) is State.COMPLETED
-            h.write(log_of(h, "session-1"), logged(h.clock(), "session.shutdown"))  # the program ends
-            assert await shown(h, agent, 1) is State.COMPLETED
+    async with house(tmp_path) as h, copilot(h, {Source.POLLER: QUIET}) as c:
+        h.write(log_of(h, "session-1"), logged(T0 + MS, "session.error", message="no more"))
+        assert await shown(h, c.agent, 2) is State.ERROR
+        h.write(log_of(h, "session-1"), logged(h.clock(), "session.shutdown"))
+        assert await shown(h, c.agent, 0.3) is State.IDLE
+        c.agent.levels = {Source.POLLER: DONE}
+        assert await shown(h, c.agent, 1) is State.COMPLETED
+        h.write(log_of(h, "session-1"), logged(h.clock(), "session.shutdown"))  # the program ends
+        assert await shown(h, c.agent, 1) is State.COMPLETED
 
 
 @pytest.mark.tc("TC-036")

@@ -20,7 +20,7 @@ from agtmuxd.ingest.transcripts import EMPTY, QUIET
 from agtmuxd.targets import proctable
 from agtmuxd.targets.agent import Agent as Watched
 from agtmuxd.targets.proctable import count_open, read_open
-from tests.integration.house import SPINS, House, holder, house, iso, log_of, logged
+from tests.integration.house import SPINS, House, copilot, holder, house, iso, log_of, logged
 from tests.rig import BUSY, T0, Agent, event
 
 START = T0 - 60 * NS
@@ -442,86 +442,74 @@ async def test_a_quiet_neighbour_in_the_same_folder_is_no_rival_once_its_screen_
 
 @pytest.mark.tc("TC-015")
 async def test_copilots_log_is_known_by_what_its_process_holds_open(tmp_path: Path) -> None:
-    async with house(tmp_path) as h:
-        with holder(h.home) as (proc, go_over):
-            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start)
-            h.agent(agent, proc)
-            go_over("session-1")
-            await h.rig.round(agent)
-            # another pane's session in the same folder, which says something newer
-            h.write(log_of(h, "session-9"), logged(T0 + 3 * MS, "abort", reason="user_initiated"))
-            h.write(log_of(h, "session-1"), logged(T0 + MS, "user.message", content="do it"))
-            h.clock.forward(1)
-            await h.look()
-            assert h.state() is State.RUNNING
-            h.clock.forward(1)
-            h.write(log_of(h, "session-1"), logged(h.clock(), "session.error", errorType="quota", message="no more"))
-            await h.look()
-            assert h.state() is State.ERROR
-            assert h.rig.rows("SELECT agent_session_id FROM runtimes") == [("session-1",)]
+    async with house(tmp_path) as h, copilot(h) as c:
+        await h.rig.round(c.agent)
+        # another pane's session in the same folder, which says something newer
+        h.write(log_of(h, "session-9"), logged(T0 + 3 * MS, "abort", reason="user_initiated"))
+        h.write(log_of(h, "session-1"), logged(T0 + MS, "user.message", content="do it"))
+        h.clock.forward(1)
+        await h.look()
+        assert h.state() is State.RUNNING
+        h.clock.forward(1)
+        h.write(log_of(h, "session-1"), logged(h.clock(), "session.error", errorType="quota", message="no more"))
+        await h.look()
+        assert h.state() is State.ERROR
+        assert h.rig.rows("SELECT agent_session_id FROM runtimes") == [("session-1",)]
 
 
 @pytest.mark.tc("TC-015")
 async def test_another_session_of_the_same_process_leaves_the_last_ones_end_behind(tmp_path: Path) -> None:
-    async with house(tmp_path) as h:
-        with holder(h.home) as (proc, go_over):
-            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start)
-            h.agent(agent, proc)
-            go_over("session-1")
-            await h.rig.round(agent)
-            stop = {"sessionId": "session-1", "transcriptPath": str(log_of(h, "session-1")), "stopReason": "end_turn"}
-            await h.rig.post(event("agentStop", agent, at=T0, payload=stop))
-            h.write(log_of(h, "session-1"), logged(T0 + MS, "session.error", message="no more"))
-            h.clock.forward(1)
-            await h.look()
-            assert h.state() is State.ERROR
-            go_over("session-2")
-            h.clock.forward(3)  # at rest it is not asked more often
-            await h.look()
-            assert h.state() is State.IDLE
-            h.write(log_of(h, "session-1"), logged(h.clock(), "user.message", content="of nobody"))
-            h.write(log_of(h, "session-2"), logged(h.clock() - 99 * NS, "user.message", content="long ago"))
-            h.clock.forward(1)
-            await h.look()
-            assert h.state() is State.IDLE
-            assert h.events() == ["session.error", "other_session"]
+    async with house(tmp_path) as h, copilot(h) as c:
+        await h.rig.round(c.agent)
+        stop = {"sessionId": "session-1", "transcriptPath": str(log_of(h, "session-1")), "stopReason": "end_turn"}
+        await h.rig.post(event("agentStop", c.agent, at=T0, payload=stop))
+        h.write(log_of(h, "session-1"), logged(T0 + MS, "session.error", message="no more"))
+        h.clock.forward(1)
+        await h.look()
+        assert h.state() is State.ERROR
+        c.go_over("session-2")
+        h.clock.forward(3)  # at rest it is not asked more often
+        await h.look()
+        assert h.state() is State.IDLE
+        h.write(log_of(h, "session-1"), logged(h.clock(), "user.message", content="of nobody"))
+        h.write(log_of(h, "session-2"), logged(h.clock() - 99 * NS, "user.message", content="long ago"))
+        h.clock.forward(1)
+        await h.look()
+        assert h.state() is State.IDLE
+        assert h.events() == ["session.error", "other_session"]
 
 
 @pytest.mark.tc("TC-015")
 async def test_of_several_sessions_of_one_process_none_is_read_until_one_is_left(tmp_path: Path) -> None:
-    async with house(tmp_path) as h:
-        with holder(h.home) as (proc, go_over):
-            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start)
-            h.agent(agent, proc)
-            go_over("session-1")
-            await h.rig.round(agent)
-            h.write(log_of(h, "session-1"), logged(T0 + MS, "assistant.message", content="hi", toolRequests=[]))
-            h.clock.forward(1)
-            await h.look()
-            assert h.state() is State.COMPLETED
-            assert h.transcripts.last_message(h.rig.runtime_id()) is not None
-            h.moved = lambda: "nothing else did"
-            await h.look()
-            go_over("+session-2")
-            h.clock.forward(1)
-            await h.look()
-            at = h.clock()
-            h.write(log_of(h, "session-1"), logged(at, "user.message", content="in the background"))
-            h.write(log_of(h, "session-2"), logged(at, "user.message", content="in front, as far as anybody knows"))
-            stop = {"sessionId": "session-2", "transcriptPath": str(log_of(h, "session-2")), "stopReason": "end_turn"}
-            await h.rig.post(event("agentStop", agent, at=at, payload=stop))
-            h.clock.forward(1)
-            await h.look()
-            assert h.events() == ["assistant.message", "other_session"]
-            assert h.transcripts.last_message(h.rig.runtime_id()) is None
-            go_over("session-3")  # both others were closed
-            h.clock.forward(1)
-            await h.look()
-            h.write(log_of(h, "session-3"), logged(h.clock(), "user.message", content="alone"))
-            h.clock.forward(1)
-            await h.look()
-            assert h.events() == ["assistant.message", "other_session", "other_session", "user.message"]
-            assert h.state() is State.RUNNING
+    async with house(tmp_path) as h, copilot(h) as c:
+        await h.rig.round(c.agent)
+        h.write(log_of(h, "session-1"), logged(T0 + MS, "assistant.message", content="hi", toolRequests=[]))
+        h.clock.forward(1)
+        await h.look()
+        assert h.state() is State.COMPLETED
+        assert h.transcripts.last_message(h.rig.runtime_id()) is not None
+        h.moved = lambda: "nothing else did"
+        await h.look()
+        c.go_over("+session-2")
+        h.clock.forward(1)
+        await h.look()
+        at = h.clock()
+        h.write(log_of(h, "session-1"), logged(at, "user.message", content="in the background"))
+        h.write(log_of(h, "session-2"), logged(at, "user.message", content="in front, as far as anybody knows"))
+        stop = {"sessionId": "session-2", "transcriptPath": str(log_of(h, "session-2")), "stopReason": "end_turn"}
+        await h.rig.post(event("agentStop", c.agent, at=at, payload=stop))
+        h.clock.forward(1)
+        await h.look()
+        assert h.events() == ["assistant.message", "other_session"]
+        assert h.transcripts.last_message(h.rig.runtime_id()) is None
+        c.go_over("session-3")  # both others were closed
+        h.clock.forward(1)
+        await h.look()
+        h.write(log_of(h, "session-3"), logged(h.clock(), "user.message", content="alone"))
+        h.clock.forward(1)
+        await h.look()
+        assert h.events() == ["assistant.message", "other_session", "other_session", "user.message"]
+        assert h.state() is State.RUNNING
 
 
 @pytest.mark.tc("TC-015")
@@ -537,24 +525,20 @@ async def test_names_of_open_files_are_asked_of_a_process_at_rest_only_now_and_t
         return read_open(pid)
 
     monkeypatch.setattr("agtmuxd.targets.proctable.read_open", names)
-    async with house(tmp_path) as h:
-        with holder(h.home) as (proc, go_over):
-            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start)
-            watched = h.agent(agent, proc)
-            go_over("session-1")
-            await h.rig.round(agent)
-            for seconds, count in ((0.1, 1), (0.1, 1), (1, 1), (1, 1), (1, 2), (1, 2)):
-                h.clock.forward(seconds)
-                await h.look()
-                assert len(asked) == count
-            go_over("+session-2")
-            h.clock.forward(1)
+    async with house(tmp_path) as h, copilot(h) as c:
+        await h.rig.round(c.agent)
+        for seconds, count in ((0.1, 1), (0.1, 1), (1, 1), (1, 1), (1, 2), (1, 2)):
+            h.clock.forward(seconds)
             await h.look()
-            assert len(asked) == 3
-            watched.steady[Source.POLLER] = SPINS
-            h.clock.forward(1)
-            await h.look()
-            assert len(asked) == 4
+            assert len(asked) == count
+        c.go_over("+session-2")
+        h.clock.forward(1)
+        await h.look()
+        assert len(asked) == 3
+        c.watched.steady[Source.POLLER] = SPINS
+        h.clock.forward(1)
+        await h.look()
+        assert len(asked) == 4
 
 
 @pytest.mark.tc("TC-015")
@@ -577,24 +561,20 @@ async def test_what_another_life_of_the_process_holds_open_is_not_read(tmp_path:
 @pytest.mark.tc("TC-015")
 async def test_a_wait_that_the_log_tells_late_does_not_count_against_a_newer_screen(tmp_path: Path) -> None:
     """The request was granted, and the screen has been showing work since, before its line was read."""
-    async with house(tmp_path) as h:
-        with holder(h.home) as (proc, go_over):
-            agent = Agent(kind="copilot", pid=proc.pid, start=proc.start, levels={Source.POLLER: BUSY})
-            h.agent(agent, proc)
-            go_over("session-1")
-            await h.rig.round(agent)
-            for _ in range(20):
-                h.clock.forward(0.1)
-                await h.rig.round(agent)
-            h.write(log_of(h, "session-1"), logged(T0 + 10 * MS, "permission.requested", requestId="r"))
-            await h.look()
-            assert h.events() == ["permission.requested"]
-            assert h.state() is State.RUNNING
-            # the same line in time: the wait is told before the screen shows it
-            h.write(log_of(h, "session-1"), logged(h.clock(), "permission.requested", requestId="s"))
-            await h.look()
-            assert h.state() is State.WAITING_APPROVAL
-            h.write(log_of(h, "session-1"), logged(h.clock() + MS, "permission.completed", requestId="s"))
+    async with house(tmp_path) as h, copilot(h, {Source.POLLER: BUSY}) as c:
+        await h.rig.round(c.agent)
+        for _ in range(20):
             h.clock.forward(0.1)
-            await h.look()
-            assert h.state() is State.RUNNING
+            await h.rig.round(c.agent)
+        h.write(log_of(h, "session-1"), logged(T0 + 10 * MS, "permission.requested", requestId="r"))
+        await h.look()
+        assert h.events() == ["permission.requested"]
+        assert h.state() is State.RUNNING
+        # the same line in time: the wait is told before the screen shows it
+        h.write(log_of(h, "session-1"), logged(h.clock(), "permission.requested", requestId="s"))
+        await h.look()
+        assert h.state() is State.WAITING_APPROVAL
+        h.write(log_of(h, "session-1"), logged(h.clock() + MS, "permission.completed", requestId="s"))
+        h.clock.forward(0.1)
+        await h.look()
+        assert h.state() is State.RUNNING
