@@ -1,4 +1,7 @@
-"""Requests of Copilot that are open at once: each has a register of its own, and none is lost with another's answer."""
+"""Requests of Copilot: each has a register of its own, and none is lost with another's answer.
+
+Nor is one waited for that was answered before its line was read.
+"""
 
 from __future__ import annotations
 
@@ -96,6 +99,28 @@ async def test_a_long_session_does_not_keep_what_was_said_of_each_request(tmp_pa
         h.write(log_of(h, "session-1"), logged(old + 1, "permission.requested", **shell("r0-again", "make")))
         await h.look()
         assert h.state() is not State.WAITING_APPROVAL
+
+
+@pytest.mark.tc("TC-015")
+async def test_a_wait_that_the_log_tells_late_does_not_count_against_a_newer_screen(tmp_path: Path) -> None:
+    """The request was granted, and the screen has been showing work since, before its line was read."""
+    async with house(tmp_path) as h, copilot(h, {Source.POLLER: BUSY}) as c:
+        await h.rig.round(c.agent)
+        for _ in range(20):
+            h.clock.forward(0.1)
+            await h.rig.round(c.agent)
+        h.write(log_of(h, "session-1"), logged(T0 + 10 * MS, "permission.requested", requestId="r"))
+        await h.look()
+        assert h.events() == ["permission.requested"]
+        assert h.state() is State.RUNNING
+        # the same line in time: the wait is told before the screen shows it
+        h.write(log_of(h, "session-1"), logged(h.clock(), "permission.requested", requestId="s"))
+        await h.look()
+        assert h.state() is State.WAITING_APPROVAL
+        h.write(log_of(h, "session-1"), logged(h.clock() + MS, "permission.completed", requestId="s"))
+        h.clock.forward(0.1)
+        await h.look()
+        assert h.state() is State.RUNNING
 
 
 def hook(name: str, agent: Agent, at: int, **payload: object) -> RawEvent:

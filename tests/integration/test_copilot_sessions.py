@@ -3,30 +3,146 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from agtmuxd.core.model import MS, Source, State
+from agtmuxd.core.model import MS, NS, Source, State
 from agtmuxd.targets.proctable import count_open, read_open
-from tests.integration.house import House, copilot, house, log_of, logged, shell
+from tests.integration.house import SPINS, House, copilot, holder, house, log_of, logged, shell
 from tests.rig import DONE, QUIET, T0, Agent, Clock, Rig, event
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Each process that was asked for the names of its open files, as often as it was."""
+    if not count_open(os.getpid()):
+        pytest.skip("this kernel does not tell how many files are open")
+    pids: list[int] = []
+
+    def names(pid: int) -> list[str]:
+        pids.append(pid)
+        return read_open(pid)
+
+    monkeypatch.setattr("agtmuxd.targets.proctable.read_open", names)
+    return pids
+
+
+@pytest.mark.tc("TC-015")
+async def test_copilots_log_is_known_by_what_its_process_holds_open(tmp_path: Path) -> None:
+    async with house(tmp_path) as h, copilot(h) as c:
+        await h.rig.round(c.agent)
+        # another pane's session in the same folder, which says something newer
+        h.write(log_of(h, "session-9"), logged(T0 + 3 * MS, "abort", reason="user_initiated"))
+        h.write(log_of(h, "session-1"), logged(T0 + MS, "user.message", content="do it"))
+        h.clock.forward(1)
+        await h.look()
+        assert h.state() is State.RUNNING
+        h.clock.forward(1)
+        h.write(log_of(h, "session-1"), logged(h.clock(), "session.error", errorType="quota", message="no more"))
+        await h.look()
+        assert h.state() is State.ERROR
+        assert h.rig.rows("SELECT agent_session_id FROM runtimes") == [("session-1",)]
+
+
+@pytest.mark.tc("TC-015")
+async def test_another_session_of_the_same_process_leaves_the_last_ones_end_behind(tmp_path: Path) -> None:
+    async with house(tmp_path) as h, copilot(h) as c:
+        await h.rig.round(c.agent)
+        stop = {"sessionId": "session-1", "transcriptPath": str(log_of(h, "session-1")), "stopReason": "end_turn"}
+        await h.rig.post(event("agentStop", c.agent, at=T0, payload=stop))
+        h.write(log_of(h, "session-1"), logged(T0 + MS, "session.error", message="no more"))
+        h.clock.forward(1)
+        await h.look()
+        assert h.state() is State.ERROR
+        c.go_over("session-2")
+        h.clock.forward(3)  # at rest it is not asked more often
+        await h.look()
+        assert h.state() is State.IDLE
+        h.write(log_of(h, "session-1"), logged(h.clock(), "user.message", content="of nobody"))
+        h.write(log_of(h, "session-2"), logged(h.clock() - 99 * NS, "user.message", content="long ago"))
+        h.clock.forward(1)
+        await h.look()
+        assert h.state() is State.IDLE
+        assert h.events() == ["session.error", "other_session"]
+
+
+@pytest.mark.tc("TC-015")
+async def test_of_several_sessions_of_one_process_none_is_read_until_one_is_left(tmp_path: Path) -> None:
+    async with house(tmp_path) as h, copilot(h) as c:
+        await h.rig.round(c.agent)
+        h.write(log_of(h, "session-1"), logged(T0 + MS, "assistant.message", content="hi", toolRequests=[]))
+        h.clock.forward(1)
+        await h.look()
+        assert h.state() is State.COMPLETED
+        assert h.transcripts.last_message(h.rig.runtime_id()) is not None
+        h.moved = lambda: "nothing else did"
+        await h.look()
+        c.go_over("+session-2")
+        h.clock.forward(1)
+        await h.look()
+        at = h.clock()
+        h.write(log_of(h, "session-1"), logged(at, "user.message", content="in the background"))
+        h.write(log_of(h, "session-2"), logged(at, "user.message", content="in front, as far as anybody knows"))
+        stop = {"sessionId": "session-2", "transcriptPath": str(log_of(h, "session-2")), "stopReason": "end_turn"}
+        await h.rig.post(event("agentStop", c.agent, at=at, payload=stop))
+        h.clock.forward(1)
+        await h.look()
+        assert h.events() == ["assistant.message", "other_session"]
+        assert h.transcripts.last_message(h.rig.runtime_id()) is None
+        c.go_over("session-3")  # both others were closed
+        h.clock.forward(1)
+        await h.look()
+        h.write(log_of(h, "session-3"), logged(h.clock(), "user.message", content="alone"))
+        h.clock.forward(1)
+        await h.look()
+        assert h.events() == ["assistant.message", "other_session", "other_session", "user.message"]
+        assert h.state() is State.RUNNING
+
+
+@pytest.mark.tc("TC-015")
+async def test_names_of_open_files_are_asked_of_a_process_at_rest_only_now_and_then(
+    tmp_path: Path, asked: list[int]
+) -> None:
+    async with house(tmp_path) as h, copilot(h) as c:
+        await h.rig.round(c.agent)
+        for seconds, count in ((0.1, 1), (0.1, 1), (1, 1), (1, 1), (1, 2), (1, 2)):
+            h.clock.forward(seconds)
+            await h.look()
+            assert len(asked) == count
+        c.go_over("+session-2")
+        h.clock.forward(1)
+        await h.look()
+        assert len(asked) == 3
+        c.watched.steady[Source.POLLER] = SPINS
+        h.clock.forward(1)
+        await h.look()
+        assert len(asked) == 4
+
+
+@pytest.mark.tc("TC-015")
+async def test_what_another_life_of_the_process_holds_open_is_not_read(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        with holder(h.home) as (proc, go_over), holder(h.home) as (_, other):
+            gone = replace(proc, start=str(int(proc.start) - 1))
+            agent = Agent(kind="copilot", pid=gone.pid, start=gone.start)
+            h.agent(agent, gone)
+            go_over("session-1")
+            other("session-2")
+            await h.rig.round(agent)
+            for session in ("session-1", "session-2"):
+                h.write(log_of(h, session), logged(T0 + MS, "user.message", content="do it"))
+            h.clock.forward(1)
+            await h.look()
+            assert h.events() == [] and not h.transcripts.follows(h.rig.runtime_id())
 
 
 @pytest.mark.tc("TC-015")
 async def test_open_files_of_a_process_whose_screen_is_as_it_was_are_hardly_ever_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, asked: list[int]
 ) -> None:
     """Going over to another session moves the screen: then they are named again within three seconds."""
-    if not count_open(os.getpid()):
-        pytest.skip("this kernel does not tell how many files are open")
-    asked: list[int] = []
-
-    def names(pid: int) -> list[str]:
-        asked.append(pid)
-        return read_open(pid)
-
-    monkeypatch.setattr("agtmuxd.targets.proctable.read_open", names)
     async with house(tmp_path) as h, copilot(h) as c:
         c.watched.screen = ("a prompt", "title", True, True, 0, 0)
         await h.rig.round(c.agent)
