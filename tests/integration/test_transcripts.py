@@ -6,7 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.core.model import MS, NS, Proc, Source, State
+from agtmuxd.core.model import MS, NS, Proc, Source, State, Write
 from agtmuxd.ingest.transcripts import BUSY as BUSY_REST
 from agtmuxd.ingest.transcripts import EMPTY, QUIET
 from agtmuxd.targets import proctable
@@ -43,14 +43,22 @@ def over(at: int) -> dict[str, Any]:
     return {"type": "system", "subtype": "turn_duration", "timestamp": iso(at), "uuid": f"o{at}"}
 
 
+async def followed(h: House, *already: dict[str, Any], levels: Mapping[Source, Write | None] | None = None) -> Path:
+    """The session file of a Claude in a pane, as a hook named it. ``already``: its lines from before."""
+    agent = Agent(levels=dict(levels or {}))
+    h.agent(agent)
+    path = h.home / "projects" / "-src" / "s-1.jsonl"
+    if already:
+        h.write(path, *already)
+    await h.rig.round(agent)
+    await h.named(agent, path)
+    return path
+
+
 @pytest.mark.tc("TC-015")
 async def test_an_interrupt_that_no_hook_tells_is_told_by_the_transcript(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
-        agent = Agent(levels={Source.POLLER: BUSY})
-        h.agent(agent)
-        path = h.home / "projects" / "-src" / "s-1.jsonl"
-        await h.rig.round(agent)
-        await h.named(agent, path)
+        path = await followed(h, levels={Source.POLLER: BUSY})
         h.clock.forward(1)
         h.write(path, prompt(h.clock()))
         await h.look()
@@ -65,11 +73,7 @@ async def test_an_interrupt_that_no_hook_tells_is_told_by_the_transcript(tmp_pat
 @pytest.mark.tc("TC-052")
 async def test_what_nobody_could_take_in_is_told_later(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
-        agent = Agent(levels={Source.POLLER: BUSY})
-        h.agent(agent)
-        path = h.home / "projects" / "-src" / "s-1.jsonl"
-        await h.rig.round(agent)
-        await h.named(agent, path)
+        path = await followed(h, levels={Source.POLLER: BUSY})
         full, post = [True], h.transcripts._post
 
         async def posting(events: Any) -> object:
@@ -95,11 +99,7 @@ async def test_what_nobody_could_take_in_is_told_later(tmp_path: Path) -> None:
 @pytest.mark.tc("TC-006")
 async def test_lines_of_an_agent_whose_clock_was_set_back_are_as_new_as_they_are(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
-        agent = Agent(levels={Source.POLLER: BUSY})
-        h.agent(agent)
-        path = h.home / "projects" / "-src" / "s-1.jsonl"
-        await h.rig.round(agent)
-        await h.named(agent, path)
+        path = await followed(h, levels={Source.POLLER: BUSY})
         h.clock.forward(1)
         h.write(path, prompt(h.clock()))
         await h.look()
@@ -115,11 +115,7 @@ async def test_lines_of_an_agent_whose_clock_was_set_back_are_as_new_as_they_are
 @pytest.mark.tc("TC-121")
 async def test_the_last_message_is_kept_in_memory_only_and_without_secrets(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
-        agent = Agent()
-        h.agent(agent)
-        path = h.home / "projects" / "-src" / "s-1.jsonl"
-        await h.rig.round(agent)
-        await h.named(agent, path)
+        path = await followed(h)
         secret = "sk-" + "a1" * 20
         h.write(
             path, prompt(h.clock()), said(h.clock() + MS, f"the plan\x1b[31m uses {secret}"), over(h.clock() + 2 * MS)
@@ -136,13 +132,10 @@ async def test_the_last_message_is_kept_in_memory_only_and_without_secrets(tmp_p
 @pytest.mark.tc("TC-015")
 async def test_what_lies_before_the_last_turn_or_the_process_is_not_told(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
-        agent = Agent()
-        h.agent(agent)
-        path = h.home / "projects" / "-src" / "s-1.jsonl"
-        h.write(path, prompt(START - 9 * NS), over(START - 8 * NS))
-        h.write(path, prompt(START + NS), over(START + 2 * NS), prompt(START + 3 * NS), stopped(START + 4 * NS))
-        await h.rig.round(agent)
-        await h.named(agent, path)
+        await followed(
+            h, prompt(START - 9 * NS), over(START - 8 * NS),
+            prompt(START + NS), over(START + 2 * NS), prompt(START + 3 * NS), stopped(START + 4 * NS),
+        )  # fmt: skip
         await h.look()
         assert h.events() == ["prompt", "interrupted"]
         assert [row[0] for row in h.rig.rows("SELECT event_time FROM events WHERE source = 'transcript'")] == [
@@ -153,12 +146,7 @@ async def test_what_lies_before_the_last_turn_or_the_process_is_not_told(tmp_pat
 @pytest.mark.tc("TC-015")
 async def test_a_session_that_was_resumed_says_nothing_of_its_past(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
-        agent = Agent()
-        h.agent(agent)
-        path = h.home / "projects" / "-src" / "s-1.jsonl"
-        h.write(path, prompt(START - 9 * NS), said(START - 8 * NS, "long ago"))
-        await h.rig.round(agent)
-        await h.named(agent, path)
+        await followed(h, prompt(START - 9 * NS), said(START - 8 * NS, "long ago"))
         await h.look()
         assert h.events() == []
 
@@ -166,11 +154,7 @@ async def test_a_session_that_was_resumed_says_nothing_of_its_past(tmp_path: Pat
 @pytest.mark.tc("TC-015")
 async def test_a_daemon_that_starts_again_tells_nothing_twice(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
-        agent = Agent()
-        h.agent(agent)
-        path = h.home / "projects" / "-src" / "s-1.jsonl"
-        await h.rig.round(agent)
-        await h.named(agent, path)
+        path = await followed(h)
         h.write(path, prompt(T0 + MS), over(T0 + 2 * MS))
         h.clock.forward(1)
         await h.look()
@@ -185,11 +169,7 @@ async def test_a_daemon_that_starts_again_tells_nothing_twice(tmp_path: Path) ->
 @pytest.mark.tc("TC-015")
 async def test_broken_lines_are_passed_over(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
-        agent = Agent()
-        h.agent(agent)
-        path = h.home / "projects" / "-src" / "s-1.jsonl"
-        await h.rig.round(agent)
-        await h.named(agent, path)
+        path = await followed(h)
         deep = "[" * 100_000 + "\n"
         h.write(path, "no json\n", "[1]\n", '"text"\n', "null\n", deep, '{"type":"user"', "}\n", "\udcff".encode(
             "utf-8", "surrogateescape").decode("latin-1") + "\n", prompt(T0 + MS), '{"type":"us')  # fmt: skip
