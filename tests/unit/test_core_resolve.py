@@ -226,12 +226,14 @@ def test_a_turn_that_was_interrupted_may_show_for_a_second_more(source: Source) 
 
     def shown(began: float, seen: float) -> State:
         screen = reg(Claim.RUNNING, began, source=source, seen=seen)
+        raised = raise_marks(marks, source, screen.entry, screen.last_seen) or marks
         now = T0 + int(seen * NS)
-        return resolve({(r.source, r.subject): r for r in (screen, ended)}, marks, Life(LONG_AGO, now), now).state
+        return resolve({(r.source, r.subject): r for r in (screen, ended)}, raised, Life(LONG_AGO, now), now).state
 
     assert shown(10, 20.95) is State.IDLE
     assert shown(10, 21.25) is State.RUNNING  # a turn that began without an event
     assert shown(20.1, 20.3) is State.IDLE
+    assert shown(20.6, 20.6) is State.IDLE
     assert shown(20.8, 20.8) is State.RUNNING
 
 

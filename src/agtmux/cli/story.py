@@ -29,7 +29,8 @@ _ENDED = {
     "busy_waits": "{by} showed the agent at work",
     "busy_undrawn": "{by} went on showing the agent at work, and nothing to answer",
     "busy_wait_levels": "{by} showed the agent at work",
-    "busy_ends": "{by} showed the agent at work, on its next turn",
+    "busy_failed": "{by} showed the agent at work, on its next turn",
+    "busy_cut_short": "{by} showed the agent at work, on its next turn",
     "busy_completed": "{by} showed the agent at work, on its next turn",
     "busy_overrun": "{by} went on showing the agent at work, on its next turn",
 }

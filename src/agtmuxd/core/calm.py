@@ -10,7 +10,7 @@ from agtmuxd.core.model import Source
 from agtmuxd.core.registers import OVERRUN, RETIREMENTS, Marks, Registers
 from agtmuxd.core.resolve import HINT_TTL
 
-_FIXED = tuple(row.mark for row in RETIREMENTS if row.at in ("since", "redraw", "began"))
+_FIXED = tuple(row.mark for row in RETIREMENTS if row.at in ("since", "redraw", "redrawn", "began"))
 """Marks that do not grow while a level goes on saying the same; the others retire edges only."""
 
 

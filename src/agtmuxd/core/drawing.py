@@ -11,6 +11,7 @@ REDRAW = "python -c 'from agtmuxd.core.drawing import draw; print(draw(), end=\"
 _AT = {
     "since": "began to say so",
     "redraw": f"began to say so, and {registers.REDRAW // MS} ms",
+    "redrawn": f"began to say so, less {registers.UNDRAWN // MS} ms",
     "began": "began to say so, less the lag of its source",
     "stayed": f"began to say so, less the lag of its source, where it said so for {registers.BLIP // MS} ms",
     "holds": "was last read saying so, less the lag of its source",

@@ -104,10 +104,11 @@ class Retirement:
     """One row of the table: who (``by_*``) retires which older claims of which subjects.
 
     ``at`` tells the moment that older claims are compared with: ``since`` (when the retirer began to say so),
-    ``redraw`` (REDRAW after that), ``began`` (the level's lag before it, so that a lagging screen of the turn that
-    ended is not taken for the next one), ``stayed`` (the same as ``began``, once it said so for BLIP), ``holds`` (up to
-    when it is proven, growing with each reading of a level), or ``overrun`` and ``undrawn`` (``holds`` less OVERRUN or
-    UNDRAWN, where it says so for longer than that).
+    ``redraw`` (REDRAW after that), ``redrawn`` (UNDRAWN before it: not while ``redraw`` speaks against it), ``began``
+    (the level's lag before it, so that a lagging screen of the turn that ended is not taken for the next one),
+    ``stayed`` (the same as ``began``, once it said so for BLIP), ``holds`` (up to when it is proven, growing with each
+    reading of a level), or ``overrun`` and ``undrawn`` (``holds`` less OVERRUN or UNDRAWN, where it says so for longer
+    than that).
     """
 
     mark: str
@@ -177,9 +178,14 @@ RETIREMENTS: tuple[Retirement, ...] = (
         retires=WAITS, subjects=("*",), of_levels=True,
     ),
     Retirement(
-        "busy_ends", "a screen or status that turned busy after a failure or an interrupt has begun the next turn",
+        "busy_failed", "a screen or status that turned busy after a failure has begun the next turn",
         by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
-        retires=ENDS - {Claim.COMPLETED}, subjects=("turn",), of_levels=False, at="began",
+        retires=frozenset({Claim.ERROR}), subjects=("turn",), of_levels=False, at="began",
+    ),
+    Retirement(
+        "busy_cut_short", "one that turned busy after an interrupt, and not right after it, has begun the next turn",
+        by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
+        retires=frozenset({Claim.IDLE}), subjects=("turn",), of_levels=False, at="redrawn",
     ),
     Retirement(
         "busy_completed", "one that turned busy after a completion, and stayed so, has begun the next turn",
@@ -217,6 +223,8 @@ def _marks_of(source: Source, entry: Entry, last_seen: int) -> Iterator[tuple[st
             continue
         if row.at in ("since", "redraw"):
             yield row.mark, entry.since + (REDRAW if row.at == "redraw" else 0)
+        elif row.at == "redrawn":
+            yield row.mark, entry.since - UNDRAWN
         elif row.at in ("began", "stayed"):
             if row.at == "began" or last_seen - entry.since >= BLIP:
                 yield row.mark, entry.since - lag(source, entry)
