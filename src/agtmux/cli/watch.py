@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from agtmux.client import Client
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+LISTEN = 1.0
+"""Seconds for which a line is waited for at a time: a Ctrl-C in the instant before such a wait is seen after it."""
 REDRAW = 2.0
 
 
@@ -145,7 +147,7 @@ def _pause(seconds: float, idle: Callable[[], None]) -> None:
 
 
 def _pass_on(follower: Follower) -> None:
-    for line in follower.lines(lambda: None, 60.0):
+    for line in follower.lines(lambda: None, LISTEN):
         write_body(line if line.endswith(b"\n") else line + b"\n")
 
 
@@ -186,7 +188,7 @@ def _order(item: dict[str, Any]) -> tuple[bool, int, str, str]:
 def _draw(app: App, follower: Follower, scope: str, *, live: bool) -> None:
     rows = Rows()
     if not live:
-        for line in follower.lines(lambda: None, 60.0):
+        for line in follower.lines(lambda: None, LISTEN):
             if rows.apply(json.loads(line)):
                 _print(app, scope, rows)
         return
