@@ -105,6 +105,14 @@ class Session:
         self.driver.wait_error()
         self.expect("running", "error", timeout=30)
 
+    def turns_of_every_kind(self) -> None:
+        """Allowed, refused, asked, interrupted and failed, one after the other."""
+        self.approval_given()
+        self.approval_denied()
+        self.question()
+        self.interrupt()
+        self.api_error()
+
     def leave(self) -> None:
         """An orderly end: the row goes."""
         self.driver.quit()
