@@ -276,13 +276,14 @@ class Daemon:
         transcripts = Transcripts(
             world, registry, fleet.agents_here, door.submit, services.redacted, self._clock,
             wanted=lambda name: self._settings.adapter(name).transcript,
-            moved=lambda: (fleet.rounds_here(), door.passes, id(self._settings)),
+            moved=lambda: (fleet.stirs_here(), door.passes, id(self._settings)),
             ahead=self._clock.ahead,
         )  # fmt: skip
         services.transcripts = transcripts
         served = Served(
             world, registry, fleet.agents_here, fleet.stir, self._clock,
-            wanted=lambda name: self._settings.adapter(name).app_server, version=__version__,
+            wanted=lambda: [n for n, adapter in self._settings.adapters.items() if adapter.app_server],
+            version=__version__,
         )  # fmt: skip
         services.served, fleet.heard, self._settings_changed = served, served.words, served.hurry
         fleet.accompany = self._companions(services, store)

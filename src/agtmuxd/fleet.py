@@ -183,10 +183,10 @@ class Fleet:
                 for agent in observer.roster.agents.values():
                     yield target_id, agent
 
-    def rounds_here(self) -> int:
-        """Rounds of this machine's targets so far."""
+    def stirs_here(self) -> int:
+        """Equal to what it was before as long as the agents of this machine are known to be as they were."""
         here = (o for t, o in self._observers.items() if isinstance(self._executors.get(t), LocalExecutor))
-        return sum(observer.rounds for observer in here)
+        return sum(observer.roster.stirs for observer in here)
 
     def look_again(self) -> None:
         """The rules are others now: what is on the screens is looked at anew."""

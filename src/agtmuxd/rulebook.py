@@ -20,6 +20,7 @@ from agtmuxd.adapters.common import RuleAdapter
 from agtmuxd.adapters.registry import Registry, laid_over
 from agtmuxd.api.rules import CheckRequest, ReplayRequest
 from agtmuxd.core.rules import RuleSet
+from agtmuxd.pulse import pulse
 from agtmuxd.rulefolder import Marks, Read, Rest, RuleFolder, Unrest
 
 _LOG = structlog.get_logger("rules")
@@ -115,12 +116,15 @@ class Rulebook:
             except Exception:  # noqa: BLE001 - the task's outermost edge: no rules file may end the daemon
                 _LOG.exception("the folder of rules could not be looked at")
                 pause = LOOK_EVERY
-            await asyncio.sleep(pause)
+            await pulse(pause)
 
     async def glance(self, changed: Callable[[], None], now: int) -> float:
-        """One look at the folder, its files read in another thread; seconds until the next one."""
+        """One look at the folder, its files read in another thread; seconds until the next one.
+
+        The look itself is a few calls of the system: to ask a thread for it cost ten times as much.
+        """
         try:
-            marks = await asyncio.to_thread(self._folder.marks)
+            marks = self._folder.marks()
         except ValueError as error:
             self._tell({**self.wrong, self._folder.path: str(error)})
             return LOOK_EVERY

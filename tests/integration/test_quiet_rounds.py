@@ -175,6 +175,24 @@ def _asks(tmux: Tmux, pane: str) -> None:
 
 
 @pytest.mark.tc("TC-109")
+async def test_agents_are_known_to_be_as_they_were_while_rounds_show_nothing_new(tmux: Tmux, short_dir: Path) -> None:
+    """So that nobody who goes by them has to go through them all again."""
+    pane = _agent(tmux, short_dir)
+    async with _watching(tmux, short_dir) as watched:
+        await _calm(watched)
+        while True:
+            stirs, tables = watched.observer.roster.stirs, watched.observer.tables
+            for _ in range(5):
+                await watched.observer.once()
+            if watched.observer.tables == tables:  # which is read now and then, and may tell anything
+                break
+        assert watched.observer.roster.stirs == stirs
+        _asks(tmux, pane)
+        await watched.observer.once()
+        assert watched.observer.roster.stirs > stirs
+
+
+@pytest.mark.tc("TC-109")
 async def test_a_change_that_could_not_be_stored_is_told_again(
     tmux: Tmux, short_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -146,7 +146,7 @@ class Side:
         self.bind("t")
         self.served = Served(
             self.world, discover(points=()), lambda: [("host", self.agent)], self._stir, lambda: self.now,
-            wanted=lambda name: self.wanted and name == "codex", version="9.9",
+            wanted=lambda: ["codex"] if self.wanted else [], version="9.9",
         )  # fmt: skip
 
     def _stir(self, target_id: str) -> None:
@@ -211,6 +211,30 @@ async def test_who_did_not_ask_for_it_has_no_connection(home: Path) -> None:
         assert ours.served.items("codex") == []
 
 
+async def test_while_nobody_asks_for_a_server_nobody_is_looked_for(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It rests until the settings are others, however long that is."""
+    monkeypatch.setattr(room, "LOOK", 0.001)
+    ours, looks = Side(home), 0
+
+    def nobody() -> list[str]:
+        nonlocal looks
+        looks += 1
+        return []
+
+    ours.served._wanted = nobody
+    async with asyncio.timeout(10):
+        task = asyncio.create_task(ours.served.run())
+        await ours.until(lambda: looks > 0)
+        before = looks
+        for _ in range(200):
+            await asyncio.sleep(0.0005)
+        assert looks == before
+        ours.served.hurry()
+        await ours.until(lambda: looks > before)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_turned_off_it_is_left_at_once_and_turned_on_again_it_is_met_again(home: Path) -> None:
     async with serving(Fake(home)) as fake, terminal(fake), side(home) as ours:
         await ours.until(lambda: ours.claim is Claim.NOT_RUNNING)
@@ -219,6 +243,7 @@ async def test_turned_off_it_is_left_at_once_and_turned_on_again_it_is_met_again
         await ours.until(lambda: not fake.sockets)
         assert ours.word is None
         ours.wanted = True
+        ours.served.hurry()
         await ours.until(lambda: ours.claim is Claim.NOT_RUNNING)
 
 

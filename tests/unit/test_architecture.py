@@ -18,7 +18,7 @@ SRC = Path(__file__).parents[2] / "src"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("agtmux.protocol",),
     ("agtmuxd.errors", "agtmuxd.core"),
-    ("agtmuxd.view", "agtmuxd.world", "agtmuxd.config", "agtmuxd.log", "agtmuxd.clock"),
+    ("agtmuxd.view", "agtmuxd.world", "agtmuxd.config", "agtmuxd.log", "agtmuxd.clock", "agtmuxd.pulse"),
     ("agtmuxd.tmux", "agtmuxd.adapters", "agtmuxd.store", "agtmuxd.hub"),
     ("agtmuxd.targets", "agtmuxd.retention", "agtmuxd.hookfiles", "agtmuxd.rulefolder"),
     ("agtmuxd.ingest",),

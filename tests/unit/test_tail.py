@@ -54,6 +54,32 @@ def test_each_line_comes_once_and_only_when_it_is_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.tc("TC-015")
+def test_a_look_tells_whether_there_is_anything_to_read(tmp_path: Path) -> None:
+    tail, path = tail_of(tmp_path, b"{}\n")
+
+    def agree() -> bool:
+        told = tail.stirs()
+        assert (tail.read() is not None) is told
+        return told
+
+    assert [agree(), agree()] == [True, False]
+    append(path, b"[]\n")
+    assert [agree(), agree()] == [True, False]
+    path.with_suffix(".new").write_bytes(b"{}\n")
+    path.with_suffix(".new").replace(path)
+    assert [agree(), agree()] == [True, False]
+    path.unlink()
+    assert tail.stirs()  # to forget it: its number may be given to the next one
+    assert tail.read() is None
+    assert [agree(), agree()] == [False, False]
+    path.write_bytes(b"{}\n")
+    assert [agree(), agree()] == [True, False]
+    path.parent.chmod(0)
+    assert tail.stirs() is (os.getuid() != 0)  # what is in the way is told by who reads
+    path.parent.chmod(0o700)
+
+
+@pytest.mark.tc("TC-015")
 def test_what_was_not_read_before_is_said_to_be_so(tmp_path: Path) -> None:
     tail, path = tail_of(tmp_path, b"{}\n")
     first = tail.read()

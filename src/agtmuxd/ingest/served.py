@@ -7,7 +7,7 @@ be connected to is ``targets.agentserver``; what is said there is the adapter's;
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -99,11 +99,11 @@ class Served:
         stir: Callable[[str], None],
         clock: Callable[[], int],
         *,
-        wanted: Callable[[str], bool],
+        wanted: Callable[[], Collection[str]],
         version: str,
     ) -> None:
         """``agents``: (target id, agent) of this machine. ``stir``: have that target's agents looked at. ``wanted``:
-        whether the user asked for that adapter's servers."""
+        the adapters for whose servers the user asked."""
         self._world = world
         self._readers = readers
         self._agents = agents
@@ -150,13 +150,13 @@ class Served:
         return _DOUBTED if _is_doubted(agent, turn, now) else said
 
     async def run(self) -> None:
-        """Keep to the servers of the agents that are there until cancelled."""
+        """Keep to the servers of the agents that are there until cancelled. While nobody asked for one it rests."""
         async with asyncio.TaskGroup() as group:
             while True:
                 self._hurry.clear()
                 self._settle(group)
                 try:
-                    async with asyncio.timeout(LOOK):
+                    async with asyncio.timeout(LOOK if self._wanted() else None):
                         await self._hurry.wait()
                 except TimeoutError:
                     continue
@@ -164,13 +164,11 @@ class Served:
     def _settle(self, group: asyncio.TaskGroup) -> None:
         """Bring the links up to the agents and the settings: those that nobody wants are left at once."""
         wanted: dict[tuple[str, Path], Talker] = {}
-        asked: dict[str, bool] = {}
         runtimes = set()
-        for target_id, agent in self._agents():
+        names = self._wanted()
+        for target_id, agent in self._agents() if names else ():
             name = agent.adapter.name
-            if name not in asked:
-                asked[name] = self._wanted(name)
-            talker = self._readers.serving(agent.identity.agent_type) if asked[name] else None
+            talker = self._readers.serving(agent.identity.agent_type) if name in names else None
             if talker is None or agent.identity.headless:
                 continue
             wanted[name, agent.home] = talker

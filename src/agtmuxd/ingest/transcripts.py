@@ -22,6 +22,7 @@ from agtmuxd.core.ids import dedupe_key, uuid7
 from agtmuxd.core.model import MS, NS, RawEvent, Source
 from agtmuxd.ingest.held import Holder
 from agtmuxd.ingest.threads import BEFORE, Seeker, began_with, parsed
+from agtmuxd.pulse import pulse
 from agtmuxd.targets.agent import Agent
 from agtmuxd.targets.tail import NotAllowedError, Piece, Tail
 from agtmuxd.world import Runtime, World
@@ -151,7 +152,7 @@ class Transcripts:
                 _LOG.exception("transcripts could not be read, tried again")
                 self.counters["transcript_failures"] += 1
                 rest = EMPTY
-            await asyncio.sleep(rest)
+            await (pulse(rest) if rest >= QUIET else asyncio.sleep(rest))
 
     async def once(self) -> float:
         """One look at all files; seconds until the next."""
@@ -165,7 +166,8 @@ class Transcripts:
             return BUSY if works else QUIET if self._somebody else EMPTY
         held = [f for f in self._followed.values() if not f.mute]
         held += [f for sessions in self._beside.values() for f in sessions.values()]
-        read = await asyncio.to_thread(self._read_all, held)
+        stirs = [one for one in held if one.tail.stirs()]
+        read = await asyncio.to_thread(self._read_all, stirs) if stirs else []
         now = self._clock()
         more = False
         for followed, told, again in read:
@@ -226,7 +228,8 @@ class Transcripts:
             held = self._holder.known(agent)
             if len(held) == 1:
                 await self._follow(runtime, agent, known.reader, str(held[0].path), held[0])
-            await self._several(runtime, agent, known.reader, held if len(held) > 1 else ())
+            if len(held) > 1 or runtime.runtime_id in self._beside:
+                await self._several(runtime, agent, known.reader, held if len(held) > 1 else ())
             there[runtime.runtime_id] = known
             if agent.works:
                 works = True

@@ -21,6 +21,7 @@ from agtmuxd.core.level import Steady
 from agtmuxd.core.model import NS, PaneRow, Source
 from agtmuxd.core.observation import HealthChange, Observation
 from agtmuxd.core.title import published
+from agtmuxd.pulse import pulse
 from agtmuxd.targets.executor import ExecutorError, TargetExecutor
 from agtmuxd.targets.newcomers import Newcomers
 from agtmuxd.targets.roster import YOUNG, Heard, Known, Roster
@@ -197,7 +198,7 @@ class Observer:
     async def _glance(self, socket: Callable[[], str]) -> None:
         """Between rounds that are far apart, see whether a program starts in a pane without an agent."""
         while True:
-            await asyncio.sleep(self._cadence.glance)
+            await pulse(self._cadence.glance)
             taken = self.roster.agents
             free = [row.pid for pane, row in self._listed.panes.items() if pane not in taken and not row.dead]
             if self._newcomers.glance(socket(), self._server, free, self._clock()):

@@ -77,6 +77,8 @@ class Roster:
         self._machine: Machine | None = None
         self._widows: set[tuple[int, str, str]] = set()
         self._still: Mapping[str, str] | None = None
+        self.stirs = 0
+        """How often something of an agent may have become another."""
         self._seen: dict[str, Seen] | None = None
 
     @property
@@ -86,6 +88,7 @@ class Roster:
 
     def _stir(self) -> None:
         """Something may be another now: what was looked at and seen last is not to be gone by."""
+        self.stirs += 1
         self._still = self._seen = None
 
     def clear(self) -> None:

@@ -18,11 +18,14 @@ import hashlib
 import signal
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final
 
 from agtmuxd.core.model import PaneRow, ServerInfo
 
 CHUNK_BYTES: Final = 12 * 1024
+_NONCE: Final = "<nonce>"
+"""Stands for a round's own nonce, which holds letters and digits only, in what is the same in every round."""
 _NUMBERS: Final = (
     "#{pane_id} #{session_id} #{window_id} #{window_index} #{pane_index} #{pane_pid} #{pane_active} #{window_active} "
     "#{session_attached} #{pane_dead} #{pane_dead_status} #{pane_dead_signal} #{pane_in_mode} #{alternate_on} "
@@ -73,7 +76,7 @@ def build(nonce: str, pane_ids: Iterable[str], styled: Container[str] = ()) -> b
     ``styled``: those of the panes that are captured with their attributes (see ``sgr``).
     """
     _check(nonce)
-    captures = "".join([_capture_line(nonce, pane_id, pane_id in styled) for pane_id in pane_ids])
+    captures = "".join([_capture_line(pane_id, pane_id in styled) for pane_id in pane_ids]).replace(_NONCE, nonce)
     head = f'display-message -p "{server_format(nonce)}"\nlist-panes -a -F "{row_format(nonce)}"\n'
     head += f'display-message -p "{_tail(nonce)}"'
     return f'{head}\n{captures}display-message -p "{nonce}e"\n'.encode()
@@ -186,9 +189,10 @@ def _number(pane_id: str) -> str:
     return number
 
 
-def _capture_line(nonce: str, pane_id: str, styled: bool) -> str:
+@lru_cache(maxsize=4096)  # the same panes in every round
+def _capture_line(pane_id: str, styled: bool) -> str:
     # The bare number: display-message reads "%1" as a date format.
-    return f"display-message -p {nonce}c{_number(pane_id)}\n{_capture(pane_id, styled)}\n"
+    return f"display-message -p {_NONCE}c{_number(pane_id)}\n{_capture(pane_id, styled)}\n"
 
 
 def _capture(pane_id: str, styled: bool) -> str:
