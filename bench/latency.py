@@ -8,12 +8,12 @@ import random
 import time
 
 from bench.measure import Figure, median, p95
-from bench.stage import Film, Terminal, approval, idle, interrupted, running
+from bench.stage import Film, Terminal, approval, done, idle, interrupted, running
 from bench.watchers import Crowd, Ear, Poster
 from bench.world import World
 
-TOLD = {"idle": "idle", "running": "running", "approval": "waiting_approval"}
-NEXT = {"idle": "running", "running": "approval", "approval": "busy", "busy": "idle"}
+TOLD = {"done": "completed", "running": "running", "approval": "waiting_approval", "busy": "running"}
+NEXT = {"idle": "running", "running": "approval", "approval": "busy", "busy": "done", "done": "running"}
 """What a pane shows after what: ``busy`` is running again, behind an approval."""
 
 
@@ -80,7 +80,7 @@ def turns(quick: bool) -> list[Figure]:
             ear.first(lambda item, p=pane, w=before: _is(item, f"host/{p}", w), began - 1, 5)  # type: ignore[misc]
             time.sleep(rng.uniform(1.0, 2.0))
             at = time.perf_counter()
-            terminals[pane].show((idle() if kind == "completed" else interrupted()).frames[0])
+            terminals[pane].show((done() if kind == "completed" else interrupted()).frames[0])
             after = "completed" if kind == "completed" else "idle"
             if kind == "completed":
                 poster.request("POST", "/v1/events", _prompt(pane, pid, "", tmux, "Stop"))
@@ -118,12 +118,11 @@ def active(quick: bool) -> list[Figure]:
         time.sleep(3)
         took: dict[str, list[float]] = {}
         for at, name, shown in changes:
-            wanted = TOLD[shown if shown != "busy" else "running"]
-            heard = ear.first(lambda item, n=name, w=wanted: _is(item, n, w), at, 0)  # type: ignore[misc]
+            heard = ear.first(lambda item, n=name, w=TOLD[shown]: _is(item, n, w), at, 0)  # type: ignore[misc]
             took.setdefault(shown, []).append((heard - at) * 1000 if heard is not None else 5000.0)
         every = [ms for some in took.values() for ms in some]
-        names = {"running": "a turn begins", "approval": "an approval is asked", "busy": "it was answered", "idle":
-                 "the turn is over (shown 300 ms before it counts)"}  # fmt: skip
+        names = {"running": "a turn begins", "approval": "an approval is asked", "busy": "it was answered",
+                 "done": "the turn is over"}  # fmt: skip
         return [
             Figure("screens", f"screen changed -> line, {len(every)} changes, 3 targets, p95", p95(every), "ms", 500),
             Figure("screens", "... median", median(every), "ms"),
@@ -133,7 +132,7 @@ def active(quick: bool) -> list[Figure]:
 
 def _play(terminals: dict[str, Terminal], shows: dict[str, str], seconds: int) -> list[tuple[float, str, str]]:
     """Change ten panes a second, none twice within three seconds: ``(clock, pane, what it shows since)``."""
-    films: dict[str, Film] = {"idle": idle(), "running": running(), "approval": approval(), "busy": running()}
+    films: dict[str, Film] = {"running": running(), "approval": approval(), "busy": running(), "done": done()}
     changed_at = dict.fromkeys(terminals, 0.0)
     out = []
     rng = random.Random(7)

@@ -140,7 +140,7 @@ def _lags(ear: Ear, terminals: dict[str, Terminal], shows: dict[str, str], secon
     time.sleep(3)
     out = []
     for at, name, shown in changes:
-        wanted = TOLD[shown if shown != "busy" else "running"]
+        wanted = TOLD[shown]
         heard = ear.first(lambda item, n=name, w=wanted: _is(item, n, w), at, 0)  # type: ignore[misc]
         out.append((name, (heard - at) * 1000 if heard is not None else 5000.0))
     return out

@@ -44,7 +44,13 @@ def running() -> Film:
 
 
 def idle() -> Film:
-    return still("claude/b-start-idle", 10_000)
+    """Started, nothing asked yet, an empty field."""
+    return still("claude/b-start-idle", 5_000)
+
+
+def done() -> Film:
+    """The turn of ``running`` is over."""
+    return still("claude/c-prompt-done", 81_500)
 
 
 def resting_copilot() -> Film:
