@@ -100,6 +100,9 @@ class AdapterSettings(_Table):
     )
 
 
+_UNSET = AdapterSettings()
+
+
 class Settings(_Table):
     """The whole file."""
 
@@ -117,7 +120,7 @@ class Settings(_Table):
     adapters: dict[str, AdapterSettings] = Field(default_factory=dict)
 
     def adapter(self, name: str) -> AdapterSettings:
-        return self.adapters.get(name) or AdapterSettings()
+        return self.adapters.get(name, _UNSET)
 
 
 def _line_of(text: str, place: tuple[Any, ...]) -> int | None:

@@ -190,10 +190,14 @@ class Transcripts:
         """
         if not others and not self._holder.anybody_due():
             return False
-        readers = {}
+        readers: dict[int, tuple[Agent, Holding]] = {}
+        wanted: dict[str, Holding | None] = {}
         for _, agent in self._agents():
-            reader = self._readers.holding(agent.identity.agent_type)
-            if reader is not None and not agent.identity.headless and self._wanted(agent.adapter.name):
+            kind, name = agent.identity.agent_type, agent.adapter.name
+            if name not in wanted:
+                wanted[name] = self._readers.holding(kind) if self._wanted(name) else None
+            reader = wanted[name]
+            if reader is not None and not agent.identity.headless:
                 readers[id(agent)] = (agent, reader)
         due = self._holder.due(agent for agent, _ in readers.values())
         if not due:
