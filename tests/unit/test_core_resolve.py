@@ -163,8 +163,15 @@ def test_of_several_requests_the_screen_alone_says_which_one_it_shows() -> None:
 
 
 @pytest.mark.tc("TC-114")
-def test_a_completion_waits_for_the_screen_no_longer_than_it_may_lag_and_one_look() -> None:
-    done = reg(Claim.COMPLETED, 10, phase=Phase.END)
+@pytest.mark.parametrize(
+    ("done", "over"),
+    [
+        (reg(Claim.COMPLETED, 10, phase=Phase.END), State.COMPLETED),
+        (reg(Claim.NOT_RUNNING, 10, phase=Phase.END, strength=Strength.HINT), State.IDLE),
+    ],
+    ids=["completed", "of a kind that is not told"],
+)
+def test_an_end_waits_for_the_screen_no_longer_than_it_may_lag_and_one_look(done: Register, over: State) -> None:
     busy = reg(Claim.RUNNING, 0, source=Source.POLLER, seen=9.9)
     hold = HOLD_BACK / NS
     marks = {"turn_end": T0 + 10 * NS}
@@ -175,18 +182,19 @@ def test_a_completion_waits_for_the_screen_no_longer_than_it_may_lag_and_one_loo
 
     assert at(10.05, busy).state is State.RUNNING
     assert at(10.05, busy).next_wake == T0 + 10 * NS + HOLD_BACK
-    assert at(10 + hold, busy).state is State.COMPLETED
+    assert at(10 + hold, busy).state is over
     quiet = reg(Claim.NOT_RUNNING, 10.02, source=Source.POLLER, seen=10.2)
-    assert at(10.2, quiet).state is State.COMPLETED
+    assert at(10.2, quiet).state is over
     still = reg(Claim.RUNNING, 0, source=Source.POLLER, seen=10.301)
     assert at(10 + hold, still).state is State.RUNNING  # the next turn, told by nobody but the screen
     long_ago = reg(Claim.RUNNING, -60, source=Source.POLLER, seen=-30)
-    assert at(10.05, long_ago).state is State.COMPLETED
+    assert at(10.05, long_ago).state is over
 
 
 @pytest.mark.tc("TC-114")
-def test_a_look_that_may_contradict_comes_before_the_hold_is_over() -> None:
-    done, busy = reg(Claim.COMPLETED, 10), reg(Claim.RUNNING, 0, source=Source.POLLER, seen=10)
+@pytest.mark.parametrize("claim", [Claim.COMPLETED, Claim.NOT_RUNNING])
+def test_a_look_that_may_contradict_comes_before_the_hold_is_over(claim: Claim) -> None:
+    done, busy = reg(claim, 10), reg(Claim.RUNNING, 0, source=Source.POLLER, seen=10)
     both = {(r.source, r.subject): r for r in (done, busy)}
     looks = [T0 + 10 * NS]
     while (look := settle_wake(both, looks[-1])) is not None:

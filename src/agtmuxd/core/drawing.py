@@ -86,7 +86,8 @@ def draw() -> str:
         "| what | how long |",
         "|---|---|",
         f"| `completed` becomes `idle` after | {_seconds(resolve.DEMOTE_AFTER)} |",
-        f"| `completed` waits for a screen that showed the turn, at most | {_seconds(resolve.HOLD_BACK)} |",
+        "| `completed`, or an end of no told kind, waits for a screen that showed the turn, at most "
+        f"| {_seconds(resolve.HOLD_BACK)} |",
         f"| an agent without a word is `starting` for | {_seconds(resolve.STARTING)} |",
     ]
     lines += [f"| a change of the {source} counts after | {_seconds(ns)} |" for source, ns in level.SETTLE.items()]

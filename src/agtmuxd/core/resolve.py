@@ -34,6 +34,7 @@ HINT_TTL = 5 * NS
 _ORDER = {c: i for i, c in enumerate(Claim)}
 _PAST = WAITS | {Claim.IDLE}
 """What a screen or status says since after a failure that puts it behind."""
+_HELD_BACK = frozenset({Claim.COMPLETED, Claim.NOT_RUNNING})
 _STATE = {
     Claim.ERROR: State.ERROR,
     Claim.WAITING_APPROVAL: State.WAITING_APPROVAL,
@@ -184,11 +185,12 @@ def _decide(voices: list[Register], now: int) -> tuple[Claim, int | None]:
 def _held_back(claim: Claim, voices: list[Register], registers: Registers, now: int) -> tuple[Register, int] | None:
     """``(level, until)`` while a completion waits for the screen: a queued prompt's turn begins without an event.
 
+    So does an end of which an event does not say what kind it is: the screen does, or another event right behind it.
     Only while a level that showed the turn has not turned quiet since, and never longer than HOLD_BACK.
     """
-    if claim is not Claim.COMPLETED:
+    if claim not in _HELD_BACK:
         return None
-    edges = [r for r in voices if r.entry.claim is Claim.COMPLETED and not r.is_level]
+    edges = [r for r in voices if r.entry.claim is claim and not r.is_level]
     if not edges:
         return None
     ended = max(r.entry.since for r in edges)
@@ -318,7 +320,7 @@ def settle_wake(registers: Registers, now: int) -> int | None:
         return None
     last = max(edges, key=lambda r: r.entry.since)
     newest = last.entry.since
-    if last.entry.claim is Claim.COMPLETED and now < newest + HOLD_BACK:
+    if last.entry.claim in _HELD_BACK and now < newest + HOLD_BACK:
         busy = (r for r in registers.values() if r.is_level and r.entry.claim is Claim.RUNNING)
         if any(r.last_seen > newest - PANE_FRESH for r in busy):
             return now + LOOK
