@@ -106,9 +106,10 @@ class Script:
             return Completed(0, b"", b"")
         act = argv[argv.index("if-shell") + 5]
         word = re.findall(r"[0-9a-f]{12}", act)[-1]
-        if self.changed_at is not None and self.changed_at in act:
+        command = act.partition(" ; ")[0]  # behind it stand random words
+        if self.changed_at is not None and self.changed_at in command:
             return Completed(0, f"{word}no\n".encode(), b"")
-        self.written.append(act.partition(" ; ")[0])
+        self.written.append(command)
         return Completed(0, f"{word}yes\n".encode(), b"")
 
 
