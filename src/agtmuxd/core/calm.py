@@ -7,10 +7,10 @@ of its time on proving that nothing happened.
 from __future__ import annotations
 
 from agtmuxd.core.model import Source
-from agtmuxd.core.registers import OVERRUN, RETIREMENTS, Marks, Registers
+from agtmuxd.core.registers import FROM_SINCE, OVERRUN, RETIREMENTS, Marks, Registers
 from agtmuxd.core.resolve import HINT_TTL
 
-_FIXED = tuple(row.mark for row in RETIREMENTS if row.at in ("since", "redraw", "redrawn", "began"))
+_FIXED = tuple(row.mark for row in RETIREMENTS if row.at in FROM_SINCE or row.at == "began")
 """Marks that do not grow while a level goes on saying the same; the others retire edges only."""
 
 

@@ -122,6 +122,8 @@ class Retirement:
     at: str = "since"
 
 
+FROM_SINCE = {"since": 0, "redraw": REDRAW, "redrawn": -UNDRAWN}
+"""Of the moments that a retirement may have, those that lie a fixed time from when the retirer began to say so."""
 _LATER = {"overrun": OVERRUN, "undrawn": UNDRAWN}
 _ANY_PHASE = frozenset(Phase)
 _MAIN = ("turn", "approval:main", "tool:*")
@@ -221,10 +223,8 @@ def _marks_of(source: Source, entry: Entry, last_seen: int) -> Iterator[tuple[st
     for row in RETIREMENTS:
         if row.by_level != level or entry.claim not in row.by_claims or entry.phase not in row.by_phases:
             continue
-        if row.at in ("since", "redraw"):
-            yield row.mark, entry.since + (REDRAW if row.at == "redraw" else 0)
-        elif row.at == "redrawn":
-            yield row.mark, entry.since - UNDRAWN
+        if row.at in FROM_SINCE:
+            yield row.mark, entry.since + FROM_SINCE[row.at]
         elif row.at in ("began", "stayed"):
             if row.at == "began" or last_seen - entry.since >= BLIP:
                 yield row.mark, entry.since - lag(source, entry)
