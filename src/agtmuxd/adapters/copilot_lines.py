@@ -173,7 +173,7 @@ def understand(event: RawEvent, payload: Mapping[str, Any]) -> Signal:
 
 def _meaning(name: str, payload: Mapping[str, Any]) -> tuple[str, tuple[Write, ...]]:
     rule, agent = f"log {name}", text_of(payload, "agent")
-    asks, one = f"approval:{agent or 'main'}", request_subject(agent, text_of(payload, "request_id"))
+    asks, one = request_subject(agent, None), request_subject(agent, text_of(payload, "request_id"))
     answered = Write(None, rule, subject=asks)
     if name == PROMPT:
         return "turn_start", (Write(Claim.RUNNING, rule, phase=Phase.START), answered)

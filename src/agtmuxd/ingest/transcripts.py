@@ -232,8 +232,9 @@ class Transcripts:
             held = self._holder.known(agent)
             if len(held) == 1:
                 await self._follow(runtime, agent, known.reader, str(held[0].path), held[0])
-            if len(held) > 1 or runtime.runtime_id in self._beside:
-                await self._several(runtime, agent, known.reader, held if len(held) > 1 else ())
+            several = held if len(held) > 1 else ()
+            if several or runtime.runtime_id in self._beside:
+                await self._several(runtime, agent, known.reader, several)
             there[runtime.runtime_id] = known
             if agent.works:
                 works = True
