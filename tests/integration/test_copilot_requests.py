@@ -6,6 +6,7 @@ Nor is one waited for that was answered before its line was read.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,17 +15,20 @@ from tests.integration.house import House, copilot, house, log_of, logged, shell
 from tests.rig import BUSY, QUIET, T0, Agent, Clock, Rig, box, event
 
 
-async def asked_twice(h: House, agent: Agent) -> None:
-    await h.rig.round(agent)
-    h.write(
-        log_of(h, "session-1"),
-        logged(T0 + MS, "user.message", content="do both"),
-        logged(T0 + 2 * MS, "permission.requested", **shell("first", "make one")),
-        logged(T0 + 3 * MS, "permission.requested", **shell("second", "make two")),
-    )
+async def after(h: House, *lines: dict[str, Any]) -> State:
+    """The state once the log has these lines, too."""
+    h.write(log_of(h, "session-1"), *lines)
     h.clock.forward(0.1)
     await h.look()
-    assert h.state() is State.WAITING_APPROVAL
+    return h.state()
+
+
+async def asked_twice(h: House, agent: Agent) -> None:
+    await h.rig.round(agent)
+    begun = logged(T0 + MS, "user.message", content="do both")
+    first = logged(T0 + 2 * MS, "permission.requested", **shell("first", "make one"))
+    second = logged(T0 + 3 * MS, "permission.requested", **shell("second", "make two"))
+    assert await after(h, begun, first, second) is State.WAITING_APPROVAL
 
 
 @pytest.mark.tc("TC-036")
@@ -32,26 +36,17 @@ async def test_the_answer_to_one_request_leaves_the_other_one_open(tmp_path: Pat
     """Whatever the screen shows meanwhile, be it nothing that a rule knows."""
     async with house(tmp_path) as h, copilot(h) as c:
         await asked_twice(h, c.agent)
-        h.write(log_of(h, "session-1"), logged(h.clock(), "permission.completed", requestId="first"))
-        h.clock.forward(0.1)
-        await h.look()
-        assert h.state() is State.WAITING_APPROVAL
+        assert await after(h, logged(h.clock(), "permission.completed", requestId="first")) is State.WAITING_APPROVAL
         waits = h.rig.the_state().waiting_for
         assert waits is not None and waits.text == "make two"
-        h.write(log_of(h, "session-1"), logged(h.clock(), "permission.completed", requestId="second"))
-        h.clock.forward(0.1)
-        await h.look()
-        assert h.state() is State.RUNNING
+        assert await after(h, logged(h.clock(), "permission.completed", requestId="second")) is State.RUNNING
 
 
 @pytest.mark.tc("TC-036")
 async def test_an_interrupt_ends_all_requests_of_the_main_agent(tmp_path: Path) -> None:
     async with house(tmp_path) as h, copilot(h) as c:
         await asked_twice(h, c.agent)
-        h.write(log_of(h, "session-1"), logged(h.clock(), "abort", reason="user_initiated"))
-        h.clock.forward(0.1)
-        await h.look()
-        assert h.state() is State.IDLE
+        assert await after(h, logged(h.clock(), "abort", reason="user_initiated")) is State.IDLE
 
 
 @pytest.mark.tc("TC-036")
@@ -62,14 +57,8 @@ async def test_a_sub_agent_that_ended_asks_nothing_any_more(tmp_path: Path, end:
         await h.rig.round(c.agent)
         asked = logged(T0 + 2 * MS, "tool.execution_start", toolName="ask_user", arguments={"question": "Which?"})
         begun = logged(T0 + MS, "user.message", content="do it")
-        h.write(log_of(h, "session-1"), begun, {**asked, "agentId": "sub-agent-1"})
-        h.clock.forward(0.1)
-        await h.look()
-        assert h.state() is State.WAITING_INPUT
-        h.write(log_of(h, "session-1"), {**logged(h.clock(), end), "agentId": "sub-agent-1"})
-        h.clock.forward(0.1)
-        await h.look()
-        assert h.state() is State.RUNNING
+        assert await after(h, begun, {**asked, "agentId": "sub-agent-1"}) is State.WAITING_INPUT
+        assert await after(h, {**logged(h.clock(), end), "agentId": "sub-agent-1"}) is State.RUNNING
 
 
 @pytest.mark.tc("TC-036")
@@ -117,10 +106,7 @@ async def test_a_wait_that_the_log_tells_late_does_not_count_against_a_newer_scr
         h.write(log_of(h, "session-1"), logged(h.clock(), "permission.requested", requestId="s"))
         await h.look()
         assert h.state() is State.WAITING_APPROVAL
-        h.write(log_of(h, "session-1"), logged(h.clock() + MS, "permission.completed", requestId="s"))
-        h.clock.forward(0.1)
-        await h.look()
-        assert h.state() is State.RUNNING
+        assert await after(h, logged(h.clock() + MS, "permission.completed", requestId="s")) is State.RUNNING
 
 
 def hook(name: str, agent: Agent, at: int, **payload: object) -> RawEvent:
