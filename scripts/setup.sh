@@ -2,10 +2,11 @@
 # Brings a machine to where the Makefile's targets can run: virtual environment, tmux, sshd, Node, agent CLIs.
 #
 #   scripts/setup.sh venv|tmux|sshd|extras|node|agents|agents-dir
+#   scripts/setup.sh tmux-version VERSION     prints a folder to put in front of PATH, with a tmux of that version in it
 #
 # Each subcommand is quick and silent when nothing is missing, says in one line what it does when something is, and
 # installs a Debian package only as root or with a password-less sudo; else it prints the command to type and exits 1.
-# Exit status 3 (node, agents) means: cannot be had here, the reason has been printed, go on without the real agents.
+# Exit status 3 (node, agents, tmux-version) means: cannot be had here, the reason has been printed, go on without it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ROOT=$PWD
@@ -132,6 +133,101 @@ setup_extras() {
   apt_install "${missing[@]}" || say "some tests will be skipped; to run them too type: $(how_to "${missing[@]}")"
 }
 
+# ---------------------------------------------------------------- other versions of tmux
+# Debian's suites package several. Each is unpacked into a folder of its own with the libraries it was built for, below
+# $AGTMUX_TMUX_CACHE (.cache/tmux); nothing is installed, and the system's package sources and lists stay as they are.
+TMUX_SUITES="bookworm bookworm-backports trixie trixie-backports testing sid experimental"
+
+# private_apt FOLDER COMMAND ARGS...: apt-get or apt-cache with the sources, lists and packages of FOLDER alone
+private_apt() {
+  local folder=$1 command=$2
+  shift 2
+  "$command" -o Dir::State="$folder/state" -o Dir::State::status="$folder/status" -o Dir::Cache="$folder/cache" \
+    -o Dir::Etc::sourcelist="$folder/sources.list" -o Dir::Etc::sourceparts=- -o Acquire::Languages=none \
+    -o APT::Sandbox::User="$(id -un)" -o Debug::NoLocking=1 -q=2 "$@"
+}
+
+# the address of the Debian mirror that this system uses; nothing if it uses none
+debian_mirror() {
+  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null | sed -n 1p
+}
+
+# private_suite FOLDER SUITE MIRROR: fetches the package lists of one suite; 1 if they cannot be had
+private_suite() {
+  local folder=$1 suites=$2 one
+  case $2 in *-backports) suites="${2%-backports} $2" ;; experimental) suites="sid $2" ;; esac
+  mkdir -p "$folder"/state/lists/partial "$folder"/cache/archives/partial
+  : >"$folder/status"
+  for one in $suites; do
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $3 $one main"
+  done >"$folder/sources.list"
+  private_apt "$folder" apt-get update --error-on=any >"$folder/log" 2>&1
+}
+
+# unpack_tmux FOLDER PACKAGE_VERSION DESTINATION: tmux with all it needs, and a program `tmux` that starts it
+unpack_tmux() {
+  local folder=$1 dest=$3 part=$3.part deb loader triplet
+  private_apt "$folder" apt-get install -y --download-only --no-install-recommends "tmux=$2" >"$folder/log" 2>&1 ||
+    return 1
+  rm -rf "$part" "$dest"
+  mkdir -p "$part/root"
+  for deb in "$folder"/cache/archives/*.deb; do dpkg-deb -x "$deb" "$part/root"; done
+  find "$part/root" -mindepth 1 -depth \( -path '*/share/*' -o -path '*/gconv/*' -o -path '*/systemd/*' \) -delete
+  loader=$(cd "$part/root" && find * -path "*lib/*/ld-linux*.so.*" | head -n 1)
+  triplet=$(basename "$(dirname "$loader")")
+  # a script, since the loader's path stands in a program and these libraries must be used by no other
+  cat >"$part/tmux" <<SH
+#!/bin/sh
+exec '$dest/root/$loader' --library-path '$dest/root/lib/$triplet:$dest/root/usr/lib/$triplet' '$dest/root/usr/bin/tmux' "\$@"
+SH
+  chmod 755 "$part/tmux"
+  mv -T "$part" "$dest"
+}
+
+is_tmux() { [ "$("$1" -V 2>/dev/null)" = "tmux $2" ]; }
+
+# setup_tmux_version VERSION: prints the folder
+setup_tmux_version() {
+  local version=$1 cache=${AGTMUX_TMUX_CACHE:-$ROOT/.cache/tmux} mirror suite found folder work
+  mkdir -p "$cache"
+  cache=$(cd "$cache" && pwd)
+  if is_tmux "$cache/$version/tmux" "$version"; then echo "$cache/$version"; return; fi
+  exec 8>"$cache/.lock"
+  flock 8
+  if is_tmux "$cache/$version/tmux" "$version"; then echo "$cache/$version"; return; fi
+  if is_tmux tmux "$version"; then
+    rm -rf "${cache:?}/$version"
+    mkdir "$cache/$version"
+    ln -s "$(command -v tmux)" "$cache/$version/tmux"
+    echo "$cache/$version"
+    return
+  fi
+  if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
+    say "no tmux $version: it comes from Debian's packages, and apt-get or dpkg-deb is missing here" >&2; return $SKIP
+  fi
+  mirror=$(debian_mirror)
+  [ -n "$mirror" ] || { apt_get update >/dev/null 2>&1 || true; mirror=$(debian_mirror); }
+  [ -n "$mirror" ] || { say "no tmux $version: this system has no Debian mirror among its package sources" >&2; return $SKIP; }
+  work=$(mktemp -d)
+  for suite in $TMUX_SUITES; do
+    folder=$work/$suite
+    mkdir "$folder"
+    private_suite "$folder" "$suite" "$mirror" || {
+      say "the package lists of $suite cannot be had: $(tail -n 1 "$folder/log")" >&2; continue; }
+    found=$(private_apt "$folder" apt-cache madison tmux |
+      awk -v v="$version" '{ sub(/^[0-9]+:/, "", $3) } index($3, v "-") == 1 { print $3; exit }')
+    [ -n "$found" ] || continue
+    say "unpacking tmux $found of $suite into $cache/$version" >&2
+    unpack_tmux "$folder" "$found" "$cache/$version" && is_tmux "$cache/$version/tmux" "$version" && break
+    say "it does not run: $(tail -n 1 "$folder/log") $("$cache/$version/tmux" -V 2>&1)" >&2
+    rm -rf "${cache:?}/$version"
+  done
+  rm -rf "$work"
+  is_tmux "$cache/$version/tmux" "$version" || {
+    say "no tmux $version: found in none of Debian's suites ($TMUX_SUITES)" >&2; return $SKIP; }
+  echo "$cache/$version"
+}
+
 # ---------------------------------------------------------------- Node and the agent CLIs
 setup_node() {
   if command -v node >/dev/null && command -v npm >/dev/null; then return; fi
@@ -173,5 +269,6 @@ case ${1:-} in
   node) setup_node ;;
   agents) setup_agents ;;
   agents-dir) agents_dir ;;
-  *) sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
+  tmux-version) setup_tmux_version "${2:?a version is missing, such as 3.5a}" ;;
+  *) sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
 esac

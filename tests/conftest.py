@@ -42,6 +42,13 @@ def until(predicate: Callable[[], T], *, within: float = 10.0, what: str = "") -
         pause = min(pause * 1.5, 0.1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what starts a tmux server, so that ``-m tmux`` runs it on the version that comes first in PATH."""
+    for item in items:
+        if {"tmux", "new_tmux"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.tmux)
+
+
 class Tmux:
     """A private tmux server on a socket of its own, without a configuration file."""
 

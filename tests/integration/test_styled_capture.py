@@ -19,6 +19,8 @@ from agtmuxd.tmux.round import parse as round_of
 from agtmuxd.tmux.sgr import parse, split
 from tests.conftest import Tmux, until
 
+pytestmark = pytest.mark.tmux
+
 COLS, ROWS = 40, 8
 NONCE = "0123456789abcdef"
 _serial = itertools.count()

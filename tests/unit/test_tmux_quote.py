@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from agtmuxd.tmux.quote import encode, format_literal, line, literal, quote
 from tests.conftest import Tmux
 
+pytestmark = pytest.mark.tmux
+
 _NASTY = [
     *(
         "'",
