@@ -121,12 +121,13 @@ setup_sshd() {
   fi
 }
 
-# what single tests want besides, each a small package: another clock, a network to cut, other login shells. Where one
-# cannot be had those tests say so and are skipped; nothing else needs it
+# what single tests want besides, each a small package: another clock, a network to cut, other login
+# shells, a program that hides an agent. Where one cannot be had those tests say so and are skipped
 setup_extras() {
   local missing=() shell
   compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || missing+=(libfaketime)
   command -v ip >/dev/null || [ -x /sbin/ip ] || missing+=(iproute2)
+  command -v dtach >/dev/null || missing+=(dtach)
   for shell in zsh fish tcsh; do command -v $shell >/dev/null || missing+=($shell); done
   [ ${#missing[@]} -gt 0 ] || return 0
   [ "$(uname)" = Linux ] || return 0

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agtmuxd.core.model import Proc
-from agtmuxd.core.proctree import Found, Match, ProcessIndex, find_agents
+from agtmuxd.core.proctree import Found, Match, ProcessIndex, find_agents, hidden_by
 
 TTY = 5
 
@@ -163,3 +163,29 @@ def test_a_wrapper_gives_way_to_the_agent_that_runs_in_it(below: list[Proc], cou
 def test_a_wrapper_beside_an_agent_gives_way_to_none() -> None:
     table = [SHELL, _proc(11, 10, "w"), _proc(12, 11, "sh"), _proc(13, 10, "a")]
     assert {one.proc.pid for one in find_agents(ProcessIndex(table), 10, _wrapped)} == {11, 13}
+
+
+@pytest.mark.tc("TC-210")
+@pytest.mark.parametrize(
+    ("table", "hides"),
+    [
+        ([_proc(10, 1, "bash", tpgid=11), _proc(11, 10, "docker", tpgid=11)], 11),
+        ([_proc(10, 1, "docker", tpgid=10)], 10),
+        ([_proc(10, 1, "-zsh", tpgid=10)], None),
+        ([_proc(10, 1, "bash", tpgid=10), _proc(11, 10, "make", tpgid=10)], None),
+        ([_proc(10, 1, "bash", tpgid=10), _proc(11, 10, "docker", tpgid=10, state="T")], 11),
+        (
+            [_proc(10, 1, "bash", tpgid=12), _proc(11, 10, "ssh", tpgid=12, state="T"), _proc(12, 10, "vi", tpgid=12)],
+            12,
+        ),
+        ([_proc(10, 1, "bash", tpgid=11), _proc(11, 10, "bash", tpgid=11), _proc(12, 11, "ssh", tpgid=11)], None),
+        (
+            [_proc(10, 1, "bash", tpgid=11), _proc(11, 10, "script", tpgid=11), _proc(12, 11, "ssh", tpgid=12, tty=9)],
+            11,
+        ),
+        ([], None),
+    ],
+)
+def test_what_hides_an_agent_is_the_job_in_the_foreground(table: list[Proc], hides: int | None) -> None:
+    found = hidden_by(ProcessIndex(table), 10)
+    assert (None if found is None else found.pid) == hides

@@ -25,9 +25,10 @@ def _row(
     title: str = "t",
     status: str = "",
     signal: str = "",
+    agent: str = "",
 ) -> str:
     numbers = f"{pane} {session} @1 {window} 0 77 1 {active} {attached} 0 {status} {signal} 0 1 0 3 4 80 24"
-    return f"{N}p{numbers}{N}{name}{N}w{N}{title}{N}cat{N}/home{N}/dev/pts/1\n"
+    return f"{N}p{numbers}{N}{name}{N}w{N}{title}{N}cat{N}/home{N}{agent}{N}/dev/pts/1\n"
 
 
 def _good(reply: str, stderr: str = "", returncode: int = 0) -> Round:
@@ -57,6 +58,9 @@ def test_a_listing_is_read_field_by_field() -> None:
     assert (pane.tty, pane.active, pane.attached, pane.dead, pane.dead_status) == ("/dev/pts/1", True, 2, False, None)
     assert (pane.in_mode, pane.alternate_on, pane.cursor_visible) == (False, True, False)
     assert (pane.cursor_x, pane.cursor_y, pane.cols, pane.rows) == (3, 4, 80, 24)
+    assert pane.declared_agent == ""
+    (pane,) = _good(HEAD + _row(agent="claude") + f"{N}l1\n" + END).panes
+    assert (pane.declared_agent, pane.tty) == ("claude", "/dev/pts/1")
 
 
 _FREE = st.text(st.characters(exclude_categories=["Cs"]), max_size=30).filter(lambda text: N not in text)

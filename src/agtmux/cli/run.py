@@ -15,6 +15,7 @@ from contextlib import suppress
 import click
 
 from agtmux import hook
+from agtmux.cli import words
 from agtmux.protocol import paths
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.text import one_line
@@ -28,24 +29,46 @@ POST_FOR = 1_000_000_000
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option(
+    "--as",
+    "agent",
+    metavar="AGENT",
+    shell_complete=words.agents,
+    help="List this pane as AGENT and read its screen by AGENT's rules. For a container or wrapper that hides it.",
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def run(command: tuple[str, ...]) -> None:
-    """Run a program in this pane, listed as an agent of type generic: running, then gone, or error if it fails
-    (Ctrl-C is no failure).
+def run(agent: str | None, command: tuple[str, ...]) -> None:
+    """Run a program in this pane and list it as an agent.
 
-    The exit status is the program's own (127 where it is not found, 128 + n where signal n ended it). A coding agent
-    that agtmux knows is listed as itself.
+    Without --as its type is generic: running, then gone, or error if it fails (Ctrl-C is no failure). A coding agent
+    that agtmux finds in the process table is listed as itself.
+
+    The exit status is the program's own (127 where it is not found, 128 + n where signal n ended it).
 
     \b
     Examples:
       agtmux run -- make test
-      agtmux run -- ./train.py --epochs 3
+      agtmux run --as claude -- docker exec -it box claude
     """
+    if agent is not None:
+        check_agent(agent)
+        raise click.exceptions.Exit(spawn(command))
     report("start", {"command": list(command), "cwd": _folder()})
     code = spawn(command)
     report("exit", {"command": list(command), "exit_code": code})
     sys.stdout.flush()
     raise click.exceptions.Exit(code)
+
+
+def check_agent(agent: str) -> None:
+    """Raise a usage error for an agent that the running daemon does not know. Without a daemon nothing is checked."""
+    known = words.known_agents()
+    if known and agent not in known:
+        raise click.BadParameter(
+            f"agtmux knows no agent {agent!r}. Use one of: {', '.join(known)}. "
+            "To add one, write a rules file (docs/adapters.md).",
+            param_hint="--as",
+        )
 
 
 def spawn(command: tuple[str, ...]) -> int:

@@ -67,6 +67,15 @@ def _listed(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(f"{before}{comma}{word}") for word in words if word.startswith(last)]
 
 
+def known_agents() -> list[str]:
+    """The agent types of the running daemon, its users' own among them; empty where no daemon answers."""
+    try:
+        adapters = Client(timeout=_TIMEOUT).health().json().get("adapters") or ()
+    except AgtmuxError:
+        return []
+    return [str(adapter.get("agent_type")) for adapter in adapters if isinstance(adapter, dict)]
+
+
 def _rows(what: str) -> list[dict[str, Any]]:
     client = Client(timeout=_TIMEOUT)
     try:

@@ -5,7 +5,6 @@ Owns how such a wrapper is recognised and what its two events mean. Knows nothin
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +12,7 @@ from typing import Any, Final
 from agtmuxd.adapters.argv import base_name
 from agtmuxd.adapters.base import CONTRACT_VERSION, Capabilities, Ending, HookPlan, HookStatus, Identity
 from agtmuxd.adapters.common import checked, first_line
+from agtmuxd.adapters.wrapper import wrapper_of
 from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Sample, Signal, Write
 
 AGENTS: Final = frozenset({"claude", "codex", "gemini", "copilot", "opencode", "cursor-agent"})
@@ -21,7 +21,6 @@ AGENTS: Final = frozenset({"claude", "codex", "gemini", "copilot", "opencode", "
 INTERRUPTED: Final = 130
 """A shell's exit status for Ctrl-C: somebody was there, and needs not be told."""
 
-_PYTHON: Final = re.compile(r"python[\d.]*$")
 _RUNS: Final = Write(Claim.RUNNING, "the wrapped program runs")
 
 
@@ -43,8 +42,8 @@ class GenericAdapter:
 
     def identify(self, proc: Proc) -> Identity | None:
         """The wrapper's own process, unless what it wraps is an agent."""
-        wrapped = wrapped_command(proc.argv)
-        if not wrapped or base_name(wrapped[0]) in AGENTS:
+        wrapper = wrapper_of(proc.argv)
+        if wrapper is None or base_name(wrapper.command[0]) in AGENTS:
             return None
         return Identity(self.agent_type, gives_way=True)
 
@@ -93,23 +92,3 @@ class GenericAdapter:
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Nothing: the wrapper reports by itself."""
         return ()
-
-
-def wrapped_command(argv: Sequence[str]) -> tuple[str, ...]:
-    """The command behind ``[python [-m]] agtmux run [--]``; empty for anything else."""
-    words = list(argv)
-    if words and _PYTHON.fullmatch(base_name(words[0])):
-        words = words[1:]
-        while words and words[0].startswith("-") and words[0] != "-m":
-            words = words[1:]
-        if words[:1] == ["-m"]:
-            words = words[1:]
-    if not words or base_name(words[0]) != "agtmux":
-        return ()
-    rest = words[1:]
-    while rest and rest[0].startswith("-"):
-        rest = rest[2:] if rest[0] == "--color" else rest[1:]
-    if len(rest) < 2 or rest[0] != "run":
-        return ()
-    rest = rest[1:]
-    return tuple(rest[1:] if rest[0] == "--" else rest)

@@ -41,6 +41,7 @@ from agtmuxd.adapters.gemini import GeminiAdapter
 from agtmuxd.adapters.generic import GenericAdapter
 from agtmuxd.adapters.opencode import OpenCodeAdapter
 from agtmuxd.adapters.patience import LOOK_FOR, TooLongError, slow_rule, within
+from agtmuxd.adapters.wrapper import wrapper_of
 from agtmuxd.core.controls import Controls
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Write
 from agtmuxd.core.rules import RuleSet
@@ -382,11 +383,25 @@ class Registry:
             raise ValueError(f"no adapter for agent {event.agent_type!r}")
         return adapter.normalise(event, prior)
 
+    def declared(self, agent_type: str) -> tuple[Fenced, Identity] | None:
+        """What a process is that its user says hides such an agent; None where no adapter in use has that type.
+
+        A process that is itself an agent, below it, counts instead.
+        """
+        adapter = self.adapters.get(agent_type)
+        return None if adapter is None else (adapter, Identity(agent_type, gives_way=True))
+
     def __iter__(self) -> Iterator[Fenced]:
         return iter(self.adapters.values())
 
     def identify(self, proc: Proc) -> tuple[Fenced, Identity] | None:
-        """The first adapter that knows ``proc``, in the order of registration."""
+        """The adapter of the agent that ``proc`` is, and what is known of it; None where it is none.
+
+        The user's word (``agtmux run --as AGENT``) comes first, then the adapters in the order of registration.
+        """
+        wrapper = wrapper_of(proc.argv)
+        if wrapper is not None and wrapper.agent in self.adapters:
+            return self.declared(wrapper.agent)
         for adapter in self.adapters.values():
             found = adapter.identify(proc)
             if found is not None:

@@ -208,6 +208,7 @@ class PaneRow:
     cols: int
     rows: int
     other_sessions: tuple[str, ...] = ()  # names of further sessions that show this pane (groups, linked windows)
+    declared_agent: str = ""  # the pane option @agtmux-agent: the agent that a program in this pane hides
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,11 @@ from agtmuxd.core.model import Proc
 
 T = TypeVar("T")
 _ENDED: Final = frozenset("ZXx")
+SHELLS: Final = frozenset({
+    "sh", "bash", "zsh", "fish", "dash", "ash", "busybox", "ksh", "ksh93", "mksh", "tcsh", "csh", "nu", "elvish",
+    "xonsh", "pwsh", "osh", "ysh", "rc", "login", "su",
+})  # fmt: skip
+"""Programs in a pane that hide no agent: they wait for the user's next command, or start a shell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +122,26 @@ def find_agents(index: ProcessIndex, pane_pid: int, identify: Callable[[Proc], M
         if match is None:
             stack.extend((child, depth + 1) for child in reversed(index.children(proc.pid)))
         else:
-            agent = _follow(index, proc, match, identify, seen)
+            agent = _alone(proc, match) if match.gives_way else _follow(index, proc, match, identify, seen)
             found.append((depth, agent))
             if match.gives_way:
                 stack.extend((child, depth + 1) for child in reversed(index.children(agent.chain[-1].pid)))
     found = [entry for entry in found if not _is_covered(index, entry[1], [other for _, other in found])]
     found.sort(key=lambda entry: (not entry[1].foreground, entry[0], entry[1].chain[0].pid))
     return [entry for _, entry in found]
+
+
+def hidden_by(index: ProcessIndex, pane_pid: int) -> Proc | None:
+    """The program that hides an agent from the process table: a container's client, ssh, a terminal multiplexer.
+
+    That is the job of the pane's shell in the foreground, else one that is stopped; or what runs in the pane without a
+    shell. None where only shells run: whatever was hidden has ended.
+    """
+    jobs = [p for p in index.candidates(pane_pid) if p.pid == p.pgid and p.comm.lstrip("-") not in SHELLS]
+    pane = index.by_pid.get(pane_pid)
+    jobs = [p for p in jobs if pane is not None and p.tty == pane.tty]
+    in_front = [p for p in jobs if p.pgid == p.tpgid]
+    return next(iter(in_front or [p for p in jobs if p.state == "T"]), None)
 
 
 def _is_covered(index: ProcessIndex, one: Found[T], all_of_pane: list[Found[T]]) -> bool:
@@ -137,6 +155,10 @@ def _is_covered(index: ProcessIndex, one: Found[T], all_of_pane: list[Found[T]])
     return stays and any(
         other is not one and other.match.gives_way and index.is_below(one.proc, other.proc) for other in all_of_pane
     )
+
+
+def _alone(proc: Proc, match: Match[T]) -> Found[T]:
+    return Found(proc, match, (proc,), proc.pgid == proc.tpgid)
 
 
 def _follow(

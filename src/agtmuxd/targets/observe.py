@@ -83,7 +83,7 @@ class _Listed:
 
 
 def _signs(row: PaneRow) -> tuple[object, ...]:
-    return row.pid, row.command, published(row.title), row.alternate_on, row.dead
+    return row.pid, row.command, published(row.title), row.alternate_on, row.dead, row.declared_agent
 
 
 class Observer:

@@ -16,7 +16,7 @@ from agtmuxd.core.controls import Controls
 from agtmuxd.core.level import Steady, sample
 from agtmuxd.core.model import MS, NS, Claim, PaneRow, Phase, Proc, Sample, Source, Write
 from agtmuxd.core.observation import Gone, Seen
-from agtmuxd.core.proctree import Found, Match, ProcessIndex, find_agents
+from agtmuxd.core.proctree import Found, Match, ProcessIndex, find_agents, hidden_by
 from agtmuxd.core.style import Spans
 from agtmuxd.core.wire import decode
 from agtmuxd.targets.agent import Agent, left_in_order, to_sample
@@ -42,6 +42,8 @@ class Known(Protocol):
     """The adapters, as the observer asks them."""
 
     def identify(self, proc: Proc) -> Choice | None: ...
+
+    def declared(self, agent_type: str) -> Choice | None: ...
 
 
 Heard = Callable[[Iterable["Agent"]], Mapping[str, Write]]
@@ -127,6 +129,8 @@ class Roster:
             if not row.dead:
                 await self._fetch_argv(index.candidates(row.pid), used, now)
                 found = next(iter(find_agents(index, row.pid, self._match)), None)
+                if row.declared_agent and (found is None or found.match.gives_way):
+                    found = self._declared(row, index) or found
             there[row.pane_id] = None if self._is_widow(row.pane_id, found, index) else found
         env = await self._environs(there)
         for pane_id, found in there.items():
@@ -144,6 +148,13 @@ class Roster:
         self._met = {key: at for key, at in self._met.items() if key in used}
         self._matches = {key: held for key, held in self._matches.items() if key in used}
         return changed
+
+    def _declared(self, row: PaneRow, index: ProcessIndex) -> Found[Choice] | None:
+        """The agent that the pane's option names, while a program runs there that can hide it."""
+        chosen, proc = self._known.declared(row.declared_agent), hidden_by(index, row.pid)
+        if chosen is None or proc is None:
+            return None
+        return Found(proc, chosen[1].match(chosen[0].innermost, chosen), (proc,), proc.pgid == proc.tpgid)
 
     def _is_widow(self, pane_id: str, found: Found[Choice] | None, index: ProcessIndex) -> bool:
         """Whether this is what is left of the shim of an agent that has ended: for an instant, and no agent itself."""

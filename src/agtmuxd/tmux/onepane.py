@@ -12,7 +12,7 @@ from typing import Final
 
 from agtmux.protocol.text import block
 from agtmuxd.core.model import PaneRow, ServerInfo
-from agtmuxd.tmux.round import RoundFailed, no_server, pane_row, row_format, server_format, server_info
+from agtmuxd.tmux.round import ROW_PARTS, RoundFailed, no_server, pane_row, row_format, server_format, server_info
 
 _FLAGS: Final = "#{pane_synchronized} #{pane_input_off} #{history_size} #{pane_in_mode}"
 _GONE: Final = re.compile(r"can't find (?:pane|window|session)")
@@ -57,17 +57,18 @@ def read(nonce: str, stdout: bytes, stderr: bytes, returncode: int) -> OnePane |
         return OnePane(None) if _GONE.search(complaint) else RoundFailed("lost", said or "tmux answered in part only")
     try:
         server = server_info(parts[1], parts[2])
-        row = pane_row(parts[3:10])
-        synchronized, input_off, history, _mode = parts[10].split(" ")
+        row = pane_row(parts[3:_FLAGS_AT])
+        synchronized, input_off, history, _mode = parts[_FLAGS_AT].split(" ")
     except ValueError as error:
         return RoundFailed("lost", f"tmux answered something else than asked: {error}")
     if not row.pane_id:
         return OnePane(None)
-    capture = parts[11].removeprefix("\n")
+    capture = parts[_FLAGS_AT + 1].removeprefix("\n")
     return OnePane(server, row, synchronized == "1", input_off == "1", int(history or 0), capture)
 
 
-_PARTS: Final = 12
+_FLAGS_AT: Final = 3 + ROW_PARTS
+_PARTS: Final = _FLAGS_AT + 2
 
 
 def text_of(pane_id: str, lines: int, *, escapes: bool) -> list[str]:

@@ -6,7 +6,8 @@ Every separator is the round's nonce, which nothing on the server can know: name
 newlines or anything else. A reply reads
 
     N s<pid> <start_time> <version> N <socket path>
-    N p<numbers of one pane> N <session> N <window> N <title> N <command> N <path> N <tty>     (once per listed pane)
+    N p<numbers of one pane> N <session> N <window> N <title> N <command> N <path> N <agent> N <tty>
+                                                                    (once per listed pane)
     N l<number of sessions>
     N c<number of a pane>          followed by its screen, or by nothing when the pane has gone
     N e
@@ -31,8 +32,16 @@ _NUMBERS: Final = (
     "#{session_attached} #{pane_dead} #{pane_dead_status} #{pane_dead_signal} #{pane_in_mode} #{alternate_on} "
     "#{cursor_flag} #{cursor_x} #{cursor_y} #{pane_width} #{pane_height}"
 )
-_TEXTS: Final = ("session_name", "window_name", "pane_title", "pane_current_command", "pane_current_path", "pane_tty")
-_ROW_PARTS: Final = 1 + len(_TEXTS)
+_TEXTS: Final = (
+    "session_name",
+    "window_name",
+    "pane_title",
+    "pane_current_command",
+    "pane_current_path",
+    "@agtmux-agent",
+    "pane_tty",
+)
+ROW_PARTS: Final = 1 + len(_TEXTS)
 _EMPTY: Final = ("no server running on ", "(No such file or directory)")
 _REFUSED: Final = ("(Permission denied)", "access not allowed", "protocol version mismatch")
 
@@ -231,8 +240,8 @@ def _rows(parts: list[str], read_row: ReadRow) -> tuple[list[PaneRow], int]:
     rows: list[PaneRow] = []
     at = 3
     while parts[at].startswith("p"):
-        rows.append(read_row(tuple(parts[at : at + _ROW_PARTS])))
-        at += _ROW_PARTS
+        rows.append(read_row(tuple(parts[at : at + ROW_PARTS])))
+        at += ROW_PARTS
     if not parts[at].startswith("l"):
         raise ValueError(f"a listing with {parts[at][:40]!r} in it")
     return rows, at
@@ -243,12 +252,13 @@ def pane_row(parts: Sequence[str]) -> PaneRow:
     numbers, texts = parts[0][1:].split(" "), parts[1:]
     pane, session, window, w_index, p_index, pid, active, w_active, attached, dead, status, killed = numbers[:12]
     mode, alternate, cursor, x, y, cols, rows = numbers[12:]
-    name, w_name, title, command, cwd, tty = texts
+    name, w_name, title, command, cwd, declared, tty = texts
     return PaneRow(
         pane, session, name, window, int(w_index), w_name, int(p_index), title, command, cwd, int(pid),
         tty.removesuffix("\n"), active == "1" and w_active == "1", int(attached or 0), dead == "1",
         int(status) if status else None, _signal(killed) if killed else None, mode not in ("", "0"),
         alternate == "1", cursor == "1", int(x or 0), int(y or 0), int(cols), int(rows),
+        declared_agent=declared,
     )  # fmt: skip
 
 
