@@ -6,15 +6,11 @@ Owns the process's life: locks, the socket, signals, shutdown. Every other modul
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import gc
 import os
 import signal
-import socket
-import stat
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +39,8 @@ from agtmuxd.hub import Batch, Hub, LogEntry
 from agtmuxd.ingest.door import Door
 from agtmuxd.ingest.served import Served
 from agtmuxd.ingest.transcripts import Transcripts
+from agtmuxd.lock import Lock
+from agtmuxd.reachable import Address, Reachable, activated_socket
 from agtmuxd.retention import keep_purging
 from agtmuxd.rulebook import Rulebook
 from agtmuxd.services import DaemonServices
@@ -58,7 +56,6 @@ from agtmuxd.world import Target
 
 _LOG = structlog.get_logger("agtmuxd")
 SPOOL_EVERY = 2.0
-SOCKET_LIMIT = 104
 SWITCH_EVERY = 0.0005
 """Seconds for which one thread may keep the other waiting. The store's gives way at every statement, and with Python's
 5 ms it would wait that long for each while requests are being parsed."""
@@ -83,65 +80,6 @@ class Places:
         )  # fmt: skip
 
 
-class Lock:
-    """A file lock that names its holder: held by the lock, never by the file's existence."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._fd: int | None = None
-
-    def take(self, what: str) -> None:
-        """Raises E_PRECONDITION_FAILED naming the pid of the daemon that holds it."""
-        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
-            os.close(fd)
-            raise AgtmuxError(
-                "E_PRECONDITION_FAILED", f"agtmuxd runs already for {what}, pid {holder}: agtmux daemon status"
-            ) from error
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
-        self._fd = fd
-
-    def release(self) -> None:
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
-
-
-def activated_socket(environ: Mapping[str, str]) -> socket.socket | None:
-    """The socket that systemd passed (LISTEN_FDS), if it was meant for this process."""
-    if environ.get("LISTEN_PID") != str(os.getpid()) or environ.get("LISTEN_FDS", "0") == "0":
-        return None
-    passed = socket.socket(fileno=3)
-    if passed.family != socket.AF_UNIX:
-        raise AgtmuxError("E_INVALID_REQUEST", "the socket that systemd passed is no Unix socket: check ListenStream=")
-    passed.set_inheritable(False)
-    return passed
-
-
-def bind_socket(path: str) -> socket.socket:
-    """A socket at ``path``, 0600 from its first moment; a stale one is replaced (the lock says that it is stale)."""
-    if len(os.fsencode(path)) > SOCKET_LIMIT:
-        raise AgtmuxError(
-            "E_INVALID_REQUEST", f"socket path {path} is longer than {SOCKET_LIMIT} bytes: set AGTMUX_RUNTIME_DIR"
-        )
-    with suppress(FileNotFoundError):
-        if not stat.S_ISSOCK(os.lstat(path).st_mode):
-            raise AgtmuxError("E_FORBIDDEN", f"{path} is there and is no socket: move it away")
-        os.unlink(path)
-    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)
-    try:
-        bound.bind(path)
-    finally:
-        os.umask(before)
-    bound.listen(128)
-    return bound
-
-
 class Daemon:
     """One agtmuxd. ``run`` returns when it has stopped."""
 
@@ -151,10 +89,11 @@ class Daemon:
         self._clock = clock or Clock()
         self._settings = Settings()
         self._stopping = asyncio.Event()
-        self._troubles: list[str] = []
+        self._troubles: dict[str, str] = {}
         self._locks: list[Lock] = []
-        self._socket: socket.socket | None = None
-        self._own_socket = True
+        self._address: Address | None = None
+        self._reachable: Reachable | None = None
+        self._gave_way: str | None = None
         self._read_rules: Callable[[], None] = lambda: None
         self._settings_changed: Callable[[], None] = lambda: None
 
@@ -162,14 +101,17 @@ class Daemon:
         self._settings = load(self._places.config)
 
     def reload(self) -> None:
-        """Read the configuration and the rules again. Raises E_INVALID_REQUEST; then the old ones stay."""
+        """Read the configuration and the rules again. Raises E_INVALID_REQUEST; then the old ones stay, which health
+        tells until they are read well."""
         before = self._settings
-        self._read_settings()
         try:
+            self._read_settings()
             self._read_rules()
-        except AgtmuxError:
+        except AgtmuxError as error:
             self._settings = before
+            self._trouble("configuration", f"configuration not taken: {error.message}")
             raise
+        self._trouble("configuration", None)
         self._settings_changed()
         _LOG.info("configuration read again", path=self._places.config)
 
@@ -179,39 +121,51 @@ class Daemon:
     def _prepare(self) -> None:
         """Directories, locks, socket: everything that another daemon would have, before anything is served."""
         paths.ensure_private_dir(self._places.state_dir)
-        paths.ensure_private_dir(self._places.runtime_dir)
+        has_folder = self._has_runtime_folder()
         self._read_settings()
-        for path, what in (
-            (os.path.join(self._places.runtime_dir, "agtmuxd.lock"), self._places.runtime_dir),
-            (self._places.database + ".lock", self._places.database),
-        ):
-            lock = Lock(path)
-            lock.take(what)
-            self._locks.append(lock)
+        # The database's lock first: who may not have that leaves the runtime folder of the other daemon alone.
+        self._locks.append(Lock(self._places.database + ".lock", self._places.database))
+        self._locks[0].take()
+        self._locks.append(Lock(os.path.join(self._places.runtime_dir, "agtmuxd.lock"), self._places.runtime_dir))
+        if has_folder:
+            self._locks[1].take()
         passed = activated_socket(self._environ)
-        self._own_socket = passed is None
         if passed is not None:
             self._places = replace(self._places, socket=os.fsdecode(passed.getsockname()))
-        self._socket = passed or bind_socket(self._places.socket)
+            self._address = Address(self._places.socket, passed, own=False)
+        else:
+            self._address = Address.bind(self._places.socket if has_folder else paths.spare_socket_path())
+
+    def _has_runtime_folder(self) -> bool:
+        """Make or check the runtime folder. False where a logout took the one above away. Raises E_FORBIDDEN."""
+        gone = paths.runtime_is_gone()
+        try:
+            paths.ensure_private_dir(self._places.runtime_dir)
+        except AgtmuxError:
+            if not gone:
+                raise
+            return False
+        return True
 
     async def run(self) -> None:
-        """Serve until told to stop. Raises AgtmuxError where it cannot start."""
+        """Serve until told to stop. Raises AgtmuxError where it cannot start, or has to end for another daemon."""
         self._listen_for_signals()  # first: a stop that comes during the start must leave nothing behind either
-        self._prepare()
         try:
+            self._prepare()
             await self._serve()
         finally:
-            if self._socket is not None:
-                self._socket.close()
-            if self._own_socket:
-                Path(self._places.socket).unlink(missing_ok=True)
+            for one in (self._reachable, self._address):
+                if one is not None:
+                    one.close()
             for lock in self._locks:
                 lock.release()
+        if self._gave_way is not None:
+            raise AgtmuxError("E_PRECONDITION_FAILED", self._gave_way)
 
     async def _serve(self) -> None:
         connection, set_aside = open_database(self._places.database)
         if set_aside is not None:
-            self._troubles.append(f"the database was corrupt and is kept at {set_aside}; a fresh one was started")
+            self._troubles["database"] = f"the database was corrupt and is kept at {set_aside}; a fresh one was started"
             _LOG.error("database was corrupt, started a fresh one", kept_at=set_aside)
         now = self._clock()
         stream_id, upcoming = log.load_stream(connection, "s-" + uuid7(now).replace("-", "")[:20], now)
@@ -232,6 +186,8 @@ class Daemon:
             store.close()
 
     async def _compose(self, store: Store, world: Any, view: View, pending: Any) -> None:
+        first = self._address
+        assert first is not None  # noqa: S101 made by _prepare
         disabled = [name for name, a in self._settings.adapters.items() if not a.enabled]
         registry = discover(disabled)
         rulebook = Rulebook(registry, Path(self._places.config).parent / "rules")
@@ -269,7 +225,7 @@ class Daemon:
         services = DaemonServices(
             view=view, hub=hub, door=door, actions=actions, fleet=fleet, store=store, registry=registry,
             rulebook=rulebook, settings=lambda: self._settings, clock=self._clock, ahead=self._clock.ahead,
-            paths={"socket": self._places.socket, "database": self._places.database, "config": self._places.config},
+            paths={"socket": first.path, "database": self._places.database, "config": self._places.config},
             reload=self.reload, stop=self.stop,
         )  # fmt: skip
         services.troubles = self._troubles
@@ -289,27 +245,57 @@ class Daemon:
         fleet.accompany = self._companions(services, store)
         spool = Spool(self._places.spool, store, _taker(services))
         services.spool = spool
-        assert self._socket is not None  # noqa: S101 made by _prepare
-        server = ApiServer(services, self._socket)
+        server = ApiServer(services, first.sock)
+        reachable = self._keep_reachable(first, server, services)
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(door.run(), name="door"),
                 group.create_task(keep_purging(store, self._retention, self._clock), name="retention"),
             ]
             await fleet.start(group)
-            self._point(self._places.socket)
+            self._point(first.path)
             await server.start()
+            tasks.append(group.create_task(reachable.run(), name="reachable"))
             tasks.append(group.create_task(self._drain(spool, door), name="spool"))
             tasks.append(group.create_task(transcripts.run(), name="transcripts"))
             tasks.append(group.create_task(served.run(), name="served"))
             tasks.append(group.create_task(rulebook.watch(fleet.look_again), name="rules"))
-            _LOG.info("ready", version=__version__, pid=os.getpid(), socket=self._places.socket)
+            _LOG.info("ready", version=__version__, pid=os.getpid(), socket=first.path)
             await self._stopping.wait()
             _LOG.info("stopping")
             await fleet.stop()
             await server.stop()
             for task in tasks:
                 task.cancel()
+
+    def _keep_reachable(self, first: Address, server: ApiServer, services: DaemonServices) -> Reachable:
+        def moved(path: str) -> None:
+            services.listens_at(path)
+            try:
+                self._point(path)
+            except OSError as error:
+                _LOG.error("the socket's path cannot be written down", path=paths.pointer_path(), error=str(error))
+
+        def tell(wrong: str | None) -> None:
+            self._trouble("socket", wrong)
+
+        def give_way(rival: str) -> None:
+            self._gave_way = f"{rival}: this one ends"
+            _LOG.error("another daemon is in this one's place", why=self._gave_way)
+            self.stop()
+
+        self._reachable = Reachable(
+            first, self._locks, self._places.socket, paths.spare_socket_path(), listen=server.listen,
+            leave=server.leave, moved=moved, tell=tell, give_way=give_way,
+        )  # fmt: skip
+        return self._reachable
+
+    def _trouble(self, topic: str, wrong: str | None) -> None:
+        """Tell in health what is wrong now; None: nothing any more."""
+        if wrong is None:
+            self._troubles.pop(topic, None)
+        else:
+            self._troubles[topic] = wrong
 
     def _companions(self, services: DaemonServices, store: Store) -> Callable[[Target, TargetExecutor], Companion]:
         def accompany(target: Target, executor: TargetExecutor) -> Companion:
@@ -359,7 +345,6 @@ class Daemon:
         try:
             self.reload()
         except AgtmuxError as error:
-            self._troubles.append(f"configuration not taken: {error.message}")
             _LOG.error("configuration not taken, the old one stays", error=error.message)
 
     async def _drain(self, spool: Spool, door: Door) -> None:

@@ -86,7 +86,7 @@ class DaemonServices:
         self.view = view
         self.hub = hub
         self.spool: Spool | None = None
-        self.troubles: list[str] = []
+        self.troubles: dict[str, str] = {}
         self.transcripts: Transcripts | None = None
         self.served: Served | None = None
         self._door = door
@@ -110,6 +110,10 @@ class DaemonServices:
 
     def now(self) -> int:
         return self._clock()
+
+    def listens_at(self, path: str) -> None:
+        """The daemon listens at another socket now."""
+        self._paths["socket"] = path
 
     # ---------------------------------------------------------------- events
 
@@ -306,14 +310,14 @@ class DaemonServices:
     def health(self) -> dict[str, Any]:
         items = self._fleet.items()
         wrong = [t["target"] for t in items if t["health"] != "ok"]
-        errors = [*self.troubles[-20:]]
+        errors = list(self.troubles.values())
         if self._store.trouble:
             errors.append(f"database: {self._store.trouble}")
         errors += [f"rules not taken: {why}" for why in self._rulebook.wrong.values()]
         errors += [f"adapter {name}: {why}" for name, why in self._registry.refused.items()]
         drained = asdict(self.spool.drained) if self.spool is not None else {}
         return {
-            "status": "degraded" if wrong or self._store.trouble else "ok",
+            "status": "degraded" if wrong or self._store.trouble or "socket" in self.troubles else "ok",
             "version": __version__,
             "pid": os.getpid(),
             "uptime_s": round(time.monotonic() - self._began, 1),

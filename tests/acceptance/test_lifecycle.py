@@ -109,6 +109,38 @@ def test_reload_takes_a_good_configuration_and_keeps_the_old_one_before_a_bad_on
 
 
 @pytest.mark.tc("TC-115")
+@pytest.mark.parametrize("cleared_by", ["command", "signal"])
+@pytest.mark.parametrize("told_by", ["command", "signal"])
+def test_a_configuration_that_was_not_taken_is_told_in_health_until_it_is_right(
+    place: Place, daemon: Daemon, told_by: str, cleared_by: str
+) -> None:
+    good = place.config.read_text()
+    daemon.start()
+
+    def reload(how: str) -> None:
+        assert daemon.process is not None
+        if how == "command":
+            place.cli("daemon", "reload")
+        else:
+            daemon.process.send_signal(signal.SIGHUP)
+
+    def told() -> list[str]:
+        return [error for error in daemon.health()["last_errors"] if "configuration not taken" in error]
+
+    place.config.write_text("not_a_key = 1\n" + good)
+    reload(told_by)
+    assert "line 1: not_a_key" in until(told, within=PATIENCE)[0]
+    reload(told_by)
+    place.config.write_text("also_wrong = 1\n" + good)
+    reload(told_by)
+    until(lambda: "also_wrong" in told()[0], within=PATIENCE)
+    assert len(told()) == 1
+    place.config.write_text(good)
+    reload(cleared_by)
+    until(lambda: not told(), within=PATIENCE)
+
+
+@pytest.mark.tc("TC-115")
 def test_a_signal_during_the_start_leaves_nothing_behind(place: Place, daemon: Daemon) -> None:
     process = daemon.launch()
     until(place.socket.exists, within=PATIENCE)

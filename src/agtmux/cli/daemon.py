@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 import click
 
 from agtmux import render
+from agtmux.cli import process
 from agtmux.cli.context import App, pass_app, shared, write_body
 from agtmux.cli.target import show_targets
 from agtmux.protocol import paths
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.text import block
-from agtmux.transport import NoDaemonError
+from agtmux.transport import ConnectionLostError, NoDaemonError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
-
-STOP_WITHIN = 8.0
-"""Seconds; the daemon itself promises 5."""
 
 
 @click.group("daemon")
@@ -47,7 +44,7 @@ def start(app: App) -> None:
     try:
         health = app.client(autostart=False).health().json()
     except NoDaemonError:
-        _start()
+        _start(app)
         return
     click.echo(f"running already (pid {render.clean(health.get('pid'))})")
 
@@ -84,7 +81,7 @@ def restart(app: App) -> None:
         click.echo(f"stopped (pid {_stop(app)})")
     except NoDaemonError as error:
         app.say(error.message.partition(":")[0])
-    _start()
+    _start(app)
 
 
 @daemon_group.command()
@@ -99,7 +96,10 @@ def status(app: App, as_json: bool) -> None:
       agtmux daemon status
       agtmux daemon status --json | jq .counters
     """
-    reply = app.client(autostart=False).health()
+    try:
+        reply = app.client(autostart=False).health()
+    except NoDaemonError as error:
+        raise _unreachable(error) from None
     if as_json:
         write_body(reply.body)
         return
@@ -167,44 +167,46 @@ def reload(app: App) -> None:
     click.echo("reloaded")
 
 
-def _start() -> None:
+def _start(app: App) -> None:
     from agtmux.cli.spawn import start_daemon
 
-    click.echo(f"started (pid {start_daemon()}, log {paths.log_path()})")
+    started = start_daemon()
+    pid = app.client(autostart=False).health().json().get("pid")
+    if pid == started:
+        click.echo(f"started (pid {started}, log {paths.log_path()})")
+    else:  # it was there, and had just put its socket back
+        click.echo(f"running already (pid {render.clean(pid)})")
 
 
 def _stop(app: App) -> int:
-    """Ask the daemon to stop and wait until its process is gone; its pid."""
+    """Have the daemon stop and wait until its process is gone; its pid. Raises NoDaemonError where none runs.
+
+    One that does not answer, or that nobody can reach any more, is known by the locks that it holds.
+    """
     client = app.client(autostart=False)
-    pid = int(client.health().json().get("pid") or 0)
-    client.stop()
-    deadline = time.monotonic() + STOP_WITHIN
-    while _is_alive(pid):
-        if time.monotonic() > deadline:
-            raise AgtmuxError(
-                "E_TIMEOUT", f"the daemon (pid {pid}) still runs after {STOP_WITHIN:g} s: kill {pid}", {"pid": pid}
-            )
-        time.sleep(0.02)
+    try:
+        pid = int(client.health().json().get("pid") or 0)
+        client.stop()
+    except (NoDaemonError, ConnectionLostError):
+        found = process.running()
+        if found is None:
+            raise
+        process.end(found)
+        return found
+    process.wait_gone(pid)
     return pid
 
 
-def _is_alive(pid: int) -> bool:
-    if pid <= 0:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return not _is_zombie(pid)
-
-
-def _is_zombie(pid: int) -> bool:
-    """Whether it has ended and nobody collected it: in a container whose first process does not, that stays so."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read(4096).rpartition(b")")[2].split()[:1] == [b"Z"]
-    except OSError:
-        return False
+def _unreachable(error: NoDaemonError) -> AgtmuxError:
+    """The error of a client that found no socket, or that a daemon runs all the same."""
+    pid = process.running()
+    if pid is None:
+        return error
+    return AgtmuxError(
+        "E_DAEMON_UNREACHABLE",
+        f"the daemon (pid {pid}) runs, but not at {paths.socket_path()}: run agtmux daemon restart",
+        {"socket": paths.socket_path(), "pid": pid},
+    )
 
 
 def _tell_health(app: App, body: Mapping[str, Any]) -> None:

@@ -54,6 +54,14 @@ def runtime_dir() -> str:
     return state_dir()
 
 
+def runtime_is_gone() -> bool:
+    """Whether ``XDG_RUNTIME_DIR`` names a folder that is not there: a tmux that outlives its login has that."""
+    folder = runtime_dir()
+    return folder not in (os.environ.get("AGTMUX_RUNTIME_DIR"), state_dir()) and not os.path.lexists(
+        os.path.dirname(folder)
+    )
+
+
 def config_file() -> str:
     """Path of ``config.toml``. ``AGTMUX_CONFIG`` overrides."""
     own = os.environ.get("AGTMUX_CONFIG")
@@ -68,6 +76,16 @@ def socket_path() -> str:
     """The socket a client talks to: ``AGTMUX_SOCKET``, else ``agtmuxd.sock`` in the runtime folder."""
     own = os.environ.get("AGTMUX_SOCKET")
     return os.path.abspath(own) if own else os.path.join(runtime_dir(), "agtmuxd.sock")
+
+
+def lock_paths() -> list[str]:
+    """Files that a running daemon holds locked and that name its pid: the database's, then the runtime folder's."""
+    return [database_path() + ".lock", os.path.join(runtime_dir(), "agtmuxd.lock")]
+
+
+def spare_socket_path() -> str:
+    """The socket of a daemon that cannot listen in the runtime folder any more."""
+    return os.path.join(state_dir(), "agtmuxd.spare.sock")
 
 
 def pointer_path() -> str:
@@ -102,18 +120,32 @@ def log_path() -> str:
 
 
 def ensure_private_dir(path: str) -> None:
-    """Create ``path`` as 0700, or check it.
+    """Create ``path`` as 0700, folders above it that are missing too, or check it.
 
     Raises E_FORBIDDEN if it cannot be made, somebody else owns it or others may write to it.
     """
     try:
-        os.makedirs(path, mode=0o700, exist_ok=True)
+        _make_private(path)
+        info = os.stat(path)
     except OSError as error:
         raise AgtmuxError("E_FORBIDDEN", f"{path} cannot be made ({error.strerror}): choose another folder") from None
-    info = os.stat(path)
     if info.st_uid != os.getuid():
         raise AgtmuxError("E_FORBIDDEN", f"{path} belongs to uid {info.st_uid}, not to you: choose another folder")
     if not stat.S_ISDIR(info.st_mode):
         raise AgtmuxError("E_FORBIDDEN", f"{path} is not a directory")
     if stat.S_IMODE(info.st_mode) & 0o022:
         raise AgtmuxError("E_FORBIDDEN", f"{path} is writable by others: run chmod 700 {path}")
+
+
+def _make_private(path: str) -> None:
+    try:
+        os.mkdir(path, 0o700)
+    except FileNotFoundError:
+        above = os.path.dirname(path)
+        if above == path:
+            raise
+        _make_private(above)
+        os.mkdir(path, 0o700)
+    except OSError:
+        if not os.path.isdir(path):
+            raise

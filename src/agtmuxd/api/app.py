@@ -56,7 +56,7 @@ class ApiServer:
         self._ask_peer = ask_peer
         self._log = log or structlog.get_logger("agtmuxd.api")
         self._writes: set[asyncio.Task[web.StreamResponse]] = set()
-        self._listener: asyncio.Server | None = None
+        self._listeners: dict[socket.socket, asyncio.Server] = {}
         self._runner = web.AppRunner(
             self._app(routes),
             access_log=None,
@@ -71,17 +71,26 @@ class ApiServer:
     async def start(self) -> None:
         """Begin to accept. Raises OSError."""
         await self._runner.setup()
+        await self.listen(self._sock)
+
+    async def listen(self, sock: socket.socket) -> None:
+        """Accept on one more socket. Raises OSError."""
         make = cast(Callable[[], asyncio.Protocol], self._runner.server)
-        self._sock.setblocking(False)
-        self._listener = await asyncio.get_running_loop().create_server(
-            lambda: Gate(make, self._owner, self._ask_peer), sock=self._sock, backlog=128
+        sock.setblocking(False)
+        self._listeners[sock] = await asyncio.get_running_loop().create_server(
+            lambda: Gate(make, self._owner, self._ask_peer), sock=sock, backlog=128
         )
+
+    def leave(self, sock: socket.socket) -> None:
+        """Accept on this socket no more; connections go on. Idempotent."""
+        listener = self._listeners.pop(sock, None)
+        if listener is not None:
+            listener.close()
 
     async def stop(self, patience: float = 2.0) -> None:
         """Stop accepting, finish what is in flight, send watchers their terminal reset, close: in ~2 × ``patience``."""
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+        for sock in list(self._listeners):
+            self.leave(sock)
         if self._writes:
             await asyncio.wait(self._writes, timeout=patience)
         await self._services.hub.close(patience / 2)

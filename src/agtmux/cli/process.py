@@ -1,0 +1,128 @@
+"""The daemon's process on this machine: found by the locks that it holds, told to stop, waited for.
+
+For a daemon that its socket no longer leads to. Knows neither the API nor click.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from agtmux.protocol import paths
+from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.regular import read_regular
+
+STOP_WITHIN = 8.0
+"""Seconds; the daemon itself promises 5."""
+
+
+def running() -> int | None:
+    """The pid of the daemon of this state or runtime folder, None where none is known to run.
+
+    A pid that merely stands in a file counts for nothing: the process must have that very lock file open.
+    """
+    if paths.socket_path() != os.path.join(paths.runtime_dir(), "agtmuxd.sock"):
+        return None  # AGTMUX_SOCKET names a daemon somewhere else
+    for path in paths.lock_paths():
+        pid = _holder(path)
+        if pid is not None:
+            return pid
+    return None
+
+
+def end(pid: int) -> None:
+    """Tell the daemon ``pid``, as ``running`` found it, to stop, and wait until it is gone.
+
+    One that was stopped by a signal is continued, so that it hears. Raises E_TIMEOUT.
+    """
+    try:
+        handle = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
+    except ProcessLookupError:
+        return
+    try:
+        if running() != pid:  # asked again with the handle held: from here on the number cannot become another's
+            return
+        for number in (signal.SIGTERM, signal.SIGCONT):
+            if handle is not None:
+                signal.pidfd_send_signal(handle, number)
+            else:
+                os.kill(pid, number)
+    except ProcessLookupError:
+        return
+    finally:
+        if handle is not None:
+            os.close(handle)
+    wait_gone(pid)
+
+
+def wait_gone(pid: int) -> None:
+    """Wait until the process has ended. Raises E_TIMEOUT."""
+    deadline = time.monotonic() + STOP_WITHIN
+    while is_alive(pid):
+        if time.monotonic() > deadline:
+            raise AgtmuxError(
+                "E_TIMEOUT", f"the daemon (pid {pid}) still runs after {STOP_WITHIN:g} s: kill {pid}", {"pid": pid}
+            )
+        time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return not _is_zombie(pid)
+
+
+def _holder(path: str) -> int | None:
+    """The process that a lock file names, if it holds that file."""
+    try:
+        text = read_regular(path, 32).strip()
+        mark = os.stat(path)
+    except OSError:
+        return None
+    if not text.isdigit() or int(text) <= 1 or len(text) > 9:
+        return None
+    pid = int(text)
+    return pid if _has_open(pid, path, mark) else None
+
+
+def _has_open(pid: int, path: str, mark: os.stat_result) -> bool:
+    folder = f"/proc/{pid}/fd"
+    if not os.path.isdir("/proc/self/fd"):
+        return _is_locked(path) and is_alive(pid)
+    try:
+        numbers = os.listdir(folder)
+    except OSError:
+        return False
+    for number in numbers:
+        try:
+            if os.path.samestat(os.stat(f"{folder}/{number}"), mark):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def _is_locked(path: str) -> bool:
+    """Whether somebody holds the lock, where the system does not tell who has a file open. Takes it for an instant."""
+    import fcntl
+
+    with open(path, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether it has ended and nobody collected it: in a container whose first process does not, that stays so."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read(4096).rpartition(b")")[2].split()[:1] == [b"Z"]
+    except OSError:
+        return False
