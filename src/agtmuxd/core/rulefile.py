@@ -1,14 +1,14 @@
 """Reads a rules file (TOML text) into a ``RuleSet``, or says exactly what is wrong with it.
 
-Owns the file format: its keys, defaults and checks. Pure: gets the text, never a path to open.
+Owns the file format: its keys, defaults and checks. Pure: gets the text, never a path to open. How a table is read, and
+what is said of a wrong one, is ``rulereader``'s business.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from agtmuxd.core.choices import Choices
@@ -16,10 +16,10 @@ from agtmuxd.core.controls import DialogKeys
 from agtmuxd.core.keynames import valid_key
 from agtmuxd.core.model import MS, Claim, Strength
 from agtmuxd.core.rulelines import line_of
+from agtmuxd.core.rulereader import Reader, WrongError, meant
 from agtmuxd.core.rules import FIRST, Count, Extract, Programs, Rule, RuleSet, SampleRef, Test
 from agtmuxd.core.screen import ComposerSpec, Place, squash
-from agtmuxd.core.style import ODD, StyleTest
-from agtmuxd.core.style import read as read_style
+from agtmuxd.core.style import ODD
 
 FORMAT: Final = 1
 """The version of the file format that this reader understands."""
@@ -56,112 +56,6 @@ class RuleFileError(ValueError):
     """A rules file that cannot be used. The message names the file, the line where it can be told, rule and key."""
 
 
-class _WrongError(Exception):
-    """What is wrong, and where: ``place`` is the table, which one of several, and the key in it."""
-
-    def __init__(self, where: str, place: tuple[str, int, str], message: str) -> None:
-        super().__init__(f"{where}: {message}" if where else message)
-        self.place = place
-
-
-def _meant(word: object, known: Iterable[str]) -> str:
-    """`` (did you mean x?)`` where one is near, else the known ones."""
-    near = difflib.get_close_matches(str(word), list(known), 1)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
-
-
-class _Reader:
-    """Typed access to one table, with messages that name the place.
-
-    ``where`` names it for people; ``table``, ``index`` and ``key`` are where it stands in the file: a table in a table
-    (``waiting = { .. }``) stands where its key does.
-    """
-
-    def __init__(self, where: str, table: Any, known: set[str], at: tuple[str, int, str] = ("", 0, "")) -> None:
-        self.where, self.at = where, at
-        if not isinstance(table, Mapping):
-            raise _WrongError(where, at, f"must be a table, {_kind(table)}")
-        self.table: Mapping[str, Any] = table
-        for key in table:
-            if key not in known:
-                raise self.wrong(key, f"there is no such key, {_meant(key, known)}")
-
-    def wrong(self, key: str, message: str) -> _WrongError:
-        name, index, held = self.at
-        place = (name, index, held or (key if key in self.table else ""))
-        return _WrongError(f"{self.where}, key {key}" if self.where else f"key {key}", place, message)
-
-    def inner(self, key: str, table: Any, known: set[str], where: str = "") -> _Reader:
-        """The table at ``key`` of this one."""
-        name, index, held = self.at
-        at = (name, index, held or key) if name else (key, 0, "")
-        return _Reader(where or (f"{self.where}, {key}" if self.where else key), table, known, at)
-
-    def text(self, key: str, default: str | None = None) -> str | None:
-        value = self.table.get(key, default)
-        if value is not None and not isinstance(value, str):
-            raise self.wrong(key, f"must be a string, {_kind(value)}")
-        return value
-
-    def needed(self, key: str) -> str:
-        value = self.text(key)
-        if not value:
-            raise self.wrong(key, "is missing")
-        return value
-
-    def number(self, key: str, default: int) -> int:
-        value = self.table.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise self.wrong(key, f"must be a whole number, {_kind(value)}")
-        return value
-
-    def flag(self, key: str) -> bool | None:
-        value = self.table.get(key)
-        if value is not None and not isinstance(value, bool):
-            raise self.wrong(key, f"must be true or false, {_kind(value)}")
-        return value
-
-    def listing(self, key: str) -> list[Any]:
-        value = self.table.get(key, [])
-        if not isinstance(value, list):
-            raise self.wrong(key, f"must be a list, {_kind(value)}")
-        return value
-
-    def strings(self, key: str) -> tuple[str, ...]:
-        value = self.listing(key)
-        if not all(isinstance(v, str) for v in value):
-            raise self.wrong(key, 'must be a list of strings, as in ["a", "b"]')
-        return tuple(value)
-
-    def pattern(self, key: str, flags: int = 0, groups: int | None = None) -> re.Pattern[str] | None:
-        value = self.text(key)
-        if value is None:
-            return None
-        try:
-            compiled = re.compile(value, flags)
-        except (re.error, OverflowError, RecursionError) as e:
-            raise self.wrong(key, f"{value[:60]!r} is no regular expression: {e}") from e
-        if groups is not None and compiled.groups != groups:
-            raise self.wrong(
-                key, f"needs {groups} group in (), has {compiled.groups}; a group that is not meant is (?:..)"
-            )
-        return compiled
-
-    def style(self, key: str) -> StyleTest | None:
-        value = self.table.get(key)
-        if value is None:
-            return None
-        try:
-            return read_style([value] if isinstance(value, str) else list(self.strings(key)))
-        except ValueError as e:
-            raise self.wrong(key, str(e)) from e
-
-
-def _kind(value: object) -> str:
-    names = {bool: "true or false", int: "a number", float: "a number with a point", str: "a string", list: "a list"}
-    return f"is {'a table' if isinstance(value, Mapping) else names.get(type(value), 'a date')}"
-
-
 def load(text: str, file: str, agent: str | None = None) -> RuleSet:
     """The rules in ``text``. ``file`` names it in messages; ``agent``: whose rules they must be.
 
@@ -176,13 +70,13 @@ def load(text: str, file: str, agent: str | None = None) -> RuleSet:
         raise RuleFileError(f"{file}: is not TOML: nested too deeply") from e
     try:
         return _read(table, agent)
-    except _WrongError as e:
+    except WrongError as e:
         line = line_of(text, *e.place)
         raise RuleFileError(f"{file}, line {line}: {e}" if line else f"{file}: {e}") from e
 
 
 def _read(table: Mapping[str, Any], agent: str | None) -> RuleSet:
-    top = _Reader("", table, _TOP)
+    top = Reader("", table, _TOP)
     if top.number("format", 0) != FORMAT:
         has = f"the file has {table['format']!r}" if "format" in table else "the file says none"
         raise top.wrong("format", f"this version reads format = {FORMAT}, {has}")
@@ -210,7 +104,7 @@ def _read(table: Mapping[str, Any], agent: str | None) -> RuleSet:
     )
 
 
-def _late(top: _Reader) -> int:
+def _late(top: Reader) -> int:
     late = top.number("late_ms", 0)
     if not 0 <= late <= LONGEST_SETTLE:
         raise top.wrong("late_ms", f"must be from 0 to {LONGEST_SETTLE}")
@@ -225,12 +119,12 @@ def _rules(tables: list[Any]) -> list[Rule]:
     for i in order:
         rule = _rule(i, tables[i], seen)
         if rule.name in seen:
-            raise _WrongError(f"rule {rule.name}", ("rule", i, "name"), "the name is used twice: give this one another")
+            raise WrongError(f"rule {rule.name}", ("rule", i, "name"), "the name is used twice: give this one another")
         seen[rule.name] = rule
     return sorted(seen.values(), key=lambda r: -r.priority)
 
 
-def _refined(read: _Reader, claim: Claim, seen: Mapping[str, Rule]) -> Rule | None:
+def _refined(read: Reader, claim: Claim, seen: Mapping[str, Rule]) -> Rule | None:
     name = read.text("refines")
     if name is None:
         return None
@@ -242,7 +136,7 @@ def _refined(read: _Reader, claim: Claim, seen: Mapping[str, Rule]) -> Rule | No
     return base
 
 
-def _programs(top: _Reader) -> Programs | None:
+def _programs(top: Reader) -> Programs | None:
     """``[process]``: which processes are an agent that has no adapter."""
     if "process" not in top.table:
         return None
@@ -253,7 +147,7 @@ def _programs(top: _Reader) -> Programs | None:
     return Programs(frozenset(names), frozenset(read.strings("headless")), frozenset(read.strings("other")))
 
 
-def _composer(read: _Reader) -> ComposerSpec:
+def _composer(read: Reader) -> ComposerSpec:
     prompt = read.pattern("prompt")
     if prompt is None or prompt.groups > 1:
         raise read.wrong("prompt", "needs a regular expression with at most one group")
@@ -272,7 +166,7 @@ def _composer(read: _Reader) -> ComposerSpec:
     )
 
 
-def _key_names(read: _Reader, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+def _key_names(read: Reader, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
     names = read.strings(key) if key in read.table else default
     for name in names:
         if not valid_key(name.replace("{n}", "1")):
@@ -280,7 +174,7 @@ def _key_names(read: _Reader, key: str, default: tuple[str, ...] = ()) -> tuple[
     return names
 
 
-def _choices(read: _Reader, extract: Extract | None) -> Choices | None:
+def _choices(read: Reader, extract: Extract | None) -> Choices | None:
     """``chosen = "odd"`` or a style: which of the options that ``option_regex`` finds the keys act on."""
     if "chosen" not in read.table or extract is None or extract.option_pattern is None:
         return None
@@ -289,7 +183,7 @@ def _choices(read: _Reader, extract: Extract | None) -> Choices | None:
     return Choices(extract.option_pattern, None if read.table["chosen"] == ODD else read.style("chosen"))
 
 
-def _dialog_keys(read: _Reader, claim: Claim, extract: Extract | None) -> DialogKeys | None:
+def _dialog_keys(read: Reader, claim: Claim, extract: Extract | None) -> DialogKeys | None:
     """``keys = { approve = ["1"], deny = ["Escape"], option = ["{n}"], write = 'Type something' }`` of a dialog."""
     table = read.table.get("keys")
     if table is None:
@@ -323,14 +217,14 @@ def _dialog_keys(read: _Reader, claim: Claim, extract: Extract | None) -> Dialog
 
 
 def _count(where: str, table: Any, at: tuple[str, int, str]) -> Count:
-    read = _Reader(where, table, {"region", "regex", "running"}, at)
+    read = Reader(where, table, {"region", "regex", "running"}, at)
     pattern = read.pattern("regex", groups=1)
     if pattern is None:
         raise read.wrong("regex", "is missing")
     return Count(_place(read, "region", table.get("region", "footer")), pattern, read.flag("running") is not False)
 
 
-def _place(read: _Reader, key: str, value: Any) -> Place:
+def _place(read: Reader, key: str, value: Any) -> Place:
     """``screen``, ``title``, ``footer``, ``composer``, ``tail:N``, ``above:N``, or a table ``{from, max}``."""
     if isinstance(value, Mapping):
         inner = read.inner(key, value, {"from", "max"}, f"{read.where}, key {key}")
@@ -347,7 +241,7 @@ def _place(read: _Reader, key: str, value: Any) -> Place:
     raise read.wrong(key, f"{value!r} is no region (screen, title, footer, composer, tail:N, above:N, {{from = ..}})")
 
 
-def _tests(read: _Reader, key: str, own: Place) -> tuple[Test, ...]:
+def _tests(read: Reader, key: str, own: Place) -> tuple[Test, ...]:
     tests: list[Test] = []
     for item in read.listing(key):
         inner = read.inner(key, item, {*_MATCHERS, "region", "style"}, f"{read.where}, key {key}")
@@ -370,7 +264,7 @@ def _tests(read: _Reader, key: str, own: Place) -> tuple[Test, ...]:
     return tuple(tests)
 
 
-def _extract(read: _Reader, claim: Claim) -> Extract | None:
+def _extract(read: Reader, claim: Claim) -> Extract | None:
     table = read.table.get("waiting")
     allowed = _WAITING_CLAIMS.get(claim)
     if allowed is None:
@@ -397,24 +291,24 @@ def _extract(read: _Reader, claim: Claim) -> Extract | None:
     )
 
 
-def _after(read: _Reader) -> frozenset[str] | None:
+def _after(read: Reader) -> frozenset[str] | None:
     if "after" not in read.table:
         return None
     words = read.strings("after")
     known = {c.value for c in Claim} | {FIRST}
     for word in words:
         if word not in known:
-            raise read.wrong("after", f"there is no claim {word!r}, {_meant(word, known)}")
+            raise read.wrong("after", f"there is no claim {word!r}, {meant(word, known)}")
     return frozenset(words)
 
 
-def _member(read: _Reader, key: str, value: str, known: Sequence[str]) -> str:
+def _member(read: Reader, key: str, value: str, known: Sequence[str]) -> str:
     if value not in known:
-        raise read.wrong(key, f"there is no {value!r}, {_meant(value, known)}")
+        raise read.wrong(key, f"there is no {value!r}, {meant(value, known)}")
     return value
 
 
-def _sample(read: _Reader) -> SampleRef | None:
+def _sample(read: Reader) -> SampleRef | None:
     table = read.table.get("sample")
     if table is None:
         return None
@@ -427,7 +321,7 @@ def _sample(read: _Reader) -> SampleRef | None:
 
 def _rule(index: int, table: Any, seen: Mapping[str, Rule]) -> Rule:
     name = table.get("name") if isinstance(table, Mapping) else None
-    read = _Reader(f"rule {name if isinstance(name, str) else index + 1}", table, _RULE, ("rule", index, ""))
+    read = Reader(f"rule {name if isinstance(name, str) else index + 1}", table, _RULE, ("rule", index, ""))
     read.needed("name")
     claim = Claim(_member(read, "claim", read.needed("claim"), [c.value for c in Claim]))
     sample = _sample(read)
@@ -477,7 +371,7 @@ def _rule(index: int, table: Any, seen: Mapping[str, Rule]) -> Rule:
     )
 
 
-def _settle(read: _Reader) -> int:
+def _settle(read: Reader) -> int:
     settle = read.number("settle_ms", 0)
     if not 0 <= settle <= LONGEST_SETTLE:
         raise read.wrong("settle_ms", f"must be from 0 to {LONGEST_SETTLE}")
