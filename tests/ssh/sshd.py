@@ -10,7 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -62,12 +62,13 @@ class Sshd:
     """One server. ``home``: HOME of what it runs; ``shell``: the login shell that reads what a client wants to run.
 
     ``wire``: what leads to it, if not loopback. ``env``: set for all that it runs. ``account``: whose home and login
-    shell it is, as its user database has it; then nothing is forced.
+    shell it is, as its user database has it; then nothing is forced. ``more``: lines of its configuration.
     """
 
     def __init__(
         self, keys: Keys, alias: str, *, shell: str = "/bin/sh", max_sessions: int = 10, wire: Wire | None = None,
         env: Mapping[str, str] | None = None, home: Path | None = None, account: Account | None = None,
+        more: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self.keys = keys
         self.alias = alias
@@ -90,6 +91,7 @@ class Sshd:
         # of an account only what PAM would add: without it fish finds nothing in a home whose name is not ASCII
         self.env = {**({"LANG": "C.UTF-8"} if account is not None else {"HOME": str(self.home)}), **(env or {})}
         self.passwords = False
+        self.more = list(more)
         # As sshd calls a login shell: by -c, with the client's words in one argument, and as the outermost shell.
         self.force = f'env -u SHLVL HOME={self.home} SHELL={shell} {shell} -c "$SSH_ORIGINAL_COMMAND"'
         if account is not None:
@@ -114,7 +116,7 @@ class Sshd:
             f"MaxSessions {self.max_sessions}", "MaxStartups 100",
             # the rc files of whoever runs the tests are not for them to run
             *(["SetEnv " + " ".join(f'"{name}={value}"' for name, value in self.env.items())] if self.env else []),
-            *([f"ForceCommand {self.force}"] if self.force else []),
+            *([f"ForceCommand {self.force}"] if self.force else []), *self.more,
         )  # fmt: skip
         config.write_text("\n".join(lines) + "\n")
         if os.geteuid() == 0:

@@ -116,12 +116,11 @@ class SshExecutor:
         """Connect once more from the beginning, beside the connection in use, and hang up."""
         dialling, wrong = Dialling(), []
         try:
-            conn, jumps = await self.link.dial(dialling)
+            way = await self.link.dial(dialling)
         except LinkError as error:
             wrong = [{"step": error.step, "ok": False, "message": str(error)}]
         else:
-            for one in (conn, *jumps):
-                one.abort()
+            way.abort()
         return [*({"step": name, "ok": True, "message": showed} for name, showed in dialling.passed), *wrong]
 
     # ---------------------------------------------------------------- processes and files

@@ -1,0 +1,201 @@
+"""The keys that are offered to one host: key files, certificates and the agent, as the ssh config names them.
+
+Owns which keys, in which order, and why one is passed over. Never asks for a passphrase or a PIN. Opens no connection
+but to the agent.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import asyncssh
+from asyncssh.agent import SSHAgentClient
+
+KEY_MOST: Final = 1024 * 1024
+"""Bytes of one key file; a longer one is passed over."""
+_MAGIC: Final = b"openssh-key-v1\0"
+_PUBLIC_ONLY: Final = "only its public half is there"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the config says: files in their order, the agent's socket (None: none).
+
+    ``only``: other keys of the agent are left out. ``skipped``: sources of keys that are not used, and why.
+    """
+
+    identities: Sequence[str] = ()
+    certificates: Sequence[str] = ()
+    agent: str | None = None
+    only: bool = False
+    smallest_rsa: int = 0
+    skipped: Sequence[str] = ()
+
+
+@dataclass(slots=True)
+class Ring:
+    """Key pairs in the order in which they are offered, and why others are not among them."""
+
+    pairs: list[asyncssh.SSHKeyPair] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    agent: SSHAgentClient | None = None
+
+    def close(self) -> None:
+        """Let go of the agent. The pairs of it are of no use then."""
+        if self.agent is not None:
+            self.agent.close()
+
+
+@dataclass(slots=True)
+class Files:
+    """What the files hold: key pairs, the public halves that an agent may have, and certificates by public half."""
+
+    pairs: list[asyncssh.SSHKeyPair] = field(default_factory=list)
+    halves: dict[bytes, str] = field(default_factory=dict)
+    certificates: dict[bytes, asyncssh.SSHCertificate] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+
+
+def read_files(wanted: Wanted) -> Files:
+    """Load the key files and certificates. Blocks. A file that cannot be used is passed over and named, as ssh does."""
+    out = Files(skipped=list(wanted.skipped))
+    for path in wanted.certificates:
+        try:
+            for certificate in asyncssh.load_certificates(path):
+                out.certificates[certificate.key.public_data] = certificate
+        except (asyncssh.KeyImportError, OSError, ValueError) as error:
+            out.skipped.append(f"{path}: {error}")
+    for path in wanted.identities:
+        _read_identity(path, wanted, out)
+    return out
+
+
+def _read_identity(path: str, wanted: Wanted, out: Files) -> None:
+    half = _public_half(path)
+    if half is not None:
+        out.halves[half] = path
+    try:
+        status = Path(path).stat()
+    except OSError as error:
+        if half is None and not isinstance(error, FileNotFoundError):
+            out.skipped.append(f"{path}: {error.strerror}")
+        return
+    if status.st_uid == os.getuid() and status.st_mode & 0o077 and b"PRIVATE KEY" in _content(path):
+        out.skipped.append(f"{path}: others may read it (mode {status.st_mode & 0o777:03o}): chmod 600 it")
+        return
+    try:
+        pairs = asyncssh.load_keypairs(path, None, list(out.certificates.values()), half is not None, True)
+    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError, OSError, ValueError) as error:
+        out.skipped.append(f"{path}: {error}")
+        return
+    if not pairs:
+        public = half is not None and b"PRIVATE KEY" not in _content(path)
+        out.skipped.append(f"{path}: {_PUBLIC_ONLY if public else 'it has a passphrase'}: is it in the agent?")
+    for pair in pairs:
+        out.halves.setdefault(pair.key_public_data, path)
+        if _too_small(pair.key_public_data, wanted.smallest_rsa):
+            out.skipped.append(f"{path}: shorter than RequiredRSASize {wanted.smallest_rsa}")
+        else:
+            out.pairs.append(pair)
+
+
+def _content(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(KEY_MOST)
+    except OSError:
+        return b""
+
+
+def _public_half(path: str) -> bytes | None:
+    """The public key that belongs to a key file: of ``PATH.pub``, of the file itself, or of a private key in it."""
+    for name in (f"{path}.pub", path):
+        data = _content(name)
+        if not data or b"PRIVATE KEY" in data:
+            continue
+        try:
+            return asyncssh.import_public_key(data).public_data
+        except (asyncssh.KeyImportError, ValueError):
+            continue
+    return _of_private(_content(path))
+
+
+def _of_private(data: bytes) -> bytes | None:
+    """The public key in clear in front of a private key of OpenSSH's own format, encrypted or not."""
+    lines = data.replace(b"\r", b"").split(b"\n")
+    try:
+        first = lines.index(b"-----BEGIN OPENSSH PRIVATE KEY-----")
+        last = lines.index(b"-----END OPENSSH PRIVATE KEY-----")
+        raw = base64.b64decode(b"".join(lines[first + 1 : last]))
+        if not raw.startswith(_MAGIC):
+            return None
+        at = len(_MAGIC)
+        for _ in range(3):  # cipher, kdf, its options
+            at += 4 + struct.unpack_from(">I", raw, at)[0]
+        at += 4  # how many keys
+        length = struct.unpack_from(">I", raw, at)[0]
+    except (ValueError, binascii.Error, struct.error):
+        return None
+    return raw[at + 4 : at + 4 + length] or None
+
+
+def too_small(key: asyncssh.SSHKey, bits: int) -> bool:
+    """Whether this is an RSA key of fewer bits."""
+    return _too_small(key.public_data, bits)
+
+
+def _too_small(blob: bytes, bits: int) -> bool:
+    try:
+        length = struct.unpack_from(">I", blob, 0)[0]
+        if blob[4 : 4 + length] != b"ssh-rsa":
+            return False
+        at = 4 + length
+        at += 4 + struct.unpack_from(">I", blob, at)[0]
+        size = struct.unpack_from(">I", blob, at)[0]
+        return int.from_bytes(blob[at + 4 : at + 4 + size], "big").bit_length() < bits
+    except struct.error:
+        return True
+
+
+async def gather(wanted: Wanted, files: Files) -> Ring:
+    """Keys in ssh's order: those of the agent that the config names, the agent's others, then the key files."""
+    ring = Ring(skipped=files.skipped)
+    held: list[asyncssh.SSHKeyPair] = []
+    if wanted.agent:
+        ring.agent = SSHAgentClient(wanted.agent)
+        try:
+            held = list(await ring.agent.get_keys())
+        except (ValueError, OSError, asyncssh.Error) as error:
+            ring.skipped.append(f"the agent at {wanted.agent} does not answer ({error or 'it hung up'})")
+    named = [pair for pair in held if _half(pair) in files.halves]
+    others = [] if wanted.only else [pair for pair in held if _half(pair) not in files.halves]
+    for pair in (*named, *others):
+        certificate = files.certificates.get(pair.key_public_data)
+        if certificate is not None and not pair.has_cert:
+            pair.set_certificate(certificate)
+    mine = {pair.key_public_data for pair in held}
+    local = [pair for pair in files.pairs if pair.has_cert or pair.key_public_data not in mine]
+    ring.pairs = [*named, *others, *local]
+    return ring
+
+
+def _half(pair: asyncssh.SSHKeyPair) -> bytes:
+    """The public key of a pair; of a certificate in the agent, the key that it certifies."""
+    if not pair.has_cert:
+        return pair.key_public_data
+    try:
+        return asyncssh.import_certificate(pair.algorithm + b" " + base64.b64encode(pair.public_data)).key.public_data
+    except (asyncssh.KeyImportError, ValueError):
+        return pair.key_public_data
+
+
+def default_identities(home: Path) -> list[str]:
+    """The key files that ssh looks for where the config names none."""
+    return [str(home / ".ssh" / f"id_{kind}") for kind in ("rsa", "ecdsa", "ecdsa_sk", "ed25519", "ed25519_sk")]

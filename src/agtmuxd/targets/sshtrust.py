@@ -1,0 +1,137 @@
+"""Which host keys are trusted for one name, by the files that OpenSSH looks in and by its rules. Pure.
+
+Owns the reading of known_hosts lines: markers, patterns, hashed names, names with a port. A line that cannot be read
+is passed over, as ssh does. Knows no connection.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import asyncssh
+
+DEFAULT_PORT: Final = 22
+LINE_MOST: Final = 64 * 1024
+"""Characters of one line; a longer one is passed over."""
+
+
+@dataclass(slots=True)
+class Trust:
+    """What is known of one name: its ``keys``, the ``authorities`` that may sign for it, and what is ``revoked``."""
+
+    keys: list[asyncssh.SSHKey] = field(default_factory=list)
+    authorities: list[asyncssh.SSHKey] = field(default_factory=list)
+    revoked: list[asyncssh.SSHKey] = field(default_factory=list)
+
+    def add(self, other: Trust) -> None:
+        self.keys += other.keys
+        self.authorities += other.authorities
+        self.revoked += other.revoked
+
+    def without(self, refused: Iterable[asyncssh.SSHKey]) -> Trust:
+        """The same, but that these are trusted no more."""
+        out = set(refused) | set(self.revoked)
+        return Trust(
+            [key for key in self.keys if key not in out], [key for key in self.authorities if key not in out], list(out)
+        )
+
+
+def searched(host: str, port: int, alias: str | None) -> tuple[str, ...]:
+    """The names under which ssh looks for a host: its alias alone; else with its port, then without."""
+    if alias:
+        return (alias.lower(),)
+    name = host.lower()
+    return (name,) if port == DEFAULT_PORT else (f"[{name}]:{port}", name)
+
+
+def read(text: str, names: Sequence[str]) -> Trust:
+    """What these lines say of the first of ``names`` that they know; what is revoked counts under each of them."""
+    found = [_of(text, name) for name in names]
+    out = next((trust for trust in found if trust.keys or trust.authorities), Trust())
+    revoked = [key for trust in found for key in trust.revoked]
+    return Trust(list(out.keys), list(out.authorities), revoked)
+
+
+def _of(text: str, name: str) -> Trust:
+    out = Trust()
+    lists = {"": out.keys, "@cert-authority": out.authorities, "@revoked": out.revoked}
+    for line in text.split("\n"):
+        line = line.strip()
+        if not line or line.startswith("#") or len(line) > LINE_MOST:
+            continue
+        words = line.split(None, 3)
+        marker = words.pop(0).lower() if words[0].startswith("@") else ""
+        if marker not in lists or len(words) < 3 or not matches(words[0], name):
+            continue
+        key = public_key(f"{words[1]} {words[2].split(None, 1)[0]}")
+        if key is not None:
+            lists[marker].append(key)
+    return out
+
+
+def agreeing(trust: Trust, text: str, address: str, port: int) -> Trust:
+    """The trust without keys whose kind these lines have another key of for the address (CheckHostIP yes)."""
+    there = read(text, searched(address, port, None)).keys
+    kinds = {key.get_algorithm() for key in there}
+    keys = [key for key in trust.keys if key in there or key.get_algorithm() not in kinds]
+    return Trust(keys, list(trust.authorities), list(trust.revoked))
+
+
+def public_key(text: str) -> asyncssh.SSHKey | None:
+    """The key of ``TYPE BASE64``; None where that is none."""
+    try:
+        return asyncssh.import_public_key(text)
+    except (asyncssh.KeyImportError, ValueError):
+        return None
+
+
+def matches(patterns: str, name: str) -> bool:
+    """Whether the first word of a line names this host: a hashed name, or patterns of which none says no."""
+    if patterns.startswith("|"):
+        return _hashed(patterns, name)
+    hit = False
+    for pattern in patterns.lower().split(","):
+        if _like(pattern.removeprefix("!"), name):
+            if pattern.startswith("!"):
+                return False
+            hit = True
+    return hit
+
+
+def _like(pattern: str, name: str) -> bool:
+    """``*`` and ``?`` are the only special letters: brackets hold a name with a port."""
+    if "*" not in pattern and "?" not in pattern:
+        return pattern == name
+    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), name, re.DOTALL) is not None
+
+
+def _hashed(word: str, name: str) -> bool:
+    parts = word.split("|")
+    if len(parts) != 4 or parts[1] != "1":
+        return False
+    try:
+        salt, told = base64.b64decode(parts[2], validate=True), base64.b64decode(parts[3], validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return hmac.compare_digest(hmac.digest(salt, name.encode(), "sha1"), told)
+
+
+def keys_of(text: str) -> list[asyncssh.SSHKey] | None:
+    """The keys of a plain list of revoked keys, one a line; None where a line is none: it then tells nothing."""
+    out = []
+    for line in text.split("\n"):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        words = line.split(None, 2)
+        key = public_key(" ".join(words[:2]))
+        if key is None:
+            return None
+        out.append(key)
+    return out
