@@ -15,6 +15,7 @@ import socket
 import time
 
 from agtmux.protocol import paths
+from agtmux.protocol.regular import open_regular
 
 MS = 1_000_000
 CAP = 250
@@ -268,7 +269,7 @@ def spool(line: bytes, path: str, until: int, most: int = MAX_SPOOL, keep: int =
     """
     paths.ensure_private_dir(os.path.dirname(path))
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fd = open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW)
         try:
             _lock(fd, until)
             if not _is_at(fd, path):
@@ -328,12 +329,15 @@ def _keep_newest(fd: int, path: str, size: int, keep: int) -> None:
         cut_line, _, tail = tail.partition(b"\n")
         dropped += bool(cut_line)
     fresh = f"{path}.tmp"  # one name: what a hook leaves that was ended in the middle is written over by the next
-    out = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    out = open_regular(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW)
     try:
         data = memoryview(json.dumps({"gap": {"dropped": dropped}}).encode() + b"\n" + tail)
         while data:
             data = data[os.write(out, data) :]
-        os.rename(fresh, path)
+        if _is_at(fd, path):  # else the daemon took it meanwhile, and what stands there now is newer
+            os.rename(fresh, path)
+        else:
+            os.unlink(fresh)
     except OSError:
         os.unlink(fresh)
         raise

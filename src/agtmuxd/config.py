@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.regular import read_regular
+
+MOST = 1 << 20
+"""Bytes of the file."""
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Days = Annotated[float, Field(gt=0, le=3650)]
@@ -163,9 +166,11 @@ def parse(text: str, path: str) -> Settings:
 def load(path: str) -> Settings:
     """Settings of the file at ``path``; the defaults where there is none. Raises E_INVALID_REQUEST."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = read_regular(path, MOST).decode("utf-8")
     except FileNotFoundError:
         return Settings()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise AgtmuxError("E_INVALID_REQUEST", f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
         raise AgtmuxError("E_INVALID_REQUEST", f"{path} cannot be read: {error}") from error
     return parse(text, path)

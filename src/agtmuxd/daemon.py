@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from agtmux import __version__
 from agtmux.protocol import paths
 from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.regular import open_regular
 from agtmuxd.adapters.registry import discover
 from agtmuxd.api.app import ApiServer
 from agtmuxd.api.models import WireEvent
@@ -331,8 +332,9 @@ class Daemon:
         """Leave the socket's path in the state folder: hooks of a tmux server without XDG_RUNTIME_DIR look there."""
         pointer = Path(paths.pointer_path())
         fresh = pointer.with_name(pointer.name + ".new")
-        fresh.write_text(path + "\n", encoding="utf-8")
-        fresh.chmod(0o600)
+        fresh.unlink(missing_ok=True)
+        with open(open_regular(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "w", encoding="utf-8") as file:
+            file.write(path + "\n")
         fresh.replace(pointer)
 
     def _listen_for_signals(self) -> None:

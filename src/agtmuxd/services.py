@@ -313,6 +313,8 @@ class DaemonServices:
         errors = list(self.troubles.values())
         if self._store.trouble:
             errors.append(f"database: {self._store.trouble}")
+        if self.spool is not None and self.spool.wrong is not None:
+            errors.append(f"spool: {self.spool.wrong}")
         errors += [f"rules not taken: {why}" for why in self._rulebook.wrong.values()]
         errors += [f"adapter {name}: {why}" for name, why in self._registry.refused.items()]
         drained = asdict(self.spool.drained) if self.spool is not None else {}

@@ -9,21 +9,31 @@ import asyncio
 import fcntl
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import structlog
 
 from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.regular import open_regular
 from agtmuxd.core.wire import decode
 from agtmuxd.store.db import Store
 
 _LOG = structlog.get_logger("spool")
 
 BATCH = 200
+"""Lines that are taken in at once, ..."""
+SLICE: Final = 128 * 1024
+"""... and bytes, but for a line that is longer by itself: others have their turn behind each."""
+MAX_LINE: Final = 2 << 20
+"""Bytes of a line; hooks write less than half of that. A longer one is passed over."""
+LOCK_WAIT: Final = 2.0
+"""Seconds for which a hook in the middle of its line is waited for."""
+_LOCK_EVERY: Final = 0.02
 
 Take = Callable[[list[dict[str, Any]]], Awaitable[None]]
 """Takes events in, all or none; returns when they are committed."""
@@ -47,6 +57,8 @@ class Spool:
     def __init__(self, path: str, store: Store, take: Take) -> None:
         self.path = Path(path)
         self.drained = Drained()
+        self.wrong: str | None = None
+        """What is in the way of draining, None: nothing."""
         self._store = store
         self._take = take
 
@@ -67,27 +79,77 @@ class Spool:
 
     async def drain(self) -> None:
         """Take everything in. A crash in between costs nothing: ids dedupe, and the place reached is kept."""
-        if self.path.exists():
+        wrong: list[str] = []
+        if not _is_absent(self.path, wrong):
             aside = self.path.with_name(f"{self.path.name}.drain-{time.time_ns():020d}")
             os.replace(self.path, aside)
         for path in self._taken_over():
-            await self._one(path)
+            if not _is_absent(path, wrong):
+                await self._one(path)
+        said = "; ".join(wrong) or None
+        if said != self.wrong:
+            self.wrong = said
+            if said is not None:
+                _LOG.error("not drained", why=said)
 
     async def _one(self, path: Path) -> None:
         done = await self._store.run(lambda c: reached(c, _HOST, path.name))
-        with path.open("rb") as file:
-            await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)  # a hook may be in the middle of its line
+        with os.fdopen(open_regular(path), "rb") as file:
+            await self._lock(file, path)
             file.seek(done)
             while True:
-                lines = [line for line in (file.readline() for _ in range(BATCH)) if line]
-                if not lines:
+                events, more = await asyncio.to_thread(self._slice, file)
+                if not more:
                     break
-                events = [event for line in lines if (event := parse_line(line, self.drained)) is not None]
                 await take_in(events, self._take, self.drained)
                 at = file.tell()
                 await self._store.run(lambda c, at=at: keep(c, _HOST, path.name, at))  # type: ignore[misc]
         path.unlink()
         await self._store.run(lambda c: forget(c, _HOST, path.name))
+
+    async def _lock(self, file: BinaryIO, path: Path) -> None:
+        """Wait for a hook in the middle of its line, but not for ever: one that was stopped may hold the lock for days.
+
+        Without the lock nothing is lost: a hook that finds its file taken away writes its line again, elsewhere.
+        """
+        deadline = time.monotonic() + LOCK_WAIT
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    _LOG.warning("a process that holds the spool's lock is not waited for any longer", path=str(path))
+                    return
+                await asyncio.sleep(_LOCK_EVERY)
+            else:
+                return
+
+    def _slice(self, file: BinaryIO) -> tuple[list[dict[str, Any]], bool]:
+        """The events of the next lines, and whether there was a line at all. For a thread: the disk may be slow."""
+        events, size, count = [], 0, 0
+        while count < BATCH and size < SLICE and (line := file.readline(MAX_LINE)):
+            count, size = count + 1, size + len(line)
+            if len(line) == MAX_LINE and not line.endswith(b"\n"):
+                while (rest := file.readline(MAX_LINE)) and not rest.endswith(b"\n"):
+                    continue
+                self.drained.broken += 1
+                continue
+            event = parse_line(line, self.drained)
+            if event is not None:
+                events.append(event)
+        return events, count > 0
+
+
+def _is_absent(path: Path, wrong: list[str]) -> bool:
+    """Whether no spool lies there; what is no regular file is left where it is, and told in ``wrong``."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return True
+    if stat.S_ISREG(mode):
+        return False
+    wrong.append(f"{path} is not a regular file: move it away")
+    return True
 
 
 async def take_in(events: list[dict[str, Any]], take: Take, drained: Drained) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -78,3 +83,113 @@ async def test_trouble_that_is_no_events_fault_costs_none_of_them(
     await drain.drain()
     assert list(dict.fromkeys(door.taken)) == [n for n in range(20) if n != 3]
     assert drain.waiting == 0
+
+
+@pytest.mark.tc("TC-201")
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link", "socket"])
+async def test_what_stands_in_place_of_the_spool_holds_up_nothing_and_is_told(
+    short_dir: Path, store: Store, kind: str
+) -> None:
+    """Neither under the spool's name nor under that of one that was taken over; a good one beside it is drained."""
+    door = Door(lambda _: None)
+    drain = Spool(str(short_dir / "spool.jsonl"), store, door.take)
+    good = filled(short_dir, 3).rename(short_dir / "spool.jsonl.drain-00000000000000000002")
+    for name in ("spool.jsonl", "spool.jsonl.drain-00000000000000000001"):
+        path = short_dir / name
+        match kind:
+            case "pipe":
+                os.mkfifo(path)
+            case "folder":
+                path.mkdir()
+            case "link":
+                path.symlink_to("/dev/zero")
+            case "socket":
+                with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+                    sock.bind(str(path))
+    async with asyncio.timeout(30):
+        await drain.drain()
+    assert door.taken == [0, 1, 2]
+    assert not good.exists()
+    assert f"{short_dir / 'spool.jsonl'} is not a regular file: move it away" in str(drain.wrong)
+    for name in ("spool.jsonl", "spool.jsonl.drain-00000000000000000001"):
+        (short_dir / name).rename(short_dir / f"moved-{name}")
+    filled(short_dir, 4)
+    await drain.drain()
+    assert (door.taken[3:], drain.wrong) == ([0, 1, 2, 3], None)
+
+
+HOLDER = """
+import fcntl, os, signal, sys
+file = open(sys.argv[1], "ab")
+fcntl.flock(file, fcntl.LOCK_EX)
+print("held", flush=True)
+os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that was stopped while it holds the lock of ``spool.jsonl``."""
+    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path / "spool.jsonl")], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"held\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+@pytest.mark.tc("TC-201")
+async def test_a_stopped_process_that_holds_the_spools_lock_holds_up_nobody_for_long(
+    tmp_path: Path, store: Store, stopped: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert stopped.poll() is None
+    file = filled(tmp_path, 5)  # written before it was locked: the lock is on this very file
+    door = Door(lambda _: None)
+    drain = Spool(str(file), store, door.take)
+    monkeypatch.setattr(spool, "LOCK_WAIT", 0.2)
+    async with asyncio.timeout(30):
+        await drain.drain()
+    assert door.taken == [0, 1, 2, 3, 4]
+    assert drain.waiting == 0
+
+
+@pytest.mark.tc("TC-201")
+async def test_draining_behind_a_held_lock_can_be_broken_off(
+    tmp_path: Path, store: Store, stopped: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the daemon does at its end: no thread is left behind that waits for the lock."""
+    assert stopped.poll() is None
+    monkeypatch.setattr(spool, "LOCK_WAIT", 600.0)
+    drain = Spool(str(filled(tmp_path, 1)), store, Door(lambda _: None).take)
+    task = asyncio.create_task(drain.drain())
+    while not list(tmp_path.glob("*.drain-*")):  # noqa: ASYNC110 - a file has no event
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with asyncio.timeout(30):
+        await asyncio.get_running_loop().shutdown_default_executor()
+
+
+@pytest.mark.tc("TC-201")
+async def test_a_long_spool_is_taken_in_by_small_slices_and_a_line_without_end_is_passed_over(
+    tmp_path: Path, store: Store
+) -> None:
+    file = tmp_path / "spool.jsonl"
+    events = [{"event_id": f"e{n}", "n": n, "payload": "x" * 10_000} for n in range(300)]
+    lines = [json.dumps(event).encode() for event in events]
+    lines.insert(150, b"{" * (spool.MAX_LINE * 2 + 10))
+    file.write_bytes(b"\n".join(lines) + b"\n")
+    sizes: list[int] = []
+
+    async def take(some: list[dict[str, Any]]) -> None:
+        sizes.append(sum(len(one["payload"]) for one in some))
+        await door.take(some)
+
+    door = Door(lambda _: None)
+    drain = Spool(str(file), store, take)
+    await drain.drain()
+    assert door.taken == list(range(300))
+    assert max(sizes) <= spool.SLICE + 10_000
+    assert drain.drained.broken == 1

@@ -13,6 +13,7 @@ import click
 from agtmux.client import Client, is_older
 from agtmux.protocol import paths
 from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.regular import read_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,13 +95,12 @@ def _configured_autostart() -> bool:
 
     path = paths.config_file()
     try:
-        with open(path, "rb") as file:
-            config = tomllib.load(file)
+        config = tomllib.loads(read_regular(path, 1 << 20).decode("utf-8"))
     except FileNotFoundError:
         return True
     except OSError as error:
         raise AgtmuxError("E_INVALID_REQUEST", f"cannot read {path}: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # no TOML, or no UTF-8
         raise AgtmuxError("E_INVALID_REQUEST", f"{path} is not TOML: {error}") from None
     return config.get("autostart") is not False
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import time
 
 import click
@@ -12,13 +14,18 @@ from agtmux.cli.context import App, pass_app, shared, write_body
 from agtmux.cli.target import show_targets
 from agtmux.protocol import paths
 from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.regular import open_regular
 from agtmux.protocol.text import block
 from agtmux.transport import ConnectionLostError, NoDaemonError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+    from typing import Any, BinaryIO
+
+
+_PIECE = 1 << 16
+"""Bytes of the log that are read at a time."""
 
 
 @click.group("daemon")
@@ -119,15 +126,21 @@ def logs(lines: int, follow: bool) -> None:
     """
     path = paths.log_path()
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            for line in _tail(file.read(), lines):
-                click.echo(block(line))
+        with open(open_regular(path), "rb") as raw:
+            _to_last(raw, lines)
+            file = io.TextIOWrapper(raw, encoding="utf-8", errors="replace")
+            while more := file.read(_PIECE):
+                click.echo(block(more), nl=False)
             while follow:
-                more = file.read()
+                more = file.read(_PIECE)
                 click.echo(block(more), nl=False)
                 time.sleep(0 if more else 0.2)
     except FileNotFoundError:
         raise AgtmuxError("E_INVALID_REQUEST", f"there is no log at {path}: no background daemon ran here") from None
+    except BrokenPipeError:
+        raise  # of standard output
+    except OSError as error:
+        raise AgtmuxError("E_INVALID_REQUEST", f"the log {path} cannot be read: {error.strerror}") from None
     except KeyboardInterrupt:
         click.get_current_context().exit(130)
 
@@ -236,8 +249,22 @@ def _tell_health(app: App, body: Mapping[str, Any]) -> None:
         click.echo(f"error     {say(error)}")
 
 
-def _tail(text: str, count: int) -> list[str]:
-    return text.splitlines()[-count:] if count else []
+def _to_last(file: BinaryIO, count: int) -> None:
+    """Go to where the last ``count`` lines begin, from the end backwards: a log can be long."""
+    place = end = file.seek(0, os.SEEK_END)
+    found = 0
+    while place and count:
+        start = max(0, place - _PIECE)
+        file.seek(start)
+        piece = file.read(place - start)
+        at = len(piece)
+        while (at := piece.rfind(b"\n", 0, at)) >= 0:
+            found += start + at + 1 < end  # the newline that ends the last line begins none
+            if found == count:
+                file.seek(start + at + 1)
+                return
+        place = start
+    file.seek(0 if count else end)
 
 
 def _toml(config: Mapping[str, Any], prefix: str) -> list[str]:

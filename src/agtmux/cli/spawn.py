@@ -14,6 +14,7 @@ import time
 
 from agtmux.protocol import paths
 from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.regular import open_regular
 from agtmux.protocol.text import one_line
 
 WAIT = 5.0
@@ -32,7 +33,10 @@ def start_daemon() -> int:
     log = paths.log_path()
     paths.ensure_private_dir(paths.state_dir())
     env = os.environ | {name: os.path.abspath(os.environ[name]) for name in _OVERRIDES if os.environ.get(name)}
-    fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        fd = open_regular(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    except OSError as error:
+        raise AgtmuxError("E_FORBIDDEN", f"the log {log} cannot be opened: {error.strerror}") from None
     try:
         before = os.fstat(fd).st_size
         process = subprocess.Popen(
@@ -48,7 +52,7 @@ def start_daemon() -> int:
         os.close(fd)
     deadline = time.monotonic() + WAIT
     while time.monotonic() < deadline:
-        if any(_answers(path) for path in paths.socket_candidates()):
+        if any(_answers(path, deadline) for path in paths.socket_candidates()):
             return process.pid
         if process.poll() is not None and _OTHER not in "".join(_lines(log, before)):
             break
@@ -62,18 +66,25 @@ def start_daemon() -> int:
     )
 
 
-def _answers(path: str) -> bool:
+def _answers(path: str, deadline: float) -> bool:
+    """Whether a daemon answers there; one that listens and is still busy at ``deadline`` (monotonic, s) counts too.
+
+    A daemon listens before it can answer, and may end in between.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        sock.settimeout(0.5)
+        sock.settimeout(max(0.01, deadline - time.monotonic()))
         try:
             sock.connect(path)
+            sock.sendall(b"GET /v1/health HTTP/1.1\r\nHost: agtmux\r\nConnection: close\r\n\r\n")
+            return bool(sock.recv(1))
+        except TimeoutError:
+            return True
         except OSError:
             return False
-    return True
 
 
 def _lines(log: str, start: int) -> list[str]:
     """What was logged behind ``start``, the end of it."""
-    with open(log, "rb") as file:
+    with open(open_regular(log), "rb") as file:
         file.seek(max(start, os.fstat(file.fileno()).st_size - 8192))
         return file.read(8192).decode("utf-8", "replace").split("\n")

@@ -11,6 +11,7 @@ import stat
 import sys
 
 from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.regular import read_regular
 
 APP = "agtmux"
 
@@ -97,8 +98,7 @@ def socket_candidates() -> list[str]:
     """Sockets a hook tries, in order: a tmux server may have been started without ``XDG_RUNTIME_DIR``."""
     out = [socket_path()]
     try:
-        with open(pointer_path(), encoding="utf-8") as f:
-            told = f.read(4096).strip()
+        told = read_regular(pointer_path(), 4096).decode("utf-8").strip()
     except (OSError, ValueError, AgtmuxError):
         told = ""
     if told and told not in out and not os.environ.get("AGTMUX_SOCKET"):

@@ -29,9 +29,17 @@ def open_regular(path: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: i
 
 
 def read_regular(path: str | os.PathLike[str], most: int) -> bytes:
-    """Up to ``most`` bytes of the regular file ``path``, from its start. Raises OSError as ``open_regular`` does."""
+    """The bytes of the regular file ``path``; of ``/dev/null``, which people name to mean nothing, none.
+
+    Raises OSError as ``open_regular`` does, EFBIG for a file of more than ``most`` bytes.
+    """
+    if os.fspath(path) == os.devnull:
+        return b""
     with open(open_regular(path), "rb") as file:
-        return file.read(most)
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"it is longer than {most} bytes, which no such file is", os.fspath(path))
+    return data
 
 
 def _refused(path: str | os.PathLike[str]) -> OSError:

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from agtmux.protocol.regular import open_regular, read_regular
 from agtmuxd.core.wire import stamp, stamp_or_none
 from agtmuxd.store.actions import ActionRow
 
@@ -46,14 +47,14 @@ def load_key(path: str) -> bytes:
     """
     file = Path(path)
     try:
-        key = file.read_bytes()
+        key = read_regular(file, 4096)
     except FileNotFoundError:
         key = b""
     if len(key) == _KEY_BYTES:
         return key
     key = os.urandom(_KEY_BYTES)
     fresh = file.with_name(file.name + ".new")
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    fd = open_regular(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
         os.write(fd, key)
         os.fsync(fd)

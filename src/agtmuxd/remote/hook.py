@@ -106,7 +106,7 @@ def supervisors(folder: str) -> list[tuple[str, str, str]]:
         if kind != "supervisor" or not dot:
             continue
         path = os.path.join(folder, name)
-        with open(path, encoding="utf-8") as file:
+        with open(open_regular(path, os.O_RDONLY), encoding="utf-8") as file:
             target = file.readline(4096).strip()
         at = os.stat(path).st_mtime
         hung = os.path.join(folder, base + ".hung")
@@ -128,7 +128,7 @@ def hangs(path: str, since: float) -> bool:
 def note(path: str, good: bool | None) -> None:
     """Count a post that was not answered in time, a byte each; forget them after one that was."""
     if good is None:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fd = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW)
         try:
             os.write(fd, b".")
         finally:
@@ -362,6 +362,15 @@ def encode(event: dict[str, object], limit: int = MAX_BODY) -> bytes:
     return body
 
 
+def open_regular(path: str, flags: int) -> int:
+    """A descriptor of a regular file. Never waits: a pipe in its place would be waited for. Raises OSError."""
+    fd = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, 0o600)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(path + ": it is not a regular file")
+    return fd
+
+
 def _lock(fd: int, until: int) -> None:
     while True:
         try:
@@ -399,12 +408,15 @@ def _keep_newest(fd: int, path: str, size: int, keep: int) -> None:
         cut_line, _, tail = tail.partition(b"\n")
         dropped += bool(cut_line)
     fresh = f"{path}.tmp"  # one name: what a hook leaves that was ended in the middle is written over by the next
-    out = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    out = open_regular(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW)
     try:
         data = memoryview(json.dumps({"gap": {"dropped": dropped}}).encode() + b"\n" + tail)
         while data:
             data = data[os.write(out, data) :]
-        os.rename(fresh, path)
+        if _is_at(fd, path):  # else the daemon took it meanwhile, and what stands there now is newer
+            os.rename(fresh, path)
+        else:
+            os.unlink(fresh)
     except OSError:
         os.unlink(fresh)
         raise
@@ -419,7 +431,7 @@ def spool(line: bytes, path: str, until: int, most: int = MAX_SPOOL, keep: int =
     when the disk refuses, TimeoutError when the lock is not free by the clock ``until`` (ns).
     """
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fd = open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW)
         try:
             _lock(fd, until)
             if not _is_at(fd, path):

@@ -62,8 +62,20 @@ def found(path: str) -> tuple[str | None, os.stat_result | None]:
     """The text of a file, and whose it is; None for one that is not there. Raises ValueError, OSError."""
     if not os.path.exists(path):
         return None, None
-    with open(path, encoding="utf-8", newline="") as file:
+    with open(regular(path), encoding="utf-8", newline="") as file:
         return file.read(), os.fstat(file.fileno())
+
+
+def regular(path: str) -> int:
+    """A descriptor to read a regular file by. Never waits: a pipe in its place would be waited for.
+
+    Raises ValueError for anything else, OSError.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise ValueError(path + ": is not a regular file. Move it away, then run this again.")
+    return fd
 
 
 def left(path: str) -> list[str]:
@@ -73,7 +85,9 @@ def left(path: str) -> list[str]:
 
 def holds(path: str, text: str | None) -> bool:
     """Whether a file is these very bytes."""
-    with open(path, "rb") as file:
+    if not os.path.isfile(path):
+        return False
+    with open(regular(path), "rb") as file:
         return text is not None and file.read() == text.encode("utf-8")
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.regular import open_regular
 from agtmuxd.store.migrate import Migration, load, migrate, refuse_newer
 
 T = TypeVar("T")
@@ -35,8 +36,9 @@ def connect(path: str, newest: int | None = None) -> sqlite3.Connection:
 
     Raises E_STORE_UNAVAILABLE for a schema above ``newest``, before a pragma touches the file.
     """
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    os.close(fd)
+    for name in (path, f"{path}-wal", f"{path}-shm"):  # SQLite would wait for a pipe
+        with contextlib.suppress(FileNotFoundError):
+            os.close(open_regular(name, os.O_RDWR | (os.O_CREAT if name == path else 0)))
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.25)
     try:
         if newest is not None:
