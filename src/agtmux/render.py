@@ -145,6 +145,12 @@ def _tmux(item: Item, _now: float) -> str:
     return clean(item.get("tmux_version")) if running else "no server"
 
 
+def _listed(item: Item, _now: float) -> str:
+    """How many panes, and of how many tmux says what cannot be read."""
+    unread = item.get("unread_panes")
+    return f"{clean(item.get('panes'))} ({clean(unread)} unreadable)" if unread else clean(item.get("panes"))
+
+
 def _outcome(item: Item, _now: float) -> str:
     code = clean(item.get("result_code"), "in flight")
     return f"{code} {clean(item['error_code'])}" if item.get("error_code") else code
@@ -194,7 +200,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("HEALTH", _field("health")),
         ("KIND", _field("kind")),
         ("AGENTS", _field("agents")),
-        ("PANES", _field("panes")),
+        ("PANES", _listed),
         ("SEEN", _age("last_seen_at")),
         ("RTT_MS", _field("rtt_ms")),
         ("TMUX", _tmux),

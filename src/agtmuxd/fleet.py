@@ -234,6 +234,7 @@ class Fleet:
             "read": observer is not None and observer.health.last_good is not None,
             "agents": observer.agents if observer is not None else 0,
             "panes": sum(1 for key in self._door.world.panes if key[0] == target.target_id),
+            "unread_panes": observer.unread.rows if observer is not None else 0,
             "options": {k: v for k, v in target.options.items() if v is not None},
         }
 
@@ -330,6 +331,21 @@ class Fleet:
             if observer is not None:
                 out[f"rounds_{target.name}"] = observer.rounds
                 out[f"process_tables_{target.name}"] = observer.tables
+                if observer.unread.count:
+                    out[f"unread_rows_{target.name}"] = observer.unread.count
+        return out
+
+    def complaints(self) -> list[str]:
+        """Panes that cannot be read now, for people: a line per target."""
+        out = []
+        for target in self._door.world.targets.values():
+            observer = self._observers.get(target.target_id)
+            if observer is not None and observer.unread.now:
+                (pane, why), *more = observer.unread.now.items()
+                others = f", and {len(more)} more" if more else ""
+                out.append(
+                    f"target {target.name}: tmux lists {pane or 'a pane'} in a way that cannot be read: {why}{others}"
+                )
         return out
 
 

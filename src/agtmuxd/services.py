@@ -315,6 +315,7 @@ class DaemonServices:
             errors.append(f"database: {self._store.trouble}")
         if self.spool is not None and self.spool.wrong is not None:
             errors.append(f"spool: {self.spool.wrong}")
+        errors += self._fleet.complaints()
         errors += [f"rules not taken: {why}" for why in self._rulebook.wrong.values()]
         errors += [f"adapter {name}: {why}" for name, why in self._registry.refused.items()]
         drained = asdict(self.spool.drained) if self.spool is not None else {}

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agtmuxd.core.model import ServerInfo
+from agtmuxd.tmux.onepane import OnePane, read
 from agtmuxd.tmux.round import CHUNK_BYTES, Replies, Round, RoundFailed, build, build_chunks, lines, parse
+from agtmuxd.tmux.server import parse_version
 
 N = "0123456789abcdef"
 HEAD = f"{N}s42 1700000000 3.3a{N}/tmp/a b\n"
@@ -123,8 +125,93 @@ def test_a_listing_that_failed_is_no_empty_server() -> None:
 
 def test_a_reply_of_another_shape_is_a_failed_round() -> None:
     assert _failed(f"{N}s42 x 3.3a{N}/tmp/s\n{N}l0\n" + END).reason == "lost"
-    assert _failed(HEAD + f"{N}p%1 $0{N}a{N}b{N}c{N}d{N}e{N}f\n{N}l1\n" + END).reason == "lost"
     assert _failed(HEAD + END).reason == "lost"
+
+
+_FIELDS = 19
+_ABSURD = ["", "-7", "x", "9" * 40, "9" * 5000, "1e3", "1_0", "٣", "\x00", "a b", "%1 $0 @1", "\ufffd"]
+"""What may stand in the place of a number. ``\ufffd`` is what bytes become that are no UTF-8."""
+
+
+def _spoilt(pane: str, fields: dict[int, str]) -> str:
+    row = _row(pane)
+    head, _, rest = row.removeprefix(f"{N}p").partition(N)
+    numbers = head.split(" ")
+    for at, value in fields.items():
+        numbers[at] = value
+    return f"{N}p{' '.join(numbers)}{N}{rest}"
+
+
+@pytest.mark.tc("TC-130")
+@given(st.dictionaries(st.integers(0, _FIELDS - 1), st.sampled_from(_ABSURD) | st.text(max_size=8), min_size=1))
+def test_whatever_one_row_holds_the_rows_beside_it_are_read(fields: dict[int, str]) -> None:
+    if any(N in value for value in fields.values()):
+        return
+    reply = HEAD + _row("%1") + _spoilt("%2", fields) + _row("%3") + f"{N}l1\n{N}c1\nhello\n" + END
+    found = _good(reply)
+    whole = [row.pane_id for row in found.panes]
+    assert (whole[0], whole[-1], found.captures) == ("%1", "%3", {"%1": "hello\n"})
+    assert len(whole) + len(found.unread) == 3
+    for row in found.panes:
+        assert 0 <= row.pid < 2**31 and 0 <= row.window_index < 2**31 and 0 < row.cols + row.rows < 2**32
+    assert all(one.why for one in found.unread)
+
+
+@pytest.mark.tc("TC-130")
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=12), max_size=9), st.booleans())
+def test_a_row_with_texts_missing_or_too_many_loses_no_other_row(texts: list[str], cut: bool) -> None:
+    head = _row("%2").removeprefix(N).partition(N)[0]
+    row = f"{N}{head}" + "".join(f"{N}{text}" for text in texts if N not in text) + ("" if cut else "\n")
+    found = _good(HEAD + _row("%1") + row + _row("%3") + f"{N}l1\n" + END)
+    assert [pane.pane_id for pane in found.panes if pane.pane_id != "%2"] == ["%1", "%3"]
+    assert all(pane.title == "t" for pane in found.panes if pane.pane_id != "%2")
+    assert len(found.panes) == 3 or {one.pane_id for one in found.unread} & {"%2", None}
+
+
+@pytest.mark.tc("TC-130")
+def test_a_text_that_looks_like_a_row_is_none_beside_one_that_cannot_be_read() -> None:
+    forged = "p%9 $0 @1 0 0 77 1 1 0 0   0 1 0 3 4 80 24"
+    row = _row("%2", name=forged, title="l1\n").replace(" 77 ", " x ", 1)
+    found = _good(HEAD + _row("%1") + row + _row("%3") + f"{N}l1\n" + END)
+    assert [pane.pane_id for pane in found.panes] == ["%1", "%3"]
+    assert [(one.pane_id, one.why) for one in found.unread] == [("%2", "pane_pid is 'x'")]
+
+
+@pytest.mark.tc("TC-130")
+def test_a_pane_without_a_process_is_one_of_which_everything_else_is_known() -> None:
+    for pid in ("", "0"):
+        (pane,) = _good(HEAD + _spoilt("%2", {5: pid, 9: "1", 10: "3"}) + f"{N}l1\n" + END).panes
+        assert (pane.pid, pane.dead, pane.dead_status, pane.title) == (0, True, 3, "t")
+
+
+@pytest.mark.tc("TC-130")
+@pytest.mark.parametrize(
+    "head", [f"{'9' * 5000} 1700000000 3.3a", "42 x 3.3a", "42 -1 3.3a", "42 9e9 3.3a", "42", "0 1 3.3a"]
+)
+def test_a_server_that_cannot_be_told_from_another_is_a_failed_round(head: str) -> None:
+    assert _failed(f"{N}s{head}{N}/tmp/s\n" + _row() + f"{N}l1\n" + END).reason == "lost"
+
+
+@pytest.mark.tc("TC-130")
+def test_a_version_of_any_length_is_kept_short_and_read() -> None:
+    found = _good(f"{N}s42 1700000000 3.{'9' * 5000}\x1b]0;{N}/tmp/s\n{N}l0\n" + END)
+    assert found.server is not None and len(found.server.version) <= 64 and "\x1b" not in found.server.version
+    assert parse_version(found.server.version) is None
+    assert parse_version("tmux 3." + "9" * 5000) is None
+
+
+@pytest.mark.tc("TC-130")
+@given(
+    st.dictionaries(st.integers(0, _FIELDS - 1), st.sampled_from(_ABSURD) | st.text(max_size=8)),
+    st.sampled_from(_ABSURD),
+)
+def test_a_pane_read_alone_is_read_or_the_reading_failed(fields: dict[int, str], history: str) -> None:
+    row = _spoilt("%1", fields).removesuffix("\n")
+    reply = HEAD.removesuffix("\n") + row + f"{N}0 0 {history} 0{N}\nhello\n"
+    found = read(N, reply.encode("utf-8", "surrogatepass"), b"", 0)
+    assert isinstance(found, OnePane | RoundFailed)
+    if isinstance(found, OnePane) and found.row is not None:
+        assert 0 <= found.history < 2**31 and 0 <= found.row.pid < 2**31
 
 
 def test_a_pane_that_went_fails_nothing() -> None:

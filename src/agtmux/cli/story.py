@@ -37,6 +37,7 @@ _ENDED = {
 """What each mark of docs/retirement.md means for a claim that is older than it."""
 _NOTHING = {
     "agent_crashed": "the end of its process, which was none in order: it failed, was killed, or left in mid turn",
+    "pane_unreadable": "nothing: tmux lists its pane in a way that cannot be read; agtmux daemon status tells how",
     "target_unreachable": "nothing: its target cannot be read; agtmux target list tells why",
     "unsupported_signal": "nothing: its screen is read, and no rule knows what is on it",
     "suspended": "nothing: its process is suspended (fg in its shell goes on)",

@@ -188,6 +188,7 @@ class Target(Shape):
     read: bool  # whether it was read well since the daemon started
     agents: int
     panes: int
+    unread_panes: int  # of those, how many tmux now lists in a way that cannot be read
     options: dict[str, Any]
 
 

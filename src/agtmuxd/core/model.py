@@ -181,7 +181,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class PaneRow:
-    """One pane of one listing. ``rows``/``cols`` in cells; names are display only."""
+    """One pane of one listing. ``rows``/``cols`` in cells; names are display only. ``pid`` 0: it has no process."""
 
     pane_id: str
     session_id: str

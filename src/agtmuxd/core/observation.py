@@ -48,6 +48,11 @@ class Observation:
     agents: dict[str, Seen]
     gone: tuple[Gone, ...] = ()
     looked_at: frozenset[str] = field(default_factory=frozenset)  # panes a client has had before it for 2 s
+    unread: frozenset[str] = field(default_factory=frozenset)  # panes that are there and could not be read; "": any may
+
+    def cannot_tell(self, pane_id: str) -> bool:
+        """Whether this pane may be there though ``panes`` has none of its name."""
+        return "" in self.unread or pane_id in self.unread
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ class Life:
     pane_read_at: int  # last good reading of its pane, 0 for none
     target_down: bool = False
     suspended: bool = False
+    unread: bool = False  # tmux lists its pane, in a way that cannot be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,8 @@ def resolve(registers: Registers, marks: Marks, life: Life, now: int) -> Resolut
     voices = strong or standing
     if life.target_down:
         return _unknown("target_unreachable", now, _explain(registers, facts, (), "target is down"), None, tasks)
+    if life.unread:
+        return _unknown("pane_unreadable", now, _explain(registers, facts, (), "pane cannot be read"), None, tasks)
     if life.suspended:
         return _unknown("suspended", now, _explain(registers, facts, (), "process is stopped"), None, tasks)
     if not voices:

@@ -26,6 +26,8 @@ def topology(unit: Unit, seen: Observation, title_at: dict[PaneKey, int]) -> Non
     for key, pane in list(unit.panes.items()):
         if key[0] != seen.target_id or (key[1] in there and pane.boot_id == seen.boot_id):
             continue
+        if pane.boot_id == seen.boot_id and seen.cannot_tell(key[1]):
+            continue
         runtime = unit.active_runtime(key)
         if runtime is not None:
             end(unit, runtime, "pane_gone" if pane.boot_id == seen.boot_id else "server_gone", seen.at, crashed=False)
@@ -87,12 +89,15 @@ def _shows(pane: Pane) -> tuple[object, ...]:
 def runtimes(unit: Unit, seen: Observation) -> None:
     """End the runtimes whose process is gone, begin those that are new, note what is known better now."""
     verdicts = {(g.pane_id, g.pid, g.process_start): g for g in seen.gone}
+    listed = {row.pane_id for row in seen.panes} if seen.unread else frozenset()
     for key, current_id in list(unit.active.items()):
         if key[0] != seen.target_id:
             continue
         runtime = unit.runtimes.get(current_id)
         agent = seen.agents.get(key[1])
         if runtime is None or (agent is not None and _is(runtime, agent)):
+            continue
+        if agent is None and key[1] not in listed and runtime.boot_id == seen.boot_id and seen.cannot_tell(key[1]):
             continue
         verdict = verdicts.get((key[1], runtime.pid or 0, runtime.process_start or ""))
         end(unit, runtime, "replaced" if agent else "exited", seen.at, crashed=_crashed(unit, runtime, verdict))

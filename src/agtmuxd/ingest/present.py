@@ -22,7 +22,7 @@ GRACE = 5 * NS
 
 _Kept = tuple[
     set[str], dict[tuple[str, int], str], dict[str, int], set[str], set[str], dict[str, frozenset[str]],
-    dict[PaneKey, int], int | None,
+    dict[PaneKey, int], int | None, dict[str, frozenset[str]],
 ]  # fmt: skip
 
 
@@ -39,6 +39,7 @@ class Present:
     suspended: set[str] = field(default_factory=set)
     looked_at: dict[str, frozenset[str]] = field(default_factory=dict)
     title_at: dict[PaneKey, int] = field(default_factory=dict)
+    unread: dict[str, frozenset[str]] = field(default_factory=dict)  # panes of agents that cannot be read, by target
     wakes: dict[str, int] = field(default_factory=dict)
     calm: Calm = field(default_factory=Calm)
     crash_due: int | None = None
@@ -50,18 +51,20 @@ class Present:
             pane_read_at=self.read_at.get(runtime.target_id, 0),
             target_down=runtime.target_id in self.down,
             suspended=runtime.runtime_id in self.suspended,
+            unread=runtime.pane_id in self.unread.get(runtime.target_id, ()),
         )
 
     def kept(self) -> _Kept:
         """What a transaction changes of it, as it is now."""
         return (
             set(self.down), dict(self.servers), dict(self.read_at), set(self.ready), set(self.suspended),
-            dict(self.looked_at), dict(self.title_at), self.crash_due,
+            dict(self.looked_at), dict(self.title_at), self.crash_due, dict(self.unread),
         )  # fmt: skip
 
     def go_back(self, kept: _Kept) -> None:
         """To what it was; who was calm is watched closely until that is seen again."""
-        self.down, servers, self.read_at, self.ready, self.suspended, self.looked_at, self.title_at, due = kept
+        self.down, servers, self.read_at, self.ready, self.suspended, self.looked_at, self.title_at, due, unread = kept
+        self.unread = unread
         self.servers.clear()  # others hold it
         self.servers.update(servers)
         self.crash_due = due
@@ -78,6 +81,7 @@ class Present:
         self.ready.discard(target_id)
         self.read_at.pop(target_id, None)
         self.looked_at.pop(target_id, None)
+        self.unread.pop(target_id, None)
         for server in [server for server, other in self.servers.items() if other == target_id]:
             del self.servers[server]
         for key in [key for key in self.title_at if key[0] == target_id]:

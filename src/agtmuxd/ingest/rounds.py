@@ -85,6 +85,8 @@ class Rounds:
             return False
         if seen.looked_at != self._present.looked_at.get(seen.target_id):
             return False
+        if seen.unread or self._present.unread.get(seen.target_id):
+            return False
         server = _server_of(seen, self._world.targets.get(seen.target_id))
         if server is not None and self._present.servers.get(server) != seen.target_id:
             return False
@@ -130,11 +132,26 @@ class Rounds:
             self._present.calm.end(run.unit, runtime.runtime_id)
             for source, settled in agent.levels:
                 self._level(run, runtime, source, settled, seen.at)
+        self._unread(run, seen)
         for pane_id in seen.looked_at - before:
             runtime = run.unit.active_runtime((seen.target_id, pane_id))
             if runtime is not None:
                 run.unit.touched.add(runtime.runtime_id)
         run.rebind = run.rebind or bool(self._present.pending and seen.gone)
+
+    def _unread(self, run: Pass, seen: Observation) -> None:
+        """Judge anew whose pane cannot be read now, or can be again."""
+        before = self._present.unread.pop(seen.target_id, frozenset())
+        if not seen.unread and not before:
+            return
+        listed = {row.pane_id for row in seen.panes}
+        there = list(living(run.unit, seen.target_id))
+        now = frozenset(
+            r.pane_id for r in there if r.pane_id in seen.unread or ("" in seen.unread and r.pane_id not in listed)
+        )
+        if now:
+            self._present.unread[seen.target_id] = now
+        run.unit.touched.update(r.runtime_id for r in there if r.pane_id in before ^ now)
 
     def _make_ready(self, run: Pass, target_id: str) -> None:
         """From now on this target's states are judged again; until then what was persisted stands."""

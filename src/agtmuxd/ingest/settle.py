@@ -13,7 +13,7 @@ from agtmuxd.world import PaneKey, Runtime, StateRow, Unit
 CRASH_SHOWN = 30 * 60 * 1_000_000_000
 _NEEDS = WAITING | {State.ERROR}
 _ENDED = frozenset({State.COMPLETED, State.ERROR})
-_VEILED = frozenset({"target_unreachable", "stale_signal"})
+_VEILED = frozenset({"target_unreachable", "pane_unreadable", "stale_signal"})
 """Why a state is unknown although nothing is known to have changed: what was known is kept for when it shows again."""
 
 

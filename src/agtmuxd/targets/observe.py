@@ -25,6 +25,7 @@ from agtmuxd.pulse import pulse
 from agtmuxd.targets.executor import ExecutorError, TargetExecutor
 from agtmuxd.targets.newcomers import Newcomers
 from agtmuxd.targets.roster import YOUNG, Heard, Known, Roster
+from agtmuxd.targets.unread import UnreadRows
 from agtmuxd.targets.watchpid import PidWatcher
 from agtmuxd.tmux import round as tmux_round
 from agtmuxd.tmux.server import too_old
@@ -138,6 +139,7 @@ class Observer:
         self._active_until = 0
         self._look_again: int | None = None
         self._looking: dict[str, int] = {}
+        self.unread = UnreadRows(target_id)
         self._poked = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._by_arguments = False
@@ -311,9 +313,11 @@ class Observer:
             self.roster.clear()
             self._signs.clear()
             self._looking.clear()
+            self._listed = _Listed.of(())
             self._want_table = True
-        if seen.panes is not self._listed.rows:
-            self._listed = _Listed.of(seen.panes, self._listed)
+        rows = self.unread.filled(seen, self._listed.rows)
+        if rows is not self._listed.rows:
+            self._listed = _Listed.of(rows, self._listed)
         captures, styles = split(seen.captures, styled)
         if await self._identify(at):
             missing = [p for p in self.roster.wanted() if p not in captures]
@@ -322,12 +326,13 @@ class Observer:
                 if isinstance(more, tmux_round.Round):
                     captures = {**captures, **more.captures}
         gone = await self.roster.farewells(self._listed.panes, captures, self._clock())
-        self._look_again = await self.roster.look(self._listed.panes, captures, at, styles)
+        shown = self.unread.without(captures)
+        self._look_again = await self.roster.look(self._listed.panes, shown, at, styles)
         self._follow()
         observation = Observation(
             target_id=self.target_id, at=at, boot_id=boot, server_pid=server.pid if server else None,
-            socket_path=server.socket_path if server else None, panes=seen.panes, agents=self.roster.seen(),
-            gone=tuple(gone), looked_at=self._looked_at(at),
+            socket_path=server.socket_path if server else None, panes=rows, agents=self.roster.seen(),
+            gone=tuple(gone), looked_at=self._looked_at(at), unread=frozenset(self.unread.now),
         )  # fmt: skip
         try:
             await self._sink.observe(observation)

@@ -15,10 +15,14 @@ from agtmuxd.tmux.quote import line
 KEY_BYTES: Final = 1024
 """Bytes that one ``send-keys`` carries at most; longer text goes through a buffer."""
 
+_NO_PROCESS: Final = "#{||:#{==:#{pane_pid},},#{==:#{pane_pid},0}}"
+"""From 3.8 on the pid of a pane whose program has ended is empty; that of a pane that never had one was 0 before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What must still be true inside tmux when it writes: its server, the pane's process, no mode, not shared."""
+    """What must still be true inside tmux when it writes: its server, the pane's process (0: it has none), no mode, not
+    shared."""
 
     pane_id: str
     server_pid: int
@@ -74,7 +78,7 @@ def guarded(held: Held, commands: Iterable[Sequence[str]], yes: str, no: str, *,
     """
     facts = [
         f"#{{==:#{{pid}},{held.server_pid}}}",
-        f"#{{==:#{{pane_pid}},{held.pane_pid}}}",
+        f"#{{==:#{{pane_pid}},{held.pane_pid}}}" if held.pane_pid else _NO_PROCESS,
     ]
     if puts:
         facts += ["#{!=:#{pane_dead},1}", "#{!=:#{pane_synchronized},1}", "#{!=:#{pane_input_off},1}"]

@@ -12,6 +12,7 @@ from typing import Final
 
 from agtmux.protocol.text import block
 from agtmuxd.core.model import PaneRow, ServerInfo
+from agtmuxd.core.numbers import whole
 from agtmuxd.tmux.round import ROW_PARTS, RoundFailed, no_server, pane_row, row_format, server_format, server_info
 
 _FLAGS: Final = "#{pane_synchronized} #{pane_input_off} #{history_size} #{pane_in_mode}"
@@ -59,12 +60,11 @@ def read(nonce: str, stdout: bytes, stderr: bytes, returncode: int) -> OnePane |
         server = server_info(parts[1], parts[2])
         row = pane_row(parts[3:_FLAGS_AT])
         synchronized, input_off, history, _mode = parts[_FLAGS_AT].split(" ")
+        above = whole(history, "history_size") if history else 0
     except ValueError as error:
         return RoundFailed("lost", f"tmux answered something else than asked: {error}")
-    if not row.pane_id:
-        return OnePane(None)
     capture = parts[_FLAGS_AT + 1].removeprefix("\n")
-    return OnePane(server, row, synchronized == "1", input_off == "1", int(history or 0), capture)
+    return OnePane(server, row, synchronized == "1", input_off == "1", above, capture)
 
 
 _FLAGS_AT: Final = 3 + ROW_PARTS

@@ -16,13 +16,16 @@ newlines or anything else. A reply reads
 from __future__ import annotations
 
 import hashlib
+import re
 import signal
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
+from agtmux.protocol.text import one_line
 from agtmuxd.core.model import PaneRow, ServerInfo
+from agtmuxd.core.numbers import whole
 
 CHUNK_BYTES: Final = 12 * 1024
 _NONCE: Final = "<nonce>"
@@ -42,8 +45,25 @@ _TEXTS: Final = (
     "pane_tty",
 )
 ROW_PARTS: Final = 1 + len(_TEXTS)
+_HEAD: Final = re.compile(r"p%[0-9]{1,10} \$[0-9]{1,10} @[0-9]{1,10} ")
+_WHOSE: Final = re.compile(r"p(%[0-9]{1,10}) ")
+_TTY: Final = re.compile(r"(?:/[^\n]*)?\n")
+_LAST: Final = re.compile(r"l[0-9]*\n")
+"""How the row of a pane begins; how that of any pane does; how it ends; and what ends the listing."""
+_IDS: Final = tuple([re.compile(rf"{sign}[0-9]{{1,10}}") for sign in ("%", r"\$", "@")])
+_VERSION_MOST: Final = 64
+_TIME_MOST: Final = 10**11
+"""Seconds since the epoch, far ahead."""
 _EMPTY: Final = ("no server running on ", "(No such file or directory)")
 _REFUSED: Final = ("(Permission denied)", "access not allowed", "protocol version mismatch")
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A row of the listing that cannot be read. ``pane_id`` None: not even whose it is. ``why`` is for people."""
+
+    pane_id: str | None
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +71,15 @@ class Round:
     """What one round showed. ``server`` None: no server runs there, which is healthy and empty.
 
     ``captures`` holds the raw screen of each pane that was asked for and is there (see ``lines``); ``gone`` those that
-    the server no longer has. A pane in neither was not answered for, which proves nothing.
+    the server no longer has. A pane in neither was not answered for, which proves nothing. ``unread``: panes that the
+    server has, with a row that cannot be read; they are not in ``panes``.
     """
 
     server: ServerInfo | None
     panes: tuple[PaneRow, ...] = ()
     captures: Mapping[str, str] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
+    unread: tuple[Unread, ...] = ()
 
 
 ReadRow = Callable[[tuple[str, ...]], PaneRow]
@@ -134,10 +156,10 @@ def parse(
         return RoundFailed("lost", f"the reply of tmux ends early: {_first_line(complaint, returncode)}")
     try:
         server = server_info(parts[1], parts[2])
-        rows, at = _rows(parts, read_row or pane_row)
+        rows, unread, at = _rows(parts, read_row or pane_row)
     except (ValueError, IndexError) as error:
         return RoundFailed("lost", f"tmux answered something else than asked: {error}")
-    if not rows and parts[at] != "l0\n" and "no current target" not in complaint:
+    if not rows and not unread and parts[at] != "l0\n" and "no current target" not in complaint:
         return RoundFailed("lost", f"tmux did not list its panes: {_first_line(complaint, returncode)}")
     captures: dict[str, str] = {}
     gone: list[str] = []
@@ -147,7 +169,7 @@ def parse(
             captures["%" + number[1:]] = screen
         else:
             gone.append("%" + number[1:])
-    return Round(server, _fold(rows), captures, frozenset(gone))
+    return Round(server, _fold(rows), captures, frozenset(gone), tuple(unread))
 
 
 class Replies:
@@ -232,43 +254,81 @@ def _first_line(complaint: str, returncode: int) -> str:
 def server_info(head: str, socket_path: str) -> ServerInfo:
     """Raises ValueError for what is no reply to ``server_format``."""
     pid, start, version = head[1:].split(" ", 2)
-    return ServerInfo(int(pid), int(start), version, socket_path.removesuffix("\n"))
+    return ServerInfo(
+        whole(pid, "the pid of the server", least=1), whole(start, "the start time of the server", most=_TIME_MOST),
+        one_line(version)[:_VERSION_MOST], socket_path.removesuffix("\n"),
+    )  # fmt: skip
 
 
-def _rows(parts: list[str], read_row: ReadRow) -> tuple[list[PaneRow], int]:
-    """All listed rows, and the index of the part that ends the listing."""
+def _rows(parts: list[str], read_row: ReadRow) -> tuple[list[PaneRow], list[Unread], int]:
+    """All listed rows, those that cannot be read, and the index of the part that ends the listing.
+
+    Raises IndexError where nothing ends it.
+    """
     rows: list[PaneRow] = []
+    unread: list[Unread] = []
     at = 3
-    while parts[at].startswith("p"):
-        rows.append(read_row(tuple(parts[at : at + ROW_PARTS])))
-        at += ROW_PARTS
-    if not parts[at].startswith("l"):
-        raise ValueError(f"a listing with {parts[at][:40]!r} in it")
-    return rows, at
+    while not _LAST.fullmatch(parts[at]):
+        these = tuple(parts[at : at + ROW_PARTS])
+        try:
+            if not _TTY.fullmatch(these[-1]):
+                raise ValueError(f"a terminal is {these[-1][:40]!r}")
+            rows.append(read_row(these))
+            at += ROW_PARTS
+        except ValueError as error:
+            whose = _WHOSE.match(these[0])
+            unread.append(Unread(whose[1] if whose else None, str(error)))
+            at = _next(parts, at)
+    return rows, unread, at
+
+
+def _next(parts: list[str], at: int) -> int:
+    """Where the row after one that cannot be read begins: that one may have too few parts, or too many.
+
+    Looked for in its usual place first, since a text may look like the beginning of a row.
+    """
+    usual = at + ROW_PARTS
+    if usual < len(parts) and (_HEAD.match(parts[usual]) or _LAST.fullmatch(parts[usual])):
+        return usual
+    at += 1
+    while not (_HEAD.match(parts[at]) or _LAST.fullmatch(parts[at])):
+        at += 1
+    return at
 
 
 def pane_row(parts: Sequence[str]) -> PaneRow:
-    """One pane out of the parts of its reply. Raises ValueError for what is none."""
+    """One pane out of the parts of its reply. Raises ValueError, which names the field, for what is none."""
     numbers, texts = parts[0][1:].split(" "), parts[1:]
+    if not parts[0].startswith("p") or len(numbers) != _NUMBERS.count("#") or len(texts) != len(_TEXTS):
+        raise ValueError(f"no row of a pane: {parts[0][:40]!r} and {len(texts)} texts")
     pane, session, window, w_index, p_index, pid, active, w_active, attached, dead, status, killed = numbers[:12]
     mode, alternate, cursor, x, y, cols, rows = numbers[12:]
+    for sign, text in zip(_IDS, (pane, session, window), strict=True):
+        if not sign.fullmatch(text):
+            raise ValueError(f"an id is {text[:40]!r}")
     name, w_name, title, command, cwd, declared, tty = texts
     return PaneRow(
-        pane, session, name, window, int(w_index), w_name, int(p_index), title, command, cwd, int(pid),
-        tty.removesuffix("\n"), active == "1" and w_active == "1", int(attached or 0), dead == "1",
-        int(status) if status else None, _signal(killed) if killed else None, mode not in ("", "0"),
-        alternate == "1", cursor == "1", int(x or 0), int(y or 0), int(cols), int(rows),
+        pane, session, name, window, whole(w_index, "window_index"), w_name, whole(p_index, "pane_index"), title,
+        command, cwd, _some(pid, "pane_pid"), tty.removesuffix("\n"), active == "1" and w_active == "1",
+        _some(attached, "session_attached"), dead == "1", whole(status, "pane_dead_status") if status else None,
+        _signal(killed) if killed else None, mode not in ("", "0"), alternate == "1", cursor == "1",
+        _some(x, "cursor_x"), _some(y, "cursor_y"), whole(cols, "pane_width"), whole(rows, "pane_height"),
         declared_agent=declared,
     )  # fmt: skip
 
 
+def _some(text: str, what: str) -> int:
+    """A number that may be missing: from 3.8 on a pane without a process has no ``pane_pid``, before it is 0."""
+    return whole(text, what) if text else 0
+
+
 def _signal(name: str) -> int | None:
     """tmux names the signal where the system has names for them, and numbers it elsewhere."""
-    if name.isdigit():
-        return int(name)
+    if name.isdecimal():
+        return whole(name, "pane_dead_signal")
     try:
         return int(signal.Signals[f"SIG{name.upper().removeprefix('SIG')}"])
-    except KeyError:
+    except (KeyError, ValueError):
         return None
 
 

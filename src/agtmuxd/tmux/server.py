@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Final
 
 MINIMUM: Final = (3, 3)
-_VERSION: Final = re.compile(r"(\d+)\.(\d+)")
+_VERSION: Final = re.compile(r"(?<![0-9])([0-9]{1,4})\.([0-9]{1,4})(?![0-9])")
 
 
 def tmux_argv(tmux_path: str, socket: str | None) -> list[str]:

@@ -1,0 +1,18 @@
+"""Whole numbers as programs print them, each within the bounds of what it counts. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+INT_MOST: Final = 2**31 - 1
+"""The largest C ``int``: pids, sizes, indexes."""
+
+
+def whole(text: str, what: str, *, least: int = 0, most: int = INT_MOST) -> int:
+    """``text`` as a number of ASCII digits, ``least`` to ``most``. Raises ValueError that names ``what`` it is.
+
+    ``int`` alone also takes blanks, signs, underscores and other scripts' digits, and numbers that no column holds.
+    """
+    if text.isascii() and text.isdecimal() and len(text) <= 20 and least <= (value := int(text)) <= most:
+        return value
+    raise ValueError(f"{what} is {text[:40]!r}")

@@ -1,0 +1,130 @@
+"""Panes that tmux lists in a way that cannot be read: they are told and counted, and cost no other pane anything."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+from tests.acceptance.stage import PATIENCE, Actor, Agent, Daemon, Item, Place
+from tests.conftest import Tmux, until
+
+
+class Spoiler:
+    """A tmux program whose answers a ``sed`` script changes, where there is one."""
+
+    def __init__(self, place: Place) -> None:
+        self._script = place.root / "spoil"
+        program = place.root / "tmux"
+        real, script = shlex.quote(shutil.which("tmux") or "tmux"), shlex.quote(str(self._script))
+        program.write_text(
+            f'#!/bin/sh\n[ -e {script} ] || exec {real} "$@"\n{real} "$@" | LC_ALL=C sed -E -f {script}\n'
+        )
+        program.chmod(0o755)
+        text = place.config.read_text()
+        place.config.write_text(text.replace("[host]\n", f'[host]\ntmux_path = "{program}"\n'))
+
+    def field(self, pane: str, number: int, value: str) -> None:
+        """From now on the pane's ``number``-th field, of those that are numbers, reads ``value``."""
+        before = " [^ ]*" * (number - 1)
+        self.script(f"s/(p{pane}{before}) [^ ]*/\\1 {value}/\n")
+
+    def script(self, text: str) -> None:
+        fresh = self._script.with_name("fresh")
+        fresh.write_text(text)
+        fresh.replace(self._script)
+
+    def stop(self) -> None:
+        self._script.unlink()
+
+
+@pytest.fixture
+def spoiler(place: Place) -> Spoiler:
+    """The target ``host`` is read through this."""
+    return Spoiler(place)
+
+
+def host(place: Place) -> Item:
+    (found,) = place.json("target", "list")["items"]
+    return dict(found)
+
+
+@pytest.mark.tc("TC-130")
+def test_a_pane_that_outlives_its_program_costs_no_other_pane_anything_and_can_be_attached(
+    place: Place, daemon: Daemon, tmux: Tmux, agent: Callable[..., Agent]
+) -> None:
+    one = agent().start()
+    tmux.run("set-option", "-g", "remain-on-exit", "on")
+    dead = tmux.run("new-window", "-d", "-P", "-F", "#{pane_id}", "-t", "main", "--", "sh", "-c", "exit 3")
+    empty = tmux.run("split-window", "-d", "-P", "-F", "#{pane_id}", "-t", dead, "")
+    until(lambda: tmux.show(dead, "#{pane_dead}") == "1", within=PATIENCE)
+    daemon.start()
+    daemon.wait_agent(one.pane)
+    assert (host(place)["health"], host(place)["panes"], host(place)["unread_panes"]) == ("ok", 3, 0)
+    for pane in (dead, empty):
+        done = place.cli("attach", pane, "--print", "--json")
+        assert done.returncode == 0, done.stdout
+        command = json.loads(done.stdout)["result"]["argv"]
+        assert command[0].endswith("tmux"), command
+        refused = place.cli("send", pane, "--text", "x", "--shell", "--json")
+        reason = json.loads(refused.stdout)["error"]["details"]["reason"]
+        assert (refused.returncode, reason in ("dead", "changed")) == (5, True), refused.stdout
+
+
+@pytest.mark.tc("TC-130")
+def test_attach_selects_a_pane_whose_program_has_ended(place: Place, daemon: Daemon, tmux: Tmux) -> None:
+    tmux.start()
+    tmux.run("set-option", "-g", "remain-on-exit", "on")
+    dead = tmux.run("new-window", "-d", "-P", "-F", "#{pane_id}", "-t", "main", "--", "sh", "-c", "exit 3")
+    until(lambda: tmux.show(dead, "#{pane_dead}") == "1", within=PATIENCE)
+    daemon.start()
+    until(lambda: daemon.pane(dead), within=PATIENCE)
+    ref = f"pane:host/main/{tmux.show(dead, '#{window_id}')}/{dead}"
+    done = daemon.client.act("attach", {"request_ref": "r" * 20, "ref": ref, "select": True}).json()
+    assert done["result"]["selected"] is True
+    assert tmux.run("display-message", "-p", "-t", "main:", "#{pane_id}") == dead
+
+
+@pytest.mark.tc("TC-130")
+@pytest.mark.parametrize("value", ["x", "9" * 40])
+def test_a_row_that_cannot_be_read_is_told_and_costs_no_other_pane_anything(
+    place: Place, daemon: Daemon, actor: Callable[..., Actor], spoiler: Spoiler, value: str
+) -> None:
+    one, two = actor().start(), actor().start("other")
+    daemon.start()
+    before = one.ready(daemon), two.asks(daemon)
+    spoiler.field(two.pane, 5, value)
+    until(lambda: host(place)["unread_panes"] == 1, within=PATIENCE)
+    unknown = daemon.wait_for(two.pane, "unknown")
+    assert (unknown["reason_code"], unknown["runtime_id"]) == ("pane_unreadable", before[1]["runtime_id"])
+    assert host(place)["health"] == "ok"
+    one.asks(daemon)
+    health = daemon.health()
+    (told,) = [error for error in health["last_errors"] if two.pane in error]
+    assert "pane_pid" in told and health["counters"]["unread_rows_host"] >= 1
+    assert daemon.said().count("a pane cannot be read") == 1
+    assert " 2 (1 unreadable)" in place.cli("target", "list").stdout
+    spoiler.stop()
+    daemon.wait_for(two.pane, "waiting_approval")
+    until(lambda: host(place)["unread_panes"] == 0, within=PATIENCE)
+    assert daemon.wait_agent(two.pane)["runtime_id"] == before[1]["runtime_id"]
+
+
+@pytest.mark.tc("TC-130")
+def test_where_not_even_the_pane_of_a_row_is_known_no_pane_is_taken_for_gone(
+    place: Place, daemon: Daemon, agent: Callable[..., Agent], spoiler: Spoiler
+) -> None:
+    one, two = agent().start(), agent().start("other")
+    daemon.start()
+    before = {pane: daemon.wait_agent(pane)["runtime_id"] for pane in (one.pane, two.pane)}
+    spoiler.script(f"s/p{two.pane} [$][0-9]* @[0-9]*/pnothing/\n")
+    until(lambda: host(place)["unread_panes"] == 1, within=PATIENCE)
+    daemon.stop()
+    daemon.start()  # the daemon that comes next has never seen a row of it
+    until(lambda: host(place)["unread_panes"] == 1, within=PATIENCE)
+    spoiler.stop()
+    until(lambda: host(place)["unread_panes"] == 0, within=PATIENCE)
+    assert {pane: daemon.wait_agent(pane)["runtime_id"] for pane in (one.pane, two.pane)} == before
