@@ -163,7 +163,8 @@ class DaemonServices:
             tmux_server_pid=event.tmux.server_pid if event.tmux else None,
             pid=event.pid, start_hint=event.start_hint,
             chain=tuple(
-                Ancestor(link.pid, link.start, tuple(argv)) for link, argv in zip(event.chain, chain, strict=True)
+                Ancestor(link.pid, link.start, tuple(argv), link.comm, link.pgid)
+                for link, argv in zip(event.chain, chain, strict=True)
             ),
             spooled=event.spooled, env=env, payload=payload,
         )  # fmt: skip

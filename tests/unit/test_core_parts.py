@@ -19,6 +19,7 @@ from agtmuxd.core.health import BACKOFF_MOST, Health
 from agtmuxd.core.ids import dedupe_key, runtime_id, uuid7
 from agtmuxd.core.level import SETTLE, UNMATCHED, Settled, Steady, sample
 from agtmuxd.core.model import MS, NS, Ancestor, Claim, RawEvent, Signal, Source, Strength, WaitingFor, Write
+from agtmuxd.core.sender import find_sender
 
 ROOT = Path(__file__).resolve().parents[2]
 T0 = 1_000_000 * NS
@@ -78,7 +79,7 @@ NONE = Bound(None, "bind_no_candidate")
 
 
 def bound(event: RawEvent, *candidates: Candidate, signal: Signal = PLAIN, target: str | None = "t1") -> Bound:
-    return bind(event, signal, target, candidates)
+    return bind(event, signal, target, candidates, find_sender(event, lambda _link: None))
 
 
 @pytest.mark.tc("TC-008")

@@ -50,6 +50,15 @@ def test_a_pane_without_an_agent_has_none() -> None:
     assert _pids([_proc(11, 1, "a")], pane=10) == []
 
 
+@pytest.mark.tc("TC-140")
+@pytest.mark.parametrize("name", ["tmux: server", "tmux"])
+def test_an_agent_in_an_inner_tmux_is_no_agent_of_the_pane_around_it(name: str) -> None:
+    """Its server may run below the pane: in the foreground, or in a sandbox that keeps its orphans."""
+    inner = [_proc(20, 10, name, tty=0), _proc(21, 20, "bash", tty=9), _proc(22, 21, "a", tty=9)]
+    assert _pids([SHELL, *inner]) == []
+    assert _pids([SHELL, _proc(11, 10, "b"), *inner]) == [11]
+
+
 def test_a_shim_and_its_program_are_one_agent() -> None:
     inner = [SHELL, _proc(11, 10, "b-shim"), _proc(12, 11, "b-program", pgid=11)]
     (found,) = _find(inner)

@@ -39,13 +39,15 @@ TIMEOUT_S: Final = 5
 _NAMES: Final = frozenset({"claude", ".claude-unwrapped", ".claude-wrapped", "claude.exe"})
 _RUNTIMES: Final = frozenset({"node", "bun", "MainThread", "node-MainThread"})
 _VERSION_PATH: Final = re.compile(r"(?:^|/)versions/(\d+\.\d+\.\d+[\w.-]*)$")
-_PACKAGE_PATH: Final = re.compile(r"(?:claude-code[^/]*/(?:cli\.m?js|claude|bin/claude[^/]*)|/bin/claude)$")
+_PACKAGE_PATH: Final = re.compile(
+    r"(?:claude-(?:code|agent-sdk)[^/]*/(?:cli\.m?js|claude|bin/claude[^/]*)|/bin/claude)$"
+)
 _SUBCOMMANDS: Final = words(
     "mcp update upgrade install doctor config plugin plugins setup-token auth agents daemon migrate-installer "
     "remote-control gateway api-key help"
 )
 _ONE_SHOT: Final = frozenset({"-v", "--version", "-h", "--help"})
-_PRINT: Final = frozenset({"-p", "--print", "--sdk-url"})
+_PRINT: Final = frozenset({"-p", "--print", "--sdk-url", "--input-format"})
 _VALUES: Final = words(
     "--model --append-system-prompt --system-prompt --permission-mode --settings --agents --agent --add-dir "
     "--mcp-config --allowedTools --disallowedTools --session-id --name -n --fallback-model --effort --output-format "
@@ -109,6 +111,7 @@ class ClaudeAdapter(RuleAdapter):
             cwd=text_of(payload, "cwd"),
             task=first_line(payload.get("prompt")) if name == "UserPromptSubmit" and not agent else None,
             session_ended=name == "SessionEnd" and payload.get("reason") != "clear",
+            headless=attended == "0",  # set for its hooks by what it is itself, whoever started it (2.1.329)
         )
 
     # ------------------------------------------------------------------ status file

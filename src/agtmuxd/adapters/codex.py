@@ -273,10 +273,14 @@ def _of_main(name: str, payload: Mapping[str, Any], headless: bool) -> list[Writ
 
 
 def by_shared_server(event: RawEvent) -> bool:
-    """Whether the app server sent it, or nothing shows that it did not (no link of the chain is a terminal's Codex)."""
-    if any("app-server" in link.argv for link in event.chain):
-        return True
-    return not any(_names_codex(word) for link in event.chain for word in link.argv[:2])
+    """Whether the app server sent it, or nothing shows that it did not (no link of the chain is a Codex).
+
+    The nearest Codex sent it: one that is run as a tool stands below the app server, which runs the tools.
+    """
+    for link in event.chain:
+        if any(_names_codex(word) for word in link.argv[:2]):
+            return "app-server" in link.argv
+    return True
 
 
 def _names_codex(word: str) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from agtmux.protocol.redact import redact_text
+from agtmuxd.adapters.argv import base_name
 from agtmuxd.adapters.base import (
     CONTRACT_VERSION,
     Adapter,
@@ -43,8 +44,9 @@ from agtmuxd.adapters.opencode import OpenCodeAdapter
 from agtmuxd.adapters.patience import LOOK_FOR, TooLongError, slow_rule, within
 from agtmuxd.adapters.wrapper import wrapper_of
 from agtmuxd.core.controls import Controls
-from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Write
+from agtmuxd.core.model import Ancestor, Claim, Proc, RawEvent, Sample, Signal, Write
 from agtmuxd.core.rules import RuleSet
+from agtmuxd.core.sender import Kind
 
 GROUP: Final = "agtmux.adapters"
 BUILT_IN: Final[tuple[Callable[[], Adapter], ...]] = (
@@ -53,6 +55,9 @@ BUILT_IN: Final[tuple[Callable[[], Adapter], ...]] = (
 
 STRIKES: Final = 3
 """How often an adapter may take too long for a screen."""
+
+KINDS: Final = 512
+"""Command lines of which it is remembered whose they are: the same ones stand above every hook."""
 
 T = TypeVar("T")
 
@@ -321,6 +326,7 @@ class Registry:
 
     adapters: dict[str, Fenced] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    _kinds: dict[tuple[str, tuple[str, ...]], Kind | None] = field(default_factory=dict, repr=False)
 
     def add(self, adapter: Adapter) -> None:
         """Take ``adapter`` in, or note why not: another contract, a type that is taken, no adapter at all."""
@@ -337,11 +343,36 @@ class Registry:
         else:
             self.adapters[adapter.agent_type] = Fenced(adapter)
 
+    def kind_of(self, link: Ancestor) -> Kind | None:
+        """What a link of a hook's chain is; None: no agent.
+
+        The program of an agent counts whatever its command is: an agent may run in a server of its own (``codex
+        mcp-server``), and that one's reports are not those of the agent that started it.
+        """
+        key = (link.comm, link.argv)
+        if key not in self._kinds:
+            while len(self._kinds) >= KINDS:
+                del self._kinds[next(iter(self._kinds))]
+            self._kinds[key] = self._kind(link)
+        return self._kinds[key]
+
+    def _kind(self, link: Ancestor) -> Kind | None:
+        comm = link.comm or (base_name(link.argv[0])[:15] if link.argv else "")
+        for count in range(len(link.argv), 0, -1):
+            proc = Proc(link.pid, 0, 0, -1, 0, "S", link.start, comm, link.argv[:count])
+            found = self.identify(proc)
+            if found is not None:
+                identity = found[1]
+                whole = count == len(link.argv)
+                return Kind(identity.agent_type, whole, identity.headless, identity.gives_way)
+        return None
+
     def use_rules(self, mine: Mapping[str, RuleSet]) -> None:
         """Lay the user's rules, by agent type, over those of the adapters; those that went are taken back.
 
         An agent that no adapter knows is one by its rules alone, where they name its processes.
         """
+        self._kinds.clear()
         for agent_type, fenced in list(self.adapters.items()):
             adapter = fenced.adapter
             fenced.forgive()

@@ -53,6 +53,8 @@ class ChainLink(Model):
     pid: Pid
     start: Annotated[str, Field(max_length=64)]
     argv: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=4, default_factory=list)]
+    comm: Annotated[str, Field(max_length=64)] = ""
+    pgid: Pid | None = None
 
 
 class WireEvent(Model):

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agtmuxd.core.model import NS, RawEvent, Signal
+from agtmuxd.core.sender import KindOf, Sender
 
 START_TOLERANCE = 5 * NS
 
@@ -25,42 +26,60 @@ class Candidate:
     pid: int | None
     process_start: str | None
     started_at: int
+    headless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """``runtime_id`` where exactly one fits; else ``reason``: bind_no_candidate or bind_ambiguous."""
+    """``runtime_id`` where exactly one fits; else ``reason``: bind_no_candidate, bind_ambiguous or bind_nested."""
 
     runtime_id: str | None
     reason: str | None
 
 
-def _process_fits(event: RawEvent, candidate: Candidate) -> bool | None:
+def _process_fits(event: RawEvent, candidate: Candidate, sender: Sender) -> bool | None:
     """True/False where event and runtime both name a process, None where one of them does not."""
     if candidate.pid is None:
         return None
-    for link in event.chain:
+    for link in sender.links or sender.above:
         if link.pid == candidate.pid:
             return link.start == candidate.process_start  # another start: the pid was given to another process
+    if sender.links:
+        return False  # another agent sent it
     if event.pid is not None:
         return event.pid == candidate.pid
     return False if event.chain else None
 
 
-def _fits(event: RawEvent, signal: Signal, target_id: str | None, candidate: Candidate) -> bool:
+def _is_lost(signal: Signal, candidate: Candidate) -> bool:
+    """Whether the event names no process, as one does whose sender has just ended, and another session than this one.
+
+    The pane alone is then no proof: an agent that was run as a tool has the same. Where starts are no ticks, hooks may
+    not be able to tell their processes at all, and the pane has to do.
+    """
+    ticks = candidate.process_start is not None and candidate.process_start.isdecimal()
+    known = signal.session_id is not None and candidate.agent_session_id is not None
+    return ticks and known and signal.session_id != candidate.agent_session_id
+
+
+def _fits(event: RawEvent, signal: Signal, target_id: str | None, candidate: Candidate, sender: Sender) -> bool:
     if candidate.agent_type != event.agent_type:
         return False
     if event.start_hint is not None and abs(event.start_hint - candidate.started_at) > START_TOLERANCE:
+        return False
+    if (sender.headless or signal.headless) and not candidate.headless:
         return False
     if signal.ambient:
         # A shared daemon sent it: pane, pid and chain are the daemon's (whose parent may well be another pane's agent).
         if event.target_id is not None and event.target_id != candidate.target_id:
             return False  # but the machine it came from is certain
         return signal.session_id is not None and signal.session_id == candidate.agent_session_id
-    process = _process_fits(event, candidate)
+    process = _process_fits(event, candidate, sender)
     if process is False:
         return False
     if target_id is not None and candidate.target_id != target_id:
+        return False
+    if process is None and _is_lost(signal, candidate):
         return False
     if event.pane_id is not None:
         return candidate.pane_id == event.pane_id and (target_id is not None or process is True)
@@ -69,9 +88,30 @@ def _fits(event: RawEvent, signal: Signal, target_id: str | None, candidate: Can
     return signal.session_id is not None and signal.session_id == candidate.agent_session_id
 
 
-def bind(event: RawEvent, signal: Signal, target_id: str | None, candidates: Iterable[Candidate]) -> Bound:
-    """Find the one active runtime. ``target_id``: the target named by the event's tmux socket and server, if any."""
-    fitting = [c.runtime_id for c in candidates if _fits(event, signal, target_id, c)]
+def bind(
+    event: RawEvent, signal: Signal, target_id: str | None, candidates: Iterable[Candidate], sender: Sender
+) -> Bound:
+    """Find the one active runtime. ``target_id``: the target named by the event's tmux socket and server, if any.
+
+    ``sender``: the agent that sent it, by its chain.
+    """
+    fitting = [c.runtime_id for c in candidates if _fits(event, signal, target_id, c, sender)]
     if len(fitting) == 1:
         return Bound(fitting[0], None)
     return Bound(None, "bind_ambiguous" if fitting else "bind_no_candidate")
+
+
+def is_nested(sender: Sender, kind_of: KindOf, target_id: str | None, lives: Iterable[Candidate]) -> bool:
+    """Whether the sender runs below the agent of one of ``lives``, as its tool: then it is no pane's agent itself.
+
+    What gives way to an agent below it is no such agent: the sender may be listed in its place in a moment.
+    """
+    if not sender.links:
+        return False
+    above = {(link.pid, link.start): link for link in sender.above}
+    for life in lives:
+        link = above.get((life.pid or 0, life.process_start or ""))
+        if link is not None and (target_id is None or life.target_id == target_id):
+            kind = kind_of(link)
+            return kind is not None and not kind.gives_way
+    return False

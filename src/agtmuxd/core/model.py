@@ -132,6 +132,8 @@ class Ancestor:
     pid: int
     start: str
     argv: tuple[str, ...] = ()  # its first words, where the hook could read them
+    comm: str = ""  # the name of its program, where that was told
+    pgid: int | None = None  # its process group, where that was told
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,7 @@ class Signal:
     session_ended: bool = False  # the agent said that it leaves in order
     ambient: bool = False  # pane, pid and chain prove nothing (a shared daemon sent it): bind by session only
     agent_version: str | None = None  # of the program, where the signal tells it
+    headless: bool = False  # the agent itself says that it runs without a screen
 
 
 @dataclass(frozen=True, slots=True)

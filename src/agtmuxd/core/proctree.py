@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from agtmuxd.core.model import Proc
+from agtmuxd.core.sender import SERVERS
 
 T = TypeVar("T")
 _ENDED: Final = frozenset("ZXx")
@@ -63,7 +64,9 @@ class ProcessIndex:
                 self._by_tty.setdefault(proc.tty, []).append(proc)
 
     def children(self, pid: int) -> list[Proc]:
-        return self._children.get(pid, [])
+        """Its children; none of a tmux server, whose children are in panes of its own."""
+        proc = self.by_pid.get(pid)
+        return [] if proc is not None and proc.comm in SERVERS else self._children.get(pid, [])
 
     def roots(self, pane_pid: int) -> list[Proc]:
         """The pane's own process, and those on its terminal that do not descend from it (reparented ones)."""

@@ -10,6 +10,7 @@ from agtmuxd.core.level import Settled
 from agtmuxd.core.model import Phase, RawEvent, Signal, Source, Write
 from agtmuxd.core.order import Stamp, effective_time
 from agtmuxd.core.registers import Marks, Registers, put, raise_marks, retired, see_again, spent, to_entry
+from agtmuxd.core.sender import Sender
 from agtmuxd.world import Runtime, Unit
 
 SESSION = "session"
@@ -19,7 +20,7 @@ SESSION = "session"
 def candidate(runtime: Runtime) -> Candidate:
     return Candidate(
         runtime.runtime_id, runtime.target_id, runtime.pane_id, runtime.agent_type, runtime.agent_session_id,
-        runtime.pid, runtime.process_start, runtime.started_at,
+        runtime.pid, runtime.process_start, runtime.started_at, runtime.headless,
     )  # fmt: skip
 
 
@@ -30,14 +31,14 @@ def active(unit: Unit) -> Iterator[Runtime]:
             yield runtime
 
 
-def find(unit: Unit, event: RawEvent, signal: Signal, target_id: str | None) -> Bound:
+def find(unit: Unit, event: RawEvent, signal: Signal, target_id: str | None, sender: Sender) -> Bound:
     """Bind by what the event carries; the pane it names saves a walk over all runtimes."""
     if target_id is not None and event.pane_id is not None and not signal.ambient:
         runtime = unit.active_runtime((target_id, event.pane_id))
         pool: Iterable[Runtime] = () if runtime is None else (runtime,)
     else:
         pool = active(unit)
-    return bind(event, signal, target_id, (candidate(r) for r in pool))
+    return bind(event, signal, target_id, (candidate(r) for r in pool), sender)
 
 
 def fold(unit: Unit, runtime: Runtime, event: RawEvent, signal: Signal, *, skew_budget: int) -> bool:

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from agtmuxd.core.bind import Bound
-from agtmuxd.core.model import RawEvent, Signal, Source
-from agtmuxd.ingest.fold import find, fold
+from agtmuxd.core.bind import Bound, is_nested
+from agtmuxd.core.model import Ancestor, RawEvent, Signal, Source
+from agtmuxd.core.sender import Kind, find_sender
+from agtmuxd.ingest.fold import active, candidate, find, fold
 from agtmuxd.ingest.present import PENDING_TTL, Pass, Present, real_path
 from agtmuxd.store import log
 from agtmuxd.world import Runtime, World
@@ -22,6 +23,12 @@ class Understands(Protocol):
     """The adapters, as the door asks them: ``normalise`` raises ValueError for what no adapter understands."""
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal: ...
+
+    def kind_of(self, link: Ancestor) -> Kind | None: ...
+
+
+_SETTLED = ("bind_ambiguous", "bind_nested")
+"""Reasons that time does not change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +79,9 @@ class Inbox:
         inbox_id = log.add_pending(run.connection, event, signal.session_id)
         if inbox_id is None:
             return Posted(event.event_id, "duplicate")
-        if bound.reason == "bind_ambiguous":
+        if bound.reason in _SETTLED:
             log.settle_pending(run.connection, inbox_id, "dropped_unbound", bound.reason, None)
+            run.counted[f"events_{bound.reason}"] += 1
             return Posted(event.event_id, "dropped_unbound", None, bound.reason)
         run.pending_added[inbox_id] = event
         for target_id in self._world.targets:
@@ -114,7 +122,7 @@ class Inbox:
             if bound.runtime_id is not None and not old:
                 self._apply(run, event, bound.runtime_id)
                 log.settle_pending(run.connection, inbox_id, "bound", None, bound.runtime_id)
-            elif bound.reason == "bind_ambiguous" or old:
+            elif bound.reason in _SETTLED or old:
                 reason = "bind_ttl_expired" if bound.runtime_id is not None else bound.reason
                 log.settle_pending(run.connection, inbox_id, "dropped_unbound", reason, None)
                 run.counted[f"events_{reason}"] += 1
@@ -147,7 +155,12 @@ class Inbox:
         target_id, known = self._target_of(event)
         if not known and not signal.ambient:
             return Bound(None, "bind_no_candidate")
-        bound = find(run.unit, event, signal, target_id)
+        sender = find_sender(event, self._adapters.kind_of)
+        bound = find(run.unit, event, signal, target_id, sender)
+        if bound.reason == "bind_no_candidate" and not signal.ambient:
+            lives = (candidate(runtime) for runtime in active(run.unit))
+            if is_nested(sender, self._adapters.kind_of, target_id, lives):
+                return Bound(None, "bind_nested")
         runtime = run.unit.runtimes.get(bound.runtime_id) if bound.runtime_id is not None else None
         if runtime is None or event.target_id is None or event.tmux_server_pid is None or signal.ambient:
             return bound

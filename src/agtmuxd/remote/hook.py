@@ -333,22 +333,31 @@ def ancestors(pid: int) -> list[dict[str, object]]:
     while pid > 1 and len(chain) < 32:
         try:
             with open(f"/proc/{pid}/stat", "rb") as file:
-                fields = file.read(4096).rpartition(b")")[2].split()
+                name, _, rest = file.read(4096).partition(b"(")[2].rpartition(b")")
         except OSError:
             break
-        chain.append({"pid": pid, "start": fields[19].decode(), "argv": first_words(pid)})
+        fields = rest.split()
+        link: dict[str, object] = {"pid": pid, "start": fields[19].decode(), "argv": first_words(pid)}
+        link["comm"] = name[:64].decode("utf-8", "replace")
+        if int(fields[2]) > 0:  # 0: its group is of another pid namespace
+            link["pgid"] = int(fields[2])
+        chain.append(link)
         pid = int(fields[1])
     return chain
 
 
 def first_words(pid: int) -> list[str]:
-    """The first words of a process's command line, cut: they tell an agent's shared server from the agent itself."""
+    """The first words of a process's command line, cut: they tell which agent it is, and what it was started for.
+
+    The first two, and of the next two those that hold no blank: they may be a prompt.
+    """
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            words = file.read(1024).split(b"\0")[:2]
+            words = file.read(1024).split(b"\0")[:4]
     except OSError:
         return []
-    return [word[-200:].decode("utf-8", "replace") for word in words if word]
+    told = words[:2] + [word for word in words[2:] if b" " not in word and b"\n" not in word]
+    return [word[-200:].decode("utf-8", "replace") for word in told if word]
 
 
 def encode(event: dict[str, object], limit: int = MAX_BODY) -> bytes:

@@ -1,7 +1,8 @@
 """A fake Messages API, enough of it for the Claude Code CLI. Scripts are chosen by the newest typed prompt.
 
 Keywords: those of ``steps.COMMON``, slow N, bash, twobash, badbash, longbash, bgbash, write, webfetch, ask, asktwo,
-plan, subagent, bgagent, subbash, todo, boom [status], flaky. After a tool's result the answer is one short text.
+plan, subagent, bgagent, subbash, todo, boom [status], flaky, shell. After a tool's result the answer is one
+short text; ``shell`` runs ``run.sh`` of the folder.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ _TOOLS: dict[str, list[Step]] = {
     "subbash": [_agent("bash please")],
     "todo": [Call("TaskCreate", {"subject": "First step", "description": "do it", "activeForm": "Doing first step"})],
 }
-_KEYWORDS = frozenset(COMMON) | frozenset(_TOOLS) | {"slow", "write", "plan", "boom", "flaky"}
+_KEYWORDS = frozenset(COMMON) | frozenset(_TOOLS) | {"slow", "write", "plan", "boom", "flaky", "shell"}
 
 
 @dataclass(slots=True)
@@ -165,6 +166,8 @@ class FakeClaude(FakeModel):
             ]
         if word == "plan":
             return [Pause(0.6), _plan(asked)]
+        if word == "shell":
+            return [Pause(0.6), _bash(str(self.work / "run.sh"), "Run the script")]
         if word == "boom":
             status = number_after(asked.prompt, "boom", 500)
             return [Fail(status, _ERROR_KINDS.get(status, "api_error"), f"pretend failure {status}")]

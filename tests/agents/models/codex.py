@@ -1,7 +1,8 @@
 """A fake Responses API (streaming), enough of it for the Codex CLI. Scripts are chosen by the newest user message.
 
 Keywords: those of ``steps.COMMON``, slow N, bash (asks for approval), run (sandboxed), sleepcmd, bg, patch, patchout,
-ask, propose, agent, boom, flaky, bad, limit. After a tool's output the answer is one short text.
+ask, propose, agent, boom, flaky, bad, limit, shell. After a tool's output the answer is one short text; ``shell`` runs
+``run.sh`` of the folder.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _KEYWORDS = frozenset(COMMON) | {
     "flaky",
     "bad",
     "limit",
+    "shell",
 }
 _QUESTION = {
     "id": "colour",
@@ -148,6 +150,9 @@ class FakeCodex(FakeModel):
                 justification="Do you want to allow writing a probe file outside the workspace?",
             ),
             "run": _shell("echo sandboxed; pwd"),
+            "shell": _shell(
+                str(self.work / "run.sh"), sandbox_permissions="require_escalated", justification="Run the script?"
+            ),
             "sleepcmd": _shell("for i in 1 2 3 4 5 6 7 8; do echo tick $i; sleep 1; done", yield_time_ms=20000),
             "bg": _shell("i=0; while [ $i -lt 60 ]; do i=$((i+1)); echo bg $i; sleep 1; done", yield_time_ms=1000),
             "patch": _patch("patched-by-fake.txt"),

@@ -1,7 +1,8 @@
 """A fake Gemini API, enough of it for the Gemini CLI. Scripts are chosen by the newest user text.
 
 Keywords: those of ``steps.COMMON``, slow N, bash, longbash, write, replace, ask, askyn, asktext, plan, todo, boom,
-flaky, rate, quota, badkey, empty. After a tool's result the answer is one short text.
+flaky, rate, quota, badkey, empty, shell. After a tool's result the answer is one short text; ``shell`` runs
+``run.sh`` of the folder.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ _KEYWORDS = (
     | frozenset(_TOOLS)
     | frozenset(_QUESTIONS)
     | frozenset(_FAILURES)
-    | {"slow", "write", "replace", "flaky", "empty"}
+    | {"slow", "write", "replace", "flaky", "empty", "shell"}
 )
 
 
@@ -146,6 +147,9 @@ class FakeGemini(FakeModel):
             return [Pause(0.8), _TOOLS[word]]
         if word in _QUESTIONS:
             return [Pause(0.8), Call("ask_user", {"questions": [_QUESTIONS[word]]})]
+        if word == "shell":
+            args = {"command": str(self.work / "run.sh"), "description": "Run the script"}
+            return [Pause(0.8), Call("run_shell_command", args)]
         if word == "write":
             args = {"file_path": str(self.work / "note.txt"), "content": "line one\nline two\n"}
             return [Pause(0.8), Call("write_file", args)]

@@ -1,0 +1,78 @@
+"""Which agent sent an event: the nearest process of the hook's chain that is one, and not any that stands above it.
+
+Pure. An agent may run another agent as its tool: then both stand in the chain, and only the nearest one speaks.
+docs/spec.md §6, binding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from agtmuxd.core.model import Ancestor, RawEvent, Source
+
+SERVERS = ("tmux: server", "tmux")
+"""Names of a tmux server's process. What runs below one is in that server's panes, and not in the pane around it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a process is, by its name and the first words of its command line.
+
+    ``session``: one that talks to a user or answers one prompt; False for a server or another command of an agent.
+    ``headless``: it has no screen, as far as those words tell.
+    """
+
+    agent_type: str
+    session: bool = True
+    headless: bool = False
+    gives_way: bool = False
+
+
+KindOf = Callable[[Ancestor], Kind | None]
+"""None: not an agent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """``links``: the process of the agent, then those that started it as a part of itself (a shim). Empty: not known.
+
+    ``above``: the links behind those, up to the tmux server. ``headless``: it is known to have no screen.
+    """
+
+    links: tuple[Ancestor, ...] = ()
+    above: tuple[Ancestor, ...] = ()
+    headless: bool = False
+
+
+def find_sender(event: RawEvent, kind_of: KindOf) -> Sender:
+    """The agent that sent ``event``."""
+    chain = in_terminal(event)
+    if event.source is Source.WRAPPER:  # it reports of itself, and its own process is the first link
+        return Sender(tuple(chain[:1]), tuple(chain[1:]))
+    for place, link in enumerate(chain):
+        kind = kind_of(link)
+        if kind is not None:
+            end = place + 1
+            while end < len(chain) and _is_shim(chain[end - 1], chain[end], kind, kind_of):
+                end += 1
+            return Sender(tuple(chain[place:end]), tuple(chain[end:]), kind.headless)
+    return Sender((), tuple(chain))
+
+
+def in_terminal(event: RawEvent) -> Sequence[Ancestor]:
+    """The links below the tmux server that they run under: who started that server is not who sent the event."""
+    for place, link in enumerate(event.chain):
+        if link.pid == event.tmux_server_pid or link.comm == SERVERS[0]:
+            return event.chain[:place]
+    return event.chain
+
+
+def _is_shim(lower: Ancestor, upper: Ancestor, kind: Kind, kind_of: KindOf) -> bool:
+    """Whether ``upper`` is a part of the agent ``lower``: its direct parent, the same agent, in one process group."""
+    other = kind_of(upper)
+    if other is None or not (kind.session and other.session) or other.agent_type != kind.agent_type:
+        return False
+    if lower.pgid is not None and upper.pgid is not None:
+        return lower.pgid == upper.pgid
+    return kind.headless == other.headless
