@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agtmuxd.core import level
-from agtmuxd.core.model import MS, Claim, Sample, Write
+from agtmuxd.core.model import MS, Claim, Sample, Source, Write
 from tests.corpus.recording import Recording
 
 Look = Callable[[Sample, Claim | None], Write | None]
@@ -92,45 +92,41 @@ def stops(recording: Recording) -> list[tuple[int, int]]:
     return _spans(recording, ("stop",), (*_GONE, "cont"))
 
 
+STEP = 250 * MS
+"""How often a screen is sampled that does not change."""
+
+
 def shown(recording: Recording, look: Look) -> list[tuple[int, int, str, Write | None]]:
-    """(from, to, state, write) while the agent lived. ``not_running`` leaves an ended turn as it was."""
+    """(from, to, state, write) while the agent lived. ``not_running`` leaves an ended turn as it was.
+
+    A change counts when the state engine believes it.
+    """
     spans = alive(recording)
     out: list[tuple[int, int, str, Write | None]] = []
-    before: Claim | None = None
-    state = "unknown"
+    steady, state = level.Steady(), "unknown"
     samples = list(recording.samples())
     for i, (t, sample) in enumerate(samples):
         until = samples[i + 1][0] if i + 1 < len(samples) else recording.header["duration_ms"]
         for a, b in spans:
             start, end = max(t, a), min(until, b)
-            if start >= end:
-                continue
-            write = look(sample, before)
-            if out and _passing([(start, sample), *samples[i + 1 :]], write, before, look, end):
-                out.append((start, end, state, out[-1][3]))  # not believed yet: what was told stands
-                continue
-            before = write.claim if write else None
-            if write is None or write.claim is None:
-                state = "unknown"
-            elif write.claim is Claim.NOT_RUNNING:
-                state = state if state in ENDED else "idle"
-            else:
-                state = write.claim.value
-            out.append((start, end, state, write))
+            while start < end:
+                before = steady.told.claim if steady.told else None
+                told = level.sample(steady, Source.POLLER, look(sample, before), start * MS)
+                steady = told.steady
+                write = steady.told
+                if write is None or write.claim is None:
+                    state = "unknown"
+                elif write.claim is Claim.NOT_RUNNING:
+                    state = state if state in ENDED else "idle"
+                else:
+                    state = write.claim.value
+                if told.again_at is not None:
+                    later = max(start + 1, told.again_at // MS)
+                else:
+                    later = end if told.refreshed else start + STEP // MS
+                out.append((start, min(end, later), state, write))
+                start = later
     return out
-
-
-def _passing(ahead: list[tuple[int, Sample]], write: Write | None, before: Claim | None, look: Look, end: int) -> bool:
-    """Whether the screen goes on to other words before ``write`` lasted as long as the daemon asks of it."""
-    patience = (level.UNMATCHED if write is None else write.settle) // MS
-    begun = ahead[0][0]
-    for t, sample in ahead[1:]:
-        if t >= begun + patience:
-            return False
-        later = look(sample, before)
-        if (later and later.rule) != (write and write.rule):
-            return True
-    return end < begun + patience
 
 
 def score(recording: Recording, look: Look) -> Score:

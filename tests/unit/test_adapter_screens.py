@@ -186,7 +186,7 @@ def test_codex_a_draft_before_the_start_up_dialog_is_not_ready() -> None:
         (("  Would you like to make the following edits?", "", "  Destination: src/a.py", "", "› 1. Yes, proceed (y)",
           "  2. No (esc)", "", "  Press enter to confirm or esc to cancel"), "approval", "waiting_approval"),
         (("  Implement this plan?", "", "› 1. Yes, implement this plan", "  2. No, stay in plan mode", "",
-          "  enter select · esc back"), "question", "waiting_input"),
+          "  enter select · esc back"), "approval", "waiting_approval"),
         (("  Update available", "", "› 1. Update now", "  2. Skip", "", "  Press enter to continue"),
          "dialog", "waiting_input"),
     ],
@@ -317,7 +317,13 @@ def moment(name: str, t_ms: int) -> Sample:
         ("codex/w2-80x12-operator", 57000, Claim.COMPLETED, Claim.IDLE, Strength.DEFINITIVE),  # another chat
         # neither title nor animations
         ("codex/w5-no-colour-still", 7200, Claim.NOT_RUNNING, Claim.RUNNING, Strength.DEFINITIVE),
-        ("codex/w5-no-colour-still", 12000, Claim.RUNNING, Claim.RUNNING, Strength.HINT),
+        (
+            "codex/w5-no-colour-still",
+            12000,
+            Claim.RUNNING,
+            Claim.COMPLETED,
+            Strength.DEFINITIVE,
+        ),  # once it stands still
         ("codex/w5-no-colour-still", 9000, Claim.RUNNING, Claim.COMPLETED, Strength.DEFINITIVE),
         ("gemini/w4-no-title", 17000, Claim.COMPLETED, Claim.RUNNING, Strength.DEFINITIVE),
         ("gemini/w4-no-title", 12500, Claim.RUNNING, Claim.COMPLETED, Strength.DEFINITIVE),

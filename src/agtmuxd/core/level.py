@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from agtmuxd.core.model import MS, WAITING, Claim, Phase, Source, State, Write
+from agtmuxd.core.model import MS, WAITING, Claim, Phase, Source, State, Strength, Write
+from agtmuxd.core.motion import LOOK, STILL, Motion, follow, stir
 
 SETTLE: dict[Source, int] = {Source.POLLER: 80 * MS, Source.STATUS: 80 * MS}
 """How long a change must last before it is a claim at all: two samples. Of the real CLIs, sampled every 25 ms, no
@@ -31,18 +32,28 @@ _LESS: dict[Claim | None, tuple[Claim, ...]] = {
 """What a level says of an end whose words go out of sight: it says less, but no turn ran since."""
 
 _WAITING_CLAIMS = frozenset(Claim(s.value) for s in WAITING if isinstance(s, State))
+_QUIET = frozenset({Claim.COMPLETED, Claim.IDLE, Claim.ERROR, Claim.NOT_RUNNING})
 _AT_ONCE = _WAITING_CLAIMS | {Claim.RUNNING}
 """Claims that count at once. A screen shows a spinner only for a turn; what flickers is its absence."""
 
 
+MOVES = "words go on coming above the field"
+"""What ``explain`` says of a screen that shows no sign of a turn, but moves."""
+
+
 @dataclass(frozen=True, slots=True)
 class Steady:
-    """``told``: the write that the register holds. ``pending``: a newer one that has not lasted long enough yet."""
+    """``told``: the write that the register holds. ``pending``: a newer one that has not lasted long enough yet.
+
+    ``motion``: what moves above the field. ``quiet``: what was told before movement alone showed a turn.
+    """
 
     told: Write | None = None
     told_since: int = 0
     pending: Write | None = None
     pending_since: int = 0
+    motion: Motion | None = None
+    quiet: Write | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +100,58 @@ def _patience(source: Source, told: Write | None, seen: Write) -> int:
 def sample(steady: Steady, source: Source, write: Write | None, at: int) -> Settled:
     """Take one sample in. ``write`` None: no rule matched (a claim of its own, which says nothing)."""
     seen = write if write is not None else _NOTHING
+    again: int | None = None
+    if seen.scene is not None:
+        steady, seen, again = _without_signs(steady, seen, at)
+        if again is not None and seen.claim is not Claim.RUNNING:
+            return Settled(steady, None, at, False, again)
+    elif steady.quiet is not None:
+        steady = replace(steady, quiet=None)
+    settled = _settle(steady, source, seen, at)
+    return settled if again is None else replace(settled, again_at=again)
+
+
+def _without_signs(steady: Steady, seen: Write, at: int) -> tuple[Steady, Write, int | None]:
+    """What a sample says that only misses the signs of a turn, and when to look again while it moves.
+
+    A turn whose sign stands for the whole turn is over. Any other goes on while words come above the field, and for
+    STILL after. Where none was shown, words that go on coming show one, and words that just came prove nothing: a turn
+    that a hook or a file told of may show no other sign.
+    """
+    told = steady.told
+    scene = seen.scene or ()
+    showed = told is not None and told.claim is Claim.RUNNING
+    if told is not None and showed and told.rule != MOVES:
+        if told.lasting:
+            return replace(steady, motion=follow(steady.motion, scene, at)), seen, None
+        moves = Write(Claim.RUNNING, MOVES, strength=Strength.HINT, accepts_input=seen.accepts_input)
+        return replace(steady, motion=stir(steady.motion, scene, at)), moves, at + LOOK
+    motion = follow(steady.motion, scene, at)
+    if motion is not steady.motion:
+        steady = replace(steady, motion=motion)
+    if showed:
+        if motion.moves(at):
+            moves = Write(Claim.RUNNING, MOVES, strength=Strength.HINT, accepts_input=seen.accepts_input)
+            return steady, moves, min(at + LOOK, motion.moved_at + STILL)
+        if steady.quiet is not None:  # no turn was ever seen: what was told before stands
+            seen = replace(seen, claim=steady.quiet.claim, strength=steady.quiet.strength)
+        return steady, seen, None
+    if steady.quiet is not None:
+        steady = replace(steady, quiet=None)
+    if told is None or told.claim not in _QUIET or not motion.moves(at):
+        return steady, seen, None
+    if motion.lasts(at):
+        moves = Write(Claim.RUNNING, MOVES, strength=Strength.HINT, accepts_input=seen.accepts_input)
+        return replace(steady, quiet=told), moves, at + LOOK
+    return steady, seen, min(at + LOOK, motion.moved_at + STILL)
+
+
+def _settle(steady: Steady, source: Source, seen: Write, at: int) -> Settled:
     told = steady.told
     if told is not None and seen.claim in _LESS.get(told.claim, ()):
         seen = replace(seen, claim=told.claim, strength=told.strength)
     if told is not None and _same(told, seen):
-        calm = steady if steady.pending is None else Steady(told, steady.told_since)
+        calm = steady if steady.pending is None else replace(steady, pending=None, pending_since=0)
         return Settled(calm, None, steady.told_since, True, None)
     since = at
     patience = _patience(source, told, seen)
@@ -107,4 +165,5 @@ def sample(steady: Steady, source: Source, write: Write | None, at: int) -> Sett
         since = steady.pending_since
     if told is not None and told.claim is seen.claim and seen.claim is not None:
         since = steady.told_since if seen.waiting_for == told.waiting_for else at
-    return Settled(Steady(told=seen, told_since=since), seen, since, False, None)
+    kept = replace(steady, told=seen, told_since=since, pending=None, pending_since=0)
+    return Settled(kept, seen, since, False, None)

@@ -36,11 +36,11 @@ _TOP: Final = {
 _PROCESS: Final = {"names", "headless", "other"}
 _RULE: Final = {
     "name", "priority", "region", "claim", "strength", "all", "any", "none", "after", "alternate_on", "cursor_visible",
-    "composer", "accepts_input", "waiting", "keys", "background", "sample", "refines", "settle_ms",
+    "composer", "accepts_input", "waiting", "keys", "background", "sample", "refines", "settle_ms", "lasting", "still",
 }  # fmt: skip
 _COMPOSER: Final = {
-    "prompt", "above", "below", "hints", "noise", "reach", "column", "below_last", "bare", "chip", "hint_style",
-    "hint_like",
+    "prompt", "above", "below", "hints", "noise", "panels", "reach", "column", "below_last", "bare", "chip",
+    "hint_style", "hint_like",
 }  # fmt: skip
 _KEYS: Final = {"interrupt"}
 _DIALOG_KEYS: Final = {
@@ -49,6 +49,7 @@ _DIALOG_KEYS: Final = {
 _WAITING: Final = {"kind", "subject", "subject_regex", "text_regex", "option_regex", "join_options", "ignore"}
 _MATCHERS: Final = ("contains", "regex", "row")
 _COMPOSER_STATES: Final = {"absent", "visible", "free", "draft"}
+_QUIET: Final = {Claim.COMPLETED, Claim.IDLE, Claim.ERROR, Claim.NOT_RUNNING}
 _WAITING_CLAIMS: Final = {Claim.WAITING_APPROVAL: {"approval"}, Claim.WAITING_INPUT: {"question", "dialog"}}
 
 
@@ -157,6 +158,7 @@ def _composer(read: Reader) -> ComposerSpec:
         below=read.pattern("below"),
         hints=read.pattern("hints"),
         noise=read.pattern("noise"),
+        panels=read.patterns("panels", re.MULTILINE),
         reach=read.number("reach", 1),
         column=read.number("column", 2),
         below_last=read.number("below_last", 0),
@@ -366,9 +368,17 @@ def _rule(index: int, table: Any, seen: Mapping[str, Rule]) -> Rule:
         sample=sample,
         refines=base,
         settle=_settle(read),
+        lasting=_only(read, "lasting", claim is Claim.RUNNING, "a sign of a turn: claim running"),
+        still=_only(read, "still", claim in _QUIET, "a screen without a turn: claim completed, idle or not_running"),
         quick=tuple(t.needle for t in tests if t.kind == "contains" and not _on_title(t, place)),
         styled=any(t.style is not None for t in (*tests, *some, *no)),
     )
+
+
+def _only(read: Reader, key: str, fits: bool, meant: str) -> bool:
+    if read.flag(key) and not fits:
+        raise read.wrong(key, f"goes with {meant}")
+    return read.flag(key) is True
 
 
 def _settle(read: Reader) -> int:

@@ -95,15 +95,21 @@ class Reader:
         value = self.text(key)
         if value is None:
             return None
-        try:
-            compiled = re.compile(value, flags)
-        except (re.error, OverflowError, RecursionError) as e:
-            raise self.wrong(key, f"{value[:60]!r} is no regular expression: {e}") from e
+        compiled = self._compiled(key, value, flags)
         if groups is not None and compiled.groups != groups:
             raise self.wrong(
                 key, f"needs {groups} group in (), has {compiled.groups}; a group that is not meant is (?:..)"
             )
         return compiled
+
+    def patterns(self, key: str, flags: int = 0) -> tuple[re.Pattern[str], ...]:
+        return tuple([self._compiled(key, value, flags) for value in self.strings(key)])
+
+    def _compiled(self, key: str, value: str, flags: int) -> re.Pattern[str]:
+        try:
+            return re.compile(value, flags)
+        except (re.error, OverflowError, RecursionError) as e:
+            raise self.wrong(key, f"{value[:60]!r} is no regular expression: {e}") from e
 
     def style(self, key: str) -> StyleTest | None:
         value = self.table.get(key)

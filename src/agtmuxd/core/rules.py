@@ -137,6 +137,8 @@ class Rule:
     refines: Rule | None = None  # a proven rule that must hold too: this one only says more of the same
     keys: DialogKeys | None = None  # which keys answer this dialog
     settle: int = 0  # ns that it must last; 0: as long as any other
+    lasting: bool = False  # a sign of a turn that stands for as long as the turn does
+    still: bool = False  # only misses the signs of a turn: while words come above the field, the turn goes on
     quick: tuple[str, ...] = ()  # needles that must be somewhere on the screen: tried first, they cost least
     styled: bool = False  # a matcher asks how text is drawn: without knowing that, the rule does not hold
 
@@ -253,6 +255,8 @@ class RuleSet:
             background_tasks=self._background(rule, view),
             settle=rule.settle,
             late=self.late,
+            lasting=rule.lasting,
+            scene=view.scene() if rule.still else None,
         )
 
     def _background(self, rule: Rule, view: View) -> int | None:

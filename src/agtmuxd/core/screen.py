@@ -43,8 +43,9 @@ class ComposerSpec:
 
     ``prompt`` the row with the prompt sign, its group 1 (if any) the text typed; ``above`` must match one of the
     ``reach`` rows above it, ``below`` some row below it; ``hints`` match placeholder texts, which are no draft;
-    ``noise`` rows above the composer that ``above`` regions skip; ``column`` where the cursor stands in an empty field;
-    ``below_last`` the ``below`` row must be among so many last rows (0: anywhere below); ``bare``: that row may be
+    ``noise`` rows above the composer that ``above`` regions skip, ``panels`` what belongs to the frame there (a list of
+    tasks, of queued prompts), each matched on the rows up to the field; ``column`` where the cursor stands in an empty
+    field; ``below_last`` the ``below`` row must be among so many last rows (0: anywhere below); ``bare``: it may be
     missing where nothing but a frame follows the prompt's row. How a placeholder is drawn:
     ``hint_style`` its style; ``hint_like`` matches a row whose group 1 has the colour that placeholders have.
     """
@@ -54,6 +55,7 @@ class ComposerSpec:
     below: re.Pattern[str] | None = None
     hints: re.Pattern[str] | None = None
     noise: re.Pattern[str] | None = None
+    panels: tuple[re.Pattern[str], ...] = ()
     reach: int = 1
     column: int = 2
     below_last: int = 0
@@ -132,7 +134,7 @@ class Place:
 class View:
     """A sample being looked at. Regions are cut on first use and kept, so that many rules can share them."""
 
-    __slots__ = ("_composer", "_found", "_known", "_regions", "_squashed", "rows", "sample", "title", "ys")
+    __slots__ = ("_composer", "_found", "_known", "_over", "_regions", "_squashed", "rows", "sample", "title", "ys")
 
     def __init__(self, sample: Sample, spec: ComposerSpec | None) -> None:
         self.sample = sample
@@ -148,6 +150,7 @@ class View:
         self._found: Composer | None = None
         self._known = False
         self._squashed: str | None = None
+        self._over: list[int] | None = None
         self._regions: dict[tuple[str, int, str], Region | None] = {}
 
     @property
@@ -165,6 +168,17 @@ class View:
             if self._composer is not None:
                 self._found = _find_composer(self, self._composer)
         return self._found
+
+    def scene(self) -> tuple[int, ...]:
+        """What stands above the input field, row by row, each as a number for its words; all rows where it is not seen.
+
+        Marks, frames and pictures are no words, nor are rows of ``noise``: they move without anybody's work.
+        """
+        found = self.composer
+        noise = self._composer.noise if self._composer else None
+        rows = self.rows if found is None else self.rows[: found.top]
+        shown = [row for row in rows if noise is None or not noise.search(row)]
+        return tuple([hash(words) for row in shown if (words := "".join(filter(str.isalnum, row)))])
 
     def region(self, place: Place) -> Region | None:
         """The rows of ``place``; None where the screen has no such place."""
@@ -213,17 +227,12 @@ class View:
         return self._above(found.top, place.count)
 
     def _above(self, top: int, count: int) -> list[int]:
-        noise = self._composer.noise if self._composer else None
-        picked: list[int] = []
-        for i in range(top - 1, -1, -1):
-            row = self.rows[i]
-            if noise is not None and noise.search(row):
-                continue
-            picked.append(i)
-            if len(picked) == count:
-                break
-        picked.reverse()
-        return picked
+        if self._over is None:
+            spec = self._composer
+            noise = spec.noise if spec else None
+            over = [i for i in range(top) if noise is None or not noise.search(self.rows[i])]
+            self._over = _without_panels(self.rows, over, spec.panels) if spec and spec.panels else over
+        return self._over[-count:]
 
     def _block(self, place: Place) -> int | None:
         start = place.start
@@ -234,6 +243,23 @@ class View:
             if start.search(self.rows[i]):
                 return i
         return None
+
+
+_PANEL_ROWS: Final = 40
+"""A panel above the field is looked for in so many rows."""
+
+
+def _without_panels(rows: list[str], over: list[int], panels: tuple[re.Pattern[str], ...]) -> list[int]:
+    """``over``, indexes of rows above the field, without the panels that end there; one may stand over another."""
+    left = list(over)
+    while left:
+        near = left[-_PANEL_ROWS:]
+        text = "\n".join([rows[i] for i in near])
+        found = next((found for panel in panels if (found := panel.search(text)) and found.end() == len(text)), None)
+        if found is None or found.start() == found.end():
+            break
+        left = left[: len(left) - len(near) + text.count("\n", 0, found.start())]
+    return left
 
 
 def _find_composer(view: View, spec: ComposerSpec) -> Composer | None:
