@@ -167,7 +167,7 @@ def load(path: str) -> Settings:
     """Settings of the file at ``path``; the defaults where there is none. Raises E_INVALID_REQUEST."""
     try:
         text = read_regular(path, MOST).decode("utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Settings()
     except OSError as error:
         raise AgtmuxError("E_INVALID_REQUEST", f"{path} cannot be read: {error.strerror}") from error

@@ -133,7 +133,7 @@ def test_a_daemon_that_ends_at_once_is_told_with_its_last_words(
 def test_a_state_folder_that_cannot_be_made_is_told(short_dir: Path, stand_in: Callable[..., dict[str, str]]) -> None:
     done = agtmux(short_dir, "ls", stdin=b"", **stand_in() | {"AGTMUX_STATE_DIR": "/dev/null/state"})
     assert done.returncode == 3
-    assert done.stderr.startswith(b"agtmux: /dev/null/state cannot be made (Not a directory): choose another folder")
+    assert done.stderr.startswith(b"agtmux: /dev/null/state cannot be made (Not a directory): set AGTMUX_STATE_DIR to")
     assert pids(short_dir) == []
 
 

@@ -96,7 +96,7 @@ def _configured_autostart() -> bool:
     path = paths.config_file()
     try:
         config = tomllib.loads(read_regular(path, 1 << 20).decode("utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError as error:
         raise AgtmuxError("E_INVALID_REQUEST", f"cannot read {path}: {error.strerror}") from None

@@ -122,19 +122,22 @@ def log_path() -> str:
 def ensure_private_dir(path: str) -> None:
     """Create ``path`` as 0700, folders above it that are missing too, or check it.
 
-    Raises E_FORBIDDEN if it cannot be made, somebody else owns it or others may write to it.
+    Raises E_FORBIDDEN if it cannot be made or written to, somebody else owns it or others may write to it.
     """
     try:
         _make_private(path)
         info = os.stat(path)
     except OSError as error:
-        raise AgtmuxError("E_FORBIDDEN", f"{path} cannot be made ({error.strerror}): choose another folder") from None
+        raise _unusable(path, f"cannot be made ({error.strerror})") from None
     if info.st_uid != os.getuid():
-        raise AgtmuxError("E_FORBIDDEN", f"{path} belongs to uid {info.st_uid}, not to you: choose another folder")
+        raise _unusable(path, f"belongs to uid {info.st_uid}, not to you")
     if not stat.S_ISDIR(info.st_mode):
         raise AgtmuxError("E_FORBIDDEN", f"{path} is not a directory")
     if stat.S_IMODE(info.st_mode) & 0o022:
         raise AgtmuxError("E_FORBIDDEN", f"{path} is writable by others: run chmod 700 {path}")
+    if not os.access(path, os.W_OK | os.X_OK):
+        read_only = os.statvfs(path).f_flag & os.ST_RDONLY
+        raise _unusable(path, f"cannot be written to ({'Read-only file system' if read_only else 'Permission denied'})")
 
 
 def _make_private(path: str) -> None:
@@ -149,3 +152,9 @@ def _make_private(path: str) -> None:
     except OSError:
         if not os.path.isdir(path):
             raise
+
+
+def _unusable(path: str, why: str) -> AgtmuxError:
+    state = path == state_dir() or path != runtime_dir()
+    variable = "AGTMUX_STATE_DIR" if state else "AGTMUX_RUNTIME_DIR"
+    return AgtmuxError("E_FORBIDDEN", f"{path} {why}: set {variable} to a folder of yours that can be written to")
