@@ -1,7 +1,12 @@
-"""Fixtures of the real-agent suite: a world with a daemon and a watcher, and a driver for the module's agent."""
+"""Fixtures of the real-agent suite: a world with a daemon and a watcher, and a driver for the module's agent.
+
+``AGTMUX_TEST_AGENTS`` (``claude,codex``) leaves out the tests of all other agents; ``AGTMUX_TEST_COLOURS`` and
+``AGTMUX_TEST_THEME`` say what the terminal is like, ``AGTMUX_TEST_MODULES`` where an agent's CLI is, PATH which tmux.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,32 +16,50 @@ import pytest
 from tests.agents.driver import Driver
 from tests.agents.observe import Daemon, Watch
 from tests.agents.session import Session
-from tests.agents.world import World, installed
+from tests.agents.world import World, modules_of
 
 Start = Callable[..., Session]
-
-
-@pytest.fixture(scope="session")
-def modules() -> Path:
-    """Where the pinned CLIs are installed."""
-    found = installed()
-    if found is None:
-        pytest.skip("the agent CLIs are not installed: run make test-agents")
-    return found
+Modules = Callable[[type[Driver]], Path]
 
 
 @pytest.fixture
-def start(modules: Path) -> Iterator[Start]:
-    """``start(DriverType, hooks=True, trusted=True)``: everything running, the agent not yet launched."""
+def modules(record_property: Callable[[str, object], None]) -> Modules:
+    """Where the CLI of an agent is installed; the test is skipped where it is not, or is not asked for."""
+    asked = os.environ.get("AGTMUX_TEST_AGENTS")
+
+    def find(kind: type[Driver]) -> Path:
+        record_property("agent", kind.agent)
+        if asked and kind.agent not in asked.split(","):
+            pytest.skip(f"AGTMUX_TEST_AGENTS asks for {asked}")
+        found = modules_of(kind.agent)
+        if found is None:
+            pytest.skip("the agent CLIs are not installed: run make test-agents")
+        if reason := kind.missing(found):
+            pytest.skip(reason)
+        return found
+
+    return find
+
+
+@pytest.fixture
+def start(modules: Modules) -> Iterator[Start]:
+    """``start(DriverType, hooks=True, trusted=True, colours=..., theme=...)``: everything running, the agent not yet
+    launched."""
     with ExitStack() as stack:
 
-        def begin(kind: type[Driver], *, hooks: bool = True, trusted: bool = True) -> Session:
-            if reason := kind.missing(modules):
-                pytest.skip(reason)
-            world = stack.enter_context(World())
+        def begin(
+            kind: type[Driver],
+            *,
+            hooks: bool = True,
+            trusted: bool = True,
+            colours: str | None = None,
+            theme: str | None = None,
+        ) -> Session:
+            found = modules(kind)
+            world = stack.enter_context(World(colours, theme))
             model = stack.enter_context(kind.model_type(world.work))
             driver = kind(world, model)
-            driver.install(modules)
+            driver.install(found)
             driver.seed(trusted=trusted)
             daemon = stack.enter_context(Daemon(world))
             if hooks:

@@ -17,6 +17,7 @@ class CopilotDriver(Driver):
     """Copilot CLI by its npm command, a Node program that starts the native one."""
 
     agent = "copilot"
+    package = "@github/copilot"
     model_type = FakeCopilot
     trust_pattern = r"Do you trust the files in this folder\?[\s\S]*❯ 1\. Yes"
     ready_pattern = r"^ (← open sidebar · )?Interactive · "
@@ -24,6 +25,7 @@ class CopilotDriver(Driver):
     question_pattern = r"Copilot needs information[\s\S]*❯ Red"
     error_pattern = r"^ ✗ "
     error_prompt = "badkey"
+    placeholders = False
 
     @staticmethod
     def missing(modules: Path) -> str | None:

@@ -30,6 +30,7 @@ class Driver(ABC):
     """One agent in one pane. ``seed`` once per home, then ``launch``."""
 
     agent: ClassVar[str]
+    package: ClassVar[str]  # of npm
     model_type: ClassVar[type[FakeModel]]
     trust_pattern: ClassVar[str]
     ready_pattern: ClassVar[str]
@@ -38,6 +39,7 @@ class Driver(ABC):
     error_pattern: ClassVar[str]
     error_prompt: ClassVar[str]
     draft_says_idle: ClassVar[bool] = False  # idle again at the first key of a draft
+    placeholders: ClassVar[bool] = True  # how its field draws them is known
     composer_first: ClassVar[bool] = False  # draws its composer for an instant before a start-up dialog
 
     def __init__(self, world: World, model: FakeModel) -> None:
@@ -102,7 +104,7 @@ class Driver(ABC):
         """Gets a trusted agent to its prompt."""
         self.wait_ready()
 
-    def wait_ready(self, timeout: float = 40) -> None:
+    def wait_ready(self, timeout: float = 90) -> None:
         """At its prompt, twice in a row."""
         self._twice(self.is_ready, f"{self.agent} at its prompt", timeout)
 
@@ -196,6 +198,7 @@ class ClaudeDriver(Driver):
     """Claude Code, the native program."""
 
     agent = "claude"
+    package = "@anthropic-ai/claude-code"
     model_type = FakeClaude
     trust_pattern = r"Quick safety check"
     ready_pattern = r"^❯[\s\S]*(\? for shortcuts|manual mode on|shift\+tab|/effort)"
@@ -219,7 +222,7 @@ class ClaudeDriver(Driver):
         state = {
             "hasCompletedOnboarding": True,
             "lastOnboardingVersion": "99.0.0",
-            "theme": "dark",
+            "theme": self.world.brightness,
             "numStartups": 5,
             "customApiKeyResponses": {"approved": ["dummy"], "rejected": []},
             "projects": {str(self.world.work): project | ({"hasTrustDialogAccepted": True} if trusted else {})},
@@ -256,6 +259,7 @@ class CodexDriver(Driver):
     """Codex by its npm command; with ``--no-daemon`` in ``launch`` it runs without its shared server."""
 
     agent = "codex"
+    package = "@openai/codex"
     model_type = FakeCodex
     trust_pattern = r"Trust this folder|Trust and continue"
     ready_pattern = r"^ *› [\s\S]*^  GPT"
@@ -349,6 +353,7 @@ class GeminiDriver(Driver):
     """Gemini CLI, a Node program that starts a second one."""
 
     agent = "gemini"
+    package = "@google/gemini-cli"
     model_type = FakeGemini
     trust_pattern = r"Do you trust the files in this folder\?"
     ready_pattern = r"Type your message or @path"
@@ -372,7 +377,7 @@ class GeminiDriver(Driver):
             "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False},
             "telemetry": {"enabled": False},
             "privacy": {"usageStatisticsEnabled": False},
-            "ui": {"theme": "Default"},
+            "ui": {"theme": "Default" if self.world.brightness == "dark" else "Default Light"},
         }
         _write(home / "settings.json", settings)
         if trusted:

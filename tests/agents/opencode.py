@@ -24,6 +24,7 @@ class OpenCodeDriver(Driver):
     """OpenCode, the native program that npm's package would start. It has no folder trust."""
 
     agent = "opencode"
+    package = "opencode-linux-x64"
     model_type = FakeOpenCode
     ready_pattern = r"ctrl\+p commands"
     approval_pattern = r"△ Permission required[\s\S]*Allow once"

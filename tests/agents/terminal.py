@@ -34,9 +34,10 @@ class ScreenTimeoutError(AssertionError):
 class Tmux:
     """``tmux -S SOCKET -f /dev/null`` with a bare environment of its own. A context manager."""
 
-    def __init__(self, socket: Path, env: dict[str, str]) -> None:
+    def __init__(self, socket: Path, env: dict[str, str], size: tuple[int, int] = (120, 40)) -> None:
         self.socket = socket
         self.env = env
+        self.columns, self.rows = size
 
     def run(self, *args: str, check: bool = True) -> str:
         """Standard output of one tmux command. Raises CalledProcessError if it fails and ``check`` is set."""
@@ -48,7 +49,8 @@ class Tmux:
 
     def __enter__(self) -> Self:
         # the first pane keeps the server alive and gives every later one its size
-        self.run("new-session", "-d", "-s", "lab", "-n", "keep", "-x", "120", "-y", "40", "exec sleep 86400")
+        size = ("-x", str(self.columns), "-y", str(self.rows))
+        self.run("new-session", "-d", "-s", "lab", "-n", "keep", *size, "exec sleep 86400")
         for name, value in (("status", "off"), ("default-terminal", "tmux-256color"), ("history-limit", "5000")):
             self.run("set-option", "-g", name, value)
         return self

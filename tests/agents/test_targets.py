@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.agents.conftest import Modules
 from tests.agents.driver import ClaudeDriver, CodexDriver, Driver, GeminiDriver
 from tests.agents.observe import Daemon
 from tests.agents.world import World
@@ -35,16 +35,15 @@ class Place:
 class Fleet:
     """The daemon here, and who works where."""
 
-    def __init__(self, stack: ExitStack, modules: Path) -> None:
+    def __init__(self, stack: ExitStack, modules: Modules) -> None:
+        kinds: tuple[type[Driver], ...] = (ClaudeDriver, CodexDriver, GeminiDriver)
+        found = [modules(kind) for kind in kinds]
         self.worlds = [stack.enter_context(World()) for _ in range(3)]
         self.keys = Keys(self.worlds[0].root)
         self.places: dict[str, Place] = {}
-        kinds: tuple[type[Driver], ...] = (ClaudeDriver, CodexDriver, GeminiDriver)
-        for name, kind, world in zip(("host", "vm1", "vm2"), kinds, self.worlds, strict=True):
-            if reason := kind.missing(modules):
-                pytest.skip(reason)
+        for name, kind, world, there in zip(("host", "vm1", "vm2"), kinds, self.worlds, found, strict=True):
             driver = kind(world, stack.enter_context(kind.model_type(world.work)))
-            driver.install(modules)
+            driver.install(there)
             driver.seed(trusted=True)
             sshd = None
             if name != "host":
@@ -82,7 +81,7 @@ class Fleet:
 
 
 @pytest.fixture
-def fleet(modules: Path, an_sshd: None) -> Iterator[Fleet]:
+def fleet(modules: Modules, an_sshd: None) -> Iterator[Fleet]:
     with ExitStack() as stack:
         yield Fleet(stack, modules)
 

@@ -12,6 +12,7 @@ import shutil
 import signal
 import tempfile
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,6 +23,25 @@ from tests.agents.terminal import Tmux
 REPO = Path(__file__).resolve().parents[2]
 LOCK = REPO / "tests/agents/node/package-lock.json"
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+COLOURS: Mapping[str, Mapping[str, str]] = {
+    "256": {},
+    "truecolor": {"COLORTERM": "truecolor"},
+    "none": {"NO_COLOR": "1"},
+}
+"""What a terminal tells programs of its colours, by name. From 3.6 on tmux itself says ``COLORTERM=truecolor``."""
+
+
+THEMES: Mapping[str, str] = {"dark": "fg=#d0d0d0,bg=#101418", "light": "fg=#222222,bg=#fafafa", "untold": ""}
+"""The terminal's colours, which tmux tells programs that ask for them, and some draw themselves otherwise for it. A
+terminal need not tell: ``untold``. Agents that have a theme in their settings are given the dark or the light one.
+"""
+
+
+def _wanted(variable: str, known: Iterable[str], default: str) -> str:
+    wanted = os.environ.get(variable) or default
+    if wanted not in known:
+        raise ValueError(f"{variable} is {wanted!r}; it may be {', '.join(known)}")
+    return wanted
 
 
 def installed() -> Path | None:
@@ -31,22 +51,38 @@ def installed() -> Path | None:
     return modules if modules.is_dir() else None
 
 
+def modules_of(agent: str) -> Path | None:
+    """The ``node_modules`` to take this agent from: the one that ``AGTMUX_TEST_MODULES`` names for it
+    (``claude=/DIR/node_modules,codex=/DIR/node_modules``), else the pinned one; None where neither is there.
+    """
+    named = dict(part.split("=", 1) for part in os.environ.get("AGTMUX_TEST_MODULES", "").split(",") if "=" in part)
+    return Path(named[agent]) if agent in named else installed()
+
+
 def claude_binary(modules: Path) -> Path | None:
     """The native program of this platform; it needs no Node."""
     return next(iter(sorted(modules.glob("@anthropic-ai/claude-code-*/claude"))), None)
 
 
 class World:
-    """Folders, environment and tmux server. A context manager that leaves nothing behind."""
+    """Folders, environment and tmux server. A context manager that leaves nothing behind.
 
-    def __init__(self) -> None:
+    ``colours``, of ``COLOURS``, and ``theme``, of ``THEMES``, say what the terminal is like. By default they are what
+    ``AGTMUX_TEST_COLOURS`` and ``AGTMUX_TEST_THEME`` say, else true colour and dark. ``size``: columns and rows.
+    """
+
+    def __init__(self, colours: str | None = None, theme: str | None = None, size: tuple[int, int] = (120, 40)) -> None:
+        self.colours = colours or _wanted("AGTMUX_TEST_COLOURS", COLOURS, "truecolor")
+        self.theme = theme or _wanted("AGTMUX_TEST_THEME", THEMES, "dark")
         self.root = Path(tempfile.mkdtemp(prefix="agt-", dir="/tmp"))
         self.home, self.work, self.bin = self.root / "home", self.root / "home/proj", self.root / "bin"
         self.state, self.runtime = self.root / "state", self.root / "run"
         self.config = self.root / "config.toml"
         for folder in (self.work, self.bin, self.state, self.runtime, self.root / "tmp"):
             folder.mkdir(parents=True, mode=0o700)
-        self.tmux = Tmux(self.root / "tmux.sock", self.env())
+        if tmux := shutil.which("tmux"):  # the one that comes first in the caller's PATH
+            self.link("tmux", Path(tmux))
+        self.tmux = Tmux(self.root / "tmux.sock", self.env(), size)
 
     def env(self, **more: str) -> dict[str, str]:
         """The environment of every process of this world, plus ``more``."""
@@ -55,6 +91,7 @@ class World:
             "PATH": f"{self.bin}:{SYSTEM_PATH}",
             "LANG": "C.UTF-8",
             "TERM": "xterm-256color",
+            **COLOURS[self.colours],
             "SHELL": "/bin/bash",
             "TMPDIR": str(self.root / "tmp"),
             # where there is no network namespace: a proxy that refuses
@@ -66,6 +103,11 @@ class World:
             **more,
         }
 
+    @property
+    def brightness(self) -> str:
+        """Of the theme, as settings of agents have it: ``dark`` or ``light``."""
+        return "light" if self.theme == "light" else "dark"
+
     def link(self, name: str, program: Path) -> None:
         """Puts a program on the PATH of this world."""
         target = self.bin / name
@@ -74,6 +116,9 @@ class World:
 
     def __enter__(self) -> Self:
         self.tmux.__enter__()
+        if style := THEMES[self.theme]:
+            for option in ("window-style", "window-active-style"):
+                self.tmux.run("set-option", "-g", option, style)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 
 from agtmuxd.core.choices import Choices
 from agtmuxd.core.model import Sample
-from agtmuxd.core.screen import ComposerSpec, View, squash
+from agtmuxd.core.screen import ComposerSpec, View, is_frame, squash
 
 TAIL: Final = 24
 """Characters of the end of a long text that must be seen in the field before it is submitted."""
@@ -218,7 +218,8 @@ class Controls:
         found = view.composer
         if found is None or found.free is True:
             return None
-        return "\n".join([self._typed(view.rows[found.prompt]), *view.rows[found.prompt + 1 : found.bottom]])
+        below = [row for row in view.rows[found.prompt + 1 : found.bottom] if not is_frame(row)]
+        return "\n".join([self._typed(view.rows[found.prompt]), *below])
 
     def _typed(self, row: str) -> str:
         if self.composer is None:

@@ -15,8 +15,14 @@ from agtmuxd.core.model import Sample
 from agtmuxd.core.style import StyleTest, Words, colour_of, words_of
 
 _BARS: Final = "│┃║╎▎"
-_FRAME: Final = f"{_BARS}─━╭╮╰╯ \t\xa0"
-"""What a row that only draws the field's frame consists of: without colours Gemini CLI rules a line below its field."""
+_FRAME: Final = f"{_BARS}─━═╭╮╰╯▁▔▀▄█ \t\xa0"
+"""What a row that only draws the field's frame consists of. Gemini CLI rules a line below its field without colours; in
+true colour it draws the edges of the field's background in half blocks."""
+
+
+def is_frame(row: str) -> bool:
+    """Whether nothing stands in this row but a frame."""
+    return not row.strip(_FRAME)
 
 
 def unframe(text: str) -> str:
@@ -277,7 +283,7 @@ def _find_composer(view: View, spec: ComposerSpec) -> Composer | None:
         if spec.below is not None:
             low = max(i + 1, last - spec.below_last) if spec.below_last else i + 1
             bottom = next((k for k in range(low, last) if spec.below.search(rows[k])), -1)
-            if bottom < 0 and spec.bare and not any(row.strip(_FRAME) for row in rows[i + 1 :]):
+            if bottom < 0 and spec.bare and all(is_frame(row) for row in rows[i + 1 :]):
                 bottom = last
             if bottom < 0:
                 continue
@@ -296,7 +302,7 @@ class _Typed:
         self.rows = [(self.y, view.rows[prompt], start, end)] if self.first else []
         for i in range(prompt + 1, bottom):
             below = view.rows[i]
-            if below.strip(_FRAME):
+            if not is_frame(below):
                 self.rows.append((view.ys[i], below, 0, len(below)))
         self.more = len(self.rows) > bool(self.first)
 
