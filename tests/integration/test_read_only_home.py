@@ -50,10 +50,9 @@ def test_a_home_on_a_read_only_disk_is_told_with_the_variable_to_set(short_dir: 
 def test_a_runtime_folder_on_a_read_only_disk_is_told_with_its_own_variable(
     short_dir: Path, given: str, tmp_path: Path
 ) -> None:
-    done = run(
-        short_dir, "home", "agtmuxd", AGTMUX_STATE_DIR=str(tmp_path / "state"), **{given: str(short_dir / "run")}
-    )
-    where = short_dir / ("run/agtmux" if given == "XDG_RUNTIME_DIR" else "run")
+    where = short_dir / "run/agtmux"
+    told = str(where.parent if given == "XDG_RUNTIME_DIR" else where)
+    done = run(short_dir, "run", "agtmuxd", AGTMUX_STATE_DIR=str(tmp_path / "state"), **{given: told})
     assert f"{where} cannot be made (Read-only file system): set AGTMUX_RUNTIME_DIR {TELL}" in done.stderr
     assert done.returncode == 1
 
