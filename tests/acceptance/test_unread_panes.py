@@ -5,12 +5,27 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.acceptance.stage import PATIENCE, Actor, Agent, Daemon, Item, Place
 from tests.conftest import Tmux, until
+
+_TITLES = """
+import os, sys, tty
+tty.setraw(0)
+n = 0
+while True:
+    n += 1
+    title = f"{sys.argv[1]}-{n}-".encode() + b"x" * 900_000
+    os.write(1, b"\\x1b]2;" + title + b"\\x07\\x1b[c")
+    while b"c" not in os.read(0, 100):  # the answer to the request comes when tmux has read all before it
+        pass
+"""
+"""A program that sets one title of 900 kB after the other."""
 
 
 class Spoiler:
@@ -128,3 +143,26 @@ def test_where_not_even_the_pane_of_a_row_is_known_no_pane_is_taken_for_gone(
     spoiler.stop()
     until(lambda: host(place)["unread_panes"] == 0, within=PATIENCE)
     assert {pane: daemon.wait_agent(pane)["runtime_id"] for pane in (one.pane, two.pane)} == before
+
+
+@pytest.mark.tc("TC-131")
+def test_titles_of_any_length_leave_the_daemons_memory_as_it_was(daemon: Daemon, tmux: Tmux) -> None:
+    for n in range(4):
+        tmux.start(sys.executable, "-c", _TITLES, str(n), session=f"s{n}")
+    daemon.start()
+    assert daemon.process is not None
+    status = Path(f"/proc/{daemon.process.pid}/status")
+
+    def most() -> int:
+        (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
+        return int(line.split()[1]) // 1024
+
+    def rounds() -> int:
+        return int(daemon.health()["counters"]["rounds_host"])
+
+    until(lambda: len(daemon.panes(all="true")) == 4, within=PATIENCE)
+    before, begun = most(), rounds()
+    until(lambda: rounds() >= begun + 25, within=PATIENCE)
+    titles = [pane["title"] for pane in daemon.panes(all="true")]
+    assert all(title.startswith(f"{n}-") and len(title) <= 200 for n, title in enumerate(titles)), titles
+    assert most() - before < 20, f"{before} MiB became {most()} MiB"

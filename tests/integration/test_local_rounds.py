@@ -113,6 +113,33 @@ async def test_names_titles_and_paths_may_hold_anything(tmux: Tmux, observer: Ob
     assert found.panes[1].cwd == str(short_dir / odd)
 
 
+@pytest.mark.tc("TC-131")
+@pytest.mark.parametrize("title", ["x" * 300_000, "ü日" * 5_000, "#[bold]" * 500, "x" * 513, "###" * 200])
+async def test_a_title_of_any_length_makes_no_long_reply_and_is_cut(tmux: Tmux, observer: Observer, title: str) -> None:
+    pane = tmux.start("sh", "-c", "stty raw -echo; exec sleep 600")
+    with open(tmux.show(pane, "#{pane_tty}"), "w") as tty:  # noqa: ASYNC230 a terminal that tmux empties
+        tty.write(f"\x1b]2;{title}\x07")
+    await asyncio.to_thread(until, lambda: len(tmux.show(pane, "#{pane_title}")) >= len(title), within=40)
+    nonce = secrets.token_hex(8)
+    argv = [*tmux_argv("tmux", str(tmux.socket)), "source-file", "-"]
+    done = await observer.executor.run(argv, stdin=build(nonce, [pane]), timeout=20)
+    assert len(done.stdout) < 4096
+    (row,) = (await observer.round(tmux.socket)).panes
+    assert 250 <= len(row.title) <= 512 and title.startswith(row.title[:200])
+
+
+@pytest.mark.tc("TC-131")
+@pytest.mark.parametrize("name", ["#[bold]x", "Fix #[12", "###", "#", "a,b}c{", "#{pid}", "x" * 512, "ü" * 256])
+async def test_a_title_and_a_name_of_usual_length_come_as_they_are(tmux: Tmux, observer: Observer, name: str) -> None:
+    pane = tmux.start("sh", "-c", "stty raw -echo; exec sleep 600")
+    with open(tmux.show(pane, "#{pane_tty}"), "w") as tty:  # noqa: ASYNC230 a terminal that tmux empties
+        tty.write(f"\x1b]2;{name}\x07")
+    await asyncio.to_thread(until, lambda: tmux.show(pane, "#{n:pane_title}") == str(len(name.encode())))
+    tmux.run("rename-window", "-t", pane, name)
+    (row,) = (await observer.round(tmux.socket)).panes
+    assert (row.title, row.window_name) == (name, tmux.show(pane, "#{window_name}"))
+
+
 async def test_a_pane_that_went_drops_nothing_else(tmux: Tmux, observer: Observer) -> None:
     first = tmux.start()
     second = tmux.run("split-window", "-d", "-P", "-F", "#{pane_id}", "-t", first, "cat")

@@ -12,7 +12,7 @@ _GLYPHS = re.compile(
 )
 
 
-@lru_cache(maxsize=4096)  # asked of every pane in every round
+@lru_cache(maxsize=1024)  # asked of every pane in every round; titles that programs change all the time fill it
 def published(title: str) -> str:
     """``title`` stripped of leading activity glyphs and control characters, at most 200 characters."""
     return _GLYPHS.sub("", one_line(title).strip()).strip()[:200]

@@ -14,6 +14,7 @@ from agtmuxd.core.request import AttachParams
 from agtmuxd.execute.context import Context, Result
 from agtmuxd.execute.reading import unreachable
 from agtmuxd.targets.executor import ExecutorError
+from agtmuxd.tmux.round import TEXT_MOST
 
 
 async def attach(context: Context) -> Result:
@@ -62,7 +63,7 @@ async def _session_id(context: Context, name: str) -> str | None:
         raise unreachable(reached, str(error)) from error
     for line in done.stdout.decode("utf-8", "replace").splitlines():
         session_id, _, rest = line.partition(" ")
-        if rest == f"{pane_id} {name}":
+        if rest.startswith(f"{pane_id} ") and rest[len(pane_id) + 1 :][:TEXT_MOST] == name:
             return session_id
     return None
 

@@ -45,6 +45,16 @@ _TEXTS: Final = (
     "pane_tty",
 )
 ROW_PARTS: Final = 1 + len(_TEXTS)
+TEXT_MOST: Final = 512
+"""Characters of a name, title or command that are read: a program may set a title of a megabyte, again and again."""
+PATH_MOST: Final = 4096
+"""Characters of a path that are read. Linux has no longer ones."""
+_CUT: Final = {
+    name: f"#{{?#{{e|>:#{{n:{name}}},{TEXT_MOST}}},#{{={TEXT_MOST}:{name}}},#{{{name}}}}}"
+    for name in ("window_name", "pane_title")
+} | {"pane_current_command": f"#{{={TEXT_MOST}:pane_current_command}}"}
+"""What programs in panes set is cut by tmux already, so that no reply is long. Names and titles only where they are too
+long: tmux cuts between ``#[`` and ``]`` for a style, and a name may hold those."""
 _HEAD: Final = re.compile(r"p%[0-9]{1,10} \$[0-9]{1,10} @[0-9]{1,10} ")
 _WHOSE: Final = re.compile(r"p(%[0-9]{1,10}) ")
 _TTY: Final = re.compile(r"(?:/[^\n]*)?\n")
@@ -206,7 +216,7 @@ def server_format(nonce: str) -> str:
 
 def row_format(nonce: str) -> str:
     """The format of one pane; ``pane_row`` reads the parts of its reply."""
-    return f"{nonce}p{_NUMBERS}{nonce}" + nonce.join([f"#{{{name}}}" for name in _TEXTS])
+    return f"{nonce}p{_NUMBERS}{nonce}" + nonce.join([_CUT.get(name, f"#{{{name}}}") for name in _TEXTS])
 
 
 def _tail(nonce: str) -> str:
@@ -307,13 +317,14 @@ def pane_row(parts: Sequence[str]) -> PaneRow:
         if not sign.fullmatch(text):
             raise ValueError(f"an id is {text[:40]!r}")
     name, w_name, title, command, cwd, declared, tty = texts
+    name, w_name, title, command, declared = (text[:TEXT_MOST] for text in (name, w_name, title, command, declared))
     return PaneRow(
         pane, session, name, window, whole(w_index, "window_index"), w_name, whole(p_index, "pane_index"), title,
-        command, cwd, _some(pid, "pane_pid"), tty.removesuffix("\n"), active == "1" and w_active == "1",
-        _some(attached, "session_attached"), dead == "1", whole(status, "pane_dead_status") if status else None,
-        _signal(killed) if killed else None, mode not in ("", "0"), alternate == "1", cursor == "1",
-        _some(x, "cursor_x"), _some(y, "cursor_y"), whole(cols, "pane_width"), whole(rows, "pane_height"),
-        declared_agent=declared,
+        command, cwd[:PATH_MOST], _some(pid, "pane_pid"), tty.removesuffix("\n")[:PATH_MOST],
+        active == "1" and w_active == "1", _some(attached, "session_attached"), dead == "1",
+        whole(status, "pane_dead_status") if status else None, _signal(killed) if killed else None,
+        mode not in ("", "0"), alternate == "1", cursor == "1", _some(x, "cursor_x"), _some(y, "cursor_y"),
+        whole(cols, "pane_width"), whole(rows, "pane_height"), declared_agent=declared,
     )  # fmt: skip
 
 
