@@ -6,9 +6,10 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 TMUX_VERSIONS ?= 3.3a 3.5a 3.7c 3.8
 ACCURACY_ARGS ?=
+DRIFT_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage check bench accuracy test-agents tmux-matrix venv tools extras clean
+.PHONY: help demo test coverage check bench accuracy test-agents drift tmux-matrix venv tools extras clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -41,6 +42,10 @@ test-agents: venv tools ## the real agent CLIs, offline, against the bundled fak
 	if [ $$code -eq 3 ]; then echo "make test-agents: skipped, see the line above"; exit 0; fi; \
 	[ $$code -eq 0 ] || exit $$code; \
 	exec $(BIN)/python -m tests.agents.isolate $(BIN)/pytest -m agents -n 2 $(PYTEST_ARGS)
+
+drift: venv tools ## test-agents with the newest published CLIs, or those that DRIFT_ARGS names (see docs/agent-versions.md)
+	@$(SETUP) node
+	@$(BIN)/python -m tests.agents.drift $(DRIFT_ARGS)
 
 tmux-matrix: venv tools extras ## the tests that start tmux, on each of TMUX_VERSIONS; one line a version
 	@scripts/tmux-matrix.sh $(TMUX_VERSIONS)

@@ -10,6 +10,7 @@ from tests.agents import processes
 from tests.agents.driver import Driver
 from tests.agents.models.opencode import FakeOpenCode
 from tests.agents.terminal import Look
+from tests.agents.world import version_of
 
 PLUGIN = "@opencode-ai/plugin"
 SWITCHED_OFF = (
@@ -37,6 +38,7 @@ class OpenCodeDriver(Driver):
         return None if (modules / "opencode-linux-x64/bin/opencode").exists() else "no OpenCode for this platform"
 
     def install(self, modules: Path) -> None:
+        self.version = version_of(modules, self.package)
         self.world.link("opencode", modules / "opencode-linux-x64/bin/opencode")
 
     def seed(self, *, trusted: bool) -> None:
@@ -61,7 +63,7 @@ class OpenCodeDriver(Driver):
         }
         (home / "opencode.json").write_text(json.dumps(settings, indent=1) + "\n")
         # it would download this package for any plugin in the folder; none of ours imports it
-        wanted = {"dependencies": {PLUGIN: "1.18.33"}}
+        wanted = {"dependencies": {PLUGIN: self.version}}
         (home / "package.json").write_text(json.dumps(wanted) + "\n")
         (home / "package-lock.json").write_text(json.dumps({"lockfileVersion": 3, "packages": {"": wanted}}) + "\n")
         # the project is its own root: without one, a repository above it would count

@@ -23,7 +23,7 @@ from tests.agents.driver import ClaudeDriver, CodexDriver, Driver, GeminiDriver
 from tests.agents.models.server import FakeModel
 from tests.agents.opencode import OpenCodeDriver
 from tests.agents.terminal import Pane
-from tests.agents.world import COLOURS, REPO, THEMES, World, modules_of
+from tests.agents.world import COLOURS, REPO, THEMES, World, modules_of, version_of
 
 KINDS: dict[str, type[Driver]] = {
     kind.agent: kind for kind in (ClaudeDriver, CodexDriver, GeminiDriver, CopilotDriver, OpenCodeDriver)
@@ -340,8 +340,7 @@ def record(kind: type[Driver], scene: Scene, modules: Path, out: Path) -> None:
         take = Take(driver, tape, {})
         with Camera(pane, tape):
             take.life()
-        told = json.loads((modules / kind.package / "package.json").read_text(encoding="utf-8"))
-        keep(out / kind.agent, take, scene, str(told["version"]), world.tmux.run("-V").strip())
+        keep(out / kind.agent, take, scene, version_of(modules, kind.package), world.tmux.run("-V").strip())
 
 
 def keep(folder: Path, take: Take, scene: Scene, version: str, tmux: str) -> None:

@@ -7,6 +7,7 @@ the environment of every process is built up from nothing.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -59,6 +60,11 @@ def modules_of(agent: str) -> Path | None:
     return Path(named[agent]) if agent in named else installed()
 
 
+def version_of(modules: Path, package: str) -> str:
+    """The version of a package that is installed there."""
+    return str(json.loads((modules / package / "package.json").read_text(encoding="utf-8"))["version"])
+
+
 def claude_binary(modules: Path) -> Path | None:
     """The native program of this platform; it needs no Node."""
     return next(iter(sorted(modules.glob("@anthropic-ai/claude-code-*/claude"))), None)
@@ -80,8 +86,9 @@ class World:
         self.config = self.root / "config.toml"
         for folder in (self.work, self.bin, self.state, self.runtime, self.root / "tmp"):
             folder.mkdir(parents=True, mode=0o700)
-        if tmux := shutil.which("tmux"):  # the one that comes first in the caller's PATH
-            self.link("tmux", Path(tmux))
+        for name in ("tmux", "node"):  # those that come first in the caller's PATH
+            if program := shutil.which(name):
+                self.link(name, Path(program))
         self.tmux = Tmux(self.root / "tmux.sock", self.env(), size)
 
     def env(self, **more: str) -> dict[str, str]:
