@@ -63,6 +63,15 @@ class EventSettings(_Table):
     skew_budget: Seconds = Field(10.0, description="an event's own time is believed within this of its arrival")
 
 
+class ApiSettings(_Table):
+    """``[api]``: how many may talk to the daemon at once."""
+
+    connections: Annotated[int, Field(ge=8, le=10_000)] = Field(
+        512, description="connections; fewer where the process may not open twice as many files"
+    )
+    watchers: Annotated[int, Field(ge=1, le=10_000)] = Field(256, description="readers of the stream among them")
+
+
 class RetentionSettings(_Table):
     """``[retention]``: how long history is kept, in days."""
 
@@ -117,6 +126,7 @@ class Settings(_Table):
     observe: ObserveSettings = Field(default_factory=ObserveSettings)
     targets: TargetSettings = Field(default_factory=TargetSettings)
     ssh: SshSettings = Field(default_factory=SshSettings)
+    api: ApiSettings = Field(default_factory=ApiSettings)
     events: EventSettings = Field(default_factory=EventSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     redaction: RedactionSettings = Field(default_factory=RedactionSettings)

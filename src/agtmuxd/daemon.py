@@ -24,6 +24,7 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.regular import open_regular
 from agtmuxd.adapters.registry import discover
 from agtmuxd.api.app import ApiServer
+from agtmuxd.api.connection import Connections, affordable
 from agtmuxd.api.models import WireEvent
 from agtmuxd.clock import Clock
 from agtmuxd.config import Settings, load
@@ -201,7 +202,7 @@ class Daemon:
                 return None
             return [(s, at, [Change.from_json(scope, change) for change in made]) for s, at, made in rows]
 
-        hub = Hub(view, now=self._clock, read_log=read_log)
+        hub = Hub(view, now=self._clock, read_log=read_log, most=self._settings.api.watchers)
 
         def publish(sequence: int, committed_at: int, changes: Changes) -> None:
             hub.publish(Batch(sequence, committed_at, changes))
@@ -246,7 +247,9 @@ class Daemon:
         fleet.accompany = self._companions(services, store)
         spool = Spool(self._places.spool, store, _taker(services))
         services.spool = spool
-        server = ApiServer(services, first.sock)
+        connections = Connections(affordable(self._settings.api.connections), services.count, setting="api.connections")
+        services.connections = connections
+        server = ApiServer(services, first.sock, connections=connections)
         reachable = self._keep_reachable(first, server, services)
         async with asyncio.TaskGroup() as group:
             tasks = [

@@ -23,6 +23,8 @@ RING: Final = 2048  # batches
 RING_CHANGES: Final = 4096  # changes in them, in all scopes: what bounds the memory
 BACKLOG_LINES: Final = 1024
 BACKLOG_BYTES: Final = 2 * 1024 * 1024
+WATCHERS: Final = 256
+"""At once, where nobody says how many."""
 PAGE: Final = 500  # log entries read at once for a resuming watcher
 _CURSOR = re.compile(r"([A-Za-z0-9._-]{1,64}):([0-9]{1,18})")
 
@@ -408,6 +410,7 @@ class Hub:
         ring: int = RING,
         backlog_lines: int = BACKLOG_LINES,
         backlog_bytes: int = BACKLOG_BYTES,
+        most: int = WATCHERS,
     ) -> None:
         self.view = view
         self.now = now
@@ -415,6 +418,7 @@ class Hub:
         self.backlog_lines = backlog_lines
         self.backlog_bytes = backlog_bytes
         self.closing = False
+        self.most = most
         self._ring: deque[Batch] = deque()
         self._ring_limit = ring
         self._held = 0  # changes in the ring
@@ -450,7 +454,13 @@ class Hub:
         return [batch for batch in self._ring if batch.sequence > after]
 
     async def open(self, request: WatchRequest) -> Watcher:
-        """A new watcher, to be ended by ``leave()``. Raises E_CURSOR_INVALID, E_CURSOR_EXPIRED (one-shot only)."""
+        """A new watcher, to be ended by ``leave()``.
+
+        Raises E_CURSOR_INVALID, E_CURSOR_EXPIRED (one-shot only), E_OVERLOADED where there are enough.
+        """
+        if self.watchers >= self.most:
+            text = f"{self.most} watchers are connected, as many as this daemon serves (api.watchers): end some"
+            raise AgtmuxError("E_OVERLOADED", text, {"watchers": self.most})
         name = (str(request.scope), request.wanted)
         channel = self._channels.get(name)
         if channel is None:

@@ -23,6 +23,7 @@ from agtmux.protocol.redact import redact
 from agtmuxd.adapters.patience import TooLongError, within
 from agtmuxd.adapters.registry import Fenced, Registry
 from agtmuxd.api.acting import ActionQuery
+from agtmuxd.api.connection import Connections
 from agtmuxd.api.models import Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
 from agtmuxd.api.rules import CheckRequest, ReplayRequest
 from agtmuxd.config import Settings
@@ -87,6 +88,7 @@ class DaemonServices:
         self.hub = hub
         self.spool: Spool | None = None
         self.troubles: dict[str, str] = {}
+        self.connections: Connections | None = None
         self.transcripts: Transcripts | None = None
         self.served: Served | None = None
         self._door = door
@@ -317,6 +319,8 @@ class DaemonServices:
         if self.spool is not None and self.spool.wrong is not None:
             errors.append(f"spool: {self.spool.wrong}")
         errors += self._fleet.complaints()
+        if self.connections is not None and (full := self.connections.full()) is not None:
+            errors.append(full)
         errors += [f"rules not taken: {why}" for why in self._rulebook.wrong.values()]
         errors += [f"adapter {name}: {why}" for name, why in self._registry.refused.items()]
         drained = asdict(self.spool.drained) if self.spool is not None else {}
@@ -338,13 +342,19 @@ class DaemonServices:
                 for a in self._registry
             ],
             "targets": items,
-            "queues": {"ingest": self._door.depth, "store": self._store.depth, "pending_bind": len(self._door.pending)},
+            "queues": {"ingest": self._door.depth, "store": self._store.depth, "pending_bind": len(self._door.pending),
+                       **self._open()},
             "counters": {**dict(sorted(self._door.counters.items())), **self._fleet.figures(),
                          **(self.transcripts.counters if self.transcripts is not None else {}),
                          "watchers": self.hub.watchers},
             "spool": {"waiting_bytes": self.spool.waiting if self.spool is not None else 0, **drained},
             "last_errors": errors,
         }  # fmt: skip
+
+    def _open(self) -> dict[str, int]:
+        """Connections, and how many there may be."""
+        held = self.connections
+        return {} if held is None else {"connections": len(held.open), "connections_most": held.most}
 
     def _servers(self, adapter: str) -> list[dict[str, Any]]:
         links = self.served.items(adapter) if self.served is not None else []

@@ -19,12 +19,16 @@ from pydantic import ValidationError
 from agtmux import __version__
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.acting import ASK_PEER
+from agtmuxd.api.connection import Connection, Connections
 from agtmuxd.api.peer import Gate, Peer, peer_of
 from agtmuxd.api.replies import failed, internal, invalid, new_request_id
-from agtmuxd.api.routes import MAX_BODY, ROUTES, BrokenStreamError, Handler, Route, too_large
+from agtmuxd.api.routes import MAX_BODY, ROUTES, BrokenBodyError, BrokenStreamError, Handler, Route, too_large
 from agtmuxd.api.services import Services
 
 IDLE_SECONDS = 30.0  # a connection that sends no whole request head within this is closed
+
+MOST = 512
+"""Connections, where nobody says how many."""
 
 Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -32,6 +36,15 @@ Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
 async def _say_version(_request: web.Request, response: web.StreamResponse) -> None:
     """By this line the CLI learns that a daemon is older than itself."""
     response.headers["Server"] = f"agtmuxd/{__version__}"
+
+
+async def _expect(request: web.Request) -> web.StreamResponse | None:
+    """What a caller is told that asks before it sends its body."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # the answer is still to come
+        return None
+    return failed(AgtmuxError("E_INVALID_REQUEST", "the header Expect may say 100-continue and nothing else"))
 
 
 class ApiServer:
@@ -48,6 +61,7 @@ class ApiServer:
         owner: int | None = None,
         ask_peer: Callable[[socket.socket], Peer] = peer_of,
         routes: tuple[Route, ...] = ROUTES,
+        connections: Connections | None = None,
         log: Any = None,
     ) -> None:
         self._services = services
@@ -55,17 +69,13 @@ class ApiServer:
         self._owner = os.getuid() if owner is None else owner
         self._ask_peer = ask_peer
         self._log = log or structlog.get_logger("agtmuxd.api")
+        self._connections = connections or Connections(MOST, lambda _: None)
         self._writes: set[asyncio.Task[web.StreamResponse]] = set()
         self._listeners: dict[socket.socket, asyncio.Server] = {}
         self._runner = web.AppRunner(
             self._app(routes),
-            access_log=None,
             handler_cancellation=True,  # a watcher that went away ends at once; what changes things is shielded
-            keepalive_timeout=IDLE_SECONDS,
             shutdown_timeout=1.0,
-            auto_decompress=False,
-            tcp_keepalive=False,
-            max_headers=64,
         )
 
     async def start(self) -> None:
@@ -75,10 +85,14 @@ class ApiServer:
 
     async def listen(self, sock: socket.socket) -> None:
         """Accept on one more socket. Raises OSError."""
-        make = cast(Callable[[], asyncio.Protocol], self._runner.server)
+        loop, server = asyncio.get_running_loop(), cast(web.Server, self._runner.server)
+
+        def make() -> asyncio.Protocol:
+            return Connection(server, self._connections, loop=loop, idle_seconds=IDLE_SECONDS)
+
         sock.setblocking(False)
-        self._listeners[sock] = await asyncio.get_running_loop().create_server(
-            lambda: Gate(make, self._owner, self._ask_peer), sock=sock, backlog=128
+        self._listeners[sock] = await loop.create_server(
+            lambda: Gate(make, self._owner, self._ask_peer, self._connections), sock=sock, backlog=128
         )
 
     def leave(self, sock: socket.socket) -> None:
@@ -106,7 +120,7 @@ class ApiServer:
         app[ASK_PEER] = self._ask_peer
         app.on_response_prepare.append(_say_version)
         for route in routes:
-            app.router.add_route(route.method, route.path, self._bound(route.handler))
+            app.router.add_route(route.method, route.path, self._bound(route.handler), expect_handler=_expect)
         return app
 
     def _bound(self, handler: Handler) -> Serve:
@@ -117,6 +131,15 @@ class ApiServer:
 
     @web.middleware
     async def _edge(self, request: web.Request, handler: Serve) -> web.StreamResponse:
+        connection = request.protocol
+        assert isinstance(connection, Connection)  # noqa: S101 made by listen
+        connection.busy += 1
+        try:
+            return await self._begun(request, handler)
+        finally:
+            connection.busy -= 1
+
+    async def _begun(self, request: web.Request, handler: Serve) -> web.StreamResponse:
         if request.method == "GET":
             return await self._answered(request, handler)
         # A caller that hangs up does not undo half a change: the work goes on, only the answer is lost.
@@ -129,6 +152,9 @@ class ApiServer:
         """The answer, or the error as an answer: the one translation at this edge."""
         try:
             return await handler(request)
+        except BrokenBodyError as error:
+            self._connections.malformed(error.message)
+            return failed(error)
         except AgtmuxError as error:
             return failed(error)
         except ValidationError as error:

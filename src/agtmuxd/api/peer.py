@@ -10,11 +10,16 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from http import HTTPStatus
+from typing import Final, NamedTuple, cast
 
 from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.api.connection import Connections
 from agtmuxd.core.wire import encode
 
+LINGER: Final = 1.0
+"""Seconds for which a refused caller's request is still taken, and thrown away."""
+MOST_LINGERING: Final = 32
 _LOCAL_PEERCRED = 0x001  # macOS, level 0: struct xucred
 _LOCAL_PEERPID = 0x002
 
@@ -43,10 +48,19 @@ class Gate(asyncio.Protocol):
     they sent is never read.
     """
 
-    def __init__(self, make: Callable[[], asyncio.Protocol], owner: int, ask: Callable[[socket.socket], Peer]) -> None:
+    def __init__(
+        self,
+        make: Callable[[], asyncio.Protocol],
+        owner: int,
+        ask: Callable[[socket.socket], Peer],
+        connections: Connections,
+    ) -> None:
+        """``connections`` say whether there is room for one more; asked for the owner only."""
         self._make = make
         self._owner = owner
         self._ask = ask
+        self._connections = connections
+        self._lingers: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         stream = cast(asyncio.Transport, transport)
@@ -54,20 +68,35 @@ class Gate(asyncio.Protocol):
             uid: int | None = self._ask(stream.get_extra_info("socket")).uid
         except OSError:
             uid = None  # who cannot be named is not let in
-        if uid == self._owner:
+        refused = _stranger(uid) if uid != self._owner else self._connections.room()
+        if refused is None:
             inner = self._make()
             stream.set_protocol(inner)
             inner.connection_made(stream)
             return
-        stream.write(_refusal(uid))
-        stream.close()
+        stream.write(_refusal(refused))
+        if uid != self._owner or self._connections.lingering >= MOST_LINGERING:
+            stream.close()
+            return
+        stream.write_eof()  # closed before its request was read it might miss the answer
+        self._connections.lingering += 1
+        self._lingers = asyncio.get_running_loop().call_later(LINGER, stream.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._lingers is not None:
+            self._lingers.cancel()
+            self._connections.lingering -= 1
 
 
-def _refusal(uid: int | None) -> bytes:
+def _stranger(uid: int | None) -> AgtmuxError:
     who = "a peer that the kernel does not name" if uid is None else f"uid {uid}"
-    body = encode(AgtmuxError("E_FORBIDDEN", f"this daemon serves its owner only, not {who}").envelope())
+    return AgtmuxError("E_FORBIDDEN", f"this daemon serves its owner only, not {who}")
+
+
+def _refusal(error: AgtmuxError) -> bytes:
+    body = encode(error.envelope())
     head = (
-        "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json; charset=utf-8\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        f"HTTP/1.1 {error.http_status} {HTTPStatus(error.http_status).phrase}\r\n"
+        f"Content-Type: application/json; charset=utf-8\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
     return head.encode("ascii") + body

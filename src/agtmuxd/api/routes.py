@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api import acting, models, openapi, rules, shapes
+from agtmuxd.api.connection import Connection
 from agtmuxd.api.replies import answering, read_body, reply, reply_rows, said
 from agtmuxd.api.services import Services
 from agtmuxd.core.listing import Attrs, Scope, ordered, tally
@@ -32,6 +33,10 @@ _LISTS = frozenset({"target", "target_session", "session", "state", "agent"})
 
 M = TypeVar("M", bound=BaseModel)
 Handler = Callable[[web.Request, Services], Awaitable[web.StreamResponse]]
+
+
+class BrokenBodyError(AgtmuxError):
+    """A body that did not come whole, not in time, or whose pieces are no HTTP: nobody's request."""
 
 
 class BrokenStreamError(Exception):
@@ -76,7 +81,7 @@ def too_large() -> AgtmuxError:
 async def read_json(request: web.Request) -> Any:
     """The body as JSON, as ``core.wire`` reads it.
 
-    Raises E_INVALID_REQUEST, E_PAYLOAD_TOO_LARGE.
+    Raises E_INVALID_REQUEST (BrokenBodyError where it broke off), E_PAYLOAD_TOO_LARGE.
     """
     if (request.content_length or 0) > MAX_BODY:
         raise too_large()
@@ -84,7 +89,10 @@ async def read_json(request: web.Request) -> Any:
         async with asyncio.timeout(BODY_SECONDS):
             raw = await request.read()
     except TimeoutError:
-        raise AgtmuxError("E_INVALID_REQUEST", f"the body did not come within {BODY_SECONDS:g} s") from None
+        raise BrokenBodyError("E_INVALID_REQUEST", f"the body did not come within {BODY_SECONDS:g} s") from None
+    except (ConnectionError, web.RequestPayloadError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise BrokenBodyError("E_INVALID_REQUEST", f"the body broke off: {why}") from None
     if len(raw) > MAX_BODY:  # releases of aiohttp differ by one byte
         raise too_large()
     try:
@@ -158,6 +166,8 @@ async def watch(request: web.Request, services: Services) -> web.StreamResponse:
     wanted = query.filter()
     answering(services, wanted.named_targets())
     asked = WatchRequest(str(query.scope), wanted, query.cursor, query.interval, query.heartbeat, query.once)
+    if isinstance(request.protocol, Connection):
+        request.protocol.rests = True
     watcher = await services.hub.open(asked)
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson", "Cache-Control": "no-store"})
     try:

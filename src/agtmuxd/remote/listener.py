@@ -19,10 +19,11 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.api.connection import Connection, Connections
 from agtmuxd.api.models import EventBatch, WireEvent
 from agtmuxd.api.peer import Gate, peer_of
 from agtmuxd.api.replies import failed, internal, invalid, new_request_id, said
-from agtmuxd.api.routes import MAX_BODY, read_json, too_large
+from agtmuxd.api.routes import MAX_BODY, BrokenBodyError, read_json, too_large
 
 RATE: Final = 200.0
 BURST: Final = 1000.0
@@ -57,15 +58,24 @@ class Listener:
     """``start`` serves ``path`` until ``stop``."""
 
     def __init__(
-        self, path: str, take: Take, on_flood: Callable[[], None], *, rate: float = RATE, burst: float = BURST
+        self,
+        path: str,
+        take: Take,
+        on_flood: Callable[[], None],
+        *,
+        count: Callable[[str], None] = lambda _: None,
+        rate: float = RATE,
+        burst: float = BURST,
     ) -> None:
-        """``on_flood``: called for each request that is refused for being too many."""
+        """``on_flood``: called for each request that is refused for being too many; ``count``: see ``Connections``."""
         self.path = path
         self._take = take
         self._on_flood = on_flood
         self._bucket: Bucket | None = None
         self._limits = rate, burst
+        self._connections = Connections(CONNECTIONS, count, log=structlog.get_logger("remote"))
         self._listener: asyncio.Server | None = None
+        self._mark: tuple[int, int] | None = None
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -74,20 +84,31 @@ class Listener:
         self._bucket = Bucket(*self._limits, loop.time)
         app = web.Application(client_max_size=MAX_BODY + 1)
         app.router.add_route("*", "/{rest:.*}", self._serve)
-        runner = web.AppRunner(
-            app, access_log=None, keepalive_timeout=IDLE_SECONDS, shutdown_timeout=1.0, auto_decompress=False,
-            tcp_keepalive=False, max_headers=64,
-        )  # fmt: skip
-        await runner.setup()
-        server = cast(web.Server, runner.server)
+        self._runner = web.AppRunner(app, shutdown_timeout=1.0)
+        await self._runner.setup()
+        await self._listen(self._runner)
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        loop, server = asyncio.get_running_loop(), cast(web.Server, runner.server)
+
+        def make() -> asyncio.Protocol:
+            return Connection(server, self._connections, loop=loop, idle_seconds=IDLE_SECONDS)
 
         def accept() -> asyncio.Protocol:
-            if len(server.connections) >= CONNECTIONS:
-                return _Closed()
-            return Gate(cast(Callable[[], asyncio.Protocol], server), os.getuid(), peer_of)
+            return Gate(make, os.getuid(), peer_of, self._connections)
 
-        self._runner = runner
-        self._listener = await loop.create_server(accept, sock=_bound(self.path), backlog=64)
+        sock = _bound(self.path)
+        self._mark = _mark_of(self.path)
+        self._listener = await loop.create_server(accept, sock=sock, backlog=64)
+
+    async def look(self) -> None:
+        """Bind again where the socket's file is gone, as after a logout that emptied the folder. Raises OSError."""
+        if self._runner is None or _mark_of(self.path) == self._mark:
+            return
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        await self._listen(self._runner)
 
     async def stop(self) -> None:
         """Stop accepting and take the socket away. Idempotent."""
@@ -100,8 +121,20 @@ class Listener:
         Path(self.path).unlink(missing_ok=True)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
+        connection = request.protocol
+        assert isinstance(connection, Connection)  # noqa: S101 made by _listen
+        connection.busy += 1
+        try:
+            return await self._answered(request)
+        finally:
+            connection.busy -= 1
+
+    async def _answered(self, request: web.Request) -> web.StreamResponse:
         try:
             return await self._answer(request)
+        except BrokenBodyError as error:
+            self._connections.malformed(error.message)
+            return failed(error)
         except AgtmuxError as error:
             return failed(error)
         except ValidationError as error:
@@ -129,9 +162,12 @@ class Listener:
         return said(results=await self._take(events))
 
 
-class _Closed(asyncio.Protocol):
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
+def _mark_of(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _bound(path: str) -> socket.socket:

@@ -58,7 +58,9 @@ class Outpost:
         self._target_id = target_id
         self._executor = executor
         self._home = home
-        self._listener = Listener(os.path.join(home.folder, f"far-{digest[:12]}.sock"), self._taken, self._flooded)
+        self._listener = Listener(
+            os.path.join(home.folder, f"far-{digest[:12]}.sock"), self._taken, self._flooded, count=home.count
+        )
         self._way = Backway(executor, digest[:16], self._listener.path, home.timeout)
         self._spool = FarSpool(target_id, digest[:16], executor, home.store, self._fetched)
         self._round = asyncio.Event()
@@ -95,6 +97,7 @@ class Outpost:
         self._connection = self._executor.link.connects
         now = time.monotonic()
         try:
+            await self._listener.look()
             if not await self._way.placed():
                 if self._way.was_open:  # the hooks were uninstalled
                     await self._spool.drain()
@@ -109,7 +112,7 @@ class Outpost:
             self._behind = False
             await self._spool.drain()
             self._due = now + (AGAIN if self._way.is_open and not self._behind else AGAIN_WITHOUT)
-        except (ExecutorError, AgtmuxError) as error:
+        except (ExecutorError, AgtmuxError, OSError) as error:
             self._due = now + AGAIN_WITHOUT
             self._say(str(error))
 
