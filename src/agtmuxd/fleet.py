@@ -9,7 +9,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
@@ -27,8 +27,11 @@ from agtmuxd.targets.executor import ExecutorError, TargetExecutor
 from agtmuxd.targets.local import LocalExecutor
 from agtmuxd.targets.observe import Cadence, Observer, Sink
 from agtmuxd.targets.steps import tmux_steps
+from agtmuxd.targets.twins import Twins
 from agtmuxd.tmux.server import socket_path, tmux_argv
 from agtmuxd.world import Target
+
+T = TypeVar("T")
 
 HOST = "host"
 _LOG = structlog.get_logger("fleet")
@@ -72,6 +75,11 @@ class Fleet:
         self._group: asyncio.TaskGroup | None = None
         self._beside: dict[str, asyncio.Task[None]] = {}
         self._companions: dict[str, Companion] = {}
+        self._changing = asyncio.Lock()
+        """Adding, removing and the end check, wait and act: one after the other."""
+        self._changes: set[asyncio.Task[Any]] = set()
+        self._ended = False
+        self._twins = Twins(self._rank, self._is_down)
         self.accompany: Callable[[Target, TargetExecutor], Companion] | None = None
         self.heard: Callable[[str, Iterable[Agent]], Mapping[str, Write]] = lambda _target, _agents: {}
         door.on_poke = self._poke
@@ -122,6 +130,7 @@ class Fleet:
             socket=lambda: self._socket(target),
             status_files=lambda name: self._settings().adapter(name).status_file,
             heard=lambda agents: self.heard(target.target_id, agents) if target.kind == "local" else {},
+            twin=lambda server: self._twin(target.target_id, server),
         )  # fmt: skip
         self._executors[target.target_id] = executor
         self._observers[target.target_id] = observer
@@ -201,6 +210,12 @@ class Fleet:
             companion.hurry()
 
     async def stop(self) -> None:
+        """Watch nothing any more, for good; what is being added or removed comes to its end first."""
+        self._ended = True
+        async with self._changing:
+            await self._stop()
+
+    async def _stop(self) -> None:
         tasks = [*self._tasks.values(), *self._beside.values()]
         for task in tasks:
             task.cancel()
@@ -246,15 +261,37 @@ class Fleet:
         raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {name}; known: {known}")
 
     async def add(self, request: TargetRequest) -> dict[str, Any]:
-        """Add a target and watch it. Raises E_TARGET_EXISTS, E_INVALID_REQUEST."""
+        """Add a target and watch it. Raises E_TARGET_EXISTS, E_INVALID_REQUEST; E_PRECONDITION_FAILED at the end."""
+        return await self._in_turn(lambda: self._add(request))
+
+    async def _in_turn(self, change: Callable[[], Awaitable[T]]) -> T:
+        """One change of the targets after the other. Once begun it goes on, also where nobody waits for it any more."""
+
+        async def body() -> T:
+            async with self._changing:
+                if self._ended:
+                    raise AgtmuxError("E_PRECONDITION_FAILED", "agtmuxd is stopping: type this again when it runs")
+                return await change()
+
+        task = asyncio.create_task(body(), name="change of the targets")
+        self._changes.add(task)
+        task.add_done_callback(self._changed)
+        return await asyncio.shield(task)
+
+    def _changed(self, task: asyncio.Task[Any]) -> None:
+        self._changes.discard(task)
+        if not task.cancelled():
+            task.exception()  # told to whoever waited
+
+    async def _add(self, request: TargetRequest) -> dict[str, Any]:
         if self._door.world.target_named(request.name) is not None:
             raise AgtmuxError(
                 "E_TARGET_EXISTS", f"target {request.name} is there already: agtmux target remove {request.name}"
             )
         target = self._new(request)
         for other in self._door.world.targets.values():
-            if _place(other) == _place(target):
-                where = f"tmux socket {_place(target)[2] or 'default'}"
+            if self._place(other) == self._place(target):
+                where = f"tmux socket {self._place(target)[2]}"
                 if target.kind == "ssh":
                     where += f" of {target.connection_ref}"
                 raise AgtmuxError("E_TARGET_EXISTS", f"target {other.name} watches {where} already")
@@ -284,13 +321,13 @@ class Fleet:
     async def connect(self, name: str) -> Connecting:
         """Reach for a target now, step by step. A failed step ends the list; it is no error."""
         target = self._named(name)
-        executor = self._executors[target.target_id]
+        executor, observer = self._executors.get(target.target_id), self._observers.get(target.target_id)
+        if executor is None or observer is None:
+            raise AgtmuxError("E_TARGET_NOT_FOUND", f"target {name} is being removed")
         steps = await executor.dial_steps()
         if all(step["ok"] for step in steps):
             timeout = self._settings().targets.command_timeout
-            steps += await tmux_steps(
-                executor, lambda: self._find(target, executor), self._observers[target.target_id], timeout
-            )
+            steps += await tmux_steps(executor, lambda: self._find(target, executor), observer, timeout)
         return Connecting(self._item(self._named(name)), steps)
 
     async def _find(self, target: Target, executor: TargetExecutor) -> str:
@@ -299,7 +336,13 @@ class Fleet:
         return program if isinstance(executor, LocalExecutor) else await executor.which(program)
 
     async def remove(self, name: str) -> None:
-        """Stop watching and forget. Raises E_TARGET_NOT_FOUND, E_INVALID_REQUEST for the host target."""
+        """Stop watching and forget. Raises E_TARGET_NOT_FOUND, E_INVALID_REQUEST for the host target.
+
+        Where it cannot be forgotten (E_STORE_UNAVAILABLE) it is watched as before.
+        """
+        await self._in_turn(lambda: self._remove(name))
+
+    async def _remove(self, name: str) -> None:
         target = self._named(name)
         if target.is_default:
             raise AgtmuxError("E_INVALID_REQUEST", f"target {name} is your own tmux server and always there")
@@ -314,7 +357,38 @@ class Fleet:
         if executor is not None:
             await executor.close()
         self._observers.pop(target.target_id, None)
-        await self._door.remove_target(target.target_id)
+        self._twins.forget(target.target_id)
+        try:
+            await self._door.remove_target(target.target_id)
+        except BaseException:
+            if not self._ended:
+                self._watch(target)
+            raise
+
+    # ---------------------------------------------------------------- one server, two targets
+
+    def _twin(self, target_id: str, server: str | None) -> str | None:
+        """The name of the target that watches this server already."""
+        other = self._door.world.targets.get(self._twins.claim(target_id, server) or "")
+        return None if other is None else other.name
+
+    def _rank(self, target_id: str) -> tuple[int, ...]:
+        """Who keeps a server: the host target, then one of this machine, then the one that was added first."""
+        known = list(self._door.world.targets)
+        target = self._door.world.targets.get(target_id)
+        if target is None:
+            return (1, 1, len(known))
+        return (not target.is_default, target.kind != "local", known.index(target_id))
+
+    def _is_down(self, target_id: str) -> bool:
+        observer = self._observers.get(target_id)
+        return observer is None or observer.health.level == "down"
+
+    def _place(self, target: Target) -> tuple[str, str | None, str]:
+        """What two targets may not have in common: of this machine the socket itself, however it is spelled."""
+        if target.kind == "ssh":
+            return target.kind, target.connection_ref, target.options.get("tmux_socket") or "default"
+        return target.kind, None, os.path.realpath(self._socket(target))
 
     def touch(self, tell: Callable[[str, int], None]) -> None:
         """Say of each target when it was last read well."""
@@ -361,10 +435,3 @@ class _Accompanied:
     async def observe(self, seen: Observation) -> None:
         await self._observe(seen)
         self._companion.seen()
-
-
-def _place(target: Target) -> tuple[str, str | None, str | None]:
-    """What two targets may not have in common."""
-    if target.kind == "ssh":
-        return target.kind, target.connection_ref, target.options.get("tmux_socket")
-    return target.kind, None, target.connection_ref

@@ -328,12 +328,17 @@ def test_tmux_may_be_missing_and_started_and_restarted_there(
 
 @pytest.mark.tc("TC-008")
 def test_a_hook_of_this_machine_is_never_taken_for_one_of_a_server_elsewhere(
-    place: Place, daemon: Daemon, far: Callable[..., Far], near: Far
+    place: Place, daemon: Daemon, far: Callable[..., Far], near: Far, short_dir: Path
 ) -> None:
-    """A server on another machine may have the same socket path and the same pid; here it is even the same one."""
+    """A server on another machine may have the same socket path and the same pid. Here it is the same server, on a
+    machine that does not tell that it is this one."""
     agent = near.start_agent()
     daemon.wait_agent(agent.pane)
-    vm = far("vm1")
+    silent = short_dir / "silent" / "readlink"
+    silent.parent.mkdir()
+    silent.write_text("#!/bin/sh\nexit 1\n")
+    silent.chmod(0o700)
+    vm = far("vm1", env={"PATH": f"{silent.parent}:/usr/local/bin:/usr/bin:/bin"})
     vm.tmux = near.tmux
     vm.add()
     daemon.wait_agent(agent.pane, "vm1")

@@ -24,10 +24,15 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """``home``: the user's folder there. ``booted_at``: ns by the daemon's clock, None where it is not known."""
+    """``home``: the user's folder there. ``booted_at``: ns by the daemon's clock, None where it is not known.
+
+    ``identity``: tells this start of this machine (and, of containers, this space of process numbers) from all others;
+    None where the system does not tell. Linux: ``/proc/sys/kernel/random/boot_id`` and ``/proc/self/ns/pid``.
+    """
 
     home: str
     booted_at: int | None
+    identity: str | None = None
 
 
 class ExecutorError(Exception):

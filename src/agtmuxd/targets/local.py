@@ -115,7 +115,8 @@ class LocalExecutor:
         """The daemon's own home folder, and when Linux says that it was started."""
         stat_file = await self.read_file("/proc/stat", max_bytes=1024 * 1024) if self._have_proc else None
         found = [line for line in (stat_file or b"").split(b"\n") if line.startswith(b"btime ")]
-        return Machine(self._env.get("HOME") or str(Path.home()), int(found[0][6:]) * NS if found else None)
+        home = self._env.get("HOME") or str(Path.home())
+        return Machine(home, int(found[0][6:]) * NS if found else None, proctable.read_identity())
 
     async def environs(self, processes: Sequence[tuple[int, str]], names: Sequence[str]) -> dict[int, dict[str, str]]:
         """Those of the named variables that each process has, by pid; nothing where it may not be read."""

@@ -104,7 +104,9 @@ class Observer:
         socket: Callable[[], str] | None = None,
         status_files: Callable[[str], bool] = lambda _adapter: True,
         heard: Heard = lambda _agents: {},
+        twin: Callable[[str | None], str | None] | None = None,
     ) -> None:
+        """``twin``: told what names the server that is read; the target that watches it already, by name."""
         self.target_id = target_id
         self.health = Health(since=clock())
         self._told: tuple[str, str | None] | None = None
@@ -127,6 +129,9 @@ class Observer:
         self._pids: PidWatcher | None = None
         self._newcomers = Newcomers()
         self._socket = socket
+        self._twin = twin
+        self._claimed: tuple[str, str | None] = ("", None)
+        self._gave_up = False
         self._server: int | None = None
         self._boot: str | None = None
         self._replies = tmux_round.Replies()
@@ -302,6 +307,11 @@ class Observer:
             return
         if server is not None:
             self.version = server.version
+        other = await self._watched_already(server.boot_id if server is not None else None)
+        if other is not None:
+            await self._give_up_to(other, at)
+            return
+        self._gave_up = False
         self.health = self.health.succeeded(at)
         await self._tell(at)
         if self.health.level == "down":
@@ -340,6 +350,30 @@ class Observer:
             self.roster.clear()  # what was new in it was not taken in, and has to be new again
             self._want_table = True
             raise
+
+    async def _watched_already(self, boot: str | None) -> str | None:
+        """The target that has this very server, on this very machine; None also where the machine cannot be told."""
+        if self._twin is None:
+            return None
+        if boot is None:
+            return self._twin(None)
+        if self._claimed[0] != boot or self._claimed[1] is None:
+            identity = (await self._executor.machine()).identity
+            self._claimed = boot, None if identity is None else f"{identity} {boot}"
+        return self._twin(self._claimed[1])
+
+    async def _give_up_to(self, other: str, at: int) -> None:
+        """Another target has this server: what this one showed of it is shown there, and not twice."""
+        if not self._gave_up:
+            self._boot, self._server, self._listed = None, None, _Listed.of(())
+            self.roster.clear()
+            empty = Observation(
+                target_id=self.target_id, at=at, boot_id=None, server_pid=None, socket_path=None, panes=(), agents={},
+                gone=(), looked_at=frozenset(),
+            )  # fmt: skip
+            await self._sink.observe(empty)
+            self._gave_up = True
+        await self._failed(at, "same_server", f"target {other} watches this tmux server already: remove one of them")
 
     async def _identify(self, at: int) -> bool:
         """Read the process table where something points to it; whether somebody came or went."""

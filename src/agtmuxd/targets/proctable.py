@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -21,6 +22,8 @@ PS_ARGV: Final = ("ps", "-axo", "pid=,ppid=,pgid=,tpgid=,tty=,stat=,lstart=,args
 _KERNEL_THREAD: Final = 0x00200000
 _MAX_ARGV: Final = 128 * 1024
 _NO_TTY: Final = frozenset({"?", "??", "-"})
+_BOOT_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SPACE: Final = re.compile(r"pid:\[[0-9]{1,20}\]")
 
 
 def have_proc() -> bool:
@@ -104,6 +107,22 @@ def read_sockets(most: int) -> bytes | None:
             return file.read(most)
     except OSError:
         return None
+
+
+def read_identity(root: str = "/proc") -> str | None:
+    """What tells this start of this machine and this space of process numbers from all others. Linux."""
+    boot = (read_whole(f"{root}/sys/kernel/random/boot_id") or b"").decode("ascii", "replace").strip()
+    try:
+        space = os.readlink(f"{root}/self/ns/pid")  # noqa: PTH115
+    except OSError:
+        return None
+    return identity_of(boot, space)
+
+
+def identity_of(boot: str, space: str) -> str | None:
+    """The same of two lines that are as Linux writes them; None for anything else."""
+    known = _BOOT_ID.fullmatch(boot) and _SPACE.fullmatch(space)
+    return f"{boot} {space}" if known else None
 
 
 def read_whole(path: str) -> bytes | None:

@@ -57,6 +57,8 @@ if [ -r /proc/self/stat ]; then
   cd /proc || exit 1
   printf '%sL\n%s\n' "$m" "$HOME"
   cat uptime
+  cat sys/kernel/random/boot_id 2>/dev/null || echo
+  readlink self/ns/pid 2>/dev/null || echo
   printf %s "$m"
   cat [0-9]*/stat 2>/dev/null
   printf %s "$m"
@@ -115,11 +117,15 @@ printf '%se' "$m"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """All processes of a remote machine, the home folder there and how long (s) it is up, where it tells."""
+    """All processes of a remote machine, the home folder there and how long (s) it is up, where it tells.
+
+    ``identity``: as of ``Machine``.
+    """
 
     procs: tuple[Proc, ...]
     home: str
     uptime: float | None
+    identity: str | None = None
 
 
 def quote_script(script: str) -> str:
@@ -245,7 +251,9 @@ def parse_table(done: Completed, marker: str) -> Table:
     procs = [proc for proc in found if proc is not None]
     if not procs:
         raise ExecutorError("lost", "the remote machine listed no process")
-    return Table(tuple([_with_argv(proc, argvs) for proc in procs]), home, _number(more[0] if more else ""))
+    uptime, boot, space = (*more, "", "", "")[:3]
+    identity = proctable.identity_of(boot.strip(), space.strip())
+    return Table(tuple([_with_argv(proc, argvs) for proc in procs]), home, _number(uptime), identity)
 
 
 def _with_argv(proc: Proc, argvs: Mapping[int, tuple[str, ...]]) -> Proc:

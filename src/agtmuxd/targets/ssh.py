@@ -46,6 +46,7 @@ class SshExecutor:
         self._timeout = command_timeout
         self._home: str | None = None
         self._booted_at: int | None = None
+        self._identity: str | None = None
         self._procs: dict[int, Proc] = {}
         self._places = asyncio.Semaphore(CHANNELS)
         self._idle: list[Shell] = []
@@ -131,6 +132,7 @@ class SshExecutor:
         done = await self._script(remote.TABLE, marker, max_output=_TABLE_MOST)
         table = remote.parse_table(done, marker)
         self._home = table.home or self._home
+        self._identity = table.identity
         self._booted_at = None if table.uptime is None else time.time_ns() - int(table.uptime * NS)
         self._procs = {proc.pid: proc for proc in table.procs}
         return table.procs
@@ -139,7 +141,7 @@ class SshExecutor:
         """The home folder there, and when it was started by our own clock. Raises ExecutorError."""
         if self._home is None:
             await self.process_table()
-        return Machine(self._home or "/", self._booted_at)
+        return Machine(self._home or "/", self._booted_at, self._identity)
 
     async def argv(self, pid: int, start: str) -> tuple[str, ...] | None:
         """Command line of one process, as the last process table brought it: no round trip per process."""
