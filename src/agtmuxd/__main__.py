@@ -16,8 +16,9 @@ from agtmux.protocol.errors import AgtmuxError
 @click.version_option(__version__, prog_name="agtmuxd")
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="How log lines look [default: text].")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="[default: info]")
+@click.option("--log-file", type=click.Path(dir_okay=False), help="Log to this file, bounded, instead of stderr.")
 @click.option("--config", type=click.Path(dir_okay=False), help="Configuration file instead of the usual one.")
-def main(log_format: str | None, log_level: str | None, config: str | None) -> None:
+def main(log_format: str | None, log_level: str | None, log_file: str | None, config: str | None) -> None:
     """Watch the coding agents in tmux and serve what they do on a Unix socket.
 
     Runs in the foreground until SIGTERM or Ctrl-C; SIGHUP reads the configuration again. You rarely start it by hand:
@@ -31,6 +32,7 @@ def main(log_format: str | None, log_level: str | None, config: str | None) -> N
     from agtmuxd.config import load  # late: --help and --version stay quick
     from agtmuxd.daemon import Places, main_async
     from agtmuxd.log import configure
+    from agtmuxd.log.sink import Sink
 
     places = Places.from_environment()
     try:
@@ -38,8 +40,9 @@ def main(log_format: str | None, log_level: str | None, config: str | None) -> N
     except AgtmuxError as error:
         click.echo(f"agtmuxd: {error.message} ({error.code})", err=True)
         sys.exit(1)
-    configure(log_level or settings.log_level, log_format or settings.log_format)
-    sys.exit(main_async(places))
+    sink = Sink(None if log_file is None else os.path.abspath(log_file), settings.log_max_bytes)
+    configure(log_level or settings.log_level, log_format or settings.log_format, sink.write, sink.losses)
+    sys.exit(main_async(places, sink))
 
 
 def _leave_out(name: str) -> None:

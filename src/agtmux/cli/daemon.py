@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import codecs
 import os
 import time
 
@@ -126,15 +126,7 @@ def logs(lines: int, follow: bool) -> None:
     """
     path = paths.log_path()
     try:
-        with open(open_regular(path), "rb") as raw:
-            _to_last(raw, lines)
-            file = io.TextIOWrapper(raw, encoding="utf-8", errors="replace")
-            while more := file.read(_PIECE):
-                click.echo(block(more), nl=False)
-            while follow:
-                more = file.read(_PIECE)
-                click.echo(block(more), nl=False)
-                time.sleep(0 if more else 0.2)
+        _show(path, lines, follow=follow)
     except FileNotFoundError:
         raise AgtmuxError("E_INVALID_REQUEST", f"there is no log at {path}: no background daemon ran here") from None
     except BrokenPipeError:
@@ -232,6 +224,7 @@ def _tell_health(app: App, body: Mapping[str, Any]) -> None:
         values = body.get(name) or {}
         if values:
             click.echo(f"{name:<9} " + ", ".join(f"{say(key)} {say(value)}" for key, value in values.items()))
+    _tell_sizes(body.get("store") or {}, body.get("log") or {})
     for adapter in body.get("adapters") or ():
         state = "on" if adapter.get("enabled", True) else "off"
         errors = (
@@ -249,8 +242,45 @@ def _tell_health(app: App, body: Mapping[str, Any]) -> None:
         click.echo(f"error     {say(error)}")
 
 
-def _to_last(file: BinaryIO, count: int) -> None:
-    """Go to where the last ``count`` lines begin, from the end backwards: a log can be long."""
+def _show(path: str, lines: int, *, follow: bool) -> None:
+    """The log's last lines, those of the one set aside before it too; with ``follow`` what is added, for good."""
+    raw = open(open_regular(path), "rb")
+    missing = _to_last(raw, lines)
+    if missing:
+        try:
+            with open(open_regular(path + ".1"), "rb") as before:
+                _to_last(before, missing)
+                _copy(before)
+        except FileNotFoundError:
+            pass  # it was not set aside yet
+    _copy(raw)
+    while follow:
+        time.sleep(0.2)
+        _copy(raw)
+        if _is_another(path, raw.fileno()):
+            _copy(raw)
+            raw.close()
+            raw = open(open_regular(path), "rb")
+    raw.close()
+
+
+def _copy(raw: BinaryIO) -> None:
+    """Print the rest of a file, piece by piece."""
+    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+    while more := raw.read(_PIECE):
+        click.echo(block(decode(more)), nl=False)
+
+
+def _is_another(path: str, fd: int) -> bool:
+    """Whether the log is another file by now."""
+    try:
+        return not os.path.samestat(os.stat(path), os.fstat(fd))
+    except FileNotFoundError:
+        return False
+
+
+def _to_last(file: BinaryIO, count: int) -> int:
+    """Go to where the last ``count`` lines begin, from the end backwards: a log can be long. How many it lacks."""
     place = end = file.seek(0, os.SEEK_END)
     found = 0
     while place and count:
@@ -262,9 +292,29 @@ def _to_last(file: BinaryIO, count: int) -> None:
             found += start + at + 1 < end  # the newline that ends the last line begins none
             if found == count:
                 file.seek(start + at + 1)
-                return
+                return 0
         place = start
     file.seek(0 if count else end)
+    return count - found - (end > 0) if count else 0
+
+
+def _tell_sizes(store: Mapping[str, Any], log: Mapping[str, Any]) -> None:
+    say = render.clean
+    if store:
+        used = store.get("used_bytes")
+        parts = [f"{_mib(store.get('bytes'))} on disk", f"{'?' if used is None else _mib(used)} used"]
+        parts.append(f"{_mib(store.get('max_bytes'))} allowed (store.max_bytes)")
+        parts.append(f"log {_mib(store.get('wal_bytes'))}, {say(store.get('failures'))} writes failed")
+        click.echo("size      " + ", ".join(parts) + (", being checked" if store.get("checking") else ""))
+    if log:
+        click.echo(
+            f"log       {say(log.get('path') or 'standard error')}, {say(log.get('lost'))} lines lost,"
+            f" {say(log.get('left_out'))} left out of floods"
+        )
+
+
+def _mib(count: object) -> str:
+    return f"{count / (1 << 20):.1f} MiB" if isinstance(count, int) else "?"
 
 
 def _toml(config: Mapping[str, Any], prefix: str) -> list[str]:

@@ -5,6 +5,7 @@ Owns the detaching and the log file's creation. Knows nothing of what the daemon
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import socket
@@ -36,11 +37,13 @@ def start_daemon() -> int:
     try:
         fd = open_regular(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     except OSError as error:
-        raise AgtmuxError("E_FORBIDDEN", f"the log {log} cannot be opened: {error.strerror}") from None
+        if error.errno != errno.ENOSPC:
+            raise AgtmuxError("E_FORBIDDEN", f"the log {log} cannot be opened: {error.strerror}") from None
+        fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)  # the daemon counts what it cannot log
     try:
         before = os.fstat(fd).st_size
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "agtmuxd"],
+            [sys.executable, "-P", "-m", "agtmuxd", "--log-file", log],
             stdin=subprocess.DEVNULL,
             stdout=fd,
             stderr=fd,
@@ -85,6 +88,10 @@ def _answers(path: str, deadline: float) -> bool:
 
 def _lines(log: str, start: int) -> list[str]:
     """What was logged behind ``start``, the end of it."""
-    with open(open_regular(log), "rb") as file:
-        file.seek(max(start, os.fstat(file.fileno()).st_size - 8192))
-        return file.read(8192).decode("utf-8", "replace").split("\n")
+    try:
+        with open(open_regular(log), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(max(start if start <= size else 0, size - 8192))  # it may have been set aside meanwhile
+            return file.read(8192).decode("utf-8", "replace").split("\n")
+    except OSError:
+        return []

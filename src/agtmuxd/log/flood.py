@@ -1,0 +1,32 @@
+"""Keeps one event from filling the log: so many lines of it in so many seconds, and a count of those left out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+MOST: Final = 100
+"""Lines of one event in each span of ``SPAN`` seconds."""
+SPAN: Final = 10.0
+_KNOWN: Final = 1000
+
+
+class Flood:
+    """``let(event)`` for each line."""
+
+    def __init__(self, elapsed: Callable[[], float] = time.monotonic) -> None:
+        self._elapsed = elapsed
+        self._spans: dict[str, tuple[float, int]] = {}
+
+    def let(self, event: str) -> tuple[bool, int]:
+        """``(write it, lines of it that were left out before it)``."""
+        now = self._elapsed()
+        began, count = self._spans.get(event, (now, 0))
+        left_out = 0
+        if now - began >= SPAN:
+            left_out, began, count = max(0, count - MOST), now, 0
+        if len(self._spans) >= _KNOWN and event not in self._spans:
+            self._spans.clear()
+        self._spans[event] = began, count + 1
+        return count < MOST, left_out
