@@ -78,8 +78,15 @@ class RetentionSettings(_Table):
     payloads: Days = 7
     events: Days = 14
     actions: Days = 90
+    views: Days = 7
     stream: Days = 1
     stream_rows: Annotated[int, Field(ge=1000, le=10_000_000)] = 100_000
+
+
+class StoreSettings(_Table):
+    """``[store]``: how large the database may become."""
+
+    max_bytes: Annotated[int, Field(ge=10_000_000)] = 1_000_000_000
 
 
 class RedactionSettings(_Table):
@@ -122,6 +129,7 @@ class Settings(_Table):
     allow_agent_actions: bool = Field(False, description="let agents that are supervised act on panes, not only read")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
+    log_max_bytes: Annotated[int, Field(ge=65_536, le=10_000_000_000)] = 10_000_000
     host: HostSettings = Field(default_factory=HostSettings)
     observe: ObserveSettings = Field(default_factory=ObserveSettings)
     targets: TargetSettings = Field(default_factory=TargetSettings)
@@ -129,6 +137,7 @@ class Settings(_Table):
     api: ApiSettings = Field(default_factory=ApiSettings)
     events: EventSettings = Field(default_factory=EventSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
+    store: StoreSettings = Field(default_factory=StoreSettings)
     redaction: RedactionSettings = Field(default_factory=RedactionSettings)
     adapters: dict[str, AdapterSettings] = Field(default_factory=dict)
 

@@ -28,7 +28,6 @@ from agtmuxd.api.connection import Connections, affordable
 from agtmuxd.api.models import WireEvent
 from agtmuxd.clock import Clock
 from agtmuxd.config import Settings, load
-from agtmuxd.core.ids import uuid7
 from agtmuxd.core.model import NS
 from agtmuxd.execute.acts import acts
 from agtmuxd.execute.audit import load_key
@@ -42,16 +41,15 @@ from agtmuxd.ingest.door import Door
 from agtmuxd.ingest.served import Served
 from agtmuxd.ingest.transcripts import Transcripts
 from agtmuxd.lock import Lock
+from agtmuxd.log.sink import Sink
 from agtmuxd.reachable import Address, Reachable, activated_socket
-from agtmuxd.retention import keep_purging
+from agtmuxd.retention import Retention
 from agtmuxd.rulebook import Rulebook
 from agtmuxd.services import DaemonServices
 from agtmuxd.spool import Spool
 from agtmuxd.store import log
-from agtmuxd.store.actions import abandon
-from agtmuxd.store.ahead import put_back
-from agtmuxd.store.db import Store, open_database
-from agtmuxd.store.rows import load_world
+from agtmuxd.store.db import Store
+from agtmuxd.store.loaded import load_all
 from agtmuxd.targets.executor import TargetExecutor
 from agtmuxd.view import Change, Changes, View
 from agtmuxd.world import Target
@@ -85,8 +83,11 @@ class Places:
 class Daemon:
     """One agtmuxd. ``run`` returns when it has stopped."""
 
-    def __init__(self, places: Places, environ: Mapping[str, str], clock: Clock | None = None) -> None:
+    def __init__(
+        self, places: Places, environ: Mapping[str, str], clock: Clock | None = None, log_sink: Sink | None = None
+    ) -> None:
         self._places = places
+        self._log = log_sink
         self._environ = environ
         self._clock = clock or Clock()
         self._settings = Settings()
@@ -109,6 +110,8 @@ class Daemon:
         try:
             self._read_settings()
             self._read_rules()
+            if self._log is not None:
+                self._log.bound(self._settings.log_max_bytes)
         except AgtmuxError as error:
             self._settings = before
             self._trouble("configuration", f"configuration not taken: {error.message}")
@@ -165,25 +168,24 @@ class Daemon:
             raise AgtmuxError("E_PRECONDITION_FAILED", self._gave_way)
 
     async def _serve(self) -> None:
-        connection, set_aside = open_database(self._places.database)
-        if set_aside is not None:
-            self._troubles["database"] = f"the database was corrupt and is kept at {set_aside}; a fresh one was started"
-            _LOG.error("database was corrupt, started a fresh one", kept_at=set_aside)
-        now = self._clock()
-        stream_id, upcoming = log.load_stream(connection, "s-" + uuid7(now).replace("-", "")[:20], now)
-        moved = put_back(connection, now)
-        if moved:
-            _LOG.warning("the clock was set back since the last daemon ended", seconds=round(moved / NS, 3))
-        world = load_world(connection)
-        view = View(stream_id, upcoming - 1, log.load_published(connection))
-        pending = log.load_pending(connection)
-        lost = abandon(connection, now)  # before the socket opens: a replay must find that nobody knows
-        if lost:
-            _LOG.warning("actions were in flight when the last daemon ended: indeterminate", actions=lost)
-        store = Store(connection)
+        found = load_all(self._places.database, self._clock())
+        if found.set_aside is not None:
+            self._trouble(
+                "database", f"the database was corrupt and is kept at {found.set_aside}; a fresh one was started"
+            )
+            _LOG.error("database was corrupt, started a fresh one", kept_at=found.set_aside)
+        if found.moved:
+            _LOG.warning("the clock was set back since the last daemon ended", seconds=round(found.moved / NS, 3))
+        if found.abandoned:
+            _LOG.warning("actions were in flight when the last daemon ended: indeterminate", actions=found.abandoned)
+        for number, note in enumerate(found.notes):
+            self._trouble(f"place {number}", note)
+            _LOG.warning("the database lies at an unfit place", why=note)
+        store = Store(found.connection)
         store.start()
         try:
-            await self._compose(store, world, view, pending)
+            view = View(found.stream_id, found.upcoming - 1, found.published)
+            await self._compose(store, found.world, view, found.pending)
         finally:
             store.close()
 
@@ -197,7 +199,7 @@ class Daemon:
             _LOG.error("rules not taken", why=wrong)
 
         async def read_log(after: int, scope: str, limit: int) -> list[LogEntry] | None:
-            rows = await store.run(lambda c: log.read_batches(c, view.stream_id, after, scope, limit))
+            rows = await store.read(lambda c: log.read_batches(c, view.stream_id, after, scope, limit))
             if rows is None:
                 return None
             return [(s, at, [Change.from_json(scope, change) for change in made]) for s, at, made in rows]
@@ -231,6 +233,10 @@ class Daemon:
             reload=self.reload, stop=self.stop,
         )  # fmt: skip
         services.troubles = self._troubles
+        retention = Retention(
+            store, self._retention, lambda: self._settings.store.max_bytes, lambda: self._clock() - self._clock.ahead()
+        )
+        services.vitals.retention = retention
         transcripts = Transcripts(
             world, registry, fleet.agents_here, door.submit, services.redacted, self._clock,
             wanted=lambda name: self._settings.adapter(name).transcript,
@@ -254,11 +260,12 @@ class Daemon:
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(door.run(), name="door"),
-                group.create_task(keep_purging(store, self._retention, self._clock), name="retention"),
+                group.create_task(retention.run(), name="retention"),
             ]
             await fleet.start(group)
             self._point(first.path)
             await server.start()
+            store.check()
             tasks.append(group.create_task(reachable.run(), name="reachable"))
             tasks.append(group.create_task(self._drain(spool, door), name="spool"))
             tasks.append(group.create_task(transcripts.run(), name="transcripts"))
@@ -267,6 +274,7 @@ class Daemon:
             _LOG.info("ready", version=__version__, pid=os.getpid(), socket=first.path)
             await self._stopping.wait()
             _LOG.info("stopping")
+            store.hurry()
             await fleet.stop()
             await server.stop()
             for task in tasks:
@@ -328,17 +336,23 @@ class Daemon:
         day = 86_400 * NS
         return log.Retention(
             int(keep.payloads * day), int(keep.events * day), int(keep.actions * day), int(keep.stream * day),
-            keep.stream_rows,
+            keep.stream_rows, int(keep.views * day),
         )  # fmt: skip
 
     def _point(self, path: str) -> None:
         """Leave the socket's path in the state folder: hooks of a tmux server without XDG_RUNTIME_DIR look there."""
         pointer = Path(paths.pointer_path())
         fresh = pointer.with_name(pointer.name + ".new")
-        fresh.unlink(missing_ok=True)
-        with open(open_regular(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "w", encoding="utf-8") as file:
-            file.write(path + "\n")
-        fresh.replace(pointer)
+        try:
+            fresh.unlink(missing_ok=True)
+            with open(open_regular(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "w", encoding="utf-8") as file:
+                file.write(path + "\n")
+            fresh.replace(pointer)
+        except OSError as error:  # most hooks find the socket without it
+            self._trouble("pointer", f"{pointer} could not be written: {error.strerror}")
+            _LOG.error("the socket's path could not be noted", path=str(pointer), error=error.strerror)
+        else:
+            self._trouble("pointer", None)
 
     def _listen_for_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -381,13 +395,15 @@ def _taker(services: DaemonServices) -> Callable[[list[dict[str, Any]]], Awaitab
     return take
 
 
-def main_async(places: Places) -> int:
-    """Run a daemon to its end; the exit status. Says on stderr why it cannot start."""
+def main_async(places: Places, log_sink: Sink) -> int:
+    """Run a daemon to its end; the exit status. Says in the log why it cannot start."""
     gc.freeze()  # what was imported is no garbage: a quarter of a million objects that need not be looked at
     sys.setswitchinterval(SWITCH_EVERY)
     try:
-        asyncio.run(Daemon(places, dict(os.environ)).run())
+        asyncio.run(Daemon(places, dict(os.environ), log_sink=log_sink).run())
     except AgtmuxError as error:
-        sys.stderr.write(f"agtmuxd: {error.message} ({error.code})\n")
+        log_sink.write(f"agtmuxd: {error.message} ({error.code})")
         return 1
+    finally:
+        log_sink.close()
     return 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.regular import open_regular
@@ -61,7 +62,8 @@ class Lock:
                 break
             os.close(fd)  # it was deleted between the opening and the lock, which then guards nothing
         os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        with suppress(OSError):  # a full disk: it is held all the same, and names nobody
+            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         self.release()
         self._fd = fd
         return None

@@ -41,6 +41,7 @@ from agtmuxd.hub import Hub
 from agtmuxd.ingest.door import Door
 from agtmuxd.ingest.served import Served
 from agtmuxd.ingest.transcripts import Transcripts
+from agtmuxd.log.sink import Sink
 from agtmuxd.remote.clock import put_right
 from agtmuxd.remote.place import left, place
 from agtmuxd.remote.settings import FarSettings
@@ -52,6 +53,7 @@ from agtmuxd.store.actions import ActionRow
 from agtmuxd.store.db import Store
 from agtmuxd.store.migrate import load
 from agtmuxd.view import View
+from agtmuxd.vitals import Vitals
 from agtmuxd.world import PaneKey, StateRow
 
 T = TypeVar("T")
@@ -82,6 +84,7 @@ class DaemonServices:
         reload: Callable[[], None],
         stop: Callable[[], None],
         ahead: Callable[[], int] = lambda: 0,
+        log_sink: Sink | None = None,
     ) -> None:
         """``ahead``: how far (ns) the clock is ahead of the system's, which hooks on this machine go by."""
         self.view = view
@@ -91,6 +94,7 @@ class DaemonServices:
         self.connections: Connections | None = None
         self.transcripts: Transcripts | None = None
         self.served: Served | None = None
+        self.vitals = Vitals(store, lambda: settings().store.max_bytes, log_sink)
         self._door = door
         self._actions = actions
         self._fleet = fleet
@@ -190,8 +194,8 @@ class DaemonServices:
         ids: list[str] | None = [query.runtime] if query.runtime else None
         if pane is not None:
             target_id, pane_id = self._key(pane)
-            ids = await self._store.run(lambda c: log.runtimes_of(c, target_id, pane_id))
-        rows = await self._store.run(
+            ids = await self._store.read(lambda c: log.runtimes_of(c, target_id, pane_id))
+        rows = await self._store.read(
             lambda c: log.history(c, runtime_ids=ids, before=query.before, limit=query.limit, action=query.action)
         )
         return [_event_item(row) for row in rows]
@@ -286,7 +290,7 @@ class DaemonServices:
             )  # fmt: skip
             return found, action_rows.events_of(connection, [row.action_id for row in found])
 
-        found, events = await self._store.run(read)
+        found, events = await self._store.read(read)
         if query.action is not None and not found:
             raise AgtmuxError("E_ACTION_NOT_FOUND", f"there is no action {query.action}: agtmux actions lists them")
         names = {t.target_id: t.name for t in self._door.world.targets.values()}
@@ -309,13 +313,15 @@ class DaemonServices:
 
     async def remove_target(self, name: str) -> None:
         await self._fleet.remove(name)
+        if self.vitals.retention is not None:
+            self.vitals.retention.wake()
 
     def health(self) -> dict[str, Any]:
         items = self._fleet.items()
         wrong = [t["target"] for t in items if t["health"] != "ok"]
         errors = list(self.troubles.values())
-        if self._store.trouble:
-            errors.append(f"database: {self._store.trouble}")
+        troubles = self.vitals.wrong()
+        errors += [*troubles, *self.vitals.notes()]
         if self.spool is not None and self.spool.wrong is not None:
             errors.append(f"spool: {self.spool.wrong}")
         errors += self._fleet.complaints()
@@ -325,7 +331,7 @@ class DaemonServices:
         errors += [f"adapter {name}: {why}" for name, why in self._registry.refused.items()]
         drained = asdict(self.spool.drained) if self.spool is not None else {}
         return {
-            "status": "degraded" if wrong or self._store.trouble or "socket" in self.troubles else "ok",
+            "status": "degraded" if wrong or troubles or "socket" in self.troubles else "ok",
             "version": __version__,
             "pid": os.getpid(),
             "uptime_s": round(time.monotonic() - self._began, 1),
@@ -347,6 +353,8 @@ class DaemonServices:
             "counters": {**dict(sorted(self._door.counters.items())), **self._fleet.figures(),
                          **(self.transcripts.counters if self.transcripts is not None else {}),
                          "watchers": self.hub.watchers},
+            "store": self.vitals.store(),
+            "log": self.vitals.log(),
             "spool": {"waiting_bytes": self.spool.waiting if self.spool is not None else 0, **drained},
             "last_errors": errors,
         }  # fmt: skip

@@ -33,7 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("agtmuxd.execute", "agtmuxd.spool"),
     ("agtmuxd.api",),
     ("agtmuxd.ruletrial",),
-    ("agtmuxd.fleet", "agtmuxd.remote", "agtmuxd.rulebook", "agtmuxd.hookcare"),
+    ("agtmuxd.fleet", "agtmuxd.remote", "agtmuxd.rulebook", "agtmuxd.hookcare", "agtmuxd.vitals"),
     ("agtmuxd.services",),
     ("agtmuxd.daemon",),
     ("agtmuxd.__main__",),

@@ -244,24 +244,25 @@ def _tell_health(app: App, body: Mapping[str, Any]) -> None:
 
 def _show(path: str, lines: int, *, follow: bool) -> None:
     """The log's last lines, those of the one set aside before it too; with ``follow`` what is added, for good."""
-    raw = open(open_regular(path), "rb")
-    missing = _to_last(raw, lines)
-    if missing:
-        try:
-            with open(open_regular(path + ".1"), "rb") as before:
-                _to_last(before, missing)
-                _copy(before)
-        except FileNotFoundError:
-            pass  # it was not set aside yet
-    _copy(raw)
-    while follow:
-        time.sleep(0.2)
-        _copy(raw)
-        if _is_another(path, raw.fileno()):
+    first = True
+    while first or follow:
+        with open(open_regular(path), "rb") as raw:
+            if first:
+                _show_before(path, _to_last(raw, lines))
             _copy(raw)
-            raw.close()
-            raw = open(open_regular(path), "rb")
-    raw.close()
+            while follow and not _is_another(path, raw.fileno()):
+                time.sleep(0.2)
+                _copy(raw)
+            _copy(raw)  # what came before it was set aside
+        first = False
+
+
+def _show_before(path: str, lines: int) -> None:
+    """The last lines of the log that was set aside before this one, if there is one."""
+    if lines and os.path.exists(path + ".1"):
+        with open(open_regular(path + ".1"), "rb") as before:
+            _to_last(before, lines)
+            _copy(before)
 
 
 def _copy(raw: BinaryIO) -> None:

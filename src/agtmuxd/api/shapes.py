@@ -374,6 +374,28 @@ class AdapterHealth(Shape):
     servers: list[AgentServer] = []
 
 
+class StoreHealth(Shape):
+    """``bytes`` of the file; ``used_bytes`` of it hold something, null until counted. ``failures``: writes given up."""
+
+    bytes: int | None
+    used_bytes: int | None
+    max_bytes: int
+    wal_bytes: int
+    failures: int
+    checking: bool
+    trouble: str | None
+
+
+class LogHealth(Shape):
+    """``lost`` lines could not be written, ``left_out`` were of a flood. ``path`` null: standard error."""
+
+    path: str | None
+    max_bytes: int | None
+    lost: int
+    left_out: int
+    trouble: str | None
+
+
 class Health(Versioned):
     generated_at: Time
     status: Literal["ok", "degraded"]
@@ -390,6 +412,8 @@ class Health(Versioned):
     targets: list[Target]
     queues: dict[str, Any]
     counters: dict[str, Any]
+    store: StoreHealth | None = None
+    log: LogHealth | None = None
     spool: dict[str, Any]
     last_errors: list[Any]
 

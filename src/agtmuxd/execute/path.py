@@ -109,7 +109,7 @@ class Actions:
 
     async def _once_more(self, request: Request, action_id: str) -> dict[str, Any]:
         """Another look of a view-output that was recorded. Raises E_ACTION_NOT_FOUND, E_RUNTIME_STALE."""
-        row = await self._store.run(lambda c: rows.get(c, action_id))
+        row = await self._store.read(lambda c: rows.get(c, action_id))
         if row is None or row.action_type != Kind.VIEW:
             raise AgtmuxError("E_ACTION_NOT_FOUND", f"again: there is no view-output {action_id}")
         meant = await self._resolve(request)
@@ -120,7 +120,7 @@ class Actions:
 
     async def _once(self, request: Request, digest: str, uid: int | None, pid: int | None) -> tuple[ActionRow, bool]:
         """The row of this request with its result, and whether it was there already."""
-        found = await self._store.run(lambda c: rows.find(c, request.kind, request.request_ref))
+        found = await self._store.read(lambda c: rows.find(c, request.kind, request.request_ref))
         if found is not None:
             if found.payload_digest != digest:
                 raise _conflict(request)
@@ -155,7 +155,7 @@ class Actions:
 
     async def _was(self, runtime_id: str) -> None:
         """Raises E_RUNTIME_STALE for a runtime that is known to have been."""
-        known = await self._store.run(
+        known = await self._store.read(
             lambda c: c.execute("SELECT ended_at FROM runtimes WHERE runtime_id = ?", (runtime_id,)).fetchone()
         )
         if known is not None:

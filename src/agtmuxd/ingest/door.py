@@ -25,7 +25,7 @@ from agtmuxd.core.resolve import Life
 from agtmuxd.ingest.inbox import Inbox, Posted, Understands
 from agtmuxd.ingest.observed import crash_due
 from agtmuxd.ingest.outcome import publish, save, settle_touched
-from agtmuxd.ingest.present import GRACE, PENDING_TTL, Pass, Present
+from agtmuxd.ingest.present import GRACE, PENDING_TTL, Kept, Pass, Present
 from agtmuxd.ingest.rounds import Rounds
 from agtmuxd.ingest.settle import acknowledge
 from agtmuxd.store.db import Store
@@ -35,6 +35,9 @@ from agtmuxd.world import PaneKey, Runtime, Target, Unit, World
 _LOG = structlog.get_logger("ingest")
 
 BATCH = 512
+
+AGAIN = 1 * NS
+"""After how long an alarm whose work could not be stored rings again."""
 
 OVERDUE = 1 * NS
 """An alarm that has not rung for so long slept with the machine, or the clock was set forward: it rings now."""
@@ -96,6 +99,7 @@ class Door:
         self._rounds = Rounds(world, self._present)
         self._serving = False
         self._read: dict[str, asyncio.Event] = {}
+        self._before: Kept | None = None
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = 0
 
@@ -198,7 +202,7 @@ class Door:
 
     async def _serve(self, batch: list[_Op]) -> None:
         try:
-            done = await self._store.run(lambda connection: self._transact(connection, batch))
+            done = await self._store.run(lambda connection: self._transact(connection, batch), undo=self._go_back)
         except Exception as error:  # noqa: BLE001 told to every caller of this batch
             code = error.code if isinstance(error, AgtmuxError) else None
             if len(batch) > 1 and code != "E_STORE_UNAVAILABLE":
@@ -210,6 +214,8 @@ class Door:
             for op in batch:
                 if not op.future.cancelled():
                     op.future.set_exception(error)
+            if self._alarm is None:
+                self._schedule(self._clock() + AGAIN)  # time goes on changing states, though nobody is heard
             return
         self._take_over(done)
         for op, result in zip(batch, done.results, strict=True):
@@ -217,15 +223,8 @@ class Door:
                 op.future.set_result(result)
 
     def _transact(self, connection: sqlite3.Connection, batch: list[_Op]) -> _Done:
-        """One try: what it left in memory is undone where it fails, for it may be tried again."""
-        before = self._present.kept()
-        try:
-            return self._pass(connection, batch)
-        except BaseException:
-            self._present.go_back(before)
-            raise
-
-    def _pass(self, connection: sqlite3.Connection, batch: list[_Op]) -> _Done:
+        """One try. What it leaves in memory is taken back by ``_go_back`` where it or its commit fails."""
+        self._before = self._present.kept()
         run = Pass(connection, Unit(self.world), self._clock())
         results = [op.apply(run) for op in batch]
         if run.rebind:
@@ -234,6 +233,11 @@ class Door:
         save(run)
         changes, sequence = publish(run, self._present, self.view)
         return _Done(results, run.unit, changes, sequence, wakes, looks, run)
+
+    def _go_back(self) -> None:
+        if self._before is not None:
+            self._present.go_back(self._before)
+            self._before = None
 
     def _take_over(self, done: _Done) -> None:
         done.unit.commit()
@@ -298,6 +302,7 @@ class Door:
                 self._schedule_next()
                 return
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody waits: it rings again
         try:
             self._queue.put_nowait(_Op(self._tick, future))
         except asyncio.QueueFull:

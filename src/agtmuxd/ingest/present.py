@@ -20,10 +20,11 @@ GRACE = 5 * NS
 """How long after the start a target's persisted rows stand unchanged while no round of it was good."""
 
 
-_Kept = tuple[
+Kept = tuple[
     set[str], dict[tuple[str, int], str], dict[str, int], set[str], set[str], dict[str, frozenset[str]],
-    dict[PaneKey, int], int | None, dict[str, frozenset[str]],
+    dict[PaneKey, int], dict[str, int], int | None, dict[str, frozenset[str]],
 ]  # fmt: skip
+"""What ``Present.kept`` gives and ``Present.go_back`` takes."""
 
 
 @dataclass(slots=True)
@@ -54,17 +55,17 @@ class Present:
             unread=runtime.pane_id in self.unread.get(runtime.target_id, ()),
         )
 
-    def kept(self) -> _Kept:
+    def kept(self) -> Kept:
         """What a transaction changes of it, as it is now."""
         return (
             set(self.down), dict(self.servers), dict(self.read_at), set(self.ready), set(self.suspended),
-            dict(self.looked_at), dict(self.title_at), self.crash_due, dict(self.unread),
+            dict(self.looked_at), dict(self.title_at), dict(self.wakes), self.crash_due, dict(self.unread),
         )  # fmt: skip
 
-    def go_back(self, kept: _Kept) -> None:
+    def go_back(self, kept: Kept) -> None:
         """To what it was; who was calm is watched closely until that is seen again."""
-        self.down, servers, self.read_at, self.ready, self.suspended, self.looked_at, self.title_at, due, unread = kept
-        self.unread = unread
+        (self.down, servers, self.read_at, self.ready, self.suspended, self.looked_at, self.title_at, self.wakes, due,
+         self.unread) = kept  # fmt: skip
         self.servers.clear()  # others hold it
         self.servers.update(servers)
         self.crash_due = due

@@ -7,6 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
+from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.request import Snapshot
 from agtmuxd.store.rows import dumps
 
@@ -102,7 +103,10 @@ def listing(
     since: int | None = None,
     before: str | None = None,
 ) -> list[ActionRow]:
-    """Actions, newest first. ``before``: an action id to page on from; ``since``: requested then (ns) or later."""
+    """Actions, newest first. ``before``: an action id to page on from; ``since``: requested then (ns) or later.
+
+    Raises E_INVALID_REQUEST for an action id to page on from that is not there.
+    """
     where: list[str] = []
     values: list[Any] = []
     for clause, value in (
@@ -115,8 +119,13 @@ def listing(
         where.append("target_id = ? AND pane_id = ?")
         values += pane
     if before is not None:
-        where.append("(requested_at, action_id) < (SELECT requested_at, action_id FROM actions WHERE action_id = ?)")
-        values.append(before)
+        edge = connection.execute(
+            "SELECT requested_at, action_id FROM actions WHERE action_id = ?", (before,)
+        ).fetchone()
+        if edge is None:
+            raise AgtmuxError("E_INVALID_REQUEST", f"before: there is no action {before}; agtmux actions lists them")
+        where += ["requested_at <= ?", "(requested_at, action_id) < (?, ?)"]
+        values += [edge[0], *edge]
     clause = f"WHERE {' AND '.join(where)}" if where else ""
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM actions {clause} ORDER BY requested_at DESC, action_id DESC LIMIT ?",  # noqa: S608

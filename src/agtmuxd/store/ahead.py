@@ -54,6 +54,7 @@ def put_back(connection: sqlite3.Connection, now: int) -> int:
             {"by": by},
         )
         _put_back_texts(connection, by)
+        connection.execute("UPDATE upkeep SET emptied_until = 0")  # what comes in from now on may be older than that
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")

@@ -1,7 +1,7 @@
-"""The database: one connection, one writer thread.
+"""The database: one writer on a thread of its own, one reader on another.
 
-Owns opening (WAL, permissions, corruption set aside), the thread and its retry on a locked or full database. Knows no
-table but through the functions it is handed.
+Owns opening (WAL, permissions, corruption set aside), the threads, and what is done about a database that is locked,
+full or damaged. Knows no table but ``upkeep``, and the functions it is handed.
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.regular import open_regular
+from agtmuxd.store import upkeep
+from agtmuxd.store.check import Checking, check_for, note_damage, note_of, read_only
+from agtmuxd.store.disk import room
 from agtmuxd.store.migrate import Migration, load, migrate, refuse_newer
 
 T = TypeVar("T")
@@ -29,6 +33,12 @@ WAL_PAGES = 4000
 """Pages (of 4 KiB) in the log before they are put into the file: a page written many times is put there once."""
 BUSY_WAITS = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 """Seconds between tries at a locked or full database; then E_STORE_UNAVAILABLE."""
+PROBE_EVERY: Final = 1.0
+"""Seconds between writes that ask whether a database that was locked or full takes writes again."""
+ROOM: Final = 1 << 20
+"""Bytes that must be free on the disk before a database that was full counts as well again."""
+CLOSE_WITHIN: Final = 2.0
+"""Seconds for what is queued when the daemon ends."""
 
 
 def connect(path: str, newest: int | None = None) -> sqlite3.Connection:
@@ -43,6 +53,7 @@ def connect(path: str, newest: int | None = None) -> sqlite3.Connection:
     try:
         if newest is not None:
             refuse_newer(connection, newest)
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # of a new file only; others stay as they are
         connection.execute("PRAGMA journal_mode=WAL")
     except BaseException:
         connection.close()
@@ -51,23 +62,48 @@ def connect(path: str, newest: int | None = None) -> sqlite3.Connection:
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA temp_store=MEMORY")
     connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
+    connection.execute(f"PRAGMA journal_size_limit={WAL_PAGES * 4096}")
     return connection
+
+
+def _set_aside(path: str) -> str:
+    kept = f"{path}.corrupt-{int(time.time())}"
+    for suffix in ("", "-wal", "-shm"):
+        if Path(path + suffix).exists():
+            Path(path + suffix).replace(kept + suffix)
+    note_of(path).unlink(missing_ok=True)
+    return kept
+
+
+def _refuse_damaged(path: str, connection: sqlite3.Connection) -> None:
+    """After an end out of order the file is checked, as far as that goes in a moment; the rest is left for later.
+
+    Raises sqlite3.DatabaseError for a damaged one.
+    """
+    was = upkeep.left(connection)
+    checked, wrong = (True, None) if was.whole else check_for(path)
+    if wrong is not None:
+        raise sqlite3.DatabaseError(wrong)
+    started = upkeep.machine_start()
+    if not was.closed and was.machine_start not in (None, started):
+        upkeep.begin_new_stream(connection, time.time_ns())
+    upkeep.opened(connection, started, checked=checked)
 
 
 def open_database(path: str, migrations: list[Migration] | None = None) -> tuple[sqlite3.Connection, str | None]:
     """``(connection, set_aside)``: the migrated database, and where a corrupt predecessor was moved, if one was.
 
-    Raises E_STORE_UNAVAILABLE for a newer schema or an unusable file.
+    Takes a moment whatever its size. Raises E_STORE_UNAVAILABLE for a newer schema or an unusable file.
     """
     steps = migrations if migrations is not None else load()
-    set_aside: str | None = None
+    set_aside = _set_aside(path) if note_of(path).exists() else None
     for attempt in (1, 2):
         connection: sqlite3.Connection | None = None
         try:
             connection = connect(path, steps[-1].number)
-            if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-                raise sqlite3.DatabaseError("quick_check failed")
             migrate(connection, steps)
+            if migrations is None:
+                _refuse_damaged(path, connection)
         except (sqlite3.OperationalError, OSError) as error:
             if connection is not None:
                 connection.close()
@@ -77,10 +113,7 @@ def open_database(path: str, migrations: list[Migration] | None = None) -> tuple
                 connection.close()
             if attempt == 2:
                 raise AgtmuxError("E_STORE_UNAVAILABLE", f"cannot start a fresh {path}: {error}") from error
-            set_aside = f"{path}.corrupt-{int(time.time())}"
-            for suffix in ("", "-wal", "-shm"):
-                if Path(path + suffix).exists():
-                    Path(path + suffix).replace(set_aside + suffix)
+            set_aside = _set_aside(path)
         except AgtmuxError:
             if connection is not None:
                 connection.close()
@@ -90,81 +123,201 @@ def open_database(path: str, migrations: list[Migration] | None = None) -> tuple
     raise AssertionError("unreachable")
 
 
-class Store:
-    """Runs work on the one writer thread. Work that waits together shares one transaction (group commit)."""
+def _file_of(connection: sqlite3.Connection) -> str:
+    return str(connection.execute("SELECT file FROM pragma_database_list WHERE name = 'main'").fetchone()[0])
 
-    def __init__(self, connection: sqlite3.Connection, *, max_group: int = 256) -> None:
-        self._connection = connection
-        self._queue: queue.Queue[tuple[Callable[[], Any], asyncio.Future[Any], asyncio.AbstractEventLoop] | None]
-        self._queue = queue.Queue(maxsize=10_000)
-        self._thread = threading.Thread(target=self._loop, name="agtmux-store", daemon=True)
+
+class Store:
+    """Runs writes on one thread and reads on another: a locked database stops no read."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.path = _file_of(connection)
         self.trouble: str | None = None
-        """Why the last write had to be retried or failed; None while all is well."""
+        """Why the last write had to be retried or failed; None once something was really written again."""
+        self.damage: str | None = None
+        """What is wrong with the file; for good."""
+        self.failures = 0
+        """Transactions that were given up."""
+        self._connection = connection
+        self._queue: queue.Queue[Callable[[], object] | None] = queue.Queue(maxsize=10_000)
+        self._thread = threading.Thread(target=self._loop, name="agtmux-store", daemon=True)
+        self._ending = threading.Event()
         self._started = False
+        self._reading = ThreadPoolExecutor(1, "agtmux-reads")
+        self._reader: sqlite3.Connection | None = None
+        self._checking: Checking | None = None
 
     def start(self) -> None:
         self._started = True
         self._thread.start()
 
-    async def run(self, work: Work[T], *, power_safe: bool = False) -> T:
+    def check(self) -> None:
+        """Check the file in the background, if that is due."""
+        if not upkeep.is_checked(self._connection):
+            self._checking = Checking(self.path, self._checked)
+
+    @property
+    def checks(self) -> bool:
+        """Whether a check is under way."""
+        return self._checking is not None and self._checking.runs
+
+    def _checked(self, wrong: str | None) -> None:
+        if wrong is not None:
+            self._damaged(wrong)
+        else:
+            self._queue.put(lambda: self._transact(upkeep.whole, None))
+
+    async def run(self, work: Work[T], *, power_safe: bool = False, undo: Callable[[], None] | None = None) -> T:
         """Run ``work(connection)`` in a transaction of its own, durable when this returns.
 
-        ``power_safe``: it survives a power cut too, at the price of waiting for the disk.
-        An exception rolls it back and is raised here. A locked or full database is retried, then E_STORE_UNAVAILABLE.
+        ``power_safe``: it survives a power cut too, at the price of waiting for the disk. ``undo``: called on the
+        writer's thread each time that the transaction was rolled back, at COMMIT too: what ``work`` told memory is to
+        be taken back. An exception rolls it back and is raised here. A locked or full database is retried, then
+        E_STORE_UNAVAILABLE.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        item = (lambda: self._safely(work) if power_safe else self._transact(work), future, loop)
+
+        def serve() -> None:
+            try:
+                result = self._safely(work, undo) if power_safe else self._transact(work, undo)
+            except BaseException as error:  # noqa: BLE001 the caller of run() gets it, whatever it is
+                self._tell(loop, future, None, error)
+            else:
+                self._tell(loop, future, result, None)
+
         try:
-            self._queue.put_nowait(item)
+            self._queue.put_nowait(serve)
         except queue.Full as error:
             raise AgtmuxError("E_STORE_UNAVAILABLE", "the write queue is full: try again") from error
         return await future
+
+    async def read(self, work: Work[T]) -> T:
+        """Run ``work(connection)`` on what is committed, beside the writer. Raises E_STORE_UNAVAILABLE."""
+        try:
+            reading = asyncio.get_running_loop().run_in_executor(self._reading, self._read, work)
+        except RuntimeError as error:  # it was closed meanwhile
+            raise AgtmuxError("E_STORE_UNAVAILABLE", "the database is closed: the daemon ends") from error
+        return await reading
+
+    def _read(self, work: Work[T]) -> T:
+        try:
+            if self._reader is None:
+                self._reader = read_only(self.path)
+            self._reader.execute("BEGIN")
+            try:
+                return work(self._reader)
+            finally:
+                self._reader.execute("ROLLBACK")  # whatever was left open would keep the log from being truncated
+        except sqlite3.DatabaseError as error:
+            if type(error) is sqlite3.DatabaseError:
+                self._damaged(str(error))
+            raise AgtmuxError("E_STORE_UNAVAILABLE", f"the database cannot be read: {error}") from error
+
+    async def truncate_log(self) -> None:
+        """Bring the log into the file and cut it, if nobody reads an older state of the database."""
+        done = asyncio.get_running_loop().create_future()
+
+        def cut() -> None:
+            try:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                self._tell(done.get_loop(), done, None, None)
+
+        try:
+            self._queue.put_nowait(cut)
+        except queue.Full:
+            return
+        await done
 
     @property
     def depth(self) -> int:
         return self._queue.qsize()
 
-    def _safely(self, work: Work[T]) -> T:
+    @property
+    def wal_bytes(self) -> int:
+        """How long the log is now."""
+        try:
+            return Path(self.path + "-wal").stat().st_size
+        except OSError:
+            return 0
+
+    def _safely(self, work: Work[T], undo: Callable[[], None] | None) -> T:
         self._connection.execute("PRAGMA synchronous=FULL")
         try:
-            return self._transact(work)
+            return self._transact(work, undo)
         finally:
             self._connection.execute("PRAGMA synchronous=NORMAL")
 
-    def _transact(self, work: Work[T]) -> T:
+    def _transact(self, work: Work[T], undo: Callable[[], None] | None) -> T:
         for wait in (*BUSY_WAITS, None):
+            if self._ending.is_set() and self.trouble is not None:
+                raise AgtmuxError("E_STORE_UNAVAILABLE", f"the daemon ends, and the database: {self.trouble}")
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                try:
-                    result = work(self._connection)
-                    self._connection.execute("COMMIT")
-                except BaseException:
-                    if self._connection.in_transaction:
-                        self._connection.execute("ROLLBACK")
-                    raise
+                return self._attempt(work, undo)
             except sqlite3.OperationalError as error:
                 self.trouble = str(error)
-                if wait is None or not any(word in str(error).lower() for word in _RETRY):
+                again = any(word in str(error).lower() for word in _RETRY)
+                if wait is None or not again or self._ending.wait(wait):
+                    self.failures += 1
                     raise AgtmuxError("E_STORE_UNAVAILABLE", f"the database cannot be written: {error}") from error
-                time.sleep(wait)
-            else:
-                self.trouble = None
-                return result
+            except sqlite3.DatabaseError as error:
+                if type(error) is not sqlite3.DatabaseError:
+                    raise
+                self.failures += 1
+                self._damaged(str(error))
+                text = f"the database is damaged ({error}): agtmux daemon restart sets it aside"
+                raise AgtmuxError("E_STORE_UNAVAILABLE", text) from error
         raise AssertionError("unreachable")
+
+    def _attempt(self, work: Work[T], undo: Callable[[], None] | None) -> T:
+        self._connection.execute("BEGIN IMMEDIATE")
+        troubled = self.trouble is not None
+        try:
+            result = work(self._connection)
+            if troubled:
+                upkeep.probe(self._connection)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            if undo is not None:
+                undo()
+            raise
+        free = room(self.path) if troubled else None
+        if troubled and (free is None or free >= ROOM):
+            self.trouble = None
+        return result
+
+    def _probe(self) -> None:
+        try:
+            self._attempt(lambda _: None, None)
+        except sqlite3.Error as error:
+            self.trouble = str(error)
+
+    def _damaged(self, why: str) -> None:
+        if self.damage is None:
+            self.damage = why
+            note_damage(self.path, why)
 
     def _loop(self) -> None:
         while True:
-            item = self._queue.get()
-            if item is None:
-                return
-            call, future, loop = item
             try:
-                result = call()
-            except BaseException as error:  # noqa: BLE001 the caller of run() gets it, whatever it is
-                self._tell(loop, future, None, error)
-            else:
-                self._tell(loop, future, result, None)
+                item = self._queue.get(timeout=PROBE_EVERY if self.trouble is not None else None)
+            except queue.Empty:
+                self._probe()
+                continue
+            if item is None:
+                self._leave()
+                return
+            with contextlib.suppress(AgtmuxError, sqlite3.Error):  # told to who waits for it, and in ``trouble``
+                item()
+
+    def _leave(self) -> None:
+        """Note that the daemon ends in order; where that cannot be written, the next start checks the file."""
+        if self.damage is None:
+            with contextlib.suppress(sqlite3.Error):
+                upkeep.closed(self._connection)
 
     @staticmethod
     def _tell(
@@ -181,10 +334,26 @@ class Store:
         with contextlib.suppress(RuntimeError):  # the loop closed while this was under way: nobody is left to tell
             loop.call_soon_threadsafe(settle)
 
+    def hurry(self) -> None:
+        """The daemon ends: wait for no lock any more."""
+        self._ending.set()
+
     def close(self) -> None:
-        """Finish what is queued, then close. Idempotent."""
+        """Finish what is queued, then close: within ``CLOSE_WITHIN``, whoever holds the database. Idempotent."""
+        self._ending.set()
+        if self._checking is not None:
+            self._checking.close()
+            self._checking = None
+        if self._reader is not None:
+            self._reader.interrupt()
+        self._reading.shutdown(wait=True, cancel_futures=True)
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
         if self._started:
-            self._queue.put(None)
-            self._thread.join(timeout=5)
+            with contextlib.suppress(queue.Full):
+                self._queue.put(None, timeout=CLOSE_WITHIN)
+            self._thread.join(timeout=CLOSE_WITHIN)
             self._started = False
-        self._connection.close()
+        if not self._thread.is_alive():
+            self._connection.close()

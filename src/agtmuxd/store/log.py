@@ -9,13 +9,18 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from heapq import nlargest
 from typing import Any
 
+from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.model import NS, Ancestor, RawEvent, Source
+from agtmuxd.store import echo, upkeep
 from agtmuxd.store.rows import dumps
 
 PAYLOAD_CAP = 16 * 1024
 """Characters of a redacted payload that are kept with its event."""
+SPARE_PAGES = 4000
+"""Free pages that stay in the file, to be used again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,7 @@ class Retention:
     payloads: int = 7 * 86_400 * NS
     events: int = 14 * 86_400 * NS
     actions: int = 90 * 86_400 * NS
+    views: int = 7 * 86_400 * NS
     stream: int = 86_400 * NS
     stream_rows: int = 100_000
 
@@ -37,13 +43,14 @@ def payload_text(payload: Mapping[str, Any]) -> str | None:
 
 
 def add_event(connection: sqlite3.Connection, event: RawEvent, runtime_id: str, applied: str) -> bool:
-    """Insert; False where this occurrence is there already."""
+    """Insert; False where this occurrence is there already. Of its payload is kept what ``echo`` leaves of it."""
+    kept = echo.kept(connection, runtime_id, event.source.value, event.event_id, event.payload, dumps)
     cursor = connection.execute(
         "INSERT INTO events (event_id, runtime_id, event_type, source, source_event_id, source_seq, event_time,"
         " ingested_at, dedupe_key, applied, action_id, raw_payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",
         (event.event_id, runtime_id, event.event_type, event.source.value, event.source_event_id, event.source_seq,
-         event.event_time, event.ingested_at, event.dedupe_key, applied, event.action_id, payload_text(event.payload)),
+         event.event_time, event.ingested_at, event.dedupe_key, applied, event.action_id, payload_text(kept)),
     )  # fmt: skip
     return cursor.rowcount == 1
 
@@ -67,11 +74,10 @@ def add_pending(connection: sqlite3.Connection, event: RawEvent, session_key: st
     """Put an unbound event into the inbox; its row id, or None where it is there already."""
     cursor = connection.execute(
         "INSERT INTO event_inbox (target_id, pane_id, session_key, event_id, event_type, source, dedupe_key,"
-        " event_time, ingested_at, pid, start_hint, status, envelope, raw_payload)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending_bind', ?, ?) ON CONFLICT DO NOTHING",
+        " event_time, ingested_at, pid, start_hint, status, envelope)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending_bind', ?) ON CONFLICT DO NOTHING",
         (event.target_id or "", event.pane_id, session_key, event.event_id, event.event_type, event.source,
-         event.dedupe_key, event.event_time, event.ingested_at, event.pid, event.start_hint, _envelope(event),
-         payload_text(event.payload)),
+         event.dedupe_key, event.event_time, event.ingested_at, event.pid, event.start_hint, _envelope(event)),
     )  # fmt: skip
     return cursor.lastrowid if cursor.rowcount == 1 else None
 
@@ -88,9 +94,15 @@ def already_bound(connection: sqlite3.Connection, event: RawEvent) -> bool:
 def settle_pending(
     connection: sqlite3.Connection, inbox_id: int, status: str, reason: str | None, runtime_id: str | None
 ) -> None:
+    """What became of an unbound event. The payload of one that was bound stands with its event, and not here too."""
+    payload = None
+    if status != "bound":
+        row = connection.execute("SELECT envelope FROM event_inbox WHERE inbox_id = ?", (inbox_id,)).fetchone()
+        payload = payload_text(json.loads(row[0])["payload"]) if row is not None and row[0] is not None else None
     connection.execute(
-        "UPDATE event_inbox SET status = ?, reason_code = ?, runtime_id = ?, envelope = NULL WHERE inbox_id = ?",
-        (status, reason, runtime_id, inbox_id),
+        "UPDATE event_inbox SET status = ?, reason_code = ?, runtime_id = ?, envelope = NULL, raw_payload = ?"
+        " WHERE inbox_id = ?",
+        (status, reason, runtime_id, payload, inbox_id),
     )
 
 
@@ -169,19 +181,24 @@ def history(
     limit: int,
     action: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Events, newest first. ``before``: an event id to page on from; ``action``: those of one action."""
+    """Events, newest first. ``before``: an event id to page on from; ``action``: those of one action.
+
+    Raises E_INVALID_REQUEST for an event id that is not there.
+    """
     where: list[str] = []
     values: list[Any] = []
+    if before is not None:
+        edge = connection.execute("SELECT ingested_at, event_id FROM events WHERE event_id = ?", (before,)).fetchone()
+        if edge is None:
+            raise AgtmuxError("E_INVALID_REQUEST", f"before: there is no event {before}; agtmux events lists them")
+        where += ["ingested_at <= ?", "(ingested_at, event_id) < (?, ?)"]
+        values += [edge[0], *edge]
     if action is not None:
         where.append("action_id = ?")
         values.append(action)
     if runtime_ids is not None:
-        ids = list(runtime_ids)
-        where.append(f"runtime_id IN ({','.join('?' * len(ids))})")
-        values += ids
-    if before is not None:
-        where.append("(ingested_at, event_id) < (SELECT ingested_at, event_id FROM events WHERE event_id = ?)")
-        values.append(before)
+        newest = _newest_of(connection, runtime_ids, where, values, limit)
+        where, values = [f"event_id IN ({','.join('?' * len(newest))})"], newest
     clause = f"WHERE {' AND '.join(where)}" if where else ""
     rows = connection.execute(
         f"SELECT event_id, runtime_id, event_type, source, source_event_id, event_time, ingested_at, applied,"  # noqa: S608
@@ -198,6 +215,23 @@ def history(
     return out
 
 
+def _newest_of(
+    connection: sqlite3.Connection, runtime_ids: Iterable[str], where: list[str], values: list[Any], limit: int
+) -> list[str]:
+    """The newest ``limit`` events of these runtimes, by id: each source's newest are at one end of an index."""
+    clause = " AND ".join(["runtime_id = ?", "source = ?", *where])
+    found: list[tuple[int, str]] = []
+    for runtime_id in runtime_ids:
+        for source in Source:
+            found += connection.execute(
+                f"SELECT ingested_at, event_id FROM events WHERE {clause}"  # noqa: S608 constants
+                " ORDER BY ingested_at DESC, event_id DESC LIMIT ?",
+                (runtime_id, source.value, *values, limit),
+            )
+        found = nlargest(limit, found)
+    return [event_id for _, event_id in found]
+
+
 def runtimes_of(connection: sqlite3.Connection, target_id: str, pane_id: str) -> list[str]:
     rows = connection.execute(
         "SELECT runtime_id FROM runtimes WHERE target_id = ? AND pane_id = ?", (target_id, pane_id)
@@ -205,9 +239,61 @@ def runtimes_of(connection: sqlite3.Connection, target_id: str, pane_id: str) ->
     return [r[0] for r in rows]
 
 
+def purge_payloads(connection: sqlite3.Connection, older_than: int, batch: int) -> int:
+    """Empty the oldest payloads of before ``older_than``; how many. What was emptied is not looked at again."""
+    rows = connection.execute(
+        "UPDATE events SET raw_payload = NULL WHERE event_id IN (SELECT event_id FROM events"
+        " WHERE raw_payload IS NOT NULL AND ingested_at >= ? AND ingested_at < ? ORDER BY ingested_at LIMIT ?)"
+        " RETURNING ingested_at",
+        (upkeep.emptied_until(connection), older_than, batch),
+    ).fetchall()
+    reached = max(row[0] for row in rows) if len(rows) == batch else older_than
+    if reached > upkeep.emptied_until(connection):
+        upkeep.keep_emptied_until(connection, reached)
+    return len(rows)
+
+
+def purge_oldest_events(connection: sqlite3.Connection, batch: int) -> int:
+    """Delete the oldest events, whatever their age; how many."""
+    return connection.execute(
+        "DELETE FROM events WHERE event_id IN (SELECT event_id FROM events ORDER BY ingested_at LIMIT ?)", (batch,)
+    ).rowcount
+
+
+def purge_removed(connection: sqlite3.Connection, batch: int) -> int:
+    """Delete a batch of what targets left that were removed: events, then runtimes, then the target's row; how many."""
+    of_removed = "FROM runtimes r JOIN targets t ON t.target_id = r.target_id AND t.removed_at IS NOT NULL"
+    for statement in (
+        "DELETE FROM events WHERE event_id IN (SELECT e.event_id"
+        " FROM targets t CROSS JOIN runtimes r CROSS JOIN events e"
+        " WHERE t.removed_at IS NOT NULL AND r.target_id = t.target_id AND e.runtime_id = r.runtime_id LIMIT ?)",
+        f"DELETE FROM runtimes WHERE runtime_id IN (SELECT r.runtime_id {of_removed} LIMIT ?)",  # noqa: S608 constants
+        "DELETE FROM targets WHERE target_id IN (SELECT target_id FROM targets WHERE removed_at IS NOT NULL LIMIT ?)",
+    ):
+        gone = connection.execute(statement, (batch,)).rowcount
+        if gone:
+            return gone
+    return 0
+
+
+def used_bytes(connection: sqlite3.Connection) -> int:
+    """Bytes of the file that hold something."""
+    pages, free, size = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)
+
+
+def give_back(connection: sqlite3.Connection, pages: int) -> int:
+    """Let the file end ``pages`` earlier where most of it is free; how many pages it did. Only of files made so."""
+    free, total = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_count"))
+    if free < max(SPARE_PAGES, total // 4) or connection.execute("PRAGMA auto_vacuum").fetchone()[0] != 2:
+        return 0
+    connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+    return int(free - connection.execute("PRAGMA freelist_count").fetchone()[0])
+
+
 PURGES: tuple[tuple[str, str, str], ...] = (
-    ("payloads", "UPDATE events SET raw_payload = NULL WHERE event_id IN (SELECT event_id FROM events"
-     " WHERE raw_payload IS NOT NULL AND ingested_at < ? ORDER BY ingested_at LIMIT ?)", "payloads"),
     ("inbox payloads", "DELETE FROM event_inbox WHERE inbox_id IN (SELECT inbox_id FROM event_inbox"
      " WHERE status IN ('bound', 'dropped_unbound') AND ingested_at < ? LIMIT ?)", "payloads"),
     ("events", "DELETE FROM events WHERE event_id IN (SELECT event_id FROM events WHERE ingested_at < ?"
@@ -219,8 +305,10 @@ PURGES: tuple[tuple[str, str, str], ...] = (
     ("stream", "DELETE FROM stream_log WHERE sequence IN (SELECT DISTINCT sequence FROM stream_log WHERE sequence <"
      " ifnull((SELECT min(sequence) FROM stream_log WHERE committed_at >= ?), 9223372036854775807)"
      " ORDER BY sequence LIMIT ?)", "stream"),
+    ("views", "DELETE FROM actions WHERE action_id IN (SELECT action_id FROM actions WHERE requested_at < ?"
+     " AND action_type = 'view-output' AND result_code IS NOT NULL ORDER BY requested_at LIMIT ?)", "views"),
     ("actions", "DELETE FROM actions WHERE action_id IN (SELECT action_id FROM actions"
-     " WHERE requested_at < ? AND result_code IS NOT NULL LIMIT ?)", "actions"),
+     " WHERE requested_at < ? AND result_code IS NOT NULL ORDER BY requested_at LIMIT ?)", "actions"),
 )  # fmt: skip
 """``(name, statement, retention field)``: each deletes one batch of what is older than its time."""
 

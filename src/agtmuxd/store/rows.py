@@ -10,6 +10,7 @@ import json
 import sqlite3
 from dataclasses import asdict
 from typing import Any
+from uuid import uuid4
 
 from agtmuxd.core.model import Claim, PaneRow, Phase, Source, State, Strength, WaitingFor
 from agtmuxd.core.order import Stamp
@@ -192,7 +193,7 @@ def save_unit(
     """Write what the unit changed, parents before children."""
     for target_id, target in unit.targets.over.items():
         if target is None:
-            connection.execute("DELETE FROM targets WHERE target_id = ?", (target_id,))
+            _remove_target(connection, target_id)
         else:
             save_target(connection, target)
     changed = [r for r in unit.runtimes.over.values() if r is not None]
@@ -209,6 +210,29 @@ def save_unit(
     gone_states = [key for key, state in unit.states.over.items() if state is None]
     connection.executemany("DELETE FROM states WHERE target_id = ? AND pane_id = ?", gone_states)
     connection.executemany(_STATE, [_state_values(s) for s in unit.states.over.values() if s is not None])
+
+
+def _remove_target(connection: sqlite3.Connection, target_id: str) -> None:
+    """Forget a target at once and leave its history to retention: the events can be a million."""
+    grave = f"removed:{uuid4().hex}"
+    connection.execute(
+        "INSERT INTO targets (target_id, target_name, kind, health_since, updated_at, removed_at)"
+        " SELECT ?, ?, kind, health_since, updated_at, updated_at FROM targets WHERE target_id = ?",
+        (grave, grave, target_id),
+    )
+    connection.execute(
+        "INSERT INTO pane_numbers SELECT target_id, pane_id, max(pane_epoch), ifnull(max(last_state_version), 0)"
+        " FROM runtimes WHERE target_id = ? GROUP BY pane_id"
+        " ON CONFLICT (target_id, pane_id) DO UPDATE SET pane_epoch = max(pane_epoch, excluded.pane_epoch),"
+        " state_version = max(state_version, excluded.state_version)",
+        (target_id,),
+    )
+    connection.execute(
+        "UPDATE runtimes SET target_id = ?, ended_at = ifnull(ended_at, started_at) WHERE target_id = ?",
+        (grave, target_id),
+    )
+    connection.execute("DELETE FROM states WHERE target_id = ?", (target_id,))
+    connection.execute("DELETE FROM targets WHERE target_id = ?", (target_id,))
 
 
 def _save_words(
@@ -242,7 +266,7 @@ def load_world(connection: sqlite3.Connection) -> World:
     world = World()
     connection.row_factory = sqlite3.Row
     try:
-        for r in connection.execute("SELECT * FROM targets"):
+        for r in connection.execute("SELECT * FROM targets WHERE removed_at IS NULL"):
             world.targets[r["target_id"]] = Target(
                 r["target_id"], r["target_name"], r["kind"], r["connection_ref"], bool(r["is_default"]), r["health"],
                 r["health_since"], r["reason"], r["last_seen_at"], r["tmux_version"], json.loads(r["options_json"]),
@@ -253,8 +277,9 @@ def load_world(connection: sqlite3.Connection) -> World:
                 r["target_id"], r["tmux_server_boot_id"], _pane_row(r), r["first_seen_at"], r["updated_at"]
             )
         for r in connection.execute(
-            "SELECT target_id, pane_id, max(pane_epoch) AS top, max(last_state_version) AS version"
-            " FROM runtimes GROUP BY 1, 2"
+            "SELECT target_id, pane_id, max(pane_epoch) AS top, max(last_state_version) AS version FROM"
+            " (SELECT target_id, pane_id, pane_epoch, last_state_version FROM runtimes"
+            "  UNION ALL SELECT target_id, pane_id, pane_epoch, state_version FROM pane_numbers) GROUP BY 1, 2"
         ):
             world.epochs[(r["target_id"], r["pane_id"])] = r["top"]
             world.versions[(r["target_id"], r["pane_id"])] = r["version"] or 0
@@ -265,8 +290,8 @@ def load_world(connection: sqlite3.Connection) -> World:
 
 
 def _load_runtimes(connection: sqlite3.Connection, world: World) -> None:
-    shown = "ended_at IS NULL OR runtime_id IN (SELECT runtime_id FROM states)"
-    for r in connection.execute(f"SELECT * FROM runtimes WHERE {shown}"):  # noqa: S608 a constant
+    shown = "(SELECT runtime_id FROM runtimes WHERE ended_at IS NULL UNION SELECT runtime_id FROM states)"
+    for r in connection.execute(f"SELECT * FROM runtimes WHERE runtime_id IN {shown}"):  # noqa: S608 a constant
         runtime = Runtime(
             r["runtime_id"], r["target_id"], r["pane_id"], r["tmux_server_boot_id"], r["pane_epoch"], r["agent_type"],
             r["agent_version"], r["agent_session_id"], r["transcript_path"], r["pid"], r["process_start"],
@@ -278,9 +303,7 @@ def _load_runtimes(connection: sqlite3.Connection, world: World) -> None:
         world.marks[runtime.runtime_id] = {}
         if runtime.ended_at is None:
             world.active[(runtime.target_id, runtime.pane_id)] = runtime.runtime_id
-    for r in connection.execute("SELECT * FROM candidates"):
-        if r["runtime_id"] not in world.runtimes:
-            continue
+    for r in connection.execute(f"SELECT * FROM candidates WHERE runtime_id IN {shown}"):  # noqa: S608 a constant
         evidence = json.loads(r["evidence_json"])
         source = Source(r["source"])
         shadow = evidence["shadow"]
@@ -288,9 +311,8 @@ def _load_runtimes(connection: sqlite3.Connection, world: World) -> None:
             source, r["subject"], _entry_back(evidence["entry"]), r["last_seen"],
             None if shadow is None else _entry_back(shadow), evidence["by_seq"],
         )  # fmt: skip
-    for r in connection.execute("SELECT * FROM retirement_marks"):
-        if r["runtime_id"] in world.marks:
-            world.marks[r["runtime_id"]][r["mark"]] = r["at"]
+    for r in connection.execute(f"SELECT * FROM retirement_marks WHERE runtime_id IN {shown}"):  # noqa: S608 a constant
+        world.marks[r["runtime_id"]][r["mark"]] = r["at"]
     for r in connection.execute("SELECT * FROM states"):
         decided = json.loads(r["decided_by_json"])
         world.states[(r["target_id"], r["pane_id"])] = StateRow(
