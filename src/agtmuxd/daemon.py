@@ -230,7 +230,7 @@ class Daemon:
             view=view, hub=hub, door=door, actions=actions, fleet=fleet, store=store, registry=registry,
             rulebook=rulebook, settings=lambda: self._settings, clock=self._clock, ahead=self._clock.ahead,
             paths={"socket": first.path, "database": self._places.database, "config": self._places.config},
-            reload=self.reload, stop=self.stop,
+            reload=self.reload, stop=self.stop, log_sink=self._log,
         )  # fmt: skip
         services.troubles = self._troubles
         retention = Retention(
