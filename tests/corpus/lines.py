@@ -35,6 +35,7 @@ class Follower:
         self._lines: dict[str, list[dict[str, Any]]] = {}
         self._began: dict[str, int] = {}
         self._done: dict[str, int] = {}
+        self._closed: dict[str, str | None] = {}  # the line that said how the last turn ended
         self._held: str | None = None
         self._sessions: list[str] | None = None  # that the process has, where that was recorded
         self._come: list[str] = []  # of those, one that is there since the last look
@@ -116,6 +117,10 @@ class Follower:
         if opening is not None:
             self._session = opening.session_id
         told = self._reader.read_line(line)
+        if told is not None and told.event is not None:
+            part = told.follows is not None and told.follows == self._closed.get(path)
+            self._closed[path] = told.event_id if told.closes else None
+            told = None if part else told
         if told is None or told.event is None or told.at < since or (beside is not None and not told.asks):
             return None
         payload = dict(told.payload)

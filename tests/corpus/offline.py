@@ -115,7 +115,7 @@ def shown(recording: Recording, look: Look) -> list[tuple[int, int, str, Write |
                 steady = told.steady
                 write = steady.told
                 if write is None or write.claim is None:
-                    state = "unknown"
+                    state, write = "unknown", None
                 elif write.claim is Claim.NOT_RUNNING:
                     state = state if state in ENDED else "idle"
                 else:

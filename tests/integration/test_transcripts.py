@@ -70,6 +70,32 @@ async def test_an_interrupt_that_no_hook_tells_is_told_by_the_transcript(tmp_pat
         assert h.rig.the_state().source is Source.TRANSCRIPT
 
 
+@pytest.mark.tc("TC-185")
+@pytest.mark.parametrize("split", [False, True])
+async def test_a_turn_that_was_refused_is_idle_though_its_end_is_told_once_more(tmp_path: Path, split: bool) -> None:
+    async with house(tmp_path) as h:
+        path = await followed(h, levels={Source.POLLER: BUSY})
+        for again in range(2):
+            h.clock.forward(2)
+            h.write(path, prompt(h.clock()))
+            await h.look()
+            h.clock.forward(3)
+            refused = stopped(h.clock())
+            h.write(path, refused)
+            if split:
+                await h.look()
+            h.write(path, over(h.clock() + 3 * MS) | {"parentUuid": refused["uuid"]})
+            h.clock.forward(1)
+            await h.look()
+            assert (h.state(), h.events()) == (State.IDLE, ["prompt", "interrupted"] * (again + 1))
+        h.clock.forward(2)
+        begun = prompt(h.clock())
+        h.write(path, begun, over(h.clock() + NS) | {"parentUuid": begun["uuid"]})
+        h.clock.forward(2)
+        await h.look()
+        assert h.state() is State.COMPLETED
+
+
 @pytest.mark.tc("TC-052")
 async def test_what_nobody_could_take_in_is_told_later(tmp_path: Path) -> None:
     async with house(tmp_path) as h:

@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from agtmuxd.adapters.common import shipped_rules
-from agtmuxd.core.model import Claim, Sample, Strength, Write
+from agtmuxd.core import level
+from agtmuxd.core.level import Steady
+from agtmuxd.core.model import NS, Claim, Sample, Source, Strength, Write
 from tests.corpus import recording
 
 RULES = {agent: shipped_rules(agent) for agent in ("claude", "codex", "gemini", "copilot", "opencode")}
@@ -49,12 +51,20 @@ def test_claude_a_dialog_quoted_in_a_draft_is_no_dialog() -> None:
 
 
 def test_claude_a_draft_in_mid_turn_does_not_end_the_turn() -> None:
-    """The footer loses its hint then: what the screen says is only a hint."""
-    write = look(
-        "claude", claude("● A long answer, still growing", typed="and then", footer="  ⏸ manual mode on"), Claim.RUNNING
-    )
-    assert write is not None
-    assert (write.claim, write.strength) == (Claim.RUNNING, Strength.HINT)
+    """The footer loses its hint then: the turn goes on while words come, as a hint."""
+    steady = Steady(told=look("claude", claude("● A", footer="  ⏸ manual mode on · esc to interrupt")))
+    for second in range(1, 9):
+        shown = claude(
+            "● A long answer",
+            *[f"  more words {n}" for n in range(second)],
+            typed="and then",
+            footer="  ⏸ manual mode on",
+        )
+        steady = level.sample(steady, Source.POLLER, look("claude", shown, Claim.RUNNING), second * NS).steady
+        assert steady.told is not None
+        assert (steady.told.claim, steady.told.strength) == (Claim.RUNNING, Strength.HINT)
+        if second == 1:
+            assert steady.told.accepts_input is False
     spinning = claude("● text", "✻ Wandering… (3s · ↓ 5 tokens)", typed="and then", footer="  ⏸ manual mode on")
     assert said("claude", spinning) == "running"
 

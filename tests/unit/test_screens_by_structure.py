@@ -160,3 +160,160 @@ def test_codex_a_form_to_fill_in_waits_for_input() -> None:
     write = look("codex", "› go", "", *box, cursor=(4, 5))
     assert write is not None
     assert (write.claim, write.accepts_input) == (Claim.WAITING_INPUT, False)
+
+
+# ---------------------------------------------------------------- Claude Code
+
+LINE = "─" * 90
+CHIP = " " * 70 + "◐ medium · /effort"
+MODE = "  ⏸ manual mode on · ? for shortcuts · ← for agents"
+BUSY = "  ⏸ manual mode on · esc to interrupt · ← for agents"
+
+
+def claude(*above: str, typed: str = "", below: tuple[str, ...] = (MODE,), before: Claim | None = None) -> Write:
+    """Claude Code's screen with its field and footer."""
+    rows = (*above, CHIP, LINE, f"❯ {typed}".rstrip(), LINE, *below)
+    write = look("claude", *rows, before=before, cursor=(2 + len(typed), len(above) + 2))
+    assert write is not None
+    return write
+
+
+TASKS = ("  0/6 tasks done", *(f"  ◻ Step number {i}" for i in range(5)), "  … +1 task (open)")
+WRAPPED = (
+    "  2 tasks (1 done, 1 open)",
+    "  ✔ Measure the plot, which is longer than",
+    "    one row of this pane",
+    "  ◻ Build",
+)
+BARE = ("  ◼ Doing it now", "  ◻ Next › blocked by #1", "  ☒ Gone", "  ◻ More", "  ◻ And more", "  ◻ The last")
+
+
+@pytest.mark.tc("TC-183")
+@pytest.mark.parametrize("panel", [(), TASKS, WRAPPED, BARE, (*TASKS, *BARE)])
+@pytest.mark.parametrize("typed", ["", "words that are typed ahead"])
+def test_claude_a_list_of_tasks_above_the_field_hides_no_end(panel: tuple[str, ...], typed: str) -> None:
+    write = claude("❯ go", "●\xa0Done.", "✻ Sautéed for 3s · done 6:29 AM", *panel, typed=typed, before=Claim.COMPLETED)
+    assert write.claim is Claim.COMPLETED
+    ended = claude("❯ go", "●\xa0Done.", "✻ Sautéed for 3s · done 6:29 AM", *panel, before=Claim.RUNNING)
+    assert ended.claim is Claim.COMPLETED
+
+
+@pytest.mark.tc("TC-183")
+@pytest.mark.parametrize(
+    "panel", [(), ("  ⎿  ◻ One", *(f"     ◻ Step {i}" for i in range(9)), "     … +1 task (open)")]
+)
+def test_claude_a_list_of_tasks_below_the_spinner_hides_no_turn(panel: tuple[str, ...]) -> None:
+    write = claude(
+        "❯ go", "✽ Fiddle-faddling… (2s · ↓ 12 tokens)", *panel, typed="a draft", below=("  ⏸ manual mode on",)
+    )
+    assert write.claim is Claim.RUNNING
+
+
+@pytest.mark.tc("TC-183")
+@pytest.mark.parametrize(
+    ("row", "count"),
+    [
+        ("✻ Waiting for 1 dynamic workflow to finish", 1),
+        ("✻ Waiting for 2 background agents and 1 dynamic workflow to finish", 3),
+        ("✻ Waiting for 3 background agents to finish · 1 shell still running", 3),
+        ("✻ Waiting for 1 cloud session, 2 teams and 4 routines to finish", 7),
+    ],
+)
+@pytest.mark.parametrize("panel", [(), TASKS])
+def test_claude_waits_for_whatever_works_in_the_background_and_counts_it(
+    row: str, count: int, panel: tuple[str, ...]
+) -> None:
+    write = claude("❯ go", "●\xa0Started.", row, *panel)
+    assert (write.claim, write.background_tasks) == (Claim.RUNNING, count)
+
+
+STATUS_LINES = [
+    ("  main · 5 tasks",),
+    ("  open · 2 tasks · 1 shell",),
+    ("  main · 5 tasks", "  open · 2 tasks · 1 shell", "  ● esc to interrupt · 3 agents"),
+    ("  3 monitors · 1 background agent", "  esc to interrupt"),
+]
+
+
+@pytest.mark.tc("TC-183")
+@pytest.mark.parametrize("lines", STATUS_LINES)
+def test_claude_a_status_line_of_the_users_own_counts_nothing_and_shows_no_turn(lines: tuple[str, ...]) -> None:
+    own = "  ⏸ manual mode on · ← for agents"
+    write = claude("❯ go", "●\xa0Done.", "✻ Baked for 3s", below=(*lines, own), before=Claim.COMPLETED)
+    assert (write.claim, write.background_tasks) == (Claim.COMPLETED, None)
+    one = claude("❯ go", "✻ Baked for 3s", below=(*lines, "  ⏸ manual mode on · 1 shell · ↓ to manage"))
+    assert one.background_tasks == 1
+    vim = claude("❯ go", "✻ Baked for 3s", below=(*lines, "  -- INSERT -- ⏵⏵ auto mode on · 2 monitors · 1 MCP task"))
+    assert (vim.claim, vim.background_tasks) == (Claim.NOT_RUNNING, 3)
+    busy = claude("❯ go", "●\xa0So far", below=(*lines, BUSY))
+    assert busy.claim is Claim.RUNNING
+
+
+@pytest.mark.tc("TC-183")
+@pytest.mark.parametrize("key", ["esc", "ctrl+x", "ctrl+x ctrl+c", "f12"])
+def test_claude_works_whatever_key_interrupts_it(key: str) -> None:
+    write = claude("❯ go", "●\xa0So far", below=(f"  ⏸ manual mode on · {key} to interrupt · ← for agents",))
+    assert (write.claim, write.strength) == (Claim.RUNNING, Strength.DEFINITIVE)
+
+
+def boxed(*rows: str) -> Write:
+    """What Claude Code puts in the place of its field."""
+    write = look("claude", "❯ go", "●\xa0I will.", LINE, *rows)
+    assert write is not None
+    return write
+
+
+@pytest.mark.tc("TC-182")
+@pytest.mark.parametrize(
+    "box",
+    [
+        (" Run a dynamic workflow?", "", " It will spin up several agents.", "", " ❯ 1. Yes, run it",
+         "   2. View raw script", "   3. No"),
+        (" Network request", "", " Claude would reach example.org", "", " ❯ 1. Allow this host",
+         "   2. Deny, and tell Claude"),
+        (" Sandbox", "", " ❯ Yes", "   Yes, for this session", "   No, and tell Claude what to do differently", "",
+         " Esc to cancel"),
+        (" A teammate asks to push", "", "   1. Approve", " ❯ 2. Reject"),
+    ],
+)  # fmt: skip
+def test_claude_whatever_asks_for_leave_is_an_approval(box: tuple[str, ...]) -> None:
+    write = boxed(*box)
+    assert (write.claim, write.strength, write.accepts_input) == (Claim.WAITING_APPROVAL, Strength.DEFINITIVE, False)
+    assert write.waiting_for is not None
+    assert write.waiting_for.kind == "approval"
+    assert len(write.waiting_for.options) >= 2
+
+
+@pytest.mark.tc("TC-182")
+@pytest.mark.parametrize(
+    "box",
+    [
+        (" Accessing workspace:", "", " /home/a/proj", "", " ❯ No, exit", "   Yes, I trust this folder", "",
+         " Enter to confirm · Esc to cancel"),
+        (" Make auto mode your default?", "", " ❯ Yes, set auto mode as my default", "   No, keep asking", "",
+         " Enter to confirm · Esc to cancel"),
+        (" ☐ Colour", "", "Which?", "", "❯ 1. Yes", "  2. No", "  3. Type something.", LINE, "  4. Chat about this", "",
+         "Enter to select · ↑/↓ to navigate · Esc to cancel"),
+    ],
+)  # fmt: skip
+def test_claude_what_asks_for_no_leave_waits_for_input(box: tuple[str, ...]) -> None:
+    assert boxed(*box).claim is Claim.WAITING_INPUT
+
+
+@pytest.mark.tc("TC-185")
+@pytest.mark.parametrize(
+    "told",
+    [
+        ("●\xa0I will run a command.", "  No result recorded for 1 call", "  ⎿ \xa0$ touch x",
+         "  ⎿ \xa0Interrupted · What should Claude do instead?"),
+        ("●\xa0User declined to answer questions", "  ⎿ \xa0· Which colour should the shed be?"),
+        ("● Declined to answer Claude's questions:", "  ⎿  · Which?"),
+        ("●\xa0User rejected Claude's plan:", "  ⎿  # Shed plan"),
+    ],
+)  # fmt: skip
+def test_claude_a_turn_that_was_refused_is_idle_though_a_line_says_how_long_it_took(told: tuple[str, ...]) -> None:
+    for before in (Claim.RUNNING, Claim.WAITING_APPROVAL, Claim.WAITING_INPUT, Claim.IDLE):
+        write = claude("❯ go", *told, "✻ Cogitated for 1s · done 6:27 AM", before=before)
+        assert (write.claim, write.strength) == (Claim.IDLE, Strength.DEFINITIVE)
+    after = claude("❯ go", *told, "●\xa0Then this.", "✻ Cogitated for 1s", before=Claim.RUNNING)
+    assert after.claim is Claim.COMPLETED

@@ -148,6 +148,8 @@ class Told:
     one such value are one message in pieces. ``begins``: a turn begins here, what lies before it is past. ``asks``: it
     tells of what is asked of somebody, or that it is answered: of several sessions of a process, of which nothing tells
     which one shows, only such lines count, and come with ``beside`` in their payload, the session that they are of.
+    ``closes``: it says how the turn ended. ``follows``: the ``event_id`` of the line before it; where that one closes,
+    this line is a part of the same end and says nothing.
     """
 
     at: int  # ns since the epoch, by the line's own time
@@ -158,6 +160,8 @@ class Told:
     part_of: str | None = None
     begins: bool = False
     asks: bool = False
+    closes: bool = False
+    follows: str | None = None
 
 
 HASHED: Final = "sha256"

@@ -60,7 +60,8 @@ def _told(line: Mapping[str, Any], at: int, event_id: str | None) -> Told | None
     if kind == "system" and line.get("subtype") == "turn_duration":
         pending = line.get("pendingBackgroundAgentCount")
         alive = pending if isinstance(pending, int) and pending > 0 else 0
-        return Told(at, TURN_OVER, {"pending_agents": alive}, event_id)
+        # Up to 2.1.325 it comes after a refusal too, right behind the line that tells of it.
+        return Told(at, TURN_OVER, {"pending_agents": alive}, event_id, follows=text_of(line, "parentUuid"))
     return None
 
 
@@ -70,7 +71,7 @@ def _of_user(line: Mapping[str, Any], at: int, event_id: str | None) -> Told | N
         if line.get("isCompactSummary") is True or (content.startswith("<") and not content.startswith(_NOTICE)):
             return None  # a summary; a command of the program's own and what it printed
         if content.startswith(_INTERRUPT):
-            return Told(at, INTERRUPTED, {}, event_id)
+            return Told(at, INTERRUPTED, {}, event_id, closes=True)
         # What ended in the background begins a turn by itself: a sub-agent's request may be open all the while.
         payload = {"notice": True} if content.startswith(_NOTICE) else {"prompt": first_line(content)}
         return Told(at, PROMPT, payload, event_id, begins=True)
@@ -78,7 +79,7 @@ def _of_user(line: Mapping[str, Any], at: int, event_id: str | None) -> Told | N
     if said is None or _has(content, "tool_result"):
         return None
     if said.startswith(_INTERRUPT):
-        return Told(at, INTERRUPTED, {}, event_id)
+        return Told(at, INTERRUPTED, {}, event_id, closes=True)
     origin = line.get("origin")
     if isinstance(origin, Mapping) and origin.get("kind") == "human":  # a prompt with pictures
         return Told(at, PROMPT, {"prompt": first_line(said)}, event_id, begins=True)

@@ -122,7 +122,7 @@ def _without_signs(steady: Steady, seen: Write, at: int) -> tuple[Steady, Write,
     scene = seen.scene or ()
     showed = told is not None and told.claim is Claim.RUNNING
     if told is not None and showed and told.rule != MOVES:
-        if told.lasting:
+        if told.lasting and not seen.hides:
             return replace(steady, motion=follow(steady.motion, scene, at)), seen, None
         moves = Write(Claim.RUNNING, MOVES, strength=Strength.HINT, accepts_input=seen.accepts_input)
         return replace(steady, motion=stir(steady.motion, scene, at)), moves, at + LOOK

@@ -37,10 +37,11 @@ _PROCESS: Final = {"names", "headless", "other"}
 _RULE: Final = {
     "name", "priority", "region", "claim", "strength", "all", "any", "none", "after", "alternate_on", "cursor_visible",
     "composer", "accepts_input", "waiting", "keys", "background", "sample", "refines", "settle_ms", "lasting", "still",
+    "hides_signs",
 }  # fmt: skip
 _COMPOSER: Final = {
     "prompt", "above", "below", "hints", "noise", "panels", "reach", "column", "below_last", "bare", "chip",
-    "hint_style", "hint_like",
+    "hint_style", "hint_like", "own",
 }  # fmt: skip
 _KEYS: Final = {"interrupt"}
 _DIALOG_KEYS: Final = {
@@ -165,6 +166,7 @@ def _composer(read: Reader) -> ComposerSpec:
         bare=read.flag("bare") or False,
         hint_style=read.style("hint_style"),
         hint_like=read.pattern("hint_like", groups=1),
+        own=read.pattern("own"),
     )
 
 
@@ -236,11 +238,12 @@ def _place(read: Reader, key: str, value: Any) -> Place:
         return Place("block", inner.number("max", 60), start)
     if isinstance(value, str):
         kind, _, count = value.partition(":")
-        if kind in {"screen", "title", "footer", "composer"} and not count:
+        if kind in {"screen", "title", "footer", "own", "composer"} and not count:
             return Place(kind)
         if kind in {"tail", "above"} and count.isdigit() and int(count) > 0:
             return Place(kind, int(count))
-    raise read.wrong(key, f"{value!r} is no region (screen, title, footer, composer, tail:N, above:N, {{from = ..}})")
+    known = "screen, title, footer, own, composer, tail:N, above:N, {from = ..}"
+    raise read.wrong(key, f"{value!r} is no region ({known})")
 
 
 def _tests(read: Reader, key: str, own: Place) -> tuple[Test, ...]:
@@ -369,6 +372,7 @@ def _rule(index: int, table: Any, seen: Mapping[str, Rule]) -> Rule:
         refines=base,
         settle=_settle(read),
         lasting=_only(read, "lasting", claim is Claim.RUNNING, "a sign of a turn: claim running"),
+        hides=read.flag("hides_signs") is True,
         still=_only(read, "still", claim in _QUIET, "a screen without a turn: claim completed, idle or not_running"),
         quick=tuple(t.needle for t in tests if t.kind == "contains" and not _on_title(t, place)),
         styled=any(t.style is not None for t in (*tests, *some, *no)),

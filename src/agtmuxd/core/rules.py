@@ -138,6 +138,7 @@ class Rule:
     keys: DialogKeys | None = None  # which keys answer this dialog
     settle: int = 0  # ns that it must last; 0: as long as any other
     lasting: bool = False  # a sign of a turn that stands for as long as the turn does
+    hides: bool = False  # here an agent hides its signs of a turn: that they are gone tells nothing
     still: bool = False  # only misses the signs of a turn: while words come above the field, the turn goes on
     quick: tuple[str, ...] = ()  # needles that must be somewhere on the screen: tried first, they cost least
     styled: bool = False  # a matcher asks how text is drawn: without knowing that, the rule does not hold
@@ -256,6 +257,7 @@ class RuleSet:
             settle=rule.settle,
             late=self.late,
             lasting=rule.lasting,
+            hides=rule.hides,
             scene=view.scene() if rule.still else None,
         )
 

@@ -54,6 +54,7 @@ class ComposerSpec:
     field; ``below_last`` the ``below`` row must be among so many last rows (0: anywhere below); ``bare``: it may be
     missing where nothing but a frame follows the prompt's row. How a placeholder is drawn:
     ``hint_style`` its style; ``hint_like`` matches a row whose group 1 has the colour that placeholders have.
+    ``own`` matches the row of the footer that is the agent's: what stands over it there is the user's own.
     """
 
     prompt: re.Pattern[str]
@@ -68,6 +69,7 @@ class ComposerSpec:
     bare: bool = False
     hint_style: StyleTest | None = None
     hint_like: re.Pattern[str] | None = None
+    own: re.Pattern[str] | None = None
 
     @property
     def styled(self) -> bool:
@@ -126,7 +128,7 @@ def region_of(rows: list[str] | tuple[str, ...]) -> Region:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place. kind: screen, tail, title, footer, above, composer or block. ``count`` rows; ``start`` of a block."""
+    """A place. kind: screen, tail, title, footer, own, above, composer, block. ``count`` rows; ``start`` of a block."""
 
     kind: str
     count: int = 0
@@ -209,6 +211,8 @@ class View:
             return None
         if kind == "footer":
             return region_of(rows[found.bottom + 1 :])
+        if kind == "own":
+            return region_of(rows[self._own(found.bottom + 1) :])
         if kind == "composer":
             return region_of(rows[found.prompt : found.bottom])
         return region_of([rows[i] for i in self._above(found.top, place.count)])
@@ -228,9 +232,18 @@ class View:
             return range(0)
         if kind == "footer":
             return range(found.bottom + 1, last)
+        if kind == "own":
+            return range(self._own(found.bottom + 1), last)
         if kind == "composer":
             return range(found.prompt, found.bottom)
         return self._above(found.top, place.count)
+
+    def _own(self, first: int) -> int:
+        """Where the agent's own rows of the footer begin: at the last that looks so, after all where none does."""
+        own = self._composer.own if self._composer else None
+        if own is None:
+            return first
+        return next((i for i in range(len(self.rows) - 1, first - 1, -1) if own.search(self.rows[i])), len(self.rows))
 
     def _above(self, top: int, count: int) -> list[int]:
         if self._over is None:

@@ -69,6 +69,7 @@ class Followed:
     mute: bool = False  # its process has other sessions, too: nothing tells which one shows
     beside: bool = False  # one of several sessions of its process
     trouble: str | None = None
+    closed: str | None = None  # the line that said how the last turn ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,5 +390,8 @@ def _understood(followed: Followed, piece: Piece) -> Iterable[tuple[str, Told]]:
     for at, line in piece.lines:
         data = parsed(line)
         told = followed.reader.read_line(data) if data is not None else None
-        if told is not None:
-            yield f"{followed.tail.path}:{at}", told
+        if told is None or (told.follows is not None and told.follows == followed.closed):
+            continue
+        if told.event is not None:
+            followed.closed = told.event_id if told.closes else None
+        yield f"{followed.tail.path}:{at}", told
