@@ -49,6 +49,7 @@ def target(name: str = "host", health: str = "ok", reason: str | None = None) ->
         "read": True,
         "agents": 1,
         "panes": 1,
+        "unread_panes": 0,
         "options": {},
     }
 
@@ -62,6 +63,8 @@ class FakeServices:
         self.target_items = [target()]
         self.ingested: list[WireEvent] = []
         self.acted: list[Request] = []
+        self.asked: list[tuple[int | None, int | None]] = []
+        self.forbids = False
         self.stopped = False
         self.trouble: Exception | None = None
         self.gate = asyncio.Event()
@@ -95,6 +98,11 @@ class FakeServices:
     async def act(self, request: Request, uid: int | None, pid: int | None) -> dict[str, Any]:
         self.acted.append(request)
         raise AgtmuxError("E_PRECONDITION_FAILED", f"{request.kind} is refused here", {"reason": "fake"})
+
+    async def permit(self, uid: int | None, pid: int | None) -> None:
+        self.asked.append((uid, pid))
+        if self.forbids:
+            raise AgtmuxError("E_FORBIDDEN", "a supervised agent may only read and report", {"reason": "agent"})
 
     async def actions(self, query: ActionQuery, pane: str | None) -> list[dict[str, Any]]:
         if query.action is not None:

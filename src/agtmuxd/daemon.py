@@ -216,7 +216,9 @@ class Daemon:
         fleet = Fleet(door, registry, lambda: self._settings, self._environ, self._clock)
         actions = Actions(
             store=store, door=door, view=view, reader=Reader(registry), reach=fleet.reach,
-            callers=Callers(world, fleet.reach, door.servers, lambda: self._settings.allow_agent_actions),
+            callers=Callers(
+                world, fleet.reach, door.servers, lambda: self._settings.allow_agent_actions, registry.kind_of
+            ),
             acts=acts(door), key=self._action_key(), clock=self._clock,
             failpoint=Failpoints(self._environ.get("AGTMUX_FAILPOINT")),
         )  # fmt: skip

@@ -6,7 +6,10 @@ The same on whatever machine the file lies. Writes nothing: that is ``remote.pla
 from __future__ import annotations
 
 import difflib
+import os
 import shlex
+import stat
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,9 @@ from agtmuxd.adapters.base import HookPlan, HookStatus
 
 BACKUPS = 5
 """Backups kept beside a file."""
+
+SCRIPT = 4096
+"""Bytes; start scripts have some hundred."""
 
 
 def hook_item(agent: str, path: Path) -> dict[str, Any]:
@@ -57,3 +63,50 @@ def add_status(items: dict[str, dict[str, Any]], agent: str, status: HookStatus,
     newer = (*status.notes, *status.void)
     told = [note for note in item["notes"] if not any(note in one for one in newer)]
     item["notes"] = [*told, *status.notes]
+
+
+def foreign(command: str) -> str | None:
+    """Why hooks may not call ``command``; None for the ``hook`` of the agtmux that this daemon belongs to.
+
+    Whatever is written there runs at each step of each agent. So it is ``<program> hook``, or ``<python> -m agtmux
+    hook``, of this very installation; a link to it will do, and the same start script for another interpreter.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        return f"command: {command!r} cannot be read as a command line ({error})"
+    mine, program = Path(sys.executable).parent.resolve(), Path(words[0] if words else "")
+    if len(words) == 2 and words[1] == "hook":
+        own = mine / "agtmux"
+        ours = program.is_absolute() and (program.resolve() == own.resolve() or _same_script(program, own))
+    elif words[1:] == ["-m", "agtmux", "hook"]:
+        own = Path(sys.executable)
+        ours = program.is_absolute() and program.parent.resolve() == mine
+    else:
+        return f"command: {command!r} is not the hook command of agtmux, like {mine / 'agtmux'} hook"
+    if ours and os.access(program, os.X_OK):
+        return None
+    return (
+        f"command: {program} is not of the installation that this daemon runs from ({own}): "
+        "run agtmux daemon restart with the agtmux that hooks are to call, then try again"
+    )
+
+
+def _same_script(program: Path, own: Path) -> bool:
+    """Whether ``program`` is agtmux's start script, as installers write it, for whatever interpreter; nobody else's."""
+    try:
+        info = program.stat()
+        if not stat.S_ISREG(info.st_mode) or info.st_uid not in (0, os.getuid()) or info.st_mode & 0o022:
+            return False
+        text, mine = (_behind_interpreter(path) for path in (program, own))
+    except (OSError, ValueError):
+        return False
+    return text is not None and text == mine
+
+
+def _behind_interpreter(path: Path) -> str | None:
+    """A small script from its first import on; None for anything else."""
+    with path.open("rb") as file:
+        text = file.read(SCRIPT).decode("utf-8")
+    place = text.find("\nimport ")
+    return text[place:] if text.startswith("#!") and place > 0 and len(text) < SCRIPT else None

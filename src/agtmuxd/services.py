@@ -36,7 +36,7 @@ from agtmuxd.execute.audit import action_item
 from agtmuxd.execute.path import Actions
 from agtmuxd.fleet import Fleet
 from agtmuxd.hookcare import HookCare, changed_here
-from agtmuxd.hookfiles import BACKUPS, absent_item, add_status, hook_item, planned_item
+from agtmuxd.hookfiles import BACKUPS, absent_item, add_status, foreign, hook_item, planned_item
 from agtmuxd.hub import Hub
 from agtmuxd.ingest.door import Door
 from agtmuxd.ingest.served import Served
@@ -280,6 +280,9 @@ class DaemonServices:
     async def act(self, request: Request, uid: int | None, pid: int | None) -> dict[str, Any]:
         return await self._actions.perform(request, uid, pid)
 
+    async def permit(self, uid: int | None, pid: int | None) -> None:
+        await self._actions.permit(uid, pid)
+
     async def actions(self, query: ActionQuery, pane: str | None) -> list[dict[str, Any]]:
         where = None if pane is None else self._key(pane)
 
@@ -402,6 +405,9 @@ class DaemonServices:
                 if request.probe and request.op == "status":
                     await far.probe(items, self._hookcare.arrived, lambda: self._fleet.hurry(reached.target_id))
                 return items
+        wrong = foreign(request.command) if request.op == "install" else None
+        if wrong is not None:
+            raise AgtmuxError("E_INVALID_REQUEST", wrong)
         out: list[dict[str, Any]] = []
         for adapter in adapters:
             home = request.config_homes.get(adapter.agent_type)

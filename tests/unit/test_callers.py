@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from agtmuxd.adapters.registry import discover
 from agtmuxd.core.model import Proc
 from agtmuxd.execute.callers import Callers
 from agtmuxd.execute.reach import Reached
 from agtmuxd.world import World
 
+KNOWN = discover([])
 RUNTIME = "rt-0123456789abcdef"
 SOCKET, SERVER = "/no, where/tmux.sock", 40
 
@@ -25,12 +28,17 @@ class Machine:
 
     def __init__(self, *table: Proc, **env: str) -> None:
         self.table, self.env = table, env
+        self.of: set[int] | None = None  # whose environment that is; None: everybody's
 
     async def process_table(self) -> tuple[Proc, ...]:
         return self.table
 
+    async def argv(self, pid: int, start: str) -> tuple[str, ...] | None:
+        return next((p.argv for p in self.table if (p.pid, p.start) == (pid, start)), None)
+
     async def environs(self, processes: list[tuple[int, str]], names: tuple[str, ...]) -> dict[int, dict[str, str]]:
-        return {pid: {name: self.env[name] for name in names if name in self.env} for pid, _ in processes}
+        told = {name: self.env[name] for name in names if name in self.env}
+        return {pid: told if self.of is None or pid in self.of else {} for pid, _ in processes}
 
 
 def callers(machine: Machine, *, allowed: bool = False) -> Callers:
@@ -41,7 +49,7 @@ def callers(machine: Machine, *, allowed: bool = False) -> Callers:
         runtimes={RUNTIME: runtime},
     )  # fmt: skip
     reached = Reached("t", "host", "local", cast(Any, machine), ("tmux",), 1.0)
-    return Callers(cast(World, world), lambda _: reached, {(SOCKET, SERVER): "t"}, lambda: allowed)
+    return Callers(cast(World, world), lambda _: reached, {(SOCKET, SERVER): "t"}, lambda: allowed, KNOWN.kind_of)
 
 
 INIT, TMUX, BASH = proc(1, 0, "init"), proc(SERVER, 1, "tmux: server"), proc(45, SERVER, "bash")
@@ -71,6 +79,41 @@ async def test_an_agent_and_what_it_started_may_not_act(machine: Machine, pid: i
     assert why_not == why
     assert (caller.uid, caller.pid) == (1000, pid)
     assert (await callers(machine, allowed=True).meet(1000, pid))[1] is None
+
+
+def words(pid: int, ppid: int, comm: str, *argv: str) -> Proc:
+    return replace(proc(pid, ppid, comm), argv=argv)
+
+
+@pytest.mark.tc("TC-141")
+@pytest.mark.parametrize(
+    ("table", "why"),
+    [
+        # a helper of the agent that does not descend from it, known by the script that node runs
+        ((INIT, words(70, 1, "node", "node", "/x/claude-code/cli.js")), "a process of claude asks"),
+        # an agent that has just begun in a pane that is watched
+        ((INIT, TMUX, BASH, words(70, 45, "codex", "codex")), "a process of codex asks"),
+        (
+            (INIT, TMUX, BASH, words(70, 45, "node", "node", "--no-warnings", "/x/bin/gemini")),
+            "a process of gemini asks",
+        ),
+        # one of another kind, in a terminal that nobody watches
+        ((INIT, words(70, 1, "codex", "codex")), None),
+        ((INIT, TMUX, BASH, words(70, 45, "vim", "vim", "claude")), None),
+        ((INIT, TMUX, BASH, words(70, 45, "python3", "python3", "/x/agtmux", "run", "make")), None),
+    ],
+)
+async def test_an_agent_above_the_caller_is_known_by_its_command_line(table: tuple[Proc, ...], why: str | None) -> None:
+    machine = Machine(*table, proc(80, table[-1].pid, "sh"), proc(90, 80, "agtmux"))
+    assert (await callers(machine).meet(1000, 90))[1] == why
+
+
+@pytest.mark.tc("TC-141")
+async def test_a_parent_that_left_the_pane_tells_where_it_came_from() -> None:
+    """The command itself may have been started without the pane's variables."""
+    machine = Machine(INIT, proc(55, 1, "sh"), proc(60, 55, "agtmux"), **PANE)
+    machine.of = {55}
+    assert (await callers(machine).meet(1000, 60))[1] == "a process that claude in %1 left behind asks"
 
 
 @pytest.mark.tc("TC-031")

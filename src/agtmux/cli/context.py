@@ -81,7 +81,10 @@ class App:
             return "AGTMUX_NO_AUTOSTART is set"
         if paths.socket_path() != os.path.join(paths.runtime_dir(), "agtmuxd.sock"):
             return "AGTMUX_SOCKET names another place than a started one would listen at"
-        return "" if _configured_autostart() else "autostart is off in the config"
+        config = _config()
+        if config.get("autostart") is False:
+            return "autostart is off in the config"
+        return why_not_from_here(config)
 
     def _hear(self, version: str) -> None:
         if is_older(version):
@@ -90,19 +93,32 @@ class App:
             self.say(f"the daemon is older ({version}) than this agtmux ({__version__}): run agtmux daemon restart")
 
 
-def _configured_autostart() -> bool:
+def why_not_from_here(config: dict[str, object] | None = None) -> str:
+    """Why no daemon is to be started by this process; empty where nothing speaks against it.
+
+    It would go on with the environment, the folders and the sandbox of the agent that it is to watch.
+    """
+    from agtmux.cli.inside import agent_above
+
+    agent = agent_above()
+    if agent is None or (_config() if config is None else config).get("allow_agent_actions") is True:
+        return ""
+    return f"this runs inside {agent}, whose environment the daemon would keep; start it in a shell of your own"
+
+
+def _config() -> dict[str, object]:
+    """The config file, unchecked; empty where there is none."""
     import tomllib
 
     path = paths.config_file()
     try:
-        config = tomllib.loads(read_regular(path, 1 << 20).decode("utf-8"))
+        return tomllib.loads(read_regular(path, 1 << 20).decode("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        return True
+        return {}
     except OSError as error:
         raise AgtmuxError("E_INVALID_REQUEST", f"cannot read {path}: {error.strerror}") from None
     except ValueError as error:  # no TOML, or no UTF-8
         raise AgtmuxError("E_INVALID_REQUEST", f"{path} is not TOML: {error}") from None
-    return config.get("autostart") is not False
 
 
 pass_app: Callable[[Callable[..., Any]], Callable[..., Any]] = click.make_pass_decorator(App, ensure=True)

@@ -10,7 +10,7 @@ import click
 
 from agtmux import render
 from agtmux.cli import process
-from agtmux.cli.context import App, pass_app, shared, write_body
+from agtmux.cli.context import App, pass_app, shared, why_not_from_here, write_body
 from agtmux.cli.target import show_targets
 from agtmux.protocol import paths
 from agtmux.protocol.errors import AgtmuxError
@@ -175,6 +175,9 @@ def reload(app: App) -> None:
 def _start(app: App) -> None:
     from agtmux.cli.spawn import start_daemon
 
+    why_not = why_not_from_here()
+    if why_not:
+        raise AgtmuxError("E_FORBIDDEN", f"no daemon is started here: {why_not}")
     started = start_daemon()
     pid = app.client(autostart=False).health().json().get("pid")
     if pid == started:
@@ -196,6 +199,8 @@ def _stop(app: App) -> int:
         found = process.running()
         if found is None:
             raise
+        if why_not_from_here():
+            raise AgtmuxError("E_FORBIDDEN", "a supervised agent may not stop the daemon") from None
         process.end(found)
         return found
     process.wait_gone(pid)

@@ -214,8 +214,7 @@ def acting(kind: Kind, read_json: Read) -> Callable[[web.Request, Services], Awa
 
     async def act(request: web.Request, services: Services) -> web.StreamResponse:
         asked = BODIES[kind].model_validate(await read_json(request)).request(kind)
-        peer = who(request)
-        told = await services.act(asked, peer.uid if peer else None, peer.pid if peer else None)
+        told = await services.act(asked, *caller(request))
         return reply({"schema_version": SCHEMA_VERSION, "generated_at": stamp(services.now()), **told})
 
     return act
@@ -228,3 +227,9 @@ def who(request: web.Request) -> Peer | None:
         return None if sock is None else request.app[ASK_PEER](sock)
     except OSError:
         return None
+
+
+def caller(request: web.Request) -> tuple[int | None, int | None]:
+    """The uid and pid at the other end, as far as the kernel tells them."""
+    peer = who(request)
+    return (peer.uid, peer.pid) if peer is not None else (None, None)

@@ -18,11 +18,11 @@ from pydantic import ValidationError
 
 from agtmux import __version__
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.api.acting import ASK_PEER
+from agtmuxd.api.acting import ASK_PEER, caller
 from agtmuxd.api.connection import Connection, Connections
 from agtmuxd.api.peer import Gate, Peer, peer_of
 from agtmuxd.api.replies import failed, internal, invalid, new_request_id
-from agtmuxd.api.routes import MAX_BODY, ROUTES, BrokenBodyError, BrokenStreamError, Handler, Route, too_large
+from agtmuxd.api.routes import MAX_BODY, ROUTES, BrokenBodyError, BrokenStreamError, Fence, Route, too_large
 from agtmuxd.api.services import Services
 
 IDLE_SECONDS = 30.0  # a connection that sends no whole request head within this is closed
@@ -120,12 +120,14 @@ class ApiServer:
         app[ASK_PEER] = self._ask_peer
         app.on_response_prepare.append(_say_version)
         for route in routes:
-            app.router.add_route(route.method, route.path, self._bound(route.handler), expect_handler=_expect)
+            app.router.add_route(route.method, route.path, self._bound(route), expect_handler=_expect)
         return app
 
-    def _bound(self, handler: Handler) -> Serve:
+    def _bound(self, route: Route) -> Serve:
         async def serve(request: web.Request) -> web.StreamResponse:
-            return await handler(request, self._services)
+            if route.fence is Fence.OPERATORS:  # before anything of the request is read
+                await self._services.permit(*caller(request))
+            return await route.handler(request, self._services)
 
         return serve
 

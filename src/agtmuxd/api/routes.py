@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -47,9 +48,20 @@ class BrokenStreamError(Exception):
         self.response = response
 
 
+class Fence(StrEnum):
+    """Who may ask for a route."""
+
+    OPERATORS = "operators"  # nobody who runs inside a supervised agent, but where the configuration lets agents act
+    ANYBODY = "anybody"  # a read that changes nothing and opens nothing for the caller, or a report
+    RECORDED = "recorded"  # as operators; the action asks itself, and keeps whom it refused
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One row of the table. ``body``: what the request carries; ``answer``: model of its 200 (of a line, for watch)."""
+    """One row of the table. ``body``: what the request carries; ``answer``: model of its 200 (of a line, for watch).
+
+    ``fence``: who may ask. A row that says nothing is for operators: an agent that is supervised is refused.
+    """
 
     method: str
     path: str
@@ -58,6 +70,7 @@ class Route:
     query: type[BaseModel] = models.NoQuery
     body: type[BaseModel] | None = None
     answer: type[BaseModel] | None = None
+    fence: Fence = Fence.OPERATORS
 
 
 def read_query(model: type[M], query: MultiMapping[str]) -> M:
@@ -242,6 +255,8 @@ async def replay(request: web.Request, services: Services) -> web.StreamResponse
 
 async def check_rules(request: web.Request, services: Services) -> web.StreamResponse:
     asked = rules.CheckRequest.model_validate(await read_json(request))
+    if asked.corpus is not None:  # a folder that the daemon reads for the caller
+        await services.permit(*acting.caller(request))
     return said(items=await services.check_rules(asked))
 
 
@@ -274,12 +289,13 @@ async def contract(_request: web.Request, _services: Services) -> web.StreamResp
     return reply(openapi.document(ROUTES))
 
 
-ROUTES: tuple[Route, ...] = (
+def _open(*routes: Route) -> tuple[Route, ...]:
+    return tuple(replace(route, fence=Fence.ANYBODY) for route in routes)
+
+
+READS: tuple[Route, ...] = _open(
     Route("GET", "/v1/health", health, "How the daemon is", answer=shapes.Health),
     Route("GET", "/v1/targets", targets, "All targets", answer=shapes.Targets),
-    Route("POST", "/v1/targets", add_target, "Add a target", body=models.TargetRequest, answer=shapes.TargetAdded),
-    Route("POST", "/v1/targets/{name}/connect", connect_target, "Reach for it now", answer=shapes.TargetConnected),
-    Route("DELETE", "/v1/targets/{name}", remove_target, "Remove a target", answer=shapes.TargetRemoved),
     Route("GET", "/v1/panes", _listing(Scope.PANES), "Panes", models.ListingQuery, answer=shapes.Panes),
     Route("GET", "/v1/windows", _listing(Scope.WINDOWS), "Windows", models.ListingQuery, answer=shapes.Windows),
     Route("GET", "/v1/sessions", sessions, "Sessions", models.SessionQuery, answer=shapes.Sessions),
@@ -287,6 +303,20 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/panes/{ref}/message", message, "What the agent said last", answer=shapes.LastMessage),
     Route("GET", "/v1/events", events, "History, newest first", models.HistoryQuery, answer=shapes.Events),
     Route("GET", "/v1/actions", actions, "What was asked for", acting.ActionQuery, answer=shapes.Actions),
+    Route("GET", "/v1/watch", watch, "The stream, one JSON line each", models.WatchQuery, answer=shapes.WatchLine),
+    Route("POST", "/v1/events", post_events, "Take in events", body=models.EventBatch, answer=shapes.Ingested),
+    Route("POST", "/v1/rules/replay", replay, "A screen tried", body=rules.ReplayRequest, answer=rules.Replayed),
+    Route("POST", "/v1/rules/check", check_rules, "Rules tried", body=rules.CheckRequest, answer=rules.Checked),
+    Route("GET", "/v1/daemon/config", config, "The effective configuration", answer=shapes.Config),
+    Route("GET", "/v1/openapi.json", contract, "This contract"),
+)
+"""What changes nothing, and what reports."""
+
+ROUTES: tuple[Route, ...] = (
+    *READS,
+    Route("POST", "/v1/targets", add_target, "Add a target", body=models.TargetRequest, answer=shapes.TargetAdded),
+    Route("POST", "/v1/targets/{name}/connect", connect_target, "Reach for it now", answer=shapes.TargetConnected),
+    Route("DELETE", "/v1/targets/{name}", remove_target, "Remove a target", answer=shapes.TargetRemoved),
     *(
         Route(
             "POST",
@@ -295,16 +325,11 @@ ROUTES: tuple[Route, ...] = (
             acting.SAYS[kind],
             body=acting.BODIES[kind],
             answer=shapes.ActionDone,
+            fence=Fence.RECORDED,
         )
         for kind in Kind
     ),
-    Route("GET", "/v1/watch", watch, "The stream, one JSON line each", models.WatchQuery, answer=shapes.WatchLine),
-    Route("POST", "/v1/events", post_events, "Take in events", body=models.EventBatch, answer=shapes.Ingested),
     Route("POST", "/v1/hooks", hooks, "Hooks of the agents", body=models.HookRequest, answer=shapes.Hooks),
-    Route("POST", "/v1/rules/replay", replay, "A screen tried", body=rules.ReplayRequest, answer=rules.Replayed),
-    Route("POST", "/v1/rules/check", check_rules, "Rules tried", body=rules.CheckRequest, answer=rules.Checked),
-    Route("GET", "/v1/daemon/config", config, "The effective configuration", answer=shapes.Config),
     Route("POST", "/v1/daemon/reload", reload, "Read the configuration again", answer=shapes.Done),
     Route("POST", "/v1/daemon/stop", stop, "Stop the daemon", answer=shapes.Done),
-    Route("GET", "/v1/openapi.json", contract, "This contract"),
 )

@@ -39,6 +39,9 @@ class Services(Protocol):
     async def act(self, request: Request, uid: int | None, pid: int | None) -> dict[str, Any]:
         """Do what is asked for, once; ``uid`` and ``pid`` are the caller's. Raises whatever it was refused with."""
 
+    async def permit(self, uid: int | None, pid: int | None) -> None:
+        """Raises E_FORBIDDEN where the caller runs inside a supervised agent, and agents may only read and report."""
+
     async def actions(self, query: ActionQuery, pane: str | None) -> list[dict[str, Any]]:
         """Actions, newest first. Raises E_ACTION_NOT_FOUND for an id that is none."""
 

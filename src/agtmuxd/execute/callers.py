@@ -1,7 +1,8 @@
 """Who may act: an operator, and not an agent that is supervised here, which could approve its own requests.
 
 Owns the walk from a caller's process to its ancestors. It is a fence against agents, not a wall against programs that
-mean harm: a process of the same user can always reach tmux itself.
+mean harm: a process of the same user can always reach tmux itself, and one that leaves the process tree and clears its
+environment is not known for what it was (docs/spec.md §12).
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.core.model import Proc
+from agtmuxd.core.model import Ancestor, Proc
 from agtmuxd.core.request import Caller
+from agtmuxd.core.sender import KindOf
 from agtmuxd.execute.reach import Reach
 from agtmuxd.targets.executor import ExecutorError
-from agtmuxd.world import Runtime, World
+from agtmuxd.world import Runtime, Target, World
 
 SHOWN = 4
 """Ancestors that the audit names."""
@@ -24,13 +26,22 @@ class Callers:
     """Judges callers by the process table of this machine."""
 
     def __init__(
-        self, world: World, reach: Reach, servers: Mapping[tuple[str, int], str], allowed: Callable[[], bool]
+        self,
+        world: World,
+        reach: Reach,
+        servers: Mapping[tuple[str, int], str],
+        allowed: Callable[[], bool],
+        kind_of: KindOf = lambda _link: None,
     ) -> None:
-        """``servers``: target ids by tmux socket and server pid; ``allowed``: whether supervised agents may act."""
+        """``servers``: target ids by tmux socket and server pid; ``allowed``: whether supervised agents may act.
+
+        ``kind_of``: which agent a process is, by the adapters.
+        """
         self._world = world
         self._reach = reach
         self._servers = servers
         self._allowed = allowed
+        self._kind_of = kind_of
 
     async def meet(self, uid: int | None, pid: int | None) -> tuple[Caller, str | None]:
         """The caller, and why it may not act (None: it may)."""
@@ -57,10 +68,9 @@ class Callers:
             runtime = lives.get((proc.pid, proc.start))
             if runtime is not None:
                 return caller, f"{runtime.agent_type} in {runtime.pane_id} asks"
-        named = {r.agent_type: r for r in living}
-        for proc in chain[1:]:
-            if proc.comm in named:  # a helper of the agent that does not descend from the one in the pane
-                return caller, f"a process of {proc.comm} asks"
+        agent = await self._agent_above(chain, frozenset(r.agent_type for r in living))
+        if agent is not None:
+            return caller, f"a process of {agent} asks"
         runtime = await self._left_behind(chain)
         if runtime is None:
             return caller, None
@@ -73,20 +83,49 @@ class Callers:
             if runtime is not None and kinds.get(runtime.target_id) == "local":
                 yield runtime
 
+    async def _agent_above(self, chain: list[Proc], supervised: frozenset[str]) -> str | None:
+        """An agent above the caller that is no runtime: a helper that does not descend from the one in the pane, or one
+        that has just begun in a pane that is watched.
+        """
+        watched = {pid for _, pid in self._servers}
+        below = any(proc.pid in watched for proc in chain)
+        executor = self._reach(self._local().target_id).executor
+        for proc in chain[1:]:
+            if proc.comm in supervised:
+                return proc.comm
+            try:
+                argv = proc.argv or await executor.argv(proc.pid, proc.start) or ()
+            except ExecutorError:
+                continue  # it has just ended
+            kind = self._kind_of(Ancestor(proc.pid, proc.start, argv, proc.comm, proc.pgid))
+            if kind is not None and not kind.gives_way and (kind.agent_type in supervised or below):
+                return kind.agent_type
+        return None
+
+    def _local(self) -> Target:
+        return next(t for t in self._world.targets.values() if t.kind == "local")
+
     async def _left_behind(self, chain: list[Proc]) -> Runtime | None:
-        """The agent in whose pane the caller was started, where nothing above the caller is of that pane any more."""
-        first = chain[0]
-        local = next(t for t in self._world.targets.values() if t.kind == "local")
-        executor = self._reach(local.target_id).executor
-        env = (await executor.environs([(first.pid, first.start)], ("TMUX", "TMUX_PANE"))).get(first.pid, {})
-        socket, _, server = env.get("TMUX", "").rpartition(",")[0].rpartition(",")  # a path may hold commas
-        if not socket or not server.isdecimal() or not env.get("TMUX_PANE"):
-            return None
-        if int(server) in {proc.pid for proc in chain}:
-            return None  # it still hangs below that server: the chain told all there is to tell
-        target_id = self._servers.get((os.path.realpath(socket), int(server)))
-        runtime_id = self._world.active.get((target_id or "", env["TMUX_PANE"]))
-        return self._world.runtimes.get(runtime_id) if runtime_id else None
+        """The agent in whose pane the caller, or one above it, was started, where the pane is not above them any more.
+
+        Whoever leaves the process tree (``setsid``, ``nohup``, a parent that ended) still has the pane's variables.
+        """
+        executor = self._reach(self._local().target_id).executor
+        lives = [(proc.pid, proc.start) for proc in chain]
+        found = await executor.environs(lives, ("TMUX", "TMUX_PANE"))
+        above = {proc.pid for proc in chain}
+        for proc in chain:
+            env = found.get(proc.pid, {})
+            socket, _, server = env.get("TMUX", "").rpartition(",")[0].rpartition(",")  # a path may hold commas
+            if not socket or not server.isdecimal() or not env.get("TMUX_PANE"):
+                continue
+            if int(server) in above:
+                continue  # it still hangs below that server: the chain told all there is to tell
+            target_id = self._servers.get((os.path.realpath(socket), int(server)))
+            runtime_id = self._world.active.get((target_id or "", env["TMUX_PANE"]))
+            if runtime_id:
+                return self._world.runtimes.get(runtime_id)
+        return None
 
 
 def _chain(table: Mapping[int, Proc], pid: int | None) -> Iterator[Proc]:

@@ -107,6 +107,13 @@ class Actions:
         row, replayed = await asyncio.shield(task)
         return self._answer(row, replayed=replayed)
 
+    async def permit(self, uid: int | None, pid: int | None) -> None:
+        """Raises E_FORBIDDEN for a caller who may only read and report."""
+        _, why_not = await self._callers.meet(uid, pid)
+        if why_not is not None:
+            text = f"a supervised agent may only read and report ({why_not}): allow_agent_actions in the config lets it"
+            raise AgtmuxError("E_FORBIDDEN", text, {"reason": "agent"})
+
     async def _once_more(self, request: Request, action_id: str) -> dict[str, Any]:
         """Another look of a view-output that was recorded. Raises E_ACTION_NOT_FOUND, E_RUNTIME_STALE."""
         row = await self._store.read(lambda c: rows.get(c, action_id))
