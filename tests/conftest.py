@@ -86,6 +86,18 @@ class Tmux:
     def pid(self, pane: str) -> int:
         return int(self.show(pane, "#{pane_pid}"))
 
+    def settle(self, pane: str) -> None:
+        """Wait until the pane's program has taken in all that this server was told to type, and sleeps again.
+
+        tmux answers after what it was told before; then nothing must be left in the pane's terminal.
+        """
+        told = self.show(pane, "#{pane_tty} #{pane_pid}").split()
+        fd = os.open(told[0], os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        try:
+            until(lambda: _unread(fd) == 0 and _sleeps(int(told[1])), what=f"{pane} has read what was typed")
+        finally:
+            os.close(fd)
+
     def stop(self) -> None:
         """End this server, if it runs, and wait until it has ended."""
         told = self.try_run("display-message", "-p", "#{pid}")
@@ -94,6 +106,16 @@ class Tmux:
         pid = int(told.stdout)
         self.try_run("kill-server")
         until(lambda: not _alive(pid), what=f"tmux server {pid} ends")
+
+
+def _unread(fd: int) -> int:
+    (count,) = struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0"))
+    return int(count)
+
+
+def _sleeps(pid: int) -> bool:
+    """Whether it waits for something, as a program does that has nothing to do."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
 
 
 class Terminal:

@@ -168,6 +168,8 @@ class Actor:
         self.running = "Interrupt" not in how and how != "cancelled"
 
     def obey(self, command: dict[str, object]) -> dict[str, object]:
+        if "settle" in command:  # ``main`` reads what has arrived before it listens
+            return {"pid": os.getpid()}
         if "ask" in command:
             self.dialog = [row.replace("{command}", str(command["ask"])) for row in APPROVAL]
             self.running, self.then = False, list(command.get("then", []))  # type: ignore[call-overload]

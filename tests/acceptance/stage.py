@@ -348,14 +348,34 @@ class Agent:
 
 
 class Actor(Agent):
-    """A stand-in that takes keys: ``keys()`` is every byte that reached it, ``sent()`` what was submitted or chosen."""
+    """A stand-in that takes keys: ``keys()`` is every byte that reached it, ``sent()`` what was submitted or chosen.
+
+    Both wait until all that tmux was told to type has arrived, so that an empty answer means that nothing was typed.
+    """
 
     program_file = Path(__file__).with_name("actor.py")
 
     def keys(self) -> bytes:
+        self._settle()
         return Path(f"{self._socket}.keys").read_bytes()
 
+    def _settle(self) -> None:
+        """tmux answers after what it was told before; the stand-in after it read what is in its terminal. A long paste
+        goes through in pieces, so this is done until one time brings nothing more."""
+        kept, before = Path(f"{self._socket}.keys"), -1
+        while self._listens() and before != (before := kept.stat().st_size):
+            self.tmux.try_run("display-message", "-p", "")
+            self.tell(settle=True)
+
+    def _listens(self) -> bool:
+        """Whether its process is there and not stopped."""
+        try:
+            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] not in "TtZX"
+        except OSError:
+            return False
+
     def sent(self) -> list[str]:
+        self._settle()
         return [json.loads(line) for line in Path(f"{self._socket}.sent").read_text().splitlines()]
 
     def ready(self, daemon: Daemon) -> Item:

@@ -66,6 +66,8 @@ class Toy:
         daemon.wait_for(self.pane, "waiting_approval")
 
     def keys(self) -> bytes:
+        """Every byte that reached it, once all that was typed has."""
+        self.tmux.settle(self.pane)
         kept = self.program.with_name("toycli.keys")
         return kept.read_bytes() if kept.exists() else b""
 

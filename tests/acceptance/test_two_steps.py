@@ -70,6 +70,7 @@ def test_a_denial_is_ended_where_it_led_to(
     daemon.wait_for(pane, "waiting_approval")
     done = place.cli("deny", pane)
     assert done.returncode == status, done.stdout + done.stderr
+    tmux.settle(pane)
     assert program.with_name("toycli.keys").read_bytes() == keys
     if how == "the next one":
         assert "stands still" in done.stdout + done.stderr
@@ -77,4 +78,5 @@ def test_a_denial_is_ended_where_it_led_to(
         for verb in ("deny", "approve"):
             refused = place.cli(verb, pane, "--json")
             assert json.loads(refused.stdout)["error"]["code"] == "E_UNSUPPORTED"
+        tmux.settle(pane)
         assert program.with_name("toycli.keys").read_bytes() == keys

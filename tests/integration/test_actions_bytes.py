@@ -129,6 +129,7 @@ async def test_tmux_itself_refuses_what_changed_after_the_reading(receiver: Rece
             assert (caught.value.code, caught.value.details["reason"]) == ("E_PRECONDITION_FAILED", "changed"), do
         tmux.run(*undo)
     assert tmux.run("list-buffers") == ""
+    tmux.settle(receiver.pane)
     tmux.run("respawn-pane", "-k", "-t", receiver.pane, "cat")
     with pytest.raises(AgtmuxError) as caught:
         await hands.type(b"x")
