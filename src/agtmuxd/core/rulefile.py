@@ -41,7 +41,7 @@ _RULE: Final = {
 }  # fmt: skip
 _COMPOSER: Final = {
     "prompt", "above", "below", "hints", "noise", "panels", "reach", "column", "below_last", "bare", "chip",
-    "hint_style", "hint_like", "own",
+    "hint_style", "hint_like", "own", "ruled", "unless",
 }  # fmt: skip
 _KEYS: Final = {"interrupt"}
 _DIALOG_KEYS: Final = {
@@ -167,6 +167,8 @@ def _composer(read: Reader) -> ComposerSpec:
         hint_style=read.style("hint_style"),
         hint_like=read.pattern("hint_like", groups=1),
         own=read.pattern("own"),
+        ruled=read.flag("ruled") or False,
+        unless=read.pattern("unless"),
     )
 
 
@@ -231,11 +233,11 @@ def _count(where: str, table: Any, at: tuple[str, int, str]) -> Count:
 def _place(read: Reader, key: str, value: Any) -> Place:
     """``screen``, ``title``, ``footer``, ``composer``, ``tail:N``, ``above:N``, or a table ``{from, max}``."""
     if isinstance(value, Mapping):
-        inner = read.inner(key, value, {"from", "max"}, f"{read.where}, key {key}")
+        inner = read.inner(key, value, {"from", "max", "back"}, f"{read.where}, key {key}")
         start = inner.pattern("from")
         if start is None:
             raise inner.wrong("from", "is missing")
-        return Place("block", inner.number("max", 60), start)
+        return Place("block", inner.number("max", 60), start, inner.number("back", 0))
     if isinstance(value, str):
         kind, _, count = value.partition(":")
         if kind in {"screen", "title", "footer", "own", "composer"} and not count:

@@ -25,7 +25,7 @@ MAX_TEXT: Final = 2000
 
 _WAITING_CLAIMS: Final = frozenset({Claim.WAITING_APPROVAL, Claim.WAITING_INPUT})
 
-_NOT_PROMPT: Final = re.compile(r"[❯›▸▶>●○◉◯•◦·✢*✶✻✽✳✔✓☐☒■□◐◑◒◓─━═╌╍┄▔▁╭╮╰╯┌┐└┘├┤│┃║╎▎█▀▄⠀-⣿\s]+")
+_NOT_PROMPT: Final = re.compile(r"[❯›→▸▶>●○◉◯•◦·✢*✶✻✽✳✔✓☐☒■□◐◑◒◓─━═╌╍┄▔▁╭╮╰╯┌┐└┘├┤│┃║╎▎█▀▄⠀-⣿\s]+")
 """What moves, blinks or frames a dialog without making it another one: pointers, marks, spinners, boxes, bars."""
 
 

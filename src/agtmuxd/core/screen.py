@@ -55,6 +55,9 @@ class ComposerSpec:
     missing where nothing but a frame follows the prompt's row. How a placeholder is drawn:
     ``hint_style`` its style; ``hint_like`` matches a row whose group 1 has the colour that placeholders have.
     ``own`` matches the row of the footer that is the agent's: what stands over it there is the user's own.
+
+    ``ruled``: the field has no prompt sign, and ``prompt`` matches the rule above its text. ``unless`` matches a row
+    that only a list or a dialog in the field's place has.
     """
 
     prompt: re.Pattern[str]
@@ -70,6 +73,8 @@ class ComposerSpec:
     hint_style: StyleTest | None = None
     hint_like: re.Pattern[str] | None = None
     own: re.Pattern[str] | None = None
+    ruled: bool = False
+    unless: re.Pattern[str] | None = None
 
     @property
     def styled(self) -> bool:
@@ -128,15 +133,17 @@ def region_of(rows: list[str] | tuple[str, ...]) -> Region:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place. kind: screen, tail, title, footer, own, above, composer, block. ``count`` rows; ``start`` of a block."""
+    """A place. kind: screen, tail, title, footer, own, above, composer or block. ``count`` rows; ``start`` of a block, which
+    begins at the last row that matches, or ``back`` matches before that one."""
 
     kind: str
     count: int = 0
     start: re.Pattern[str] | None = None
+    back: int = 0
 
     @property
-    def key(self) -> tuple[str, int, str]:
-        return (self.kind, self.count, self.start.pattern if self.start else "")
+    def key(self) -> tuple[str, int, str, int]:
+        return (self.kind, self.count, self.start.pattern if self.start else "", self.back)
 
 
 class View:
@@ -159,7 +166,7 @@ class View:
         self._known = False
         self._squashed: str | None = None
         self._over: list[int] | None = None
-        self._regions: dict[tuple[str, int, str], Region | None] = {}
+        self._regions: dict[tuple[str, int, str, int], Region | None] = {}
 
     @property
     def squashed(self) -> str:
@@ -258,9 +265,12 @@ class View:
         if start is None:
             return None
         low = max(0, len(self.rows) - (place.count or len(self.rows)))
+        left = place.back
         for i in range(len(self.rows) - 1, low - 1, -1):
             if start.search(self.rows[i]):
-                return i
+                if left == 0:
+                    return i
+                left -= 1
         return None
 
 
@@ -300,6 +310,8 @@ def _find_composer(view: View, spec: ComposerSpec) -> Composer | None:
                 bottom = last
             if bottom < 0:
                 continue
+        if spec.unless is not None and any(spec.unless.search(row) for row in rows[i + 1 : bottom]):
+            return None
         return Composer(top, i, bottom, *_free(view, spec, _Typed(view, found, i, bottom)))
     return None
 
@@ -343,7 +355,7 @@ def _free(view: View, spec: ComposerSpec, typed: _Typed) -> tuple[bool | None, b
     tells a placeholder, whatever its words. Where that is not known its words do: unknown ones may be a placeholder or
     a draft, which is None.
     """
-    more = typed.more and spec.above is not None
+    more = typed.more and (spec.above is not None or spec.ruled)
     if not typed.first and not more:
         return True, False, None
     sample = view.sample
