@@ -22,11 +22,12 @@ from tests.agents.copilot import CopilotDriver
 from tests.agents.driver import ClaudeDriver, CodexDriver, Driver, GeminiDriver
 from tests.agents.models.server import FakeModel
 from tests.agents.opencode import OpenCodeDriver
+from tests.agents.pi import PiDriver
 from tests.agents.terminal import Pane
 from tests.agents.world import COLOURS, REPO, THEMES, World, modules_of, version_of
 
 KINDS: dict[str, type[Driver]] = {
-    kind.agent: kind for kind in (ClaudeDriver, CodexDriver, GeminiDriver, CopilotDriver, OpenCodeDriver)
+    kind.agent: kind for kind in (ClaudeDriver, CodexDriver, GeminiDriver, CopilotDriver, OpenCodeDriver, PiDriver)
 }
 POLL_S = 0.12
 AFTER_CAUSE, AFTER_SEEN = 400, 250

@@ -11,12 +11,13 @@ import pytest
 from tests.agents.conftest import Start
 from tests.agents.driver import ClaudeDriver, CodexDriver, Driver, GeminiDriver
 from tests.agents.observe import BIN
+from tests.agents.pi import PiDriver
 from tests.agents.session import Session
 from tests.conftest import until
 
 pytestmark = [pytest.mark.agents, pytest.mark.timeout(300)]
 
-DRIVERS = [ClaudeDriver, CodexDriver, GeminiDriver]
+DRIVERS = [ClaudeDriver, CodexDriver, GeminiDriver, PiDriver]
 
 
 class Operator:

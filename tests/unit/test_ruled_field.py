@@ -28,7 +28,11 @@ composer = "absent"
 all = [{ row = '^ → ' }]
 claim = "waiting_approval"
 strength = "hint"
-waiting = { kind = "approval", text_regex = '\A[^\n]*\n((?: (?![→ ])[^\n]*\n)+)', option_regex = '^ (?:→ | {2})(\S.*)$', ignore = '^~' }
+[rule.waiting]
+kind = "approval"
+text_regex = '\A[^\n]*\n((?: (?![→ ])[^\n]*\n)+)'
+option_regex = '^ (?:→ |  )(\S.*)$'
+ignore = '^~'
 [[rule]]
 name = "spinner"
 priority = 1

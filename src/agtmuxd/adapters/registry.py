@@ -42,6 +42,7 @@ from agtmuxd.adapters.gemini import GeminiAdapter
 from agtmuxd.adapters.generic import GenericAdapter
 from agtmuxd.adapters.opencode import OpenCodeAdapter
 from agtmuxd.adapters.patience import LOOK_FOR, TooLongError, slow_rule, within
+from agtmuxd.adapters.pi import PiAdapter
 from agtmuxd.adapters.wrapper import wrapper_of
 from agtmuxd.core.controls import Controls
 from agtmuxd.core.model import Ancestor, Claim, Proc, RawEvent, Sample, Signal, Write
@@ -50,7 +51,8 @@ from agtmuxd.core.sender import Kind
 
 GROUP: Final = "agtmux.adapters"
 BUILT_IN: Final[tuple[Callable[[], Adapter], ...]] = (
-    ClaudeAdapter, CodexAdapter, GeminiAdapter, CopilotAdapter, OpenCodeAdapter, CursorAdapter, GenericAdapter,
+    ClaudeAdapter, CodexAdapter, GeminiAdapter, CopilotAdapter, OpenCodeAdapter, PiAdapter, CursorAdapter,
+    GenericAdapter,
 )  # fmt: skip
 
 STRIKES: Final = 3
