@@ -133,8 +133,8 @@ def region_of(rows: list[str] | tuple[str, ...]) -> Region:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place. kind: screen, tail, title, footer, own, above, composer or block. ``count`` rows; ``start`` of a block, which
-    begins at the last row that matches, or ``back`` matches before that one."""
+    """A place. kind: screen, tail, title, footer, own, above, composer or block. ``count`` rows; ``start`` of a block:
+    it begins at the last row that matches, or ``back`` matches before that one."""
 
     kind: str
     count: int = 0
