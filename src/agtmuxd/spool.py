@@ -20,6 +20,7 @@ import structlog
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.regular import open_regular
+from agtmuxd.core.numbers import INT_MOST
 from agtmuxd.core.wire import decode
 from agtmuxd.store.db import Store
 
@@ -196,7 +197,7 @@ def parse_line(line: bytes, drained: Drained) -> dict[str, Any] | None:
     gap = value.get("gap")
     if isinstance(gap, dict):
         dropped = gap.get("dropped")
-        drained.dropped_before += dropped if isinstance(dropped, int) else 0
+        drained.dropped_before += dropped if type(dropped) is int and 0 < dropped <= INT_MOST else 0
         return None
     return {**value, "spooled": True}
 

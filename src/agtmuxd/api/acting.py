@@ -52,7 +52,7 @@ class ActionBody(models.Model):
     ref: Annotated[str, Field(min_length=1, max_length=4096)]
     if_runtime: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{16,128}$")] | None = None
     if_state: Annotated[States, Field(max_length=7, default_factory=list)]
-    if_state_version: Annotated[StrictInt, Field(ge=0)] | None = None
+    if_state_version: Annotated[StrictInt, Field(ge=0, le=models.MAX_NS)] | None = None
     if_fingerprint: Fingerprint | None = None
     if_updated_within: Annotated[float, Field(ge=0, le=86_400)] | None = None
     snapshot: Annotated[str, Field(min_length=1, max_length=256)] | None = None

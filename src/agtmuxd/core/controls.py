@@ -90,7 +90,7 @@ class DialogKeys:
         if match is None:
             return None
         said = match.group(1).strip()
-        there = int(said) if said.isdigit() else _only(said, options)
+        there = int(said) if said.isdecimal() and len(said) <= 4 else _only(said, options)
         if there is None:
             return None
         return self._way(number - there)

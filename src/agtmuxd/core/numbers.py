@@ -6,6 +6,15 @@ from typing import Final
 
 INT_MOST: Final = 2**31 - 1
 """The largest C ``int``: pids, sizes, indexes."""
+TIME_MOST: Final = 4_102_444_800 * 1_000_000_000
+"""The first moment (ns) of the year 2100. No agent and no machine tells of a later time, or one before 1970."""
+COUNT_MOST: Final = 9999
+"""More of anything that a screen counts is no count."""
+
+
+def is_time(at: object) -> bool:
+    """Whether ``at`` is a moment (ns since the epoch) that a database holds and a person can have meant."""
+    return type(at) is int and 0 <= at < TIME_MOST
 
 
 def whole(text: str, what: str, *, least: int = 0, most: int = INT_MOST) -> int:

@@ -19,6 +19,9 @@ SNAPSHOT_TTL: Final = 30 * NS
 PREVIEW: Final = 40
 """Characters of a preview."""
 
+_NONCE_MOST: Final = 128
+"""Characters of the longest nonce."""
+
 
 class Kind(StrEnum):
     """The actions. Their names are those of their routes and commands."""
@@ -174,7 +177,12 @@ class Snapshot:
 def read_nonce(nonce: str, key: bytes, target_id: str, pane_id: str, runtime_id: str | None) -> Snapshot | None:
     """The snapshot that ``nonce`` stands for, if it is one of this pane and runtime; None for anything else."""
     parts = nonce.split(".")
-    if len(parts) != 3 or not parts[0].isdecimal() or not (parts[1] == "-" or parts[1].isdecimal()):
+    if (
+        len(parts) != 3
+        or len(nonce) > _NONCE_MOST
+        or not parts[0].isdecimal()
+        or not (parts[1] == "-" or parts[1].isdecimal())
+    ):
         return None
     version = None if parts[1] == "-" else int(parts[1])
     made = Snapshot(target_id, pane_id, runtime_id, version, int(parts[0]))

@@ -14,6 +14,7 @@ from typing import Final
 from agtmux.protocol.text import one_line
 from agtmuxd.core.controls import Controls, DialogKeys
 from agtmuxd.core.model import Claim, Sample, Strength, WaitingFor, Write
+from agtmuxd.core.numbers import COUNT_MOST
 from agtmuxd.core.screen import ComposerSpec, Place, Region, View, flatten, unframe
 from agtmuxd.core.style import StyleTest, words_of
 
@@ -273,8 +274,13 @@ class RuleSet:
         for count in counts:
             region = view.region(count.place)
             if region is not None:
-                total = (total or 0) + sum(int(n) for n in count.pattern.findall(region.flat))
+                total = (total or 0) + sum(_count(n) for n in count.pattern.findall(region.flat))
         return total or None  # a footer cut off by a narrow pane is no proof that nothing runs
+
+
+def _count(digits: str) -> int:
+    """A number on a screen; one that is too large to be a count is none."""
+    return int(digits) if len(digits) <= len(str(COUNT_MOST)) else 0
 
 
 def describe(extract: Extract, region: Region) -> WaitingFor:

@@ -15,11 +15,13 @@ from typing import Any, Final, Protocol
 
 import structlog
 
+from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.text import block
 from agtmuxd.adapters.base import Held, Holding, Told, Transcribed
 from agtmuxd.adapters.transcript import joined
 from agtmuxd.core.ids import dedupe_key, uuid7
 from agtmuxd.core.model import MS, NS, RawEvent, Source
+from agtmuxd.core.numbers import is_time
 from agtmuxd.ingest.held import Holder
 from agtmuxd.ingest.threads import BEFORE, Seeker, began_with, parsed
 from agtmuxd.pulse import pulse
@@ -40,6 +42,8 @@ SWITCH: Final = 5 * NS
 STATUS_LAG: Final = 500 * MS
 UNPOSTED: Final = 2000
 """Events that are kept while nobody can take them in, the newest."""
+DAY: Final = 86_400 * NS
+"""How far ahead of now the time of a line may lie: agents and daemon have one clock."""
 OTHER_SESSION: Final = "other_session"
 
 
@@ -177,10 +181,37 @@ class Transcripts:
                 self._unposted += self._take(followed, told, now)
         if self._unposted:
             del self._unposted[:-UNPOSTED]
-            await self._post(self._unposted)
-            self._unposted = []
+            await self._post_all()
         lately = any(now - f.told_at < LATELY for f in held)
         return 0.0 if more else BUSY if works or lately else QUIET
+
+    async def _post_all(self) -> None:
+        """Post what was read. What cannot be taken in even alone is left out, and holds up nothing behind it.
+
+        Raises E_STORE_UNAVAILABLE: then what was not taken in yet is kept and posted later.
+        """
+        try:
+            await self._post(self._unposted)
+        except Exception as error:
+            if _passes(error):
+                raise
+            while self._unposted:
+                await self._post_one(self._unposted[0])
+                del self._unposted[0]
+        self._unposted = []
+
+    async def _post_one(self, event: RawEvent) -> None:
+        try:
+            await self._post([event])
+        except Exception as error:
+            if _passes(error):
+                raise
+            self._put_aside(event.runtime_id, event.event_type, str(error))
+
+    def _put_aside(self, runtime_id: str | None, kind: str, why: str) -> None:
+        self.counters["transcript_events_refused"] += 1
+        _LOG.error("what a transcript tells cannot be taken in and is left out", runtime=runtime_id, kind=kind,
+                   error=why[:500])  # fmt: skip
 
     # ---------------------------------------------------------------- whose file
 
@@ -277,7 +308,8 @@ class Transcripts:
     async def _leave(self, followed: Followed) -> None:
         """Whatever the session before was left with is past."""
         now = self._clock()
-        await self._post([self._event(followed, Told(now - STATUS_LAG, OTHER_SESSION), now, str(now))])
+        self._unposted.append(self._event(followed, Told(now - STATUS_LAG, OTHER_SESSION), now, str(now)))
+        await self._post_all()
 
     async def _several(self, runtime: Runtime, agent: Agent, reader: Transcribed, held: Sequence[Held]) -> None:
         """Of a process that has ``held`` sessions (none: it has one) read only what each of them asks of somebody."""
@@ -356,6 +388,9 @@ class Transcripts:
     def _take(self, followed: Followed, told: list[tuple[str, Told]], now: int) -> list[RawEvent]:
         events, ahead = [], self._ahead()
         for name, said in told:
+            if not is_time(said.at) or said.at + ahead > now + DAY:
+                self._put_aside(followed.runtime_id, str(said.event), f"{followed.tail.path}: its time cannot be")
+                continue
             one = replace(said, at=min(said.at + ahead, now)) if ahead else said
             if one.message is not None:
                 text = joined(followed.said.text if followed.said else None, followed.part_of, one) or one.message
@@ -384,6 +419,11 @@ class Transcripts:
             spooled=True,  # it waited in a file: its own time counts, however old it is
             payload=self._redacted(payload),
         )  # fmt: skip
+
+
+def _passes(error: Exception) -> bool:
+    """Whether it is no fault of an event, so that it may be taken in later."""
+    return isinstance(error, AgtmuxError) and error.code == "E_STORE_UNAVAILABLE"
 
 
 def _understood(followed: Followed, piece: Piece) -> Iterable[tuple[str, Told]]:

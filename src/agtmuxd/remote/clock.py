@@ -6,17 +6,22 @@ from dataclasses import replace
 from typing import Final
 
 from agtmuxd.core.model import NS, RawEvent
+from agtmuxd.core.numbers import TIME_MOST, is_time, whole
 
 _HALF_SECOND: Final = NS // 2
 
 
 def read_clock(said: bytes) -> int | None:
-    """What ``date +%s%N`` said in ns; a ``date`` that knows no ``%N`` tells whole seconds. None for anything else."""
+    """What ``date +%s%N`` said in ns; a ``date`` that knows no ``%N`` tells whole seconds. None for anything else, and
+    for a time that cannot be."""
     text = said.decode("ascii", "replace").strip()
-    if len(text) > 15 and text.isdecimal():
-        return int(text)
     seconds = text.removesuffix("N").removesuffix("%")
-    return int(seconds) * NS + _HALF_SECOND if seconds.isdecimal() else None
+    try:
+        if len(text) > 15:
+            return whole(text, "the time", most=TIME_MOST)
+        return whole(seconds, "the time", most=TIME_MOST // NS) * NS + _HALF_SECOND
+    except ValueError:
+        return None
 
 
 def put_right(event: RawEvent, offset: int | None) -> RawEvent:
@@ -25,4 +30,8 @@ def put_right(event: RawEvent, offset: int | None) -> RawEvent:
     if offset is None:
         return event
     hint = None if event.start_hint is None else event.start_hint - offset
-    return replace(event, event_time=min(event.event_time - offset, event.ingested_at), start_hint=hint)
+    return replace(
+        event,
+        event_time=min(max(event.event_time - offset, 0), event.ingested_at),
+        start_hint=hint if is_time(hint) else None,
+    )

@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Final
 
 from agtmuxd.core.model import Proc
+from agtmuxd.core.numbers import whole
 
 PS_ARGV: Final = ("ps", "-axo", "pid=,ppid=,pgid=,tpgid=,tty=,stat=,lstart=,args=")
 """For systems without ``/proc``. Run with LC_TIME=C."""
 
+TICKS_MOST: Final = 10**13
+"""More ticks than any machine has been up for."""
 _KERNEL_THREAD: Final = 0x00200000
 _MAX_ARGV: Final = 128 * 1024
 _NO_TTY: Final = frozenset({"?", "??", "-"})
@@ -159,14 +162,22 @@ def parse_stat(data: bytes) -> Proc | None:
         return None
     rest = data[right + 2 :].split()
     try:
-        if int(rest[6]) & _KERNEL_THREAD:
+        if int(rest[6][:20]) & _KERNEL_THREAD:
             return None
+        start = rest[19].decode("ascii")
+        whole(start, "start", most=TICKS_MOST)
         return Proc(
-            pid=int(data[:left]), ppid=int(rest[1]), pgid=int(rest[2]), tpgid=int(rest[5]), tty=int(rest[4]),
-            state=rest[0].decode("ascii"), start=rest[19].decode("ascii"), comm=os.fsdecode(data[left + 1 : right]),
+            pid=_pid(data[:left]), ppid=_pid(rest[1]), pgid=_pid(rest[2]), tpgid=_pid(rest[5]), tty=_pid(rest[4]),
+            state=rest[0].decode("ascii"), start=start, comm=os.fsdecode(data[left + 1 : right]),
         )  # fmt: skip
     except (IndexError, ValueError):
         return None
+
+
+def _pid(word: bytes | str) -> int:
+    """A number of a process as the system has them, -1 for none. Raises ValueError for any other."""
+    text = word.decode("ascii").strip() if isinstance(word, bytes) else word
+    return -whole(text[1:], "a pid") if text.startswith("-") else whole(text, "a pid")
 
 
 def parse_ps(text: str) -> list[Proc]:
@@ -179,7 +190,7 @@ def _parse_ps_line(line: str) -> Proc | None:
     if len(words) < 11:
         return None
     try:
-        pid, ppid, pgid, tpgid = map(int, words[:4])
+        pid, ppid, pgid, tpgid = map(_pid, words[:4])
     except ValueError:
         return None
     tty, state = words[4:6]

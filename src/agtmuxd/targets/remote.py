@@ -115,6 +115,10 @@ printf '%se' "$m"
 """``sh -c ENVIRON sh 'A|B' PID...``: only the named variables leave that machine. See ``parse_environ``."""
 
 
+UPTIME_MOST: Final = 3e9
+"""Seconds for which no machine has been up."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """All processes of a remote machine, the home folder there and how long (s) it is up, where it tells.
@@ -263,19 +267,23 @@ def _with_argv(proc: Proc, argvs: Mapping[int, tuple[str, ...]]) -> Proc:
     )  # fmt: skip
 
 
+def _is_pid(name: bytes) -> bool:
+    return name.isdigit() and len(name) <= 10
+
+
 def _argvs(parts: Sequence[bytes]) -> dict[int, tuple[str, ...]]:
     """Command lines by pid: of grep, each argument with its file's name; or one part per process, with its name."""
     words: dict[int, list[bytes]] = {}
     if len(parts) == 1:
         for record in parts[0].split(b"\0"):
             name, found, word = record.partition(b"/cmdline:")
-            if found and name.isdigit():
+            if found and _is_pid(name):
                 words.setdefault(int(name), []).append(word)
         return {pid: proctable.split_argv(b"\0".join(those)) for pid, those in words.items()}
     out = {}
     for part in parts:
         name, found, data = part.partition(b"/cmdline:")
-        if found and name.isdigit():
+        if found and _is_pid(name):
             out[int(name)] = proctable.split_argv(data)
     return out
 
@@ -316,7 +324,7 @@ def parse_environ(done: Completed, marker: str, wanted: Iterable[tuple[int, str]
     out: dict[int, dict[str, str]] = {}
     for pid, variables, stat in zip(parts[1:-1:3], parts[2:-1:3], parts[3:-1:3], strict=True):
         proc = proctable.parse_stat(stat)
-        if proc is None or proc.pid != int(pid) or starts.get(proc.pid) != proc.start:
+        if proc is None or not _is_pid(pid) or proc.pid != int(pid) or starts.get(proc.pid) != proc.start:
             continue
         pairs = (line.partition("=") for line in os.fsdecode(variables).split("\n"))
         out[proc.pid] = {name: value for name, sep, value in pairs if sep}
@@ -330,7 +338,9 @@ def first_line(done: Completed) -> str:
 
 
 def _number(text: str) -> float | None:
+    """Seconds for which a machine can have been up; None for anything else."""
     try:
-        return float(text.split()[0])
+        read = float(text.split()[0])
     except (IndexError, ValueError):
         return None
+    return read if 0 <= read < UPTIME_MOST else None

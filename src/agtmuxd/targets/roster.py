@@ -15,6 +15,7 @@ from agtmuxd.adapters.base import Adapter, Identity, Operable
 from agtmuxd.core.controls import Controls
 from agtmuxd.core.level import Steady, sample
 from agtmuxd.core.model import MS, NS, Claim, PaneRow, Phase, Proc, Sample, Source, Write
+from agtmuxd.core.numbers import is_time
 from agtmuxd.core.observation import Gone, Seen
 from agtmuxd.core.proctree import Found, Match, ProcessIndex, find_agents, hidden_by
 from agtmuxd.core.style import Spans
@@ -237,9 +238,14 @@ class Roster:
 
     def _started_at(self, proc: Proc, now: int) -> int:
         """When the process began (ns): Linux counts ticks of 10 ms from the boot."""
-        if not proc.start.isdigit() or self._machine is None or self._machine.booted_at is None:
+        if (
+            not (proc.start.isascii() and proc.start.isdecimal())
+            or self._machine is None
+            or self._machine.booted_at is None
+        ):
             return now
-        return self._machine.booted_at + int(proc.start) * 10 * MS
+        began = self._machine.booted_at + int(proc.start) * 10 * MS
+        return began if is_time(began) else now
 
     async def refresh_states(self) -> None:
         """Whether the agents are stopped or gone, without a whole process table, where the machine can tell cheaply."""
