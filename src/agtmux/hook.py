@@ -15,7 +15,7 @@ import socket
 import time
 
 from agtmux.protocol import paths
-from agtmux.protocol.regular import open_regular
+from agtmux.protocol.regular import open_regular, read_regular
 
 MS = 1_000_000
 CAP = 250
@@ -65,12 +65,20 @@ def run(argv: list[str], started: int) -> None:
     body = encode(event)
     until = min(time.time_ns() + int(POST_FOR * factor), by(POST_BY))
     if not any(post(path, body, until) for path in paths.socket_candidates()):
-        from agtmux.protocol.redact import redact  # only the spool needs it: the daemon redacts what is posted
-
         late = time.time_ns() > by(STDIN_BY)  # then little time is left to redact a long body in
-        safe = redact(json.loads(encode(event, LATE_BODY) if late else body))
-        safe["spooled"] = True
-        spool(json.dumps(safe, separators=(",", ":")).encode(), paths.spool_path(), by(SPOOL_BY))
+        spool(to_spool(json.loads(encode(event, LATE_BODY) if late else body)), paths.spool_path(), by(SPOOL_BY))
+
+
+def to_spool(event: dict[str, object]) -> bytes:
+    """The line of an event in the spool. Secrets are taken out here: the daemon does it for what is posted."""
+    from agtmux.protocol.redact import redact_event
+
+    try:
+        patterns = json.loads(read_regular(paths.patterns_path(), 1 << 20))
+    except (OSError, ValueError):
+        patterns = []  # no daemon has run yet
+    safe = redact_event(event, [pattern for pattern in patterns if isinstance(pattern, str)])
+    return json.dumps({**safe, "spooled": True}, separators=(",", ":")).encode()
 
 
 def said(words: list[str], started: int) -> tuple[str | None, int, list[str]]:

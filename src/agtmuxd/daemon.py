@@ -43,6 +43,7 @@ from agtmuxd.ingest.transcripts import Transcripts
 from agtmuxd.lock import Lock
 from agtmuxd.log.sink import Sink
 from agtmuxd.reachable import Address, Reachable, activated_socket
+from agtmuxd.redactor import Redactor
 from agtmuxd.retention import Retention
 from agtmuxd.rulebook import Rulebook
 from agtmuxd.services import DaemonServices
@@ -213,7 +214,9 @@ class Daemon:
             store, world, view, registry, publish, self._clock, pending=pending,
             skew_budget=int(self._settings.events.skew_budget * NS),
         )  # fmt: skip
-        fleet = Fleet(door, registry, lambda: self._settings, self._environ, self._clock)
+        redact = Redactor(lambda: self._settings.redaction.patterns)
+        registry.redact = redact
+        fleet = Fleet(door, registry, lambda: self._settings, self._environ, self._clock, redact)
         actions = Actions(
             store=store, door=door, view=view, reader=Reader(registry), reach=fleet.reach,
             callers=Callers(
@@ -232,7 +235,7 @@ class Daemon:
             view=view, hub=hub, door=door, actions=actions, fleet=fleet, store=store, registry=registry,
             rulebook=rulebook, settings=lambda: self._settings, clock=self._clock, ahead=self._clock.ahead,
             paths={"socket": first.path, "database": self._places.database, "config": self._places.config},
-            reload=self.reload, stop=self.stop, log_sink=self._log,
+            reload=self.reload, stop=self.stop, log_sink=self._log, redact=redact,
         )  # fmt: skip
         services.troubles = self._troubles
         retention = Retention(
@@ -251,7 +254,14 @@ class Daemon:
             wanted=lambda: [n for n, adapter in self._settings.adapters.items() if adapter.app_server],
             version=__version__,
         )  # fmt: skip
-        services.served, fleet.heard, self._settings_changed = served, served.words, served.hurry
+        services.served, fleet.heard = served, served.words
+
+        def settings_changed() -> None:
+            self._leave_patterns(redact)
+            served.hurry()
+
+        self._settings_changed = settings_changed
+        self._leave_patterns(redact)
         fleet.accompany = self._companions(services, store)
         spool = Spool(self._places.spool, store, _taker(services))
         services.spool = spool
@@ -320,11 +330,18 @@ class Daemon:
             home = Home(
                 folder=self._places.runtime_dir, identity=services.view.stream_id, store=store,
                 ingest=services.ingest_from, count=services.count, clock=self._clock,
-                timeout=self._settings.targets.command_timeout,
+                timeout=self._settings.targets.command_timeout, patterns=services.redacted.patterns,
             )  # fmt: skip
             return Outpost(target.target_id, executor, home)
 
         return accompany
+
+    def _leave_patterns(self, redact: Redactor) -> None:
+        """For the hooks of this machine, which write what nobody takes into the spool."""
+        try:
+            redact.leave(paths.patterns_path())
+        except OSError as error:
+            _LOG.warning("hooks will not know redaction.patterns", error=str(error))
 
     def _action_key(self) -> bytes:
         path = os.path.join(self._places.state_dir, "actions.key")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -22,6 +23,7 @@ from agtmuxd.core.observation import Observation
 from agtmuxd.core.wire import stamp, stamp_or_none
 from agtmuxd.execute.reach import Reached
 from agtmuxd.ingest.door import Door
+from agtmuxd.redactor import PaneTexts, Redactor
 from agtmuxd.targets.agent import Agent
 from agtmuxd.targets.executor import ExecutorError, TargetExecutor
 from agtmuxd.targets.local import LocalExecutor
@@ -63,7 +65,9 @@ class Fleet:
         settings: Callable[[], Settings],
         environ: Mapping[str, str],
         clock: Callable[[], int],
+        redact: Redactor | None = None,
     ) -> None:
+        self._redact = redact or Redactor()
         self._door = door
         self._registry = registry
         self._settings = settings
@@ -106,10 +110,10 @@ class Fleet:
         if self._group is None:
             raise RuntimeError("the fleet has not started")
         executor = self._executor(target)
-        sink: Sink = self._door
+        sink: Sink = _WithoutSecrets(self._door, PaneTexts(self._redact))
         if target.kind == "ssh" and self.accompany is not None:
             companion = self._companions[target.target_id] = self.accompany(target, executor)
-            sink = _Accompanied(self._door, companion)
+            sink = _Accompanied(sink, companion)
             name = f"hooks of {target.name}"
             self._beside[target.target_id] = self._group.create_task(self._keep(target, companion.run), name=name)
         settings = self._settings()
@@ -423,14 +427,27 @@ class Fleet:
         return out
 
 
+class _WithoutSecrets:
+    """The sink of every target: what is handed on of panes may be stored."""
+
+    def __init__(self, sink: Sink, texts: PaneTexts) -> None:
+        self._texts = texts
+        self.tell = sink.tell
+        self.remembered = sink.remembered
+        self._observe = sink.observe
+
+    async def observe(self, seen: Observation) -> None:
+        await self._observe(replace(seen, panes=self._texts.clean(seen.panes)))
+
+
 class _Accompanied:
     """The sink of an accompanied target: tells the companion of each good round, after the door."""
 
-    def __init__(self, door: Door, companion: Companion) -> None:
+    def __init__(self, sink: Sink, companion: Companion) -> None:
         self._companion = companion
-        self.tell = door.tell
-        self.remembered = door.remembered
-        self._observe = door.observe
+        self.tell = sink.tell
+        self.remembered = sink.remembered
+        self._observe = sink.observe
 
     async def observe(self, seen: Observation) -> None:
         await self._observe(seen)

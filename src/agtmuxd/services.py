@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any
 
 import structlog
 
 from agtmux import __version__
 from agtmux.protocol.errors import AgtmuxError
-from agtmux.protocol.redact import redact
-from agtmuxd.adapters.patience import TooLongError, within
 from agtmuxd.adapters.registry import Fenced, Registry
 from agtmuxd.api.acting import ActionQuery
 from agtmuxd.api.connection import Connections
@@ -42,6 +39,7 @@ from agtmuxd.ingest.door import Door
 from agtmuxd.ingest.served import Served
 from agtmuxd.ingest.transcripts import Transcripts
 from agtmuxd.log.sink import Sink
+from agtmuxd.redactor import Redactor
 from agtmuxd.remote.clock import put_right
 from agtmuxd.remote.place import left, place
 from agtmuxd.remote.settings import FarSettings
@@ -56,12 +54,7 @@ from agtmuxd.view import View
 from agtmuxd.vitals import Vitals
 from agtmuxd.world import PaneKey, StateRow
 
-T = TypeVar("T")
 _LOG = structlog.get_logger("services")
-
-REDACT_FOR: Final = 1.0
-"""Seconds of CPU for one event; the longest that can be posted takes a tenth of that."""
-_EVERYTHING: Final = re.compile(r"(?s).+")
 
 
 class DaemonServices:
@@ -85,6 +78,7 @@ class DaemonServices:
         stop: Callable[[], None],
         ahead: Callable[[], int] = lambda: 0,
         log_sink: Sink | None = None,
+        redact: Redactor | None = None,
     ) -> None:
         """``ahead``: how far (ns) the clock is ahead of the system's, which hooks on this machine go by."""
         self.view = view
@@ -111,8 +105,7 @@ class DaemonServices:
         self._stop = stop
         self._began = time.monotonic()
         self._schema = len(load())
-        self._patterns: tuple[str, ...] = ()
-        self._compiled: tuple[re.Pattern[str], ...] = ()
+        self.redacted = redact or Redactor(lambda: settings().redaction.patterns)
 
     def now(self) -> int:
         return self._clock()
@@ -141,12 +134,6 @@ class DaemonServices:
             self._hookcare.arrived_test(event) if i in tests else next(posted).to_json()
             for i, event in enumerate(events)
         ]
-
-    def _extra_patterns(self) -> Iterable[re.Pattern[str]]:
-        patterns = tuple(self._settings().redaction.patterns)
-        if patterns != self._patterns:
-            self._patterns, self._compiled = patterns, tuple(re.compile(p) for p in patterns)
-        return self._compiled
 
     def _target_id(self, name: str) -> str:
         target = self._door.world.target_named(name)
@@ -253,20 +240,6 @@ class DaemonServices:
             "runtime_id": runtime_id, "text": None if found is None else found.text,
             "said_at": None if found is None else stamp(found.at), "source": "transcript",
         }  # fmt: skip
-
-    def redacted(self, value: T) -> T:
-        """A JSON-like value without secrets, by the built-in patterns and those of the configuration.
-
-        Where one of the latter does not come to an end, all texts are taken for secrets: nothing is stored unsearched.
-        """
-        extra = self._extra_patterns()
-        if not extra:
-            return redact(value)
-        try:
-            return within(REDACT_FOR, lambda: redact(value, extra))
-        except TooLongError:
-            _LOG.warning("a pattern of redaction.patterns takes too long: all texts of an event were left out")
-            return redact(value, (_EVERYTHING,))
 
     # ---------------------------------------------------------------- actions
 

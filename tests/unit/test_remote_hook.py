@@ -138,6 +138,20 @@ def test_nobody_watches_or_the_folder_is_not_ours_alone(home: Home) -> None:
     home.run("claude")
 
 
+@pytest.mark.tc("TC-132")
+def test_what_each_daemon_looks_for_is_taken_out_of_its_spool(home: Home) -> None:
+    ours, theirs, broken = home.watched("a"), home.watched("b"), home.watched("c")
+    (home.state / "a.patterns.json").write_text('["ACME-[0-9]+"]')
+    (home.state / "b.patterns.json").write_text("[")
+    (home.state / "c.patterns.json").write_text('["(", "x"]')
+    home.run("claude", stdin=b'{"hook_event_name": "Stop", "prompt": "is ACME-7777 there"}')
+    told = {path: lines(path)[0] for path in (ours, theirs, broken)}
+    assert [one["payload"]["prompt"] for one in told.values()] == [
+        "is [redacted] there", "is ACME-7777 there", "[redacted]"
+    ]  # fmt: skip
+    assert len({one["event_id"] for one in told.values()}) == 1
+
+
 @pytest.mark.tc("TC-103")
 def test_a_daemon_that_never_came_back_fills_no_disk(home: Home) -> None:
     kept = home.watched("a")

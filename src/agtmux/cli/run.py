@@ -5,7 +5,6 @@ Owns the wrapper's process: signals, exit status. What its events mean is the da
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -123,10 +122,7 @@ def _report(name: str, payload: dict[str, object]) -> None:
     body = hook.encode(event)
     if any(hook.post(path, body, now + POST_FOR) for path in paths.socket_candidates()):
         return
-    from agtmux.protocol.redact import redact
-
-    safe = redact(event) | {"spooled": True}
-    hook.spool(json.dumps(safe, separators=(",", ":")).encode(), paths.spool_path(), now + 2 * POST_FOR)
+    hook.spool(hook.to_spool(event), paths.spool_path(), now + 2 * POST_FOR)
 
 
 def _folder() -> str | None:

@@ -115,6 +115,11 @@ def spool_path() -> str:
     return os.path.join(state_dir(), "spool.jsonl")
 
 
+def patterns_path() -> str:
+    """JSON list: ``redaction.patterns`` of the configuration, left by the daemon for hooks that have to spool."""
+    return os.path.join(state_dir(), "redaction-patterns.json")
+
+
 def log_path() -> str:
     return os.path.join(state_dir(), "agtmuxd.log")
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 MARK = "[redacted]"
+EVERYTHING = r"(?s).+"
+EVENT_FOR = 0.05
+"""Seconds of CPU that the patterns of the configuration may take in a hook, which has little time."""
 
 _KEY_BLOCK = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]{0,40}-----|\Z)"
 _TOKENS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
@@ -82,6 +85,41 @@ def redact(value: T, extra: Iterable[re.Pattern[str]] = ()) -> T:
     """
     patterns = tuple(extra)
     return _walk(value, patterns)  # type: ignore[return-value]
+
+
+def redact_event(event: dict[str, object], patterns: Iterable[str] = ()) -> dict[str, object]:
+    """An event as hooks build it, without secrets. ``patterns``: of the configuration; what agents say is searched for
+    them, and left out altogether where one is no pattern or takes too long."""
+    safe = redact(event)
+    extra = tuple(patterns)
+    if not extra:
+        return safe
+    import signal
+
+    def over(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGVTALRM, over)
+    try:
+        signal.setitimer(signal.ITIMER_VIRTUAL, EVENT_FOR)
+        try:
+            said = _said(safe, tuple([re.compile(pattern) for pattern in extra]))
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    except (TimeoutError, re.error, RecursionError, OverflowError):
+        said = _said(safe, (re.compile(EVERYTHING),))
+    finally:
+        signal.signal(signal.SIGVTALRM, before)
+    return {**safe, **said}
+
+
+def _said(event: dict[str, object], extra: tuple[re.Pattern[str], ...]) -> dict[str, object]:
+    """What of an event is an agent's own words, and not what the event is told from others by."""
+    said: dict[str, object] = {name: redact(event[name], extra) for name in ("payload", "env") if name in event}
+    chain = event.get("chain")
+    if isinstance(chain, list):
+        said["chain"] = [{**link, "argv": redact(link["argv"], extra)} if "argv" in link else link for link in chain]
+    return said
 
 
 def redact_text(text: str, extra: Iterable[re.Pattern[str]] = ()) -> str:

@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from agtmux.protocol.redact import redact_text
+from agtmux.protocol.redact import redact
 from agtmuxd.adapters.argv import base_name
 from agtmuxd.adapters.base import (
     CONTRACT_VERSION,
@@ -64,10 +64,6 @@ KINDS: Final = 512
 T = TypeVar("T")
 
 
-def _clean(text: str | None) -> str | None:
-    return None if text is None else redact_text(text)
-
-
 def _slow_rule(adapter: Adapter, sample: Sample, before: Claim | None) -> str:
     """The rule that takes long on this screen, as far as that can be told."""
     if isinstance(adapter, RuleAdapter):
@@ -112,8 +108,10 @@ class Fenced:
     ``normalise``, ``plan_hooks`` and ``hook_status`` pass ValueError on (it is their word for a bad payload or file).
     """
 
-    def __init__(self, adapter: Adapter) -> None:
+    def __init__(self, adapter: Adapter, redact: Callable[[Any], Any] = redact) -> None:
+        """``redact``: takes secrets out of a JSON-like value."""
         self.adapter = adapter
+        self._redact = redact
         self.name: str = adapter.name
         self.agent_type: str = adapter.agent_type
         self.version: str = adapter.version
@@ -163,10 +161,8 @@ class Fenced:
         if write is None or write.waiting_for is None:
             return write
         asked = write.waiting_for
-        clean = replace(
-            asked, subject=_clean(asked.subject), text=_clean(asked.text),
-            options=tuple(redact_text(option) for option in asked.options),
-        )  # fmt: skip
+        subject, text, options = self._redact((asked.subject, asked.text, asked.options))
+        clean = replace(asked, subject=subject, text=text, options=tuple(options))
         return replace(write, waiting_for=clean)
 
     def _look(self, sample: Sample, before: Claim | None) -> Write | None:
@@ -328,6 +324,8 @@ class Registry:
 
     adapters: dict[str, Fenced] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    redact: Callable[[Any], Any] = redact
+    """Takes secrets out of what screens say, before it is handed on."""
     _kinds: dict[tuple[str, tuple[str, ...]], Kind | None] = field(default_factory=dict, repr=False)
 
     def add(self, adapter: Adapter) -> None:
@@ -343,7 +341,7 @@ class Registry:
         elif adapter.agent_type in self.adapters:
             self.refused[name] = f"adapter {name}: agent type {adapter.agent_type!r} is taken"
         else:
-            self.adapters[adapter.agent_type] = Fenced(adapter)
+            self.adapters[adapter.agent_type] = Fenced(adapter, lambda value: self.redact(value))
 
     def kind_of(self, link: Ancestor) -> Kind | None:
         """What a link of a hook's chain is; None: no agent.

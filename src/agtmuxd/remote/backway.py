@@ -7,7 +7,8 @@ machine where no hook program was placed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import asyncssh
@@ -54,10 +55,17 @@ exit 0
 """
 """The file stays, empty: for this daemon events are spooled from now on."""
 
+_TELL: Final = rf"""
+umask 077
+cd "$HOME/{program.STATE}" || exit 1
+printf '%s\n' "$2" >"$1.patterns.json.new" && mv -f "$1.patterns.json.new" "$1.patterns.json"
+"""
+"""``sh -c TELL sh ID JSON``: what hooks there look for besides, before they write into the spool."""
+
 _FORGET: Final = rf"""
 cd "$HOME/{program.STATE}" || exit 0
 case $2 in */agtmux-*/s) rm -f "$2"; rmdir "${{2%/s}}" 2>/dev/null;; esac
-rm -f "$1.supervisor" "$1.supervisor.new" "$1.hung" "$1".spool.jsonl*
+rm -f "$1.supervisor" "$1.supervisor.new" "$1.hung" "$1.patterns.json" "$1.patterns.json.new" "$1".spool.jsonl*
 rmdir "$HOME/{program.STATE}" 2>/dev/null
 exit 0
 """
@@ -75,6 +83,7 @@ class Backway:
         self._conn: asyncssh.SSHClientConnection | None = None
         self._listener: asyncssh.SSHListener | None = None
         self._there = ""
+        self._told: tuple[str, ...] = ()
         self.was_open = False
         """Whether something of ours is there."""
 
@@ -105,11 +114,18 @@ class Backway:
         await self._script(_POINT, self._name, there)
         self._conn = conn
 
+    async def tell(self, patterns: Sequence[str]) -> None:
+        """Leave there what hooks take out of what they write into the spool. Raises ExecutorError."""
+        if tuple(patterns) != self._told:
+            await self._script(_TELL, self._name, json.dumps(list(patterns)))
+            self._told = tuple(patterns)
+
     async def close(self, *, forget: bool) -> None:
         """Leave in order; ``forget``: with all that is ours there. Raises ExecutorError."""
         if self._listener is not None:
             self._listener.close()
         self._conn = self._listener = None
+        self._told = ()
         self.was_open = False
         await self._script(_FORGET if forget else _UNPOINT, self._name, self._there)
 

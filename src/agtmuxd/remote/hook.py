@@ -83,11 +83,11 @@ def run(argv: list[str], started: int, folder: str) -> None:
     left = [where for (_, where, _), good in zip(told, taken) if not good and where]
     if left:
         late = time.time_ns() > by(STDIN_BY)  # then little time is left to redact a long body in
-        safe = _redacted(json.loads(encode(event, LATE_BODY) if late else body))
-        safe["spooled"] = True
-        line = json.dumps(safe, separators=(",", ":")).encode()
+        bare = json.loads(encode(event, LATE_BODY) if late else body)
         for where in left:
-            spool(line, where, by(SPOOL_BY))
+            safe = _redacted(bare, patterns(where))
+            safe["spooled"] = True
+            spool(json.dumps(safe, separators=(",", ":")).encode(), where, by(SPOOL_BY))
 
 
 def supervisors(folder: str) -> list[tuple[str, str, str]]:
@@ -137,10 +137,22 @@ def note(path: str, good: bool | None) -> None:
         os.unlink(path)
 
 
-def _redacted(event: dict[str, object]) -> dict[str, object]:
+def patterns(where: str) -> list[str]:
+    """What the daemon of that spool looks for besides, as it left it here."""
+    try:
+        with open(
+            open_regular(where[: -len(".spool.jsonl")] + ".patterns.json", os.O_RDONLY), encoding="utf-8"
+        ) as file:
+            found = json.loads(file.read(1 << 20))
+    except (OSError, ValueError):
+        return []
+    return [pattern for pattern in found if isinstance(pattern, str)] if isinstance(found, list) else []
+
+
+def _redacted(event: dict[str, object], extra: list[str]) -> dict[str, object]:
     names: dict[str, object] = {"__name__": "redact"}
     exec(compile(REDACT, "redact", "exec"), names)  # noqa: S102 our own text, put in when this was placed
-    return names["redact"](event)  # type: ignore[operator, no-any-return]
+    return names["redact_event"](event, extra)  # type: ignore[operator, no-any-return]
 
 
 class Talk:

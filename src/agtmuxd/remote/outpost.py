@@ -46,6 +46,8 @@ class Home:
     count: Callable[[str], None]
     clock: Callable[[], int]
     timeout: float  # s, for each thing done there
+    patterns: Callable[[], Sequence[str]] = tuple
+    """Regular expressions of the configuration whose matches are to be removed."""
 
 
 class Outpost:
@@ -109,6 +111,7 @@ class Outpost:
                 self._clock_due = now + AGAIN
             if anew or not (self._way.is_open or self._refused):
                 await self._open()
+            await self._way.tell(self._home.patterns())
             self._behind = False
             await self._spool.drain()
             self._due = now + (AGAIN if self._way.is_open and not self._behind else AGAIN_WITHOUT)
