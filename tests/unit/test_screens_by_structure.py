@@ -317,3 +317,101 @@ def test_claude_a_turn_that_was_refused_is_idle_though_a_line_says_how_long_it_t
         assert (write.claim, write.strength) == (Claim.IDLE, Strength.DEFINITIVE)
     after = claude("❯ go", *told, "●\xa0Then this.", "✻ Cogitated for 1s", before=Claim.RUNNING)
     assert after.claim is Claim.COMPLETED
+
+
+# ---------------------------------------------------------------- Gemini CLI, Copilot CLI, OpenCode, Cursor
+
+
+def framed(*rows: str) -> tuple[str, ...]:
+    """A box of 80 columns."""
+    return (f"╭{'─' * 78}╮", *[f"│ {row:<77}│" for row in rows], f"╰{'─' * 78}╯")
+
+
+@pytest.mark.tc("TC-182")
+@pytest.mark.parametrize(
+    "box",
+    [
+        ("Ready to start implementation?", "", "# Plan", "", "Approves the plan?", "", "● 1.  Yes, automatic edits",
+         "  2.  Yes, manually accept edits", "  3.  Type your feedback..."),
+        ("Action Required", "", "? Sandbox expansion", "", "Allow the command to leave its sandbox?", "",
+         "● 1. Allow the command", "  2. No, keep the sandbox (esc)"),
+        ("Another tool", "", "Proceed with it?", "", "  1. Proceed", "● 2. Cancel"),
+    ],
+)  # fmt: skip
+def test_gemini_whatever_asks_for_leave_is_an_approval(box: tuple[str, ...]) -> None:
+    write = look("gemini", " > go", "", *framed(*box), title="✋  Action Required (proj)", width=80)
+    assert write is not None
+    assert (write.claim, write.strength, write.accepts_input) == (Claim.WAITING_APPROVAL, Strength.DEFINITIVE, False)
+    assert write.waiting_for is not None
+    assert len(write.waiting_for.options) >= 2
+
+
+@pytest.mark.tc("TC-182")
+@pytest.mark.parametrize(
+    "box",
+    [
+        ("Plan ready", "", "# Shed", "", "❯ 1. Accept plan and build on autopilot", "  2. Accept plan and build",
+         "  3. Exit plan mode and prompt myself", "  4. Suggest changes (Esc to stay in plan mode)"),
+        ("Elicitation", "", "The server wants to read a file. Allow it?", "", "❯ 1. Allow", "  2. Decline"),
+        ("Path", "", "May it read /etc?", "", "  1. Yes", "❯ 2. No (Esc)"),
+    ],
+)  # fmt: skip
+def test_copilot_whatever_asks_for_leave_is_an_approval(box: tuple[str, ...]) -> None:
+    keys = ("", "↑/↓ to navigate · enter to select · esc to cancel")
+    write = look("copilot", "  ❯ go", "", *framed(*box, *keys), width=80)
+    assert write is not None
+    assert (write.claim, write.strength, write.accepts_input) == (Claim.WAITING_APPROVAL, Strength.DEFINITIVE, False)
+    picker = ("Select a model", "", "❯ 1. One", "  2. Another", *keys)
+    other = look("copilot", "  ❯ go", "", *framed(*picker), width=80)
+    assert other is not None
+    assert other.claim is Claim.WAITING_INPUT
+
+
+@pytest.mark.tc("TC-181")
+@pytest.mark.parametrize(
+    "row",
+    [
+        "   ■■■⬝⬝⬝⬝⬝  esc interrupt                                    ctrl+p commands",
+        "   ⋯  esc interrupt                                           ctrl+p commands",
+        "   [⋯]  esc again to interrupt                                ctrl+p commands",
+        "   ctrl+x interrupt                                           ctrl+p commands",
+    ],
+)
+def test_opencode_works_without_animations_and_with_another_key(row: str) -> None:
+    field = ("  ┃", "  ┃  ", "  ┃", "  ┃  Build · Fake Model Fake", "  ╹▀▀▀▀▀▀▀▀")
+    write = look("opencode", "  ┃  go", "", "     words", "", *field, row, cursor=(5, 6), width=80)
+    assert write is not None
+    assert (write.claim, write.strength) == (Claim.RUNNING, Strength.DEFINITIVE)
+
+
+CURSOR_FIELD = (" ┌────────────────────────────┐", " │ → Add a follow-up          │", " └────────────────────────────┘",
+                "   Auto · 12%", "   ctrl+c to stop")  # fmt: skip
+
+
+@pytest.mark.tc("TC-182")
+@pytest.mark.parametrize(
+    "box",
+    [
+        (" Delete this file?", " notes.txt", "  → Delete (y)", "    Keep (n)"),
+        (" Run this command?", " $ make", "  → Run (y) (enter)", "    Reject (esc or p)"),
+        (" Write to this file?", "    Proceed (y)", "  → Reject & propose changes (esc or p)"),
+        (" Call the tool of a server?", "  → Allow once (y)", "    Always allow (a)", "    Skip (esc or n)"),
+    ],
+)
+def test_cursor_a_request_over_its_field_is_an_approval(box: tuple[str, ...]) -> None:
+    write = look("cursor", " go", "", *box, "", *CURSOR_FIELD, cursor=(5, 9))
+    assert write is not None
+    assert (write.claim, write.accepts_input) == (Claim.WAITING_APPROVAL, False)
+    assert write.waiting_for is not None
+    assert len(write.waiting_for.options) >= 2
+
+
+@pytest.mark.tc("TC-180")
+@pytest.mark.parametrize("row", ["⠘⠣ Reading  6.66k tokens", "  ⬡ Grepping..", " ⬢ Reading…", " ⠋ Thinking 4s"])
+def test_cursor_works_by_its_spinner_alone(row: str) -> None:
+    write = look("cursor", " go", "", row, "", *CURSOR_FIELD[:-1], cursor=(5, 4))
+    assert write is not None
+    assert write.claim is Claim.RUNNING
+    quiet = look("cursor", " go", "", "  Done. Use (y) to go on.", "", *CURSOR_FIELD[:-1], cursor=(5, 4))
+    assert quiet is not None
+    assert quiet.claim is Claim.NOT_RUNNING

@@ -94,6 +94,8 @@ def _patience(source: Source, told: Write | None, seen: Write) -> int:
         return AFTER_WAIT
     if seen.claim is None:
         return UNMATCHED
+    if told.strength is Strength.HINT and before in _QUIET and seen.claim in _QUIET:
+        return 0  # a guess that gives way to a word
     return 0 if seen.claim in _AT_ONCE else SETTLE[source]
 
 
