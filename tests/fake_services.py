@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 
 from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.text import one_line
 from agtmuxd.api.acting import ActionQuery
 from agtmuxd.api.app import ApiServer
 from agtmuxd.api.models import Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
@@ -141,7 +142,7 @@ class FakeServices:
         for item in self.target_items:
             if item["target"] == name:
                 return Connecting(item, [{"step": "tmux", "ok": True, "message": "3.3a"}])
-        raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {name}")
+        raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {one_line(name)[:80]}")
 
     async def remove_target(self, name: str) -> None:
         await self.connect_target(name)

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 import structlog
 
 from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.text import one_line
 from agtmuxd.adapters.registry import Registry
 from agtmuxd.api.models import Connecting, TargetRequest
 from agtmuxd.config import Settings
@@ -262,7 +263,7 @@ class Fleet:
         if target is not None:
             return target
         known = ", ".join(sorted(t.name for t in self._door.world.targets.values()))
-        raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {name}; known: {known}")
+        raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {one_line(name)[:80]}; known: {known}")
 
     async def add(self, request: TargetRequest) -> dict[str, Any]:
         """Add a target and watch it. Raises E_TARGET_EXISTS, E_INVALID_REQUEST; E_PRECONDITION_FAILED at the end."""

@@ -18,6 +18,7 @@ import structlog
 
 from agtmux import __version__
 from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.text import one_line
 from agtmuxd.adapters.registry import Fenced, Registry
 from agtmuxd.api.acting import ActionQuery
 from agtmuxd.api.connection import Connections
@@ -138,7 +139,7 @@ class DaemonServices:
     def _target_id(self, name: str) -> str:
         target = self._door.world.target_named(name)
         if target is None:
-            raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {name}")
+            raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {one_line(name)[:80]}")
         return target.target_id
 
     def _raw(self, event: WireEvent, now: int) -> RawEvent:

@@ -19,6 +19,7 @@ from agtmux.cli.hooks import config_homes, fleeting, hook_command, send_test
 from agtmux.cli.hooks import test_for as time_for
 from agtmux.cli.root import root
 from agtmux.protocol.errors import CODES, AgtmuxError
+from agtmux.protocol.text import one_line
 from tests.unit.daemon_stub import STAMP, Stub, agtmux, command, environment, error, listing, pane
 
 ASKED = {"kind": "approval", "subject": "Bash", "text": "rm -rf build", "options": ["Yes", "No"], "fingerprint": "f1"}
@@ -142,7 +143,80 @@ def test_json_on_a_terminal_does_not_steer_it(short_dir: Path, stub: Stub) -> No
     assert json.loads(drawn) == json.loads(body)
     assert "a\\u009b2Jb\\u202ec\\u007f" in drawn
     assert "漢✳" in drawn
-    assert agtmux(short_dir, "ls", "--json").stdout == body.encode(), "byte for byte where nobody looks"
+
+
+ODD = "a\x9b2Jb\u202ec\x7fd\u2066e\u200bf\ufeffg\U000e0041h\u2028i"
+
+
+def is_harmless(text: bytes) -> bool:
+    """Whether nothing but printable characters and newlines is in it."""
+    shown = text.decode().replace("\n", "")
+    return shown == one_line(shown)
+
+
+@pytest.mark.tc("TC-105")
+@pytest.mark.parametrize(
+    ("route", "argv"),
+    [
+        ("GET /v1/panes", ["ls", "--json"]),
+        ("GET /v1/windows", ["list", "windows", "--json"]),
+        ("GET /v1/sessions", ["list", "sessions", "--json"]),
+        ("GET /v1/targets", ["target", "list", "--json"]),
+        ("GET /v1/events", ["events", "--json"]),
+        ("GET /v1/actions", ["actions", "--json"]),
+        ("GET /v1/health", ["daemon", "status", "--json"]),
+        ("GET /v1/daemon/config", ["daemon", "config", "--json"]),
+        ("GET /v1/panes/pane:host/work/@1/%1/explain", ["explain", "pane:host/work/@1/%1", "--json"]),
+        ("POST /v1/hooks", ["hooks", "install", "--json"]),
+        ("POST /v1/rules/check", ["rules", "check", "--json"]),
+        ("POST /v1/actions/view-output", ["view-output", "pane:host/work/@1/%1", "--json"]),
+        ("POST /v1/actions/send", ["send", "pane:host/work/@1/%1", "--text", "x", "--json"]),
+        ("GET /v1/watch", ["watch", "--once", "--json"]),
+        ("GET /v1/watch", ["watch", "--no-reconnect", "--cursor", "s:1", "--format", "jsonl"]),
+    ],
+)
+def test_json_in_a_pipe_means_the_same_and_steers_no_terminal_at_its_end(
+    short_dir: Path, stub: Stub, route: str, argv: list[str]
+) -> None:
+    body = {**listing(pane(title=ODD, cwd=ODD)), "type": "snapshot", "cursor": "s:1", "result": {"output": ODD}}
+    text = json.dumps(body, ensure_ascii=False).encode() + b"\n"
+    assert not is_harmless(text)
+    stub.routes[route] = lambda _: (200, iter([text]) if "watch" in route else text)
+    for needed in ("GET /v1/panes", "GET /v1/panes/pane:host/work/@1/%1/explain"):
+        stub.routes.setdefault(needed, lambda _: (200, text))
+    done = agtmux(short_dir, *argv)
+    assert json.loads(done.stdout) == body
+    assert is_harmless(done.stdout)
+    assert is_harmless(done.stderr)
+
+
+@pytest.mark.tc("TC-105")
+@pytest.mark.parametrize("argv", [["ls"], ["ls", "--json"], ["watch", "--once"], ["explain", "%1"], ["events"]])
+def test_neither_errors_nor_tables_in_a_pipe_steer_a_terminal_at_its_end(
+    short_dir: Path, stub: Stub, argv: list[str]
+) -> None:
+    stub.answer("GET /v1/panes", listing(pane(title=ODD, cwd=ODD)))
+    good = agtmux(short_dir, "ls")
+    assert is_harmless(good.stdout)
+    failed = {"schema_version": "1.0", "error": {"code": "E_REF_NOT_FOUND", "message": ODD, "details": {"x": ODD}}}
+    for route in ("GET /v1/panes", "GET /v1/watch", "GET /v1/events"):
+        stub.answer(route, json.dumps(failed, ensure_ascii=False).encode(), 404)
+    done = agtmux(short_dir, *argv)
+    assert done.returncode == 4
+    assert is_harmless(done.stdout)
+    assert is_harmless(done.stderr)
+
+
+@pytest.mark.tc("TC-105")
+def test_a_command_to_be_typed_names_odd_sessions_without_odd_characters(short_dir: Path, stub: Stub) -> None:
+    words = ["tmux", "attach", "-t", f"={ODD} it's \\ \n:"]
+    stub.answer("POST /v1/actions/attach", {"result": {"whole": words}})
+    done = agtmux(short_dir, "attach", "pane:host/work/@1/%1", "--print")
+    assert is_harmless(done.stdout)
+    shell = subprocess.run(
+        ["bash", "-c", f"printf '%s\\0' {done.stdout.decode()}"], capture_output=True, check=True, timeout=60
+    )
+    assert shell.stdout.decode().split("\0")[:-1] == words
 
 
 @pytest.mark.parametrize("cols", [80, 100])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 
 import click
@@ -13,6 +12,7 @@ from agtmux.cli import words
 from agtmux.cli.acting import guards, perform
 from agtmux.cli.context import App, pass_app, shared, write_body
 from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.text import shell_word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def attach(app: App, ref: str, only_print: bool, guard: dict[str, Any]) -> None:
         write_body(reply.body)
         return
     result = reply.json().get("result") or {}
-    whole = shlex.join(result["whole"])
+    whole = " ".join(map(shell_word, result["whole"]))
     if only_print:
         click.echo(whole)
     elif inside is not None and _same(inside, result):

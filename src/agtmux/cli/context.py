@@ -168,14 +168,14 @@ def shared(hidden: bool = True) -> Callable[[F], F]:
 
 
 def write_body(body: bytes) -> None:
-    """The API's body on stdout, byte for byte; on a terminal a newline goes after it, and what would steer the terminal
-    is escaped in it, which means the same."""
+    """The API's body on stdout, byte for byte but for what would steer a terminal: that is escaped, which means the
+    same JSON value, also in a pipe, at whose end is often a terminal. On a terminal a newline goes after it."""
     sys.stdout.flush()
-    if sys.stdout.isatty():
+    if not body.isascii() or b"\x7f" in body:
         from agtmux.protocol.text import escaped
 
         body = escaped(body.decode("utf-8", "replace")).encode()
-        if not body.endswith(b"\n"):
-            body += b"\n"
+    if sys.stdout.isatty() and not body.endswith(b"\n"):
+        body += b"\n"
     sys.stdout.buffer.write(body)
     sys.stdout.buffer.flush()

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from agtmux.client import Client
 
+LONGEST = 1024
+"""Characters of a short form; a full ref is the daemon's to judge."""
 HELP = "REF is pane:…, runtime:…, or where it is unique a pane id (%12), a place (work:1.0) or an agent (claude)."
 
 
@@ -22,6 +24,11 @@ def resolve(text: str, client: Client) -> str:
     """The full ref of ``text``. Raises E_REF_NOT_FOUND, E_REF_AMBIGUOUS (listing the candidates), E_REF_INVALID."""
     if text.startswith(("pane:", "runtime:")):
         return text
+    if not text or len(text) > LONGEST:
+        why = "is empty" if not text else f"has {len(text)} characters, at most {LONGEST} are taken"
+        raise AgtmuxError(
+            "E_REF_INVALID", f"the ref {why}: agtmux list panes --all shows refs", {"ref": text[:LONGEST]}
+        )
     fits = _test(text)
     items = client.listing("panes", {"all": "true"}).json().get("items") or []
     found = [item for item in items if fits(item)]
@@ -42,13 +49,13 @@ def resolve(text: str, client: Client) -> str:
 
 def _test(text: str) -> Callable[[Mapping[str, Any]], bool]:
     if text[:1] == "%":
-        if not text[1:].isdecimal():
+        if not _is_number(text[1:]):
             raise AgtmuxError("E_REF_INVALID", f"{one_line(text)!r} is no pane id: one looks like %12", {"ref": text})
         return lambda item: bool(item["identity"]["pane_id"] == text)
     session, colon, place = text.rpartition(":")
     if colon:
         window, dot, pane = place.partition(".")
-        if not session or not window.isdecimal() or (dot and not pane.isdecimal()):
+        if not session or not _is_number(window) or (dot and not _is_number(pane)):
             raise AgtmuxError(
                 "E_REF_INVALID",
                 f"{one_line(text)!r} is no place: one looks like work:1.0 (session:window.pane)",
@@ -60,3 +67,8 @@ def _test(text: str) -> Callable[[Mapping[str, Any]], bool]:
             and (not dot or item["pane_index"] == int(pane))
         )
     return lambda item: bool(item["agent_type"] == text)
+
+
+def _is_number(text: str) -> bool:
+    """Whether it is an id or index as tmux writes them."""
+    return text.isascii() and text.isdecimal() and len(text) <= 10

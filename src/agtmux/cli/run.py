@@ -85,10 +85,10 @@ def spawn(command: tuple[str, ...]) -> int:
             command[0], list(command), os.environ, setsigdef=[signal.SIGINT, signal.SIGQUIT], setsigmask=before
         )
     except FileNotFoundError:
-        click.echo(f"agtmux run: {command[0]}: not found", err=True)
+        click.echo(f"agtmux run: {one_line(command[0])}: not found", err=True)
         return 127
     except OSError as error:
-        click.echo(f"agtmux run: {command[0]}: {error.strerror}", err=True)
+        click.echo(f"agtmux run: {one_line(command[0])}: {error.strerror}", err=True)
         return 126
 
     def pass_on(number: int, _frame: FrameType | None) -> None:

@@ -35,6 +35,8 @@ from agtmuxd.core.wire import stamp
 
 MAX_TEXT = 256 * 1024
 """Bytes of text that one action may carry."""
+MAX_ANSWER = 4000
+"""Characters of an answer."""
 MAX_KEYS = 64
 
 ASK_PEER: web.AppKey[Callable[[socket.socket], Peer]] = web.AppKey("ask_peer")
@@ -49,13 +51,13 @@ class ActionBody(models.Model):
     """What every action may be asked with. The guards only narrow; ``force_stale`` waives age and state version."""
 
     request_ref: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{8,128}$")]
-    ref: Annotated[str, Field(min_length=1, max_length=4096)]
+    ref: str  # its grammar is the core's, and so is the error
     if_runtime: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{16,128}$")] | None = None
     if_state: Annotated[States, Field(max_length=7, default_factory=list)]
     if_state_version: Annotated[StrictInt, Field(ge=0, le=models.MAX_NS)] | None = None
     if_fingerprint: Fingerprint | None = None
     if_updated_within: Annotated[float, Field(ge=0, le=86_400)] | None = None
-    snapshot: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    snapshot: str | None = None
     force_stale: StrictBool = False
 
     def params(self) -> Params:
@@ -159,7 +161,7 @@ class AnswerBody(ActionBody):
     """The number of an option as it is shown, from 1; or text, which an option of that very text stands for too."""
 
     option: Annotated[StrictInt, Field(ge=1, le=99)] | None = None
-    text: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
+    text: Annotated[str, Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _one(self) -> AnswerBody:
@@ -168,13 +170,15 @@ class AnswerBody(ActionBody):
         return self
 
     def params(self) -> Params:
+        if self.text is not None and len(self.text) > MAX_ANSWER:
+            raise AgtmuxError("E_PAYLOAD_TOO_LARGE", f"text: an answer has at most {MAX_ANSWER} characters")
         return AnswerParams(self.option, self.text)
 
 
 class ActionQuery(models.Model):
     """Which actions: of one pane, runtime, kind or id, and since when (RFC 3339 or ns)."""
 
-    action: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{8,128}$")] | None = None
+    action: Annotated[str, Field(min_length=1)] | None = None
     kind: Kind | None = None
     pane: str | None = None
     runtime: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{16,128}$")] | None = None

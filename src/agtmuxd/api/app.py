@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import traceback
 from collections.abc import Awaitable, Callable
@@ -120,7 +121,9 @@ class ApiServer:
         app[ASK_PEER] = self._ask_peer
         app.on_response_prepare.append(_say_version)
         for route in routes:
-            app.router.add_route(route.method, route.path, self._bound(route), expect_handler=_expect)
+            # A part of the path that is empty is still that part: what is wrong with it its handler knows.
+            path = re.sub(r"\{(\w+)\}", r"{\1:[^/]*}", route.path)
+            app.router.add_route(route.method, path, self._bound(route), expect_handler=_expect)
         return app
 
     def _bound(self, route: Route) -> Serve:

@@ -25,6 +25,8 @@ Nanoseconds = Annotated[StrictInt, Field(ge=0, le=MAX_NS)]
 Pid = Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]
 PaneId = Annotated[str, Field(pattern=r"^%[0-9]{1,10}$")]
 TargetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+Named = Annotated[str, Field(min_length=1)]
+"""The name of something that is there or is not: one that none can have is not there either, and that is the error."""
 Short = Annotated[str, Field(min_length=1, max_length=256)]
 Path = Annotated[str, Field(min_length=1, max_length=4096)]
 
@@ -110,7 +112,7 @@ class HookRequest(Model):
     agents: list[Short] | None = None
     dry_run: StrictBool = False
     command: Path
-    target: TargetName | None = None  # another machine: ``command`` is not used, its hook program is placed there
+    target: Named | None = None  # another machine: ``command`` is not used, its hook program is placed there
     config_homes: dict[str, Path] = {}
     probe: StrictBool = False  # status of another machine: send a test event through each installed command there
     tests: Annotated[list[Short], Field(max_length=32)] = []  # test events that were sent: did they arrive?
@@ -168,7 +170,6 @@ def moment(value: object) -> int:
 
 
 Several = Annotated[list[Annotated[str, Field(min_length=1, max_length=1024)]], BeforeValidator(_several)]
-Repeated = list[Annotated[str, Field(min_length=1, max_length=1024)]]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Duration = Annotated[float, BeforeValidator(seconds), Field(ge=0, le=86400)]
 
@@ -180,8 +181,8 @@ class FilterQuery(Model):
     comma is asked for by ``target_session``, which is only repeated.
     """
 
-    target: Annotated[list[TargetName], BeforeValidator(_several)] = []
-    target_session: Repeated = []
+    target: Annotated[list[Named], BeforeValidator(_several)] = []
+    target_session: list[str] = []
     session: Several = []
     state: Annotated[list[State], BeforeValidator(_several)] = []
     agent: Several = []
@@ -211,7 +212,7 @@ class SessionQuery(ListingQuery):
 
 class WatchQuery(FilterQuery):
     scope: Scope = Scope.PANES
-    cursor: Annotated[str, Field(max_length=256)] | None = None
+    cursor: str | None = None
     interval: Duration = 0.0
     heartbeat: Annotated[float, BeforeValidator(seconds), Field(ge=0.05, le=86400)] | None = None
     once: Flag = False

@@ -16,6 +16,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from agtmux.protocol.errors import SCHEMA_VERSION, AgtmuxError
+from agtmux.protocol.text import one_line
 from agtmuxd.api.services import Services
 from agtmuxd.core.wire import encode, stamp
 
@@ -128,7 +129,7 @@ def answering(services: Services, named: Iterable[str] = ()) -> tuple[list[str],
     errors: list[dict[str, Any]] = []
     for name in requested:
         if name not in known:
-            text = f"there is no target {name}; known: {', '.join(known) or 'none'}"
+            text = f"there is no target {one_line(name)[:80]}; known: {', '.join(known) or 'none'}"
             raise AgtmuxError("E_TARGET_NOT_FOUND", text, {"target": name})
         if known[name]["health"] == "down" or not known[name].get("read", True):
             errors.append(_unanswered(known[name]))

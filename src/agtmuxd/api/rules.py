@@ -8,11 +8,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, StrictBool, StrictInt
+from pydantic import Field, StrictBool, StrictInt, field_validator
 
+from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.models import Model
 from agtmuxd.api.shapes import Shape, Versioned, WaitingFor
 from agtmuxd.core.model import Claim
+
+MAX_SCREEN = 256 * 1024
+"""Characters of a captured screen."""
 
 Cells = Annotated[StrictInt, Field(ge=0, le=10_000)]
 Agent = Annotated[str, Field(min_length=1, max_length=64)]
@@ -22,7 +26,7 @@ class ReplayRequest(Model):
     """One captured screen. ``before``: the claim of the look before; sizes left out are those of the text."""
 
     agent: Agent
-    screen: Annotated[str, Field(max_length=262_144)]
+    screen: str
     title: Annotated[str, Field(max_length=4096)] = ""
     cols: Cells | None = None
     rows: Cells | None = None
@@ -30,6 +34,13 @@ class ReplayRequest(Model):
     cursor_y: Cells = 0
     alternate_on: StrictBool = True
     before: Claim | None = None
+
+    @field_validator("screen")
+    @classmethod
+    def _bounded(cls, value: str) -> str:
+        if len(value) > MAX_SCREEN:
+            raise AgtmuxError("E_PAYLOAD_TOO_LARGE", f"screen: at most {MAX_SCREEN} characters")
+        return value
 
 
 class CheckRequest(Model):

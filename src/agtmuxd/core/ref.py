@@ -48,16 +48,17 @@ def decode(text: str) -> str:
     bad = _BAD_ESCAPE.search(text)
     if bad:
         raise AgtmuxError(
-            "E_REF_INVALID_ENCODING", f"{text!r}: the % at {bad.start()} starts no escape; write a plain % as %25"
+            "E_REF_INVALID_ENCODING", f"{_shown(text)}: the % at {bad.start()} starts no escape; write a plain % as %25"
         )
     if not _ENCODED.fullmatch(text):
         raise AgtmuxError(
-            "E_REF_INVALID_ENCODING", f"{text!r}: blanks, slashes and non-ASCII characters must be percent-encoded"
+            "E_REF_INVALID_ENCODING",
+            f"{_shown(text)}: blanks, slashes and non-ASCII characters must be percent-encoded",
         )
     try:
         return unquote_to_bytes(text).decode("utf-8")
     except UnicodeDecodeError:
-        raise AgtmuxError("E_REF_INVALID_ENCODING", f"{text!r} does not decode to UTF-8") from None
+        raise AgtmuxError("E_REF_INVALID_ENCODING", f"{_shown(text)} does not decode to UTF-8") from None
 
 
 def format_pane(target: str, session: str, window_id: str, pane_id: str) -> str:
@@ -76,6 +77,8 @@ def format_session(target: str, session: str) -> str:
 
 def parse_session(text: str) -> tuple[str, str]:
     """(target, plain session name) of ``<target>/<percent-encoded session>``. Raises E_REF_INVALID(_ENCODING)."""
+    if len(text) > _LONGEST:
+        raise AgtmuxError("E_REF_INVALID", f"a session has at most {_LONGEST} characters, this one {len(text)}")
     target, slash, session = text.partition("/")
     if not slash or not session or "/" in session or not TARGET.fullmatch(target):
         raise AgtmuxError("E_REF_INVALID", f"{_shown(text)} is not <target>/<percent-encoded session>")
