@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import shlex
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from agtmux.cli.acting import uuid7
 from agtmux.protocol.errors import AgtmuxError
+from tests.acceptance.asking import refusal
 from tests.acceptance.stage import PATIENCE, PROGRAMS, Actor, Daemon, Item, Place
 from tests.conftest import Tmux, until
 from tests.ssh.sshd import Keys, Sshd
@@ -114,3 +116,22 @@ def test_an_agent_behind_ssh_gets_what_was_sent_and_nothing_that_was_refused(
         os.close(master)
     ended = place.cli("kill", ref, "--mode", "signal", "--signal", "TERM", "--yes")
     assert (ended.returncode, "it ended" in ended.stdout) == (0, True), ended
+
+
+@pytest.mark.tc("TC-142")
+def test_nothing_is_typed_at_a_stopped_agent_behind_ssh(
+    place: Place, daemon: Daemon, new_sshd: Callable[..., Sshd], new_tmux: Callable[[], Tmux]
+) -> None:
+    daemon.start()
+    far = Far(new_sshd(), new_tmux(), place)
+    one = Actor(far.tmux, place)
+    one.argv = ["sh", "-c", f"{shlex.join(one.argv)}; true"]  # no shell there takes the terminal back
+    one.start()
+    far.add()
+    row = ready(daemon, far.name, one.pane)
+    os.kill(int(row["pid"]), signal.SIGSTOP)
+    try:
+        assert refusal(daemon, "send", row["ref"], text="hi", enter=True, force_stale=True)[1] == "suspended"
+    finally:
+        os.kill(int(row["pid"]), signal.SIGCONT)
+    assert one.keys() == b""

@@ -57,6 +57,7 @@ def reason(some: Case) -> str | None:
 
 
 TEXT = SendParams(text="hi", enter=True)
+TO_SHELL = SendParams("ls", (), True, None, False, False, True)
 
 
 @pytest.mark.tc("TC-107")
@@ -147,7 +148,7 @@ def test_what_moved_between_the_asking_and_the_acting_is_refused() -> None:
 
 @pytest.mark.tc("TC-107")
 def test_who_reads_what_is_typed_is_the_one_who_was_meant() -> None:
-    shell = SendParams(text="ls", shell=True)  # noqa: S604 a field of ours
+    shell = TO_SHELL  # noqa: S604 a field of ours
     plain = replace(FREE, alive=False, foreground=False, claim=None, field=Field.ABSENT)
     assert reason(case(Kind.SEND, shell, plain, Known())) is None
     behind = replace(FREE, foreground=False)  # the shell reads what is typed
@@ -162,6 +163,21 @@ def test_who_reads_what_is_typed_is_the_one_who_was_meant() -> None:
     refusal = decide(case(Kind.SEND, TEXT, known=replace(IDLE, headless=True)))
     assert refusal is not None
     assert (refusal.code, refusal.reason) == ("E_UNSUPPORTED", "headless")
+
+
+@pytest.mark.tc("TC-142")
+def test_a_stopped_agent_is_refused_for_that_before_anything_else() -> None:
+    """Its screen is what it drew before, so neither prompt nor state of it are worth a word."""
+    stopped = replace(ASKS, foreground=False, stopped=True, holds=True)
+    for kind, params in ((Kind.SEND, TEXT), (Kind.INTERRUPT, NoParams()), (Kind.KILL, KillParams("key", "INT")),
+                         (Kind.APPROVE, NoParams()), (Kind.DENY, NoParams()),
+                         (Kind.SEND, TO_SHELL)):  # fmt: skip
+        assert reason(case(kind, params, stopped, WAITS, if_state_version=1)) == "suspended", kind
+    assert reason(case(Kind.KILL, KillParams("signal", "TERM"), stopped, WAITS)) is None
+    assert reason(case(Kind.VIEW, ViewParams(200, False), stopped, WAITS)) is None
+    given_back = replace(stopped, holds=False)
+    assert reason(case(Kind.SEND, TO_SHELL, given_back, WAITS)) is None
+    assert reason(case(Kind.SEND, TEXT, given_back, WAITS)) == "suspended"
 
 
 @pytest.mark.tc("TC-107")

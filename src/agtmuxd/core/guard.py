@@ -34,6 +34,8 @@ class Fresh:
     """What was read right before acting. ``row`` None: its server has no such pane.
 
     ``alive``: the runtime's very process lives in this pane. ``other``: an agent that no runtime is known of yet.
+    ``stopped``: that process, a part of it or what started it there is stopped (SIGSTOP, Ctrl-Z), and reads nothing;
+    ``holds``: its group is the foreground one of its terminal all the same, for nobody took it.
     """
 
     row: PaneRow | None
@@ -42,6 +44,8 @@ class Fresh:
     input_off: bool = False
     alive: bool = False
     foreground: bool = False
+    stopped: bool = False
+    holds: bool = False
     other: str | None = None
     claim: Claim | None = None
     rule: str | None = None
@@ -121,7 +125,7 @@ def may_be_asked(request: Request) -> Refusal | None:
 
 def decide(case: Case) -> Refusal | None:
     """The first thing that speaks against it."""
-    for check in (_identity, _caller_guards, _prompt, _pane, _agent, _kind):
+    for check in (_identity, _stopped, _caller_guards, _prompt, _pane, _agent, _kind):
         refusal = check(case)
         if refusal is not None:
             return refusal
@@ -170,6 +174,22 @@ def _identity(case: Case) -> Refusal | None:
     if case.needs.agent and known.runtime_id is None:
         return _unmet("no_agent", f"no agent runs in {case.meant.pane_id}: there is nothing to {case.request.kind}")
     return None
+
+
+def _writes(case: Case) -> bool:
+    return case.needs.writes or (case.request.kind is Kind.KILL and getattr(case.request.params, "mode", "") == "key")
+
+
+def _stopped(case: Case) -> Refusal | None:
+    """What is typed at a stopped agent waits in its terminal, and is read by whatever it shows when it goes on."""
+    params = case.request.params
+    to_shell = isinstance(params, SendParams) and params.shell and not case.fresh.holds
+    if not case.fresh.stopped or to_shell or not _writes(case):
+        return None
+    text = (
+        f"{case.known.agent_type} in {case.meant.pane_id} is stopped and reads nothing: fg in its shell, or kill -CONT"
+    )
+    return _unmet("suspended", text)
 
 
 def _caller_guards(case: Case) -> Refusal | None:
@@ -222,8 +242,7 @@ def _prompt(case: Case) -> Refusal | None:
 def _pane(case: Case) -> Refusal | None:
     request, fresh = case.request, case.fresh
     row = fresh.row
-    writes = case.needs.writes or (request.kind is Kind.KILL and getattr(request.params, "mode", "") == "key")
-    if row is None or not writes:
+    if row is None or not _writes(case):
         return None
     if row.dead:
         return _unmet("dead", f"the program in {row.pane_id} has ended: its pane is dead")

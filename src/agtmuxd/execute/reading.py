@@ -37,6 +37,10 @@ class Reading:
     version: tuple[int, int] | None = None
 
 
+_STOPPED = "Tt"
+"""States of a process that is stopped, by a signal or by who traces it."""
+
+
 def unreachable(reached: Reached, why: str) -> AgtmuxError:
     return AgtmuxError("E_TARGET_UNREACHABLE", f"{reached.name} cannot be read: {why}; nothing was done")
 
@@ -93,7 +97,10 @@ class Reader:
         if last is None:
             fresh = await self._processes(fresh, reached, row.pid, runtime)
         else:
-            fresh = replace(fresh, alive=last.alive, foreground=last.foreground, other=last.other)
+            fresh = replace(
+                fresh, alive=last.alive, foreground=last.foreground, stopped=last.stopped, holds=last.holds,
+                other=last.other,
+            )  # fmt: skip
         sample = to_sample(row, *parse(pane.capture)) if styled else to_sample(row, pane.capture)
         return Reading(
             self.seen(fresh, runtime, sample, before), pane, sample, Held(pane_id, server.pid, row.pid, row.in_mode),
@@ -108,9 +115,12 @@ class Reader:
             raise unreachable(reached, str(error)) from error
         mine = index.candidates(pane_pid)
         proc = _life(mine, runtime)
-        foreground = proc is not None and proc.pgid == proc.tpgid and proc.state != "T"
+        holds = proc is not None and proc.pgid == proc.tpgid
+        stopped = proc is not None and _is_stopped(index, mine, proc)
+        foreground = holds and not stopped
         other = None if foreground else await self._stranger(reached, index, mine, pane_pid, proc)
-        return replace(fresh, alive=proc is not None, foreground=foreground, other=other)
+        alive = proc is not None
+        return replace(fresh, alive=alive, foreground=foreground, stopped=stopped, holds=holds, other=other)
 
     def seen(self, fresh: Fresh, runtime: Runtime | None, sample: Sample, before: Claim | None) -> Fresh:
         """``fresh`` with what the rules say of ``sample``."""
@@ -173,3 +183,12 @@ class Reader:
 def _life(processes: Iterable[Proc], runtime: Runtime | None) -> Proc | None:
     """The very process of a runtime: a number alone may have come again."""
     return next((p for p in processes if runtime and p.pid == runtime.pid and p.start == runtime.process_start), None)
+
+
+def _is_stopped(index: ProcessIndex, mine: Iterable[Proc], proc: Proc) -> bool:
+    """Whether an agent cannot read: itself, a part of it in its process group, or what started it in this pane.
+
+    A shim may wait for the program that reads, and a program between may own the terminal (``script``, ``sudo``).
+    """
+    in_pane = list(mine)
+    return any(one.state in _STOPPED and (one.pgid == proc.pgid or index.is_below(proc, one)) for one in in_pane)
