@@ -148,7 +148,7 @@ def test_what_moved_between_the_asking_and_the_acting_is_refused() -> None:
 
 @pytest.mark.tc("TC-107")
 def test_who_reads_what_is_typed_is_the_one_who_was_meant() -> None:
-    shell = TO_SHELL  # noqa: S604 a field of ours
+    shell = TO_SHELL
     plain = replace(FREE, alive=False, foreground=False, claim=None, field=Field.ABSENT)
     assert reason(case(Kind.SEND, shell, plain, Known())) is None
     behind = replace(FREE, foreground=False)  # the shell reads what is typed
