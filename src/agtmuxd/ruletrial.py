@@ -18,6 +18,7 @@ from agtmuxd.adapters.plainfile import read_text
 from agtmuxd.api.rules import ReplayRequest
 from agtmuxd.core.model import Claim, Sample, WaitingFor
 from agtmuxd.core.rules import FIRST, Rule, RuleSet
+from agtmuxd.core.versions import older
 from agtmuxd.core.whynot import why_not
 from agtmuxd.rulefolder import MAX_FILE
 from agtmuxd.tmux import sgr
@@ -29,7 +30,7 @@ def replayed(rules: RuleSet, file: Path | None, asked: ReplayRequest) -> dict[st
     """What ``rules`` make of one captured screen: which hold, and why the others do not. Raises E_INVALID_REQUEST."""
     sample = _captured(
         asked.screen, title=asked.title, cols=asked.cols or 0, rows=asked.rows or 0,
-        cursor=(asked.cursor_x, asked.cursor_y), alternate=asked.alternate_on,
+        cursor=(asked.cursor_x, asked.cursor_y), shown=asked.cursor_visible, alternate=asked.alternate_on,
     )  # fmt: skip
     view = rules.view(sample)
     try:
@@ -40,8 +41,12 @@ def replayed(rules: RuleSet, file: Path | None, asked: ReplayRequest) -> dict[st
         who = f"a pattern of {rules.agent}" if slow is None else f"rule {slow} of {rules.agent}"
         raise AgtmuxError("E_INVALID_REQUEST", f"{who} takes too long on this screen: {TOO_LONG}") from error
     field = view.composer
+    version = rules.version_on(view)
     return {
         "agent": rules.agent,
+        "version": version,
+        "oldest_version": rules.oldest,
+        "older": older(version, rules.oldest),
         "rules_file": None if file is None else str(file),
         "recorded_on": list(rules.recorded_on),
         "claim": None if write is None or write.claim is None else str(write.claim),

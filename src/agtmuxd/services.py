@@ -29,6 +29,7 @@ from agtmuxd.core.ids import dedupe_key
 from agtmuxd.core.model import Ancestor, RawEvent, Source
 from agtmuxd.core.request import Request
 from agtmuxd.core.resolve import resolve
+from agtmuxd.core.versions import older
 from agtmuxd.core.wire import stamp, stamp_or_none
 from agtmuxd.execute.audit import action_item
 from agtmuxd.execute.path import Actions
@@ -206,6 +207,8 @@ class DaemonServices:
             return {"decided_by": _decided(state), "candidates": [], "marks": {}, "recent_events": recent,
                     "snapshot": self._actions.nonce(where)}  # fmt: skip
         runtime = world.runtimes[runtime_id]
+        adapter = self._registry.get(runtime.agent_type)
+        oldest = None if adapter is None else adapter.oldest
         now = self._clock()
         registers, marks = self._door.words_of(runtime_id)
         resolution = resolve(registers, marks, self._door.life(runtime), now)
@@ -225,6 +228,8 @@ class DaemonServices:
             )  # fmt: skip
         candidates.sort(key=lambda c: (not c["used"], c["source"], c["subject"]))
         return {
+            "oldest_version": oldest,
+            "older": older(runtime.agent_version, oldest),
             "decided_by": [c for c in candidates if c["used"]] or _decided(state),
             "candidates": candidates,
             "marks": {mark: stamp(at) for mark, at in sorted(marks.items())},
@@ -319,7 +324,8 @@ class DaemonServices:
             "adapters": [
                 {
                     "name": a.name, "agent_type": a.agent_type, "version": a.version,
-                    "contract_version": a.contract_version, "enabled": True, "errors": a.errors,
+                    "contract_version": a.contract_version, "oldest_version": a.oldest, "enabled": True,
+                    "errors": a.errors,
                     "last_error": a.last_error, "servers": self._servers(a.name),
                 }
                 for a in self._registry

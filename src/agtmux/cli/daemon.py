@@ -235,7 +235,8 @@ def _tell_health(app: App, body: Mapping[str, Any]) -> None:
         errors = (
             f", {adapter['errors']} errors, last: {say(adapter.get('last_error'))}" if adapter.get("errors") else ""
         )
-        click.echo(f"adapter   {say(adapter.get('name'))} {say(adapter.get('version'))} {state}{errors}")
+        reads = f", reads {say(adapter['oldest_version'])} and newer" if adapter.get("oldest_version") else ""
+        click.echo(f"adapter   {say(adapter.get('name'))} {say(adapter.get('version'))} {state}{reads}{errors}")
         for server in adapter.get("servers") or ():
             how = "connected" if server.get("connected") else f"not connected: {say(server.get('reason'))}"
             click.echo(f"server    {say(adapter.get('name'))} {say(server.get('config_home'))} {how}")

@@ -12,7 +12,7 @@ import click
 from agtmux.cli import ref as refs
 from agtmux.cli import words
 from agtmux.cli.context import App, pass_app, shared, write_body
-from agtmux.cli.story import section, story, waits
+from agtmux.cli.story import section, story, too_old, waits
 from agtmux.render import clean
 
 TYPE_CHECKING = False
@@ -36,6 +36,7 @@ _SCREEN = click.File("r", encoding="utf-8", errors="replace")
 @click.option("--cols", type=click.IntRange(1, 10_000), help="With --file: the pane's width.")
 @click.option("--rows", type=click.IntRange(1, 10_000), help="With --file: the pane's height.")
 @click.option("--cursor", type=(int, int), default=(0, 0), metavar="X Y", help="With --file: where the cursor stands.")
+@click.option("--cursor-hidden", is_flag=True, help="With --file: the cursor does not show (#{cursor_flag} is 0).")
 @click.option("--before", metavar="CLAIM", help="With --file: the claim of the look before, e.g. running.")
 @click.option("--all", "every", is_flag=True, help="With --file: also why the other rules do not hold.")
 @click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
@@ -50,6 +51,7 @@ def explain(
     cols: int | None,
     rows: int | None,
     cursor: tuple[int, int],
+    cursor_hidden: bool,
     before: str | None,
     every: bool,
     as_json: bool,
@@ -70,7 +72,7 @@ def explain(
             raise click.UsageError("--file needs --agent, and no REF")
         request = {
             "agent": agent, "screen": _read(screen), "title": title, "cols": cols, "rows": rows, "before": before,
-            "cursor_x": cursor[0], "cursor_y": cursor[1],
+            "cursor_x": cursor[0], "cursor_y": cursor[1], **({"cursor_visible": False} if cursor_hidden else {}),
         }  # fmt: skip
         replayed = client.replay(request)
         if as_json:
@@ -105,6 +107,8 @@ def replay_story(body: Row, *, every: bool = False) -> Iterator[str]:
     where = clean(body.get("rules_file"), "the shipped rules")
     versions = ", ".join(clean(v) for v in body.get("recorded_on") or ()) or "nothing"
     yield f"{clean(body.get('agent'))} by {where}, recorded on {versions}"
+    if body.get("older"):
+        yield f"  {too_old(body.get('version'), body.get('oldest_version'))}"
     if body.get("rule") is None:
         yield "  no rule holds: this screen says nothing (which is never idle)"
     else:

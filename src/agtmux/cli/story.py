@@ -56,6 +56,14 @@ def waits(waiting: Row) -> Iterator[str]:
         yield "  options: " + " | ".join(clean(option) for option in waiting["options"])
 
 
+def too_old(version: Any, oldest: Any) -> str:
+    """What an agent's version means for what is read of it."""
+    return (
+        f"version {clean(version)} is older than any recorded ({clean(oldest)}): its screen may be read wrong, "
+        "or not at all; update the agent, or install its hooks"
+    )
+
+
 def section(title: str, lines: list[str], empty: str | None) -> Iterator[str]:
     """A heading and its lines; ``empty`` in place of none, where that is to be said."""
     if lines or empty:
@@ -68,6 +76,8 @@ def story(body: Row, now: float) -> Iterator[str]:
     item = body.get("item") or {}
     yield clean(body.get("ref"))
     yield f"  {_headline(item, now)}"
+    if body.get("older"):
+        yield f"  {too_old(item.get('agent_version'), body.get('oldest_version'))}"
     if item.get("waiting_for"):
         yield from waits(item["waiting_for"])
     if item.get("accepts_input") is not None:

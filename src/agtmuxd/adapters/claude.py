@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -128,6 +129,10 @@ class ClaudeAdapter(RuleAdapter):
         """Claims of the status file; empty if it is another process's (a reused pid) or not understood."""
         if not _is_of(data, proc):
             return ()
+        version = text_of(data, "version")
+        return tuple([replace(said, version=version) for said in self._said(data)])
+
+    def _said(self, data: Mapping[str, Any]) -> Sequence[Write]:
         status = data.get("status")
         headless = data.get("entrypoint") == "sdk-cli"
         if status == "busy":

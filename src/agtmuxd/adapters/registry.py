@@ -181,6 +181,11 @@ class Fenced:
                 raise TooLongError(f"{who} takes too long on a screen") from error
             raise TooLongError(f"{who} takes too long on a screen: put aside until its rules are changed") from error
 
+    @property
+    def oldest(self) -> str | None:
+        """The oldest version of the agent whose screens are known, where its rules say one."""
+        return self.adapter.rules.oldest if isinstance(self.adapter, RuleAdapter) else None
+
     def forgive(self) -> None:
         """Rules were read anew: what took too long may be gone."""
         self._slow = 0

@@ -23,16 +23,17 @@ def captured(
     cols: int = 0,
     rows: int = 0,
     cursor: tuple[int, int] = (0, 0),
+    shown: bool = True,
     alternate: bool = True,
     styles: Spans | None = None,
 ) -> Sample:
-    """What ``tmux capture-pane -p`` gave. ``cols`` and ``rows`` 0: as wide and high as the text is; ``styles``: of its
-    rows, where it was captured with them."""
+    """What ``tmux capture-pane -p`` gave. ``cols`` and ``rows`` 0: as wide and high as the text is; ``shown``: whether
+    the cursor was; ``styles``: of its rows, where it was captured with them."""
     lines = text.split("\n")
     while lines and not lines[-1].strip():
         lines.pop()
     wide = cols or max((len(line) for line in lines), default=80)
-    return Sample(tuple(lines), title, alternate, True, *cursor, wide, rows or max(len(lines), 1), styles)
+    return Sample(tuple(lines), title, alternate, shown, *cursor, wide, rows or max(len(lines), 1), styles)
 
 
 def recorded(path: Path, t_ms: int) -> Sample:

@@ -32,6 +32,7 @@ class ReplayRequest(Model):
     rows: Cells | None = None
     cursor_x: Cells = 0
     cursor_y: Cells = 0
+    cursor_visible: StrictBool = True
     alternate_on: StrictBool = True
     before: Claim | None = None
 
@@ -62,7 +63,12 @@ class MissedRule(MatchedRule):
 
 
 class Replayed(Versioned):
+    """``version``: the agent's own, where the screen tells it; ``older``: than any whose screens are known."""
+
     agent: str
+    version: str | None = None
+    oldest_version: str | None = None
+    older: bool = False
     rules_file: str | None
     recorded_on: list[str]
     claim: str | None

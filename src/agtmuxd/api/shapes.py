@@ -320,6 +320,8 @@ class Explanation(Versioned):
     candidates: list[dict[str, Any]]
     marks: dict[str, Any]
     recent_events: list[EventItem]
+    oldest_version: str | None = None  # of this agent whose screens are known
+    older: bool = False  # the agent's version is older than that
     snapshot: str | None = None  # the nonce of what is told here; an action takes it for 30 s
 
 
@@ -371,6 +373,7 @@ class AdapterHealth(Shape):
     errors: int
     last_error: str | None
     contract_version: str | None = None
+    oldest_version: str | None = None
     servers: list[AgentServer] = []
 
 

@@ -108,6 +108,7 @@ class Write:
     detail: str | None = None  # one short line for explain, never secret
     settle: int = 0  # ns: of a screen that passes through this on its way to other words; how long it must last
     late: int = 0  # ns: of a screen that lags behind its agent's events longer than others do, by how much
+    version: str | None = None  # of the agent, where what was read tells it
     lasting: bool = False  # the sign of a turn that stands for as long as the turn does: when it goes, the turn is over
     hides: bool = False  # of a screen on which the agent hides its signs of a turn
     scene: tuple[int, ...] | None = None  # of a screen on which only the signs of a turn are missing: see ``motion``

@@ -20,6 +20,7 @@ from agtmuxd.core.rulereader import Reader, WrongError, meant
 from agtmuxd.core.rules import FIRST, Count, Extract, Programs, Rule, RuleSet, SampleRef, Test
 from agtmuxd.core.screen import ComposerSpec, Place, squash
 from agtmuxd.core.style import ODD
+from agtmuxd.core.versions import numbers
 
 FORMAT: Final = 1
 """The version of the file format that this reader understands."""
@@ -32,6 +33,7 @@ DEFAULT_OPTION: Final = r"^\s*[❯›●>]?\s*\d+\.\s+(\S.*)$"
 
 _TOP: Final = {
     "format", "agent", "recorded_on", "composer", "keys", "background", "rule", "process", "extends", "late_ms",
+    "oldest", "version",
 }  # fmt: skip
 _PROCESS: Final = {"names", "headless", "other"}
 _RULE: Final = {
@@ -101,9 +103,18 @@ def _read(table: Mapping[str, Any], agent: str | None) -> RuleSet:
         programs=_programs(top),
         extends=top.flag("extends") is True,
         late=_late(top),
+        oldest=_oldest(top),
+        version=top.pattern("version", re.MULTILINE, groups=1),
         chip=composer.pattern("chip"),
         interrupt=_key_names(top.inner("keys", table.get("keys", {}), _KEYS), "interrupt"),
     )
+
+
+def _oldest(top: Reader) -> str | None:
+    oldest = top.text("oldest")
+    if oldest is not None and not numbers(oldest):
+        raise top.wrong("oldest", f"{oldest!r} is no version, as 2.1.197 is")
+    return oldest
 
 
 def _late(top: Reader) -> int:

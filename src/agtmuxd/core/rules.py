@@ -21,6 +21,9 @@ from agtmuxd.core.style import StyleTest, words_of
 FIRST: Final = "first"
 """In a rule's ``after``: nothing was seen of this runtime before."""
 
+_HEAD: Final = 16
+"""In so many first rows an agent's own banner with its version stands."""
+
 MAX_TEXT: Final = 2000
 """Characters of a request's text that are kept."""
 
@@ -202,6 +205,8 @@ class RuleSet:
     submit: bytes = b"\r"
     interrupt: tuple[str, ...] = ()
     late: int = 0  # ns: see ``Write.late``
+    oldest: str | None = None  # the oldest version whose screens these rules read
+    version: re.Pattern[str] | None = None  # what tells the agent's version in the first rows of a screen
 
     def controls(self) -> Controls:
         """How the agent is operated."""
@@ -222,6 +227,8 @@ class RuleSet:
             background=self.background or shipped.background,
             interrupt=self.interrupt or shipped.interrupt,
             late=self.late or shipped.late,
+            oldest=self.oldest or shipped.oldest,
+            version=self.version or shipped.version,
         )
 
     def view(self, sample: Sample) -> View:
@@ -257,10 +264,16 @@ class RuleSet:
             background_tasks=self._background(rule, view),
             settle=rule.settle,
             late=self.late,
+            version=self.version_on(view),
             lasting=rule.lasting,
             hides=rule.hides,
             scene=view.scene() if rule.still else None,
         )
+
+    def version_on(self, view: View) -> str | None:
+        """The agent's version, where the head of the screen tells it."""
+        found = self.version.search("\n".join(view.rows[:_HEAD])) if self.version is not None else None
+        return one_line(found.group(1))[:40] if found else None
 
     def _background(self, rule: Rule, view: View) -> int | None:
         if rule.background is not None:

@@ -333,6 +333,7 @@ class Roster:
         agent.screen, agent.styles, agent.looked_before = look, styles, before
         agent.sample = self._with_hint(agent, to_sample(row, capture, styles), now)
         agent.looked = agent.adapter.look(agent.sample, before)
+        _known_better(agent, agent.looked)
         return agent.looked
 
     def _with_hint(self, agent: Agent, sample: Sample, now: int) -> Sample:
@@ -408,6 +409,7 @@ class Roster:
             agent.status_data = data if isinstance(data, dict) else None
             said = agent.adapter.read_status(data, agent.proc) if isinstance(data, dict) else ()
             agent.status_write = next((write for write in said if write.subject == "turn"), None)
+            _known_better(agent, agent.status_write)
         return agent.status_write, True
 
     # ---------------------------------------------------------------- leaving
@@ -449,6 +451,12 @@ class Roster:
             )  # fmt: skip
         self._seen = out if self._still is not None and not self.leaving else None
         return out
+
+
+def _known_better(agent: Agent, said: Write | None) -> None:
+    """Take over the version that its screen or status tells, where its process does not."""
+    if said is not None and said.version is not None and agent.identity.version is None:
+        agent.identity = replace(agent.identity, version=said.version)
 
 
 def _same_life(a: Proc, b: Proc) -> bool:
