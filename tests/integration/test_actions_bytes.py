@@ -18,6 +18,7 @@ from agtmuxd.execute.reach import Reached
 from agtmuxd.execute.reading import one_pane
 from agtmuxd.targets.local import LocalExecutor
 from agtmuxd.tmux.keys import KEY_BYTES, Held
+from agtmuxd.tmux.server import parse_version
 from tests.conftest import Tmux, until
 
 RECEIVER = """
@@ -55,7 +56,7 @@ class Receiver:
         read = await one_pane(self.reached, self.pane)
         assert read.server is not None
         assert read.row is not None
-        return Hands(self.reached, Held(self.pane, read.server.pid, read.row.pid), (3, 3))
+        return Hands(self.reached, Held(self.pane, read.server.pid, read.row.pid), parse_version(read.server.version))
 
     def take(self, size: int) -> bytes:
         """The next ``size`` bytes that arrived, and nothing behind them."""
@@ -109,6 +110,23 @@ async def test_every_size_arrives_whole(receiver: Receiver, size: int) -> None:
     assert receiver.take(len(want)) == want
     await hands.paste(data, bracketed=False)
     assert receiver.take(size) == data
+    assert receiver.tmux.run("list-buffers") == ""
+
+
+@pytest.mark.tc("TC-106")
+async def test_a_tmux_of_no_known_version_gets_no_paste_that_it_may_change(
+    receiver: Receiver,
+) -> None:
+    plain = "ü 日 \t\r\n 'x' \a\b".encode()
+    held = (await receiver.hands())._held
+    hands = Hands(receiver.reached, held, parse_version("openbsd-7.9"))
+    await hands.paste(plain, bracketed=False)
+    assert receiver.take(len(plain)) == plain
+    for data in (b"a\x1b[A", b"\x00", b"\x7f", b"\xff"):
+        with pytest.raises(AgtmuxError) as caught:
+            await hands.paste(data, bracketed=False)
+        assert (caught.value.code, caught.value.details["reason"]) == ("E_UNSUPPORTED", "tmux_version")
+    assert receiver.take(0) == b""
     assert receiver.tmux.run("list-buffers") == ""
 
 

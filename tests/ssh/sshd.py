@@ -58,6 +58,15 @@ class Keys:
         self.known_hosts.write_text("".join(line + "\n" for line in kept))
 
 
+_SYSTEM = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def _tmux_first() -> dict[str, str]:
+    """A PATH with the tmux that the tests run on, where that is none of the system's (``make tmux-matrix``)."""
+    folder = str(Path(shutil.which("tmux") or "/usr/bin/tmux").parent)
+    return {} if folder in _SYSTEM.split(":") else {"PATH": f"{folder}:{_SYSTEM}"}
+
+
 class Sshd:
     """One server. ``home``: HOME of what it runs; ``shell``: the login shell that reads what a client wants to run.
 
@@ -89,7 +98,11 @@ class Sshd:
         self.address = "127.0.0.1" if wire is None else wire.address
         self.within = [*(wire.within if wire is not None else []), *(account.within if account is not None else [])]
         # of an account only what PAM would add: without it fish finds nothing in a home whose name is not ASCII
-        self.env = {**({"LANG": "C.UTF-8"} if account is not None else {"HOME": str(self.home)}), **(env or {})}
+        self.env = {
+            **_tmux_first(),
+            **({"LANG": "C.UTF-8"} if account is not None else {"HOME": str(self.home)}),
+            **(env or {}),
+        }
         self.passwords = False
         self.more = list(more)
         # As sshd calls a login shell: by -c, with the client's words in one argument, and as the outermost shell.

@@ -246,6 +246,8 @@ def _pane(case: Case) -> Refusal | None:
         return None
     if row.dead:
         return _unmet("dead", f"the program in {row.pane_id} has ended: its pane is dead")
+    if not row.pid:
+        return _unmet("dead", f"no program runs in {row.pane_id}: nobody would read what is typed")
     if row.in_mode and not (isinstance(request.params, SendParams) and request.params.leave_mode):
         way = ": --leave-mode leaves it first" if request.kind is Kind.SEND else ": leave it first"
         return _unmet("copy_mode", f"{row.pane_id} is in copy mode, which would take the keys{way}")

@@ -35,7 +35,11 @@ class Hands:
         await self._write([keys.pressed(self._held.pane_id, names)])
 
     async def paste(self, data: bytes, *, bracketed: bool) -> None:
-        """These bytes through a buffer of their own, which is gone afterwards. Raises as ``_write``."""
+        """These bytes through a buffer of their own, which is gone afterwards. Raises as ``_write``, and E_UNSUPPORTED
+        where this tmux may change them."""
+        if self._version is None and keys.paste_changes(data):
+            text = "nobody can say whether this tmux pastes control characters as they are: its version has no number"
+            raise AgtmuxError("E_UNSUPPORTED", f"{text}; nothing was done", {"reason": "tmux_version"})
         buffer = f"agtmux-{os.urandom(6).hex()}"
         done = await self._run(keys.loaded(buffer), stdin=data, harmless=True)
         if done.returncode:

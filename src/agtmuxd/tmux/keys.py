@@ -6,12 +6,14 @@ the pane that was meant. Knows no agent and runs nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from agtmuxd.tmux.quote import line
 
+_UNSAFE: Final = re.compile(rb"[\x00-\x06\x0b\x0c\x0e-\x1f]")
 KEY_BYTES: Final = 1024
 """Bytes that one ``send-keys`` carries at most; longer text goes through a buffer."""
 
@@ -58,6 +60,19 @@ def pasted(pane_id: str, buffer: str, *, bracketed: bool, version: tuple[int, in
     """
     raw = ["-S"] if version is not None and version >= (3, 7) else []
     return ["paste-buffer", "-d", "-r", *raw, *(["-p"] if bracketed else []), "-b", buffer, "-t", pane_id]
+
+
+def paste_changes(data: bytes) -> bool:
+    """Whether there are bytes in it that tmux makes visible from 3.7 on, where it is not told not to."""
+    return _UNSAFE.search(data) is not None or b"\x7f" in data or not _is_utf8(data)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def left_mode(pane_id: str) -> list[str]:
