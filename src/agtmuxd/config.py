@@ -43,10 +43,16 @@ class ObserveSettings(_Table):
 
 
 class TargetSettings(_Table):
-    """``[targets]``: limits for reaching a target, in seconds."""
+    """``[targets]``: limits for reaching a target, in seconds, and for what one target may make the daemon read."""
 
     connect_timeout: Seconds = 3.0
     command_timeout: Seconds = 5.0
+    max_panes: Annotated[int, Field(ge=1, le=100_000)] = 5000
+    max_processes: Annotated[int, Field(ge=100, le=1_000_000)] = 50_000
+    max_answer: Annotated[int, Field(ge=1, le=256, description="MiB of one round or one process table")] = 16
+    spool_rate: Annotated[
+        int, Field(ge=1, le=65_536, description="KiB a second of events that a machine behind ssh spooled")
+    ] = 256
 
 
 class SshSettings(_Table):

@@ -331,6 +331,7 @@ class Daemon:
                 folder=self._places.runtime_dir, identity=services.view.stream_id, store=store,
                 ingest=services.ingest_from, count=services.count, clock=self._clock,
                 timeout=self._settings.targets.command_timeout, patterns=services.redacted.patterns,
+                spool_rate=self._settings.targets.spool_rate * 1024.0,
             )  # fmt: skip
             return Outpost(target.target_id, executor, home)
 

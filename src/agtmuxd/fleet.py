@@ -26,6 +26,7 @@ from agtmuxd.execute.reach import Reached
 from agtmuxd.ingest.door import Door
 from agtmuxd.redactor import PaneTexts, Redactor
 from agtmuxd.targets.agent import Agent
+from agtmuxd.targets.bounds import MIB, Bounds
 from agtmuxd.targets.executor import ExecutorError, TargetExecutor
 from agtmuxd.targets.local import LocalExecutor
 from agtmuxd.targets.observe import Cadence, Observer, Sink
@@ -136,6 +137,7 @@ class Fleet:
             status_files=lambda name: self._settings().adapter(name).status_file,
             heard=lambda agents: self.heard(target.target_id, agents) if target.kind == "local" else {},
             twin=lambda server: self._twin(target.target_id, server),
+            bounds=self._bounds(),
         )  # fmt: skip
         self._executors[target.target_id] = executor
         self._observers[target.target_id] = observer
@@ -154,7 +156,12 @@ class Fleet:
             tmux=target.options.get("tmux_path") or "tmux",
             connect_timeout=settings.targets.connect_timeout,
             command_timeout=settings.targets.command_timeout,
+            bounds=self._bounds(),
         )
+
+    def _bounds(self) -> Bounds:
+        limits = self._settings().targets
+        return Bounds(limits.max_panes, limits.max_processes, limits.max_answer * MIB)
 
     async def _keep(self, target: Target, run: Callable[[], Awaitable[None]]) -> None:
         """Keep one observer going: an error in it is told and it starts over; it never takes the daemon along."""

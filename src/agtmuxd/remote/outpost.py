@@ -21,7 +21,7 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.models import WireEvent
 from agtmuxd.remote.backway import Backway
 from agtmuxd.remote.listener import SOURCES, Listener
-from agtmuxd.remote.spool import FarSpool
+from agtmuxd.remote.spool import BURST, Allowance, FarSpool
 from agtmuxd.store.db import Store
 from agtmuxd.targets.executor import ExecutorError
 from agtmuxd.targets.ssh import SshExecutor
@@ -48,6 +48,7 @@ class Home:
     timeout: float  # s, for each thing done there
     patterns: Callable[[], Sequence[str]] = tuple
     """Regular expressions of the configuration whose matches are to be removed."""
+    spool_rate: float = float(BURST)  # bytes a second of what was spooled there
 
 
 class Outpost:
@@ -64,7 +65,7 @@ class Outpost:
             os.path.join(home.folder, f"far-{digest[:12]}.sock"), self._taken, self._flooded, count=home.count
         )
         self._way = Backway(executor, digest[:16], self._listener.path, home.timeout)
-        self._spool = FarSpool(target_id, digest[:16], executor, home.store, self._fetched)
+        self._spool = FarSpool(target_id, digest[:16], executor, home.store, self._fetched, Allowance(home.spool_rate))
         self._round = asyncio.Event()
         self._connection = 0
         self._due = 0.0
@@ -114,6 +115,9 @@ class Outpost:
             await self._way.tell(self._home.patterns())
             self._behind = False
             await self._spool.drain()
+            if self._spool.waits:
+                self._behind = True
+                self._home.count("remote_spool_held")
             self._due = now + (AGAIN if self._way.is_open and not self._behind else AGAIN_WITHOUT)
         except (ExecutorError, AgtmuxError, OSError) as error:
             self._due = now + AGAIN_WITHOUT

@@ -38,7 +38,7 @@ class Machine:
 class ExecutorError(Exception):
     """The program could not be run to its end: it proves nothing about what it would have said.
 
-    ``reason`` is one of timeout, refused, auth, host_key, no_tmux, channel_limit, lost.
+    ``reason`` is one of timeout, refused, auth, host_key, no_tmux, channel_limit, lost, too_large.
     """
 
     def __init__(self, reason: str, message: str) -> None:

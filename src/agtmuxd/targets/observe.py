@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ from agtmuxd.core.model import NS, PaneRow, Source
 from agtmuxd.core.observation import HealthChange, Observation
 from agtmuxd.core.title import published
 from agtmuxd.pulse import pulse
-from agtmuxd.targets.executor import ExecutorError, TargetExecutor
+from agtmuxd.targets.bounds import MIB, OFF_LOOP, Bounds, too_large
+from agtmuxd.targets.executor import Completed, ExecutorError, TargetExecutor
 from agtmuxd.targets.newcomers import Newcomers
 from agtmuxd.targets.roster import YOUNG, Heard, Known, Roster
 from agtmuxd.targets.unread import UnreadRows
@@ -33,6 +35,7 @@ from agtmuxd.tmux.sgr import split
 
 _LOG = structlog.get_logger("observe")
 LOOKED_AT: Final = 2 * NS
+_BOUNDS: Final = Bounds()
 _SHARE: Final = 8
 """A storm of events may have rounds made one part of so many of the time, until they are as rare as ticks."""
 
@@ -105,6 +108,7 @@ class Observer:
         status_files: Callable[[str], bool] = lambda _adapter: True,
         heard: Heard = lambda _agents: {},
         twin: Callable[[str | None], str | None] | None = None,
+        bounds: Bounds = _BOUNDS,
     ) -> None:
         """``twin``: told what names the server that is read; the target that watches it already, by name."""
         self.target_id = target_id
@@ -130,6 +134,8 @@ class Observer:
         self._newcomers = Newcomers()
         self._socket = socket
         self._twin = twin
+        self._bounds = bounds
+        self._worked = 0.0
         self._claimed: tuple[str, str | None] = ("", None)
         self._gave_up = False
         self._server: int | None = None
@@ -189,6 +195,7 @@ class Observer:
                 rest = self._rest()
                 took = (self._clock() - began) / NS
                 gap = min(self._cadence.active, max(self._cadence.gap, _SHARE * took)) - took
+                gap = max(gap, self._worked)  # what takes long to read is read less often
                 if gap > 0:
                     await asyncio.sleep(gap)
                 with suppress(TimeoutError):
@@ -267,14 +274,29 @@ class Observer:
             [*self._argv(), "source-file", "-"],
             stdin=tmux_round.build(nonce, wanted, styled),
             timeout=self._cadence.timeout,
-            max_output=64 * 1024 * 1024,
+            max_output=self._bounds.answer,
         )
         if done.truncated:
-            return tmux_round.RoundFailed("lost", "the reply of tmux is longer than 64 MiB")
+            raise too_large("the reply of tmux is longer", "max_answer", self._bounds.answer // MIB, " MiB")
         if not done.stdout and not done.stderr and done.returncode == 0:
             self._by_arguments = True  # source-file - of this tmux does not answer on standard output
             return await self._round_by_arguments(nonce, wanted, styled)
-        return self._replies.parse(nonce, done.stdout, done.stderr, done.returncode)
+        return await self._parsed(nonce, done)
+
+    async def _parsed(self, nonce: str, done: Completed) -> tmux_round.Round | tmux_round.RoundFailed:
+        """What a reply says; a long one is read by a thread. Raises ExecutorError (too_large)."""
+        began = time.monotonic()
+        replies, said = self._replies, (nonce, done.stdout, done.stderr, done.returncode)
+        if len(done.stdout) <= OFF_LOOP:
+            seen = replies.parse(*said)
+        else:
+            self._replies = tmux_round.Replies()  # nobody else has it while the thread does
+            seen = await asyncio.to_thread(replies.parse, *said)
+            self._replies = replies
+        self._worked = time.monotonic() - began
+        if isinstance(seen, tmux_round.Round) and len(seen.panes) > self._bounds.panes:
+            raise too_large("tmux lists more panes", "max_panes", self._bounds.panes)
+        return seen
 
     async def _round_by_arguments(
         self, nonce: str, wanted: list[str], styled: frozenset[str]

@@ -25,6 +25,7 @@ from typing import Final
 
 from agtmuxd.core.model import Proc
 from agtmuxd.targets import proctable
+from agtmuxd.targets.bounds import DROPPED_MOST
 from agtmuxd.targets.executor import Completed, ExecutorError
 
 _PLAIN: Final = re.compile(rb"[ -~]")
@@ -48,6 +49,7 @@ number may name somebody else by then (and procps 4.0.2 takes ``kill -KILL -123`
 """
 _LOOP: Final = 'while IFS= read -r c; do eval "$c"; done'
 _NOISE_KEPT: Final = 4096
+_STATUS_MOST: Final = 16
 NOT_FOUND: Final = "-"
 """Said in place of an exit status by a program that is not there."""
 
@@ -197,6 +199,7 @@ class Answer:
         self._begun = False
         self._ended = False
         self._noise = b""
+        self._dropped = 0
         self.truncated = False
         self.status: str | None = None
 
@@ -213,12 +216,21 @@ class Answer:
     def output(self) -> bytes:
         return b"".join(self._pieces)
 
+    @property
+    def endless(self) -> bool:
+        """Whether more came than is worth waiting for its end."""
+        return self._dropped > DROPPED_MOST
+
     def feed(self, data: bytes) -> None:
+        if self.complete:
+            self._dropped += len(data)
+            return
         data = self._held + data
         if not self._begun:
             _, found, after = data.partition(self._begin)
             if not found:
                 cut = max(0, len(data) - len(self._begin))
+                self._dropped += cut
                 self._noise = (self._noise + data[:cut])[-_NOISE_KEPT:]
                 self._held = data[cut:]
                 return
@@ -231,12 +243,16 @@ class Answer:
             self._take(text[: len(text) - keep])
             data = after if found else text[len(text) - keep :]
         self._held = data
-        if self._ended and self._main and b"\n" in data:
-            self.status = data.partition(b"\n")[0].decode("ascii", "replace")
+        if self._ended:
+            line, found, _ = data.partition(b"\n")
+            if self._main and (found or len(line) > _STATUS_MOST):
+                self.status = line[:_STATUS_MOST].decode("ascii", "replace")
+            self._held = line[: _STATUS_MOST + 1]
 
     def _take(self, data: bytes) -> None:
         if len(data) > self._room:
             self.truncated = True
+            self._dropped += len(data) - self._room
         self._pieces.append(data[: self._room])
         self._room -= len(self._pieces[-1])
 

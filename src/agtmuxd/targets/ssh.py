@@ -9,19 +9,22 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 
 from agtmuxd.core.model import NS, Proc
 from agtmuxd.targets import remote
+from agtmuxd.targets.bounds import ABANDONED_MOST, MIB, OFF_LOOP, Bounds, too_large
 from agtmuxd.targets.executor import Completed, ExecutorError, Machine
 from agtmuxd.targets.sshlink import CHANNELS, SshLink
 from agtmuxd.targets.sshroute import Dialling, LinkError
 from agtmuxd.targets.sshshell import Shell
 
+T = TypeVar("T")
+
 _SMALL: Final = 32 * 1024
 """Input up to this size goes to a shell that stays; more has a channel of its own."""
-_TABLE_MOST: Final = 64 * 1024 * 1024
+_BOUNDS: Final = Bounds()
 _PATHS_AT_ONCE: Final = 64
 _WHOLE: Final = 4096
 """Who wants less of several files wants the beginning of each, not all of them."""
@@ -38,11 +41,13 @@ class SshExecutor:
         tmux: str = "tmux",
         connect_timeout: float = 3.0,
         command_timeout: float = 5.0,
+        bounds: Bounds = _BOUNDS,
     ) -> None:
         """``alias``: a host of the ssh config. ``tmux``: that program missing is ``no_tmux``, any other ``refused``."""
         self.link = SshLink(alias, config_file, connect_timeout=connect_timeout)
         self.alias = alias
         self._tmux = tmux
+        self._bounds = bounds
         self._timeout = command_timeout
         self._home: str | None = None
         self._booted_at: int | None = None
@@ -50,6 +55,7 @@ class SshExecutor:
         self._procs: dict[int, Proc] = {}
         self._places = asyncio.Semaphore(CHANNELS)
         self._idle: list[Shell] = []
+        self._left: list[Shell] = []
 
     async def run(
         self,
@@ -83,6 +89,8 @@ class SshExecutor:
         finally:
             if shell.usable:
                 self._idle.append(shell)
+            else:
+                self._leave(shell)
 
     async def _shell(self) -> Shell:
         while self._idle:
@@ -95,7 +103,7 @@ class SshExecutor:
 
     async def _by_itself(self, argv: Sequence[str], stdin: bytes, most: int, seconds: float) -> Completed:
         if self._idle:
-            self._idle.pop().give_up()  # never more than four channels
+            self._leave(self._idle.pop())  # never more than four channels
         nonce = _marker()
         shell = Shell(self.alias)
         shell.expect(nonce, most)
@@ -103,7 +111,15 @@ class SshExecutor:
         try:
             return await shell.feed(argv[0], stdin)
         finally:
-            shell.give_up()
+            self._leave(shell)
+
+    def _leave(self, shell: Shell) -> None:
+        """Give a channel up. Where the other side does not close its end, the connection is made anew."""
+        shell.give_up()
+        self._left = [*(one for one in self._left if not one.closed), shell]
+        if len(self._left) > ABANDONED_MOST:
+            self._left.clear()
+            self.link.drop()
 
     async def which(self, program: str) -> str:
         """Where a program is there. Raises ExecutorError."""
@@ -129,8 +145,12 @@ class SshExecutor:
     async def process_table(self) -> Sequence[Proc]:
         """All processes of that machine with their command lines, in one go. Raises ExecutorError."""
         marker = _marker()
-        done = await self._script(remote.TABLE, marker, max_output=_TABLE_MOST)
-        table = remote.parse_table(done, marker)
+        done = await self._script(remote.TABLE, marker, max_output=self._bounds.answer)
+        if done.truncated:
+            raise too_large("the process table is longer", "max_answer", self._bounds.answer // MIB, " MiB")
+        if done.stdout.count(b"\n") > self._bounds.processes + 16:
+            raise too_large("there are more processes", "max_processes", self._bounds.processes)
+        table = await self._read_out(done, lambda: remote.parse_table(done, marker))
         self._home = table.home or self._home
         self._identity = table.identity
         self._booted_at = None if table.uptime is None else time.time_ns() - int(table.uptime * NS)
@@ -158,7 +178,7 @@ class SshExecutor:
             return {}
         marker = _marker()
         done = await self._script(remote.ENVIRON, marker, "|".join(names), *[str(pid) for pid, _ in processes])
-        return remote.parse_environ(done, marker, processes)
+        return await self._read_out(done, lambda: remote.parse_environ(done, marker, processes))
 
     async def read_file(self, path: str, *, max_bytes: int = 65536) -> bytes | None:
         """A small regular file's content, its first ``max_bytes``; None if there is none. Raises ExecutorError."""
@@ -186,11 +206,18 @@ class SshExecutor:
         marker = _marker()
         most = len(paths) * (max_bytes + 8192) + 65536
         done = await self._script(remote.FILES, marker, how, *paths, max_output=most)
-        return remote.parse_files(done, marker, paths)
+        return await self._read_out(done, lambda: remote.parse_files(done, marker, paths))
 
     async def mark(self, path: str) -> object | None:
         """Nothing: to ask costs as much as to read."""
         return None
+
+    async def _read_out(self, done: Completed, parse: Callable[[], T]) -> T:
+        """What an answer says, read by a thread where it is long. Raises ExecutorError where it says nothing known."""
+        try:
+            return await asyncio.to_thread(parse) if len(done.stdout) > OFF_LOOP else parse()
+        except (ValueError, IndexError, OverflowError) as error:
+            raise ExecutorError("lost", f"{self.alias} answered something else than asked: {error}") from error
 
     async def _script(self, script: str, marker: str, *arguments: str, max_output: int = 1024 * 1024) -> Completed:
         return await self.run(

@@ -25,6 +25,8 @@ class Shell(asyncssh.SSHClientSession[bytes]):
         self._err: remote.Answer | None = None
         self._done: asyncio.Future[None] | None = None
         self.usable = True
+        self.closed = False
+        """Whether the other side closed it too."""
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         self._channel = chan
@@ -33,10 +35,12 @@ class Shell(asyncssh.SSHClientSession[bytes]):
         answer = self._out if datatype is None else self._err
         if answer is not None:
             answer.feed(data)
+            if answer.endless:
+                self.give_up()  # nobody waits for the end of that
             self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.usable = False
+        self.usable, self.closed = False, True
         if self._done is not None and not self._done.done():
             self._done.set_result(None)
 
@@ -82,6 +86,8 @@ class Shell(asyncssh.SSHClientSession[bytes]):
                 self.give_up()
 
     def _told(self, program: str, out: remote.Answer, err: remote.Answer, finished: bool) -> Completed:
+        if out.endless or err.endless:
+            raise ExecutorError("too_large", f"{program} on {self._alias} prints without end")
         if not finished:
             said = remote.first_line(Completed(0, b"", err.noise or out.noise)) if out.noise or err.noise else ""
             if self._channel is not None and self._channel.get_exit_status() is not None:
@@ -90,6 +96,8 @@ class Shell(asyncssh.SSHClientSession[bytes]):
         status = out.status or ""
         if status == remote.NOT_FOUND:
             raise FileNotFoundError(program)
+        if not status.isascii() or not status.isdigit() or len(status) > 3:
+            raise ExecutorError("lost", f"{self._alias} told no exit status of {program}, but {status[:16]!r}")
         number = int(status)
         # a shell tells of a signal by 128 + its number
         code = 128 - number if 128 < number < 193 else number
