@@ -16,7 +16,7 @@ import pytest
 from tests.acceptance.stage import PATIENCE, PROGRAMS, Agent, Daemon, Place
 
 PATIENT = {"AGTMUX_HOOK_CAP_MS": "10000"}
-AGENTS = ("claude", "codex", "gemini", "copilot", "opencode", "pi", "cursor")
+AGENTS = ("claude", "codex", "gemini", "copilot", "opencode", "pi", "qwen", "cursor")
 EACH = [word for agent in AGENTS for word in ("--agent", agent)]
 
 

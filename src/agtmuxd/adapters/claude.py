@@ -55,7 +55,7 @@ _VALUES: Final = words(
     "--input-format"
 )
 _TITLES: Final = ("✳", "⠂", "⠐", "◐", "◑")
-_QUESTION_TOOLS: Final = frozenset({"AskUserQuestion"})
+_QUESTION_TOOLS: Final = frozenset({"AskUserQuestion", "ask_user_question"})  # the latter is Qwen Code's
 _START_SOURCES: Final = frozenset({"startup", "clear", "resume"})
 
 _STATUS_WAITS: Final[dict[str, tuple[Claim, str, Strength]]] = {
@@ -102,10 +102,10 @@ class ClaudeAdapter(RuleAdapter):
             or event.env.get("CLAUDE_CODE_ENTRYPOINT") == "sdk-cli"
         )
         agent = text_of(payload, "agent_id")
-        writes = _of_subagent(name, payload, agent, headless) if agent else _of_main(name, payload, headless)
-        kind = _CANONICAL.get(name, name)
+        writes = subagent_writes(name, payload, agent, headless) if agent else main_writes(name, payload, headless)
+        kind = CANONICAL.get(name, name)
         return Signal(
-            event_type=f"subagent_{kind}" if agent and name in _CANONICAL else kind,
+            event_type=f"subagent_{kind}" if agent and name in CANONICAL else kind,
             writes=tuple(writes),
             session_id=text_of(payload, "session_id"),
             transcript_path=None if agent else text_of(payload, "transcript_path"),
@@ -232,7 +232,7 @@ def _is_claude(found: Program, proc: Proc) -> str | None:
     return "" if found.name in _NAMES and (own or comm in _RUNTIMES) else None
 
 
-_CANONICAL: Final = {
+CANONICAL: Final = {
     "SessionStart": "session_start",
     "SessionEnd": "session_end",
     "UserPromptSubmit": "turn_start",
@@ -263,7 +263,7 @@ def _asks(name: str, payload: Mapping[str, Any], agent: str | None) -> Write:
     return Write(Claim.WAITING_APPROVAL, name, subject=_approval(agent), waiting_for=wanted, accepts_input=False)
 
 
-def _of_subagent(name: str, payload: Mapping[str, Any], agent: str, headless: bool) -> list[Write]:
+def subagent_writes(name: str, payload: Mapping[str, Any], agent: str, headless: bool) -> list[Write]:
     """A sub-agent's event: its own approval, never the main turn."""
     if name == "PermissionRequest":
         return [] if headless else [_asks(name, payload, agent)]
@@ -272,7 +272,7 @@ def _of_subagent(name: str, payload: Mapping[str, Any], agent: str, headless: bo
     return []
 
 
-def _of_main(name: str, payload: Mapping[str, Any], headless: bool) -> list[Write]:
+def main_writes(name: str, payload: Mapping[str, Any], headless: bool) -> list[Write]:
     if name == "UserPromptSubmit":
         return [Write(Claim.RUNNING, name, phase=Phase.START), _answered(name, None)]
     if name == "PreToolUse":

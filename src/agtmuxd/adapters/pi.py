@@ -41,7 +41,7 @@ class PiAdapter(RuleAdapter):
 
     name = "pi"
     agent_type = "pi"
-    innermost = True
+    innermost = False
 
     def identify(self, proc: Proc) -> Identity | None:
         """Node that runs pi's script, or pi once it has named its process: it then has the one word ``pi``."""

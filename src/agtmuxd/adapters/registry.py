@@ -43,6 +43,7 @@ from agtmuxd.adapters.generic import GenericAdapter
 from agtmuxd.adapters.opencode import OpenCodeAdapter
 from agtmuxd.adapters.patience import LOOK_FOR, TooLongError, slow_rule, within
 from agtmuxd.adapters.pi import PiAdapter
+from agtmuxd.adapters.qwen import QwenAdapter
 from agtmuxd.adapters.wrapper import wrapper_of
 from agtmuxd.core.controls import Controls
 from agtmuxd.core.model import Ancestor, Claim, Proc, RawEvent, Sample, Signal, Write
@@ -51,7 +52,7 @@ from agtmuxd.core.sender import Kind
 
 GROUP: Final = "agtmux.adapters"
 BUILT_IN: Final[tuple[Callable[[], Adapter], ...]] = (
-    ClaudeAdapter, CodexAdapter, GeminiAdapter, CopilotAdapter, OpenCodeAdapter, PiAdapter, CursorAdapter,
+    ClaudeAdapter, CodexAdapter, GeminiAdapter, CopilotAdapter, OpenCodeAdapter, PiAdapter, QwenAdapter, CursorAdapter,
     GenericAdapter,
 )  # fmt: skip
 

@@ -359,6 +359,8 @@ def _free(view: View, spec: ComposerSpec, typed: _Typed) -> tuple[bool | None, b
     if not typed.first and not more:
         return True, False, None
     sample = view.sample
+    if not sample.cursor_visible and sample.cursor_y >= len(sample.lines):
+        return _known(spec, typed.words), False, None  # it draws a cursor of its own: words are all there is
     if sample.cursor_y != typed.y or sample.cursor_x > spec.column:
         return False, False, None
     drawn = _drawn_as_hint(view, spec, typed)
