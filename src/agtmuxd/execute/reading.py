@@ -131,7 +131,9 @@ class Reader:
         field = self.controls(runtime).look(sample)
         if write is None:
             return replace(fresh, field=field)
-        return replace(fresh, claim=write.claim, rule=write.rule, waiting=write.waiting_for, field=field)
+        # of a turn that runs a screen that only misses its signs proves no end: whether it moves one look does not tell
+        claim = None if write.scene is not None and before is Claim.RUNNING else write.claim
+        return replace(fresh, claim=claim, rule=write.rule, waiting=write.waiting_for, field=field)
 
     async def processes(self, reached: Reached, pane_pid: int, runtime: Runtime) -> tuple[int, ...]:
         """The processes that a runtime is made of: its own, then the program that this one wraps, if it does.
