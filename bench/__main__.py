@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from bench import commands, ingest, latency, load, remote
+from bench import commands, ingest, latency, load, remote, store
 from bench.measure import Figure
 
 CASES: dict[str, Callable[[bool], list[Figure]]] = {
@@ -30,6 +30,7 @@ CASES: dict[str, Callable[[bool], list[Figure]]] = {
     "frozen": remote.frozen,
     "far-hook": remote.hook,
     "start": load.start,
+    "large": store.large,
 }
 
 

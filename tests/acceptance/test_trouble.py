@@ -104,6 +104,7 @@ def test_one_target_failing_makes_listings_partial_and_costs_the_other_nothing(
 
 
 @pytest.mark.tc("TC-052")
+@pytest.mark.tc("TC-156")
 def test_a_locked_database_is_waited_for_and_reads_go_on(
     place: Place, daemon: Daemon, agent: Callable[..., Agent]
 ) -> None:
@@ -116,6 +117,9 @@ def test_a_locked_database_is_waited_for_and_reads_go_on(
         one.hook("UserPromptSubmit", prompt="while it is locked")
         until(lambda: daemon.health()["status"] == "degraded", within=PATIENCE)
         assert [row["identity"]["pane_id"] for row in daemon.panes()] == [one.pane]
+        assert place.json("events", one.pane)["items"]
+        assert place.json("actions")["items"] == []
+        assert place.json("explain", one.pane)["recent_events"]
     finally:
         lock.execute("ROLLBACK")
         lock.close()
@@ -123,6 +127,24 @@ def test_a_locked_database_is_waited_for_and_reads_go_on(
     until(lambda: daemon.health()["status"] == "ok", within=PATIENCE)
     one.hook("Stop")
     daemon.wait_for(one.pane, "completed")
+
+
+@pytest.mark.tc("TC-052")
+@pytest.mark.tc("TC-115")
+def test_an_end_waits_for_nobody_who_holds_the_database(
+    place: Place, daemon: Daemon, agent: Callable[..., Agent]
+) -> None:
+    daemon.start()
+    one = agent().start()
+    daemon.wait_agent(one.pane)
+    lock = sqlite3.connect(place.state / "agtmux.db", isolation_level=None)
+    try:
+        lock.execute("BEGIN IMMEDIATE")
+        one.hook("UserPromptSubmit", prompt="while it is locked")
+        assert daemon.stop() == 0
+    finally:
+        lock.execute("ROLLBACK")
+        lock.close()
 
 
 @pytest.mark.tc("TC-108")

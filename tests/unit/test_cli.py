@@ -513,8 +513,23 @@ def test_settings_lie_where_the_agents_own_variables_say() -> None:
 
 
 def test_the_daemons_state_and_config_are_told(short_dir: Path, stub: Stub) -> None:
-    stub.answer("GET /v1/health", {"version": "1", "pid": 5, "uptime_s": 3, "status": "ok", "counters": {"events": 7}})
-    assert "events 7" in out(short_dir, "daemon", "status")
+    sizes = {
+        "bytes": 3 << 20,
+        "used_bytes": 1 << 20,
+        "max_bytes": 9 << 20,
+        "wal_bytes": 0,
+        "failures": 4,
+        "checking": True,
+    }
+    log = {"path": None, "lost": 5, "left_out": 6}
+    health = {"version": "1", "pid": 5, "uptime_s": 3, "status": "ok", "counters": {"events": 7}}
+    stub.answer("GET /v1/health", {**health, "store": sizes, "log": log})
+    told = out(short_dir, "daemon", "status")
+    assert "events 7" in told
+    assert (
+        "3.0 MiB on disk, 1.0 MiB used, 9.0 MiB allowed (store.max_bytes), log 0.0 MiB, 4 writes failed, being" in told
+    )
+    assert "log       standard error, 5 lines lost, 6 left out of floods" in told
     stub.answer("GET /v1/daemon/config", {"path": "/c.toml", "config": {"autostart": True, "log": {"level": "info"}}})
     assert out(short_dir, "daemon", "config") == '# /c.toml\nautostart = true\n\n[log]\nlevel = "info"\n'
     stub.answer("POST /v1/daemon/reload", {"ok": True})
@@ -526,6 +541,28 @@ def test_without_a_daemon_its_commands_say_so(short_dir: Path) -> None:
     assert agtmux(short_dir, "daemon", "status").returncode == 3
     assert out(short_dir, "daemon", "stop") == "not running\n"
     assert agtmux(short_dir, "daemon", "logs").returncode == 2
+
+
+@pytest.mark.tc("TC-151")
+def test_the_log_that_was_set_aside_is_shown_before_the_one_that_took_its_place(short_dir: Path) -> None:
+    (short_dir / "state").mkdir()
+    log = short_dir / "state" / "agtmuxd.log"
+    log.with_name("agtmuxd.log.1").write_text("one\ntwo\n")
+    log.write_text("three\n")
+    assert out(short_dir, "daemon", "logs", "-n", "2") == "two\nthree\n"
+    assert out(short_dir, "daemon", "logs", "-n", "9") == "one\ntwo\nthree\n"
+    assert out(short_dir, "daemon", "logs", "-n", "1") == "three\n"
+    process = subprocess.Popen(
+        command(["daemon", "logs", "-n", "1", "-f"]), stdout=subprocess.PIPE, env=environment(short_dir), bufsize=0
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"three\n"
+    log.replace(log.with_name("agtmuxd.log.1"))
+    log.write_text("four\n")
+    assert process.stdout.readline() == b"four\n"
+    process.send_signal(2)
+    assert process.wait(30) == 130
+    process.stdout.close()
 
 
 def test_the_log_is_shown_from_its_end_and_followed(short_dir: Path) -> None:
