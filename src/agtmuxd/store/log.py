@@ -219,22 +219,27 @@ def _newest_of(
     connection: sqlite3.Connection, runtime_ids: Iterable[str], where: list[str], values: list[Any], limit: int
 ) -> list[str]:
     """The newest ``limit`` events of these runtimes, by id: each source's newest are at one end of an index."""
-    clause = " AND ".join(["runtime_id = ?", "source = ?", *where])
+    clause = " AND ".join(["runtime_id = ?", "source = ?", "ingested_at >= ?", *where])
     found: list[tuple[int, str]] = []
+    oldest = 0  # that is still among the newest
     for runtime_id in runtime_ids:
         for source in Source:
             found += connection.execute(
                 f"SELECT ingested_at, event_id FROM events WHERE {clause}"  # noqa: S608 constants
                 " ORDER BY ingested_at DESC, event_id DESC LIMIT ?",
-                (runtime_id, source.value, *values, limit),
+                (runtime_id, source.value, oldest, *values, limit),
             )
-        found = nlargest(limit, found)
-    return [event_id for _, event_id in found]
+            if len(found) > limit:
+                found = nlargest(limit, found)
+                oldest = found[-1][0]
+    return [event_id for _, event_id in nlargest(limit, found)]
 
 
 def runtimes_of(connection: sqlite3.Connection, target_id: str, pane_id: str) -> list[str]:
+    """The runtimes that a pane has had, newest first."""
     rows = connection.execute(
-        "SELECT runtime_id FROM runtimes WHERE target_id = ? AND pane_id = ?", (target_id, pane_id)
+        "SELECT runtime_id FROM runtimes WHERE target_id = ? AND pane_id = ? ORDER BY pane_epoch DESC",
+        (target_id, pane_id),
     )
     return [r[0] for r in rows]
 
