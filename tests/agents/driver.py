@@ -262,7 +262,7 @@ class CodexDriver(Driver):
     package = "@openai/codex"
     model_type = FakeCodex
     trust_pattern = r"Trust this folder|Trust and continue"
-    ready_pattern = r"^ *› [\s\S]*^  GPT"
+    ready_pattern = r"^ *› [\s\S]*^  (GPT|gpt)-"
     approval_pattern = r"Would you like to run the following command\?[\s\S]*Press enter to confirm"
     question_pattern = r"Question 1/1[\s\S]*enter to submit answer"
     error_pattern = r"^■ "
