@@ -24,14 +24,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.agents.copilot import CopilotDriver
-from tests.agents.driver import ClaudeDriver, CodexDriver, GeminiDriver
-from tests.agents.opencode import OpenCodeDriver
+from tests.agents.kinds import KINDS
 from tests.agents.world import REPO
 
-PACKAGES = {
-    kind.agent: kind.package for kind in (ClaudeDriver, CodexDriver, GeminiDriver, CopilotDriver, OpenCodeDriver)
-}
+PACKAGES = {agent: kind.package for agent, kind in KINDS.items()}
 PINS = REPO / "tests/agents/node"
 NODE = f"node-{sys.platform}-{ {'x86_64': 'x64', 'aarch64': 'arm64'}.get(platform.machine(), platform.machine()) }"
 """The npm package that is nothing but Node's program for this platform."""

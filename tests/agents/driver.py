@@ -243,7 +243,8 @@ class ClaudeDriver(Driver):
 
     def accept_trust(self) -> None:
         self.at.wait_still()
-        self.at.keys("Down")  # the pointer starts on No
+        if not self.at.look().has(r"❯ (\d\. )?Yes"):  # the pointer starts on No, in older versions on Yes
+            self.at.keys("Down")
         self.at.wait_text(r"❯ (\d\. )?Yes", 5)
         self.at.keys("Enter")
         self.wait_ready()

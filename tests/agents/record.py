@@ -18,19 +18,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.agents.copilot import CopilotDriver
-from tests.agents.driver import ClaudeDriver, CodexDriver, Driver, GeminiDriver
+from tests.agents.driver import Driver
+from tests.agents.kinds import KINDS
 from tests.agents.models.server import FakeModel
-from tests.agents.opencode import OpenCodeDriver
-from tests.agents.pi import PiDriver
-from tests.agents.qwen import QwenDriver
 from tests.agents.terminal import Pane
 from tests.agents.world import COLOURS, REPO, THEMES, World, modules_of, version_of
 
-KINDS: dict[str, type[Driver]] = {
-    kind.agent: kind
-    for kind in (ClaudeDriver, CodexDriver, GeminiDriver, CopilotDriver, OpenCodeDriver, PiDriver, QwenDriver)
-}
 POLL_S = 0.12
 AFTER_CAUSE, AFTER_SEEN = 400, 250
 """Milliseconds after a cause, and after the driver saw what it led to, in which nothing is scored."""
