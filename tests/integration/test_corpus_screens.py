@@ -19,7 +19,6 @@ SCREEN_CANNOT_TELL = {
     "gemini/v3-limits-40x10": "ten rows show nothing of a turn that failed",
     "gemini/v4-40x10-queued": "ten rows show nothing of a turn that was cancelled or failed",
     "gemini/v8-history": "the same",
-    "gemini/t3-no-color": "a request that fails before its turn shows, as one that failed long ago",
     "gemini/w6-40x10-cleared": "the same, and of one that was cleared nothing but the command, before it is sent",
     "claude/w5-no-colour-vim": "vim's keys take the hint of a turn away, no motion the spinner: what is left are hints",
 }
