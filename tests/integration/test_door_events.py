@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from agtmuxd.core.model import NS, Ancestor, Claim, Source, State
-from tests.rig import BUSY, QUIET, SOCKET, Agent, Clock, Rig, event, ms
+from agtmuxd.world import Target
+from tests.rig import BUSY, QUIET, SOCKET, TARGET, Agent, Clock, Rig, event, ms
 
 PROMPT, STOP = "UserPromptSubmit", "Stop"
 
@@ -323,3 +324,29 @@ async def test_the_chain_of_a_wrapped_agent_binds_by_the_process_that_runs_it(ri
     through_a_shell = (Ancestor(1, "9"), Ancestor(2, "8"), *agent.chain)
     posted = await rig.post(event(PROMPT, agent, at=clock(), chain=through_a_shell, pane_id=None, tmux_socket=None))
     assert [p.status for p in posted] == ["bound"]
+
+
+# ------------------------------------------------ processes that nobody knows
+
+
+@pytest.mark.tc("TC-165")
+async def test_a_program_outside_tmux_that_posts_for_ever_has_tables_read_no_more_often_than_they_are_anyway(
+    rig: Rig, clock: Clock
+) -> None:
+    for _ in range(300):
+        await rig.post(event(PROMPT, at=clock.forward(1)))
+    tables = [at for _, at, table in rig.pokes if table]
+    assert 1 <= len(tables) <= 10 + 300 // 10 + 1
+
+
+@pytest.mark.tc("TC-165")
+async def test_an_event_of_this_machine_makes_no_machine_behind_ssh_look_for_its_process(
+    rig: Rig, clock: Clock
+) -> None:
+    far = Target("ssh:far", "far", "ssh", "far", False, "ok", clock(), None, None, None, {}, clock())
+    await rig.door.add_target(far)
+    await rig.post(event(PROMPT, at=clock.forward(1)))
+    assert {target for target, _, table in rig.pokes if table} == {TARGET}
+    rig.pokes.clear()
+    await rig.post(event(PROMPT, at=clock.forward(1), target_id="ssh:far"))
+    assert {target for target, _, table in rig.pokes if table} == {"ssh:far"}

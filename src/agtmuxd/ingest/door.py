@@ -27,6 +27,7 @@ from agtmuxd.ingest.observed import crash_due
 from agtmuxd.ingest.outcome import publish, save, settle_touched
 from agtmuxd.ingest.present import GRACE, PENDING_TTL, Kept, Pass, Present
 from agtmuxd.ingest.rounds import Rounds
+from agtmuxd.ingest.seeking import Seeking
 from agtmuxd.ingest.settle import acknowledge
 from agtmuxd.store.db import Store
 from agtmuxd.view import Changes, View
@@ -87,6 +88,7 @@ class Door:
         self.counters: Counter[str] = Counter()
         self.passes = 0
         """Transactions so far: as long as it stands, so does all that is known here."""
+        self._seeking = Seeking()
         self.on_poke: Poke = lambda _target, _at, _table: None
         self._store = store
         self._publish_batch = publish_batch
@@ -255,8 +257,9 @@ class Door:
         self._present.calm.keep(self.world)
         if done.changes:
             self._publish_batch(done.sequence, done.run.now, done.changes)
-        for target_id in done.run.pokes:
-            self.on_poke(target_id, done.run.now, bool(done.run.pending_added))
+        sought = done.run.sought if done.run.sought and self._seeking.may(done.run.now) else set()
+        for target_id in done.run.pokes | sought:
+            self.on_poke(target_id, done.run.now, target_id in sought)
         for target_id, at in done.looks.items():
             self.on_poke(target_id, at, False)
         self._schedule_next()

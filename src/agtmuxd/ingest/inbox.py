@@ -6,7 +6,7 @@ Owns the waiting room. What a bound event does to registers is ``fold``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -84,8 +84,7 @@ class Inbox:
             run.counted[f"events_{bound.reason}"] += 1
             return Posted(event.event_id, "dropped_unbound", None, bound.reason)
         run.pending_added[inbox_id] = event
-        for target_id in self._world.targets:
-            run.pokes.add(target_id)
+        run.sought.update(self._where(event))
         return Posted(event.event_id, "pending_bind")
 
     def _post_to_pane(self, run: Pass, event: RawEvent) -> Posted | None:
@@ -129,6 +128,13 @@ class Inbox:
             else:
                 continue
             run.pending_settled.add(inbox_id)
+
+    def _where(self, event: RawEvent) -> Iterable[str]:
+        """The targets in which the process of an event may be: of one that names none, those of this machine."""
+        target_id, _known = self._target_of(event)
+        if target_id is not None:
+            return (target_id,)
+        return (target.target_id for target in self._world.targets.values() if target.kind == "local")
 
     def _target_of(self, event: RawEvent) -> tuple[str | None, bool]:
         """``(target_id, known)``: not known while the event names a tmux server that no target has shown yet."""

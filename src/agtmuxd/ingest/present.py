@@ -100,6 +100,7 @@ class Pass:
     pending_settled: set[int] = field(default_factory=set)
     counted: Counter[str] = field(default_factory=Counter)
     pokes: set[str] = field(default_factory=set)  # targets whose panes are worth a look at once
+    sought: set[str] = field(default_factory=set)  # targets that may have the process of an event that waits
     rebind: bool = False
     removed_targets: dict[str, str] = field(default_factory=dict)
 

@@ -103,7 +103,7 @@ class Listener:
 
     async def look(self) -> None:
         """Bind again where the socket's file is gone, as after a logout that emptied the folder. Raises OSError."""
-        if self._runner is None or _mark_of(self.path) == self._mark:
+        if self._runner is None or (self._listener is not None and _mark_of(self.path) == self._mark):
             return
         if self._listener is not None:
             self._listener.close()

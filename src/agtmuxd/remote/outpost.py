@@ -62,7 +62,7 @@ class Outpost:
         self._executor = executor
         self._home = home
         self._listener = Listener(
-            os.path.join(home.folder, f"far-{digest[:12]}.sock"), self._taken, self._flooded, count=home.count
+            os.path.join(home.folder, f"far-{digest[:8]}"), self._taken, self._flooded, count=home.count
         )
         self._way = Backway(executor, digest[:16], self._listener.path, home.timeout)
         self._spool = FarSpool(target_id, digest[:16], executor, home.store, self._fetched, Allowance(home.spool_rate))
@@ -85,7 +85,10 @@ class Outpost:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        await self._listener.start()
+        try:
+            await self._listener.start()
+        except OSError as error:
+            self._cannot_listen(error)
         try:
             while True:
                 await self._round.wait()
@@ -100,7 +103,7 @@ class Outpost:
         self._connection = self._executor.link.connects
         now = time.monotonic()
         try:
-            await self._listener.look()
+            listens = await self._listens()
             if not await self._way.placed():
                 if self._way.was_open:  # the hooks were uninstalled
                     await self._spool.drain()
@@ -110,7 +113,7 @@ class Outpost:
             if anew or self.offset is None or now >= self._clock_due:
                 self.offset = await self._way.offset(self._home.clock)
                 self._clock_due = now + AGAIN
-            if anew or not (self._way.is_open or self._refused):
+            if listens and (anew or not (self._way.is_open or self._refused)):
                 await self._open()
             await self._way.tell(self._home.patterns())
             self._behind = False
@@ -122,6 +125,19 @@ class Outpost:
         except (ExecutorError, AgtmuxError, OSError) as error:
             self._due = now + AGAIN_WITHOUT
             self._say(str(error))
+
+    async def _listens(self) -> bool:
+        """Whether the socket on this side is there; where it cannot be made, events come by the spool."""
+        try:
+            await self._listener.look()
+        except OSError as error:
+            self._cannot_listen(error)
+            return False
+        return True
+
+    def _cannot_listen(self, error: OSError) -> None:
+        path = self._listener.path
+        self._say(f"{path} cannot be listened at ({error.strerror or error}): a shorter AGTMUX_RUNTIME_DIR may help")
 
     async def _open(self) -> None:
         self._refused = False
