@@ -51,6 +51,11 @@ def lasting(value: Any) -> Any:
     return [lasting(one) for one in value] if isinstance(value, list) else value
 
 
+def pasted(text: str) -> bytes:
+    """What arrives of a text for the input field of Claude Code, whose letters may be vim's commands."""
+    return b"\x1b[200~" + text.encode() + b"\x1b[201~"
+
+
 class Place:
     """The directories and the environment of one daemon and its clients."""
 

@@ -15,7 +15,7 @@ import pytest
 from agtmux.cli.acting import uuid7
 from agtmux.protocol.errors import CODES, AgtmuxError
 from tests.acceptance.asking import ask, refusal
-from tests.acceptance.stage import PATIENCE, PROGRAMS, Actor, Daemon, Item, Place
+from tests.acceptance.stage import PATIENCE, PROGRAMS, Actor, Daemon, Item, Place, pasted
 from tests.conftest import Tmux, until
 
 Make = Callable[..., Actor]
@@ -44,7 +44,7 @@ def test_a_replay_gets_the_same_answer_and_types_nothing_again(up: Daemon, actor
     up.start()
     after = up.client.act("send", body, PATIENCE).json()
     assert (after["action_id"], after["result"], after["replayed"]) == (first["action_id"], first["result"], True)
-    assert one.keys() == b"only once\r"
+    assert one.keys() == pasted("only once") + b"\r"
     assert one.sent() == ["only once"]
 
 
@@ -67,7 +67,7 @@ def test_one_action_at_a_time_touches_a_pane(up: Daemon, actor: Make) -> None:
     body = {"request_ref": uuid7(), "ref": ref, "text": "first", "enter": True, "timeout": 1.0}
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(lambda: up.client.act("send", body, PATIENCE).json())
-        until(lambda: one.keys() == b"first\r", within=PATIENCE)
+        until(lambda: one.keys() == pasted("first") + b"\r", within=PATIENCE)
         with pytest.raises(AgtmuxError) as caught:  # its name is taken while it runs
             up.client.act("send", {**body, "text": "second"}, PATIENCE)
         assert caught.value.code == "E_IDEMPOTENCY_CONFLICT"
@@ -75,7 +75,7 @@ def test_one_action_at_a_time_touches_a_pane(up: Daemon, actor: Make) -> None:
         second, done = up.client.actions({"pane": ref}).json()["items"]
         assert first.result()["action_id"] == done["action_id"]
     assert second["completed_at"] >= done["completed_at"]
-    assert one.keys() == b"first\r"
+    assert one.keys() == pasted("first") + b"\r"
 
 
 @pytest.mark.tc("TC-025")
@@ -102,7 +102,7 @@ def test_the_same_request_ref_with_another_payload_is_a_conflict(up: Daemon, act
         with pytest.raises(AgtmuxError) as caught:
             up.client.act("send", {**body, **other}, PATIENCE)
         assert caught.value.code == "E_IDEMPOTENCY_CONFLICT"
-    assert one.keys() == b"first"
+    assert one.keys() == pasted("first")
 
 
 @pytest.mark.tc("TC-005")
@@ -225,7 +225,7 @@ def test_without_a_sign_the_receipt_says_so_and_nothing_is_pressed_twice(up: Dae
     done = place.cli("send", one.pane, "--text", "anybody there", "--enter", "--timeout", "0.5")
     assert done.returncode == 7
     assert done.stdout.startswith("unconfirmed")
-    assert one.keys() == b"anybody there\r"
+    assert one.keys() == pasted("anybody there") + b"\r"
 
 
 @pytest.mark.tc("TC-027")
@@ -235,7 +235,7 @@ def test_text_that_is_not_seen_is_not_submitted(up: Daemon, actor: Make) -> None
     one.tell(how=["quiet"])
     result = ask(up, "send", row["ref"], text="into the void", enter=True)["result"]
     assert (result["delivery"], result["entered"]) == ("unconfirmed", False)
-    assert one.keys() == b"into the void"
+    assert one.keys() == pasted("into the void")
 
 
 @pytest.mark.tc("TC-027")

@@ -10,24 +10,24 @@ import pytest
 
 from agtmux.cli.acting import uuid7
 from agtmux.protocol.errors import AgtmuxError
-from tests.acceptance.stage import PATIENCE, Actor, Daemon, Place
+from tests.acceptance.stage import PATIENCE, Actor, Daemon, Place, pasted
 from tests.conftest import until
 
 RUNBOOK = Path(__file__).parents[2] / "runbooks" / "actions.md"
 CR = b"\r"
 POINTS = (
     # point, keys that reached the pane, code of the replays (None: done)
-    ("before_row", b"once\r", None),
+    ("before_row", pasted("once") + CR, None),
     ("after_row", b"", "E_ACTION_INDETERMINATE"),
     ("before_read", b"", "E_ACTION_INDETERMINATE"),
     ("after_read", b"", "E_ACTION_INDETERMINATE"),
     ("before_act", b"", "E_ACTION_INDETERMINATE"),
-    ("mid_act", b"once", "E_ACTION_INDETERMINATE"),
-    ("after_submit", b"once\r", "E_ACTION_INDETERMINATE"),
-    ("after_act", b"once\r", "E_ACTION_INDETERMINATE"),
-    ("before_result", b"once\r", "E_ACTION_INDETERMINATE"),
-    ("after_result", b"once\r", None),
-    ("after_event", b"once\r", None),
+    ("mid_act", pasted("once"), "E_ACTION_INDETERMINATE"),
+    ("after_submit", pasted("once") + CR, "E_ACTION_INDETERMINATE"),
+    ("after_act", pasted("once") + CR, "E_ACTION_INDETERMINATE"),
+    ("before_result", pasted("once") + CR, "E_ACTION_INDETERMINATE"),
+    ("after_result", pasted("once") + CR, None),
+    ("after_event", pasted("once") + CR, None),
 )
 
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 import pytest
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.core.controls import Controls, DialogKeys, Field
+from agtmuxd.core.controls import Controls, DialogKeys, Field, Rebound
 from agtmuxd.core.guard import Case, Fresh, Known
 from agtmuxd.core.model import NS, Claim, PaneRow, Sample, State, WaitingFor
 from agtmuxd.core.registers import TURN_START
@@ -63,6 +63,12 @@ class FakeControls:
         self.dialogs = {"dialog": dialog}
         self.interrupt = interrupt
 
+    always: tuple[str, ...] = ()
+    pastes = False
+
+    def shown_key(self, _sample: Sample) -> str | None:
+        return None
+
     def chips(self, sample: Sample) -> int:
         return sample.lines[0].count("[pasted]")
 
@@ -76,7 +82,7 @@ class Script:
     def __init__(
         self, looks: Iterable[tuple[Fresh, str]], *, dialog: DialogKeys = DIALOG,
         interrupt: tuple[str, ...] = ("Escape",), changed_at: str | None = None, signal: Completed | None = None,
-        pids: tuple[int, ...] = (50,),
+        pids: tuple[int, ...] = (50,), keys: Rebound = Rebound(),  # noqa: B008 frozen
     ) -> None:  # fmt: skip
         self.looks = list(looks)
         self.seen = 0
@@ -84,12 +90,16 @@ class Script:
         self.dialog, self.interrupt = dialog, interrupt
         self.changed_at = changed_at
         self.pids = pids
+        self.keys = keys
         self.signal = signal or Completed(0, b"", b"")
 
     async def read(self, *_: object) -> Reading:
         fresh, shown = self.looks[min(self.seen, len(self.looks) - 1)]
         self.seen += 1
         return reading(fresh, shown)
+
+    async def rebound(self, *_: object) -> Rebound:
+        return self.keys
 
     async def processes(self, *_: object) -> tuple[int, ...]:
         return self.pids

@@ -10,14 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
-from agtmuxd.core.controls import Controls
+from agtmuxd.core.controls import Controls, Rebound
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Write
 from agtmuxd.core.proctree import Match
 
 T = TypeVar("T")
 
-CONTRACT_VERSION = "1.4"
+CONTRACT_VERSION = "1.5"
 """Semver. A newer minor of an adapter is accepted, another major refused with a reason."""
+
+ENV_NAMES: Final = (
+    "HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "COPILOT_HOME", "OPENCODE_CONFIG_DIR",
+    "XDG_CONFIG_HOME",
+)  # fmt: skip
+"""The variables of an agent's process that ``config_home`` may ask for; no others are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,17 @@ class Operable(Protocol):
 
     def controls(self) -> Controls:
         """The input field, the keys of the dialogs, how a turn is interrupted."""
+
+
+@runtime_checkable
+class Rebindable(Protocol):
+    """An adapter whose agent lets its user choose keys in a file of settings (since contract 1.5). Pure."""
+
+    def key_files(self, config_home: Path) -> Sequence[Path]:
+        """The files that may say so, in the order in which they are laid over each other."""
+
+    def rebound(self, texts: Sequence[str], argv: Sequence[str]) -> Rebound:
+        """What they say: ``texts`` of those files that are there, ``argv`` of the agent's process."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters import claude_lines, hookfile, hookline
+from agtmuxd.adapters import claude_lines, hookfile, hookline, keysettings
 from agtmuxd.adapters.argv import Program, base_name, has_option, program, words
 from agtmuxd.adapters.base import Ending, HookPlan, HookStatus, Identity, Opening, Told
 from agtmuxd.adapters.common import (
@@ -27,6 +27,7 @@ from agtmuxd.adapters.common import (
     was_killed,
 )
 from agtmuxd.adapters.transcript import last_message
+from agtmuxd.core.controls import Rebound
 from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, Source, Strength, WaitingFor, Write
 
 EVENTS: Final = (
@@ -120,6 +121,14 @@ class ClaudeAdapter(RuleAdapter):
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
         """``CLAUDE_CONFIG_DIR`` or ``~/.claude``."""
         return Path(env["CLAUDE_CONFIG_DIR"]) if env.get("CLAUDE_CONFIG_DIR") else home / ".claude"
+
+    def key_files(self, config_home: Path) -> Sequence[Path]:
+        """See Rebindable."""
+        return tuple(config_home / name for name in ("keybindings.json",))
+
+    def rebound(self, texts: Sequence[str], argv: Sequence[str]) -> Rebound:
+        """See Rebindable."""
+        return keysettings.claude(texts[-1]) if texts else Rebound()
 
     def status_path(self, proc: Proc, config_home: Path) -> Path | None:
         """``sessions/<pid>.json``, written by the CLI itself."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters import codex_lines, codex_notify, codex_server, hookfile, hookline
+from agtmuxd.adapters import codex_lines, codex_notify, codex_server, hookfile, hookline, keysettings
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
 from agtmuxd.adapters.base import Ending, HookPlan, HookStatus, Identity, Opening, Told
 from agtmuxd.adapters.common import (
@@ -28,6 +28,7 @@ from agtmuxd.adapters.common import (
     was_killed,
 )
 from agtmuxd.adapters.transcript import last_message
+from agtmuxd.core.controls import Rebound
 from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, Source, Strength, WaitingFor, Write
 
 EVENTS: Final = (
@@ -114,6 +115,14 @@ class CodexAdapter(RuleAdapter):
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
         """``CODEX_HOME`` or ``~/.codex``."""
         return Path(env["CODEX_HOME"]) if env.get("CODEX_HOME") else home / ".codex"
+
+    def key_files(self, config_home: Path) -> Sequence[Path]:
+        """See Rebindable."""
+        return tuple(config_home / name for name in ("config.toml",))
+
+    def rebound(self, texts: Sequence[str], argv: Sequence[str]) -> Rebound:
+        """See Rebindable."""
+        return keysettings.codex(texts[-1] if texts else "", argv)
 
     # ------------------------------------------------------------------ transcript
 

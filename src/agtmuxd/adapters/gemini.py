@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters import gemini_lines, hookfile, hookline
+from agtmuxd.adapters import gemini_lines, hookfile, hookline, keysettings
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
 from agtmuxd.adapters.base import Ending, HookPlan, HookStatus, Identity, Opening, Told
 from agtmuxd.adapters.common import (
@@ -25,6 +25,7 @@ from agtmuxd.adapters.common import (
     was_killed,
 )
 from agtmuxd.adapters.transcript import last_message
+from agtmuxd.core.controls import Rebound
 from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, Source, Strength, WaitingFor, Write
 
 EVENTS: Final = (
@@ -89,6 +90,14 @@ class GeminiAdapter(RuleAdapter):
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
         """``~/.gemini`` (below ``GEMINI_CLI_HOME`` where that is set)."""
         return (Path(env["GEMINI_CLI_HOME"]) if env.get("GEMINI_CLI_HOME") else home) / ".gemini"
+
+    def key_files(self, config_home: Path) -> Sequence[Path]:
+        """See Rebindable."""
+        return tuple(config_home / name for name in ("keybindings.json",))
+
+    def rebound(self, texts: Sequence[str], argv: Sequence[str]) -> Rebound:
+        """See Rebindable."""
+        return keysettings.gemini(texts[-1]) if texts else Rebound()
 
     # ------------------------------------------------------------------ transcript
 

@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters import hookfile, hookline
+from agtmuxd.adapters import hookfile, hookline, keysettings
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
 from agtmuxd.adapters.base import Ending, HookPlan, HookStatus, Identity
 from agtmuxd.adapters.common import (
@@ -30,6 +30,7 @@ from agtmuxd.adapters.common import (
     tool_text,
     was_killed,
 )
+from agtmuxd.core.controls import Rebound
 from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, Strength, WaitingFor, Write
 
 EVENTS: Final = (
@@ -108,6 +109,14 @@ class OpenCodeAdapter(RuleAdapter):
         if env.get("OPENCODE_CONFIG_DIR"):
             return Path(env["OPENCODE_CONFIG_DIR"])
         return (Path(env["XDG_CONFIG_HOME"]) if env.get("XDG_CONFIG_HOME") else home / ".config") / "opencode"
+
+    def key_files(self, config_home: Path) -> Sequence[Path]:
+        """See Rebindable."""
+        return tuple(config_home / name for name in ("opencode.json", "opencode.jsonc", "tui.json", "tui.jsonc"))
+
+    def rebound(self, texts: Sequence[str], argv: Sequence[str]) -> Rebound:
+        """See Rebindable."""
+        return keysettings.opencode(texts)
 
     def ended_in_order(self, ending: Ending) -> bool | None:
         """By the exit text and the title, which an orderly exit clears; a kill leaves both screen and title as is."""

@@ -28,6 +28,7 @@ from agtmuxd.adapters.base import (
     Identity,
     Opening,
     Operable,
+    Rebindable,
     Serving,
     Told,
     Transcribed,
@@ -45,7 +46,7 @@ from agtmuxd.adapters.patience import LOOK_FOR, TooLongError, slow_rule, within
 from agtmuxd.adapters.pi import PiAdapter
 from agtmuxd.adapters.qwen import QwenAdapter
 from agtmuxd.adapters.wrapper import wrapper_of
-from agtmuxd.core.controls import Controls
+from agtmuxd.core.controls import Controls, Rebound
 from agtmuxd.core.model import Ancestor, Claim, Proc, RawEvent, Sample, Signal, Write
 from agtmuxd.core.rules import RuleSet
 from agtmuxd.core.sender import Kind
@@ -198,6 +199,22 @@ class Fenced:
             return None
         operable: Operable = adapter
         return self._call("controls", operable.controls, None)
+
+    def key_files(self, config_home: Path) -> Sequence[Path]:
+        """See Rebindable; none where the adapter is none, or raised."""
+        adapter = self.adapter
+        if not isinstance(adapter, Rebindable):
+            return ()
+        rebindable: Rebindable = adapter
+        return self._call("key_files", lambda: rebindable.key_files(config_home), ())
+
+    def rebound(self, texts: Sequence[str], argv: Sequence[str]) -> Rebound:
+        """See Rebindable; nothing where the adapter is none, or raised."""
+        adapter = self.adapter
+        if not isinstance(adapter, Rebindable):
+            return Rebound()
+        rebindable: Rebindable = adapter
+        return self._call("rebound", lambda: rebindable.rebound(texts, argv), Rebound())
 
     def transcribed(self) -> Transcribed | None:
         """This adapter as one whose agent writes a transcript, fenced too; None where it is none."""

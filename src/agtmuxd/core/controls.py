@@ -12,10 +12,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from agtmuxd.core.cells import folded, from_column
 from agtmuxd.core.choices import Choices
+from agtmuxd.core.fieldmode import FieldMode, shown
+from agtmuxd.core.keynames import named
 from agtmuxd.core.model import Sample
-from agtmuxd.core.screen import ComposerSpec, View, is_frame, squash
+from agtmuxd.core.screen import ComposerSpec, Place, View, is_frame, squash, unframe
 
+LAST: Final = 3
+"""Rows of a dialog's end in which it shows its keys."""
 TAIL: Final = 24
 """Characters of the end of a long text that must be seen in the field before it is submitted."""
 
@@ -53,6 +58,7 @@ class DialogKeys:
     behind: re.Pattern[str] | None = None
     submit: tuple[str, ...] = ("Enter",)
     finish: tuple[str, ...] = ()
+    deny_shown: re.Pattern[str] | None = None  # matches the row that shows the key for ``deny``, as group 1
     choices: Choices | None = None  # instead of ``pointer``, where it is told by how an option is drawn
     towards: tuple[str, str] = ("Up", "Down")  # the keys that move the pointer back and forth by one
     approve_at: int = 0  # the option that approves, taken as an answer is; 0: by the keys
@@ -63,6 +69,16 @@ class DialogKeys:
         """Whether an option is taken by moving the pointer to it."""
         shown = self.pointer is not None or self.choices is not None
         return shown and bool(self.option) and not any("{n}" in key for key in self.option)
+
+    def denying(self, sample: Sample) -> tuple[str, ...] | None:
+        """The keys that deny: those that the dialog shows in its last rows, if any; None: they cannot be pressed."""
+        shown = self.deny_shown
+        last = [row for row in sample.lines if row.strip()][-LAST:]
+        found = next((m for row in last if (m := shown.search(row))), None) if shown is not None else None
+        if found is None:
+            return self.deny
+        key = named(found.group(1))
+        return None if key is None else (key,)
 
     def taking(self, number: int) -> tuple[str, ...]:
         """The keys that take option ``number``, once the pointer is on it where ``points``."""
@@ -140,6 +156,28 @@ class DialogKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class Rebound:
+    """Which keys a user's own settings give to what, as the agent spells them. None: nothing is said of it; empty: no
+    key does it."""
+
+    interrupt: tuple[str, ...] | None = None
+    submit: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Something that an agent shows somewhere: ``pattern``, tried on the rows of ``place``."""
+
+    place: Place
+    pattern: re.Pattern[str]
+
+    def found(self, view: View) -> re.Match[str] | None:
+        """Where it stands."""
+        region = view.region(self.place)
+        return None if region is None else self.pattern.search(region.text)
+
+
+@dataclass(frozen=True, slots=True)
 class Controls:
     """What can be done to an agent, and how. ``chip`` matches what stands in the field for a large paste."""
 
@@ -150,6 +188,15 @@ class Controls:
     dialogs: Mapping[str, DialogKeys] = field(default_factory=dict)
     styled_rules: tuple[tuple[str, ...], ...] = ()
     """Of each rule that asks how text is drawn: words, without blanks, that have to be on the screen."""
+    modes: tuple[FieldMode, ...] = ()
+    key_shown: Sign | None = None
+    """Where the agent shows the key that stops a turn, as group 1."""
+    no_key: Sign | None = None
+    """Where it shows that no key does."""
+    always: tuple[str, ...] = ()
+    """Keys that stop a turn whatever its user chose, in an empty field: with a text in it they would clear that."""
+    pastes: bool = False
+    """Text is always pasted: letters may be commands, and the field does not show when."""
 
     @property
     def styled(self) -> bool:
@@ -176,6 +223,14 @@ class Controls:
             return None
         return self.composer.before(sample)
 
+    def shown_key(self, sample: Sample) -> str | None:
+        """The key that stops a turn as the agent shows it, as it spells it; empty: it shows that no key does."""
+        view = View(sample, self.composer)
+        found = None if self.key_shown is None else self.key_shown.found(view)
+        if found is not None:
+            return found.group(1)
+        return "" if self.no_key is not None and self.no_key.found(view) else None
+
     def hint(self, sample: Sample) -> bool | None:
         """Whether the text in the field is drawn as a placeholder; None where that cannot be told."""
         found = View(sample, self.composer).composer
@@ -189,6 +244,23 @@ class Controls:
         if found.offered:
             return Field.OFFERED
         return Field.UNSURE if found.free is None else Field.FREE if found.free else Field.DRAFT
+
+    def in_modes(self, sample: Sample) -> tuple[FieldMode, ...]:
+        """The modes that the input field is in, of those in which keys are not simply text."""
+        return shown(self.modes, View(sample, self.composer))
+
+    def at_end(self, sample: Sample) -> bool:
+        """Whether nothing is typed at the cursor or behind it. One that is hidden elsewhere tells nothing, and may be."""
+        view = View(sample, self.composer)
+        found, y = view.composer, sample.cursor_y
+        if found is None:
+            return False
+        ends = view.ys[found.bottom] if found.bottom < len(view.ys) else len(sample.lines)
+        if not view.ys[found.prompt] <= y < ends:
+            return not sample.cursor_visible
+        rest = from_column(sample.lines[y], sample.cursor_x)
+        below = [row for row, at in zip(view.rows, view.ys, strict=True) if at > y][: _below(view, found.bottom, y)]
+        return not any(unframe(row).strip() for row in [rest, *below])
 
     def chips(self, sample: Sample) -> int:
         """How many pastes the field shows as chips."""
@@ -230,6 +302,11 @@ class Controls:
         return (found.group(1) or "") if found.re.groups else row[found.end() :]
 
 
+def _below(view: View, bottom: int, y: int) -> int:
+    """How many rows of the field, which ends above ``bottom``, stand below the row ``y`` of the screen."""
+    return sum(1 for at in view.ys[:bottom] if at > y)
+
+
 def _only(said: str, options: Sequence[str]) -> int | None:
     """The number of the one option that says so, or else that begins so."""
     told = [bare(option) for option in options]
@@ -239,11 +316,12 @@ def _only(said: str, options: Sequence[str]) -> int | None:
 
 
 def bare(text: str) -> str:
-    """Text without blanks, and without the bars that dialogs are framed with."""
-    return "".join(c for c in text if not c.isspace() and c not in "│┃|")
+    """Text without blanks, and without the bars that dialogs are framed with, folded."""
+    return "".join(c for c in folded(text) if not c.isspace() and c not in "│┃|")
 
 
 def _letters(text: str) -> str:
     """Letters and digits alone, and where there are none, what is no blank: fields wrap, frame and redraw the rest."""
-    kept = "".join(c for c in text if c.isalnum())
-    return kept or "".join(c for c in text if c.isprintable() and not c.isspace())
+    plain = folded(text)
+    kept = "".join(c for c in plain if c.isalnum())
+    return kept or "".join(c for c in plain if c.isprintable() and not c.isspace())

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from agtmuxd.core.controls import Field
+from agtmuxd.core.fieldmode import FieldMode, Takes
 from agtmuxd.core.keynames import submits
 from agtmuxd.core.model import NS, WAITING, Claim, PaneRow, State, WaitingFor
 from agtmuxd.core.request import Kind, Request, SendParams, Snapshot
@@ -51,6 +52,9 @@ class Fresh:
     rule: str | None = None
     waiting: WaitingFor | None = None
     field: Field = Field.ABSENT
+    modes: tuple[FieldMode, ...] = ()  # of the field, in which keys are not simply text
+    at_end: bool = False  # the cursor stands behind all that is typed there
+    told: bool = True  # the rules say what a field of this agent looks like
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,13 +330,37 @@ def _send(case: Case) -> Refusal | None:
     if not puts:
         return None
     if fresh.field is Field.ABSENT:
-        if named:
+        typed = params.text is not None or params.enter
+        if named and not (typed and fresh.told):  # keys alone may be meant for what is on the screen
             return None
-        return _unmet("no_composer", f"the input field of {known.agent_type} is not on the screen: --if-state if meant")
+        what = f"the input field of {known.agent_type} is not on the screen"
+        way = "agtmux attach" if fresh.told else "--if-state if meant for"
+        return _unmet("no_composer", f"{what}: {way} {case.meant.pane_id}")
+    where = case.meant.pane_id
+    for mode in fresh.modes:
+        refusal = _mode(params, mode, fresh.field, where)
+        if refusal is not None:
+            return refusal
     if fresh.field is Field.OFFERED and params.text is None and not params.over_draft:
         text = "the input field shows what Enter may take for a prompt: --over-draft if that is meant"
         return _unmet("draft", text)
     if fresh.field not in (Field.FREE, Field.OFFERED) and not params.over_draft:
         held = "a draft" if fresh.field is Field.DRAFT else "what may be a draft"
         return _unmet("draft", f"the input field holds {held}: --over-draft to add to it")
+    if fresh.field is Field.DRAFT and params.text is not None and not fresh.at_end:
+        text = f"the cursor is not at the end of the draft in {where}: the text would land inside it"
+        return _unmet("draft", f"{text}; agtmux attach {where}")
+    return None
+
+
+def _mode(params: SendParams, mode: FieldMode, field: Field, where: str) -> Refusal | None:
+    """Whether this would be something else than a prompt in a mode of the field."""
+    if mode.text is Takes.NONE:
+        text = f"the input field is in {mode.name}: it would not arrive as a prompt; leave that mode first"
+        return _unmet("field_mode", f"{text}: agtmux attach {where}", mode=mode.name)
+    if mode.enter and params.text is not None and field in (Field.DRAFT, Field.UNSURE):
+        text = f"the input field is in {mode.name} and takes no text there, and what is typed in it is left alone"
+        return _unmet("field_mode", f"{text}: agtmux attach {where}", mode=mode.name)
+    if mode.text is Takes.PASTE and params.text is not None and params.paste is False:
+        return _unmet("field_mode", f"letters are commands in {mode.name}: leave --no-paste out", mode=mode.name)
     return None

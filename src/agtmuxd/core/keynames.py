@@ -20,6 +20,33 @@ def valid_key(name: str) -> bool:
     return match is not None and (match[2] in _NAMED or (len(match[2]) == 1 and match[2].isprintable()))
 
 
+_SPELLED: Final = {
+    "esc": "Escape", "escape": "Escape", "enter": "Enter", "return": "Enter", "tab": "Tab", "space": "Space",
+    "backspace": "BSpace", "delete": "DC", "del": "DC", "insert": "IC", "up": "Up", "down": "Down", "left": "Left",
+    "right": "Right", "home": "Home", "end": "End", "pageup": "PageUp", "pagedown": "PageDown",
+}  # fmt: skip
+_HELD: Final = {"ctrl": "C-", "control": "C-", "alt": "M-", "option": "M-", "opt": "M-", "shift": "S-"}
+
+
+def named(spelled: str) -> str | None:
+    """tmux's name of a key that an agent spells as ``ctrl+x``, ``ctrl-x``, ``Esc``, ``f12`` or ``shift+tab``.
+
+    None for what no terminal sends as one key of its own (``ctrl+enter``, ``cmd+k``, ``ctrl+x ctrl+k``), and for what
+    is no key.
+    """
+    *held, last = re.split(r"[+-](?=.)", spelled.strip().lower()) if len(spelled.strip()) > 1 else [spelled.strip()]
+    if any(word not in _HELD for word in held) or len(set(held)) != len(held):
+        return None
+    key = _SPELLED.get(last) or (last.upper() if re.fullmatch(r"f(?:[1-9]|1[0-2])", last) else last)
+    if held == ["shift"]:
+        return {"Tab": "BTab"}.get(key) or (key.upper() if len(key) == 1 and key.isalpha() else None)
+    if "shift" in held or not valid_key(key):
+        return None
+    if "ctrl" in held and not (len(key) == 1 and ((key.isascii() and key.isalpha()) or key in "]\\_^@")):
+        return None
+    return "".join(_HELD[word] for word in held) + key
+
+
 def submits(name: str) -> bool:
     """Whether this key makes an input field submit (``Enter``, ``C-m``, ``C-j`` and what looks like them)."""
     match = _KEY.fullmatch(name)

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from agtmuxd.core.choices import Choices
-from agtmuxd.core.controls import DialogKeys
+from agtmuxd.core.controls import DialogKeys, Sign
+from agtmuxd.core.fieldmode import FieldMode, Takes
 from agtmuxd.core.keynames import valid_key
 from agtmuxd.core.model import MS, Claim, Strength
 from agtmuxd.core.rulelines import line_of
@@ -32,7 +33,7 @@ DEFAULT_OPTION: Final = r"^\s*[❯›●>]?\s*\d+\.\s+(\S.*)$"
 """What an option looks like: rows come without bars and without trailing blanks."""
 
 _TOP: Final = {
-    "format", "agent", "recorded_on", "composer", "keys", "background", "rule", "process", "extends", "late_ms",
+    "format", "agent", "recorded_on", "composer", "mode", "keys", "background", "rule", "process", "extends", "late_ms",
     "oldest", "version",
 }  # fmt: skip
 _PROCESS: Final = {"names", "headless", "other"}
@@ -45,9 +46,11 @@ _COMPOSER: Final = {
     "prompt", "above", "below", "hints", "noise", "panels", "reach", "column", "below_last", "bare", "chip",
     "hint_style", "hint_like", "own", "ruled", "unless",
 }  # fmt: skip
-_KEYS: Final = {"interrupt"}
+_MODE: Final = {"name", "region", "row", "text", "enter", "swallows", "converts", "pause_ms"}
+_KEYS: Final = {"interrupt", "shown", "unbound", "always", "text"}
 _DIALOG_KEYS: Final = {
     "approve", "deny", "option", "write", "pointer", "chosen", "move", "open", "field", "behind", "submit", "finish",
+    "deny_shown",
 }  # fmt: skip
 _WAITING: Final = {"kind", "subject", "subject_regex", "text_regex", "option_regex", "join_options", "ignore"}
 _MATCHERS: Final = ("contains", "regex", "row")
@@ -93,6 +96,7 @@ def _read(table: Mapping[str, Any], agent: str | None) -> RuleSet:
     rules = _rules(top.listing("rule"))
     if not rules:
         raise top.wrong("rule", "there is none: each begins with [[rule]]")
+    keys = top.inner("keys", table.get("keys", {}), _KEYS)
     composer = top.inner("composer", table.get("composer", {}), _COMPOSER)
     return RuleSet(
         agent=name,
@@ -106,7 +110,12 @@ def _read(table: Mapping[str, Any], agent: str | None) -> RuleSet:
         oldest=_oldest(top),
         version=top.pattern("version", re.MULTILINE, groups=1),
         chip=composer.pattern("chip"),
-        interrupt=_key_names(top.inner("keys", table.get("keys", {}), _KEYS), "interrupt"),
+        modes=tuple(_mode(i, mode) for i, mode in enumerate(top.listing("mode"))),
+        interrupt=_key_names(keys, "interrupt"),
+        key_shown=_sign(keys, "shown", 1),
+        no_key=_sign(keys, "unbound", None),
+        always=_key_names(keys, "always"),
+        pastes=_member(keys, "text", keys.text("text", Takes.KEYS) or "", [Takes.KEYS, Takes.PASTE]) == Takes.PASTE,
     )
 
 
@@ -183,6 +192,35 @@ def _composer(read: Reader) -> ComposerSpec:
     )
 
 
+def _sign(read: Reader, key: str, groups: int | None) -> Sign | None:
+    """``{ region = "footer", row = '..' }``."""
+    if key not in read.table:
+        return None
+    inner = read.inner(key, read.table[key], {"region", "row"})
+    pattern = inner.pattern("row", re.MULTILINE, groups=groups)
+    if pattern is None:
+        raise inner.wrong("row", "is missing")
+    return Sign(_place(inner, "region", inner.table.get("region", "footer")), pattern)
+
+
+def _mode(index: int, table: Any) -> FieldMode:
+    """``[[mode]]``: what the input field is in, and what that does to text and keys."""
+    read = Reader(f"mode {index + 1}", table, _MODE, ("mode", index, ""))
+    pattern = read.pattern("row", re.MULTILINE)
+    if pattern is None:
+        raise read.wrong("row", "is missing")
+    return FieldMode(
+        name=read.needed("name"),
+        place=_place(read, "region", read.table.get("region", "footer")),
+        pattern=pattern,
+        text=Takes(_member(read, "text", read.text("text", Takes.KEYS) or "", list(Takes))),
+        enter=_key_names(read, "enter"),
+        swallows=_key_names(read, "swallows"),
+        converts=read.flag("converts") is True,
+        pause=read.number("pause_ms", 0) / 1000,
+    )
+
+
 def _key_names(read: Reader, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
     names = read.strings(key) if key in read.table else default
     for name in names:
@@ -226,6 +264,7 @@ def _dialog_keys(read: Reader, claim: Claim, extract: Extract | None) -> DialogK
         behind=inner.pattern("behind"),
         submit=_key_names(inner, "submit", ("Enter",)),
         finish=_key_names(inner, "finish"),
+        deny_shown=inner.pattern("deny_shown", groups=1),
         choices=choices,
         towards=(move[0], move[1]),
         approve_at=at.get("approve", 0),

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from agtmux.protocol.text import one_line
-from agtmuxd.core.controls import Controls, DialogKeys
+from agtmuxd.core.controls import Controls, DialogKeys, Sign
+from agtmuxd.core.fieldmode import FieldMode, Takes, shown
 from agtmuxd.core.model import Claim, Sample, Strength, WaitingFor, Write
 from agtmuxd.core.numbers import COUNT_MOST
 from agtmuxd.core.screen import ComposerSpec, Place, Region, View, flatten, unframe
@@ -202,8 +203,13 @@ class RuleSet:
     programs: Programs | None = None
     extends: bool = False  # laid over the rules that the agent's adapter ships
     chip: re.Pattern[str] | None = None
+    modes: tuple[FieldMode, ...] = ()
     submit: bytes = b"\r"
     interrupt: tuple[str, ...] = ()
+    key_shown: Sign | None = None
+    no_key: Sign | None = None
+    always: tuple[str, ...] = ()
+    pastes: bool = False
     late: int = 0  # ns: see ``Write.late``
     oldest: str | None = None  # the oldest version whose screens these rules read
     version: re.Pattern[str] | None = None  # what tells the agent's version in the first rows of a screen
@@ -212,7 +218,10 @@ class RuleSet:
         """How the agent is operated."""
         dialogs = {rule.name: rule.keys for rule in self.rules if rule.keys is not None}
         styled = tuple([rule.quick for rule in self.rules if rule.styled])
-        return Controls(self.composer, self.chip, self.submit, self.interrupt, dialogs, styled)
+        return Controls(
+            self.composer, self.chip, self.submit, self.interrupt, dialogs, styled, self.modes, self.key_shown,
+            self.no_key, self.always, self.pastes,
+        )  # fmt: skip
 
     def over(self, shipped: RuleSet) -> RuleSet:
         """These rules laid over ``shipped``: one of the same name takes its place, the rest stays."""
@@ -224,8 +233,13 @@ class RuleSet:
             rules=tuple(sorted(rules, key=lambda rule: -rule.priority)),
             composer=self.composer or shipped.composer,
             chip=self.chip if self.composer is not None else shipped.chip,
+            modes=self.modes or shipped.modes,
             background=self.background or shipped.background,
             interrupt=self.interrupt or shipped.interrupt,
+            key_shown=self.key_shown or shipped.key_shown,
+            no_key=self.no_key or shipped.no_key,
+            always=self.always or shipped.always,
+            pastes=self.pastes or shipped.pastes,
             late=self.late or shipped.late,
             oldest=self.oldest or shipped.oldest,
             version=self.version or shipped.version,
@@ -254,6 +268,8 @@ class RuleSet:
         if accepts is None:
             accepts = False if found is None or waiting else found.free
         elif accepts and found is not None and found.hint is False:  # a draft, by how it is drawn
+            accepts = False
+        if accepts is not False and any(mode.text is Takes.NONE for mode in shown(self.modes, view)):
             accepts = False
         return Write(
             claim=rule.claim,

@@ -12,11 +12,15 @@ from typing import Any
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.redact import redact
-from agtmuxd.core.controls import DialogKeys
+from agtmuxd.core.cells import folded
+from agtmuxd.core.controls import DialogKeys, Field
+from agtmuxd.core.fieldmode import FieldMode
+from agtmuxd.core.guard import Fresh
 from agtmuxd.core.model import Claim, WaitingFor
 from agtmuxd.core.request import AnswerParams, Kind
 from agtmuxd.execute.context import STEADY, Context, Result
 from agtmuxd.execute.reading import Reading
+from agtmuxd.execute.stopkeys import interrupting
 
 CLOSED_WITHIN = 5.0
 """Seconds for a dialog to close, or a turn to stop."""
@@ -26,6 +30,8 @@ FOLLOWS_WITHIN = 0.5
 """Seconds for the dialog that a denial leads to."""
 OPENED_WITHIN = 2.0
 """Seconds for the field behind "type something" to open."""
+MOST_MODES = 3
+"""Modes of an input field that are left, one after the other, before a key reaches the agent."""
 Sign = Callable[[Reading], bool]
 _QUIET = frozenset({Claim.NOT_RUNNING, Claim.IDLE, Claim.COMPLETED, Claim.ERROR})
 _STEP = 0.08
@@ -39,6 +45,10 @@ def unknown_keys(context: Context, what: str) -> AgtmuxError:
         way = f"agtmux answer {pane} N takes one of its options ({told_options(waiting)})"
     text = f"agtmux knows no key to {what} this dialog ({rule}): {way}"
     return AgtmuxError("E_UNSUPPORTED", text, {"rule": context.case.fresh.rule})
+
+
+def _words(text: str) -> str:
+    return " ".join(folded(text).split()).casefold()
 
 
 def told_options(waiting: WaitingFor) -> str:
@@ -59,9 +69,10 @@ async def approve(context: Context) -> Result:
 async def deny(context: Context) -> Result:
     """Raises E_UNSUPPORTED for a dialog whose key is not known."""
     keys = _keys(context)
-    if not keys.deny_at and not keys.deny:
+    pressed = keys.denying(context.sample)
+    if not keys.deny_at and not pressed:
         raise unknown_keys(context, "deny")
-    taken = _take(context, keys, keys.deny_at) if keys.deny_at else _press_and_see(context, keys.deny)
+    taken = _take(context, keys, keys.deny_at) if keys.deny_at else _press_and_see(context, pressed or ())
     return await _finished(context, await taken)
 
 
@@ -93,7 +104,7 @@ async def answer(context: Context) -> Result:
     keys, waiting = _keys(context), _waiting(context)
     number = params.option
     if number is None and params.text is not None:
-        same = [n for n, option in enumerate(waiting.options, 1) if option.casefold() == params.text.strip().casefold()]
+        same = [n for n, option in enumerate(waiting.options, 1) if _words(option) == _words(params.text)]
         number = same[0] if len(same) == 1 else None
     if number is not None:
         if not 1 <= number <= len(waiting.options):
@@ -194,21 +205,43 @@ async def _opened(context: Context, keys: DialogKeys, number: int | None, option
 
 
 async def interrupt(context: Context) -> Result:
-    """Escape, or what this agent takes for it. Raises E_UNSUPPORTED where that is not known."""
-    keys = context.controls.interrupt
-    if not keys:
-        raise AgtmuxError("E_UNSUPPORTED", "agtmux does not know how to interrupt this agent: agtmux kill sends it C-c")
+    """Escape, or what this agent takes for it. Raises as ``stopkeys.interrupting``, and E_PRECONDITION_FAILED where the
+    key would change what is typed in the input field."""
+    keys = await interrupting(context)
+    for one in context.reading.fresh.modes:
+        if keys[0] in one.swallows and one.converts and context.reading.fresh.field is not Field.FREE:
+            text = f"{keys[0]} would end {one.name} and change what is typed there: agtmux attach {context.key[1]}"
+            raise AgtmuxError("E_PRECONDITION_FAILED", text, {"reason": "field_mode", "mode": one.name})
     pressed: list[str] = []
+    while mode := _swallowing(context.reading.fresh, keys[0]):
+        if len(pressed) == MOST_MODES:
+            return {"delivery": "unconfirmed", "keys": pressed, "note": f"the input field did not leave {mode.name}"}
+        await context.hands.press(keys[:1])  # only ends that mode
+        pressed.append(keys[0])
+        await asyncio.sleep(mode.pause)
+        await context.until(_left(mode), OPENED_WITHIN)
+        if context.reading.fresh.claim in _QUIET:
+            return {"delivery": "submitted", "keys": pressed, "note": None}
     stopped = False
-    for key in keys:  # each by itself: two at once are another key, and the second is not for a turn that is over
+    # each by itself: two at once are another key, and the second is not for a turn that is over
+    for n, key in enumerate(keys, 1):
         await context.hands.press([key])
         pressed.append(key)
-        last = len(pressed) == len(keys)
+        last = n == len(keys)
         stopped = await context.until(lambda r: r.fresh.claim in _QUIET, CLOSED_WITHIN if last else AGAIN_AFTER)
         if stopped:
             break
     note = None if stopped else f"no sign within {CLOSED_WITHIN:g} s that it stopped"
     return {"delivery": "submitted" if stopped else "unconfirmed", "keys": pressed, "note": note}
+
+
+def _swallowing(fresh: Fresh, key: str) -> FieldMode | None:
+    """The mode of the input field that this key would end, before the agent gets it."""
+    return next((mode for mode in fresh.modes if key in mode.swallows), None)
+
+
+def _left(mode: FieldMode) -> Sign:
+    return lambda reading: reading.fresh.claim in _QUIET or mode not in reading.fresh.modes
 
 
 def _keys(context: Context) -> DialogKeys:

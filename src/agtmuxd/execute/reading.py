@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
 
 from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.adapters.base import ENV_NAMES
 from agtmuxd.adapters.registry import Fenced, Registry
-from agtmuxd.core.controls import Controls
+from agtmuxd.core.controls import Controls, Rebound
 from agtmuxd.core.guard import Fresh
 from agtmuxd.core.model import Claim, Proc, Sample
 from agtmuxd.core.proctree import Found, Match, ProcessIndex, find_agents
@@ -24,6 +27,9 @@ from agtmuxd.tmux.round import RoundFailed
 from agtmuxd.tmux.server import parse_version
 from agtmuxd.tmux.sgr import parse
 from agtmuxd.world import Runtime
+
+MOST_SETTINGS: Final = 256 * 1024
+"""Bytes of a file of keys that are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +134,35 @@ class Reader:
         if adapter is None:
             return fresh
         write = adapter.look(sample, before)
-        field = self.controls(runtime).look(sample)
+        controls = self.controls(runtime)
+        fresh = replace(
+            fresh, field=controls.look(sample), modes=controls.in_modes(sample), at_end=controls.at_end(sample),
+            told=controls.composer is not None
+        )  # fmt: skip
         if write is None:
-            return replace(fresh, field=field)
+            return fresh
         # of a turn that runs a screen that only misses its signs proves no end: whether it moves one look does not tell
         claim = None if write.scene is not None and before is Claim.RUNNING else write.claim
-        return replace(fresh, claim=claim, rule=write.rule, waiting=write.waiting_for, field=field)
+        return replace(fresh, claim=claim, rule=write.rule, waiting=write.waiting_for)
+
+    async def rebound(self, reached: Reached, runtime: Runtime | None) -> Rebound:
+        """Which keys the user's own settings of this agent give to what; nothing where they cannot be read."""
+        adapter = self._adapter(runtime)
+        if adapter is None or runtime is None or runtime.pid is None or runtime.process_start is None:
+            return Rebound()
+        executor, life = reached.executor, (runtime.pid, runtime.process_start)
+        try:
+            env = (await executor.environs([life], ENV_NAMES)).get(runtime.pid, {})
+            home = Path(env.get("HOME") or (await executor.machine()).home)
+            paths = [str(path) for path in adapter.key_files(adapter.config_home(env, home))]
+            if not paths:
+                return Rebound()
+            argv = await executor.argv(*life) or ()
+            found = await executor.read_files(paths, max_bytes=MOST_SETTINGS)
+        except ExecutorError:
+            return Rebound()
+        texts = [data.decode("utf-8", "replace") for data in map(found.get, paths) if data is not None]
+        return adapter.rebound(texts, argv)
 
     async def processes(self, reached: Reached, pane_pid: int, runtime: Runtime) -> tuple[int, ...]:
         """The processes that a runtime is made of: its own, then the program that this one wraps, if it does.

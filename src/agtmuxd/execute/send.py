@@ -12,10 +12,12 @@ from typing import Final
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.controls import Field
+from agtmuxd.core.fieldmode import Takes
 from agtmuxd.core.model import Claim, State
 from agtmuxd.core.request import SendParams
 from agtmuxd.execute.context import STEADY, Context, Result
 from agtmuxd.execute.reading import Reading
+from agtmuxd.execute.stopkeys import submitting
 from agtmuxd.tmux.keys import KEY_BYTES
 
 MAX_TEXT: Final = 256 * 1024
@@ -23,6 +25,8 @@ MAX_TEXT: Final = 256 * 1024
 SEEN_WITHIN: Final = 3.0
 """Seconds for typed text to show in the input field; large texts get more."""
 PER_BYTE: Final = 1 / 20_000
+MODE_WITHIN: Final = 2.0
+"""Seconds for the input field to leave a mode."""
 PASTE_END: Final = "\x1b[201~"
 
 _SPECIAL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -41,10 +45,13 @@ async def send(context: Context) -> Result:
     dialog = context.case.fresh.claim in (Claim.WAITING_APPROVAL, Claim.WAITING_INPUT)
     field = context.case.fresh.field
     chips = context.controls.chips(context.sample)
+    submit = await submitting(context) if params.enter and not params.shell and not dialog else ()
+    if params.text is not None and not params.shell and not dialog and not await _takes_text(context, result):
+        return result
     if params.text is not None:
         data = params.text.encode("utf-8", "replace")
         result["bytes"] = len(data)
-        result["by"] = await _put(context, params, data)
+        result["by"] = await _put(context, params, data, paste=not dialog and _pastes(context))
         context.failpoint("mid_act")
     if params.keys:
         await context.hands.press(params.keys)
@@ -60,7 +67,7 @@ async def send(context: Context) -> Result:
                 ", so it was not submitted" if params.enter else ""
             )
     if params.enter and seen:
-        await _submit(context, params, result, blind=dialog or field is Field.ABSENT)
+        await _submit(context, params, result, submit, blind=dialog or field is Field.ABSENT)
     return result
 
 
@@ -75,10 +82,28 @@ async def _leave_mode(context: Context) -> None:
     await context.check_again()
 
 
-async def _put(context: Context, params: SendParams, data: bytes) -> str:
-    """The bytes into the pane; by which way."""
+async def _takes_text(context: Context, result: Result) -> bool:
+    """Whether the input field takes text, brought into a mode that does where it is in another one."""
+    mode = next((mode for mode in context.case.fresh.modes if mode.enter), None)
+    if mode is None:
+        return True
+    await context.hands.press(mode.enter)
+    if await context.until(lambda r: r.fresh.field is not Field.ABSENT and mode not in r.fresh.modes, MODE_WITHIN):
+        return True
+    result["delivery"] = "unconfirmed"
+    result["note"] = f"the input field did not leave {mode.name}: the text was not typed"
+    return False
+
+
+def _pastes(context: Context) -> bool:
+    """Whether letters may be commands in the input field as it is now."""
+    return context.controls.pastes or any(mode.text is Takes.PASTE for mode in context.reading.fresh.modes)
+
+
+async def _put(context: Context, params: SendParams, data: bytes, *, paste: bool) -> str:
+    """The bytes into the pane; by which way. ``paste``: into an input field where keys may be commands."""
     special = params.text is not None and _SPECIAL.search(params.text) is not None
-    paste = params.paste if params.paste is not None else special or len(data) > KEY_BYTES
+    paste = params.paste if params.paste is not None else paste or special or len(data) > KEY_BYTES
     if paste and not params.shell and PASTE_END in (params.text or ""):
         raise AgtmuxError("E_INVALID_REQUEST", "text: it holds the end mark of a paste, what follows it would be keys")
     if not paste and len(data) <= KEY_BYTES:
@@ -105,13 +130,16 @@ async def _stands(context: Context, text: str, chips: int) -> bool:
     return await context.until(seen, SEEN_WITHIN + len(text) * PER_BYTE, steady=STEADY)
 
 
-async def _submit(context: Context, params: SendParams, result: Result, *, blind: bool) -> None:
-    """Press the submit key on what was seen, and wait for a sign that it went."""
+async def _submit(context: Context, params: SendParams, result: Result, keys: tuple[str, ...], *, blind: bool) -> None:
+    """Press the submit key on what was seen, and wait for a sign that it went. ``keys``: where it is not the usual."""
     before = context.known().state
     at = context.clock()
     held = context.sample.lines
     try:
-        await context.hands.type(context.controls.submit)
+        if keys:
+            await context.hands.press(keys)
+        else:
+            await context.hands.type(context.controls.submit)
     except AgtmuxError as error:
         if error.code != "E_PRECONDITION_FAILED" or params.text is None:
             raise
@@ -137,4 +165,15 @@ async def _submit(context: Context, params: SendParams, result: Result, *, blind
             result["note"] = "the agent is busy and keeps it for later by itself"
     else:
         result["delivery"] = "unconfirmed"
-        result["note"] = f"submitted, but neither a turn nor an empty input field was seen within {params.timeout:g} s"
+        result["note"] = _unseen(context, params)
+
+
+def _unseen(context: Context, params: SendParams) -> str:
+    """What is seen in the end where no sign of a submission came."""
+    sample, field = context.reading.sample, context.reading.fresh.field
+    pressed = f"the submit key was pressed {params.timeout:g} s ago"
+    if sample is not None and params.text is not None and context.controls.holds(sample, params.text, 0):
+        return f"{pressed} and the text still stands in the input field: another key may submit it, or a list is open"
+    if field is Field.DRAFT:
+        return f"{pressed} and a text still stands in the input field"
+    return f"{pressed}, and neither a turn nor an emptied input field was seen"

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from agtmuxd.adapters.base import Adapter, Identity, Operable
+from agtmuxd.adapters.base import ENV_NAMES, Adapter, Identity, Operable
 from agtmuxd.core.controls import Controls
 from agtmuxd.core.level import Steady, sample
 from agtmuxd.core.model import MS, NS, Claim, PaneRow, Phase, Proc, Sample, Source, Write
@@ -27,7 +27,6 @@ GRACE: Final = 250 * MS
 """How long an agent whose process is gone is kept, so that its last words, title and files can be seen."""
 YOUNG: Final = 2 * NS
 """How long a process's command line is not yet taken for its last."""
-ENV_NAMES: Final = ("HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "COPILOT_HOME")
 
 _HEADLESS: Final = Write(claim=Claim.RUNNING, rule="headless run", phase=Phase.START, accepts_input=False)
 """A run without a terminal interface is one turn: it runs until its process ends, and never waits."""
