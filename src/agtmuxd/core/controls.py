@@ -250,7 +250,7 @@ class Controls:
         return shown(self.modes, View(sample, self.composer))
 
     def at_end(self, sample: Sample) -> bool:
-        """Whether nothing is typed at the cursor or behind it; a cursor that is hidden elsewhere tells nothing against it."""
+        """Whether nothing is typed from the cursor on. One that is hidden elsewhere speaks not against it."""
         view = View(sample, self.composer)
         found, y = view.composer, sample.cursor_y
         if found is None:
