@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from dataclasses import replace
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.model import ServerInfo
@@ -30,6 +31,8 @@ async def attach(context: Context) -> Result:
     selects = params.select and not _elsewhere(params, context, server)
     if selects:
         await context.hands.select(session, row.window_id)
+    if reached.kind == "local" and "-S" in reached.tmux:  # some versions do not print every path as it is
+        server = replace(server, socket_path=reached.tmux[reached.tmux.index("-S") + 1])
     tmux = [reached.tmux[0], "-u", "-S", server.socket_path]
     there = [*tmux, "attach-session", "-t", session]
     select = [";", "select-window", "-t", f"{session}:{row.window_id}", ";", "select-pane", "-t", row.pane_id]

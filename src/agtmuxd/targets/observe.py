@@ -19,7 +19,7 @@ import structlog
 
 from agtmuxd.core.health import Health
 from agtmuxd.core.level import Steady
-from agtmuxd.core.model import NS, PaneRow, Source
+from agtmuxd.core.model import NS, PaneRow, ServerInfo, Source
 from agtmuxd.core.observation import HealthChange, Observation
 from agtmuxd.core.title import published
 from agtmuxd.pulse import pulse
@@ -363,7 +363,7 @@ class Observer:
         self._follow()
         observation = Observation(
             target_id=self.target_id, at=at, boot_id=boot, server_pid=server.pid if server else None,
-            socket_path=server.socket_path if server else None, panes=rows, agents=self.roster.seen(),
+            socket_path=self._where(server), panes=rows, agents=self.roster.seen(),
             gone=tuple(gone), looked_at=self._looked_at(at), unread=frozenset(self.unread.now),
         )  # fmt: skip
         try:
@@ -396,6 +396,12 @@ class Observer:
             await self._sink.observe(empty)
             self._gave_up = True
         await self._failed(at, "same_server", f"target {other} watches this tmux server already: remove one of them")
+
+    def _where(self, server: ServerInfo | None) -> str | None:
+        """The server's socket. Of this machine it is known: some versions of tmux do not print every path as it is."""
+        if server is None:
+            return None
+        return self._socket() if self._socket is not None else server.socket_path
 
     async def _identify(self, at: int) -> bool:
         """Read the process table where something points to it; whether somebody came or went."""

@@ -13,6 +13,7 @@ from typing import Final
 from agtmux.protocol.text import block
 from agtmuxd.core.model import PaneRow, ServerInfo
 from agtmuxd.core.numbers import whole
+from agtmuxd.tmux.printed import undo
 from agtmuxd.tmux.round import ROW_PARTS, RoundFailed, no_server, pane_row, row_format, server_format, server_info
 
 _FLAGS: Final = "#{pane_synchronized} #{pane_input_off} #{history_size} #{pane_in_mode}"
@@ -58,7 +59,8 @@ def read(nonce: str, stdout: bytes, stderr: bytes, returncode: int) -> OnePane |
         return OnePane(None) if _GONE.search(complaint) else RoundFailed("lost", said or "tmux answered in part only")
     try:
         server = server_info(parts[1], parts[2])
-        row = pane_row(parts[3:_FLAGS_AT])
+        plain = undo(server.version)
+        row = pane_row(parts[3:_FLAGS_AT] if plain is None else [plain(part) for part in parts[3:_FLAGS_AT]])
         synchronized, input_off, history, _mode = parts[_FLAGS_AT].split(" ")
         above = whole(history, "history_size") if history else 0
     except ValueError as error:

@@ -26,6 +26,7 @@ from typing import Final
 from agtmux.protocol.text import one_line
 from agtmuxd.core.model import PaneRow, ServerInfo
 from agtmuxd.core.numbers import whole
+from agtmuxd.tmux.printed import undo
 
 CHUNK_BYTES: Final = 12 * 1024
 _NONCE: Final = "<nonce>"
@@ -166,7 +167,7 @@ def parse(
         return RoundFailed("lost", f"the reply of tmux ends early: {_first_line(complaint, returncode)}")
     try:
         server = server_info(parts[1], parts[2])
-        rows, unread, at = _rows(parts, read_row or pane_row)
+        rows, unread, at = _rows(parts, read_row or pane_row, undo(server.version))
     except (ValueError, IndexError) as error:
         return RoundFailed("lost", f"tmux answered something else than asked: {error}")
     if not rows and not unread and parts[at] != "l0\n" and "no current target" not in complaint:
@@ -264,13 +265,17 @@ def _first_line(complaint: str, returncode: int) -> str:
 def server_info(head: str, socket_path: str) -> ServerInfo:
     """Raises ValueError for what is no reply to ``server_format``."""
     pid, start, version = head[1:].split(" ", 2)
+    plain = undo(version)
     return ServerInfo(
         whole(pid, "the pid of the server", least=1), whole(start, "the start time of the server", most=_TIME_MOST),
-        one_line(version)[:_VERSION_MOST], socket_path.removesuffix("\n"),
+        one_line(version)[:_VERSION_MOST],
+        (plain(socket_path) if plain is not None else socket_path).removesuffix("\n"),
     )  # fmt: skip
 
 
-def _rows(parts: list[str], read_row: ReadRow) -> tuple[list[PaneRow], list[Unread], int]:
+def _rows(
+    parts: list[str], read_row: ReadRow, plain: Callable[[str], str] | None
+) -> tuple[list[PaneRow], list[Unread], int]:
     """All listed rows, those that cannot be read, and the index of the part that ends the listing.
 
     Raises IndexError where nothing ends it.
@@ -279,7 +284,7 @@ def _rows(parts: list[str], read_row: ReadRow) -> tuple[list[PaneRow], list[Unre
     unread: list[Unread] = []
     at = 3
     while not _LAST.fullmatch(parts[at]):
-        these = tuple(parts[at : at + ROW_PARTS])
+        these = tuple(parts[at : at + ROW_PARTS] if plain is None else map(plain, parts[at : at + ROW_PARTS]))
         try:
             if not _TTY.fullmatch(these[-1]):
                 raise ValueError(f"a terminal is {these[-1][:40]!r}")
