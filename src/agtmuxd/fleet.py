@@ -168,8 +168,9 @@ class Fleet:
         while True:
             try:
                 await run()
-            except Exception:  # noqa: BLE001 the outermost edge of this task
-                _LOG.exception("observer failed, starts over", target=target.name)
+            except Exception as error:  # noqa: BLE001 the outermost edge of this task
+                known = isinstance(error, AgtmuxError)  # the store, most likely: health tells of it
+                _LOG.error("observer failed, starts over", target=target.name, error=str(error), exc_info=not known)
                 self._door.counters["observer_failures"] += 1
                 await asyncio.sleep(1.0)
 
