@@ -184,6 +184,8 @@ class Unit:
         self.marked: set[str] = set()
         self.touched: set[str] = set()
         """Runtimes whose state may be another now."""
+        self.used: dict[str, int] = {}
+        """By runtime: the version of a waiting state into which keys were put, so that it stands for nothing more."""
         self.shown: set[PaneKey] = set()
         """Panes whose published row may be another now."""
         self.ended: dict[str, Runtime] = {}

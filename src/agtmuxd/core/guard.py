@@ -108,6 +108,7 @@ class Case:
     fresh: Fresh
     now: int
     shown: Snapshot | None = None
+    used: int | None = None  # the version of a waiting state into which keys were put already
 
     @property
     def needs(self) -> Needs:
@@ -129,7 +130,7 @@ def may_be_asked(request: Request) -> Refusal | None:
 
 def decide(case: Case) -> Refusal | None:
     """The first thing that speaks against it."""
-    for check in (_identity, _stopped, _caller_guards, _prompt, _pane, _agent, _kind):
+    for check in (_identity, _stopped, _used, _caller_guards, _prompt, _pane, _agent, _kind):
         refusal = check(case)
         if refusal is not None:
             return refusal
@@ -194,6 +195,19 @@ def _stopped(case: Case) -> Refusal | None:
         f"{case.known.agent_type} in {case.meant.pane_id} is stopped and reads nothing: fg in its shell, or kill -CONT"
     )
     return _unmet("suspended", text)
+
+
+def _used(case: Case) -> Refusal | None:
+    """Keys that were put into a prompt use up the version of its state: the next prompt may look the same."""
+    known, guards = case.known, case.request.guards
+    if case.used is None or known.state not in WAITING:
+        return None
+    named = guards.if_state_version if case.needs.prompt else known.state_version
+    if named != case.used or not (case.needs.prompt or (case.request.kind is Kind.SEND and not guards.force_stale)):
+        return None
+    return _unmet(
+        "answered", f"keys went into this prompt already (state version {named}): look again at what it asks now"
+    )
 
 
 def _caller_guards(case: Case) -> Refusal | None:

@@ -19,7 +19,7 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core import ref as refs
 from agtmuxd.core.guard import Case, Fresh, decide, decide_unread, may_be_asked
 from agtmuxd.core.ids import dedupe_key, uuid7
-from agtmuxd.core.model import RawEvent, Source
+from agtmuxd.core.model import WAITING, RawEvent, Source
 from agtmuxd.core.request import Caller, Kind, Request, Snapshot, ViewParams, read_nonce
 from agtmuxd.execute.audit import action_item
 from agtmuxd.execute.callers import Callers
@@ -85,6 +85,7 @@ class Actions:
         self._failpoint = failpoint or Failpoints()
         self._running: dict[tuple[str, str], tuple[str, asyncio.Task[tuple[ActionRow, bool]]]] = {}
         self._locks: dict[PaneKey, asyncio.Lock] = {}
+        self._used: dict[str, int] = {}  # by runtime: the newest version of a waiting state that got keys
         self._outputs: OrderedDict[str, Result] = OrderedDict()
 
     # ---------------------------------------------------------------- asking
@@ -260,6 +261,7 @@ class Actions:
         runtime = world.runtimes.get(known.runtime_id) if known.runtime_id is not None else None
         shown = self._shown(request, meant)
         reached = self._reach(key[0])
+        used = await self._used_version(known.runtime_id) if known.state in WAITING else None
         reading = Reading(Fresh(None), OnePane(None))
         self._failpoint("before_read")
         for pause in (*_DRAWN_AGAIN, None):
@@ -268,7 +270,7 @@ class Actions:
             self._failpoint("after_read")
             # the read took a moment: what the daemon knows may have moved meanwhile
             known = known_of(world, key, crashed=crashed)
-            case = Case(request, meant.snapshot, known, reading.fresh, self._clock(), shown)
+            case = Case(request, meant.snapshot, known, reading.fresh, self._clock(), shown, used)
             refusal = decide_unread(case) if request.kind in _UNREAD else decide(case)
             if refusal is None:
                 break
@@ -288,10 +290,22 @@ class Actions:
                 raise
             text = f"keys were pressed in {key[1]}, and then: {error.message}"  # who is refused takes nothing for done
             raise AgtmuxError("E_ACTION_INDETERMINATE", text, error.details) from error
+        finally:
+            if context.put and known.state in WAITING and known.runtime_id and known.state_version is not None:
+                self._used[known.runtime_id] = known.state_version
         if request.kind is Kind.ATTACH:  # who goes there, or is told how, has seen the pane as it was checked
             result["snapshot"] = self.nonce_of(key, known.runtime_id, known.state_version)
         self._failpoint("after_act")
         return started, result
+
+    async def _used_version(self, runtime_id: str | None) -> int | None:
+        """The version of a waiting state of this runtime that got keys last, also from a daemon before this one."""
+        if runtime_id is None:
+            return None
+        if runtime_id not in self._used:
+            found = await self._store.read(lambda c: rows.answered_version(c, runtime_id))
+            self._used.setdefault(runtime_id, -1 if found is None else found)
+        return self._used[runtime_id]
 
     def _shown(self, request: Request, meant: Meant) -> Snapshot | None:
         nonce = request.guards.snapshot
@@ -315,7 +329,10 @@ class Actions:
             agent_type=runtime.agent_type if runtime is not None else "unknown", event_time=row.completed_at or now,
             ingested_at=now, dedupe_key=dedupe_key(Source.ACTION, row.action_id, kind), source_event_id=row.action_id,
             runtime_id=row.runtime_id, target_id=row.target_id, pane_id=row.pane_id, action_id=row.action_id,
-            payload={"action_id": row.action_id, "result_code": row.result_code, "error_code": row.error_code},
+            payload={
+                "action_id": row.action_id, "result_code": row.result_code, "error_code": row.error_code,
+                "uses_up": self._used.get(row.runtime_id),
+            },
         )  # fmt: skip
         try:
             await self._door.submit([event])

@@ -198,6 +198,9 @@ class Inbox:
             run.counted["events_not_understood"] += 1
             return Posted(event.event_id, "bound", runtime_id, f"not_understood: {error}"[:200])
         run.pokes.add(runtime.target_id)
+        used = event.payload.get("uses_up") if event.source is Source.ACTION else None
+        if isinstance(used, int):
+            run.unit.used[runtime_id] = used
         folded = fold(run.unit, runtime, event, signal, skew_budget=self._skew)
         known = run.unit.runtimes.get(runtime_id)
         if known is not None and known.agent_session_id != runtime.agent_session_id:

@@ -47,6 +47,8 @@ def settle(unit: Unit, runtime: Runtime, life: Life, now: int, *, looked_at: boo
     before = unit.states.get(key)
     version = before.state_version if before is not None else unit.versions.get(key) or 0
     row = _row(runtime, resolution, before, version, now, looked_at, marks.get(TURN_START, 0))
+    if row.state in WAITING and row.state_version == unit.used.get(runtime.runtime_id):
+        row = replace(row, state_version=version + 1, updated_at=now)  # what stands there now was seen by nobody
     seen_at = life.pane_read_at or (before.last_seen_at if before is not None else now)
     row = replace(row, last_seen_at=min(now, seen_at))
     if before is None or replace(row, last_seen_at=before.last_seen_at) != before:

@@ -83,6 +83,16 @@ def finish(connection: sqlite3.Connection, row: ActionRow) -> None:
     )
 
 
+def answered_version(connection: sqlite3.Connection, runtime_id: str) -> int | None:
+    """The newest version of this runtime's state for which a prompt was answered, or may have been."""
+    found = connection.execute(
+        "SELECT MAX(json_extract(metadata_json, '$.state_version')) FROM actions WHERE runtime_id = ?"
+        " AND action_type IN ('approve', 'deny', 'answer') AND result_code IN ('done', 'indeterminate')",
+        (runtime_id,),
+    ).fetchone()
+    return found[0] if isinstance(found[0], int) else None
+
+
 def abandon(connection: sqlite3.Connection, now: int) -> int:
     """After a restart: what was in flight is indeterminate, for good. How many there were."""
     return connection.execute(
