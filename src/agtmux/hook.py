@@ -15,6 +15,7 @@ import socket
 import time
 
 from agtmux.protocol import paths
+from agtmux.protocol.peer import stranger
 from agtmux.protocol.regular import open_regular, read_regular
 
 MS = 1_000_000
@@ -251,7 +252,10 @@ def encode(event: dict[str, object], limit: int = MAX_BODY) -> bytes:
 
 
 def post(path: str, body: bytes, until: int) -> bool:
-    """Whether a daemon at ``path`` took the event (2xx) before the clock ``until`` (ns)."""
+    """Whether a daemon of this user at ``path`` took the event (2xx) before the clock ``until`` (ns).
+
+    What is posted holds what the user typed, unredacted: nobody else is told a word.
+    """
     head = (
         "POST /v1/events HTTP/1.1\r\nHost: agtmux\r\nConnection: close\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -262,6 +266,8 @@ def post(path: str, body: bytes, until: int) -> bool:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
             sock.settimeout(max(0.001, (until - time.time_ns()) / 1e9))
             sock.connect(path)
+            if stranger(sock) is not None:
+                return False
             while data:
                 sock.settimeout(max(0.001, (until - time.time_ns()) / 1e9))
                 data = data[sock.send(data) :]

@@ -11,6 +11,7 @@ import socket
 
 from agtmux import __version__
 from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.peer import stranger
 
 MAX_HEAD = 65536
 MAX_LINE = 64 << 20
@@ -203,4 +204,11 @@ def _connect(path: str, timeout: float) -> socket.socket:
         raise NoDaemonError(
             "E_DAEMON_UNREACHABLE", f"no daemon answers at {path}: run agtmux daemon start", {"socket": path}
         ) from None
+    who = stranger(sock)
+    if who is not None:
+        sock.close()
+        text = (
+            f"{who} listens at {path}, not you: nothing was sent; see who owns that folder, then agtmux daemon restart"
+        )
+        raise AgtmuxError("E_FORBIDDEN", text, {"socket": path})
     return sock

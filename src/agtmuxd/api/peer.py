@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import struct
-import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final, NamedTuple, cast
 
 from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.peer import credentials
 from agtmuxd.api.connection import Connections
 from agtmuxd.core.wire import encode
 
 LINGER: Final = 1.0
 """Seconds for which a refused caller's request is still taken, and thrown away."""
 MOST_LINGERING: Final = 32
-_LOCAL_PEERCRED = 0x001  # macOS, level 0: struct xucred
-_LOCAL_PEERPID = 0x002
 
 
 class Peer(NamedTuple):
@@ -33,12 +30,7 @@ class Peer(NamedTuple):
 
 def peer_of(sock: socket.socket) -> Peer:
     """The process that connected ``sock`` (a Unix stream socket). Raises OSError where the kernel does not tell."""
-    if sys.platform == "darwin":
-        _version, uid = struct.unpack_from("=II", sock.getsockopt(0, _LOCAL_PEERCRED, 76))
-        (pid,) = struct.unpack("=i", sock.getsockopt(0, _LOCAL_PEERPID, 4))
-        return Peer(uid, pid or None)
-    pid, uid, _gid = struct.unpack("=iII", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return Peer(uid, pid or None)
+    return Peer(*credentials(sock))
 
 
 class Gate(asyncio.Protocol):

@@ -155,6 +155,18 @@ def _redacted(event: dict[str, object], extra: list[str]) -> dict[str, object]:
     return names["redact_event"](event, extra)  # type: ignore[operator, no-any-return]
 
 
+def is_ours(sock: socket.socket) -> bool:
+    """Whether this user listens there, or root: what is posted is unredacted, and the path may be somebody else's now.
+
+    ``sock`` is a connected Unix stream socket. Raises OSError where the system does not tell.
+    """
+    if sys.platform == "darwin":
+        raw = sock.getsockopt(0, 1, 76)  # LOCAL_PEERCRED: version, uid, groups
+    else:
+        raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)  # pid, uid, gid
+    return len(raw) >= 8 and int.from_bytes(raw[4:8], sys.byteorder) in (os.geteuid(), 0)
+
+
 class Talk:
     """One post to one socket: written and answered as the socket is ready; ``good`` once it was answered by 2xx."""
 
@@ -168,6 +180,7 @@ class Talk:
         if path:
             try:
                 self.sock.connect(path)
+                self.over = not is_ours(self.sock)
             except OSError:
                 self.over = True
 
