@@ -28,7 +28,7 @@ def hook_item(agent: str, path: Path) -> dict[str, Any]:
     return {
         "agent": agent, "path": str(path), "changed": False, "diff": "", "installed": False, "outdated": False,
         "events": [], "notes": [], "error": None, "backup": None, "command": None, "as_argument": False,
-        "deaf_panes": [], "maybe_deaf_panes": [],
+        "switched_off": None, "deaf_panes": [], "maybe_deaf_panes": [],
     }  # fmt: skip
 
 
@@ -58,6 +58,7 @@ def add_status(items: dict[str, dict[str, Any]], agent: str, status: HookStatus,
     item["installed"], item["outdated"] = status.installed, status.outdated
     item["events"] = list(status.events)
     item["command"], item["as_argument"] = status.command, status.as_argument
+    item["switched_off"] = status.switched_off if status.installed else None
     if leaving:
         return
     newer = (*status.notes, *status.void)

@@ -40,6 +40,52 @@ def test_a_test_event_goes_through_every_installed_command(place: Place, daemon:
     assert [p for p in place.home.rglob("*") if p.is_file()] == []
 
 
+@pytest.mark.tc("TC-205")
+def test_where_nothing_is_installed_one_line_says_so_and_what_to_type(place: Place, daemon: Daemon) -> None:
+    daemon.start()
+    code, said = status(place)
+    assert (code, said.count("\n")) == (0, 1)
+    assert said.startswith("no hooks are installed: ")
+    assert said.endswith("Type: agtmux hooks install\n")
+    assert status(place, "--agent", "claude")[1].endswith("Type: agtmux hooks install --agent claude\n")
+    assert len(place.json("hooks", "status")["items"]) > 1, "JSON says all"
+    assert place.cli("hooks", "install", "--agent", "claude").returncode == 0
+    assert f"claude: {place.home}/.claude/settings.json: installed\n" in status(place)[1]
+
+
+@pytest.mark.tc("TC-205")
+def test_hooks_that_the_agent_does_not_run_are_told_with_the_file_and_the_key(place: Place, daemon: Daemon) -> None:
+    daemon.start()
+    named = ("--agent", "claude", "--agent", "codex", "--agent", "gemini", "--agent", "copilot")
+    assert place.cli("hooks", "install", *named).returncode == 0
+    code, said = status(place, *named)
+    assert code == 0, said
+    assert "switched off" not in said
+    assert said.endswith("it was agtmux that ran them.\n"), "a test proves our own half only"
+    for name, more in (
+        (".claude/settings.json", {"disableAllHooks": True}),
+        (".gemini/settings.json", {"hooksConfig": {"enabled": False}}),
+        (".copilot/settings.json", {"disableAllHooks": True}),
+    ):
+        path = place.home / name
+        before = json.loads(path.read_text()) if path.exists() else {}
+        path.write_text(json.dumps({**before, **more}))
+    config = place.home / ".codex/config.toml"
+    config.write_text(config.read_text() + "\n[features]\nhooks = false\n")
+    code, said = status(place, *named)
+    assert code == 1
+    for key, name in (
+        ("disableAllHooks = true", ".claude/settings.json"),
+        ("features.hooks = false", ".codex/config.toml"),
+        ("hooksConfig.enabled = false", ".gemini/settings.json"),
+        ("disableAllHooks = true", ".copilot/settings.json"),
+    ):
+        assert f"  switched off by {key} in {place.home / name}" in said
+    assert said.count("installed, but switched off: the agent runs none of them") == 4
+    told = place.cli("hooks", "status", "--json", *named, env=PATIENT)
+    assert sum(bool(item["switched_off"]) for item in json.loads(told.stdout)["items"]) == 4
+
+
 @pytest.mark.tc("TC-102")
 def test_nothing_is_written_for_an_agent_that_is_not_there_unless_it_is_named(place: Place, daemon: Daemon) -> None:
     daemon.start()

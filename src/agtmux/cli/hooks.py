@@ -264,13 +264,33 @@ def _ask(
     for agent in () if as_json else agents:
         if agent not in told:
             app.say(f"{render.clean(agent)} has no hooks that agtmux knows")
+    if op == "status" and not as_json and items and not any(_matters(item) for item in items):
+        _tell_none(agents, target)
+        items = ()
     for item in items:
-        failed = failed or bool(item.get("error"))
+        failed = failed or bool(item.get("error")) or bool(item.get("switched_off") and op == "status")
         if not as_json:
             _tell(item, op, dry_run)
             _tell_test(item, arrived.get(str(item.get("path"))))
+    if test and not as_json and any(item.get("command") for item in items):
+        click.echo("Test events ran the hooks' commands as the agents do, but it was agtmux that ran them.")
     if failed:
         click.get_current_context().exit(1)
+
+
+def _matters(item: Mapping[str, Any]) -> bool:
+    """Whether a file says more than that nothing is installed in it."""
+    return bool(item.get("installed") or item.get("error") or item.get("deaf_panes"))
+
+
+def _tell_none(agents: tuple[str, ...], target: str | None) -> None:
+    of = f" of {', '.join(render.clean(agent) for agent in agents)}" if agents else ""
+    where = f" on {render.clean(target)}" if target else ""
+    words = [f"--agent {render.clean(agent)}" for agent in agents] + (
+        [f"--target {render.clean(target)}"] if target else []
+    )
+    typed = " ".join(["agtmux hooks install", *words])
+    click.echo(f"no hooks{of} are installed{where}: agents are known by their screens only. Type: {typed}")
 
 
 def _tell_test(item: Mapping[str, Any], arrived: bool | None) -> None:
@@ -295,7 +315,8 @@ def _tell(item: Mapping[str, Any], op: str, dry_run: bool) -> None:
         return
     if op == "status":
         what = "outdated, run agtmux hooks install" if item.get("outdated") else "installed"
-        click.echo(f"{name}: {what if item.get('installed') else 'not installed'}")
+        off = ", but switched off: the agent runs none of them" if item.get("switched_off") else ""
+        click.echo(f"{name}: {what + off if item.get('installed') else 'not installed'}")
         if item.get("events"):
             click.echo("  " + ", ".join(render.clean(event) for event in item["events"]))
     elif not item.get("changed"):
@@ -306,5 +327,7 @@ def _tell(item: Mapping[str, Any], op: str, dry_run: bool) -> None:
             click.echo(render.safe_block(item["diff"]).rstrip("\n"))
     if item.get("backup") and op == "install":  # what stays of an uninstall is among the notes
         click.echo(f"  backup: {render.clean(item['backup'])}")
+    if item.get("switched_off"):
+        click.echo(f"  switched off by {render.clean(item['switched_off'])}: take that out, or ask who put it there")
     for note in item.get("notes") or ():
         click.echo(f"  {render.clean(note)}")

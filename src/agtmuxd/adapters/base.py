@@ -87,6 +87,7 @@ class HookStatus:
     command: str | None = None  # the shell command line that stands in the file, of one of the hooks
     as_argument: bool = False  # its payload is its last argument, not its standard input
     void: tuple[str, ...] = ()  # notes of a plan that this file needs no more
+    switched_off: str | None = None  # the key and the file by which the agent runs no hooks at all
 
 
 @runtime_checkable

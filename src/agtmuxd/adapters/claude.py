@@ -6,12 +6,13 @@ Owns every fact about Claude Code but what its screen looks like (rules/claude.t
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters import claude_lines, hookfile, hookline, keysettings
+from agtmuxd.adapters import claude_lines, hookfile, hookline, hookswitch, keysettings
 from agtmuxd.adapters.argv import Program, base_name, has_option, program, words
 from agtmuxd.adapters.base import Ending, HookPlan, HookStatus, Identity, Opening, Told
 from agtmuxd.adapters.common import (
@@ -210,7 +211,21 @@ class ClaudeAdapter(RuleAdapter):
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our hooks are in ``settings.json``."""
         ours = hookline.Ours.of(self.agent_type, command)
-        return (hookfile.status(config_home / "settings.json", ours, _groups(command), dialect=_DIALECT),)
+        path = config_home / "settings.json"
+        found = hookfile.status(path, ours, _groups(command), dialect=_DIALECT)
+        return (replace(found, switched_off=_switched_off(path) if found.installed else None),)
+
+
+MANAGED: Final = Path("/Library/Application Support/ClaudeCode" if sys.platform == "darwin" else "/etc/claude-code")
+"""Where an administrator's settings lie: ``managed-settings.json`` and the files of ``managed-settings.d``."""
+
+
+def _switched_off(settings: Path) -> str | None:
+    """What keeps Claude Code from running the hooks of its user's settings (2.1.332)."""
+    managed = [MANAGED / "managed-settings.json", *hookfile.listed(MANAGED / "managed-settings.d", "*.json")]
+    keys = (("disableAllHooks", True), ("allowManagedHooksOnly", True))
+    by_admin = hookswitch.any_off([(path, hookswitch.json_settings(path)) for path in managed], keys)
+    return by_admin or hookswitch.any_off([(settings, hookswitch.json_settings(settings))], keys[:1])
 
 
 _DIALECT: Final = hookfile.Dialect(mark=True)

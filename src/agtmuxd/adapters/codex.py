@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters import codex_lines, codex_notify, codex_server, hookfile, hookline, keysettings
+from agtmuxd.adapters import codex_lines, codex_notify, codex_server, hookfile, hookline, hookswitch, keysettings
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
 from agtmuxd.adapters.base import Ending, HookPlan, HookStatus, Identity, Opening, Told
 from agtmuxd.adapters.common import (
@@ -188,8 +188,30 @@ class CodexAdapter(RuleAdapter):
         hooks = hookfile.status(file, ours, _groups(command))
         if hooks.installed:
             said = _trust(file, config, ours)
-            hooks = replace(hooks, notes=(said,), void=(TRUST_NOTE,) if said == TRUSTED else ())
+            void = (TRUST_NOTE,) if said == TRUSTED else ()
+            hooks = replace(hooks, notes=(said,), void=void, switched_off=_switched_off(config))
         return (hooks, notify)
+
+
+SYSTEM: Final = Path("/etc/codex")
+"""Where an administrator's ``requirements.toml``, ``managed_config.toml`` and ``config.toml`` lie."""
+
+
+def _switched_off(config: Path) -> str | None:
+    """What keeps Codex from running hooks of ``hooks.json`` (0.171.0); its ``notify`` is another thing."""
+    keys = (("features.hooks", False), ("features.codex_hooks", False))
+    required = SYSTEM / "requirements.toml"
+    wanted = (*keys, ("allow_managed_hooks_only", True))
+    by_admin = hookswitch.any_off([(required, hookswitch.toml_settings(required))], wanted)
+    if by_admin is not None:
+        return by_admin
+    own = hookswitch.toml_settings(config)
+    profile = hookswitch.at(own, "profile")
+    files = [(SYSTEM / "managed_config.toml", hookswitch.toml_settings(SYSTEM / "managed_config.toml"))]
+    if isinstance(profile, str) and isinstance(chosen := hookswitch.at(own, f"profiles.{profile}"), Mapping):
+        files.append((config, chosen))
+    files += [(config, own), (SYSTEM / "config.toml", hookswitch.toml_settings(SYSTEM / "config.toml"))]
+    return hookswitch.first_off(files, keys)
 
 
 def _groups(command: str) -> dict[str, dict[str, Any]]:

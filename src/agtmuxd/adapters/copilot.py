@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters import copilot_lines, hookfile, hookline
+from agtmuxd.adapters import copilot_lines, hookfile, hookline, hookswitch
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
 from agtmuxd.adapters.base import Ending, Held, HookPlan, HookStatus, Identity, Opening, Told
 from agtmuxd.adapters.common import (
@@ -172,10 +172,14 @@ class CopilotAdapter(RuleAdapter):
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our file is there, and whether hooks are switched off for all."""
-        notes = ("Hooks are switched off by disableAllHooks in settings.json.",) if _switched_off(config_home) else ()
         ours = hookline.Ours.of(self.agent_type, command)
         path = hookfile.own_file(config_home, FILE, ours)
-        return (hookfile.status_own(path, ours, _file(command), EVENTS, notes, command=_command),)
+        found = hookfile.status_own(path, ours, _file(command), EVENTS, command=_command)
+        settings = config_home / "settings.json"
+        off = hookswitch.any_off([(settings, hookswitch.json_settings(settings))], (("disableAllHooks", True),))
+        if off is not None and not found.installed:
+            found = replace(found, notes=(f"Hooks are switched off by {off}.",))
+        return (replace(found, switched_off=off),)
 
 
 _SIDEBAR: Final = re.compile(r"  ← +\+ +│")
@@ -211,12 +215,6 @@ def _command(text: str) -> str | None:
         return str(next(iter(hooks.values()))[0]["bash"])
     except (ValueError, LookupError, TypeError, AttributeError, StopIteration):
         return None  # somebody changed our file: there is nothing to try
-
-
-def _switched_off(config_home: Path) -> bool:
-    """By text: the file may have comments."""
-    text = hookfile.read(config_home / "settings.json") or ""
-    return re.search(r'^\s*"disableAllHooks"\s*:\s*true', text, re.MULTILINE) is not None
 
 
 _SHOWS: Final = ("sessionStart", "userPromptSubmitted")

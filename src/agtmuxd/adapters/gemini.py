@@ -6,11 +6,13 @@ Owns every fact about Gemini CLI but what its screen looks like (rules/gemini.to
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters import gemini_lines, hookfile, hookline, keysettings
+from agtmuxd.adapters import gemini_lines, hookfile, hookline, hookswitch, keysettings
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
 from agtmuxd.adapters.base import Ending, HookPlan, HookStatus, Identity, Opening, Told
 from agtmuxd.adapters.common import (
@@ -147,7 +149,27 @@ class GeminiAdapter(RuleAdapter):
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our hooks are in ``settings.json``."""
         ours = hookline.Ours.of(self.agent_type, command)
-        return (hookfile.status(config_home / "settings.json", ours, _groups(command), dialect=_DIALECT),)
+        path = config_home / "settings.json"
+        found = hookfile.status(path, ours, _groups(command), dialect=_DIALECT)
+        return (replace(found, switched_off=_switched_off(path) if found.installed else None),)
+
+
+SYSTEM: Final = Path("/Library/Application Support/GeminiCli" if sys.platform == "darwin" else "/etc/gemini-cli")
+"""Where an administrator's ``settings.json``, which goes before the user's, and ``system-defaults.json`` lie."""
+
+
+def _switched_off(settings: Path) -> str | None:
+    """What keeps Gemini CLI from running our hooks (0.61.0)."""
+    files = [SYSTEM / "settings.json", settings, SYSTEM / "system-defaults.json"]
+    found = [(path, hookswitch.json_settings(path)) for path in files]
+    off = hookswitch.first_off(found, (("hooksConfig.enabled", False),))
+    if off is not None:
+        return off
+    for path, said in found:
+        names = hookswitch.at(said, "hooksConfig.disabled")
+        if isinstance(names, list) and HOOK_NAME in names:
+            return f"hooksConfig.disabled names {HOOK_NAME} in {path}"
+    return None
 
 
 _DIALECT: Final = hookfile.Dialect(comments=True)

@@ -80,6 +80,11 @@ def read(path: Path) -> str | None:
         return None
 
 
+def listed(folder: Path, pattern: str) -> list[Path]:
+    """Files of a folder of this machine, by name; none of another machine, whose folders are not listed."""
+    return [] if _given.get() is not None else sorted(folder.glob(pattern))[:20]
+
+
 def plan(
     path: Path,
     ours: Ours,

@@ -347,6 +347,7 @@ class HookItem(Shape):
     backup: str | None
     command: str | None = None
     as_argument: bool = False
+    switched_off: str | None = None  # the key and the file by which the agent runs no hooks at all
     deaf_panes: list[str] = []
     maybe_deaf_panes: list[str] = []  # never heard, and it cannot be told whether they began before
 

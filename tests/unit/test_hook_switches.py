@@ -1,0 +1,137 @@
+"""What switches an agent's hooks off is found in its own settings and in an administrator's, and named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agtmuxd.adapters import claude, codex, gemini
+from agtmuxd.adapters.base import Adapter
+from agtmuxd.adapters.claude import ClaudeAdapter
+from agtmuxd.adapters.codex import CodexAdapter
+from agtmuxd.adapters.copilot import CopilotAdapter
+from agtmuxd.adapters.gemini import GeminiAdapter
+
+COMMAND = "/opt/agtmux hook"
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stands for the folders of the administrator."""
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    monkeypatch.setattr(claude, "MANAGED", folder)
+    monkeypatch.setattr(gemini, "SYSTEM", folder)
+    monkeypatch.setattr(codex, "SYSTEM", folder)
+    return folder
+
+
+def installed(adapter: Adapter, home: Path) -> None:
+    for plan in adapter.plan_hooks(home, COMMAND, remove=False):
+        plan.path.parent.mkdir(parents=True, exist_ok=True)
+        plan.path.write_text(plan.after or "")
+
+
+def off(adapter: Adapter, home: Path) -> str | None:
+    first, *others = adapter.hook_status(home, COMMAND)
+    assert first.installed
+    assert [one.switched_off for one in others] == [None] * len(others), "Codex's notify is another thing"
+    return first.switched_off
+
+
+def add(path: Path, more: dict[str, object]) -> None:
+    before = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps({**before, **more}))
+
+
+@pytest.mark.tc("TC-205")
+@pytest.mark.parametrize(
+    ("name", "more", "key"),
+    [
+        ("home/settings.json", {"disableAllHooks": True}, "disableAllHooks = true"),
+        ("etc/managed-settings.json", {"disableAllHooks": True}, "disableAllHooks = true"),
+        ("etc/managed-settings.json", {"allowManagedHooksOnly": True}, "allowManagedHooksOnly = true"),
+        ("etc/managed-settings.d/10-site.json", {"disableAllHooks": True}, "disableAllHooks = true"),
+    ],
+)
+def test_claudes_switches(tmp_path: Path, system: Path, name: str, more: dict[str, object], key: str) -> None:
+    adapter, home = ClaudeAdapter(), tmp_path / "home"
+    installed(adapter, home)
+    (system / "managed-settings.d").mkdir()
+    assert off(adapter, home) is None
+    add(tmp_path / name, more)
+    assert off(adapter, home) == f"{key} in {tmp_path / name}"
+
+
+@pytest.mark.tc("TC-205")
+@pytest.mark.usefixtures("system")
+@pytest.mark.parametrize("name", ["home/settings.json", "etc/settings.json", "etc/system-defaults.json"])
+def test_geminis_switches(tmp_path: Path, name: str) -> None:
+    adapter, home = GeminiAdapter(), tmp_path / "home"
+    installed(adapter, home)
+    assert off(adapter, home) is None
+    add(tmp_path / name, {"hooksConfig": {"enabled": False}})
+    assert off(adapter, home) == f"hooksConfig.enabled = false in {tmp_path / name}"
+    add(tmp_path / "etc/settings.json", {"hooksConfig": {"enabled": True}})
+    assert off(adapter, home) is None, "the administrator's goes before all others"
+    add(tmp_path / "home/settings.json", {"hooksConfig": {"disabled": ["other", "agtmux"]}})
+    assert off(adapter, home) == f"hooksConfig.disabled names agtmux in {home / 'settings.json'}"
+
+
+@pytest.mark.tc("TC-205")
+@pytest.mark.usefixtures("system")
+@pytest.mark.parametrize(
+    ("name", "text", "key"),
+    [
+        ("home/config.toml", "[features]\nhooks = false\n", "features.hooks = false"),
+        ("home/config.toml", "[features]\ncodex_hooks = false\n", "features.codex_hooks = false"),
+        ("home/config.toml", "profile = 'p'\n[profiles.p.features]\nhooks = false\n", "features.hooks = false"),
+        ("etc/config.toml", "[features]\nhooks = false\n", "features.hooks = false"),
+        ("etc/managed_config.toml", "[features]\nhooks = false\n", "features.hooks = false"),
+        ("etc/requirements.toml", "[features]\nhooks = false\n", "features.hooks = false"),
+        ("etc/requirements.toml", "allow_managed_hooks_only = true\n", "allow_managed_hooks_only = true"),
+    ],
+)
+def test_codexs_switches(tmp_path: Path, name: str, text: str, key: str) -> None:
+    adapter, home = CodexAdapter(), tmp_path / "home"
+    installed(adapter, home)
+    assert off(adapter, home) is None
+    path = tmp_path / name
+    path.write_text(text + (path.read_text() if path.exists() and "profile" not in text else ""))
+    assert off(adapter, home) == f"{key} in {path}"
+
+
+@pytest.mark.tc("TC-205")
+@pytest.mark.usefixtures("system")
+def test_a_user_of_codex_may_switch_on_what_the_machine_switched_off(tmp_path: Path) -> None:
+    adapter, home = CodexAdapter(), tmp_path / "home"
+    installed(adapter, home)
+    (tmp_path / "etc/config.toml").write_text("[features]\nhooks = false\n")
+    config = home / "config.toml"
+    config.write_text(config.read_text() + "\n[features]\nhooks = true\n")
+    assert off(adapter, home) is None
+
+
+@pytest.mark.tc("TC-205")
+def test_copilots_switch(tmp_path: Path) -> None:
+    adapter = CopilotAdapter()
+    installed(adapter, tmp_path)
+    (tmp_path / "settings.json").write_text('{\n  // mine\n  "disableAllHooks": true\n}')
+    assert off(adapter, tmp_path) == f"disableAllHooks = true in {tmp_path / 'settings.json'}"
+    (tmp_path / "settings.json").write_text('{\n  // "disableAllHooks": true\n}')
+    assert off(adapter, tmp_path) is None
+
+
+@pytest.mark.tc("TC-205")
+@pytest.mark.parametrize("text", ["", "{", "[]", "\x00", '{"disableAllHooks": "true"}', "disableAllHooks = true"])
+def test_a_file_of_the_administrator_that_says_nothing_switches_nothing(
+    tmp_path: Path, system: Path, text: str
+) -> None:
+    home = tmp_path / "home"
+    for adapter in (ClaudeAdapter(), GeminiAdapter(), CodexAdapter()):
+        installed(adapter, home)
+        for name in ("managed-settings.json", "settings.json", "requirements.toml", "managed_config.toml"):
+            (system / name).write_text(text)
+        assert off(adapter, home) is None
