@@ -227,6 +227,17 @@ def test_claude_waits_for_whatever_works_in_the_background_and_counts_it(
     assert (write.claim, write.background_tasks) == (Claim.RUNNING, count)
 
 
+@pytest.mark.tc("TC-183")
+@pytest.mark.parametrize("verb", ["Sautéed", "Did great things", "Arbeitete", "仕事した", "Was on it (all of it)"])
+def test_claude_words_of_the_users_own_beside_the_spinner_change_nothing(verb: str) -> None:
+    over = claude("❯ go", "●\xa0Done.", f"✻ {verb} for 1m 3s · done 6:29 AM", before=Claim.RUNNING)
+    assert over.claim is Claim.COMPLETED
+    busy = claude("❯ go", f"✶ {verb}… (3s · ↓ 5 tokens)", below=("  ⏸ manual mode on",))
+    assert busy.claim is Claim.RUNNING
+    refused = claude("❯ go", "  ⎿  Interrupted · What should Claude do instead?", f"✻ {verb} for 1s")
+    assert refused.claim is Claim.IDLE
+
+
 STATUS_LINES = [
     ("  main · 5 tasks",),
     ("  open · 2 tasks · 1 shell",),
