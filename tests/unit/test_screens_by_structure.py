@@ -267,6 +267,19 @@ def test_claude_works_whatever_key_interrupts_it(key: str) -> None:
     assert (write.claim, write.strength) == (Claim.RUNNING, Strength.DEFINITIVE)
 
 
+@pytest.mark.tc("TC-180")
+def test_claude_a_turn_that_no_line_ends_is_over_when_its_hint_goes() -> None:
+    notice = "                      Failed to install a marketplace · Will retry"
+    busy = claude("❯ go", "✶ Baking…", below=(f"  esc to interrupt{notice}",))
+    assert (busy.claim, busy.rule, busy.lasting) == (Claim.RUNNING, "footer-interrupt", True)
+    over = claude(
+        "❯ go", "●\xa0The answer,", "  in two rows", below=(f"  ? for shortcuts{notice}",), before=Claim.RUNNING
+    )
+    assert (over.claim, over.strength) == (Claim.COMPLETED, Strength.DEFINITIVE)
+    asked = claude("●\xa0An older answer", "❯ /status", "  ⎿  fine", before=Claim.RUNNING)
+    assert asked.claim is Claim.NOT_RUNNING
+
+
 def boxed(*rows: str) -> Write:
     """What Claude Code puts in the place of its field."""
     write = look("claude", "❯ go", "●\xa0I will.", LINE, *rows)
