@@ -138,8 +138,8 @@ class Dialler:
                 return await self._in_thread(lambda: read_route(place, file, environ), dialling)
             told = settings
             route = await self._in_thread(lambda: route_of(place, told, words), dialling)
-            if route.krl is not None:
-                route = replace(route, trust=await by_krl(route.krl, route.trust, environ))
+            for krl in route.krls:
+                route = replace(route, trust=await by_krl(krl, route.trust, environ))
             return route
         except (asyncssh.Error, OSError, ValueError) as error:
             raise LinkError("resolve", "refused", f"the ssh config of {place.alias} cannot be used: {error}") from error

@@ -85,7 +85,7 @@ class Route:
     family: int = socket.AF_UNSPEC
     bind: str | None = None
     address_too: bool = False
-    krl: str | None = None
+    krls: Sequence[str] = ()
     host_algorithms: Sequence[str] = ()
     ca_algorithms: Sequence[str] | None = None
     stricter: Sequence[str] = ()
@@ -189,11 +189,14 @@ def route_of(place: Place, settings: Effective, words: Sequence[str]) -> Route:
     names = sshtrust.searched(settings.host, settings.port, alias)
     files = _known_files(settings)
     known = sshhostkeys.read_known(files)
-    trust, krl = sshtrust.read(known, names), None
-    if settings.every("revokedhostkeys"):
-        file = settings.path(settings.first("revokedhostkeys"), "RevokedHostKeys")
+    trust = sshtrust.read(known, names)
+    krls = []
+    for written in _files(settings, "revokedhostkeys"):
+        # before OpenSSH 10 as it is written, since then filled in: what is there is meant
+        file = written if Path(written).exists() else settings.path(written, "RevokedHostKeys")
         revoked, binary = sshhostkeys.read_revoked(file)
-        trust, krl = trust.without(revoked), file if binary else None
+        trust = trust.without(revoked)
+        krls += [file] if binary else []
     jump = settings.first("proxyjump") or None
     command = None if jump else next(iter(settings.every("proxycommand")), None)
     options = {
@@ -213,7 +216,7 @@ def route_of(place: Place, settings: Effective, words: Sequence[str]) -> Route:
         options, _wanted(settings), trust, names, known, files[0] if files else "no file",
         " ".join(["ssh", "-G", *words, place.alias]),
         family=_FAMILIES.get(settings.first("addressfamily"), socket.AF_UNSPEC),
-        bind=next(iter(settings.every("bindaddress")), None), address_too=settings.yes("checkhostip"), krl=krl,
+        bind=next(iter(settings.every("bindaddress")), None), address_too=settings.yes("checkhostip"), krls=krls,
         host_algorithms=_common(settings, "hostkeyalgorithms", "HostKeyAlgorithms", every),
         ca_algorithms=settings.names("casignaturealgorithms") or None, stricter=_stricter(settings), settings=settings,
     )  # fmt: skip
@@ -267,16 +270,14 @@ def _wanted(settings: Effective) -> Wanted:
 
 
 def _known_files(settings: Effective) -> list[str]:
-    """The files of known hosts. ``ssh -G`` writes them with spaces between and no quotes: a path begins with /.
+    """The files of known hosts, in the order in which ssh reads them."""
+    return [*_files(settings, "userknownhostsfile"), *_files(settings, "globalknownhostsfile")]
 
-    Raises ConfigError for one that cannot be told.
-    """
-    out = []
-    for option in ("userknownhostsfile", "globalknownhostsfile"):
-        for line in settings.every(option):
-            pieces = line.replace(" /", "\0/").split("\0")
-            out += [piece for piece in pieces if piece != "none"]
-    return out
+
+def _files(settings: Effective, option: str) -> list[str]:
+    """The files of an option. ``ssh -G`` writes them with spaces between and no quotes: a path begins with ``/``."""
+    pieces = [piece for line in settings.every(option) for piece in line.replace(" /", "\0/").split("\0")]
+    return [piece for piece in pieces if piece != "none"]
 
 
 def _common(settings: Effective, option: str, shown: str, known: Sequence[bytes]) -> list[str]:
