@@ -40,6 +40,8 @@ class Driver(ABC):
     error_prompt: ClassVar[str]
     draft_says_idle: ClassVar[bool] = False  # idle again at the first key of a draft
     placeholders: ClassVar[bool] = True  # how its field draws them is known
+    denial_ends_turn: ClassVar[bool] = True  # else its model is told and goes on
+    interrupt_shows: ClassVar[bool] = True  # else it looks like a turn that ended
     composer_first: ClassVar[bool] = False  # draws its composer for an instant before a start-up dialog
 
     def __init__(self, world: World, model: FakeModel) -> None:

@@ -299,13 +299,18 @@ class Take:
         self.asks("bash one", driver.wait_approval, "waiting_approval", "approval")
         self.answer(driver.approve)
         self.asks("bash two", driver.wait_approval, "waiting_approval", "approval")
-        self.stop(driver.deny)
+        if driver.denial_ends_turn:
+            self.stop(driver.deny)
+        else:
+            self.answer(driver.deny)
         self.asks("ask me", driver.wait_question, "waiting_input", "question")
         self.answer(driver.answer)
         self.prompt("slow 20")
         driver.wait_streaming()
         self.rest()
         self.stop(driver.interrupt)
+        if not driver.interrupt_shows:
+            self.truth.intervals[-1]["either"] = ["idle", "completed"]
         self.fail()
         self.leave()
 

@@ -11,7 +11,7 @@ from agtmuxd.core.model import Claim, Strength
 from agtmuxd.core.rules import FIRST, RuleSet
 from tests.corpus import offline, recording
 
-AGENTS = ("claude", "codex", "gemini", "copilot", "opencode", "pi", "qwen")
+AGENTS = ("claude", "codex", "gemini", "copilot", "opencode", "pi", "qwen", "cline")
 DRAWN = 250
 """Milliseconds after which a box stands as it will stay."""
 SCREEN_CANNOT_TELL = {

@@ -9,7 +9,7 @@ import pytest
 from agtmuxd.adapters.registry import discover
 from tests.corpus import offline, recording, together
 
-AGENTS = ("claude", "codex", "gemini", "copilot", "opencode", "pi", "qwen")
+AGENTS = ("claude", "codex", "gemini", "copilot", "opencode", "pi", "qwen", "cline")
 REGISTRY = discover(points=())
 pytestmark = pytest.mark.xdist_group("together")  # one worker: what is scored once is kept by ``scored``
 

@@ -18,7 +18,7 @@ from tests.corpus.offline import Score
 Way = tuple[bool, bool]
 """With hooks, with session files."""
 WAYS: tuple[Way, ...] = tuple(product((True, False), (False, True)))
-AGENTS = ("claude", "codex", "copilot", "gemini", "opencode", "pi", "qwen")
+AGENTS = ("claude", "codex", "copilot", "gemini", "opencode", "pi", "qwen", "cline")
 
 
 @cache

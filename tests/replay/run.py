@@ -27,7 +27,7 @@ CORPUS = REPO / "tests/corpus"
 HOMES = {
     "claude": ("CLAUDE_CONFIG_DIR", ""), "codex": ("CODEX_HOME", ""), "gemini": ("GEMINI_CLI_HOME", ".gemini"),
     "copilot": ("COPILOT_HOME", ""), "opencode": ("OPENCODE_CONFIG_DIR", ""),
-    "pi": ("PI_CODING_AGENT_DIR", ""), "qwen": ("QWEN_HOME", ""),
+    "pi": ("PI_CODING_AGENT_DIR", ""), "qwen": ("QWEN_HOME", ""), "cline": ("CLINE_HOME", ""),
 }  # fmt: skip
 """Per agent: the variable that names its folder, and what lies below it."""
 

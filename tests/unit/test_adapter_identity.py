@@ -68,6 +68,11 @@ def identify(comm: str, *argv: str) -> tuple[str, Identity] | None:
         ("claude", False, "agtmux", ("python3", "/h/agtmux", "run", "--as", "claude", "--", "docker", "exec", "box")),
         ("codex", False, "agtmux", ("python3", "/h/agtmux", "run", "--as=codex", "ssh", "box")),
         ("generic", False, "agtmux", ("python3", "/h/agtmux", "run", "--as", "nobody", "--", "ssh", "box")),
+        ("cline", False, "cline", ("cline", "--auto-approve", "false")),
+        ("cline", False, "node", ("node", "/usr/bin/cline", "-m", "auth")),
+        ("cline", False, "cline", ("cline", "--tui", "fix it")),
+        ("cline", True, "cline", ("cline", "fix it")),
+        ("cline", True, "cline", ("cline", "--json")),
         ("cursor", False, "cursor-agent", ("/home/u/.local/bin/cursor-agent",)),
         ("cursor", False, "node", ("node", "--use-system-ca", "/h/.local/share/cursor-agent/versions/2026.1/index.js")),
         ("cursor", True, "cursor-agent", ("cursor-agent", "-p", "--output-format", "stream-json", "go")),
@@ -130,6 +135,8 @@ def test_an_agent_is_known_however_it_was_started(agent: str, headless: bool, co
         ("node", ("node", "/usr/bin/qwen", "mcp", "list")),
         ("node", ("node", "/usr/bin/qwen", "--version")),
         ("vim", ("vim", "qwen.md")),
+        ("cline", ("/x/@cline/cli-linux-x64/bin/cline", "--cline-hub-daemon", "--cwd", "/src")),
+        ("cline", ("cline", "auth", "-p", "openai-compatible")),
         ("agent", ("agent",)),  # anybody's program may be called so
         ("cursor-agent", ("cursor-agent", "login")),
         ("agtmux", ("python3", "/usr/bin/agtmux", "watch")),
@@ -150,4 +157,4 @@ def test_a_version_path_tells_the_version() -> None:
 
 def test_a_native_program_behind_a_shim_is_the_one_that_counts() -> None:
     inner = {a.agent_type for a in REGISTRY if a.innermost}
-    assert inner == {"codex", "copilot", "opencode", "cursor"}
+    assert inner == {"codex", "copilot", "opencode", "cline", "cursor"}

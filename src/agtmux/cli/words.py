@@ -25,7 +25,7 @@ GROUPS = {
 }
 """Names for several states at once."""
 SORTS = ("attention", "state", "since", "updated", "name", "target")
-_AGENTS = ("claude", "codex", "gemini", "copilot", "opencode", "pi", "qwen", "cursor", "generic")
+_AGENTS = ("claude", "codex", "gemini", "copilot", "opencode", "pi", "qwen", "cline", "cursor", "generic")
 _TIMEOUT = 1.0
 
 

@@ -15,7 +15,7 @@ from agtmuxd.adapters.common import checked, first_line
 from agtmuxd.adapters.wrapper import wrapper_of
 from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Sample, Signal, Write
 
-AGENTS: Final = frozenset({"claude", "codex", "gemini", "copilot", "opencode", "pi", "qwen", "cursor-agent"})
+AGENTS: Final = frozenset({"claude", "codex", "gemini", "copilot", "opencode", "pi", "qwen", "cline", "cursor-agent"})
 """Programs that an adapter of their own knows better: wrapped, they are still themselves."""
 
 INTERRUPTED: Final = 130

@@ -35,6 +35,7 @@ from agtmuxd.adapters.base import (
 )
 from agtmuxd.adapters.byrules import RulesOnlyAdapter
 from agtmuxd.adapters.claude import ClaudeAdapter
+from agtmuxd.adapters.cline import ClineAdapter
 from agtmuxd.adapters.codex import CodexAdapter
 from agtmuxd.adapters.common import RuleAdapter
 from agtmuxd.adapters.copilot import CopilotAdapter
@@ -53,8 +54,8 @@ from agtmuxd.core.sender import Kind
 
 GROUP: Final = "agtmux.adapters"
 BUILT_IN: Final[tuple[Callable[[], Adapter], ...]] = (
-    ClaudeAdapter, CodexAdapter, GeminiAdapter, CopilotAdapter, OpenCodeAdapter, PiAdapter, QwenAdapter, CursorAdapter,
-    GenericAdapter,
+    ClaudeAdapter, CodexAdapter, GeminiAdapter, CopilotAdapter, OpenCodeAdapter, PiAdapter, QwenAdapter, ClineAdapter,
+    CursorAdapter, GenericAdapter,
 )  # fmt: skip
 
 STRIKES: Final = 3
