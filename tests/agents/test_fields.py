@@ -226,3 +226,26 @@ def test_a_prompt_of_any_letters_is_submitted(start: Start, kind: type[Driver]) 
         told = me.try_it("prompt", me.pane, words, "--wait", "--timeout", "60s")
         assert told.stdout.startswith("completed"), (name, told, me.driver.at.look().text)
         me.driver.wait_ready()
+
+
+@pytest.mark.tc("TC-171")
+@pytest.mark.parametrize("kind", SHELLS, ids=lambda kind: kind.agent)
+def test_a_command_that_is_typed_in_shell_mode_stays_one(start: Start, kind: type[Driver]) -> None:
+    """The turn is stopped, or that is refused where the key would make the command a prompt."""
+    me = operate(start, kind)
+    at = me.driver.at
+    me.does("prompt", me.pane, "slow 30")
+    me.session.expect("running")
+    me.driver.wait_streaming()
+    at.keys("!")
+    at.wait_text(SHELLS[kind], 10)
+    at.type("ls -la")
+    until(lambda: not me.session.watch.item(me.pane).get("accepts_input"), within=20, what="it takes no text")
+    if kind in (GeminiDriver, OpenCodeDriver):
+        me.refused("field_mode", "interrupt", me.pane)
+    else:
+        me.does("interrupt", me.pane)
+        me.becomes("idle")
+    at.wait_still()
+    assert at.look().has(SHELLS[kind])
+    assert "ls -la" in at.look().text

@@ -22,14 +22,17 @@ def written(path: Path, body: object) -> None:
 
 
 class BoundClaude(ClaudeDriver):
-    """``ctrl+x`` begins other keys of Claude Code's own, so that it does nothing by itself, whatever it is given to."""
+    """``ctrl+x`` begins other keys of Claude Code, so it does nothing by itself. It does not know F-keys in tmux."""
 
     chat: ClassVar[dict[str, str | None]] = {"ctrl+x": "chat:cancel", "escape": None}
 
     def seed(self, *, trusted: bool) -> None:
         super().seed(trusted=trusted)
-        confirm = {"context": "Confirmation", "bindings": {"escape": None, "f8": "confirm:no", "y": None, "n": None}}
-        select = {"context": "Select", "bindings": {"escape": None, "f8": "select:cancel"}}
+        confirm = {
+            "context": "Confirmation",
+            "bindings": {"escape": None, "ctrl+q": "confirm:no", "y": None, "n": None},
+        }
+        select = {"context": "Select", "bindings": {"escape": None, "ctrl+q": "select:cancel"}}
         chat = {"context": "Chat", "bindings": self.chat}
         written(self.world.home / ".claude/keybindings.json", {"bindings": [chat, confirm, select]})
 
@@ -40,7 +43,7 @@ class SubmittingClaude(BoundClaude):
     chat: ClassVar[dict[str, str | None]] = {
         "enter": "chat:newline",
         "ctrl+s": "chat:submit",
-        "f9": "chat:cancel",
+        "ctrl+q": "chat:cancel",
         "escape": None,
     }
 
