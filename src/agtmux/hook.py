@@ -29,6 +29,10 @@ EXIT_BY = 235 * MS
 """... and here an alarm ends the process, whatever it waits for: with the interpreter's start it stays under 250 ms.
 ``AGTMUX_HOOK_CAP_MS`` stretches them all, for a machine too slow or busy to report anything within so little."""
 
+PS_BY = 90 * MS
+"""... where ps has to tell what ``/proc`` would."""
+PROC = "/proc/self/stat"
+
 MOST_LATE = 9_000 * MS
 AHEAD = 1_000 * MS
 """Both within the daemon's ``events.skew_budget``."""
@@ -63,6 +67,10 @@ def run(argv: list[str], started: int) -> None:
     if len(raw) > MAX_BODY:
         end_at(by(EXIT_BY))
     event = build_event(agent, "notify" if rest else "hook", parse(raw), at, os.environ, name)
+    if not event["chain"] and not os.path.exists(PROC):
+        from agtmux.protocol import psline
+
+        event["chain"] = psline.ancestors(os.getppid(), by(PS_BY))
     body = encode(event)
     until = min(time.time_ns() + int(POST_FOR * factor), by(POST_BY))
     if not any(post(path, body, until) for path in paths.socket_candidates()):

@@ -224,3 +224,15 @@ def test_two_agents_in_one_chain_bind_each_to_its_own() -> None:
     own = replace(outer(inner, "claude"), runtime_id="inner", pane_id="%1")
     sender = find_sender(told, KNOWN.kind_of)
     assert bind(told, Signal("turn_end"), "t1", (outer(CLAUDE, "claude"), own), sender) == Bound("inner", None)
+
+
+@pytest.mark.parametrize("name", INNER)
+def test_a_chain_without_start_times_tells_inner_agents_apart_too(name: str) -> None:
+    """As ps tells it on a system without ``/proc``: neither names of programs nor starts."""
+    kind, mine, inner = INNER[name]
+    chain = [Ancestor(one.pid, "", one.argv, "", one.pgid) for one in (SH, *inner, ZSH, *OUTERS[kind])]
+    expect_apart(kind, mine, *chain)
+    own = [Ancestor(one.pid, "", one.argv, "", one.pgid) for one in (SH, *OUTERS[kind])]
+    assert bound(event(kind, *own), outer(mine, kind)) == "outer"
+    sender = find_sender(event(kind, *chain), KNOWN.kind_of)
+    assert is_nested(sender, KNOWN.kind_of, "t1", [outer(mine, kind)])

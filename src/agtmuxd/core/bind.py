@@ -43,7 +43,8 @@ def _process_fits(event: RawEvent, candidate: Candidate, sender: Sender) -> bool
         return None
     for link in sender.links or sender.above:
         if link.pid == candidate.pid:
-            return link.start == candidate.process_start  # another start: the pid was given to another process
+            # Another start: the pid was given to another process. None told: it lives, as those above a hook do.
+            return link.start in ("", candidate.process_start)
     if sender.links:
         return False  # another agent sent it
     if event.pid is not None:
@@ -108,10 +109,14 @@ def is_nested(sender: Sender, kind_of: KindOf, target_id: str | None, lives: Ite
     """
     if not sender.links:
         return False
-    above = {(link.pid, link.start): link for link in sender.above}
+    above = {link.pid: link for link in sender.above}
     for life in lives:
-        link = above.get((life.pid or 0, life.process_start or ""))
-        if link is not None and (target_id is None or life.target_id == target_id):
+        link = above.get(life.pid or 0)
+        if (
+            link is not None
+            and link.start in ("", life.process_start)
+            and (target_id is None or life.target_id == target_id)
+        ):
             kind = kind_of(link)
             return kind is not None and not kind.gives_way
     return False
