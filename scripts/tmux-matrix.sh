@@ -20,5 +20,6 @@ for version in "$@"; do
   PATH=$folder:$PATH .venv/bin/pytest -q -m "tmux and not agents" -n 2 --dist loadgroup ${PYTEST_ARGS:-} >"$log" 2>&1 || status=1
   printf '%-6s %s\n' "$version" "$(tail -n 1 "$log")"
   grep -E '^(FAILED|ERROR) ' "$log" | cut -c1-200 | sed 's/^/       /'
+  [ -z "${CI:-}" ] || [ "$status" -eq 0 ] || tail -n 300 "$log"
 done
 exit "$status"
