@@ -55,7 +55,7 @@ need() { apt_install "$@" || die "$* is missing; type: $(how_to "$@")"; }
 # ---------------------------------------------------------------- Python
 find_python() {
   local name
-  for name in "${PYTHON:-}" python3 python3.13 python3.12 python3.11; do
+  for name in "${PYTHON:-}" python3 python3.14 python3.13 python3.12 python3.11; do
     [ -n "$name" ] && command -v "$name" >/dev/null || continue
     if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
       command -v "$name"

@@ -152,7 +152,7 @@ def run(modules: Mapping[str, Path], node: Path | None, more: list[str]) -> tupl
     with tempfile.TemporaryDirectory(prefix="drift-") as folder:
         report = Path(folder, "report.xml")
         argv = [sys.executable, "-m", "tests.agents.isolate", sys.executable, "-m", "pytest", "-q", "-m", "agents"]
-        argv += ["-n", "2", "tests/agents", f"--junitxml={report}", *more]
+        argv += ["-n", "2", "-o", "junit_family=xunit1", "tests/agents", f"--junitxml={report}", *more]
         code = subprocess.run(argv, cwd=REPO, env=env, check=False).returncode
         return code, count(report.read_text(encoding="utf-8")) if report.exists() else {}
 

@@ -76,7 +76,7 @@ def test_every_pinned_agent_can_be_tried_and_stands_in_the_documents() -> None:
 def test_the_outcome_is_told_by_agent_with_what_failed(tmp_path: Path) -> None:
     (tmp_path / "test_suite.py").write_text(SUITE)
     report = tmp_path / "report.xml"
-    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", str(tmp_path)]
+    argv = [sys.executable, "-m", "pytest", "-q", "-o", "junit_family=xunit1", f"--junitxml={report}", str(tmp_path)]
     assert subprocess.run(argv, cwd=tmp_path, capture_output=True, check=False).returncode == 1
     counts = drift.count(report.read_text())
     pins = dict.fromkeys(drift.PACKAGES, "1.0.0")
