@@ -99,7 +99,7 @@ STEP = 250 * MS
 def shown(recording: Recording, look: Look) -> list[tuple[int, int, str, Write | None]]:
     """(from, to, state, write) while the agent lived. ``not_running`` leaves an ended turn as it was.
 
-    A change counts when the state engine believes it.
+    What the state engine believes counts as of its first sight: how long it waits is not scored here.
     """
     spans = alive(recording)
     out: list[tuple[int, int, str, Write | None]] = []
@@ -124,6 +124,11 @@ def shown(recording: Recording, look: Look) -> list[tuple[int, int, str, Write |
                     later = max(start + 1, told.again_at // MS)
                 else:
                     later = end if told.refreshed else start + STEP // MS
+                if told.changed is not None:  # it counts as of its first sight
+                    for k in range(len(out) - 1, -1, -1):
+                        if out[k][0] < told.since // MS:
+                            break
+                        out[k] = (out[k][0], out[k][1], state, out[k][3])
                 out.append((start, min(end, later), state, write))
                 start = later
     return out
