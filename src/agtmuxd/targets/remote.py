@@ -261,7 +261,7 @@ def parse_table(done: Completed, marker: str) -> Table:
     """What ``TABLE`` said. Raises ExecutorError when it did not come to its end."""
     mark = marker.encode()
     parts = done.stdout.split(mark)
-    if done.truncated or len(parts) < 3 or parts[-1] != b"e":
+    if done.truncated or len(parts) < 4 or parts[-1] != b"e" or b"\n" not in parts[1]:
         raise ExecutorError("lost", f"the process table came incomplete: {first_line(done)}")
     kind, home, *more = os.fsdecode(parts[1]).split("\n")
     if kind == "P":
@@ -311,9 +311,10 @@ def parse_files(done: Completed, marker: str, paths: Sequence[str]) -> dict[str,
     did not come to its end.
     """
     parts = done.stdout.split(marker.encode())
-    if done.truncated or len(parts) < 4 or parts[-1] != b"e":
+    told = parts[1].decode("ascii", "replace") if len(parts) > 1 else ""
+    if done.truncated or len(parts) < 4 or len(parts) % 2 or parts[-1] != b"e" or len(told) != len(paths):
         raise ExecutorError("lost", f"the files came incomplete: {first_line(done)}")
-    kinds = dict(zip(paths, parts[1].decode("ascii", "replace"), strict=True))
+    kinds = dict(zip(paths, told, strict=True))
     there = _records(parts[2], [path for path, kind in kinds.items() if kind == "f"])
     there |= {os.fsdecode(path): data for path, data in zip(parts[3:-1:2], parts[4:-1:2], strict=True)}
     return {path: there.get(path, b"") if kind == "f" else None for path, kind in kinds.items() if kind in "fn"}
@@ -334,7 +335,7 @@ def _records(data: bytes, paths: Sequence[str]) -> dict[str, bytes]:
 def parse_environ(done: Completed, marker: str, wanted: Iterable[tuple[int, str]]) -> dict[int, dict[str, str]]:
     """What ``ENVIRON`` said, by pid; a process that is another one now is left out."""
     parts = done.stdout.split(marker.encode())
-    if done.truncated or parts[-1] != b"e":
+    if done.truncated or parts[-1] != b"e" or len(parts) % 3 != 2:
         raise ExecutorError("lost", f"the environments came incomplete: {first_line(done)}")
     starts = dict(wanted)
     out: dict[int, dict[str, str]] = {}
