@@ -27,7 +27,7 @@ strength = "hint"
 all = [{ contains = "thinking hard" }]
 """
 
-SHIPPED = ["claude", "codex", "gemini", "copilot", "opencode", "cursor", "generic"]
+SHIPPED = ["claude", "codex", "gemini", "copilot", "opencode", "pi", "qwen", "cline", "cursor", "generic"]
 
 
 class ToyAdapter(RuleAdapter):

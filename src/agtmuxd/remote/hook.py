@@ -30,8 +30,7 @@ SPOOL_BY = 220 * MS
 EXIT_BY = 235 * MS
 """Deadlines as those of ``agtmux hook``."""
 
-MOST_LATE = 9_000 * MS
-AHEAD = 1_000 * MS
+MOST_LATE, AHEAD = 9_000 * MS, 1_000 * MS
 """Both within the daemon's ``events.skew_budget``."""
 MAX_STDIN = 16 << 20
 MAX_BODY = 1_000_000
@@ -441,7 +440,7 @@ def _keep_newest(fd: int, path: str, size: int, keep: int) -> None:
     if start and os.pread(fd, 1, start - 1) != b"\n":
         cut_line, _, tail = tail.partition(b"\n")
         dropped += bool(cut_line)
-    fresh = f"{path}.tmp"  # one name: what a hook leaves that was ended in the middle is written over by the next
+    fresh = f"{path}.tmp"  # one name: what an interrupted hook leaves is written over by the next
     out = open_regular(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW)
     try:
         data = memoryview(json.dumps({"gap": {"dropped": dropped}}).encode() + b"\n" + tail)
@@ -489,11 +488,10 @@ def spool(line: bytes, path: str, until: int, most: int = MAX_SPOOL, keep: int =
 
 
 def main() -> None:
-    """Tell, and be gone without a word. The state folder lies where this file lies: an agent may have another HOME."""
+    """Report one event, silently. The state folder lies where this file lies: an agent may have another HOME."""
     try:
-        started = time.time_ns()
         share = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        run(sys.argv[1:], started, os.path.join(os.path.dirname(share), "state", "agtmux-remote"))
+        run(sys.argv[1:], time.time_ns(), os.path.join(os.path.dirname(share), "state", "agtmux-remote"))
     finally:
         os._exit(0)
 
