@@ -357,8 +357,7 @@ def _keep_newest(fd: int, path: str, size: int, keep: int) -> None:
         place += len(piece)
     tail = os.pread(fd, keep, start)
     if start and os.pread(fd, 1, start - 1) != b"\n":
-        cut_line, _, tail = tail.partition(b"\n")
-        dropped += bool(cut_line)
+        dropped, tail = dropped + 1, tail.partition(b"\n")[2]  # the rest of a line whose beginning goes
     fresh = f"{path}.tmp"  # one name: what a hook leaves that was ended in the middle is written over by the next
     out = open_regular(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW)
     try:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agtmux import hook
@@ -274,6 +274,7 @@ def test_hooks_that_spool_at_once_lose_and_mix_nothing(short_dir: Path) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(sizes=st.lists(st.integers(1, 400), min_size=1, max_size=60))
+@example(sizes=[1, 1, 1, 244, 400, 400, 1, 244, 400, 129])  # a cut right before the end of a line
 def test_a_full_spool_keeps_the_newest_and_counts_the_rest(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int]
 ) -> None:
