@@ -173,6 +173,15 @@ HOST_KEYS = (
         files={"!tell": '#!/bin/sh\necho "$1 {other_key}"\n'}),
     Way("command_fails", HEAD + "  KnownHostsCommand {root}/tell %H\n", OUT, known="",
         files={"!tell": '#!/bin/sh\necho "$1 {host_key}"\nexit 1\n'}),
+    Way("command_tells_a_key_that_the_krl_revokes", HEAD + "  KnownHostsCommand {root}/tell %H\n"
+        "  RevokedHostKeys {root}/krl\n", OUT, known="", files={"!tell": '#!/bin/sh\necho "$1 {host_key}"\n'}),
+    Way("command_tells_a_key_that_the_krl_leaves", HEAD + "  KnownHostsCommand {root}/tell %H\n"
+        "  RevokedHostKeys {root}/krl-others\n", known="", files={"!tell": '#!/bin/sh\necho "$1 {host_key}"\n'}),
+    Way("command_tells_an_authority_and_there_is_a_krl", HEAD + "  KnownHostsCommand {root}/tell %H\n"
+        "  RevokedHostKeys {root}/krl-others\n", IN, "with a binary list certificates are not taken", known="",
+        server="two", files={"!tell": '#!/bin/sh\necho "@cert-authority $1 {ca_key}"\n'}),
+    Way("command_revokes_a_known_key", HEAD + "  KnownHostsCommand {root}/tell %H\n", OUT,
+        files={"!tell": '#!/bin/sh\necho "@revoked $1 {host_key}"\n'}, says="revoked"),
     Way("authority", HEAD, known="@cert-authority [127.0.0.1]:* {ca_key}", server="two"),
     Way("authority_of_another_name", HEAD, OUT, known="@cert-authority other {ca_key}", server="two"),
     Way("certificate_of_another_name", HEAD + "  HostKeyAlias box\n", OUT, known="@cert-authority box {ca_key}",

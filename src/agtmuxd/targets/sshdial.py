@@ -163,7 +163,8 @@ class Dialler:
         if _commanded(route):
             hint = await self._by_command(route, None)
             attempt.hint = hint.keys
-            attempt.trust = replace(route.trust, authorities=[*route.trust.authorities, *hint.authorities])
+            signers = [*route.trust.authorities, *hint.authorities]
+            attempt.trust = replace(route.trust, authorities=signers).without(hint.revoked)
         try:
             return await self._shake(attempt, ring, via, behind, dialling)
         except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed) as error:
@@ -195,9 +196,14 @@ class Dialler:
         return None
 
     async def _by_command(self, route: Route, key: asyncssh.SSHKey | None) -> Trust:
+        """What KnownHostsCommand says, less what a list of revoked keys names: that counts for every source."""
         assert route.settings is not None  # noqa: S101 only ssh tells of such a command
+        environ = dict(os.environ)
         try:
-            return await by_command(route.settings, route.names, key, dict(os.environ))
+            trust = await by_command(route.settings, route.names, key, environ)
+            for krl in route.krls:
+                trust = await by_krl(krl, trust, environ)
+            return trust
         except ValueError as error:
             raise LinkError("host key", "host_key", f"{route.alias}: {error}") from error
 
