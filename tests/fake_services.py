@@ -175,6 +175,7 @@ class FakeServices:
             "backup": None,
             "command": None,
             "as_argument": False,
+            "switched_off": None,
             "deaf_panes": [],
             "maybe_deaf_panes": [],
         }

@@ -146,7 +146,7 @@ def test_the_codes_of_actions_end_the_command_line_as_the_table_says(
         [AGTMUX, "send", one.pane, "--stdin"], input=b"x" * 262_145, env=place.env, capture_output=True, check=False
     )
     assert (large.returncode, b"E_PAYLOAD_TOO_LARGE" in large.stderr) == (2, True)
-    assert one.keys() == b"a"
+    assert one.keys() == b"\x1b[200~a\x1b[201~", "once: text for Claude is pasted"
 
 
 @pytest.mark.tc("TC-028")

@@ -604,5 +604,5 @@ def test_settings_that_another_program_wrote_again_lose_ours_and_only_ours(
 
 
 def test_every_shipped_adapter_has_hooks_to_install(tmp_path: Path) -> None:
-    for adapter in discover(["generic"], points=()):  # which reports by itself
+    for adapter in discover(["generic", "cline"], points=()):  # one reports by itself, one is read by its screen alone
         assert any(plan.changes for plan in adapter.plan_hooks(tmp_path / adapter.name, COMMAND, remove=False))

@@ -362,7 +362,7 @@ def _send(case: Case) -> Refusal | None:
         held = "a draft" if fresh.field is Field.DRAFT else "what may be a draft"
         return _unmet("draft", f"the input field holds {held}: --over-draft to add to it")
     if fresh.field is Field.DRAFT and params.text is not None and not fresh.at_end:
-        text = f"the cursor is not at the end of the draft in {where}: the text would land inside it"
+        text = f"the text would land inside the draft in {where}, not behind it"
         return _unmet("draft", f"{text}; agtmux attach {where}")
     return None
 
