@@ -19,7 +19,7 @@ from tests.agents.terminal import Look
 from tests.agents.test_actions import Operator, operate
 from tests.conftest import until
 
-pytestmark = [pytest.mark.agents, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.agents, pytest.mark.cells, pytest.mark.timeout(300)]
 
 
 def merged(path: Path, **more: object) -> None:

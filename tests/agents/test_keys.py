@@ -13,7 +13,7 @@ from tests.agents.driver import ClaudeDriver, CodexDriver, Driver, GeminiDriver
 from tests.agents.opencode import OpenCodeDriver
 from tests.agents.test_actions import operate
 
-pytestmark = [pytest.mark.agents, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.agents, pytest.mark.cells, pytest.mark.timeout(300)]
 
 
 def written(path: Path, body: object) -> None:
