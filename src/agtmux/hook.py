@@ -86,7 +86,8 @@ def to_spool(event: dict[str, object]) -> bytes:
         patterns = json.loads(read_regular(paths.patterns_path(), 1 << 20))
     except (OSError, ValueError):
         patterns = []  # no daemon has run yet
-    safe = redact_event(event, [pattern for pattern in patterns if isinstance(pattern, str)])
+    known = patterns if isinstance(patterns, list) else []
+    safe = redact_event(event, [pattern for pattern in known if isinstance(pattern, str)])
     return json.dumps({**safe, "spooled": True}, separators=(",", ":")).encode()
 
 

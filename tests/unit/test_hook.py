@@ -118,6 +118,15 @@ def test_without_a_daemon_the_event_waits_redacted_in_the_spool(short_dir: Path)
 
 
 @pytest.mark.tc("TC-103")
+@pytest.mark.parametrize("left", ["3", "null", "{", "[3]"])
+def test_patterns_that_are_none_keep_no_event_out_of_the_spool(short_dir: Path, left: str) -> None:
+    (short_dir / "state").mkdir(mode=0o700)
+    (short_dir / "state" / "redaction-patterns.json").write_text(left)
+    run_hook(short_dir, "claude", stdin=b"{}")
+    assert len(spooled(short_dir)) == 1
+
+
+@pytest.mark.tc("TC-103")
 def test_an_answer_other_than_2xx_leaves_the_event_in_the_spool(short_dir: Path, stub: Stub) -> None:
     stub.answer("POST /v1/events", {}, status=503)
     run_hook(short_dir, "claude", stdin=b"{}")

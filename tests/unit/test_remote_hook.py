@@ -184,3 +184,18 @@ def test_a_daemon_that_sleeps_is_not_waited_for_at_each_hook(home: Home, short_d
     assert len(awake.calls) == 1
     assert not (home.state / "a.hung").exists()
     assert len(lines(kept)) == 5
+
+
+@pytest.mark.tc("TC-103")
+@pytest.mark.parametrize("odd", ["z.supervisor", "a.hung", "a.spool.jsonl"])
+def test_what_is_in_the_way_of_one_daemon_costs_no_other_its_event(home: Home, short_dir: Path, odd: str) -> None:
+    """Also what another hook, or a daemon that leaves, took away in the same moment."""
+    good = stub(short_dir, "good")
+    home.watched("a", good.socket if odd == "a.hung" else "")
+    kept = home.watched("b")
+    os.utime(home.state / "b.supervisor", (1 << 30, (home.state / "a.supervisor").stat().st_mtime - 1))
+    (home.state / odd).mkdir()
+    os.utime(home.state / odd, (1, 1))
+    home.run("claude")
+    good.stop()
+    assert len(lines(kept)) == 1

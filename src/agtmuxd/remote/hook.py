@@ -84,9 +84,17 @@ def run(argv: list[str], started: int, folder: str) -> None:
         late = time.time_ns() > by(STDIN_BY)  # then little time is left to redact a long body in
         bare = json.loads(encode(event, LATE_BODY) if late else body)
         for where in left:
-            safe = _redacted(bare, patterns(where))
-            safe["spooled"] = True
-            spool(json.dumps(safe, separators=(",", ":")).encode(), where, by(SPOOL_BY))
+            leave(bare, where, by(SPOOL_BY))
+
+
+def leave(event: dict[str, object], where: str, until: int) -> None:
+    """Write an event into one spool; where that cannot be, the others get it all the same."""
+    safe = _redacted(event, patterns(where))
+    safe["spooled"] = True
+    try:
+        spool(json.dumps(safe, separators=(",", ":")).encode(), where, until)
+    except OSError:
+        return
 
 
 def supervisors(folder: str) -> list[tuple[str, str, str]]:
@@ -104,12 +112,15 @@ def supervisors(folder: str) -> list[tuple[str, str, str]]:
         base, dot, kind = name.rpartition(".")
         if kind != "supervisor" or not dot:
             continue
-        path = os.path.join(folder, name)
-        with open(open_regular(path, os.O_RDONLY), encoding="utf-8") as file:
-            target = file.readline(4096).strip()
-        at = os.stat(path).st_mtime
         hung = os.path.join(folder, base + ".hung")
-        found.append((at, "" if hangs(hung, at) else target, os.path.join(folder, base + ".spool.jsonl"), hung))
+        try:
+            with open(open_regular(os.path.join(folder, name), os.O_RDONLY), encoding="utf-8") as file:
+                target = file.readline(4096).strip()
+                at = os.fstat(file.fileno()).st_mtime
+            over = hangs(hung, at)
+        except (OSError, ValueError):  # it has just left, or it is no file of ours: the others are told all the same
+            continue
+        found.append((at, "" if over else target, os.path.join(folder, base + ".spool.jsonl"), hung))
     found.sort(reverse=True)
     since = time.time() - FORGOTTEN
     return [(target, where if at > since else "", hung) for at, target, where, hung in found[:MOST_SUPERVISORS]]
@@ -125,15 +136,21 @@ def hangs(path: str, since: float) -> bool:
 
 
 def note(path: str, good: bool | None) -> None:
-    """Count a post that was not answered in time, a byte each; forget them after one that was."""
-    if good is None:
-        fd = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW)
-        try:
-            os.write(fd, b".")
-        finally:
-            os.close(fd)
-    elif good and os.path.exists(path):
-        os.unlink(path)
+    """Count a post that was not answered in time, a byte each; forget them after one that was.
+
+    What cannot be counted is not: another hook may forget at the same time, and the event is still to be spooled.
+    """
+    try:
+        if good is None:
+            fd = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW)
+            try:
+                os.write(fd, b".")
+            finally:
+                os.close(fd)
+        elif good and os.path.exists(path):
+            os.unlink(path)
+    except OSError:
+        return
 
 
 def patterns(where: str) -> list[str]:
