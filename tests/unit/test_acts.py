@@ -348,8 +348,8 @@ async def test_words_that_two_options_have_choose_neither() -> None:
 
 
 @pytest.mark.tc("TC-107")
-@pytest.mark.parametrize("words", ["two\nlines", "back\rwards"])
-async def test_a_line_end_is_never_typed_into_a_dialog(words: str) -> None:
+@pytest.mark.parametrize("words", ["two\nlines", "back\rwards", "a\tb", "\x1b", "\x03", "a\x7f"])
+async def test_a_line_end_or_another_key_is_never_typed_into_a_dialog(words: str) -> None:
     script = Script([(ASKS, words)])
     with pytest.raises(AgtmuxError) as caught:
         await answering.answer(asked(script, Kind.ANSWER, AnswerParams(text=words)))

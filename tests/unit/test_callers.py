@@ -120,3 +120,13 @@ async def test_a_parent_that_left_the_pane_tells_where_it_came_from() -> None:
 async def test_the_audit_names_a_caller_and_those_above_it() -> None:
     caller, _ = await callers(Machine(INIT, TMUX, BASH, proc(60, 45, "sh"), proc(61, 60, "agtmux"))).meet(0, 61)
     assert caller.command == "agtmux < sh < bash < tmux: server"
+
+
+@pytest.mark.tc("TC-141")
+async def test_of_a_long_command_line_only_the_first_words_are_tried() -> None:
+    machine = Machine(INIT, words(70, 1, "make", "make", *("x" * 8,) * 60_000), proc(90, 70, "agtmux"))
+    asked: list[int] = []
+    judge = callers(machine)
+    judge._kind_of = lambda link: asked.append(len(link.argv))
+    assert (await judge.meet(1000, 90))[1] is None
+    assert max(asked) <= 16

@@ -18,7 +18,8 @@ from agtmuxd.core.request import Kind, NoParams
 from agtmuxd.core.screen import Place
 from agtmuxd.execute import answer as answering
 from agtmuxd.execute import send as sending
-from tests.unit.test_acts import DRAFT, FakeControls, Script, context, soon, text
+from agtmuxd.execute import stopkeys
+from tests.unit.test_acts import ASKS, DRAFT, FakeControls, Script, context, soon, text
 from tests.unit.test_guard import FREE
 
 __all__ = ["soon"]
@@ -162,3 +163,21 @@ async def test_a_key_that_always_works_is_pressed_where_it_clears_no_draft(monke
     typed = replace(RUNS, field=Field.DRAFT)
     told = await answering.interrupt(context(script, Kind.INTERRUPT, NoParams(), typed, state=State.RUNNING))
     assert told["keys"] == ["C-x"]
+
+
+@pytest.mark.tc("TC-174")
+async def test_a_dialog_that_opened_while_settings_were_read_gets_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopkeys, "ASKED_WITHIN", -1.0)
+    script = Script([(ASKS, "")])
+    with pytest.raises(AgtmuxError) as caught:
+        await sending.send(context(script, Kind.SEND, text()))
+    assert (caught.value.details["reason"], script.written) == ("dialog_open", [])
+
+
+@pytest.mark.tc("TC-174")
+async def test_a_turn_that_ended_while_settings_were_read_gets_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopkeys, "ASKED_WITHIN", -1.0)
+    script = Script([(FREE, "")])
+    with pytest.raises(AgtmuxError) as caught:
+        await answering.interrupt(context(script, Kind.INTERRUPT, NoParams(), RUNS, state=State.RUNNING))
+    assert (caught.value.details["reason"], script.written) == ("not_running", [])

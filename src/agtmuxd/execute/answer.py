@@ -7,8 +7,9 @@ recognised the dialog.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.redact import redact
@@ -35,6 +36,8 @@ MOST_MODES = 3
 Sign = Callable[[Reading], bool]
 _QUIET = frozenset({Claim.NOT_RUNNING, Claim.IDLE, Claim.COMPLETED, Claim.ERROR})
 _STEP = 0.08
+_KEYS: Final = re.compile(r"[\x00-\x1f\x7f]")
+"""Characters that a dialog takes for keys: a line end submits, a tab or an escape leaves it."""
 
 
 def unknown_keys(context: Context, what: str) -> AgtmuxError:
@@ -131,7 +134,7 @@ async def _take(context: Context, keys: DialogKeys, number: int) -> Result:
 
 async def _write(context: Context, keys: DialogKeys, waiting: WaitingFor, text: str) -> Result:
     """Into the field of the dialog, where one is known and empty; submitted when that text alone stands in it."""
-    if keys.write is None or "\n" in text or "\r" in text:
+    if keys.write is None or _KEYS.search(text):
         raise unknown_keys(context, "answer with text")
     pattern = keys.write
     number = next((n for n, option in enumerate(waiting.options, 1) if pattern.search(option)), None)

@@ -20,6 +20,8 @@ from agtmuxd.world import Runtime, Target, World
 
 SHOWN = 4
 """Ancestors that the audit names."""
+WORDS = 16
+"""Words of a command line by which an agent is known: some have a hundred thousand, and each is tried."""
 
 
 class Callers:
@@ -97,7 +99,7 @@ class Callers:
                 argv = proc.argv or await executor.argv(proc.pid, proc.start) or ()
             except ExecutorError:
                 continue  # it has just ended
-            kind = self._kind_of(Ancestor(proc.pid, proc.start, argv, proc.comm, proc.pgid))
+            kind = self._kind_of(Ancestor(proc.pid, proc.start, argv[:WORDS], proc.comm, proc.pgid))
             if kind is not None and not kind.gives_way and (kind.agent_type in supervised or below):
                 return kind.agent_type
         return None

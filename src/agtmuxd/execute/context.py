@@ -87,7 +87,7 @@ class Context:
     async def check_again(self) -> None:
         """Read the pane and decide once more. Raises what speaks against it."""
         reading = await self.look_again()
-        self.case = replace(self.case, fresh=reading.fresh, now=self.clock())
+        self.case = replace(self.case, known=self.known(), fresh=reading.fresh, now=self.clock())
         refusal = decide(self.case)
         if refusal is not None:
             raise refused(refusal)

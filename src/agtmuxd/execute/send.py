@@ -42,10 +42,10 @@ async def send(context: Context) -> Result:
     if params.leave_mode and context.reading.pane.row is not None and context.reading.pane.row.in_mode:
         await _leave_mode(context)
     result: Result = {"delivery": "typed", "entered": False, "queued": False, "bytes": 0, "by": None, "note": None}
-    dialog = context.case.fresh.claim in (Claim.WAITING_APPROVAL, Claim.WAITING_INPUT)
+    submit = await submitting(context) if params.enter and not params.shell and not _asks(context) else ()
+    dialog = _asks(context)
     field = context.case.fresh.field
     chips = context.controls.chips(context.sample)
-    submit = await submitting(context) if params.enter and not params.shell and not dialog else ()
     if params.text is not None and not params.shell and not dialog and not await _takes_text(context, result):
         return result
     if params.text is not None:
@@ -69,6 +69,11 @@ async def send(context: Context) -> Result:
     if params.enter and seen:
         await _submit(context, params, result, submit, blind=dialog or field is Field.ABSENT)
     return result
+
+
+def _asks(context: Context) -> bool:
+    """Whether a dialog is on the screen, as it was read last."""
+    return context.case.fresh.claim in (Claim.WAITING_APPROVAL, Claim.WAITING_INPUT)
 
 
 async def _leave_mode(context: Context) -> None:
