@@ -14,7 +14,7 @@ from agtmuxd.adapters.claude import ClaudeAdapter
 from agtmuxd.adapters.common import RuleAdapter
 from agtmuxd.adapters.registry import BUILT_IN, STRIKES, ContractError, Fenced, Registry, check_contract, discover
 from agtmuxd.adapters.samples import captured
-from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Source
+from agtmuxd.core.model import Ancestor, Claim, Proc, RawEvent, Sample, Signal, Source
 from agtmuxd.core.rulefile import load
 
 RULES = """
@@ -223,3 +223,20 @@ def test_an_adapter_that_takes_too_long_again_and_again_is_not_asked_any_more() 
     fenced.forgive()
     fenced.look(captured(""), None)
     assert fenced.errors == STRIKES + 1
+
+
+def test_what_a_process_is_stays_known_to_one_thread_while_another_reads_rules_anew() -> None:
+    registry = discover([])
+    link = Ancestor(70, "s", ("claude",), "claude")
+
+    class Forgetful(dict[Any, Any]):
+        """Rules are read anew right behind the first thing that becomes known."""
+
+        def __setitem__(self, key: Any, value: Any) -> None:
+            super().__setitem__(key, value)
+            registry.use_rules({})
+
+    registry._kinds = Forgetful()
+    kind = registry.kind_of(link)
+    assert kind is not None
+    assert kind.agent_type == "claude"

@@ -374,11 +374,14 @@ class Registry:
         mcp-server``), and that one's reports are not those of the agent that started it.
         """
         key = (link.comm, link.argv)
-        if key not in self._kinds:
-            while len(self._kinds) >= KINDS:
-                del self._kinds[next(iter(self._kinds))]
-            self._kinds[key] = self._kind(link)
-        return self._kinds[key]
+        kinds = self._kinds  # two threads ask, and rules may be read anew meanwhile: none takes away what another reads
+        if key in kinds:
+            return kinds[key]
+        found = self._kind(link)
+        if len(kinds) >= KINDS:
+            self._kinds = kinds = {}
+        kinds[key] = found
+        return found
 
     def _kind(self, link: Ancestor) -> Kind | None:
         comm = link.comm or (base_name(link.argv[0])[:15] if link.argv else "")
@@ -396,7 +399,7 @@ class Registry:
 
         An agent that no adapter knows is one by its rules alone, where they name its processes.
         """
-        self._kinds.clear()
+        self._kinds = {}
         for agent_type, fenced in list(self.adapters.items()):
             adapter = fenced.adapter
             fenced.forgive()
