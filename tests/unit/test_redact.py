@@ -141,6 +141,13 @@ def test_no_token_survives_in_any_value_and_the_shape_stays(value: Any) -> None:
     assert shape(out) == shape(value)
 
 
+@pytest.mark.parametrize("text", ["password=hunter22 abc", "token: hunter22, x", '--token "hunter22"', "pwd=a"])
+def test_the_mark_that_stands_for_a_secret_is_not_marked_again(text: str) -> None:
+    once = redact_text(text)
+    assert MARK in once
+    assert redact_text(once) == once
+
+
 @given(JSON)
 def test_redacting_twice_changes_nothing_more(value: Any) -> None:
     once = redact(value)

@@ -40,6 +40,8 @@ def end(pid: int) -> None:
         handle = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
     except ProcessLookupError:
         return
+    except OSError:  # a kernel or a container that has no such call
+        handle = None
     try:
         if running() != pid:  # asked again with the handle held: from here on the number cannot become another's
             return

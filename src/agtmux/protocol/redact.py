@@ -217,6 +217,8 @@ def _pair(match: re.Match[str]) -> str:
         return match[0]  # the shell's PWD
     if value.lower() in _PLAIN or value.startswith(("$", "%", "<", MARK)) or not value.strip("*.…x"):
         return match[0]  # a variable, a placeholder or nothing secret
+    if value == MARK[:-1]:
+        return match[0]  # the mark itself: without quotes a value ends before its bracket
     return f"{match['head']}{match['open'] or ''}{MARK}"
 
 
