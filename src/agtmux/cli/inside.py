@@ -7,20 +7,28 @@ only where there is no daemon.
 from __future__ import annotations
 
 import os
+import time
 
-from agtmux.hook import ancestors
+from agtmux import hook
+from agtmux.protocol import psline
 
 PROGRAMS = frozenset({"claude", "codex", "gemini", "copilot", "opencode", "cursor-agent"})
 _NODES = frozenset({"node", "nodejs", "bun", "deno", "MainThread", "node-MainThread"})
 _SERVER = "tmux: server"
+_PS_FOR = 2_000_000_000
+"""Nanoseconds that ps may take where there is no ``/proc``."""
 
 
 def agent_above() -> str | None:
     """The agent in a tmux pane that runs this process, like ``claude (pid 4711)``; None for none, or none in tmux."""
     found = None
-    for link in ancestors(os.getppid()):
-        comm, argv = str(link["comm"]), link["argv"]
+    above = hook.ancestors(os.getppid())
+    if not above and not os.path.exists(hook.PROC):
+        above = psline.ancestors(os.getppid(), time.time_ns() + _PS_FOR)
+    for link in above:
+        argv = link["argv"]
         words = argv if isinstance(argv, list) else []
+        comm = str(link.get("comm") or (os.path.basename(words[0]) if words else ""))
         if comm == _SERVER:
             return found
         if found is None and (name := _program(comm, words)) is not None:

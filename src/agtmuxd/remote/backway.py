@@ -83,7 +83,7 @@ class Backway:
         self._conn: asyncssh.SSHClientConnection | None = None
         self._listener: asyncssh.SSHListener | None = None
         self._there = ""
-        self._told: tuple[str, ...] = ()
+        self._told: tuple[str, ...] | None = None  # not known: a daemon before this one may have left some there
         self.was_open = False
         """Whether something of ours is there."""
 
@@ -116,7 +116,8 @@ class Backway:
 
     async def tell(self, patterns: Sequence[str]) -> None:
         """Leave there what hooks take out of what they write into the spool. Raises ExecutorError."""
-        if tuple(patterns) != self._told:
+        known = self._told if self.was_open else self._told or ()
+        if tuple(patterns) != known:
             await self._script(_TELL, self._name, json.dumps(list(patterns)))
             self._told = tuple(patterns)
 
@@ -125,7 +126,7 @@ class Backway:
         if self._listener is not None:
             self._listener.close()
         self._conn = self._listener = None
-        self._told = ()
+        self._told = None
         self.was_open = False
         await self._script(_FORGET if forget else _UNPOINT, self._name, self._there)
 

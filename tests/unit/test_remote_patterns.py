@@ -1,0 +1,42 @@
+"""The patterns that hooks behind ssh are told: those of now, and none of a daemon before this one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+
+from agtmuxd.remote.backway import Backway
+from agtmuxd.targets.executor import Completed
+from agtmuxd.targets.ssh import SshExecutor
+
+pytestmark = pytest.mark.tc("TC-103")
+
+
+class Machine:
+    """Notes what is run there."""
+
+    alias = "box"
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    async def run(self, argv: Sequence[str], **_: Any) -> Completed:
+        if "patterns.json.new" in argv[2] and "supervisor" not in argv[2]:
+            self.told.append(argv[5])
+        return Completed(0, b"", b"")
+
+
+async def test_patterns_that_were_taken_out_of_the_configuration_do_not_stay_there() -> None:
+    machine = Machine()
+    way = Backway(cast(SshExecutor, machine), "a", "/nowhere", 1.0)
+    await way.tell(())
+    assert machine.told == [], "nothing of ours is there"
+    way.was_open = True
+    await way.tell(())
+    await way.tell(())
+    await way.tell(("x",))
+    await way.tell(("x",))
+    await way.tell(())
+    assert machine.told == ["[]", '["x"]', "[]"]
