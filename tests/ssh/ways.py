@@ -184,6 +184,8 @@ HOST_KEYS = (
         files={"!tell": '#!/bin/sh\necho "@revoked $1 {host_key}"\n'}, says="revoked"),
     Way("authority", HEAD, known="@cert-authority [127.0.0.1]:* {ca_key}", server="two"),
     Way("authority_of_another_name", HEAD, OUT, known="@cert-authority other {ca_key}", server="two"),
+    Way("certificate_of_a_revoked_key", HEAD, OUT, known="@cert-authority [127.0.0.1]:* {ca_key}\n"
+        "@revoked [127.0.0.1]:* {host_key}", server="two", says="revoked"),
     Way("certificate_of_another_name", HEAD + "  HostKeyAlias box\n", OUT, known="@cert-authority box {ca_key}",
         server="two"),
     Way("certificate_does_not_hold_but_the_key_is_known", HEAD + "  HostKeyAlias box\n",
