@@ -199,3 +199,17 @@ def test_what_is_in_the_way_of_one_daemon_costs_no_other_its_event(home: Home, s
     home.run("claude")
     good.stop()
     assert len(lines(kept)) == 1
+
+
+@pytest.mark.tc("TC-103")
+def test_an_event_is_redacted_once_for_all_daemons_that_look_for_the_same(home: Home) -> None:
+    """It takes most of the time that a hook has."""
+    asked = home.root / "asked"
+    counting = f"def redact_event(event, extra):\n    open({str(asked)!r}, 'a').write('.')\n    return event\n"
+    source = (SRC / "agtmuxd" / "remote" / "hook.py").read_text()
+    home.file.write_text(source.replace('REDACT = ""\n', f"REDACT = {counting!r}\n"))
+    spools = [home.watched(name) for name in "abcd"]
+    (home.state / "d.patterns.json").write_text('["x"]')
+    home.run("claude")
+    assert [len(lines(spool)) for spool in spools] == [1, 1, 1, 1]
+    assert asked.read_text() == ".."

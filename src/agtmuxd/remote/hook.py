@@ -23,38 +23,29 @@ REDACT = ""
 
 MS = 1_000_000
 CAP = 250
-STDIN_BY = 110 * MS
-POST_BY = 190 * MS
-POST_FOR = 150 * MS
-SPOOL_BY = 220 * MS
-EXIT_BY = 235 * MS
+STDIN_BY, POST_BY, POST_FOR, SPOOL_BY, EXIT_BY = 110 * MS, 190 * MS, 150 * MS, 220 * MS, 235 * MS
 """Deadlines as those of ``agtmux hook``."""
+BEFORE = 30 * MS
+"""The most that the interpreter's own start counts for, by its CPU: a shell that became it may have taken more."""
 
 MOST_LATE, AHEAD = 9_000 * MS, 1_000 * MS
 """Both within the daemon's ``events.skew_budget``."""
-MAX_STDIN = 16 << 20
-MAX_BODY = 1_000_000
-LATE_BODY = 100_000
-MAX_STRING = 8192
-MAX_SPOOL = 64 << 20
-KEEP_SPOOL = 16 << 20
+MAX_STDIN, MAX_BODY, LATE_BODY, MAX_STRING = 16 << 20, 1_000_000, 100_000, 8192
+MAX_SPOOL, KEEP_SPOOL = 64 << 20, 16 << 20
 
 ENV = ("CLAUDE_CODE_SESSION_ATTENDED", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_SESSION_ID")
 
 MOST_SUPERVISORS = 8
-HUNG_AFTER = 3
-HUNG_FOR = 30.0
+HUNG_AFTER, HUNG_FOR = 3, 30.0
 """A daemon that let so many posts go unanswered is not tried for so many seconds: its events go into the spool."""
 FORGOTTEN = 30 * 86_400
 """Seconds after which a daemon that never came back is spooled for no longer."""
 
 
 def run(argv: list[str], started: int, folder: str) -> None:
-    """Deliver one event to all that watch.
+    """Deliver one event to all that watch. May raise anything: the caller exits 0 whatever comes out.
 
     ``argv``: ``[hook] AGENT [--event NAME] [--at NS] [PAYLOAD]``; ``folder``: the state.
-
-    May raise anything: the caller exits 0 whatever comes out.
     """
     factor = (_number(os.environ.get("AGTMUX_HOOK_CAP_MS", "")) or CAP) / CAP
 
@@ -66,8 +57,7 @@ def run(argv: list[str], started: int, folder: str) -> None:
     told = supervisors(folder)
     if not told:
         return
-    if argv[:1] == ["hook"]:
-        argv = argv[1:]
+    argv = argv[1:] if argv[:1] == ["hook"] else argv
     agent = argv[0] if argv and _is_name(argv[0]) else "unknown"
     name, at, rest = said(argv[1:], started)
     raw = os.fsencode(rest[-1]) if rest else _stdin(by(STDIN_BY))
@@ -82,19 +72,21 @@ def run(argv: list[str], started: int, folder: str) -> None:
     left = [where for (_, where, _), good in zip(told, taken) if not good and where]
     if left:
         late = time.time_ns() > by(STDIN_BY)  # then little time is left to redact a long body in
-        bare = json.loads(encode(event, LATE_BODY) if late else body)
-        for where in left:
-            leave(bare, where, by(SPOOL_BY))
+        leave(json.loads(encode(event, LATE_BODY) if late else body), left, by(SPOOL_BY))
 
 
-def leave(event: dict[str, object], where: str, until: int) -> None:
-    """Write an event into one spool; where that cannot be, the others get it all the same."""
-    safe = _redacted(event, patterns(where))
-    safe["spooled"] = True
-    try:
-        spool(json.dumps(safe, separators=(",", ":")).encode(), where, until)
-    except OSError:
-        return
+def leave(event: dict[str, object], spools: list[str], until: int) -> None:
+    """Write an event into these spools. Where that cannot be, the others get it all the same."""
+    made: dict[tuple[str, ...], bytes] = {}  # redacting takes long: daemons that look for the same share a line
+    for where in spools:
+        extra = tuple(patterns(where))
+        if extra not in made:
+            safe = {**_redacted(event, list(extra)), "spooled": True}
+            made[extra] = json.dumps(safe, separators=(",", ":")).encode()
+        try:
+            spool(made[extra], where, until)
+        except OSError:
+            continue
 
 
 def supervisors(folder: str) -> list[tuple[str, str, str]]:
@@ -136,17 +128,11 @@ def hangs(path: str, since: float) -> bool:
 
 
 def note(path: str, good: bool | None) -> None:
-    """Count a post that was not answered in time, a byte each; forget them after one that was.
-
-    What cannot be counted is not: another hook may forget at the same time, and the event is still to be spooled.
-    """
+    """Count a post that was not answered in time, a byte each; forget them after one that was. Never raises."""
     try:
         if good is None:
-            fd = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW)
-            try:
-                os.write(fd, b".")
-            finally:
-                os.close(fd)
+            with open(open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW), "ab") as file:
+                file.write(b".")
         elif good and os.path.exists(path):
             os.unlink(path)
     except OSError:
@@ -155,10 +141,9 @@ def note(path: str, good: bool | None) -> None:
 
 def patterns(where: str) -> list[str]:
     """What the daemon of that spool looks for besides, as it left it here."""
+    path = where[: -len(".spool.jsonl")] + ".patterns.json"
     try:
-        with open(
-            open_regular(where[: -len(".spool.jsonl")] + ".patterns.json", os.O_RDONLY), encoding="utf-8"
-        ) as file:
+        with open(open_regular(path, os.O_RDONLY), encoding="utf-8") as file:
             found = json.loads(file.read(1 << 20))
     except (OSError, ValueError):
         return []
@@ -219,10 +204,7 @@ class Talk:
 
 
 def post_all(paths: list[str], body: bytes, until: int) -> list[bool | None]:
-    """Which of the daemons behind ``paths`` took the event before the clock ``until`` (ns); one waits for no other.
-
-    None for one that said nothing until then.
-    """
+    """Which of the daemons behind ``paths`` took the event before the clock ``until`` (ns); None: it said nothing."""
     head = (
         "POST /v1/events HTTP/1.1\r\nHost: agtmux\r\nConnection: close\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -506,8 +488,9 @@ def spool(line: bytes, path: str, until: int, most: int = MAX_SPOOL, keep: int =
 def main() -> None:
     """Report one event, silently. The state folder lies where this file lies: an agent may have another HOME."""
     try:
+        started = time.time_ns() - min(time.process_time_ns(), BEFORE)
         share = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        run(sys.argv[1:], time.time_ns(), os.path.join(os.path.dirname(share), "state", "agtmux-remote"))
+        run(sys.argv[1:], started, os.path.join(os.path.dirname(share), "state", "agtmux-remote"))
     finally:
         os._exit(0)
 
