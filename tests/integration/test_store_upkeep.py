@@ -491,6 +491,29 @@ async def test_what_memory_was_told_is_taken_back_where_the_commit_fails(
             assert (rig.the_state().state, rig.the_state().reason_code) == (State.UNKNOWN, "suspended")
 
 
+@pytest.mark.tc("TC-150")
+async def test_a_store_opens_on_a_full_disk_and_notes_that_with_its_first_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_WAITS", (0.001,))
+    with small_disk(tmp_path / "d", mib=2) as disk:
+        path = str(disk.folder / "a.db")
+        async with serving(path):
+            pass
+        with closing(sqlite3.connect(path)) as other:  # it keeps the log and its index there
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            disk.fill()
+            async with serving(path) as store:
+                at_first = store.trouble
+                assert at_first is not None
+                with pytest.raises(AgtmuxError, match="full"):
+                    await store.run(lambda c: put(c, "targets", **row("targets")))
+                disk.clear()
+                await store.run(lambda c: put(c, "targets", **row("targets")))
+                assert (store.trouble, look(path, "SELECT closed FROM upkeep")) == (None, [0])
+        assert look(path, "SELECT closed FROM upkeep") == [1]
+
+
 def _more() -> list[Any]:
     return [_big(f"%{number}") for number in range(2, 60)]
 

@@ -53,7 +53,8 @@ def connect(path: str, newest: int | None = None) -> sqlite3.Connection:
     try:
         if newest is not None:
             refuse_newer(connection, newest)
-        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # of a new file only; others stay as they are
+        if connection.execute("PRAGMA page_count").fetchone()[0] == 0:  # others stay as they are; it would write
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
     except BaseException:
         connection.close()
@@ -87,13 +88,18 @@ def _refuse_damaged(path: str, connection: sqlite3.Connection) -> None:
     started = upkeep.machine_start()
     if not was.closed and was.machine_start not in (None, started):
         upkeep.begin_new_stream(connection, time.time_ns())
-    upkeep.opened(connection, started, checked=checked)
+    try:
+        upkeep.opened(connection, started, checked=checked)
+    except sqlite3.OperationalError as error:
+        if not checked or "full" not in str(error):
+            raise  # else the disk is full, and ``Store`` makes up for it with its first write
 
 
 def open_database(path: str, migrations: list[Migration] | None = None) -> tuple[sqlite3.Connection, str | None]:
     """``(connection, set_aside)``: the migrated database, and where a corrupt predecessor was moved, if one was.
 
-    Takes a moment whatever its size. Raises E_STORE_UNAVAILABLE for a newer schema or an unusable file.
+    Takes a moment whatever its size, and opens on a full disk too, where SQLite can. Raises E_STORE_UNAVAILABLE for a
+    newer schema or an unusable file.
     """
     steps = migrations if migrations is not None else load()
     set_aside = _set_aside(path) if note_of(path).exists() else None
@@ -132,7 +138,7 @@ class Store:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.path = _file_of(connection)
-        self.trouble: str | None = None
+        self.trouble: str | None = "its opening could not be noted" if upkeep.is_closed(connection) else None
         """Why the last write had to be retried or failed; None once something was really written again."""
         self.damage: str | None = None
         """What is wrong with the file; for good."""

@@ -74,9 +74,17 @@ def closed(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE upkeep SET closed = 1")
 
 
+def is_closed(connection: sqlite3.Connection) -> bool:
+    """Whether the last daemon ended in order and nobody has noted to have opened the database since."""
+    return bool(connection.execute("SELECT closed FROM upkeep").fetchone()[0])
+
+
 def probe(connection: sqlite3.Connection) -> None:
-    """Write something that was not there before: only that proves that the disk takes writes."""
-    connection.execute("UPDATE upkeep SET probes = probes + 1")
+    """Write something that was not there before: only that proves that the disk takes writes.
+
+    It makes up for ``opened`` where the disk was full then.
+    """
+    connection.execute("UPDATE upkeep SET probes = probes + 1, closed = 0")
 
 
 def forget_at(connection: sqlite3.Connection) -> tuple[int | None, int]:
