@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
@@ -489,6 +491,19 @@ async def test_what_memory_was_told_is_taken_back_where_the_commit_fails(
             clock.forward(0.25)
             await rig.round(agent)
             assert (rig.the_state().state, rig.the_state().reason_code) == (State.UNKNOWN, "suspended")
+
+
+@pytest.mark.tc("TC-159")
+def test_a_machine_that_does_not_tell_when_it_was_started_stops_no_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(argv: list[str], **_: object) -> None:
+        raise subprocess.TimeoutExpired(argv, 2)
+
+    monkeypatch.setattr(upkeep, "Path", lambda _: tmp_path / "no-such-file")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(subprocess, "run", late)
+    assert upkeep.machine_start() is None
 
 
 @pytest.mark.tc("TC-150")

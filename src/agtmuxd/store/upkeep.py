@@ -30,9 +30,12 @@ def machine_start() -> str | None:
     except (OSError, ValueError):
         pass
     if sys.platform == "darwin":
-        asked = subprocess.run(
-            ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, timeout=2, check=False
-        )
+        try:
+            asked = subprocess.run(
+                ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, timeout=2, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
         return asked.stdout.decode("ascii", "replace").strip() or None
     return None
 
