@@ -257,3 +257,14 @@ async def test_a_rule_that_asks_how_text_is_drawn_follows_what_changes_in_style_
     before = watched.executor.with_styles()
     await watched.observer.once()
     assert watched.executor.with_styles() == before
+
+
+@pytest.mark.tc("TC-107")
+@pytest.mark.parametrize("name", [name for name in NAMES if screens.load(name).typed and "home" not in name])
+def test_a_cursor_behind_a_draft_is_seen_there_whatever_frames_the_field(name: str) -> None:
+    screen = screens.load(name)
+    adapter = discover([]).get(screen.agent)
+    assert adapter is not None
+    controls = adapter.controls()
+    assert controls is not None
+    assert controls.at_end(screen.plain)

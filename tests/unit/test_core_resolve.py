@@ -246,6 +246,19 @@ def test_a_turn_that_was_interrupted_may_show_for_a_second_more(source: Source) 
 
 
 @pytest.mark.tc("TC-114")
+def test_a_screen_that_does_not_say_yet_that_its_turn_was_interrupted_completes_nothing() -> None:
+    """Copilot was seen to show its field as after any turn for 0.2 s between the key and the row that says so."""
+    ended = reg(Claim.IDLE, 20, source=Source.TRANSCRIPT, phase=Phase.END)
+    marks = raise_marks({}, Source.TRANSCRIPT, ended.entry, ended.last_seen)
+    assert marks is not None
+    screen = reg(Claim.COMPLETED, 20.2, source=Source.POLLER, seen=20.4)
+    raised = raise_marks(marks, Source.POLLER, screen.entry, screen.last_seen) or marks
+    now = T0 + int(20.4 * NS)
+    found = {(r.source, r.subject): r for r in (screen, ended)}
+    assert resolve(found, raised, Life(LONG_AGO, now), now).state is State.IDLE
+
+
+@pytest.mark.tc("TC-114")
 def test_background_work_is_counted_beside_the_state() -> None:
     done = reg(Claim.COMPLETED, 10, background_tasks=1)
     assert (now_of(done, at=11).state, now_of(done, at=11).background_tasks) == (State.COMPLETED, 1)

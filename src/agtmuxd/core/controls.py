@@ -17,7 +17,7 @@ from agtmuxd.core.choices import Choices
 from agtmuxd.core.fieldmode import FieldMode, shown
 from agtmuxd.core.keynames import named
 from agtmuxd.core.model import Sample
-from agtmuxd.core.screen import ComposerSpec, Place, View, is_frame, squash, unframe
+from agtmuxd.core.screen import ComposerSpec, Place, View, is_frame, squash
 
 LAST: Final = 3
 """Rows of a dialog's end in which it shows its keys."""
@@ -260,7 +260,7 @@ class Controls:
             return not sample.cursor_visible
         rest = from_column(sample.lines[y], sample.cursor_x)
         below = [row for row, at in zip(view.rows, view.ys, strict=True) if at > y][: _below(view, found.bottom, y)]
-        return not any(unframe(row).strip() for row in [rest, *below])
+        return all(is_frame(row) for row in [rest, *below])
 
     def chips(self, sample: Sample) -> int:
         """How many pastes the field shows as chips."""

@@ -145,9 +145,9 @@ RETIREMENTS: tuple[Retirement, ...] = (
         retires=ENDS, subjects=("turn",), of_levels=False,
     ),
     Retirement(
-        "cut_short", "an end that leaves nothing to look at retires running of a screen or status right after it",
+        "cut_short", "an end that leaves nothing to look at retires a turn or its completion shown right after it",
         by_level=False, by_phases=frozenset({Phase.END}), by_claims=frozenset({Claim.IDLE}),
-        retires=frozenset({Claim.RUNNING}), subjects=("turn",), of_levels=True, at="redraw",
+        retires=frozenset({Claim.RUNNING, Claim.COMPLETED}), subjects=("turn",), of_levels=True, at="redraw",
     ),
     Retirement(
         "cleared_ends", "a screen or status that leaves nothing to look at (cleared, interrupted) retires older ends",
