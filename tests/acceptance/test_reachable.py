@@ -199,8 +199,8 @@ def test_a_daemon_starts_in_a_tmux_whose_login_has_ended(place: Place, daemon: D
     del place.env["AGTMUX_RUNTIME_DIR"]
     place.env["XDG_RUNTIME_DIR"] = "/proc/agtmux-login-that-ended"  # nobody can make a folder there
     daemon.launch()
-    until((place.state / "agtmuxd.spare.sock").is_socket, within=PATIENCE)
-    status = until(lambda: place.json("daemon", "status"), within=PATIENCE)
+    until(lambda: place.cli("daemon", "status").returncode == 0, within=PATIENCE, what="it answers at the spare socket")
+    status = place.json("daemon", "status")
     assert status["socket"] == str(place.state / "agtmuxd.spare.sock")
     assert place.cli("daemon", "stop").returncode == 0
     assert not (place.state / "agtmuxd.spare.sock").exists()
