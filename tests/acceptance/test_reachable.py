@@ -31,6 +31,12 @@ def is_locked(path: Path) -> bool:
     return any(mark in line for line in Path("/proc/locks").read_text().splitlines())
 
 
+def answers_at(place: Place, spare: Path) -> None:
+    """Wait until the daemon answers at the spare socket: it is bound some moments before."""
+    until(spare.is_socket, within=PATIENCE)
+    until(lambda: place.cli("daemon", "status").returncode == 0, within=PATIENCE, what="it answers at the spare socket")
+
+
 @pytest.mark.tc("TC-200")
 def test_a_daemon_whose_runtime_folder_was_emptied_is_reached_again(place: Place, daemon: Daemon) -> None:
     daemon.start()
@@ -68,8 +74,8 @@ def test_while_the_runtime_folder_cannot_be_made_the_daemon_is_found_in_the_stat
     shutil.rmtree(place.runtime)
     place.runtime.write_text("no folder can be made here")
     spare = place.state / "agtmuxd.spare.sock"
-    until(spare.is_socket, within=PATIENCE)
-    status = until(lambda: place.json("daemon", "status"), within=PATIENCE)
+    answers_at(place, spare)
+    status = place.json("daemon", "status")
     assert status["socket"] == str(spare)
     assert status["status"] == "degraded"
     assert any(f"{place.runtime} cannot be made" in error for error in status["last_errors"])
@@ -99,7 +105,7 @@ def test_what_took_the_place_of_the_socket_is_left_alone_and_told(place: Place, 
         case "link":
             place.socket.symlink_to(place.root / "elsewhere")
     kind = stat.S_IFMT(place.socket.lstat().st_mode)
-    until((place.state / "agtmuxd.spare.sock").is_socket, within=PATIENCE)
+    answers_at(place, place.state / "agtmuxd.spare.sock")
     told = until(lambda: place.json("daemon", "status")["last_errors"], within=PATIENCE)
     assert any(f"{place.socket} is there and is no socket: move it away" in error for error in told)
     assert stat.S_IFMT(place.socket.lstat().st_mode) == kind
@@ -127,7 +133,7 @@ def test_nothing_is_put_where_a_link_in_place_of_the_folder_leads(place: Place, 
     elsewhere = place.root / "elsewhere"
     elsewhere.mkdir(mode=0o700)
     place.runtime.symlink_to(elsewhere)
-    until((place.state / "agtmuxd.spare.sock").is_socket, within=PATIENCE)
+    answers_at(place, place.state / "agtmuxd.spare.sock")
     told = until(lambda: place.json("daemon", "status")["last_errors"], within=PATIENCE)
     assert any(f"{place.runtime} leads to {elsewhere}" in error for error in told)
     assert not (elsewhere / "agtmuxd.sock").exists()
@@ -199,7 +205,7 @@ def test_a_daemon_starts_in_a_tmux_whose_login_has_ended(place: Place, daemon: D
     del place.env["AGTMUX_RUNTIME_DIR"]
     place.env["XDG_RUNTIME_DIR"] = "/proc/agtmux-login-that-ended"  # nobody can make a folder there
     daemon.launch()
-    until(lambda: place.cli("daemon", "status").returncode == 0, within=PATIENCE, what="it answers at the spare socket")
+    answers_at(place, place.state / "agtmuxd.spare.sock")
     status = place.json("daemon", "status")
     assert status["socket"] == str(place.state / "agtmuxd.spare.sock")
     assert place.cli("daemon", "stop").returncode == 0
