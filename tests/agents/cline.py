@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import time
 from pathlib import Path
@@ -53,8 +52,6 @@ class ClineDriver(Driver):
         argv = ["cline", "auth", "-p", "openai-compatible", "-k", "dummy", "-b", f"{self.model.url}/v1", "-m", "fake"]
         env = self.world.env(**self.env())
         subprocess.run(argv, env=env, cwd=self.world.work, check=True, capture_output=True, timeout=60)
-        notices = self.world.home / ".cline/data/settings/cli-notices.json"
-        notices.write_text(json.dumps({"clinepassShown": True, "clinePassNoticeShown": True}))
 
     def env(self) -> dict[str, str]:
         return {"HTTPS_PROXY": "", "DO_NOT_TRACK": "1"}

@@ -7,6 +7,7 @@ the same settings, and neither takes the other's entries for its own. Knows no a
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,15 @@ _OPERATOR: Final = re.compile(r"[();<>|&]+")
 def line(command: str, agent: str, *more: str) -> str:
     """The shell command line for an agent's settings. ``command``: the program by absolute path and its ``hook``."""
     return " ".join([command, agent, *more, QUIET])
+
+
+def of_plugin(text: str) -> str | None:
+    """The command line that a plugin of ours in JavaScript calls; None where its text names none."""
+    found = re.search(r"^const COMMAND = (\[.*\])$", text, re.MULTILINE)
+    try:
+        return shlex.join(json.loads(found[1])) if found else None
+    except (ValueError, TypeError):
+        return None
 
 
 def is_far(words: Sequence[str]) -> bool:

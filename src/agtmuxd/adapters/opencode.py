@@ -141,22 +141,13 @@ class OpenCodeAdapter(RuleAdapter):
         """Whether our plugin is there."""
         ours = hookline.Ours.of(self.agent_type, command)
         path = hookfile.own_file(config_home, FILE, ours)
-        return (hookfile.status_own(path, ours, _plugin(command), EVENTS, command=_command),)
+        return (hookfile.status_own(path, ours, _plugin(command), EVENTS, command=hookline.of_plugin),)
 
 
 def _plugin(command: str) -> str:
     text = resources.files("agtmuxd.adapters").joinpath("plugins", "opencode.js").read_text(encoding="utf-8")
     argv = json.dumps([*shlex.split(command), "opencode"], ensure_ascii=False)
     return text.replace('["agtmux", "hook", "opencode"]', argv).replace("[/* events */]", json.dumps(EVENTS))
-
-
-def _command(text: str) -> str | None:
-    """The command line that our plugin calls."""
-    found = re.search(r"^const COMMAND = (\[.*\])$", text, re.MULTILINE)
-    try:
-        return shlex.join(json.loads(found[1])) if found else None
-    except (ValueError, TypeError):
-        return None
 
 
 def _is_elsewhere(event: RawEvent) -> bool:

@@ -89,21 +89,12 @@ class PiAdapter(RuleAdapter):
         """Whether our extension is there."""
         ours = hookline.Ours.of(self.agent_type, command)
         path = hookfile.own_file(config_home, FILE, ours)
-        return (hookfile.status_own(path, ours, _extension(command), EVENTS, command=_command),)
+        return (hookfile.status_own(path, ours, _extension(command), EVENTS, command=hookline.of_plugin),)
 
 
 def _extension(command: str) -> str:
     text = resources.files("agtmuxd.adapters").joinpath("plugins", "pi.js").read_text(encoding="utf-8")
     return text.replace('["agtmux", "hook", "pi"]', json.dumps([*shlex.split(command), "pi"], ensure_ascii=False))
-
-
-def _command(text: str) -> str | None:
-    """The command line that our extension calls."""
-    found = re.search(r"^const COMMAND = (\[.*\])$", text, re.MULTILINE)
-    try:
-        return shlex.join(json.loads(found[1])) if found else None
-    except (ValueError, TypeError):
-        return None
 
 
 _CANONICAL: Final = {

@@ -125,7 +125,7 @@ def find_agents(index: ProcessIndex, pane_pid: int, identify: Callable[[Proc], M
         if match is None:
             stack.extend((child, depth + 1) for child in reversed(index.children(proc.pid)))
         else:
-            agent = _alone(proc, match) if match.gives_way else _follow(index, proc, match, identify, seen)
+            agent = alone(proc, match) if match.gives_way else _follow(index, proc, match, identify, seen)
             found.append((depth, agent))
             if match.gives_way:
                 stack.extend((child, depth + 1) for child in reversed(index.children(agent.chain[-1].pid)))
@@ -160,7 +160,8 @@ def _is_covered(index: ProcessIndex, one: Found[T], all_of_pane: list[Found[T]])
     )
 
 
-def _alone(proc: Proc, match: Match[T]) -> Found[T]:
+def alone(proc: Proc, match: Match[T]) -> Found[T]:
+    """One process that is an agent by itself."""
     return Found(proc, match, (proc,), proc.pgid == proc.tpgid)
 
 

@@ -17,7 +17,7 @@ from agtmuxd.core.level import Steady, sample
 from agtmuxd.core.model import MS, NS, Claim, PaneRow, Phase, Proc, Sample, Source, Write
 from agtmuxd.core.numbers import is_time
 from agtmuxd.core.observation import Gone, Seen
-from agtmuxd.core.proctree import Found, Match, ProcessIndex, find_agents, hidden_by
+from agtmuxd.core.proctree import Found, Match, ProcessIndex, alone, find_agents, hidden_by
 from agtmuxd.core.style import Spans
 from agtmuxd.core.wire import decode
 from agtmuxd.targets.agent import Agent, left_in_order, to_sample
@@ -154,7 +154,7 @@ class Roster:
         chosen, proc = self._known.declared(row.declared_agent), hidden_by(index, row.pid)
         if chosen is None or proc is None:
             return None
-        return Found(proc, chosen[1].match(chosen[0].innermost, chosen), (proc,), proc.pgid == proc.tpgid)
+        return alone(proc, chosen[1].match(chosen[0].innermost, chosen))
 
     def _is_widow(self, pane_id: str, found: Found[Choice] | None, index: ProcessIndex) -> bool:
         """Whether this is what is left of the shim of an agent that has ended: for an instant, and no agent itself."""
