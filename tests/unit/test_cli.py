@@ -428,7 +428,8 @@ def test_hooks_are_asked_for_by_absolute_paths(short_dir: Path, stub: Stub) -> N
     done = {"agent": "claude", "path": "/h/.claude/settings.json", "changed": True, "diff": "+ x", "installed": True,
             "outdated": False, "events": ["Stop"], "notes": ["a note"], "error": None, "backup": "/h/b"}  # fmt: skip
     stub.answer("POST /v1/hooks", {"items": [done]})
-    text = out(short_dir, "hooks", "install", "--agent", "claude", "--dry-run", CODEX_HOME="/c", GEMINI_CLI_HOME="/g")
+    homes = {"CODEX_HOME": "/c", "GEMINI_CLI_HOME": "/g", "PI_CODING_AGENT_DIR": "/p"}
+    text = out(short_dir, "hooks", "install", "--agent", "claude", "--dry-run", **homes)
     assert "would change" in text
     assert "+ x" in text
     assert "a note" in text
@@ -436,7 +437,7 @@ def test_hooks_are_asked_for_by_absolute_paths(short_dir: Path, stub: Stub) -> N
         "op": "install", "agents": ["claude"], "dry_run": True, "command": f"{command([])[0]} hook",
         "config_homes": {"claude": f"{short_dir}/.claude", "codex": "/c", "gemini": "/g/.gemini",
                          "copilot": f"{short_dir}/.copilot", "opencode": f"{short_dir}/.config/opencode",
-                         "cursor": f"{short_dir}/.cursor"},
+                         "pi": "/p", "qwen": f"{short_dir}/.qwen", "cursor": f"{short_dir}/.cursor"},
     }  # fmt: skip
     out(short_dir, "hooks", "status")
     assert "agents" not in stub.calls[1].body

@@ -38,6 +38,8 @@ _HOMES = {
     "gemini": ((("GEMINI_CLI_HOME", ".gemini"),), ".gemini"),
     "copilot": ((("COPILOT_HOME", ""),), ".copilot"),
     "opencode": ((("OPENCODE_CONFIG_DIR", ""), ("XDG_CONFIG_HOME", "opencode")), ".config/opencode"),
+    "pi": ((("PI_CODING_AGENT_DIR", ""),), ".pi/agent"),
+    "qwen": ((("QWEN_HOME", ""),), ".qwen"),
     "cursor": ((), ".cursor"),
 }
 """Per agent: the variables that name its folder and what lies under each, and the folder in the home directory else."""

@@ -21,7 +21,7 @@ CONTRACT_VERSION = "1.5"
 
 ENV_NAMES: Final = (
     "HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "COPILOT_HOME", "OPENCODE_CONFIG_DIR",
-    "XDG_CONFIG_HOME",
+    "XDG_CONFIG_HOME", "PI_CODING_AGENT_DIR", "QWEN_HOME",
 )  # fmt: skip
 """The variables of an agent's process that ``config_home`` may ask for; no others are read."""
 
