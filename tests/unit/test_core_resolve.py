@@ -259,6 +259,27 @@ def test_a_screen_that_does_not_say_yet_that_its_turn_was_interrupted_completes_
 
 
 @pytest.mark.tc("TC-114")
+@pytest.mark.parametrize("source", [Source.POLLER, Source.STATUS])
+@pytest.mark.parametrize("before", [Claim.IDLE, Claim.COMPLETED, Claim.ERROR, Claim.NOT_RUNNING])
+@pytest.mark.parametrize("after", [Claim.RUNNING, Claim.COMPLETED])
+def test_a_screen_that_is_doubted_right_after_an_interrupt_leaves_the_pane_idle(
+    source: Source, before: Claim, after: Claim
+) -> None:
+    """Whatever the screen showed between the event and what is doubted, the event still says ``idle``. Gemini on a busy
+    machine: its start event, its empty field, then the title of the first turn before the event of that turn."""
+    ended = reg(Claim.IDLE, 20, phase=Phase.END)
+    marks = raise_marks({}, Source.HOOK, ended.entry, ended.last_seen)
+    assert marks is not None
+    for claim, began, seen in ((before, 20.1, 20.3), (after, 20.4, 20.6)):
+        level = reg(claim, began, source=source, seen=seen)
+        marks = raise_marks(marks, source, level.entry, level.last_seen) or marks
+    now = T0 + int(20.6 * NS)
+    assert (
+        resolve({(r.source, r.subject): r for r in (level, ended)}, marks, Life(LONG_AGO, now), now).state is State.IDLE
+    )
+
+
+@pytest.mark.tc("TC-114")
 def test_background_work_is_counted_beside_the_state() -> None:
     done = reg(Claim.COMPLETED, 10, background_tasks=1)
     assert (now_of(done, at=11).state, now_of(done, at=11).background_tasks) == (State.COMPLETED, 1)

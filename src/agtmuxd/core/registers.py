@@ -150,9 +150,10 @@ RETIREMENTS: tuple[Retirement, ...] = (
         retires=frozenset({Claim.RUNNING, Claim.COMPLETED}), subjects=("turn",), of_levels=True, at="redraw",
     ),
     Retirement(
-        "cleared_ends", "a screen or status that leaves nothing to look at (cleared, interrupted) retires older ends",
+        # Not an older `idle`: it says the same, and it is what is left while a screen is in doubt (cut_short).
+        "cleared_ends", "a screen or status that leaves nothing to look at (cleared, interrupted) retires what there was",
         by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.IDLE}),
-        retires=ENDS, subjects=("turn",), of_levels=False,
+        retires=frozenset({Claim.COMPLETED, Claim.ERROR}), subjects=("turn",), of_levels=False,
     ),
     Retirement(
         "quiet_edges", "a screen or status without a turn retires running and waits that were declared before",
