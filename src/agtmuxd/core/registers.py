@@ -151,7 +151,7 @@ RETIREMENTS: tuple[Retirement, ...] = (
     ),
     Retirement(
         # Not an older `idle`: it says the same, and it is what is left while a screen is in doubt (cut_short).
-        "cleared_ends", "a screen or status that leaves nothing to look at (cleared, interrupted) retires what there was",
+        "cleared_ends", "a screen or status that leaves nothing to look at (cleared, interrupted) retires other ends",
         by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.IDLE}),
         retires=frozenset({Claim.COMPLETED, Claim.ERROR}), subjects=("turn",), of_levels=False,
     ),
