@@ -31,11 +31,12 @@ from agtmuxd.config import Settings, load
 from agtmuxd.core.model import NS
 from agtmuxd.execute.acts import acts
 from agtmuxd.execute.audit import load_key
+from agtmuxd.execute.buffers import Buffers
 from agtmuxd.execute.callers import Callers
 from agtmuxd.execute.path import Actions
 from agtmuxd.execute.reach import Failpoints
 from agtmuxd.execute.reading import Reader
-from agtmuxd.fleet import HOST, Companion, Fleet
+from agtmuxd.fleet import HOST, Fleet
 from agtmuxd.hub import Batch, Hub, LogEntry
 from agtmuxd.ingest.door import Door
 from agtmuxd.ingest.served import Served
@@ -47,6 +48,7 @@ from agtmuxd.redactor import Redactor
 from agtmuxd.retention import Retention
 from agtmuxd.rulebook import Rulebook
 from agtmuxd.services import DaemonServices
+from agtmuxd.sinks import Companion
 from agtmuxd.spool import Spool
 from agtmuxd.store import log
 from agtmuxd.store.db import Store
@@ -217,12 +219,14 @@ class Daemon:
         redact = Redactor(lambda: self._settings.redaction.patterns)
         registry.redact = redact
         fleet = Fleet(door, registry, lambda: self._settings, self._environ, self._clock, redact)
+        key = self._action_key()
+        fleet.buffers = Buffers(key)
         actions = Actions(
             store=store, door=door, view=view, reader=Reader(registry), reach=fleet.reach,
             callers=Callers(
                 world, fleet.reach, door.servers, lambda: self._settings.allow_agent_actions, registry.kind_of
             ),
-            acts=acts(door), key=self._action_key(), clock=self._clock,
+            acts=acts(door), key=key, clock=self._clock,
             failpoint=Failpoints(self._environ.get("AGTMUX_FAILPOINT")),
         )  # fmt: skip
 

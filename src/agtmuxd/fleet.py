@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -20,11 +19,12 @@ from agtmuxd.adapters.registry import Registry
 from agtmuxd.api.models import Connecting, TargetRequest
 from agtmuxd.config import Settings
 from agtmuxd.core.model import Write
-from agtmuxd.core.observation import Observation
 from agtmuxd.core.wire import stamp, stamp_or_none
+from agtmuxd.execute.buffers import Buffers
 from agtmuxd.execute.reach import Reached
 from agtmuxd.ingest.door import Door
 from agtmuxd.redactor import PaneTexts, Redactor
+from agtmuxd.sinks import Accompanied, Companion, Tidied, WithoutSecrets
 from agtmuxd.targets.agent import Agent
 from agtmuxd.targets.bounds import MIB, Bounds
 from agtmuxd.targets.executor import ExecutorError, TargetExecutor
@@ -39,22 +39,6 @@ T = TypeVar("T")
 
 HOST = "host"
 _LOG = structlog.get_logger("fleet")
-
-
-class Companion(Protocol):
-    """What keeps in touch with the hooks of an ssh target besides watching it."""
-
-    def seen(self) -> None:
-        """A round was good."""
-
-    def hurry(self) -> None:
-        """Something was changed there."""
-
-    async def run(self) -> None:
-        """Serve until cancelled."""
-
-    async def close(self, *, forget: bool) -> None:
-        """Leave in order; ``forget``: for good."""
 
 
 class Fleet:
@@ -87,6 +71,7 @@ class Fleet:
         self._ended = False
         self._twins = Twins(self._rank, self._is_down)
         self.accompany: Callable[[Target, TargetExecutor], Companion] | None = None
+        self.buffers = Buffers(os.urandom(32))
         self.heard: Callable[[str, Iterable[Agent]], Mapping[str, Write]] = lambda _target, _agents: {}
         door.on_poke = self._poke
 
@@ -112,10 +97,11 @@ class Fleet:
         if self._group is None:
             raise RuntimeError("the fleet has not started")
         executor = self._executor(target)
-        sink: Sink = _WithoutSecrets(self._door, PaneTexts(self._redact))
+        sink: Sink = WithoutSecrets(self._door, PaneTexts(self._redact))
+        sink = Tidied(sink, target.target_id, self.buffers, self._tidy)
         if target.kind == "ssh" and self.accompany is not None:
             companion = self._companions[target.target_id] = self.accompany(target, executor)
-            sink = _Accompanied(sink, companion)
+            sink = Accompanied(sink, companion)
             name = f"hooks of {target.name}"
             self._beside[target.target_id] = self._group.create_task(self._keep(target, companion.run), name=name)
         settings = self._settings()
@@ -196,7 +182,21 @@ class Fleet:
         except ExecutorError as error:
             raise AgtmuxError("E_TARGET_UNREACHABLE", f"{target.name}: {error}") from error
         timeout = self._settings().targets.command_timeout
-        return Reached(target_id, target.name, target.kind, executor, tuple(argv), timeout)
+        return Reached(target_id, target.name, target.kind, executor, tuple(argv), timeout, self.buffers)
+
+    async def _tidy(self, target_id: str) -> None:
+        """Remove the buffers that an action left there. Nobody waits for it: what fails is tried after the next round
+        that follows a failure."""
+        try:
+            reached = self.reach(target_id)
+            left = await self.buffers.remove_left(
+                lambda command: reached.executor.run([*reached.tmux, *command], timeout=reached.timeout)
+            )
+        except (AgtmuxError, ExecutorError) as error:
+            _LOG.warning("buffers that an action left may still be there", target=target_id, error=str(error))
+        else:
+            if left:
+                _LOG.info("buffers that an action left were removed", target=target_id, buffers=left)
 
     def agents_here(self) -> Iterator[tuple[str, Agent]]:
         """The agents of this machine, each with the id of its target."""
@@ -434,30 +434,3 @@ class Fleet:
                     f"target {target.name}: tmux lists {pane or 'a pane'} in a way that cannot be read: {why}{others}"
                 )
         return out
-
-
-class _WithoutSecrets:
-    """The sink of every target: what is handed on of panes may be stored."""
-
-    def __init__(self, sink: Sink, texts: PaneTexts) -> None:
-        self._texts = texts
-        self.tell = sink.tell
-        self.remembered = sink.remembered
-        self._observe = sink.observe
-
-    async def observe(self, seen: Observation) -> None:
-        await self._observe(replace(seen, panes=self._texts.clean(seen.panes)))
-
-
-class _Accompanied:
-    """The sink of an accompanied target: tells the companion of each good round, after the door."""
-
-    def __init__(self, sink: Sink, companion: Companion) -> None:
-        self._companion = companion
-        self.tell = sink.tell
-        self.remembered = sink.remembered
-        self._observe = sink.observe
-
-    async def observe(self, seen: Observation) -> None:
-        await self._observe(seen)
-        self._companion.seen()

@@ -11,7 +11,7 @@ import pytest
 from agtmux.cli.acting import uuid7
 from agtmux.protocol.errors import AgtmuxError
 from tests.acceptance.stage import PATIENCE, Actor, Daemon, Place, pasted
-from tests.conftest import until
+from tests.conftest import Tmux, until
 
 RUNBOOK = Path(__file__).parents[2] / "runbooks" / "actions.md"
 CR = b"\r"
@@ -22,6 +22,7 @@ POINTS = (
     ("before_read", b"", "E_ACTION_INDETERMINATE"),
     ("after_read", b"", "E_ACTION_INDETERMINATE"),
     ("before_act", b"", "E_ACTION_INDETERMINATE"),
+    ("mid_paste", b"", "E_ACTION_INDETERMINATE"),
     ("mid_act", pasted("once"), "E_ACTION_INDETERMINATE"),
     ("after_submit", pasted("once") + CR, "E_ACTION_INDETERMINATE"),
     ("after_act", pasted("once") + CR, "E_ACTION_INDETERMINATE"),
@@ -61,6 +62,33 @@ def test_an_action_that_a_crash_cut_off_is_never_done_twice(
     assert one.sent() == (["once"] if arrived.endswith(b"\r") else [])
     (item,) = daemon.client.actions({"limit": "10"}).json()["items"]
     assert item["result_code"] == ("indeterminate" if code else "done")
+
+
+def buffers(server: Tmux) -> set[str]:
+    return set(server.run("list-buffers", "-F", "#{buffer_name}").split())
+
+
+@pytest.mark.tc("TC-220")
+def test_a_buffer_that_a_crash_left_is_removed_and_no_buffer_of_the_user_is(
+    place: Place, daemon: Daemon, actor: Callable[..., Actor], tmux: Tmux
+) -> None:
+    """A daemon that starts removes the buffer of a paste that a crash cut off. Buffers of the user stay, also where
+    their names look like one of agtmux."""
+    place.env["AGTMUX_FAILPOINT"] = "mid_paste:kill"
+    daemon.start()
+    one = actor().start()
+    body = {"request_ref": uuid7(), "ref": one.ready(daemon)["ref"], "text": "once", "enter": True}
+    with pytest.raises(AgtmuxError):
+        daemon.client.act("send", body, PATIENCE)
+    assert daemon.process is not None
+    assert daemon.process.wait(PATIENCE) == -signal.SIGKILL
+    (left,) = buffers(tmux)
+    of_the_user = {"mine", "agtmux-notes", f"agtmux-{'ab' * 6}", f"{left[:-1]}{'0' if left[-1] != '0' else '1'}"}
+    for name in of_the_user:
+        tmux.run("set-buffer", "-b", name, "text of the user")
+    del place.env["AGTMUX_FAILPOINT"]
+    daemon.start()
+    until(lambda: buffers(tmux) == of_the_user, within=PATIENCE, what=f"{buffers(tmux)}")
 
 
 @pytest.mark.tc("TC-117")

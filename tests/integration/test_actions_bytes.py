@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.execute.buffers import Buffers
 from agtmuxd.execute.hands import Hands
 from agtmuxd.execute.reach import Reached
 from agtmuxd.execute.reading import one_pane
+from agtmuxd.targets.executor import Completed
 from agtmuxd.targets.local import LocalExecutor
 from agtmuxd.tmux.keys import KEY_BYTES, Held
 from agtmuxd.tmux.server import parse_version
@@ -111,6 +113,26 @@ async def test_every_size_arrives_whole(receiver: Receiver, size: int) -> None:
     await hands.paste(data, bracketed=False)
     assert receiver.take(size) == data
     assert receiver.tmux.run("list-buffers") == ""
+
+
+@pytest.mark.tc("TC-220")
+async def test_a_buffer_is_left_over_only_when_no_action_holds_it(receiver: Receiver) -> None:
+    """A buffer of an action in flight stays. When that action fails, its target is due to be tidied, and the buffer is
+    removed then. Another daemon's buffers stay."""
+    reached, buffers, other = receiver.reached, receiver.reached.buffers, Buffers(b"another key")
+
+    async def tmux(command: Sequence[str]) -> Completed:
+        return await reached.executor.run([*reached.tmux, *command], timeout=10)
+
+    with other.one("t") as foreign, pytest.raises(AgtmuxError), buffers.one("t") as mine:
+        for name in (mine, foreign, "agtmux-notes"):
+            receiver.tmux.run("set-buffer", "-b", name, "text")
+        assert await buffers.remove_left(tmux) == 0
+        assert buffers.due == set()
+        raise AgtmuxError("E_ACTION_INDETERMINATE", "the paste got no answer")
+    assert buffers.due == {"t"}
+    assert await buffers.remove_left(tmux) == 1
+    assert set(receiver.tmux.run("list-buffers", "-F", "#{buffer_name}").split()) == {foreign, "agtmux-notes"}
 
 
 @pytest.mark.tc("TC-106")

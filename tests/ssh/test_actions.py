@@ -66,6 +66,27 @@ def by_terminal(place: Place, *arguments: str) -> list[str]:
     return told.read_text().splitlines()
 
 
+@pytest.mark.tc("TC-220")
+def test_a_buffer_that_a_crash_left_behind_ssh_is_removed(
+    place: Place, daemon: Daemon, new_sshd: Callable[..., Sshd], new_tmux: Callable[[], Tmux]
+) -> None:
+    """The buffer of a paste that a crash cut off goes with the first round of its target after the restart."""
+    place.env["AGTMUX_FAILPOINT"] = "mid_paste:kill"
+    daemon.start()
+    far = Far(new_sshd(), new_tmux(), place)
+    one = Actor(far.tmux, place).start()
+    far.add()
+    body = {"request_ref": uuid7(), "ref": ready(daemon, far.name, one.pane)["ref"], "text": "once", "enter": True}
+    with pytest.raises(AgtmuxError):
+        daemon.client.act("send", body, PATIENCE)
+    assert daemon.process is not None
+    assert daemon.process.wait(PATIENCE) == -signal.SIGKILL
+    far.tmux.run("set-buffer", "-b", "agtmux-notes", "text of the user")
+    del place.env["AGTMUX_FAILPOINT"]
+    daemon.start()
+    until(lambda: far.tmux.run("list-buffers", "-F", "#{buffer_name}") == "agtmux-notes", within=PATIENCE)
+
+
 @pytest.mark.tc("TC-106")
 @pytest.mark.tc("TC-107")
 def test_an_agent_behind_ssh_gets_what_was_sent_and_nothing_that_was_refused(

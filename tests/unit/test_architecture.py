@@ -38,6 +38,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     ("agtmuxd.ingest",),
     ("agtmuxd.execute", "agtmuxd.spool"),
+    ("agtmuxd.sinks",),
     ("agtmuxd.api",),
     ("agtmuxd.ruletrial",),
     ("agtmuxd.fleet", "agtmuxd.remote", "agtmuxd.rulebook", "agtmuxd.hookcare", "agtmuxd.vitals"),

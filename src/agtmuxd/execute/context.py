@@ -58,7 +58,7 @@ class Context:
         held = self.reading.held
         if held is None:
             raise AgtmuxError("E_REF_NOT_FOUND", f"the pane {self.key[1]} has gone")
-        return Hands(self.reached, held, self.reading.version, self._has_put)
+        return Hands(self.reached, held, self.reading.version, self._has_put, self.failpoint)
 
     def _has_put(self) -> None:
         self.put = True

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.execute.reach import Reached
+from agtmuxd.execute.reach import Failpoints, Reached
 from agtmuxd.targets.executor import Completed, ExecutorError
 from agtmuxd.tmux import keys
 from agtmuxd.tmux.keys import Held
@@ -19,12 +19,14 @@ class Hands:
     """Writes to one pane, as it was read. ``on_put``: called when keys or text arrived there."""
 
     def __init__(
-        self, reached: Reached, held: Held, version: tuple[int, int] | None, on_put: Callable[[], None] = lambda: None
-    ) -> None:
+        self, reached: Reached, held: Held, version: tuple[int, int] | None, on_put: Callable[[], None] = lambda: None,
+        failpoint: Failpoints | None = None,
+    ) -> None:  # fmt: skip
         self._reached = reached
         self._held = held
         self._version = version
         self._on_put = on_put
+        self._failpoint = failpoint or Failpoints()
 
     async def type(self, data: bytes) -> None:
         """These bytes as keys. Raises as ``_write``."""
@@ -40,10 +42,14 @@ class Hands:
         if self._version is None and keys.paste_changes(data):
             text = "nobody can say whether this tmux pastes control characters as they are: its version has no number"
             raise AgtmuxError("E_UNSUPPORTED", f"{text}; nothing was done", {"reason": "tmux_version"})
-        buffer = f"agtmux-{os.urandom(6).hex()}"
+        with self._reached.buffers.one(self._reached.target_id) as buffer:
+            await self._paste(buffer, data, bracketed=bracketed)
+
+    async def _paste(self, buffer: str, data: bytes, *, bracketed: bool) -> None:
         done = await self._run(keys.loaded(buffer), stdin=data, harmless=True)
         if done.returncode:
             raise AgtmuxError("E_TARGET_UNREACHABLE", f"tmux took no buffer: {_said(done)}; nothing was done")
+        self._failpoint("mid_paste")
         pasted = keys.pasted(self._held.pane_id, buffer, bracketed=bracketed, version=self._version)
         try:
             await self._write([pasted])

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from agtmuxd.execute.buffers import Buffers
 from agtmuxd.targets.executor import TargetExecutor
 
 
@@ -23,6 +24,7 @@ class Reached:
     executor: TargetExecutor
     tmux: tuple[str, ...]
     timeout: float
+    buffers: Buffers = field(default_factory=lambda: Buffers(os.urandom(32)))
 
 
 Reach = Callable[[str], Reached]

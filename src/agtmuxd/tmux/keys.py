@@ -52,6 +52,19 @@ def dropped(buffer: str) -> list[str]:
     return ["delete-buffer", "-b", buffer]
 
 
+def listed_buffers(pattern: str) -> list[str]:
+    """The names of the buffers that a pattern fits, a line each."""
+    return ["list-buffers", "-F", "#{buffer_name}", "-f", f"#{{m:{pattern},#{{buffer_name}}}}"]
+
+
+def all_of(commands: Sequence[Sequence[str]]) -> list[str]:
+    """Several commands in one argument list. One that fails ends it."""
+    out = list(commands[0])
+    for command in commands[1:]:
+        out += [";", *command]
+    return out
+
+
 def pasted(pane_id: str, buffer: str, *, bracketed: bool, version: tuple[int, int] | None) -> list[str]:
     """A buffer into the pane, byte for byte, and the buffer forgotten.
 

@@ -1,0 +1,77 @@
+"""What stands between an observer and the door: each sink adds one thing to what a round shows or sets off.
+
+Owns no decision. The fleet puts them around the door, one inside the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Protocol
+
+from agtmuxd.core.observation import HealthChange, Observation
+from agtmuxd.execute.buffers import Buffers
+from agtmuxd.redactor import PaneTexts
+from agtmuxd.targets.observe import Sink
+
+
+class Companion(Protocol):
+    """What keeps in touch with the hooks of an ssh target besides watching it."""
+
+    def seen(self) -> None:
+        """A round was good."""
+
+    def hurry(self) -> None:
+        """Something was changed there."""
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+
+    async def close(self, *, forget: bool) -> None:
+        """Leave in order; ``forget``: for good."""
+
+
+class WithoutSecrets:
+    """The sink of every target: what is handed on of panes may be stored."""
+
+    def __init__(self, sink: Sink, texts: PaneTexts) -> None:
+        self._texts = texts
+        self.tell = sink.tell
+        self.remembered = sink.remembered
+        self._observe = sink.observe
+
+    async def observe(self, seen: Observation) -> None:
+        await self._observe(replace(seen, panes=self._texts.clean(seen.panes)))
+
+
+class Tidied:
+    """The sink of every target: after its first good round, and after one that follows a failure, has it tidied."""
+
+    def __init__(self, sink: Sink, target_id: str, buffers: Buffers, tidy: Callable[[str], Awaitable[None]]) -> None:
+        self._sink, self._target_id, self._buffers, self._tidy = sink, target_id, buffers, tidy
+        self.remembered = sink.remembered
+        buffers.due.add(target_id)
+
+    async def tell(self, change: HealthChange) -> None:
+        self._buffers.due.add(self._target_id)
+        await self._sink.tell(change)
+
+    async def observe(self, seen: Observation) -> None:
+        await self._sink.observe(seen)
+        if self._target_id in self._buffers.due and seen.boot_id is not None:
+            self._buffers.due.discard(self._target_id)
+            await self._tidy(self._target_id)
+
+
+class Accompanied:
+    """The sink of an accompanied target: tells the companion of each good round, after the door."""
+
+    def __init__(self, sink: Sink, companion: Companion) -> None:
+        self._companion = companion
+        self.tell = sink.tell
+        self.remembered = sink.remembered
+        self._observe = sink.observe
+
+    async def observe(self, seen: Observation) -> None:
+        await self._observe(seen)
+        self._companion.seen()
