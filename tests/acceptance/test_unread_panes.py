@@ -145,6 +145,55 @@ def test_where_not_even_the_pane_of_a_row_is_known_no_pane_is_taken_for_gone(
     assert {pane: daemon.wait_agent(pane)["runtime_id"] for pane in (one.pane, two.pane)} == before
 
 
+def large(tmux: Tmux, pane: str, cols: int, rows: int) -> None:
+    tmux.run("resize-window", "-t", pane, "-x", str(cols), "-y", str(rows))
+
+
+@pytest.mark.tc("TC-221")
+@pytest.mark.parametrize("how", ["huge", "full"])
+def test_a_screen_that_is_too_large_costs_no_other_pane_anything(
+    place: Place, daemon: Daemon, actor: Callable[..., Actor], tmux: Tmux, how: str
+) -> None:
+    """A pane whose screen is too large to be read is unknown, with the reason and what to do. The target stays ok, the
+    other panes are read. The pane is read again when its screen is smaller. So it is for a size that is over every
+    bound, and for a screen that is so full that the reply is too long."""
+    place.config.write_text(place.config.read_text() + "\n[targets]\nmax_answer = 1\n")
+    one, two = actor().start(), actor().start("other")
+    daemon.start()
+    one.ready(daemon)
+    before = two.ready(daemon)
+    if how == "huge":
+        large(tmux, two.pane, 10_000, 10_000)
+    else:
+        large(tmux, two.pane, 1000, 900)
+        with open(tmux.show(two.pane, "#{pane_tty}"), "w", encoding="utf-8") as terminal:
+            terminal.write("\x1b[H" + "█" * (1000 * 890))
+    unknown = daemon.wait_for(two.pane, "unknown")
+    assert (unknown["reason_code"], unknown["runtime_id"]) == ("pane_unreadable", before["runtime_id"])
+    (told,) = [error for error in daemon.health()["last_errors"] if two.pane in error]
+    assert "make it smaller" in told
+    until(lambda: host(place)["health"] == "ok", within=PATIENCE)
+    one.asks(daemon)
+    assert host(place)["unread_panes"] == 1
+    large(tmux, two.pane, 80, 24)
+    until(lambda: host(place)["unread_panes"] == 0, within=PATIENCE)
+    assert two.asks(daemon)["runtime_id"] == before["runtime_id"]
+
+
+@pytest.mark.tc("TC-221")
+def test_an_agent_that_starts_or_ends_on_a_screen_that_is_too_large_is_listed_and_taken_off(
+    daemon: Daemon, actor: Callable[..., Actor], tmux: Tmux
+) -> None:
+    """Who runs in such a pane is told by its process alone."""
+    one = actor().start_in_shell()
+    large(tmux, one.pane, 10_000, 10_000)
+    daemon.start()
+    row = daemon.wait_for(one.pane, "unknown")
+    assert row["reason_code"] == "pane_unreadable"
+    one.tell(exit="0")
+    until(lambda: (daemon.pane(one.pane) or {"runtime_id": None})["runtime_id"] is None, within=PATIENCE)
+
+
 @pytest.mark.tc("TC-131")
 def test_titles_of_any_length_leave_the_daemons_memory_as_it_was(daemon: Daemon, tmux: Tmux) -> None:
     for n in range(4):

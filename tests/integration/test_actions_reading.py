@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from agtmuxd.execute.path import Actions
 from agtmuxd.execute.reach import Failpoints, Reached
 from agtmuxd.execute.reading import Reader, Reading, one_pane
 from agtmuxd.targets import proctable
-from agtmuxd.targets.executor import ExecutorError
+from agtmuxd.targets.executor import Completed, ExecutorError
 from agtmuxd.targets.local import LocalExecutor
 from agtmuxd.world import Runtime
 from tests.conftest import Tmux, until
@@ -92,6 +92,22 @@ async def test_only_the_very_life_of_a_process_counts_as_the_agent(ground: Groun
         for life in (mine, replace(mine, process_start="1"), theirs, replace(mine, agent_type="codex"))
     ]
     assert signalled == [(own,), (), (), (own,)]
+
+
+@pytest.mark.tc("TC-221")
+async def test_a_screen_that_is_read_in_part_is_no_ground_for_an_action(ground: Ground) -> None:
+    """A reading that is over the bound is refused: its end is missing, where the input field stands."""
+    pane = ground.agent()
+
+    class Short(LocalExecutor):
+        async def run(self, argv: Sequence[str], **how: Any) -> Completed:
+            return await super().run(argv, **{**how, "max_output": 400})
+
+    short = Short({"PATH": os.environ["PATH"]})
+    with pytest.raises(AgtmuxError, match="too large to be read") as caught:
+        await one_pane(replace(ground.reached, executor=short), pane)
+    assert caught.value.code == "E_TARGET_UNREACHABLE"
+    await short.close()
 
 
 @pytest.mark.tc("TC-107")

@@ -85,11 +85,12 @@ async def test_more_processes_than_the_bound_are_no_process_table(new_sshd: Make
     await fails(reach("vm1", bounds=Bounds(answer=100)), "too_large", r"targets.max_answer")
 
 
-async def rounds(executor: Any, tmux: Tmux, **bounds: int) -> Observer:
+async def rounds(executor: Any, tmux: Tmux, *, by_arguments: bool = False, **bounds: int) -> Observer:
     argv = tmux_argv("tmux", str(tmux.socket))
     observer = Observer(
         "t", executor, lambda: argv, discover([]), Sink(), Clock(), local=False, bounds=Bounds(**bounds)
     )
+    observer._by_arguments = by_arguments
     await observer.once()
     return observer
 
@@ -102,6 +103,21 @@ async def test_more_panes_than_the_bound_are_a_round_that_failed_and_the_setting
     many = await rounds(executor, tmux, panes=1)
     assert (many.health.reason, many.said) == ("too_large", "tmux lists more panes than 1 (targets.max_panes)")
     long = await rounds(executor, tmux, answer=64)
+    assert long.health.reason == "too_large"
+    assert "targets.max_answer" in long.said
+    await executor.close()
+
+
+@pytest.mark.tc("TC-221")
+async def test_the_bounds_of_a_round_hold_where_tmux_is_asked_by_arguments_too(tmux: Tmux) -> None:
+    """A tmux whose ``source-file -`` is mute is read by argument lists: within the same bounds."""
+    tmux.start()
+    tmux.run("split-window")
+    executor = LocalExecutor(tmux.env)
+    assert (await rounds(executor, tmux, by_arguments=True, panes=2)).health.reason is None
+    many = await rounds(executor, tmux, by_arguments=True, panes=1)
+    assert (many.health.reason, many.said) == ("too_large", "tmux lists more panes than 1 (targets.max_panes)")
+    long = await rounds(executor, tmux, by_arguments=True, answer=64)
     assert long.health.reason == "too_large"
     assert "targets.max_answer" in long.said
     await executor.close()

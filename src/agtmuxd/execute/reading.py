@@ -59,6 +59,8 @@ async def one_pane(reached: Reached, pane_id: str, *, styled: bool = False) -> o
         done = await reached.executor.run([*reached.tmux, *asked], timeout=reached.timeout)
     except ExecutorError as error:
         raise unreachable(reached, str(error)) from error
+    if done.truncated:
+        raise unreachable(reached, f"the screen of {pane_id} is too large to be read: make it smaller")
     pane = onepane.read(nonce, done.stdout, done.stderr, done.returncode)
     if isinstance(pane, RoundFailed):
         raise unreachable(reached, pane.message)

@@ -10,9 +10,9 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import structlog
@@ -26,6 +26,7 @@ from agtmuxd.pulse import pulse
 from agtmuxd.targets.bounds import MIB, OFF_LOOP, Bounds, too_large
 from agtmuxd.targets.executor import Completed, ExecutorError, TargetExecutor
 from agtmuxd.targets.newcomers import Newcomers
+from agtmuxd.targets.oversize import Oversized
 from agtmuxd.targets.roster import YOUNG, Heard, Known, Roster
 from agtmuxd.targets.unread import UnreadRows
 from agtmuxd.targets.watchpid import PidWatcher
@@ -36,6 +37,8 @@ from agtmuxd.tmux.sgr import split
 _LOG = structlog.get_logger("observe")
 LOOKED_AT: Final = 2 * NS
 _BOUNDS: Final = Bounds()
+_LEFT_OUT_MOST: Final = 4
+"""Screens that one round finds to be too large and leaves out, before it fails as a whole."""
 _SHARE: Final = 8
 """A storm of events may have rounds made one part of so many of the time, until they are as rare as ticks."""
 
@@ -151,6 +154,9 @@ class Observer:
         self._look_again: int | None = None
         self._looking: dict[str, int] = {}
         self.unread = UnreadRows(target_id)
+        self._oversized = Oversized()
+        self._large: dict[str, str] = {}
+        self._list_first = False
         self._poked = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._by_arguments = False
@@ -255,7 +261,7 @@ class Observer:
         self.rounds += 1
         try:
             styled = self.roster.styled()
-            seen = await self._round(self.roster.wanted(), styled)
+            seen = await self._fitting(self.roster.wanted(), styled, began)
             if isinstance(seen, tmux_round.RoundFailed):
                 await self._failed(began, seen.reason, seen.message)
                 return
@@ -264,8 +270,36 @@ class Observer:
         except ExecutorError as error:
             await self._failed(began, error.reason, str(error))
 
+    async def _fitting(
+        self, wanted: Sequence[str], styled: frozenset[str], now: int
+    ) -> tmux_round.Round | tmux_round.RoundFailed:
+        """A round without the screens that are too large: where one makes the reply too long it is found by a listing
+        and left out. Raises ExecutorError."""
+        panes: Mapping[str, PaneRow] = self._listed.panes
+        fits = list(wanted)
+        for turn in range(_LEFT_OUT_MOST + 1):
+            if turn or self._list_first:
+                listed = await self._round([])
+                if isinstance(listed, tmux_round.RoundFailed):
+                    return listed
+                panes = {row.pane_id: row for row in listed.panes}
+                if turn and not self._oversized.blame(fits, panes, now):
+                    break
+            out = self._oversized.why(wanted, panes, now)
+            fits = [pane for pane in wanted if pane not in out]
+            try:
+                seen = await self._round(fits, styled)
+            except ExecutorError as error:
+                self._list_first = error.reason == "timeout"  # tmux may take too long to print a screen that grew
+                if error.reason != "too_large" or not fits or turn == _LEFT_OUT_MOST:
+                    raise
+            else:
+                self._list_first = False
+                return seen
+        raise too_large("the reply of tmux is longer", "max_answer", self._bounds.answer // MIB, " MiB")
+
     async def _round(
-        self, wanted: list[str], styled: frozenset[str] = frozenset()
+        self, wanted: Sequence[str], styled: frozenset[str] = frozenset()
     ) -> tmux_round.Round | tmux_round.RoundFailed:
         nonce = os.urandom(6).hex()
         if self._by_arguments:
@@ -276,12 +310,16 @@ class Observer:
             timeout=self._cadence.timeout,
             max_output=self._bounds.answer,
         )
-        if done.truncated:
-            raise too_large("the reply of tmux is longer", "max_answer", self._bounds.answer // MIB, " MiB")
+        self._check_whole(done)
         if not done.stdout and not done.stderr and done.returncode == 0:
             self._by_arguments = True  # source-file - of this tmux does not answer on standard output
             return await self._round_by_arguments(nonce, wanted, styled)
         return await self._parsed(nonce, done)
+
+    def _check_whole(self, done: Completed) -> None:
+        """Raises ExecutorError (too_large)."""
+        if done.truncated:
+            raise too_large("the reply of tmux is longer", "max_answer", self._bounds.answer // MIB, " MiB")
 
     async def _parsed(self, nonce: str, done: Completed) -> tmux_round.Round | tmux_round.RoundFailed:
         """What a reply says; a long one is read by a thread. Raises ExecutorError (too_large)."""
@@ -299,13 +337,15 @@ class Observer:
         return seen
 
     async def _round_by_arguments(
-        self, nonce: str, wanted: list[str], styled: frozenset[str]
+        self, nonce: str, wanted: Sequence[str], styled: frozenset[str]
     ) -> tmux_round.Round | tmux_round.RoundFailed:
         out, err, status = b"", b"", 0
         for arguments in tmux_round.build_chunks(nonce, wanted, styled):
-            done = await self._executor.run([*self._argv(), *arguments], timeout=self._cadence.timeout)
+            room = self._bounds.answer - len(out)
+            done = await self._executor.run([*self._argv(), *arguments], timeout=self._cadence.timeout, max_output=room)
+            self._check_whole(done)
             out, err, status = out + done.stdout, err + done.stderr, status or done.returncode
-        return tmux_round.parse(nonce, out, err, status)
+        return await self._parsed(nonce, Completed(status, out, err))
 
     async def _failed(self, at: int, reason: str, message: str) -> None:
         self.said = message
@@ -344,20 +384,21 @@ class Observer:
             self._boot = boot
             self.roster.clear()
             self._signs.clear()
+            self._oversized.clear()
             self._looking.clear()
             self._listed = _Listed.of(())
             self._want_table = True
-        rows = self.unread.filled(seen, self._listed.rows)
-        if rows is not self._listed.rows:
-            self._listed = _Listed.of(rows, self._listed)
+        rows = self._take_rows(seen, at)
         captures, styles = split(seen.captures, styled)
         if await self._identify(at):
-            missing = [p for p in self.roster.wanted() if p not in captures]
+            if self._too_large(seen, at).keys() - self._large.keys():  # of an agent that is new
+                rows = self._take_rows(seen, at)
+            missing = [p for p in self.roster.wanted() if p not in captures and p not in self._large]
             if missing:
-                more = await self._round(missing)
+                more = await self._fitting(missing, frozenset(), at)
                 if isinstance(more, tmux_round.Round):
                     captures = {**captures, **more.captures}
-        gone = await self.roster.farewells(self._listed.panes, captures, self._clock())
+        gone = await self.roster.farewells(self._listed.panes, captures, self._clock(), self._large)
         shown = self.unread.without(captures)
         self._look_again = await self.roster.look(self._listed.panes, shown, at, styles)
         self._follow()
@@ -372,6 +413,20 @@ class Observer:
             self.roster.clear()  # what was new in it was not taken in, and has to be new again
             self._want_table = True
             raise
+
+    def _take_rows(self, seen: tmux_round.Round, at: int) -> tuple[PaneRow, ...]:
+        """The rows of a round, and which of the panes cannot be read."""
+        self._large = self._too_large(seen, at)
+        if self._large:
+            unread = [tmux_round.Unread(pane, why) for pane, why in self._large.items()]
+            seen = replace(seen, unread=(*seen.unread, *unread))
+        rows = self.unread.filled(seen, self._listed.rows)
+        if rows is not self._listed.rows:
+            self._listed = _Listed.of(rows, self._listed)
+        return rows
+
+    def _too_large(self, seen: tmux_round.Round, at: int) -> dict[str, str]:
+        return self._oversized.why(self.roster.wanted(), {row.pane_id: row for row in seen.panes}, at)
 
     async def _watched_already(self, boot: str | None) -> str | None:
         """The target that has this very server, on this very machine; None also where the machine cannot be told."""

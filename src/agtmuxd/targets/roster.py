@@ -5,7 +5,7 @@ Owns what must be remembered between rounds. Knows no agent by name (adapters do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -413,8 +413,13 @@ class Roster:
 
     # ---------------------------------------------------------------- leaving
 
-    async def farewells(self, panes: Mapping[str, PaneRow], captures: Mapping[str, str], now: int) -> list[Gone]:
-        """The verdicts on those whose grace is over, or whose pane has its next agent already."""
+    async def farewells(
+        self, panes: Mapping[str, PaneRow], captures: Mapping[str, str], now: int, unread: Container[str] = ()
+    ) -> list[Gone]:
+        """The verdicts on those whose grace is over, or whose pane has its next agent already.
+
+        ``unread``: panes whose screen cannot be read; nobody waits for that.
+        """
         out = []
         files = [
             a.status_path for a in self.leaving.values() if a.status_path is not None and a.status_text is not None
@@ -423,7 +428,7 @@ class Roster:
         for pane_id, agent in list(self.leaving.items()):
             row, capture = panes.get(pane_id), captures.get(pane_id)
             replaced = pane_id in self.agents
-            if row is not None and capture is None and not replaced:
+            if row is not None and capture is None and not replaced and pane_id not in unread:
                 continue  # look first
             verdict = agent.released or left_in_order(agent, row, capture, left)
             due = agent.gone_at is not None and now - agent.gone_at >= GRACE
