@@ -16,6 +16,7 @@ from agtmux.protocol.text import one_line
 from agtmuxd.api.acting import ActionQuery
 from agtmuxd.api.app import ApiServer
 from agtmuxd.api.models import Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
+from agtmuxd.api.peer import Peer
 from agtmuxd.api.rules import CheckRequest, ReplayRequest
 from agtmuxd.core.model import NS
 from agtmuxd.core.request import Request
@@ -83,7 +84,7 @@ class FakeServices:
     def publish(self, changes: dict[str, Item | None]) -> None:
         self.hub.publish(Batch(self.view.sequence + 1, START, changes_for(self.view, changes)))
 
-    async def ingest(self, events: Sequence[WireEvent]) -> list[dict[str, Any]]:
+    async def ingest(self, events: Sequence[WireEvent], peer: Peer | None = None) -> list[dict[str, Any]]:
         if self.trouble:
             raise self.trouble
         await self.gate.wait()

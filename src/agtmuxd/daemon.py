@@ -53,6 +53,7 @@ from agtmuxd.spool import Spool
 from agtmuxd.store import log
 from agtmuxd.store.db import Store
 from agtmuxd.store.loaded import load_all
+from agtmuxd.targets.apart import lives
 from agtmuxd.targets.executor import TargetExecutor
 from agtmuxd.view import Change, Changes, View
 from agtmuxd.world import Target
@@ -214,7 +215,7 @@ class Daemon:
 
         door = Door(
             store, world, view, registry, publish, self._clock, pending=pending,
-            skew_budget=int(self._settings.events.skew_budget * NS),
+            skew_budget=int(self._settings.events.skew_budget * NS), lives=lives,
         )  # fmt: skip
         redact = Redactor(lambda: self._settings.redaction.patterns)
         registry.redact = redact

@@ -22,7 +22,8 @@ from agtmux.protocol.text import one_line
 from agtmuxd.adapters.registry import Fenced, Registry
 from agtmuxd.api.acting import ActionQuery
 from agtmuxd.api.connection import Connections
-from agtmuxd.api.models import Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
+from agtmuxd.api.models import ChainLink, Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
+from agtmuxd.api.peer import Peer
 from agtmuxd.api.rules import CheckRequest, ReplayRequest
 from agtmuxd.config import Settings
 from agtmuxd.core.ids import dedupe_key
@@ -52,6 +53,7 @@ from agtmuxd.store import log
 from agtmuxd.store.actions import ActionRow
 from agtmuxd.store.db import Store
 from agtmuxd.store.migrate import load
+from agtmuxd.targets.apart import chain_of, is_apart
 from agtmuxd.view import View
 from agtmuxd.vitals import Vitals
 from agtmuxd.world import PaneKey, StateRow
@@ -118,11 +120,14 @@ class DaemonServices:
 
     # ---------------------------------------------------------------- events
 
-    async def ingest(self, events: Sequence[WireEvent]) -> list[dict[str, Any]]:
+    async def ingest(self, events: Sequence[WireEvent], peer: Peer | None = None) -> list[dict[str, Any]]:
         now, ahead = self._clock(), self._ahead()
+        apart = peer is not None and is_apart(peer.pid)
+        seen = chain_of(peer.pid) if apart and peer is not None else []
 
         def make(event: WireEvent) -> RawEvent:
-            raw = self._raw(event, now)
+            raw = self._raw(_as_seen(event, seen) if apart else event, now)
+            raw = replace(raw, apart=True) if apart else raw
             return replace(raw, event_time=min(raw.event_time + ahead, now)) if ahead else raw
 
         return await self._submit(events, make)
@@ -435,6 +440,15 @@ def _hooks_of(adapter: Fenced, home: Path, request: HookRequest) -> list[dict[st
 
 def _decided(state: StateRow | None) -> list[dict[str, Any]]:
     return [dict(by) for by in state.decided_by] if state is not None else []
+
+
+def _as_seen(event: WireEvent, seen: Sequence[Mapping[str, Any]]) -> WireEvent:
+    """An event of a process in a container, with this machine's numbers for those that it told.
+
+    ``seen``: that process and its ancestors. A hook tells of those above it, a wrapper of itself too.
+    """
+    links = seen if event.source == "wrapper" else seen[1:]
+    return event.model_copy(update={"chain": [ChainLink.model_validate(link) for link in links], "pid": None})
 
 
 def _event_item(row: dict[str, Any]) -> dict[str, Any]:

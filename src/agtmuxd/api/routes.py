@@ -221,7 +221,7 @@ async def post_events(request: web.Request, services: Services) -> web.StreamRes
         batch = models.EventBatch.model_validate(value).events
     else:
         batch = [models.WireEvent.model_validate(value)]
-    return said(results=await services.ingest(batch))
+    return said(results=await services.ingest(batch, acting.who(request)))
 
 
 async def targets(request: web.Request, services: Services) -> web.StreamResponse:

@@ -17,6 +17,7 @@ from agtmuxd.view import View
 
 if TYPE_CHECKING:
     from agtmuxd.api.acting import ActionQuery
+    from agtmuxd.api.peer import Peer
 
 
 class Services(Protocol):
@@ -28,9 +29,10 @@ class Services(Protocol):
     def now(self) -> int:
         """The daemon's clock, ns since the epoch."""
 
-    async def ingest(self, events: Sequence[WireEvent]) -> list[dict[str, Any]]:
-        """Take in events; returns when they are committed. One result each, in order: ``event_id``, ``status``,
-        ``runtime_id``, ``reason_code``. Raises E_STORE_UNAVAILABLE when nothing of it could be kept.
+    async def ingest(self, events: Sequence[WireEvent], peer: Peer | None = None) -> list[dict[str, Any]]:
+        """Take in events, of ``peer`` where that is known; returns when they are committed. One result each, in order:
+        ``event_id``, ``status``, ``runtime_id``, ``reason_code``. Raises E_STORE_UNAVAILABLE when nothing of it could
+        be kept.
         """
 
     def nonce(self, item: Mapping[str, Any]) -> str:

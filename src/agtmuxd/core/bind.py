@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from agtmuxd.core.model import NS, RawEvent, Signal
+from agtmuxd.core.model import NS, RawEvent, Signal, Source
 from agtmuxd.core.sender import KindOf, Sender
 
 START_TOLERANCE = 5 * NS
@@ -27,6 +27,7 @@ class Candidate:
     process_start: str | None
     started_at: int
     headless: bool = False
+    declared: bool = False  # its user named the agent, which the process in the pane hides
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ def _fits(event: RawEvent, signal: Signal, target_id: str | None, candidate: Can
             return False  # but the machine it came from is certain
         return signal.session_id is not None and signal.session_id == candidate.agent_session_id
     process = _process_fits(event, candidate, sender)
+    if event.apart and process is not True:
+        return _is_named(event, target_id, candidate, sender)
     if process is False:
         return False
     if target_id is not None and candidate.target_id != target_id:
@@ -87,6 +90,20 @@ def _fits(event: RawEvent, signal: Signal, target_id: str | None, candidate: Can
     if process is True:
         return True
     return signal.session_id is not None and signal.session_id == candidate.agent_session_id
+
+
+def _is_named(event: RawEvent, target_id: str | None, candidate: Candidate, sender: Sender) -> bool:
+    """Whether an agent in a container, none of whose processes is the runtime's, is the one that the user named there.
+
+    The event has to name the pane, and its chain, as this machine sees it, that very agent and no other above it.
+    """
+    if not candidate.declared or event.source is Source.WRAPPER:
+        return False
+    if target_id is None or (target_id, event.pane_id) != (candidate.target_id, candidate.pane_id):
+        return False
+    if any(link.pid == candidate.pid for link in sender.above):
+        return False  # it is there for all to see, and is listed itself in a moment
+    return sender.agent_type == candidate.agent_type and not sender.nested
 
 
 def bind(
@@ -102,13 +119,19 @@ def bind(
     return Bound(None, "bind_ambiguous" if fitting else "bind_no_candidate")
 
 
-def is_nested(sender: Sender, kind_of: KindOf, target_id: str | None, lives: Iterable[Candidate]) -> bool:
+def is_nested(
+    sender: Sender, kind_of: KindOf, target_id: str | None, lives: Iterable[Candidate], *, apart: bool = False
+) -> bool:
     """Whether the sender runs below the agent of one of ``lives``, as its tool: then it is no pane's agent itself.
+
+    ``apart``: it runs in a container, where the agent above it may be hidden from the table: any one there counts.
 
     What gives way to an agent below it is no such agent: the sender may be listed in its place in a moment.
     """
     if not sender.links:
         return False
+    if apart and sender.nested:
+        return True
     above = {link.pid: link for link in sender.above}
     for life in lives:
         link = above.get(life.pid or 0)

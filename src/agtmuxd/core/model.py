@@ -165,6 +165,7 @@ class RawEvent:
     start_hint: int | None = None
     chain: tuple[Ancestor, ...] = ()
     spooled: bool = False
+    apart: bool = False  # its sender numbers processes otherwise (a container): ``chain`` is what this machine saw
     action_id: str | None = None  # of the daemon's own audit events
     env: dict[str, str] = field(default_factory=dict)
     payload: dict[str, Any] = field(default_factory=dict)

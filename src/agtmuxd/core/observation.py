@@ -23,6 +23,7 @@ class Seen:
     process_started_at: int  # ns
     suspended: bool
     levels: tuple[tuple[Source, Settled], ...] = ()
+    declared: bool = False  # by its user; the process only hides it
 
 
 @dataclass(frozen=True, slots=True)

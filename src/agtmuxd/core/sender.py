@@ -38,11 +38,14 @@ class Sender:
     """``links``: the process of the agent, then those that started it as a part of itself (a shim). Empty: not known.
 
     ``above``: the links behind those, up to the tmux server. ``headless``: it is known to have no screen.
+    ``agent_type``: which agent those links are. ``nested``: another agent stands above them.
     """
 
     links: tuple[Ancestor, ...] = ()
     above: tuple[Ancestor, ...] = ()
     headless: bool = False
+    agent_type: str | None = None
+    nested: bool = False
 
 
 def find_sender(event: RawEvent, kind_of: KindOf) -> Sender:
@@ -56,8 +59,14 @@ def find_sender(event: RawEvent, kind_of: KindOf) -> Sender:
             end = place + 1
             while end < len(chain) and _is_shim(chain[end - 1], chain[end], kind, kind_of):
                 end += 1
-            return Sender(tuple(chain[place:end]), tuple(chain[end:]), kind.headless)
+            above = tuple(chain[end:])
+            nested = any(_is_agent(kind_of(other)) for other in above)
+            return Sender(tuple(chain[place:end]), above, kind.headless, kind.agent_type, nested)
     return Sender((), tuple(chain))
+
+
+def _is_agent(kind: Kind | None) -> bool:
+    return kind is not None and not kind.gives_way
 
 
 def in_terminal(event: RawEvent) -> Sequence[Ancestor]:

@@ -17,7 +17,7 @@ import structlog
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.level import Steady
-from agtmuxd.core.model import MS, NS, RawEvent, Source, Write
+from agtmuxd.core.model import MS, NS, Ancestor, RawEvent, Source, Write
 from agtmuxd.core.observation import HealthChange, Observation
 from agtmuxd.core.order import SKEW_BUDGET
 from agtmuxd.core.registers import Marks, Register, Registers
@@ -82,7 +82,9 @@ class Door:
         *,
         pending: dict[int, RawEvent],
         skew_budget: int = SKEW_BUDGET,
+        lives: Callable[[Ancestor], bool] = lambda _link: True,
     ) -> None:
+        """``lives``: whether a process of this machine is still there."""
         self.world = world
         self.view = view
         self.counters: Counter[str] = Counter()
@@ -97,7 +99,7 @@ class Door:
         down = {t.target_id for t in world.targets.values() if t.health == "down"}
         self._present = Present(clock(), pending, down)
         self._present.crash_due = crash_due(world.states.values(), None)
-        self._inbox = Inbox(world, self._present, adapters, skew_budget)
+        self._inbox = Inbox(world, self._present, adapters, skew_budget, lives)
         self._rounds = Rounds(world, self._present)
         self._serving = False
         self._read: dict[str, asyncio.Event] = {}

@@ -17,10 +17,11 @@ SESSION = "session"
 """Subject of the register that remembers that the agent said it leaves."""
 
 
-def candidate(runtime: Runtime) -> Candidate:
+def candidate(runtime: Runtime, declared: Collection[str] = ()) -> Candidate:
+    """``declared``: the runtimes whose agents their users named."""
     return Candidate(
         runtime.runtime_id, runtime.target_id, runtime.pane_id, runtime.agent_type, runtime.agent_session_id,
-        runtime.pid, runtime.process_start, runtime.started_at, runtime.headless,
+        runtime.pid, runtime.process_start, runtime.started_at, runtime.headless, runtime.runtime_id in declared,
     )  # fmt: skip
 
 
@@ -31,14 +32,16 @@ def active(unit: Unit) -> Iterator[Runtime]:
             yield runtime
 
 
-def find(unit: Unit, event: RawEvent, signal: Signal, target_id: str | None, sender: Sender) -> Bound:
+def find(
+    unit: Unit, event: RawEvent, signal: Signal, target_id: str | None, sender: Sender, declared: Collection[str] = ()
+) -> Bound:
     """Bind by what the event carries; the pane it names saves a walk over all runtimes."""
     if target_id is not None and event.pane_id is not None and not signal.ambient:
         runtime = unit.active_runtime((target_id, event.pane_id))
         pool: Iterable[Runtime] = () if runtime is None else (runtime,)
     else:
         pool = active(unit)
-    return bind(event, signal, target_id, (candidate(r) for r in pool), sender)
+    return bind(event, signal, target_id, (candidate(r, declared) for r in pool), sender)
 
 
 def fold(unit: Unit, runtime: Runtime, event: RawEvent, signal: Signal, *, skew_budget: int) -> bool:

@@ -6,13 +6,13 @@ Owns the waiting room. What a bound event does to registers is ``fold``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from agtmuxd.core.bind import Bound, is_nested
 from agtmuxd.core.model import Ancestor, RawEvent, Signal, Source
-from agtmuxd.core.sender import Kind, find_sender
+from agtmuxd.core.sender import Kind, Sender, find_sender
 from agtmuxd.ingest.fold import active, candidate, find, fold
 from agtmuxd.ingest.present import PENDING_TTL, Pass, Present, real_path
 from agtmuxd.store import log
@@ -52,11 +52,17 @@ class Posted:
 class Inbox:
     """``post`` one event; ``bind_pending`` tries those that wait."""
 
-    def __init__(self, world: World, present: Present, adapters: Understands, skew_budget: int) -> None:
+    def __init__(
+        self, world: World, present: Present, adapters: Understands, skew_budget: int, lives: Callable[[Ancestor], bool]
+    ) -> None:
+        """``lives``: whether a process of this machine is still there."""
         self._world = world
         self._present = present
         self._adapters = adapters
         self._skew = skew_budget
+        self._lives = lives
+        self._heard: dict[str, Ancestor] = {}
+        """Who was heard last of the agents that are hidden in containers, by runtime."""
 
     def post(self, run: Pass, event: RawEvent) -> Posted:
         """Take one event in; what became of it."""
@@ -162,17 +168,34 @@ class Inbox:
         if not known and not signal.ambient:
             return Bound(None, "bind_no_candidate")
         sender = find_sender(event, self._adapters.kind_of)
-        bound = find(run.unit, event, signal, target_id, sender)
+        bound = find(run.unit, event, signal, target_id, sender, self._present.declared)
         if bound.reason == "bind_no_candidate" and not signal.ambient:
             lives = (candidate(runtime) for runtime in active(run.unit))
-            if is_nested(sender, self._adapters.kind_of, target_id, lives):
+            if is_nested(sender, self._adapters.kind_of, target_id, lives, apart=event.apart):
                 return Bound(None, "bind_nested")
         runtime = run.unit.runtimes.get(bound.runtime_id) if bound.runtime_id is not None else None
+        if runtime is not None and event.apart and not signal.ambient and not self._is_first(runtime, sender):
+            return Bound(None, "bind_ambiguous")
         if runtime is None or event.target_id is None or event.tmux_server_pid is None or signal.ambient:
             return bound
         if runtime.boot_id.partition(".")[0] != str(event.tmux_server_pid):
             return Bound(None, "bind_no_candidate")  # it ran under another tmux server of that machine
         return bound
+
+    def _is_first(self, runtime: Runtime, sender: Sender) -> bool:
+        """Whether no other agent that is still there spoke before as the one that this runtime's process hides.
+
+        What a container was started with is in the environment of all that is started in it later, also from another
+        pane: a second agent in there may say that it is in the first one's.
+        """
+        if any(link.pid == runtime.pid for link in (*sender.links, *sender.above)):
+            return True  # it runs below that process, for all to see
+        link, before = sender.links[0], self._heard.get(runtime.runtime_id)
+        if before is not None and (before.pid, before.start) != (link.pid, link.start) and self._lives(before):
+            return False
+        self._heard = {known: heard for known, heard in self._heard.items() if known in self._world.runtimes}
+        self._heard[runtime.runtime_id] = link
+        return True
 
     def _post_named(self, run: Pass, event: RawEvent, runtime_id: str) -> Posted:
         runtime = run.unit.runtimes.get(runtime_id)

@@ -22,7 +22,7 @@ GRACE = 5 * NS
 
 Kept = tuple[
     set[str], dict[tuple[str, int], str], dict[str, int], set[str], set[str], dict[str, frozenset[str]],
-    dict[PaneKey, int], dict[str, int], int | None, dict[str, frozenset[str]],
+    dict[PaneKey, int], dict[str, int], int | None, dict[str, frozenset[str]], set[str],
 ]  # fmt: skip
 """What ``Present.kept`` gives and ``Present.go_back`` takes."""
 
@@ -38,6 +38,7 @@ class Present:
     read_at: dict[str, int] = field(default_factory=dict)
     ready: set[str] = field(default_factory=set)
     suspended: set[str] = field(default_factory=set)
+    declared: set[str] = field(default_factory=set)
     looked_at: dict[str, frozenset[str]] = field(default_factory=dict)
     title_at: dict[PaneKey, int] = field(default_factory=dict)
     unread: dict[str, frozenset[str]] = field(default_factory=dict)  # panes of agents that cannot be read, by target
@@ -60,12 +61,13 @@ class Present:
         return (
             set(self.down), dict(self.servers), dict(self.read_at), set(self.ready), set(self.suspended),
             dict(self.looked_at), dict(self.title_at), dict(self.wakes), self.crash_due, dict(self.unread),
+            set(self.declared),
         )  # fmt: skip
 
     def go_back(self, kept: Kept) -> None:
         """To what it was; who was calm is watched closely until that is seen again."""
         (self.down, servers, self.read_at, self.ready, self.suspended, self.looked_at, self.title_at, self.wakes, due,
-         self.unread) = kept  # fmt: skip
+         self.unread, self.declared) = kept  # fmt: skip
         self.servers.clear()  # others hold it
         self.servers.update(servers)
         self.crash_due = due
@@ -75,6 +77,7 @@ class Present:
         """It has ended: nothing of it changes by time alone, nor is it stopped."""
         self.wakes.pop(runtime_id, None)
         self.suspended.discard(runtime_id)
+        self.declared.discard(runtime_id)
 
     def forget_target(self, target_id: str) -> None:
         """It is watched no more."""

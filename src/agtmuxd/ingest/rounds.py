@@ -124,6 +124,9 @@ class Rounds:
                     runtime.runtime_id
                 )
                 run.unit.touched.add(runtime.runtime_id)
+            if agent.declared and runtime.runtime_id not in self._present.declared:
+                self._present.declared.add(runtime.runtime_id)
+                run.rebind = True  # of one that was known before, too: after a start of the daemon
             if runtime.runtime_id not in known:
                 run.rebind = True
             if self._present.calm.stays(runtime.runtime_id, agent):

@@ -64,6 +64,7 @@ def _envelope(event: RawEvent) -> str:
         {
             "agent_type": event.agent_type, "source_event_id": event.source_event_id, "source_seq": event.source_seq,
             "tmux_socket": event.tmux_socket, "tmux_server_pid": event.tmux_server_pid, "spooled": event.spooled,
+            "apart": event.apart,
             "chain": [[a.pid, a.start, list(a.argv), a.comm, a.pgid] for a in event.chain], "env": event.env,
             "payload": event.payload,
         }
@@ -120,7 +121,7 @@ def load_pending(connection: sqlite3.Connection) -> dict[int, RawEvent]:
             target_id=target or None, pane_id=pane, tmux_socket=e["tmux_socket"],
             tmux_server_pid=e["tmux_server_pid"], pid=pid, start_hint=hint,
             chain=tuple(Ancestor(p, s, tuple(v), *more) for p, s, v, *more in e["chain"]),
-            spooled=e["spooled"], env=e["env"], payload=e["payload"],
+            spooled=e["spooled"], apart=e.get("apart", False), env=e["env"], payload=e["payload"],
         )  # fmt: skip
     return out
 

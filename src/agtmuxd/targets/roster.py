@@ -451,7 +451,7 @@ class Roster:
                 agent_type=agent.identity.agent_type, agent_version=agent.identity.version,
                 headless=agent.identity.headless, pid=agent.proc.pid, process_start=agent.proc.start,
                 process_started_at=agent.started_at, suspended=agent.proc.state == "T",
-                levels=tuple(agent.levels) if pane_id in self.agents else (),
+                levels=tuple(agent.levels) if pane_id in self.agents else (), declared=agent.identity.gives_way,
             )  # fmt: skip
         self._seen = out if self._still is not None and not self.leaving else None
         return out

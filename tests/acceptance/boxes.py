@@ -1,0 +1,54 @@
+"""Stand-in agents in containers of their own, made with ``unshare``: another space of process numbers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from functools import lru_cache
+
+from tests.acceptance.stage import PROGRAMS, Agent, Place
+from tests.conftest import Tmux
+
+UNSHARE = ["unshare", *([] if os.getuid() == 0 else ["--user", "--map-current-user"]), "--pid", "--fork"]
+UNSHARE += ["--mount-proc", "--kill-child"]
+
+
+@lru_cache(maxsize=1)
+def missing() -> str | None:
+    """Why there are no containers on this machine; None where they can be made."""
+    if shutil.which("unshare") is None:
+        return "there is no unshare"
+    done = subprocess.run([*UNSHARE, "true"], capture_output=True, text=True, check=False)
+    return f"namespaces may not be made here: {done.stderr.strip()}" if done.returncode else None
+
+
+class Boxed(Agent):
+    """A stand-in in a container. ``hidden``: below no process of its pane, as behind a container's client; else its
+    process is there for all to see. ``declared``: by ``agtmux run --as`` this."""
+
+    def __init__(
+        self, tmux: Tmux, place: Place, name: str = "claude", *, hidden: bool = True, declared: str = "",
+        seen: dict[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        """``seen``: variables that the agent in the container has instead of those of its pane; empty ones not."""
+        super().__init__(tmux, place, name)
+        unset = [f"--unset={key}" for key, value in (seen or {}).items() if not value]
+        changed = [f"{key}={value}" for key, value in (seen or {}).items() if value]
+        self.argv = [*UNSHARE, "env", *unset, *changed, *self.argv]
+        if hidden:
+            script = 'dtach -n "$0" -E "$@" && exec dtach -a "$0" -r none'  # -n: no child of this pane's any more
+            self.argv = ["sh", "-c", script, f"{self._socket}.dtach", *self.argv]
+        if declared:
+            self.argv = [str(PROGRAMS / "agtmux"), "run", "--as", declared, "--", *self.argv]
+
+    def hook(self, event: str, **payload: object) -> None:
+        """Call the real hook in a shell, as the command does that ``agtmux hooks install`` writes."""
+        body = {"hook_event_name": event, "session_id": f"s-{self.pid}", **payload}
+        self.run_inside(str(PROGRAMS / "agtmux"), "hook", self.name, **body)
+
+    def run_inside(self, *argv: str, **payload: object) -> None:
+        """Let the agent run a tool, in a shell, that gets the payload on its standard input."""
+        shell = ["sh", "-c", '"$@"; exit $?', "sh", *argv]
+        told = self.tell(hook={"argv": shell, "payload": payload, "env": {}})
+        assert told == {"status": 0, "out": ""}, told

@@ -1,0 +1,220 @@
+"""Hooks of agents in containers: another space of process numbers, seen from outside by the kernel's word."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.acceptance.boxes import Boxed, missing
+from tests.acceptance.stage import PATIENCE, PROGRAMS, Daemon, Place
+from tests.conftest import Tmux, until
+
+pytestmark = [
+    pytest.mark.skipif(missing() is not None, reason=str(missing())),
+    pytest.mark.skipif(shutil.which("dtach") is None, reason="dtach is not installed: it is what hides the agent"),
+]
+
+Make = Callable[..., Boxed]
+INNER = "import subprocess, sys\nsys.exit(subprocess.run(sys.argv[1:]).returncode)\n"
+
+
+@pytest.fixture
+def boxed(tmux: Tmux, place: Place) -> Iterator[Make]:
+    """Stand-ins in containers; those that were started are ended, wherever they are."""
+    made: list[Boxed] = []
+
+    def make(name: str = "claude", **more: object) -> Boxed:
+        made.append(Boxed(tmux, place, name, **more))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for one in made:
+        if one.pid:
+            one.exit()
+
+
+def heard(daemon: Daemon) -> int:
+    """How many hooks the daemon was told of."""
+    return int(daemon.health()["counters"].get("events_hook", 0))
+
+
+def state(daemon: Daemon, pane: str) -> str | None:
+    return (daemon.pane(pane) or {}).get("state")
+
+
+def unmoved(daemon: Daemon, agent: Boxed, *others: str) -> None:
+    """What this agent reports arrives, and moves neither its pane nor one of the others."""
+    panes = (agent.pane, *others)
+    before, told = [state(daemon, pane) for pane in panes], heard(daemon)
+    agent.ask()
+    assert heard(daemon) == told + 2, "the daemon answered the hooks"
+    assert [state(daemon, pane) for pane in panes] == before
+
+
+# ------------------------------------------------ TC-218: taken for the right pane
+
+
+@pytest.mark.tc("TC-218")
+@pytest.mark.parametrize("hidden", [True, False], ids=["hidden", "below"])
+def test_hooks_of_a_declared_agent_in_a_container_move_its_pane(daemon: Daemon, boxed: Make, hidden: bool) -> None:
+    """``agtmux run --as``: the hook decides, as ``explain`` says."""
+    daemon.start()
+    agent = boxed(declared="claude", hidden=hidden).start()
+    daemon.wait_agent(agent.pane)
+    agent.ask("touch made-in-a-box")
+    item = daemon.wait_for(agent.pane, "waiting_approval")
+    assert item["waiting_for"]["text"] == "touch made-in-a-box"
+    assert item["source"] == "hook"
+    agent.hook("Stop")
+    daemon.wait_for(agent.pane, "completed")
+
+
+@pytest.mark.tc("TC-218")
+def test_the_pane_option_takes_hooks_from_a_container_too(daemon: Daemon, tmux: Tmux, boxed: Make) -> None:
+    """``@agtmux-agent`` on a pane where the container's client is a job of the shell."""
+    daemon.start()
+    agent = boxed().start_in_shell()
+    tmux.run("set-option", "-p", "-t", agent.pane, "@agtmux-agent", "claude")
+    daemon.wait_agent(agent.pane)
+    agent.ask()
+    daemon.wait_for(agent.pane, "waiting_approval")
+
+
+@pytest.mark.tc("TC-218")
+def test_an_agent_whose_process_is_seen_through_its_sandbox_needs_no_word_of_its_user(
+    daemon: Daemon, boxed: Make
+) -> None:
+    """bubblewrap, unshare: the chain that the daemon sees leads to the pane's agent, whatever numbers the hook sees."""
+    daemon.start()
+    agent = boxed(hidden=False, seen={"TMUX": "", "TMUX_PANE": ""}).start()
+    daemon.wait_agent(agent.pane)
+    agent.ask()
+    daemon.wait_for(agent.pane, "waiting_approval")
+
+
+@pytest.mark.tc("TC-218")
+def test_hooks_from_a_container_are_taken_again_after_a_restart_of_the_daemon(daemon: Daemon, boxed: Make) -> None:
+    daemon.start()
+    agent = boxed(declared="claude").start()
+    daemon.wait_agent(agent.pane)
+    agent.ask()
+    daemon.wait_for(agent.pane, "waiting_approval")
+    daemon.stop()
+    daemon.start()
+    agent.hook("Stop")
+    daemon.wait_for(agent.pane, "completed")
+
+
+@pytest.mark.tc("TC-218")
+def test_two_declared_agents_in_containers_never_mix(daemon: Daemon, boxed: Make) -> None:
+    """They have the same numbers for their processes and the same session id; their panes tell them apart."""
+    daemon.start()
+    one, two = boxed(declared="claude").start(), boxed(declared="claude").start("second")
+    daemon.wait_agent(one.pane)
+    daemon.wait_agent(two.pane)
+    assert one.pid == two.pid, "both are the first process in there"
+    one.hook("UserPromptSubmit", prompt="one")
+    two.ask()
+    daemon.wait_for(two.pane, "waiting_approval")
+    assert daemon.wait_for(one.pane, "running")["task"] == "one"
+    one.hook("Stop")
+    daemon.wait_for(one.pane, "completed")
+    assert state(daemon, two.pane) == "waiting_approval"
+
+
+@pytest.mark.tc("TC-218")
+def test_a_hook_in_a_container_without_a_socket_and_without_a_folder_is_silent(daemon: Daemon, boxed: Make) -> None:
+    """Nothing was mounted: the agent notices nothing, and the next hook is no other for it."""
+    daemon.start()
+    agent = boxed(declared="claude").start()
+    nowhere = {"AGTMUX_RUNTIME_DIR": "/proc/nowhere", "AGTMUX_STATE_DIR": "/proc/nowhere"}
+    argv = [str(PROGRAMS / "agtmux"), "hook", "claude"]
+    told = agent.tell(hook={"argv": argv, "payload": {"hook_event_name": "Stop"}, "env": nowhere})
+    assert told == {"status": 0, "out": ""}
+
+
+# ------------------------------------------------ TC-219: what is not known stays unbound
+
+
+@pytest.mark.tc("TC-219")
+def test_hooks_from_a_container_move_no_pane_whose_agent_nobody_named(daemon: Daemon, boxed: Make) -> None:
+    daemon.start()
+    agent = boxed().start()
+    until(lambda: daemon.health()["targets"][0]["panes"] == 1, within=PATIENCE)
+    unmoved(daemon, agent)
+
+
+@pytest.mark.tc("TC-219")
+def test_hooks_of_another_agent_than_the_one_named_are_not_taken(daemon: Daemon, boxed: Make) -> None:
+    daemon.start()
+    agent = boxed(declared="codex").start()
+    assert daemon.wait_agent(agent.pane)["agent_type"] == "codex"
+    unmoved(daemon, agent)
+
+
+@pytest.mark.tc("TC-219")
+def test_a_hook_from_a_hidden_agent_that_names_no_pane_is_not_taken(daemon: Daemon, boxed: Make) -> None:
+    daemon.start()
+    agent = boxed(declared="claude", seen={"TMUX": "", "TMUX_PANE": ""}).start()
+    daemon.wait_agent(agent.pane)
+    unmoved(daemon, agent)
+
+
+@pytest.mark.tc("TC-219")
+@pytest.mark.parametrize("hidden", [True, False], ids=["hidden", "below"])
+def test_an_agent_that_an_agent_in_a_container_runs_does_not_speak_for_it(
+    daemon: Daemon, place: Place, boxed: Make, hidden: bool
+) -> None:
+    """The same program again, as a tool: its turn's end is not the outer one's."""
+    daemon.start()
+    agent = boxed(declared="claude", hidden=hidden).start()
+    daemon.wait_agent(agent.pane)
+    agent.ask()
+    daemon.wait_for(agent.pane, "waiting_approval")
+    inner, told = place.root / "inner.py", heard(daemon)
+    inner.write_text(INNER)
+    argv = [str(place.root / "bin" / "claude"), str(inner), str(PROGRAMS / "agtmux"), "hook", "claude"]
+    agent.run_inside(*argv, hook_event_name="Stop", session_id="s-inner")
+    assert heard(daemon) == told + 1
+    assert state(daemon, agent.pane) == "waiting_approval"
+    assert daemon.health()["counters"]["events_bind_nested"] == 1
+
+
+@pytest.mark.tc("TC-219")
+def test_a_second_agent_with_the_variables_of_another_pane_is_not_taken_for_that_panes(
+    daemon: Daemon, boxed: Make
+) -> None:
+    """A container hands the variables that it was started with to all that is started in it later. Once the first
+    agent has ended, the next one in that pane is heard."""
+    daemon.start()
+    first = boxed(declared="claude").start()
+    daemon.wait_agent(first.pane)
+    first.ask()
+    daemon.wait_for(first.pane, "waiting_approval")
+    other = boxed(declared="claude", seen={"TMUX_PANE": first.pane}).start("second")
+    daemon.wait_agent(other.pane)
+    other.hook("Stop")
+    assert state(daemon, first.pane) == "waiting_approval"
+    assert state(daemon, other.pane) == "unknown"
+    assert daemon.health()["counters"]["events_bind_ambiguous"] == 1
+
+
+@pytest.mark.tc("TC-219")
+def test_hooks_from_a_container_never_reach_an_agent_that_runs_in_the_pane_itself(
+    daemon: Daemon, tmux: Tmux, place: Place, boxed: Make
+) -> None:
+    """An agent outside, and one in a container that says that it is in the same pane."""
+    daemon.start()
+    from tests.acceptance.stage import Agent
+
+    plain = Agent(tmux, place).start()
+    daemon.wait_agent(plain.pane)
+    plain.ask()
+    daemon.wait_for(plain.pane, "waiting_approval")
+    agent = boxed(seen={"TMUX_PANE": plain.pane}).start("second")
+    told = heard(daemon)
+    agent.hook("Stop")
+    assert heard(daemon) == told + 1
+    assert state(daemon, plain.pane) == "waiting_approval"
