@@ -53,7 +53,7 @@ from agtmuxd.spool import Spool
 from agtmuxd.store import log
 from agtmuxd.store.db import Store
 from agtmuxd.store.loaded import load_all
-from agtmuxd.targets.apart import lives
+from agtmuxd.targets.apart import is_apart, lives
 from agtmuxd.targets.executor import TargetExecutor
 from agtmuxd.view import Change, Changes, View
 from agtmuxd.world import Target
@@ -225,7 +225,7 @@ class Daemon:
         actions = Actions(
             store=store, door=door, view=view, reader=Reader(registry), reach=fleet.reach,
             callers=Callers(
-                world, fleet.reach, door.servers, lambda: self._settings.allow_agent_actions, registry.kind_of
+                world, fleet.reach, door.servers, lambda: self._settings.allow_agent_actions, registry.kind_of, is_apart
             ),
             acts=acts(door), key=key, clock=self._clock,
             failpoint=Failpoints(self._environ.get("AGTMUX_FAILPOINT")),
