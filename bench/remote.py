@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.ssh.sshd import Keys, Sshd
 
-from agtmuxd.remote import program
+from agtmuxd.remote_hooks import install_program
 from bench.commands import prompted
 from bench.latency import TOLD, _is, _play
 from bench.measure import Figure, median, p95, rss_mib
@@ -55,9 +55,9 @@ def hook(quick: bool) -> list[Figure]:
 
 
 def _hooked(world: World, keys: Keys, machine: Sshd, times: int) -> list[Figure]:
-    placed = Path(program.path(str(machine.home)))
+    placed = Path(install_program.path(str(machine.home)))
     placed.parent.mkdir(parents=True)
-    placed.write_text(program.text())
+    placed.write_text(install_program.text())
     world.agents(world.server(), 1)
     world.start(f'[ssh]\nconfig_file = "{keys.config}"\n')
     far = world.server()
@@ -66,7 +66,7 @@ def _hooked(world: World, keys: Keys, machine: Sshd, times: int) -> list[Figure]
         "/v1/targets", {"name": "vm1", "kind": "ssh", "ssh_target": "vm1", "tmux_socket": str(far.socket)}
     )  # fmt: skip
     world.await_agents(2, known=False)
-    state = machine.home / program.STATE
+    state = machine.home / install_program.STATE
     wait_for(lambda: any(p.read_text().strip() for p in state.glob("*.supervisor")), 30, "a socket over there")
     ear = Ear(world.socket)
     command = f"HOME={machine.home} {sys.executable} -IS {placed} hook claude"

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from agtmuxd.core.model import NS
-from agtmuxd.store import upkeep
+from agtmuxd.store import housekeeping
 from agtmuxd.store.db import open_database
 from bench.measure import Figure, cpu_s, median, rss_mib
 from bench.world import World
@@ -94,7 +94,7 @@ def _left(path: Path, *, orderly: bool) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("UPDATE upkeep SET checked = 1")
     if orderly:
-        upkeep.closed(connection)
+        housekeeping.closed(connection)
     else:
         connection.execute("UPDATE upkeep SET closed = 0")
     connection.close()

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from agtmuxd.api import openapi, shapes
-from agtmuxd.api.routes import ROUTES
+from agtmuxd.api import openapi, responses
+from agtmuxd.api.routes.table import ROUTES
 
 FOLDER = Path(__file__).parent / "schemas"
 Schema = dict[str, Any]
@@ -22,7 +22,7 @@ def current() -> dict[str, Schema]:
     """The contracts as the code has them, by snapshot name."""
     return {
         "openapi": openapi.document(ROUTES),
-        "watch-line": shapes.WatchLine.model_json_schema(mode="serialization"),
+        "watch-line": responses.WatchLine.model_json_schema(mode="serialization"),
     }
 
 

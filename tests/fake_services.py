@@ -13,15 +13,15 @@ import aiohttp
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.text import one_line
-from agtmuxd.api.acting import ActionQuery
 from agtmuxd.api.app import ApiServer
-from agtmuxd.api.models import Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
 from agtmuxd.api.peer import Peer
-from agtmuxd.api.rules import CheckRequest, ReplayRequest
+from agtmuxd.api.requests import Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
+from agtmuxd.api.routes.actions import ActionQuery
+from agtmuxd.api.routes.rules import CheckRequest, ReplayRequest
+from agtmuxd.core.action.request import Request
 from agtmuxd.core.model import NS
-from agtmuxd.core.request import Request
-from agtmuxd.hub import Batch, Hub, LogEntry
-from agtmuxd.view import View, changes_for
+from agtmuxd.stream.hub import Batch, Hub, LogEntry
+from agtmuxd.stream.published import View, changes_for
 from tests.rows import T0, Item, by_key
 
 START = 1_767_225_600 * NS

@@ -16,17 +16,17 @@ from typing import Any
 
 from agtmuxd.adapters.registry import Registry, discover
 from agtmuxd.core.ids import dedupe_key
-from agtmuxd.core.level import Steady, sample
 from agtmuxd.core.model import MS, NS, Ancestor, Claim, PaneRow, RawEvent, Source, WaitingFor, Write
-from agtmuxd.core.observation import Gone, HealthChange, Observation, Seen
-from agtmuxd.ingest.door import Door
-from agtmuxd.ingest.inbox import Posted
-from agtmuxd.store import log
-from agtmuxd.store.ahead import put_back
+from agtmuxd.core.state.debounce import Steady, sample
+from agtmuxd.core.state.observation import Gone, HealthChange, Observation, Seen
+from agtmuxd.ingest.events import Posted
+from agtmuxd.ingest.pipeline import Door
+from agtmuxd.repository import StateRow, Target
+from agtmuxd.store import history
+from agtmuxd.store.clock_repair import put_back
+from agtmuxd.store.current import load_world
 from agtmuxd.store.db import Store, open_database
-from agtmuxd.store.rows import load_world
-from agtmuxd.view import Changes, View, pane_key
-from agtmuxd.world import StateRow, Target
+from agtmuxd.stream.published import Changes, View, pane_key
 
 T0 = 1_767_225_600 * NS
 """2026-01-01T00:00:00Z"""
@@ -103,10 +103,10 @@ class Rig:
         connection, _ = open_database(str(self.path))
         self.connection = connection
         put_back(connection, self.clock())
-        stream_id, upcoming = log.load_stream(connection, "s-rig", self.clock())
-        self.view = View(stream_id, upcoming - 1, log.load_published(connection))
+        stream_id, upcoming = history.load_stream(connection, "s-rig", self.clock())
+        self.view = View(stream_id, upcoming - 1, history.load_published(connection))
         self.store = Store(connection)
-        world, pending = load_world(connection), log.load_pending(connection)
+        world, pending = load_world(connection), history.load_pending(connection)
         self.store.start()
         self.door = Door(self.store, world, self.view, self.registry, self._publish, self.clock, pending=pending)
         self.door.on_poke = lambda target, at, table: self.pokes.append((target, at, table))

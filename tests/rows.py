@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from agtmuxd.core import ref
-from agtmuxd.view import Change, Changes, View, changes_for, name_of, pane_key
+from agtmuxd.stream.published import Change, Changes, View, changes_for, name_of, pane_key
 
 Item = dict[str, Any]
 T0 = "2026-01-01T00:00:00.000Z"

@@ -14,13 +14,13 @@ from pydantic import BaseModel
 
 from agtmux.cli.root import root
 from agtmux.protocol.errors import CODES
-from agtmuxd.api import models, shapes
-from agtmuxd.api.routes import ROUTES
+from agtmuxd.api import requests, responses
+from agtmuxd.api.routes.table import ROUTES
 from agtmuxd.config import Settings
-from agtmuxd.core.level import SETTLE
 from agtmuxd.core.model import Claim, Source
-from agtmuxd.core.registers import OVERRUN, SCREEN_LAG, STATUS_LAG, UNDRAWN
-from agtmuxd.core.resolve import DEMOTE_AFTER, HOLD_BACK, PANE_FRESH, TTL
+from agtmuxd.core.state.debounce import SETTLE
+from agtmuxd.core.state.registers import OVERRUN, SCREEN_LAG, STATUS_LAG, UNDRAWN
+from agtmuxd.core.state.resolve import DEMOTE_AFTER, HOLD_BACK, PANE_FRESH, TTL
 from agtmuxd.store.migrate import load, migrate
 
 ROOT = Path(__file__).parents[1]
@@ -71,14 +71,14 @@ def words(text: str) -> set[str]:
 def test_the_fields_of_panes_events_and_queries_are_those_of_the_spec() -> None:
     panes = re.search(r"Pane items carry `([^`]*)`", SPEC)
     assert panes is not None
-    assert {name.strip() for name in panes[1].split(",")} == set(shapes.Pane.model_fields)
-    assert set().union(*(words(row[0]) for row in cells(SPEC, "field"))) == set(models.WireEvent.model_fields)
+    assert {name.strip() for name in panes[1].split(",")} == set(responses.Pane.model_fields)
+    assert set().union(*(words(row[0]) for row in cells(SPEC, "field"))) == set(requests.WireEvent.model_fields)
     watching = re.search(r"^Parameters: (.*) and the filters of listings", SPEC, re.M)
     assert watching is not None
-    own = set(models.WatchQuery.model_fields) - set(models.FilterQuery.model_fields)
+    own = set(requests.WatchQuery.model_fields) - set(requests.FilterQuery.model_fields)
     assert own <= words(watching[1])
     listing = next(row[1] for row in cells(SPEC, "method, path") if "/v1/windows" in row[0])
-    assert set(models.SessionQuery.model_fields) == words(listing)
+    assert set(requests.SessionQuery.model_fields) == words(listing)
 
 
 @pytest.mark.tc("TC-117")

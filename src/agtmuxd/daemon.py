@@ -22,41 +22,41 @@ from agtmux import __version__
 from agtmux.protocol import paths
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.regular import open_regular
+from agtmuxd.actions.access import Failpoints
+from agtmuxd.actions.audit import load_key
+from agtmuxd.actions.buffers import Buffers
+from agtmuxd.actions.callers import Callers
+from agtmuxd.actions.kinds import acts
+from agtmuxd.actions.pane_check import Reader
+from agtmuxd.actions.runner import Actions
 from agtmuxd.adapters.registry import discover
 from agtmuxd.api.app import ApiServer
-from agtmuxd.api.connection import Connections, affordable
-from agtmuxd.api.models import WireEvent
+from agtmuxd.api.connections import Connections, affordable
+from agtmuxd.api.requests import WireEvent
 from agtmuxd.clock import Clock
 from agtmuxd.config import Settings, load
 from agtmuxd.core.model import NS
-from agtmuxd.execute.acts import acts
-from agtmuxd.execute.audit import load_key
-from agtmuxd.execute.buffers import Buffers
-from agtmuxd.execute.callers import Callers
-from agtmuxd.execute.path import Actions
-from agtmuxd.execute.reach import Failpoints
-from agtmuxd.execute.reading import Reader
-from agtmuxd.fleet import HOST, Fleet
-from agtmuxd.hub import Batch, Hub, LogEntry
-from agtmuxd.ingest.door import Door
-from agtmuxd.ingest.served import Served
-from agtmuxd.ingest.transcripts import Transcripts
-from agtmuxd.lock import Lock
+from agtmuxd.ingest.app_servers import Served
+from agtmuxd.ingest.pipeline import Door
+from agtmuxd.ingest.redactor import Redactor
+from agtmuxd.ingest.spool import Spool
+from agtmuxd.ingest.transcripts.follower import Transcripts
 from agtmuxd.log.sink import Sink
-from agtmuxd.reachable import Address, Reachable, activated_socket
-from agtmuxd.redactor import Redactor
-from agtmuxd.retention import Retention
-from agtmuxd.rulebook import Rulebook
-from agtmuxd.services import DaemonServices
+from agtmuxd.process import Lock
+from agtmuxd.repository import Target
+from agtmuxd.rules.catalog import Rulebook
+from agtmuxd.services.facade import DaemonServices
 from agtmuxd.sinks import Companion
-from agtmuxd.spool import Spool
-from agtmuxd.store import log
+from agtmuxd.socket_repair import Address, Reachable, activated_socket
+from agtmuxd.store import history
 from agtmuxd.store.db import Store
-from agtmuxd.store.loaded import load_all
-from agtmuxd.targets.apart import is_apart, lives
+from agtmuxd.store.retention import Retention
+from agtmuxd.store.startup import load_all
+from agtmuxd.stream.hub import Batch, Hub, LogEntry
+from agtmuxd.stream.published import Change, Changes, View
+from agtmuxd.target_manager import HOST, Fleet
+from agtmuxd.targets.apart import lives
 from agtmuxd.targets.executor import TargetExecutor
-from agtmuxd.view import Change, Changes, View
-from agtmuxd.world import Target
 
 _LOG = structlog.get_logger("agtmuxd")
 SPOOL_EVERY = 2.0
@@ -203,7 +203,7 @@ class Daemon:
             _LOG.error("rules not taken", why=wrong)
 
         async def read_log(after: int, scope: str, limit: int) -> list[LogEntry] | None:
-            rows = await store.read(lambda c: log.read_batches(c, view.stream_id, after, scope, limit))
+            rows = await store.read(lambda c: history.read_batches(c, view.stream_id, after, scope, limit))
             if rows is None:
                 return None
             return [(s, at, [Change.from_json(scope, change) for change in made]) for s, at, made in rows]
@@ -225,7 +225,7 @@ class Daemon:
         actions = Actions(
             store=store, door=door, view=view, reader=Reader(registry), reach=fleet.reach,
             callers=Callers(
-                world, fleet.reach, door.servers, lambda: self._settings.allow_agent_actions, registry.kind_of, is_apart
+                world, fleet.reach, door.servers, lambda: self._settings.allow_agent_actions, registry.kind_of
             ),
             acts=acts(door), key=key, clock=self._clock,
             failpoint=Failpoints(self._environ.get("AGTMUX_FAILPOINT")),
@@ -328,8 +328,8 @@ class Daemon:
 
     def _companions(self, services: DaemonServices, store: Store) -> Callable[[Target, TargetExecutor], Companion]:
         def accompany(target: Target, executor: TargetExecutor) -> Companion:
-            from agtmuxd.remote.outpost import Home, Outpost  # with asyncssh, as late as that
-            from agtmuxd.targets.ssh import SshExecutor
+            from agtmuxd.remote_hooks.link import Home, Outpost  # with asyncssh, as late as that
+            from agtmuxd.targets.ssh.executor import SshExecutor
 
             assert isinstance(executor, SshExecutor)  # noqa: S101 the fleet asks for ssh targets only
             home = Home(
@@ -356,10 +356,10 @@ class Daemon:
         except OSError as error:
             raise AgtmuxError("E_STORE_UNAVAILABLE", f"{path} cannot be read or made: {error.strerror}") from error
 
-    def _retention(self) -> log.Retention:
+    def _retention(self) -> history.Retention:
         keep = self._settings.retention
         day = 86_400 * NS
-        return log.Retention(
+        return history.Retention(
             int(keep.payloads * day), int(keep.events * day), int(keep.actions * day), int(keep.stream * day),
             keep.stream_rows, int(keep.views * day),
         )  # fmt: skip

@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Protocol
 
-from agtmuxd.core.observation import HealthChange, Observation
-from agtmuxd.execute.buffers import Buffers
-from agtmuxd.redactor import PaneTexts
-from agtmuxd.targets.observe import Sink
+from agtmuxd.actions.buffers import Buffers
+from agtmuxd.core.state.observation import HealthChange, Observation
+from agtmuxd.ingest.redactor import PaneTexts
+from agtmuxd.targets.observer import Sink
 
 
 class Companion(Protocol):

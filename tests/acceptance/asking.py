@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agtmux.cli.acting import uuid7
+from agtmux.cli.action_options import uuid7
 from agtmux.protocol.errors import AgtmuxError
 from tests.acceptance.stage import PATIENCE, Daemon, Item
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import pytest
 
-from agtmux.cli.acting import uuid7
+from agtmux.cli.action_options import uuid7
 from agtmux.cli.view import added
 from agtmux.protocol.errors import CODES
 from tests.acceptance.stage import PATIENCE, PROGRAMS, Actor, Daemon, Place

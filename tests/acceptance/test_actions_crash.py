@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agtmux.cli.acting import uuid7
+from agtmux.cli.action_options import uuid7
 from agtmux.protocol.errors import AgtmuxError
 from tests.acceptance.stage import PATIENCE, Actor, Daemon, Place, pasted
 from tests.conftest import Tmux, until

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from agtmux.cli.acting import uuid7
+from agtmux.cli.action_options import uuid7
 from agtmux.protocol.errors import AgtmuxError
 from tests.acceptance.stage import PATIENCE, Actor, Daemon, Item
 from tests.conftest import Tmux, until

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from agtmuxd.core.model import MS, NS
-from agtmuxd.targets import proctable
-from agtmuxd.targets.newcomers import Newcomers
+from agtmuxd.targets.local import process_table
+from agtmuxd.targets.local.new_processes import Newcomers
 from tests.acceptance.stage import PATIENCE, Agent, Daemon, Place
 from tests.conftest import Tmux, until
 
@@ -101,14 +101,14 @@ def test_a_pane_full_of_processes_costs_no_more_than_a_few_reads(
     for pid in range(1000, 1400):
         machine.process(pid, "worker")
 
-    read_whole = proctable.read_whole
+    read_whole = process_table.read_whole
 
     def counted(path: str) -> bytes | None:
         nonlocal reads
         reads += 1
         return read_whole(path)
 
-    monkeypatch.setattr(proctable, "read_whole", counted)
+    monkeypatch.setattr(process_table, "read_whole", counted)
     Newcomers(str(tmp_path)).glance("", 1, [10], START)
     assert 0 < reads < 25
 

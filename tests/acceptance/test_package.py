@@ -77,8 +77,9 @@ def test_the_wheel_holds_every_file_of_the_program_and_no_other(shipped: Path) -
     names = names_in(wheel_of(shipped))
     assert names == sources()
     assert names >= {
-        "agtmuxd/remote/hook.py", "agtmuxd/remote/place.py", "agtmuxd/adapters/plugins/opencode.js",
-        "agtmuxd/adapters/rules/claude.toml", "agtmuxd/migrations/0001_core.up.sql", "agtmuxd/py.typed",
+        "agtmuxd/remote_hooks/hook_program.py", "agtmuxd/remote_hooks/place_files.py",
+        "agtmuxd/adapters/opencode/plugin.js", "agtmuxd/adapters/claude/rules.toml",
+        "agtmuxd/migrations/0001_core.up.sql", "agtmuxd/py.typed",
     }  # fmt: skip
     with zipfile.ZipFile(wheel_of(shipped)) as archive:
         told = {name.rpartition("/")[2]: name for name in archive.namelist() if ".dist-info/" in name}

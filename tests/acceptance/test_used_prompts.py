@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agtmux.cli.acting import uuid7
+from agtmux.cli.action_options import uuid7
 from agtmux.protocol.errors import AgtmuxError
 from tests.acceptance.asking import ask, refusal
 from tests.acceptance.stage import PATIENCE, Actor, Daemon, Item

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.adapters.codex_server import Conversation
-from agtmuxd.targets.agentserver import clients, connected, find
+from agtmuxd.adapters.codex.app_server import Conversation
+from agtmuxd.targets.local.agent_server import clients, connected, find
 from tests.agents.conftest import Start
 from tests.agents.driver import CodexDriver
 from tests.agents.models.codex import FakeCodex

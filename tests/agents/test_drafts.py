@@ -85,7 +85,7 @@ def test_a_prompt_that_claude_offers_is_no_draft_and_is_not_submitted(start: Sta
 def test_a_placeholder_of_unknown_words_is_a_free_field(start: Start, kind: type[Driver]) -> None:
     """As if of another version: the rules in use name none of the words that it shows."""
     me = operate(start, kind)
-    shipped = (resources.files("agtmuxd.adapters") / "rules" / f"{kind.agent}.toml").read_text(encoding="utf-8")
+    shipped = (resources.files("agtmuxd.adapters") / kind.agent / "rules.toml").read_text(encoding="utf-8")
     rules = me.driver.world.config.parent / "rules"
     rules.mkdir(exist_ok=True)
     (rules / f"{kind.agent}.toml").write_text(re.sub(r"(?m)^hints = .*$", "hints = '^never shown$'", shipped))

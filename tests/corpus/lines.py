@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from agtmuxd.adapters.base import Adapter, Holding, Transcribed
+from agtmuxd.adapters.contract import Adapter, Holding, Transcribed
 from agtmuxd.adapters.registry import Fenced
 from agtmuxd.core.model import MS, Proc, RawEvent, Source
-from agtmuxd.ingest.threads import AFTER, BEFORE
+from agtmuxd.ingest.transcripts.by_folder import AFTER, BEFORE
 from tests.corpus import events
 from tests.corpus.recording import Recording
 

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from agtmuxd.core import level
 from agtmuxd.core.model import MS, Claim, Sample, Source, Write
+from agtmuxd.core.state import debounce
 from tests.corpus.recording import Recording
 
 Look = Callable[[Sample, Claim | None], Write | None]
@@ -103,7 +103,7 @@ def shown(recording: Recording, look: Look) -> list[tuple[int, int, str, Write |
     """
     spans = alive(recording)
     out: list[tuple[int, int, str, Write | None]] = []
-    steady, state = level.Steady(), "unknown"
+    steady, state = debounce.Steady(), "unknown"
     samples = list(recording.samples())
     for i, (t, sample) in enumerate(samples):
         until = samples[i + 1][0] if i + 1 < len(samples) else recording.header["duration_ms"]
@@ -111,7 +111,7 @@ def shown(recording: Recording, look: Look) -> list[tuple[int, int, str, Write |
             start, end = max(t, a), min(until, b)
             while start < end:
                 before = steady.told.claim if steady.told else None
-                told = level.sample(steady, Source.POLLER, look(sample, before), start * MS)
+                told = debounce.sample(steady, Source.POLLER, look(sample, before), start * MS)
                 steady = told.steady
                 write = steady.told
                 if write is None or write.claim is None:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from agtmuxd.adapters.base import Adapter, Ending
-from agtmuxd.core.level import Settled, Steady
-from agtmuxd.core.level import sample as settle
+from agtmuxd.adapters.contract import Adapter, Ending
 from agtmuxd.core.model import MS, Claim, Proc, RawEvent, Signal, Source, State, Write
-from agtmuxd.core.order import Stamp
-from agtmuxd.core.registers import Marks, Register, put, raise_marks, see_again, to_entry
-from agtmuxd.core.resolve import Life, resolve, settle_wake
+from agtmuxd.core.state.debounce import Settled, Steady
+from agtmuxd.core.state.debounce import sample as settle
+from agtmuxd.core.state.ordering import Stamp
+from agtmuxd.core.state.registers import Marks, Register, put, raise_marks, see_again, to_entry
+from agtmuxd.core.state.resolve import Life, resolve, settle_wake
 from tests.corpus import events, offline
 from tests.corpus.lines import Follower
 from tests.corpus.recording import Recording

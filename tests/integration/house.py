@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from agtmux.protocol.redact import redact
-from agtmuxd.core.level import Steady
 from agtmuxd.core.model import NS, Claim, Proc, Source, State, Write
-from agtmuxd.ingest.transcripts import Transcripts
-from agtmuxd.targets import proctable
+from agtmuxd.core.state.debounce import Steady
+from agtmuxd.ingest.transcripts.follower import Transcripts
 from agtmuxd.targets.agent import Agent as Watched
+from agtmuxd.targets.local import process_table
 from tests.rig import T0, TARGET, Agent, Clock, Rig, event
 
 SPINS = Steady(told=Write(Claim.RUNNING, "spinner"), told_since=T0)
@@ -120,7 +120,7 @@ def holder(home: Path) -> Iterator[tuple[Proc, Callable[[str], None]]]:
         stdin.flush()
         stdout.readline()
 
-    found = proctable.read_one(process.pid)
+    found = process_table.read_one(process.pid)
     assert found is not None
     try:
         yield replace(found, comm="MainThread", argv=NATIVE), go_over

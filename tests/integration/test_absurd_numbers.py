@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.core.action.request import read_nonce
 from agtmuxd.core.model import Proc, RawEvent, Source, State
-from agtmuxd.core.request import read_nonce
-from agtmuxd.remote.clock import put_right, read_clock
-from agtmuxd.spool import Drained, parse_line
-from agtmuxd.targets import proctable, remote
+from agtmuxd.ingest.spool import Drained, parse_line
+from agtmuxd.remote_hooks.clock_offset import put_right, read_clock
 from agtmuxd.targets.executor import Machine
+from agtmuxd.targets.local import process_table
 from agtmuxd.targets.roster import Roster
+from agtmuxd.targets.ssh import commands
 from tests.integration.house import house
 from tests.integration.test_transcripts import followed, prompt, said, stopped
 from tests.rig import BUSY, T0
@@ -150,18 +151,18 @@ def test_a_process_of_numbers_that_cannot_be_is_left_out(field: int, value: str)
         "5000",
         "0",
     ]
-    assert proctable.parse_stat(" ".join(words).encode()) is not None
+    assert process_table.parse_stat(" ".join(words).encode()) is not None
     words[0 if field == 0 else field + 2] = value
-    assert proctable.parse_stat(" ".join(words).encode()) is None
+    assert process_table.parse_stat(" ".join(words).encode()) is None
 
 
 @pytest.mark.tc("TC-152")
 @pytest.mark.parametrize("field", [0, 1, 2, 3])
 def test_a_line_of_ps_of_numbers_that_cannot_be_is_left_out(field: int) -> None:
     words = ["4001", "1", "4001", "4001", "pts/1", "S+", "Mon", "Nov", "30", "05:00:00", "2026", "claude"]
-    assert len(proctable.parse_ps(" ".join(words))) == 1
+    assert len(process_table.parse_ps(" ".join(words))) == 1
     words[field] = LONG
-    assert proctable.parse_ps(" ".join(words)) == []
+    assert process_table.parse_ps(" ".join(words)) == []
 
 
 @pytest.mark.tc("TC-152")
@@ -181,7 +182,7 @@ def test_a_nonce_of_numbers_that_cannot_be_stands_for_nothing(nonce: str) -> Non
 @pytest.mark.tc("TC-152")
 @pytest.mark.parametrize("up", ["inf", "nan", "-5", "1e300", LONG, "soon"])
 def test_a_machine_that_was_up_for_a_time_that_cannot_be_tells_nothing(up: str) -> None:
-    assert remote._number(f"{up} 1.0") is None
+    assert commands._number(f"{up} 1.0") is None
 
 
 @pytest.mark.tc("TC-152")

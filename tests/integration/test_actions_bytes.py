@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.execute.buffers import Buffers
-from agtmuxd.execute.hands import Hands
-from agtmuxd.execute.reach import Reached
-from agtmuxd.execute.reading import one_pane
+from agtmuxd.actions.access import Reached
+from agtmuxd.actions.buffers import Buffers
+from agtmuxd.actions.keystrokes import Hands
+from agtmuxd.actions.pane_check import one_pane
 from agtmuxd.targets.executor import Completed
-from agtmuxd.targets.local import LocalExecutor
+from agtmuxd.targets.local.executor import LocalExecutor
 from agtmuxd.tmux.keys import KEY_BYTES, Held
 from agtmuxd.tmux.server import parse_version
 from tests.conftest import Tmux, until

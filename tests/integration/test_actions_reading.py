@@ -13,20 +13,20 @@ from typing import Any
 import pytest
 
 from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.actions import runner as paths
+from agtmuxd.actions.access import Failpoints, Reached
+from agtmuxd.actions.callers import Callers
+from agtmuxd.actions.kinds import acts
+from agtmuxd.actions.pane_check import Reader, Reading, one_pane
+from agtmuxd.actions.runner import Actions
 from agtmuxd.adapters.registry import discover
-from agtmuxd.core.controls import Field
+from agtmuxd.core.action.request import Guards, Kind, NoParams, Params, Request, SendParams, ViewParams
 from agtmuxd.core.model import PaneRow, Source, State
-from agtmuxd.core.request import Guards, Kind, NoParams, Params, Request, SendParams, ViewParams
-from agtmuxd.execute import path as paths
-from agtmuxd.execute.acts import acts
-from agtmuxd.execute.callers import Callers
-from agtmuxd.execute.path import Actions
-from agtmuxd.execute.reach import Failpoints, Reached
-from agtmuxd.execute.reading import Reader, Reading, one_pane
-from agtmuxd.targets import proctable
+from agtmuxd.core.screen.controls import Field
+from agtmuxd.repository import Runtime
 from agtmuxd.targets.executor import Completed, ExecutorError
-from agtmuxd.targets.local import LocalExecutor
-from agtmuxd.world import Runtime
+from agtmuxd.targets.local import process_table
+from agtmuxd.targets.local.executor import LocalExecutor
 from tests.conftest import Tmux, until
 from tests.integration.test_door_privacy import services_of
 from tests.rig import BUSY, QUIET, TARGET, Agent, Clock, Rig
@@ -56,7 +56,7 @@ class Ground:
         return pane
 
     def life(self, pid: int) -> Runtime:
-        proc = proctable.read_one(pid)
+        proc = process_table.read_one(pid)
         assert proc is not None
         return Runtime(
             "rt-0123456789abcdef", TARGET, "%0", "b", 1, "claude", None, None, None, pid, proc.start, 1, False, None,

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 import agtmuxd.core
-from agtmuxd.adapters.base import Adapter, Ending
-from agtmuxd.adapters.common import RuleAdapter
+from agtmuxd.adapters.contract import Adapter, Ending
 from agtmuxd.adapters.registry import BUILT_IN, Fenced
+from agtmuxd.adapters.shared import RuleAdapter
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Source, Strength
-from agtmuxd.core.rules import RuleSet
+from agtmuxd.core.screen.rules import RuleSet
 from tests.corpus import recording
 
 GATE = {

@@ -15,11 +15,11 @@ from pydantic import TypeAdapter, ValidationError
 from yarl import URL
 
 from agtmux.protocol.errors import CODES, AgtmuxError
-from agtmuxd.api import shapes
-from agtmuxd.api.models import Short
-from agtmuxd.api.replies import invalid
-from agtmuxd.api.routes import ROUTES
-from agtmuxd.core.request import Kind
+from agtmuxd.api import responses
+from agtmuxd.api.envelopes import invalid
+from agtmuxd.api.requests import Short
+from agtmuxd.api.routes.table import ROUTES
+from agtmuxd.core.action.request import Kind
 from tests.fake_services import EVENT, Api, FakeServices, eventually, serving, target
 from tests.rows import STATES, by_key, pane
 
@@ -42,16 +42,16 @@ async def api(short_dir: Path) -> AsyncIterator[Api]:
 @pytest.mark.parametrize(
     ("path", "model"),
     [
-        ("/v1/panes?all=true", shapes.Panes),
-        ("/v1/windows", shapes.Windows),
-        ("/v1/sessions", shapes.Sessions),
-        ("/v1/sessions?group_by=session-name", shapes.Sessions),
-        ("/v1/targets", shapes.Targets),
-        ("/v1/events", shapes.Events),
-        ("/v1/health", shapes.Health),
-        ("/v1/daemon/config", shapes.Config),
-        (f"/v1/panes/{quote(pane()['ref'], safe='')}/explain", shapes.Explanation),
-        (f"/v1/panes/{quote(pane()['ref'], safe='')}/message", shapes.LastMessage),
+        ("/v1/panes?all=true", responses.Panes),
+        ("/v1/windows", responses.Windows),
+        ("/v1/sessions", responses.Sessions),
+        ("/v1/sessions?group_by=session-name", responses.Sessions),
+        ("/v1/targets", responses.Targets),
+        ("/v1/events", responses.Events),
+        ("/v1/health", responses.Health),
+        ("/v1/daemon/config", responses.Config),
+        (f"/v1/panes/{quote(pane()['ref'], safe='')}/explain", responses.Explanation),
+        (f"/v1/panes/{quote(pane()['ref'], safe='')}/message", responses.LastMessage),
     ],
 )
 async def test_an_answer_has_the_fields_of_the_contract_and_no_others(api: Api, path: str, model: Any) -> None:
@@ -197,7 +197,7 @@ async def test_every_refusal_is_the_one_envelope_with_the_status_of_its_code(
     async with api.client.request(method, URL(f"http://agtmux{path}", encoded=True)) as answer:
         body = await answer.json()
     assert answer.status == CODES[code].http
-    assert shapes.ErrorEnvelope.model_validate(body).model_dump() == body
+    assert responses.ErrorEnvelope.model_validate(body).model_dump() == body
     assert body["error"]["code"] == code
     assert said in body["error"]["message"]
     assert "\n" not in body["error"]["message"]
@@ -303,7 +303,7 @@ async def test_an_error_that_nobody_foresaw_names_a_request_id_and_tells_nothing
 
 async def test_events_come_single_or_in_batches(api: Api) -> None:
     body = await api.call("POST", "/v1/events", json=EVENT)
-    assert shapes.Ingested.model_validate(body).model_dump() == body
+    assert responses.Ingested.model_validate(body).model_dump() == body
     second = {**EVENT, "event_id": "01890000-0000-7000-8000-000000000002", "chain": [{"pid": 7, "start": "99"}]}
     body = await api.call("POST", "/v1/events", json={"events": [EVENT, second]})
     assert [one["event_id"] for one in body["results"]] == [EVENT["event_id"], second["event_id"]]
@@ -392,11 +392,11 @@ async def test_a_caller_that_hangs_up_does_not_undo_half_a_change(api: Api) -> N
 
 async def test_targets_are_added_reached_and_removed(api: Api) -> None:
     added = await api.call("POST", "/v1/targets", json={"name": "two", "kind": "local", "tmux_socket": "two"})
-    assert shapes.TargetAdded.model_validate(added).model_dump() == added
+    assert responses.TargetAdded.model_validate(added).model_dump() == added
     again = await api.call("POST", "/v1/targets", 409, json={"name": "two", "kind": "local"})
     assert again["error"]["code"] == "E_TARGET_EXISTS"
     reached = await api.call("POST", "/v1/targets/two/connect")
-    assert shapes.TargetConnected.model_validate(reached).model_dump() == reached
+    assert responses.TargetConnected.model_validate(reached).model_dump() == reached
     assert await api.call("DELETE", "/v1/targets/two") == {"schema_version": "1.0", "removed": "two"}
     wrong = await api.call("POST", "/v1/targets", 400, json={"name": "far", "kind": "ssh"})
     assert "ssh_target" in wrong["error"]["message"]
@@ -411,7 +411,7 @@ async def test_a_folder_of_settings_is_absolute(api: Api) -> None:
 async def test_hooks_config_and_stop_answer(api: Api) -> None:
     asked = {"op": "status", "command": "/abs/agtmux hook"}
     told = await api.call("POST", "/v1/hooks", json=asked)
-    assert shapes.Hooks.model_validate(told).model_dump() == told
+    assert responses.Hooks.model_validate(told).model_dump() == told
     assert (await api.get("/v1/daemon/config"))["config"] == {"log": "json"}
     assert await api.call("POST", "/v1/daemon/stop") == {"schema_version": "1.0", "ok": True}
     assert api.services.stopped

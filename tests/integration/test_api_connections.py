@@ -16,9 +16,10 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
-from agtmuxd.api import connection, routes
-from agtmuxd.api.connection import Connections, affordable
-from agtmuxd.remote.listener import Listener
+from agtmuxd.api import connections as connection
+from agtmuxd.api.connections import Connections, affordable
+from agtmuxd.api.routes import table
+from agtmuxd.remote_hooks.listener import Listener
 from tests.fake_services import EVENT, Api, FakeServices, eventually, serving
 from tests.rows import pane
 
@@ -138,7 +139,7 @@ async def test_half_a_request_whose_sender_leaves_is_no_error_of_the_daemon(
 async def test_a_chunk_that_turns_out_bad_later_is_refused_too(
     short_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(routes, "BODY_SECONDS", 1.0)
+    monkeypatch.setattr(table, "BODY_SECONDS", 1.0)
     async with served(short_dir) as (api, counts, log):
         reader, writer = await asyncio.open_unix_connection(str(api.path))
         writer.write(POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\n{  \r\n")
@@ -285,7 +286,7 @@ async def test_one_watcher_too_many_is_refused_and_others_are_served(short_dir: 
 @pytest.mark.tc("TC-203")
 def test_connections_are_told_in_health_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
-    monkeypatch.setattr("agtmuxd.api.connection.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("agtmuxd.api.connections.time.monotonic", lambda: now[0])
     log = structlog.wrap_logger(None, processors=[LogCapture()])
     held = Connections(0, lambda _: None, setting="api.connections", log=log)
     assert held.full() is None
@@ -312,7 +313,7 @@ async def test_the_socket_of_another_machine_has_the_same_bounds(
     short_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "YOUNG", 600.0)
-    monkeypatch.setattr("agtmuxd.remote.listener.CONNECTIONS", 2)
+    monkeypatch.setattr("agtmuxd.remote_hooks.listener.CONNECTIONS", 2)
     counts: Counter[str] = Counter()
 
     async def take(_events: object) -> list[dict[str, Any]]:

@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from agtmuxd.api import shapes
-from agtmuxd.hub import Hub
+from agtmuxd.api import responses
+from agtmuxd.stream.hub import Hub
 from tests.fake_services import Api, FakeServices, eventually, serving
 from tests.rows import pane
 
@@ -38,7 +38,7 @@ async def test_lines_have_the_fields_of_the_contract_and_no_others(short_dir: Pa
         told += await lines(answer, 1)
     assert [line["type"] for line in told] == ["reset", "snapshot", "heartbeat", "delta"]
     for line in told:
-        assert shapes.WatchLine.model_validate(line).model_dump(mode="json", exclude_unset=True) == line
+        assert responses.WatchLine.model_validate(line).model_dump(mode="json", exclude_unset=True) == line
         assert line["filters"] == {"all": True}
 
 
@@ -128,8 +128,8 @@ async def test_a_stream_that_breaks_inside_ends_without_a_second_answer_in_it(
         reader, writer = await asyncio.open_unix_connection(str(api.path))
         writer.write(b"GET /v1/watch HTTP/1.1\r\nHost: x\r\n\r\n")
         await watchers_are(api, 1)
-        monkeypatch.setattr("agtmuxd.hub.Channel.heartbeat", lambda _self: 1 / 0)
-        monkeypatch.setattr("agtmuxd.hub.Channel.reset", lambda *_: 1 / 0)
+        monkeypatch.setattr("agtmuxd.stream.hub.Channel.heartbeat", lambda _self: 1 / 0)
+        monkeypatch.setattr("agtmuxd.stream.hub.Channel.reset", lambda *_: 1 / 0)
         closing = asyncio.create_task(api.services.hub.close(5))
         async with asyncio.timeout(10):
             everything = await reader.read()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agtmuxd.core.model import MS, NS, Source, State
-from agtmuxd.targets.proctable import count_open, read_open
+from agtmuxd.targets.local.process_table import count_open, read_open
 from tests.integration.house import SPINS, House, copilot, holder, house, log_of, logged, shell
 from tests.rig import DONE, QUIET, T0, Agent, Clock, Rig, event
 
@@ -25,7 +25,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         pids.append(pid)
         return read_open(pid)
 
-    monkeypatch.setattr("agtmuxd.targets.proctable.read_open", names)
+    monkeypatch.setattr("agtmuxd.targets.local.process_table.read_open", names)
     return pids
 
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.adapters.base import Ending
-from agtmuxd.adapters.claude import ClaudeAdapter
-from agtmuxd.adapters.cline import ClineAdapter
-from agtmuxd.adapters.codex import CodexAdapter
-from agtmuxd.adapters.copilot import CopilotAdapter
-from agtmuxd.adapters.gemini import GeminiAdapter
-from agtmuxd.adapters.opencode import OpenCodeAdapter
-from agtmuxd.adapters.pi import PiAdapter
-from agtmuxd.adapters.qwen import QwenAdapter
+from agtmuxd.adapters.claude.adapter import ClaudeAdapter
+from agtmuxd.adapters.cline.adapter import ClineAdapter
+from agtmuxd.adapters.codex.adapter import CodexAdapter
+from agtmuxd.adapters.contract import Ending
+from agtmuxd.adapters.copilot.adapter import CopilotAdapter
+from agtmuxd.adapters.gemini.adapter import GeminiAdapter
+from agtmuxd.adapters.opencode.adapter import OpenCodeAdapter
+from agtmuxd.adapters.pi.adapter import PiAdapter
+from agtmuxd.adapters.qwen.adapter import QwenAdapter
 from agtmuxd.adapters.registry import Fenced
 from agtmuxd.core.model import Claim, Phase, Proc, Signal, Write
 from tests.corpus import events, offline, recording

@@ -6,9 +6,9 @@ from functools import cache
 
 import pytest
 
-from agtmuxd.adapters.common import shipped_rules
+from agtmuxd.adapters.shared import shipped_rules
 from agtmuxd.core.model import Claim, Strength
-from agtmuxd.core.rules import FIRST, RuleSet
+from agtmuxd.core.screen.rules import FIRST, RuleSet
 from tests.corpus import offline, recording
 
 AGENTS = ("claude", "codex", "gemini", "copilot", "opencode", "pi", "qwen", "cline")

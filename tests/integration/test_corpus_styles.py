@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from agtmuxd.adapters.registry import discover
-from agtmuxd.core.controls import Field
-from agtmuxd.core.level import Steady
 from agtmuxd.core.model import Source, Write
-from agtmuxd.core.observation import HealthChange, Observation
-from agtmuxd.core.rulefile import load
+from agtmuxd.core.screen.controls import Field
+from agtmuxd.core.screen.rule_file import load
+from agtmuxd.core.state.debounce import Steady
+from agtmuxd.core.state.observation import HealthChange, Observation
 from agtmuxd.targets.agent import STYLES_HOLD
 from agtmuxd.targets.executor import Completed
-from agtmuxd.targets.local import LocalExecutor
-from agtmuxd.targets.observe import Observer
+from agtmuxd.targets.local.executor import LocalExecutor
+from agtmuxd.targets.observer import Observer
 from tests.conftest import Tmux, until
 from tests.corpus import screens
 from tests.corpus.screens import Screen

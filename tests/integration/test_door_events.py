@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agtmuxd.core.model import NS, Ancestor, Claim, Source, State
-from agtmuxd.world import Target
+from agtmuxd.repository import Target
 from tests.rig import BUSY, QUIET, SOCKET, TARGET, Agent, Clock, Rig, event, ms
 
 PROMPT, STOP = "UserPromptSubmit", "Stop"

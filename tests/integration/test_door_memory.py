@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from agtmuxd.core.model import Source
-from agtmuxd.core.observation import Gone
-from agtmuxd.ingest.settle import CRASH_SHOWN
+from agtmuxd.core.state.observation import Gone
+from agtmuxd.ingest.state_rows import CRASH_SHOWN
 from tests.rig import BUSY, QUIET, TARGET, Agent, Clock, Rig, box, event
 
 ASKED = {"tool_name": "Bash", "tool_input": {"command": "make"}}

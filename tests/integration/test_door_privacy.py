@@ -8,14 +8,14 @@ from typing import Any, cast
 
 import pytest
 
-from agtmuxd.api.models import WireEvent
+from agtmuxd.actions.runner import Actions
+from agtmuxd.api.requests import WireEvent
 from agtmuxd.config import Settings
 from agtmuxd.core.ids import dedupe_key
-from agtmuxd.execute.path import Actions
-from agtmuxd.fleet import Fleet
-from agtmuxd.hub import Hub
-from agtmuxd.rulebook import Rulebook
-from agtmuxd.services import DaemonServices
+from agtmuxd.rules.catalog import Rulebook
+from agtmuxd.services.facade import DaemonServices
+from agtmuxd.stream.hub import Hub
+from agtmuxd.target_manager import Fleet
 from tests.rig import SERVER, SOCKET, Agent, Clock, Rig
 
 SECRETS = {

@@ -10,7 +10,7 @@ import pytest
 
 from agtmuxd.core.ids import runtime_id
 from agtmuxd.core.model import Claim, Source, State, Write
-from agtmuxd.core.observation import Gone
+from agtmuxd.core.state.observation import Gone
 from tests.rig import BUSY, QUIET, TARGET, Agent, Clock, Rig, event, pane_row
 
 

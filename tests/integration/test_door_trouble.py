@@ -11,7 +11,7 @@ import pytest
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.model import Source, State
-from agtmuxd.ingest.outcome import save
+from agtmuxd.ingest.commit import save
 from agtmuxd.store import db as database
 from tests.rig import BUSY, TARGET, Agent, Clock, Rig, box, event
 
@@ -31,7 +31,7 @@ class Disk:
                 raise sqlite3.OperationalError("database or disk is full")
             save(run)
 
-        monkeypatch.setattr("agtmuxd.ingest.door.save", saving)
+        monkeypatch.setattr("agtmuxd.ingest.pipeline.save", saving)
         monkeypatch.setattr(database, "BUSY_WAITS", (0.001, 0.001))
 
 

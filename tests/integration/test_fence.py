@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from agtmuxd.api.replies import said
-from agtmuxd.api.routes import ROUTES, Fence, Route
+from agtmuxd.api.envelopes import said
+from agtmuxd.api.routes.table import ROUTES, Fence, Route
 from agtmuxd.api.services import Services
-from agtmuxd.core.request import Kind
+from agtmuxd.core.action.request import Kind
 from tests.fake_services import EVENT, FakeServices, serving
 
 pytestmark = pytest.mark.tc("TC-141")

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from agtmuxd.targets import proctable
 from agtmuxd.targets.executor import ExecutorError
-from agtmuxd.targets.local import LocalExecutor, child_environment, search_path
-from agtmuxd.targets.watchpid import PidWatcher
+from agtmuxd.targets.local import process_table
+from agtmuxd.targets.local.executor import LocalExecutor, child_environment, search_path
+from agtmuxd.targets.local.pidfd import PidWatcher
 from tests.conftest import Tmux, until
 
 pytestmark = pytest.mark.tc("TC-040")
@@ -38,7 +38,7 @@ def _start(*argv: str, stdin: int | None = None) -> subprocess.Popen[bytes]:
 
 async def _until_gone(pid: int) -> None:
     deadline = asyncio.get_running_loop().time() + 10
-    while proctable.read_one(pid) is not None:
+    while process_table.read_one(pid) is not None:
         assert asyncio.get_running_loop().time() < deadline, f"{pid} is still there"
         await asyncio.sleep(0.01)
 
@@ -72,7 +72,7 @@ async def test_a_late_program_is_killed_with_what_it_started(executor: LocalExec
         await executor.run(["sh", "-c", f"sleep 600 & echo $! $$ >{pids}; wait"], timeout=0.5)
     assert caught.value.reason == "timeout"
     for pid in pids.read_text().split():
-        proc = proctable.read_one(int(pid))
+        proc = process_table.read_one(int(pid))
         if proc is not None and proc.ppid == os.getpid():
             await _until_gone(int(pid))
         else:
@@ -80,7 +80,7 @@ async def test_a_late_program_is_killed_with_what_it_started(executor: LocalExec
 
 
 def _ended(pid: int) -> bool:
-    proc = proctable.read_one(pid)
+    proc = process_table.read_one(pid)
     return proc is None or proc.state == "Z"
 
 
@@ -183,7 +183,7 @@ async def test_the_process_table_tells_who_is_whose_child(executor: LocalExecuto
         assert await executor.environs([life], ["PATH", "NOT_THERE"]) == {proc.pid: {"PATH": os.environ["PATH"]}}
         assert await executor.environs([(proc.pid, "0")], ["PATH"]) == {}
         child.send_signal(signal.SIGSTOP)
-        await asyncio.to_thread(until, lambda: getattr(proctable.read_one(child.pid), "state", "") == "T")
+        await asyncio.to_thread(until, lambda: getattr(process_table.read_one(child.pid), "state", "") == "T")
     finally:
         child.kill()
         child.wait()
@@ -196,7 +196,7 @@ async def test_a_long_command_line_is_read_whole(executor: LocalExecutor) -> Non
     child = _start(sys.executable, *words, stdin=subprocess.PIPE)
     try:
         await asyncio.to_thread(until, lambda: Path(f"/proc/{child.pid}/cmdline").read_bytes(), what="exec ends")
-        proc = proctable.read_one(child.pid)
+        proc = process_table.read_one(child.pid)
         assert proc is not None
         assert await executor.argv(proc.pid, proc.start) == (sys.executable, *words)
     finally:
@@ -221,7 +221,7 @@ async def test_the_end_of_a_watched_process_is_told_once(tmux: Tmux) -> None:
     ended: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
     watcher = PidWatcher(lambda pid, start: ended.put_nowait((pid, start)), limit=2)
     pids = [tmux.pid(tmux.start("sleep", "600", session=name)) for name in ("one", "two", "three")]
-    lives = [(pid, proc.start) for pid in pids if (proc := proctable.read_one(pid))]
+    lives = [(pid, proc.start) for pid in pids if (proc := process_table.read_one(pid))]
     assert [watcher.watch(*life) for life in lives] == [True, True, False]
     assert watcher.watch(*lives[0])
     watcher.forget(*lives[1])

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from agtmuxd.core.model import PaneRow, Proc
-from agtmuxd.core.proctree import Match, ProcessIndex, find_agents
+from agtmuxd.core.process_tree import Match, ProcessIndex, find_agents
 from agtmuxd.targets.executor import TargetExecutor
-from agtmuxd.targets.local import LocalExecutor
+from agtmuxd.targets.local.executor import LocalExecutor
 from agtmuxd.tmux.round import Round, RoundFailed, build, build_chunks, lines, parse
 from agtmuxd.tmux.server import tmux_argv
 from tests.conftest import Tmux, until

@@ -16,14 +16,14 @@ from pathlib import Path
 import pytest
 
 from agtmuxd.adapters.registry import discover
-from agtmuxd.ingest.door import Door
-from agtmuxd.store import log
+from agtmuxd.ingest.pipeline import Door
+from agtmuxd.repository import Target
+from agtmuxd.store import history
+from agtmuxd.store.current import load_world
 from agtmuxd.store.db import Store, open_database
-from agtmuxd.store.rows import load_world
-from agtmuxd.targets.local import LocalExecutor
-from agtmuxd.targets.observe import Observer
-from agtmuxd.view import View
-from agtmuxd.world import Target
+from agtmuxd.stream.published import View
+from agtmuxd.targets.local.executor import LocalExecutor
+from agtmuxd.targets.observer import Observer
 from tests.conftest import Tmux
 from tests.corpus.recording import load
 
@@ -55,7 +55,7 @@ async def _watching(tmux: Tmux, folder: Path) -> AsyncIterator[Watched]:
     connection, _ = open_database(str(path))
     statements: list[str] = []
     connection.set_trace_callback(statements.append)
-    stream_id, upcoming = log.load_stream(connection, "s-test", time.time_ns())
+    stream_id, upcoming = history.load_stream(connection, "s-test", time.time_ns())
     view, store, registry = View(stream_id, upcoming - 1), Store(connection), discover([])
     store.start()
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.api.models import WireEvent
-from agtmuxd.remote import program
-from agtmuxd.remote.listener import Listener
+from agtmuxd.api.requests import WireEvent
+from agtmuxd.remote_hooks import install_program
+from agtmuxd.remote_hooks.listener import Listener
 
 
 @pytest.mark.tc("TC-104")
@@ -26,10 +26,10 @@ async def test_an_event_past_the_rate_is_refused_as_such_and_spooled(short_dir: 
         taken.extend(event.event_type for event in events)
         return []
 
-    state, file = short_dir / program.STATE, Path(program.path(str(short_dir)))
+    state, file = short_dir / install_program.STATE, Path(install_program.path(str(short_dir)))
     state.mkdir(parents=True, mode=0o700)
     file.parent.mkdir(parents=True)
-    file.write_text(program.text())
+    file.write_text(install_program.text())
     listener = Listener(str(short_dir / "s"), take, lambda: refused.append(1), rate=0.0, burst=2.0)
     (state / "one.supervisor").write_text(f"{listener.path}\n")
     await listener.start()

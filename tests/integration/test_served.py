@@ -16,15 +16,15 @@ from typing import Any
 import pytest
 from aiohttp import WSMsgType, web
 
-from agtmuxd.adapters.base import Identity
+from agtmuxd.adapters.contract import Identity
 from agtmuxd.adapters.registry import discover
-from agtmuxd.core.level import Steady
 from agtmuxd.core.model import MS, NS, Claim, Proc, Source, Write
-from agtmuxd.ingest import served as room
-from agtmuxd.ingest.served import ALONE, Served
-from agtmuxd.targets import agentserver
+from agtmuxd.core.state.debounce import Steady
+from agtmuxd.ingest import app_servers as room
+from agtmuxd.ingest.app_servers import ALONE, Served
+from agtmuxd.repository import Runtime, World
 from agtmuxd.targets.agent import Agent
-from agtmuxd.world import Runtime, World
+from agtmuxd.targets.local import agent_server
 
 pytestmark = [
     pytest.mark.tc("TC-016"),
@@ -46,7 +46,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "LOOK", 0.02)
     monkeypatch.setattr(room, "POLL", 0.25)
     monkeypatch.setattr(room, "BACKOFF", (0.02, 0.2))
-    monkeypatch.setattr(agentserver, "PATIENCE", 0.3)
+    monkeypatch.setattr(agent_server, "PATIENCE", 0.3)
 
 
 @dataclass
@@ -83,7 +83,7 @@ class Fake:
         if self.manner == "hang" or (self.manner == "hang later" and method != "initialize"):
             return
         if self.manner == "oversize":
-            await ws.send_str('"' + "x" * agentserver.LARGEST + '"')
+            await ws.send_str('"' + "x" * agent_server.LARGEST + '"')
         elif self.manner == "garbage":
             await ws.send_str("{nothing")
         elif self.manner == "flood":
@@ -309,7 +309,7 @@ async def test_a_folder_that_others_may_enter_is_not_reached_into(home: Path, mo
 async def test_another_users_socket_is_not_connected_to(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = os.getuid()
     async with serving(Fake(home)) as fake, terminal(fake):
-        monkeypatch.setattr("agtmuxd.targets.agentserver.os.getuid", lambda: own + 1)
+        monkeypatch.setattr("agtmuxd.targets.local.agent_server.os.getuid", lambda: own + 1)
         async with side(home) as ours:
             await ours.until(lambda: "another user's" in str(ours.reason))
             await asyncio.sleep(0.1)
@@ -362,12 +362,12 @@ def test_clients_are_counted_by_the_path_that_was_bound(home: Path) -> None:
         server.bind(path)
         server.listen()
         (home / "link").symlink_to(path)
-        assert agentserver.clients(path) == 0
+        assert agent_server.clients(path) == 0
         with socket.socket(socket.AF_UNIX) as one, socket.socket(socket.AF_UNIX) as two:
             one.connect(path)
             two.connect(str(home / "link"))
             theirs = [server.accept()[0], server.accept()[0]]
-            assert agentserver.clients(path) == agentserver.clients(str(home / "link")) == 2
+            assert agent_server.clients(path) == agent_server.clients(str(home / "link")) == 2
             for accepted in theirs:
                 accepted.close()
-        assert agentserver.clients(path + "x") == 0
+        assert agent_server.clients(path + "x") == 0

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd import spool
-from agtmuxd.spool import Spool
+from agtmuxd.ingest import spool
+from agtmuxd.ingest.spool import Spool
 from agtmuxd.store.db import Store, open_database
 
 

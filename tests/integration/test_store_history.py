@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from agtmuxd.core.model import NS, Claim, Phase, RawEvent, Source, Strength
-from agtmuxd.core.order import Stamp
-from agtmuxd.core.registers import Entry, Register
-from agtmuxd.retention import Retention, purge
-from agtmuxd.store import actions, log, rows
+from agtmuxd.core.state.ordering import Stamp
+from agtmuxd.core.state.registers import Entry, Register
+from agtmuxd.repository import Runtime
+from agtmuxd.store import actions, current, history
 from agtmuxd.store.db import Store, open_database
-from agtmuxd.world import Runtime
+from agtmuxd.store.retention import Retention, purge
 from tests.integration.test_store_schema import put, row
 
 DAY = 86_400 * NS
@@ -60,33 +60,33 @@ def a_runtime() -> Runtime:
 
 
 ASKED: dict[str, Callable[[sqlite3.Connection], object]] = {
-    "add_event": lambda c: log.add_event(c, event(5), "r1", "applied"),
-    "mark_late": lambda c: log.mark_late(c, "e1"),
-    "add_pending": lambda c: log.add_pending(c, event(6), None),
-    "already_bound": lambda c: log.already_bound(c, event()),
-    "settle_pending": lambda c: log.settle_pending(c, 1, "bound", None, "r1"),
-    "load_pending": log.load_pending,
-    "add_batch": lambda c: log.add_batch(c, "s", 9, {"panes": "[]"}, NOW),
-    "publish": lambda c: log.publish(c, {"host/%1": "{}", "host/%2": None}),
-    "read_batches": lambda c: log.read_batches(c, "s", 1, "panes", 100),
-    "history": lambda c: log.history(c, runtime_ids=None, before=None, limit=100),
-    "history, next page": lambda c: log.history(c, runtime_ids=None, before="e1", limit=100),
-    "history of a runtime": lambda c: log.history(c, runtime_ids=["r1"], before=None, limit=100),
-    "history of a pane": lambda c: log.history(c, runtime_ids=["r1", "r2"], before="e1", limit=100),
-    "runtimes_of": lambda c: log.runtimes_of(c, "t1", "%1"),
-    "save_runtime": lambda c: rows.save_runtime(c, a_runtime()),
-    "save_register": lambda c: rows.save_register(c, "r1", a_register(), None),
-    "purge the stream's rows": lambda c: log.purge_stream_rows(c, 1, 500),
+    "add_event": lambda c: history.add_event(c, event(5), "r1", "applied"),
+    "mark_late": lambda c: history.mark_late(c, "e1"),
+    "add_pending": lambda c: history.add_pending(c, event(6), None),
+    "already_bound": lambda c: history.already_bound(c, event()),
+    "settle_pending": lambda c: history.settle_pending(c, 1, "bound", None, "r1"),
+    "load_pending": history.load_pending,
+    "add_batch": lambda c: history.add_batch(c, "s", 9, {"panes": "[]"}, NOW),
+    "publish": lambda c: history.publish(c, {"host/%1": "{}", "host/%2": None}),
+    "read_batches": lambda c: history.read_batches(c, "s", 1, "panes", 100),
+    "history": lambda c: history.history(c, runtime_ids=None, before=None, limit=100),
+    "history, next page": lambda c: history.history(c, runtime_ids=None, before="e1", limit=100),
+    "history of a runtime": lambda c: history.history(c, runtime_ids=["r1"], before=None, limit=100),
+    "history of a pane": lambda c: history.history(c, runtime_ids=["r1", "r2"], before="e1", limit=100),
+    "runtimes_of": lambda c: history.runtimes_of(c, "t1", "%1"),
+    "save_runtime": lambda c: current.save_runtime(c, a_runtime()),
+    "save_register": lambda c: current.save_register(c, "r1", a_register(), None),
+    "purge the stream's rows": lambda c: history.purge_stream_rows(c, 1, 500),
     **{
-        f"purge {name}": lambda c, s=statement: log.purge_batch(c, s, NOW, 500)  # type: ignore[misc]
-        for name, statement, _ in log.PURGES
+        f"purge {name}": lambda c, s=statement: history.purge_batch(c, s, NOW, 500)  # type: ignore[misc]
+        for name, statement, _ in history.PURGES
     },
-    "purge payloads": lambda c: log.purge_payloads(c, NOW, 500),
-    "purge what removed targets left": lambda c: log.purge_removed(c, 500),
+    "purge payloads": lambda c: history.purge_payloads(c, NOW, 500),
+    "purge what removed targets left": lambda c: history.purge_removed(c, 500),
     "actions": lambda c: actions.listing(c, limit=100),
     "actions of a pane": lambda c: actions.listing(c, limit=100, pane=("t1", "%1")),
     "abandon": lambda c: actions.abandon(c, NOW),
-    "load_world": rows.load_world,
+    "load_world": current.load_world,
 }
 
 
@@ -110,9 +110,9 @@ def plans(connection: sqlite3.Connection, ask: Callable[[sqlite3.Connection], ob
 @pytest.mark.parametrize("name", ASKED)
 def test_what_is_asked_often_goes_by_an_index(db: sqlite3.Connection, name: str) -> None:
     for number in range(3):
-        log.add_event(db, event(number), "r1", "applied")
-        log.add_pending(db, event(number), None)
-        log.add_batch(db, "s", number + 1, {"panes": "[]", "windows": "[]"}, NOW)
+        history.add_event(db, event(number), "r1", "applied")
+        history.add_pending(db, event(number), None)
+        history.add_batch(db, "s", number + 1, {"panes": "[]", "windows": "[]"}, NOW)
     put(db, "stream", **row("stream"))
     for statement, line in plans(db, ASKED[name]):
         table = re.match(r"SCAN (\w+)", line)
@@ -140,13 +140,13 @@ def test_what_is_asked_often_goes_by_an_index(db: sqlite3.Connection, name: str)
     ],
 )
 def test_the_required_indexes_serve_the_queries_they_are_for(db: sqlite3.Connection, name: str, index: str) -> None:
-    log.add_event(db, event(1), "r1", "applied")
+    history.add_event(db, event(1), "r1", "applied")
     assert any(index in line for _, line in plans(db, ASKED[name])), plans(db, ASKED[name])
 
 
 @pytest.mark.tc("TC-013")
 def test_the_history_of_a_runtime_reads_no_other_runtimes_events(db: sqlite3.Connection) -> None:
-    log.add_event(db, event(1), "r1", "applied")
+    history.add_event(db, event(1), "r1", "applied")
     for name in ("history of a runtime", "history of a pane"):
         assert any(
             line.startswith("SEARCH events USING") and "(runtime_id=?" in line for _, line in plans(db, ASKED[name])
@@ -179,7 +179,7 @@ def history_of(db: sqlite3.Connection) -> list[str]:
     return [line for line in db.iterdump() if not line.startswith('INSERT INTO "upkeep"')]
 
 
-async def purged(db: sqlite3.Connection, keep: log.Retention, now: int = NOW) -> dict[str, int]:
+async def purged(db: sqlite3.Connection, keep: history.Retention, now: int = NOW) -> dict[str, int]:
     store = Store(db)
     store.start()
     try:
@@ -192,8 +192,8 @@ async def purged(db: sqlite3.Connection, keep: log.Retention, now: int = NOW) ->
 async def test_a_database_that_takes_nothing_is_purged_the_next_time(
     db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log.add_event(db, event(1, ingested_at=NOW - 15 * DAY), "r1", "applied")
-    log.add_event(db, event(2, ingested_at=NOW), "r1", "applied")  # the clock did not jump
+    history.add_event(db, event(1, ingested_at=NOW - 15 * DAY), "r1", "applied")
+    history.add_event(db, event(2, ingested_at=NOW), "r1", "applied")  # the clock did not jump
     monkeypatch.setattr("agtmuxd.store.db.BUSY_WAITS", (0.0,))
     (path,) = column(db, "SELECT file FROM pragma_database_list WHERE name = 'main'")
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -212,7 +212,7 @@ async def test_a_database_that_takes_nothing_is_purged_the_next_time(
             purged_then.set()
         return NOW
 
-    task = asyncio.create_task(Retention(store, log.Retention, lambda: 10**9, clock).run(every=0.01))
+    task = asyncio.create_task(Retention(store, history.Retention, lambda: 10**9, clock).run(every=0.01))
     try:
         async with asyncio.timeout(20):
             await asyncio.wait({task, asyncio.create_task(purged_then.wait())}, return_when=asyncio.FIRST_COMPLETED)
@@ -232,8 +232,8 @@ def column(db: sqlite3.Connection, statement: str) -> list[Any]:
 @pytest.mark.tc("TC-012")
 async def test_payloads_go_after_seven_days_and_event_rows_after_fourteen(db: sqlite3.Connection) -> None:
     for number, age in enumerate([0, 7 * DAY - 1, 7 * DAY, 7 * DAY + 1, 14 * DAY, 14 * DAY + 1]):
-        log.add_event(db, event(number, ingested_at=NOW - age), "r1", "applied")
-    await purged(db, log.Retention())
+        history.add_event(db, event(number, ingested_at=NOW - age), "r1", "applied")
+    await purged(db, history.Retention())
     assert column(db, "SELECT event_id FROM events ORDER BY 1") == ["e0", "e1", "e2", "e3", "e4"]
     assert column(db, "SELECT event_id FROM events WHERE raw_payload IS NOT NULL ORDER BY 1") == ["e0", "e1", "e2"]
 
@@ -243,10 +243,10 @@ async def test_of_the_inbox_only_what_is_settled_goes(db: sqlite3.Connection) ->
     for number, (age, status) in enumerate(
         [(8 * DAY, "pending_bind"), (8 * DAY, "bound"), (8 * DAY, "dropped_unbound"), (6 * DAY, "bound")]
     ):
-        old = log.add_pending(db, event(number, ingested_at=NOW - age), None)
+        old = history.add_pending(db, event(number, ingested_at=NOW - age), None)
         assert old is not None
-        log.settle_pending(db, old, status, None, None)
-    await purged(db, log.Retention())
+        history.settle_pending(db, old, status, None, None)
+    await purged(db, history.Retention())
     assert column(db, "SELECT event_id FROM event_inbox ORDER BY 1") == ["e0", "e3"]
 
 
@@ -263,8 +263,8 @@ async def test_a_runtime_is_forgotten_when_it_ended_long_ago_and_nothing_speaks_
         put(db, "runtimes", **row("runtimes", runtime_id=name, pane_id=f"%{name}", **more))
     put(db, "states", **row("states", runtime_id="shown"))
     put(db, "events", **row("events", runtime_id="told", ingested_at=NOW))
-    rows.save_register(db, "gone", a_register(), None)
-    await purged(db, log.Retention())
+    current.save_register(db, "gone", a_register(), None)
+    await purged(db, history.Retention())
     assert column(db, "SELECT runtime_id FROM runtimes ORDER BY 1") == ["living", "r1", "recent", "shown", "told"]
     assert column(db, "SELECT count(*) FROM candidates") == [0]
 
@@ -280,7 +280,7 @@ async def test_finished_actions_go_after_ninety_days_and_those_in_flight_never(d
         put(db, "actions", **row("actions", action_id=name, request_ref=name, requested_at=NOW - age * DAY,
                                  result_code=result))  # fmt: skip
         put(db, "action_snapshots", **row("action_snapshots", snapshot_id=name, action_id=name))
-    await purged(db, log.Retention())
+    await purged(db, history.Retention())
     assert column(db, "SELECT action_id FROM actions ORDER BY 1") == ["new", "open"]
     assert column(db, "SELECT action_id FROM action_snapshots ORDER BY 1") == ["new", "open"]
 
@@ -288,8 +288,8 @@ async def test_finished_actions_go_after_ninety_days_and_those_in_flight_never(d
 @pytest.mark.tc("TC-012")
 async def test_the_stream_log_goes_after_a_day(db: sqlite3.Connection) -> None:
     for sequence, age in ((1, DAY + 1), (2, DAY), (3, 0)):
-        log.add_batch(db, "s", sequence, {"panes": "[]", "windows": "[]", "sessions": "[]"}, NOW - age)
-    await purged(db, log.Retention())
+        history.add_batch(db, "s", sequence, {"panes": "[]", "windows": "[]", "sessions": "[]"}, NOW - age)
+    await purged(db, history.Retention())
     assert column(db, "SELECT DISTINCT sequence FROM stream_log ORDER BY 1") == [2, 3]
 
 
@@ -300,8 +300,8 @@ async def test_past_its_bound_the_stream_log_loses_its_oldest_batches_whole_and_
 ) -> None:
     put(db, "stream", **row("stream"))
     for sequence in range(1, 41):
-        log.add_batch(db, "s", sequence, dict.fromkeys(scopes, "[]"), NOW)
-    await purged(db, log.Retention(stream_rows=30))
+        history.add_batch(db, "s", sequence, dict.fromkeys(scopes, "[]"), NOW)
+    await purged(db, history.Retention(stream_rows=30))
     left = column(db, "SELECT DISTINCT sequence FROM stream_log ORDER BY 1")
     count = column(db, "SELECT count(*) FROM stream_log")[0]
     assert left == list(range(41 - len(left), 41)), "the newest stay, without a gap"
@@ -312,10 +312,10 @@ async def test_past_its_bound_the_stream_log_loses_its_oldest_batches_whole_and_
 @pytest.mark.tc("TC-012")
 async def test_nothing_is_forgotten_before_its_time(db: sqlite3.Connection) -> None:
     put(db, "stream", **row("stream"))
-    log.add_event(db, event(), "r1", "applied")
-    log.add_pending(db, event(2), None)
-    log.add_batch(db, "s", 1, {"panes": "[]"}, NOW)
+    history.add_event(db, event(), "r1", "applied")
+    history.add_pending(db, event(2), None)
+    history.add_batch(db, "s", 1, {"panes": "[]"}, NOW)
     put(db, "actions", **row("actions", requested_at=NOW, result_code="done"))
     before = history_of(db)
-    assert set((await purged(db, log.Retention())).values()) == {0}
+    assert set((await purged(db, history.Retention())).values()) == {0}
     assert history_of(db) == before

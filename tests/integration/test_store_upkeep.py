@@ -17,16 +17,16 @@ from typing import Any
 import pytest
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.core.forgetting import JUMP, PATIENCE, Forgetting
 from agtmuxd.core.model import NS, Source, State
-from agtmuxd.retention import Retention, purge, shrink
-from agtmuxd.store import actions, check, log, upkeep
+from agtmuxd.core.retention_clock import JUMP, PATIENCE, Forgetting
+from agtmuxd.services.health import Vitals
+from agtmuxd.store import actions, history, housekeeping, integrity
 from agtmuxd.store import db as database
 from agtmuxd.store.db import Store, open_database
 from agtmuxd.store.disk import network
-from agtmuxd.store.loaded import load_all
 from agtmuxd.store.migrate import load, migrate
-from agtmuxd.vitals import Vitals
+from agtmuxd.store.retention import Retention, purge, shrink
+from agtmuxd.store.startup import load_all
 from tests.conftest import until
 from tests.integration.test_store_history import DAY, NOW, column, event
 from tests.integration.test_store_schema import put, row
@@ -69,7 +69,7 @@ def fill(connection: sqlite3.Connection, count: int, size: int = 2000, age: int 
     connection.execute("BEGIN")
     for number in range(count):
         payload = {"text": os.urandom(size // 2).hex()}
-        log.add_event(connection, event(number, ingested_at=NOW - age + number, payload=payload), "r1", "applied")
+        history.add_event(connection, event(number, ingested_at=NOW - age + number, payload=payload), "r1", "applied")
     connection.execute("COMMIT")
 
 
@@ -132,7 +132,7 @@ async def test_a_check_that_takes_longer_goes_on_behind_and_what_it_finds_is_tol
     fresh, kept = open_database(path)
     assert kept is not None
     assert Path(kept).exists()
-    assert not check.note_of(path).exists()
+    assert not integrity.note_of(path).exists()
     fresh.close()
 
 
@@ -144,16 +144,16 @@ async def test_a_check_in_the_background_that_finds_nothing_is_not_made_again(
     async with serving(path) as store:
         store.check()
         await asyncio.to_thread(until, lambda: not store.checks and not store.depth)
-        assert await store.read(upkeep.is_checked)
+        assert await store.read(housekeeping.is_checked)
     async with serving(path) as store:
-        assert await store.read(upkeep.is_checked)
+        assert await store.read(housekeeping.is_checked)
 
 
 @pytest.mark.tc("TC-153")
 def test_current_rows_that_cannot_be_read_after_an_orderly_end_are_set_aside_too(path: str) -> None:
     connection, _ = open_database(path)
     put(connection, "targets", **row("targets"))
-    upkeep.closed(connection)
+    housekeeping.closed(connection)
     connection.close()
     spoil(path, "targets")
     found = load_all(path, time.time_ns())
@@ -165,7 +165,7 @@ def test_current_rows_that_cannot_be_read_after_an_orderly_end_are_set_aside_too
 @pytest.mark.tc("TC-153")
 async def test_a_damage_that_a_write_or_a_read_meets_is_told(path: str, db: sqlite3.Connection) -> None:
     fill(db, 50)
-    upkeep.closed(db)
+    housekeeping.closed(db)
     db.close()
     spoil(path, "events")
     async with serving(path) as store:
@@ -174,7 +174,7 @@ async def test_a_damage_that_a_write_or_a_read_meets_is_told(path: str, db: sqli
         assert caught.value.code == "E_STORE_UNAVAILABLE"
         assert store.damage is not None
         assert "malformed" in store.damage
-    assert check.note_of(path).exists()
+    assert integrity.note_of(path).exists()
     assert look(path, "SELECT closed FROM upkeep") == [0]
 
 
@@ -202,7 +202,7 @@ def test_a_database_of_the_version_before_is_brought_up_and_back(path: str) -> N
 async def test_above_its_bound_the_oldest_payloads_go_then_the_oldest_events_and_no_action(path: str) -> None:
     async with serving(path) as store:
         await store.run(lambda c: _with_events(c, 3000, 2000))
-        used = await store.read(log.used_bytes)
+        used = await store.read(history.used_bytes)
         assert await shrink(store, used * 2, NOW) == used
         left = await shrink(store, used // 2, NOW + DAY)
         assert left <= used // 2
@@ -222,17 +222,17 @@ def _with_events(connection: sqlite3.Connection, count: int, size: int = 400) ->
     put(connection, "actions", **row("actions", result_code="done", requested_at=NOW))
     for number in range(count):
         payload = {"text": os.urandom(size).hex()}
-        log.add_event(connection, event(number, ingested_at=NOW + number, payload=payload), "r1", "applied")
+        history.add_event(connection, event(number, ingested_at=NOW + number, payload=payload), "r1", "applied")
 
 
 @pytest.mark.tc("TC-154")
 async def test_a_new_database_gives_back_what_it_no_longer_uses(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "SPARE_PAGES", 50)
+    monkeypatch.setattr(history, "SPARE_PAGES", 50)
     async with serving(path) as store:
         await store.run(lambda c: _with_events(c, 2000))
         await store.truncate_log()
         before = Path(path).stat().st_size
-        retention = Retention(store, log.Retention, lambda: 400_000, lambda: NOW)
+        retention = Retention(store, history.Retention, lambda: 400_000, lambda: NOW)
         await retention._once()
         await store.truncate_log()
         assert Path(path).stat().st_size < before / 2
@@ -245,9 +245,11 @@ def test_a_text_that_an_earlier_event_has_is_kept_once(db: sqlite3.Connection) -
     content = os.urandom(1500).hex()
     before = {"tool_name": "Write", "tool_input": {"file_path": "/a", "content": content}}
     after = {**before, "tool_response": {"content": content, "parts": [content, "short"]}}
-    log.add_event(db, event(1, event_type="PreToolUse", payload=before), "r1", "applied")
-    log.add_event(db, event(2, event_type="PostToolUse", ingested_at=NOW + 1, payload=after), "r1", "applied")
-    first, second = (one["raw_payload"] for one in reversed(log.history(db, runtime_ids=None, before=None, limit=9)))
+    history.add_event(db, event(1, event_type="PreToolUse", payload=before), "r1", "applied")
+    history.add_event(db, event(2, event_type="PostToolUse", ingested_at=NOW + 1, payload=after), "r1", "applied")
+    first, second = (
+        one["raw_payload"] for one in reversed(history.history(db, runtime_ids=None, before=None, limit=9))
+    )
     same = {"same_as": "e1", "chars": len(content)}
     assert first == before
     assert second["tool_input"] == {"file_path": "/a", "content": same}
@@ -268,16 +270,16 @@ def test_a_text_is_named_within_its_runtime_and_source_only_and_words_of_the_pay
          ("r1", Source.HOOK, said), ("r1", Source.HOOK, said)]
     ):  # fmt: skip
         made = event(number, source=source, ingested_at=NOW + number, payload=payload)
-        log.add_event(db, made, runtime, "applied")
-    kept = [one["raw_payload"] for one in reversed(log.history(db, runtime_ids=None, before=None, limit=9))]
+        history.add_event(db, made, runtime, "applied")
+    kept = [one["raw_payload"] for one in reversed(history.history(db, runtime_ids=None, before=None, limit=9))]
     assert kept == [nested, nested, nested, said, said]
 
 
 @pytest.mark.tc("TC-154")
 def test_long_texts_inside_a_payload_are_cut_and_the_rest_stays_whole(db: sqlite3.Connection) -> None:
     payload = {"tool_name": "Read", "tool_response": {"file": {"content": "x" * 100_000, "lines": 12}}}
-    log.add_event(db, event(1, payload=payload), "r1", "applied")
-    (one,) = log.history(db, runtime_ids=None, before=None, limit=9)
+    history.add_event(db, event(1, payload=payload), "r1", "applied")
+    (one,) = history.history(db, runtime_ids=None, before=None, limit=9)
     file = one["raw_payload"]["tool_response"]["file"]
     assert file["lines"] == 12
     assert file["content"].endswith("(95904 more characters)")
@@ -324,7 +326,7 @@ async def test_a_purge_by_a_clock_a_year_ahead_deletes_nothing_and_health_says_w
     async with serving(path) as store:
         await store.run(lambda c: _with_events(c, 20))
         ran = [0]
-        retention = Retention(store, log.Retention, lambda: 10**9, lambda: NOW + 365 * DAY, lambda: ran[0])
+        retention = Retention(store, history.Retention, lambda: 10**9, lambda: NOW + 365 * DAY, lambda: ran[0])
         await retention._once()
         assert look(path, "SELECT count(*) FROM events WHERE raw_payload IS NOT NULL") == [20]
         assert look(path, "SELECT count(*) FROM actions") == [1]
@@ -332,7 +334,7 @@ async def test_a_purge_by_a_clock_a_year_ahead_deletes_nothing_and_health_says_w
         vitals.retention = retention
         assert any("the clock jumped 365 days ahead" in note for note in vitals.notes())
         # Restarts do not help such a clock: how long it was seen is kept, and each start begins where the last ended.
-        again = Retention(store, log.Retention, lambda: 10**9, lambda: NOW + 365 * DAY, lambda: ran[0])
+        again = Retention(store, history.Retention, lambda: 10**9, lambda: NOW + 365 * DAY, lambda: ran[0])
         ran[0] += DAY - 1
         await again._once()
         assert look(path, "SELECT count(*) FROM events") == [20]
@@ -346,7 +348,7 @@ async def test_a_purge_by_a_clock_a_year_ahead_deletes_nothing_and_health_says_w
 async def test_an_emptied_payload_is_not_looked_at_again_and_none_is_left_out(path: str) -> None:
     async with serving(path) as store:
         await store.run(lambda c: _with_events(c, 1200))
-        keep = replace(log.Retention(), events=100 * DAY)
+        keep = replace(history.Retention(), events=100 * DAY)
         gone = await purge(store, keep, NOW + 7 * DAY + 600)
         assert gone["payloads"] == 600
         assert look(path, "SELECT emptied_until FROM upkeep") == [NOW + 600]
@@ -364,7 +366,7 @@ async def test_reads_go_on_while_somebody_else_holds_the_database(path: str) -> 
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN EXCLUSIVE")
         try:
-            found = await store.read(lambda c: log.history(c, runtime_ids=["r1"], before=None, limit=10))
+            found = await store.read(lambda c: history.history(c, runtime_ids=["r1"], before=None, limit=10))
             assert [one["event_id"] for one in found] == ["e2", "e1", "e0"]
             assert len(await store.read(lambda c: actions.listing(c, limit=10))) == 1
         finally:
@@ -391,10 +393,10 @@ def test_the_newest_events_of_a_pane_come_in_order_whoever_told_them(db: sqlite3
     for number in range(300):
         source = (Source.HOOK, Source.POLLER, Source.TRANSCRIPT)[number % 3]
         at = NOW + number // 4  # several at one moment
-        log.add_event(db, event(number, source=source, ingested_at=at), ("r1", "r2")[number % 2], "applied")
+        history.add_event(db, event(number, source=source, ingested_at=at), ("r1", "r2")[number % 2], "applied")
     every = column(db, "SELECT event_id FROM events ORDER BY ingested_at DESC, event_id DESC")
     paged: list[str] = []
-    while page := log.history(db, runtime_ids=["r1", "r2"], before=paged[-1] if paged else None, limit=7):
+    while page := history.history(db, runtime_ids=["r1", "r2"], before=paged[-1] if paged else None, limit=7):
         paged += [one["event_id"] for one in page]
     assert paged == every
 
@@ -402,8 +404,8 @@ def test_the_newest_events_of_a_pane_come_in_order_whoever_told_them(db: sqlite3
 @pytest.mark.tc("TC-156")
 def test_an_id_to_page_on_from_that_is_not_there_is_an_error_that_names_it(db: sqlite3.Connection) -> None:
     for ask in (
-        lambda: log.history(db, runtime_ids=None, before="no-such-id", limit=5),
-        lambda: log.history(db, runtime_ids=["r1"], before="no-such-id", limit=5),
+        lambda: history.history(db, runtime_ids=None, before="no-such-id", limit=5),
+        lambda: history.history(db, runtime_ids=["r1"], before="no-such-id", limit=5),
         lambda: actions.listing(db, limit=5, before="no-such-id"),
     ):
         with pytest.raises(AgtmuxError, match=r"before: there is no .* no-such-id") as caught:
@@ -438,8 +440,8 @@ async def test_trouble_ends_by_itself_when_something_was_written_and_by_nothing_
         other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(AgtmuxError, match="locked"):
-            await store.run(upkeep.whole)
-        await store.read(upkeep.is_checked)
+            await store.run(housekeeping.whole)
+        await store.read(housekeeping.is_checked)
         assert store.trouble is not None
         other.execute("ROLLBACK")
         await asyncio.to_thread(until, lambda: store.trouble is None, within=60, what="the store asked by itself")
@@ -449,7 +451,7 @@ async def test_trouble_ends_by_itself_when_something_was_written_and_by_nothing_
 
 @pytest.mark.tc("TC-154")
 async def test_a_reader_that_keeps_the_log_from_being_cut_is_told(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agtmuxd.vitals.WAL_MOST", 1 << 20)
+    monkeypatch.setattr("agtmuxd.services.health.WAL_MOST", 1 << 20)
     async with serving(path) as store:
         vitals = Vitals(store, lambda: 10**9)
         reader = sqlite3.connect(path, isolation_level=None)
@@ -500,10 +502,10 @@ def test_a_machine_that_does_not_tell_when_it_was_started_stops_no_start(
     def late(argv: list[str], **_: object) -> None:
         raise subprocess.TimeoutExpired(argv, 2)
 
-    monkeypatch.setattr(upkeep, "Path", lambda _: tmp_path / "no-such-file")
+    monkeypatch.setattr(housekeeping, "Path", lambda _: tmp_path / "no-such-file")
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(subprocess, "run", late)
-    assert upkeep.machine_start() is None
+    assert housekeeping.machine_start() is None
 
 
 @pytest.mark.tc("TC-150")
@@ -601,9 +603,9 @@ async def test_a_removed_target_is_gone_at_once_and_its_history_goes_in_batches_
     async with Rig(Path(path), clock) as rig:  # the same target is added anew while its old history is still there
         await rig.round(agent)
         assert rig.the_state().runtime_id != runtime_id
-        monkeypatch.setattr("agtmuxd.retention.BATCH", 7)
-        monkeypatch.setattr("agtmuxd.retention.PAUSE", 0)
-        gone = await purge(rig.store, log.Retention(), clock())
+        monkeypatch.setattr("agtmuxd.store.retention.BATCH", 7)
+        monkeypatch.setattr("agtmuxd.store.retention.PAUSE", 0)
+        gone = await purge(rig.store, history.Retention(), clock())
         assert gone["removed targets"] >= 42
         assert rig.rows("SELECT target_id FROM targets") == [(TARGET,)]
         assert rig.rows("SELECT DISTINCT runtime_id FROM events") == [(rig.the_state().runtime_id,)]
@@ -621,7 +623,7 @@ async def test_a_state_version_counts_on_after_all_runtimes_of_a_pane_were_forgo
         await rig.round(panes=("%1",))
         clock.forward(40 * 86_400)
         await rig.round(panes=("%1",))
-        await purge(rig.store, log.Retention(), clock())
+        await purge(rig.store, history.Retention(), clock())
         assert rig.rows("SELECT count(*) FROM runtimes") == [(0,)]
     async with Rig(Path(path), clock) as rig:
         await rig.round(replace(agent, pid=4900, start="900", steady={}))
@@ -633,11 +635,11 @@ def test_after_a_power_cut_the_stream_is_another_one_and_after_a_kill_it_goes_on
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def start(machine: str, *, ends_well: bool) -> tuple[str, int]:
-        monkeypatch.setattr(upkeep, "machine_start", lambda: machine)
+        monkeypatch.setattr(housekeeping, "machine_start", lambda: machine)
         found = load_all(path, time.time_ns())
-        log.add_batch(found.connection, found.stream_id, found.upcoming, {"panes": "[]"}, time.time_ns())
+        history.add_batch(found.connection, found.stream_id, found.upcoming, {"panes": "[]"}, time.time_ns())
         if ends_well:
-            upkeep.closed(found.connection)
+            housekeeping.closed(found.connection)
         found.connection.close()
         return found.stream_id, found.upcoming
 
@@ -671,7 +673,7 @@ def test_a_network_file_system_below_the_database_is_told(where: str, kind: str 
 @pytest.mark.tc("TC-153")
 def test_a_place_that_takes_no_write_ahead_log_is_told(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     connection, _ = open_database(path)
-    upkeep.closed(connection)
+    housekeeping.closed(connection)
     connection.execute("PRAGMA journal_mode=DELETE")
     connection.close()
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agtmuxd.core.style import words_of
-from agtmuxd.targets.local import LocalExecutor
+from agtmuxd.core.screen.style import words_of
+from agtmuxd.targets.local.executor import LocalExecutor
 from agtmuxd.tmux.round import Round, build, build_chunks, lines
 from agtmuxd.tmux.round import parse as round_of
 from agtmuxd.tmux.sgr import parse, split

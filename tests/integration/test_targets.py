@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.api.models import TargetRequest
+from agtmuxd.api.requests import TargetRequest
 from agtmuxd.config import HostSettings, ObserveSettings, Settings
-from agtmuxd.fleet import Fleet
+from agtmuxd.target_manager import Fleet
 from tests.conftest import Tmux
 from tests.rig import Clock, Rig
 

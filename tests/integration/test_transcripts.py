@@ -15,10 +15,10 @@ import pytest
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.model import MS, NS, Proc, Source, State, Write
-from agtmuxd.ingest.transcripts import BUSY as BUSY_REST
-from agtmuxd.ingest.transcripts import EMPTY, QUIET
-from agtmuxd.targets import proctable
+from agtmuxd.ingest.transcripts.follower import BUSY as BUSY_REST
+from agtmuxd.ingest.transcripts.follower import EMPTY, QUIET
 from agtmuxd.targets.agent import Agent as Watched
+from agtmuxd.targets.local import process_table
 from tests.integration.house import SPINS, House, house, iso
 from tests.rig import BUSY, T0, Agent, event
 
@@ -302,7 +302,7 @@ def sleepers(tmp_path: Path) -> Iterator[list[Proc]]:
     for process in started:
         assert process.stdout is not None
         process.stdout.readline()
-        found = proctable.read_one(process.pid)
+        found = process_table.read_one(process.pid)
         assert found is not None
         procs.append(replace(found, comm="codex", argv=("codex",)))
     yield procs

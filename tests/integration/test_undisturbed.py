@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import agtmuxd
-from agtmuxd.targets.local import LocalExecutor
+from agtmuxd.targets.local.executor import LocalExecutor
 from agtmuxd.tmux.round import Round, build, parse
 from agtmuxd.tmux.server import tmux_argv
 from tests.conftest import Terminal, Tmux, until
@@ -88,10 +88,10 @@ _PROGRAM_STARTERS = {
     "asyncio.create_subprocess_shell", "asyncio.subprocess",
 }  # fmt: skip
 _ALLOWED = {
-    "targets/child.py",
-    "targets/ssh.py",
-    "targets/sshproxy.py",  # the ProxyCommand of the user's own ssh config
-    "store/upkeep.py",  # asks macOS for the name of its boot, once at a start
+    "targets/local/child_process.py",
+    "targets/ssh/executor.py",
+    "targets/ssh/proxy_command.py",  # the ProxyCommand of the user's own ssh config
+    "store/housekeeping.py",  # asks macOS for the name of its boot, once at a start
 }
 
 
@@ -116,7 +116,7 @@ def _modules() -> Iterator[tuple[str, ast.AST]]:
 def test_programs_are_started_behind_the_executor_only() -> None:
     starters = {name for name, tree in _modules() if _PROGRAM_STARTERS & set(_names(tree))}
     assert starters <= _ALLOWED
-    assert "targets/child.py" in starters
+    assert "targets/local/child_process.py" in starters
 
 
 def _own_read_of_proc(call: ast.Call) -> bool:
@@ -136,16 +136,16 @@ def test_processes_are_read_behind_the_executor_only() -> None:
         if isinstance(node, ast.Call) and _own_read_of_proc(node)
     }
     assert readers == {
-        "targets/proctable.py",
-        "remote/hook.py",  # runs over there, not in the daemon
-        "store/upkeep.py",  # the name of the machine's boot, no process
+        "targets/local/process_table.py",
+        "remote_hooks/hook_program.py",  # runs over there, not in the daemon
+        "store/housekeeping.py",  # the name of the machine's boot, no process
     }
-    users = {name for name, tree in _modules() if "agtmuxd.targets.proctable" in set(_names(tree))}
-    behind = {"targets/local.py", "targets/remote.py", "targets/ssh.py"}
+    users = {name for name, tree in _modules() if "agtmuxd.targets.local.process_table" in set(_names(tree))}
+    behind = {"targets/local/executor.py", "targets/ssh/commands.py", "targets/ssh/executor.py"}
     assert users - behind == {
-        "targets/watchpid.py",
-        "targets/newcomers.py",
-        "targets/agentserver.py",
-        "ingest/threads.py",
-        "ingest/held.py",
+        "targets/local/pidfd.py",
+        "targets/local/new_processes.py",
+        "targets/local/agent_server.py",
+        "ingest/transcripts/by_folder.py",
+        "ingest/transcripts/by_open_file.py",
     }  # of this machine only

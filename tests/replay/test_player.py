@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agtmuxd.targets.proctable import read_open
+from agtmuxd.targets.local.process_table import read_open
 from tests.agents.processes import below, read
 from tests.agents.terminal import Pane
 from tests.agents.world import REPO, World

@@ -15,7 +15,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from agtmuxd.targets import proctable
+from agtmuxd.targets.local import process_table
 from tests.conftest import until
 
 NAME = "agt-tester"
@@ -93,7 +93,7 @@ def _nobodys() -> int:
 
 def _processes(uid: int) -> list[int]:
     found = []
-    for proc in proctable.read_table():
+    for proc in process_table.read_table():
         with suppress(OSError):
             if Path(f"/proc/{proc.pid}").stat().st_uid == uid and proc.state != "Z":
                 found.append(proc.pid)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.targets.ssh import SshExecutor
+from agtmuxd.targets.ssh.executor import SshExecutor
 from tests.ssh.accounts import Account, AccountError
 from tests.ssh.sshd import Keys, Sshd, program
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from agtmuxd.targets import proctable
+from agtmuxd.targets.local import process_table
 from tests.conftest import until
 from tests.ssh.accounts import NAME, Account
 from tests.ssh.wire import Wire
@@ -152,7 +152,7 @@ class Sshd:
         """The server and all that descends from it, parents first; not what went its own way (a tmux server)."""
         assert self._process is not None
         children: dict[int, list[int]] = {}
-        for proc in proctable.read_table():
+        for proc in process_table.read_table():
             children.setdefault(proc.ppid, []).append(proc.pid)
         found = [self._process.pid]
         for pid in found:

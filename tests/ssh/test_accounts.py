@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from agtmuxd.adapters.registry import discover
-from agtmuxd.remote import program
+from agtmuxd.remote_hooks import install_program
 from agtmuxd.targets.executor import ExecutorError
-from agtmuxd.targets.observe import Observer
-from agtmuxd.targets.ssh import SshExecutor
+from agtmuxd.targets.observer import Observer
+from agtmuxd.targets.ssh.executor import SshExecutor
 from agtmuxd.tmux.server import tmux_argv
 from tests.acceptance.stage import PATIENCE, Daemon, Place
 from tests.conftest import until
@@ -152,7 +152,7 @@ def test_hooks_of_an_account_reach_the_daemon_from_a_home_with_a_space_in_its_pa
     ref = daemon.wait_agent(pane, "vm1")["ref"]
     options = ["--agent", "claude", "--target", "vm1"]
     assert [i["error"] for i in place.json("hooks", "install", *options)["items"]] == [None, None]
-    assert Path(program.path(str(account.home))).is_file()
+    assert Path(install_program.path(str(account.home))).is_file()
     settings = account.home / ".claude" / "settings.json"
     assert settings.stat().st_uid == account.uid
     until(lambda: "by the spool" not in (said := place.cli("hooks", "status", *options).stdout)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agtmux.cli.acting import uuid7
+from agtmux.cli.action_options import uuid7
 from agtmux.protocol.errors import AgtmuxError
 from tests.acceptance.asking import refusal
 from tests.acceptance.stage import PATIENCE, PROGRAMS, Actor, Daemon, Item, Place

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.targets import sshroute
 from agtmuxd.targets.executor import ExecutorError
-from agtmuxd.targets.ssh import SshExecutor
-from agtmuxd.targets.sshroute import hops
+from agtmuxd.targets.ssh import ssh_config
+from agtmuxd.targets.ssh.executor import SshExecutor
+from agtmuxd.targets.ssh.ssh_config import hops
 from tests.conftest import until
 from tests.ssh.sshd import USER, Keys, Sshd
 
@@ -255,7 +255,7 @@ async def test_a_frozen_server_is_a_timeout_and_nothing_hangs_after_it(new_sshd:
 
 
 async def test_keepalives_notice_a_frozen_server(new_sshd: Make, reach: Reach, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sshroute, "KEEPALIVE", 0.5)
+    monkeypatch.setattr(ssh_config, "KEEPALIVE", 0.5)
     server = new_sshd("vm1")
     executor = reach("vm1")
     mark = server.home / "began"

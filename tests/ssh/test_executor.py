@@ -17,9 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agtmuxd.core.model import NS
-from agtmuxd.targets import proctable, remote
 from agtmuxd.targets.executor import Completed, ExecutorError
-from agtmuxd.targets.ssh import SshExecutor
+from agtmuxd.targets.local import process_table
+from agtmuxd.targets.ssh import commands
+from agtmuxd.targets.ssh.executor import SshExecutor
 from tests.conftest import until
 from tests.ssh.sshd import Sshd
 
@@ -202,7 +203,7 @@ async def test_the_real_login_shell_of_this_user_works(new_sshd: Make, reach: Re
 # ---------------------------------------------------------------- processes and files
 
 
-@pytest.mark.skipif(not proctable.have_proc(), reason="reads /proc")
+@pytest.mark.skipif(not process_table.have_proc(), reason="reads /proc")
 async def test_one_process_table_brings_parents_and_command_lines(vm1: SshExecutor) -> None:
     words = ["", "two  blanks", "new\nline", "é", "/cmdline:x", "1/cmdline:y"]
     child = _start(sys.executable, "-c", "import time; time.sleep(600)", *words)
@@ -210,7 +211,7 @@ async def test_one_process_table_brings_parents_and_command_lines(vm1: SshExecut
         await asyncio.to_thread(until, lambda: Path(f"/proc/{child.pid}/cmdline").read_bytes().endswith(b":y\0"))
         table = {proc.pid: proc for proc in await vm1.process_table()}
         proc = table[child.pid]
-        here = proctable.read_one(child.pid)
+        here = process_table.read_one(child.pid)
         assert here is not None
         assert (proc.ppid, proc.start, proc.pgid) == (os.getpid(), here.start, here.pgid)
         assert proc.argv == (sys.executable, "-c", "import time; time.sleep(600)", *words)
@@ -223,7 +224,7 @@ async def test_one_process_table_brings_parents_and_command_lines(vm1: SshExecut
         child.wait()
 
 
-@pytest.mark.skipif(not proctable.have_proc(), reason="reads /proc")
+@pytest.mark.skipif(not process_table.have_proc(), reason="reads /proc")
 async def test_when_a_machine_was_started_is_told_by_our_own_clock(new_sshd: Make, reach: Reach) -> None:
     """A wrong clock there changes nothing: only how long it has been up is asked."""
     server = new_sshd("vm1")
@@ -233,14 +234,14 @@ async def test_when_a_machine_was_started_is_told_by_our_own_clock(new_sshd: Mak
     up = float(Path("/proc/uptime").read_text().split()[0])
     assert machine.booted_at is not None
     assert abs(machine.booted_at - (time.time_ns() - int(up * NS))) < 60 * NS
-    words = " ".join([remote.TABLE, remote.FILES, remote.ENVIRON])
+    words = " ".join([commands.TABLE, commands.FILES, commands.ENVIRON])
     assert not {"date", "btime", "stat -c", "ls -l"} & set(words.split())
 
 
 async def test_a_machine_without_proc_is_read_by_ps() -> None:
     text = " 1 0 1 -1 ? Ss Mon Jan  1 00:00:00 2024 /sbin/init\n 7 1 7 7 pts/0 S+ Mon Jan  1 00:00:01 2024 claude -c\n"
     done = Completed(0, f"mPP\n/Users/me\nmP{text}mPe".encode(), b"")
-    table = remote.parse_table(done, "mP")
+    table = commands.parse_table(done, "mP")
     assert [proc.argv for proc in table.procs] == [("/sbin/init",), ("claude", "-c")]
     assert (table.home, table.uptime) == ("/Users/me", None)
 
@@ -324,11 +325,11 @@ async def _echoed(executor: SshExecutor, arguments: list[str]) -> bytes:
 
 
 def _ended(pid: int) -> bool:
-    proc = proctable.read_one(pid)
+    proc = process_table.read_one(pid)
     return proc is None or proc.state == "Z"
 
 
-@pytest.mark.skipif(not proctable.have_proc(), reason="reads /proc")
+@pytest.mark.skipif(not process_table.have_proc(), reason="reads /proc")
 @pytest.mark.parametrize("words", [(), ("one",), ("two words", "", "é")])
 def test_a_machine_whose_grep_is_of_no_use_tells_command_lines_too(short_dir: Path, words: tuple[str, ...]) -> None:
     """As that of busybox."""
@@ -337,10 +338,10 @@ def test_a_machine_whose_grep_is_of_no_use_tells_command_lines_too(short_dir: Pa
     try:
         until(lambda: b"sleep(600)" in Path(f"/proc/{child.pid}/cmdline").read_bytes(), what="exec ends")
         done = subprocess.run(
-            ["/bin/sh", "-c", remote.TABLE], input=b"m4rk\n", env={"PATH": str(short_dir), "HOME": "/h"},
+            ["/bin/sh", "-c", commands.TABLE], input=b"m4rk\n", env={"PATH": str(short_dir), "HOME": "/h"},
             capture_output=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
-        table = remote.parse_table(Completed(done.returncode, done.stdout, done.stderr), "m4rk")
+        table = commands.parse_table(Completed(done.returncode, done.stdout, done.stderr), "m4rk")
     finally:
         child.kill()
         child.wait()
@@ -350,21 +351,21 @@ def test_a_machine_whose_grep_is_of_no_use_tells_command_lines_too(short_dir: Pa
     Path(paths[0]).write_bytes(b"one\n")
     Path(paths[1]).write_bytes(b"\0two\0")
     done = subprocess.run(
-        ["/bin/sh", "-c", remote.FILES, "sh", "all", *paths], input=b"m4rk\n", env={"PATH": str(short_dir)},
+        ["/bin/sh", "-c", commands.FILES, "sh", "all", *paths], input=b"m4rk\n", env={"PATH": str(short_dir)},
         capture_output=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
-    told = remote.parse_files(Completed(done.returncode, done.stdout, done.stderr), "m4rk", paths)
+    told = commands.parse_files(Completed(done.returncode, done.stdout, done.stderr), "m4rk", paths)
     assert told == {paths[0]: b"one\n", paths[1]: b"\0two\0", paths[2]: None}
 
 
 def test_an_answer_may_come_in_pieces_of_any_size() -> None:
     told = b"noise ab" + b"NONCEb" + b"out NONC NONCE put\n" + b"NONCEe" + b"17\n" + b"later noise"
     for size in range(1, len(told)):
-        answer = remote.Answer("NONCE", 1000, main=True)
+        answer = commands.Answer("NONCE", 1000, main=True)
         for first in range(0, len(told), size):
             answer.feed(told[first : first + size])
         assert (answer.complete, answer.output, answer.status) == (True, b"out NONC NONCE put\n", "17"), size
     for cut in range(len(told) - len(b"\nlater noise")):
-        answer = remote.Answer("NONCE", 1000, main=True)
+        answer = commands.Answer("NONCE", 1000, main=True)
         answer.feed(told[:cut])
         assert not answer.complete, told[:cut]

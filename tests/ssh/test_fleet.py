@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agtmuxd.targets import proctable
+from agtmuxd.targets.local import process_table
 from tests.acceptance.stage import PATIENCE, Agent, Daemon, Item, Place
 from tests.conftest import Tmux, until
 from tests.ssh.sshd import Keys, Sshd
@@ -37,7 +37,7 @@ class Far:
     def says(self, status: str, **more: str) -> None:
         """The agent's own status file, written whole."""
         assert self.agent is not None
-        proc = proctable.read_one(self.agent.pid)
+        proc = process_table.read_one(self.agent.pid)
         assert proc is not None
         data = {"pid": proc.pid, "procStart": proc.start, "entrypoint": "cli", "status": status, **more}
         folder = Path(self.tmux.env["HOME"]) / ".claude" / "sessions"

@@ -12,15 +12,15 @@ import pytest
 from asyncssh.channel import SSHServerChannel
 
 from agtmuxd.adapters.registry import discover
-from agtmuxd.remote import spool
-from agtmuxd.remote.spool import Allowance, FarSpool
+from agtmuxd.remote_hooks import spool_fetch
+from agtmuxd.remote_hooks.spool_fetch import Allowance, FarSpool
 from agtmuxd.store.db import Store, open_database
-from agtmuxd.targets.bounds import ABANDONED_MOST, OFF_LOOP, Bounds
 from agtmuxd.targets.executor import ExecutorError
-from agtmuxd.targets.local import LocalExecutor
-from agtmuxd.targets.observe import Observer
-from agtmuxd.targets.remote import Answer
-from agtmuxd.targets.ssh import SshExecutor
+from agtmuxd.targets.limits import ABANDONED_MOST, OFF_LOOP, Bounds
+from agtmuxd.targets.local.executor import LocalExecutor
+from agtmuxd.targets.observer import Observer
+from agtmuxd.targets.ssh.commands import Answer
+from agtmuxd.targets.ssh.executor import SshExecutor
 from agtmuxd.tmux import round as tmux_round
 from agtmuxd.tmux.server import tmux_argv
 from tests.conftest import Tmux
@@ -147,8 +147,8 @@ async def test_a_long_reply_is_read_beside_the_daemon_not_in_its_way(
 async def test_of_a_spool_without_end_no_more_is_fetched_than_is_allowed_and_nothing_is_lost(
     new_sshd: Make, reach: Reach, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spool, "PIECE", 4096)
-    monkeypatch.setattr(spool, "BURST", 20_000)
+    monkeypatch.setattr(spool_fetch, "PIECE", 4096)
+    monkeypatch.setattr(spool_fetch, "BURST", 20_000)
     name, now = "0123456789abcdef", [0.0]
     taken: list[int] = []
     state = new_sshd("vm1").home / ".local" / "state" / "agtmux-remote"

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.api.models import WireEvent
-from agtmuxd.reachable import SOCKET_LIMIT
-from agtmuxd.remote import program
-from agtmuxd.remote.outpost import Home, Outpost
+from agtmuxd.api.requests import WireEvent
+from agtmuxd.remote_hooks import install_program
+from agtmuxd.remote_hooks.link import Home, Outpost
+from agtmuxd.socket_repair import SOCKET_LIMIT
 from agtmuxd.store.db import Store, open_database
-from agtmuxd.targets.ssh import SshExecutor
+from agtmuxd.targets.ssh.executor import SshExecutor
 from tests.conftest import until
 from tests.ssh.sshd import Sshd
 
@@ -79,13 +79,13 @@ async def test_where_no_socket_can_be_made_events_come_by_the_spool_and_nothing_
     short_dir: Path, store: Store, new_sshd: Callable[..., Sshd], reach: Callable[..., SshExecutor]
 ) -> None:
     home = new_sshd("vm1").home
-    placed = Path(program.path(str(home)))
+    placed = Path(install_program.path(str(home)))
     placed.parent.mkdir(parents=True)
     placed.write_text("")
     taken: list[str] = []
     counted: list[str] = []
     one = outpost(of_length(short_dir, 150), reach("vm1"), store, taken, counted)
-    state = home / program.STATE
+    state = home / install_program.STATE
     state.mkdir(parents=True, exist_ok=True)
     line = {"event_type": "Stop", "source": "hook", "agent_type": "claude", "event_time": 1_767_225_600_000_000_000,
             "event_id": "e-00000001", "payload": {}}  # fmt: skip

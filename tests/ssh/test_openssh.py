@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from agtmuxd.targets.executor import ExecutorError
-from agtmuxd.targets.ssh import SshExecutor
+from agtmuxd.targets.ssh.executor import SshExecutor
 from tests.conftest import until
 from tests.ssh.sshd import USER, Keys, Sshd
 from tests.ssh.ways import ALL, IN, OUT, Way

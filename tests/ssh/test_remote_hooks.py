@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.api.routes import ROUTES
-from agtmuxd.remote import program
+from agtmuxd.api.routes.table import ROUTES
+from agtmuxd.remote_hooks import install_program
 from tests.acceptance.stage import PATIENCE, Agent, Daemon, Item, Place, Watch
 from tests.conftest import Tmux, until
 from tests.ssh.sshd import Keys, Sshd
@@ -37,18 +37,18 @@ class Outpost(Far):
 
     @property
     def state(self) -> Path:
-        return self.home / program.STATE
+        return self.home / install_program.STATE
 
     def placed(self) -> Outpost:
-        file = Path(program.path(str(self.home)))
+        file = Path(install_program.path(str(self.home)))
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(program.text())
+        file.write_text(install_program.text())
         return self
 
     def hook(self, event: str, env: Mapping[str, str] | None = None, **payload: Any) -> None:
         """Call the hook program as the agent there does; it must exit 0 and print nothing."""
         body = {"hook_event_name": event, "session_id": f"s-{self.agent.pid}", **payload}
-        argv = [sys.executable, "-IS", program.path(str(self.home)), "hook", "claude"]
+        argv = [sys.executable, "-IS", install_program.path(str(self.home)), "hook", "claude"]
         env = {"AGTMUX_HOOK_CAP_MS": "5000", **(env or {})}
         told = self.agent.tell(hook={"argv": argv, "payload": body, "env": env})
         assert told == {"status": 0, "out": ""}
@@ -424,7 +424,7 @@ def test_hooks_are_installed_there_without_disturbing_what_is_there(
     items = place.json("hooks", "install", *agents)["items"]
     assert [i["error"] for i in items] == [None] * len(items)
     by_path = {i["path"]: i for i in items}
-    assert Path(program.path(str(far.home))).read_text() == program.text()
+    assert Path(install_program.path(str(far.home))).read_text() == install_program.text()
     assert Path(by_path[str(settings)]["backup"]).read_text() == mine
     assert stat.S_IMODE(settings.stat().st_mode) == 0o640
     there = json.loads(settings.read_text())
@@ -449,7 +449,7 @@ def test_hooks_are_installed_there_without_disturbing_what_is_there(
 
     assert place.cli("hooks", "uninstall", "--target", "vm1").returncode == 0
     assert settings.read_text() == mine
-    assert not Path(program.path(str(far.home))).exists()
+    assert not Path(install_program.path(str(far.home))).exists()
     until(lambda: not far.state.exists(), within=PATIENCE, what="the way back is taken away")
 
 

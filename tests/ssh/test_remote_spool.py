@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.remote import program, spool
-from agtmuxd.remote.spool import FarSpool
+from agtmuxd.remote_hooks import install_program, spool_fetch
+from agtmuxd.remote_hooks.spool_fetch import FarSpool
 from agtmuxd.store.db import Store, open_database
-from agtmuxd.targets.ssh import SshExecutor
+from agtmuxd.targets.ssh.executor import SshExecutor
 from tests.ssh.sshd import Sshd
 
 NAME = "0123456789abcdef"
@@ -36,10 +36,10 @@ async def test_a_spool_is_fetched_in_pieces_in_order_and_goes_on_where_it_broke_
     opened: tuple[Store, sqlite3.Connection],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(spool, "PIECE", 4096)
-    monkeypatch.setattr(spool, "BATCH", 7)
+    monkeypatch.setattr(spool_fetch, "PIECE", 4096)
+    monkeypatch.setattr(spool_fetch, "BATCH", 7)
     server, (store, _) = new_sshd("vm1"), opened
-    state = server.home / program.STATE
+    state = server.home / install_program.STATE
     state.mkdir(parents=True)
     lines = [json.dumps({"n": n, "text": "ä" * (n % 90)}, ensure_ascii=False) for n in range(500)]
     lines[100:100] = ["not json", json.dumps({"gap": {"dropped": 3}}), "x" * 9000]

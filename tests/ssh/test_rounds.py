@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 from agtmuxd.adapters.registry import discover
-from agtmuxd.core.health import Health
-from agtmuxd.core.level import Steady
 from agtmuxd.core.model import Source
-from agtmuxd.core.observation import HealthChange, Observation
+from agtmuxd.core.state.debounce import Steady
+from agtmuxd.core.state.health import Health
+from agtmuxd.core.state.observation import HealthChange, Observation
 from agtmuxd.targets.executor import Completed, TargetExecutor
-from agtmuxd.targets.local import LocalExecutor
-from agtmuxd.targets.observe import Observer
-from agtmuxd.targets.ssh import SshExecutor
+from agtmuxd.targets.local.executor import LocalExecutor
+from agtmuxd.targets.observer import Observer
+from agtmuxd.targets.ssh.executor import SshExecutor
 from agtmuxd.tmux.server import tmux_argv
 from tests.conftest import Tmux, until
 from tests.integration import test_local_rounds as suite

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from agtmuxd.targets.diagnose import AGAIN, read_again
 from agtmuxd.targets.executor import ExecutorError
-from agtmuxd.targets.steps import AGAIN, read_again
 
 pytestmark = pytest.mark.tc("TC-040")
 

@@ -15,23 +15,33 @@ from typing import Any, cast
 import pytest
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.core.controls import Controls, DialogKeys, Field, Rebound
-from agtmuxd.core.guard import Case, Fresh, Known
+from agtmuxd.actions import decisions as answering
+from agtmuxd.actions import kill as killing
+from agtmuxd.actions import send as sending
+from agtmuxd.actions.access import Failpoints, Reached
+from agtmuxd.actions.audit import load_key
+from agtmuxd.actions.context import Context, known_of
+from agtmuxd.actions.keystrokes import Hands
+from agtmuxd.actions.pane_check import Reader, Reading
+from agtmuxd.core.action.guard import Case, Fresh, Known
+from agtmuxd.core.action.request import (
+    AnswerParams,
+    Guards,
+    KillParams,
+    Kind,
+    NoParams,
+    Params,
+    Request,
+    SendParams,
+    Snapshot,
+)
 from agtmuxd.core.model import NS, Claim, PaneRow, Sample, State, WaitingFor
-from agtmuxd.core.registers import TURN_START
-from agtmuxd.core.request import AnswerParams, Guards, KillParams, Kind, NoParams, Params, Request, SendParams, Snapshot
-from agtmuxd.execute import answer as answering
-from agtmuxd.execute import kill as killing
-from agtmuxd.execute import send as sending
-from agtmuxd.execute.audit import load_key
-from agtmuxd.execute.context import Context, known_of
-from agtmuxd.execute.hands import Hands
-from agtmuxd.execute.reach import Failpoints, Reached
-from agtmuxd.execute.reading import Reader, Reading
+from agtmuxd.core.screen.controls import Controls, DialogKeys, Field, Rebound
+from agtmuxd.core.state.registers import TURN_START
+from agtmuxd.repository import Runtime, StateRow, World
 from agtmuxd.targets.executor import Completed, ExecutorError
 from agtmuxd.tmux.keys import Held
 from agtmuxd.tmux.onepane import OnePane
-from agtmuxd.world import Runtime, StateRow, World
 
 NOW = 1_000 * NS
 KEY = ("t", "%1")

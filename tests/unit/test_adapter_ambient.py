@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agtmuxd.adapters.codex import CodexAdapter
-from agtmuxd.adapters.opencode import OpenCodeAdapter
+from agtmuxd.adapters.codex.adapter import CodexAdapter
+from agtmuxd.adapters.opencode.adapter import OpenCodeAdapter
 from agtmuxd.core.model import Ancestor, RawEvent, Source
 
 

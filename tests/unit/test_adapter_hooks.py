@@ -13,16 +13,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agtmuxd.adapters.base import HookPlan
-from agtmuxd.adapters.claude import EVENTS, ClaudeAdapter
-from agtmuxd.adapters.codex import CodexAdapter
-from agtmuxd.adapters.copilot import CopilotAdapter
-from agtmuxd.adapters.cursor import CursorAdapter
-from agtmuxd.adapters.gemini import GeminiAdapter
-from agtmuxd.adapters.hookline import Ours
-from agtmuxd.adapters.jsonedit import plain
-from agtmuxd.adapters.opencode import OpenCodeAdapter
+from agtmuxd.adapters.claude.adapter import EVENTS, ClaudeAdapter
+from agtmuxd.adapters.codex.adapter import CodexAdapter
+from agtmuxd.adapters.contract import HookPlan
+from agtmuxd.adapters.copilot.adapter import CopilotAdapter
+from agtmuxd.adapters.cursor.adapter import CursorAdapter
+from agtmuxd.adapters.gemini.adapter import GeminiAdapter
+from agtmuxd.adapters.opencode.adapter import OpenCodeAdapter
 from agtmuxd.adapters.registry import discover
+from agtmuxd.adapters.settings.hook_command import Ours
+from agtmuxd.adapters.settings.json_edit import plain
 
 COMMAND = "/opt/my tools/agtmux hook"
 ADAPTERS: dict[str, Any] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agtmuxd.adapters.base import Identity
+from agtmuxd.adapters.contract import Identity
 from agtmuxd.adapters.registry import discover
 from agtmuxd.core.model import Proc
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agtmuxd.adapters.codex import CodexAdapter
+from agtmuxd.adapters.codex.adapter import CodexAdapter
 
 COMMANDS = ["/opt/agtmux hook", "'/opt/my \x7f tools/agtmux' hook", "'/o\"p\\t/agtmux' hook"]
 WORD = st.text(st.characters(blacklist_categories=["Cs", "Cc"]) | st.sampled_from("\t\x7f\u2028\u0085"), max_size=6)

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.adapters.base import CONTRACT_VERSION, Adapter, Ending, Identity
-from agtmuxd.adapters.claude import ClaudeAdapter
-from agtmuxd.adapters.common import RuleAdapter
+from agtmuxd.adapters.claude.adapter import ClaudeAdapter
+from agtmuxd.adapters.contract import CONTRACT_VERSION, Adapter, Ending, Identity
 from agtmuxd.adapters.registry import BUILT_IN, STRIKES, ContractError, Fenced, Registry, check_contract, discover
 from agtmuxd.adapters.samples import captured
+from agtmuxd.adapters.shared import RuleAdapter
 from agtmuxd.core.model import Ancestor, Claim, Proc, RawEvent, Sample, Signal, Source
-from agtmuxd.core.rulefile import load
+from agtmuxd.core.screen.rule_file import load
 
 RULES = """
 format = 1

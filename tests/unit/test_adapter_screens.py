@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from agtmuxd.adapters.common import shipped_rules
-from agtmuxd.core import level
-from agtmuxd.core.level import Steady
+from agtmuxd.adapters.shared import shipped_rules
 from agtmuxd.core.model import NS, Claim, Sample, Source, Strength, Write
+from agtmuxd.core.state import debounce
+from agtmuxd.core.state.debounce import Steady
 from tests.corpus import recording
 
 RULES = {agent: shipped_rules(agent) for agent in ("claude", "codex", "gemini", "copilot", "opencode")}
@@ -60,7 +60,7 @@ def test_claude_a_draft_in_mid_turn_does_not_end_the_turn() -> None:
             typed="and then",
             footer="  ⏸ manual mode on",
         )
-        steady = level.sample(steady, Source.POLLER, look("claude", shown, Claim.RUNNING), second * NS).steady
+        steady = debounce.sample(steady, Source.POLLER, look("claude", shown, Claim.RUNNING), second * NS).steady
         assert steady.told is not None
         assert (steady.told.claim, steady.told.strength) == (Claim.RUNNING, Strength.HINT)
         if second == 1:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.adapters.base import Ending
-from agtmuxd.adapters.claude import ClaudeAdapter
+from agtmuxd.adapters.claude.adapter import ClaudeAdapter
+from agtmuxd.adapters.contract import Ending
 from agtmuxd.core.model import Claim, Proc, Sample, Strength
 
 PROC = Proc(77, 1, 77, 77, 1, "S", "5550", "claude", ("claude",))

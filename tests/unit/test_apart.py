@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from agtmuxd.adapters.registry import discover
-from agtmuxd.core.bind import Bound, Candidate, bind
 from agtmuxd.core.model import Ancestor, RawEvent, Signal, Source
-from agtmuxd.core.sender import find_sender
+from agtmuxd.core.state.binding import Bound, Candidate, bind
+from agtmuxd.core.state.event_sender import find_sender
 from agtmuxd.targets.apart import chain_of, is_apart, lives
 from tests.acceptance.boxes import UNSHARE, missing
 

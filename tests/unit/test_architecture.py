@@ -17,31 +17,31 @@ SRC = Path(__file__).parents[2] / "src"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("agtmux.protocol",),
-    ("agtmuxd.errors", "agtmuxd.core"),
+    ("agtmuxd.core",),
     (
-        "agtmuxd.view",
-        "agtmuxd.world",
+        "agtmuxd.stream.published",
+        "agtmuxd.repository",
         "agtmuxd.config",
         "agtmuxd.log",
         "agtmuxd.clock",
-        "agtmuxd.pulse",
-        "agtmuxd.lock",
+        "agtmuxd.coalesced_sleep",
+        "agtmuxd.process",
     ),
-    ("agtmuxd.tmux", "agtmuxd.adapters", "agtmuxd.store", "agtmuxd.hub"),
+    ("agtmuxd.tmux", "agtmuxd.adapters", "agtmuxd.store", "agtmuxd.stream"),
     (
         "agtmuxd.targets",
-        "agtmuxd.retention",
-        "agtmuxd.redactor",
-        "agtmuxd.hookfiles",
-        "agtmuxd.rulefolder",
-        "agtmuxd.reachable",
+        "agtmuxd.store.retention",
+        "agtmuxd.ingest.redactor",
+        "agtmuxd.hooks.items",
+        "agtmuxd.rules.folder",
+        "agtmuxd.socket_repair",
     ),
     ("agtmuxd.ingest",),
-    ("agtmuxd.execute", "agtmuxd.spool"),
+    ("agtmuxd.actions", "agtmuxd.ingest.spool"),
     ("agtmuxd.sinks",),
     ("agtmuxd.api",),
-    ("agtmuxd.ruletrial",),
-    ("agtmuxd.fleet", "agtmuxd.remote", "agtmuxd.rulebook", "agtmuxd.hookcare", "agtmuxd.vitals"),
+    ("agtmuxd.rules.trial",),
+    ("agtmuxd.target_manager", "agtmuxd.remote_hooks", "agtmuxd.rules", "agtmuxd.hooks", "agtmuxd.services.health"),
     ("agtmuxd.services",),
     ("agtmuxd.daemon",),
     ("agtmuxd.__main__",),
@@ -91,7 +91,7 @@ def imports(tree: ast.Module) -> set[str]:
 
 def room(name: str, floors: tuple[tuple[str, ...], ...]) -> tuple[int, str] | None:
     fits = [(n, r) for n, floor in enumerate(floors) for r in floor if name == r or name.startswith(f"{r}.")]
-    return fits[0] if fits else None
+    return max(fits, key=lambda fit: len(fit[1]), default=None)
 
 
 @pytest.mark.tc("TC-111")

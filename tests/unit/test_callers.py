@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import pytest
 
+from agtmuxd.actions.access import Reached
+from agtmuxd.actions.callers import Callers
 from agtmuxd.adapters.registry import discover
 from agtmuxd.core.model import Proc
-from agtmuxd.execute.callers import Callers
-from agtmuxd.execute.reach import Reached
-from agtmuxd.world import World
+from agtmuxd.repository import World
 
 KNOWN = discover([])
 RUNTIME = "rt-0123456789abcdef"
@@ -79,19 +79,6 @@ async def test_an_agent_and_what_it_started_may_not_act(machine: Machine, pid: i
     assert why_not == why
     assert (caller.uid, caller.pid) == (1000, pid)
     assert (await callers(machine, allowed=True).meet(1000, pid))[1] is None
-
-
-@pytest.mark.tc("TC-219")
-async def test_a_process_in_a_container_may_not_act() -> None:
-    """It could type into a shell of this machine, and so leave the container."""
-    machine = Machine(INIT, proc(60, 1, "agtmux"))
-    for pid in (60, None):
-        judge = callers(machine)
-        judge._apart = {pid: True}.__contains__
-        assert (await judge.meet(1000, pid))[1] == "a process in a container asks"
-    judge = callers(machine, allowed=True)
-    judge._apart = lambda _pid: True
-    assert (await judge.meet(1000, 60))[1] is None
 
 
 def words(pid: int, ppid: int, comm: str, *argv: str) -> Proc:

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agtmuxd.core.level import Settled, Steady
 from agtmuxd.core.model import MS, NS, Claim, Phase, Source, Write
-from agtmuxd.core.observation import Seen
-from agtmuxd.core.order import Stamp
-from agtmuxd.core.registers import put, raise_marks, see_again, to_entry
-from agtmuxd.core.resolve import Life, Resolution, resolve
-from agtmuxd.ingest.calm import Calm
-from agtmuxd.world import Unit, World
+from agtmuxd.core.state.debounce import Settled, Steady
+from agtmuxd.core.state.observation import Seen
+from agtmuxd.core.state.ordering import Stamp
+from agtmuxd.core.state.registers import put, raise_marks, see_again, to_entry
+from agtmuxd.core.state.resolve import Life, Resolution, resolve
+from agtmuxd.ingest.unchanged import Calm
+from agtmuxd.repository import Unit, World
 
 T0 = 1_767_225_600 * NS
 ID = "rt-1"

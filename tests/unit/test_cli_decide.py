@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agtmux.cli import decide
+from agtmux.cli import decisions
 from agtmux.protocol.errors import AgtmuxError
 
 ASKS = ("waiting_approval",)
@@ -31,8 +31,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
 
 def read(monkeypatch: pytest.MonkeyPatch, clock: list[float], *walk: tuple[float, dict[str, Any]]) -> Any:
     """What ``_prompted`` finds while a pane is shown as ``walk`` says: each item from its second on."""
-    monkeypatch.setattr(decide, "pane", lambda client, ref: [item for at, item in walk if at <= clock[0]][-1])
-    return decide._prompted(object(), "%1", ASKS, "approve")  # type: ignore[arg-type]
+    monkeypatch.setattr(decisions, "pane", lambda client, ref: [item for at, item in walk if at <= clock[0]][-1])
+    return decisions._prompted(object(), "%1", ASKS, "approve")  # type: ignore[arg-type]
 
 
 @pytest.mark.tc("TC-027")

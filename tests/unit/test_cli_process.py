@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from agtmux.cli import process
+from agtmux.cli import daemon_process
 
 
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.EPERM, errno.EMFILE])
@@ -24,8 +24,8 @@ def test_a_process_is_ended_by_its_number_where_there_is_no_handle(
     child = subprocess.Popen(["sleep", "60"])
     try:
         monkeypatch.setattr(os, "pidfd_open", refused, raising=False)
-        monkeypatch.setattr(process, "running", lambda: child.pid)
-        process.end(child.pid)
+        monkeypatch.setattr(daemon_process, "running", lambda: child.pid)
+        daemon_process.end(child.pid)
     finally:
         child.kill()
         code = child.wait()

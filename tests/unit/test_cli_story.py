@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agtmux.cli.story import _ENDED
+from agtmux.cli.explain_text import _ENDED
 from tests.unit.daemon_stub import STAMP, Stub, pane
 from tests.unit.test_cli import ASKED, out
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.adapters.codex import CodexAdapter
-from agtmuxd.adapters.codex_server import AT_ONCE, MOST, Conversation
-from agtmuxd.core.level import AFTER_WAIT, Steady, sample
+from agtmuxd.adapters.codex.adapter import CodexAdapter
+from agtmuxd.adapters.codex.app_server import AT_ONCE, MOST, Conversation
 from agtmuxd.core.model import MS, Claim, Source, Strength
+from agtmuxd.core.state.debounce import AFTER_WAIT, Steady, sample
 
 pytestmark = pytest.mark.tc("TC-016")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.adapters.base import Held, Holding, Told, Transcribed
-from agtmuxd.adapters.copilot import CopilotAdapter
+from agtmuxd.adapters.contract import Held, Holding, Told, Transcribed
+from agtmuxd.adapters.copilot.adapter import CopilotAdapter
 from agtmuxd.core.model import Claim, Phase, RawEvent, Signal, Source, WaitingFor
 
 LOGS = Path(__file__).parent / "logs" / "copilot"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from agtmuxd.adapters.copilot import CopilotAdapter
+from agtmuxd.adapters.copilot.adapter import CopilotAdapter
 from agtmuxd.core.model import Claim, Sample
 from tests.corpus import recording
 

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agtmuxd.core.bind import Bound, Candidate, bind
-from agtmuxd.core.drawing import REDRAW, draw
-from agtmuxd.core.health import BACKOFF_MOST, Health
 from agtmuxd.core.ids import dedupe_key, runtime_id, uuid7
-from agtmuxd.core.level import SETTLE, UNMATCHED, Settled, Steady, sample
 from agtmuxd.core.model import MS, NS, Ancestor, Claim, RawEvent, Signal, Source, Strength, WaitingFor, Write
-from agtmuxd.core.sender import find_sender
+from agtmuxd.core.state.binding import Bound, Candidate, bind
+from agtmuxd.core.state.debounce import SETTLE, UNMATCHED, Settled, Steady, sample
+from agtmuxd.core.state.event_sender import find_sender
+from agtmuxd.core.state.health import BACKOFF_MOST, Health
+from agtmuxd.core.state.retirement_doc import REDRAW, draw
 
 ROOT = Path(__file__).resolve().parents[2]
 T0 = 1_000_000 * NS

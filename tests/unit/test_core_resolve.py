@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from agtmuxd.core.model import MS, NS, Claim, Phase, Source, State, Strength, WaitingFor
-from agtmuxd.core.order import Stamp
-from agtmuxd.core.registers import Entry, Register, raise_marks, retired
-from agtmuxd.core.resolve import HOLD_BACK, LOOK, Life, Resolution, resolve, settle_wake
+from agtmuxd.core.state.ordering import Stamp
+from agtmuxd.core.state.registers import Entry, Register, raise_marks, retired
+from agtmuxd.core.state.resolve import HOLD_BACK, LOOK, Life, Resolution, resolve, settle_wake
 
 T0 = 1_000_000 * NS
 LONG_AGO = T0 - 3600 * NS

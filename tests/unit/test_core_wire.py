@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agtmuxd.core import wire
+from agtmuxd.core import json_codec
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=8),
@@ -23,11 +23,11 @@ JSON = st.recursive(
 def test_what_is_taken_can_be_written_again_and_is_what_was_said(value: Any) -> None:
     text = json.dumps(value)
     try:
-        taken = wire.decode(text.encode())
+        taken = json_codec.decode(text.encode())
     except ValueError:
         assert "NaN" in text or "Infinity" in text
         return
-    assert wire.decode(wire.encode(taken)) == taken
+    assert json_codec.decode(json_codec.encode(taken)) == taken
     assert json.dumps(taken, ensure_ascii=False).encode()
     if "\\ud" not in text:
         assert taken == value
@@ -47,11 +47,11 @@ def test_what_is_taken_can_be_written_again_and_is_what_was_said(value: Any) -> 
 )
 def test_what_could_not_be_kept_is_refused(data: bytes, why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        wire.decode(data)
+        json_codec.decode(data)
 
 
 def test_text_that_was_cut_in_a_character_stays_text() -> None:
-    assert wire.decode(b'{"a\\ud83d":["\\uDC00", "\\ud83d\\ude00", "\xff", 1.5]}') == {
+    assert json_codec.decode(b'{"a\\ud83d":["\\uDC00", "\\ud83d\\ude00", "\xff", 1.5]}') == {
         "a\ufffd": ["\ufffd", "\U0001f600", "\ufffd", 1.5]
     }
-    assert wire.decode(b"[" * 64 + b"]" * 64)
+    assert json_codec.decode(b"[" * 64 + b"]" * 64)

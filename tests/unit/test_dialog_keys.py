@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from agtmuxd.core.controls import DialogKeys
 from agtmuxd.core.model import Sample
+from agtmuxd.core.screen.controls import DialogKeys
 
 CHOICE = DialogKeys(
     option=("Enter",),

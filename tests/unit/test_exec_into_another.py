@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.core.level import Steady
 from agtmuxd.core.model import NS, Proc, Source, State
+from agtmuxd.core.state.debounce import Steady
 from agtmuxd.targets.roster import Roster
 from tests.rig import BUSY, Agent, Clock, Rig
 from tests.unit.test_widowed_shim import ADAPTERS, ROW, SHELL, _Table

@@ -8,15 +8,15 @@ from dataclasses import replace
 import pytest
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.core.cells import folded, from_column
-from agtmuxd.core.controls import Controls, Field
-from agtmuxd.core.fieldmode import FieldMode, Takes
+from agtmuxd.actions import decisions as answering
+from agtmuxd.actions import send as sending
+from agtmuxd.core.action.request import Kind, NoParams, SendParams
 from agtmuxd.core.model import Claim, Sample, State
-from agtmuxd.core.request import Kind, NoParams, SendParams
-from agtmuxd.core.rulefile import RuleFileError, load
-from agtmuxd.core.screen import ComposerSpec, Place
-from agtmuxd.execute import answer as answering
-from agtmuxd.execute import send as sending
+from agtmuxd.core.screen.cells import folded, from_column
+from agtmuxd.core.screen.controls import Controls, Field
+from agtmuxd.core.screen.field_mode import FieldMode, Takes
+from agtmuxd.core.screen.regions import ComposerSpec, Place
+from agtmuxd.core.screen.rule_file import RuleFileError, load
 from tests.unit.test_acts import DRAFT, FakeControls, Script, context, soon, text
 from tests.unit.test_guard import FREE, case, reason
 

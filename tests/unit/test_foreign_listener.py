@@ -17,8 +17,8 @@ from agtmux.cli import spawn
 from agtmux.protocol import peer
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.transport import Exchange
-from agtmuxd.remote import hook as far_hook
-from agtmuxd.remote import program
+from agtmuxd.remote_hooks import hook_program as far_hook
+from agtmuxd.remote_hooks import install_program
 from tests.conftest import until
 from tests.unit.daemon_stub import Stub
 
@@ -104,12 +104,12 @@ def test_a_hook_tells_a_stranger_nothing_and_spools(elsewhere: Elsewhere, short_
 def test_a_hook_of_a_machine_behind_ssh_tells_a_stranger_nothing_and_spools(
     elsewhere: Elsewhere, short_dir: Path
 ) -> None:
-    state = short_dir / program.STATE
+    state = short_dir / install_program.STATE
     state.mkdir(parents=True, mode=0o700)
     (state / "laptop.supervisor").write_text(f"{elsewhere.path}\n")
-    file = Path(program.path(str(short_dir)))
+    file = Path(install_program.path(str(short_dir)))
     file.parent.mkdir(parents=True)
-    file.write_text(program.text())
+    file.write_text(install_program.text())
     payload = json.dumps({"hook_event_name": "UserPromptSubmit", "prompt": SECRET}).encode()
     env = {"PATH": os.environ["PATH"], "HOME": "/nowhere", "AGTMUX_HOOK_CAP_MS": "10000"}
     command = [sys.executable, "-IS", str(file), "hook", "claude"]

@@ -10,11 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agtmuxd.core.controls import Controls, DialogKeys, Field
-from agtmuxd.core.guard import Case, Fresh, Known, decide, decide_unread, may_be_asked
-from agtmuxd.core.keynames import submits, valid_key
-from agtmuxd.core.model import NS, Claim, PaneRow, Sample, State, WaitingFor
-from agtmuxd.core.request import (
+from agtmuxd.core.action.guard import Case, Fresh, Known, decide, decide_unread, may_be_asked
+from agtmuxd.core.action.keys import submits, valid_key
+from agtmuxd.core.action.request import (
     Guards,
     KillParams,
     Kind,
@@ -27,7 +25,9 @@ from agtmuxd.core.request import (
     preview,
     read_nonce,
 )
-from agtmuxd.core.screen import ComposerSpec
+from agtmuxd.core.model import NS, Claim, PaneRow, Sample, State, WaitingFor
+from agtmuxd.core.screen.controls import Controls, DialogKeys, Field
+from agtmuxd.core.screen.regions import ComposerSpec
 
 NOW = 1_000 * NS
 KEY = b"k" * 32

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.adapters.base import Identity
+from agtmuxd.adapters.contract import Identity
 from agtmuxd.adapters.registry import discover
-from agtmuxd.core.level import Settled, Steady
 from agtmuxd.core.model import MS, Claim, Proc, Source, Write
+from agtmuxd.core.state.debounce import Settled, Steady
 from agtmuxd.targets.agent import Agent
 from agtmuxd.targets.roster import Roster
 from tests.rig import pane_row

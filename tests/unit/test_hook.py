@@ -21,7 +21,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agtmux import hook
-from agtmuxd.api.models import WireEvent
+from agtmuxd.api.requests import WireEvent
 from tests.unit.daemon_stub import Stub, agtmux, command, environment
 
 PAYLOAD = {"hook_event_name": "Stop", "session_id": "abc", "prompt": "use token=hunter2hunter2"}

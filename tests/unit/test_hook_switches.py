@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from agtmuxd.adapters import claude, codex, gemini
-from agtmuxd.adapters.base import Adapter
-from agtmuxd.adapters.claude import ClaudeAdapter
-from agtmuxd.adapters.codex import CodexAdapter
-from agtmuxd.adapters.copilot import CopilotAdapter
-from agtmuxd.adapters.gemini import GeminiAdapter
+from agtmuxd.adapters.claude import adapter as claude
+from agtmuxd.adapters.claude.adapter import ClaudeAdapter
+from agtmuxd.adapters.codex import adapter as codex
+from agtmuxd.adapters.codex.adapter import CodexAdapter
+from agtmuxd.adapters.contract import Adapter
+from agtmuxd.adapters.copilot.adapter import CopilotAdapter
+from agtmuxd.adapters.gemini import adapter as gemini
+from agtmuxd.adapters.gemini.adapter import GeminiAdapter
 
 COMMAND = "/opt/agtmux hook"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agtmux import hook
-from agtmux.cli import inside
+from agtmux.cli import inside_agent
 from agtmux.protocol import psline
 
 pytestmark = pytest.mark.tc("TC-141")
@@ -40,6 +40,6 @@ def test_without_proc_an_agent_above_is_known_by_ps(
     monkeypatch.setattr(hook, "ancestors", lambda _pid: [])
     monkeypatch.setattr(psline, "ancestors", asked)
     monkeypatch.setenv("TMUX", "/t,1,0")
-    assert inside.agent_above() == told
+    assert inside_agent.agent_above() == told
     monkeypatch.delenv("TMUX")
-    assert inside.agent_above() is None
+    assert inside_agent.agent_above() is None

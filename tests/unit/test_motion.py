@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from agtmuxd.core.level import MOVES, Settled, Steady, sample
 from agtmuxd.core.model import MS, NS, Claim, Phase, Source, State, Strength, Write
-from agtmuxd.core.motion import STILL
-from agtmuxd.core.order import Stamp
-from agtmuxd.core.registers import Marks, Register, put, raise_marks, see_again, to_entry
-from agtmuxd.core.resolve import Life, resolve
+from agtmuxd.core.screen.motion import STILL
+from agtmuxd.core.state.debounce import MOVES, Settled, Steady, sample
+from agtmuxd.core.state.ordering import Stamp
+from agtmuxd.core.state.registers import Marks, Register, put, raise_marks, see_again, to_entry
+from agtmuxd.core.state.resolve import Life, resolve
 
 T0 = 1_800_000_000 * NS
 SPINS = Write(Claim.RUNNING, "title", lasting=True)

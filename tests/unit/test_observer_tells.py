@@ -8,9 +8,9 @@ import pytest
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.model import NS
-from agtmuxd.core.observation import HealthChange, Observation
+from agtmuxd.core.state.observation import HealthChange, Observation
 from agtmuxd.targets.executor import Completed, ExecutorError
-from agtmuxd.targets.observe import Observer
+from agtmuxd.targets.observer import Observer
 from tests.rig import Clock
 
 EMPTY = Completed(1, b"", b"no server running on /tmp/x\n", False)

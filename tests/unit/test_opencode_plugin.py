@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.adapters.opencode import OpenCodeAdapter
+from agtmuxd.adapters.opencode.adapter import OpenCodeAdapter
 from tests.corpus import recording
 
 NODE = shutil.which("node")

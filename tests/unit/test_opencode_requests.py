@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.adapters.opencode import EVENTS, OpenCodeAdapter
+from agtmuxd.adapters.opencode.adapter import EVENTS, OpenCodeAdapter
 from agtmuxd.core.model import Claim, RawEvent, Source, Write
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agtmuxd.core.model import MS, NS
-from agtmuxd.targets.observe import Observer
+from agtmuxd.targets.observer import Observer
 from tests.rig import T0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agtmuxd.core.model import Proc
-from agtmuxd.targets.proctable import parse_ps, parse_stat, pick_environ, split_argv
+from agtmuxd.targets.local.process_table import parse_ps, parse_stat, pick_environ, split_argv
 
 _STAT = b"4242 (%s) T 17 4242 17 34817 4250 4194304 " + b"0 " * 12 + b"987654 1 2 3\n"
 

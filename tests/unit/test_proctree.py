@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agtmuxd.core.model import Proc
-from agtmuxd.core.proctree import Found, Match, ProcessIndex, find_agents, hidden_by
+from agtmuxd.core.process_tree import Found, Match, ProcessIndex, find_agents, hidden_by
 
 TTY = 5
 

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agtmuxd.core.level import Steady, sample
 from agtmuxd.core.model import LEVELS, MS, NS, Claim, Phase, RawEvent, Signal, Source, Strength, WaitingFor, Write
-from agtmuxd.core.observation import Seen
-from agtmuxd.core.order import SKEW_BUDGET, Stamp
-from agtmuxd.core.registers import Entry, Register, retired, to_entry
-from agtmuxd.core.resolve import Life, resolve
-from agtmuxd.ingest.calm import Calm
-from agtmuxd.ingest.door import write_of
-from agtmuxd.ingest.fold import fold, told
-from agtmuxd.store import rows
-from agtmuxd.world import Runtime, Unit, World
+from agtmuxd.core.state.debounce import Steady, sample
+from agtmuxd.core.state.observation import Seen
+from agtmuxd.core.state.ordering import SKEW_BUDGET, Stamp
+from agtmuxd.core.state.registers import Entry, Register, retired, to_entry
+from agtmuxd.core.state.resolve import Life, resolve
+from agtmuxd.ingest.apply_event import fold, told
+from agtmuxd.ingest.pipeline import write_of
+from agtmuxd.ingest.unchanged import Calm
+from agtmuxd.repository import Runtime, Unit, World
+from agtmuxd.store import current
 
 T0 = 1_000_000 * NS
 ID = "r1"
@@ -134,6 +134,6 @@ WHOLE = Entry(
 def test_every_part_of_a_word_is_kept_and_remembered() -> None:
     for part in fields(Entry):
         assert getattr(WHOLE, part.name) != part.default, f"{part.name}: give it a value here"
-    assert rows._entry_back(json.loads(rows.dumps(rows._entry(WHOLE)))) == WHOLE
+    assert current._entry_back(json.loads(current.dumps(current._entry(WHOLE)))) == WHOLE
     told = write_of(Register(Source.POLLER, "turn", WHOLE, 9))
     assert to_entry(told, WHOLE.since, WHOLE.stamp, WHOLE.seq) == WHOLE

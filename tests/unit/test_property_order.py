@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agtmuxd.core.model import LEVELS, MS, NS, Claim, Phase, RawEvent, Signal, Source, Strength, WaitingFor, Write
-from agtmuxd.core.order import SKEW_BUDGET, Stamp, effective_time
-from agtmuxd.core.registers import Entry, Register, put, raise_marks, to_entry
-from agtmuxd.core.resolve import Life, Resolution, resolve
-from agtmuxd.ingest.fold import fold
-from agtmuxd.world import Runtime, Unit, World
+from agtmuxd.core.state.ordering import SKEW_BUDGET, Stamp, effective_time
+from agtmuxd.core.state.registers import Entry, Register, put, raise_marks, to_entry
+from agtmuxd.core.state.resolve import Life, Resolution, resolve
+from agtmuxd.ingest.apply_event import fold
+from agtmuxd.repository import Runtime, Unit, World
 
 T0 = 1_000_000 * NS
 BOUNDED = settings(deadline=None, max_examples=80, print_blob=True, suppress_health_check=[HealthCheck.too_slow])

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from agtmuxd.core.model import LEVELS, MS, NS, PRECEDENCE, Claim, Phase, Source, State, Strength, WaitingFor
-from agtmuxd.core.order import Stamp
-from agtmuxd.core.registers import RETIREMENTS, WAITS, Entry, Register, retired
-from agtmuxd.core.resolve import DEMOTE_AFTER, PANE_FRESH, Life, Resolution, resolve
+from agtmuxd.core.state.ordering import Stamp
+from agtmuxd.core.state.registers import RETIREMENTS, WAITS, Entry, Register, retired
+from agtmuxd.core.state.resolve import DEMOTE_AFTER, PANE_FRESH, Life, Resolution, resolve
 
 T0 = 1_000_000 * NS
 BOUNDED = settings(deadline=None, max_examples=150, print_blob=True, suppress_health_check=[HealthCheck.too_slow])

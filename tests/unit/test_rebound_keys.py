@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.adapters import keysettings
+from agtmuxd.actions import decisions as answering
+from agtmuxd.actions import send as sending
+from agtmuxd.actions import stop_keys
 from agtmuxd.adapters.registry import discover
-from agtmuxd.core.controls import Controls, DialogKeys, Field, Rebound, Sign
-from agtmuxd.core.keynames import named
+from agtmuxd.adapters.settings import key_bindings
+from agtmuxd.core.action.keys import named
+from agtmuxd.core.action.request import Kind, NoParams
 from agtmuxd.core.model import Claim, Sample, State
-from agtmuxd.core.request import Kind, NoParams
-from agtmuxd.core.screen import Place
-from agtmuxd.execute import answer as answering
-from agtmuxd.execute import send as sending
-from agtmuxd.execute import stopkeys
+from agtmuxd.core.screen.controls import Controls, DialogKeys, Field, Rebound, Sign
+from agtmuxd.core.screen.regions import Place
 from tests.unit.test_acts import ASKS, DRAFT, FakeControls, Script, context, soon, text
 from tests.unit.test_guard import FREE
 
@@ -45,28 +45,28 @@ def test_a_key_is_known_as_agents_spell_it_or_not_at_all(spelled: str, name: str
 
 @pytest.mark.tc("TC-174")
 def test_settings_of_each_agent_name_its_keys() -> None:
-    claude = keysettings.claude(
+    claude = key_bindings.claude(
         '{"bindings": [{"context": "Chat",'
         ' "bindings": {"ctrl+x": "chat:cancel", "escape": null, "Enter": "chat:newline"}}'
         ', {"context": "Chat", "bindings": {"ctrl+s": "chat:submit"}},'
         ' {"context": "Help", "bindings": {"q": "chat:cancel"}}]}'
     )
     assert claude == Rebound(("ctrl+x",), ("ctrl+s",))
-    assert keysettings.claude('{"bindings": []}') == Rebound(("escape",), ("enter",))
-    assert keysettings.claude("no json") == Rebound(("escape",), ("enter",))
+    assert key_bindings.claude('{"bindings": []}') == Rebound(("escape",), ("enter",))
+    assert key_bindings.claude("no json") == Rebound(("escape",), ("enter",))
     codex = '[tui.keymap.chat]\ninterrupt_turn = "f12"\n[tui.keymap.composer]\nsubmit = ["ctrl-t", "f5"]\n'
-    assert keysettings.codex(codex, ()) == Rebound(("f12",), ("ctrl-t", "f5"))
-    assert keysettings.codex("[tui.keymap.chat]\ninterrupt_turn = []", ()) == Rebound(())
+    assert key_bindings.codex(codex, ()) == Rebound(("f12",), ("ctrl-t", "f5"))
+    assert key_bindings.codex("[tui.keymap.chat]\ninterrupt_turn = []", ()) == Rebound(())
     said = ("codex", "-c", 'tui.keymap.chat.interrupt_turn="f9"', "--config", "model=x")
-    assert keysettings.codex(codex, said).interrupt == ("f9",)
-    assert keysettings.codex("", ()) == Rebound()
-    assert keysettings.codex("[tui\n", ()) == Rebound()
+    assert key_bindings.codex(codex, said).interrupt == ("f9",)
+    assert key_bindings.codex("", ()) == Rebound()
+    assert key_bindings.codex("[tui\n", ()) == Rebound()
     gemini = '[ // mine\n{"command": "-input.submit", "key": "enter"}, {"command": "input.submit", "key": "f2"},]'
-    assert keysettings.gemini(gemini) == Rebound(submit=("f2",))
-    assert keysettings.gemini('[{"command": "input.submit", "key": "f2"}]').submit == ("f2", "enter")
+    assert key_bindings.gemini(gemini) == Rebound(submit=("f2",))
+    assert key_bindings.gemini('[{"command": "input.submit", "key": "f2"}]').submit == ("f2", "enter")
     tui = '{"keybinds": {"session_interrupt": "ctrl+x, f4", "input_submit": "none"}}'
-    assert keysettings.opencode(['{"keybinds": {"session_interrupt": "f9"}}', tui]) == Rebound(("ctrl+x", "f4"), ())
-    assert keysettings.opencode(["{}"]) == Rebound()
+    assert key_bindings.opencode(['{"keybinds": {"session_interrupt": "f9"}}', tui]) == Rebound(("ctrl+x", "f4"), ())
+    assert key_bindings.opencode(["{}"]) == Rebound()
 
 
 @pytest.mark.tc("TC-174")
@@ -75,10 +75,10 @@ def test_settings_of_each_agent_name_its_keys() -> None:
 )
 def test_settings_that_are_not_understood_change_nothing(odd: str) -> None:
     usual = Rebound(("escape",), ("enter",))
-    assert keysettings.claude(odd) == usual
-    assert keysettings.gemini(odd) == Rebound(submit=("enter",))
-    assert keysettings.opencode([odd]) == Rebound()
-    assert keysettings.codex(odd, ("codex", "-c")) == Rebound()
+    assert key_bindings.claude(odd) == usual
+    assert key_bindings.gemini(odd) == Rebound(submit=("enter",))
+    assert key_bindings.opencode([odd]) == Rebound()
+    assert key_bindings.codex(odd, ("codex", "-c")) == Rebound()
 
 
 @pytest.mark.tc("TC-174")
@@ -167,7 +167,7 @@ async def test_a_key_that_always_works_is_pressed_where_it_clears_no_draft(monke
 
 @pytest.mark.tc("TC-174")
 async def test_a_dialog_that_opened_while_settings_were_read_gets_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stopkeys, "ASKED_WITHIN", -1.0)
+    monkeypatch.setattr(stop_keys, "ASKED_WITHIN", -1.0)
     script = Script([(ASKS, "")])
     with pytest.raises(AgtmuxError) as caught:
         await sending.send(context(script, Kind.SEND, text()))
@@ -176,7 +176,7 @@ async def test_a_dialog_that_opened_while_settings_were_read_gets_no_text(monkey
 
 @pytest.mark.tc("TC-174")
 async def test_a_turn_that_ended_while_settings_were_read_gets_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stopkeys, "ASKED_WITHIN", -1.0)
+    monkeypatch.setattr(stop_keys, "ASKED_WITHIN", -1.0)
     script = Script([(FREE, "")])
     with pytest.raises(AgtmuxError) as caught:
         await answering.interrupt(context(script, Kind.INTERRUPT, NoParams(), RUNS, state=State.RUNNING))

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from agtmux.protocol.regular import open_regular, read_regular
-from agtmuxd.adapters.plainfile import read_text
-from agtmuxd.remote.place import place
+from agtmuxd.adapters.settings.text_file import read_text
+from agtmuxd.remote_hooks.place_files import place
 
 
 def a_socket(path: Path) -> None:

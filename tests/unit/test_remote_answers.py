@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agtmuxd.targets import remote
 from agtmuxd.targets.executor import Completed, ExecutorError
+from agtmuxd.targets.ssh import commands
 
 _PART = st.sampled_from(
     [b"", b"e", b"f", b"fn", b"ff", b"7", b"9" * 5000, b"L", b"/a", b"/a:x", b"7 (sh) S 1 1 1 0 -1"]
@@ -22,8 +22,8 @@ def test_an_answer_of_any_shape_is_read_or_is_a_lost_one(parts: list[bytes]) -> 
     for shape in (parts, [*parts, b"e"]):
         done = Completed(0, b"m4rk".join(shape), b"")
         with suppress(ExecutorError):
-            remote.parse_files(done, "m4rk", ["/a", "/b"])
+            commands.parse_files(done, "m4rk", ["/a", "/b"])
         with suppress(ExecutorError):
-            remote.parse_environ(done, "m4rk", [(7, "1")])
+            commands.parse_environ(done, "m4rk", [(7, "1")])
         with suppress(ExecutorError):
-            remote.parse_table(done, "m4rk")
+            commands.parse_table(done, "m4rk")

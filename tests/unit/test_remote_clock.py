@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agtmuxd.core.model import NS, RawEvent, Source
-from agtmuxd.remote.clock import put_right, read_clock
+from agtmuxd.remote_hooks.clock_offset import put_right, read_clock
 
 NOW = 1_800_000_000 * NS
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.api.models import WireEvent
-from agtmuxd.remote import program
+from agtmuxd.api.requests import WireEvent
+from agtmuxd.remote_hooks import install_program
 from tests.unit.daemon_stub import Stub
 
 SRC = Path(__file__).parents[2] / "src"
@@ -31,11 +31,11 @@ class Home:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.state = root / program.STATE
+        self.state = root / install_program.STATE
         self.state.mkdir(parents=True, mode=0o700)
-        self.file = Path(program.path(str(root)))
+        self.file = Path(install_program.path(str(root)))
         self.file.parent.mkdir(parents=True)
-        self.file.write_text(program.text())
+        self.file.write_text(install_program.text())
 
     def watched(self, name: str, sock: Path | str = "") -> Path:
         """A daemon called ``name`` behind ``sock``; where its spool will be."""
@@ -71,13 +71,17 @@ def functions(path: Path) -> dict[str, str]:
 
 
 def test_it_is_agtmux_hook_but_for_who_is_told() -> None:
-    local, far = functions(SRC / "agtmux" / "hook.py"), functions(SRC / "agtmuxd" / "remote" / "hook.py")
+    local, far = functions(SRC / "agtmux" / "hook.py"), functions(SRC / "agtmuxd" / "remote_hooks" / "hook_program.py")
     for name in SHARED:
-        assert far[name] == local[name], f"{name} of remote/hook.py is not that of agtmux/hook.py"
+        assert far[name] == local[name], f"{name} of remote_hooks/hook_program.py is not that of agtmux/hook.py"
 
 
 def test_it_needs_nothing_newer_than_python_3_8_and_only_its_library() -> None:
-    for source in (program.text(), program.place(), (SRC / "agtmux" / "protocol" / "redact.py").read_text()):
+    for source in (
+        install_program.text(),
+        install_program.place(),
+        (SRC / "agtmux" / "protocol" / "redact.py").read_text(),
+    ):
         tree = ast.parse(source, feature_version=(3, 8))
         names = {n.module if isinstance(n, ast.ImportFrom) else n.names[0].name
                  for n in tree.body if isinstance(n, (ast.Import, ast.ImportFrom))}  # fmt: skip
@@ -206,7 +210,7 @@ def test_an_event_is_redacted_once_for_all_daemons_that_look_for_the_same(home: 
     """It takes most of the time that a hook has."""
     asked = home.root / "asked"
     counting = f"def redact_event(event, extra):\n    open({str(asked)!r}, 'a').write('.')\n    return event\n"
-    source = (SRC / "agtmuxd" / "remote" / "hook.py").read_text()
+    source = (SRC / "agtmuxd" / "remote_hooks" / "hook_program.py").read_text()
     home.file.write_text(source.replace('REDACT = ""\n', f"REDACT = {counting!r}\n"))
     spools = [home.watched(name) for name in "abcd"]
     (home.state / "d.patterns.json").write_text('["x"]')

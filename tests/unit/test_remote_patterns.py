@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import pytest
 
-from agtmuxd.remote.backway import Backway
+from agtmuxd.remote_hooks.reverse_socket import Backway
 from agtmuxd.targets.executor import Completed
-from agtmuxd.targets.ssh import SshExecutor
+from agtmuxd.targets.ssh.executor import SshExecutor
 
 pytestmark = pytest.mark.tc("TC-103")
 

@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.remote import program
-from agtmuxd.remote.place import place as put_in_place
+from agtmuxd.remote_hooks import install_program
+from agtmuxd.remote_hooks.place_files import place as put_in_place
 
 
 def place(*files: tuple[Path, str | None, str | None], backups: int = 2, remove: bool = False) -> list[dict[str, Any]]:
     each = [{"path": str(p), "before": b, "after": a} for p, b, a in files]
     asked = {"files": each, "backups": backups, "remove": remove}
     done = subprocess.run(
-        [sys.executable, "-IS", "-c", program.place()], input=json.dumps(asked).encode(), capture_output=True,
+        [sys.executable, "-IS", "-c", install_program.place()], input=json.dumps(asked).encode(), capture_output=True,
         check=True, timeout=30,
     )  # fmt: skip
     out: list[dict[str, Any]] = json.loads(done.stdout)

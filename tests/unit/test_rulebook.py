@@ -11,10 +11,10 @@ import pytest
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.adapters.registry import Registry, discover
-from agtmuxd.api.rules import CheckRequest, ReplayRequest
+from agtmuxd.api.routes.rules import CheckRequest, ReplayRequest
 from agtmuxd.core.model import Claim, Proc, Sample
-from agtmuxd.core.rulefile import load
-from agtmuxd.rulebook import Rulebook
+from agtmuxd.core.screen.rule_file import load
+from agtmuxd.rules.catalog import Rulebook
 from tests.corpus import recording
 from tests.unit.test_adapter_registry import ToyAdapter
 

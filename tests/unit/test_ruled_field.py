@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from agtmuxd.core.controls import Field
 from agtmuxd.core.model import Sample
-from agtmuxd.core.rulefile import load
+from agtmuxd.core.screen.controls import Field
+from agtmuxd.core.screen.rule_file import load
 
 RULE = "─" * 40
 RULES = load(

@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 
 from agtmuxd.adapters.registry import Registry, discover
 from agtmuxd.core.model import MS, Sample
-from agtmuxd.rulebook import LOOK_EVERY, LOOK_SOON, Rulebook
-from agtmuxd.rulefolder import DOUBT, STILL, Rest, RuleFolder, Unrest
+from agtmuxd.rules.catalog import LOOK_EVERY, LOOK_SOON, Rulebook
+from agtmuxd.rules.folder import DOUBT, STILL, Rest, RuleFolder, Unrest
 from tests.unit.test_rulebook import MINE, TOY
 
 OTHER = TOY.replace('"toy"', '"pet"').replace("toycli", "petcli")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agtmuxd.core.model import Claim, Sample, Write
-from agtmuxd.core.rulefile import load
-from agtmuxd.core.rules import RuleSet
+from agtmuxd.core.screen.rule_file import load
+from agtmuxd.core.screen.rules import RuleSet
 
 COMPOSER = """
 [composer]

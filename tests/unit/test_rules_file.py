@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agtmuxd.adapters.common import shipped_rules
-from agtmuxd.core.rulefile import RuleFileError, load
+from agtmuxd.adapters.shared import shipped_rules
+from agtmuxd.core.screen.rule_file import RuleFileError, load
 
 GOOD = """
 format = 1

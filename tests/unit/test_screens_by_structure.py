@@ -6,9 +6,9 @@ from functools import cache
 
 import pytest
 
-from agtmuxd.adapters.common import shipped_rules
+from agtmuxd.adapters.shared import shipped_rules
 from agtmuxd.core.model import Claim, Sample, Strength, Write
-from agtmuxd.core.rules import RuleSet
+from agtmuxd.core.screen.rules import RuleSet
 
 
 @cache

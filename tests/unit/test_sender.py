@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from agtmuxd.adapters.registry import discover
-from agtmuxd.core.bind import Bound, Candidate, bind, is_nested
 from agtmuxd.core.model import Ancestor, RawEvent, Signal, Source
-from agtmuxd.core.sender import find_sender
+from agtmuxd.core.state.binding import Bound, Candidate, bind, is_nested
+from agtmuxd.core.state.event_sender import find_sender
 
 pytestmark = pytest.mark.tc("TC-140")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agtmuxd.core.style import Span, read, words_of
+from agtmuxd.core.screen.style import Span, read, words_of
 from agtmuxd.tmux.sgr import parse
 
 BITS = ["\x1b[", "\x1b", "m", "38;5;", "48:2:", "0", "7", "300", ";", ":", "\n", " ", "a", "│", "宽", "<", "-"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from agtmuxd.core.model import NS, Claim, Phase, RawEvent, Signal, Source, State, Write
-from agtmuxd.core.order import SKEW_BUDGET
-from agtmuxd.core.registers import HIDDEN, MANY, Register
-from agtmuxd.core.resolve import Life, resolve
-from agtmuxd.ingest.fold import fold
-from agtmuxd.world import Runtime, Unit, World
+from agtmuxd.core.state.ordering import SKEW_BUDGET
+from agtmuxd.core.state.registers import HIDDEN, MANY, Register
+from agtmuxd.core.state.resolve import Life, resolve
+from agtmuxd.ingest.apply_event import fold
+from agtmuxd.repository import Runtime, Unit, World
 from tests.unit.test_property_kept import RUNTIME as MADE
 
 T0 = 1_000_000 * NS

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agtmuxd.targets import sshconfig
-from agtmuxd.targets.sshconfig import ConfigError, Place, config_words, parse
+from agtmuxd.targets.ssh import effective_settings
+from agtmuxd.targets.ssh.effective_settings import ConfigError, Place, config_words, parse
 
 pytestmark = pytest.mark.tc("TC-160")
 
@@ -17,7 +17,7 @@ ANSWER = "host pc\nuser me\nhostname 192.0.2.7\nport 2222\nhostkeyalias box\nide
 def test_the_file_that_ssh_reads_by_itself_is_not_named_and_any_other_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sshconfig, "home", lambda: str(tmp_path / "real"))
+    monkeypatch.setattr(effective_settings, "home", lambda: str(tmp_path / "real"))
     monkeypatch.setenv("HOME", str(tmp_path / "real"))
     assert config_words("~/.ssh/config") == ()
     assert config_words("/etc/mine") == ("-F", "/etc/mine")
@@ -27,7 +27,7 @@ def test_the_file_that_ssh_reads_by_itself_is_not_named_and_any_other_is(
 def test_where_home_is_another_folder_its_ssh_config_is_read_if_there_is_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sshconfig, "home", lambda: str(tmp_path / "real"))
+    monkeypatch.setattr(effective_settings, "home", lambda: str(tmp_path / "real"))
     monkeypatch.setenv("HOME", str(tmp_path / "other"))
     assert config_words("~/.ssh/config") == ()
     config = tmp_path / "other" / ".ssh" / "config"
@@ -37,7 +37,7 @@ def test_where_home_is_another_folder_its_ssh_config_is_read_if_there_is_one(
 
 
 def test_tokens_and_variables_are_filled_in_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sshconfig, "home", lambda: "/home/me")
+    monkeypatch.setattr(effective_settings, "home", lambda: "/home/me")
     settings = parse(ANSWER, Place("pc"), {"V": "%h${W}"})
     assert settings.paths("identityfile", "IdentityFile") == ["/home/me/.ssh/id-box-2222-%"]
     assert settings.path("/x/${V}/%n", "IdentityFile") == "/x/%h${W}/pc"

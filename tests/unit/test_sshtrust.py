@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncssh
 import pytest
 
-from agtmuxd.targets.sshtrust import Trust, agreeing, matches, read, searched
+from agtmuxd.targets.ssh.known_hosts import Trust, agreeing, matches, read, searched
 
 pytestmark = pytest.mark.tc("TC-160")
 

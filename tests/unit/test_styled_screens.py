@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.adapters.base import Identity
-from agtmuxd.core.choices import Choices
-from agtmuxd.core.controls import Controls, Field
+from agtmuxd.adapters.contract import Identity
 from agtmuxd.core.model import NS, Claim, Proc, Sample, Write
-from agtmuxd.core.rulefile import RuleFileError, load
-from agtmuxd.core.style import read
+from agtmuxd.core.screen.controls import Controls, Field
+from agtmuxd.core.screen.dialog_options import Choices
+from agtmuxd.core.screen.rule_file import RuleFileError, load
+from agtmuxd.core.screen.style import read
 from agtmuxd.targets.agent import Agent
 from agtmuxd.targets.roster import Roster
 from agtmuxd.tmux.round import lines

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agtmuxd.targets.tail import (
+from agtmuxd.targets.local.file_tail import (
     FIRST,
     FOLDERS,
     LEAP,

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agtmux import render
-from agtmux.cli.story import story
+from agtmux.cli.explain_text import story
 from agtmux.protocol.text import block, escaped, one_line
 from agtmuxd.log import configure
 from tests.unit.daemon_stub import Stub, agtmux, error, listing, pane

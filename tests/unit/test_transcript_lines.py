@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.adapters.base import Transcribed
-from agtmuxd.adapters.claude import ClaudeAdapter
-from agtmuxd.adapters.codex import CodexAdapter
-from agtmuxd.adapters.gemini import GeminiAdapter
+from agtmuxd.adapters.claude.adapter import ClaudeAdapter
+from agtmuxd.adapters.codex.adapter import CodexAdapter
+from agtmuxd.adapters.contract import Transcribed
+from agtmuxd.adapters.gemini.adapter import GeminiAdapter
 from agtmuxd.core.model import Claim, Phase, RawEvent, Signal, Source
 from tests.corpus import events, recording
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.listing import SORTS, Attrs, Filter, ordered, place, tally
 from agtmuxd.core.model import NS
-from agtmuxd.view import Change, View, changes_for, merge_sessions, name_of, pane_key, same
+from agtmuxd.stream.published import Change, View, changes_for, merge_sessions, name_of, pane_key, same
 from tests.rows import STATES, T0, Item, advance, by_key, pane, replayed, steps
 
 SCOPES = ("panes", "windows", "sessions")

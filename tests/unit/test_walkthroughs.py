@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 from agtmuxd.adapters.registry import discover
-from agtmuxd.core.level import Steady, sample
 from agtmuxd.core.model import MS, NS, Claim, RawEvent, Source, Strength, WaitingFor, Write
-from agtmuxd.core.resolve import Life, resolve, settle_wake
-from agtmuxd.ingest.fold import fold, told
-from agtmuxd.ingest.settle import acknowledge, settle
-from agtmuxd.world import Runtime, StateRow, Unit, World
+from agtmuxd.core.state.debounce import Steady, sample
+from agtmuxd.core.state.resolve import Life, resolve, settle_wake
+from agtmuxd.ingest.apply_event import fold, told
+from agtmuxd.ingest.state_rows import acknowledge, settle
+from agtmuxd.repository import Runtime, StateRow, Unit, World
 
 T0 = 1_000_000 * NS
 KEY = ("t", "%1")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from agtmuxd.adapters.common import shipped_rules
+from agtmuxd.adapters.shared import shipped_rules
 from agtmuxd.core.model import Claim, Sample
-from agtmuxd.core.rulefile import load
-from agtmuxd.core.rules import RuleSet
-from agtmuxd.core.whynot import why_not
+from agtmuxd.core.screen.rule_diagnosis import why_not
+from agtmuxd.core.screen.rule_file import load
+from agtmuxd.core.screen.rules import RuleSet
 from agtmuxd.tmux.sgr import parse
 from tests.corpus import recording
 

@@ -8,13 +8,13 @@ import time
 import click
 
 from agtmux import render
+from agtmux.cli import completion_values
 from agtmux.cli import ref as refs
-from agtmux.cli import words
 from agtmux.cli.context import App, pass_app, shared, write_body
 
 
 @click.command()
-@click.argument("ref", required=False, shell_complete=words.refs)
+@click.argument("ref", required=False, shell_complete=completion_values.refs)
 @click.option("--action", metavar="ACTION_ID", help="Only this one.")
 @click.option("--kind", metavar="KIND", help="Only of this kind: send, approve, kill, …")
 @click.option("--since", metavar="TIME", help="Only those asked for since then (RFC 3339).")

@@ -7,9 +7,9 @@ import sys
 
 import click
 
+from agtmux.cli import completion_values
 from agtmux.cli import ref as refs
-from agtmux.cli import words
-from agtmux.cli.acting import guards, perform
+from agtmux.cli.action_options import guards, perform
 from agtmux.cli.context import App, pass_app, shared, write_body
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.text import shell_word
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("ref", shell_complete=words.refs)
+@click.argument("ref", shell_complete=completion_values.refs)
 @click.option("--print", "only_print", is_flag=True, help="Print the command line instead; nothing is selected.")
 @guards
 @shared()

@@ -98,7 +98,7 @@ def why_not_from_here(config: dict[str, object] | None = None) -> str:
 
     It would go on with the environment, the folders and the sandbox of the agent that it is to watch.
     """
-    from agtmux.cli.inside import agent_above
+    from agtmux.cli.inside_agent import agent_above
 
     agent = agent_above()
     if agent is None or (_config() if config is None else config).get("allow_agent_actions") is True:

@@ -9,7 +9,7 @@ import time
 import click
 
 from agtmux import render
-from agtmux.cli import process
+from agtmux.cli import daemon_process
 from agtmux.cli.context import App, pass_app, shared, why_not_from_here, write_body
 from agtmux.cli.target import show_targets
 from agtmux.protocol import paths
@@ -196,20 +196,20 @@ def _stop(app: App) -> int:
         pid = int(client.health().json().get("pid") or 0)
         client.stop()
     except (NoDaemonError, ConnectionLostError):
-        found = process.running()
+        found = daemon_process.running()
         if found is None:
             raise
         if why_not_from_here():
             raise AgtmuxError("E_FORBIDDEN", "a supervised agent may not stop the daemon") from None
-        process.end(found)
+        daemon_process.end(found)
         return found
-    process.wait_gone(pid)
+    daemon_process.wait_gone(pid)
     return pid
 
 
 def _unreachable(error: NoDaemonError) -> AgtmuxError:
     """The error of a client that found no socket, or that a daemon runs all the same."""
-    pid = process.running()
+    pid = daemon_process.running()
     if pid is None:
         return error
     return AgtmuxError(

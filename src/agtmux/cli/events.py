@@ -8,8 +8,8 @@ import time
 import click
 
 from agtmux import render
+from agtmux.cli import completion_values
 from agtmux.cli import ref as refs
-from agtmux.cli import words
 from agtmux.cli.context import App, pass_app, shared, write_body
 
 TYPE_CHECKING = False
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("ref", required=False, shell_complete=words.refs)
+@click.argument("ref", required=False, shell_complete=completion_values.refs)
 @click.option("--action", metavar="ACTION_ID", help="Only those of this action.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
 @click.option("--before", metavar="EVENT_ID", help="Only what is older than this event (the next page).")

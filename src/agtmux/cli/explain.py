@@ -9,10 +9,10 @@ import time
 
 import click
 
+from agtmux.cli import completion_values
 from agtmux.cli import ref as refs
-from agtmux.cli import words
 from agtmux.cli.context import App, pass_app, shared, write_body
-from agtmux.cli.story import section, story, too_old, waits
+from agtmux.cli.explain_text import section, story, too_old, waits
 from agtmux.render import clean
 
 TYPE_CHECKING = False
@@ -29,7 +29,7 @@ _SCREEN = click.File("r", encoding="utf-8", errors="replace")
 
 
 @click.command()
-@click.argument("ref", required=False, shell_complete=words.refs)
+@click.argument("ref", required=False, shell_complete=completion_values.refs)
 @click.option("--file", "screen", type=_SCREEN, help="A captured screen instead of a pane; - for standard input.")
 @click.option("--agent", metavar="AGENT", help="With --file: the agent whose rules are tried.")
 @click.option("--title", default="", help="With --file: the pane's title.")

@@ -15,7 +15,7 @@ import time
 import click
 
 from agtmux import render
-from agtmux.cli import words
+from agtmux.cli import completion_values
 from agtmux.cli.context import App, pass_app, shared, write_body
 
 TYPE_CHECKING = False
@@ -49,11 +49,13 @@ def _options(function: F) -> F:
     function = shared()(function)
     function = click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")(function)
     where = "The machine of this target. Default: this one."
-    function = click.option("--target", metavar="TARGET", shell_complete=words.targets, help=where)(function)
-    agents = "Only this agent, e.g. claude; may be repeated. Default: all (of install: those with a settings folder)."
-    return click.option("--agent", "agents", multiple=True, metavar="AGENT", shell_complete=words.agents, help=agents)(
+    function = click.option("--target", metavar="TARGET", shell_complete=completion_values.targets, help=where)(
         function
     )
+    agents = "Only this agent, e.g. claude; may be repeated. Default: all (of install: those with a settings folder)."
+    return click.option(
+        "--agent", "agents", multiple=True, metavar="AGENT", shell_complete=completion_values.agents, help=agents
+    )(function)
 
 
 _CACHES = {

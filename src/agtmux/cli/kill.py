@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from agtmux.cli import words
-from agtmux.cli.acting import confirm, guards, pane, perform, tell, where
+from agtmux.cli import completion_values
+from agtmux.cli.action_options import confirm, guards, pane, perform, tell, where
 from agtmux.cli.context import App, pass_app, shared
 from agtmux.render import clean
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("ref", shell_complete=words.refs)
+@click.argument("ref", shell_complete=completion_values.refs)
 @click.option("--mode", type=click.Choice(["key", "signal"]), default="key", show_default=True, help="How.")
 @click.option("--signal", "name", type=click.Choice(["INT", "TERM", "KILL"]), default="INT", show_default=True,
               help="Which; TERM and KILL need --mode signal.")  # fmt: skip

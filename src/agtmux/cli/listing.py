@@ -11,9 +11,9 @@ import time
 import click
 
 from agtmux import render
-from agtmux.cli import words
+from agtmux.cli import completion_values
+from agtmux.cli.completion_values import GROUPS
 from agtmux.cli.context import App, pass_app, shared, write_body
-from agtmux.cli.words import GROUPS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,11 @@ def filters(function: F) -> F:
     for option in reversed(
         (
             click.option(
-                "--target", multiple=True, metavar="NAME", shell_complete=words.targets, help="Only these targets."
+                "--target",
+                multiple=True,
+                metavar="NAME",
+                shell_complete=completion_values.targets,
+                help="Only these targets.",
             ),
             click.option("--session", multiple=True, metavar="NAME", help="Only sessions of this name."),
             click.option(
@@ -43,14 +47,14 @@ def filters(function: F) -> F:
                 "--state",
                 multiple=True,
                 metavar="STATE",
-                shell_complete=words.states,
+                shell_complete=completion_values.states,
                 help=f"Only these states: {STATES_HELP}; or waiting, done, attention for several.",
             ),
             click.option(
                 "--agent",
                 multiple=True,
                 metavar="TYPE",
-                shell_complete=words.agents,
+                shell_complete=completion_values.agents,
                 help="Only these agents, e.g. claude.",
             ),
             click.option("--needs-action", is_flag=True, help="Only what waits for you."),
@@ -81,7 +85,7 @@ def how_to_print(function: F) -> F:
     sort = click.option(
         "--sort",
         metavar="KEY",
-        shell_complete=words.sorts,
+        shell_complete=completion_values.sorts,
         help="attention (default), state, since, updated, name or target; -KEY turns it round.",
     )
     return sort(json_option(shared()(function)))

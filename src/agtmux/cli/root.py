@@ -32,13 +32,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "view-output": ("view:view_output", "What a pane shows."),
     "send": ("send:send", "Text and keys into a pane."),
     "prompt": ("send:prompt", "Give an agent a prompt, and wait for what comes of it."),
-    "wait": ("waiting:wait", "Wait until agents are in a state."),
-    "approve": ("decide:approve", "Allow what an agent asks for."),
-    "deny": ("decide:deny", "Refuse what an agent asks for."),
-    "answer": ("decide:answer", "Answer what an agent asks."),
-    "interrupt": ("decide:interrupt", "Stop the turn of an agent."),
+    "wait": ("wait:wait", "Wait until agents are in a state."),
+    "approve": ("decisions:approve", "Allow what an agent asks for."),
+    "deny": ("decisions:deny", "Refuse what an agent asks for."),
+    "answer": ("decisions:answer", "Answer what an agent asks."),
+    "interrupt": ("decisions:interrupt", "Stop the turn of an agent."),
     "kill": ("kill:kill", "Interrupt or end an agent."),
-    "ack": ("decide:ack", "Say that a pane was looked at."),
+    "ack": ("decisions:ack", "Say that a pane was looked at."),
     "actions": ("actions:actions", "What was asked for, and what came of it."),
     "events": ("events:events", "What agents reported, newest first."),
     "target": ("target:target_group", "The tmux servers that agtmux supervises."),
@@ -70,7 +70,7 @@ class Lazy(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
-            from agtmux.cli.mistakes import no_command
+            from agtmux.cli.usage_errors import no_command
 
             raise click.UsageError(no_command(args[0], self, ctx), ctx)
         return super().resolve_command(ctx, args)
@@ -127,7 +127,7 @@ def run(argv: Sequence[str]) -> int:
         click.echo(error.format_message(), err=True)
         return 2
     except click.UsageError as error:
-        from agtmux.cli.mistakes import told
+        from agtmux.cli.usage_errors import told
 
         return _fail(AgtmuxError("E_INVALID_REQUEST", told(error)), argv)
     except click.Abort:

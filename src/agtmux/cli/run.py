@@ -14,7 +14,7 @@ from contextlib import suppress
 import click
 
 from agtmux import hook
-from agtmux.cli import words
+from agtmux.cli import completion_values
 from agtmux.protocol import paths
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.text import one_line
@@ -32,7 +32,7 @@ POST_FOR = 1_000_000_000
     "--as",
     "agent",
     metavar="AGENT",
-    shell_complete=words.agents,
+    shell_complete=completion_values.agents,
     help="List this pane as AGENT and read its screen by AGENT's rules. For a container or wrapper that hides it.",
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
@@ -61,7 +61,7 @@ def run(agent: str | None, command: tuple[str, ...]) -> None:
 
 def check_agent(agent: str) -> None:
     """Raise a usage error for an agent that the running daemon does not know. Without a daemon nothing is checked."""
-    known = words.known_agents()
+    known = completion_values.known_agents()
     if known and agent not in known:
         raise click.BadParameter(
             f"agtmux knows no agent {agent!r}. Use one of: {', '.join(known)}. "

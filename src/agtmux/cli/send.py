@@ -7,9 +7,9 @@ import time
 
 import click
 
+from agtmux.cli import completion_values
 from agtmux.cli import ref as refs
-from agtmux.cli import words
-from agtmux.cli.acting import guards, pane, perform, receipt, tell, where
+from agtmux.cli.action_options import guards, pane, perform, receipt, tell, where
 from agtmux.cli.context import App, pass_app, shared
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.render import clean
@@ -42,7 +42,7 @@ def said(body: Mapping[str, Any]) -> str:
 
 
 @click.command()
-@click.argument("ref", shell_complete=words.refs)
+@click.argument("ref", shell_complete=completion_values.refs)
 @click.option("--text", help="This text, literally.")
 @click.option("--stdin", "from_stdin", is_flag=True, help="The text from standard input (UTF-8, up to 256 KiB).")
 @click.option(
@@ -97,7 +97,7 @@ def send(
 
 
 @click.command()
-@click.argument("ref", shell_complete=words.refs)
+@click.argument("ref", shell_complete=completion_values.refs)
 @click.argument("text")
 @click.option("--wait", is_flag=True, help="Wait for the turn's end and print what came of it.")
 @click.option("--timeout", default="10m", show_default=True, metavar="DURATION", help="How long to wait for that.")
@@ -116,7 +116,7 @@ def prompt(app: App, ref: str, text: str, wait: bool, timeout: str, over_draft: 
       agtmux prompt claude "run the tests"
       agtmux prompt %12 "fix the failing one" --wait --timeout 30m
     """
-    from agtmux.cli import waiting
+    from agtmux.cli import wait as waiting
 
     seconds = waiting.duration(timeout)
     client = app.client()

@@ -8,7 +8,7 @@ import time
 import click
 
 from agtmux import render
-from agtmux.cli import words
+from agtmux.cli import completion_values
 from agtmux.cli.context import App, pass_app, shared, write_body
 from agtmux.protocol.errors import CODES, AgtmuxError
 
@@ -66,7 +66,7 @@ def add(
 
 
 @target_group.command()
-@click.argument("name", shell_complete=words.targets)
+@click.argument("name", shell_complete=completion_values.targets)
 @click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
 @shared()
 @pass_app
@@ -110,7 +110,7 @@ def list_targets(app: App, as_json: bool) -> None:
 
 
 @target_group.command()
-@click.argument("name", shell_complete=words.targets)
+@click.argument("name", shell_complete=completion_values.targets)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
 @shared()

@@ -7,9 +7,9 @@ import time
 
 import click
 
+from agtmux.cli import completion_values
 from agtmux.cli import ref as refs
-from agtmux.cli import words
-from agtmux.cli.acting import guards, perform
+from agtmux.cli.action_options import guards, perform
 from agtmux.cli.context import App, pass_app, shared, write_body
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ FOLLOWED = 200
 
 
 @click.command("view-output")
-@click.argument("ref", shell_complete=words.refs)
+@click.argument("ref", shell_complete=completion_values.refs)
 @click.option("--lines", type=click.IntRange(1, 10_000), default=200, show_default=True, help="At most so many rows.")
 @click.option("--ansi", is_flag=True, help="Keep colours and styles.")
 @click.option("-f", "--follow", is_flag=True, help="Go on: print what changes, until the agent ends or Ctrl-C.")

@@ -15,7 +15,10 @@ from typing import Any, Final, TypeVar
 
 from agtmux.protocol.redact import redact
 from agtmuxd.adapters.argv import base_name
-from agtmuxd.adapters.base import (
+from agtmuxd.adapters.claude.adapter import ClaudeAdapter
+from agtmuxd.adapters.cline.adapter import ClineAdapter
+from agtmuxd.adapters.codex.adapter import CodexAdapter
+from agtmuxd.adapters.contract import (
     CONTRACT_VERSION,
     Adapter,
     Capabilities,
@@ -33,24 +36,21 @@ from agtmuxd.adapters.base import (
     Told,
     Transcribed,
 )
-from agtmuxd.adapters.byrules import RulesOnlyAdapter
-from agtmuxd.adapters.claude import ClaudeAdapter
-from agtmuxd.adapters.cline import ClineAdapter
-from agtmuxd.adapters.codex import CodexAdapter
-from agtmuxd.adapters.common import RuleAdapter
-from agtmuxd.adapters.copilot import CopilotAdapter
-from agtmuxd.adapters.cursor import CursorAdapter
-from agtmuxd.adapters.gemini import GeminiAdapter
-from agtmuxd.adapters.generic import GenericAdapter
-from agtmuxd.adapters.opencode import OpenCodeAdapter
-from agtmuxd.adapters.patience import LOOK_FOR, TooLongError, slow_rule, within
-from agtmuxd.adapters.pi import PiAdapter
-from agtmuxd.adapters.qwen import QwenAdapter
-from agtmuxd.adapters.wrapper import wrapper_of
-from agtmuxd.core.controls import Controls, Rebound
+from agtmuxd.adapters.copilot.adapter import CopilotAdapter
+from agtmuxd.adapters.cursor.adapter import CursorAdapter
+from agtmuxd.adapters.gemini.adapter import GeminiAdapter
+from agtmuxd.adapters.generic.adapter import GenericAdapter
+from agtmuxd.adapters.generic.run_command import wrapper_of
+from agtmuxd.adapters.opencode.adapter import OpenCodeAdapter
+from agtmuxd.adapters.pi.adapter import PiAdapter
+from agtmuxd.adapters.qwen.adapter import QwenAdapter
+from agtmuxd.adapters.rules_only import RulesOnlyAdapter
+from agtmuxd.adapters.shared import RuleAdapter
+from agtmuxd.adapters.time_limit import LOOK_FOR, TooLongError, slow_rule, within
 from agtmuxd.core.model import Ancestor, Claim, Proc, RawEvent, Sample, Signal, Write
-from agtmuxd.core.rules import RuleSet
-from agtmuxd.core.sender import Kind
+from agtmuxd.core.screen.controls import Controls, Rebound
+from agtmuxd.core.screen.rules import RuleSet
+from agtmuxd.core.state.event_sender import Kind
 
 GROUP: Final = "agtmux.adapters"
 BUILT_IN: Final[tuple[Callable[[], Adapter], ...]] = (

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agtmuxd.core.model import Sample
-from agtmuxd.core.style import Spans
+from agtmuxd.core.screen.style import Spans
 
 MAX_SCREEN: Final = 256 * 1024
 """Bytes of a captured screen that are read."""

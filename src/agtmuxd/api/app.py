@@ -19,11 +19,11 @@ from pydantic import ValidationError
 
 from agtmux import __version__
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.api.acting import ASK_PEER, caller
-from agtmuxd.api.connection import Connection, Connections
+from agtmuxd.api.connections import Connection, Connections
+from agtmuxd.api.envelopes import failed, internal, invalid, new_request_id
 from agtmuxd.api.peer import Gate, Peer, peer_of
-from agtmuxd.api.replies import failed, internal, invalid, new_request_id
-from agtmuxd.api.routes import MAX_BODY, ROUTES, BrokenBodyError, BrokenStreamError, Fence, Route, too_large
+from agtmuxd.api.routes.actions import ASK_PEER, caller
+from agtmuxd.api.routes.table import MAX_BODY, ROUTES, BrokenBodyError, BrokenStreamError, Fence, Route, too_large
 from agtmuxd.api.services import Services
 
 IDLE_SECONDS = 30.0  # a connection that sends no whole request head within this is closed

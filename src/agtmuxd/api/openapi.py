@@ -13,10 +13,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from agtmux.protocol.errors import CODES, SCHEMA_VERSION
-from agtmuxd.api.shapes import ErrorEnvelope
+from agtmuxd.api.responses import ErrorEnvelope
 
 if TYPE_CHECKING:
-    from agtmuxd.api.routes import Route
+    from agtmuxd.api.routes.table import Route
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _REF = "#/components/schemas/{model}"

@@ -13,8 +13,8 @@ from typing import Final, NamedTuple, cast
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.peer import credentials
-from agtmuxd.api.connection import Connections
-from agtmuxd.core.wire import encode
+from agtmuxd.api.connections import Connections
+from agtmuxd.core.json_codec import encode
 
 LINGER: Final = 1.0
 """Seconds for which a refused caller's request is still taken, and thrown away."""

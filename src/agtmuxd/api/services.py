@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from agtmuxd.api.models import Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
-from agtmuxd.api.rules import CheckRequest, ReplayRequest
-from agtmuxd.core.request import Request
-from agtmuxd.hub import Hub
-from agtmuxd.view import View
+from agtmuxd.api.requests import Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
+from agtmuxd.api.routes.rules import CheckRequest, ReplayRequest
+from agtmuxd.core.action.request import Request
+from agtmuxd.stream.hub import Hub
+from agtmuxd.stream.published import View
 
 if TYPE_CHECKING:
-    from agtmuxd.api.acting import ActionQuery
     from agtmuxd.api.peer import Peer
+    from agtmuxd.api.routes.actions import ActionQuery
 
 
 class Services(Protocol):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from agtmuxd.core.style import Spans
+from agtmuxd.core.screen.style import Spans
 
 NS: Final = 1_000_000_000
 MS: Final = 1_000_000

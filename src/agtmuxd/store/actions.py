@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.core.request import Snapshot
-from agtmuxd.store.rows import dumps
+from agtmuxd.core.action.request import Snapshot
+from agtmuxd.store.current import dumps
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,9 @@ from typing import Any, Final, TypeVar
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.regular import open_regular
-from agtmuxd.store import upkeep
-from agtmuxd.store.check import Checking, check_for, note_damage, note_of, read_only
+from agtmuxd.store import housekeeping
 from agtmuxd.store.disk import room
+from agtmuxd.store.integrity import Checking, check_for, note_damage, note_of, read_only
 from agtmuxd.store.migrate import Migration, load, migrate, refuse_newer
 
 T = TypeVar("T")
@@ -81,15 +81,15 @@ def _refuse_damaged(path: str, connection: sqlite3.Connection) -> None:
 
     Raises sqlite3.DatabaseError for a damaged one.
     """
-    was = upkeep.left(connection)
+    was = housekeeping.left(connection)
     checked, wrong = (True, None) if was.whole else check_for(path)
     if wrong is not None:
         raise sqlite3.DatabaseError(wrong)
-    started = upkeep.machine_start()
+    started = housekeeping.machine_start()
     if not was.closed and was.machine_start not in (None, started):
-        upkeep.begin_new_stream(connection, time.time_ns())
+        housekeeping.begin_new_stream(connection, time.time_ns())
     try:
-        upkeep.opened(connection, started, checked=checked)
+        housekeeping.opened(connection, started, checked=checked)
     except sqlite3.OperationalError as error:
         if not checked or "full" not in str(error):
             raise  # else the disk is full, and ``Store`` makes up for it with its first write
@@ -138,7 +138,7 @@ class Store:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.path = _file_of(connection)
-        self.trouble: str | None = "its opening could not be noted" if upkeep.is_closed(connection) else None
+        self.trouble: str | None = "its opening could not be noted" if housekeeping.is_closed(connection) else None
         """Why the last write had to be retried or failed; None once something was really written again."""
         self.damage: str | None = None
         """What is wrong with the file; for good."""
@@ -159,7 +159,7 @@ class Store:
 
     def check(self) -> None:
         """Check the file in the background, if that is due."""
-        if not upkeep.is_checked(self._connection):
+        if not housekeeping.is_checked(self._connection):
             self._checking = Checking(self.path, self._checked)
 
     @property
@@ -171,7 +171,7 @@ class Store:
         if wrong is not None:
             self._damaged(wrong)
         else:
-            self._queue.put(lambda: self._transact(upkeep.whole, None))
+            self._queue.put(lambda: self._transact(housekeeping.whole, None))
 
     async def run(self, work: Work[T], *, power_safe: bool = False, undo: Callable[[], None] | None = None) -> T:
         """Run ``work(connection)`` in a transaction of its own, durable when this returns.
@@ -282,7 +282,7 @@ class Store:
         try:
             result = work(self._connection)
             if troubled:
-                upkeep.probe(self._connection)
+                housekeeping.probe(self._connection)
             self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
@@ -323,7 +323,7 @@ class Store:
         """Note that the daemon ends in order; where that cannot be written, the next start checks the file."""
         if self.damage is None:
             with contextlib.suppress(sqlite3.Error):
-                upkeep.closed(self._connection)
+                housekeeping.closed(self._connection)
 
     @staticmethod
     def _tell(

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters.base import Adapter, Ending, Identity
-from agtmuxd.core.controls import Controls
-from agtmuxd.core.level import Settled, Steady
+from agtmuxd.adapters.contract import Adapter, Ending, Identity
 from agtmuxd.core.model import NS, Claim, PaneRow, Proc, Sample, Source, Write
-from agtmuxd.core.style import Spans
+from agtmuxd.core.screen.controls import Controls
+from agtmuxd.core.screen.style import Spans
+from agtmuxd.core.state.debounce import Settled, Steady
 from agtmuxd.tmux.round import lines
 
 STYLES_HOLD: Final = 30 * NS

@@ -10,7 +10,7 @@ import os
 from typing import Any, Final
 
 from agtmuxd.core.model import Ancestor
-from agtmuxd.targets.proctable import read_argv, read_one, read_whole
+from agtmuxd.targets.local.process_table import read_argv, read_one, read_whole
 
 MOST: Final = 32
 """Links of a chain, as many as a hook tells."""

@@ -11,15 +11,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from agtmuxd.adapters.base import ENV_NAMES, Adapter, Identity, Operable
-from agtmuxd.core.controls import Controls
-from agtmuxd.core.level import Steady, sample
+from agtmuxd.adapters.contract import ENV_NAMES, Adapter, Identity, Operable
+from agtmuxd.core.json_codec import decode
 from agtmuxd.core.model import MS, NS, Claim, PaneRow, Phase, Proc, Sample, Source, Write
 from agtmuxd.core.numbers import is_time
-from agtmuxd.core.observation import Gone, Seen
-from agtmuxd.core.proctree import Found, Match, ProcessIndex, alone, find_agents, hidden_by
-from agtmuxd.core.style import Spans
-from agtmuxd.core.wire import decode
+from agtmuxd.core.process_tree import Found, Match, ProcessIndex, alone, find_agents, hidden_by
+from agtmuxd.core.screen.controls import Controls
+from agtmuxd.core.screen.style import Spans
+from agtmuxd.core.state.debounce import Steady, sample
+from agtmuxd.core.state.observation import Gone, Seen
 from agtmuxd.targets.agent import Agent, left_in_order, to_sample
 from agtmuxd.targets.executor import Machine, TargetExecutor
 

@@ -13,7 +13,7 @@ from collections.abc import Container, Mapping
 from functools import lru_cache
 from typing import Final
 
-from agtmuxd.core.style import Span, Spans, Words
+from agtmuxd.core.screen.style import Span, Spans, Words
 
 _SGR: Final = re.compile(r"\x1b\[([0-9;:]{0,256})m")
 _OTHER: Final = re.compile(

@@ -1,0 +1,242 @@
+"""``agtmux wait``, and waiting for the end of one turn. Owns when a wait is over; follows the stream, asks nobody.
+
+A wait is bound to the runtimes that it began with: it never ends by another agent in the same pane, and it ends with an
+error when its agent ends. A restart of the daemon does not end it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+
+import click
+from click.core import ParameterSource
+
+from agtmux.cli import completion_values
+from agtmux.cli.action_options import pane
+from agtmux.cli.completion_values import GROUPS
+from agtmux.cli.context import App, pass_app, shared
+from agtmux.cli.watch import Follower, Rows
+from agtmux.protocol.errors import SCHEMA_VERSION, AgtmuxError
+from agtmux.protocol.text import block, escaped
+from agtmux.render import STATES, clean
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from agtmux.client import Client
+
+    Item = Mapping[str, Any]
+
+MESSAGES = ("last_assistant_message", "last-assistant-message", "prompt_response")
+"""Where agents put their last message into what they report of a turn's end."""
+_OVER = ("completed", "idle", "error", "waiting_approval", "waiting_input")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?", re.ASCII)
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_TICK = 0.25
+_LATE = 1.0
+
+
+def duration(text: str) -> float:
+    """Seconds of ``90``, ``30s``, ``10m`` or ``2h``. Raises UsageError."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise click.UsageError(f"{text!r} is no duration: write 30s, 10m or 2h")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+class _OverError(Exception):
+    """The time is over."""
+
+
+def _follow(app: App, cursor: str | None, deadline: float) -> Iterator[tuple[Rows, dict[str, Any]]]:
+    """The rows and the line that changed them last. Raises _OverError at ``deadline`` (monotonic seconds)."""
+
+    def tick() -> None:
+        if time.monotonic() > deadline:
+            raise _OverError
+
+    rows = Rows()
+    params = {"scope": "panes", "cursor": cursor, "once": None, "interval": None, "heartbeat": None}
+    follower = Follower(app, params, reconnect=True)
+    for raw in follower.lines(tick, _TICK):
+        line = json.loads(raw)
+        if rows.apply(line):
+            yield rows, line
+        tick()
+
+
+def _states(words: str) -> set[str]:
+    out: set[str] = set()
+    for word in words.split(","):
+        if word in GROUPS:
+            out.update(GROUPS[word])
+        elif word in STATES:
+            out.add(word)
+        else:
+            known = ", ".join([*STATES, *GROUPS])
+            raise click.UsageError(f"--for {word}: there is no such state; known: {known}")
+    return out
+
+
+@click.command()
+@click.argument("refs", metavar="REF...", nargs=-1, required=True, shell_complete=completion_values.refs)
+@click.option(
+    "--for", "wanted", default="done", show_default=True, metavar="STATE[,…]",
+    shell_complete=completion_values.states, help="States, or done (completed, idle), waiting, attention.",
+)  # fmt: skip
+@click.option("--any", "any_of", is_flag=True, help="Until the first of them is there.")
+@click.option("--all", "all_of", is_flag=True, help="Until each of them was there once (the default).")
+@click.option("--timeout", default="10m", show_default=True, metavar="DURATION", help="Give up after this (exit 7).")
+@click.option("--json", "as_json", is_flag=True, help="The rows that were waited for, as JSON.")
+@shared()
+@pass_app
+def wait(app: App, refs: tuple[str, ...], wanted: str, any_of: bool, all_of: bool, timeout: str, as_json: bool) -> None:
+    """Wait until agents are in a state. One that is in it already counts; the agent's end is an error (exit 5).
+
+    \b
+    Examples:
+      agtmux wait claude
+      agtmux wait %3 %4 --for waiting,error --any --timeout 1h
+    """
+    if any_of and all_of:
+        raise click.UsageError("--any and --all: give one of them")
+    states, seconds = _states(wanted), duration(timeout)
+    client = app.client()
+    open_ones: dict[str, Item] = {}
+    for text in refs:
+        item = pane(client, text)
+        if not item.get("runtime_id") or item.get("reason_code") == "agent_crashed":
+            raise AgtmuxError("E_RUNTIME_STALE", f"no agent runs in {item['identity']['pane_id']}: nothing to wait for")
+        open_ones[item["runtime_id"]] = item
+    chosen = click.get_current_context().get_parameter_source("timeout") is not ParameterSource.DEFAULT
+    if sys.stderr.isatty() or not chosen:
+        app.say(f"waiting up to {timeout} for {', '.join(sorted(states))}")
+    reached: list[Item] = []
+    try:
+        for rows, _ in _follow(app, None, time.monotonic() + seconds):
+            reached += _reached(rows, open_ones, states)
+            if not open_ones or (any_of and reached):
+                break
+    except _OverError:
+        left = ", ".join(str(item["identity"]["pane_id"]) for item in open_ones.values())
+        raise AgtmuxError("E_TIMEOUT", f"not {wanted} within {timeout}: {left}", {"timeout_s": seconds}) from None
+    if as_json:
+        click.echo(escaped(json.dumps({"schema_version": SCHEMA_VERSION, "items": reached}, ensure_ascii=False)))
+        return
+    for item in reached:
+        click.echo(f"{clean(item['state'])} {clean(item['ref'])}")
+
+
+def _reached(rows: Rows, open_ones: dict[str, Item], states: set[str]) -> Iterator[Item]:
+    """Those that are where they should be; they are taken out of ``open_ones``. Raises E_RUNTIME_STALE."""
+    there = {item.get("runtime_id"): item for item in rows.body["items"]}
+    for runtime_id, was in list(open_ones.items()):
+        item = _mine(there, runtime_id, was, "error" in states)
+        if item.get("state") in states:
+            del open_ones[runtime_id]
+            yield item
+
+
+def _mine(there: Mapping[Any, Item], runtime_id: str, was: Item, crash_counts: bool) -> Item:
+    item = there.get(runtime_id)
+    crashed = item is not None and item.get("reason_code") == "agent_crashed"
+    if item is None or (crashed and not crash_counts):
+        how = "crashed" if crashed else "ended"
+        raise AgtmuxError(
+            "E_RUNTIME_STALE", f"{was.get('agent_type')} in {was['identity']['pane_id']} has {how}",
+            {"runtime_id": runtime_id, "reason": how},
+        )  # fmt: skip
+    return item
+
+
+# ------------------------------------------------------------ one turn
+
+
+def place(client: Client) -> str:
+    """Where the stream is now."""
+    exchange = client.watch({"scope": "panes", "once": "true"})
+    with exchange:
+        line = exchange.line()
+    return str(json.loads(line or b"{}").get("cursor") or "")
+
+
+def turn(app: App, before: Item, cursor: str, asked: float, seconds: float) -> Item:
+    """The row in which the turn that was asked for at ``asked`` ended. Raises E_TIMEOUT, E_RUNTIME_STALE.
+
+    ``cursor``: a place in the stream before it was asked for, so that the shortest turn is not missed.
+    """
+    since, item, ran = _stamp(asked), before, before.get("state") == "running"
+    try:
+        for _, line in _follow(app, cursor, time.monotonic() + seconds):
+            for row in _versions(line, item, str(before["runtime_id"])):
+                item, state = row, row.get("state")
+                ran = ran or state == "running"
+                later = str(row.get("since") or "") >= since
+                if state in _OVER and later and (ran or state != "idle"):
+                    return row
+    except _OverError:
+        raise AgtmuxError("E_TIMEOUT", f"the turn did not end within {seconds:g} s", {"timeout_s": seconds}) from None
+    raise AgtmuxError("E_INTERNAL", "the stream ended")
+
+
+def _versions(line: Item, was: Item, runtime_id: str) -> Iterator[Item]:
+    """The rows of one runtime in a line of the stream. Raises E_RUNTIME_STALE where it says that it has gone."""
+    rows = line.get("items") if line["type"] == "snapshot" else [c.get("item") for c in line.get("changes") or ()]
+    mine = [item for item in rows or () if item and item.get("runtime_id") == runtime_id]
+    gone = line["type"] == "snapshot" or any(c["identity"] == was["identity"] for c in line.get("changes") or ())
+    if gone and not mine:
+        _mine({}, runtime_id, was, crash_counts=False)
+    for item in mine:
+        yield _mine({runtime_id: item}, runtime_id, was, crash_counts=False)
+
+
+def tell_outcome(client: Client, item: Item, asked: float, *, as_json: bool, answer: Item) -> None:
+    """The state in which the turn ended, and the agent's last message where it reported one."""
+    message = _last_message(client, item, asked) if item["state"] == "completed" else None
+    if as_json:
+        told = {"schema_version": SCHEMA_VERSION, "action": answer, "item": item, "last_message": message}
+        click.echo(escaped(json.dumps(told, ensure_ascii=False)))
+        return
+    waiting = item.get("waiting_for") or {}
+    asks = ": ".join(clean(waiting[key]) for key in ("subject", "text") if waiting.get(key))
+    reason = f" ({clean(item['reason_code'])})" if item.get("reason_code") else ""
+    click.echo(f"{clean(item['state'])}{reason}{f': {asks}' if asks else ''}")
+    if message:
+        click.echo(block(message))
+
+
+def _last_message(client: Client, item: Item, asked: float) -> str | None:
+    """As a hook reported it, else out of the agent's transcript, where its last lines may be some 100 ms late."""
+    reported = _reported(client, str(item["runtime_id"]), _stamp(asked))
+    until = time.monotonic() + _LATE
+    while reported is None:
+        said = client.message(str(item["ref"])).json()
+        if said.get("runtime_id") != item["runtime_id"] or said.get("source") is None:
+            return None
+        if said.get("text") and str(said.get("said_at")) >= _stamp(asked):
+            return str(said["text"])
+        if time.monotonic() >= until:
+            return None
+        time.sleep(_TICK)
+    return reported
+
+
+def _reported(client: Client, runtime_id: str, since: str) -> str | None:
+    for event in client.events({"runtime": runtime_id, "limit": "50"}).json().get("items") or ():
+        payload = event.get("raw_payload")
+        if str(event.get("event_time")) < since or not isinstance(payload, dict):
+            continue
+        for name in MESSAGES:
+            if isinstance(payload.get(name), str) and payload[name].strip():
+                return str(payload[name])
+    return None
+
+
+def _stamp(moment: float) -> str:
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
+    return f"{whole}.{int(moment * 1000) % 1000:03d}Z"

@@ -1,0 +1,139 @@
+"""Who may act: an operator, and not an agent that is supervised here, which could approve its own requests.
+
+Owns the walk from a caller's process to its ancestors. It is a fence against agents, not a wall against programs that
+mean harm: a process of the same user can always reach tmux itself, and one that leaves the process tree and clears its
+environment is not known for what it was (docs/spec.md §12).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.actions.access import Reach
+from agtmuxd.core.action.request import Caller
+from agtmuxd.core.model import Ancestor, Proc
+from agtmuxd.core.state.event_sender import KindOf
+from agtmuxd.repository import Runtime, Target, World
+from agtmuxd.targets.executor import ExecutorError
+
+SHOWN = 4
+"""Ancestors that the audit names."""
+WORDS = 16
+"""Words of a command line by which an agent is known: some have a hundred thousand, and each is tried."""
+
+
+class Callers:
+    """Judges callers by the process table of this machine."""
+
+    def __init__(
+        self,
+        world: World,
+        reach: Reach,
+        servers: Mapping[tuple[str, int], str],
+        allowed: Callable[[], bool],
+        kind_of: KindOf = lambda _link: None,
+    ) -> None:
+        """``servers``: target ids by tmux socket and server pid; ``allowed``: whether supervised agents may act.
+
+        ``kind_of``: which agent a process is, by the adapters.
+        """
+        self._world = world
+        self._reach = reach
+        self._servers = servers
+        self._allowed = allowed
+        self._kind_of = kind_of
+
+    async def meet(self, uid: int | None, pid: int | None) -> tuple[Caller, str | None]:
+        """The caller, and why it may not act (None: it may)."""
+        local = next((t for t in self._world.targets.values() if t.kind == "local"), None)
+        if local is None:
+            return Caller(uid, pid), None
+        try:
+            executor = self._reach(local.target_id).executor
+        except AgtmuxError:  # no tmux on this machine: no agent is supervised here that could ask
+            return Caller(uid, pid), "it cannot be told who asks" if any(self._living()) else None
+        try:
+            table = {proc.pid: proc for proc in await executor.process_table()}
+        except ExecutorError as error:
+            raise AgtmuxError("E_FORBIDDEN", f"it cannot be told who asks: {error}") from error
+        chain = list(_chain(table, pid))
+        caller = Caller(uid, pid, " < ".join(proc.comm for proc in chain[:SHOWN]) or None)
+        if self._allowed():
+            return caller, None
+        if not chain:
+            return caller, "the process that asks cannot be seen from here"
+        living = list(self._living())
+        lives = {(r.pid, r.process_start): r for r in living}
+        for proc in chain:
+            runtime = lives.get((proc.pid, proc.start))
+            if runtime is not None:
+                return caller, f"{runtime.agent_type} in {runtime.pane_id} asks"
+        agent = await self._agent_above(chain, frozenset(r.agent_type for r in living))
+        if agent is not None:
+            return caller, f"a process of {agent} asks"
+        runtime = await self._left_behind(chain)
+        if runtime is None:
+            return caller, None
+        return caller, f"a process that {runtime.agent_type} in {runtime.pane_id} left behind asks"
+
+    def _living(self) -> Iterator[Runtime]:
+        kinds = {t.target_id: t.kind for t in self._world.targets.values()}
+        for runtime_id in self._world.active.values():
+            runtime = self._world.runtimes.get(runtime_id)
+            if runtime is not None and kinds.get(runtime.target_id) == "local":
+                yield runtime
+
+    async def _agent_above(self, chain: list[Proc], supervised: frozenset[str]) -> str | None:
+        """An agent above the caller that is no runtime: a helper that does not descend from the one in the pane, or one
+        that has just begun in a pane that is watched.
+        """
+        watched = {pid for _, pid in self._servers}
+        below = any(proc.pid in watched for proc in chain)
+        executor = self._reach(self._local().target_id).executor
+        for proc in chain[1:]:
+            if proc.comm in supervised:
+                return proc.comm
+            try:
+                argv = proc.argv or await executor.argv(proc.pid, proc.start) or ()
+            except ExecutorError:
+                continue  # it has just ended
+            kind = self._kind_of(Ancestor(proc.pid, proc.start, argv[:WORDS], proc.comm, proc.pgid))
+            if kind is not None and not kind.gives_way and (kind.agent_type in supervised or below):
+                return kind.agent_type
+        return None
+
+    def _local(self) -> Target:
+        return next(t for t in self._world.targets.values() if t.kind == "local")
+
+    async def _left_behind(self, chain: list[Proc]) -> Runtime | None:
+        """The agent in whose pane the caller, or one above it, was started, where the pane is not above them any more.
+
+        Whoever leaves the process tree (``setsid``, ``nohup``, a parent that ended) still has the pane's variables.
+        """
+        executor = self._reach(self._local().target_id).executor
+        lives = [(proc.pid, proc.start) for proc in chain]
+        found = await executor.environs(lives, ("TMUX", "TMUX_PANE"))
+        above = {proc.pid for proc in chain}
+        for proc in chain:
+            env = found.get(proc.pid, {})
+            socket, _, server = env.get("TMUX", "").rpartition(",")[0].rpartition(",")  # a path may hold commas
+            if not socket or not server.isdecimal() or not env.get("TMUX_PANE"):
+                continue
+            if int(server) in above:
+                continue  # it still hangs below that server: the chain told all there is to tell
+            target_id = self._servers.get((os.path.realpath(socket), int(server)))
+            runtime_id = self._world.active.get((target_id or "", env["TMUX_PANE"]))
+            if runtime_id:
+                return self._world.runtimes.get(runtime_id)
+        return None
+
+
+def _chain(table: Mapping[int, Proc], pid: int | None) -> Iterator[Proc]:
+    """A process and its ancestors, nearest first."""
+    seen: set[int] = set()
+    while pid is not None and pid not in seen and pid in table:
+        seen.add(pid)
+        yield table[pid]
+        pid = table[pid].ppid

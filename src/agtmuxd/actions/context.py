@@ -1,0 +1,153 @@
+"""What one action has in its hands while it runs: the request, the pane as it was read, and ways to look again.
+
+Owns the waiting for signs. Decides nothing but through ``core.guard``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.actions.access import Failpoints, Reached
+from agtmuxd.actions.keystrokes import Hands
+from agtmuxd.actions.pane_check import Reader, Reading
+from agtmuxd.core.action.guard import Case, Known, Refusal, decide
+from agtmuxd.core.model import Claim, Sample, Source, State
+from agtmuxd.core.screen.controls import Controls
+from agtmuxd.core.state.registers import TURN_START
+from agtmuxd.repository import PaneKey, Runtime, World
+
+PAUSES = (0.02, 0.03, 0.05, 0.08, 0.1)
+"""Seconds between looks for a sign; the last one goes on."""
+
+STEADY = 0.15
+"""Seconds that typed text must stand in its field before it is submitted. Programs take an Enter that follows text at
+once for a line of a paste: Gemini CLI 0.61 for 30 ms after a key and 40 ms after a paste, and until it has drawn it."""
+
+Result = dict[str, Any]
+"""What an action came to, as its answer tells it."""
+
+
+def refused(refusal: Refusal) -> AgtmuxError:
+    return AgtmuxError(refusal.code, refusal.message, {**refusal.details, "reason": refusal.reason})
+
+
+@dataclass(slots=True)
+class Context:
+    """One action under way. ``case`` is what it was decided on; ``look_again`` and ``check_again`` renew it."""
+
+    key: PaneKey
+    boot_id: str
+    runtime: Runtime | None
+    case: Case
+    reading: Reading
+    reached: Reached
+    reader: Reader
+    world: World
+    clock: Callable[[], int]
+    failpoint: Failpoints
+    session: str | None = None  # the session that the caller's ref names, by its plain name
+    put: bool = False  # whether keys or text arrived in the pane: from then on nothing is refused any more
+
+    @property
+    def hands(self) -> Hands:
+        """Hands that write only while the pane is as it was read."""
+        held = self.reading.held
+        if held is None:
+            raise AgtmuxError("E_REF_NOT_FOUND", f"the pane {self.key[1]} has gone")
+        return Hands(self.reached, held, self.reading.version, self._has_put, self.failpoint)
+
+    def _has_put(self) -> None:
+        self.put = True
+
+    @property
+    def controls(self) -> Controls:
+        return self.reader.controls(self.runtime)
+
+    @property
+    def sample(self) -> Sample:
+        if self.reading.sample is None:
+            raise AgtmuxError("E_REF_NOT_FOUND", f"the pane {self.key[1]} has gone")
+        return self.reading.sample
+
+    def known(self) -> Known:
+        """What the daemon says of the pane now."""
+        return known_of(self.world, self.key)
+
+    async def look_again(self, *, processes: bool = True) -> Reading:
+        """The pane as it is now; without ``processes`` their last reading stands. Raises E_TARGET_UNREACHABLE."""
+        claim = screen_claim(self.world, self.runtime)
+        last = None if processes else self.reading.fresh
+        self.reading = await self.reader.read(self.reached, self.key[1], self.boot_id, self.runtime, claim, last)
+        return self.reading
+
+    async def check_again(self) -> None:
+        """Read the pane and decide once more. Raises what speaks against it."""
+        reading = await self.look_again()
+        self.case = replace(self.case, known=self.known(), fresh=reading.fresh, now=self.clock())
+        refusal = decide(self.case)
+        if refusal is not None:
+            raise refused(refusal)
+
+    async def until(
+        self, sign: Callable[[Reading], bool], seconds: float, *, twice: bool = False, steady: float = 0.0,
+        processes: bool = False,
+    ) -> bool:  # fmt: skip
+        """Look until ``sign`` is seen (``twice``: by two looks in a row) or the time is over.
+
+        ``steady``: it has to be seen by all looks for this many seconds, and for half as long as it took to come, up to
+        a second: who is slow to draw is slow to hear. ``processes``: the sign is one of them. A target that cannot be
+        read gives no sign.
+        """
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        seen, turn, first = 0, 0, begun
+        while True:
+            try:
+                seen = seen + 1 if sign(await self.look_again(processes=processes)) else 0
+            except AgtmuxError:
+                seen = 0
+            now = loop.time()
+            if seen == 1:
+                first = now
+            wanted = max(steady, min((first - begun) / 2, 1.0)) if steady else 0.0
+            if seen >= (2 if twice or steady else 1) and now - first >= wanted:
+                return True
+            if not seen and now > begun + seconds:
+                return False
+            await asyncio.sleep(PAUSES[min(turn, len(PAUSES) - 1)])
+            turn += 1
+
+    def turn_began(self, since: int) -> bool:
+        """Whether the agent itself said after ``since`` (ns) that a turn began."""
+        marks = self.world.marks.get(self.runtime.runtime_id, {}) if self.runtime is not None else {}
+        return marks.get(TURN_START, 0) > since
+
+
+def known_of(world: World, key: PaneKey, *, crashed: bool = False) -> Known:
+    """The pane as the daemon knows it. ``crashed``: an agent whose crash is still shown counts too."""
+    runtime_id = world.active.get(key)
+    state = world.states.get(key)
+    if runtime_id is None and crashed and state is not None:
+        runtime_id = state.runtime_id
+    runtime = world.runtimes.get(runtime_id) if runtime_id is not None else None
+    if runtime is None:
+        return Known()
+    mine = state if state is not None and state.runtime_id == runtime_id else None
+    if mine is None:
+        return Known(runtime.runtime_id, State.UNKNOWN, None, None, runtime.agent_type, runtime.headless)
+    return Known(
+        runtime.runtime_id, mine.state, mine.state_version, mine.updated_at, runtime.agent_type, runtime.headless,
+        mine.waiting_for.fingerprint if mine.waiting_for is not None else None,
+    )  # fmt: skip
+
+
+def screen_claim(world: World, runtime: Runtime | None) -> Claim | None:
+    """What the runtime's screen said last, for rules that ask."""
+    if runtime is None:
+        return None
+    register = world.registers.get(runtime.runtime_id, {}).get((Source.POLLER, "turn"))
+    return None if register is None else register.entry.claim

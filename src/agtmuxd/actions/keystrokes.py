@@ -1,0 +1,118 @@
+"""What touches a target: keys and buffers through one guarded tmux command each, and signals.
+
+Owns the writes and what their failure means. Nothing here is ever tried a second time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.actions.access import Failpoints, Reached
+from agtmuxd.targets.executor import Completed, ExecutorError
+from agtmuxd.tmux import keys
+from agtmuxd.tmux.keys import Held
+
+
+class Hands:
+    """Writes to one pane, as it was read. ``on_put``: called when keys or text arrived there."""
+
+    def __init__(
+        self, reached: Reached, held: Held, version: tuple[int, int] | None, on_put: Callable[[], None] = lambda: None,
+        failpoint: Failpoints | None = None,
+    ) -> None:  # fmt: skip
+        self._reached = reached
+        self._held = held
+        self._version = version
+        self._on_put = on_put
+        self._failpoint = failpoint or Failpoints()
+
+    async def type(self, data: bytes) -> None:
+        """These bytes as keys. Raises as ``_write``."""
+        await self._write([keys.typed(self._held.pane_id, data)])
+
+    async def press(self, names: Sequence[str]) -> None:
+        """Named keys. Raises as ``_write``."""
+        await self._write([keys.pressed(self._held.pane_id, names)])
+
+    async def paste(self, data: bytes, *, bracketed: bool) -> None:
+        """These bytes through a buffer of their own, which is gone afterwards. Raises as ``_write``, and E_UNSUPPORTED
+        where this tmux may change them."""
+        if self._version is None and keys.paste_changes(data):
+            text = "nobody can say whether this tmux pastes control characters as they are: its version has no number"
+            raise AgtmuxError("E_UNSUPPORTED", f"{text}; nothing was done", {"reason": "tmux_version"})
+        with self._reached.buffers.one(self._reached.target_id) as buffer:
+            await self._paste(buffer, data, bracketed=bracketed)
+
+    async def _paste(self, buffer: str, data: bytes, *, bracketed: bool) -> None:
+        done = await self._run(keys.loaded(buffer), stdin=data, harmless=True)
+        if done.returncode:
+            raise AgtmuxError("E_TARGET_UNREACHABLE", f"tmux took no buffer: {_said(done)}; nothing was done")
+        self._failpoint("mid_paste")
+        pasted = keys.pasted(self._held.pane_id, buffer, bracketed=bracketed, version=self._version)
+        try:
+            await self._write([pasted])
+        except AgtmuxError as error:
+            if error.code == "E_PRECONDITION_FAILED":
+                await self._run(keys.dropped(buffer), harmless=True)
+            raise
+
+    async def leave_mode(self) -> None:
+        """Out of copy mode. The caller reads the pane again to see that it is gone."""
+        await self._run(keys.left_mode(self._held.pane_id), harmless=True)
+
+    async def select(self, session_id: str, window_id: str) -> None:
+        """Make the pane the one that its session shows. Raises as ``_write``."""
+        await self._write(keys.selected(session_id, window_id, self._held.pane_id), puts=False)
+
+    async def signal(self, name: str, pids: Sequence[int]) -> None:
+        """A signal to processes of the target. Raises E_UNSUPPORTED, E_ACTION_INDETERMINATE, E_RUNTIME_STALE."""
+        try:
+            done = await self._reached.executor.run(
+                ["kill", f"-{name}", *map(str, pids)], timeout=self._reached.timeout
+            )
+        except ExecutorError as error:
+            raise _lost(self._reached, error) from error
+        if done.returncode:
+            code = "E_RUNTIME_STALE" if len(pids) == 1 else "E_ACTION_INDETERMINATE"  # some of several may have got it
+            raise AgtmuxError(code, f"process {pids[0]} took no signal: {_said(done)}")
+
+    async def _write(self, commands: Sequence[Sequence[str]], *, puts: bool = True) -> None:
+        """Raises E_PRECONDITION_FAILED where tmux saw another pane than was read (then nothing was written),
+        E_TARGET_UNREACHABLE where nothing was started, E_ACTION_INDETERMINATE where nobody can tell."""
+        nonce = os.urandom(6).hex()
+        done = await self._run(keys.guarded(self._held, commands, f"{nonce}yes", f"{nonce}no", puts=puts))
+        said = done.stdout.decode("utf-8", "replace")
+        if f"{nonce}yes" in said:
+            if puts:
+                self._on_put()
+            return
+        if f"{nonce}no" in said or "can't find pane" in done.stderr.decode("utf-8", "replace"):
+            text = f"{self._held.pane_id} changed in the very last moment: nothing was written, look again"
+            raise AgtmuxError("E_PRECONDITION_FAILED", text, {"reason": "changed"})
+        raise AgtmuxError(
+            "E_ACTION_INDETERMINATE", f"tmux did not say whether it wrote to {self._held.pane_id}: {_said(done)}"
+        )
+
+    async def _run(self, arguments: Sequence[str], *, stdin: bytes = b"", harmless: bool = False) -> Completed:
+        """``harmless``: a failure leaves the pane as it was."""
+        try:
+            return await self._reached.executor.run(
+                [*self._reached.tmux, *arguments], stdin=stdin, timeout=self._reached.timeout
+            )
+        except ExecutorError as error:
+            if harmless:
+                text = f"{self._reached.name} cannot be reached: {error}; nothing was done"
+                raise AgtmuxError("E_TARGET_UNREACHABLE", text) from error
+            raise _lost(self._reached, error) from error
+
+
+def _lost(reached: Reached, error: ExecutorError) -> AgtmuxError:
+    if error.reason in ("refused", "no_tmux", "auth", "host_key", "channel_limit"):  # it did not start
+        return AgtmuxError("E_TARGET_UNREACHABLE", f"{reached.name} cannot be reached: {error}; nothing was done")
+    return AgtmuxError("E_ACTION_INDETERMINATE", f"{reached.name} did not say whether it was done: {error}")
+
+
+def _said(done: Completed) -> str:
+    return done.stderr.decode("utf-8", "replace").strip().partition("\n")[0] or f"exit status {done.returncode}"

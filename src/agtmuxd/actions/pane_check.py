@@ -1,0 +1,227 @@
+"""Reads one pane again, right before something is done to it: one tmux round, its processes, its screen by the rules.
+
+Owns the reading. What follows from it is decided in ``core.guard``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.actions.access import Reached
+from agtmuxd.adapters.contract import ENV_NAMES
+from agtmuxd.adapters.registry import Fenced, Registry
+from agtmuxd.core.action.guard import Fresh
+from agtmuxd.core.model import Claim, Proc, Sample
+from agtmuxd.core.process_tree import Found, Match, ProcessIndex, find_agents
+from agtmuxd.core.screen.controls import Controls, Rebound
+from agtmuxd.repository import Runtime
+from agtmuxd.targets.agent import to_sample
+from agtmuxd.targets.executor import ExecutorError
+from agtmuxd.tmux import onepane
+from agtmuxd.tmux.keys import Held
+from agtmuxd.tmux.round import RoundFailed
+from agtmuxd.tmux.server import parse_version
+from agtmuxd.tmux.sgr import parse
+
+MOST_SETTINGS: Final = 256 * 1024
+"""Bytes of a file of keys that are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the pane showed. ``held``: what must still be true when tmux writes; None where the pane has gone."""
+
+    fresh: Fresh
+    pane: onepane.OnePane
+    sample: Sample | None = None
+    held: Held | None = None
+    version: tuple[int, int] | None = None
+
+
+_STOPPED = "Tt"
+"""States of a process that is stopped, by a signal or by who traces it."""
+
+
+def unreachable(reached: Reached, why: str) -> AgtmuxError:
+    return AgtmuxError("E_TARGET_UNREACHABLE", f"{reached.name} cannot be read: {why}; nothing was done")
+
+
+async def one_pane(reached: Reached, pane_id: str, *, styled: bool = False) -> onepane.OnePane:
+    """One tmux round of one pane; ``styled``: with attributes. Raises E_TARGET_UNREACHABLE."""
+    nonce = os.urandom(8).hex()
+    try:
+        asked = onepane.ask(nonce, pane_id, styled=styled)
+        done = await reached.executor.run([*reached.tmux, *asked], timeout=reached.timeout)
+    except ExecutorError as error:
+        raise unreachable(reached, str(error)) from error
+    if done.truncated:
+        raise unreachable(reached, f"the screen of {pane_id} is too large to be read: make it smaller")
+    pane = onepane.read(nonce, done.stdout, done.stderr, done.returncode)
+    if isinstance(pane, RoundFailed):
+        raise unreachable(reached, pane.message)
+    return pane
+
+
+class Reader:
+    """Reads panes with the adapters' eyes."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def controls(self, runtime: Runtime | None) -> Controls:
+        """How the agent is operated; nothing known of it: controls that can do nothing."""
+        adapter = self._adapter(runtime)
+        return (adapter.controls() if adapter is not None else None) or Controls()
+
+    def _adapter(self, runtime: Runtime | None) -> Fenced | None:
+        return None if runtime is None else self._registry.get(runtime.agent_type)
+
+    async def read(
+        self,
+        reached: Reached,
+        pane_id: str,
+        boot_id: str,
+        runtime: Runtime | None,
+        before: Claim | None,
+        last: Fresh | None = None,
+    ) -> Reading:
+        """The pane as it is now. ``before``: what its screen said last. Raises E_TARGET_UNREACHABLE.
+
+        ``last``: an earlier reading whose word on processes will do; for looks that only wait for a sign.
+        """
+        styled = self.controls(runtime).styled
+        pane = await one_pane(reached, pane_id, styled=styled)
+        server, row = pane.server, pane.row
+        if server is None or row is None:
+            return Reading(Fresh(None), pane)
+        fresh = Fresh(
+            row, same_server=server.boot_id == boot_id, synchronized=pane.synchronized, input_off=pane.input_off
+        )
+        if last is None:
+            fresh = await self._processes(fresh, reached, row.pid, runtime)
+        else:
+            fresh = replace(
+                fresh, alive=last.alive, foreground=last.foreground, stopped=last.stopped, holds=last.holds,
+                other=last.other,
+            )  # fmt: skip
+        sample = to_sample(row, *parse(pane.capture)) if styled else to_sample(row, pane.capture)
+        return Reading(
+            self.seen(fresh, runtime, sample, before), pane, sample, Held(pane_id, server.pid, row.pid, row.in_mode),
+            parse_version(server.version),
+        )  # fmt: skip
+
+    async def _processes(self, fresh: Fresh, reached: Reached, pane_pid: int, runtime: Runtime | None) -> Fresh:
+        """``fresh`` with what the process table says: whether the runtime's very process lives in this pane."""
+        try:
+            index = ProcessIndex(await reached.executor.process_table())
+        except ExecutorError as error:
+            raise unreachable(reached, str(error)) from error
+        mine = index.candidates(pane_pid)
+        proc = _life(mine, runtime)
+        holds = proc is not None and proc.pgid == proc.tpgid
+        stopped = proc is not None and _is_stopped(index, mine, proc)
+        foreground = holds and not stopped
+        other = None if foreground else await self._stranger(reached, index, mine, pane_pid, proc)
+        alive = proc is not None
+        return replace(fresh, alive=alive, foreground=foreground, stopped=stopped, holds=holds, other=other)
+
+    def seen(self, fresh: Fresh, runtime: Runtime | None, sample: Sample, before: Claim | None) -> Fresh:
+        """``fresh`` with what the rules say of ``sample``."""
+        adapter = self._adapter(runtime)
+        if adapter is None:
+            return fresh
+        write = adapter.look(sample, before)
+        controls = self.controls(runtime)
+        fresh = replace(
+            fresh, field=controls.look(sample), modes=controls.in_modes(sample), at_end=controls.at_end(sample),
+            told=controls.composer is not None
+        )  # fmt: skip
+        if write is None:
+            return fresh
+        # of a turn that runs a screen that only misses its signs proves no end: whether it moves one look does not tell
+        claim = None if write.scene is not None and before is Claim.RUNNING else write.claim
+        return replace(fresh, claim=claim, rule=write.rule, waiting=write.waiting_for)
+
+    async def rebound(self, reached: Reached, runtime: Runtime | None) -> Rebound:
+        """Which keys the user's own settings of this agent give to what; nothing where they cannot be read."""
+        adapter = self._adapter(runtime)
+        if adapter is None or runtime is None or runtime.pid is None or runtime.process_start is None:
+            return Rebound()
+        executor, life = reached.executor, (runtime.pid, runtime.process_start)
+        try:
+            env = (await executor.environs([life], ENV_NAMES)).get(runtime.pid, {})
+            home = Path(env.get("HOME") or (await executor.machine()).home)
+            paths = [str(path) for path in adapter.key_files(adapter.config_home(env, home))]
+            if not paths:
+                return Rebound()
+            argv = await executor.argv(*life) or ()
+            found = await executor.read_files(paths, max_bytes=MOST_SETTINGS)
+        except ExecutorError:
+            return Rebound()
+        texts = [data.decode("utf-8", "replace") for data in map(found.get, paths) if data is not None]
+        return adapter.rebound(texts, argv)
+
+    async def processes(self, reached: Reached, pane_pid: int, runtime: Runtime) -> tuple[int, ...]:
+        """The processes that a runtime is made of: its own, then the program that this one wraps, if it does.
+
+        Empty where its very process is in the pane no more: the number may be somebody else's now. Raises
+        E_TARGET_UNREACHABLE.
+        """
+        try:
+            index = ProcessIndex(await reached.executor.process_table())
+        except ExecutorError as error:
+            raise unreachable(reached, str(error)) from error
+        mine = index.candidates(pane_pid)
+        if _life(mine, runtime) is None:
+            return ()
+        for agent in await self._agents(reached, index, mine, pane_pid):
+            pids = tuple(proc.pid for proc in agent.chain)
+            if agent.proc.pid == runtime.pid and agent.proc.start == runtime.process_start:
+                return pids[pids.index(agent.proc.pid) :]
+        return () if runtime.pid is None else (runtime.pid,)
+
+    async def _stranger(
+        self, reached: Reached, index: ProcessIndex, mine: Iterable[Proc], pane_pid: int, known: Proc | None
+    ) -> str | None:
+        """The agent in the foreground that is no runtime yet: it may have started a moment ago."""
+        for agent in await self._agents(reached, index, mine, pane_pid):
+            if agent.foreground and (known is None or agent.proc.pid != known.pid):
+                return agent.match.agent_type
+        return None
+
+    async def _agents(
+        self, reached: Reached, index: ProcessIndex, mine: Iterable[Proc], pane_pid: int
+    ) -> list[Found[None]]:
+        """The agents of a pane, by all of their words."""
+        argv: dict[int, Proc] = {}
+        for proc in mine:
+            try:
+                words = proc.argv or await reached.executor.argv(proc.pid, proc.start)
+            except ExecutorError as error:
+                raise unreachable(reached, str(error)) from error
+            argv[proc.pid] = replace(proc, argv=words) if words else proc
+
+        def identify(proc: Proc) -> Match[None] | None:
+            found = self._registry.identify(argv.get(proc.pid, proc))
+            return None if found is None else found[1].match(found[0].innermost, None)
+
+        return find_agents(index, pane_pid, identify)
+
+
+def _life(processes: Iterable[Proc], runtime: Runtime | None) -> Proc | None:
+    """The very process of a runtime: a number alone may have come again."""
+    return next((p for p in processes if runtime and p.pid == runtime.pid and p.start == runtime.process_start), None)
+
+
+def _is_stopped(index: ProcessIndex, mine: Iterable[Proc], proc: Proc) -> bool:
+    """Whether an agent cannot read: itself, a part of it in its process group, or what started it in this pane.
+
+    A shim may wait for the program that reads, and a program between may own the terminal (``script``, ``sudo``).
+    """
+    in_pane = list(mine)
+    return any(one.state in _STOPPED and (one.pgid == proc.pgid or index.is_below(proc, one)) for one in in_pane)

@@ -1,0 +1,184 @@
+"""``send``: text and keys into a pane, and the receipt for them.
+
+Owns the order of things (type, see it in the input field, submit, see that it went) and the words of the receipt:
+``typed`` (it stands in the input field, or was handed to a shell), ``submitted`` (the agent began a turn, or its input
+field emptied), ``unconfirmed`` (no sign of either within the time). Nothing is ever pressed a second time.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.actions.context import STEADY, Context, Result
+from agtmuxd.actions.pane_check import Reading
+from agtmuxd.actions.stop_keys import submitting
+from agtmuxd.core.action.request import SendParams
+from agtmuxd.core.model import Claim, State
+from agtmuxd.core.screen.controls import Field
+from agtmuxd.core.screen.field_mode import Takes
+from agtmuxd.tmux.keys import KEY_BYTES
+
+MAX_TEXT: Final = 256 * 1024
+"""Bytes of text that one send may carry."""
+SEEN_WITHIN: Final = 3.0
+"""Seconds for typed text to show in the input field; large texts get more."""
+PER_BYTE: Final = 1 / 20_000
+MODE_WITHIN: Final = 2.0
+"""Seconds for the input field to leave a mode."""
+PASTE_END: Final = "\x1b[201~"
+
+_SPECIAL: Final = re.compile(r"[\x00-\x1f\x7f]")
+"""Characters that are keys when typed: a tab completes, a line feed submits. Pasted they are text."""
+_WORKING: Final = frozenset({Claim.RUNNING, Claim.WAITING_APPROVAL, Claim.WAITING_INPUT})
+
+
+async def send(context: Context) -> Result:
+    """Raises what ``core.guard`` says after leaving copy mode, and what ``Hands`` raise on the first write."""
+    params = context.case.request.params
+    if not isinstance(params, SendParams):
+        raise TypeError("send takes SendParams")
+    if params.leave_mode and context.reading.pane.row is not None and context.reading.pane.row.in_mode:
+        await _leave_mode(context)
+    result: Result = {"delivery": "typed", "entered": False, "queued": False, "bytes": 0, "by": None, "note": None}
+    submit = await submitting(context) if params.enter and not params.shell and not _asks(context) else ()
+    dialog = _asks(context)
+    field = context.case.fresh.field
+    chips = context.controls.chips(context.sample)
+    if params.text is not None and not params.shell and not dialog and not await _takes_text(context, result):
+        return result
+    if params.text is not None:
+        data = params.text.encode("utf-8", "replace")
+        result["bytes"] = len(data)
+        result["by"] = await _put(context, params, data, paste=not dialog and _pastes(context))
+        context.failpoint("mid_act")
+    if params.keys:
+        await context.hands.press(params.keys)
+        result["keys"] = list(params.keys)
+    if params.shell:
+        return await _for_a_shell(context, params, result)
+    seen = True
+    if params.text is not None and not dialog and field is not Field.ABSENT:
+        seen = await _stands(context, params.text, chips)
+        if not seen:
+            result["delivery"] = "unconfirmed"
+            result["note"] = "the text was typed but not seen in the input field" + (
+                ", so it was not submitted" if params.enter else ""
+            )
+    if params.enter and seen:
+        await _submit(context, params, result, submit, blind=dialog or field is Field.ABSENT)
+    return result
+
+
+def _asks(context: Context) -> bool:
+    """Whether a dialog is on the screen, as it was read last."""
+    return context.case.fresh.claim in (Claim.WAITING_APPROVAL, Claim.WAITING_INPUT)
+
+
+async def _leave_mode(context: Context) -> None:
+    await context.hands.leave_mode()
+    left = await context.until(lambda r: r.pane.row is not None and not r.pane.row.in_mode, 1.0)
+    if not left:
+        raise AgtmuxError(
+            "E_PRECONDITION_FAILED", f"{context.key[1]} does not leave its mode: nothing was typed",
+            {"reason": "copy_mode"},
+        )  # fmt: skip
+    await context.check_again()
+
+
+async def _takes_text(context: Context, result: Result) -> bool:
+    """Whether the input field takes text, brought into a mode that does where it is in another one."""
+    mode = next((mode for mode in context.case.fresh.modes if mode.enter), None)
+    if mode is None:
+        return True
+    await context.hands.press(mode.enter)
+    if await context.until(lambda r: r.fresh.field is not Field.ABSENT and mode not in r.fresh.modes, MODE_WITHIN):
+        return True
+    result["delivery"] = "unconfirmed"
+    result["note"] = f"the input field did not leave {mode.name}: the text was not typed"
+    return False
+
+
+def _pastes(context: Context) -> bool:
+    """Whether letters may be commands in the input field as it is now."""
+    return context.controls.pastes or any(mode.text is Takes.PASTE for mode in context.reading.fresh.modes)
+
+
+async def _put(context: Context, params: SendParams, data: bytes, *, paste: bool) -> str:
+    """The bytes into the pane; by which way. ``paste``: into an input field where keys may be commands."""
+    special = params.text is not None and _SPECIAL.search(params.text) is not None
+    paste = params.paste if params.paste is not None else paste or special or len(data) > KEY_BYTES
+    if paste and not params.shell and PASTE_END in (params.text or ""):
+        raise AgtmuxError("E_INVALID_REQUEST", "text: it holds the end mark of a paste, what follows it would be keys")
+    if not paste and len(data) <= KEY_BYTES:
+        await context.hands.type(data)
+        return "keys"
+    await context.hands.paste(data, bracketed=paste)
+    return "paste" if paste else "buffer"
+
+
+async def _for_a_shell(context: Context, params: SendParams, result: Result) -> Result:
+    if params.enter:
+        await context.hands.type(b"\r")
+        result["entered"] = True
+    return result
+
+
+async def _stands(context: Context, text: str, chips: int) -> bool:
+    """Whether the text shows in the input field, and stays as it is: a paste is taken in piece by piece."""
+    controls = context.controls
+
+    def seen(reading: Reading) -> bool:
+        return reading.sample is not None and controls.holds(reading.sample, text, chips)
+
+    return await context.until(seen, SEEN_WITHIN + len(text) * PER_BYTE, steady=STEADY)
+
+
+async def _submit(context: Context, params: SendParams, result: Result, keys: tuple[str, ...], *, blind: bool) -> None:
+    """Press the submit key on what was seen, and wait for a sign that it went. ``keys``: where it is not the usual."""
+    before = context.known().state
+    at = context.clock()
+    held = context.sample.lines
+    try:
+        if keys:
+            await context.hands.press(keys)
+        else:
+            await context.hands.type(context.controls.submit)
+    except AgtmuxError as error:
+        if error.code != "E_PRECONDITION_FAILED" or params.text is None:
+            raise
+        result["delivery"], result["note"] = "unconfirmed", "the pane changed before it was submitted: the text stands"
+        return
+    result["entered"] = True
+    context.failpoint("after_submit")
+
+    def went(reading: Reading) -> bool:
+        if context.turn_began(at):
+            return True
+        fresh = reading.fresh
+        if blind:
+            return reading.sample is not None and reading.sample.lines != held
+        if fresh.field in (Field.FREE, Field.OFFERED) and params.text is not None:
+            return True
+        return fresh.field is Field.ABSENT and fresh.alive and fresh.claim in _WORKING and before is not State.RUNNING
+
+    if await context.until(went, params.timeout):
+        result["delivery"] = "submitted"
+        result["queued"] = before is State.RUNNING
+        if result["queued"]:
+            result["note"] = "the agent is busy and keeps it for later by itself"
+    else:
+        result["delivery"] = "unconfirmed"
+        result["note"] = _unseen(context, params)
+
+
+def _unseen(context: Context, params: SendParams) -> str:
+    """What is seen in the end where no sign of a submission came."""
+    sample, field = context.reading.sample, context.reading.fresh.field
+    pressed = f"the submit key was pressed {params.timeout:g} s ago"
+    if sample is not None and params.text is not None and context.controls.holds(sample, params.text, 0):
+        return f"{pressed} and the text still stands in the input field: another key may submit it, or a list is open"
+    if field is Field.DRAFT:
+        return f"{pressed} and a text still stands in the input field"
+    return f"{pressed}, and neither a turn nor an emptied input field was seen"

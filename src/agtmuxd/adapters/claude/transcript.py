@@ -1,0 +1,129 @@
+"""The lines of Claude Code's session files: which tell of a turn's start, its end, an interrupt, a failure.
+
+Owns every fact about that file. Measured on 2.1.329 and 2.1.197; kinds of lines not named here say nothing. Escape and
+refusals have no hook, here they have a line. Requests are not to be told from tools that run, so nothing here waits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from agtmuxd.adapters.contract import Told
+from agtmuxd.adapters.shared import first_line, text_of
+from agtmuxd.adapters.transcripts import moment, texts
+from agtmuxd.core.model import Claim, Phase, RawEvent, Signal, Write
+
+PROMPT: Final = "prompt"
+TURN_OVER: Final = "turn_duration"
+INTERRUPTED: Final = "interrupted"
+FAILED: Final = "api_error"
+OTHER_SESSION: Final = "other_session"
+"""Told by the reader, not by a line: the process has begun, or gone on with, another session."""
+
+_SESSION: Final = re.compile(r"[0-9A-Za-z-]{8,64}")
+_INTERRUPT: Final = "[Request interrupted by user"
+_NOTICE: Final = "<task-notification>"
+_FOLDER: Final = 200
+"""Characters after which the folder's name is a digest, which nobody but Claude Code can make."""
+
+
+def path(status: Mapping[str, Any], config_home: Path) -> Path | None:
+    """The session's file, by what the status file says."""
+    session, cwd = text_of(status, "sessionId"), text_of(status, "cwd")
+    if session is None or cwd is None or _SESSION.fullmatch(session) is None:
+        return None
+    folder = re.sub(r"[^A-Za-z0-9]", "-", cwd)
+    return config_home / "projects" / folder / f"{session}.jsonl" if len(folder) <= _FOLDER else None
+
+
+def read(line: Mapping[str, Any]) -> Told | None:
+    """What one line tells of the main turn; None for side chains, and for what is not understood."""
+    at = moment(line)
+    if at is None or line.get("isSidechain") is True or line.get("isMeta") is True or line.get("agentId"):
+        return None
+    told = _told(line, at, text_of(line, "uuid"))
+    if told is None or told.event is None:
+        return told
+    return replace(told, payload={**told.payload, "session_id": text_of(line, "sessionId")})
+
+
+def _told(line: Mapping[str, Any], at: int, event_id: str | None) -> Told | None:
+    kind = line.get("type")
+    if kind == "user":
+        return _of_user(line, at, event_id)
+    if kind == "assistant":
+        return _of_assistant(line, at, event_id)
+    if kind == "system" and line.get("subtype") == "turn_duration":
+        pending = line.get("pendingBackgroundAgentCount")
+        alive = pending if isinstance(pending, int) and pending > 0 else 0
+        # Up to 2.1.325 it comes after a refusal too, right behind the line that tells of it.
+        return Told(at, TURN_OVER, {"pending_agents": alive}, event_id, follows=text_of(line, "parentUuid"))
+    return None
+
+
+def _of_user(line: Mapping[str, Any], at: int, event_id: str | None) -> Told | None:
+    content = _content(line)
+    if isinstance(content, str):
+        if line.get("isCompactSummary") is True or (content.startswith("<") and not content.startswith(_NOTICE)):
+            return None  # a summary; a command of the program's own and what it printed
+        if content.startswith(_INTERRUPT):
+            return Told(at, INTERRUPTED, {}, event_id, closes=True)
+        # What ended in the background begins a turn by itself: a sub-agent's request may be open all the while.
+        payload = {"notice": True} if content.startswith(_NOTICE) else {"prompt": first_line(content)}
+        return Told(at, PROMPT, payload, event_id, begins=True)
+    said = texts(content, "text")
+    if said is None or _has(content, "tool_result"):
+        return None
+    if said.startswith(_INTERRUPT):
+        return Told(at, INTERRUPTED, {}, event_id, closes=True)
+    origin = line.get("origin")
+    if isinstance(origin, Mapping) and origin.get("kind") == "human":  # a prompt with pictures
+        return Told(at, PROMPT, {"prompt": first_line(said)}, event_id, begins=True)
+    return None
+
+
+def _of_assistant(line: Mapping[str, Any], at: int, event_id: str | None) -> Told | None:
+    if line.get("isApiErrorMessage") is True:
+        return Told(at, FAILED, {"error": text_of(line, "error")}, event_id)
+    said = texts(_content(line), "text")
+    if said is None:
+        return None
+    message = line["message"]
+    return Told(at, message=said, part_of=text_of(message, "id") or text_of(line, "requestId"))
+
+
+def _content(line: Mapping[str, Any]) -> Any:
+    message = line.get("message")
+    return message.get("content") if isinstance(message, Mapping) else None
+
+
+def _has(content: Any, kind: str) -> bool:
+    return any(isinstance(block, Mapping) and block.get("type") == kind for block in content)
+
+
+def understand(event: RawEvent, payload: Mapping[str, Any]) -> Signal:
+    """One event that ``read`` told, as a signal; one it never tells is kept in history and changes nothing."""
+    name, rule = event.event_type, f"transcript {event.event_type}"
+    writes: tuple[Write, ...] = ()
+    kind = name
+    if name == PROMPT:
+        phase = Phase.DURING if payload.get("notice") else Phase.START
+        kind, writes = "turn_start", (Write(Claim.RUNNING, rule, phase=phase),)
+    elif name == TURN_OVER and payload.get("pending_agents"):
+        # Sub-agents go on with the request.
+        writes = (Write(Claim.RUNNING, f"{rule}, agents at work", phase=Phase.DURING),)
+    elif name == TURN_OVER:
+        kind, writes = "turn_end", (Write(Claim.COMPLETED, rule, phase=Phase.END),)
+    elif name in (INTERRUPTED, OTHER_SESSION):
+        writes = (Write(Claim.IDLE, rule, phase=Phase.END),)
+    elif name == FAILED:
+        error = text_of(payload, "error")
+        kind, writes = "turn_failed", (Write(Claim.ERROR, rule, phase=Phase.END, detail=error),)
+    return Signal(
+        kind, writes, session_id=text_of(payload, "session_id"), task=first_line(payload.get("prompt")),
+        transcript_path=text_of(payload, "transcript_path"),
+    )  # fmt: skip

@@ -1,0 +1,100 @@
+"""The lines of Codex's rollout files: which tell of a turn's start, its end, an interrupt, a failure.
+
+Owns every fact about that file. Measured on 0.169.0; kinds of lines not named here say nothing. As a rule the shared
+app server writes it, so no open file leads from the terminal's process to it: its first line names folder and time,
+and it is this process's if no other Codex of the machine could have begun it. Requests are not in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from agtmuxd.adapters.contract import Opening, Told
+from agtmuxd.adapters.shared import first_line, shorten, text_of
+from agtmuxd.adapters.transcripts import moment, texts
+from agtmuxd.core.model import Claim, Phase, RawEvent, Signal, Write
+
+STARTED: Final = "task_started"
+COMPLETE: Final = "task_complete"
+ABORTED: Final = "turn_aborted"
+ASKED: Final = "asked"
+OTHER_SESSION: Final = "other_session"
+
+_TERMINALS: Final = ("codex-tui", "codex_cli_rs")
+_SOURCES: Final = ("vscode", "cli")
+"""What a thread of a terminal says: "vscode" for one of the app server, "cli" without it. A sub-agent's is no word."""
+
+
+def opening(line: Mapping[str, Any]) -> Opening | None:
+    """The first line of a thread that a terminal began."""
+    payload = line.get("payload")
+    if line.get("type") != "session_meta" or not isinstance(payload, Mapping):
+        return None
+    at = moment(line)  # the first prompt; the payload's own time is that of the terminal's start
+    session, cwd = text_of(payload, "id"), text_of(payload, "cwd")
+    if payload.get("source") not in _SOURCES or payload.get("originator") not in _TERMINALS:
+        return None
+    if payload.get("thread_source") not in (None, "user"):
+        return None
+    return Opening(session, cwd, at) if session and cwd and at is not None else None
+
+
+def read(line: Mapping[str, Any]) -> Told | None:
+    """What one line tells of the thread's turn."""
+    at, payload = moment(line), line.get("payload")
+    if at is None or not isinstance(payload, Mapping):
+        return None
+    kind, what = line.get("type"), payload.get("type")
+    if kind == "response_item" and what == "message" and payload.get("role") == "assistant":
+        said = texts(payload.get("content"), "output_text")
+        return None if said is None else Told(at, message=said)
+    if kind != "event_msg":
+        return None
+    turn = text_of(payload, "turn_id")
+    event_id = f"{turn}:{what}" if turn else None
+    if what == STARTED:
+        return Told(at, STARTED, {}, event_id, begins=True)
+    if what == "item_completed":
+        return _of_item(payload.get("item"), at)
+    if what == COMPLETE:
+        error = payload.get("error")
+        failed = {} if not error else {"error": _reason(error)}
+        return Told(at, COMPLETE, failed, event_id, message=texts(payload.get("last_agent_message"), "text"))
+    if what == ABORTED:
+        return Told(at, ABORTED, {"reason": text_of(payload, "reason")}, event_id)
+    return None
+
+
+def _of_item(item: Any, at: int) -> Told | None:
+    if not isinstance(item, Mapping) or item.get("type") != "UserMessage":
+        return None
+    asked = first_line(texts(item.get("content"), "text"))
+    return None if asked is None else Told(at, ASKED, {"prompt": asked}, text_of(item, "id"))
+
+
+def _reason(error: Any) -> str:
+    said = error.get("message") if isinstance(error, Mapping) else error
+    return (shorten(said) or "error")[:200]
+
+
+def understand(event: RawEvent, payload: Mapping[str, Any]) -> Signal:
+    """One event that ``read`` told, as a signal; one it never tells is kept in history and changes nothing."""
+    name, rule = event.event_type, f"rollout {event.event_type}"
+    writes: tuple[Write, ...] = ()
+    kind = name
+    if name == STARTED:
+        kind, writes = "turn_start", (Write(Claim.RUNNING, rule, phase=Phase.START),)
+    elif name == ASKED:
+        writes = (Write(None, rule, subject="asked"),)
+    elif name == COMPLETE and payload.get("error"):
+        detail = text_of(payload, "error")
+        kind, writes = "turn_failed", (Write(Claim.ERROR, f"{rule}, error", phase=Phase.END, detail=detail),)
+    elif name == COMPLETE:
+        kind, writes = "turn_end", (Write(Claim.COMPLETED, rule, phase=Phase.END),)
+    elif name in (ABORTED, OTHER_SESSION):
+        writes = (Write(Claim.IDLE, rule, phase=Phase.END),)
+    return Signal(
+        kind, writes, session_id=text_of(payload, "session_id"), task=first_line(payload.get("prompt")),
+        transcript_path=text_of(payload, "transcript_path"),
+    )  # fmt: skip

@@ -1,0 +1,136 @@
+"""What every adapter owes, whatever its agent: the checks for whoever writes one, here or in a package of their own.
+
+    def test_it_owes_nothing(tmp_path):
+        assert owed(ToyAdapter(), tmp_path) == []
+
+Owns the checks. Knows no agent; that the states are right only recordings of the real program can show.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from agtmuxd.adapters.contract import Adapter, Ending
+from agtmuxd.adapters.registry import Fenced, Registry
+from agtmuxd.adapters.shared import RuleAdapter
+from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Source
+from agtmuxd.core.state.registers import WAITS
+
+_SHELL: Final = Sample(("$ ls", "a b", "$"), "host", False, True, 2, 2, 80, 24)
+_COMMAND: Final = "/opt/agtmux hook"
+_NAMES: Final = ("Stop", "SessionStart", "Notification", "PermissionRequest", "start", "exit", "no such event")
+_ODD: Final[tuple[Any, ...]] = (
+    None, [], "x", {}, {"hook_event_name": 7}, {"prompt": ["x"]}, {"tool_input": "x", "tool_name": {}},
+    {"error": "x", "status": []}, {"questions": [None], "session_id": 3}, {"message": {"text": []}, "cwd": 1},
+)  # fmt: skip
+
+
+def owed(adapter: Any, folder: Path) -> list[str]:
+    """What ``adapter`` owes still, a line each. ``folder``: an empty one, where hooks are installed and taken out."""
+    registry = Registry()
+    registry.add(adapter)
+    if registry.refused:
+        return list(registry.refused.values())
+    return [*_names(adapter), *_processes(adapter), *_events(adapter), *_screens(adapter), *_hooks(adapter, folder)]
+
+
+def _names(adapter: Adapter) -> Iterator[str]:
+    for what in ("name", "agent_type"):
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,31}", getattr(adapter, what)):
+            yield f"{what}: {getattr(adapter, what)!r} is not a short word of small letters, digits and -"
+    if not re.fullmatch(r"\d+\.\d+\.\d+", adapter.version):
+        yield f"version: {adapter.version!r} is no version like 1.0.0"
+
+
+def _process(comm: str, *argv: str) -> Proc:
+    return Proc(10, 1, 10, 10, 1, "S", "7", comm, argv)
+
+
+def _processes(adapter: Adapter) -> Iterator[str]:
+    name = adapter.agent_type
+    others = (
+        ("", ()), ("bash", ("bash", "-c", f"{name} run")), ("bash", ("-bash",)), ("vim", ("vim", f"{name}.md")),
+        ("grep", ("grep", "-r", name)), ("tail", ("tail", "-f", f"/var/log/{name}.log")),
+    )  # fmt: skip
+    for comm, argv in others:
+        try:
+            found = adapter.identify(_process(comm, *argv))
+        except Exception as error:  # noqa: BLE001 - whatever it raises is what is to be told
+            yield f"identify: raises {type(error).__name__} for {list(argv)}: {error}"
+        else:
+            if found is not None:
+                yield f"identify: {list(argv)} is not this agent"
+
+
+def _event(agent: str, name: str, payload: Any) -> RawEvent:
+    return RawEvent("e", name, Source.HOOK, agent, 1, 1, "d", payload=payload)
+
+
+def _events(adapter: Adapter) -> Iterator[str]:
+    try:
+        adapter.normalise(_event("another", "Stop", {}), {})
+        yield "normalise: takes the event of another agent, which is a ValueError (adapters.common.checked does that)"
+    except ValueError:
+        pass
+    fenced = Fenced(adapter)
+    for name in _NAMES:
+        for payload in _ODD:
+            for prior in ({}, {"headless": True, "agent_session_id": "s"}):
+                before = fenced.errors
+                try:
+                    signal = fenced.normalise(_event(adapter.agent_type, name, payload), prior)
+                except ValueError:
+                    continue
+                if fenced.errors > before:
+                    yield f"normalise: raises for {name} with {payload!r}: {fenced.last_error} (ValueError refuses one)"
+                elif not isinstance(signal, Signal):
+                    yield f"normalise: gives {signal!r} for {name}, which is no Signal"
+                elif prior and any(write.claim in WAITS for write in signal.writes):
+                    yield f"normalise: {name} claims a wait of a headless run, which cannot ask"
+
+
+def _screens(adapter: Adapter) -> Iterator[str]:
+    fenced = Fenced(adapter)
+    if adapter.capabilities.polling_required and fenced.look(_SHELL, None) is not None:
+        yield "look: says something of a shell's screen; None is for what is not this agent's"
+    for sample in (
+        Sample((), "", False, False, 0, 0, 1, 1),
+        Sample(("x" * 40,) * 10, "\u2026", True, True, 39, 9, 40, 10),
+    ):
+        for before in (None, *Claim):
+            fenced.look(sample, before)
+        fenced.ended_in_order(Ending(sample, sample.title, False, None, None))
+    if fenced.errors:
+        yield f"a screen breaks it: {fenced.last_error}"
+    if isinstance(adapter, RuleAdapter) and not adapter.rules.recorded_on:
+        yield from (
+            f"rule {rule.name}: claims more than a hint, and recorded_on names no version that was seen"
+            for rule in adapter.rules.rules
+            if rule.strength.value != "hint"
+        )
+
+
+def _hooks(adapter: Adapter, folder: Path) -> Iterator[str]:
+    try:
+        for remove in (False, False, True):
+            plans = adapter.plan_hooks(folder, _COMMAND, remove=remove)
+            for plan in plans:
+                if plan.after is None:
+                    plan.path.unlink(missing_ok=True)
+                else:
+                    plan.path.parent.mkdir(parents=True, exist_ok=True)
+                    plan.path.write_text(plan.after, encoding="utf-8")
+            told = adapter.hook_status(folder, _COMMAND)
+            if plans and any(status.installed is remove for status in told):
+                says = "installed" if remove else "not installed"
+                yield f"hook_status: says {says} after plan_hooks(remove={remove})"
+            if any(plan.changes for plan in adapter.plan_hooks(folder, _COMMAND, remove=remove)):
+                yield f"plan_hooks(remove={remove}): changes something again when it was done"
+    except ValueError as error:
+        yield f"plan_hooks: refuses an empty folder: {error}"
+    left = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+    if left:
+        yield f"plan_hooks: leaves {', '.join(left)} behind after they were taken out"

@@ -1,0 +1,301 @@
+"""GitHub Copilot CLI: its processes, hooks and their file.
+
+Owns every fact about Copilot CLI but what its screen looks like (rules.toml). Measured on 1.0.102. Its hooks
+say nothing of an interrupt, a refusal or a failure that was given up: there its event log tells (``copilot_lines``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
+from agtmuxd.adapters.contract import Ending, Held, HookPlan, HookStatus, Identity, Opening, Told
+from agtmuxd.adapters.copilot import transcript
+from agtmuxd.adapters.settings import hook_command, hook_switches, json_hooks
+from agtmuxd.adapters.shared import (
+    RuleAdapter,
+    checked,
+    exit_status,
+    first_line,
+    last_rows,
+    shorten,
+    text_of,
+    tool_text,
+    was_killed,
+)
+from agtmuxd.adapters.transcripts import last_message
+from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Sample, Signal, Source, WaitingFor, Write
+from agtmuxd.core.state.registers import WAITS
+
+EVENTS: Final = (
+    "sessionStart", "userPromptSubmitted", "preToolUse", "notification", "postToolUse", "errorOccurred", "agentStop",
+    "subagentStop", "sessionEnd",
+)  # fmt: skip
+"""In this spelling: under PascalCase names the prompt and the end of a turn were never told. Not permissionRequest:
+it comes for requests that nobody is asked about, too."""
+
+TIMEOUT_S: Final = 5
+FILE: Final = "hooks/agtmux.json"
+
+_SCRIPT: Final = re.compile(r"(?:@github/copilot[^/]*/[\w-]+\.m?js|/bin/copilot)$")
+_SUBCOMMANDS: Final = words("help init login logout mcp plugin plugins update version completion")
+_ONE_SHOT: Final = words("-v --version --binary-version -h --help")
+_HEADLESS: Final = words("-p --prompt --acp")
+_VALUES: Final = words(
+    "--model --agent --add-dir --allow-tool --deny-tool --allow-url --deny-url --available-tools --excluded-tools "
+    "--additional-mcp-config --disable-mcp-server --config-dir --log-dir --log-level --output-format --stream "
+    "-i --interactive --banner --resume --connect"
+)
+_TITLE: Final = "GitHub Copilot"
+_EXIT_TEXT: Final = re.compile(r"copilot --resume=[0-9a-f]{8}-|explicit model\. Run `copilot help")
+
+
+class CopilotAdapter(RuleAdapter):
+    """GitHub Copilot CLI."""
+
+    name = "copilot"
+    agent_type = "copilot"
+    innermost = True
+
+    def identify(self, proc: Proc) -> Identity | None:
+        """The native binary or its npm shim."""
+        found = program(proc)
+        if found is None:
+            return None
+        if found.node:
+            if found.name != "copilot" and not _SCRIPT.search(found.path):
+                return None
+        elif found.name != "copilot" or base_name(proc.comm) not in ("copilot", "MainThread"):
+            return None
+        if positional(found.args, _VALUES) in _SUBCOMMANDS or has_option(found.args, _ONE_SHOT, _VALUES):
+            return None
+        return Identity(self.agent_type, headless=has_option(found.args, _HEADLESS, _VALUES))
+
+    def look(self, sample: Sample, before: Claim | None) -> Write | None:
+        """With the sidebar of sessions open, what is beside it is read; its marks tell of sessions that do not show."""
+        marks = _sidebar(sample)
+        if marks is None:
+            return super().look(sample, before)
+        found = super().look(_beside_it(sample), before)
+        if found is not None and found.claim in WAITS:
+            return found
+        if "!" in marks:
+            return Write(Claim.WAITING_APPROVAL, "sidebar", waiting_for=WaitingFor("approval", "another session"))
+        if "?" in marks:
+            return Write(Claim.WAITING_INPUT, "sidebar", waiting_for=WaitingFor("question", "another session"))
+        return found
+
+    # ------------------------------------------------------------------ events
+
+    def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
+        """Understand one hook; its payload does not name the event. Raises ValueError for another agent's event."""
+        payload = checked(event, self.agent_type)
+        if event.source is Source.TRANSCRIPT:
+            return transcript.understand(event, payload)
+        name = event.event_type
+        agent = text_of(payload, "agentId") if text_of(payload, "parentAgentId") else None
+        headless = bool(prior.get("headless"))
+        kind = _CANONICAL.get(name, name)
+        if not agent and name not in _SHOWS and _behind(payload, prior):
+            # Left by /new, it works on: what it asks counts, its turn is not that of the session that shows.
+            asks = [w for w in _writes(name, payload, agent, headless) if w.subject.startswith("approval:")]
+            return Signal(f"behind_{kind}", tuple(w for w in asks if w.subject != "approval:main"))
+        return Signal(
+            event_type=f"subagent_{kind}" if agent and name in _CANONICAL else kind,
+            writes=tuple(_writes(name, payload, agent, headless)),
+            session_id=None if agent else text_of(payload, "sessionId"),  # a sub-agent has one of its own
+            transcript_path=None if agent else text_of(payload, "transcriptPath"),
+            cwd=text_of(payload, "cwd"),
+            task=first_line(payload.get("prompt")) if name == "userPromptSubmitted" and not agent else None,
+            session_ended=name == "sessionEnd",
+        )
+
+    def config_home(self, env: Mapping[str, str], home: Path) -> Path:
+        """``COPILOT_HOME`` or ``~/.copilot``."""
+        return Path(env["COPILOT_HOME"]) if env.get("COPILOT_HOME") else home / ".copilot"
+
+    # ------------------------------------------------------------------ transcript
+
+    def transcript_path(self, status: Mapping[str, Any], proc: Proc, config_home: Path) -> Path | None:
+        """None: it keeps no status file."""
+        return None
+
+    def transcript_tree(self, config_home: Path) -> tuple[Path, int] | None:
+        """None: its open files and hooks name the file."""
+        return None
+
+    def read_opening(self, line: Mapping[str, Any]) -> Opening | None:
+        """None: its open files and hooks name the file."""
+        return None
+
+    def transcripts_held(self, files: Sequence[str], config_home: Path) -> Sequence[Held]:
+        """By ``session-state/<session>/inuse.<pid>.hold``, which is open from the start to the end of a session.
+
+        One process may have several sessions at work (``/new`` and its sidebar), of which it shows one.
+        """
+        return transcript.held(files, config_home)
+
+    def read_line(self, line: Mapping[str, Any]) -> Told | None:
+        """What one line of the event log tells."""
+        return transcript.read(line)
+
+    def last_message(self, lines: Sequence[Mapping[str, Any]]) -> str | None:
+        """The last message in these lines."""
+        return last_message(lines, transcript.read)
+
+    def ended_in_order(self, ending: Ending) -> bool | None:
+        """By the hook and the exit text; an orderly exit leaves the alternate screen and puts the old title back."""
+        if ending.session_ended:
+            return True
+        if was_killed(ending.sample):
+            return False
+        if _EXIT_TEXT.search(last_rows(ending.sample, 12)):
+            return True
+        if ending.title_before.endswith(_TITLE) and not ending.sample.title.endswith(_TITLE):
+            return True
+        return exit_status(ending)
+
+    # ------------------------------------------------------------------ hooks
+
+    def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
+        """A file of our own among those of the user. Raises ValueError where another's file has its name."""
+        notes = () if remove else ("Sessions that are open now keep the hooks they started with.",)
+        ours = hook_command.Ours.of(self.agent_type, command)
+        path = json_hooks.own_file(config_home, FILE, ours)
+        return (json_hooks.plan_own(path, ours, _file(command), remove_ours=remove, notes=notes),)
+
+    def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
+        """Whether our file is there, and whether hooks are switched off for all."""
+        ours = hook_command.Ours.of(self.agent_type, command)
+        path = json_hooks.own_file(config_home, FILE, ours)
+        found = json_hooks.status_own(path, ours, _file(command), EVENTS, command=_command)
+        settings = config_home / "settings.json"
+        off = hook_switches.any_off([(settings, hook_switches.json_settings(settings))], (("disableAllHooks", True),))
+        if off is not None and not found.installed:
+            found = replace(found, notes=(f"Hooks are switched off by {off}.",))
+        return (replace(found, switched_off=off),)
+
+
+_SIDEBAR: Final = re.compile(r"  ← +\+ +│")
+_MARK: Final = re.compile(r"  ([!?])  \S[^│]*│")
+
+
+def _sidebar(sample: Sample) -> str | None:
+    """The marks of the sessions in the sidebar that ask for something; None where it is not open."""
+    if not sample.lines or _SIDEBAR.match(sample.lines[0]) is None:
+        return None
+    return "".join(found[1] for row in sample.lines if (found := _MARK.match(row)) is not None)
+
+
+def _beside_it(sample: Sample) -> Sample:
+    """The same screen without the sidebar."""
+    edge = sample.lines[0].index("│") + 1
+    rows = tuple(row.partition("│")[2] for row in sample.lines)
+    cursor = max(0, sample.cursor_x - edge)
+    return replace(sample, lines=rows, cols=max(1, sample.cols - edge), cursor_x=cursor, styles=None)
+
+
+def _file(command: str) -> str:
+    def entry(event: str) -> dict[str, Any]:
+        return {
+            "type": "command",
+            "bash": hook_command.line(command, "copilot", "--event", event),
+            "timeoutSec": TIMEOUT_S,
+        }
+
+    return json.dumps({"version": 1, "hooks": {event: [entry(event)] for event in EVENTS}}, indent=2) + "\n"
+
+
+def _command(text: str) -> str | None:
+    """The command line of the first hook in our file."""
+    try:
+        hooks = json.loads(text)["hooks"]
+        return str(next(iter(hooks.values()))[0]["bash"])
+    except (ValueError, LookupError, TypeError, AttributeError, StopIteration):
+        return None  # somebody changed our file: there is nothing to try
+
+
+_SHOWS: Final = ("sessionStart", "userPromptSubmitted")
+"""Of a session to which somebody spoke, so it is the one that shows."""
+
+
+def _behind(payload: Mapping[str, Any], prior: Mapping[str, Any]) -> bool:
+    """Whether it comes from another session of the process than the one that shows, as far as that is known."""
+    session, shows = text_of(payload, "sessionId"), text_of(prior, "agent_session_id")
+    return session is not None and shows is not None and session != shows
+
+
+_CANONICAL: Final = {
+    "sessionStart": "session_start",
+    "sessionEnd": "session_end",
+    "userPromptSubmitted": "turn_start",
+    "preToolUse": "tool_start",
+    "postToolUse": "tool_end",
+    "agentStop": "turn_end",
+}
+
+
+def _writes(name: str, payload: Mapping[str, Any], agent: str | None, headless: bool) -> list[Write]:
+    answered = Write(None, name, subject="approval:main")
+    if name == "notification":
+        return [] if headless else _notification(name, payload)
+    if agent:
+        return _granted(name, payload) if name == "postToolUse" else []
+    if name == "userPromptSubmitted":
+        return [Write(Claim.RUNNING, name, phase=Phase.START), answered]
+    if name == "preToolUse":
+        return [Write(Claim.RUNNING, name, phase=Phase.DURING)]
+    if name == "postToolUse":
+        return [Write(Claim.RUNNING, name, phase=Phase.DURING), *_granted(name, payload)]
+    if name == "errorOccurred":
+        # The last of them, after which nothing is tried again, looks the same: only the screen tells.
+        detail = (
+            shorten((payload.get("error") or {}).get("message")) if isinstance(payload.get("error"), dict) else None
+        )
+        return [Write(Claim.RUNNING, name, phase=Phase.DURING, detail=detail)]
+    if name == "agentStop":
+        return [Write(Claim.COMPLETED, name, phase=Phase.END), answered]
+    return []
+
+
+def _notification(name: str, payload: Mapping[str, Any]) -> list[Write]:
+    kind = payload.get("notification_type")
+    if kind == "permission_prompt":
+        text = text_of(payload, "message")
+        wanted = WaitingFor("approval", text=shorten(text) or tool_text(payload.get("toolInput")))
+        # "Run command: make", "Edit file: /src/a", "Path permission needed: /etc/hosts"
+        subject = _request(text.partition(": ")[2] or text) if text else "approval:main"
+        return [Write(Claim.WAITING_APPROVAL, name, subject=subject, waiting_for=wanted, accepts_input=False)]
+    if kind == "elicitation_dialog":
+        wanted = WaitingFor("question", subject="ask_user")
+        return [Write(Claim.WAITING_INPUT, name, subject="approval:main", waiting_for=wanted, accepts_input=False)]
+    return []
+
+
+def _granted(name: str, payload: Mapping[str, Any]) -> list[Write]:
+    """What a tool that ran had asked for, if it had: requests have no id here, but say what they are about."""
+    if payload.get("toolName") == "ask_user":
+        return [Write(None, name, subject="approval:main")]
+    given = payload.get("toolArgs")
+    args = given if isinstance(given, Mapping) else {}
+    cwd = text_of(payload, "cwd")
+    about = {text for key in ("command", "path", "url") if (text := text_of(args, key)) is not None}
+    if cwd is not None and (path := text_of(args, "path")) is not None:
+        about.add(os.path.normpath(os.path.join(cwd, path)))
+    return [Write(None, name, subject=_request(text)) for text in sorted(about)]
+
+
+def _request(about: str) -> str:
+    """The subject of a request: several may be open at once.
+
+    It does not say whose it is, and may be a sub-agent's: the end of the main agent's turn is not its end.
+    """
+    name = hashlib.blake2s(about.encode(errors="surrogatepass"), digest_size=6).hexdigest()
+    return f"approval:{name}"

@@ -1,0 +1,70 @@
+"""An agent known by a rules file alone: its processes by name, its screen by rules. No hooks, no files of its own.
+
+Owns nothing of any agent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from agtmuxd.adapters.argv import base_name, has_option, positional, program
+from agtmuxd.adapters.contract import Capabilities, Ending, Identity
+from agtmuxd.adapters.shared import RuleAdapter, checked, exit_status, was_killed
+from agtmuxd.core.model import Proc, RawEvent, Signal
+from agtmuxd.core.screen.rules import RuleSet
+
+_INTERPRETER: Final = re.compile(r"(?:python|ruby|perl)[\d.]*$")
+_COMM: Final = 15
+"""Characters of a program's name that Linux keeps in comm."""
+
+
+class RulesOnlyAdapter(RuleAdapter):
+    """The agent of one rules file with a ``[process]`` table."""
+
+    innermost = True
+    capabilities = Capabilities(
+        event_driven=False,
+        polling_required=True,
+        supports_waiting_approval=True,
+        supports_waiting_input=True,
+        supports_completed=True,
+    )
+
+    def __init__(self, rules: RuleSet) -> None:
+        self.name = self.agent_type = rules.agent
+        super().__init__(rules)
+
+    def identify(self, proc: Proc) -> Identity | None:
+        """A program of one of the names, or a script of that name in an interpreter."""
+        known = self.rules.programs
+        found = program(proc)
+        if known is None or found is None:
+            return None
+        name, args, comm = found.name, found.args, base_name(proc.comm)
+        if _INTERPRETER.fullmatch(name):
+            rest = [arg for arg in args if not arg.startswith("-")]
+            if not rest:
+                return None
+            name, args = base_name(rest[0]), args[args.index(rest[0]) + 1 :]
+        elif not found.node and comm != name[:_COMM]:
+            return None  # argv[0] is what its caller likes
+        if name not in known.names or positional(args, frozenset()) in known.other or has_option(args, known.other):
+            return None
+        headless = has_option(args, known.headless) or positional(args, frozenset()) in known.headless
+        return Identity(self.agent_type, headless=headless)
+
+    def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
+        """Kept in history; a rules file does not say what events mean. Raises ValueError for another agent's event."""
+        checked(event, self.agent_type)
+        return Signal(event_type=event.event_type)
+
+    def config_home(self, env: Mapping[str, str], home: Path) -> Path:
+        """The home folder: nothing is read from it."""
+        return home
+
+    def ended_in_order(self, ending: Ending) -> bool | None:
+        """By the shell's word and the exit status."""
+        return False if was_killed(ending.sample) else exit_status(ending)

@@ -1,0 +1,1 @@
+"""Hooks in the settings files of agents: merged in, taken out, looked up."""

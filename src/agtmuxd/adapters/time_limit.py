@@ -1,0 +1,64 @@
+"""How long an adapter may think: what takes longer is broken off, so that one bad pattern cannot stop the daemon.
+
+Owns the timer. It counts this process's own CPU time, so a busy machine breaks nothing off; patterns of ``re`` and
+Python code can be broken off, a call that sleeps or a C library that computes cannot. Knows no adapter.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Final, TypeVar
+
+from agtmuxd.core.model import Claim, Sample
+from agtmuxd.core.screen.rules import RuleSet
+
+T = TypeVar("T")
+
+LOOK_FOR: Final = 0.3
+"""Seconds of CPU for one screen; the shipped rules take about a thousandth of that."""
+_RULE_FOR: Final = 0.05
+
+
+class TooLongError(Exception):
+    """It was broken off."""
+
+
+_waiting = False
+
+
+def _over(_signal: int, _frame: FrameType | None) -> None:
+    if _waiting:  # else it came after the end of what it was meant for
+        raise TooLongError("it takes too long")
+
+
+def within(seconds: float, call: Callable[[], T]) -> T:
+    """The outcome of ``call``. Raises TooLongError where it takes more CPU time than ``seconds``.
+
+    Off the main thread, where no signal arrives, it may take as long as it likes.
+    """
+    global _waiting
+    if threading.current_thread() is not threading.main_thread():
+        return call()
+    if signal.getsignal(signal.SIGVTALRM) is not _over:
+        signal.signal(signal.SIGVTALRM, _over)
+    _waiting = True
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        return call()
+    finally:
+        _waiting = False
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+
+def slow_rule(rules: RuleSet, sample: Sample, before: Claim | None) -> str | None:
+    """The name of the first rule that takes too long on this screen by itself."""
+    view = rules.view(sample)
+    for rule in rules.rules:
+        try:
+            within(_RULE_FOR, lambda rule=rule: rule.matches(view, before))  # type: ignore[misc]
+        except TooLongError:
+            return rule.name
+    return None

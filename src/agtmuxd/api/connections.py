@@ -1,0 +1,178 @@
+"""The connections of one HTTP server: how many may be open, who makes room, and what is said to bytes that are no HTTP.
+
+Owns the bounds, the counts that health tells, and the lines in the log. Knows no route.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+from aiohttp import web
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.text import one_line
+from agtmuxd.api.envelopes import failed
+
+WRITE_SECONDS: Final = 30.0
+"""For which a reader may take nothing of an answer. One of the stream may rest as long as it likes."""
+YOUNG: Final = 1.0
+"""Seconds for which a connection that has asked nothing yet is not closed for another one."""
+TELL_EVERY: Final = 10.0
+"""Seconds between two lines in the log of one kind; those in between are counted."""
+FULL_FOR: Final = 60.0
+"""Seconds for which health tells that connections were refused."""
+MAX_LINE: Final = 64 * 1024
+"""Bytes of the first line of a request: a ref of the longest kind fits in, percent-encoded."""
+_SPARE_FILES: Final = 2
+"""One part in so many of the files that this process may open is left to connections."""
+
+
+def affordable(most: int) -> int:
+    """``most`` connections, or fewer where this process may not open that many files."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return most if soft == resource.RLIM_INFINITY else max(8, min(most, soft // _SPARE_FILES))
+
+
+class Connections:
+    """Those that are open, oldest first. ``count`` is told ``connections_refused``, ``connections_closed`` (for others,
+    or for taking nothing) and ``requests_malformed``.
+    """
+
+    def __init__(self, most: int, count: Callable[[str], None], *, setting: str = "", log: Any = None) -> None:
+        """``setting``: the one that says how many, for those who read that there are too many."""
+        self.most = most
+        self._as_many = f"as many as are taken{f' ({setting})' if setting else ''}"
+        self.open: dict[Connection, None] = {}
+        self.lingering = 0  # refused, and not closed yet
+        self._count = count
+        self._log = log or structlog.get_logger("agtmuxd.api")
+        self._refused_at = -FULL_FOR
+        self._told: dict[str, float] = {}
+        self._untold: dict[str, int] = {}
+
+    def room(self) -> AgtmuxError | None:
+        """Whether one more may be opened: None, or what is said to it. An idle one is closed where there is no room."""
+        if len(self.open) < self.most:
+            return None
+        now = time.monotonic()
+        idle = next((one for one in self.open if one.idle and now - one.since >= YOUNG), None)
+        if idle is not None:
+            self._count("connections_closed")
+            del self.open[idle]
+            idle.close_now()
+            return None
+        self._refused_at = now
+        self._count("connections_refused")
+        self.tell("connection refused", "too many are open", most=self.most)
+        return AgtmuxError(
+            "E_OVERLOADED",
+            f"{self.most} connections are open, {self._as_many}: end some, or try again",
+            {"connections": self.most},
+        )
+
+    def full(self) -> str | None:
+        """That connections were refused lately; None: none was."""
+        if time.monotonic() - self._refused_at >= FULL_FOR:
+            return None
+        return f"connections were refused: {self.most} were open, {self._as_many}"
+
+    def malformed(self, why: str) -> None:
+        self._count("requests_malformed")
+        self.tell("request refused: it is no HTTP that this daemon takes", why)
+
+    def slow(self) -> None:
+        self._count("connections_closed")
+        self.tell("connection closed", f"its reader took nothing of an answer for {WRITE_SECONDS:g} s")
+
+    def tell(self, what: str, why: str, **more: Any) -> None:
+        """One line in the log, with how many of its kind were not told since the last."""
+        now = time.monotonic()
+        if now - self._told.get(what, -TELL_EVERY) < TELL_EVERY:
+            self._untold[what] = self._untold.get(what, 0) + 1
+            return
+        self._told[what] = now
+        repeats = self._untold.pop(what, 0)
+        self._log.warning(what, why=why, **({"not_told_before": repeats} if repeats else {}), **more)
+
+
+class Connection(web.RequestHandler):
+    """One connection. ``busy``: requests that are being answered; ``rests``: its reader may take its time."""
+
+    __slots__ = ("_connections", "_slow", "busy", "rests", "since")
+
+    def __init__(
+        self, server: web.Server, connections: Connections, *, loop: asyncio.AbstractEventLoop, idle_seconds: float
+    ) -> None:
+        super().__init__(
+            server,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type] # as aiohttp's own runner does
+            keepalive_timeout=idle_seconds,
+            auto_decompress=False,
+            tcp_keepalive=False,
+            max_headers=64,
+            max_line_size=MAX_LINE,
+        )
+        self.busy = 0
+        self.rests = False
+        self.since = time.monotonic()
+        self._connections = connections
+        self._slow: asyncio.TimerHandle | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing would be lost with it: no request is in work, no answer on its way."""
+        transport = self.transport
+        return not self.busy and (transport is None or not transport.get_write_buffer_size())
+
+    def close_now(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._connections.open[self] = None
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._connections.open.pop(self, None)
+        self._forgive()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if not self.rests:
+            self._slow = asyncio.get_running_loop().call_later(WRITE_SECONDS, self._too_slow)
+
+    def resume_writing(self) -> None:
+        self._forgive()
+        super().resume_writing()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The answer to what aiohttp cannot read as a request: the error envelope, and one line in the log."""
+        why = one_line(" ".join((message or type(exc).__name__).split()))[:200]
+        self._connections.malformed(why)
+        if request.writer.output_size > 0:
+            raise ConnectionError("a part of an answer went out already: there is no room for another one")
+        answer = failed(AgtmuxError("E_INVALID_REQUEST", f"this is no request that the daemon can read: {why}"))
+        answer.force_close()
+        return answer
+
+    def _too_slow(self) -> None:
+        self._connections.slow()
+        self.close_now()
+
+    def _forgive(self) -> None:
+        if self._slow is not None:
+            self._slow.cancel()
+            self._slow = None

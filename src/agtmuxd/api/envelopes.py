@@ -1,0 +1,152 @@
+"""How answers look: the envelope of reads, the error envelope, and what targets did not answer.
+
+Owns the bodies that several routes share. Knows no route.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from agtmux.protocol.errors import SCHEMA_VERSION, AgtmuxError
+from agtmux.protocol.text import one_line
+from agtmuxd.api.services import Services
+from agtmuxd.core.json_codec import encode, stamp
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+JSON = "application/json"
+_TURN = 128
+"""Rows that are made before somebody else has a turn."""
+
+
+def reply(body: dict[str, Any], status: int = 200) -> web.Response:
+    return web.Response(body=encode(body), status=status, content_type=JSON, charset="utf-8")
+
+
+async def reply_rows(body: dict[str, Any], rows: Iterable[bytes]) -> web.Response:
+    """``body``, whose last field ``items`` is empty, with these rows in it, as JSON.
+
+    They are made one by one, others having their turn in between: a thousand are a megabyte and some milliseconds.
+    """
+    texts = []
+    for number, row in enumerate(rows, 1):
+        texts.append(row)
+        if number % _TURN == 0:
+            await asyncio.sleep(0)
+    head = encode(body).removesuffix(b"]}")
+    return web.Response(body=b"".join((head, b",".join(texts), b"]}")), content_type=JSON, charset="utf-8")
+
+
+def said(**fields: Any) -> web.Response:
+    """The answer of a route that reads no rows: ``schema_version`` and what it says."""
+    return reply({"schema_version": SCHEMA_VERSION, **fields})
+
+
+def failed(error: AgtmuxError) -> web.Response:
+    return reply(error.envelope(), error.http_status)
+
+
+def new_request_id() -> str:
+    """Names one failed request in the answer and in the log."""
+    return uuid.uuid4().hex[:12]
+
+
+def internal(request_id: str) -> web.Response:
+    """The answer to an error that nobody foresaw; the log knows more under ``request_id``."""
+    text = f"something went wrong in the daemon: look for {request_id} in its log (agtmux daemon logs)"
+    return failed(AgtmuxError("E_INTERNAL", text, {"request_id": request_id}))
+
+
+def invalid(error: ValidationError) -> AgtmuxError:
+    """A refused body or query as E_INVALID_REQUEST that names every field, the first one in the message."""
+    fields = []
+    for one in error.errors(include_url=False):
+        where = ".".join(str(part) for part in one["loc"]) or "request"
+        fields.append({"field": where, "problem": _problem(one)})
+    first = fields[0]
+    more = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
+    text = f"{first['field'].removesuffix('.0')}: {first['problem']}{more}"
+    return AgtmuxError("E_INVALID_REQUEST", text, {"fields": fields[:50]})
+
+
+def _problem(one: ErrorDetails) -> str:
+    """What is wrong with one field, for a person; what was given is told only where it was a word out of a few."""
+    if one["type"] == "extra_forbidden":
+        return "is unknown"
+    given, context = one.get("input"), one.get("ctx") or {}
+    if one["type"] in ("literal_error", "enum") and isinstance(given, str):
+        words = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+        meant = get_close_matches(given, words, n=1)
+        return f"{given[:40]!r} is none of {', '.join(words)}" + (f" (did you mean {meant[0]}?)" if meant else "")
+    if one["type"] == "string_too_short" and given == "":
+        return "is empty"
+    if one["type"] == "string_pattern_mismatch" and isinstance(given, str):
+        return f"{given[:40]!r} does not fit {context.get('pattern')}"
+    return str(one["msg"]).removeprefix("Value error, ")
+
+
+def read_body(
+    services: Services,
+    *,
+    filters: dict[str, Any],
+    summary: dict[str, Any],
+    items: Sequence[dict[str, Any]],
+    named: Iterable[str] = (),
+) -> dict[str, Any]:
+    """The envelope of every read. ``named``: the targets that were asked for, none meaning all.
+
+    A target that is down is requested and not responded; its rows stay in ``items`` with their age. Raises
+    E_TARGET_NOT_FOUND for a named target that is not there.
+    """
+    requested, responded, errors = answering(services, named)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "generated_at": stamp(services.now()),
+        "filters": filters,
+        "summary": summary,
+        "partial": bool(errors),
+        "requested_targets": requested,
+        "responded_targets": responded,
+        "target_errors": errors,
+        "items": list(items),
+    }
+
+
+def answering(services: Services, named: Iterable[str] = ()) -> tuple[list[str], list[str], list[dict[str, Any]]]:
+    """(requested, responded, errors) of the named targets, all if none is named. Raises E_TARGET_NOT_FOUND."""
+    known = {str(item["target"]): item for item in services.targets()}
+    requested = list(named) or list(known)
+    responded: list[str] = []
+    errors: list[dict[str, Any]] = []
+    for name in requested:
+        if name not in known:
+            text = f"there is no target {one_line(name)[:80]}; known: {', '.join(known) or 'none'}"
+            raise AgtmuxError("E_TARGET_NOT_FOUND", text, {"target": name})
+        if known[name]["health"] == "down" or not known[name].get("read", True):
+            errors.append(_unanswered(known[name]))
+        else:
+            responded.append(name)
+    return requested, responded, errors
+
+
+def _unanswered(target: dict[str, Any]) -> dict[str, Any]:
+    reason = target.get("reason") or (None if target.get("read", True) else "not_read_yet")
+    code = "E_TMUX_UNSUPPORTED" if reason == "tmux_too_old" else "E_TARGET_UNREACHABLE"
+    name, seen = target["target"], target.get("last_seen_at")
+    age = f"last seen at {seen}" if seen else "never seen"
+    return {
+        "target": name,
+        "code": code,
+        "message": f"{name} does not answer ({reason or 'no reason known'}), {age}",
+        "reason": reason,
+        "last_seen_at": seen,
+    }

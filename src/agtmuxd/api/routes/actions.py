@@ -1,0 +1,239 @@
+"""The routes of the actions: what each request carries, and the request of the core that it becomes.
+
+Owns their models. Who asks is told by the kernel, never by the body. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Literal
+
+from aiohttp import web
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt, field_validator, model_validator
+
+from agtmux.protocol.errors import SCHEMA_VERSION, AgtmuxError
+from agtmuxd.api import requests
+from agtmuxd.api.envelopes import reply
+from agtmuxd.api.peer import Peer
+from agtmuxd.api.services import Services
+from agtmuxd.core.action.keys import submits, valid_key
+from agtmuxd.core.action.request import (
+    AnswerParams,
+    AttachParams,
+    Guards,
+    KillParams,
+    Kind,
+    NoParams,
+    Params,
+    Request,
+    SendParams,
+    ViewParams,
+)
+from agtmuxd.core.json_codec import stamp
+from agtmuxd.core.model import State
+
+MAX_TEXT = 256 * 1024
+"""Bytes of text that one action may carry."""
+MAX_ANSWER = 4000
+"""Characters of an answer."""
+MAX_KEYS = 64
+
+ASK_PEER: web.AppKey[Callable[[socket.socket], Peer]] = web.AppKey("ask_peer")
+"""How the other end of a connection is named."""
+
+Read = Callable[[web.Request], Awaitable[Any]]
+Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{8,128}$")]
+States = Annotated[list[State], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
+
+
+class ActionBody(requests.Model):
+    """What every action may be asked with. The guards only narrow; ``force_stale`` waives age and state version."""
+
+    request_ref: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{8,128}$")]
+    ref: str  # its grammar is the core's, and so is the error
+    if_runtime: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{16,128}$")] | None = None
+    if_state: Annotated[States, Field(max_length=7, default_factory=list)]
+    if_state_version: Annotated[StrictInt, Field(ge=0, le=requests.MAX_NS)] | None = None
+    if_fingerprint: Fingerprint | None = None
+    if_updated_within: Annotated[float, Field(ge=0, le=86_400)] | None = None
+    snapshot: str | None = None
+    force_stale: StrictBool = False
+
+    def params(self) -> Params:
+        return NoParams()
+
+    def request(self, kind: Kind) -> Request:
+        guards = Guards(
+            self.if_runtime, tuple(str(state) for state in self.if_state), self.if_state_version, self.if_fingerprint,
+            self.if_updated_within, self.snapshot, self.force_stale,
+        )  # fmt: skip
+        return Request(kind, self.request_ref, self.ref, guards, self.params())
+
+
+class Inside(requests.Model):
+    """The tmux server that a terminal is in, by its ``TMUX``."""
+
+    socket: Annotated[str, Field(min_length=1, max_length=4096)]
+    server_pid: requests.Pid
+
+
+class AttachBody(ActionBody):
+    """``select`` false: nothing is selected, the answer only tells how; so from ``inside`` another server here."""
+
+    select: StrictBool = True
+    inside: Inside | None = None
+
+    def params(self) -> Params:
+        return AttachParams(self.select, (self.inside.socket, self.inside.server_pid) if self.inside else None)
+
+
+def _text(value: str | None) -> str | None:
+    if value is not None and len(value.encode("utf-8", "replace")) > MAX_TEXT:
+        raise AgtmuxError("E_PAYLOAD_TOO_LARGE", f"text: at most {MAX_TEXT} bytes at once")
+    return value
+
+
+class SendBody(ActionBody):
+    """Text, then keys, then the submit key. ``paste`` null: as the text is; several lines are pasted."""
+
+    text: Annotated[str, Field(min_length=1)] | None = None
+    keys: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=16)]], Field(max_length=MAX_KEYS, default_factory=list)
+    ]
+    enter: StrictBool = False
+    paste: StrictBool | None = None
+    leave_mode: StrictBool = False
+    over_draft: StrictBool = False
+    shell: StrictBool = False
+    timeout: Annotated[float, Field(ge=0, le=60)] = 5.0
+
+    @field_validator("keys")
+    @classmethod
+    def _known(cls, value: list[str]) -> list[str]:
+        for name in value:
+            if not valid_key(name):
+                raise ValueError(f"{name!r} is no key as tmux names them, like Enter, Escape, C-c, Up, F5")
+        return value
+
+    @model_validator(mode="after")
+    def _something(self) -> SendBody:
+        if self.text is None and not self.keys and not self.enter:
+            raise ValueError("nothing to send: give text, keys or enter")
+        blind = next((key for key in self.keys if submits(key)), None)
+        if self.text is not None and blind is not None and not self.shell:
+            raise ValueError(f"keys: {blind} would not wait for the text to be seen: give enter, which does")
+        return self
+
+    def params(self) -> Params:
+        return SendParams(
+            _text(self.text), tuple(self.keys), self.enter, self.paste, self.leave_mode, self.over_draft, self.shell,
+            self.timeout,
+        )  # fmt: skip
+
+
+class ViewBody(ActionBody):
+    """``again``: the action that this look goes on from, for those who follow a pane; it is recorded once."""
+
+    lines: Annotated[StrictInt, Field(ge=1, le=10_000)] = 200
+    ansi: StrictBool = False
+    again: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{8,128}$")] | None = None
+
+    def params(self) -> Params:
+        return ViewParams(self.lines, self.ansi, self.again)
+
+
+class KillBody(ActionBody):
+    mode: Literal["key", "signal"] = "key"
+    signal: Literal["INT", "TERM", "KILL"] = "INT"
+
+    @model_validator(mode="after")
+    def _fits(self) -> KillBody:
+        if self.mode == "key" and self.signal != "INT":
+            raise ValueError(f"signal {self.signal}: only INT is a key (C-c), the others need mode signal")
+        return self
+
+    def params(self) -> Params:
+        return KillParams(self.mode, self.signal)
+
+
+class AnswerBody(ActionBody):
+    """The number of an option as it is shown, from 1; or text, which an option of that very text stands for too."""
+
+    option: Annotated[StrictInt, Field(ge=1, le=99)] | None = None
+    text: Annotated[str, Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> AnswerBody:
+        if (self.option is None) == (self.text is None):
+            raise ValueError("give either option or text")
+        return self
+
+    def params(self) -> Params:
+        if self.text is not None and len(self.text) > MAX_ANSWER:
+            raise AgtmuxError("E_PAYLOAD_TOO_LARGE", f"text: an answer has at most {MAX_ANSWER} characters")
+        return AnswerParams(self.option, self.text)
+
+
+class ActionQuery(requests.Model):
+    """Which actions: of one pane, runtime, kind or id, and since when (RFC 3339 or ns)."""
+
+    action: Annotated[str, Field(min_length=1)] | None = None
+    kind: Kind | None = None
+    pane: str | None = None
+    runtime: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{16,128}$")] | None = None
+    since: Annotated[int, BeforeValidator(requests.moment), Field(ge=0, le=requests.MAX_NS)] | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    before: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{8,128}$")] | None = None
+
+
+BODIES: dict[Kind, type[ActionBody]] = {
+    Kind.ATTACH: AttachBody,
+    Kind.SEND: SendBody,
+    Kind.VIEW: ViewBody,
+    Kind.KILL: KillBody,
+    Kind.APPROVE: ActionBody,
+    Kind.DENY: ActionBody,
+    Kind.ANSWER: AnswerBody,
+    Kind.INTERRUPT: ActionBody,
+    Kind.ACK: ActionBody,
+}
+"""What the request of each kind carries."""
+
+SAYS: dict[Kind, str] = {
+    Kind.ATTACH: "Select a pane and say how to attach to it",
+    Kind.SEND: "Text and keys into a pane",
+    Kind.VIEW: "What a pane shows",
+    Kind.KILL: "Interrupt or end an agent",
+    Kind.APPROVE: "Allow what an agent asks for",
+    Kind.DENY: "Refuse what an agent asks for",
+    Kind.ANSWER: "Answer what an agent asks",
+    Kind.INTERRUPT: "Stop the turn of an agent",
+    Kind.ACK: "Say that a pane was looked at",
+}
+
+
+def acting(kind: Kind, read_json: Read) -> Callable[[web.Request, Services], Awaitable[web.StreamResponse]]:
+    """The handler of one kind."""
+
+    async def act(request: web.Request, services: Services) -> web.StreamResponse:
+        asked = BODIES[kind].model_validate(await read_json(request)).request(kind)
+        told = await services.act(asked, *caller(request))
+        return reply({"schema_version": SCHEMA_VERSION, "generated_at": stamp(services.now()), **told})
+
+    return act
+
+
+def who(request: web.Request) -> Peer | None:
+    """The process at the other end, None where the kernel does not tell."""
+    sock = request.transport.get_extra_info("socket") if request.transport is not None else None
+    try:
+        return None if sock is None else request.app[ASK_PEER](sock)
+    except OSError:
+        return None
+
+
+def caller(request: web.Request) -> tuple[int | None, int | None]:
+    """The uid and pid at the other end, as far as the kernel tells them."""
+    peer = who(request)
+    return (peer.uid, peer.pid) if peer is not None else (None, None)

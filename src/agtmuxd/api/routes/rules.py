@@ -1,0 +1,102 @@
+"""The routes that try screen rules: what their requests carry and what they answer.
+
+Owns the models. What a rule makes of a screen is the core's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, StrictBool, StrictInt, field_validator
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.api.requests import Model
+from agtmuxd.api.responses import Shape, Versioned, WaitingFor
+from agtmuxd.core.model import Claim
+
+MAX_SCREEN = 256 * 1024
+"""Characters of a captured screen."""
+
+Cells = Annotated[StrictInt, Field(ge=0, le=10_000)]
+Agent = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class ReplayRequest(Model):
+    """One captured screen. ``before``: the claim of the look before; sizes left out are those of the text."""
+
+    agent: Agent
+    screen: str
+    title: Annotated[str, Field(max_length=4096)] = ""
+    cols: Cells | None = None
+    rows: Cells | None = None
+    cursor_x: Cells = 0
+    cursor_y: Cells = 0
+    cursor_visible: StrictBool = True
+    alternate_on: StrictBool = True
+    before: Claim | None = None
+
+    @field_validator("screen")
+    @classmethod
+    def _bounded(cls, value: str) -> str:
+        if len(value) > MAX_SCREEN:
+            raise AgtmuxError("E_PAYLOAD_TOO_LARGE", f"screen: at most {MAX_SCREEN} characters")
+        return value
+
+
+class CheckRequest(Model):
+    """Rules to try on their samples. ``corpus``: a folder of recordings, which are not installed with agtmux."""
+
+    agents: list[Agent] | None = None
+    corpus: Path | None = None
+
+
+class MatchedRule(Shape):
+    rule: str
+    priority: int
+    claim: str
+    strength: str
+
+
+class MissedRule(MatchedRule):
+    why: str
+
+
+class Replayed(Versioned):
+    """``version``: the agent's own, where the screen tells it; ``older``: than any whose screens are known."""
+
+    agent: str
+    version: str | None = None
+    oldest_version: str | None = None
+    older: bool = False
+    rules_file: str | None
+    recorded_on: list[str]
+    claim: str | None
+    rule: str | None
+    strength: str | None
+    accepts_input: bool | None
+    background_tasks: int | None
+    waiting_for: WaitingFor | None
+    composer: str | None
+    matched: list[MatchedRule]
+    missed: list[MissedRule]
+
+
+class TriedRule(Shape):
+    rule: str
+    claim: str
+    strength: str
+    ok: bool | None
+    message: str
+
+
+class TriedRules(Shape):
+    agent: str
+    rules_file: str | None
+    error: str | None
+    recorded_on: list[str]
+    rules: list[TriedRule]
+
+
+class Checked(Versioned):
+    items: list[TriedRules]

@@ -1,0 +1,380 @@
+"""Decides whether an action may be done to what a pane shows right now. None is go, everything else a Refusal.
+
+Pure: the request, what it resolved to, what the daemon knows and what was just read come in as values. What each action
+needs is a row of the table NEEDS; runbooks/actions.md shows what follows from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from agtmuxd.core.action.keys import submits
+from agtmuxd.core.action.request import Kind, Request, SendParams, Snapshot
+from agtmuxd.core.model import NS, WAITING, Claim, PaneRow, State, WaitingFor
+from agtmuxd.core.screen.controls import Field
+from agtmuxd.core.screen.field_mode import FieldMode, Takes
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the daemon says of the pane. Without an agent everything is None. ``fingerprint``: of its open prompt."""
+
+    runtime_id: str | None = None
+    state: State | None = None
+    state_version: int | None = None
+    updated_at: int | None = None
+    agent_type: str | None = None
+    headless: bool = False
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """What was read right before acting. ``row`` None: its server has no such pane.
+
+    ``alive``: the runtime's very process lives in this pane. ``other``: an agent that no runtime is known of yet.
+    ``stopped``: that process, a part of it or what started it there is stopped (SIGSTOP, Ctrl-Z), and reads nothing;
+    ``holds``: its group is the foreground one of its terminal all the same, for nobody took it.
+    """
+
+    row: PaneRow | None
+    same_server: bool = True
+    synchronized: bool = False
+    input_off: bool = False
+    alive: bool = False
+    foreground: bool = False
+    stopped: bool = False
+    holds: bool = False
+    other: str | None = None
+    claim: Claim | None = None
+    rule: str | None = None
+    waiting: WaitingFor | None = None
+    field: Field = Field.ABSENT
+    modes: tuple[FieldMode, ...] = ()  # of the field, in which keys are not simply text
+    at_end: bool = False  # the cursor stands behind all that is typed there
+    told: bool = True  # the rules say what a field of this agent looks like
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why not. ``reason`` is one word for programs, ``message`` says what to do."""
+
+    code: str
+    reason: str
+    message: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What one kind of action needs."""
+
+    agent: bool  # an active runtime whose process lives
+    version: bool = True  # still the state that the request resolved to
+    writes: bool = False  # something is put into the pane
+    front: bool = False  # the agent in the foreground of its terminal
+    turning: bool = False  # a turn in progress: at an idle prompt the key would do something else
+    prompt: frozenset[Claim] = frozenset()  # such a dialog on the screen, with the fingerprint that the caller saw
+
+
+_APPROVAL: Final = frozenset({Claim.WAITING_APPROVAL})
+_WAITS: Final = frozenset({Claim.WAITING_APPROVAL, Claim.WAITING_INPUT})
+
+NEEDS: Final[dict[Kind, Needs]] = {
+    Kind.ATTACH: Needs(agent=False),
+    Kind.VIEW: Needs(agent=False, version=False),
+    Kind.SEND: Needs(agent=False, writes=True),
+    Kind.KILL: Needs(agent=False),
+    Kind.APPROVE: Needs(agent=True, writes=True, front=True, prompt=_APPROVAL),
+    Kind.DENY: Needs(agent=True, writes=True, front=True, prompt=_APPROVAL),
+    Kind.ANSWER: Needs(agent=True, writes=True, front=True, prompt=_WAITS),
+    Kind.INTERRUPT: Needs(agent=True, writes=True, front=True, turning=True),
+    Kind.ACK: Needs(agent=False),
+}
+
+_TURNING: Final = WAITING | {State.RUNNING}
+_QUIET: Final = frozenset({Claim.NOT_RUNNING, Claim.IDLE, Claim.COMPLETED, Claim.ERROR})
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything that one decision is made of. ``shown``: what the caller's nonce stands for; ``now`` in ns."""
+
+    request: Request
+    meant: Snapshot
+    known: Known
+    fresh: Fresh
+    now: int
+    shown: Snapshot | None = None
+    used: int | None = None  # the version of a waiting state into which keys were put already
+
+    @property
+    def needs(self) -> Needs:
+        return NEEDS[self.request.kind]
+
+
+def may_be_asked(request: Request) -> Refusal | None:
+    """Whether the request makes sense at all, before any pane is looked at."""
+    guards, kind = request.guards, request.kind
+    if NEEDS[kind].prompt:
+        if guards.force_stale:
+            text = f"force_stale: {kind} acts on what was seen, or not at all"
+            return Refusal("E_INVALID_REQUEST", "force_stale", text)
+        if guards.if_state_version is None or guards.if_fingerprint is None:
+            text = f"{kind} needs if_state_version and if_fingerprint of the prompt that was seen"
+            return Refusal("E_INVALID_REQUEST", "unseen", text)
+    return None
+
+
+def decide(case: Case) -> Refusal | None:
+    """The first thing that speaks against it."""
+    for check in (_identity, _stopped, _used, _caller_guards, _prompt, _pane, _agent, _kind):
+        refusal = check(case)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def decide_unread(case: Case) -> Refusal | None:
+    """The same for actions that read nothing of the pane: what the daemon knows is all there is."""
+    refusal = same_runtime(case) or _caller_guards(case)
+    wanted = case.request.guards.if_fingerprint
+    if refusal is None and wanted is not None and wanted != case.known.fingerprint:
+        return _unmet("fingerprint", "this is not the prompt that was seen: look again")
+    return refusal
+
+
+def same_runtime(case: Case) -> Refusal | None:
+    """Only whether it is still the pane and the runtime that were meant."""
+    wanted = case.request.guards.if_runtime
+    if case.known.runtime_id != case.meant.runtime_id:
+        return _stale("another agent runs there now")
+    if wanted is not None and wanted != case.known.runtime_id:
+        holds = f"if_runtime: the pane holds {case.known.runtime_id}"
+        return _stale(holds if case.known.runtime_id else "no agent runs in that pane any more")
+    return None
+
+
+def _stale(why: str) -> Refusal:
+    return Refusal("E_RUNTIME_STALE", "runtime", f"this is not the runtime that was meant: {why}")
+
+
+def _unmet(reason: str, message: str, **details: Any) -> Refusal:
+    return Refusal("E_PRECONDITION_FAILED", reason, message, details)
+
+
+def _identity(case: Case) -> Refusal | None:
+    fresh, known = case.fresh, case.known
+    if fresh.row is None or not fresh.same_server:
+        if case.meant.runtime_id is not None:
+            return _stale("its pane has gone")
+        return Refusal("E_REF_NOT_FOUND", "gone", f"the pane {case.meant.pane_id} has gone")
+    refusal = same_runtime(case)
+    if refusal is not None:
+        return refusal
+    if known.runtime_id is not None and not fresh.alive:
+        return _stale("its process has ended")
+    if case.needs.agent and known.runtime_id is None:
+        return _unmet("no_agent", f"no agent runs in {case.meant.pane_id}: there is nothing to {case.request.kind}")
+    return None
+
+
+def _writes(case: Case) -> bool:
+    return case.needs.writes or (case.request.kind is Kind.KILL and getattr(case.request.params, "mode", "") == "key")
+
+
+def _stopped(case: Case) -> Refusal | None:
+    """What is typed at a stopped agent waits in its terminal, and is read by whatever it shows when it goes on."""
+    params = case.request.params
+    to_shell = isinstance(params, SendParams) and params.shell and not case.fresh.holds
+    if not case.fresh.stopped or to_shell or not _writes(case):
+        return None
+    text = (
+        f"{case.known.agent_type} in {case.meant.pane_id} is stopped and reads nothing: fg in its shell, or kill -CONT"
+    )
+    return _unmet("suspended", text)
+
+
+def _used(case: Case) -> Refusal | None:
+    """Keys that were put into a prompt use up the version of its state: the next prompt may look the same."""
+    known, guards = case.known, case.request.guards
+    if case.used is None or known.state not in WAITING:
+        return None
+    named = guards.if_state_version if case.needs.prompt else known.state_version
+    if named != case.used or not (case.needs.prompt or (case.request.kind is Kind.SEND and not guards.force_stale)):
+        return None
+    return _unmet(
+        "answered", f"keys went into this prompt already (state version {named}): look again at what it asks now"
+    )
+
+
+def _caller_guards(case: Case) -> Refusal | None:
+    """Version, age and state: those that ``force_stale`` waives, and ``if_state``, which it does not."""
+    guards, known, force = case.request.guards, case.known, case.request.guards.force_stale
+    for given, what in ((case.shown, "the snapshot given"), (case.meant, "the request")):
+        if given is None or force:
+            continue
+        if case.now > given.expires_at:
+            text = f"{what} is older than 30 s: look at the pane again"
+            return Refusal("E_SNAPSHOT_EXPIRED", "expired", text)
+        if (given is case.shown or case.needs.version) and given.state_version != known.state_version:
+            return _version(given.state_version, known)
+    if guards.if_state_version is not None and not force and guards.if_state_version != known.state_version:
+        return _version(guards.if_state_version, known)
+    if guards.if_updated_within is not None and not force:
+        age = None if known.updated_at is None else max(0.0, (case.now - known.updated_at) / NS)
+        if age is None or age > guards.if_updated_within:
+            told = "has no state" if age is None else f"changed {age:.1f} s ago"
+            return _unmet("age", f"if_updated_within {guards.if_updated_within:g}: the pane {told}")
+    if guards.if_state and str(known.state or "") not in guards.if_state:
+        return _unmet(
+            "state", f"if_state {','.join(guards.if_state)}: it is {known.state or 'without an agent'}",
+            state=None if known.state is None else str(known.state),
+        )  # fmt: skip
+    return None
+
+
+def _version(wanted: int | None, known: Known) -> Refusal:
+    return _unmet(
+        "state_version",
+        f"state version {wanted} was meant, it is {known.state_version} ({known.state or 'no agent'}) now: look again",
+        state_version=known.state_version, state=None if known.state is None else str(known.state),
+    )  # fmt: skip
+
+
+def _prompt(case: Case) -> Refusal | None:
+    wanted = case.request.guards.if_fingerprint
+    seen = case.fresh.waiting.fingerprint if case.fresh.waiting is not None else None
+    need = case.needs.prompt
+    if need and case.fresh.claim not in need:
+        what = "approval" if need == _APPROVAL else "question or dialog"
+        return _unmet("no_prompt", f"there is no open {what} on the screen of {case.meant.pane_id}")
+    if wanted is not None and wanted != seen:
+        told = "none is open" if seen is None else "another one is on the screen"
+        return _unmet("fingerprint", f"this is not the prompt that was seen: {told}, look again")
+    return None
+
+
+def _pane(case: Case) -> Refusal | None:
+    request, fresh = case.request, case.fresh
+    row = fresh.row
+    if row is None or not _writes(case):
+        return None
+    if row.dead:
+        return _unmet("dead", f"the program in {row.pane_id} has ended: its pane is dead")
+    if not row.pid:
+        return _unmet("dead", f"no program runs in {row.pane_id}: nobody would read what is typed")
+    if row.in_mode and not (isinstance(request.params, SendParams) and request.params.leave_mode):
+        way = ": --leave-mode leaves it first" if request.kind is Kind.SEND else ": leave it first"
+        return _unmet("copy_mode", f"{row.pane_id} is in copy mode, which would take the keys{way}")
+    if fresh.synchronized:
+        return _unmet(
+            "synchronized",
+            f"{row.pane_id} hands its keys on to other panes: tmux set-option -p synchronize-panes off first",
+        )
+    if fresh.input_off:
+        text = f"input of {row.pane_id} is switched off: tmux select-pane -e -t {row.pane_id} first"
+        return _unmet("input_off", text)
+    return None
+
+
+def _agent(case: Case) -> Refusal | None:
+    """Who is in the foreground: the agent that was meant, or a shell where a shell was meant."""
+    fresh, known, request = case.fresh, case.known, case.request
+    if case.needs.front and not fresh.foreground:
+        return _unmet("background", f"{known.agent_type} is not in the foreground of {case.meant.pane_id}")
+    if not isinstance(request.params, SendParams):
+        return None
+    there = known.runtime_id is not None and fresh.foreground
+    name = fresh.other or (known.agent_type if there else None)
+    if request.params.shell:
+        if name is not None:
+            return _unmet("agent_there", f"--shell was given, but {name} is in the foreground of {case.meant.pane_id}")
+        return None
+    if not there:
+        who = f"{name} has just started there" if name else "no agent is in its foreground"
+        text = f"{case.meant.pane_id}: {who}; text to a shell is a command line: --shell if that is meant"
+        return _unmet("shell", text)
+    if known.headless:
+        text = f"{known.agent_type} runs without a terminal interface: nobody reads what is typed"
+        return Refusal("E_UNSUPPORTED", "headless", text)
+    return None
+
+
+def _kind(case: Case) -> Refusal | None:
+    checks: dict[Kind, Callable[[Case], Refusal | None]] = {
+        Kind.SEND: _send, Kind.INTERRUPT: _turning, Kind.KILL: _turning
+    }  # fmt: skip
+    check = checks.get(case.request.kind)
+    return None if check is None else check(case)
+
+
+def _turning(case: Case) -> Refusal | None:
+    known = case.known
+    if known.runtime_id is None or getattr(case.request.params, "mode", "key") == "signal":
+        return None
+    if known.state not in _TURNING or case.fresh.claim in _QUIET:
+        text = f"{known.agent_type} is {known.state}, no turn runs: the key would quit it or change its input"
+        if case.request.kind is Kind.KILL:
+            text += "; --mode signal --signal TERM ends it"
+        return _unmet("not_running", text, state=None if known.state is None else str(known.state))
+    if not case.fresh.foreground:
+        return _unmet("background", f"{known.agent_type} is not in the foreground of {case.meant.pane_id}")
+    return None
+
+
+def _send(case: Case) -> Refusal | None:
+    params, fresh, known = case.request.params, case.fresh, case.known
+    if not isinstance(params, SendParams) or params.shell:
+        return None
+    named = str(known.state or "") in case.request.guards.if_state
+    if fresh.claim in _WAITS or known.state in WAITING:
+        # what waits on the screen must be what was named: a dialog that has just opened was named by nobody
+        meant = named and known.state in WAITING and (fresh.claim is None or str(fresh.claim) == str(known.state))
+        if not meant:
+            what = f"{fresh.claim or known.state}"
+            return _unmet(
+                "dialog_open", f"a dialog is open ({what}), keys would answer it: --if-state {what} if that is meant",
+                state=what,
+            )  # fmt: skip
+        return None
+    puts = params.text is not None or params.enter or any(submits(key) for key in params.keys)
+    if not puts:
+        return None
+    if fresh.field is Field.ABSENT:
+        typed = params.text is not None or params.enter
+        if named and not (typed and fresh.told):  # keys alone may be meant for what is on the screen
+            return None
+        what = f"the input field of {known.agent_type} is not on the screen"
+        way = "agtmux attach" if fresh.told else "--if-state if meant for"
+        return _unmet("no_composer", f"{what}: {way} {case.meant.pane_id}")
+    where = case.meant.pane_id
+    for mode in fresh.modes:
+        refusal = _mode(params, mode, fresh.field, where)
+        if refusal is not None:
+            return refusal
+    if fresh.field is Field.OFFERED and params.text is None and not params.over_draft:
+        text = "the input field shows what Enter may take for a prompt: --over-draft if that is meant"
+        return _unmet("draft", text)
+    if fresh.field not in (Field.FREE, Field.OFFERED) and not params.over_draft:
+        held = "a draft" if fresh.field is Field.DRAFT else "what may be a draft"
+        return _unmet("draft", f"the input field holds {held}: --over-draft to add to it")
+    if fresh.field is Field.DRAFT and params.text is not None and not fresh.at_end:
+        text = f"the text would land inside the draft in {where}, not behind it"
+        return _unmet("draft", f"{text}; agtmux attach {where}")
+    return None
+
+
+def _mode(params: SendParams, mode: FieldMode, field: Field, where: str) -> Refusal | None:
+    """Whether this would be something else than a prompt in a mode of the field."""
+    if mode.text is Takes.NONE:
+        text = f"the input field is in {mode.name}: it would not arrive as a prompt; leave that mode first"
+        return _unmet("field_mode", f"{text}: agtmux attach {where}", mode=mode.name)
+    if mode.enter and params.text is not None and field in (Field.DRAFT, Field.UNSURE):
+        text = f"the input field is in {mode.name} and takes no text there, and what is typed in it is left alone"
+        return _unmet("field_mode", f"{text}: agtmux attach {where}", mode=mode.name)
+    if mode.text is Takes.PASTE and params.text is not None and params.paste is False:
+        return _unmet("field_mode", f"letters are commands in {mode.name}: leave --no-paste out", mode=mode.name)
+    return None

@@ -1,0 +1,327 @@
+"""How one agent is operated: its input field, what a paste looks like in it, and which keys answer its dialogs.
+
+Owns the judgement of the input field (free, a draft, holding what was typed). Pure; knows no agent: all of it comes out
+of a rules file, each dialog's keys beside the rule that recognises it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from agtmuxd.core.action.keys import named
+from agtmuxd.core.model import Sample
+from agtmuxd.core.screen.cells import folded, from_column
+from agtmuxd.core.screen.dialog_options import Choices
+from agtmuxd.core.screen.field_mode import FieldMode, shown
+from agtmuxd.core.screen.regions import ComposerSpec, Place, View, is_frame, squash
+
+LAST: Final = 3
+"""Rows of a dialog's end in which it shows its keys."""
+TAIL: Final = 24
+"""Characters of the end of a long text that must be seen in the field before it is submitted."""
+
+
+class Field(StrEnum):
+    """What an agent's input field holds. ``UNSURE``: text that may be a draft or a placeholder. ``OFFERED``: nothing
+    typed, but a text that is no known placeholder: typing replaces it, Enter alone may take it for a prompt."""
+
+    ABSENT = "absent"
+    FREE = "free"
+    OFFERED = "offered"
+    DRAFT = "draft"
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True, slots=True)
+class DialogKeys:
+    """The keys of one dialog, as tmux names them. Empty: agtmux does not know them, a person must press them.
+
+    ``option``: with ``{n}`` for the number of the option; without it they act on the one that the pointer is on.
+    ``write``: matches the option behind which text is typed; ``pointer``: the row of the option that keys act on, its
+    number or its words as group 1, where an option's key would take it at once; ``open``: what opens the field for the
+    text, by default the option's keys with ``{n}``; ``field``: the row of that field up to where its text begins, the
+    option's number as group 1 where it shows one; ``behind``: what the agent draws behind such a text; ``submit``: what
+    ends it. ``finish``: of a dialog that the denial of another one leads to, what ends that denial; pressed there only.
+    """
+
+    approve: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    option: tuple[str, ...] = ()
+    write: re.Pattern[str] | None = None
+    pointer: re.Pattern[str] | None = None
+    open: tuple[str, ...] = ()
+    field: re.Pattern[str] | None = None
+    behind: re.Pattern[str] | None = None
+    submit: tuple[str, ...] = ("Enter",)
+    finish: tuple[str, ...] = ()
+    deny_shown: re.Pattern[str] | None = None  # matches the row that shows the key for ``deny``, as group 1
+    choices: Choices | None = None  # instead of ``pointer``, where it is told by how an option is drawn
+    towards: tuple[str, str] = ("Up", "Down")  # the keys that move the pointer back and forth by one
+    approve_at: int = 0  # the option that approves, taken as an answer is; 0: by the keys
+    deny_at: int = 0
+
+    @property
+    def points(self) -> bool:
+        """Whether an option is taken by moving the pointer to it."""
+        shown = self.pointer is not None or self.choices is not None
+        return shown and bool(self.option) and not any("{n}" in key for key in self.option)
+
+    def denying(self, sample: Sample) -> tuple[str, ...] | None:
+        """The keys that deny: those that the dialog shows in its last rows, if any; None: they cannot be pressed."""
+        shown = self.deny_shown
+        last = [row for row in sample.lines if row.strip()][-LAST:]
+        found = next((m for row in last if (m := shown.search(row))), None) if shown is not None else None
+        if found is None:
+            return self.deny
+        key = named(found.group(1))
+        return None if key is None else (key,)
+
+    def taking(self, number: int) -> tuple[str, ...]:
+        """The keys that take option ``number``, once the pointer is on it where ``points``."""
+        return tuple(key.replace("{n}", str(number)) for key in self.option)
+
+    def opening(self, number: int) -> tuple[str, ...]:
+        """The keys that open the field for a text behind option ``number``; empty: the pointer alone opens it."""
+        if self.points and not self.open:
+            return ()
+        return tuple(key.replace("{n}", str(number)) for key in self.open or self.option)
+
+    def types(self, option: str) -> bool:
+        """Whether the keys of this option only open a field for a text."""
+        return self.write is not None and not self.open and self.write.search(option) is not None
+
+    def moves(self, sample: Sample, number: int, options: Sequence[str] = ()) -> tuple[str, ...] | None:
+        """The keys that bring the pointer to option ``number``; None where it cannot be told where the pointer is."""
+        if self.choices is not None:
+            chosen = self.choices.chosen(sample, options)
+            return None if chosen is None else self._way(number - chosen)
+        if self.pointer is None:
+            return ()
+        row = self._pointed(sample)
+        match = None if row is None else self.pointer.match(sample.lines[row])
+        if match is None:
+            return None
+        said = match.group(1).strip()
+        there = int(said) if said.isdecimal() and len(said) <= 4 else _only(said, options)
+        if there is None:
+            return None
+        return self._way(number - there)
+
+    def _way(self, steps: int) -> tuple[str, ...]:
+        back, forth = self.towards
+        return (forth,) * steps if steps > 0 else (back,) * -steps
+
+    def free(self, sample: Sample, number: int | None) -> bool | None:
+        """Whether the field for a text is open and empty; False: text stands in it; None: it is not open."""
+        start = self._start(sample, number)
+        if start is None:
+            return None
+        return (sample.cursor_y, sample.cursor_x) == start
+
+    def written(self, sample: Sample, number: int | None, text: str) -> bool:
+        """Whether ``text`` stands in the field for it, and nothing else; of a long one its end must do."""
+        if self.field is None:
+            return bare(text) in bare("".join(sample.lines))
+        start = self._start(sample, number)
+        if start is None or sample.cursor_y < start[0]:
+            return False
+        row, column = start
+        held = [sample.lines[row][column:], *sample.lines[row + 1 : sample.cursor_y + 1]]
+        if self.behind is not None:
+            held[-1] = self.behind.sub("", held[-1])
+        seen, wanted = bare("".join(held)), bare(text)
+        return seen == wanted or (len(seen) >= TAIL and wanted.endswith(seen))
+
+    def _pointed(self, sample: Sample) -> int | None:
+        """The row that the pointer is on."""
+        if self.pointer is None:
+            return None
+        return next((y for y in range(len(sample.lines) - 1, -1, -1) if self.pointer.match(sample.lines[y])), None)
+
+    def _start(self, sample: Sample, number: int | None) -> tuple[int, int] | None:
+        """Row and column at which the field's text begins: the cursor stands in it, below the pointer."""
+        if self.field is None:
+            return None
+        above = self._pointed(sample)
+        for y in range(min(sample.cursor_y, len(sample.lines) - 1), -1 if above is None else above, -1):
+            row = sample.lines[y]
+            match = self.field.match(row.ljust(sample.cursor_x) if y == sample.cursor_y else row)
+            if match is not None and (not match.re.groups or match.group(1) == str(number)):
+                return y, match.end()
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Rebound:
+    """Which keys a user's own settings give to what, as the agent spells them. None: nothing is said of it; empty: no
+    key does it."""
+
+    interrupt: tuple[str, ...] | None = None
+    submit: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Something that an agent shows somewhere: ``pattern``, tried on the rows of ``place``."""
+
+    place: Place
+    pattern: re.Pattern[str]
+
+    def found(self, view: View) -> re.Match[str] | None:
+        """Where it stands."""
+        region = view.region(self.place)
+        return None if region is None else self.pattern.search(region.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What can be done to an agent, and how. ``chip`` matches what stands in the field for a large paste."""
+
+    composer: ComposerSpec | None = None
+    chip: re.Pattern[str] | None = None
+    submit: bytes = b"\r"
+    interrupt: tuple[str, ...] = ()
+    dialogs: Mapping[str, DialogKeys] = field(default_factory=dict)
+    styled_rules: tuple[tuple[str, ...], ...] = ()
+    """Of each rule that asks how text is drawn: words, without blanks, that have to be on the screen."""
+    modes: tuple[FieldMode, ...] = ()
+    key_shown: Sign | None = None
+    """Where the agent shows the key that stops a turn, as group 1."""
+    no_key: Sign | None = None
+    """Where it shows that no key does."""
+    always: tuple[str, ...] = ()
+    """Keys that stop a turn whatever its user chose, in an empty field: with a text in it they would clear that."""
+    pastes: bool = False
+    """Text is always pasted: letters may be commands, and the field does not show when."""
+
+    @property
+    def styled(self) -> bool:
+        """Whether anything here is told by how it is drawn: panes are then to be read with their attributes."""
+        return bool(
+            self.styled_rules
+            or (self.composer is not None and self.composer.styled)
+            or any(keys.choices is not None for keys in self.dialogs.values())
+        )
+
+    def asks_style(self, sample: Sample) -> bool:
+        """Whether a rule that asks how text is drawn may hold."""
+        if not self.styled_rules:
+            return False
+        screen = squash("\n".join(sample.lines))
+        return any(all(needle in screen for needle in needles) for needles in self.styled_rules)
+
+    def undrawn(self, sample: Sample) -> str | None:
+        """A text in the field that is a placeholder or a draft by how it is drawn, and what is below; None for none.
+
+        While that is the same with the cursor before it, how it is drawn is taken to be the same, for a time.
+        """
+        if self.composer is None or not self.composer.styled:
+            return None
+        return self.composer.before(sample)
+
+    def shown_key(self, sample: Sample) -> str | None:
+        """The key that stops a turn as the agent shows it, as it spells it; empty: it shows that no key does."""
+        view = View(sample, self.composer)
+        found = None if self.key_shown is None else self.key_shown.found(view)
+        if found is not None:
+            return found.group(1)
+        return "" if self.no_key is not None and self.no_key.found(view) else None
+
+    def hint(self, sample: Sample) -> bool | None:
+        """Whether the text in the field is drawn as a placeholder; None where that cannot be told."""
+        found = View(sample, self.composer).composer
+        return None if found is None else found.hint
+
+    def look(self, sample: Sample) -> Field:
+        """What the input field holds."""
+        found = View(sample, self.composer).composer
+        if found is None:
+            return Field.ABSENT
+        if found.offered:
+            return Field.OFFERED
+        return Field.UNSURE if found.free is None else Field.FREE if found.free else Field.DRAFT
+
+    def in_modes(self, sample: Sample) -> tuple[FieldMode, ...]:
+        """The modes that the input field is in, of those in which keys are not simply text."""
+        return shown(self.modes, View(sample, self.composer))
+
+    def at_end(self, sample: Sample) -> bool:
+        """Whether nothing is typed from the cursor on. One that is hidden elsewhere speaks not against it."""
+        view = View(sample, self.composer)
+        found, y = view.composer, sample.cursor_y
+        if found is None:
+            return False
+        ends = view.ys[found.bottom] if found.bottom < len(view.ys) else len(sample.lines)
+        if not view.ys[found.prompt] <= y < ends:
+            return not sample.cursor_visible
+        rest = from_column(sample.lines[y], sample.cursor_x)
+        below = [row for row, at in zip(view.rows, view.ys, strict=True) if at > y][: _below(view, found.bottom, y)]
+        return all(is_frame(row) for row in [rest, *below])
+
+    def chips(self, sample: Sample) -> int:
+        """How many pastes the field shows as chips."""
+        shown = self._shown(sample)
+        return 0 if shown is None or self.chip is None else len(self.chip.findall(shown))
+
+    def holds(self, sample: Sample, text: str, chips: int = 0) -> bool:
+        """Whether ``text`` stands in the input field: all of it, its end where the field shows no more, or its chip.
+
+        ``chips``: how many stood there before it was typed.
+        """
+        shown = self._shown(sample)
+        if shown is None:
+            return False
+        if self.chip is not None and len(self.chip.findall(shown)) > chips:
+            return True
+        seen, wanted = _letters(shown), _letters(text)
+        if not wanted:
+            return bool(seen) or not text.strip()
+        if seen.endswith(wanted):
+            return True
+        return len(seen) >= TAIL and wanted.endswith(seen)
+
+    def _shown(self, sample: Sample) -> str | None:
+        """The text in the field, prompt sign left out; None where there is no field or it is free."""
+        view = View(sample, self.composer)
+        found = view.composer
+        if found is None or found.free is True:
+            return None
+        below = [row for row in view.rows[found.prompt + 1 : found.bottom] if not is_frame(row)]
+        return "\n".join([self._typed(view.rows[found.prompt]), *below])
+
+    def _typed(self, row: str) -> str:
+        if self.composer is None:
+            return row
+        found = self.composer.prompt.match(row)
+        if found is None:
+            return row
+        return (found.group(1) or "") if found.re.groups else row[found.end() :]
+
+
+def _below(view: View, bottom: int, y: int) -> int:
+    """How many rows of the field, which ends above ``bottom``, stand below the row ``y`` of the screen."""
+    return sum(1 for at in view.ys[:bottom] if at > y)
+
+
+def _only(said: str, options: Sequence[str]) -> int | None:
+    """The number of the one option that says so, or else that begins so."""
+    told = [bare(option) for option in options]
+    same = [n for n, option in enumerate(told, 1) if option == bare(said)]
+    same = same or [n for n, option in enumerate(told, 1) if option.startswith(bare(said))]
+    return same[0] if len(same) == 1 else None
+
+
+def bare(text: str) -> str:
+    """Text without blanks, and without the bars that dialogs are framed with, folded."""
+    return "".join(c for c in folded(text) if not c.isspace() and c not in "│┃|")
+
+
+def _letters(text: str) -> str:
+    """Letters and digits alone, and where there are none, what is no blank: fields wrap, frame and redraw the rest."""
+    plain = folded(text)
+    kept = "".join(c for c in plain if c.isalnum())
+    return kept or "".join(c for c in plain if c.isprintable() and not c.isspace())

@@ -1,0 +1,126 @@
+"""Typed access to the tables of a rules file, with messages that name the table, the key and what is wrong.
+
+Knows no table of a rules file: which keys there are is ``rulefile``'s business. Pure.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from agtmuxd.core.screen.style import StyleTest
+from agtmuxd.core.screen.style import read as read_style
+
+
+class WrongError(Exception):
+    """What is wrong, and where: ``place`` is the table, which one of several, and the key in it."""
+
+    def __init__(self, where: str, place: tuple[str, int, str], message: str) -> None:
+        super().__init__(f"{where}: {message}" if where else message)
+        self.place = place
+
+
+def meant(word: object, known: Iterable[str]) -> str:
+    """`` (did you mean x?)`` where one is near, else the known ones."""
+    near = difflib.get_close_matches(str(word), list(known), 1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+
+
+class Reader:
+    """Typed access to one table, with messages that name the place.
+
+    ``where`` names it for people; ``table``, ``index`` and ``key`` are where it stands in the file: a table in a table
+    (``waiting = { .. }``) stands where its key does.
+    """
+
+    def __init__(self, where: str, table: Any, known: set[str], at: tuple[str, int, str] = ("", 0, "")) -> None:
+        self.where, self.at = where, at
+        if not isinstance(table, Mapping):
+            raise WrongError(where, at, f"must be a table, {kind_of(table)}")
+        self.table: Mapping[str, Any] = table
+        for key in table:
+            if key not in known:
+                raise self.wrong(key, f"there is no such key, {meant(key, known)}")
+
+    def wrong(self, key: str, message: str) -> WrongError:
+        name, index, held = self.at
+        place = (name, index, held or (key if key in self.table else ""))
+        return WrongError(f"{self.where}, key {key}" if self.where else f"key {key}", place, message)
+
+    def inner(self, key: str, table: Any, known: set[str], where: str = "") -> Reader:
+        """The table at ``key`` of this one."""
+        name, index, held = self.at
+        at = (name, index, held or key) if name else (key, 0, "")
+        return Reader(where or (f"{self.where}, {key}" if self.where else key), table, known, at)
+
+    def text(self, key: str, default: str | None = None) -> str | None:
+        value = self.table.get(key, default)
+        if value is not None and not isinstance(value, str):
+            raise self.wrong(key, f"must be a string, {kind_of(value)}")
+        return value
+
+    def needed(self, key: str) -> str:
+        value = self.text(key)
+        if not value:
+            raise self.wrong(key, "is missing")
+        return value
+
+    def number(self, key: str, default: int) -> int:
+        value = self.table.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self.wrong(key, f"must be a whole number, {kind_of(value)}")
+        return value
+
+    def flag(self, key: str) -> bool | None:
+        value = self.table.get(key)
+        if value is not None and not isinstance(value, bool):
+            raise self.wrong(key, f"must be true or false, {kind_of(value)}")
+        return value
+
+    def listing(self, key: str) -> list[Any]:
+        value = self.table.get(key, [])
+        if not isinstance(value, list):
+            raise self.wrong(key, f"must be a list, {kind_of(value)}")
+        return value
+
+    def strings(self, key: str) -> tuple[str, ...]:
+        value = self.listing(key)
+        if not all(isinstance(v, str) for v in value):
+            raise self.wrong(key, 'must be a list of strings, as in ["a", "b"]')
+        return tuple(value)
+
+    def pattern(self, key: str, flags: int = 0, groups: int | None = None) -> re.Pattern[str] | None:
+        value = self.text(key)
+        if value is None:
+            return None
+        compiled = self._compiled(key, value, flags)
+        if groups is not None and compiled.groups != groups:
+            raise self.wrong(
+                key, f"needs {groups} group in (), has {compiled.groups}; a group that is not meant is (?:..)"
+            )
+        return compiled
+
+    def patterns(self, key: str, flags: int = 0) -> tuple[re.Pattern[str], ...]:
+        return tuple([self._compiled(key, value, flags) for value in self.strings(key)])
+
+    def _compiled(self, key: str, value: str, flags: int) -> re.Pattern[str]:
+        try:
+            return re.compile(value, flags)
+        except (re.error, OverflowError, RecursionError) as e:
+            raise self.wrong(key, f"{value[:60]!r} is no regular expression: {e}") from e
+
+    def style(self, key: str) -> StyleTest | None:
+        value = self.table.get(key)
+        if value is None:
+            return None
+        try:
+            return read_style([value] if isinstance(value, str) else list(self.strings(key)))
+        except ValueError as e:
+            raise self.wrong(key, str(e)) from e
+
+
+def kind_of(value: object) -> str:
+    names = {bool: "true or false", int: "a number", float: "a number with a point", str: "a string", list: "a list"}
+    return f"is {'a table' if isinstance(value, Mapping) else names.get(type(value), 'a date')}"

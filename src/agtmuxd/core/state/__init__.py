@@ -1,0 +1,1 @@
+"""The state engine: claims in registers, what retires them, and the state that follows. Pure."""

@@ -1,0 +1,334 @@
+"""Registers and marks: what each source last said about a runtime, and up to when older claims are retired.
+
+Pure. A register is last-writer-wins, a mark is a maximum: both are independent of the order in which events arrive.
+Knows nothing of precedence, freshness or states; that is ``resolve``.
+
+The retirement table below is the contract's (docs/spec.md §7, rule 1); docs/retirement.md is drawn from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from agtmuxd.core.model import LEVELS, MS, NS, Claim, Phase, Source, Strength, WaitingFor, Write
+from agtmuxd.core.state.ordering import Stamp
+
+SCREEN_LAG = 300 * MS
+"""How long a screen may lag behind a hook before it counts against it."""
+STATUS_LAG = 500 * MS
+"""The same for a status file: seen on disk up to 457 ms after the hook of the same change."""
+TURN_START = "turn_start"
+"""The mark of the newest turn that was said to begin."""
+OVERRUN = 3000 * MS
+"""A level that still says running this long after a turn's end speaks of the next turn."""
+BLIP = 500 * MS
+"""How long a level has to say running before a completion of before is taken for the last turn's."""
+UNDRAWN = 1000 * MS
+"""A level that still says running this long after a wait was declared saw it answered, or it was never put: a busy
+machine draws a box up to 0.8 s after the hook that tells of it."""
+REDRAW = UNDRAWN - SCREEN_LAG
+"""A turn told to be interrupted or cleared may show on a screen for UNDRAWN more, also once more behind a dialog that
+was refused: on a busy machine one did for half a second."""
+LATEST = 3600 * NS
+"""How long after its moment something is told at the latest where no mark stands against it."""
+MANY = 40
+"""So many registers of one runtime are kept without asking which of them still matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event's word about one subject."""
+
+    claim: Claim | None
+    phase: Phase
+    strength: Strength
+    rule: str
+    since: int  # effective time of the event
+    stamp: Stamp
+    seq: int | None = None
+    waiting_for: WaitingFor | None = None
+    accepts_input: bool | None = None
+    background_tasks: int | None = None
+    detail: str | None = None
+    late: int = 0  # of a screen that is drawn later than others
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """``(source, subject)`` → the newest word. ``last_seen`` moves when a level is read again and says the same."""
+
+    source: Source
+    subject: str
+    entry: Entry
+    last_seen: int
+    shadow: Entry | None = None
+    """Newest by time while ``entry`` is newest by ``source_seq``; takes over once an event without a seq arrives."""
+    ordered_by_seq: bool = False
+
+    @property
+    def is_level(self) -> bool:
+        return self.source in LEVELS
+
+    @property
+    def holds_until(self) -> int:
+        """The moment up to which this claim is proven: an edge at its time, a level a lag before it was last read."""
+        if not self.is_level:
+            return self.entry.since
+        return max(self.entry.since, self.last_seen - self.lag)
+
+    @property
+    def lag(self) -> int:
+        """How long this level may lag behind an event."""
+        return lag(self.source, self.entry)
+
+
+def lag(source: Source, entry: Entry) -> int:
+    """A turn that is drawn late leaves a screen that shows none; what shows one is there."""
+    late = entry.late if entry.claim in QUIET else 0
+    return (STATUS_LAG if source is Source.STATUS else SCREEN_LAG) + late
+
+
+Registers = Mapping[tuple[Source, str], Register]
+Marks = Mapping[str, int]
+
+WAITS = frozenset({Claim.WAITING_APPROVAL, Claim.WAITING_INPUT})
+WORKS = WAITS | {Claim.RUNNING}
+ENDS = frozenset({Claim.COMPLETED, Claim.IDLE, Claim.ERROR})
+QUIET = ENDS | {Claim.NOT_RUNNING}
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """One row of the table: who (``by_*``) retires which older claims of which subjects.
+
+    ``at`` tells the moment that older claims are compared with: ``since`` (when the retirer began to say so),
+    ``redraw`` (REDRAW after that), ``redrawn`` (UNDRAWN before it: not while ``redraw`` speaks against it), ``began``
+    (the level's lag before it, so that a lagging screen of the turn that ended is not taken for the next one),
+    ``stayed`` (the same as ``began``, once it said so for BLIP), ``holds`` (up to when it is proven, growing with each
+    reading of a level), or ``overrun`` and ``undrawn`` (``holds`` less OVERRUN or UNDRAWN, where it says so for longer
+    than that).
+    """
+
+    mark: str
+    says: str
+    by_level: bool
+    by_phases: frozenset[Phase]
+    by_claims: frozenset[Claim]
+    retires: frozenset[Claim]
+    subjects: tuple[str, ...]  # exact names, or a prefix ending in ":*"
+    of_levels: bool | None  # True: retires levels only, False: edges only, None: both
+    at: str = "since"
+
+
+FROM_SINCE = {"since": 0, "redraw": REDRAW, "redrawn": -UNDRAWN}
+"""Of the moments that a retirement may have, those that lie a fixed time from when the retirer began to say so."""
+_LATER = {"overrun": OVERRUN, "undrawn": UNDRAWN}
+_ANY_PHASE = frozenset(Phase)
+_MAIN = ("turn", "approval:main", "tool:*")
+
+RETIREMENTS: tuple[Retirement, ...] = (
+    Retirement(
+        TURN_START, "a turn start retires everything older of the main agent",
+        by_level=False, by_phases=frozenset({Phase.START}), by_claims=frozenset(Claim),
+        retires=frozenset(Claim), subjects=_MAIN, of_levels=None,
+    ),
+    Retirement(
+        "turn_end", "a turn end retires running, the main agent's waits and open tools",
+        by_level=False, by_phases=frozenset({Phase.END}), by_claims=frozenset(Claim),
+        retires=WORKS, subjects=_MAIN, of_levels=None,
+    ),
+    Retirement(
+        "clear", "an end that leaves nothing to look at (a cleared or interrupted turn) retires older ends",
+        by_level=False, by_phases=frozenset({Phase.END}), by_claims=frozenset({Claim.IDLE}),
+        retires=ENDS, subjects=("turn",), of_levels=False,
+    ),
+    Retirement(
+        "cut_short", "an end that leaves nothing to look at retires a turn or its completion shown right after it",
+        by_level=False, by_phases=frozenset({Phase.END}), by_claims=frozenset({Claim.IDLE}),
+        retires=frozenset({Claim.RUNNING, Claim.COMPLETED}), subjects=("turn",), of_levels=True, at="redraw",
+    ),
+    Retirement(
+        # Not an older `idle`: it says the same, and it is what is left while a screen is in doubt (cut_short).
+        "cleared_ends", "a screen or status that leaves nothing to look at (cleared, interrupted) retires other ends",
+        by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.IDLE}),
+        retires=frozenset({Claim.COMPLETED, Claim.ERROR}), subjects=("turn",), of_levels=False,
+    ),
+    Retirement(
+        "quiet_edges", "a screen or status without a turn retires running and waits that were declared before",
+        by_level=True, by_phases=_ANY_PHASE, by_claims=QUIET,
+        retires=WORKS, subjects=("*",), of_levels=False, at="holds",
+    ),
+    Retirement(
+        "quiet_levels", "a screen or status that turned quiet retires what another level last showed before",
+        by_level=True, by_phases=_ANY_PHASE, by_claims=QUIET,
+        retires=WORKS, subjects=("*",), of_levels=True,
+    ),
+    Retirement(
+        "busy_waits", "a screen or status that turned busy retires waits that were declared before",
+        by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
+        retires=WAITS, subjects=("*",), of_levels=False, at="began",
+    ),
+    Retirement(
+        "busy_undrawn", "a screen or status that stays busy well after a wait was declared retires it",
+        by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
+        retires=WAITS, subjects=("*",), of_levels=False, at="undrawn",
+    ),
+    Retirement(
+        "busy_wait_levels", "a screen or status that turned busy retires a wait that another level last showed before",
+        by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
+        retires=WAITS, subjects=("*",), of_levels=True,
+    ),
+    Retirement(
+        "busy_failed", "a screen or status that turned busy after a failure has begun the next turn",
+        by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
+        retires=frozenset({Claim.ERROR}), subjects=("turn",), of_levels=False, at="began",
+    ),
+    Retirement(
+        "busy_cut_short", "one that turned busy after an interrupt, and not right after it, has begun the next turn",
+        by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
+        retires=frozenset({Claim.IDLE}), subjects=("turn",), of_levels=False, at="redrawn",
+    ),
+    Retirement(
+        "busy_completed", "one that turned busy after a completion, and stayed so, has begun the next turn",
+        by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
+        retires=frozenset({Claim.COMPLETED}), subjects=("turn",), of_levels=False, at="stayed",
+    ),
+    Retirement(
+        "busy_overrun", "a screen or status still busy well after a turn's end speaks of the next turn",
+        by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
+        retires=ENDS, subjects=("turn",), of_levels=False, at="overrun",
+    ),
+)  # fmt: skip
+
+
+HIDDEN = "session:"
+"""Begins subjects of a session that need not be the one that a screen shows: only its own events speak of them."""
+
+
+def _covers(patterns: tuple[str, ...], subject: str) -> bool:
+    for pattern in patterns:
+        if pattern == subject or (pattern == "*" and not subject.startswith(HIDDEN)):
+            return True
+        if pattern.endswith(":*") and subject.startswith(pattern[:-1]):
+            return True
+    return False
+
+
+def _marks_of(source: Source, entry: Entry, last_seen: int) -> Iterator[tuple[str, int]]:
+    """The marks that one word sets."""
+    if entry.claim is None or entry.strength is Strength.HINT:
+        return
+    level = source in LEVELS
+    for row in RETIREMENTS:
+        if row.by_level != level or entry.claim not in row.by_claims or entry.phase not in row.by_phases:
+            continue
+        if row.at in FROM_SINCE:
+            yield row.mark, entry.since + FROM_SINCE[row.at]
+        elif row.at in ("began", "stayed"):
+            if row.at == "began" or last_seen - entry.since >= BLIP:
+                yield row.mark, entry.since - lag(source, entry)
+        else:
+            holds = max(entry.since, last_seen - lag(source, entry)) if level else entry.since
+            if row.at == "holds":
+                yield row.mark, holds
+            elif holds - _LATER[row.at] > entry.since:
+                yield row.mark, holds - _LATER[row.at]
+
+
+def raise_marks(marks: Marks, source: Source, entry: Entry, last_seen: int) -> dict[str, int] | None:
+    """``marks`` with those that this word sets, or None where it raises none."""
+    out: dict[str, int] | None = None
+    for name, at in _marks_of(source, entry, last_seen):
+        if at > (out or marks).get(name, -1):
+            if out is None:
+                out = dict(marks)
+            out[name] = at
+    return out
+
+
+def retired(register: Register, marks: Marks) -> tuple[str, int] | None:
+    """``(mark, at)`` of the newest mark that retires this register, or None while it stands."""
+    claim = register.entry.claim
+    if claim is None:
+        return None
+    best: tuple[str, int] | None = None
+    newest = register.holds_until
+    if register.is_level and claim in WAITS:  # a box goes as late as it comes
+        newest = max(register.entry.since, register.last_seen - UNDRAWN)
+    for mark in _retiring(claim, register.subject, register.is_level):
+        at = marks.get(mark, 0)
+        if at > newest:
+            best, newest = (mark, at), at
+    return best
+
+
+@lru_cache(maxsize=1024)  # asked of every register whenever a runtime is settled
+def _retiring(claim: Claim, subject: str, level: bool) -> tuple[str, ...]:
+    """The marks that retire such a claim, in the order of the table."""
+    return tuple(
+        row.mark
+        for row in RETIREMENTS
+        if claim in row.retires and row.of_levels in (None, level) and _covers(row.subjects, subject)
+    )
+
+
+def to_entry(write: Write, since: int, stamp: Stamp, seq: int | None) -> Entry:
+    return Entry(
+        claim=write.claim, phase=write.phase, strength=write.strength, rule=write.rule, since=since, stamp=stamp,
+        seq=seq, waiting_for=write.waiting_for, accepts_input=write.accepts_input,
+        background_tasks=write.background_tasks, detail=write.detail, late=write.late,
+    )  # fmt: skip
+
+
+def put(current: Register | None, source: Source, subject: str, entry: Entry) -> Register | None:
+    """The register after this word, or None when the word is late and moves nothing.
+
+    ``source_seq`` orders a register only while all its events carry one; the newest by time is kept beside it, so that
+    the outcome does not depend on when the first event without a seq arrives.
+    """
+    if current is None:
+        return Register(source, subject, entry, entry.since, shadow=entry if entry.seq is not None else None,
+                        ordered_by_seq=entry.seq is not None)  # fmt: skip
+    by_time = current.shadow or current.entry
+    newest_by_time = entry if entry.stamp > by_time.stamp else by_time
+    if current.ordered_by_seq and entry.seq is not None:
+        held = current.entry
+        newer = (entry.seq, entry.stamp) > (held.seq or 0, held.stamp)
+        chosen, shadow, by_seq = (entry if newer else held), newest_by_time, True
+    else:
+        chosen, shadow, by_seq = newest_by_time, None, False
+    if chosen is current.entry:
+        if shadow is current.shadow and by_seq == current.ordered_by_seq:
+            return None
+        return replace(current, shadow=shadow, ordered_by_seq=by_seq)
+    return Register(source, subject, chosen, chosen.since, shadow=shadow, ordered_by_seq=by_seq)
+
+
+def see_again(register: Register, at: int) -> Register:
+    """A level that was read again and said the same."""
+    return register if at <= register.last_seen else replace(register, last_seen=at)
+
+
+def spent(registers: Registers, marks: Marks) -> list[tuple[Source, str]]:
+    """Of a runtime with many registers those that say nothing any more, and would not if they were told again.
+
+    Agents give each request a subject of its own; a long session has thousands. What an event said of one is past once
+    a level without a turn was read later: its mark retires everything older, whenever it arrives. Of a hidden session
+    no mark speaks: there an answer is kept until nothing that old is told any more.
+    """
+    if len(registers) <= MANY:
+        return []
+    quiet = marks.get("quiet_edges", 0)
+    passing = [r for r in registers.values() if r.subject.startswith(_PASSING) and not r.is_level]
+    return [
+        (r.source, r.subject)
+        for r in passing
+        if r.entry.since < quiet - (LATEST if r.subject.startswith(HIDDEN) else 0)
+        and (r.entry.claim is None or (r.entry.claim in WORKS and not r.subject.startswith(HIDDEN)))
+        and r.entry.background_tasks is None
+    ]
+
+
+_PASSING = ("tool:", "approval:", "agent:", HIDDEN)

@@ -1,0 +1,1 @@
+"""Hooks in agents' settings: where they are installed and whether they report."""

@@ -1,0 +1,113 @@
+"""How a change to an agent's own settings file, or what stands in it, is told: the items of ``POST /v1/hooks``.
+
+The same on whatever machine the file lies. Writes nothing: that is ``remote.place``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shlex
+import stat
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from agtmuxd.adapters.contract import HookPlan, HookStatus
+
+BACKUPS = 5
+"""Backups kept beside a file."""
+
+SCRIPT = 4096
+"""Bytes; start scripts have some hundred."""
+
+
+def hook_item(agent: str, path: Path) -> dict[str, Any]:
+    """An item that says nothing yet."""
+    return {
+        "agent": agent, "path": str(path), "changed": False, "diff": "", "installed": False, "outdated": False,
+        "events": [], "notes": [], "error": None, "backup": None, "command": None, "as_argument": False,
+        "switched_off": None, "deaf_panes": [], "maybe_deaf_panes": [],
+    }  # fmt: skip
+
+
+def absent_item(agent: str, home: Path) -> dict[str, Any]:
+    """Of an agent that was not asked for by its name, and has no folder here."""
+    note = f"there is no {home}, so nothing was put there; --agent {agent} does it all the same"
+    return {**hook_item(agent, home), "notes": [note]}
+
+
+def planned_item(agent: str, plan: HookPlan, backup: str | None, left: Sequence[str] = ()) -> dict[str, Any]:
+    """What was changed, or would be. ``left``: the backups that stay where our hooks are taken out."""
+    diff = difflib.unified_diff(
+        (plan.before or "").splitlines(keepends=True), (plan.after or "").splitlines(keepends=True),
+        str(plan.path), str(plan.path),
+    )  # fmt: skip
+    notes = list(plan.notes) if plan.changes else []
+    if left:
+        notes.append(f"backups stay beside it; once all is well: rm {shlex.join(left)}")
+    return {
+        **hook_item(agent, plan.path), "changed": plan.changes, "diff": "".join(diff), "notes": notes, "backup": backup,
+    }  # fmt: skip
+
+
+def add_status(items: dict[str, dict[str, Any]], agent: str, status: HookStatus, *, leaving: bool = False) -> None:
+    """Put what stands in a file now into its item, by path. ``leaving``: nothing is said to a user of hooks."""
+    item = items.setdefault(str(status.path), hook_item(agent, status.path))
+    item["installed"], item["outdated"] = status.installed, status.outdated
+    item["events"] = list(status.events)
+    item["command"], item["as_argument"] = status.command, status.as_argument
+    item["switched_off"] = status.switched_off if status.installed else None
+    if leaving:
+        return
+    newer = (*status.notes, *status.void)
+    told = [note for note in item["notes"] if not any(note in one for one in newer)]
+    item["notes"] = [*told, *status.notes]
+
+
+def foreign(command: str) -> str | None:
+    """Why hooks may not call ``command``; None for the ``hook`` of the agtmux that this daemon belongs to.
+
+    Whatever is written there runs at each step of each agent. So it is ``<program> hook``, or ``<python> -m agtmux
+    hook``, of this very installation; a link to it will do, and the same start script for another interpreter.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        return f"command: {command!r} cannot be read as a command line ({error})"
+    mine, program = Path(sys.executable).parent.resolve(), Path(words[0] if words else "")
+    if len(words) == 2 and words[1] == "hook":
+        own = mine / "agtmux"
+        ours = program.is_absolute() and (program.resolve() == own.resolve() or _same_script(program, own))
+    elif words[1:] == ["-m", "agtmux", "hook"]:
+        own = Path(sys.executable)
+        ours = program.is_absolute() and program.parent.resolve() == mine
+    else:
+        return f"command: {command!r} is not the hook command of agtmux, like {mine / 'agtmux'} hook"
+    if ours and os.access(program, os.X_OK):
+        return None
+    return (
+        f"command: {program} is not of the installation that this daemon runs from ({own}): "
+        "run agtmux daemon restart with the agtmux that hooks are to call, then try again"
+    )
+
+
+def _same_script(program: Path, own: Path) -> bool:
+    """Whether ``program`` is agtmux's start script, as installers write it, for whatever interpreter; nobody else's."""
+    try:
+        info = program.stat()
+        if not stat.S_ISREG(info.st_mode) or info.st_uid not in (0, os.getuid()) or info.st_mode & 0o022:
+            return False
+        text, mine = (_behind_interpreter(path) for path in (program, own))
+    except (OSError, ValueError):
+        return False
+    return text is not None and text == mine
+
+
+def _behind_interpreter(path: Path) -> str | None:
+    """A small script from its first import on; None for anything else."""
+    with path.open("rb") as file:
+        text = file.read(SCRIPT).decode("utf-8")
+    place = text.find("\nimport ")
+    return text[place:] if text.startswith("#!") and place > 0 and len(text) < SCRIPT else None

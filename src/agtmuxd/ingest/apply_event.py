@@ -1,0 +1,156 @@
+"""Events into registers: binding, order, marks. Works on a unit; the caller's transaction makes it true."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+
+from agtmuxd.core.model import Phase, RawEvent, Signal, Source, Write
+from agtmuxd.core.state.binding import Bound, Candidate, bind
+from agtmuxd.core.state.debounce import Settled
+from agtmuxd.core.state.event_sender import Sender
+from agtmuxd.core.state.ordering import Stamp, effective_time
+from agtmuxd.core.state.registers import Marks, Registers, put, raise_marks, retired, see_again, spent, to_entry
+from agtmuxd.repository import Runtime, Unit
+
+SESSION = "session"
+"""Subject of the register that remembers that the agent said it leaves."""
+
+
+def candidate(runtime: Runtime, declared: Collection[str] = ()) -> Candidate:
+    """``declared``: the runtimes whose agents their users named."""
+    return Candidate(
+        runtime.runtime_id, runtime.target_id, runtime.pane_id, runtime.agent_type, runtime.agent_session_id,
+        runtime.pid, runtime.process_start, runtime.started_at, runtime.headless, runtime.runtime_id in declared,
+    )  # fmt: skip
+
+
+def active(unit: Unit) -> Iterator[Runtime]:
+    for runtime_id in unit.active.values():
+        runtime = unit.runtimes.get(runtime_id)
+        if runtime is not None:
+            yield runtime
+
+
+def find(
+    unit: Unit, event: RawEvent, signal: Signal, target_id: str | None, sender: Sender, declared: Collection[str] = ()
+) -> Bound:
+    """Bind by what the event carries; the pane it names saves a walk over all runtimes."""
+    if target_id is not None and event.pane_id is not None and not signal.ambient:
+        runtime = unit.active_runtime((target_id, event.pane_id))
+        pool: Iterable[Runtime] = () if runtime is None else (runtime,)
+    else:
+        pool = active(unit)
+    return bind(event, signal, target_id, (candidate(r, declared) for r in pool), sender)
+
+
+def fold(unit: Unit, runtime: Runtime, event: RawEvent, signal: Signal, *, skew_budget: int) -> bool:
+    """Put one bound event into the registers; False where it was late for all of them.
+
+    A late event moves no register, but what it retires stays retired: marks are maxima, so that any order of arrival
+    ends the same.
+    """
+    at = effective_time(event.event_time, event.ingested_at, skew_budget=skew_budget, spooled=event.spooled)
+    stamp = Stamp(at, event.ingested_at, event.event_id)
+    writes = () if runtime.headless else signal.writes  # a headless run is one turn, its process tells of it
+    if signal.session_ended:
+        writes = (*writes, Write(claim=None, rule=event.event_type, subject=SESSION, detail="ended"))
+    moved = _write(unit, runtime.runtime_id, event.source, writes, at, stamp, event.source_seq)
+    update = {
+        "agent_session_id": signal.session_id,
+        "transcript_path": signal.transcript_path,
+        "task": signal.task,
+        "agent_version": signal.agent_version,
+    }
+    changed = {k: v for k, v in update.items() if v and getattr(runtime, k) != v}
+    if changed and moved:
+        unit.runtimes.put(runtime.runtime_id, replace(runtime, **changed))  # type: ignore[arg-type]
+    unit.touched.add(runtime.runtime_id)
+    return moved or not writes
+
+
+def _write(
+    unit: Unit, runtime_id: str, source: Source, writes: Iterable[Write], at: int, stamp: Stamp, seq: int | None
+) -> bool:
+    registers = dict(unit.registers.get(runtime_id) or {})
+    marks = unit.marks.get(runtime_id) or {}
+    moved = False
+    for write in writes:
+        entry = to_entry(write, at, stamp, seq)
+        raised = raise_marks(marks, source, entry, at)
+        if raised is not None:
+            marks = raised
+            unit.marks.put(runtime_id, raised)
+            unit.marked.add(runtime_id)
+        new = put(registers.get((source, write.subject)), source, write.subject, entry)
+        if new is not None:
+            registers[(source, write.subject)] = new
+            unit.told.add((runtime_id, source, write.subject))
+            if retired(new, marks) is not None:
+                unit.marked.add(runtime_id)  # by what may have grown since it was stored
+            moved = True
+    for key in spent(registers, marks):
+        del registers[key]
+        unit.told.add((runtime_id, *key))
+        unit.marked.add(runtime_id)  # what they are spent by
+    unit.registers.put(runtime_id, registers)
+    return moved
+
+
+def told(unit: Unit, runtime: Runtime, source: Source, settled: Settled, at: int, event_id: str) -> Write | None:
+    """Take one settled sample of a level in; the write where its claim changed (that is an event), else None."""
+    registers = unit.registers.get(runtime.runtime_id) or {}
+    current = registers.get((source, "turn"))
+    if settled.changed is not None:
+        stamp = Stamp(settled.since, at, event_id)
+        _write(unit, runtime.runtime_id, source, (settled.changed,), settled.since, stamp, None)
+        registers = unit.registers.get(runtime.runtime_id) or {}
+        current = registers.get((source, "turn"))
+    if current is None or not (settled.refreshed or settled.changed):
+        return settled.changed
+    seen = see_again(current, at)
+    if seen is not current:
+        unit.registers.put(runtime.runtime_id, {**registers, (source, "turn"): seen})
+    marks = unit.marks.get(runtime.runtime_id) or {}
+    raised = raise_marks(marks, source, seen.entry, at)
+    if raised is not None:
+        unit.marks.put(runtime.runtime_id, raised)
+        if settled.changed is not None or _retires(registers, marks, raised):
+            unit.marked.add(runtime.runtime_id)
+    unit.touched.add(runtime.runtime_id)
+    return settled.changed
+
+
+def freshen(unit: Unit, runtime_id: str, sources: Collection[Source], at: int) -> None:
+    """Let these levels of a runtime have been read at ``at``, saying what they said: what ``core.calm`` left out."""
+    registers = dict(unit.registers.get(runtime_id) or {})
+    marks = before = unit.marks.get(runtime_id) or {}
+    raised: dict[str, int] | None = None
+    for key, register in registers.items():
+        if register.source in sources:
+            registers[key] = see_again(register, at)
+            more = raise_marks(marks, register.source, register.entry, at)
+            if more is not None:
+                marks = raised = more
+    unit.registers.put(runtime_id, registers)
+    if raised is not None:
+        unit.marks.put(runtime_id, raised)
+        if _retires(registers, before, raised):
+            unit.marked.add(runtime_id)
+
+
+def _retires(registers: Registers, before: Marks, after: Marks) -> bool:
+    """Whether marks that a reading raised retire what was told: then they are stored. Most only grow, with each one."""
+    return any(
+        not r.is_level and retired(r, after) is not None and retired(r, before) is None for r in registers.values()
+    )
+
+
+def said_goodbye(unit: Unit, runtime: Runtime) -> bool:
+    """Whether the agent said that it leaves, and nothing since."""
+    registers = unit.registers.get(runtime.runtime_id) or {}
+    ends = [r.entry.since for (_, subject), r in registers.items() if subject == SESSION]
+    if not ends:
+        return False
+    works = [r.entry.since for r in registers.values() if r.entry.phase in (Phase.START, Phase.DURING)]
+    return max(ends) >= max(works, default=0)

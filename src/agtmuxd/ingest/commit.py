@@ -1,0 +1,79 @@
+"""What a pass came to: states judged, rows saved, changes published. On the store's thread, before the commit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agtmuxd.core.json_codec import encode
+from agtmuxd.core.model import Source
+from agtmuxd.core.state.registers import retired
+from agtmuxd.core.state.resolve import settle_wake
+from agtmuxd.ingest.context import Pass, Present
+from agtmuxd.ingest.pane_items import pane_item
+from agtmuxd.ingest.state_rows import settle
+from agtmuxd.store import history
+from agtmuxd.store.current import save_unit
+from agtmuxd.stream.published import Changes, View, changes_for, pane_key
+
+
+def settle_touched(run: Pass, present: Present) -> tuple[dict[str, int | None], dict[str, int]]:
+    """Judge every runtime that was touched: when each may change by time alone, and when to look at which target."""
+    wakes: dict[str, int | None] = {}
+    looks: dict[str, int] = {}
+    for runtime_id in sorted(run.unit.touched):
+        runtime = run.unit.runtimes.get(runtime_id)
+        if runtime is None or runtime.ended_at is not None or runtime.target_id not in present.ready:
+            continue
+        present.calm.end(run.unit, runtime_id)
+        life = present.life(runtime)
+        looked_at = runtime.pane_id in present.looked_at.get(runtime.target_id, frozenset())
+        resolution = settle(run.unit, runtime, life, run.now, looked_at=looked_at)
+        wakes[runtime_id] = resolution.next_wake
+        look = settle_wake(run.unit.registers.get(runtime_id) or {}, run.now)
+        if look is not None:
+            looks[runtime.target_id] = min(look, looks.get(runtime.target_id, look))
+        present.calm.judge(run.unit, runtime_id, life.pane_read_at, resolution, run.now)
+    return wakes, looks
+
+
+def save(run: Pass) -> None:
+    """Write what the pass changed."""
+    unit = run.unit
+    at: dict[tuple[str, Source, str], int | None] = {}
+    for runtime_id, source, subject in unit.told:
+        register = (unit.registers.get(runtime_id) or {}).get((source, subject))
+        if register is not None:
+            gone = retired(register, unit.marks.get(runtime_id) or {})
+            at[(runtime_id, source, subject)] = gone[1] if gone is not None else None
+    save_unit(run.connection, unit, at)
+
+
+def publish(run: Pass, present: Present, view: View) -> tuple[Changes, int]:
+    """The rows that changed, into the stream log and the published table; nothing is told before the commit."""
+    items: dict[str, dict[str, Any] | None] = {}
+    unit = run.unit
+    for key in unit.shown:
+        target = unit.targets.get(key[0])
+        name = target.name if target is not None else run.removed_targets.get(key[0])
+        if name is None or (key[0] not in present.ready and target is not None):
+            continue
+        pane = unit.panes.get(key)
+        if pane is None or target is None:
+            items[pane_key(name, key[1])] = None
+            continue
+        state = unit.states.get(key)
+        runtime = unit.active_runtime(key)
+        if runtime is None and state is not None:
+            runtime = unit.runtimes.get(state.runtime_id)
+        if runtime is not None and state is None:
+            runtime = None  # seen, not judged yet
+        items[pane_key(name, key[1])] = pane_item(name, pane, runtime, state)
+    changes = changes_for(view, items)
+    if not changes:
+        return {}, view.sequence
+    sequence = view.sequence + 1
+    texts = {scope: encode([c.to_json() for c in some]).decode() for scope, some in changes.items()}
+    history.add_batch(run.connection, view.stream_id, sequence, texts, run.now)
+    keep = {c.key: None if c.item is None else encode(c.item).decode() for c in changes.get("panes", ())}
+    history.publish(run.connection, keep)
+    return changes, sequence

@@ -1,0 +1,132 @@
+"""What the ingest knows only while the daemon runs, and one transaction under way. Values and no decisions."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from agtmuxd.core.model import NS, RawEvent
+from agtmuxd.core.state.resolve import Life
+from agtmuxd.ingest.unchanged import Calm
+from agtmuxd.repository import PaneKey, Runtime, Unit
+from agtmuxd.store.current import save_runtime
+
+PENDING_TTL = 10 * NS
+GRACE = 5 * NS
+"""How long after the start a target's persisted rows stand unchanged while no round of it was good."""
+
+
+Kept = tuple[
+    set[str], dict[tuple[str, int], str], dict[str, int], set[str], set[str], dict[str, frozenset[str]],
+    dict[PaneKey, int], dict[str, int], int | None, dict[str, frozenset[str]], set[str],
+]  # fmt: skip
+"""What ``Present.kept`` gives and ``Present.go_back`` takes."""
+
+
+@dataclass(slots=True)
+class Present:
+    """Volatile knowledge, by target or runtime id. Touched by one thread at a time, as ``Calm`` is."""
+
+    opened_at: int
+    pending: dict[int, RawEvent]
+    down: set[str]
+    servers: dict[tuple[str, int], str] = field(default_factory=dict)
+    read_at: dict[str, int] = field(default_factory=dict)
+    ready: set[str] = field(default_factory=set)
+    suspended: set[str] = field(default_factory=set)
+    declared: set[str] = field(default_factory=set)
+    looked_at: dict[str, frozenset[str]] = field(default_factory=dict)
+    title_at: dict[PaneKey, int] = field(default_factory=dict)
+    unread: dict[str, frozenset[str]] = field(default_factory=dict)  # panes of agents that cannot be read, by target
+    wakes: dict[str, int] = field(default_factory=dict)
+    calm: Calm = field(default_factory=Calm)
+    crash_due: int | None = None
+
+    def life(self, runtime: Runtime) -> Life:
+        """What is known of a runtime apart from what is claimed of it."""
+        return Life(
+            started_at=runtime.started_at,
+            pane_read_at=self.read_at.get(runtime.target_id, 0),
+            target_down=runtime.target_id in self.down,
+            suspended=runtime.runtime_id in self.suspended,
+            unread=runtime.pane_id in self.unread.get(runtime.target_id, ()),
+        )
+
+    def kept(self) -> Kept:
+        """What a transaction changes of it, as it is now."""
+        return (
+            set(self.down), dict(self.servers), dict(self.read_at), set(self.ready), set(self.suspended),
+            dict(self.looked_at), dict(self.title_at), dict(self.wakes), self.crash_due, dict(self.unread),
+            set(self.declared),
+        )  # fmt: skip
+
+    def go_back(self, kept: Kept) -> None:
+        """To what it was; who was calm is watched closely until that is seen again."""
+        (self.down, servers, self.read_at, self.ready, self.suspended, self.looked_at, self.title_at, self.wakes, due,
+         self.unread, self.declared) = kept  # fmt: skip
+        self.servers.clear()  # others hold it
+        self.servers.update(servers)
+        self.crash_due = due
+        self.calm.clear()
+
+    def forget_runtime(self, runtime_id: str) -> None:
+        """It has ended: nothing of it changes by time alone, nor is it stopped."""
+        self.wakes.pop(runtime_id, None)
+        self.suspended.discard(runtime_id)
+        self.declared.discard(runtime_id)
+
+    def forget_target(self, target_id: str) -> None:
+        """It is watched no more."""
+        self.down.discard(target_id)
+        self.ready.discard(target_id)
+        self.read_at.pop(target_id, None)
+        self.looked_at.pop(target_id, None)
+        self.unread.pop(target_id, None)
+        for server in [server for server, other in self.servers.items() if other == target_id]:
+            del self.servers[server]
+        for key in [key for key in self.title_at if key[0] == target_id]:
+            del self.title_at[key]
+
+
+@dataclass(slots=True)
+class Pass:
+    """One transaction under way."""
+
+    connection: sqlite3.Connection
+    unit: Unit
+    now: int
+    pending_added: dict[int, RawEvent] = field(default_factory=dict)
+    pending_settled: set[int] = field(default_factory=set)
+    counted: Counter[str] = field(default_factory=Counter)
+    pokes: set[str] = field(default_factory=set)  # targets whose panes are worth a look at once
+    sought: set[str] = field(default_factory=set)  # targets that may have the process of an event that waits
+    rebind: bool = False
+    removed_targets: dict[str, str] = field(default_factory=dict)
+
+    def save_first(self, runtime: Runtime) -> None:
+        """A runtime that began in this very transaction must stand in its table before its first event."""
+        for ended in self.unit.ended.values():
+            save_runtime(self.connection, ended)
+        for other in self.unit.runtimes.over.values():
+            if other is not None and other.ended_at is not None:
+                save_runtime(self.connection, other)
+        save_runtime(self.connection, runtime)
+
+
+def living(unit: Unit, target_id: str) -> Iterable[Runtime]:
+    """The active runtimes of a target."""
+    for key, runtime_id in unit.active.items():
+        if key[0] == target_id:
+            runtime = unit.runtimes.get(runtime_id)
+            if runtime is not None:
+                yield runtime
+
+
+@lru_cache(maxsize=256)
+def real_path(path: str) -> str:
+    """A socket's path as both sides of a symbolic link know it."""
+    return os.path.realpath(path)

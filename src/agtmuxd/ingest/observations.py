@@ -1,0 +1,190 @@
+"""Rounds and health of targets into panes, runtimes and levels. On the store's thread, but for ``nothing_new``.
+
+Owns when a target's rows are judged again after a start. Who came and went is ``observed``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agtmuxd.core.ids import dedupe_key, uuid7
+from agtmuxd.core.model import RawEvent, Source
+from agtmuxd.core.state.debounce import Settled
+from agtmuxd.core.state.observation import HealthChange, Observation
+from agtmuxd.ingest import runtimes
+from agtmuxd.ingest.apply_event import told
+from agtmuxd.ingest.context import GRACE, Pass, Present, living, real_path
+from agtmuxd.repository import Runtime, Target, World
+from agtmuxd.store import history
+
+
+class Rounds:
+    """What observers tell, taken into a pass."""
+
+    def __init__(self, world: World, present: Present) -> None:
+        self._world = world
+        self._present = present
+
+    def time_passed(self, run: Pass) -> None:
+        """What time alone brings: judging what was not read, states that may change, crashes shown long enough."""
+        if run.now >= self._present.opened_at + GRACE:
+            for target_id in self._world.targets:
+                self._make_ready(run, target_id)
+        self._present.calm.put_off(self._present.wakes, run.now)
+        run.unit.touched.update(r for r, at in self._present.wakes.items() if at <= run.now)
+        runtimes.forget_old_crashes(run.unit, run.now)
+        self._present.crash_due = runtimes.crash_due((s for _, s in run.unit.states.items()), None)
+
+    def health(self, run: Pass, change: HealthChange) -> None:
+        """Take a target's health in."""
+        target = run.unit.targets.get(change.target_id)
+        if target is None:
+            return
+        moved = target.health != change.health
+        updated = replace(
+            target,
+            health=change.health,
+            health_since=change.at if moved else target.health_since,
+            reason=change.reason,
+            tmux_version=change.tmux_version or target.tmux_version,
+            last_seen_at=change.at if change.health == "ok" else target.last_seen_at,
+            updated_at=change.at,
+        )
+        run.unit.targets.put(target.target_id, updated)
+        if change.health == "down":
+            self._present.down.add(target.target_id)
+            self._make_ready(run, target.target_id)
+        if moved:
+            run.unit.touched.update(r.runtime_id for r in living(run.unit, target.target_id))
+
+    def remove(self, run: Pass, target_id: str) -> None:
+        """Forget a target with all that was known of it."""
+        target = run.unit.targets.get(target_id)
+        if target is None:
+            return
+        run.removed_targets[target_id] = target.name
+        for runtime in list(living(run.unit, target_id)):
+            run.unit.active.drop((target_id, runtime.pane_id))
+        for runtime_id, runtime in list(run.unit.runtimes.items()):
+            if runtime.target_id == target_id:
+                run.unit.runtimes.drop(runtime_id)
+                run.unit.registers.drop(runtime_id)
+                run.unit.marks.drop(runtime_id)
+        for key in [k for k, _ in run.unit.states.items() if k[0] == target_id]:
+            run.unit.states.drop(key)
+        for key in [k for k, _ in run.unit.panes.items() if k[0] == target_id]:
+            run.unit.panes.drop(key)
+            run.unit.shown.add(key)
+        run.unit.targets.drop(target_id)
+
+    def nothing_new(self, seen: Observation) -> bool:
+        """Whether a round says what is known, with nothing else under way; then only its time is noted."""
+        if seen.target_id not in self._present.ready:
+            return False
+        if seen.target_id in self._present.down:
+            return False
+        if seen.looked_at != self._present.looked_at.get(seen.target_id):
+            return False
+        if seen.unread or self._present.unread.get(seen.target_id):
+            return False
+        server = _server_of(seen, self._world.targets.get(seen.target_id))
+        if server is not None and self._present.servers.get(server) != seen.target_id:
+            return False
+        if not self._present.calm.all_same(self._world, seen, self._present.suspended):
+            return False
+        self._present.read_at[seen.target_id] = seen.at
+        return True
+
+    def observed(self, run: Pass, seen: Observation) -> None:
+        """Take one good round in."""
+        if run.unit.targets.get(seen.target_id) is None:
+            return
+        self._present.read_at[seen.target_id] = seen.at
+        if seen.target_id in self._present.down:  # back only now: until it was read, what it shows is as old as before
+            self._present.down.discard(seen.target_id)
+            run.unit.touched.update(r.runtime_id for r in living(run.unit, seen.target_id))
+        before = self._present.looked_at.get(seen.target_id, frozenset())
+        self._present.looked_at[seen.target_id] = seen.looked_at
+        server = _server_of(seen, run.unit.targets.get(seen.target_id))
+        if server is not None:
+            run.rebind |= (
+                self._present.servers.get(server) != seen.target_id
+            )  # events may have come before their server was met
+            self._present.servers[server] = seen.target_id
+        known = set(run.unit.active.values())
+        runtimes.topology(run.unit, seen, self._present.title_at)
+        runtimes.runtimes(run.unit, seen)
+        self._make_ready(run, seen.target_id)
+        for pane_id, agent in seen.agents.items():
+            runtime = run.unit.active_runtime((seen.target_id, pane_id))
+            if runtime is None:
+                continue
+            if agent.suspended != (runtime.runtime_id in self._present.suspended):
+                (self._present.suspended.add if agent.suspended else self._present.suspended.discard)(
+                    runtime.runtime_id
+                )
+                run.unit.touched.add(runtime.runtime_id)
+            if agent.declared and runtime.runtime_id not in self._present.declared:
+                self._present.declared.add(runtime.runtime_id)
+                run.rebind = True  # of one that was known before, too: after a start of the daemon
+            if runtime.runtime_id not in known:
+                run.rebind = True
+            if self._present.calm.stays(runtime.runtime_id, agent):
+                self._present.calm.read(runtime.runtime_id, seen.at)
+                continue
+            self._present.calm.end(run.unit, runtime.runtime_id)
+            for source, settled in agent.levels:
+                self._level(run, runtime, source, settled, seen.at)
+        self._unread(run, seen)
+        for pane_id in seen.looked_at - before:
+            runtime = run.unit.active_runtime((seen.target_id, pane_id))
+            if runtime is not None:
+                run.unit.touched.add(runtime.runtime_id)
+        run.rebind = run.rebind or bool(self._present.pending and seen.gone)
+
+    def _unread(self, run: Pass, seen: Observation) -> None:
+        """Judge anew whose pane cannot be read now, or can be again."""
+        before = self._present.unread.pop(seen.target_id, frozenset())
+        if not seen.unread and not before:
+            return
+        listed = {row.pane_id for row in seen.panes}
+        there = list(living(run.unit, seen.target_id))
+        now = frozenset(
+            r.pane_id for r in there if r.pane_id in seen.unread or ("" in seen.unread and r.pane_id not in listed)
+        )
+        if now:
+            self._present.unread[seen.target_id] = now
+        run.unit.touched.update(r.runtime_id for r in there if r.pane_id in before ^ now)
+
+    def _make_ready(self, run: Pass, target_id: str) -> None:
+        """From now on this target's states are judged again; until then what was persisted stands."""
+        if target_id in self._present.ready:
+            return
+        self._present.ready.add(target_id)
+        run.unit.shown.update(key for key, _ in run.unit.panes.items() if key[0] == target_id)
+        run.unit.touched.update(r.runtime_id for r in living(run.unit, target_id))
+
+    def _level(self, run: Pass, runtime: Runtime, source: Source, settled: Settled, at: int) -> None:
+        if settled.refreshed and (source, "turn") not in (run.unit.registers.get(runtime.runtime_id) or {}):
+            settled = replace(settled, changed=settled.steady.told, since=at)  # said of another runtime of that process
+        event_id = uuid7(at) if settled.changed is not None else ""
+        write = told(run.unit, runtime, source, settled, at, event_id)
+        if write is None:
+            return
+        event = RawEvent(
+            event_id=event_id, event_type=f"claim:{write.claim or 'none'}", source=source,
+            agent_type=runtime.agent_type, event_time=settled.since, ingested_at=at,
+            dedupe_key=dedupe_key(source, event_id, "claim"), source_event_id=event_id,
+            payload={"rule": write.rule, "claim": write.claim, "detail": write.detail},
+        )  # fmt: skip
+        if runtime.runtime_id in run.unit.runtimes.over:
+            run.save_first(runtime)
+        history.add_event(run.connection, event, runtime.runtime_id, "applied")
+        run.counted[f"events_{source}"] += 1
+
+
+def _server_of(seen: Observation, target: Target | None) -> tuple[str, int] | None:
+    """What names a tmux server of this machine; one elsewhere may have the same socket path and pid."""
+    if target is None or target.kind != "local" or seen.socket_path is None or seen.server_pid is None:
+        return None
+    return real_path(seen.socket_path), seen.server_pid

@@ -1,0 +1,328 @@
+"""The door: everything that may change state passes here, in one order, one transaction at a time.
+
+Owns the queue, the batching, the write-commit-tell order and the timers. What the operations mean is in the sibling
+modules; what a claim does to a state is in ``core``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.core.model import MS, NS, Ancestor, RawEvent, Source, Write
+from agtmuxd.core.state.debounce import Steady
+from agtmuxd.core.state.observation import HealthChange, Observation
+from agtmuxd.core.state.ordering import SKEW_BUDGET
+from agtmuxd.core.state.registers import Marks, Register, Registers
+from agtmuxd.core.state.resolve import Life
+from agtmuxd.ingest.commit import publish, save, settle_touched
+from agtmuxd.ingest.context import GRACE, PENDING_TTL, Kept, Pass, Present
+from agtmuxd.ingest.events import Inbox, Posted, Understands
+from agtmuxd.ingest.observations import Rounds
+from agtmuxd.ingest.refresh_budget import Seeking
+from agtmuxd.ingest.runtimes import crash_due
+from agtmuxd.ingest.state_rows import acknowledge
+from agtmuxd.repository import PaneKey, Runtime, Target, Unit, World
+from agtmuxd.store.db import Store
+from agtmuxd.stream.published import Changes, View
+
+_LOG = structlog.get_logger("ingest")
+
+BATCH = 512
+
+AGAIN = 1 * NS
+"""After how long an alarm whose work could not be stored rings again."""
+
+OVERDUE = 1 * NS
+"""An alarm that has not rung for so long slept with the machine, or the clock was set forward: it rings now."""
+
+
+Publish = Callable[[int, int, Changes], None]
+"""``publish(sequence, committed_at, changes)``: called in the loop's thread after each commit that shows."""
+
+Poke = Callable[[str, int, bool], None]
+"""``poke(target_id, at, table)``: have a look at a target at ``at`` (ns); ``table``: with its processes."""
+
+
+@dataclass(slots=True)
+class _Op:
+    apply: Callable[[Pass], Any]
+    future: asyncio.Future[Any]
+
+
+@dataclass(slots=True)
+class _Done:
+    results: list[Any]
+    unit: Unit
+    changes: Changes
+    sequence: int
+    wakes: dict[str, int | None]
+    looks: dict[str, int]
+    run: Pass
+
+
+class Door:
+    """``submit`` events, ``observe`` rounds, ``tell`` health; read ``world`` from the loop's thread only."""
+
+    def __init__(
+        self,
+        store: Store,
+        world: World,
+        view: View,
+        adapters: Understands,
+        publish_batch: Publish,
+        clock: Callable[[], int],
+        *,
+        pending: dict[int, RawEvent],
+        skew_budget: int = SKEW_BUDGET,
+        lives: Callable[[Ancestor], bool] = lambda _link: True,
+    ) -> None:
+        """``lives``: whether a process of this machine is still there."""
+        self.world = world
+        self.view = view
+        self.counters: Counter[str] = Counter()
+        self.passes = 0
+        """Transactions so far: as long as it stands, so does all that is known here."""
+        self._seeking = Seeking()
+        self.on_poke: Poke = lambda _target, _at, _table: None
+        self._store = store
+        self._publish_batch = publish_batch
+        self._clock = clock
+        self._queue: asyncio.Queue[_Op] = asyncio.Queue(maxsize=10_000)
+        down = {t.target_id for t in world.targets.values() if t.health == "down"}
+        self._present = Present(clock(), pending, down)
+        self._present.crash_due = crash_due(world.states.values(), None)
+        self._inbox = Inbox(world, self._present, adapters, skew_budget, lives)
+        self._rounds = Rounds(world, self._present)
+        self._serving = False
+        self._read: dict[str, asyncio.Event] = {}
+        self._before: Kept | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = 0
+
+    @property
+    def pending(self) -> dict[int, RawEvent]:
+        """Events that wait for their runtime, by inbox id."""
+        return self._present.pending
+
+    @property
+    def servers(self) -> dict[tuple[str, int], str]:
+        """``(socket, server pid)`` of this machine's tmux servers → target id."""
+        return self._present.servers
+
+    # ---------------------------------------------------------------- what others call
+
+    async def submit(self, events: Sequence[RawEvent]) -> list[Posted]:
+        """Take events in. Durable when this returns. Raises E_STORE_UNAVAILABLE."""
+        done: list[Posted] = await self._do(lambda run: [self._inbox.post(run, event) for event in events])
+        return done
+
+    async def observe(self, seen: Observation) -> None:
+        """Take one good round in. One that shows nothing new costs no transaction."""
+        alone = not self._serving and self._queue.empty()
+        if not (alone and self._rounds.nothing_new(seen)):
+            await self._do(lambda run: self._rounds.observed(run, seen))
+        if self._alarm is not None and seen.at >= self._alarm_at + OVERDUE:
+            self._alarm.cancel()
+            self._ring()
+        self._read.setdefault(seen.target_id, asyncio.Event()).set()
+        target = self.world.targets.get(seen.target_id)
+        if target is not None:
+            self.view.touch(target.name, seen.at)
+
+    async def tell(self, change: HealthChange) -> None:
+        """Take a target's health in."""
+        await self._do(lambda run: self._rounds.health(run, change))
+
+    async def add_target(self, target: Target) -> None:
+        await self._do(lambda run: run.unit.targets.put(target.target_id, target))
+
+    async def remove_target(self, target_id: str) -> None:
+        """Forget a target with all that was known of it."""
+        await self._do(lambda run: self._rounds.remove(run, target_id))
+
+    async def acknowledge(self, key: PaneKey, runtime_id: str | None) -> str:
+        """Take a person's word that a pane was looked at; the attention that it had."""
+        had: str = await self._do(lambda run: acknowledge(run.unit, key, runtime_id, run.now))
+        return had
+
+    def remembered(self, target_id: str, pane_id: str, pid: int, start: str) -> dict[Source, Steady]:
+        """What each level last said of this very process, for an observer that meets it again after a restart."""
+        runtime_id = self.world.active.get((target_id, pane_id))
+        runtime = self.world.runtimes.get(runtime_id) if runtime_id else None
+        if runtime is None or runtime.pid != pid or runtime.process_start != start:
+            return {}
+        out: dict[Source, Steady] = {}
+        for (source, subject), register in self.world.registers.get(runtime.runtime_id, {}).items():
+            if subject == "turn" and register.is_level:
+                out[source] = Steady(told=write_of(register), told_since=register.entry.since)
+        return out
+
+    def words_of(self, runtime_id: str) -> tuple[Registers, Marks]:
+        """What every source said last of a runtime, and up to when older claims are retired."""
+        unit = Unit(self.world)
+        self._present.calm.peek(unit, runtime_id)
+        return unit.registers.get(runtime_id) or {}, unit.marks.get(runtime_id) or {}
+
+    def life(self, runtime: Runtime) -> Life:
+        """What is known of a runtime apart from what is claimed of it, as its state was judged by."""
+        return self._present.life(runtime)
+
+    async def first_round(self, target_id: str) -> None:
+        """Wait for the first good round of a target since the start."""
+        await self._read.setdefault(target_id, asyncio.Event()).wait()
+
+    async def run(self) -> None:
+        """Serve the queue until cancelled."""
+        self._schedule(self._present.opened_at + GRACE)
+        while True:
+            first = await self._queue.get()
+            batch = [first]
+            while len(batch) < BATCH and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            self._serving = True
+            try:
+                await self._serve(batch)
+            finally:
+                self._serving = False
+
+    @property
+    def depth(self) -> int:
+        return self._queue.qsize()
+
+    # ---------------------------------------------------------------- the order of things
+
+    async def _do(self, apply: Callable[[Pass], Any]) -> Any:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        await self._queue.put(_Op(apply, future))
+        return await future
+
+    async def _serve(self, batch: list[_Op]) -> None:
+        try:
+            done = await self._store.run(lambda connection: self._transact(connection, batch), undo=self._go_back)
+        except Exception as error:  # noqa: BLE001 told to every caller of this batch
+            code = error.code if isinstance(error, AgtmuxError) else None
+            if len(batch) > 1 and code != "E_STORE_UNAVAILABLE":
+                for op in batch:  # one bad operation must not take its neighbours along
+                    await self._serve([op])
+                return
+            _LOG.error("operation failed", error=str(error), operations=len(batch), exc_info=code is None)
+            self.counters["failed_operations"] += len(batch)
+            for op in batch:
+                if not op.future.cancelled():
+                    op.future.set_exception(error)
+            if self._alarm is None:
+                self._schedule(self._clock() + AGAIN)  # time goes on changing states, though nobody is heard
+            return
+        self._take_over(done)
+        for op, result in zip(batch, done.results, strict=True):
+            if not op.future.cancelled():
+                op.future.set_result(result)
+
+    def _transact(self, connection: sqlite3.Connection, batch: list[_Op]) -> _Done:
+        """One try. What it leaves in memory is taken back by ``_go_back`` where it or its commit fails."""
+        self._before = self._present.kept()
+        run = Pass(connection, Unit(self.world), self._clock())
+        results = [op.apply(run) for op in batch]
+        if run.rebind:
+            self._inbox.bind_pending(run)
+        wakes, looks = settle_touched(run, self._present)
+        save(run)
+        changes, sequence = publish(run, self._present, self.view)
+        return _Done(results, run.unit, changes, sequence, wakes, looks, run)
+
+    def _go_back(self) -> None:
+        if self._before is not None:
+            self._present.go_back(self._before)
+            self._before = None
+
+    def _take_over(self, done: _Done) -> None:
+        done.unit.commit()
+        self.passes += 1
+        self.pending.update(done.run.pending_added)
+        for inbox_id in done.run.pending_settled:
+            self.pending.pop(inbox_id, None)
+        self.counters.update(done.run.counted)
+        for runtime_id, wake in done.wakes.items():
+            if wake is None:
+                self._present.wakes.pop(runtime_id, None)
+            else:
+                self._present.wakes[runtime_id] = wake
+        self._forget(done)
+        self._present.calm.keep(self.world)
+        if done.changes:
+            self._publish_batch(done.sequence, done.run.now, done.changes)
+        sought = done.run.sought if done.run.sought and self._seeking.may(done.run.now) else set()
+        for target_id in done.run.pokes | sought:
+            self.on_poke(target_id, done.run.now, target_id in sought)
+        for target_id, at in done.looks.items():
+            self.on_poke(target_id, at, False)
+        self._schedule_next()
+
+    def _forget(self, done: _Done) -> None:
+        """What ended in this transaction."""
+        for runtime_id, runtime in done.unit.runtimes.over.items():
+            if runtime is None or runtime.ended_at is not None:
+                self._present.forget_runtime(runtime_id)
+        for target_id in done.run.removed_targets:
+            self._present.forget_target(target_id)
+        self._present.crash_due = crash_due(done.unit.states.over.values(), self._present.crash_due)
+
+    def _schedule_next(self) -> None:
+        due = self._due()
+        if due is not None:
+            self._schedule(due)
+
+    def _due(self) -> int | None:
+        """When time alone may change something next."""
+        due = list(self._present.wakes.values())
+        due += [event.ingested_at + PENDING_TTL + MS for event in self.pending.values()]
+        if self._present.crash_due is not None:
+            due.append(self._present.crash_due)
+        unready = [t for t in self.world.targets if t not in self._present.ready]
+        if unready:
+            due.append(self._present.opened_at + GRACE)
+        return min(due, default=None)
+
+    def _schedule(self, at: int) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm_at = at
+        delay = max(0.005, (at - self._clock()) / NS)
+        self._alarm = asyncio.get_running_loop().call_later(min(delay, 3600.0), self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        if not self._serving:
+            self._present.calm.put_off(self._present.wakes, self._clock())
+            due = self._due()
+            if due is None or due > self._clock():
+                self._schedule_next()
+                return
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody waits: it rings again
+        try:
+            self._queue.put_nowait(_Op(self._tick, future))
+        except asyncio.QueueFull:
+            self._schedule(self._clock() + NS)
+
+    def _tick(self, run: Pass) -> None:
+        self._rounds.time_passed(run)
+        self._inbox.bind_pending(run)
+
+
+def write_of(register: Register) -> Write:
+    """The write that a register holds, as the observer once made it."""
+    e = register.entry
+    return Write(
+        claim=e.claim, rule=e.rule, subject=register.subject, phase=e.phase, strength=e.strength,
+        waiting_for=e.waiting_for, accepts_input=e.accepts_input, background_tasks=e.background_tasks, detail=e.detail,
+        late=e.late,
+    )  # fmt: skip

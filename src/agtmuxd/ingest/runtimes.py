@@ -1,0 +1,179 @@
+"""One round of one target into panes and runtimes: who came, who went, who stayed. Works on a unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from agtmuxd.core.ids import runtime_id
+from agtmuxd.core.model import State
+from agtmuxd.core.screen.title import published
+from agtmuxd.core.state.observation import Gone, Observation, Seen
+from agtmuxd.ingest.apply_event import said_goodbye
+from agtmuxd.ingest.state_rows import CRASH_SHOWN, end, forget_crash
+from agtmuxd.repository import Pane, PaneKey, Runtime, StateRow, Unit, World
+
+TITLE_EVERY: Final = 1_000_000_000
+"""A pane's title is published at most this often (ns)."""
+
+_WORKING = frozenset({State.RUNNING, State.WAITING_APPROVAL, State.WAITING_INPUT})
+
+
+def topology(unit: Unit, seen: Observation, title_at: dict[PaneKey, int]) -> None:
+    """Bring the panes of the target up to this listing."""
+    there = {row.pane_id: row for row in seen.panes}
+    for key, pane in list(unit.panes.items()):
+        if key[0] != seen.target_id or (key[1] in there and pane.boot_id == seen.boot_id):
+            continue
+        if pane.boot_id == seen.boot_id and seen.cannot_tell(key[1]):
+            continue
+        runtime = unit.active_runtime(key)
+        if runtime is not None:
+            end(unit, runtime, "pane_gone" if pane.boot_id == seen.boot_id else "server_gone", seen.at, crashed=False)
+        forget_crash(unit, key)
+        if key[1] not in there:
+            unit.panes.drop(key)
+            title_at.pop(key, None)
+        unit.shown.add(key)
+    boot = seen.boot_id or ""
+    for pane_id, row in there.items():
+        key = (seen.target_id, pane_id)
+        before = unit.panes.get(key)
+        if before is not None and before.boot_id == boot:
+            if before.row is row or before.row == row or _shows(before) == _shows(replace(before, row=row)):
+                continue
+            if published(row.title) != published(before.row.title) and seen.at - title_at.get(key, 0) < TITLE_EVERY:
+                row = replace(row, title=before.row.title)
+                if _shows(before) == _shows(replace(before, row=row)):
+                    continue
+        if before is None or published(before.row.title) != published(row.title):
+            title_at[key] = seen.at
+        first = before.first_seen_at if before is not None and before.boot_id == boot else seen.at
+        unit.panes.put(key, Pane(seen.target_id, boot, row, first, seen.at))
+        unit.shown.add(key)
+
+
+def same_panes(world: World, seen: Observation) -> bool:
+    """Whether this listing shows nothing that is not published already."""
+    panes, target_id = world.panes, seen.target_id
+    for row in seen.panes:
+        before = panes.get((target_id, row.pane_id))
+        if before is None or before.boot_id != seen.boot_id:
+            return False
+        if before.row is not row and before.row != row and _shows(before) != _shows(replace(before, row=row)):
+            return False
+    return sum(1 for key in panes if key[0] == target_id) == len(seen.panes)
+
+
+def same_agents(world: World, seen: Observation) -> bool:
+    """Whether the agents of this observation are the active runtimes, no more, no less, none known better."""
+    for pane_id, agent in seen.agents.items():
+        runtime_id = world.active.get((seen.target_id, pane_id))
+        runtime = world.runtimes.get(runtime_id) if runtime_id is not None else None
+        if runtime is None or not _is(runtime, agent):
+            return False
+        if agent.agent_version and agent.agent_version != runtime.agent_version:
+            return False
+    return sum(1 for key in world.active if key[0] == seen.target_id) == len(seen.agents)
+
+
+def _shows(pane: Pane) -> tuple[object, ...]:
+    r = pane.row
+    return (
+        r.session_id, r.session_name, r.window_id, r.window_index, r.window_name, r.pane_index, published(r.title),
+        r.command, r.cwd, r.pid, r.active, r.dead, r.other_sessions,
+    )  # fmt: skip
+
+
+def runtimes(unit: Unit, seen: Observation) -> None:
+    """End the runtimes whose process is gone, begin those that are new, note what is known better now."""
+    verdicts = {(g.pane_id, g.pid, g.process_start): g for g in seen.gone}
+    listed = {row.pane_id for row in seen.panes} if seen.unread else frozenset()
+    for key, current_id in list(unit.active.items()):
+        if key[0] != seen.target_id:
+            continue
+        runtime = unit.runtimes.get(current_id)
+        agent = seen.agents.get(key[1])
+        if runtime is None or (agent is not None and _is(runtime, agent)):
+            continue
+        if agent is None and key[1] not in listed and runtime.boot_id == seen.boot_id and seen.cannot_tell(key[1]):
+            continue
+        verdict = verdicts.get((key[1], runtime.pid or 0, runtime.process_start or ""))
+        end(unit, runtime, "replaced" if agent else "exited", seen.at, crashed=_crashed(unit, runtime, verdict))
+    for pane_id, agent in seen.agents.items():
+        key = (seen.target_id, pane_id)
+        if unit.panes.get(key) is None:
+            continue
+        current = unit.active_runtime(key)
+        if current is None:
+            _begin(unit, seen, pane_id, agent)
+        else:
+            version = agent.agent_version or current.agent_version
+            if (version, agent.headless) != (current.agent_version, current.headless):
+                known = replace(current, agent_version=version, headless=agent.headless)
+                unit.runtimes.put(current.runtime_id, known)
+                unit.shown.add(key)
+
+
+def _is(runtime: Runtime, agent: Seen) -> bool:
+    return (
+        runtime.pid == agent.pid
+        and runtime.process_start == agent.process_start
+        and runtime.agent_type == agent.agent_type
+    )
+
+
+def _crashed(unit: Unit, runtime: Runtime, verdict: Gone | None) -> bool:
+    """Whether it vanished in mid-turn without a sign that it left in order, or failed and is known not to have."""
+    state = unit.states.get((runtime.target_id, runtime.pane_id))
+    if state is None or state.runtime_id != runtime.runtime_id or runtime.headless:
+        return False
+    last = state.state
+    if last is State.UNKNOWN and state.last_known is not None:
+        last = State(state.last_known["state"])
+    if said_goodbye(unit, runtime):
+        return False
+    if last is State.ERROR:
+        return verdict is not None and verdict.in_order is False
+    if last not in _WORKING:
+        return False
+    return verdict is None or verdict.in_order is not True
+
+
+def _begin(unit: Unit, seen: Observation, pane_id: str, agent: Seen) -> None:
+    key = (seen.target_id, pane_id)
+    forget_crash(unit, key)
+    pane = unit.panes.get(key)
+    epoch = (unit.epochs.get(key) or 0) + 1
+    unit.epochs.put(key, epoch)
+    boot = seen.boot_id or ""
+    name = runtime_id(seen.target_id, boot, pane_id, epoch, agent.agent_type, agent.process_started_at)
+    unit.runtimes.put(
+        name,
+        Runtime(
+            runtime_id=name, target_id=seen.target_id, pane_id=pane_id, boot_id=boot, pane_epoch=epoch,
+            agent_type=agent.agent_type, agent_version=agent.agent_version, agent_session_id=None,
+            transcript_path=None, pid=agent.pid, process_start=agent.process_start,
+            process_started_at=agent.process_started_at, headless=agent.headless,
+            cwd=pane.row.cwd if pane is not None else None, task=None, started_at=agent.process_started_at,
+        ),
+    )  # fmt: skip
+    unit.active.put(key, name)
+    unit.registers.put(name, {})
+    unit.marks.put(name, {})
+    unit.touched.add(name)
+    unit.shown.add(key)
+
+
+def forget_old_crashes(unit: Unit, now: int) -> None:
+    """Drop crashes that were shown long enough."""
+    for key, state in list(unit.states.items()):
+        if state.reason_code == "agent_crashed" and state.since + CRASH_SHOWN <= now:
+            forget_crash(unit, key)
+
+
+def crash_due(states: Iterable[StateRow | None], due: int | None) -> int | None:
+    """When the next of these crashes was shown long enough, or ``due`` where that is sooner."""
+    moments = [s.since + CRASH_SHOWN for s in states if s is not None and s.reason_code == "agent_crashed"]
+    return min(moments if due is None else [*moments, due], default=None)

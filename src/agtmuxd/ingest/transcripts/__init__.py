@@ -1,0 +1,1 @@
+"""Session files that agents write: found, followed, turned into events."""

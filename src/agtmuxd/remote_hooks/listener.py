@@ -1,0 +1,187 @@
+"""Where events of another machine come in through its forwarded socket: a server that takes events and nothing else.
+
+Owns the socket on this side, the limits and the refusal of every other request. What it takes is handed on with nothing
+that could name another target; whose they are is the caller's to say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, cast
+
+import structlog
+from aiohttp import web
+from pydantic import ValidationError
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.api.connections import Connection, Connections
+from agtmuxd.api.envelopes import failed, internal, invalid, new_request_id, said
+from agtmuxd.api.peer import Gate, peer_of
+from agtmuxd.api.requests import EventBatch, WireEvent
+from agtmuxd.api.routes.table import MAX_BODY, BrokenBodyError, read_json, too_large
+
+RATE: Final = 200.0
+BURST: Final = 1000.0
+"""Events a second that are taken in the long run, and at once. What is refused waits in the spool there."""
+CONNECTIONS: Final = 64
+IDLE_SECONDS: Final = 5.0
+SOURCES: Final = frozenset(("hook", "notify", "wrapper"))
+"""Who may speak from there; the rest is what the daemon reads for itself."""
+
+Take = Callable[[Sequence[WireEvent]], Awaitable[list[dict[str, Any]]]]
+
+
+class Bucket:
+    """So many a second, and so many at once."""
+
+    def __init__(self, rate: float, burst: float, now: Callable[[], float]) -> None:
+        self._rate, self._burst, self._now = rate, burst, now
+        self._left, self._at = burst, now()
+
+    def take(self, count: int) -> bool:
+        """Whether ``count`` more may pass now."""
+        now = self._now()
+        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
+        self._at = now
+        if self._left < count:
+            return False
+        self._left -= count
+        return True
+
+
+class Listener:
+    """``start`` serves ``path`` until ``stop``."""
+
+    def __init__(
+        self,
+        path: str,
+        take: Take,
+        on_flood: Callable[[], None],
+        *,
+        count: Callable[[str], None] = lambda _: None,
+        rate: float = RATE,
+        burst: float = BURST,
+    ) -> None:
+        """``on_flood``: called for each request that is refused for being too many; ``count``: see ``Connections``."""
+        self.path = path
+        self._take = take
+        self._on_flood = on_flood
+        self._bucket: Bucket | None = None
+        self._limits = rate, burst
+        self._connections = Connections(CONNECTIONS, count, log=structlog.get_logger("remote"))
+        self._listener: asyncio.Server | None = None
+        self._mark: tuple[int, int] | None = None
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Begin to accept. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        self._bucket = Bucket(*self._limits, loop.time)
+        app = web.Application(client_max_size=MAX_BODY + 1)
+        app.router.add_route("*", "/{rest:.*}", self._serve)
+        self._runner = web.AppRunner(app, shutdown_timeout=1.0)
+        await self._runner.setup()
+        await self._listen(self._runner)
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        loop, server = asyncio.get_running_loop(), cast(web.Server, runner.server)
+
+        def make() -> asyncio.Protocol:
+            return Connection(server, self._connections, loop=loop, idle_seconds=IDLE_SECONDS)
+
+        def accept() -> asyncio.Protocol:
+            return Gate(make, os.getuid(), peer_of, self._connections)
+
+        sock = _bound(self.path)
+        self._mark = _mark_of(self.path)
+        self._listener = await loop.create_server(accept, sock=sock, backlog=64)
+
+    async def look(self) -> None:
+        """Bind again where the socket's file is gone, as after a logout that emptied the folder. Raises OSError."""
+        if self._runner is None or (self._listener is not None and _mark_of(self.path) == self._mark):
+            return
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        await self._listen(self._runner)
+
+    async def stop(self) -> None:
+        """Stop accepting and take the socket away. Idempotent."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        Path(self.path).unlink(missing_ok=True)
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        connection = request.protocol
+        assert isinstance(connection, Connection)  # noqa: S101 made by _listen
+        connection.busy += 1
+        try:
+            return await self._answered(request)
+        finally:
+            connection.busy -= 1
+
+    async def _answered(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return await self._answer(request)
+        except BrokenBodyError as error:
+            self._connections.malformed(error.message)
+            return failed(error)
+        except AgtmuxError as error:
+            return failed(error)
+        except ValidationError as error:
+            return failed(invalid(error))
+        except web.HTTPRequestEntityTooLarge:
+            return failed(too_large())
+        except Exception as error:  # noqa: BLE001 - an edge: told in the log, answered without inner details
+            request_id = new_request_id()
+            structlog.get_logger("remote").error("request failed", request_id=request_id, error=repr(error)[:500])
+            return internal(request_id)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if (request.method, request.raw_path) != ("POST", "/v1/events"):
+            raise AgtmuxError("E_FORBIDDEN", "this socket takes POST /v1/events and nothing else")
+        value = await read_json(request)
+        if isinstance(value, dict) and "events" in value:
+            events = EventBatch.model_validate(value).events
+        else:
+            events = [WireEvent.model_validate(value)]
+        if any(event.source not in SOURCES for event in events):
+            raise AgtmuxError("E_FORBIDDEN", f"this socket takes events of {', '.join(sorted(SOURCES))}")
+        if self._bucket is None or not self._bucket.take(len(events)):
+            self._on_flood()
+            raise AgtmuxError("E_OVERLOADED", "too many events at once: spool them, they are fetched in a moment")
+        return said(results=await self._take(events))
+
+
+def _mark_of(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _bound(path: str) -> socket.socket:
+    """A socket at ``path``, in a folder of our own, 0600 from its first moment."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        made.bind(path)
+    except OSError:
+        made.close()
+        raise
+    finally:
+        os.umask(before)
+    made.setblocking(False)
+    return made

@@ -1,0 +1,152 @@
+"""The way back from a machine behind ssh: a socket there that leads here, and the file by which hooks find it.
+
+Owns the socket, its folder and our supervisor file there, and the reading of the clock there. Nothing is written on a
+machine where no hook program was placed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import asyncssh
+
+from agtmuxd.remote_hooks import install_program
+from agtmuxd.remote_hooks.clock_offset import read_clock
+from agtmuxd.targets.executor import ExecutorError
+from agtmuxd.targets.ssh.commands import first_line
+from agtmuxd.targets.ssh.executor import SshExecutor
+
+_READINGS: Final = 3
+
+_OPEN: Final = rf"""
+umask 077
+s=$HOME/{install_program.STATE}
+mkdir -p "$s" && chmod 700 "$s" || exit 1
+old=
+[ -f "$s/$1.supervisor" ] && read -r old <"$s/$1.supervisor"
+case $old in */agtmux-*/s) rm -f "$old"; rmdir "${{old%/s}}" 2>/dev/null;; esac
+for b in "$XDG_RUNTIME_DIR" "${{TMPDIR:-/tmp}}" /tmp; do
+  [ -n "$b" ] && [ "${{#b}}" -lt 70 ] && mktemp -d "$b/agtmux-XXXXXXXXXX" 2>/dev/null && exit 0
+done
+exit 1
+"""
+"""``sh -c OPEN sh ID``: a new folder for the socket; what an earlier connection left is taken away."""
+
+_PLACED: Final = f"""
+[ -f "$HOME/{install_program.FOLDER}/{install_program.NAME}" ] && echo yes
+exit 0
+"""
+
+_POINT: Final = rf"""
+umask 077
+cd "$HOME/{install_program.STATE}" || exit 1
+printf '%s\n' "$2" >"$1.supervisor.new" && mv -f "$1.supervisor.new" "$1.supervisor" && rm -f "$1.hung"
+"""
+
+_UNPOINT: Final = rf"""
+umask 077
+cd "$HOME/{install_program.STATE}" || exit 0
+: >"$1.supervisor"
+case $2 in */agtmux-*/s) rm -f "$2"; rmdir "${{2%/s}}" 2>/dev/null;; esac
+exit 0
+"""
+"""The file stays, empty: for this daemon events are spooled from now on."""
+
+_TELL: Final = rf"""
+umask 077
+cd "$HOME/{install_program.STATE}" || exit 1
+printf '%s\n' "$2" >"$1.patterns.json.new" && mv -f "$1.patterns.json.new" "$1.patterns.json"
+"""
+"""``sh -c TELL sh ID JSON``: what hooks there look for besides, before they write into the spool."""
+
+_FORGET: Final = rf"""
+cd "$HOME/{install_program.STATE}" || exit 0
+case $2 in */agtmux-*/s) rm -f "$2"; rmdir "${{2%/s}}" 2>/dev/null;; esac
+rm -f "$1.supervisor" "$1.supervisor.new" "$1.hung" "$1.patterns.json" "$1.patterns.json.new" "$1".spool.jsonl*
+rmdir "$HOME/{install_program.STATE}" 2>/dev/null
+exit 0
+"""
+
+
+class Backway:
+    """One daemon's way back from one machine. ``name``: by which our files there are told from those of others."""
+
+    def __init__(self, executor: SshExecutor, name: str, socket: str, timeout: float) -> None:
+        """``socket``: the listener on this side; ``timeout``: seconds for each thing that is done there."""
+        self._executor = executor
+        self._name = name
+        self._socket = socket
+        self._timeout = timeout
+        self._conn: asyncssh.SSHClientConnection | None = None
+        self._listener: asyncssh.SSHListener | None = None
+        self._there = ""
+        self._told: tuple[str, ...] | None = None  # not known: a daemon before this one may have left some there
+        self.was_open = False
+        """Whether something of ours is there."""
+
+    @property
+    def is_open(self) -> bool:
+        return self._conn is not None and not self._conn.is_closed()
+
+    async def placed(self) -> bool:
+        """Whether the hook program is there. Raises ExecutorError."""
+        return bool((await self._script(_PLACED)).strip())
+
+    async def open(self) -> None:
+        """Make the socket there and say where it is. Raises ExecutorError."""
+        folder = (await self._script(_OPEN, self._name)).strip()
+        there = self._there = f"{folder}/s"
+        self.was_open = True
+        conn = await self._executor.link.connection()
+        try:
+            async with asyncio.timeout(self._timeout):
+                self._listener = await conn.forward_remote_path(there, self._socket)
+        except TimeoutError as error:
+            raise ExecutorError("timeout", f"no forwarded socket within {self._timeout:g} s") from error
+        except (asyncssh.Error, asyncssh.ChannelListenError, OSError) as error:
+            await self._script(_UNPOINT, self._name, there)  # hooks spool, and the spool is looked at
+            raise ExecutorError(
+                "refused", f"{self._executor.alias} forwards no socket: see AllowStreamLocalForwarding of its sshd"
+            ) from error
+        await self._script(_POINT, self._name, there)
+        self._conn = conn
+
+    async def tell(self, patterns: Sequence[str]) -> None:
+        """Leave there what hooks take out of what they write into the spool. Raises ExecutorError."""
+        known = self._told if self.was_open else self._told or ()
+        if tuple(patterns) != known:
+            await self._script(_TELL, self._name, json.dumps(list(patterns)))
+            self._told = tuple(patterns)
+
+    async def close(self, *, forget: bool) -> None:
+        """Leave in order; ``forget``: with all that is ours there. Raises ExecutorError."""
+        if self._listener is not None:
+            self._listener.close()
+        self._conn = self._listener = None
+        self._told = None
+        self.was_open = False
+        await self._script(_FORGET if forget else _UNPOINT, self._name, self._there)
+
+    async def offset(self, clock: Callable[[], int]) -> int:
+        """The clock there minus ours, ns, by the quickest of a few readings. Raises ExecutorError."""
+        best: tuple[int, int] | None = None
+        for _ in range(_READINGS):
+            before = clock()
+            done = await self._executor.run(["date", "+%s%N"], timeout=self._timeout)
+            after = clock()
+            there = read_clock(done.stdout)
+            if there is None:
+                raise ExecutorError("refused", f"date on {self._executor.alias} said {first_line(done)}")
+            reading = (after - before, there - (before + after) // 2)
+            best = reading if best is None else min(best, reading)
+        assert best is not None  # noqa: S101 there was a reading
+        return best[1]
+
+    async def _script(self, script: str, *arguments: str) -> str:
+        done = await self._executor.run(["sh", "-c", script, "sh", *arguments], timeout=self._timeout)
+        if done.returncode != 0:
+            raise ExecutorError("refused", f"{self._executor.alias}: {first_line(done)}")
+        return done.stdout.decode("utf-8", "surrogateescape")

@@ -1,0 +1,203 @@
+"""What the daemon holds in memory of the tables, and a unit of work over it.
+
+Owns the frozen rows and their overlay: a unit collects changes while a transaction runs and becomes the world only when
+that transaction committed. Knows no SQL, no agent, no wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TypeVar
+
+from agtmuxd.core.model import PaneRow, Source, State, WaitingFor
+from agtmuxd.core.state.registers import Register
+
+PaneKey = tuple[str, str]
+"""``(target_id, pane_id)``"""
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    target_id: str
+    name: str
+    kind: str
+    connection_ref: str | None
+    is_default: bool
+    health: str
+    health_since: int
+    reason: str | None
+    last_seen_at: int | None
+    tmux_version: str | None
+    options: dict[str, Any] = field(default_factory=dict)
+    updated_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """A pane as last listed. ``row.title`` is the published one: it follows the real title at most once a second."""
+
+    target_id: str
+    boot_id: str
+    row: PaneRow
+    first_seen_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    runtime_id: str
+    target_id: str
+    pane_id: str
+    boot_id: str
+    pane_epoch: int
+    agent_type: str
+    agent_version: str | None
+    agent_session_id: str | None
+    transcript_path: str | None
+    pid: int | None
+    process_start: str | None
+    process_started_at: int | None
+    headless: bool
+    cwd: str | None
+    task: str | None
+    started_at: int
+    ended_at: int | None = None
+    end_reason: str | None = None
+    last_state_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow:
+    target_id: str
+    pane_id: str
+    runtime_id: str
+    state: State
+    reason_code: str | None
+    confidence: str
+    state_version: int
+    since: int
+    source: Source | None
+    decided_by: tuple[dict[str, Any], ...]
+    waiting_for: WaitingFor | None
+    accepts_input: bool | None
+    background_tasks: int
+    last_known: dict[str, Any] | None
+    resumed: bool
+    attention: str
+    attention_since: int | None
+    last_seen_at: int
+    updated_at: int
+
+    @property
+    def detail(self) -> str | None:
+        """Of an error what was said of it: the agent's own words, or how a wrapped program ended."""
+        if self.state is not State.ERROR:
+            return None
+        return next((by["detail"] for by in self.decided_by if by.get("detail")), None)
+
+
+_ABSENT: Final = object()
+
+
+class Table(Generic[K, V]):
+    """A dict with an overlay: reads fall through to the base, writes stay in the overlay until ``commit``."""
+
+    __slots__ = ("base", "over")
+
+    def __init__(self, base: dict[K, V]) -> None:
+        self.base = base
+        self.over: dict[K, V | None] = {}
+
+    def get(self, key: K) -> V | None:
+        if self.over:
+            found = self.over.get(key, _ABSENT)
+            if found is not _ABSENT:
+                return found  # type: ignore[return-value]
+        return self.base.get(key)
+
+    def put(self, key: K, value: V) -> None:
+        self.over[key] = value
+
+    def drop(self, key: K) -> None:
+        self.over[key] = None
+
+    def items(self) -> Iterator[tuple[K, V]]:
+        for key, value in self.base.items():
+            if key not in self.over:
+                yield key, value
+        for key, changed in self.over.items():
+            if changed is not None:
+                yield key, changed
+
+    def values(self) -> Iterator[V]:
+        yield from (value for _, value in self.items())
+
+    def commit(self) -> None:
+        for key, value in self.over.items():
+            if value is None:
+                self.base.pop(key, None)
+            else:
+                self.base[key] = value
+
+
+RegisterMap = dict[tuple[Source, str], Register]
+
+
+@dataclass(slots=True)
+class World:
+    """Everything current. ``runtimes`` holds the active ones and those whose crash is still shown."""
+
+    targets: dict[str, Target] = field(default_factory=dict)
+    panes: dict[PaneKey, Pane] = field(default_factory=dict)
+    runtimes: dict[str, Runtime] = field(default_factory=dict)
+    active: dict[PaneKey, str] = field(default_factory=dict)
+    registers: dict[str, RegisterMap] = field(default_factory=dict)
+    marks: dict[str, dict[str, int]] = field(default_factory=dict)
+    states: dict[PaneKey, StateRow] = field(default_factory=dict)
+    epochs: dict[PaneKey, int] = field(default_factory=dict)
+    versions: dict[PaneKey, int] = field(default_factory=dict)
+    """The state version of a pane whose runtime ended: the next one counts on from there."""
+
+    def target_named(self, name: str) -> Target | None:
+        return next((target for target in self.targets.values() if target.name == name), None)
+
+
+class Unit:
+    """One transaction's changes. ``dirty`` names what the store has to write."""
+
+    def __init__(self, world: World) -> None:
+        self.targets = Table(world.targets)
+        self.panes = Table(world.panes)
+        self.runtimes = Table(world.runtimes)
+        self.active = Table(world.active)
+        self.registers = Table(world.registers)
+        self.marks = Table(world.marks)
+        self.states = Table(world.states)
+        self.epochs = Table(world.epochs)
+        self.versions = Table(world.versions)
+        self.told: set[tuple[str, Source, str]] = set()
+        """Registers whose content changed (not those that were only seen again)."""
+        self.marked: set[str] = set()
+        self.touched: set[str] = set()
+        """Runtimes whose state may be another now."""
+        self.used: dict[str, int] = {}
+        """By runtime: the version of a waiting state into which keys were put, so that it stands for nothing more."""
+        self.shown: set[PaneKey] = set()
+        """Panes whose published row may be another now."""
+        self.ended: dict[str, Runtime] = {}
+        """Runtimes that ended and are kept no longer in memory."""
+
+    def active_runtime(self, key: PaneKey) -> Runtime | None:
+        runtime_id = self.active.get(key)
+        return self.runtimes.get(runtime_id) if runtime_id is not None else None
+
+    def commit(self) -> None:
+        for table in (
+            self.targets, self.panes, self.runtimes, self.active, self.registers, self.marks, self.states, self.epochs,
+            self.versions,
+        ):  # fmt: skip
+            table.commit()

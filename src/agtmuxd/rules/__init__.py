@@ -1,0 +1,1 @@
+"""Screen rules: the catalog in use, the user's folder, and trial runs."""

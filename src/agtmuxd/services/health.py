@@ -1,0 +1,83 @@
+"""How database, log and retention are, as health tells it. Reads the parts and changes none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from agtmuxd.core.model import NS
+from agtmuxd.log.sink import Sink
+from agtmuxd.store.db import Store
+from agtmuxd.store.retention import Retention
+
+WAL_MOST: Final = 64 << 20
+"""Bytes of the database's log from which it is told: it is usually a quarter of that."""
+
+
+class Vitals:
+    def __init__(self, store: Store, most: Callable[[], int], log: Sink | None = None) -> None:
+        """``most``: bytes that the database may use."""
+        self.retention: Retention | None = None
+        self._store = store
+        self._most = most
+        self._log = log
+
+    def wrong(self) -> list[str]:
+        """What stands in the way of work now: health is degraded while there is any of it."""
+        out = []
+        if self._store.damage is not None:
+            out.append(f"database: it is damaged ({self._store.damage}): agtmux daemon restart sets it aside")
+        if self._store.trouble is not None:
+            out.append(f"database: {self._store.trouble}")
+        if self._log is not None and self._log.losses.trouble is not None:
+            out.append(f"log: its last line could not be written: {self._log.losses.trouble}")
+        return out
+
+    def notes(self) -> list[str]:
+        """What a person should know."""
+        out = []
+        if self._store.wal_bytes > WAL_MOST:
+            out.append(
+                f"database: its log has {self._store.wal_bytes >> 20} MiB, because another program keeps a read of"
+                f" it open: fuser {self._store.path} names it"
+            )
+        if self.retention is not None and self.retention.jumped:
+            days = self.retention.jumped / 86_400 / NS
+            out.append(
+                f"retention: the clock jumped {days:.0f} days ahead: nothing is forgotten until the daemon ran so for a"
+                " day; set the clock right if it is wrong"
+            )
+        used = self.retention.used if self.retention is not None else None
+        if used is not None and used > self._most():
+            out.append(f"database: {used} bytes are used, store.max_bytes is {self._most()}, and nothing is left to go")
+        return out
+
+    def store(self) -> dict[str, Any]:
+        """``bytes`` of the file; ``used_bytes`` of it hold something, null until they were counted."""
+        try:
+            size: int | None = Path(self._store.path).stat().st_size
+        except OSError:
+            size = None
+        return {
+            "bytes": size,
+            "used_bytes": self.retention.used if self.retention is not None else None,
+            "max_bytes": self._most(),
+            "wal_bytes": self._store.wal_bytes,
+            "failures": self._store.failures,
+            "checking": self._store.checks,
+            "trouble": self._store.damage or self._store.trouble,
+        }
+
+    def log(self) -> dict[str, Any]:
+        """``lost`` lines could not be written, ``left_out`` were of a flood; ``path`` null: standard error."""
+        if self._log is None:
+            return {"path": None, "max_bytes": None, "lost": 0, "left_out": 0, "trouble": None}
+        losses = self._log.losses
+        return {
+            "path": self._log.path,
+            "max_bytes": self._log.most if self._log.path is not None else None,
+            "lost": losses.lost,
+            "left_out": losses.left_out,
+            "trouble": losses.trouble,
+        }

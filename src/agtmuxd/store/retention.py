@@ -1,0 +1,145 @@
+"""Forgets history that is older than its time, or too much, a small batch at a time so that ingestion never waits.
+
+Owns the order and the pace. What is deleted by which statement is ``store.log``; by what time, ``core.forgetting``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+import structlog
+
+from agtmuxd.core.model import NS
+from agtmuxd.core.retention_clock import Forgetting
+from agtmuxd.store import history, housekeeping
+from agtmuxd.store.db import Store
+
+_LOG = structlog.get_logger("retention")
+BATCH = 500
+PAUSE = 0.05
+EVERY: Final = 60.0
+DOWN_TO: Final = 0.9
+"""Where the database is larger than it may be, it is brought down to this part of that."""
+
+
+def ran_for() -> int:
+    """ns since whenever, the time that the machine slept included where the system counts that."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime_ns(clock)
+
+
+async def purge(store: Store, keep: history.Retention, now: int) -> dict[str, int]:
+    """Forget all that is due; how many rows of each kind went."""
+    gone: dict[str, int] = {}
+
+    async def batches(name: str, one: Callable[[sqlite3.Connection], int], least: int = BATCH) -> None:
+        while True:
+            n = await store.run(one)
+            gone[name] = gone.get(name, 0) + n
+            if n < least:
+                return
+            await asyncio.sleep(PAUSE)
+
+    await batches("removed targets", lambda c: history.purge_removed(c, BATCH), least=1)
+    await batches("payloads", lambda c: history.purge_payloads(c, now - keep.payloads, BATCH))
+    for name, statement, field in history.PURGES:
+        older_than = now - int(getattr(keep, field))
+        await batches(name, partial(history.purge_batch, statement=statement, older_than=older_than, batch=BATCH))
+    await batches("stream", lambda c: history.purge_stream_rows(c, keep.stream_rows, BATCH), least=1)
+    return gone
+
+
+async def shrink(store: Store, most: int, now: int) -> int:
+    """Forget the oldest payloads, then the oldest events, until no more than ``most`` bytes are used; how many are."""
+    used = await store.read(history.used_bytes)
+    if used <= most:
+        return used
+    _LOG.warning("the database is larger than store.max_bytes: its oldest history goes", bytes=used, most=most)
+    steps: tuple[Callable[[sqlite3.Connection], int], ...] = (
+        lambda c: history.purge_payloads(c, now, BATCH),
+        lambda c: history.purge_oldest_events(c, BATCH),
+    )
+    for step in steps:
+        while used > most * DOWN_TO:
+            if not await store.run(step):
+                break
+            used = await store.read(history.used_bytes)
+            await asyncio.sleep(PAUSE)
+    return used
+
+
+class Retention:
+    """``run`` until cancelled."""
+
+    def __init__(
+        self,
+        store: Store,
+        keep: Callable[[], history.Retention],
+        most: Callable[[], int],
+        clock: Callable[[], int],
+        ran: Callable[[], int] = ran_for,
+    ) -> None:
+        """``most``: bytes that the database may use. ``clock``: ns since the epoch; ``ran``: ns since whenever."""
+        self.used: int | None = None
+        """Bytes of the database that hold something; None until they were counted."""
+        self.jumped = 0
+        """By how much (ns) the system's clock jumped ahead, while that is not believed."""
+        self._store = store
+        self._keep = keep
+        self._most = most
+        self._clock = clock
+        self._ran = ran
+        self._last_ran = ran()
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """There is something to forget now."""
+        self._wake.set()
+
+    async def run(self, every: float = EVERY) -> None:
+        """Forget now and then. What cannot be forgotten now is forgotten the next time."""
+        while True:
+            self._wake.clear()
+            try:
+                await self._once()
+            except Exception as error:  # noqa: BLE001 the outermost edge of this task
+                _LOG.warning("nothing was forgotten, tried again later", error=str(error))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), every)
+
+    async def _once(self) -> None:
+        system, ran = self._clock(), self._ran()
+        elapsed = ran - self._last_ran
+
+        def step(connection: sqlite3.Connection) -> Forgetting:
+            at, waited = housekeeping.forget_at(connection)
+            if at is None:
+                at = housekeeping.last_seen(connection) or system
+            moved = Forgetting(at, waited).step(system, elapsed)
+            housekeeping.keep_forget_at(connection, moved.at, moved.waited)
+            return moved
+
+        by = await self._store.run(step)
+        self._last_ran = ran
+        jumped, self.jumped = self.jumped, by.jump(system)
+        if self.jumped and not jumped:
+            _LOG.warning("the clock jumped ahead: nothing is forgotten until it has stood so for a day",
+                         days=round(self.jumped / 86_400 / NS, 1))  # fmt: skip
+        await purge(self._store, self._keep(), by.at)
+        self.used = await shrink(self._store, self._most(), by.at)
+        while True:
+            if not await self._store.run(lambda c: history.give_back(c, BATCH)):
+                break
+            await asyncio.sleep(PAUSE)
+        if self._store.wal_bytes > WAL_WORTH:
+            await self._store.truncate_log()
+
+
+WAL_WORTH: Final = 16 << 20
+"""Bytes of the log from which it is worth to bring it into the file by hand."""

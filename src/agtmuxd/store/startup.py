@@ -1,0 +1,87 @@
+"""All that a daemon takes out of its database when it starts, in a moment whatever the database's size.
+
+Owns the order of the first statements, and what is done where the current rows cannot be read.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.core.model import RawEvent
+from agtmuxd.repository import World
+from agtmuxd.store import history, housekeeping
+from agtmuxd.store.actions import abandon
+from agtmuxd.store.clock_repair import put_back
+from agtmuxd.store.current import load_world
+from agtmuxd.store.db import open_database
+from agtmuxd.store.disk import network
+from agtmuxd.store.integrity import note_damage
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """``set_aside``: where a corrupt predecessor is kept. ``moved``: by how much (ns) its times were put back, because
+    they lay ahead. ``abandoned``: actions that were in flight. ``notes``: what is odd about the place."""
+
+    connection: sqlite3.Connection
+    set_aside: str | None
+    stream_id: str
+    upcoming: int
+    moved: int
+    abandoned: int
+    world: World
+    published: dict[str, dict[str, Any]]
+    pending: dict[int, RawEvent]
+    notes: tuple[str, ...]
+
+
+def load_all(path: str, now: int) -> Loaded:
+    """Open the database and read what is current. Raises E_STORE_UNAVAILABLE."""
+    set_aside: str | None = None
+    for attempt in (1, 2):
+        connection, kept = open_database(path)
+        set_aside = kept or set_aside
+        try:
+            return _load(connection, path, set_aside, now)
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            if type(error) is not sqlite3.DatabaseError or attempt == 2:
+                raise AgtmuxError("E_STORE_UNAVAILABLE", f"cannot read {path}: {error}") from error
+            note_damage(path, str(error))  # so that it is set aside as it is opened again
+        except BaseException:
+            connection.close()
+            raise
+    raise AssertionError("unreachable")
+
+
+def _load(connection: sqlite3.Connection, path: str, set_aside: str | None, now: int) -> Loaded:
+    stream_id, upcoming = history.load_stream(connection, housekeeping.stream_name(now), now)
+    moved = put_back(connection, now)
+    world = load_world(connection)
+    published, pending = history.load_published(connection), history.load_pending(connection)
+    abandoned = abandon(connection, now)  # before the socket opens: a replay must find that nobody knows
+    return Loaded(
+        connection, set_aside, stream_id, upcoming, moved, abandoned, world, published, pending,
+        tuple(_oddities(connection, path)),
+    )  # fmt: skip
+
+
+def _oddities(connection: sqlite3.Connection, path: str) -> list[str]:
+    out, folder = [], Path(path).parent
+    kind = network(path)
+    if kind is not None:
+        out.append(
+            f"{folder} lies on a network file system ({kind}), where SQLite cannot keep a database safe:"
+            " set AGTMUX_STATE_DIR to a folder on a local disk"
+        )
+    mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    if mode != "wal":
+        out.append(
+            f"{folder} takes no write-ahead log (SQLite uses {mode}): reads wait for writes there,"
+            " set AGTMUX_STATE_DIR to a folder on a local disk"
+        )
+    return out

@@ -1,0 +1,1 @@
+"""What is published: rows of panes, and the hub that hands changes to watchers."""

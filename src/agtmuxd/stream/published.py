@@ -1,0 +1,396 @@
+"""The published rows: what every listing reads and every watcher is told.
+
+Owns the rows of the three scopes in memory, their rollups, and what changes between two publications. Pure: knows no
+database, no clock, no socket. The order of use is ``changes_for``, commit, ``Hub.publish`` (which calls ``apply``): so
+what is served and the sequence it is served under always belong together.
+
+A pane's key is ``<target>/<pane_id>`` and stays when the pane moves; its identity does not. A pane that moved to
+another window, or whose session was renamed, is a delete of the old identity and an upsert of the new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.core import ref
+from agtmuxd.core.json_codec import encode, stamp
+from agtmuxd.core.listing import ATTENTION, LAST_RANK, RANK, Attrs, Filter, Item, Scope, Tally, ordered, tally
+
+VOLATILE = frozenset({"last_seen_at", "rtt_ms", "age_s"})
+"""Fields outside change detection: they move all the time and say nothing new."""
+
+Identity = tuple[str, ...]
+
+
+def pane_key(target: str, pane_id: str) -> str:
+    return f"{target}/{pane_id}"
+
+
+def window_key(identity: Mapping[str, str]) -> str:
+    return f"{session_key(identity)}/{identity['window_id']}"
+
+
+def session_key(identity: Mapping[str, str]) -> str:
+    return ref.format_session(identity["target"], identity["session_name"])
+
+
+def name_of(identity: Mapping[str, str]) -> Identity:
+    """An identity as a value that can be a key: its parts in the order of the contract."""
+    return tuple(identity.values())
+
+
+def same(one: Item | None, other: Item | None) -> bool:
+    """Whether two rows say the same, volatile fields aside."""
+    if one is None or other is None or one is other:
+        return one is other
+    return one == other or _lasting(one) == _lasting(other)
+
+
+def _lasting(item: Item) -> Item:
+    return {name: value for name, value in item.items() if name not in VOLATILE}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row came, changed or went. ``was`` are the attributes of the row as published before (None: it is new).
+
+    ``was`` is what lets a filtered watcher be told "gone" exactly for the rows that it had. ``before`` is the previous
+    row itself where it is still in memory; the log does not keep it.
+    """
+
+    op: str  # upsert | delete
+    scope: str
+    key: str
+    identity: dict[str, str]
+    item: Item | None
+    was: Attrs | None
+    now: Attrs | None
+    before: Item | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def upsert(cls, scope: str, key: str, item: Item, before: Item | None) -> Change:
+        was = None if before is None else Attrs.of(before)
+        return cls("upsert", str(scope), key, item["identity"], item, was, Attrs.of(item), before)
+
+    @classmethod
+    def delete(cls, scope: str, key: str, before: Item) -> Change:
+        return cls("delete", str(scope), key, before["identity"], None, Attrs.of(before), None, before)
+
+    def to_json(self) -> dict[str, Any]:
+        """For ``stream_log.changes_json``; ``from_json`` gives an equal change."""
+        was = None if self.was is None else list(self.was)
+        return {"op": self.op, "key": self.key, "identity": self.identity, "item": self.item, "was": was}
+
+    @classmethod
+    def from_json(cls, scope: str, value: Mapping[str, Any]) -> Change:
+        item, was = value["item"], value["was"]
+        return cls(
+            value["op"],
+            str(scope),
+            value["key"],
+            value["identity"],
+            item,
+            None if was is None else Attrs.from_json(was),
+            None if item is None else Attrs.of(item),
+        )
+
+
+Changes = dict[str, list[Change]]
+"""Changes of one publication by scope ("panes", "windows", "sessions"); scopes without any may be absent."""
+
+
+class View:
+    """All published rows and the place in the stream that they stand for. Rows are never altered, only replaced."""
+
+    def __init__(self, stream_id: str, sequence: int = 0, panes: Mapping[str, Item] | None = None) -> None:
+        """``panes``: rows by pane key as they were published last (after a restart); windows and sessions follow."""
+        self.stream_id = stream_id
+        self.sequence = sequence
+        self.panes: dict[str, Item] = {}
+        self.windows: dict[str, Item] = {}
+        self.sessions: dict[str, Item] = {}
+        self._in_window: dict[str, dict[str, None]] = {}
+        self._in_session: dict[str, dict[str, None]] = {}
+        self._seen: dict[str, str] = {}
+        self._attrs: dict[str, dict[str, Attrs]] = {str(scope): {} for scope in Scope}
+        self._written: dict[str, tuple[Item, bytes]] = {}
+        if panes:
+            self.apply(sequence, changes_for(self, panes))
+
+    def rows(self, scope: str) -> dict[str, Item]:
+        """Rows of one scope by key. Not to be altered."""
+        if scope == Scope.PANES:
+            return self.panes
+        return self.windows if scope == Scope.WINDOWS else self.sessions
+
+    def apply(self, sequence: int, changes: Mapping[str, Sequence[Change]]) -> None:
+        """Take over what was committed as ``sequence``."""
+        for scope, some in changes.items():
+            rows, attrs = self.rows(scope), self._attrs[scope]
+            for change in some:
+                if change.now is None:
+                    attrs.pop(change.key, None)
+                    if scope == Scope.PANES:
+                        self._written.pop(change.key, None)
+                else:
+                    attrs[change.key] = change.now
+                old = rows.pop(change.key, None) if change.item is None else rows.get(change.key)
+                if old is not None and (change.item is None or old["identity"] != change.identity):
+                    self._unplace(scope, change.key, old)
+                    old = None
+                if change.item is not None:
+                    rows[change.key] = change.item
+                    if old is None:
+                        self._place(scope, change.key, change.item)
+        self.sequence = sequence
+
+    def touch(self, target: str, at: int) -> None:
+        """A good round of ``target`` at ``at`` (ns): the ``last_seen_at`` of all its panes from now on."""
+        self._seen[target] = stamp(at)
+
+    def served(self, item: Item) -> Item:
+        """``item`` as it goes out: a pane's ``last_seen_at`` is that of its target's last good round, or its own."""
+        if "last_seen_at" not in item:
+            return item
+        seen = self._seen.get(item["identity"]["target"])
+        if seen is None or seen <= (item["last_seen_at"] or ""):
+            return item
+        return {**item, "last_seen_at": seen}
+
+    def written(self, item: Item, more: Item) -> bytes:
+        """``item`` as it goes out, and ``more`` fields, as JSON. Of a pane what lasts is encoded once: it is long."""
+        if "last_seen_at" not in item:
+            return encode({**item, **more})
+        identity = item["identity"]
+        key = pane_key(identity["target"], identity["pane_id"])
+        held = self._written.get(key)
+        if held is None or held[0] is not item:
+            held = self._written[key] = (item, encode(_lasting(item)).removesuffix(b"}"))
+        seen = max(self._seen.get(identity["target"], ""), item["last_seen_at"] or "")
+        return held[1] + b"," + encode({"last_seen_at": seen or None, **more})[1:]
+
+    def select(self, scope: str, wanted: Filter, sort: str = "attention") -> list[Item]:
+        """Rows of ``scope`` that ``wanted`` matches, in the order ``sort``, ready to be served."""
+        return [self.served(item) for item in self.chosen(scope, wanted, sort)]
+
+    def chosen(self, scope: str, wanted: Filter, sort: str = "attention") -> list[Item]:
+        """The same rows as they were published: each is still to be ``served``, or ``written``."""
+        attrs = self._attrs[scope]
+        return ordered([item for key, item in self.rows(scope).items() if wanted.matches(attrs[key])], sort)
+
+    def tally(self, scope: str, wanted: Filter) -> Tally:
+        """Count the rows of ``scope`` that ``wanted`` matches."""
+        return tally(row for row in self._attrs[scope].values() if wanted.matches(row))
+
+    def resolve(self, text: str) -> str:
+        """The key of the one pane that the full ref ``text`` names.
+
+        A pane of a session group resolves through any of its sessions (the row's ``other_sessions``). Raises
+        E_REF_INVALID, E_REF_INVALID_ENCODING, E_REF_NOT_FOUND.
+        """
+        parsed = ref.parse(text)
+        if isinstance(parsed, ref.RuntimeRef):
+            for key, item in self.panes.items():
+                if item.get("runtime_id") == parsed.runtime_id:
+                    return key
+            raise AgtmuxError("E_REF_NOT_FOUND", f"no pane holds {text}: its agent has ended or was never here")
+        key = pane_key(parsed.target, parsed.pane_id)
+        found = self.panes.get(key)
+        if found is None:
+            raise AgtmuxError("E_REF_NOT_FOUND", f"there is no pane {parsed.pane_id} on {parsed.target}")
+        identity = found["identity"]
+        sessions = (identity["session_name"], *(found.get("other_sessions") or ()))
+        if parsed.window_id != identity["window_id"] or parsed.session not in sessions:
+            now = ref.format_pane(parsed.target, identity["session_name"], identity["window_id"], parsed.pane_id)
+            raise AgtmuxError("E_REF_NOT_FOUND", f"{text} has moved: it is {now} now", {"now": now})
+        return key
+
+    def members(self, window: str) -> Iterable[str]:
+        """Keys of the panes in a window (by window key)."""
+        return self._in_window.get(window, {}).keys()
+
+    def windows_of(self, session: str) -> Iterable[str]:
+        """Keys of the windows in a session (by session key)."""
+        return self._in_session.get(session, {}).keys()
+
+    def _place(self, scope: str, key: str, item: Item) -> None:
+        if scope == Scope.PANES:
+            self._in_window.setdefault(window_key(item["identity"]), {})[key] = None
+        elif scope == Scope.WINDOWS:
+            self._in_session.setdefault(session_key(item["identity"]), {})[key] = None
+
+    def _unplace(self, scope: str, key: str, item: Item) -> None:
+        if scope == Scope.PANES:
+            _leave(self._in_window, window_key(item["identity"]), key)
+        elif scope == Scope.WINDOWS:
+            _leave(self._in_session, session_key(item["identity"]), key)
+
+
+def _leave(index: dict[str, dict[str, None]], group: str, key: str) -> None:
+    members = index.get(group)
+    if members is not None:
+        members.pop(key, None)
+        if not members:
+            del index[group]
+
+
+def changes_for(view: View, pane_changes: Mapping[str, Item | None]) -> Changes:
+    """What publishing these panes would change, in all three scopes; ``view`` is left as it is.
+
+    ``pane_changes``: the new row by pane key, None where the pane is gone. Only rows whose non-volatile fields differ
+    count; nothing differs: an empty dict. Only the windows and sessions that hold such a pane are counted again.
+    """
+    panes: list[Change] = []
+    new: dict[str, Item | None] = {}
+    touched: dict[str, dict[str, Item]] = {}  # window key -> its panes afterwards
+    for key, item in pane_changes.items():
+        old = view.panes.get(key)
+        if same(old, item):
+            continue
+        new[key] = item
+        panes += _differences(Scope.PANES, key, old, item)
+        for row in (old, item):
+            if row is not None:
+                touched[window_key(row["identity"])] = {}
+    if not panes:
+        return {}
+    for window, rows in touched.items():
+        rows.update((key, view.panes[key]) for key in view.members(window) if key not in new)
+    for key, item in new.items():
+        if item is not None:
+            touched[window_key(item["identity"])][key] = item
+    windows, rolled = _roll_windows(view, touched)
+    return {
+        scope: some
+        for scope, some in (
+            (str(Scope.PANES), panes),
+            (str(Scope.WINDOWS), windows),
+            (str(Scope.SESSIONS), _roll_sessions(view, rolled)),
+        )
+        if some
+    }
+
+
+def _differences(scope: str, key: str, old: Item | None, new: Item | None) -> list[Change]:
+    if old is not None and new is not None and old["identity"] == new["identity"]:
+        return [Change.upsert(scope, key, new, old)]
+    out = [] if old is None else [Change.delete(scope, key, old)]
+    return out if new is None else [*out, Change.upsert(scope, key, new, None)]
+
+
+def _roll_windows(
+    view: View, touched: Mapping[str, Mapping[str, Item]]
+) -> tuple[list[Change], dict[str, dict[str, Item | None]]]:
+    """Changes of the touched windows, and their new rows (None: gone) by session key and window key."""
+    changes: list[Change] = []
+    rolled: dict[str, dict[str, Item | None]] = {}
+    for key, rows in touched.items():
+        old = view.windows.get(key)
+        new = roll_window(rows.values()) if rows else None
+        if same(old, new):
+            continue
+        changes += _differences(Scope.WINDOWS, key, old, new)
+        row = new or old
+        if row is not None:
+            rolled.setdefault(session_key(row["identity"]), {})[key] = new
+    return changes, rolled
+
+
+def _roll_sessions(view: View, rolled: Mapping[str, Mapping[str, Item | None]]) -> list[Change]:
+    changes: list[Change] = []
+    for key, new_windows in rolled.items():
+        rows = [view.windows[window] for window in view.windows_of(key) if window not in new_windows]
+        rows += [row for row in new_windows.values() if row is not None]
+        old = view.sessions.get(key)
+        new = roll_session(rows) if rows else None
+        if not same(old, new):
+            changes += _differences(Scope.SESSIONS, key, old, new)
+    return changes
+
+
+def roll_window(panes: Iterable[Item]) -> Item:
+    """The row of a window out of its panes (at least one). ``panes`` counts those with an agent, as ``counts`` does."""
+    rows = list(panes)
+    first = min(rows, key=lambda row: (row.get("pane_index") or 0, row["identity"]["pane_id"]))
+    identity = first["identity"]
+    agents = [row for row in rows if row.get("agent_type") is not None]
+    kinds: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    for row in agents:
+        kinds[row["agent_type"]] = kinds.get(row["agent_type"], 0) + 1
+        counts[str(row["state"])] = counts.get(str(row["state"]), 0) + 1
+    return {
+        "identity": {name: identity[name] for name in ("target", "session_name", "window_id")},
+        "window_name": first.get("window_name"),
+        "window_index": first.get("window_index"),
+        "panes": len(agents),
+        "agents": dict(sorted(kinds.items())),
+        **_roll(agents, counts),
+    }
+
+
+def roll_session(windows: Iterable[Item]) -> Item:
+    """The row of a session out of its windows' rows (at least one). ``windows`` counts those that hold an agent."""
+    rows = list(windows)
+    identity = rows[0]["identity"]
+    busy = [row for row in rows if row["panes"]]
+    return {
+        "identity": {name: identity[name] for name in ("target", "session_name")},
+        "windows": len(busy),
+        "panes": sum(row["panes"] for row in busy),
+        "agents": _added(row["agents"] for row in busy),
+        **_roll(busy, _added(row["counts"] for row in busy)),
+    }
+
+
+def merge_sessions(sessions: Iterable[Item]) -> list[Item]:
+    """Session rows of several targets as one row per session name, each with its breakdown ``targets``."""
+    groups: dict[str, list[Item]] = {}
+    for row in sessions:
+        groups.setdefault(row["identity"]["session_name"], []).append(row)
+    out = []
+    for name, group in groups.items():
+        rows = sorted(group, key=lambda row: str(row["identity"]["target"]))
+        busy = [row for row in rows if row["panes"]]
+        parts = ("state", "windows", "panes", "counts", "waiting", "running", "attention")
+        out.append(
+            {
+                "identity": {"session_name": name},
+                "windows": sum(row["windows"] for row in rows),
+                "panes": sum(row["panes"] for row in rows),
+                "agents": _added(row["agents"] for row in busy),
+                **_roll(busy, _added(row["counts"] for row in busy)),
+                "targets": [
+                    {"target": row["identity"]["target"], **{part: row[part] for part in parts}} for row in rows
+                ],
+            }
+        )
+    return out
+
+
+def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    out: dict[str, int] = {}
+    for some in counts:
+        for name, n in some.items():
+            out[name] = out.get(name, 0) + n
+    return dict(sorted(out.items()))
+
+
+def _roll(rows: Sequence[Item], counts: Mapping[str, int]) -> dict[str, Any]:
+    """The fields that windows and sessions share. ``since``: the oldest of the rows in the top state."""
+    top = min((row["state"] for row in rows), key=lambda state: RANK.get(state, LAST_RANK), default=None)
+    since = [row["since"] for row in rows if row["state"] == top and row.get("since") is not None]
+    updated = [row["updated_at"] for row in rows if row.get("updated_at") is not None]
+    said = {row.get("attention") or "none" for row in rows}
+    return {
+        "state": None if top is None else str(top),
+        "counts": {state: counts.get(str(state), 0) for state in RANK},
+        "waiting": counts.get("waiting_approval", 0) + counts.get("waiting_input", 0),
+        "running": counts.get("running", 0),
+        "attention": next((one for one in ATTENTION if one in said), "none"),
+        "since": min(since, default=None),
+        "updated_at": max(updated, default=None),
+    }

@@ -1,0 +1,132 @@
+"""A server that agents of this machine share, reached over its Unix socket: whether it may be, and messages both ways.
+
+Owns which socket is one to connect to, the count of those who are connected already, and every bound (size of a
+message, time for an answer). Never starts a server and is never its first or only client. Knows no agent: what is said
+is the adapter's. Linux only, for nothing else tells who is connected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import stat
+import struct
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from agtmuxd.core.json_codec import decode, encode
+from agtmuxd.targets.local import process_table
+
+if TYPE_CHECKING:
+    from aiohttp import ClientWebSocketResponse
+
+LARGEST: Final = 1024 * 1024
+"""Bytes of one message: it ends the connection. Replies that are asked for are about 1 KiB."""
+PATIENCE: Final = 3.0
+"""Seconds for the connection, and for each answer."""
+_LISTED: Final = 8 * 1024 * 1024  # bytes of the system's list of sockets
+_CONNECTED: Final = "03"
+
+
+class UnreachableError(Exception):
+    """There is no server to talk to, or none that may be talked to; the message says why, for people."""
+
+
+def clients(path: str) -> int:
+    """How many are connected to the server that listens at ``path`` (as it was bound). Raises UnreachableError."""
+    text = process_table.read_sockets(_LISTED)
+    if text is None:
+        raise UnreachableError("this system does not tell who else is connected")
+    names = {os.fsencode(path), os.fsencode(os.path.realpath(path))}
+    rows = (line.split(None, 7) for line in text.splitlines())
+    return sum(1 for row in rows if len(row) == 8 and row[5] == _CONNECTED.encode() and row[7] in names)
+
+
+def find(path: Path) -> str:
+    """The socket that ``path`` leads to. Raises UnreachableError where none may be connected to: it and its folder have
+    to be this user's, and the folder nobody else's to enter."""
+    real = os.path.realpath(path)
+    try:
+        found, folder = os.lstat(real), os.lstat(Path(real).parent)
+    except OSError as error:
+        raise UnreachableError("no server runs") from error
+    if not stat.S_ISSOCK(found.st_mode):
+        raise UnreachableError(f"{real} is no socket")
+    if found.st_uid != os.getuid() or folder.st_uid != os.getuid():
+        raise UnreachableError(f"{real} is another user's")
+    if stat.S_IMODE(folder.st_mode) & 0o077:
+        raise UnreachableError(f"others may enter the folder of {real}")
+    return real
+
+
+class Wire:
+    """One connection: messages, each within its bound."""
+
+    def __init__(self, path: str, ws: ClientWebSocketResponse) -> None:
+        self.path = path
+        self.bytes = 0  # received so far
+        self._ws = ws
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        """Raises UnreachableError where it is not taken in time."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._ws.send_str(encode(message).decode())
+        except (TimeoutError, OSError) as error:
+            raise UnreachableError("it does not take what is asked") from error
+
+    async def receive(self) -> Mapping[str, Any] | None:
+        """The next message, None for one that is nothing. Raises UnreachableError when the connection ended."""
+        from aiohttp import WSMsgType
+
+        got = await self._ws.receive()
+        if got.type is not WSMsgType.TEXT:
+            if got.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR):
+                large = self._ws.close_code == 1009
+                raise UnreachableError("it sent a message that is too large" if large else "it closed the connection")
+            return None
+        data = got.data.encode("utf-8", "replace")
+        self.bytes += len(data)
+        try:
+            message = decode(data)
+        except ValueError as error:
+            raise UnreachableError("it sent what is no message") from error
+        return message if isinstance(message, dict) else None
+
+    def others(self) -> int:
+        """How many but us are connected. Raises UnreachableError."""
+        return clients(self.path) - 1
+
+
+@asynccontextmanager
+async def connected(path: str) -> AsyncIterator[Wire]:
+    """A connection to the socket at ``path``, as ``find`` gave it, closed at the end. Raises UnreachableError."""
+    from aiohttp import ClientError, ClientSession, ClientTimeout, ClientWSTimeout, UnixConnector
+
+    session = ClientSession(connector=UnixConnector(path, force_close=True), timeout=ClientTimeout(total=None))
+    try:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                ws = await session.ws_connect(
+                    "http://localhost/", max_msg_size=LARGEST, timeout=ClientWSTimeout(ws_close=1.0), compress=0
+                )
+        except (TimeoutError, OSError, ClientError) as error:
+            raise UnreachableError("it does not answer") from error
+        try:
+            _check_peer(ws)
+            yield Wire(path, ws)
+        finally:
+            await ws.close()
+    finally:
+        await session.close()
+
+
+def _check_peer(ws: ClientWebSocketResponse) -> None:
+    """Whoever listens has to be this user. Raises UnreachableError."""
+    found = ws.get_extra_info("socket")
+    told = found.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")) if found is not None else b""
+    if len(told) != struct.calcsize("3i") or struct.unpack("3i", told)[1] != os.getuid():
+        raise UnreachableError("another user's program answers")

@@ -1,0 +1,69 @@
+"""Being told at once when a process of this machine ends.
+
+Owns one pidfd per watched process. Does nothing where the platform has none: the process table still tells, later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Final
+
+from agtmuxd.targets.local import process_table
+
+LIMIT: Final = 512
+"""At most so many are watched; agents beyond are seen to end by the next process table."""
+
+
+class PidWatcher:
+    """Calls ``on_exit(pid, start)`` once, in the event loop, when that life of a watched process is over."""
+
+    def __init__(self, on_exit: Callable[[int, str], None], *, limit: int = LIMIT) -> None:
+        self._on_exit = on_exit
+        self._limit = limit
+        self._fds: dict[tuple[int, str], int] = {}
+        self.available = hasattr(os, "pidfd_open") and process_table.have_proc()
+
+    def __len__(self) -> int:
+        return len(self._fds)
+
+    def watch(self, pid: int, start: str) -> bool:
+        """Watch one process. False where that cannot be. One that is over already is told of in the next loop turn."""
+        key = (pid, start)
+        if key in self._fds:
+            return True
+        if not self.available or len(self._fds) >= self._limit:
+            return False
+        loop = asyncio.get_running_loop()
+        try:
+            fd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            loop.call_soon(self._on_exit, pid, start)
+            return True
+        except OSError:
+            return False
+        proc = process_table.read_one(pid)  # asked after opening: the descriptor cannot be of a later life then
+        if proc is None or proc.start != start:
+            os.close(fd)
+            loop.call_soon(self._on_exit, pid, start)
+            return True
+        self._fds[key] = fd
+        loop.add_reader(fd, self._ended, key)
+        return True
+
+    def forget(self, pid: int, start: str) -> None:
+        """Stop watching. Nothing happens for one that is not watched."""
+        fd = self._fds.pop((pid, start), None)
+        if fd is not None:
+            asyncio.get_running_loop().remove_reader(fd)
+            os.close(fd)
+
+    def close(self) -> None:
+        """Forget all. Called in the event loop. Idempotent."""
+        for pid, start in tuple(self._fds):
+            self.forget(pid, start)
+
+    def _ended(self, key: tuple[int, str]) -> None:
+        self.forget(*key)
+        self._on_exit(*key)

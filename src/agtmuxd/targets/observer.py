@@ -1,0 +1,497 @@
+"""Watches one target: one tmux round per tick, the process table only when something points to it.
+
+Owns the cadence, the rounds and the target's health. What panes show is the roster's; what it means for states is told
+through ``Sink``. Never attaches, never changes anything on the server that it watches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+import structlog
+
+from agtmuxd.coalesced_sleep import pulse
+from agtmuxd.core.model import NS, PaneRow, ServerInfo, Source
+from agtmuxd.core.screen.title import published
+from agtmuxd.core.state.debounce import Steady
+from agtmuxd.core.state.health import Health
+from agtmuxd.core.state.observation import HealthChange, Observation
+from agtmuxd.targets.executor import Completed, ExecutorError, TargetExecutor
+from agtmuxd.targets.limits import MIB, OFF_LOOP, Bounds, too_large
+from agtmuxd.targets.local.new_processes import Newcomers
+from agtmuxd.targets.local.pidfd import PidWatcher
+from agtmuxd.targets.oversize import Oversized
+from agtmuxd.targets.roster import YOUNG, Heard, Known, Roster
+from agtmuxd.targets.unreadable_panes import UnreadRows
+from agtmuxd.tmux import round as tmux_round
+from agtmuxd.tmux.server import too_old
+from agtmuxd.tmux.sgr import split
+
+_LOG = structlog.get_logger("observe")
+LOOKED_AT: Final = 2 * NS
+_BOUNDS: Final = Bounds()
+_LEFT_OUT_MOST: Final = 4
+"""Screens that one round finds to be too large and leaves out, before it fails as a whole."""
+_SHARE: Final = 8
+"""A storm of events may have rounds made one part of so many of the time, until they are as rare as ticks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """Seconds between rounds and process tables; docs/spec.md §5."""
+
+    active: float = 0.25
+    quiet: float = 2.0
+    empty: float = 5.0
+    table: float = 10.0
+    peek: float = 1.0  # whether an agent was stopped; that one ended is told by its pidfd
+    glance: float = 0.5  # whether a program was started where no agent is, on this machine
+    gap: float = 0.06  # least time between two rounds, however many events come
+    active_for: float = 10.0
+    timeout: float = 5.0
+
+
+class Sink(Protocol):
+    """Where observations go."""
+
+    async def observe(self, seen: Observation) -> None: ...
+
+    async def tell(self, change: HealthChange) -> None: ...
+
+    def remembered(self, target_id: str, pane_id: str, pid: int, start: str) -> dict[Source, Steady]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What one listing of the panes tells, by pane id. ``signs``: what points to the process table where it changes."""
+
+    rows: tuple[PaneRow, ...]
+    panes: dict[str, PaneRow]
+    signs: dict[str, tuple[object, ...]]
+    viewed: tuple[str, ...]  # panes that an attached client has before it
+
+    @classmethod
+    def of(cls, rows: tuple[PaneRow, ...], before: _Listed | None = None) -> _Listed:
+        """``before``: the last listing; of panes that are the same objects in it nothing is made anew."""
+        known, signs = (before.panes, before.signs) if before is not None else ({}, {})
+        return cls(
+            rows,
+            {row.pane_id: row for row in rows},
+            {r.pane_id: signs[r.pane_id] if known.get(r.pane_id) is r else _signs(r) for r in rows},
+            tuple([row.pane_id for row in rows if row.active and row.attached > 0]),
+        )
+
+
+def _signs(row: PaneRow) -> tuple[object, ...]:
+    return row.pid, row.command, published(row.title), row.alternate_on, row.dead, row.declared_agent
+
+
+class Observer:
+    """The watch over one target; ``run`` until cancelled."""
+
+    def __init__(
+        self,
+        target_id: str,
+        executor: TargetExecutor,
+        argv: Callable[[], list[str]],
+        known: Known,
+        sink: Sink,
+        clock: Callable[[], int],
+        *,
+        cadence: Cadence | None = None,
+        local: bool,
+        socket: Callable[[], str] | None = None,
+        status_files: Callable[[str], bool] = lambda _adapter: True,
+        heard: Heard = lambda _agents: {},
+        twin: Callable[[str | None], str | None] | None = None,
+        bounds: Bounds = _BOUNDS,
+    ) -> None:
+        """``twin``: told what names the server that is read; the target that watches it already, by name."""
+        self.target_id = target_id
+        self.health = Health(since=clock())
+        self._told: tuple[str, str | None] | None = None
+        self.version: str | None = None
+        self.rtt_ms: float | None = None
+        self.said = ""
+        """What the last failed round was told, for people."""
+        self.rounds = 0
+        self.tables = 0
+        self._executor = executor
+        self._argv = argv
+        self._sink = sink
+        self._clock = clock
+        self._cadence = cadence or Cadence()
+        self.roster = Roster(
+            executor, known, lambda pane, pid, start: sink.remembered(target_id, pane, pid, start),
+            status_files=status_files, heard=heard,
+        )  # fmt: skip
+        self._local = local
+        self._pids: PidWatcher | None = None
+        self._newcomers = Newcomers()
+        self._socket = socket
+        self._twin = twin
+        self._bounds = bounds
+        self._worked = 0.0
+        self._claimed: tuple[str, str | None] = ("", None)
+        self._gave_up = False
+        self._server: int | None = None
+        self._boot: str | None = None
+        self._replies = tmux_round.Replies()
+        self._listed = _Listed.of(())
+        self._signs: dict[str, tuple[object, ...]] = {}
+        self._table_at = 0
+        self._peeked_at = 0
+        self._table_due = 0
+        self._want_table = True
+        self._active_until = 0
+        self._look_again: int | None = None
+        self._looking: dict[str, int] = {}
+        self.unread = UnreadRows(target_id)
+        self._oversized = Oversized()
+        self._large: dict[str, str] = {}
+        self._list_first = False
+        self._poked = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._by_arguments = False
+        self._tries = 0
+        self._one_at_a_time = asyncio.Lock()
+
+    @property
+    def agents(self) -> int:
+        return len(self.roster.agents)
+
+    def poke(self, at: int, *, table: bool = False) -> None:
+        """Have a round at ``at`` (ns): at once for the past. ``table``: an unknown process spoke, look who is there.
+
+        Of several moments to come the first counts: by what that round shows, the others are asked for again.
+        """
+        self._want_table = self._want_table or table
+        now = self._clock()
+        self._active_until = max(self._active_until, now + int(self._cadence.active_for * NS))
+        if at <= now:
+            self._poked.set()
+            return
+        loop = asyncio.get_running_loop()
+        due = loop.time() + (at - now) / NS
+        if self._alarm is not None:
+            if loop.time() < self._alarm.when() <= due:
+                return
+            self._alarm.cancel()
+        self._alarm = loop.call_at(due, self._poked.set)
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        glances: asyncio.Task[None] | None = None
+        if self._local:
+            self._pids = PidWatcher(self._process_ended)
+        if self._local and self._socket is not None:
+            glances = asyncio.create_task(self._glance(self._socket), name=f"newcomers of {self.target_id}")
+        try:
+            while True:
+                self._poked.clear()
+                began = self._clock()
+                await self.once()
+                rest = self._rest()
+                took = (self._clock() - began) / NS
+                gap = min(self._cadence.active, max(self._cadence.gap, _SHARE * took)) - took
+                gap = max(gap, self._worked)  # what takes long to read is read less often
+                if gap > 0:
+                    await asyncio.sleep(gap)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, rest - max(0.0, gap))):  # wait_for may lose a cancellation
+                        await self._poked.wait()
+        finally:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            if self._pids is not None:
+                self._pids.close()
+            if glances is not None:
+                glances.cancel()
+
+    async def _glance(self, socket: Callable[[], str]) -> None:
+        """Between rounds that are far apart, see whether a program starts in a pane without an agent."""
+        while True:
+            await pulse(self._cadence.glance)
+            taken = self.roster.agents
+            free = [row.pid for pane, row in self._listed.panes.items() if pane not in taken and not row.dead]
+            if self._newcomers.glance(socket(), self._server, free, self._clock()):
+                self._want_table = True
+                self._poked.set()
+
+    def _process_ended(self, _pid: int, _start: str) -> None:
+        self.poke(0, table=True)
+
+    def _rest(self) -> float:
+        """Seconds until the next round."""
+        now = self._clock()
+        if self.health.level == "down" and not self.health.good:  # once it was read well it is read again soon
+            self._tries += 1
+            return self.health.pause(self._tries - 1, random.random()) / NS  # noqa: S311 jitter
+        self._tries = 0
+        if self.health.good < 2 and self.health.reason is not None:
+            return self._cadence.active
+        if not self.roster.agents and not self.roster.leaving:
+            rest = self._cadence.empty
+        elif now < self._active_until or self.roster.works:
+            rest = self._cadence.active
+        else:
+            rest = self._cadence.quiet
+        if self.roster.leaving:
+            rest = min(rest, self._cadence.gap)
+        if self._look_again is not None:
+            rest = min(rest, max(0.0, (self._look_again - now) / NS), 0.1)
+        return rest
+
+    # ---------------------------------------------------------------- one round
+
+    async def once(self) -> None:
+        """One round: read, understand, tell. A failure is told as health and proves nothing else."""
+        async with self._one_at_a_time:
+            await self._once()
+
+    async def _once(self) -> None:
+        began = self._clock()
+        self.rounds += 1
+        try:
+            styled = self.roster.styled()
+            seen = await self._fitting(self.roster.wanted(), styled, began)
+            if isinstance(seen, tmux_round.RoundFailed):
+                await self._failed(began, seen.reason, seen.message)
+                return
+            self.rtt_ms = (self._clock() - began) / 1e6
+            await self._good(seen, began, styled)
+        except ExecutorError as error:
+            await self._failed(began, error.reason, str(error))
+
+    async def _fitting(
+        self, wanted: Sequence[str], styled: frozenset[str], now: int
+    ) -> tmux_round.Round | tmux_round.RoundFailed:
+        """A round without the screens that are too large: where one makes the reply too long it is found by a listing
+        and left out. Raises ExecutorError."""
+        panes: Mapping[str, PaneRow] = self._listed.panes
+        fits = list(wanted)
+        for turn in range(_LEFT_OUT_MOST + 1):
+            if turn or self._list_first:
+                listed = await self._round([])
+                if isinstance(listed, tmux_round.RoundFailed):
+                    return listed
+                panes = {row.pane_id: row for row in listed.panes}
+                if turn and not self._oversized.blame(fits, panes, now):
+                    break
+            out = self._oversized.why(wanted, panes, now)
+            fits = [pane for pane in wanted if pane not in out]
+            try:
+                seen = await self._round(fits, styled)
+            except ExecutorError as error:
+                self._list_first = error.reason == "timeout"  # tmux may take too long to print a screen that grew
+                if error.reason != "too_large" or not fits or turn == _LEFT_OUT_MOST:
+                    raise
+            else:
+                self._list_first = False
+                return seen
+        raise too_large("the reply of tmux is longer", "max_answer", self._bounds.answer // MIB, " MiB")
+
+    async def _round(
+        self, wanted: Sequence[str], styled: frozenset[str] = frozenset()
+    ) -> tmux_round.Round | tmux_round.RoundFailed:
+        nonce = os.urandom(6).hex()
+        if self._by_arguments:
+            return await self._round_by_arguments(nonce, wanted, styled)
+        done = await self._executor.run(
+            [*self._argv(), "source-file", "-"],
+            stdin=tmux_round.build(nonce, wanted, styled),
+            timeout=self._cadence.timeout,
+            max_output=self._bounds.answer,
+        )
+        self._check_whole(done)
+        if not done.stdout and not done.stderr and done.returncode == 0:
+            self._by_arguments = True  # source-file - of this tmux does not answer on standard output
+            return await self._round_by_arguments(nonce, wanted, styled)
+        return await self._parsed(nonce, done)
+
+    def _check_whole(self, done: Completed) -> None:
+        """Raises ExecutorError (too_large)."""
+        if done.truncated:
+            raise too_large("the reply of tmux is longer", "max_answer", self._bounds.answer // MIB, " MiB")
+
+    async def _parsed(self, nonce: str, done: Completed) -> tmux_round.Round | tmux_round.RoundFailed:
+        """What a reply says; a long one is read by a thread. Raises ExecutorError (too_large)."""
+        began = time.monotonic()
+        replies, said = self._replies, (nonce, done.stdout, done.stderr, done.returncode)
+        if len(done.stdout) <= OFF_LOOP:
+            seen = replies.parse(*said)
+        else:
+            self._replies = tmux_round.Replies()  # nobody else has it while the thread does
+            seen = await asyncio.to_thread(replies.parse, *said)
+            self._replies = replies
+        self._worked = time.monotonic() - began
+        if isinstance(seen, tmux_round.Round) and len(seen.panes) > self._bounds.panes:
+            raise too_large("tmux lists more panes", "max_panes", self._bounds.panes)
+        return seen
+
+    async def _round_by_arguments(
+        self, nonce: str, wanted: Sequence[str], styled: frozenset[str]
+    ) -> tmux_round.Round | tmux_round.RoundFailed:
+        out, err, status = b"", b"", 0
+        for arguments in tmux_round.build_chunks(nonce, wanted, styled):
+            room = self._bounds.answer - len(out)
+            done = await self._executor.run([*self._argv(), *arguments], timeout=self._cadence.timeout, max_output=room)
+            self._check_whole(done)
+            out, err, status = out + done.stdout, err + done.stderr, status or done.returncode
+        return await self._parsed(nonce, Completed(status, out, err))
+
+    async def _failed(self, at: int, reason: str, message: str) -> None:
+        self.said = message
+        self.health = self.health.failed(at, reason)
+        if self._told != (self.health.level, reason):
+            _LOG.warning("round failed", target=self.target_id, health=self.health.level, reason=reason, said=message)
+        await self._tell(at)
+
+    async def _tell(self, at: int) -> None:
+        """Tell the health where it is not what was taken in last: what could not be told then is told now."""
+        now = self.health.level, self.health.reason
+        if now != self._told:
+            await self._sink.tell(HealthChange(self.target_id, *now, at, self.version))
+            self._told = now
+
+    async def _good(self, seen: tmux_round.Round, at: int, styled: frozenset[str]) -> None:
+        server = seen.server
+        if server is not None and too_old(server.version):
+            self.version = server.version
+            await self._failed(at, "tmux_too_old", f"tmux {server.version} is older than 3.3")
+            return
+        if server is not None:
+            self.version = server.version
+        other = await self._watched_already(server.boot_id if server is not None else None)
+        if other is not None:
+            await self._give_up_to(other, at)
+            return
+        self._gave_up = False
+        self.health = self.health.succeeded(at)
+        await self._tell(at)
+        if self.health.level == "down":
+            return  # not told, so not taken in either: what is new here is new in the next round as well
+        self._server = server.pid if server is not None else None
+        boot = server.boot_id if server is not None else None
+        if boot != self._boot:
+            self._boot = boot
+            self.roster.clear()
+            self._signs.clear()
+            self._oversized.clear()
+            self._looking.clear()
+            self._listed = _Listed.of(())
+            self._want_table = True
+        rows = self._take_rows(seen, at)
+        captures, styles = split(seen.captures, styled)
+        if await self._identify(at):
+            if self._too_large(seen, at).keys() - self._large.keys():  # of an agent that is new
+                rows = self._take_rows(seen, at)
+            missing = [p for p in self.roster.wanted() if p not in captures and p not in self._large]
+            if missing:
+                more = await self._fitting(missing, frozenset(), at)
+                if isinstance(more, tmux_round.Round):
+                    captures = {**captures, **more.captures}
+        gone = await self.roster.farewells(self._listed.panes, captures, self._clock(), self._large)
+        shown = self.unread.without(captures)
+        self._look_again = await self.roster.look(self._listed.panes, shown, at, styles)
+        self._follow()
+        observation = Observation(
+            target_id=self.target_id, at=at, boot_id=boot, server_pid=server.pid if server else None,
+            socket_path=self._where(server), panes=rows, agents=self.roster.seen(),
+            gone=tuple(gone), looked_at=self._looked_at(at), unread=frozenset(self.unread.now),
+        )  # fmt: skip
+        try:
+            await self._sink.observe(observation)
+        except BaseException:
+            self.roster.clear()  # what was new in it was not taken in, and has to be new again
+            self._want_table = True
+            raise
+
+    def _take_rows(self, seen: tmux_round.Round, at: int) -> tuple[PaneRow, ...]:
+        """The rows of a round, and which of the panes cannot be read."""
+        self._large = self._too_large(seen, at)
+        if self._large:
+            unread = [tmux_round.Unread(pane, why) for pane, why in self._large.items()]
+            seen = replace(seen, unread=(*seen.unread, *unread))
+        rows = self.unread.filled(seen, self._listed.rows)
+        if rows is not self._listed.rows:
+            self._listed = _Listed.of(rows, self._listed)
+        return rows
+
+    def _too_large(self, seen: tmux_round.Round, at: int) -> dict[str, str]:
+        return self._oversized.why(self.roster.wanted(), {row.pane_id: row for row in seen.panes}, at)
+
+    async def _watched_already(self, boot: str | None) -> str | None:
+        """The target that has this very server, on this very machine; None also where the machine cannot be told."""
+        if self._twin is None:
+            return None
+        if boot is None:
+            return self._twin(None)
+        if self._claimed[0] != boot or self._claimed[1] is None:
+            identity = (await self._executor.machine()).identity
+            self._claimed = boot, None if identity is None else f"{identity} {boot}"
+        return self._twin(self._claimed[1])
+
+    async def _give_up_to(self, other: str, at: int) -> None:
+        """Another target has this server: what this one showed of it is shown there, and not twice."""
+        if not self._gave_up:
+            self._boot, self._server, self._listed = None, None, _Listed.of(())
+            self.roster.clear()
+            empty = Observation(
+                target_id=self.target_id, at=at, boot_id=None, server_pid=None, socket_path=None, panes=(), agents={},
+                gone=(), looked_at=frozenset(),
+            )  # fmt: skip
+            await self._sink.observe(empty)
+            self._gave_up = True
+        await self._failed(at, "same_server", f"target {other} watches this tmux server already: remove one of them")
+
+    def _where(self, server: ServerInfo | None) -> str | None:
+        """The server's socket. Of this machine it is known: some versions of tmux do not print every path as it is."""
+        if server is None:
+            return None
+        return self._socket() if self._socket is not None else server.socket_path
+
+    async def _identify(self, at: int) -> bool:
+        """Read the process table where something points to it; whether somebody came or went."""
+        signs = self._listed.signs
+        if self.roster.agents and not self._want_table and self._peek_due(at):
+            self._peeked_at = at
+            await self.roster.refresh_states()
+        due = at - self._table_at >= int(self._cadence.table * NS) or 0 < self._table_due <= at
+        if not (self._want_table or due or signs != self._signs or self.roster.missing()):
+            return False
+        changed = await self.roster.identify(self._listed.rows, at)
+        self.tables += 1
+        self._signs, self._table_at, self._want_table = signs, at, False
+        self._table_due = at + YOUNG // 2 if changed else 0  # a young process is not yet what it will be
+        if changed:
+            self._active_until = max(self._active_until, at + int(self._cadence.active_for * NS))
+            self._watch_pids()
+        return changed
+
+    def _peek_due(self, at: int) -> bool:
+        """Whether to look if agents were stopped: often while one works, else the process table tells soon enough."""
+        works = at < self._active_until or self.roster.works
+        return at - self._peeked_at >= int((self._cadence.peek if works else self._cadence.table / 2) * NS)
+
+    def _watch_pids(self) -> None:
+        if self._pids is not None:
+            for agent in self.roster.agents.values():
+                self._pids.watch(agent.proc.pid, agent.proc.start)
+
+    def _follow(self) -> None:
+        """A change seen keeps the target active for a while."""
+        if any(s.changed is not None for a in self.roster.agents.values() for _, s in a.levels):
+            self._active_until = max(self._active_until, self._clock() + int(self._cadence.active_for * NS))
+
+    def _looked_at(self, at: int) -> frozenset[str]:
+        """Panes that an attached client has had before it for two seconds."""
+        self._looking = {p: self._looking.get(p, at) for p in self._listed.viewed}
+        return frozenset(p for p, since in self._looking.items() if at - since >= LOOKED_AT)

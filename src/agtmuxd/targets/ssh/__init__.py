@@ -1,0 +1,1 @@
+"""A machine behind ssh as a target."""

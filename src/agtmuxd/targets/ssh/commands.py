@@ -1,0 +1,363 @@
+"""What is said to a remote machine's shell, and how its answers read. Pure: builds and parses, sends nothing.
+
+Owns the one quoting for an SSH exec string, and the scripts that read a remote process table, files and environments.
+Knows no connection and no agent. Proven against a real sshd with several login shells.
+
+An exec string is read by the user's login shell, whatever that is; it is therefore only ever
+
+    exec /bin/sh -c 'eval "$(printf %b "$0")"' '<script>'
+
+with the script in octal where a shell of any family (POSIX, csh, fish) could give a byte a meaning inside single
+quotes. Login shells are slow (their rc files run for every command) and talkative. So the script is mostly a loop that
+stays and does what it is told, one line each (``call``); every answer stands between two marks that nobody can know
+before, and what else is printed is dropped.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from agtmuxd.core.model import Proc
+from agtmuxd.targets.executor import Completed, ExecutorError
+from agtmuxd.targets.limits import DROPPED_MOST
+from agtmuxd.targets.local import process_table
+
+_PLAIN: Final = re.compile(rb"[ -~]")
+_SPECIAL: Final = frozenset(b"'\\!")
+_ENCODED: Final = tuple(
+    chr(code) if _PLAIN.fullmatch(bytes([code])) and code not in _SPECIAL else f"\\0{code:03o}" for code in range(256)
+)
+_PLACES: Final = (
+    "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin:$HOME/.local/bin:$HOME/bin:$HOME/.nix-profile/bin:"
+    "/run/current-system/sw/bin:/nix/var/nix/profiles/default/bin:/home/linuxbrew/.linuxbrew/bin:/opt/local/bin:/snap/bin"
+)
+"""Searched behind PATH: a non-login shell's short PATH must not hide tmux."""
+_PREPARE: Final = (
+    "unset TMUX TMUX_PANE LC_ALL TMOUT\n"
+    f"PATH=$PATH:{_PLACES} LC_CTYPE=C.UTF-8 LC_TIME=C LC_MESSAGES=C\n"
+    "export PATH LC_CTYPE LC_TIME LC_MESSAGES\n"
+    "t=; command -v timeout >/dev/null 2>&1 && t='timeout -s KILL'\n"
+)
+"""Late programs are ended by ``timeout`` there, where it is installed. They are never killed by number from here: a
+number may name somebody else by then (and procps 4.0.2 takes ``kill -KILL -123`` for *every* process).
+"""
+_LOOP: Final = 'while IFS= read -r c; do eval "$c"; done'
+_NOISE_KEPT: Final = 4096
+_STATUS_MOST: Final = 16
+NOT_FOUND: Final = "-"
+"""Said in place of an exit status by a program that is not there."""
+
+TABLE: Final = r"""
+read -r m
+if [ -r /proc/self/stat ]; then
+  cd /proc || exit 1
+  printf '%sL\n%s\n' "$m" "$HOME"
+  cat uptime
+  cat sys/kernel/random/boot_id 2>/dev/null || echo
+  readlink self/ns/pid 2>/dev/null || echo
+  printf %s "$m"
+  cat [0-9]*/stat 2>/dev/null
+  printf %s "$m"
+  if grep -azH '' self/cmdline >/dev/null 2>&1; then
+    grep -azH '' [0-9]*/cmdline 2>/dev/null
+  else
+    for p in [0-9]*; do printf '%s%s/cmdline:' "$m" "$p"; cat "$p/cmdline" 2>/dev/null; done
+  fi
+  printf '%se' "$m"
+else
+  printf '%sP\n%s\n%s' "$m" "$HOME" "$m"
+  ps -axo pid=,ppid=,pgid=,tpgid=,tty=,stat=,lstart=,args=
+  printf '%se' "$m"
+fi
+"""
+"""``sh -c TABLE``: every process with its command line, in one go. See ``parse_table``.
+
+The marker comes on standard input, as for the others: a command line would show up in the table.
+"""
+
+FILES: Final = r"""
+read -r m
+n=$1
+shift
+r=
+for f do
+  shift
+  if [ ! -e "$f" ]; then r=${r}n; elif [ -f "$f" ] && [ -r "$f" ]; then r=${r}f; set -- "$@" "$f"; else r=${r}x; fi
+done
+printf '%s%s%s' "$m" "$r" "$m"
+if [ $# -gt 0 ]; then
+  { [ "$n" = all ] && { grep -azH '' -- "$@" 2>/dev/null || [ $? -eq 1 ]; }; } ||
+  for f do
+    printf '%s%s%s' "$m" "$f" "$m"
+    if [ "$n" = all ]; then cat "$f"; else head -c "$n" "$f"; fi 2>/dev/null
+  done
+fi
+printf '%se' "$m"
+"""
+"""``sh -c FILES sh MAX_BYTES|all PATH...``: the beginning of each, or all of it by one process; see ``parse_files``."""
+
+ENVIRON: Final = r"""
+read -r m
+names=$1
+shift
+for p do
+  printf '%s%s%s' "$m" "$p" "$m"
+  tr '\000\012' '\012\040' 2>/dev/null <"/proc/$p/environ" | grep -aE "^($names)="
+  printf %s "$m"
+  cat "/proc/$p/stat" 2>/dev/null
+done
+printf '%se' "$m"
+"""
+"""``sh -c ENVIRON sh 'A|B' PID...``: only the named variables leave that machine. See ``parse_environ``."""
+
+
+UPTIME_MOST: Final = 3e9
+"""Seconds for which no machine has been up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """All processes of a remote machine, the home folder there and how long (s) it is up, where it tells.
+
+    ``identity``: as of ``Machine``.
+    """
+
+    procs: tuple[Proc, ...]
+    home: str
+    uptime: float | None
+    identity: str | None = None
+
+
+def quote_script(script: str) -> str:
+    """The exec string that has ``/bin/sh`` run ``script``, whatever the login shell. ASCII. Raises ValueError (NUL)."""
+    if "\0" in script:
+        raise ValueError("an argument cannot hold a NUL")
+    return f"""exec /bin/sh -c 'eval "$(printf %b "$0")"' '{encode(script)}'"""
+
+
+def encode(text: str | bytes) -> str:
+    """Bytes as printf's ``%b`` reads them, in letters that mean themselves between single quotes of any shell."""
+    data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+    return "".join([_ENCODED[byte] for byte in data])
+
+
+def loop() -> str:
+    """The exec string of a shell that stays and obeys ``call`` lines."""
+    return quote_script(_PREPARE + _LOOP)
+
+
+def call(argv: Sequence[str], stdin: bytes, nonce: str, seconds: float) -> bytes:
+    """The line that has the loop run one program, and answer ``<nonce>b output <nonce>e status newline``.
+
+    On standard error the same without the status. The program is killed some time after ``seconds``. Raises ValueError
+    for a NUL in ``argv``.
+    """
+    script = _guarded(argv, stdin, nonce, seconds)
+    if not (script.isascii() and script.isprintable()):
+        script = f"""eval "$(printf %b '{encode(script)}')\""""
+    return f"{script}\n".encode("ascii")
+
+
+def once(argv: Sequence[str], nonce: str, seconds: float) -> str:
+    """The exec string that runs one program by itself, on the standard input of its channel. Answers as ``call``."""
+    return quote_script(_PREPARE + _guarded(argv, None, nonce, seconds))
+
+
+def _guarded(argv: Sequence[str], stdin: bytes | None, nonce: str, seconds: float) -> str:
+    if any("\0" in argument for argument in argv):
+        raise ValueError("an argument cannot hold a NUL")
+    program = argv[0]
+    word = f'"$HOME"/{shlex.quote(program[2:])}' if program.startswith("~/") else shlex.quote(program)
+    run = f"(exec ${{t:+$t {math.ceil(seconds) + 1}}} {' '.join([word, *map(shlex.quote, argv[1:])])})"
+    if stdin:
+        run = f"printf %b '{encode(stdin)}' | {run}"
+    elif stdin is not None:
+        run += " </dev/null"
+    return (
+        f"printf %s {nonce}b; printf %s {nonce}b >&2; "
+        f"if command -v {word} >/dev/null 2>&1; then {run}; r=$?; else r={NOT_FOUND}; fi; "
+        f"printf '%s%s\\n' {nonce}e $r; printf %s {nonce}e >&2"
+    )
+
+
+class Answer:
+    """Collects one stream of one answer as it comes: what stands between its marks, at most ``most`` bytes."""
+
+    def __init__(self, nonce: str, most: int, *, main: bool) -> None:
+        """``main``: standard output, which tells the exit status too."""
+        self._begin, self._end = f"{nonce}b".encode(), f"{nonce}e".encode()
+        self._main = main
+        self._room = most
+        self._pieces: list[bytes] = []
+        self._held = b""  # may be the first part of a mark
+        self._begun = False
+        self._ended = False
+        self._noise = b""
+        self._dropped = 0
+        self.truncated = False
+        self.status: str | None = None
+
+    @property
+    def complete(self) -> bool:
+        return self._ended and (self.status is not None or not self._main)
+
+    @property
+    def noise(self) -> bytes:
+        """The last of what came instead of an answer."""
+        return b"" if self._begun else self._noise + self._held
+
+    @property
+    def output(self) -> bytes:
+        return b"".join(self._pieces)
+
+    @property
+    def endless(self) -> bool:
+        """Whether more came than is worth waiting for its end."""
+        return self._dropped > DROPPED_MOST
+
+    def feed(self, data: bytes) -> None:
+        if self.complete:
+            self._dropped += len(data)
+            return
+        data = self._held + data
+        if not self._begun:
+            _, found, after = data.partition(self._begin)
+            if not found:
+                cut = max(0, len(data) - len(self._begin))
+                self._dropped += cut
+                self._noise = (self._noise + data[:cut])[-_NOISE_KEPT:]
+                self._held = data[cut:]
+                return
+            self._begun = True
+            data = after
+        if not self._ended:
+            text, found, after = data.partition(self._end)
+            self._ended = bool(found)
+            keep = 0 if found else min(len(self._end), len(text))
+            self._take(text[: len(text) - keep])
+            data = after if found else text[len(text) - keep :]
+        self._held = data
+        if self._ended:
+            line, found, _ = data.partition(b"\n")
+            if self._main and (found or len(line) > _STATUS_MOST):
+                self.status = line[:_STATUS_MOST].decode("ascii", "replace")
+            self._held = line[: _STATUS_MOST + 1]
+
+    def _take(self, data: bytes) -> None:
+        if len(data) > self._room:
+            self.truncated = True
+            self._dropped += len(data) - self._room
+        self._pieces.append(data[: self._room])
+        self._room -= len(self._pieces[-1])
+
+
+def parse_table(done: Completed, marker: str) -> Table:
+    """What ``TABLE`` said. Raises ExecutorError when it did not come to its end."""
+    mark = marker.encode()
+    parts = done.stdout.split(mark)
+    if done.truncated or len(parts) < 4 or parts[-1] != b"e" or b"\n" not in parts[1]:
+        raise ExecutorError("lost", f"the process table came incomplete: {first_line(done)}")
+    kind, home, *more = os.fsdecode(parts[1]).split("\n")
+    if kind == "P":
+        return Table(tuple(process_table.parse_ps(os.fsdecode(parts[2]))), home, None)
+    argvs = _argvs(parts[3:-1])
+    found = [process_table.parse_stat(line) for line in parts[2].split(b"\n") if line]
+    procs = [proc for proc in found if proc is not None]
+    if not procs:
+        raise ExecutorError("lost", "the remote machine listed no process")
+    uptime, boot, space = (*more, "", "", "")[:3]
+    identity = process_table.identity_of(boot.strip(), space.strip())
+    return Table(tuple([_with_argv(proc, argvs) for proc in procs]), home, _number(uptime), identity)
+
+
+def _with_argv(proc: Proc, argvs: Mapping[int, tuple[str, ...]]) -> Proc:
+    return Proc(
+        pid=proc.pid, ppid=proc.ppid, pgid=proc.pgid, tpgid=proc.tpgid, tty=proc.tty, state=proc.state,
+        start=proc.start, comm=proc.comm, argv=argvs.get(proc.pid, ()),
+    )  # fmt: skip
+
+
+def _is_pid(name: bytes) -> bool:
+    return name.isdigit() and len(name) <= 10
+
+
+def _argvs(parts: Sequence[bytes]) -> dict[int, tuple[str, ...]]:
+    """Command lines by pid: of grep, each argument with its file's name; or one part per process, with its name."""
+    words: dict[int, list[bytes]] = {}
+    if len(parts) == 1:
+        for record in parts[0].split(b"\0"):
+            name, found, word = record.partition(b"/cmdline:")
+            if found and _is_pid(name):
+                words.setdefault(int(name), []).append(word)
+        return {pid: process_table.split_argv(b"\0".join(those)) for pid, those in words.items()}
+    out = {}
+    for part in parts:
+        name, found, data = part.partition(b"/cmdline:")
+        if found and _is_pid(name):
+            out[int(name)] = process_table.split_argv(data)
+    return out
+
+
+def parse_files(done: Completed, marker: str, paths: Sequence[str]) -> dict[str, bytes | None]:
+    """What ``FILES`` said, by path: its content, None where there is none; one that may not be read is left out.
+
+    Where all were read by one process, a NUL at the very end of a file is lost. Raises ExecutorError when the answer
+    did not come to its end.
+    """
+    parts = done.stdout.split(marker.encode())
+    told = parts[1].decode("ascii", "replace") if len(parts) > 1 else ""
+    if done.truncated or len(parts) < 4 or len(parts) % 2 or parts[-1] != b"e" or len(told) != len(paths):
+        raise ExecutorError("lost", f"the files came incomplete: {first_line(done)}")
+    kinds = dict(zip(paths, told, strict=True))
+    there = _records(parts[2], [path for path, kind in kinds.items() if kind == "f"])
+    there |= {os.fsdecode(path): data for path, data in zip(parts[3:-1:2], parts[4:-1:2], strict=True)}
+    return {path: there.get(path, b"") if kind == "f" else None for path, kind in kinds.items() if kind in "fn"}
+
+
+def _records(data: bytes, paths: Sequence[str]) -> dict[str, bytes]:
+    """What grep printed of these files, in their order: each piece up to a NUL with its file's name before it."""
+    found: dict[str, list[bytes]] = {}
+    left = [(path, os.fsencode(path) + b":") for path in paths]
+    for record in data.removesuffix(b"\0").split(b"\0") if data else ():
+        while left and not record.startswith(left[0][1]):
+            left.pop(0)
+        if left:
+            found.setdefault(left[0][0], []).append(record[len(left[0][1]) :])
+    return {path: b"\0".join(pieces) for path, pieces in found.items()}
+
+
+def parse_environ(done: Completed, marker: str, wanted: Iterable[tuple[int, str]]) -> dict[int, dict[str, str]]:
+    """What ``ENVIRON`` said, by pid; a process that is another one now is left out."""
+    parts = done.stdout.split(marker.encode())
+    if done.truncated or parts[-1] != b"e" or len(parts) % 3 != 2:
+        raise ExecutorError("lost", f"the environments came incomplete: {first_line(done)}")
+    starts = dict(wanted)
+    out: dict[int, dict[str, str]] = {}
+    for pid, variables, stat in zip(parts[1:-1:3], parts[2:-1:3], parts[3:-1:3], strict=True):
+        proc = process_table.parse_stat(stat)
+        if proc is None or not _is_pid(pid) or proc.pid != int(pid) or starts.get(proc.pid) != proc.start:
+            continue
+        pairs = (line.partition("=") for line in os.fsdecode(variables).split("\n"))
+        out[proc.pid] = {name: value for name, sep, value in pairs if sep}
+    return out
+
+
+def first_line(done: Completed) -> str:
+    """What a failed command said, for people."""
+    text = (done.stderr or done.stdout).decode("utf-8", "replace").strip().partition("\n")[0]
+    return text[:200] or f"it said nothing (exit status {done.returncode})"
+
+
+def _number(text: str) -> float | None:
+    """Seconds for which a machine can have been up; None for anything else."""
+    try:
+        read = float(text.split()[0])
+    except (IndexError, ValueError):
+        return None
+    return read if 0 <= read < UPTIME_MOST else None
