@@ -101,6 +101,7 @@ class Daemon:
         self._address: Address | None = None
         self._reachable: Reachable | None = None
         self._gave_way: str | None = None
+        self._pointed = ""
         self._read_rules: Callable[[], None] = lambda: None
         self._settings_changed: Callable[[], None] = lambda: None
 
@@ -285,6 +286,7 @@ class Daemon:
             store.check()
             tasks.append(group.create_task(reachable.run(), name="reachable"))
             tasks.append(group.create_task(self._drain(spool, door), name="spool"))
+            tasks.append(group.create_task(self._keep_files(redact), name="files for hooks"))
             tasks.append(group.create_task(transcripts.run(), name="transcripts"))
             tasks.append(group.create_task(served.run(), name="served"))
             tasks.append(group.create_task(rulebook.watch(fleet.look_again), name="rules"))
@@ -347,7 +349,12 @@ class Daemon:
         try:
             redact.leave(paths.patterns_path())
         except OSError as error:
-            _LOG.warning("hooks will not know redaction.patterns", error=str(error))
+            wrong = f"{paths.patterns_path()} could not be written: {error.strerror}: hooks lack redaction.patterns"
+            if self._troubles.get("patterns") != wrong:
+                _LOG.warning("hooks will not know redaction.patterns", error=str(error))
+            self._trouble("patterns", wrong)
+        else:
+            self._trouble("patterns", None)
 
     def _action_key(self) -> bytes:
         path = os.path.join(self._places.state_dir, "actions.key")
@@ -366,6 +373,7 @@ class Daemon:
 
     def _point(self, path: str) -> None:
         """Leave the socket's path in the state folder: hooks of a tmux server without XDG_RUNTIME_DIR look there."""
+        self._pointed = path
         pointer = Path(paths.pointer_path())
         fresh = pointer.with_name(pointer.name + ".new")
         try:
@@ -374,10 +382,21 @@ class Daemon:
                 file.write(path + "\n")
             fresh.replace(pointer)
         except OSError as error:  # most hooks find the socket without it
-            self._trouble("pointer", f"{pointer} could not be written: {error.strerror}")
-            _LOG.error("the socket's path could not be noted", path=str(pointer), error=error.strerror)
+            wrong = f"{pointer} could not be written: {error.strerror}"
+            if self._troubles.get("pointer") != wrong:
+                _LOG.error("the socket's path could not be noted", path=str(pointer), error=error.strerror)
+            self._trouble("pointer", wrong)
         else:
             self._trouble("pointer", None)
+
+    async def _keep_files(self, redact: Redactor) -> None:
+        """Write again what hooks read and what could not be written, until it can be."""
+        while True:
+            await asyncio.sleep(SPOOL_EVERY)
+            if "pointer" in self._troubles:
+                self._point(self._pointed)
+            if "patterns" in self._troubles:
+                self._leave_patterns(redact)
 
     def _listen_for_signals(self) -> None:
         loop = asyncio.get_running_loop()

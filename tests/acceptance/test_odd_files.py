@@ -125,6 +125,53 @@ def test_what_stands_in_place_of_the_spool_stops_neither_draining_nor_the_daemon
     assert kind == "folder" or not (place.state / "spool.jsonl").is_file()
 
 
+@pytest.mark.tc("TC-222")
+@pytest.mark.parametrize("how", ["open to all", "of somebody else", "not writable", "spool"])
+def test_health_is_degraded_while_hooks_cannot_write_to_the_spool(place: Place, daemon: Daemon, how: str) -> None:
+    """Health tells why hooks cannot leave their reports, and what to do. It is ok again as soon as they can."""
+    root = os.getuid() == 0
+    if (how == "of somebody else" and not root) or (how == "not writable" and root):
+        pytest.skip("only root gives a folder away, and only root may write to every folder")
+    daemon.start()
+    until(lambda: daemon.health()["status"] == "ok", within=PATIENCE)
+    spool = place.state / "spool.jsonl"
+    if how == "of somebody else":
+        os.chown(place.state, 1, -1)
+    elif how == "spool":
+        spool.mkdir()
+    else:
+        place.state.chmod(0o777 if how == "open to all" else 0o500)
+    health = until(lambda: h if (h := daemon.health())["status"] == "degraded" else None, within=PATIENCE)
+    assert health is not None
+    (told,) = health["last_errors"]
+    wanted = {"open to all": "chmod 700", "spool": "move it away"}.get(how, "set AGTMUX_STATE_DIR")
+    assert told.startswith("spool: ") and wanted in told, told
+    if how == "of somebody else":
+        os.chown(place.state, os.getuid(), -1)
+    elif how == "spool":
+        spool.rmdir()
+    else:
+        place.state.chmod(0o700)
+    until(lambda: daemon.health()["status"] == "ok", within=PATIENCE)
+    assert daemon.health()["last_errors"] == []
+
+
+@pytest.mark.tc("TC-222")
+@pytest.mark.parametrize("name", ["socket-path", "redaction-patterns.json"])
+def test_a_file_for_hooks_that_could_not_be_written_is_written_as_soon_as_it_can_be(
+    place: Place, daemon: Daemon, name: str
+) -> None:
+    """What health says of it is gone with the first success."""
+    file = place.state / name
+    put(file, "folder")
+    daemon.start()
+    (told,) = daemon.health()["last_errors"]
+    assert str(file) in told
+    file.rmdir()
+    until(lambda: daemon.health()["last_errors"] == [], within=PATIENCE)
+    assert file.is_file()
+
+
 @pytest.mark.tc("TC-201")
 def test_a_stopped_process_that_holds_the_spools_lock_stops_neither_draining_nor_the_daemon(
     place: Place, daemon: Daemon, agent: Callable[..., Agent]

@@ -198,6 +198,37 @@ async def desk(tmux: Tmux, short_dir: Path, tmp_path: Path) -> AsyncIterator[Des
 SHELL: dict[str, Any] = {"shell": True}
 
 
+@pytest.mark.tc("TC-223")
+async def test_what_actions_remember_of_panes_and_runtimes_that_have_gone_is_bounded(desk: Desk) -> None:
+    """No lock is kept of a pane where no action runs, and of runtimes that have ended only a few are remembered. What
+    was answered of one that lives is never forgotten."""
+    runtime = desk.rig.door.world.active[(TARGET, desk.pane)]
+    await desk.ask(Kind.SEND, SendParams(keys=("Down",)))
+    assert len(desk.actions._locks) == 0
+    desk.actions._use(runtime, 7)
+    for number in range(1000):
+        desk.actions._use(f"rt-{number:016}", 1)
+    assert len(desk.actions._used) <= 70
+    assert desk.actions._used[runtime] == 7
+
+
+@pytest.mark.tc("TC-107")
+async def test_two_actions_at_once_on_one_pane_are_done_one_after_the_other(desk: Desk) -> None:
+    """The second waits for the first to end, though nobody else holds the lock."""
+    inside: list[int] = []
+
+    async def act(_context: Any) -> dict[str, Any]:
+        inside.append(len(inside))
+        assert len(inside) == 1
+        await asyncio.sleep(0)
+        inside.clear()
+        return {}
+
+    desk.actions._acts = {Kind.SEND: act}
+    keys = SendParams(keys=("Down",))
+    await asyncio.gather(*(desk.ask(Kind.SEND, keys, f"request-{n}") for n in range(5)))
+
+
 @pytest.mark.tc("TC-107")
 @pytest.mark.parametrize("point", ["before_read", "after_read"])
 async def test_a_state_that_moves_while_the_pane_is_read_is_not_the_one_that_was_meant(desk: Desk, point: str) -> None:

@@ -85,6 +85,7 @@ ASKED: dict[str, Callable[[sqlite3.Connection], object]] = {
     "purge what removed targets left": lambda c: history.purge_removed(c, 500),
     "actions": lambda c: actions.listing(c, limit=100),
     "actions of a pane": lambda c: actions.listing(c, limit=100, pane=("t1", "%1")),
+    "answered_version": lambda c: actions.answered_version(c, "t1", "%1", "r1"),
     "abandon": lambda c: actions.abandon(c, NOW),
     "load_world": current.load_world,
 }
@@ -136,6 +137,7 @@ def test_what_is_asked_often_goes_by_an_index(db: sqlite3.Connection, name: str)
         ("purge actions", "actions_by_time"),
         ("actions", "actions_by_time"),
         ("actions of a pane", "actions_by_pane"),
+        ("answered_version", "actions_by_pane"),
         ("abandon", "actions_open"),
     ],
 )

@@ -316,6 +316,7 @@ def test_a_clock_that_jumps_is_believed_after_a_day_of_running_and_one_put_right
         wrong = wrong.step(NOW + year + hour * 3600 * NS, 3600 * NS)
         assert wrong.at < NOW + 2 * DAY
     assert wrong.step(NOW + year + DAY, 3600 * NS) == Forgetting(NOW + year + DAY)
+    assert wrong.step(NOW + year + DAY, 0, away=True).at == wrong.at  # a restart does not help such a clock
     assert Forgetting(NOW).step(NOW + JUMP, 0).at == NOW + JUMP
     assert Forgetting(NOW, PATIENCE - 1).step(NOW + JUMP + 1, 0).at == NOW
     assert Forgetting(NOW).step(NOW - year, 0).at == NOW - year
@@ -335,13 +336,42 @@ async def test_a_purge_by_a_clock_a_year_ahead_deletes_nothing_and_health_says_w
         assert any("the clock jumped 365 days ahead" in note for note in vitals.notes())
         # Restarts do not help such a clock: how long it was seen is kept, and each start begins where the last ended.
         again = Retention(store, history.Retention, lambda: 10**9, lambda: NOW + 365 * DAY, lambda: ran[0])
-        ran[0] += DAY - 1
+        ran[0] += DAY - NS
         await again._once()
         assert look(path, "SELECT count(*) FROM events") == [20]
-        ran[0] += 1
+        ran[0] += NS
         await again._once()
         assert look(path, "SELECT count(*) FROM events") == [0]
         assert again.jumped == 0
+
+
+@pytest.mark.tc("TC-225")
+async def test_the_time_for_which_the_daemon_did_not_run_is_no_jump_of_the_clock(path: str) -> None:
+    """After days for which the machine was off, what is due is forgotten at once, and health says nothing of a clock.
+    A clock that jumps while the daemon runs is not believed, also not after a restart."""
+    async with serving(path) as store:
+        await store.run(lambda c: _with_events(c, 20))
+        clock = [NOW]
+
+        def begun() -> Retention:
+            return Retention(store, history.Retention, lambda: 10**9, lambda: clock[0], lambda: 0)
+
+        running = begun()
+        await running._once()
+        clock[0] += 5 * DAY
+        await running._once()
+        assert running.jumped == 5 * DAY
+        again = begun()
+        await again._once()
+        assert again.jumped == 5 * DAY
+        clock[0] = NOW
+        await again._once()
+        assert again.jumped == 0
+        clock[0] += 20 * DAY
+        later = begun()
+        await later._once()
+        assert later.jumped == 0
+        assert look(path, "SELECT count(*) FROM events") == [0]
 
 
 @pytest.mark.tc("TC-157")

@@ -131,13 +131,21 @@ def ensure_private_dir(path: str) -> None:
     """
     try:
         _make_private(path)
-        info = os.stat(path)
     except OSError as error:
         raise _unusable(path, f"cannot be made ({error.strerror})") from None
+    check_private_dir(path)
+
+
+def check_private_dir(path: str) -> None:
+    """Raises E_FORBIDDEN where ``path`` is no folder of ours that we can write to, or others may write to it."""
+    try:
+        info = os.stat(path)
+    except OSError as error:
+        raise _unusable(path, f"cannot be used ({error.strerror})") from None
     if info.st_uid != os.getuid():
         raise _unusable(path, f"belongs to uid {info.st_uid}, not to you")
     if not stat.S_ISDIR(info.st_mode):
-        raise AgtmuxError("E_FORBIDDEN", f"{path} is not a directory")
+        raise AgtmuxError("E_FORBIDDEN", f"{path} is not a directory: move it away")
     if stat.S_IMODE(info.st_mode) & 0o022:
         raise AgtmuxError("E_FORBIDDEN", f"{path} is writable by others: run chmod 700 {path}")
     if not os.access(path, os.W_OK | os.X_OK):

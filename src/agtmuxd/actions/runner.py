@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -38,6 +39,8 @@ _LOG = structlog.get_logger("execute")
 _FAILED = frozenset({"E_TARGET_UNREACHABLE", "E_STORE_UNAVAILABLE", "E_INTERNAL"})
 _KEPT_OUTPUTS = 16
 """Outputs that a replay can still be given; they are never stored."""
+_KEPT_USED = 64
+"""Runtimes that have ended, of which it is still known what was answered, before they are forgotten."""
 _DRAWN_AGAIN = (0.1, 0.2)
 """Seconds before another look at a pane whose input field is not to be seen."""
 _UNSTORED = ("output", "snapshot")
@@ -84,7 +87,7 @@ class Actions:
         self._clock = clock
         self._failpoint = failpoint or Failpoints()
         self._running: dict[tuple[str, str], tuple[str, asyncio.Task[tuple[ActionRow, bool]]]] = {}
-        self._locks: dict[PaneKey, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[PaneKey, asyncio.Lock] = WeakValueDictionary()  # as long as one is held
         self._used: dict[str, int] = {}  # by runtime: the newest version of a waiting state that got keys
         self._outputs: OrderedDict[str, Result] = OrderedDict()
 
@@ -248,7 +251,8 @@ class Actions:
     async def _do(self, request: Request, meant: Meant) -> tuple[int, Result]:
         if request.kind is Kind.VIEW:  # it changes nothing: nobody need wait for it
             return await self._act(request, meant)
-        async with self._locks.setdefault(meant.key, asyncio.Lock()):
+        lock = self._locks.setdefault(meant.key, asyncio.Lock())
+        async with lock:
             return await self._act(request, meant)
 
     async def _act(self, request: Request, meant: Meant) -> tuple[int, Result]:
@@ -261,7 +265,7 @@ class Actions:
         runtime = world.runtimes.get(known.runtime_id) if known.runtime_id is not None else None
         shown = self._shown(request, meant)
         reached = self._reach(key[0])
-        used = await self._used_version(known.runtime_id) if known.state in WAITING else None
+        used = await self._used_version(key, known.runtime_id) if known.state in WAITING else None
         reading = Reading(Fresh(None), OnePane(None))
         self._failpoint("before_read")
         for pause in (*_DRAWN_AGAIN, None):
@@ -292,20 +296,28 @@ class Actions:
             raise AgtmuxError("E_ACTION_INDETERMINATE", text, error.details) from error
         finally:
             if context.put and known.state in WAITING and known.runtime_id and known.state_version is not None:
-                self._used[known.runtime_id] = known.state_version
+                self._use(known.runtime_id, known.state_version)
         if request.kind is Kind.ATTACH:  # who goes there, or is told how, has seen the pane as it was checked
             result["snapshot"] = self.nonce_of(key, known.runtime_id, known.state_version)
         self._failpoint("after_act")
         return started, result
 
-    async def _used_version(self, runtime_id: str | None) -> int | None:
+    async def _used_version(self, key: PaneKey, runtime_id: str | None) -> int | None:
         """The version of a waiting state of this runtime that got keys last, also from a daemon before this one."""
         if runtime_id is None:
             return None
         if runtime_id not in self._used:
-            found = await self._store.read(lambda c: rows.answered_version(c, runtime_id))
-            self._used.setdefault(runtime_id, -1 if found is None else found)
+            found = await self._store.read(lambda c: rows.answered_version(c, *key, runtime_id))
+            if runtime_id not in self._used:
+                self._use(runtime_id, -1 if found is None else found)
         return self._used[runtime_id]
+
+    def _use(self, runtime_id: str, state_version: int) -> None:
+        """Note the version. Now and then those of runtimes that have ended are forgotten."""
+        alive = self._door.world.runtimes
+        if len(self._used) >= len(alive) + _KEPT_USED:
+            self._used = {one: version for one, version in self._used.items() if one in alive}
+        self._used[runtime_id] = state_version
 
     def _shown(self, request: Request, meant: Meant) -> Snapshot | None:
         nonce = request.guards.snapshot

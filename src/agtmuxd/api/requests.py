@@ -1,6 +1,7 @@
 """What requests look like: bodies and query strings, checked once at the door.
 
-Owns the request models (unknown fields are refused) and the reading of query strings. Knows no route.
+Owns the request models (unknown fields are refused, but in what hooks send) and the reading of query strings. Knows
+no route.
 """
 
 from __future__ import annotations
@@ -35,6 +36,12 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # few of them are used by each daemon
 
 
+class Sent(Model):
+    """What a hook sends. A field that is not known is passed over: the hook may be newer than this daemon."""
+
+    model_config = ConfigDict(extra="ignore")  # the rest as in Model
+
+
 class Connecting(NamedTuple):
     """What reaching for a target came to: its item, and steps ``{"step", "ok", "message"}`` in order."""
 
@@ -42,14 +49,14 @@ class Connecting(NamedTuple):
     steps: list[dict[str, Any]]
 
 
-class TmuxHint(Model):
+class TmuxHint(Sent):
     """The tmux server that a hook ran under, out of its ``TMUX`` variable."""
 
     socket: Path
     server_pid: Pid | None = None
 
 
-class ChainLink(Model):
+class ChainLink(Sent):
     """One ancestor of the hook's process, nearest first."""
 
     pid: Pid
@@ -59,7 +66,7 @@ class ChainLink(Model):
     pgid: Pid | None = None
 
 
-class WireEvent(Model):
+class WireEvent(Sent):
     """One event as a hook, a wrapper or a third party sends it. The daemon's own sources cannot be sent."""
 
     event_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{8,128}$")]
@@ -81,7 +88,7 @@ class WireEvent(Model):
     payload: Annotated[dict[str, Any], Field(default_factory=dict)]
 
 
-class EventBatch(Model):
+class EventBatch(Sent):
     events: Annotated[list[WireEvent], Field(min_length=1, max_length=1000)]
 
 

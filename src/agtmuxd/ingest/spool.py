@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Final
 import structlog
 
 from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.paths import check_private_dir
 from agtmux.protocol.regular import open_regular
 from agtmuxd.core.json_codec import decode
 from agtmuxd.core.numbers import INT_MOST
@@ -63,6 +64,16 @@ class Spool:
         self._store = store
         self._take = take
 
+    def blocked(self) -> str | None:
+        """Why hooks could not write to the spool now, and what to do; None where they can."""
+        folder = self.path.parent
+        try:
+            if os.path.lexists(folder):  # hooks make one that is missing
+                check_private_dir(str(folder))
+        except AgtmuxError as error:
+            return f"hooks cannot leave reports for a time without agtmuxd: {error.message}"
+        return None
+
     @property
     def waiting(self) -> int:
         """Bytes that wait, taken over or not."""
@@ -70,7 +81,7 @@ class Spool:
         for path in (self.path, *self._taken_over()):
             try:
                 total += path.stat().st_size
-            except FileNotFoundError:
+            except OSError:
                 continue
         return total
 
@@ -81,12 +92,24 @@ class Spool:
     async def drain(self) -> None:
         """Take everything in. A crash in between costs nothing: ids dedupe, and the place reached is kept."""
         wrong: list[str] = []
+        try:
+            await self._all(wrong)
+        except OSError as error:
+            where = error.filename or self.path
+            wrong.append(f"{where} cannot be taken in: {error.strerror}: make it readable, and its folder writable")
+            raise
+        finally:
+            self._tell(wrong)
+
+    async def _all(self, wrong: list[str]) -> None:
         if not _is_absent(self.path, wrong):
             aside = self.path.with_name(f"{self.path.name}.drain-{time.time_ns():020d}")
             os.replace(self.path, aside)
         for path in self._taken_over():
             if not _is_absent(path, wrong):
                 await self._one(path)
+
+    def _tell(self, wrong: list[str]) -> None:
         said = "; ".join(wrong) or None
         if said != self.wrong:
             self.wrong = said

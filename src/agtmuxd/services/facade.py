@@ -309,8 +309,8 @@ class DaemonServices:
         errors = list(self.troubles.values())
         troubles = self.vitals.wrong()
         errors += [*troubles, *self.vitals.notes()]
-        if self.spool is not None and self.spool.wrong is not None:
-            errors.append(f"spool: {self.spool.wrong}")
+        spool = [] if self.spool is None else [w for w in (self.spool.wrong, self.spool.blocked()) if w is not None]
+        errors += [f"spool: {why}" for why in spool]
         errors += self._fleet.complaints()
         if self.connections is not None and (full := self.connections.full()) is not None:
             errors.append(full)
@@ -318,7 +318,7 @@ class DaemonServices:
         errors += [f"adapter {name}: {why}" for name, why in self._registry.refused.items()]
         drained = asdict(self.spool.drained) if self.spool is not None else {}
         return {
-            "status": "degraded" if wrong or troubles or "socket" in self.troubles else "ok",
+            "status": "degraded" if wrong or troubles or spool or "socket" in self.troubles else "ok",
             "version": __version__,
             "pid": os.getpid(),
             "uptime_s": round(time.monotonic() - self._began, 1),

@@ -83,12 +83,16 @@ def finish(connection: sqlite3.Connection, row: ActionRow) -> None:
     )
 
 
-def answered_version(connection: sqlite3.Connection, runtime_id: str) -> int | None:
-    """The newest version of this runtime's state for which a prompt was answered, or may have been."""
+def answered_version(connection: sqlite3.Connection, target_id: str, pane_id: str, runtime_id: str) -> int | None:
+    """The newest version of this runtime's state for which a prompt was answered, or may have been.
+
+    Its pane is named, too: actions are found by that.
+    """
     found = connection.execute(
-        "SELECT MAX(json_extract(metadata_json, '$.state_version')) FROM actions WHERE runtime_id = ?"
+        "SELECT MAX(json_extract(metadata_json, '$.state_version')) FROM actions"
+        " WHERE target_id = ? AND pane_id = ? AND runtime_id = ?"
         " AND action_type IN ('approve', 'deny', 'answer') AND result_code IN ('done', 'indeterminate')",
-        (runtime_id,),
+        (target_id, pane_id, runtime_id),
     ).fetchone()
     return found[0] if isinstance(found[0], int) else None
 

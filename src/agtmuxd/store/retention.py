@@ -96,6 +96,7 @@ class Retention:
         self._clock = clock
         self._ran = ran
         self._last_ran = ran()
+        self._began = True
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -121,12 +122,12 @@ class Retention:
             at, waited = housekeeping.forget_at(connection)
             if at is None:
                 at = housekeeping.last_seen(connection) or system
-            moved = Forgetting(at, waited).step(system, elapsed)
+            moved = Forgetting(at, waited).step(system, elapsed, away=self._began)
             housekeeping.keep_forget_at(connection, moved.at, moved.waited)
             return moved
 
         by = await self._store.run(step)
-        self._last_ran = ran
+        self._last_ran, self._began = ran, False
         jumped, self.jumped = self.jumped, by.jump(system)
         if self.jumped and not jumped:
             _LOG.warning("the clock jumped ahead: nothing is forgotten until it has stood so for a day",
