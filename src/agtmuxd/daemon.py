@@ -27,6 +27,7 @@ from agtmuxd.actions.audit import load_key
 from agtmuxd.actions.buffers import Buffers
 from agtmuxd.actions.callers import Callers
 from agtmuxd.actions.kinds import acts
+from agtmuxd.actions.ledger import Ledger
 from agtmuxd.actions.pane_check import Reader
 from agtmuxd.actions.runner import Actions
 from agtmuxd.adapters.registry import discover
@@ -223,13 +224,14 @@ class Daemon:
         fleet = Fleet(door, registry, lambda: self._settings, self._environ, self._clock, redact)
         key = self._action_key()
         fleet.buffers = Buffers(key)
+        failpoint = Failpoints(self._environ.get("AGTMUX_FAILPOINT"))
         actions = Actions(
-            store=store, door=door, view=view, reader=Reader(registry), reach=fleet.reach,
+            ledger=Ledger(store, door, key, self._clock, failpoint),
+            store=store, world=world, view=view, reader=Reader(registry), reach=fleet.reach,
             callers=Callers(
                 world, fleet.reach, door.servers, lambda: self._settings.allow_agent_actions, registry.kind_of
             ),
-            acts=acts(door), key=key, clock=self._clock,
-            failpoint=Failpoints(self._environ.get("AGTMUX_FAILPOINT")),
+            acts=acts(door), key=key, clock=self._clock, failpoint=failpoint,
         )  # fmt: skip
 
         def read_rules() -> None:

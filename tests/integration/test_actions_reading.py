@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.actions import runner as paths
 from agtmuxd.actions.access import Failpoints, Reached
 from agtmuxd.actions.callers import Callers
 from agtmuxd.actions.kinds import acts
+from agtmuxd.actions.ledger import KEPT_OUTPUTS, Ledger
 from agtmuxd.actions.pane_check import Reader, Reading, one_pane
-from agtmuxd.actions.runner import Actions
+from agtmuxd.actions.runner import LOOK_AGAIN_AFTER, Actions
 from agtmuxd.adapters.registry import discover
 from agtmuxd.core.action.request import Guards, Kind, NoParams, Params, Request, SendParams, ViewParams
 from agtmuxd.core.model import PaneRow, Source, State
@@ -150,7 +150,8 @@ class Desk(Ground):
         self.row = row
         await self.round()
         self.actions = Actions(
-            store=rig.store, door=rig.door, view=rig.view, reader=self.reader, reach=lambda _: self.reached,
+            ledger=Ledger(rig.store, rig.door, KEY, rig.clock, self),  # type: ignore[arg-type]
+            store=rig.store, world=rig.door.world, view=rig.view, reader=self.reader, reach=lambda _: self.reached,
             callers=Callers(rig.door.world, lambda _: self.reached, rig.door.servers, lambda: False),
             acts=acts(rig.door), key=KEY, clock=rig.clock, failpoint=self,  # type: ignore[arg-type]
         )  # fmt: skip
@@ -205,11 +206,11 @@ async def test_what_actions_remember_of_panes_and_runtimes_that_have_gone_is_bou
     runtime = desk.rig.door.world.active[(TARGET, desk.pane)]
     await desk.ask(Kind.SEND, SendParams(keys=("Down",)))
     assert len(desk.actions._locks) == 0
-    desk.actions._use(runtime, 7)
+    desk.actions._ledger.mark_answered(runtime, 7)
     for number in range(1000):
-        desk.actions._use(f"rt-{number:016}", 1)
-    assert len(desk.actions._used) <= 70
-    assert desk.actions._used[runtime] == 7
+        desk.actions._ledger.mark_answered(f"rt-{number:016}", 1)
+    assert len(desk.actions._ledger._answered) <= 70
+    assert desk.actions._ledger._answered[runtime] == 7
 
 
 @pytest.mark.tc("TC-107")
@@ -271,7 +272,7 @@ async def test_a_field_that_is_being_drawn_anew_is_looked_for_again(
         return replace(found, fresh=replace(found.fresh, field=Field.ABSENT))
 
     monkeypatch.setattr(desk.reader, "read", blank)
-    for away, reason in ((1, None), (len(paths._DRAWN_AGAIN), None), (99, "no_composer")):
+    for away, reason in ((1, None), (len(LOOK_AGAIN_AFTER), None), (99, "no_composer")):
         looks = 0
         params = SendParams(keys=("Enter",))
         if reason is None:
@@ -279,12 +280,12 @@ async def test_a_field_that_is_being_drawn_anew_is_looked_for_again(
             assert (told["result"]["keys"], looks) == (["Enter"], away + 1)
         else:
             assert await desk.refused(Kind.SEND, params, name=f"request-{away}") == reason
-            assert looks == 1 + len(paths._DRAWN_AGAIN)
+            assert looks == 1 + len(LOOK_AGAIN_AFTER)
 
 
 @pytest.mark.tc("TC-028")
 async def test_outputs_are_kept_for_replays_up_to_a_bound(desk: Desk) -> None:
-    many = paths._KEPT_OUTPUTS + 1
+    many = KEPT_OUTPUTS + 1
     for number in range(many):
         assert (await desk.ask(Kind.VIEW, ViewParams(), f"request-{number}"))["result"]["output"]
     newest = await desk.ask(Kind.VIEW, ViewParams(), f"request-{many - 1}")

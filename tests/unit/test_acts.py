@@ -15,12 +15,15 @@ from typing import Any, cast
 import pytest
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.actions import decisions as answering
 from agtmuxd.actions import kill as killing
 from agtmuxd.actions import send as sending
 from agtmuxd.actions.access import Failpoints, Reached
+from agtmuxd.actions.answer import answer
+from agtmuxd.actions.approve import approve
 from agtmuxd.actions.audit import load_key
 from agtmuxd.actions.context import Context, known_of
+from agtmuxd.actions.deny import deny
+from agtmuxd.actions.interrupt import interrupt
 from agtmuxd.actions.keystrokes import Hands
 from agtmuxd.actions.pane_check import Reader, Reading
 from agtmuxd.core.action.guard import Case, Fresh, Known
@@ -166,8 +169,10 @@ def state_row(state: State, runtime_id: str = RUNTIME.runtime_id, reason: str | 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sign that does not come is not waited for long."""
-    monkeypatch.setattr(answering, "CLOSED_WITHIN", 0.3)
-    monkeypatch.setattr(answering, "OPENED_WITHIN", 0.3)
+    for name in ("dialog.CLOSED_WITHIN", "dialog.OPENED_WITHIN", "answer.OPENED_WITHIN", "deny.CLOSED_WITHIN"):
+        monkeypatch.setattr(f"agtmuxd.actions.{name}", 0.3)
+    for name in ("interrupt.CLOSED_WITHIN", "interrupt.OPENED_WITHIN"):
+        monkeypatch.setattr(f"agtmuxd.actions.{name}", 0.3)
     monkeypatch.setattr(sending, "SEEN_WITHIN", 0.3)
     monkeypatch.setattr(sending, "STEADY", 0.05)
 
@@ -313,17 +318,17 @@ def asked(script: Script, kind: Kind, params: Params | None = None) -> Context:
 @pytest.mark.tc("TC-107")
 async def test_a_dialog_that_one_redraw_left_out_still_stands() -> None:
     script = Script([(FREE, ""), (ASKS, "")])
-    told = await answering.approve(asked(script, Kind.APPROVE))
+    told = await approve(asked(script, Kind.APPROVE))
     assert (told["delivery"], len(script.written)) == ("unconfirmed", 1)
     gone = Script([(ASKS, ""), (FREE, "")])
-    assert (await answering.approve(asked(gone, Kind.APPROVE)))["delivery"] == "submitted"
+    assert (await approve(asked(gone, Kind.APPROVE)))["delivery"] == "submitted"
     other = Script([(replace(ASKS, waiting=replace(WAITING, fingerprint="cd" * 8)), "")])
-    assert (await answering.approve(asked(other, Kind.APPROVE)))["delivery"] == "submitted", "the next one came"
+    assert (await approve(asked(other, Kind.APPROVE)))["delivery"] == "submitted", "the next one came"
 
 
 @pytest.mark.tc("TC-107")
 async def test_a_pane_that_went_is_no_sign_that_its_dialog_was_answered() -> None:
-    told = await answering.approve(asked(Script([(GONE, "")]), Kind.APPROVE))
+    told = await approve(asked(Script([(GONE, "")]), Kind.APPROVE))
     assert told["delivery"] == "unconfirmed"
 
 
@@ -331,11 +336,11 @@ async def test_a_pane_that_went_is_no_sign_that_its_dialog_was_answered() -> Non
 @pytest.mark.parametrize(
     ("act", "kind", "params"),
     [
-        (answering.approve, Kind.APPROVE, None),
-        (answering.deny, Kind.DENY, None),
-        (answering.answer, Kind.ANSWER, AnswerParams(option=1)),
-        (answering.answer, Kind.ANSWER, AnswerParams(text="words")),
-        (answering.interrupt, Kind.INTERRUPT, None),
+        (approve, Kind.APPROVE, None),
+        (deny, Kind.DENY, None),
+        (answer, Kind.ANSWER, AnswerParams(option=1)),
+        (answer, Kind.ANSWER, AnswerParams(text="words")),
+        (interrupt, Kind.INTERRUPT, None),
     ],
 )
 async def test_a_key_that_is_not_known_is_never_guessed(act: Any, kind: Kind, params: Params | None) -> None:
@@ -348,12 +353,12 @@ async def test_a_key_that_is_not_known_is_never_guessed(act: Any, kind: Kind, pa
 @pytest.mark.tc("TC-107")
 async def test_words_that_two_options_have_choose_neither() -> None:
     script = Script([(FREE, "")])
-    told = await answering.answer(asked(script, Kind.ANSWER, AnswerParams(text=" yes ")))
+    told = await answer(asked(script, Kind.ANSWER, AnswerParams(text=" yes ")))
     assert (told["keys"], told["delivery"]) == (["1"], "submitted")
     dialog = replace(DIALOG, write=None)
     script = Script([(FREE, "")], dialog=dialog)
     with pytest.raises(AgtmuxError) as caught:
-        await answering.answer(asked(script, Kind.ANSWER, AnswerParams(text="no")))
+        await answer(asked(script, Kind.ANSWER, AnswerParams(text="no")))
     assert (caught.value.code, script.written) == ("E_UNSUPPORTED", [])
 
 
@@ -362,7 +367,7 @@ async def test_words_that_two_options_have_choose_neither() -> None:
 async def test_a_line_end_or_another_key_is_never_typed_into_a_dialog(words: str) -> None:
     script = Script([(ASKS, words)])
     with pytest.raises(AgtmuxError) as caught:
-        await answering.answer(asked(script, Kind.ANSWER, AnswerParams(text=words)))
+        await answer(asked(script, Kind.ANSWER, AnswerParams(text=words)))
     assert (caught.value.code, script.written) == ("E_UNSUPPORTED", [])
 
 
@@ -371,7 +376,7 @@ async def test_a_line_end_or_another_key_is_never_typed_into_a_dialog(words: str
 async def test_an_option_that_is_not_there_is_not_pressed(number: int) -> None:
     script = Script([(ASKS, "")])
     with pytest.raises(AgtmuxError, match="1 Yes; 2 No") as caught:
-        await answering.answer(asked(script, Kind.ANSWER, AnswerParams(option=number)))
+        await answer(asked(script, Kind.ANSWER, AnswerParams(option=number)))
     assert (caught.value.code, script.written) == ("E_INVALID_REQUEST", [])
 
 
@@ -383,11 +388,11 @@ NEXT = replace(ASKS, waiting=replace(WAITING, subject="Write", fingerprint="cd" 
 async def test_an_option_is_taken_once_the_pointer_is_on_it_and_never_in_the_next_dialog() -> None:
     script = Script([(ASKS, "> 2"), (FREE, "")], dialog=POINTED)
     some = context(script, Kind.ANSWER, AnswerParams(option=2), ASKS, shown="> 1", state=State.WAITING_APPROVAL)
-    told = await answering.answer(some)
+    told = await answer(some)
     assert (told["delivery"], [text.split()[-1] for text in script.written]) == ("submitted", ["Down", "Enter"])
     script = Script([(NEXT, "> 2")], dialog=POINTED)
     some = context(script, Kind.ANSWER, AnswerParams(option=2), ASKS, shown="> 1", state=State.WAITING_APPROVAL)
-    told = await answering.answer(some)
+    told = await answer(some)
     assert (told["delivery"], [text.split()[-1] for text in script.written]) == ("unconfirmed", ["Down"])
     assert "nothing was answered" in told["note"]
 
@@ -395,7 +400,7 @@ async def test_an_option_is_taken_once_the_pointer_is_on_it_and_never_in_the_nex
 @pytest.mark.tc("TC-107")
 async def test_words_that_are_not_seen_in_the_dialog_are_not_submitted() -> None:
     script = Script([(ASKS, "the field is open"), (ASKS, "other words")])
-    told = await answering.answer(asked(script, Kind.ANSWER, AnswerParams(text="my words")))
+    told = await answer(asked(script, Kind.ANSWER, AnswerParams(text="my words")))
     assert (told["delivery"], len(script.written)) == ("unconfirmed", 2), "the option and the words"
     assert "not submitted" in told["note"]
 
@@ -406,7 +411,7 @@ async def test_a_secret_of_the_prompt_is_not_in_the_answer() -> None:
     some = asked(script, Kind.APPROVE)
     secret = replace(WAITING, text="curl -H 'Authorization: Bearer abcdefghijklmnopqrstuvwxyz012345'")
     some.case = replace(some.case, fresh=replace(ASKS, waiting=secret))
-    told = await answering.approve(some)
+    told = await approve(some)
     assert "abcdefghijklmnop" not in str(told)
     assert told["prompt"]["fingerprint"] == WAITING.fingerprint
 

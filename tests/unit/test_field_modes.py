@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.actions import decisions as answering
 from agtmuxd.actions import send as sending
+from agtmuxd.actions.interrupt import MOST_MODES, interrupt
 from agtmuxd.core.action.request import Kind, NoParams, SendParams
 from agtmuxd.core.model import Claim, Sample, State
 from agtmuxd.core.screen.cells import folded, from_column
@@ -128,10 +128,10 @@ async def test_a_field_that_stays_in_its_mode_gets_no_text(monkeypatch: pytest.M
 async def test_a_key_that_a_mode_swallows_is_pressed_once_more_while_the_turn_goes_on() -> None:
     insert = replace(RUNS, modes=(INSERT,))
     script = Script([(insert, ""), (RUNS, ""), (FREE, "")])
-    told = await answering.interrupt(context(script, Kind.INTERRUPT, NoParams(), insert, state=State.RUNNING))
+    told = await interrupt(context(script, Kind.INTERRUPT, NoParams(), insert, state=State.RUNNING))
     assert (told["delivery"], told["keys"]) == ("submitted", ["Escape", "Escape"])
     over = Script([(insert, ""), (FREE, "")])
-    told = await answering.interrupt(context(over, Kind.INTERRUPT, NoParams(), insert, state=State.RUNNING))
+    told = await interrupt(context(over, Kind.INTERRUPT, NoParams(), insert, state=State.RUNNING))
     assert (told["delivery"], told["keys"]) == ("submitted", ["Escape"]), "the turn was over"
 
 
@@ -139,8 +139,8 @@ async def test_a_key_that_a_mode_swallows_is_pressed_once_more_while_the_turn_go
 async def test_a_mode_that_does_not_end_is_told_and_left_alone() -> None:
     insert = replace(RUNS, modes=(INSERT,))
     script = Script([(insert, "")])
-    told = await answering.interrupt(context(script, Kind.INTERRUPT, NoParams(), insert, state=State.RUNNING))
-    assert (told["delivery"], len(script.written)) == ("unconfirmed", answering.MOST_MODES)
+    told = await interrupt(context(script, Kind.INTERRUPT, NoParams(), insert, state=State.RUNNING))
+    assert (told["delivery"], len(script.written)) == ("unconfirmed", MOST_MODES)
     assert "INSERT" in told["note"]
 
 
@@ -149,7 +149,7 @@ async def test_a_turn_is_not_stopped_by_what_changes_a_draft() -> None:
     shell = replace(RUNS, modes=(SHELL,), field=Field.DRAFT)
     script = Script([(shell, "")])
     with pytest.raises(AgtmuxError) as caught:
-        await answering.interrupt(context(script, Kind.INTERRUPT, NoParams(), shell, state=State.RUNNING))
+        await interrupt(context(script, Kind.INTERRUPT, NoParams(), shell, state=State.RUNNING))
     assert (caught.value.details["reason"], script.written) == ("field_mode", [])
 
 

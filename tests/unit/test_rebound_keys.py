@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.actions import decisions as answering
 from agtmuxd.actions import send as sending
 from agtmuxd.actions import stop_keys
+from agtmuxd.actions.interrupt import interrupt
 from agtmuxd.adapters.registry import discover
 from agtmuxd.adapters.settings import key_bindings
 from agtmuxd.core.action.keys import named
@@ -100,7 +100,7 @@ def test_an_adapter_says_where_the_settings_are() -> None:
 
 async def stopped(keys: Rebound, usual: tuple[str, ...] = ("Escape",)) -> list[str]:
     script = Script([(RUNS, ""), (FREE, "")], keys=keys, interrupt=usual)
-    told = await answering.interrupt(context(script, Kind.INTERRUPT, NoParams(), RUNS, state=State.RUNNING))
+    told = await interrupt(context(script, Kind.INTERRUPT, NoParams(), RUNS, state=State.RUNNING))
     assert told["delivery"] == "submitted"
     return list(told["keys"])
 
@@ -118,7 +118,7 @@ async def test_a_turn_is_stopped_by_the_key_that_its_user_chose() -> None:
 async def test_a_turn_that_no_key_stops_is_left_alone(keys: tuple[str, ...]) -> None:
     script = Script([(RUNS, "")], keys=Rebound(keys))
     with pytest.raises(AgtmuxError) as caught:
-        await answering.interrupt(context(script, Kind.INTERRUPT, NoParams(), RUNS, state=State.RUNNING))
+        await interrupt(context(script, Kind.INTERRUPT, NoParams(), RUNS, state=State.RUNNING))
     assert (caught.value.code, caught.value.details["reason"], script.written) == ("E_UNSUPPORTED", "keys", [])
 
 
@@ -161,7 +161,7 @@ async def test_a_key_that_always_works_is_pressed_where_it_clears_no_draft(monke
     assert await stopped(Rebound(("ctrl+x",))) == ["C-c"]
     script = Script([(RUNS, ""), (FREE, "")], keys=Rebound(("ctrl+x",)))
     typed = replace(RUNS, field=Field.DRAFT)
-    told = await answering.interrupt(context(script, Kind.INTERRUPT, NoParams(), typed, state=State.RUNNING))
+    told = await interrupt(context(script, Kind.INTERRUPT, NoParams(), typed, state=State.RUNNING))
     assert told["keys"] == ["C-x"]
 
 
@@ -179,5 +179,5 @@ async def test_a_turn_that_ended_while_settings_were_read_gets_no_key(monkeypatc
     monkeypatch.setattr(stop_keys, "ASKED_WITHIN", -1.0)
     script = Script([(FREE, "")])
     with pytest.raises(AgtmuxError) as caught:
-        await answering.interrupt(context(script, Kind.INTERRUPT, NoParams(), RUNS, state=State.RUNNING))
+        await interrupt(context(script, Kind.INTERRUPT, NoParams(), RUNS, state=State.RUNNING))
     assert (caught.value.details["reason"], script.written) == ("not_running", [])

@@ -1,6 +1,6 @@
 """What one action has in its hands while it runs: the request, the pane as it was read, and ways to look again.
 
-Owns the waiting for signs. Decides nothing but through ``core.guard``.
+Owns the waiting for signs. Decides nothing but through ``core.action.guard``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Reads one pane again, right before something is done to it: one tmux round, its processes, its screen by the rules.
 
-Owns the reading. What follows from it is decided in ``core.guard``.
+Owns the reading. What follows from it is decided in ``core.action.guard``.
 """
 
 from __future__ import annotations

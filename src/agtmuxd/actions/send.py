@@ -35,7 +35,7 @@ _WORKING: Final = frozenset({Claim.RUNNING, Claim.WAITING_APPROVAL, Claim.WAITIN
 
 
 async def send(context: Context) -> Result:
-    """Raises what ``core.guard`` says after leaving copy mode, and what ``Hands`` raise on the first write."""
+    """Raises what ``core.action.guard`` says after leaving copy mode, and what ``Hands`` raise on the first write."""
     params = context.case.request.params
     if not isinstance(params, SendParams):
         raise TypeError("send takes SendParams")

@@ -20,7 +20,7 @@ ASKED_WITHIN: Final = 0.25
 
 async def interrupting(context: Context) -> tuple[str, ...]:
     """The keys that stop the turn that runs. Raises E_UNSUPPORTED where none is known, or none can be pressed, and what
-    ``core.guard`` says of a pane that changed while the settings were read."""
+    ``core.action.guard`` says of a pane that changed while the settings were read."""
     controls, usual = context.controls, context.controls.interrupt
     if not usual:
         raise AgtmuxError("E_UNSUPPORTED", "agtmux does not know how to interrupt this agent: agtmux kill sends it C-c")

@@ -1,0 +1,106 @@
+"""``answer``: an option of a dialog by its number or its words, or a text in the dialog's own field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.actions.context import STEADY, Context, Result
+from agtmuxd.actions.dialog import (
+    OPENED_WITHIN,
+    keys_of,
+    point_at,
+    press_and_see,
+    prompt_of,
+    same_prompt,
+    take_option,
+    told_options,
+    unknown_keys,
+    waiting_of,
+)
+from agtmuxd.core.action.request import AnswerParams
+from agtmuxd.core.model import WaitingFor
+from agtmuxd.core.screen.cells import folded
+from agtmuxd.core.screen.controls import DialogKeys
+
+_KEYS: Final = re.compile(r"[\x00-\x1f\x7f]")
+"""Characters that a dialog takes for keys: a line end submits, a tab or an escape leaves it."""
+
+
+async def answer(context: Context) -> Result:
+    """An option by its number or its words, or a text where the dialog takes one.
+
+    Raises E_INVALID_REQUEST for an option that is not there, E_UNSUPPORTED for a dialog whose keys are not known.
+    """
+    params = context.case.request.params
+    if not isinstance(params, AnswerParams):
+        raise TypeError("answer takes AnswerParams")
+    keys, waiting = keys_of(context), waiting_of(context)
+    number = params.option
+    if number is None and params.text is not None:
+        same = [n for n, option in enumerate(waiting.options, 1) if _words(option) == _words(params.text)]
+        number = same[0] if len(same) == 1 else None
+    if number is not None:
+        if not 1 <= number <= len(waiting.options):
+            raise AgtmuxError("E_INVALID_REQUEST", f"there is no option {number}: {told_options(waiting)}")
+        if not keys.option:
+            raise unknown_keys(context, "answer")
+        if keys.types(waiting.options[number - 1]):
+            text = f"option {number} takes words: agtmux answer {context.key[1]} 'the words'"
+            raise AgtmuxError("E_UNSUPPORTED", text, {"rule": context.case.fresh.rule})
+        return await take_option(context, keys, number)
+    return await _answer_in_words(context, keys, waiting, params.text or "")
+
+
+def _words(text: str) -> str:
+    return " ".join(folded(text).split()).casefold()
+
+
+async def _answer_in_words(context: Context, keys: DialogKeys, waiting: WaitingFor, text: str) -> Result:
+    """Into the field of the dialog, where one is known and empty; submitted when that text alone stands in it."""
+    if keys.write is None or _KEYS.search(text):
+        raise unknown_keys(context, "answer with text")
+    pattern = keys.write
+    number = next((n for n, option in enumerate(waiting.options, 1) if pattern.search(option)), None)
+    if number is None and waiting.options:
+        raise unknown_keys(context, "answer with text")
+    if not await _open_field(context, keys, number, waiting.options):
+        note = "the field for a text did not open, so nothing was typed"
+        return {**prompt_of(waiting), "delivery": "unconfirmed", "note": note}
+    await context.hands.type(text.encode("utf-8", "replace"))
+    context.failpoint("mid_act")
+    shown = await context.until(
+        lambda r: r.sample is not None and keys.written(r.sample, number, text), OPENED_WITHIN, steady=STEADY
+    )
+    if not shown:
+        note = "the text was typed but not seen alone in its field, so it was not submitted"
+        return {**prompt_of(waiting), "delivery": "unconfirmed", "note": note}
+    return await press_and_see(context, keys.submit)
+
+
+async def _open_field(context: Context, keys: DialogKeys, number: int | None, options: Sequence[str]) -> bool:
+    """Whether the field for a text is open and empty. Raises E_PRECONDITION_FAILED for one that holds a text already.
+
+    Where the look of the field is not known, a change of the screen must do.
+    """
+    before = context.sample
+    free = keys.free(before, number)
+    if free is False:
+        raise AgtmuxError(
+            "E_PRECONDITION_FAILED", f"a text is typed in this dialog already: agtmux attach {context.key[1]}",
+            {"reason": "draft"},
+        )  # fmt: skip
+    if number is None:
+        return free is True or keys.field is None
+    if not await point_at(context, keys, number, options, same_prompt(waiting_of(context), context.case.fresh.rule)):
+        return False
+    if free:
+        return True
+    if opening := keys.opening(number):
+        await context.hands.press(opening)
+    if keys.field is None:
+        await context.until(lambda r: r.sample is not None and r.sample.lines != before.lines, OPENED_WITHIN)
+        return True
+    return await context.until(lambda r: r.sample is not None and keys.free(r.sample, number) is True, OPENED_WITHIN)

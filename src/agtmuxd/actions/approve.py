@@ -1,0 +1,16 @@
+"""``approve``: the key, or the option, that grants what a dialog asks for."""
+
+from __future__ import annotations
+
+from agtmuxd.actions.context import Context, Result
+from agtmuxd.actions.dialog import keys_of, press_and_see, take_option, unknown_keys
+
+
+async def approve(context: Context) -> Result:
+    """Raises E_UNSUPPORTED for a dialog whose key is not known."""
+    keys = keys_of(context)
+    if keys.approve_at:
+        return await take_option(context, keys, keys.approve_at)
+    if not keys.approve:
+        raise unknown_keys(context, "approve")
+    return await press_and_see(context, keys.approve)

@@ -1,0 +1,117 @@
+"""A dialog of an agent, and how it is answered: its options, the pointer, the keys, and the sign that it closed.
+
+Owns what ``approve``, ``deny`` and ``answer`` share. Which keys a dialog takes is the adapter's data, beside the rule
+that recognised it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.redact import redact
+from agtmuxd.actions.context import Context, Result
+from agtmuxd.actions.pane_check import Reading
+from agtmuxd.core.model import WaitingFor
+from agtmuxd.core.screen.controls import DialogKeys
+
+CLOSED_WITHIN: Final = 5.0
+"""Seconds for a dialog to close, or a turn to stop."""
+OPENED_WITHIN: Final = 2.0
+"""Seconds for a pointer to move, and for the field behind "type something" to open."""
+_STEP: Final = 0.08
+"""Seconds between two keys."""
+
+Sign = Callable[[Reading], bool]
+
+
+def keys_of(context: Context) -> DialogKeys:
+    return context.controls.dialogs.get(context.case.fresh.rule or "") or DialogKeys()
+
+
+def waiting_of(context: Context) -> WaitingFor:
+    waiting = context.case.fresh.waiting
+    if waiting is None:
+        raise AgtmuxError("E_PRECONDITION_FAILED", "no dialog is open", {"reason": "no_prompt"})
+    return waiting
+
+
+def unknown_keys(context: Context, what: str) -> AgtmuxError:
+    """E_UNSUPPORTED, with what can be done instead: an option by its number, where numbers are known to work."""
+    rule, waiting, pane = context.case.fresh.rule or "no rule", context.case.fresh.waiting, context.key[1]
+    way = f"agtmux attach {pane}"
+    if keys_of(context).option and waiting is not None and waiting.options:
+        way = f"agtmux answer {pane} N takes one of its options ({told_options(waiting)})"
+    text = f"agtmux knows no key to {what} this dialog ({rule}): {way}"
+    return AgtmuxError("E_UNSUPPORTED", text, {"rule": context.case.fresh.rule})
+
+
+def told_options(waiting: WaitingFor) -> str:
+    """The options with their numbers, in one line."""
+    return "; ".join(f"{n} {option}" for n, option in enumerate(waiting.options, 1)) or "none are seen"
+
+
+def prompt_of(waiting: WaitingFor) -> dict[str, Any]:
+    """What was answered, for the answer and the audit, without secrets."""
+    told = {"kind": waiting.kind, "subject": waiting.subject, "text": waiting.text, "options": list(waiting.options)}
+    return {"prompt": {**redact(told), "fingerprint": waiting.fingerprint}}
+
+
+async def take_option(context: Context, keys: DialogKeys, number: int) -> Result:
+    """Option ``number``, with the pointer on it first where keys act there. Raises E_UNSUPPORTED if it is not seen."""
+    waiting = waiting_of(context)
+    if number > len(waiting.options):
+        raise unknown_keys(context, f"take option {number} of")
+    if keys.points and not await point_at(context, keys, number, waiting.options, same_prompt(waiting)):
+        note = "the pointer was not seen on that option of this prompt: nothing was answered"
+        return {**prompt_of(waiting), "delivery": "unconfirmed", "note": note}
+    return await press_and_see(context, keys.taking(number))
+
+
+async def point_at(context: Context, keys: DialogKeys, number: int, options: Sequence[str], same: Sign) -> bool:
+    """Whether the pointer is on that option, moved there where it was not, of the ``same`` prompt. Raises E_UNSUPPORTED
+    if it is not seen."""
+    moves = keys.moves(context.sample, number, options)
+    if moves is None:
+        raise unknown_keys(context, "answer")
+    if not moves:
+        return True
+    await context.hands.press(moves)
+    return await context.until(
+        lambda r: r.sample is not None and same(r) and keys.moves(r.sample, number, options) == (), OPENED_WITHIN
+    )
+
+
+def same_prompt(waiting: WaitingFor, rule: str | None = None) -> Sign:
+    """Whether the very prompt still stands: while the pointer moved, another could take its place. ``rule``: where
+    another rule speaks, as of an open field, what it says of the prompt is not compared."""
+
+    def same(reading: Reading) -> bool:
+        now = reading.fresh.waiting
+        if rule is not None and reading.fresh.rule != rule:
+            return True
+        return now is not None and now.fingerprint == waiting.fingerprint
+
+    return same
+
+
+async def press_and_see(context: Context, keys: tuple[str, ...]) -> Result:
+    """The keys one by one, as a person presses them, and whether the dialog went."""
+    waiting = waiting_of(context)
+    asked = waiting.fingerprint
+    for n, key in enumerate(keys):
+        if n:
+            await asyncio.sleep(_STEP)
+        await context.hands.press([key])
+
+    def went(reading: Reading) -> bool:
+        now = reading.fresh.waiting
+        return reading.fresh.row is not None and (now is None or now.fingerprint != asked)
+
+    closed = await context.until(went, CLOSED_WITHIN, twice=True)  # a redraw may leave it out once
+    result = {**prompt_of(waiting), "keys": list(keys)}
+    if closed:
+        return {**result, "delivery": "submitted", "note": None}
+    return {**result, "delivery": "unconfirmed", "note": f"the dialog still stands after {CLOSED_WITHIN:g} s"}

@@ -1,0 +1,67 @@
+"""``interrupt``: the keys that stop a turn, one by one, and the sign that it stopped.
+
+Which keys these are is found by ``stop_keys``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.actions.context import Context, Result
+from agtmuxd.actions.dialog import CLOSED_WITHIN, OPENED_WITHIN, Sign
+from agtmuxd.actions.stop_keys import interrupting
+from agtmuxd.core.action.guard import Fresh
+from agtmuxd.core.model import Claim
+from agtmuxd.core.screen.controls import Field
+from agtmuxd.core.screen.field_mode import FieldMode
+
+AGAIN_AFTER: Final = 0.2
+"""Seconds between the keys of an agent that wants to be told twice."""
+MOST_MODES: Final = 3
+"""Modes of an input field that are left, one after the other, before a key reaches the agent."""
+_QUIET: Final = frozenset({Claim.NOT_RUNNING, Claim.IDLE, Claim.COMPLETED, Claim.ERROR})
+
+
+async def interrupt(context: Context) -> Result:
+    """Escape, or what this agent takes for it.
+
+    Raises as ``stop_keys.interrupting``, and E_PRECONDITION_FAILED where the key would change what is typed in the
+    input field.
+    """
+    keys = await interrupting(context)
+    for one in context.reading.fresh.modes:
+        if keys[0] in one.swallows and one.converts and context.reading.fresh.field is not Field.FREE:
+            text = f"{keys[0]} would end {one.name} and change what is typed there: agtmux attach {context.key[1]}"
+            raise AgtmuxError("E_PRECONDITION_FAILED", text, {"reason": "field_mode", "mode": one.name})
+    pressed: list[str] = []
+    while mode := _swallowing(context.reading.fresh, keys[0]):
+        if len(pressed) == MOST_MODES:
+            return {"delivery": "unconfirmed", "keys": pressed, "note": f"the input field did not leave {mode.name}"}
+        await context.hands.press(keys[:1])  # only ends that mode
+        pressed.append(keys[0])
+        await asyncio.sleep(mode.pause)
+        await context.until(_left(mode), OPENED_WITHIN)
+        if context.reading.fresh.claim in _QUIET:
+            return {"delivery": "submitted", "keys": pressed, "note": None}
+    stopped = False
+    # each by itself: two at once are another key, and the second is not for a turn that is over
+    for n, key in enumerate(keys, 1):
+        await context.hands.press([key])
+        pressed.append(key)
+        last = n == len(keys)
+        stopped = await context.until(lambda r: r.fresh.claim in _QUIET, CLOSED_WITHIN if last else AGAIN_AFTER)
+        if stopped:
+            break
+    note = None if stopped else f"no sign within {CLOSED_WITHIN:g} s that it stopped"
+    return {"delivery": "submitted" if stopped else "unconfirmed", "keys": pressed, "note": note}
+
+
+def _swallowing(fresh: Fresh, key: str) -> FieldMode | None:
+    """The mode of the input field that this key would end, before the agent gets it."""
+    return next((mode for mode in fresh.modes if key in mode.swallows), None)
+
+
+def _left(mode: FieldMode) -> Sign:
+    return lambda reading: reading.fresh.claim in _QUIET or mode not in reading.fresh.modes

@@ -1,0 +1,234 @@
+"""The ledger of actions: each request is done once, and what came of it is kept.
+
+Owns idempotency (also for the same request twice at once, and over restarts and crashes), the rows of actions, the
+answers that a replay gets, and the audit event. What is done, and whether it may be, is decided in ``runner``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import structlog
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.actions.access import Failpoints
+from agtmuxd.actions.audit import action_item
+from agtmuxd.actions.context import Result
+from agtmuxd.core.action.request import Caller, Kind, Request, Snapshot
+from agtmuxd.core.ids import dedupe_key, uuid7
+from agtmuxd.core.model import RawEvent, Source
+from agtmuxd.ingest.pipeline import Door
+from agtmuxd.repository import PaneKey
+from agtmuxd.store import actions as rows
+from agtmuxd.store.actions import ActionRow
+from agtmuxd.store.db import Store
+
+_LOG = structlog.get_logger("execute")
+_FAILED = frozenset({"E_TARGET_UNREACHABLE", "E_STORE_UNAVAILABLE", "E_INTERNAL"})
+KEPT_OUTPUTS = 16
+"""Outputs that a replay can still be given; they are never stored."""
+KEPT_ANSWERED = 64
+"""Runtimes that have ended, of which it is still known what was answered, before they are forgotten."""
+_UNSTORED = ("output", "snapshot")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an action ended. ``started`` (ns) None: it did not begin. ``error`` None: it was done."""
+
+    started: int | None = None
+    result: Result = field(default_factory=dict)
+    error: AgtmuxError | None = None
+
+
+class Ledger:
+    """What was asked for, and what came of it. In the order of one request: ``once``, ``begin``, ``finish``,
+    ``answer``."""
+
+    def __init__(
+        self, store: Store, door: Door, key: bytes, clock: Callable[[], int], failpoint: Failpoints | None = None
+    ) -> None:
+        """``key``: of digests and nonces."""
+        self._store = store
+        self._door = door
+        self._key = key
+        self._clock = clock
+        self._failpoint = failpoint or Failpoints()
+        self._running: dict[tuple[str, str], tuple[str, asyncio.Task[tuple[ActionRow, bool]]]] = {}
+        self._answered: dict[str, int] = {}
+        self._outputs: OrderedDict[str, Result] = OrderedDict()
+
+    # ---------------------------------------------------------------- once
+
+    async def once(self, request: Request, run: Callable[[str], Awaitable[ActionRow]]) -> tuple[ActionRow, bool]:
+        """The finished row of this request, and whether it is of an earlier one. ``run`` is called at most once, with
+        the request's digest; it goes on where nobody waits for it any more.
+
+        Raises E_IDEMPOTENCY_CONFLICT, and what ``run`` raises before there is a row.
+        """
+        digest = request.digest(self._key)
+        name = (str(request.kind), request.request_ref)
+        running = self._running.get(name)
+        if running is not None:
+            if running[0] != digest:
+                raise _conflict(request)
+            row, _ = await asyncio.shield(running[1])
+            return row, True
+        task = asyncio.create_task(
+            self._found_or_run(request, digest, run), name=f"{request.kind} {request.request_ref}"
+        )
+        self._running[name] = digest, task
+        task.add_done_callback(lambda _: self._running.pop(name, None))
+        return await asyncio.shield(task)
+
+    async def _found_or_run(
+        self, request: Request, digest: str, run: Callable[[str], Awaitable[ActionRow]]
+    ) -> tuple[ActionRow, bool]:
+        found = await self._store.read(lambda c: rows.find(c, request.kind, request.request_ref))
+        if found is None:
+            return await run(digest), False
+        if found.payload_digest != digest:
+            raise _conflict(request)
+        return found, True
+
+    # ---------------------------------------------------------------- rows
+
+    async def begin(self, request: Request, digest: str, caller: Caller, snapshot: Snapshot) -> ActionRow:
+        """Record the request and what is known of its pane, before anything is done. Raises E_INTERNAL."""
+        now = self._clock()
+        metadata = {
+            "caller": {"uid": caller.uid, "pid": caller.pid, "command": caller.command},
+            "ref": request.ref,
+            "request": request.told(self._key),
+            "state_version": snapshot.state_version,
+        }
+        row = ActionRow(
+            uuid7(now), request.kind, request.request_ref, digest, snapshot.target_id, snapshot.pane_id,
+            snapshot.runtime_id, now, None, None, None, None, metadata,
+        )  # fmt: skip
+        self._failpoint("before_row")
+        nonce, snapshot_id = snapshot.nonce(self._key), uuid7(now)
+        try:
+            await self._store.run(lambda c: rows.begin(c, row, snapshot, snapshot_id, nonce), power_safe=True)
+        except sqlite3.IntegrityError as error:
+            raise AgtmuxError("E_INTERNAL", "the action could not be recorded, so nothing was done") from error
+        self._failpoint("after_row")
+        return row
+
+    async def finish(self, row: ActionRow, outcome: Outcome) -> ActionRow:
+        """Record how it ended, then the audit event. Raises E_ACTION_INDETERMINATE where it cannot be recorded."""
+        self._failpoint("before_result")
+        done = _finished(row, outcome, self._clock())
+        try:
+            await self._store.run(lambda c: rows.finish(c, done), power_safe=True)
+        except AgtmuxError as caught:
+            raise AgtmuxError(
+                "E_ACTION_INDETERMINATE", f"what came of it could not be recorded ({caught.message}): look at the pane"
+            ) from caught
+        self._failpoint("after_result")
+        await self._audit(done)
+        self._failpoint("after_event")
+        self._keep(done.action_id, {name: outcome.result[name] for name in _UNSTORED if name in outcome.result})
+        return done
+
+    async def view_output(self, action_id: str) -> ActionRow:
+        """A view-output that was recorded. Raises E_ACTION_NOT_FOUND."""
+        row = await self._store.read(lambda c: rows.get(c, action_id))
+        if row is None or row.action_type != Kind.VIEW:
+            raise AgtmuxError("E_ACTION_NOT_FOUND", f"again: there is no view-output {action_id}")
+        return row
+
+    # ---------------------------------------------------------------- prompts that were answered
+
+    async def answered_version(self, key: PaneKey, runtime_id: str) -> int:
+        """The newest version of a waiting state of this runtime that got keys, also from a daemon before this one; -1:
+        none did."""
+        if runtime_id not in self._answered:
+            found = await self._store.read(lambda c: rows.answered_version(c, *key, runtime_id))
+            if runtime_id not in self._answered:
+                self.mark_answered(runtime_id, -1 if found is None else found)
+        return self._answered[runtime_id]
+
+    def mark_answered(self, runtime_id: str, state_version: int) -> None:
+        """Note the version. Now and then those of runtimes that have ended are forgotten."""
+        alive = self._door.world.runtimes
+        if len(self._answered) >= len(alive) + KEPT_ANSWERED:
+            self._answered = {one: version for one, version in self._answered.items() if one in alive}
+        self._answered[runtime_id] = state_version
+
+    # ---------------------------------------------------------------- answers
+
+    def answer(self, row: ActionRow, *, replayed: bool) -> dict[str, Any]:
+        """The answer to a request. Raises the error that the action ended with."""
+        told = row.metadata.get("error")
+        if row.result_code is None or (row.result_code == "indeterminate" and told is None):
+            raise AgtmuxError(
+                "E_ACTION_INDETERMINATE",
+                f"the daemon ended while {row.action_type} ran: nobody can tell whether it was done, look at "
+                f"{row.pane_id}",
+                {"action_id": row.action_id, "replayed": replayed},
+            )
+        if told is not None:
+            details = {**told["details"], "action_id": row.action_id, "replayed": replayed}
+            raise AgtmuxError(row.error_code or "E_INTERNAL", told["message"], details)
+        target = self._door.world.targets.get(row.target_id or "")
+        item = action_item(row, target.name if target is not None else None)
+        result = {**row.metadata.get("result", {}), **self._outputs.get(row.action_id, {})}
+        return {**item, "replayed": replayed, "result": result}
+
+    def _keep(self, action_id: str, result: Result) -> None:
+        if result:
+            self._outputs[action_id] = result
+            while len(self._outputs) > KEPT_OUTPUTS:
+                self._outputs.popitem(last=False)
+
+    async def _audit(self, row: ActionRow) -> None:
+        """The audit event, by the same door as everything else that is known of a runtime."""
+        if row.runtime_id is None:
+            return
+        now = self._clock()
+        runtime = self._door.world.runtimes.get(row.runtime_id)
+        kind = f"action:{row.action_type}"
+        event = RawEvent(
+            event_id=uuid7(now), event_type=kind, source=Source.ACTION,
+            agent_type=runtime.agent_type if runtime is not None else "unknown", event_time=row.completed_at or now,
+            ingested_at=now, dedupe_key=dedupe_key(Source.ACTION, row.action_id, kind), source_event_id=row.action_id,
+            runtime_id=row.runtime_id, target_id=row.target_id, pane_id=row.pane_id, action_id=row.action_id,
+            payload={
+                "action_id": row.action_id, "result_code": row.result_code, "error_code": row.error_code,
+                "uses_up": self._answered.get(row.runtime_id),
+            },
+        )  # fmt: skip
+        try:
+            await self._door.submit([event])
+        except AgtmuxError as error:  # the action row is the record; the event is its echo
+            _LOG.warning("audit event not kept", action_id=row.action_id, error=error.message)
+
+
+def _finished(row: ActionRow, outcome: Outcome, now: int) -> ActionRow:
+    """The row with its result; ``now`` in ns."""
+    metadata, error = dict(row.metadata), outcome.error
+    code = "done"
+    if error is None:
+        metadata["result"] = {k: v for k, v in outcome.result.items() if k not in _UNSTORED}
+    else:
+        metadata["error"] = {"message": error.message, "details": error.details}
+        code = "failed" if error.code in _FAILED else "refused"
+        if error.code == "E_ACTION_INDETERMINATE":
+            code = "indeterminate"
+    return replace(
+        row, started_at=outcome.started, completed_at=now, result_code=code,
+        error_code=error.code if error is not None else None, metadata=metadata,
+    )  # fmt: skip
+
+
+def _conflict(request: Request) -> AgtmuxError:
+    return AgtmuxError(
+        "E_IDEMPOTENCY_CONFLICT",
+        f"request_ref {request.request_ref} was used for another {request.kind}: take a new one for a new request",
+    )
