@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agtmuxd.api import openapi, responses
-from agtmuxd.api.routes.table import ROUTES
+from tests.route_tables import ROUTES
 
 FOLDER = Path(__file__).parent / "schemas"
 Schema = dict[str, Any]

@@ -14,14 +14,18 @@ import aiohttp
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.text import one_line
 from agtmuxd.api.app import ApiServer
+from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.peer import Peer
 from agtmuxd.api.requests import Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
+from agtmuxd.api.route import RouteTable
 from agtmuxd.api.routes.actions import ActionQuery
+from agtmuxd.api.routes.contract import with_contract
 from agtmuxd.api.routes.rules import CheckRequest, ReplayRequest
 from agtmuxd.core.action.request import Request
 from agtmuxd.core.model import NS
-from agtmuxd.stream.hub import Batch, Hub, LogEntry
+from agtmuxd.stream.hub import Batch, Hub, LogEntry, Watcher, WatchRequest
 from agtmuxd.stream.published import View, changes_for
+from tests.route_tables import resources
 from tests.rows import T0, Item, by_key
 
 START = 1_767_225_600 * NS
@@ -57,11 +61,14 @@ def target(name: str = "host", health: str = "ok", reason: str | None = None) ->
 
 
 class FakeServices:
-    """Implements ``Services``. ``ingested`` and ``stopped`` say what was asked, ``trouble`` is raised by ingest."""
+    """The services of all resources in one. ``ingested`` and ``stopped`` say what was asked, ``trouble`` is raised by
+    ingest.
+    """
 
     def __init__(self, *panes: Item) -> None:
         self.view = View("stream-1", 0, by_key(*panes))
         self.hub = Hub(self.view, now=self.now, read_log=self.read_log)
+        self.envelope = Envelope(self.now, lambda: self.target_items)
         self.target_items = [target()]
         self.ingested: list[WireEvent] = []
         self.acted: list[Request] = []
@@ -106,7 +113,7 @@ class FakeServices:
         if self.forbids:
             raise AgtmuxError("E_FORBIDDEN", "a supervised agent may only read and report", {"reason": "agent"})
 
-    async def actions(self, query: ActionQuery, pane: str | None) -> list[dict[str, Any]]:
+    async def listing(self, query: ActionQuery, pane: str | None) -> list[dict[str, Any]]:
         if query.action is not None:
             raise AgtmuxError("E_ACTION_NOT_FOUND", f"there is no action {query.action}")
         return []
@@ -117,7 +124,10 @@ class FakeServices:
     async def explain(self, key: str) -> dict[str, Any]:
         return {"decided_by": [], "candidates": [], "marks": {"key": key}, "recent_events": []}
 
-    async def events(self, query: HistoryQuery, pane: str | None) -> list[dict[str, Any]]:
+    async def open(self, request: WatchRequest) -> Watcher:
+        return await self.hub.open(request)
+
+    async def history(self, query: HistoryQuery, pane: str | None) -> list[dict[str, Any]]:
         row = {
             "event_id": EVENT["event_id"],
             "runtime_id": query.runtime,
@@ -130,23 +140,23 @@ class FakeServices:
         }
         return [row]
 
-    def targets(self) -> list[dict[str, Any]]:
+    def items(self) -> list[dict[str, Any]]:
         return self.target_items
 
-    async def add_target(self, request: TargetRequest) -> dict[str, Any]:
+    async def add(self, request: TargetRequest) -> dict[str, Any]:
         if any(item["target"] == request.name for item in self.target_items):
             raise AgtmuxError("E_TARGET_EXISTS", f"there is a target {request.name} already")
         self.target_items = [*self.target_items, target(request.name)]
         return self.target_items[-1]
 
-    async def connect_target(self, name: str) -> Connecting:
+    async def connect(self, name: str) -> Connecting:
         for item in self.target_items:
             if item["target"] == name:
                 return Connecting(item, [{"step": "tmux", "ok": True, "message": "3.3a"}])
         raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {one_line(name)[:80]}")
 
-    async def remove_target(self, name: str) -> None:
-        await self.connect_target(name)
+    async def remove(self, name: str) -> None:
+        await self.connect(name)
         self.target_items = [item for item in self.target_items if item["target"] != name]
 
     def tests_arrived(self, nonces: Sequence[str]) -> dict[str, str]:
@@ -159,10 +169,10 @@ class FakeServices:
             "composer": "free", "matched": [], "missed": [],
         }  # fmt: skip
 
-    async def check_rules(self, asked: CheckRequest) -> list[dict[str, Any]]:
+    async def check(self, asked: CheckRequest) -> list[dict[str, Any]]:
         return []
 
-    async def hooks(self, request: HookRequest) -> list[dict[str, Any]]:
+    async def apply(self, request: HookRequest) -> list[dict[str, Any]]:
         item = {
             "agent": "claude",
             "path": "/x/settings.json",
@@ -194,7 +204,7 @@ class FakeServices:
             "stream_id": self.view.stream_id,
             "sequence": self.view.sequence,
             "adapters": [],
-            "targets": self.targets(),
+            "targets": self.target_items,
             "queues": {},
             "counters": {"watchers": self.hub.watchers},
             "spool": {},
@@ -204,11 +214,14 @@ class FakeServices:
     def config(self) -> dict[str, Any]:
         return {"path": None, "config": {"log": "json"}}
 
-    async def reload(self) -> None:
+    def reload(self) -> None:
         raise AgtmuxError("E_INVALID_REQUEST", "config.toml line 3: tick: expected a number")
 
-    def request_stop(self) -> None:
+    def stop(self) -> None:
         self.stopped = True
+
+    def tables(self) -> list[RouteTable[Any]]:
+        return with_contract(RouteTable(routes, self) for routes in resources().values())
 
 
 async def eventually(predicate: Callable[[], object]) -> None:
@@ -245,7 +258,8 @@ async def serving(directory: Path, services: FakeServices, **options: Any) -> As
     path = directory / "s"
     sock = socket(AF_UNIX, SOCK_STREAM)
     sock.bind(str(path))
-    server = ApiServer(services, sock, **options)
+    options = {"tables": services.tables(), **options}
+    server = ApiServer(sock=sock, permit=services.permit, end_streams=services.hub.close, **options)
     await server.start()
     try:
         async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as client:

@@ -15,13 +15,13 @@ from pydantic import BaseModel
 from agtmux.cli.root import root
 from agtmux.protocol.errors import CODES
 from agtmuxd.api import requests, responses
-from agtmuxd.api.routes.table import ROUTES
 from agtmuxd.config import Settings
 from agtmuxd.core.model import Claim, Source
 from agtmuxd.core.state.debounce import SETTLE
 from agtmuxd.core.state.registers import OVERRUN, SCREEN_LAG, STATUS_LAG, UNDRAWN
 from agtmuxd.core.state.resolve import DEMOTE_AFTER, HOLD_BACK, PANE_FRESH, TTL
 from agtmuxd.store.migrate import load, migrate
+from tests.route_tables import ROUTES
 
 ROOT = Path(__file__).parents[1]
 SPEC = (ROOT / "docs" / "spec.md").read_text("utf-8")

@@ -33,10 +33,22 @@ from agtmuxd.actions.runner import Actions
 from agtmuxd.adapters.registry import discover
 from agtmuxd.api.app import ApiServer
 from agtmuxd.api.connections import Connections, affordable
+from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.requests import WireEvent
+from agtmuxd.api.route import RouteTable
+from agtmuxd.api.routes import actions as action_routes
+from agtmuxd.api.routes import daemon as daemon_routes
+from agtmuxd.api.routes import events as event_routes
+from agtmuxd.api.routes import hooks as hook_routes
+from agtmuxd.api.routes import panes as pane_routes
+from agtmuxd.api.routes import rules as rule_routes
+from agtmuxd.api.routes import targets as target_routes
+from agtmuxd.api.routes import watch as watch_routes
+from agtmuxd.api.routes.contract import with_contract
 from agtmuxd.clock import Clock
 from agtmuxd.config import Settings, load
 from agtmuxd.core.model import NS
+from agtmuxd.hooks.health import HookCare
 from agtmuxd.ingest.app_servers import Served
 from agtmuxd.ingest.pipeline import Door
 from agtmuxd.ingest.redactor import Redactor
@@ -46,7 +58,14 @@ from agtmuxd.log.sink import Sink
 from agtmuxd.process import Lock
 from agtmuxd.repository import Target
 from agtmuxd.rules.catalog import Rulebook
-from agtmuxd.services.facade import DaemonServices
+from agtmuxd.services.actions import ActionRequests
+from agtmuxd.services.daemon import DaemonStatus, HealthSources
+from agtmuxd.services.events import Events
+from agtmuxd.services.health import Vitals
+from agtmuxd.services.hooks import Hooks
+from agtmuxd.services.panes import Panes
+from agtmuxd.services.targets import Targets, target_items
+from agtmuxd.services.watch import Watch
 from agtmuxd.sinks import Companion
 from agtmuxd.socket_repair import Address, Reachable, activated_socket
 from agtmuxd.store import history
@@ -239,30 +258,27 @@ class Daemon:
             fleet.look_again()
 
         self._read_rules = read_rules
-        services = DaemonServices(
-            view=view, hub=hub, door=door, actions=actions, fleet=fleet, store=store, registry=registry,
-            rulebook=rulebook, settings=lambda: self._settings, clock=self._clock, ahead=self._clock.ahead,
-            paths={"socket": first.path, "database": self._places.database, "config": self._places.config},
-            reload=self.reload, stop=self.stop, log_sink=self._log, redact=redact,
+        envelope = Envelope(self._clock, lambda: target_items(fleet, view))
+        hook_tests = HookCare(door)
+        events = Events(
+            envelope=envelope, view=view, door=door, store=store, redact=redact, hook_tests=hook_tests,
+            clock=self._clock, ahead=self._clock.ahead,
         )  # fmt: skip
-        services.troubles = self._troubles
         retention = Retention(
             store, self._retention, lambda: self._settings.store.max_bytes, lambda: self._clock() - self._clock.ahead()
         )
-        services.vitals.retention = retention
         transcripts = Transcripts(
-            world, registry, fleet.agents_here, door.submit, services.redacted, self._clock,
+            world, registry, fleet.agents_here, door.submit, redact, self._clock,
             wanted=lambda name: self._settings.adapter(name).transcript,
             moved=lambda: (fleet.stirs_here(), door.passes, id(self._settings)),
             ahead=self._clock.ahead,
         )  # fmt: skip
-        services.transcripts = transcripts
         served = Served(
             world, registry, fleet.agents_here, fleet.stir, self._clock,
             wanted=lambda: [n for n, adapter in self._settings.adapters.items() if adapter.app_server],
             version=__version__,
         )  # fmt: skip
-        services.served, fleet.heard = served, served.words
+        fleet.heard = served.words
 
         def settings_changed() -> None:
             self._leave_patterns(redact)
@@ -270,13 +286,53 @@ class Daemon:
 
         self._settings_changed = settings_changed
         self._leave_patterns(redact)
-        fleet.accompany = self._companions(services, store)
-        spool = Spool(self._places.spool, store, _taker(services))
-        services.spool = spool
-        connections = Connections(affordable(self._settings.api.connections), services.count, setting="api.connections")
-        services.connections = connections
-        server = ApiServer(services, first.sock, connections=connections)
-        reachable = self._keep_reachable(first, server, services)
+
+        def count(what: str) -> None:
+            door.counters[what] += 1
+
+        fleet.accompany = self._companions(events, store, redact, count)
+        spool = Spool(self._places.spool, store, _taker(events, count))
+        connections = Connections(affordable(self._settings.api.connections), count, setting="api.connections")
+        vitals = Vitals(store, lambda: self._settings.store.max_bytes, self._log, retention)
+        status = DaemonStatus(
+            envelope=envelope,
+            sources=HealthSources(
+                door=door, fleet=fleet, hub=hub, store=store, registry=registry, rulebook=rulebook, spool=spool,
+                transcripts=transcripts, served=served, connections=connections, vitals=vitals,
+                troubles=self._troubles,
+            ),
+            settings=lambda: self._settings,
+            paths={"socket": first.path, "database": self._places.database, "config": self._places.config},
+            reload=self.reload, stop=self.stop,
+        )  # fmt: skip
+        tables: list[RouteTable[Any]] = [
+            RouteTable(daemon_routes.ROUTES, status),
+            RouteTable(
+                target_routes.ROUTES, Targets(envelope=envelope, fleet=fleet, view=view, removed=retention.wake)
+            ),
+            RouteTable(
+                pane_routes.ROUTES,
+                Panes(
+                    envelope=envelope, view=view, door=door, registry=registry, actions=actions,
+                    transcripts=transcripts, history=events.history, clock=self._clock,
+                ),
+            ),
+            RouteTable(watch_routes.ROUTES, Watch(envelope, hub)),
+            RouteTable(event_routes.ROUTES, events),
+            RouteTable(
+                action_routes.ROUTES,
+                ActionRequests(envelope=envelope, view=view, runner=actions, store=store, world=world),
+            ),
+            RouteTable(
+                hook_routes.ROUTES,
+                Hooks(world=world, registry=registry, fleet=fleet, hook_tests=hook_tests, clock=self._clock),
+            ),
+            RouteTable(rule_routes.ROUTES, rulebook),
+        ]  # fmt: skip
+        server = ApiServer(
+            with_contract(tables), first.sock, permit=actions.permit, end_streams=hub.close, connections=connections
+        )
+        reachable = self._keep_reachable(first, server, status)
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(door.run(), name="door"),
@@ -301,9 +357,9 @@ class Daemon:
             for task in tasks:
                 task.cancel()
 
-    def _keep_reachable(self, first: Address, server: ApiServer, services: DaemonServices) -> Reachable:
+    def _keep_reachable(self, first: Address, server: ApiServer, status: DaemonStatus) -> Reachable:
         def moved(path: str) -> None:
-            services.listens_at(path)
+            status.listens_at(path)
             try:
                 self._point(path)
             except OSError as error:
@@ -330,16 +386,18 @@ class Daemon:
         else:
             self._troubles[topic] = wrong
 
-    def _companions(self, services: DaemonServices, store: Store) -> Callable[[Target, TargetExecutor], Companion]:
+    def _companions(
+        self, events: Events, store: Store, redact: Redactor, count: Callable[[str], None]
+    ) -> Callable[[Target, TargetExecutor], Companion]:
         def accompany(target: Target, executor: TargetExecutor) -> Companion:
             from agtmuxd.remote_hooks.link import Home, Outpost  # with asyncssh, as late as that
             from agtmuxd.targets.ssh.executor import SshExecutor
 
             assert isinstance(executor, SshExecutor)  # noqa: S101 the fleet asks for ssh targets only
             home = Home(
-                folder=self._places.runtime_dir, identity=services.view.stream_id, store=store,
-                ingest=services.ingest_from, count=services.count, clock=self._clock,
-                timeout=self._settings.targets.command_timeout, patterns=services.redacted.patterns,
+                folder=self._places.runtime_dir, identity=events.view.stream_id, store=store,
+                ingest=events.ingest_from, count=count, clock=self._clock,
+                timeout=self._settings.targets.command_timeout, patterns=redact.patterns,
                 spool_rate=self._settings.targets.spool_rate * 1024.0,
             )  # fmt: skip
             return Outpost(target.target_id, executor, home)
@@ -427,16 +485,16 @@ class Daemon:
             await asyncio.sleep(SPOOL_EVERY)
 
 
-def _taker(services: DaemonServices) -> Callable[[list[dict[str, Any]]], Awaitable[None]]:
-    async def take(events: list[dict[str, Any]]) -> None:
+def _taker(events: Events, count: Callable[[str], None]) -> Callable[[list[dict[str, Any]]], Awaitable[None]]:
+    async def take(lines: list[dict[str, Any]]) -> None:
         good = []
-        for event in events:
+        for line in lines:
             try:
-                good.append(WireEvent.model_validate(event))
+                good.append(WireEvent.model_validate(line))
             except ValidationError:
-                services.count("spool_lines_refused")
+                count("spool_lines_refused")
         if good:
-            await services.ingest(good)
+            await events.ingest(good)
 
     return take
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
+from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.model import PaneRow, Source, State, WaitingFor
 from agtmuxd.core.state.registers import Register
 
@@ -164,6 +165,14 @@ class World:
 
     def target_named(self, name: str) -> Target | None:
         return next((target for target in self.targets.values() if target.name == name), None)
+
+    def pane_key(self, published: str) -> PaneKey:
+        """The key of a pane by its published key, ``<target name>/<pane id>``. Raises E_REF_NOT_FOUND."""
+        name, _, pane_id = published.rpartition("/")
+        target = self.target_named(name)
+        if target is None:
+            raise AgtmuxError("E_REF_NOT_FOUND", f"there is no target {name}")
+        return target.target_id, pane_id
 
 
 class Unit:

@@ -28,7 +28,7 @@ from agtmuxd.targets.executor import Completed, ExecutorError
 from agtmuxd.targets.local import process_table
 from agtmuxd.targets.local.executor import LocalExecutor
 from tests.conftest import Tmux, until
-from tests.integration.test_door_privacy import services_of
+from tests.integration.test_door_explain import panes_of
 from tests.rig import BUSY, QUIET, TARGET, Agent, Clock, Rig
 
 KEY = b"k" * 32
@@ -380,12 +380,11 @@ async def test_a_nonce_of_something_else_is_refused(desk: Desk) -> None:
 
 @pytest.mark.tc("TC-107")
 async def test_a_row_of_a_target_that_was_removed_meanwhile_is_listed_with_a_nonce_of_nothing(desk: Desk) -> None:
-    services = services_of(desk.rig)
-    services._actions = desk.actions
+    panes = panes_of(desk.rig, desk.actions)
     item = desk.rig.item(desk.pane)
     assert item is not None
-    assert (await desk.ask(Kind.SEND, DOWN, snapshot=services.nonce(item)))["result"]["delivery"] == "typed"
-    gone = services.nonce({**item, "identity": {**item["identity"], "target": "gone"}})
+    assert (await desk.ask(Kind.SEND, DOWN, snapshot=panes.nonce(item)))["result"]["delivery"] == "typed"
+    gone = panes.nonce({**item, "identity": {**item["identity"], "target": "gone"}})
     assert await desk.refused(Kind.SEND, DOWN, name="request-2", snapshot=gone) == "snapshot"
 
 

@@ -18,9 +18,9 @@ from agtmux.protocol.errors import CODES, AgtmuxError
 from agtmuxd.api import responses
 from agtmuxd.api.envelopes import invalid
 from agtmuxd.api.requests import Short
-from agtmuxd.api.routes.table import ROUTES
 from agtmuxd.core.action.request import Kind
 from tests.fake_services import EVENT, Api, FakeServices, eventually, serving, target
+from tests.route_tables import ROUTES
 from tests.rows import STATES, by_key, pane
 
 HOSTILE = ["a/b", "100%", "%2F", "my work", "日本語", "x+y&z=1?#", "é", ";'\"\\"]

@@ -17,8 +17,8 @@ import structlog
 from structlog.testing import LogCapture
 
 from agtmuxd.api import connections as connection
+from agtmuxd.api import parsing
 from agtmuxd.api.connections import Connections, affordable
-from agtmuxd.api.routes import table
 from agtmuxd.remote_hooks.listener import Listener
 from tests.fake_services import EVENT, Api, FakeServices, eventually, serving
 from tests.rows import pane
@@ -139,7 +139,7 @@ async def test_half_a_request_whose_sender_leaves_is_no_error_of_the_daemon(
 async def test_a_chunk_that_turns_out_bad_later_is_refused_too(
     short_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(table, "BODY_SECONDS", 1.0)
+    monkeypatch.setattr(parsing, "BODY_SECONDS", 1.0)
     async with served(short_dir) as (api, counts, log):
         reader, writer = await asyncio.open_unix_connection(str(api.path))
         writer.write(POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\n{  \r\n")

@@ -9,7 +9,7 @@ import pytest
 
 from agtmuxd import clock as daemon
 from agtmuxd.core.model import NS, Source, State
-from tests.integration.test_door_privacy import services_of, wire
+from tests.integration.test_door_privacy import events_of, wire
 from tests.rig import BUSY, QUIET, Agent, Clock, Rig, box, event
 
 ASKED = {"tool_name": "Bash", "tool_input": {"command": "make"}}
@@ -117,12 +117,12 @@ async def test_a_hook_goes_by_the_systems_clock_and_counts_by_the_daemons(tmp_pa
     clock = SetBack()
     agent = Agent()
     async with Rig(tmp_path / "a.db", clock) as rig:
-        services = services_of(rig, ahead=clock.real.ahead)
+        intake = events_of(rig, ahead=clock.real.ahead)
         await works(rig, agent)
         clock.now -= 5 * NS  # within the skew that is believed
         clock.forward(1)
         asked = {"event_time": clock.now, "target": None}
-        told = await services.ingest([wire(1, "PermissionRequest", ASKED, agent, **asked)])
+        told = await intake.ingest([wire(1, "PermissionRequest", ASKED, agent, **asked)])
         assert [one["status"] for one in told] == ["bound"]
         assert rig.the_state().state is State.WAITING_APPROVAL
         assert rig.rows("SELECT event_time FROM events WHERE event_type = 'PermissionRequest'") == [(clock(),)]

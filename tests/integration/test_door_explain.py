@@ -8,9 +8,19 @@ from typing import Any
 
 import pytest
 
+from agtmuxd.api.envelopes import Envelope
 from agtmuxd.core.model import Source
-from tests.integration.test_door_privacy import services_of
+from agtmuxd.services.panes import Panes
+from tests.integration.test_door_privacy import events_of
 from tests.rig import BUSY, Agent, Clock, Rig, event
+
+
+def panes_of(rig: Rig, actions: Any) -> Panes:
+    """Panes as the API explains them; ``actions`` make the nonces."""
+    return Panes(
+        envelope=Envelope(rig.clock, list), view=rig.view, door=rig.door, registry=rig.registry, actions=actions,
+        transcripts=None, history=events_of(rig).history, clock=rig.clock,
+    )  # fmt: skip
 
 
 @pytest.mark.tc("TC-010")
@@ -18,12 +28,10 @@ async def test_of_a_target_that_is_away_no_claim_is_said_to_decide(tmp_path: Pat
     clock = Clock()
     agent = Agent()
     async with Rig(tmp_path / "a.db", clock) as rig:
-        services = services_of(rig)
-        nonces: Any = SimpleNamespace(nonce=lambda _key: None)
-        services._actions = nonces
+        panes = panes_of(rig, SimpleNamespace(nonce=lambda _key: None))
 
         async def used() -> dict[str, str | None]:
-            told = await services.explain("host/%1")
+            told = await panes.explain("host/%1")
             return {c["source"]: c["discarded_because"] for c in told["candidates"] if c["claim"] is not None}
 
         await rig.round(agent)

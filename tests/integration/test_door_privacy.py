@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from agtmuxd.actions.runner import Actions
+from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.requests import WireEvent
-from agtmuxd.config import Settings
 from agtmuxd.core.ids import dedupe_key
-from agtmuxd.rules.catalog import Rulebook
-from agtmuxd.services.facade import DaemonServices
-from agtmuxd.stream.hub import Hub
-from agtmuxd.target_manager import Fleet
+from agtmuxd.hooks.health import HookCare
+from agtmuxd.ingest.redactor import Redactor
+from agtmuxd.services.events import Events
 from tests.rig import SERVER, SOCKET, Agent, Clock, Rig
 
 SECRETS = {
@@ -37,12 +35,10 @@ NEEDLES = {
 }  # fmt: skip
 
 
-def services_of(rig: Rig, pattern: str = "ACME-[0-9]+-[A-Z]+", ahead: Callable[[], int] = int) -> DaemonServices:
-    settings = Settings.model_validate({"redaction": {"patterns": [pattern]}})
-    return DaemonServices(
-        view=rig.view, hub=cast(Hub, None), door=rig.door, actions=cast(Actions, None), fleet=cast(Fleet, None),
-        store=rig.store, registry=rig.registry, rulebook=cast(Rulebook, None), settings=lambda: settings,
-        clock=rig.clock, paths={}, reload=lambda: None, stop=lambda: None, ahead=ahead,
+def events_of(rig: Rig, pattern: str = "ACME-[0-9]+-[A-Z]+", ahead: Callable[[], int] = int) -> Events:
+    return Events(
+        envelope=Envelope(rig.clock, list), view=rig.view, door=rig.door, store=rig.store,
+        redact=Redactor(lambda: [pattern]), hook_tests=HookCare(rig.door), clock=rig.clock, ahead=ahead,
     )  # fmt: skip
 
 
@@ -79,7 +75,7 @@ def carried(secret: str) -> dict[str, Any]:
 async def test_no_secret_reaches_the_file_in_any_mode(tmp_path: Path, mode: str) -> None:
     path, clock, agent = tmp_path / "a.db", Clock(), Agent()
     async with Rig(path, clock) as rig:
-        services = services_of(rig)
+        intake = events_of(rig)
         await rig.round(agent)
         more: dict[str, Any] = {}
         who: Agent | None = agent
@@ -99,7 +95,7 @@ async def test_no_secret_reaches_the_file_in_any_mode(tmp_path: Path, mode: str)
                 late = {"event_time": clock.now - (9 * 10**9 if mode == "late" and number else 0)}
                 events.append(wire(number * 10 + at, kind, carried(secret), who, **{**late, **more}))
             events.append(wire(number * 10 + 5, "Stop", {}, who, env={"CODEX_HOME": f"/x/{name}", "N": secret}, **more))
-        told = await services.ingest(events)
+        told = await intake.ingest(events)
         expected = {"stale": "stale_runtime", "not understood": "dropped_unbound", "pending": "pending_bind",
                     "dropped": "pending_bind"}.get(mode, "bound")  # fmt: skip
         assert expected in {t["status"] for t in told}, told
@@ -119,10 +115,10 @@ async def test_no_secret_reaches_the_rows_that_are_shown(tmp_path: Path) -> None
     agent = Agent()
     async with Rig(tmp_path / "a.db", Clock()) as rig:
         await rig.round(agent)
-        services = services_of(rig)
+        intake = events_of(rig)
         for number, secret in enumerate(SECRETS.values()):
             for at, kind in enumerate(("UserPromptSubmit", "PermissionRequest")):
-                await services.ingest([wire(number * 10 + at, kind, carried(secret), agent)])
+                await intake.ingest([wire(number * 10 + at, kind, carried(secret), agent)])
                 shown = repr(rig.item()) + repr(rig.the_state())
                 assert not any(needle in shown for needle in NEEDLES.values()), shown
 
@@ -134,7 +130,7 @@ async def test_a_huge_payload_is_cut_after_it_was_redacted(tmp_path: Path) -> No
         await rig.round(agent)
         secret = SECRETS["anthropic"]
         text = "x" * (16 * 1024 - 60) + " " + secret + " " + "y" * 50_000
-        await services_of(rig).ingest([wire(1, "Stop", {"last_assistant_message": text}, agent)])
+        await events_of(rig).ingest([wire(1, "Stop", {"last_assistant_message": text}, agent)])
         [(kept,)] = rig.rows("SELECT raw_payload FROM events")
         assert len(kept) < 40 * 1024
         assert b"Ab1Ab1Ab1" not in bytes_of(path)
@@ -145,10 +141,10 @@ async def test_an_agents_own_event_id_dedupes_and_a_hash_of_words_never_does(tmp
     agent = Agent()
     async with Rig(tmp_path / "a.db", Clock()) as rig:
         await rig.round(agent)
-        services = services_of(rig)
+        intake = events_of(rig)
         first, again = (wire(n, "Stop", {}, agent, source_event_id="stop-7") for n in (1, 2))
         other = wire(3, "Stop", {}, agent)
-        told = await services.ingest([first, again, other])
+        told = await intake.ingest([first, again, other])
         assert [t["status"] for t in told] == ["bound", "duplicate", "bound"]
         keys = {key for (key,) in rig.rows("SELECT dedupe_key FROM events")}
         assert keys == {dedupe_key("hook", "stop-7", "Stop"), dedupe_key("hook", "event-0003", "Stop")}
@@ -159,10 +155,10 @@ async def test_what_a_pattern_never_comes_to_an_end_on_is_left_out(tmp_path: Pat
     clock = Clock()
     async with Rig(tmp_path / "a.db", clock) as rig:
         await rig.round(Agent())
-        services = services_of(rig, "^(a+)+$")
+        intake = events_of(rig, "^(a+)+$")
         told = {"prompt": "a" * 60 + "b", "tool_input": {"command": "ls"}}
-        (result,) = await services.ingest([wire(1, "PreToolUse", told, Agent())])
+        (result,) = await intake.ingest([wire(1, "PreToolUse", told, Agent())])
         assert result["status"] == "bound"
         assert b"aaaaaaaaaa" not in bytes_of(tmp_path / "a.db")
-        (result,) = await services.ingest([wire(2, "PreToolUse", {"prompt": "kept-words"}, Agent())])
+        (result,) = await intake.ingest([wire(2, "PreToolUse", {"prompt": "kept-words"}, Agent())])
         assert b"kept-words" in bytes_of(tmp_path / "a.db")

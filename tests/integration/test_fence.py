@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from agtmuxd.api.envelopes import said
-from agtmuxd.api.routes.table import ROUTES, Fence, Route
-from agtmuxd.api.services import Services
+from agtmuxd.api.route import Access, Route, RouteTable
 from agtmuxd.core.action.request import Kind
 from tests.fake_services import EVENT, FakeServices, serving
+from tests.route_tables import ROUTES
 
 pytestmark = pytest.mark.tc("TC-141")
 
@@ -25,22 +26,24 @@ OPEN = {
 """All that an agent may ask for. Whoever adds to this list says that the route changes nothing."""
 
 
-def name(route: Route) -> str:
+def name(route: Route[Any]) -> str:
     return f"{route.method} {route.path}"
 
 
 def test_only_reads_and_reports_are_open_to_agents() -> None:
     """The list is written here once more, so that nobody opens a route by the way."""
-    assert {name(route) for route in ROUTES if route.fence is Fence.ANYBODY} == OPEN
-    recorded = {route.path for route in ROUTES if route.fence is Fence.RECORDED}
+    assert {name(route) for route in ROUTES if route.access is Access.EVERYBODY} == OPEN
+    recorded = {route.path for route in ROUTES if route.access is Access.CHECKED_BY_ACTION}
     assert recorded == {f"/v1/actions/{kind}" for kind in Kind}, "an action asks itself, and keeps whom it refused"
 
 
-@pytest.mark.parametrize("route", [r for r in ROUTES if r.fence is Fence.OPERATORS], ids=name)
-async def test_every_other_route_refuses_an_agent_before_it_reads_the_request(short_dir: Path, route: Route) -> None:
+@pytest.mark.parametrize("route", [r for r in ROUTES if r.access is Access.OPERATORS], ids=name)
+async def test_every_other_route_refuses_an_agent_before_it_reads_the_request(
+    short_dir: Path, route: Route[Any]
+) -> None:
     services = FakeServices()
     services.forbids = True
-    before = services.targets()
+    before = services.target_items
     async with serving(short_dir, services) as api:
         path = re.sub(r"\{\w+\}", "host", route.path)
         answer = await api.call(route.method, path, 403, data=b"this is no JSON")
@@ -48,7 +51,7 @@ async def test_every_other_route_refuses_an_agent_before_it_reads_the_request(sh
     assert answer["error"]["details"]["reason"] == "agent"
     assert services.asked and all(pid is not None for _, pid in services.asked), "the kernel names who asks"
     assert not services.stopped
-    assert services.targets() == before
+    assert services.target_items == before
 
 
 @pytest.mark.parametrize("route", sorted(OPEN))
@@ -75,13 +78,13 @@ async def test_a_folder_that_the_daemon_would_read_for_an_agent_is_refused(short
 
 
 async def test_a_route_that_says_nothing_of_its_callers_is_fenced(short_dir: Path) -> None:
-    async def handler(_request: web.Request, _services: Services) -> web.StreamResponse:
+    async def handler(_request: web.Request, _service: None) -> web.StreamResponse:
         return said(ok=True)
 
     services = FakeServices()
     services.forbids = True
     routes = (Route("GET", "/v1/new", handler, "a read"), Route("POST", "/v1/new", handler, "a change"))
-    async with serving(short_dir, services, routes=routes) as api:
+    async with serving(short_dir, services, tables=[RouteTable(routes, None)]) as api:
         for method in ("GET", "POST"):
             await api.call(method, "/v1/new", 403)
         services.forbids = False

@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.api.routes.table import ROUTES
 from agtmuxd.remote_hooks import install_program
 from tests.acceptance.stage import PATIENCE, Agent, Daemon, Item, Place, Watch
 from tests.conftest import Tmux, until
+from tests.route_tables import ROUTES
 from tests.ssh.sshd import Keys, Sshd
 from tests.ssh.test_fleet import Far, becomes
 

@@ -1,1 +1,1 @@
-"""HTTP over the Unix socket: one route table, request models, one error middleware."""
+"""HTTP over the Unix socket: route tables by resource, request models, one error middleware."""

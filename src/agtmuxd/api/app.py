@@ -1,6 +1,6 @@
 """The HTTP server on the daemon's socket: limits, the peer check, and the one place where errors become answers.
 
-Owns the life of the server. Knows no route: it serves the table.
+Owns the life of the server. Knows no route: it serves the tables that it is handed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import re
 import socket
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, cast
 
 import structlog
@@ -19,12 +19,12 @@ from pydantic import ValidationError
 
 from agtmux import __version__
 from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.api.callers import ASK_PEER, PERMIT, Permit, require_operator
 from agtmuxd.api.connections import Connection, Connections
 from agtmuxd.api.envelopes import failed, internal, invalid, new_request_id
+from agtmuxd.api.parsing import MAX_BODY, BrokenBodyError, too_large
 from agtmuxd.api.peer import Gate, Peer, peer_of
-from agtmuxd.api.routes.actions import ASK_PEER, caller
-from agtmuxd.api.routes.table import MAX_BODY, ROUTES, BrokenBodyError, BrokenStreamError, Fence, Route, too_large
-from agtmuxd.api.services import Services
+from agtmuxd.api.route import Access, BrokenStreamError, Route, RouteTable, S
 
 IDLE_SECONDS = 30.0  # a connection that sends no whole request head within this is closed
 
@@ -48,24 +48,36 @@ async def _expect(request: web.Request) -> web.StreamResponse | None:
     return failed(AgtmuxError("E_INVALID_REQUEST", "the header Expect may say 100-continue and nothing else"))
 
 
+def _bound(route: Route[S], service: S) -> Serve:
+    async def serve(request: web.Request) -> web.StreamResponse:
+        if route.access is Access.OPERATORS:  # before anything of the request is read
+            await require_operator(request)
+        return await route.handler(request, service)
+
+    return serve
+
+
 class ApiServer:
-    """Serves ``routes`` on ``sock``, a bound Unix stream socket (listening or not), to processes of uid ``owner`` only.
+    """Serves ``tables`` on ``sock``, a bound Unix stream socket (listening or not), to processes of uid ``owner`` only.
 
     The socket's file is the caller's: it is neither chmodded nor removed here.
     """
 
     def __init__(
         self,
-        services: Services,
+        tables: Iterable[RouteTable[Any]],
         sock: socket.socket,
         *,
+        permit: Permit,
+        end_streams: Callable[[float], Awaitable[None]],
         owner: int | None = None,
         ask_peer: Callable[[socket.socket], Peer] = peer_of,
-        routes: tuple[Route, ...] = ROUTES,
         connections: Connections | None = None,
         log: Any = None,
     ) -> None:
-        self._services = services
+        """``permit`` refuses a caller that is no operator; ``end_streams`` ends every watch within so many seconds."""
+        self._permit = permit
+        self._end_streams = end_streams
         self._sock = sock
         self._owner = os.getuid() if owner is None else owner
         self._ask_peer = ask_peer
@@ -74,7 +86,7 @@ class ApiServer:
         self._writes: set[asyncio.Task[web.StreamResponse]] = set()
         self._listeners: dict[socket.socket, asyncio.Server] = {}
         self._runner = web.AppRunner(
-            self._app(routes),
+            self._app(tables),
             handler_cancellation=True,  # a watcher that went away ends at once; what changes things is shielded
             shutdown_timeout=1.0,
         )
@@ -108,7 +120,7 @@ class ApiServer:
             self.leave(sock)
         if self._writes:
             await asyncio.wait(self._writes, timeout=patience)
-        await self._services.hub.close(patience / 2)
+        await self._end_streams(patience / 2)
         await self._runner.cleanup()
 
     @property
@@ -116,23 +128,17 @@ class ApiServer:
         """Requests that change something and are in flight."""
         return len(self._writes)
 
-    def _app(self, routes: tuple[Route, ...]) -> web.Application:
+    def _app(self, tables: Iterable[RouteTable[Any]]) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY + 1, middlewares=[self._edge])
         app[ASK_PEER] = self._ask_peer
+        app[PERMIT] = self._permit
         app.on_response_prepare.append(_say_version)
-        for route in routes:
-            # A part of the path that is empty is still that part: what is wrong with it its handler knows.
-            path = re.sub(r"\{(\w+)\}", r"{\1:[^/]*}", route.path)
-            app.router.add_route(route.method, path, self._bound(route), expect_handler=_expect)
+        for table in tables:
+            for route in table.routes:
+                # A part of the path that is empty is still that part: what is wrong with it its handler knows.
+                path = re.sub(r"\{(\w+)\}", r"{\1:[^/]*}", route.path)
+                app.router.add_route(route.method, path, _bound(route, table.service), expect_handler=_expect)
         return app
-
-    def _bound(self, route: Route) -> Serve:
-        async def serve(request: web.Request) -> web.StreamResponse:
-            if route.fence is Fence.OPERATORS:  # before anything of the request is read
-                await self._services.permit(*caller(request))
-            return await route.handler(request, self._services)
-
-        return serve
 
     @web.middleware
     async def _edge(self, request: web.Request, handler: Serve) -> web.StreamResponse:

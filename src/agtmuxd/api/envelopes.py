@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ from pydantic import ValidationError
 
 from agtmux.protocol.errors import SCHEMA_VERSION, AgtmuxError
 from agtmux.protocol.text import one_line
-from agtmuxd.api.services import Services
 from agtmuxd.core.json_codec import encode, stamp
 
 if TYPE_CHECKING:
@@ -94,48 +93,65 @@ def _problem(one: ErrorDetails) -> str:
     return str(one["msg"]).removeprefix("Value error, ")
 
 
-def read_body(
-    services: Services,
-    *,
-    filters: dict[str, Any],
-    summary: dict[str, Any],
-    items: Sequence[dict[str, Any]],
-    named: Iterable[str] = (),
-) -> dict[str, Any]:
-    """The envelope of every read. ``named``: the targets that were asked for, none meaning all.
+class Envelope:
+    """What every read says besides its rows: when it was made, and which targets did not answer.
 
-    A target that is down is requested and not responded; its rows stay in ``items`` with their age. Raises
-    E_TARGET_NOT_FOUND for a named target that is not there.
+    One for the whole daemon; each service that answers reads is given it.
     """
-    requested, responded, errors = answering(services, named)
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "generated_at": stamp(services.now()),
-        "filters": filters,
-        "summary": summary,
-        "partial": bool(errors),
-        "requested_targets": requested,
-        "responded_targets": responded,
-        "target_errors": errors,
-        "items": list(items),
-    }
 
+    def __init__(self, now: Callable[[], int], targets: Callable[[], list[dict[str, Any]]]) -> None:
+        """``now``: ns since the epoch; ``targets``: all target items by name, from memory (read for every listing)."""
+        self._now = now
+        self._targets = targets
 
-def answering(services: Services, named: Iterable[str] = ()) -> tuple[list[str], list[str], list[dict[str, Any]]]:
-    """(requested, responded, errors) of the named targets, all if none is named. Raises E_TARGET_NOT_FOUND."""
-    known = {str(item["target"]): item for item in services.targets()}
-    requested = list(named) or list(known)
-    responded: list[str] = []
-    errors: list[dict[str, Any]] = []
-    for name in requested:
-        if name not in known:
-            text = f"there is no target {one_line(name)[:80]}; known: {', '.join(known) or 'none'}"
-            raise AgtmuxError("E_TARGET_NOT_FOUND", text, {"target": name})
-        if known[name]["health"] == "down" or not known[name].get("read", True):
-            errors.append(_unanswered(known[name]))
-        else:
-            responded.append(name)
-    return requested, responded, errors
+    def head(self) -> dict[str, Any]:
+        """The fields that every answer with a time begins with."""
+        return {"schema_version": SCHEMA_VERSION, "generated_at": stamp(self._now())}
+
+    def reply(self, **fields: Any) -> web.Response:
+        """The answer of a route that reads no rows, with its time."""
+        return reply({**self.head(), **fields})
+
+    def read(
+        self,
+        *,
+        filters: dict[str, Any],
+        summary: dict[str, Any],
+        items: Sequence[dict[str, Any]],
+        named: Iterable[str] = (),
+    ) -> dict[str, Any]:
+        """The body of every read of rows. ``named``: the targets that were asked for, none meaning all.
+
+        A target that is down is requested and not responded; its rows stay in ``items`` with their age. Raises
+        E_TARGET_NOT_FOUND for a named target that is not there.
+        """
+        requested, responded, errors = self.answering(named)
+        return {
+            **self.head(),
+            "filters": filters,
+            "summary": summary,
+            "partial": bool(errors),
+            "requested_targets": requested,
+            "responded_targets": responded,
+            "target_errors": errors,
+            "items": list(items),
+        }
+
+    def answering(self, named: Iterable[str] = ()) -> tuple[list[str], list[str], list[dict[str, Any]]]:
+        """(requested, responded, errors) of the named targets, all if none is named. Raises E_TARGET_NOT_FOUND."""
+        known = {str(item["target"]): item for item in self._targets()}
+        requested = list(named) or list(known)
+        responded: list[str] = []
+        errors: list[dict[str, Any]] = []
+        for name in requested:
+            if name not in known:
+                text = f"there is no target {one_line(name)[:80]}; known: {', '.join(known) or 'none'}"
+                raise AgtmuxError("E_TARGET_NOT_FOUND", text, {"target": name})
+            if known[name]["health"] == "down" or not known[name].get("read", True):
+                errors.append(_unanswered(known[name]))
+            else:
+                responded.append(name)
+        return requested, responded, errors
 
 
 def _unanswered(target: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The contract as OpenAPI 3.1, generated from the route table and its models.
+"""The contract as OpenAPI 3.1, generated from the routes that it is handed and their models.
 
 Owns the translation. Knows no single route.
 """
@@ -7,22 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from agtmux.protocol.errors import CODES, SCHEMA_VERSION
 from agtmuxd.api.responses import ErrorEnvelope
-
-if TYPE_CHECKING:
-    from agtmuxd.api.routes.table import Route
+from agtmuxd.api.route import Route
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _REF = "#/components/schemas/{model}"
 
 
-def document(routes: Iterable[Route]) -> dict[str, Any]:
+def document(routes: Iterable[Route[Any]]) -> dict[str, Any]:
     """The whole document, ready for JSON."""
     table = list(routes)
     modes: dict[type[BaseModel], JsonSchemaMode] = {ErrorEnvelope: "serialization"}
@@ -48,7 +46,7 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
     }
 
 
-def _operation(route: Route, refs: dict[str, Any]) -> dict[str, Any]:
+def _operation(route: Route[Any], refs: dict[str, Any]) -> dict[str, Any]:
     lines = route.path == "/v1/watch"
     kind = "application/x-ndjson" if lines else "application/json"
     answer = {"type": "object"} if route.answer is None else refs[str(route.answer)]

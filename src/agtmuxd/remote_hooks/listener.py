@@ -21,9 +21,9 @@ from pydantic import ValidationError
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.connections import Connection, Connections
 from agtmuxd.api.envelopes import failed, internal, invalid, new_request_id, said
+from agtmuxd.api.parsing import MAX_BODY, BrokenBodyError, read_json, too_large
 from agtmuxd.api.peer import Gate, peer_of
 from agtmuxd.api.requests import EventBatch, WireEvent
-from agtmuxd.api.routes.table import MAX_BODY, BrokenBodyError, read_json, too_large
 
 RATE: Final = 200.0
 BURST: Final = 1000.0

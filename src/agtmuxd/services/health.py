@@ -16,9 +16,11 @@ WAL_MOST: Final = 64 << 20
 
 
 class Vitals:
-    def __init__(self, store: Store, most: Callable[[], int], log: Sink | None = None) -> None:
+    def __init__(
+        self, store: Store, most: Callable[[], int], log: Sink | None = None, retention: Retention | None = None
+    ) -> None:
         """``most``: bytes that the database may use."""
-        self.retention: Retention | None = None
+        self.retention = retention
         self._store = store
         self._most = most
         self._log = log

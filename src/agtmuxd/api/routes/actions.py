@@ -1,22 +1,22 @@
-"""The routes of the actions: what each request carries, and the request of the core that it becomes.
+"""The routes that act on a pane: what each request carries, and the request of the core that it becomes.
 
-Owns their models. Who asks is told by the kernel, never by the body. Decides nothing.
+Owns their models. The kernel says who asks, never the body. Decides nothing.
 """
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from aiohttp import web
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt, field_validator, model_validator
 
-from agtmux.protocol.errors import SCHEMA_VERSION, AgtmuxError
-from agtmuxd.api import requests
-from agtmuxd.api.envelopes import reply
-from agtmuxd.api.peer import Peer
-from agtmuxd.api.services import Services
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.api import requests, responses
+from agtmuxd.api.callers import caller
+from agtmuxd.api.envelopes import Envelope, reply
+from agtmuxd.api.parsing import given, read_json, read_query
+from agtmuxd.api.route import Access, Route
 from agtmuxd.core.action.keys import submits, valid_key
 from agtmuxd.core.action.request import (
     AnswerParams,
@@ -30,8 +30,8 @@ from agtmuxd.core.action.request import (
     SendParams,
     ViewParams,
 )
-from agtmuxd.core.json_codec import stamp
 from agtmuxd.core.model import State
+from agtmuxd.stream.published import View
 
 MAX_TEXT = 256 * 1024
 """Bytes of text that one action may carry."""
@@ -39,10 +39,6 @@ MAX_ANSWER = 4000
 """Characters of an answer."""
 MAX_KEYS = 64
 
-ASK_PEER: web.AppKey[Callable[[socket.socket], Peer]] = web.AppKey("ask_peer")
-"""How the other end of a connection is named."""
-
-Read = Callable[[web.Request], Awaitable[Any]]
 Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{8,128}$")]
 States = Annotated[list[State], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
 
@@ -200,7 +196,7 @@ BODIES: dict[Kind, type[ActionBody]] = {
 }
 """What the request of each kind carries."""
 
-SAYS: dict[Kind, str] = {
+SUMMARIES: dict[Kind, str] = {
     Kind.ATTACH: "Select a pane and say how to attach to it",
     Kind.SEND: "Text and keys into a pane",
     Kind.VIEW: "What a pane shows",
@@ -213,27 +209,48 @@ SAYS: dict[Kind, str] = {
 }
 
 
-def acting(kind: Kind, read_json: Read) -> Callable[[web.Request, Services], Awaitable[web.StreamResponse]]:
+class ActionService(Protocol):
+    """Does what is asked for, and lists what was asked for."""
+
+    envelope: Envelope
+    view: View
+
+    async def act(self, request: Request, uid: int | None, pid: int | None) -> dict[str, Any]:
+        """Do what is asked for, once; ``uid`` and ``pid`` are the caller's. Raises whatever it was refused with."""
+
+    async def listing(self, query: ActionQuery, pane: str | None) -> list[dict[str, Any]]:
+        """Actions, newest first. Raises E_ACTION_NOT_FOUND for an id that is none."""
+
+
+def _act(kind: Kind) -> Callable[[web.Request, ActionService], Awaitable[web.StreamResponse]]:
     """The handler of one kind."""
 
-    async def act(request: web.Request, services: Services) -> web.StreamResponse:
+    async def act(request: web.Request, actions: ActionService) -> web.StreamResponse:
         asked = BODIES[kind].model_validate(await read_json(request)).request(kind)
-        told = await services.act(asked, *caller(request))
-        return reply({"schema_version": SCHEMA_VERSION, "generated_at": stamp(services.now()), **told})
+        result = await actions.act(asked, *caller(request))
+        return actions.envelope.reply(**result)
 
     return act
 
 
-def who(request: web.Request) -> Peer | None:
-    """The process at the other end, None where the kernel does not tell."""
-    sock = request.transport.get_extra_info("socket") if request.transport is not None else None
-    try:
-        return None if sock is None else request.app[ASK_PEER](sock)
-    except OSError:
-        return None
+async def listing(request: web.Request, actions: ActionService) -> web.StreamResponse:
+    query = read_query(ActionQuery, request.query)
+    pane = None if query.pane is None else actions.view.resolve(query.pane)
+    items = await actions.listing(query, pane)
+    filters = given(query, "action", "kind", "pane", "runtime", "since", "limit", "before")
+    return reply(actions.envelope.read(filters=filters, summary={"total": len(items)}, items=items))
 
 
-def caller(request: web.Request) -> tuple[int | None, int | None]:
-    """The uid and pid at the other end, as far as the kernel tells them."""
-    peer = who(request)
-    return (peer.uid, peer.pid) if peer is not None else (None, None)
+ROUTES: tuple[Route[ActionService], ...] = (
+    Route(
+        "GET", "/v1/actions", listing, "What was asked for", ActionQuery, answer=responses.Actions,
+        access=Access.EVERYBODY,
+    ),
+    *(
+        Route(
+            "POST", f"/v1/actions/{kind}", _act(kind), SUMMARIES[kind], body=BODIES[kind],
+            answer=responses.ActionDone, access=Access.CHECKED_BY_ACTION,
+        )
+        for kind in Kind
+    ),
+)  # fmt: skip

@@ -1,18 +1,23 @@
-"""The routes that try screen rules: what their requests carry and what they answer.
+"""The routes that try screen rules on captured screens and on samples.
 
-Owns the models. What a rule makes of a screen is the core's.
+Owns their models. What a rule makes of a screen is the core's.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Protocol
 
+from aiohttp import web
 from pydantic import Field, StrictBool, StrictInt, field_validator
 
 from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.api.callers import require_operator
+from agtmuxd.api.envelopes import said
+from agtmuxd.api.parsing import read_json
 from agtmuxd.api.requests import Model
 from agtmuxd.api.responses import Shape, Versioned, WaitingFor
+from agtmuxd.api.route import Access, Route
 from agtmuxd.core.model import Claim
 
 MAX_SCREEN = 256 * 1024
@@ -100,3 +105,36 @@ class TriedRules(Shape):
 
 class Checked(Versioned):
     items: list[TriedRules]
+
+
+class RuleService(Protocol):
+    """Tries rules. Changes nothing."""
+
+    def replay(self, asked: ReplayRequest) -> dict[str, Any]:
+        """What the rules make of a captured screen: the body of the answer. Raises E_INVALID_REQUEST."""
+
+    async def check(self, asked: CheckRequest) -> list[dict[str, Any]]:
+        """Every rule tried on its sample, one item per agent. Raises E_INVALID_REQUEST."""
+
+
+async def replay(request: web.Request, rules: RuleService) -> web.StreamResponse:
+    asked = ReplayRequest.model_validate(await read_json(request))
+    return said(**rules.replay(asked))
+
+
+async def check(request: web.Request, rules: RuleService) -> web.StreamResponse:
+    asked = CheckRequest.model_validate(await read_json(request))
+    if asked.corpus is not None:  # a folder that the daemon reads for the caller
+        await require_operator(request)
+    return said(items=await rules.check(asked))
+
+
+ROUTES: tuple[Route[RuleService], ...] = (
+    Route(
+        "POST", "/v1/rules/replay", replay, "A screen tried", body=ReplayRequest, answer=Replayed,
+        access=Access.EVERYBODY,
+    ),
+    Route(
+        "POST", "/v1/rules/check", check, "Rules tried", body=CheckRequest, answer=Checked, access=Access.EVERYBODY
+    ),
+)  # fmt: skip

@@ -1,0 +1,62 @@
+"""A route, and the routes of one resource together with the service that answers them.
+
+Owns these types. Knows no resource: each file of ``api/routes`` makes its own table, and so does a feature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from agtmuxd.api.requests import NoQuery
+
+S = TypeVar("S")
+"""The service that answers a route: a protocol declared beside the route."""
+
+
+class Access(StrEnum):
+    """Who may call a route."""
+
+    OPERATORS = (
+        "operators"  # all but processes inside a supervised agent; those too where the configuration lets agents act
+    )
+    EVERYBODY = "everybody"  # a read that changes nothing and opens nothing for the caller, or a report
+    CHECKED_BY_ACTION = "checked_by_action"  # as OPERATORS, but the action checks it and keeps a record of a refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Route(Generic[S]):
+    """One method and path. ``body``: what the request carries; ``answer``: model of its 200 (of a line, for watch).
+
+    ``access``: who may call it. The default refuses a supervised agent.
+    """
+
+    method: str
+    path: str
+    handler: Callable[[web.Request, S], Awaitable[web.StreamResponse]]
+    summary: str
+    query: type[BaseModel] = NoQuery
+    body: type[BaseModel] | None = None
+    answer: type[BaseModel] | None = None
+    access: Access = Access.OPERATORS
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTable(Generic[S]):
+    """The routes of one resource, and the service that each handler is called with."""
+
+    routes: tuple[Route[S], ...]
+    service: S
+
+
+class BrokenStreamError(Exception):
+    """An error after the head of ``response`` went out: there is no room for another answer. The cause says why."""
+
+    def __init__(self, response: web.StreamResponse) -> None:
+        super().__init__()
+        self.response = response

@@ -1,0 +1,62 @@
+"""The routes of the daemon itself: health, configuration, reload, stop."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from agtmuxd.api import responses
+from agtmuxd.api.envelopes import Envelope, said
+from agtmuxd.api.parsing import read_query
+from agtmuxd.api.requests import NoQuery
+from agtmuxd.api.route import Access, Route
+
+
+class DaemonService(Protocol):
+    """How the daemon is, and its two commands."""
+
+    envelope: Envelope
+
+    def health(self) -> dict[str, Any]:
+        """The body of /v1/health but for ``schema_version`` and ``generated_at``."""
+
+    def config(self) -> dict[str, Any]:
+        """``{"path": str, "config": {effective values, no secrets}}``."""
+
+    def reload(self) -> None:
+        """Read the configuration again. Raises E_INVALID_REQUEST naming key and line."""
+
+    def stop(self) -> None:
+        """Begin the graceful stop soon; returns at once, so that the answer still goes out."""
+
+
+async def health(request: web.Request, daemon: DaemonService) -> web.StreamResponse:
+    read_query(NoQuery, request.query)
+    return daemon.envelope.reply(**daemon.health())
+
+
+async def config(request: web.Request, daemon: DaemonService) -> web.StreamResponse:
+    read_query(NoQuery, request.query)
+    return said(**daemon.config())
+
+
+async def reload(_request: web.Request, daemon: DaemonService) -> web.StreamResponse:
+    daemon.reload()
+    return said(ok=True)
+
+
+async def stop(_request: web.Request, daemon: DaemonService) -> web.StreamResponse:
+    daemon.stop()
+    return said(ok=True)
+
+
+ROUTES: tuple[Route[DaemonService], ...] = (
+    Route("GET", "/v1/health", health, "How the daemon is", answer=responses.Health, access=Access.EVERYBODY),
+    Route(
+        "GET", "/v1/daemon/config", config, "The effective configuration", answer=responses.Config,
+        access=Access.EVERYBODY,
+    ),
+    Route("POST", "/v1/daemon/reload", reload, "Read the configuration again", answer=responses.Done),
+    Route("POST", "/v1/daemon/stop", stop, "Stop the daemon", answer=responses.Done),
+)  # fmt: skip

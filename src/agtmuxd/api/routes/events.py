@@ -1,0 +1,63 @@
+"""The routes of events: take them in, and list the history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from agtmuxd.api import responses
+from agtmuxd.api.callers import peer
+from agtmuxd.api.envelopes import Envelope, reply, said
+from agtmuxd.api.parsing import given, read_json, read_query
+from agtmuxd.api.peer import Peer
+from agtmuxd.api.requests import EventBatch, HistoryQuery, WireEvent
+from agtmuxd.api.route import Access, Route
+from agtmuxd.stream.published import View
+
+
+class EventService(Protocol):
+    """Takes in events and reads their history."""
+
+    envelope: Envelope
+    view: View
+
+    async def ingest(self, events: Sequence[WireEvent], peer: Peer | None = None) -> list[dict[str, Any]]:
+        """Take in events, of ``peer`` where that is known; returns when they are committed. One result each, in order:
+        ``event_id``, ``status``, ``runtime_id``, ``reason_code``. Raises E_STORE_UNAVAILABLE when nothing of it could
+        be kept.
+        """
+
+    async def history(self, query: HistoryQuery, pane: str | None) -> list[dict[str, Any]]:
+        """Events, newest first, at most ``query.limit``; ``pane`` is the pane key of ``query.pane``."""
+
+
+async def history(request: web.Request, events: EventService) -> web.StreamResponse:
+    query = read_query(HistoryQuery, request.query)
+    pane = None if query.pane is None else events.view.resolve(query.pane)
+    named = () if pane is None else (events.view.panes[pane]["identity"]["target"],)
+    items = await events.history(query, pane)
+    filters = given(query, "pane", "runtime", "action", "limit", "before")
+    return reply(events.envelope.read(filters=filters, summary={"total": len(items)}, items=items, named=named))
+
+
+async def post(request: web.Request, events: EventService) -> web.StreamResponse:
+    value = await read_json(request)
+    if isinstance(value, dict) and "events" in value:
+        batch = EventBatch.model_validate(value).events
+    else:
+        batch = [WireEvent.model_validate(value)]
+    return said(results=await events.ingest(batch, peer(request)))
+
+
+ROUTES: tuple[Route[EventService], ...] = (
+    Route(
+        "GET", "/v1/events", history, "History, newest first", HistoryQuery, answer=responses.Events,
+        access=Access.EVERYBODY,
+    ),
+    Route(
+        "POST", "/v1/events", post, "Take in events", body=EventBatch, answer=responses.Ingested,
+        access=Access.EVERYBODY,
+    ),
+)  # fmt: skip

@@ -1,0 +1,34 @@
+"""The route of hooks: install, remove or check them in the agents' settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from agtmuxd.api import responses
+from agtmuxd.api.envelopes import said
+from agtmuxd.api.parsing import read_json
+from agtmuxd.api.requests import HookRequest
+from agtmuxd.api.route import Route
+
+
+class HookService(Protocol):
+    """Hooks in the settings of agents, here and on ssh targets."""
+
+    async def apply(self, request: HookRequest) -> list[dict[str, Any]]:
+        """Install, remove or check hooks: one item per agent and file."""
+
+    def tests_arrived(self, nonces: Sequence[str]) -> dict[str, str]:
+        """Which test events of hooks came in lately: ``posted`` or ``spooled`` by nonce."""
+
+
+async def apply(request: web.Request, hooks: HookService) -> web.StreamResponse:
+    asked = HookRequest.model_validate(await read_json(request))
+    return said(items=await hooks.apply(asked), arrived=hooks.tests_arrived(asked.tests))
+
+
+ROUTES: tuple[Route[HookService], ...] = (
+    Route("POST", "/v1/hooks", apply, "Hooks of the agents", body=HookRequest, answer=responses.Hooks),
+)

@@ -1,0 +1,116 @@
+"""The routes that read panes, windows and sessions, and why a pane shows its state.
+
+Rows come from the published view. Changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from agtmuxd.api import responses
+from agtmuxd.api.envelopes import Envelope, reply, reply_rows
+from agtmuxd.api.parsing import given, read_query
+from agtmuxd.api.requests import ListingQuery, NoQuery, SessionQuery
+from agtmuxd.api.route import Access, Route
+from agtmuxd.core.listing import Attrs, Scope, ordered, tally
+from agtmuxd.stream.published import View, merge_sessions
+
+
+class PaneService(Protocol):
+    """Panes as they are published, and what is known of one of them."""
+
+    envelope: Envelope
+    view: View
+
+    def nonce(self, item: Mapping[str, Any]) -> str:
+        """What stands for a pane item as it is served now: an action takes it as ``snapshot`` for 30 s."""
+
+    async def explain(self, key: str) -> dict[str, Any]:
+        """Why the pane (by its key) shows its state: ``decided_by``, ``candidates``, ``marks``, ``recent_events``.
+
+        The route adds the envelope, ``ref`` and ``item``.
+        """
+
+    def message(self, key: str) -> dict[str, Any]:
+        """What the agent of the pane (by key) said last, by its transcript: ``runtime_id``, ``text``, ``said_at``,
+        ``source`` (None where no transcript is followed). No secrets, no control characters but newlines.
+        """
+
+
+def _listing(scope: Scope) -> Callable[[web.Request, PaneService], Awaitable[web.StreamResponse]]:
+    async def answer(request: web.Request, panes: PaneService) -> web.StreamResponse:
+        query = read_query(ListingQuery, request.query)
+        wanted = query.filter()
+        view = panes.view
+        items = view.chosen(scope, wanted, query.sort)
+        # A nonce only here: in the stream it would be old before it is read.
+        rows = (view.written(item, {"snapshot": panes.nonce(item)} if scope is Scope.PANES else {}) for item in items)
+        body = panes.envelope.read(
+            filters={**wanted.echo(), **given(query, "sort")},
+            summary=view.tally(scope, wanted).summary(),
+            items=(),
+            named=wanted.named_targets(),
+        )
+        return await reply_rows(body, rows)
+
+    return answer
+
+
+async def sessions(request: web.Request, panes: PaneService) -> web.StreamResponse:
+    query = read_query(SessionQuery, request.query)
+    wanted = query.filter()
+    items = panes.view.select(Scope.SESSIONS, wanted, query.sort)
+    summary = tally(Attrs.of(item) for item in items).summary()
+    if query.group_by == "session-name":
+        by_target = summary["by_target"]
+        items = ordered(merge_sessions(items), query.sort)
+        merged = tally(Attrs.of({**item, "identity": {**item["identity"], "target": ""}}) for item in items)
+        summary = {**merged.summary(), "by_target": by_target}
+    body = panes.envelope.read(
+        filters={**wanted.echo(), **given(query, "sort", "group_by")},
+        summary=summary,
+        items=items,
+        named=wanted.named_targets(),
+    )
+    return reply(body)
+
+
+async def explain(request: web.Request, panes: PaneService) -> web.StreamResponse:
+    read_query(NoQuery, request.query)
+    key = panes.view.resolve(request.match_info["ref"])
+    item = panes.view.served(panes.view.panes[key])
+    why = await panes.explain(key)
+    return panes.envelope.reply(ref=item["ref"], item=item, **why)
+
+
+async def message(request: web.Request, panes: PaneService) -> web.StreamResponse:
+    read_query(NoQuery, request.query)
+    key = panes.view.resolve(request.match_info["ref"])
+    ref = panes.view.served(panes.view.panes[key])["ref"]
+    return panes.envelope.reply(ref=ref, **panes.message(key))
+
+
+ROUTES: tuple[Route[PaneService], ...] = (
+    Route(
+        "GET", "/v1/panes", _listing(Scope.PANES), "Panes", ListingQuery, answer=responses.Panes,
+        access=Access.EVERYBODY,
+    ),
+    Route(
+        "GET", "/v1/windows", _listing(Scope.WINDOWS), "Windows", ListingQuery, answer=responses.Windows,
+        access=Access.EVERYBODY,
+    ),
+    Route(
+        "GET", "/v1/sessions", sessions, "Sessions", SessionQuery, answer=responses.Sessions, access=Access.EVERYBODY
+    ),
+    Route(
+        "GET", "/v1/panes/{ref}/explain", explain, "Why a pane shows its state", answer=responses.Explanation,
+        access=Access.EVERYBODY,
+    ),
+    Route(
+        "GET", "/v1/panes/{ref}/message", message, "What the agent said last", answer=responses.LastMessage,
+        access=Access.EVERYBODY,
+    ),
+)  # fmt: skip

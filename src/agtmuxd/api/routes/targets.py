@@ -1,0 +1,63 @@
+"""The routes of targets: list, add, connect, remove."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from agtmuxd.api import responses
+from agtmuxd.api.envelopes import Envelope, reply, said
+from agtmuxd.api.parsing import read_json, read_query
+from agtmuxd.api.requests import Connecting, NoQuery, TargetRequest
+from agtmuxd.api.route import Access, Route
+
+
+class TargetService(Protocol):
+    """The tmux servers that are watched."""
+
+    envelope: Envelope
+
+    def items(self) -> list[dict[str, Any]]:
+        """All target items, by name, from memory."""
+
+    async def add(self, request: TargetRequest) -> dict[str, Any]:
+        """Add a target, return its item. Raises E_TARGET_EXISTS, E_INVALID_REQUEST."""
+
+    async def connect(self, name: str) -> Connecting:
+        """Reach for a target now and say each step. Raises E_TARGET_NOT_FOUND; a failed step is no error."""
+
+    async def remove(self, name: str) -> None:
+        """Raises E_TARGET_NOT_FOUND."""
+
+
+async def listing(request: web.Request, targets: TargetService) -> web.StreamResponse:
+    read_query(NoQuery, request.query)
+    items = targets.items()
+    health = [item["health"] for item in items]
+    summary = {"total": len(items), "by_health": {one: health.count(one) for one in ("ok", "degraded", "down")}}
+    return reply(targets.envelope.read(filters={}, summary=summary, items=items))
+
+
+async def add(request: web.Request, targets: TargetService) -> web.StreamResponse:
+    asked = TargetRequest.model_validate(await read_json(request))
+    return said(item=await targets.add(asked))
+
+
+async def connect(request: web.Request, targets: TargetService) -> web.StreamResponse:
+    item, steps = await targets.connect(request.match_info["name"])
+    return said(item=item, steps=steps)
+
+
+async def remove(request: web.Request, targets: TargetService) -> web.StreamResponse:
+    name = request.match_info["name"]
+    await targets.remove(name)
+    return said(removed=name)
+
+
+ROUTES: tuple[Route[TargetService], ...] = (
+    Route("GET", "/v1/targets", listing, "All targets", answer=responses.Targets, access=Access.EVERYBODY),
+    Route("POST", "/v1/targets", add, "Add a target", body=TargetRequest, answer=responses.TargetAdded),
+    Route("POST", "/v1/targets/{name}/connect", connect, "Reach for it now", answer=responses.TargetConnected),
+    Route("DELETE", "/v1/targets/{name}", remove, "Remove a target", answer=responses.TargetRemoved),
+)

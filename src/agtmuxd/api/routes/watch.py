@@ -1,0 +1,57 @@
+"""The route of the stream: one JSON line for each change, until the reader leaves."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import Protocol
+
+from aiohttp import web
+
+from agtmuxd.api import responses
+from agtmuxd.api.connections import Connection
+from agtmuxd.api.envelopes import Envelope
+from agtmuxd.api.parsing import read_query
+from agtmuxd.api.requests import WatchQuery
+from agtmuxd.api.route import Access, BrokenStreamError, Route
+from agtmuxd.stream.hub import Watcher, WatchRequest
+
+
+class WatchService(Protocol):
+    """Opens streams."""
+
+    envelope: Envelope
+
+    async def open(self, request: WatchRequest) -> Watcher:
+        """A new watcher, to be ended by ``leave()``. Raises E_CURSOR_INVALID, E_CURSOR_EXPIRED, E_OVERLOADED."""
+
+
+async def watch(request: web.Request, streams: WatchService) -> web.StreamResponse:
+    query = read_query(WatchQuery, request.query)
+    wanted = query.filter()
+    streams.envelope.answering(wanted.named_targets())
+    asked = WatchRequest(str(query.scope), wanted, query.cursor, query.interval, query.heartbeat, query.once)
+    if isinstance(request.protocol, Connection):
+        request.protocol.rests = True
+    watcher = await streams.open(asked)
+    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson", "Cache-Control": "no-store"})
+    try:
+        await response.prepare(request)
+        async with aclosing(watcher.lines()) as lines:
+            async for line in lines:
+                await response.write(line)
+        await response.write_eof()
+    except ConnectionError:
+        return response  # the reader went away, which is how a watch ends
+    except Exception as error:
+        raise BrokenStreamError(response) from error
+    finally:
+        watcher.leave()
+    return response
+
+
+ROUTES: tuple[Route[WatchService], ...] = (
+    Route(
+        "GET", "/v1/watch", watch, "The stream, one JSON line each", WatchQuery, answer=responses.WatchLine,
+        access=Access.EVERYBODY,
+    ),
+)  # fmt: skip

@@ -1,0 +1,125 @@
+"""The daemon as the API shows it: health, configuration, and the commands to read it again and to stop."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from agtmux import __version__
+from agtmuxd.adapters.registry import Registry
+from agtmuxd.api.connections import Connections
+from agtmuxd.api.envelopes import Envelope
+from agtmuxd.config import Settings
+from agtmuxd.core.json_codec import stamp
+from agtmuxd.ingest.app_servers import Served
+from agtmuxd.ingest.pipeline import Door
+from agtmuxd.ingest.spool import Spool
+from agtmuxd.ingest.transcripts.follower import Transcripts
+from agtmuxd.rules.catalog import Rulebook
+from agtmuxd.services.health import Vitals
+from agtmuxd.store.db import Store
+from agtmuxd.store.migrate import load
+from agtmuxd.stream.hub import Hub
+from agtmuxd.target_manager import Fleet
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSources:
+    """The parts that health tells of. It reads them and changes none."""
+
+    door: Door
+    fleet: Fleet
+    hub: Hub
+    store: Store
+    registry: Registry
+    rulebook: Rulebook
+    spool: Spool
+    transcripts: Transcripts
+    served: Served
+    connections: Connections
+    vitals: Vitals
+    troubles: Mapping[str, str]
+    """What is wrong with the daemon itself now, by topic."""
+
+
+class DaemonStatus:
+    """Implements ``DaemonService`` of ``api.routes.daemon``."""
+
+    def __init__(
+        self,
+        *,
+        envelope: Envelope,
+        sources: HealthSources,
+        settings: Callable[[], Settings],
+        paths: dict[str, str],
+        reload: Callable[[], None],
+        stop: Callable[[], None],
+    ) -> None:
+        """``paths``: of ``socket``, ``database`` and ``config``."""
+        self.envelope = envelope
+        self.reload = reload
+        self.stop = stop
+        self._sources = sources
+        self._settings = settings
+        self._paths = paths
+        self._began = time.monotonic()
+        self._schema = len(load())
+
+    def listens_at(self, path: str) -> None:
+        """The daemon listens at another socket now."""
+        self._paths["socket"] = path
+
+    def config(self) -> dict[str, Any]:
+        return {"path": self._paths["config"], "config": self._settings().model_dump(mode="json")}
+
+    def health(self) -> dict[str, Any]:
+        of, view = self._sources, self._sources.hub.view
+        items = of.fleet.items()
+        stuck = [wrong for wrong in (of.spool.wrong, of.spool.blocked()) if wrong is not None]
+        degraded = any(t["health"] != "ok" for t in items) or of.vitals.wrong() or stuck or "socket" in of.troubles
+        return {
+            "status": "degraded" if degraded else "ok",
+            "version": __version__,
+            "pid": os.getpid(),
+            "uptime_s": round(time.monotonic() - self._began, 1),
+            **self._paths,
+            "database_schema": self._schema,
+            "stream_id": view.stream_id,
+            "sequence": view.sequence,
+            "adapters": self._adapters(),
+            "targets": items,
+            "queues": {"ingest": of.door.depth, "store": of.store.depth, "pending_bind": len(of.door.pending),
+                       "connections": len(of.connections.open), "connections_most": of.connections.most},
+            "counters": {**dict(sorted(of.door.counters.items())), **of.fleet.figures(), **of.transcripts.counters,
+                         "watchers": of.hub.watchers},
+            "store": of.vitals.store(),
+            "log": of.vitals.log(),
+            "spool": {"waiting_bytes": of.spool.waiting, **asdict(of.spool.drained)},
+            "last_errors": self._errors(stuck),
+        }  # fmt: skip
+
+    def _errors(self, spool: list[str]) -> list[str]:
+        of = self._sources
+        errors = [*of.troubles.values(), *of.vitals.wrong(), *of.vitals.notes()]
+        errors += [f"spool: {wrong}" for wrong in spool]
+        errors += of.fleet.complaints()
+        full = of.connections.full()
+        if full is not None:
+            errors.append(full)
+        errors += [f"rules not taken: {why}" for why in of.rulebook.wrong.values()]
+        errors += [f"adapter {name}: {why}" for name, why in of.registry.refused.items()]
+        return errors
+
+    def _adapters(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": a.name, "agent_type": a.agent_type, "version": a.version,
+                "contract_version": a.contract_version, "oldest_version": a.oldest, "enabled": True,
+                "errors": a.errors, "last_error": a.last_error,
+                "servers": [{**link, "since": stamp(link["since"])} for link in self._sources.served.items(a.name)],
+            }
+            for a in self._sources.registry
+        ]  # fmt: skip

@@ -1,0 +1,106 @@
+"""Hooks as the API installs, removes and checks them: in this machine's settings, and in those of ssh targets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.text import one_line
+from agtmuxd.actions.access import Reached
+from agtmuxd.adapters.registry import Fenced, Registry
+from agtmuxd.api.requests import HookRequest
+from agtmuxd.hooks.health import HookCare, changed_here
+from agtmuxd.hooks.items import BACKUPS, absent_item, add_status, foreign, hook_item, planned_item
+from agtmuxd.remote_hooks.place_files import left, place
+from agtmuxd.remote_hooks.settings import FarSettings
+from agtmuxd.repository import World
+from agtmuxd.target_manager import Fleet
+
+
+class Hooks:
+    """Implements ``HookService`` of ``api.routes.hooks``."""
+
+    def __init__(
+        self, *, world: World, registry: Registry, fleet: Fleet, hook_tests: HookCare, clock: Callable[[], int]
+    ) -> None:
+        self._world = world
+        self._registry = registry
+        self._fleet = fleet
+        self._hook_tests = hook_tests
+        self._clock = clock
+        self._settings_files = asyncio.Lock()
+
+    async def apply(self, request: HookRequest) -> list[dict[str, Any]]:
+        adapters = [self._adapter(name) for name in request.agents] if request.agents else list(self._registry)
+        if request.target is not None:
+            reached = self._fleet.reach(self._target_id(request.target))
+            if reached.kind == "ssh":
+                return await self._apply_remotely(reached, adapters, request)
+        wrong = foreign(request.command) if request.op == "install" else None
+        if wrong is not None:
+            raise AgtmuxError("E_INVALID_REQUEST", wrong)
+        out: list[dict[str, Any]] = []
+        for adapter in adapters:
+            home = request.config_homes.get(adapter.agent_type)
+            where = Path(home) if home else adapter.config_home({}, Path.home())
+            if request.op == "install" and request.agents is None and not await asyncio.to_thread(where.is_dir):
+                out.append(absent_item(adapter.agent_type, where))
+                continue
+            try:
+                async with self._settings_files:  # one change at a time; not on the loop, for a disk can be slow
+                    out += await asyncio.to_thread(_hooks_of, adapter, where, request)
+            except (ValueError, OSError) as error:
+                out.append({**hook_item(adapter.agent_type, where), "error": str(error)})
+        for item in out:
+            self._add_deaf(item, await asyncio.to_thread(changed_here, item["path"]))
+        return out
+
+    def tests_arrived(self, nonces: Sequence[str]) -> dict[str, str]:
+        return self._hook_tests.arrived(nonces)
+
+    async def _apply_remotely(
+        self, reached: Reached, adapters: Sequence[Fenced], request: HookRequest
+    ) -> list[dict[str, Any]]:
+        far = FarSettings(reached.name, reached.executor)
+        items = await far.hooks(adapters, request)
+        self._fleet.hurry(reached.target_id)
+        changed = await far.changed([str(item["path"]) for item in items if item["installed"]], self._clock)
+        for item in items:
+            self._add_deaf(item, changed.get(item["path"]), reached.target_id)
+        if request.probe and request.op == "status":
+            await far.probe(items, self._hook_tests.arrived, lambda: self._fleet.hurry(reached.target_id))
+        return items
+
+    def _add_deaf(self, item: dict[str, Any], changed_at: int | None, target_id: str | None = None) -> None:
+        item["deaf_panes"], item["maybe_deaf_panes"] = self._hook_tests.deaf_panes(item, changed_at, target_id)
+
+    def _adapter(self, name: str) -> Fenced:
+        adapter = self._registry.get(name)
+        if adapter is None:
+            known = ", ".join(a.agent_type for a in self._registry)
+            raise AgtmuxError("E_INVALID_REQUEST", f"no adapter for agent {name}; known: {known}")
+        return adapter
+
+    def _target_id(self, name: str) -> str:
+        target = self._world.target_named(name)
+        if target is None:
+            raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {one_line(name)[:80]}")
+        return target.target_id
+
+
+def _hooks_of(adapter: Fenced, home: Path, request: HookRequest) -> list[dict[str, Any]]:
+    command = request.command  # each adapter puts its own name behind it
+    done: dict[str, dict[str, Any]] = {}
+    remove = request.op == "uninstall"
+    if request.op != "status":
+        for plan in adapter.plan_hooks(home, command, remove=remove):
+            changes, path = plan.changes and not request.dry_run, str(plan.path)
+            backup = place(path, plan.before, plan.after, BACKUPS, remove) if changes else None
+            stay = left(path) if changes and remove else ()
+            done[path] = planned_item(adapter.agent_type, plan, backup, stay)
+    for status in adapter.hook_status(home, command):
+        add_status(done, adapter.agent_type, status, leaving=remove)
+    return list(done.values())

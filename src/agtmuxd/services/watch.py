@@ -1,0 +1,17 @@
+"""The stream as the API opens it."""
+
+from __future__ import annotations
+
+from agtmuxd.api.envelopes import Envelope
+from agtmuxd.stream.hub import Hub, Watcher, WatchRequest
+
+
+class Watch:
+    """Implements ``WatchService`` of ``api.routes.watch``."""
+
+    def __init__(self, envelope: Envelope, hub: Hub) -> None:
+        self.envelope = envelope
+        self._hub = hub
+
+    async def open(self, request: WatchRequest) -> Watcher:
+        return await self._hub.open(request)
