@@ -31,7 +31,7 @@ check: venv tools ## lint, format and types, then make test
 	@$(BIN)/mypy
 	@$(MAKE) --no-print-directory test
 
-bench: venv tools ## the budgets of docs/spec.md, measured
+bench: venv tools ## the budgets of docs/performance.md, measured
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 
 accuracy: venv tools ## play the recorded agents before a real daemon, with hooks and without; writes docs/accuracy.md (about 20 minutes)

@@ -1,1 +1,1 @@
-"""The budgets of docs/spec.md, measured: ``python -m bench``."""
+"""The budgets of docs/performance.md, measured: ``python -m bench``."""

@@ -1,4 +1,4 @@
-"""What the documents say is what the program does: codes, columns, settings, commands, examples, links."""
+"""What the documents say is what the program does: codes, states, columns, settings, commands, examples, links."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shlex
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
@@ -15,18 +16,22 @@ from pydantic import BaseModel
 from agtmux.cli.root import root
 from agtmux.protocol.errors import CODES
 from agtmuxd.api import requests, responses
+from agtmuxd.api.routes.actions import ActionBody
 from agtmuxd.config import Settings
-from agtmuxd.core.model import Claim, Source
-from agtmuxd.core.state.debounce import SETTLE
-from agtmuxd.core.state.registers import OVERRUN, SCREEN_LAG, STATUS_LAG, UNDRAWN
-from agtmuxd.core.state.resolve import DEMOTE_AFTER, HOLD_BACK, PANE_FRESH, TTL
+from agtmuxd.core.action.request import Kind
+from agtmuxd.core.model import LEVELS, MS, NS, PRECEDENCE, Claim, Source
+from agtmuxd.core.screen import motion
+from agtmuxd.core.state import debounce, registers, resolve
+from agtmuxd.ingest.state_rows import CRASH_SHOWN
 from agtmuxd.store.migrate import load, migrate
+from agtmuxd.targets.observer import LOOKED_AT
 from tests.route_tables import ROUTES
 
 ROOT = Path(__file__).parents[1]
-SPEC = (ROOT / "docs" / "spec.md").read_text("utf-8")
+REFERENCE = {page.stem: page.read_text("utf-8") for page in sorted((ROOT / "docs" / "reference").glob("*.md"))}
+GLOSSARY = (ROOT / "docs" / "glossary.md").read_text("utf-8")
 PAGES = sorted(
-    [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "runbooks").glob("*.md")]
+    [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "runbooks").glob("*.md")]
 )
 
 
@@ -41,19 +46,31 @@ def cells(text: str, first: str) -> Iterator[list[str]]:
 
 
 @pytest.mark.tc("TC-117")
-def test_the_error_codes_are_those_of_the_spec() -> None:
-    told = {row[0]: (row[1], row[2], row[3]) for row in cells(SPEC, "code")}
+def test_the_error_codes_are_those_of_the_reference() -> None:
+    """Each code stands there with its HTTP status, its exit status, whether it is retryable, and when it is sent."""
+    rows = list(cells(REFERENCE["api"], "code"))
+    told = {row[0]: (row[1], row[2], row[3]) for row in rows}
     real = {
         code: ("–" if row.http is None else str(row.http), str(row.exit), "yes" if row.retryable else "no")
         for code, row in CODES.items()
     }
     assert told == real
+    assert all(row[4] for row in rows)
 
 
 @pytest.mark.tc("TC-117")
-def test_the_routes_are_those_of_the_spec() -> None:
+def test_the_exit_statuses_are_those_of_the_reference() -> None:
+    """Each exit status of an error code has a row, and is named by ``agtmux --help``."""
+    told = {int(row[0]) for row in cells(REFERENCE["cli"], "status")}
+    assert told == {0, 130} | {row.exit for row in CODES.values()}
+    shown = root.get_help(click.Context(root, info_name="agtmux")).partition("Exit status:")[2]
+    assert told <= {int(number) for number in re.findall(r"\b\d+\b", shown)}
+
+
+@pytest.mark.tc("TC-117")
+def test_the_routes_are_those_of_the_reference() -> None:
     told: set[tuple[str, str]] = set()
-    for where, does in cells(SPEC, "method, path"):
+    for where, does in cells(REFERENCE["api"], "method, path"):
         method = ""
         for part in where.split(" · "):
             method, _, path = part.rpartition(" ") if " " in part else (method, "", part)
@@ -67,18 +84,35 @@ def words(text: str) -> set[str]:
     return {name.strip() for group in re.findall(r"`([^`]*)`", text) for name in group.split(",")}
 
 
+def named(page: str, first: str) -> list[str]:
+    """The names of the first column of a table, in order."""
+    return [name for row in cells(REFERENCE[page], first) for name in re.findall(r"`([^`]*)`", row[0])]
+
+
 @pytest.mark.tc("TC-117")
-def test_the_fields_of_panes_events_and_queries_are_those_of_the_spec() -> None:
-    panes = re.search(r"Pane items carry `([^`]*)`", SPEC)
-    assert panes is not None
-    assert {name.strip() for name in panes[1].split(",")} == set(responses.Pane.model_fields)
-    assert set().union(*(words(row[0]) for row in cells(SPEC, "field"))) == set(requests.WireEvent.model_fields)
-    watching = re.search(r"^Parameters: (.*) and the filters of listings", SPEC, re.M)
-    assert watching is not None
+def test_the_fields_of_panes_events_actions_and_queries_are_those_of_the_reference() -> None:
+    assert sorted(named("api", "pane field")) == sorted(responses.Pane.model_fields)
+    assert sorted(named("events", "field")) == sorted(requests.WireEvent.model_fields)
+    assert sorted(named("actions", "field")) == sorted(ActionBody.model_fields)
     own = set(requests.WatchQuery.model_fields) - set(requests.FilterQuery.model_fields)
-    assert own <= words(watching[1])
-    listing = next(row[1] for row in cells(SPEC, "method, path") if "/v1/windows" in row[0])
+    assert sorted(named("watch", "parameter")) == sorted(own)
+    listing = next(row[1] for row in cells(REFERENCE["api"], "method, path") if "/v1/windows" in row[0])
     assert set(requests.SessionQuery.model_fields) == words(listing)
+    assert set(get_args(responses.WatchLine.model_fields["type"].annotation)) == set(named("watch", "type"))
+
+
+@pytest.mark.tc("TC-117")
+def test_the_states_and_sources_are_those_of_the_reference() -> None:
+    """All states in order of precedence, all sources with their kind, each action; no reason that the code lacks."""
+    assert named("states", "state") == [str(state) for state in PRECEDENCE]
+    told = {row[0].strip("`"): row[1] for row in cells(REFERENCE["events"], "source")}
+    assert told == {str(source): "level" if source in LEVELS else "edge" for source in Source}
+    code = "".join(path.read_text("utf-8") for path in sorted((ROOT / "src/agtmuxd").rglob("*.py")))
+    assert [reason for reason in named("states", "`reason_code`") if f'"{reason}"' not in code] == []
+    heads = {
+        word for head in re.findall(r"^### (.*)", REFERENCE["actions"], re.M) for word in re.findall(r"`([\w-]+)", head)
+    }
+    assert {str(kind) for kind in Kind} | {"prompt", "wait"} == heads
 
 
 @pytest.mark.tc("TC-117")
@@ -109,8 +143,8 @@ def settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, ob
 
 
 @pytest.mark.tc("TC-117")
-def test_every_setting_stands_in_the_spec_with_its_default() -> None:
-    told = {row[0].strip("`"): row[1] for row in cells(SPEC, "key")}
+def test_every_setting_stands_in_the_reference_with_its_default() -> None:
+    told = {row[0].strip("`"): row[1] for row in cells(REFERENCE["config"], "key")}
     real = dict(settings(Settings))
     assert list(told) == list(real)
     for key, default in real.items():
@@ -125,22 +159,49 @@ def test_every_setting_stands_in_the_spec_with_its_default() -> None:
             assert word == str(default).replace("'", '"') or word == f'"{default}"', key
 
 
+def span(text: str) -> int:
+    """``600 ms`` or ``10 s`` in ns."""
+    number, unit = text.split()
+    return int(number) * {"ms": MS, "s": NS}[unit]
+
+
 @pytest.mark.tc("TC-117")
-def test_the_figures_of_the_evidence_model_are_those_of_the_program() -> None:
-    ms, section = 1_000_000, SPEC[SPEC.index("### Evidence model") : SPEC.index("## 8. Adapters")]
-    for said in (
-        f"up to {SCREEN_LAG // ms} ms before it was read, a status file up to {STATUS_LAG // ms} ms",
-        f"only {OVERRUN // ms // 1000} s after the end",
-        f"stays so for {UNDRAWN // ms // 1000} s after a wait was declared",
-        f"lasted {SETTLE[Source.POLLER] // ms} ms on the screen or {SETTLE[Source.STATUS] // ms} ms in a status file",
-        f"was read within {PANE_FRESH // ms // 1000} s",
-        f"held back for up to {HOLD_BACK // ms} ms",
-        f"`completed → idle` {DEMOTE_AFTER // ms // 1000} s after",
-        f"waiting and error {TTL[Claim.ERROR] // ms // 60_000} min, running {TTL[Claim.RUNNING] // ms // 1000} s",
-    ):
-        assert said in section, said
-    assert TTL[Claim.WAITING_APPROVAL] == TTL[Claim.WAITING_INPUT] == TTL[Claim.ERROR]
-    assert TTL[Claim.COMPLETED] == TTL[Claim.IDLE] == TTL[Claim.NOT_RUNNING] == 0
+def test_the_times_of_the_state_engine_are_those_of_the_reference() -> None:
+    """Each time has a row with its value, and each time that the rules name has a row."""
+    told = {row[0]: span(row[1]) for row in cells(REFERENCE["states"], "time")}
+    ttl = resolve.TTL
+    assert ttl[Claim.WAITING_APPROVAL] == ttl[Claim.WAITING_INPUT] == ttl[Claim.ERROR]
+    assert ttl[Claim.COMPLETED] == ttl[Claim.IDLE] == ttl[Claim.NOT_RUNNING]
+    assert told == {
+        "screen lag": registers.SCREEN_LAG,
+        "status lag": registers.STATUS_LAG,
+        "dialog delay": registers.UNDRAWN,
+        "blip": registers.BLIP,
+        "overrun": registers.OVERRUN,
+        "screen settle": debounce.SETTLE[Source.POLLER],
+        "status settle": debounce.SETTLE[Source.STATUS],
+        "after a wait": debounce.AFTER_WAIT,
+        "first running": debounce.FIRST_RUNNING,
+        "unmatched": debounce.UNMATCHED,
+        "still": motion.STILL,
+        "movement": motion.LASTING,
+        "pane fresh": resolve.PANE_FRESH,
+        "waiting and error": ttl[Claim.ERROR],
+        "running": ttl[Claim.RUNNING],
+        "completed, idle, not_running": ttl[Claim.COMPLETED],
+        "hint": resolve.HINT_TTL,
+        "hold back": resolve.HOLD_BACK,
+        "demotion": resolve.DEMOTE_AFTER,
+        "starting": resolve.STARTING,
+        "looked at": LOOKED_AT,
+        "crash shown": CRASH_SHOWN,
+    }
+    rules = REFERENCE["states"].partition("## How a state is decided")[2]
+    assert set(re.findall(r"(?<!\*)\*([a-z ]+)\*(?!\*)", rules)) <= set(told)
+    assert f"in at least {motion.CHANGES} samples" in rules
+    assert f"less than {resolve.DEMOTE_AFTER // NS} s ago" in REFERENCE["states"]
+    assert f"for {LOOKED_AT // NS} s." in REFERENCE["states"]
+    assert f"or {CRASH_SHOWN // NS // 60} minutes pass" in REFERENCE["states"]
 
 
 def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
@@ -156,11 +217,11 @@ def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Com
 
 
 @pytest.mark.tc("TC-112")
-def test_every_command_has_help_with_an_example_and_stands_in_the_spec() -> None:
-    section = SPEC[SPEC.index("## 13. CLI") : SPEC.index("## 14.")]
+def test_every_command_has_help_with_an_example_and_stands_in_the_reference() -> None:
     listed = {
         " ".join(re.sub(r"\[?[A-Z]+\]?|--kind \w+", "", code).split())
-        for code in re.findall(r"`(agtmux[^`]*)`", section)
+        for row in cells(REFERENCE["cli"], "command")
+        for code in re.findall(r"`(agtmux[^`]*)`", row[0])
     }
     real = dict(commands(root, "agtmux"))
     assert listed == set(real)
@@ -177,7 +238,7 @@ def blocks() -> Iterator[tuple[str, str]]:
                 line = line.strip().removeprefix("$ ")
                 for part in re.split(r" (?:\||&&|\|\|) ", line):
                     if part.startswith(("agtmux ", "agtmuxd ", "make ")):
-                        yield page.name, part
+                        yield str(page.relative_to(ROOT)), part
 
 
 def parses(line: str) -> None:
@@ -198,7 +259,12 @@ def parses(line: str) -> None:
 def test_every_command_that_the_documents_show_is_taken() -> None:
     targets = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.M))
     shown = list(blocks())
-    assert {page for page, _ in shown} >= {"README.md", "daemon.md", "targets.md"}
+    assert {page for page, _ in shown} >= {
+        "README.md",
+        "runbooks/daemon.md",
+        "runbooks/targets.md",
+        "docs/reference/targets.md",
+    }
     for page, line in shown:
         if line.startswith("make "):
             assert line.split()[1] in targets, (page, line)
@@ -211,10 +277,65 @@ def test_every_command_that_the_documents_show_is_taken() -> None:
 
 @pytest.mark.tc("TC-117")
 def test_every_link_between_documents_leads_somewhere() -> None:
+    """A file that is named is there, and a heading that is named stands in it."""
     for page in PAGES:
         text = page.read_text("utf-8")
-        named = re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)", text)
-        missing = [name for name in named if not (page.parent / name).exists()]
+        links = re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)]*))?\)", text)
+        missing = [name for name, _ in links if not (page.parent / name).exists()]
+        for name, anchor in links:
+            target = page.parent / name if name else page
+            if anchor and target.suffix == ".md" and target.exists() and anchor not in anchors(target):
+                missing.append(f"{name}#{anchor}")
         named_in_text = re.findall(r"`((?:docs|runbooks|migrations|tests|src|bench)/[\w./-]+\.\w+)`", text)
         missing += [name for name in named_in_text if not (ROOT / name).exists()]
         assert missing == [], page.name
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page as links name them."""
+    heads = re.findall(r"^#+ (.*)", page.read_text("utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.tc("TC-117")
+def test_every_document_that_the_code_names_is_there() -> None:
+    """Docstrings and comments lead to pages that exist."""
+    for path in sorted(
+        [*(ROOT / "src").rglob("*.py"), *(ROOT / "tests").rglob("*.py"), *(ROOT / "bench").glob("*.py")]
+    ):
+        named_here = re.findall(r"(?:docs|runbooks)/[\w/-]+\.md\b", path.read_text("utf-8"))
+        assert [name for name in named_here if not (ROOT / name).exists()] == [], path
+
+
+STOP = re.compile(
+    r"\b(door|voices?|pokes?|glances?|whoever|of its own|of their own|what came of|reckon(ed|s)?|told|tells?|lest)\b",
+    re.I,
+)
+
+
+def sentences(text: str) -> Iterator[str]:
+    """The sentences of a page without its code blocks; each cell of a table by itself, code and links as one word."""
+    for line in re.sub(r"^```.*?^```", "", text, flags=re.M | re.S).splitlines():
+        for part in re.split(r"(?<!\\)\|", line) if line.startswith("|") else [line]:
+            plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", re.sub(r"`[^`]*`", "X", part))
+            yield from re.split(r"(?<=[.:;!?])\s+", plain.strip(" -*#"))
+
+
+@pytest.mark.tc("TC-117")
+@pytest.mark.parametrize("page", sorted(REFERENCE))
+def test_a_reference_page_is_short_and_plain(page: str) -> None:
+    """Under 2 500 words, at most 25 words a sentence, and none of the words that nobody else uses so."""
+    text = REFERENCE[page]
+    assert len(text.split()) < 2500
+    assert [said for said in sentences(text) if len(said.split()) > 25] == []
+    assert [said for said in sentences(text) if STOP.search(said)] == []
+
+
+@pytest.mark.tc("TC-117")
+def test_the_glossary_says_each_term_in_one_sentence_and_where_it_lives() -> None:
+    """Each term stands once, with one sentence and a file of the program."""
+    rows = [row for line in GLOSSARY.split("\n## ")[1:] for row in cells(line, "term")]
+    assert len({row[0] for row in rows}) == len(rows) > 50
+    for term, meaning, code in rows:
+        assert re.fullmatch(r"[A-Z].*\.", meaning), term
+        assert (ROOT / code.strip("`")).is_file(), (term, code)

@@ -1,6 +1,6 @@
 """The table of error codes: one row per code with its HTTP status and the CLI's exit status.
 
-Owns the codes; knows neither HTTP servers nor click. docs/spec.md holds the same table and a test compares the two.
+Owns the codes; knows neither HTTP servers nor click. docs/reference/api.md holds the same table; a test compares them.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Owns the walk from a caller's process to its ancestors. It is a fence against agents, not a wall against programs that
 mean harm: a process of the same user can always reach tmux itself, and one that leaves the process tree and clears its
-environment is not known for what it was (docs/spec.md §12).
+environment is not known for what it was (docs/reference/api.md).
 """
 
 from __future__ import annotations

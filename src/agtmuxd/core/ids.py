@@ -1,6 +1,6 @@
 """Names that are computed, not drawn: runtime ids, dedupe keys, fingerprints of payloads.
 
-Pure. The recipes are part of the contract (docs/spec.md §5 and §6): changing one orphans stored rows.
+Pure. The recipes are part of the contract (docs/reference/targets.md and events.md): changing one orphans stored rows.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ _SHARE: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
-    """Seconds between rounds and process tables; docs/spec.md §5."""
+    """Seconds between rounds and process tables; docs/reference/targets.md."""
 
     active: float = 0.25
     quiet: float = 2.0

@@ -1,7 +1,7 @@
 """What moves above an agent's input field: words that were not there before are work, an unchanged screen is not.
 
 Pure. Knows no agent and no rule: it compares what stands above the field in one sample with the sample before.
-docs/spec.md §7, rule 2.
+docs/reference/states.md, settle.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which runtime an event belongs to: exactly one that fits all the event carries, or none.
 
-Pure. docs/spec.md §6, binding.
+Pure. docs/reference/events.md, binding.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """When a changed sample of a level becomes its claim: flickers are waited out, changes to waiting are not.
 
 Pure. The observer keeps one ``Steady`` per (runtime, level source) and hands each sample in; what comes out is what the
-register is told. docs/spec.md §7, rule 2.
+register is told. docs/reference/states.md, settle.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which agent sent an event: the nearest process of the hook's chain that is one, and not any that stands above it.
 
 Pure. An agent may run another agent as its tool: then both stand in the chain, and only the nearest one speaks.
-docs/spec.md §6, binding.
+docs/reference/events.md, binding.
 """
 
 from __future__ import annotations

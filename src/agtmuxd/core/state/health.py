@@ -1,4 +1,4 @@
-"""How well a target can be reached: ok, degraded, down, and back. Pure; docs/spec.md §4."""
+"""How well a target can be reached: ok, degraded, down, and back. Pure; docs/reference/targets.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of two events of one register is the newer. Pure; the order is part of the contract (docs/spec.md §6)."""
+"""Which of two events of one register is the newer. Pure. The order is a promise: docs/reference/events.md."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 Pure. A register is last-writer-wins, a mark is a maximum: both are independent of the order in which events arrive.
 Knows nothing of precedence, freshness or states; that is ``resolve``.
 
-The retirement table below is the contract's (docs/spec.md §7, rule 1); docs/retirement.md is drawn from it.
+The retirement table below is the contract's (docs/reference/states.md, retire); docs/retirement.md is drawn from it.
 """
 
 from __future__ import annotations
