@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agtmuxd.remote_hooks import install_program
+from agtmuxd.remote_hooks import install_program, place_files
 from agtmuxd.remote_hooks.place_files import place as put_in_place
 
 
@@ -30,7 +32,7 @@ def place(*files: tuple[Path, str | None, str | None], backups: int = 2, remove:
 
 def test_a_file_is_made_replaced_and_removed_and_kept_each_time(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "é.json"
-    assert place((path, None, "one\r\n")) == [{"backup": None, "error": None, "left": []}]
+    assert place((path, None, "one\r\n")) == [{"backup": None, "error": None, "left": [], "changed": False}]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.chmod(0o644)
     (done,) = place((path, "one\r\n", "two"))
@@ -48,9 +50,10 @@ def test_what_is_taken_out_without_a_trace_leaves_no_backup(tmp_path: Path) -> N
     (put,) = place((path, "theirs", "theirs and ours"))
     assert put["left"] == [put["backup"]]
     taken = place((path, "theirs and ours", "theirs"), (ours, None, None), remove=True)
-    assert taken[0] == {"backup": None, "error": None, "left": []}
+    assert taken[0] == {"backup": None, "error": None, "left": [], "changed": False}
     ours.write_text("ours")
-    assert place((ours, "ours", None), remove=True) == [{"backup": None, "error": None, "left": []}]
+    (gone,) = place((ours, "ours", None), remove=True)
+    assert gone == {"backup": None, "error": None, "left": [], "changed": False}
     assert [p.name for p in tmp_path.iterdir()] == ["theirs.json"]
 
 
@@ -95,6 +98,27 @@ def test_what_an_agent_writes_while_the_backup_is_made_stays(
         put_in_place(str(path), "old", after, 2)
     assert path.read_text() == "an answer that the agent is to remember"
     assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []
+
+
+@pytest.mark.tc("TC-226")
+def test_who_puts_files_into_a_folder_waits_for_another_one_but_not_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two installs at once do not cross each other, also of two daemons. One that hangs is told, and nothing is left
+    behind in the folder."""
+    path = tmp_path / "settings.json"
+    holder = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    monkeypatch.setattr(place_files, "LOCK_WAIT", 0.0)
+    with pytest.raises(ValueError, match="another program is changing files there"):
+        put_in_place(str(path), None, "new", 2)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(place_files, "LOCK_WAIT", 30.0)
+    with ThreadPoolExecutor() as threads:
+        done = threads.submit(put_in_place, str(path), None, "new", 2)
+        os.close(holder)
+        assert done.result(30) is None
+    assert [one.name for one in tmp_path.iterdir()] == ["settings.json"]
 
 
 def test_a_link_stays_and_old_backups_go(tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ from agtmuxd.adapters.contract import HookPlan, HookStatus
 BACKUPS = 5
 """Backups kept beside a file."""
 
+TRIES = 3
+"""How often a change is planned where the file was written by somebody else meanwhile."""
+
 SCRIPT = 4096
 """Bytes; start scripts have some hundred."""
 
@@ -50,6 +53,11 @@ def planned_item(agent: str, plan: HookPlan, backup: str | None, left: Sequence[
     return {
         **hook_item(agent, plan.path), "changed": plan.changes, "diff": "".join(diff), "notes": notes, "backup": backup,
     }  # fmt: skip
+
+
+def kept_busy(path: Path) -> str:
+    """The error where it was written by somebody else each time."""
+    return f"{path} is being written by another program again and again. Quit its agent, then run this again."
 
 
 def add_status(items: dict[str, dict[str, Any]], agent: str, status: HookStatus, *, leaving: bool = False) -> None:

@@ -2,12 +2,14 @@
 
 There it runs by ``python3 -IS -c`` (3.8 or newer). Standard input: ``{"files": [{"path", "before", "after"}],
 "backups": N, "remove": bool}``, text or null for a file that is not there. Standard output, in that order:
-``[{"backup", "error", "left"}]``, the last one all backups beside it.
+``[{"backup", "error", "left", "changed"}]``: ``left`` are all backups beside it, ``changed`` says that somebody else
+wrote the file meanwhile, so that it is worth to begin anew.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import glob
 import json
 import os
@@ -18,7 +20,14 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+LOCK_WAIT = 5.0
+"""Seconds for which another one who puts files into the same folder is waited for."""
+
+
+class ChangedError(ValueError):
+    """The file is not what it was when the change was planned."""
 
 
 def place(path: str, before: str | None, after: str | None, backups: int, remove: bool = False) -> str | None:
@@ -29,17 +38,32 @@ def place(path: str, before: str | None, after: str | None, backups: int, remove
 
     ``remove``: what was put in is taken out again. Where that leaves nothing, or the very bytes of a backup, there is
     nothing to keep: no backup is made, and that one goes.
+
+    Who puts files into the same folder at the same time waits. Raises ChangedError where somebody else wrote the file.
     """
     real = os.path.realpath(path)
     now, old = found(real)
 
     def check() -> None:  # once more right before it counts: agents write their settings at any moment, disks are slow
         if found(real)[0] != before:
-            raise ValueError(path + " changed meanwhile: try again")
+            raise ChangedError(path + " changed meanwhile: try again")
 
     check()
     if old is not None and not old.st_mode & 0o222:
         raise ValueError(path + ": is read-only. Allow writing (chmod u+w), or add by hand what --dry-run shows.")
+    if after is not None:
+        os.makedirs(os.path.dirname(real), mode=0o700, exist_ok=True)
+    with alone(os.path.dirname(real)):
+        check()
+        return put(path, after, (now, old), backups, remove, check)
+
+
+def put(
+    path: str, after: str | None, there: tuple[str | None, os.stat_result | None], backups: int, remove: bool,
+    check: Callable[[], None],
+) -> str | None:  # fmt: skip
+    """The change itself, of a file that is ``there``. See ``place``."""
+    real, (now, old) = os.path.realpath(path), there
     backup = None
     same = [one for one in left(path) if remove and holds(one, after)]
     if now is not None and old is not None and backups and not (remove and (same or after is None)):
@@ -47,15 +71,47 @@ def place(path: str, before: str | None, after: str | None, backups: int, remove
         write(backup, now, old)
         for gone in left(path)[:-backups]:
             os.unlink(gone)
-    if after is not None:
-        os.makedirs(os.path.dirname(real), mode=0o700, exist_ok=True)
-        write(real, after, old, check)
-    elif now is not None:
-        check()
-        os.unlink(real)
+    try:
+        if after is not None:
+            write(real, after, old, check)
+        elif now is not None:
+            check()
+            os.unlink(real)
+    except ChangedError:
+        if backup is not None:
+            os.unlink(backup)
+        raise
     for one in same:
         os.unlink(one)
     return backup
+
+
+@contextlib.contextmanager
+def alone(folder: str) -> Iterator[None]:
+    """Hold the folder against others who put files into it: a lock on itself leaves no file behind.
+
+    Raises ValueError where it is not free in time. Where the disk knows no such locks, nothing is held.
+    """
+    try:
+        fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    except OSError:  # there is no folder, or it cannot be read: what is done in it says so
+        yield
+        return
+    deadline = time.monotonic() + LOCK_WAIT
+    try:
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise ValueError(folder + ": another program is changing files there. Try again later.") from None
+                time.sleep(0.02)
+            except OSError:
+                break
+        yield
+    finally:
+        os.close(fd)
 
 
 def found(path: str) -> tuple[str | None, os.stat_result | None]:
@@ -146,9 +202,10 @@ def main() -> None:
     for one in asked["files"]:
         try:
             backup = place(one["path"], one["before"], one["after"], asked["backups"], asked.get("remove", False))
-            out.append({"backup": backup, "error": None, "left": left(one["path"])})
+            out.append({"backup": backup, "error": None, "left": left(one["path"]), "changed": False})
         except (ValueError, OSError) as error:
-            out.append({"backup": None, "error": str(error), "left": []})
+            changed = isinstance(error, ChangedError)
+            out.append({"backup": None, "error": str(error), "left": [], "changed": changed})
     sys.stdout.write(json.dumps(out))
 
 

@@ -17,7 +17,7 @@ from agtmuxd.adapters.contract import HookPlan
 from agtmuxd.adapters.registry import Fenced
 from agtmuxd.adapters.settings import json_hooks
 from agtmuxd.api.requests import HookRequest
-from agtmuxd.hooks.items import BACKUPS, absent_item, add_status, hook_item, planned_item
+from agtmuxd.hooks.items import BACKUPS, TRIES, absent_item, add_status, hook_item, kept_busy, planned_item
 from agtmuxd.remote_hooks import install_program
 from agtmuxd.targets.executor import ExecutorError, TargetExecutor
 from agtmuxd.targets.ssh.commands import first_line
@@ -163,15 +163,19 @@ class FarSettings:
         done: dict[str, dict[str, Any]] = {}
         remove = request.op == "uninstall"
         if request.op != "status":
-            plans = await self._planned(lambda: adapter.plan_hooks(where, command, remove=remove))
-            changes = [plan for plan in plans if plan.changes and not request.dry_run]
-            placed = dict(zip(changes, await self._place(changes, backups=BACKUPS, remove=remove), strict=True))
-            for plan in plans:
-                one = placed.get(plan, {})
-                stay = one.get("left", ()) if remove else ()
-                item = planned_item(adapter.agent_type, plan, one.get("backup"), stay)
-                item["error"] = one.get("error")
-                done[item["path"]] = item
+            for turn in range(TRIES):
+                plans = await self._planned(lambda: adapter.plan_hooks(where, command, remove=remove))
+                open_ = [plan for plan in plans if str(plan.path) not in done]
+                changes = [plan for plan in open_ if plan.changes and not request.dry_run]
+                placed = dict(zip(changes, await self._place(changes, backups=BACKUPS, remove=remove), strict=True))
+                for plan in open_:
+                    one = placed.get(plan, {})
+                    if one.get("changed") and turn < TRIES - 1:
+                        continue  # its agent wrote it meanwhile
+                    stay = one.get("left", ()) if remove else ()
+                    item = planned_item(adapter.agent_type, plan, one.get("backup"), stay)
+                    item["error"] = kept_busy(plan.path) if one.get("changed") else one.get("error")
+                    done[item["path"]] = item
         for status in await self._planned(lambda: adapter.hook_status(where, command)):
             add_status(done, adapter.agent_type, status, leaving=remove)
         return list(done.values())

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.text import one_line
 from agtmuxd.actions.access import Reached
+from agtmuxd.adapters.contract import HookPlan
 from agtmuxd.adapters.registry import Fenced, Registry
 from agtmuxd.api.requests import HookRequest
 from agtmuxd.hooks.health import HookCare, changed_here
-from agtmuxd.hooks.items import BACKUPS, absent_item, add_status, foreign, hook_item, planned_item
-from agtmuxd.remote_hooks.place_files import left, place
+from agtmuxd.hooks.items import BACKUPS, TRIES, absent_item, add_status, foreign, hook_item, kept_busy, planned_item
+from agtmuxd.remote_hooks.place_files import ChangedError, left, place
 from agtmuxd.remote_hooks.settings import FarSettings
 from agtmuxd.repository import World
 from agtmuxd.target_manager import Fleet
@@ -97,10 +99,23 @@ def _hooks_of(adapter: Fenced, home: Path, request: HookRequest) -> list[dict[st
     remove = request.op == "uninstall"
     if request.op != "status":
         for plan in adapter.plan_hooks(home, command, remove=remove):
-            changes, path = plan.changes and not request.dry_run, str(plan.path)
-            backup = place(path, plan.before, plan.after, BACKUPS, remove) if changes else None
-            stay = left(path) if changes and remove else ()
-            done[path] = planned_item(adapter.agent_type, plan, backup, stay)
+            placed, backup = (plan, None) if request.dry_run else _placed(adapter, home, command, plan, remove=remove)
+            path = str(plan.path)
+            stay = left(path) if placed.changes and remove and not request.dry_run else ()
+            done[path] = planned_item(adapter.agent_type, placed, backup, stay)
     for status in adapter.hook_status(home, command):
         add_status(done, adapter.agent_type, status, leaving=remove)
     return list(done.values())
+
+
+def _placed(adapter: Fenced, home: Path, command: str, plan: HookPlan, *, remove: bool) -> tuple[HookPlan, str | None]:
+    """What was done to one file, and its backup. Planned anew where an agent wrote it meanwhile. Raises ValueError."""
+    for _ in range(TRIES):
+        if not plan.changes:
+            return plan, None
+        try:
+            return plan, place(str(plan.path), plan.before, plan.after, BACKUPS, remove)
+        except ChangedError:
+            again = adapter.plan_hooks(home, command, remove=remove)
+            plan = next((one for one in again if one.path == plan.path), replace(plan, after=plan.before))
+    raise ValueError(kept_busy(plan.path))
