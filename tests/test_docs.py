@@ -318,7 +318,7 @@ def sentences(text: str) -> Iterator[str]:
     for line in re.sub(r"^```.*?^```", "", text, flags=re.M | re.S).splitlines():
         for part in re.split(r"(?<!\\)\|", line) if line.startswith("|") else [line]:
             plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", re.sub(r"`[^`]*`", "X", part))
-            yield from re.split(r"(?<=[.:;!?])\s+", plain.strip(" -*#"))
+            yield from re.split(r"(?<=[.:;!?])(?:\*\*)?\s+", plain.strip(" -*#"))
 
 
 @pytest.mark.tc("TC-117")
@@ -329,6 +329,47 @@ def test_a_reference_page_is_short_and_plain(page: str) -> None:
     assert len(text.split()) < 2500
     assert [said for said in sentences(text) if len(said.split()) > 25] == []
     assert [said for said in sentences(text) if STOP.search(said)] == []
+
+
+PLAIN = [
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "runbooks").glob("*.md")),
+    *(
+        ROOT / "docs" / f"{name}.md"
+        for name in ("agent-versions", "cases", "data-model", "input-fields", "performance")
+    ),
+    ROOT / "tests" / "agents" / "README.md",
+    ROOT / "tests" / "corpus" / "FORMAT.md",
+]
+
+
+def unwrapped(text: str) -> str:
+    """The text without its code blocks, each paragraph and each item of a list on one line."""
+    lines = [""]
+    for line in re.sub(r"^ *```.*?^ *```", "", text, flags=re.M | re.S).splitlines():
+        begins = not line.strip() or re.match(r"\s*(?:[-|#]|\d+\. )", line)
+        if begins or not lines[-1].strip() or lines[-1].startswith(("|", "#")):
+            lines.append(line)
+        else:
+            lines[-1] += f" {line.strip()}"
+    return "\n".join(lines)
+
+
+@pytest.mark.tc("TC-117")
+@pytest.mark.parametrize("page", PLAIN, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_a_guide_is_plain(page: Path) -> None:
+    """At most 25 words a sentence, also where a sentence goes over several lines, and no word of the stop-list."""
+    said = list(sentences(unwrapped(page.read_text("utf-8"))))
+    assert [one for one in said if len(one.split()) > 25] == []
+    assert [one for one in said if STOP.search(one)] == []
+
+
+@pytest.mark.tc("TC-117")
+def test_the_changelog_is_short() -> None:
+    """One line a change, at most 40 words; a merge that brings removed lines back shows here."""
+    lines = (ROOT / "CHANGELOG.md").read_text("utf-8").splitlines()
+    assert [line for line in lines if len(line.split()) > 40] == []
+    assert len({line for line in lines if line.startswith("- ")}) < 120
 
 
 @pytest.mark.tc("TC-117")
