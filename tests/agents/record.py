@@ -146,33 +146,49 @@ class Take:
     def __init__(self, driver: Driver, tape: Tape, shots: dict[str, tuple[str, dict[str, Any]]]) -> None:
         self.driver, self.tape, self.truth, self.shots = driver, tape, Truth(), shots
         self.answered = 0  # when the model's last answer had been sent
-        post = driver.model.post
+        self.done = 0  # how many of them
+        self._time_answers(driver.model)
+
+    def _time_answers(self, model: FakeModel) -> None:
+        post, note, here = model.post, model.note, threading.local()
+
+        def noted(script: str, prompt: str) -> None:
+            here.script = script
+            note(script, prompt)
 
         def timed(path: str, body: dict[str, Any], reply: Any) -> None:
-            before = len(driver.model.seen)
+            here.script = "side request"
             try:
                 post(path, body, reply)
             finally:
-                if len(driver.model.seen) > before:
-                    self.answered = tape.now()
+                if here.script != "side request":
+                    self.answered, self.done = self.tape.now(), self.done + 1
 
-        driver.model.post = timed  # type: ignore[method-assign]
+        model.note, model.post = noted, timed  # type: ignore[method-assign]
 
     def begin(self) -> None:
         """Started in a shell; at its prompt."""
         self.truth.intervals.append({"from": 0, "to": 0, "state": "no_agent"})
         driver = self.driver
         began = self.tape.now()
-        driver.launch()
+        self.launch()
         driver.at.wait(lambda _: bool(driver.processes()), "its process", 20)
         started = self.tape.now()
         chain = [{"comm": p.comm, "argv": [self._path(a) for a in p.argv]} for p in driver.processes()]
         self.tape.write("proc", event="start", chain=chain)
-        driver.pass_start_up()
-        driver.at.wait_still(0.6, 4)
+        self.at_prompt()
         self.truth.becomes("idle", started, self.tape.now())
         self.truth.blind(began, started)
         self.truth.dont_care[-1]["from"] = min(began, self.truth.dont_care[-1]["from"])
+
+    def launch(self) -> None:
+        """Types the command that starts it."""
+        self.driver.launch()
+
+    def at_prompt(self) -> None:
+        """Waits until the start-up is over."""
+        self.driver.pass_start_up()
+        self.driver.at.wait_still(0.6, 4)
 
     def _path(self, argument: str) -> str:
         home = str(self.driver.world.home)
@@ -315,7 +331,7 @@ class Take:
         self.leave()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """What a recording is called, and what the terminal is like."""
 
@@ -323,6 +339,20 @@ class Scene:
     colours: str
     theme: str
     size: tuple[int, int]
+
+    @property
+    def told(self) -> str:
+        """What it shows, in words."""
+        return f"a life of every kind of turn; colours {self.colours}, theme {self.theme}"
+
+    def prepare(self, home: Path) -> None:
+        """Writes settings of its own below ``home``, where the agent's are by then."""
+
+    def take(self, driver: Driver, tape: Tape) -> Take:
+        """All that happens, played; ears are the scene's own business."""
+        take = Take(driver, tape, {})
+        take.life()
+        return take
 
 
 def record(kind: type[Driver], scene: Scene, modules: Path, out: Path) -> None:
@@ -333,14 +363,14 @@ def record(kind: type[Driver], scene: Scene, modules: Path, out: Path) -> None:
         driver = kind(world, model)
         driver.install(modules)
         driver.seed(trusted=True)
+        scene.prepare(world.home)
         tape = Tape()
         pane = TapedPane(world.tmux.open(kind.agent, world.env(**driver.env()), world.work), tape)
         pane.wait_text(r"[$#] ?$")
         driver.pane = pane
         tape.write("proc", event="shell", chain=[{"comm": "bash", "argv": ["bash", "--norc", "--noprofile"]}])
-        take = Take(driver, tape, {})
         with Camera(pane, tape):
-            take.life()
+            take = scene.take(driver, tape)
         keep(out / kind.agent, take, scene, version_of(modules, kind.package), world.tmux.run("-V").strip())
 
 
@@ -352,7 +382,7 @@ def keep(folder: Path, take: Take, scene: Scene, version: str, tmux: str) -> Non
     same = {"agent": take.driver.agent, "version": version, "scenario": scene.name}
     header = {
         "kind": "header", "format": 1, **same, "cols": cols, "rows": rows, "started_as": "shell",
-        "doc": f"a life of every kind of turn; colours {scene.colours}, theme {scene.theme}",
+        "doc": scene.told,
         "recorded_with": f"{tmux}, tests/agents/record.py, screen polled every {int(POLL_S * 1000)} ms",
         "chain_root": "shell", "hook_env": {"TMUX": "$TMUX", "TMUX_PANE": "$PANE"}, "duration_ms": duration,
     }  # fmt: skip
@@ -368,6 +398,8 @@ def keep(folder: Path, take: Take, scene: Scene, version: str, tmux: str) -> Non
     (folder / f"{scene.name}.labels.json").write_text(_labels(labels), encoding="utf-8")
     index = folder / "screens/screens.json"
     known = json.loads(index.read_text(encoding="utf-8")) if index.exists() else {}
+    if not take.shots:
+        return
     for shot, (raw, told) in take.shots.items():
         one = f"{shot}-{scene.name}"
         (folder / f"screens/{one}.txt").write_text(raw, encoding="utf-8")
@@ -400,7 +432,7 @@ def main() -> None:
     if modules is None:
         raise SystemExit("the agent CLIs are not installed: run make test-agents once")
     columns, _, rows = asked.size.partition("x")
-    scene = Scene(asked.name, asked.colours, asked.theme, (int(columns), int(rows)))
+    scene = Scene(name=asked.name, colours=asked.colours, theme=asked.theme, size=(int(columns), int(rows)))
     record(KINDS[asked.agent], scene, modules, asked.out)
 
 

@@ -439,3 +439,49 @@ def test_cursor_works_by_its_spinner_alone(row: str) -> None:
     quiet = look("cursor", " go", "", "  Done. Use (y) to go on.", "", *CURSOR_FIELD[:-1], cursor=(5, 4))
     assert quiet is not None
     assert quiet.claim is Claim.NOT_RUNNING
+
+
+# ---------------------------------------------------------------- signs that settings take away
+
+
+def copilot(own: str, *users: str, before: Claim | None = None) -> Write:
+    """Copilot's screen with its own row below the field, and the user's status line below that."""
+    rows = (" ● All done.", "", " ~/proj [⎇ main]", "─" * 60, "❯", "─" * 60, own, *users)
+    write = look("copilot", *rows, before=before, cursor=(2, 4))
+    assert write is not None
+    return write
+
+
+@pytest.mark.tc("TC-217")
+@pytest.mark.parametrize("users", [("● Working · esc esc interrupt",), ("3 shells", " ● Working", " Interactive · x")])
+def test_words_of_the_users_own_status_line_are_no_sign_of_a_turn(users: tuple[str, ...]) -> None:
+    """Only the row right below Copilot's field is its own, however many the user's status line has."""
+    rest = " Interactive · Manual Approval · / commands"
+    assert copilot(rest, *users, before=Claim.RUNNING).claim is Claim.COMPLETED
+    assert copilot(" ● Working · 12 B esc esc interrupt", " Interactive · x").claim is Claim.RUNNING
+
+
+@pytest.mark.tc("TC-217")
+def test_a_turn_of_gemini_is_known_by_its_clock_where_there_is_neither_title_nor_spinner() -> None:
+    """In the answer the same words are none: there the rule over the field does not follow."""
+    field = ("─" * 60, " Shift+Tab to accept edits", "─" * 60, " >   Type your message or @path/to/file", "─" * 60)
+    turn = look("gemini", "✦ Two words", "  Frobnicating (esc to cancel, 1m 4s)", *field, cursor=(3, 5))
+    assert turn is not None
+    assert turn.claim is Claim.RUNNING
+    quoted = ("✦ It said:", "  Frobnicating (esc to cancel, 4s)", "  and stopped.")
+    over = look("gemini", *quoted, *field, before=Claim.COMPLETED, cursor=(3, 6))
+    assert over is not None
+    assert over.claim is Claim.COMPLETED
+
+
+@pytest.mark.tc("TC-217")
+def test_the_mark_of_a_turn_counts_whatever_words_of_opencodes_footer_lie_behind_it() -> None:
+    field = ("  ┃", "  ┃", "  ┃", "  ┃  Build · Some Model Maker", "  ╹" + "▀" * 40)
+    for words in (
+        "[⋯]  esc        tab agentsctrl+p",
+        "[⋯] No words of this world",
+        "[A failure. [retrying in 5s attempt",
+    ):
+        write = look("opencode", "     ▣  Build · Some Model", *field, f"   {words}", cursor=(5, 2))
+        assert write is not None
+        assert write.claim is Claim.RUNNING, words

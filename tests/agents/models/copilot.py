@@ -86,9 +86,7 @@ class FakeCopilot(FakeModel):
         elif body.get("stream"):
             _stream(steps, reply)
         else:
-            said = "".join(step.text for step in steps if isinstance(step, Say))
-            message = {"role": "assistant", "content": said}
-            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            choice = _whole(steps)
             reply.json(200, {**_base("chat.completion"), "choices": [choice], "usage": _USAGE})
 
     def _script(self, word: str, prompt: str) -> list[Step]:
@@ -130,6 +128,22 @@ def _base(kind: str) -> dict[str, object]:
     return {"id": "chatcmpl-fake", "object": kind, "created": int(time.time()), "model": "fake-model"}
 
 
+def _call(step: Call, index: int) -> dict[str, object]:
+    function = {"name": step.tool, "arguments": json.dumps(step.args)}
+    return {"index": index, "id": f"call_{time.time_ns()}", "type": "function", "function": function}
+
+
+def _whole(steps: list[Step]) -> dict[str, object]:
+    """The answer in one piece, after the time that it takes."""
+    time.sleep(sum(step.seconds for step in steps if isinstance(step, Pause | Say | Think)))
+    said = "".join(step.text for step in steps if isinstance(step, Say))
+    message: dict[str, object] = {"role": "assistant", "content": said}
+    calls = [_call(step, i) for i, step in enumerate(s for s in steps if isinstance(s, Call))]
+    if calls:
+        message["tool_calls"] = calls
+    return {"index": 0, "message": message, "finish_reason": "tool_calls" if calls else "stop"}
+
+
 def _stream(steps: list[Step], reply: Reply) -> None:
     def chunk(delta: dict[str, object], finish: str | None = None, **more: object) -> None:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
@@ -148,9 +162,7 @@ def _stream(steps: list[Step], reply: Reply) -> None:
                 chunk({"role": "assistant", "content" if isinstance(step, Say) else "reasoning_content": piece})
                 time.sleep(step.seconds / len(said))
         elif isinstance(step, Call):
-            function = {"name": step.tool, "arguments": json.dumps(step.args)}
-            call = {"index": calls, "id": f"call_{time.time_ns()}", "type": "function", "function": function}
-            chunk({"role": "assistant", "tool_calls": [call]})
+            chunk({"role": "assistant", "tool_calls": [_call(step, calls)]})
             calls += 1
     chunk({}, "tool_calls" if calls else "stop", usage=_USAGE)
     reply.raw("data: [DONE]\n\n")

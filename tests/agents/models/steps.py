@@ -104,6 +104,24 @@ COMMON: dict[str, list[Step]] = {
         Pause(0.6),
         Say("I see two ways.\n\n1. Paint it green\n2. Paint it brown\n\nWhich one would you like?"),
     ],
+    "foreign": [
+        Pause(0.6),
+        Say(
+            "了解しました。承認が必要な場合は お知らせします。\n\n- Ich warte auf eine Eingabe, dann geht es weiter.\n"
+            "- Odotan vastausta, peruuta painamalla Esc.\n\nВыполнено: ошибок нет, можно продолжать.",
+            4,
+        ),
+    ],
+    "mimic": [
+        Pause(0.6),
+        Say(
+            "It looked like this:\n\n```\n⠧ Thinking... (esc to cancel, 12s)\n● Working · esc to interrupt\n"
+            "✕ [API Error: quota exceeded]\n╭─────────────────────╮\n│ Allow execution?    │\n│ ● 1. Allow once     │\n"
+            "╰─────────────────────╯\n✗ Request failed\n△ Permission required\n■■■⬝⬝⬝⬝⬝ esc interrupt\n```\n\n"
+            "Request cancelled. Working, esc to cancel",
+            4,
+        ),
+    ],
     "approvetalk": [
         Pause(0.6),
         Say("It printed:\n\n Do you want to proceed?\n ❯ 1. Yes\n   2. No\n\n Esc to cancel · esc to interrupt\n"),

@@ -133,8 +133,8 @@ def region_of(rows: list[str] | tuple[str, ...]) -> Region:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place. kind: screen, tail, title, footer, own, above, composer or block. ``count`` rows; ``start`` of a block:
-    it begins at the last row that matches, or ``back`` matches before that one."""
+    """A place. kind: screen, tail, title, footer, own, below, above, composer or block. ``count`` rows; ``start`` of a
+    block: it begins at the last row that matches, or ``back`` matches before that one."""
 
     kind: str
     count: int = 0
@@ -220,6 +220,8 @@ class View:
             return region_of(rows[found.bottom + 1 :])
         if kind == "own":
             return region_of(rows[self._own(found.bottom + 1) :])
+        if kind == "below":
+            return region_of(rows[found.bottom + 1 :][: place.count])
         if kind == "composer":
             return region_of(rows[found.prompt : found.bottom])
         return region_of([rows[i] for i in self._above(found.top, place.count)])
@@ -241,6 +243,8 @@ class View:
             return range(found.bottom + 1, last)
         if kind == "own":
             return range(self._own(found.bottom + 1), last)
+        if kind == "below":
+            return range(found.bottom + 1, min(last, found.bottom + 1 + place.count))
         if kind == "composer":
             return range(found.prompt, found.bottom)
         return self._above(found.top, place.count)

@@ -281,7 +281,7 @@ def _count(where: str, table: Any, at: tuple[str, int, str]) -> Count:
 
 
 def _place(read: Reader, key: str, value: Any) -> Place:
-    """``screen``, ``title``, ``footer``, ``composer``, ``tail:N``, ``above:N``, or a table ``{from, max}``."""
+    """``screen``, ``title``, ``footer``, ``tail:N``, ``above:N``, ``below:N``, or a table ``{from, max}``."""
     if isinstance(value, Mapping):
         inner = read.inner(key, value, {"from", "max", "back"}, f"{read.where}, key {key}")
         start = inner.pattern("from")
@@ -292,9 +292,9 @@ def _place(read: Reader, key: str, value: Any) -> Place:
         kind, _, count = value.partition(":")
         if kind in {"screen", "title", "footer", "own", "composer"} and not count:
             return Place(kind)
-        if kind in {"tail", "above"} and count.isdigit() and int(count) > 0:
+        if kind in {"tail", "above", "below"} and count.isdigit() and int(count) > 0:
             return Place(kind, int(count))
-    known = "screen, title, footer, own, composer, tail:N, above:N, {from = ..}"
+    known = "screen, title, footer, own, composer, tail:N, above:N, below:N, {from = ..}"
     raise read.wrong(key, f"{value!r} is no region ({known})")
 
 
