@@ -18,7 +18,10 @@ from agtmux.protocol.errors import AgtmuxError
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="[default: info]")
 @click.option("--log-file", type=click.Path(dir_okay=False), help="Log to this file, bounded, instead of stderr.")
 @click.option("--config", type=click.Path(dir_okay=False), help="Configuration file instead of the usual one.")
-def main(log_format: str | None, log_level: str | None, log_file: str | None, config: str | None) -> None:
+@click.option("--hook-program", is_flag=True, help="Print the hook program as one file, for containers, and exit.")
+def main(
+    log_format: str | None, log_level: str | None, log_file: str | None, config: str | None, *, hook_program: bool
+) -> None:
     """Watch the coding agents in tmux and serve what they do on a Unix socket.
 
     Runs in the foreground until SIGTERM or Ctrl-C; SIGHUP reads the configuration again. You rarely start it by hand:
@@ -26,6 +29,11 @@ def main(log_format: str | None, log_level: str | None, log_file: str | None, co
 
     Example: agtmuxd --log-format json
     """
+    if hook_program:
+        from agtmuxd.remote_hooks import install_program
+
+        click.echo(install_program.text(), nl=False)
+        return
     if config is not None:
         os.environ["AGTMUX_CONFIG"] = os.path.abspath(config)
     _leave_out("rich")

@@ -75,7 +75,7 @@ from agtmuxd.store.startup import load_all
 from agtmuxd.stream.hub import Batch, Hub, LogEntry
 from agtmuxd.stream.published import Change, Changes, View
 from agtmuxd.target_manager import HOST, Fleet
-from agtmuxd.targets.apart import lives
+from agtmuxd.targets.apart import is_apart, lives
 from agtmuxd.targets.executor import TargetExecutor
 
 _LOG = structlog.get_logger("agtmuxd")
@@ -248,7 +248,7 @@ class Daemon:
             ledger=Ledger(store, door, key, self._clock, failpoint),
             store=store, world=world, view=view, reader=Reader(registry), reach=fleet.reach,
             callers=Callers(
-                world, fleet.reach, door.servers, lambda: self._settings.allow_agent_actions, registry.kind_of
+                world, fleet.reach, door.servers, lambda: self._settings.allow_agent_actions, registry.kind_of, is_apart
             ),
             acts=acts(door), key=key, clock=self._clock, failpoint=failpoint,
         )  # fmt: skip

@@ -29,15 +29,19 @@ class Boxed(Agent):
 
     def __init__(
         self, tmux: Tmux, place: Place, name: str = "claude", *, hidden: bool = True, declared: str = "",
-        seen: dict[str, str] | None = None,
+        seen: dict[str, str] | None = None, stays: bool = False,
     ) -> None:  # fmt: skip
-        """``seen``: variables that the agent in the container has instead of those of its pane; empty ones not."""
+        """``seen``: variables that the agent in the container has instead of those of its pane; empty ones not.
+
+        ``stays``: the program in the pane outlives the agent that it hides.
+        """
         super().__init__(tmux, place, name)
         unset = [f"--unset={key}" for key, value in (seen or {}).items() if not value]
         changed = [f"{key}={value}" for key, value in (seen or {}).items() if value]
         self.argv = [*UNSHARE, "env", *unset, *changed, *self.argv]
         if hidden:
-            script = 'dtach -n "$0" -E "$@" && exec dtach -a "$0" -r none'  # -n: no child of this pane's any more
+            client = 'dtach -a "$0" -r none; exec sleep 600' if stays else 'exec dtach -a "$0" -r none'
+            script = f'dtach -n "$0" -E "$@" && {client}'  # -n: no child of this pane's any more
             self.argv = ["sh", "-c", script, f"{self._socket}.dtach", *self.argv]
         if declared:
             self.argv = [str(PROGRAMS / "agtmux"), "run", "--as", declared, "--", *self.argv]
@@ -48,7 +52,10 @@ class Boxed(Agent):
         self.run_inside(str(PROGRAMS / "agtmux"), "hook", self.name, **body)
 
     def run_inside(self, *argv: str, **payload: object) -> None:
-        """Let the agent run a tool, in a shell, that gets the payload on its standard input."""
+        """Let the agent run a tool, in a shell, that gets the payload on its standard input.
+
+        A hook has all the time it needs: the daemon does not know whose event from a container lies in the spool.
+        """
         shell = ["sh", "-c", '"$@"; exit $?', "sh", *argv]
-        told = self.tell(hook={"argv": shell, "payload": payload, "env": {}})
+        told = self.tell(hook={"argv": shell, "payload": payload, "env": {"AGTMUX_HOOK_CAP_MS": "20000"}})
         assert told == {"status": 0, "out": ""}, told

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.acceptance.boxes import Boxed, missing
-from tests.acceptance.stage import PATIENCE, PROGRAMS, Daemon, Place
+from tests.acceptance.boxes import UNSHARE, Boxed, missing
+from tests.acceptance.stage import PATIENCE, PROGRAMS, Agent, Daemon, Place
 from tests.conftest import Tmux, until
 
 pytestmark = [
@@ -135,6 +139,28 @@ def test_a_hook_in_a_container_without_a_socket_and_without_a_folder_is_silent(d
     assert told == {"status": 0, "out": ""}
 
 
+@pytest.mark.tc("TC-218")
+def test_the_hook_program_of_one_file_reports_from_a_container(daemon: Daemon, place: Place, boxed: Make) -> None:
+    """As docs/containers.md says: a folder with the program and the socket's path, and a command that calls it."""
+    daemon.start()
+    box = place.root / "box"
+    program, state = box / "share" / "agtmux" / "hook.py", box / "state" / "agtmux-remote"
+    program.parent.mkdir(parents=True)
+    state.mkdir(parents=True)
+    told = subprocess.run(
+        [str(PROGRAMS / "agtmuxd"), "--hook-program"], capture_output=True, text=True, check=True, env=place.env
+    )
+    program.write_text(told.stdout)
+    (state / "host.supervisor").write_text(f"{place.socket}\n")
+    agent = boxed(declared="claude").start()
+    daemon.wait_agent(agent.pane)
+    asked = {"tool_name": "Bash", "tool_input": {"command": "make"}, "session_id": "s"}
+    agent.run_inside(
+        sys.executable, "-IS", str(program), "hook", "claude", hook_event_name="PermissionRequest", **asked
+    )
+    assert daemon.wait_for(agent.pane, "waiting_approval")["waiting_for"]["text"] == "make"
+
+
 # ------------------------------------------------ TC-219: what is not known stays unbound
 
 
@@ -189,7 +215,7 @@ def test_a_second_agent_with_the_variables_of_another_pane_is_not_taken_for_that
     """A container hands the variables that it was started with to all that is started in it later. Once the first
     agent has ended, the next one in that pane is heard."""
     daemon.start()
-    first = boxed(declared="claude").start()
+    first = boxed(declared="claude", stays=True).start()
     daemon.wait_agent(first.pane)
     first.ask()
     daemon.wait_for(first.pane, "waiting_approval")
@@ -199,6 +225,10 @@ def test_a_second_agent_with_the_variables_of_another_pane_is_not_taken_for_that
     assert state(daemon, first.pane) == "waiting_approval"
     assert state(daemon, other.pane) == "unknown"
     assert daemon.health()["counters"]["events_bind_ambiguous"] == 1
+    first.exit()
+    first.pid = 0
+    other.hook("Stop")
+    daemon.wait_for(first.pane, "completed")
 
 
 @pytest.mark.tc("TC-219")
@@ -207,8 +237,6 @@ def test_hooks_from_a_container_never_reach_an_agent_that_runs_in_the_pane_itsel
 ) -> None:
     """An agent outside, and one in a container that says that it is in the same pane."""
     daemon.start()
-    from tests.acceptance.stage import Agent
-
     plain = Agent(tmux, place).start()
     daemon.wait_agent(plain.pane)
     plain.ask()
@@ -218,3 +246,22 @@ def test_hooks_from_a_container_never_reach_an_agent_that_runs_in_the_pane_itsel
     agent.hook("Stop")
     assert heard(daemon) == told + 1
     assert state(daemon, plain.pane) == "waiting_approval"
+
+
+@pytest.mark.tc("TC-219")
+def test_a_process_in_a_container_may_read_and_may_not_act(daemon: Daemon, tmux: Tmux, place: Place) -> None:
+    """Who may type into this machine's panes is in no container any more."""
+    daemon.start()
+    agent = Agent(tmux, place).start()
+    daemon.wait_agent(agent.pane)
+
+    def inside(*words: str) -> subprocess.CompletedProcess[str]:
+        argv = [*UNSHARE, str(PROGRAMS / "agtmux"), *words]
+        env = {**place.env, "AGTMUX_NO_AUTOSTART": "1"}
+        return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+    read = inside("ls", "--json")
+    assert [item["identity"]["pane_id"] for item in json.loads(read.stdout)["items"]] == [agent.pane]
+    refused = inside("send", agent.pane, "--text", shlex.quote("id"))
+    assert refused.returncode != 0
+    assert "a process in a container asks" in refused.stderr

@@ -81,6 +81,19 @@ async def test_an_agent_and_what_it_started_may_not_act(machine: Machine, pid: i
     assert (await callers(machine, allowed=True).meet(1000, pid))[1] is None
 
 
+@pytest.mark.tc("TC-219")
+async def test_a_process_in_a_container_may_not_act() -> None:
+    """It could type into a shell of this machine, and so leave the container."""
+    machine = Machine(INIT, proc(60, 1, "agtmux"))
+    for pid in (60, None):
+        judge = callers(machine)
+        judge._apart = {pid: True}.__contains__
+        assert (await judge.meet(1000, pid))[1] == "a process in a container asks"
+    judge = callers(machine, allowed=True)
+    judge._apart = lambda _pid: True
+    assert (await judge.meet(1000, 60))[1] is None
+
+
 def words(pid: int, ppid: int, comm: str, *argv: str) -> Proc:
     return replace(proc(pid, ppid, comm), argv=argv)
 

@@ -34,16 +34,18 @@ class Callers:
         servers: Mapping[tuple[str, int], str],
         allowed: Callable[[], bool],
         kind_of: KindOf = lambda _link: None,
+        apart: Callable[[int | None], bool] = lambda _pid: False,
     ) -> None:
         """``servers``: target ids by tmux socket and server pid; ``allowed``: whether supervised agents may act.
 
-        ``kind_of``: which agent a process is, by the adapters.
+        ``kind_of``: which agent a process is, by the adapters. ``apart``: whether a process is one of a container.
         """
         self._world = world
         self._reach = reach
         self._servers = servers
         self._allowed = allowed
         self._kind_of = kind_of
+        self._apart = apart
 
     async def meet(self, uid: int | None, pid: int | None) -> tuple[Caller, str | None]:
         """The caller, and why it may not act (None: it may)."""
@@ -62,6 +64,8 @@ class Callers:
         caller = Caller(uid, pid, " < ".join(proc.comm for proc in chain[:SHOWN]) or None)
         if self._allowed():
             return caller, None
+        if self._apart(pid):
+            return caller, "a process in a container asks"
         if not chain:
             return caller, "the process that asks cannot be seen from here"
         living = list(self._living())
