@@ -336,7 +336,7 @@ PLAIN = [
     *sorted((ROOT / "runbooks").glob("*.md")),
     *(
         ROOT / "docs" / f"{name}.md"
-        for name in ("agent-versions", "cases", "data-model", "input-fields", "performance")
+        for name in ("agent-versions", "cases", "containers", "data-model", "input-fields", "performance")
     ),
     ROOT / "tests" / "agents" / "README.md",
     ROOT / "tests" / "corpus" / "FORMAT.md",
