@@ -339,11 +339,12 @@ class Scene:
     colours: str
     theme: str
     size: tuple[int, int]
+    doc: str = ""
 
     @property
     def told(self) -> str:
         """What it shows, in words."""
-        return f"a life of every kind of turn; colours {self.colours}, theme {self.theme}"
+        return self.doc or f"a life of every kind of turn; colours {self.colours}, theme {self.theme}"
 
     def prepare(self, home: Path) -> None:
         """Writes settings of its own below ``home``, where the agent's are by then."""

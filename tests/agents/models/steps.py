@@ -126,6 +126,25 @@ COMMON: dict[str, list[Step]] = {
         Pause(0.6),
         Say("It printed:\n\n Do you want to proceed?\n ❯ 1. Yes\n   2. No\n\n Esc to cancel · esc to interrupt\n"),
     ],
+    "abroad": [
+        Pause(0.6),
+        Say(
+            "Ich arbeite daran … fertig in 3 s.\n\n- Möchten Sie fortfahren? 1. Ja 2. Nein\n- 実行中… 完了しました。\n"
+            "- Erreur : la requête a échoué, nouvel essai\n\nWarte auf die Freigabe.",
+            2,
+        ),
+    ],
+    "parrot": [
+        Pause(0.6),
+        Say(
+            "What it printed:\n\n```\n✻ Brewing… (12s · ↓ 44 tokens · esc to interrupt)\n"
+            "• Working (3s • esc to interrupt)\n"
+            "⠋ Thinking...\n╭──────────────╮\n│ Allow once?  │\n│ ❯ 1. Yes     │\n│   2. No      │\n╰──────────────╯\n"
+            "● API Error: 500 overloaded\n■ stream disconnected before completion\n› 1. Yes, proceed (y)\n```\n\n"
+            "✻ Worked for 9s",
+            2,
+        ),
+    ],
 }
 """Answers that are the same for every agent."""
 

@@ -294,12 +294,12 @@ class Controls:
         return "\n".join([self._typed(view.rows[found.prompt]), *below])
 
     def _typed(self, row: str) -> str:
-        if self.composer is None:
-            return row
-        found = self.composer.prompt.match(row)
-        if found is None:
-            return row
-        return (found.group(1) or "") if found.re.groups else row[found.end() :]
+        spec = self.composer
+        while spec is not None:
+            if found := spec.prompt.match(row):
+                return (found.group(1) or "") if found.re.groups else row[found.end() :]
+            spec = spec.other
+        return row
 
 
 def _below(view: View, bottom: int, y: int) -> int:

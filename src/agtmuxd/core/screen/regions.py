@@ -57,7 +57,8 @@ class ComposerSpec:
     ``own`` matches the row of the footer that is the agent's: what stands over it there is the user's own.
 
     ``ruled``: the field has no prompt sign, and ``prompt`` matches the rule above its text. ``unless`` matches a row
-    that only a list or a dialog in the field's place has.
+    that only a list or a dialog in the field's place has. ``other``: the field in another layout, looked for where this
+    one is not found.
     """
 
     prompt: re.Pattern[str]
@@ -75,6 +76,7 @@ class ComposerSpec:
     own: re.Pattern[str] | None = None
     ruled: bool = False
     unless: re.Pattern[str] | None = None
+    other: ComposerSpec | None = None
 
     @property
     def styled(self) -> bool:
@@ -180,8 +182,13 @@ class View:
         """The input field, if it is on the screen."""
         if not self._known:
             self._known = True
-            if self._composer is not None:
-                self._found = _find_composer(self, self._composer)
+            spec = self._composer
+            while spec is not None:
+                self._found = _find_composer(self, spec)
+                if self._found is not None:
+                    self._composer = spec
+                    break
+                spec = spec.other
         return self._found
 
     def scene(self) -> tuple[int, ...]:

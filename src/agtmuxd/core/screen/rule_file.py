@@ -43,9 +43,10 @@ _RULE: Final = {
     "hides_signs",
 }  # fmt: skip
 _COMPOSER: Final = {
-    "prompt", "above", "below", "hints", "noise", "panels", "reach", "column", "below_last", "bare", "chip",
+    "prompt", "above", "below", "hints", "noise", "panels", "reach", "column", "below_last", "bare", "chip", "other",
     "hint_style", "hint_like", "own", "ruled", "unless",
 }  # fmt: skip
+_LAYOUT: Final = _COMPOSER - {"chip"}
 _MODE: Final = {"name", "region", "row", "text", "enter", "swallows", "converts", "pause_ms"}
 _KEYS: Final = {"interrupt", "shown", "unbound", "always", "text"}
 _DIALOG_KEYS: Final = {
@@ -189,6 +190,7 @@ def _composer(read: Reader) -> ComposerSpec:
         own=read.pattern("own"),
         ruled=read.flag("ruled") or False,
         unless=read.pattern("unless"),
+        other=_composer(read.inner("other", read.table["other"], _LAYOUT)) if "other" in read.table else None,
     )
 
 
