@@ -38,9 +38,10 @@ def main(
         os.environ["AGTMUX_CONFIG"] = os.path.abspath(config)
     _leave_out("rich")
     from agtmuxd.config import load  # late: --help and --version stay quick
-    from agtmuxd.daemon import Places, main_async
+    from agtmuxd.daemon import main_async
     from agtmuxd.log import configure
     from agtmuxd.log.sink import Sink
+    from agtmuxd.process import Places
 
     places = Places.from_environment()
     try:

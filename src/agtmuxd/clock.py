@@ -1,11 +1,12 @@
-"""The daemon's clock: the system's, but that it never goes back.
+"""The daemon's clock: the system's, but that it never goes back; and sleeps that end together.
 
-Owns that promise. All order of events, marks and readings is by this clock: where the system's is set back, what is
+Owns both promises. All order of events, marks and readings is by this clock: where the system's is set back, what is
 newer would pass for older, and what an agent waits for would be missed until that clock has caught up.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -46,3 +47,12 @@ class Clock:
             now = max(system, at + ran - ran // SLOWER)
             self._last = now, elapsed
         return now, system
+
+
+async def coalesced_sleep(seconds: float) -> None:
+    """Sleep until the next whole multiple of ``seconds`` by the loop's clock: no longer than ``seconds``.
+
+    Tasks that look at something now and then so do it at the same moments: each time that an idle process wakes costs
+    more than what is looked at.
+    """
+    await asyncio.sleep(seconds - asyncio.get_running_loop().time() % seconds)

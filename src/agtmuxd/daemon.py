@@ -1,6 +1,6 @@
 """The composition root: builds the parts, runs them in one TaskGroup, and stops them in order.
 
-Owns the process's life: locks, the socket, signals, shutdown. Every other module is handed what it needs.
+Owns the process's life: start, signals, shutdown. Every other module is handed what it needs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +51,11 @@ from agtmuxd.hooks.health import HookCare
 from agtmuxd.ingest.app_servers import Served
 from agtmuxd.ingest.pipeline import Door
 from agtmuxd.ingest.redactor import Redactor
+from agtmuxd.ingest.sinks import Companion
 from agtmuxd.ingest.spool import Spool
 from agtmuxd.ingest.transcripts.follower import Transcripts
 from agtmuxd.log.sink import Sink
-from agtmuxd.process import Lock
+from agtmuxd.process import Address, Places, ProcessResources
 from agtmuxd.repository import Target
 from agtmuxd.rules.catalog import Rulebook
 from agtmuxd.services.actions import ActionRequests
@@ -66,8 +66,7 @@ from agtmuxd.services.hooks import Hooks
 from agtmuxd.services.panes import Panes
 from agtmuxd.services.targets import Targets, target_items
 from agtmuxd.services.watch import Watch
-from agtmuxd.sinks import Companion
-from agtmuxd.socket_repair import Address, Reachable, activated_socket
+from agtmuxd.socket_repair import Reachable
 from agtmuxd.store import history
 from agtmuxd.store.db import Store
 from agtmuxd.store.retention import Retention
@@ -85,25 +84,6 @@ SWITCH_EVERY = 0.0005
 5 ms it would wait that long for each while requests are being parsed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where this daemon's files lie."""
-
-    runtime_dir: str
-    state_dir: str
-    socket: str
-    database: str
-    spool: str
-    config: str
-
-    @classmethod
-    def from_environment(cls) -> Places:
-        return cls(
-            paths.runtime_dir(), paths.state_dir(), os.path.join(paths.runtime_dir(), "agtmuxd.sock"),
-            paths.database_path(), paths.spool_path(), paths.config_file(),
-        )  # fmt: skip
-
-
 class Daemon:
     """One agtmuxd. ``run`` returns when it has stopped."""
 
@@ -117,8 +97,7 @@ class Daemon:
         self._settings = Settings()
         self._stopping = asyncio.Event()
         self._troubles: dict[str, str] = {}
-        self._locks: list[Lock] = []
-        self._address: Address | None = None
+        self._resources = ProcessResources(places, environ)
         self._reachable: Reachable | None = None
         self._gave_way: str | None = None
         self._pointed = ""
@@ -148,51 +127,20 @@ class Daemon:
     def stop(self) -> None:
         self._stopping.set()
 
-    def _prepare(self) -> None:
-        """Directories, locks, socket: everything that another daemon would have, before anything is served."""
-        paths.ensure_private_dir(self._places.state_dir)
-        has_folder = self._has_runtime_folder()
-        self._read_settings()
-        # The database's lock first: who may not have that leaves the runtime folder of the other daemon alone.
-        self._locks.append(Lock(self._places.database + ".lock", self._places.database))
-        self._locks[0].take()
-        self._locks.append(Lock(os.path.join(self._places.runtime_dir, "agtmuxd.lock"), self._places.runtime_dir))
-        if has_folder:
-            self._locks[1].take()
-        passed = activated_socket(self._environ)
-        if passed is not None:
-            self._places = replace(self._places, socket=os.fsdecode(passed.getsockname()))
-            self._address = Address(self._places.socket, passed, own=False)
-        else:
-            self._address = Address.bind(self._places.socket if has_folder else paths.spare_socket_path())
-
-    def _has_runtime_folder(self) -> bool:
-        """Make or check the runtime folder. False where a logout took the one above away. Raises E_FORBIDDEN."""
-        gone = paths.runtime_is_gone()
-        try:
-            paths.ensure_private_dir(self._places.runtime_dir)
-        except AgtmuxError:
-            if not gone:
-                raise
-            return False
-        return True
-
     async def run(self) -> None:
         """Serve until told to stop. Raises AgtmuxError where it cannot start, or has to end for another daemon."""
         self._listen_for_signals()  # first: a stop that comes during the start must leave nothing behind either
         try:
-            self._prepare()
-            await self._serve()
+            self._read_settings()
+            await self._serve(self._resources.take())
         finally:
-            for one in (self._reachable, self._address):
-                if one is not None:
-                    one.close()
-            for lock in self._locks:
-                lock.release()
+            if self._reachable is not None:
+                self._reachable.close()
+            self._resources.release()
         if self._gave_way is not None:
             raise AgtmuxError("E_PRECONDITION_FAILED", self._gave_way)
 
-    async def _serve(self) -> None:
+    async def _serve(self, first: Address) -> None:
         found = load_all(self._places.database, self._clock())
         if found.set_aside is not None:
             self._trouble(
@@ -210,13 +158,11 @@ class Daemon:
         store.start()
         try:
             view = View(found.stream_id, found.upcoming - 1, found.published)
-            await self._compose(store, found.world, view, found.pending)
+            await self._compose(first, store, found.world, view, found.pending)
         finally:
             store.close()
 
-    async def _compose(self, store: Store, world: Any, view: View, pending: Any) -> None:
-        first = self._address
-        assert first is not None  # noqa: S101 made by _prepare
+    async def _compose(self, first: Address, store: Store, world: Any, view: View, pending: Any) -> None:
         disabled = [name for name, a in self._settings.adapters.items() if not a.enabled]
         registry = discover(disabled)
         rulebook = Rulebook(registry, Path(self._places.config).parent / "rules")
@@ -374,7 +320,7 @@ class Daemon:
             self.stop()
 
         self._reachable = Reachable(
-            first, self._locks, self._places.socket, paths.spare_socket_path(), listen=server.listen,
+            first, self._resources.locks, self._resources.usual, paths.spare_socket_path(), listen=server.listen,
             leave=server.leave, moved=moved, tell=tell, give_way=give_way,
         )  # fmt: skip
         return self._reachable

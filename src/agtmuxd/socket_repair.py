@@ -1,16 +1,14 @@
 """Keeps the daemon where its clients look for it: the socket's file and the locks are looked at, and put back.
 
-A logout empties ``$XDG_RUNTIME_DIR`` while tmux lives on. Owns the binding of sockets and the choice between the usual
-path and the spare one. Knows nothing of HTTP.
+A logout empties ``$XDG_RUNTIME_DIR`` while tmux lives on. Owns the choice between the usual path and the spare one.
+Knows nothing of HTTP.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-import stat
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,11 +16,9 @@ import structlog
 
 from agtmux.protocol import paths
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.coalesced_sleep import pulse
-from agtmuxd.process import Lock
+from agtmuxd.clock import coalesced_sleep
+from agtmuxd.process import Address, Lock
 
-SOCKET_LIMIT: Final = 104
-"""Bytes of a path, above which a socket cannot be bound on every platform."""
 EVERY: Final = 2.0
 """Seconds between two looks."""
 BELIEVED: Final = 3
@@ -30,65 +26,6 @@ BELIEVED: Final = 3
 start holds one for an instant."""
 
 _LOG = structlog.get_logger("agtmuxd")
-
-
-def activated_socket(environ: Mapping[str, str]) -> socket.socket | None:
-    """The socket that systemd passed (LISTEN_FDS), if it was meant for this process."""
-    if environ.get("LISTEN_PID") != str(os.getpid()) or environ.get("LISTEN_FDS", "0") == "0":
-        return None
-    passed = socket.socket(fileno=3)
-    if passed.family != socket.AF_UNIX:
-        raise AgtmuxError("E_INVALID_REQUEST", "the socket that systemd passed is no Unix socket: check ListenStream=")
-    passed.set_inheritable(False)
-    return passed
-
-
-def bind_socket(path: str) -> socket.socket:
-    """A socket at ``path``, 0600 from its first moment; a stale one is replaced (the lock says that it is stale)."""
-    if len(os.fsencode(path)) > SOCKET_LIMIT:
-        raise AgtmuxError(
-            "E_INVALID_REQUEST", f"socket path {path} is longer than {SOCKET_LIMIT} bytes: set AGTMUX_RUNTIME_DIR"
-        )
-    with suppress(FileNotFoundError):
-        if not stat.S_ISSOCK(os.lstat(path).st_mode):
-            raise AgtmuxError("E_FORBIDDEN", f"{path} is there and is no socket: move it away")
-        os.unlink(path)
-    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)
-    try:
-        bound.bind(path)
-    except OSError:
-        bound.close()
-        raise
-    finally:
-        os.umask(before)
-    bound.listen(128)
-    return bound
-
-
-class Address:
-    """One bound socket and its file. ``own``: made by this daemon, which takes the file away at the end."""
-
-    def __init__(self, path: str, sock: socket.socket, *, own: bool = True) -> None:
-        self.path, self.sock, self.own = path, sock, own
-        self._mark = _mark(path)
-
-    @classmethod
-    def bind(cls, path: str) -> Address:
-        """Raises AgtmuxError, OSError."""
-        return cls(path, bind_socket(path))
-
-    def stands(self) -> bool:
-        """Whether the file at the path is still this socket's. A bound socket keeps its inode from being used again."""
-        return self._mark is not None and _mark(self.path) == self._mark
-
-    def close(self) -> None:
-        """Close it, and take the file away where it is this socket's and nobody else's. Idempotent."""
-        if self.own and self.stands():
-            with suppress(OSError):
-                os.unlink(self.path)
-        self._mark = None
-        self.sock.close()
 
 
 class Reachable:
@@ -123,7 +60,7 @@ class Reachable:
 
     async def run(self) -> None:
         while True:
-            await pulse(EVERY)
+            await coalesced_sleep(EVERY)
             await self.look()
 
     async def look(self) -> None:
@@ -205,12 +142,3 @@ class Reachable:
             self._tell(wrong)
             if wrong is not None:
                 _LOG.error("clients may not find this daemon", why=wrong, socket=self._at.path)
-
-
-def _mark(path: str) -> tuple[int, int] | None:
-    """What tells a socket's file from another at the same path; None where there is no socket."""
-    try:
-        found = os.lstat(path)
-    except OSError:
-        return None
-    return (found.st_dev, found.st_ino) if stat.S_ISSOCK(found.st_mode) else None

@@ -24,8 +24,8 @@ from agtmuxd.core.json_codec import stamp, stamp_or_none
 from agtmuxd.core.model import Write
 from agtmuxd.ingest.pipeline import Door
 from agtmuxd.ingest.redactor import PaneTexts, Redactor
+from agtmuxd.ingest.sinks import Accompanied, Companion, Tidied, WithoutSecrets
 from agtmuxd.repository import Target
-from agtmuxd.sinks import Accompanied, Companion, Tidied, WithoutSecrets
 from agtmuxd.targets.agent import Agent
 from agtmuxd.targets.diagnose import tmux_steps
 from agtmuxd.targets.executor import ExecutorError, TargetExecutor
@@ -98,7 +98,7 @@ class Fleet:
             raise RuntimeError("the fleet has not started")
         executor = self._executor(target)
         sink: Sink = WithoutSecrets(self._door, PaneTexts(self._redact))
-        sink = Tidied(sink, target.target_id, self.buffers, self._tidy)
+        sink = Tidied(sink, target.target_id, self.buffers.due, self._tidy)
         if target.kind == "ssh" and self.accompany is not None:
             companion = self._companions[target.target_id] = self.accompany(target, executor)
             sink = Accompanied(sink, companion)

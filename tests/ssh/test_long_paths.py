@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from agtmuxd.api.requests import WireEvent
+from agtmuxd.process import SOCKET_LIMIT
 from agtmuxd.remote_hooks import install_program
 from agtmuxd.remote_hooks.link import Home, Outpost
-from agtmuxd.socket_repair import SOCKET_LIMIT
 from agtmuxd.store.db import Store, open_database
 from agtmuxd.targets.ssh.executor import SshExecutor
 from tests.conftest import until

@@ -18,7 +18,7 @@ from agtmuxd.adapters.registry import Registry, laid_over
 from agtmuxd.adapters.rules_only import RulesOnlyAdapter
 from agtmuxd.adapters.shared import RuleAdapter
 from agtmuxd.api.routes.rules import CheckRequest, ReplayRequest
-from agtmuxd.coalesced_sleep import pulse
+from agtmuxd.clock import coalesced_sleep
 from agtmuxd.core.screen.rules import RuleSet
 from agtmuxd.rules import trial
 from agtmuxd.rules.folder import Marks, Read, Rest, RuleFolder, Unrest
@@ -116,7 +116,7 @@ class Rulebook:
             except Exception:  # noqa: BLE001 - the task's outermost edge: no rules file may end the daemon
                 _LOG.exception("the folder of rules could not be looked at")
                 pause = LOOK_EVERY
-            await pulse(pause)
+            await coalesced_sleep(pause)
 
     async def glance(self, changed: Callable[[], None], now: int) -> float:
         """One look at the folder, its files read in another thread; seconds until the next one.

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from agtmuxd.coalesced_sleep import pulse
+from agtmuxd.clock import coalesced_sleep
 from agtmuxd.core.model import NS, PaneRow, ServerInfo, Source
 from agtmuxd.core.screen.title import published
 from agtmuxd.core.state.debounce import Steady
@@ -218,7 +218,7 @@ class Observer:
     async def _glance(self, socket: Callable[[], str]) -> None:
         """Between rounds that are far apart, see whether a program starts in a pane without an agent."""
         while True:
-            await pulse(self._cadence.glance)
+            await coalesced_sleep(self._cadence.glance)
             taken = self.roster.agents
             free = [row.pid for pane, row in self._listed.panes.items() if pane not in taken and not row.dead]
             if self._newcomers.glance(socket(), self._server, free, self._clock()):

@@ -19,7 +19,7 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.text import block
 from agtmuxd.adapters.contract import Held, Holding, Told, Transcribed
 from agtmuxd.adapters.transcripts import joined
-from agtmuxd.coalesced_sleep import pulse
+from agtmuxd.clock import coalesced_sleep
 from agtmuxd.core.ids import dedupe_key, uuid7
 from agtmuxd.core.model import MS, NS, RawEvent, Source
 from agtmuxd.core.numbers import is_time
@@ -157,7 +157,7 @@ class Transcripts:
                 _LOG.exception("transcripts could not be read, tried again")
                 self.counters["transcript_failures"] += 1
                 rest = EMPTY
-            await (pulse(rest) if rest >= QUIET else asyncio.sleep(rest))
+            await (coalesced_sleep(rest) if rest >= QUIET else asyncio.sleep(rest))
 
     async def once(self) -> float:
         """One look at all files; seconds until the next."""

@@ -1,6 +1,6 @@
-"""What stands between an observer and the door: each sink adds one thing to what a round shows or sets off.
+"""What stands between an observer and the pipeline: each sink adds one thing to what a round shows or sets off.
 
-Owns no decision. The fleet puts them around the door, one inside the other.
+Owns no decision. The target manager puts them around the pipeline, one inside the other.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Protocol
 
-from agtmuxd.actions.buffers import Buffers
 from agtmuxd.core.state.observation import HealthChange, Observation
 from agtmuxd.ingest.redactor import PaneTexts
 from agtmuxd.targets.observer import Sink
@@ -47,19 +46,20 @@ class WithoutSecrets:
 class Tidied:
     """The sink of every target: after its first good round, and after one that follows a failure, has it tidied."""
 
-    def __init__(self, sink: Sink, target_id: str, buffers: Buffers, tidy: Callable[[str], Awaitable[None]]) -> None:
-        self._sink, self._target_id, self._buffers, self._tidy = sink, target_id, buffers, tidy
+    def __init__(self, sink: Sink, target_id: str, due: set[str], tidy: Callable[[str], Awaitable[None]]) -> None:
+        """``due``: the targets that are to be tidied; others add to it, too."""
+        self._sink, self._target_id, self._due, self._tidy = sink, target_id, due, tidy
         self.remembered = sink.remembered
-        buffers.due.add(target_id)
+        due.add(target_id)
 
     async def tell(self, change: HealthChange) -> None:
-        self._buffers.due.add(self._target_id)
+        self._due.add(self._target_id)
         await self._sink.tell(change)
 
     async def observe(self, seen: Observation) -> None:
         await self._sink.observe(seen)
-        if self._target_id in self._buffers.due and seen.boot_id is not None:
-            self._buffers.due.discard(self._target_id)
+        if self._target_id in self._due and seen.boot_id is not None:
+            self._due.discard(self._target_id)
             await self._tidy(self._target_id)
 
 
