@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from agtmuxd.adapters.registry import Registry, discover
+from agtmuxd.adapters.discovery import discover
+from agtmuxd.adapters.registry import Registry
 from agtmuxd.core.ids import dedupe_key
 from agtmuxd.core.model import MS, NS, Ancestor, Claim, PaneRow, RawEvent, Source, WaitingFor, Write
 from agtmuxd.core.state.debounce import Steady, sample

@@ -29,7 +29,7 @@ from agtmuxd.actions.kinds import acts
 from agtmuxd.actions.ledger import Ledger
 from agtmuxd.actions.pane_check import Reader
 from agtmuxd.actions.runner import Actions
-from agtmuxd.adapters.registry import discover
+from agtmuxd.adapters.discovery import discover
 from agtmuxd.api.app import ApiServer
 from agtmuxd.api.connections import Connections, affordable
 from agtmuxd.api.envelopes import Envelope

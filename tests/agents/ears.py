@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from agtmuxd.adapters.registry import discover
+from agtmuxd.adapters.discovery import discover
 from tests.agents.driver import Driver
 
 if TYPE_CHECKING:

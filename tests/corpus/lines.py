@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agtmuxd.adapters.contract import Adapter, Holding, Transcribed
-from agtmuxd.adapters.registry import Fenced
+from agtmuxd.adapters.isolation import Fenced
 from agtmuxd.core.model import MS, Proc, RawEvent, Source
 from agtmuxd.ingest.transcripts.by_folder import AFTER, BEFORE
 from tests.corpus import events

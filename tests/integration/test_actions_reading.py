@@ -19,7 +19,7 @@ from agtmuxd.actions.kinds import acts
 from agtmuxd.actions.ledger import KEPT_OUTPUTS, Ledger
 from agtmuxd.actions.pane_check import Reader, Reading, one_pane
 from agtmuxd.actions.runner import LOOK_AGAIN_AFTER, Actions
-from agtmuxd.adapters.registry import discover
+from agtmuxd.adapters.discovery import discover
 from agtmuxd.core.action.request import Guards, Kind, NoParams, Params, Request, SendParams, ViewParams
 from agtmuxd.core.model import PaneRow, Source, State
 from agtmuxd.core.screen.controls import Field

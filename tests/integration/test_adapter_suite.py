@@ -10,7 +10,8 @@ import pytest
 
 import agtmuxd.core
 from agtmuxd.adapters.contract import Adapter, Ending
-from agtmuxd.adapters.registry import BUILT_IN, Fenced
+from agtmuxd.adapters.discovery import BUILT_IN
+from agtmuxd.adapters.isolation import Fenced
 from agtmuxd.adapters.shared import RuleAdapter
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Source, Strength
 from agtmuxd.core.screen.rules import RuleSet

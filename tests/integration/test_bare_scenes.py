@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agtmuxd.adapters.registry import discover
+from agtmuxd.adapters.discovery import discover
 from tests.agents.scenes import SCENES
 from tests.corpus import recording, together
 

@@ -14,10 +14,10 @@ from agtmuxd.adapters.codex.adapter import CodexAdapter
 from agtmuxd.adapters.contract import Ending
 from agtmuxd.adapters.copilot.adapter import CopilotAdapter
 from agtmuxd.adapters.gemini.adapter import GeminiAdapter
+from agtmuxd.adapters.isolation import Fenced
 from agtmuxd.adapters.opencode.adapter import OpenCodeAdapter
 from agtmuxd.adapters.pi.adapter import PiAdapter
 from agtmuxd.adapters.qwen.adapter import QwenAdapter
-from agtmuxd.adapters.registry import Fenced
 from agtmuxd.core.model import Claim, Phase, Proc, Signal, Write
 from tests.corpus import events, offline, recording
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agtmuxd.adapters.registry import discover
+from agtmuxd.adapters.discovery import discover
 from agtmuxd.core.model import Source, Write
 from agtmuxd.core.screen.controls import Field
 from agtmuxd.core.screen.rule_file import load

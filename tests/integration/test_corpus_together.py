@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from agtmuxd.adapters.registry import discover
+from agtmuxd.adapters.discovery import discover
 from tests.corpus import offline, recording, together
 
 AGENTS = ("claude", "codex", "gemini", "copilot", "opencode", "pi", "qwen", "cline")

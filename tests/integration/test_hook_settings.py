@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.adapters.registry import Fenced, discover
+from agtmuxd.adapters.discovery import discover
+from agtmuxd.adapters.isolation import Fenced
 from agtmuxd.api.requests import HookRequest
 from agtmuxd.remote_hooks.settings import FarSettings
 from agtmuxd.services import hooks

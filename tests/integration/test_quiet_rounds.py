@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from agtmuxd.adapters.registry import discover
+from agtmuxd.adapters.discovery import discover
 from agtmuxd.ingest.pipeline import Door
 from agtmuxd.repository import Target
 from agtmuxd.store import history

@@ -17,7 +17,7 @@ import pytest
 from aiohttp import WSMsgType, web
 
 from agtmuxd.adapters.contract import Identity
-from agtmuxd.adapters.registry import discover
+from agtmuxd.adapters.discovery import discover
 from agtmuxd.core.model import MS, NS, Claim, Proc, Source, Write
 from agtmuxd.core.state.debounce import Steady
 from agtmuxd.ingest import app_servers as room

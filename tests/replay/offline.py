@@ -11,7 +11,8 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from itertools import product
 
-from agtmuxd.adapters.registry import Registry, discover
+from agtmuxd.adapters.discovery import discover
+from agtmuxd.adapters.registry import Registry
 from tests.corpus import recording, together
 from tests.corpus.offline import Score
 

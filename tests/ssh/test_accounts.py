@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agtmuxd.adapters.registry import discover
+from agtmuxd.adapters.discovery import discover
 from agtmuxd.remote_hooks import install_program
 from agtmuxd.targets.executor import ExecutorError
 from agtmuxd.targets.observer import Observer

@@ -11,7 +11,7 @@ import asyncssh
 import pytest
 from asyncssh.channel import SSHServerChannel
 
-from agtmuxd.adapters.registry import discover
+from agtmuxd.adapters.discovery import discover
 from agtmuxd.remote_hooks import spool_fetch
 from agtmuxd.remote_hooks.spool_fetch import Allowance, FarSpool
 from agtmuxd.store.db import Store, open_database

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.adapters.registry import discover
+from agtmuxd.adapters.discovery import discover
 from agtmuxd.core.model import Source
 from agtmuxd.core.state.debounce import Steady
 from agtmuxd.core.state.health import Health

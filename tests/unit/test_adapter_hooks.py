@@ -18,9 +18,9 @@ from agtmuxd.adapters.codex.adapter import CodexAdapter
 from agtmuxd.adapters.contract import HookPlan
 from agtmuxd.adapters.copilot.adapter import CopilotAdapter
 from agtmuxd.adapters.cursor.adapter import CursorAdapter
+from agtmuxd.adapters.discovery import discover
 from agtmuxd.adapters.gemini.adapter import GeminiAdapter
 from agtmuxd.adapters.opencode.adapter import OpenCodeAdapter
-from agtmuxd.adapters.registry import discover
 from agtmuxd.adapters.settings.hook_command import Ours
 from agtmuxd.adapters.settings.json_edit import plain
 

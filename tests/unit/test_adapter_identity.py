@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agtmuxd.adapters.contract import Identity
-from agtmuxd.adapters.registry import discover
+from agtmuxd.adapters.discovery import discover
 from agtmuxd.core.model import Proc
 
 REGISTRY = discover(points=())

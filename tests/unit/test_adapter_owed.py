@@ -11,7 +11,7 @@ import pytest
 
 from agtmuxd.adapters.conformance import owed
 from agtmuxd.adapters.contract import Adapter, HookPlan, HookStatus, Identity
-from agtmuxd.adapters.registry import BUILT_IN
+from agtmuxd.adapters.discovery import BUILT_IN
 from agtmuxd.adapters.shared import checked
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Write
 from tests.unit.test_adapter_registry import ToyAdapter

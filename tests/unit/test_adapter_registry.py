@@ -11,9 +11,12 @@ import pytest
 
 from agtmuxd.adapters.claude.adapter import ClaudeAdapter
 from agtmuxd.adapters.contract import CONTRACT_VERSION, Adapter, Ending, Identity
-from agtmuxd.adapters.registry import BUILT_IN, STRIKES, ContractError, Fenced, Registry, check_contract, discover
+from agtmuxd.adapters.discovery import BUILT_IN, discover
+from agtmuxd.adapters.isolation import STRIKES, Fenced
+from agtmuxd.adapters.registry import Registry
 from agtmuxd.adapters.samples import captured
 from agtmuxd.adapters.shared import RuleAdapter
+from agtmuxd.adapters.validation import ContractError, check_contract
 from agtmuxd.core.model import Ancestor, Claim, Proc, RawEvent, Sample, Signal, Source
 from agtmuxd.core.screen.rule_file import load
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agtmuxd.adapters.registry import discover
+from agtmuxd.adapters.discovery import discover
 from agtmuxd.core.model import Ancestor, RawEvent, Signal, Source
 from agtmuxd.core.state.binding import Bound, Candidate, bind
 from agtmuxd.core.state.event_sender import find_sender

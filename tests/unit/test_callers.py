@@ -10,7 +10,7 @@ import pytest
 
 from agtmuxd.actions.access import Reached
 from agtmuxd.actions.callers import Callers
-from agtmuxd.adapters.registry import discover
+from agtmuxd.adapters.discovery import discover
 from agtmuxd.core.model import Proc
 from agtmuxd.repository import World
 

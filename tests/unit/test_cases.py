@@ -11,10 +11,10 @@ import pytest
 from agtmuxd.adapters.claude.adapter import EVENTS as CLAUDE
 from agtmuxd.adapters.codex.adapter import EVENTS as CODEX
 from agtmuxd.adapters.copilot.adapter import EVENTS as COPILOT
+from agtmuxd.adapters.discovery import discover
 from agtmuxd.adapters.gemini.adapter import EVENTS as GEMINI
 from agtmuxd.adapters.opencode.adapter import EVENTS as OPENCODE
 from agtmuxd.adapters.opencode.adapter import OpenCodeAdapter
-from agtmuxd.adapters.registry import discover
 from agtmuxd.core.model import Claim, Phase, RawEvent, Sample, Source
 from tests.corpus import recording
 from tests.unit.test_adapter_screens import claude, said

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agtmuxd.adapters.contract import Identity
-from agtmuxd.adapters.registry import discover
+from agtmuxd.adapters.discovery import discover
 from agtmuxd.core.model import MS, Claim, Proc, Source, Write
 from agtmuxd.core.state.debounce import Settled, Steady
 from agtmuxd.targets.agent import Agent

@@ -12,7 +12,7 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.actions import send as sending
 from agtmuxd.actions import stop_keys
 from agtmuxd.actions.interrupt import interrupt
-from agtmuxd.adapters.registry import discover
+from agtmuxd.adapters.discovery import discover
 from agtmuxd.adapters.settings import key_bindings
 from agtmuxd.core.action.keys import named
 from agtmuxd.core.action.request import Kind, NoParams

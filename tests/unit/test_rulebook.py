@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.adapters.registry import Registry, discover
+from agtmuxd.adapters.discovery import discover
+from agtmuxd.adapters.registry import Registry
 from agtmuxd.api.routes.rules import CheckRequest, ReplayRequest
 from agtmuxd.core.model import Claim, Proc, Sample
 from agtmuxd.core.screen.rule_file import load

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from agtmuxd.adapters.registry import Registry, discover
+from agtmuxd.adapters.discovery import discover
+from agtmuxd.adapters.registry import Registry
 from agtmuxd.core.model import MS, Sample
 from agtmuxd.rules.catalog import LOOK_EVERY, LOOK_SOON, Rulebook
 from agtmuxd.rules.folder import DOUBT, STILL, Rest, RuleFolder, Unrest

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from agtmuxd.adapters.registry import discover
+from agtmuxd.adapters.discovery import discover
 from agtmuxd.core.model import Ancestor, RawEvent, Signal, Source
 from agtmuxd.core.state.binding import Bound, Candidate, bind, is_nested
 from agtmuxd.core.state.event_sender import find_sender

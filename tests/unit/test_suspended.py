@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agtmuxd.adapters.contract import Identity
-from agtmuxd.adapters.registry import discover
+from agtmuxd.adapters.discovery import discover
 from agtmuxd.core.model import MS, Claim, Proc, Sample, Source
 from agtmuxd.targets.agent import Agent
 from agtmuxd.targets.roster import Roster

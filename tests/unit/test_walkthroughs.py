@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.adapters.registry import discover
+from agtmuxd.adapters.discovery import discover
 from agtmuxd.core.model import MS, NS, Claim, RawEvent, Source, Strength, WaitingFor, Write
 from agtmuxd.core.state.debounce import Steady, sample
 from agtmuxd.core.state.resolve import Life, resolve, settle_wake

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.adapters.registry import discover
+from agtmuxd.adapters.discovery import discover
 from agtmuxd.core.model import NS, Proc
 from agtmuxd.targets.executor import Machine
 from agtmuxd.targets.roster import Roster

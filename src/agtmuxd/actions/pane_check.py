@@ -14,7 +14,8 @@ from typing import Final
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.actions.access import Reached
 from agtmuxd.adapters.contract import ENV_NAMES
-from agtmuxd.adapters.registry import Fenced, Registry
+from agtmuxd.adapters.isolation import Fenced
+from agtmuxd.adapters.registry import Registry
 from agtmuxd.core.action.guard import Fresh
 from agtmuxd.core.model import Claim, Proc, Sample
 from agtmuxd.core.process_tree import Found, Match, ProcessIndex, find_agents

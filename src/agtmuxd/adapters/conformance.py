@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from agtmuxd.adapters.contract import Adapter, Ending
-from agtmuxd.adapters.registry import Fenced, Registry
+from agtmuxd.adapters.isolation import Fenced
+from agtmuxd.adapters.registry import Registry
 from agtmuxd.adapters.shared import RuleAdapter
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Source
 from agtmuxd.core.state.registers import WAITS

@@ -1,345 +1,34 @@
-"""The adapters of this daemon: those shipped, those that others installed, each one fenced.
+"""The adapters in use, by agent type, and why others are not: each one fenced, the user's rules laid over its own.
 
-Owns discovery (built in, entry points ``agtmux.adapters``), the check of contract versions, and the counting of what an
-adapter raised. Knows no agent by name but to import the shipped ones.
+Owns which adapter answers for a process or an event. Knows no agent by name.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from agtmux.protocol.redact import redact
 from agtmuxd.adapters.argv import base_name
-from agtmuxd.adapters.claude.adapter import ClaudeAdapter
-from agtmuxd.adapters.cline.adapter import ClineAdapter
-from agtmuxd.adapters.codex.adapter import CodexAdapter
-from agtmuxd.adapters.contract import (
-    CONTRACT_VERSION,
-    Adapter,
-    Capabilities,
-    Conversation,
-    Ending,
-    Held,
-    Holding,
-    HookPlan,
-    HookStatus,
-    Identity,
-    Opening,
-    Operable,
-    Rebindable,
-    Serving,
-    Told,
-    Transcribed,
-)
-from agtmuxd.adapters.copilot.adapter import CopilotAdapter
-from agtmuxd.adapters.cursor.adapter import CursorAdapter
-from agtmuxd.adapters.gemini.adapter import GeminiAdapter
-from agtmuxd.adapters.generic.adapter import GenericAdapter
+from agtmuxd.adapters.contract import Adapter, Holding, Identity, Transcribed
 from agtmuxd.adapters.generic.run_command import wrapper_of
-from agtmuxd.adapters.opencode.adapter import OpenCodeAdapter
-from agtmuxd.adapters.pi.adapter import PiAdapter
-from agtmuxd.adapters.qwen.adapter import QwenAdapter
+from agtmuxd.adapters.isolation import Fenced, FencedServing
 from agtmuxd.adapters.rules_only import RulesOnlyAdapter
 from agtmuxd.adapters.shared import RuleAdapter
-from agtmuxd.adapters.time_limit import LOOK_FOR, TooLongError, slow_rule, within
-from agtmuxd.core.model import Ancestor, Claim, Proc, RawEvent, Sample, Signal, Write
-from agtmuxd.core.screen.controls import Controls, Rebound
+from agtmuxd.adapters.validation import ContractError, check_contract, lacking
+from agtmuxd.core.model import Ancestor, Proc, RawEvent, Signal
 from agtmuxd.core.screen.rules import RuleSet
 from agtmuxd.core.state.event_sender import Kind
 
-GROUP: Final = "agtmux.adapters"
-BUILT_IN: Final[tuple[Callable[[], Adapter], ...]] = (
-    ClaudeAdapter, CodexAdapter, GeminiAdapter, CopilotAdapter, OpenCodeAdapter, PiAdapter, QwenAdapter, ClineAdapter,
-    CursorAdapter, GenericAdapter,
-)  # fmt: skip
-
-STRIKES: Final = 3
-"""How often an adapter may take too long for a screen."""
-
 KINDS: Final = 512
 """Command lines of which it is remembered whose they are: the same ones stand above every hook."""
-
-T = TypeVar("T")
-
-
-def _slow_rule(adapter: Adapter, sample: Sample, before: Claim | None) -> str:
-    """The rule that takes long on this screen, as far as that can be told."""
-    if isinstance(adapter, RuleAdapter):
-        slow = slow_rule(adapter.rules, sample, before)
-        if slow is not None:
-            return f"rule {slow}"
-    return f"adapter {adapter.name}"
 
 
 def laid_over(adapter: RuleAdapter, found: RuleSet) -> RuleSet:
     """The rules of ``adapter`` where the user has ``found``: instead of the shipped ones, or over them."""
     alone = isinstance(adapter, RulesOnlyAdapter) or not found.extends
     return found if alone else found.over(adapter.shipped)
-
-
-def _lacking(adapter: object) -> list[str]:
-    """The parts of the contract that it has not."""
-    parts = {*Adapter.__annotations__, *(n for n, part in vars(Adapter).items() if callable(part) and n[0] != "_")}
-    return sorted(part for part in parts if not hasattr(adapter, part))
-
-
-class ContractError(ValueError):
-    """An adapter that was written for another contract."""
-
-
-def check_contract(name: str, version: object) -> None:
-    """Accept the same major, any minor. Raises ContractError with the reason."""
-    found = re.fullmatch(r"(\d+)\.(\d+)(?:\.\d+)?(?:[-+].*)?", version) if isinstance(version, str) else None
-    if found is None:
-        raise ContractError(f"adapter {name}: contract_version {version!r} is no version like {CONTRACT_VERSION}")
-    major = int(CONTRACT_VERSION.split(".", 1)[0])
-    if int(found.group(1)) != major:
-        raise ContractError(
-            f"adapter {name}: made for contract {version}, this daemon has {CONTRACT_VERSION}; "
-            f"only {major}.x can be used"
-        )
-
-
-class Fenced:
-    """One adapter behind a fence: what it raises is counted and becomes "nothing known", and never stops the daemon.
-
-    ``normalise``, ``plan_hooks`` and ``hook_status`` pass ValueError on (it is their word for a bad payload or file).
-    """
-
-    def __init__(self, adapter: Adapter, redact: Callable[[Any], Any] = redact) -> None:
-        """``redact``: takes secrets out of a JSON-like value."""
-        self.adapter = adapter
-        self._redact = redact
-        self.name: str = adapter.name
-        self.agent_type: str = adapter.agent_type
-        self.version: str = adapter.version
-        self.contract_version: str = adapter.contract_version
-        self.capabilities: Capabilities = adapter.capabilities
-        self.innermost: bool = adapter.innermost
-        self.errors = 0
-        self.last_error: str | None = None
-        self._slow = 0
-        self._transcribed = FencedTranscript(self, adapter) if isinstance(adapter, Transcribed) else None
-        self._holding = FencedHolding(self, adapter) if isinstance(adapter, Holding) else None
-        self._serving = FencedServing(self, adapter) if isinstance(adapter, Serving) else None
-
-    def _call(self, what: str, call: Callable[[], T], otherwise: T) -> T:
-        try:
-            return call()
-        except Exception as e:  # noqa: BLE001 - the fence: a third party's adapter must not end the daemon
-            self.errors += 1
-            self.last_error = f"{what}: {type(e).__name__}: {e}"[:500]
-            return otherwise
-
-    def _call_or_refuse(self, what: str, call: Callable[[], T], otherwise: T) -> T:
-        try:
-            return call()
-        except ValueError:
-            raise
-        except Exception as e:  # noqa: BLE001 - see _call
-            self.errors += 1
-            self.last_error = f"{what}: {type(e).__name__}: {e}"[:500]
-            return otherwise
-
-    def identify(self, proc: Proc) -> Identity | None:
-        """See Adapter; None where the adapter raised."""
-        return self._call("identify", lambda: self.adapter.identify(proc), None)
-
-    def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
-        """See Adapter; a signal without writes where the adapter raised anything but ValueError."""
-        return self._call_or_refuse(
-            "normalise", lambda: self.adapter.normalise(event, prior), Signal(event_type=event.event_type)
-        )
-
-    def look(self, sample: Sample, before: Claim | None) -> Write | None:
-        """See Adapter; None where the adapter raised. What is asked there comes without secrets: it is stored."""
-        if self._slow >= STRIKES:
-            return None
-        write = self._call("look", lambda: self._look(sample, before), None)
-        if write is None or write.waiting_for is None:
-            return write
-        asked = write.waiting_for
-        subject, text, options = self._redact((asked.subject, asked.text, asked.options))
-        clean = replace(asked, subject=subject, text=text, options=tuple(options))
-        return replace(write, waiting_for=clean)
-
-    def _look(self, sample: Sample, before: Claim | None) -> Write | None:
-        """Within the time that a screen may take. A user's rules that take longer are put aside until they
-        change, and so is an adapter that does it again and again."""
-        try:
-            return within(LOOK_FOR, lambda: self.adapter.look(sample, before))
-        except TooLongError as error:
-            self._slow += 1
-            adapter, who = self.adapter, _slow_rule(self.adapter, sample, before)
-            if isinstance(adapter, RulesOnlyAdapter):
-                self._slow = STRIKES
-            elif isinstance(adapter, RuleAdapter) and adapter.rules is not adapter.shipped:
-                adapter.rules, self._slow = adapter.shipped, 0
-            elif self._slow < STRIKES:
-                raise TooLongError(f"{who} takes too long on a screen") from error
-            raise TooLongError(f"{who} takes too long on a screen: put aside until its rules are changed") from error
-
-    @property
-    def oldest(self) -> str | None:
-        """The oldest version of the agent whose screens are known, where its rules say one."""
-        return self.adapter.rules.oldest if isinstance(self.adapter, RuleAdapter) else None
-
-    def forgive(self) -> None:
-        """Rules were read anew: what took too long may be gone."""
-        self._slow = 0
-
-    def controls(self) -> Controls | None:
-        """See Operable; None where the adapter is none, or raised."""
-        adapter = self.adapter
-        if not isinstance(adapter, Operable):
-            return None
-        operable: Operable = adapter
-        return self._call("controls", operable.controls, None)
-
-    def key_files(self, config_home: Path) -> Sequence[Path]:
-        """See Rebindable; none where the adapter is none, or raised."""
-        adapter = self.adapter
-        if not isinstance(adapter, Rebindable):
-            return ()
-        rebindable: Rebindable = adapter
-        return self._call("key_files", lambda: rebindable.key_files(config_home), ())
-
-    def rebound(self, texts: Sequence[str], argv: Sequence[str]) -> Rebound:
-        """See Rebindable; nothing where the adapter is none, or raised."""
-        adapter = self.adapter
-        if not isinstance(adapter, Rebindable):
-            return Rebound()
-        rebindable: Rebindable = adapter
-        return self._call("rebound", lambda: rebindable.rebound(texts, argv), Rebound())
-
-    def transcribed(self) -> Transcribed | None:
-        """This adapter as one whose agent writes a transcript, fenced too; None where it is none."""
-        return self._transcribed
-
-    def holding(self) -> Holding | None:
-        """This adapter as one whose agent's open files tell its session, fenced too; None where it is none."""
-        return self._holding
-
-    def serving(self) -> FencedServing | None:
-        """This adapter as one whose agent has a server that tells, fenced too; None where it is none."""
-        return self._serving
-
-    def status_path(self, proc: Proc, config_home: Path) -> Path | None:
-        """See Adapter; None where the adapter raised."""
-        return self._call("status_path", lambda: self.adapter.status_path(proc, config_home), None)
-
-    def read_status(self, data: Mapping[str, Any], proc: Proc) -> Sequence[Write]:
-        """See Adapter; empty where the adapter raised."""
-        return self._call("read_status", lambda: self.adapter.read_status(data, proc), ())
-
-    def config_home(self, env: Mapping[str, str], home: Path) -> Path:
-        """See Adapter; ``home`` where the adapter raised."""
-        return self._call("config_home", lambda: self.adapter.config_home(env, home), home)
-
-    def ended_in_order(self, ending: Ending) -> bool | None:
-        """See Adapter; None where the adapter raised."""
-        return self._call("ended_in_order", lambda: self.adapter.ended_in_order(ending), None)
-
-    def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
-        """See Adapter; empty where the adapter raised anything but ValueError."""
-        return self._call_or_refuse(
-            "plan_hooks", lambda: self.adapter.plan_hooks(config_home, command, remove=remove), ()
-        )
-
-    def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
-        """See Adapter; empty where the adapter raised anything but ValueError."""
-        return self._call_or_refuse("hook_status", lambda: self.adapter.hook_status(config_home, command), ())
-
-
-class FencedTranscript:
-    """The part of a fenced adapter that understands a transcript; see Transcribed."""
-
-    def __init__(self, fenced: Fenced, adapter: Transcribed) -> None:
-        self._adapter = adapter
-        self._call = fenced._call
-
-    def transcript_path(self, status: Mapping[str, Any], proc: Proc, config_home: Path) -> Path | None:
-        """See Transcribed; None where the adapter raised."""
-        return self._call("transcript_path", lambda: self._adapter.transcript_path(status, proc, config_home), None)
-
-    def transcript_tree(self, config_home: Path) -> tuple[Path, int] | None:
-        """See Transcribed; None where the adapter raised."""
-        return self._call("transcript_tree", lambda: self._adapter.transcript_tree(config_home), None)
-
-    def read_opening(self, line: Mapping[str, Any]) -> Opening | None:
-        """See Transcribed; None where the adapter raised."""
-        return self._call("read_opening", lambda: self._adapter.read_opening(line), None)
-
-    def read_line(self, line: Mapping[str, Any]) -> Told | None:
-        """See Transcribed; None where the adapter raised."""
-        return self._call("read_line", lambda: self._adapter.read_line(line), None)
-
-    def last_message(self, lines: Sequence[Mapping[str, Any]]) -> str | None:
-        """See Transcribed; None where the adapter raised."""
-        return self._call("last_message", lambda: self._adapter.last_message(lines), None)
-
-
-class FencedHolding:
-    """The part of a fenced adapter that understands what its agent holds open; see Holding."""
-
-    def __init__(self, fenced: Fenced, adapter: Holding) -> None:
-        self._adapter = adapter
-        self._call = fenced._call
-
-    def transcripts_held(self, files: Sequence[str], config_home: Path) -> Sequence[Held]:
-        """See Holding; empty where the adapter raised."""
-        return self._call("transcripts_held", lambda: self._adapter.transcripts_held(files, config_home), ())
-
-
-class FencedServing:
-    """The part of a fenced adapter that talks to its agent's server; see Serving."""
-
-    def __init__(self, fenced: Fenced, adapter: Serving) -> None:
-        self._adapter = adapter
-        self._fenced = fenced
-
-    def server_socket(self, config_home: Path) -> Path | None:
-        """See Serving; None where the adapter raised."""
-        return self._fenced._call("server_socket", lambda: self._adapter.server_socket(config_home), None)
-
-    def converse(self, version: str) -> FencedConversation | None:
-        """See Serving; None where the adapter raised."""
-        fenced = self._fenced
-        return fenced._call("converse", lambda: FencedConversation(fenced, self._adapter.converse(version)), None)
-
-
-class FencedConversation:
-    """A conversation of a fenced adapter; ``take`` passes ValueError on. See Conversation."""
-
-    def __init__(self, fenced: Fenced, talk: Conversation) -> None:
-        self._talk = talk
-        self._fenced = fenced
-
-    @property
-    def ready(self) -> bool:
-        """See Conversation; False where the adapter raised."""
-        return self._fenced._call("ready", lambda: self._talk.ready, False)
-
-    def opening(self) -> Sequence[Mapping[str, Any]]:
-        """See Conversation; empty where the adapter raised."""
-        return self._fenced._call("opening", self._talk.opening, ())
-
-    def again(self, sessions: Sequence[str]) -> Sequence[Mapping[str, Any]]:
-        """See Conversation; empty where the adapter raised."""
-        return self._fenced._call("again", lambda: self._talk.again(sessions), ())
-
-    def take(self, message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        """See Conversation; empty where the adapter raised anything but ValueError."""
-        return self._fenced._call_or_refuse("take", lambda: self._talk.take(message), ())
-
-    def said(self, session_id: str) -> Write | None:
-        """See Conversation; None where the adapter raised."""
-        return self._fenced._call("said", lambda: self._talk.said(session_id), None)
 
 
 @dataclass(slots=True)
@@ -361,7 +50,7 @@ class Registry:
             self.refused[name] = str(e)
             return
         if not isinstance(adapter, Adapter):
-            self.refused[name] = f"adapter {name}: lacks parts of the contract: {', '.join(_lacking(adapter))}"
+            self.refused[name] = f"adapter {name}: lacks parts of the contract: {', '.join(lacking(adapter))}"
         elif adapter.agent_type in self.adapters:
             self.refused[name] = f"adapter {name}: agent type {adapter.agent_type!r} is taken"
         else:
@@ -465,26 +154,3 @@ class Registry:
             if found is not None:
                 return adapter, found
         return None
-
-
-def discover(disabled: Iterable[str] = (), points: Iterable[EntryPoint] | None = None) -> Registry:
-    """The shipped adapters and those of the entry-point group, without the ``disabled`` agent types.
-
-    An entry point names a class or a function that makes an adapter. One that fails to load is refused with its reason.
-    """
-    registry = Registry()
-    off = set(disabled)
-    for make in BUILT_IN:
-        adapter = make()
-        if adapter.agent_type not in off:
-            registry.add(adapter)
-    for point in entry_points(group=GROUP) if points is None else points:
-        if point.name in off:
-            continue
-        try:
-            made = point.load()()
-        except Exception as e:  # noqa: BLE001 - see Fenced
-            registry.refused[point.name] = f"adapter {point.name}: {type(e).__name__}: {e}"[:500]
-            continue
-        registry.add(made)
-    return registry

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.adapters.contract import HookPlan
-from agtmuxd.adapters.registry import Fenced
+from agtmuxd.adapters.isolation import Fenced
 from agtmuxd.adapters.settings import json_hooks
 from agtmuxd.api.requests import HookRequest
 from agtmuxd.hooks.items import BACKUPS, TRIES, absent_item, add_status, hook_item, kept_busy, planned_item

@@ -12,7 +12,8 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.text import one_line
 from agtmuxd.actions.access import Reached
 from agtmuxd.adapters.contract import HookPlan
-from agtmuxd.adapters.registry import Fenced, Registry
+from agtmuxd.adapters.isolation import Fenced
+from agtmuxd.adapters.registry import Registry
 from agtmuxd.api.requests import HookRequest
 from agtmuxd.hooks.health import HookCare, changed_here
 from agtmuxd.hooks.items import BACKUPS, TRIES, absent_item, add_status, foreign, hook_item, kept_busy, planned_item
