@@ -23,8 +23,10 @@ from agtmuxd.api.routes.contract import with_contract
 from agtmuxd.api.routes.rules import CheckRequest, ReplayRequest
 from agtmuxd.core.action.request import Request
 from agtmuxd.core.model import NS
-from agtmuxd.stream.hub import Batch, Hub, LogEntry, Watcher, WatchRequest
+from agtmuxd.stream.history import Batch, LogEntry
+from agtmuxd.stream.hub import Hub
 from agtmuxd.stream.published import View, changes_for
+from agtmuxd.stream.watcher import Watcher, WatchRequest
 from tests.route_tables import resources
 from tests.rows import T0, Item, by_key
 

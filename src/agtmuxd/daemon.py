@@ -71,7 +71,8 @@ from agtmuxd.store import history
 from agtmuxd.store.db import Store
 from agtmuxd.store.retention import Retention
 from agtmuxd.store.startup import load_all
-from agtmuxd.stream.hub import Batch, Hub, LogEntry
+from agtmuxd.stream.history import Batch, LogEntry
+from agtmuxd.stream.hub import Hub
 from agtmuxd.stream.published import Change, Changes, View
 from agtmuxd.target_manager import HOST, Fleet
 from agtmuxd.targets.apart import is_apart, lives

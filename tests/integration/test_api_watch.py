@@ -128,8 +128,8 @@ async def test_a_stream_that_breaks_inside_ends_without_a_second_answer_in_it(
         reader, writer = await asyncio.open_unix_connection(str(api.path))
         writer.write(b"GET /v1/watch HTTP/1.1\r\nHost: x\r\n\r\n")
         await watchers_are(api, 1)
-        monkeypatch.setattr("agtmuxd.stream.hub.Channel.heartbeat", lambda _self: 1 / 0)
-        monkeypatch.setattr("agtmuxd.stream.hub.Channel.reset", lambda *_: 1 / 0)
+        monkeypatch.setattr("agtmuxd.stream.channel.Channel.heartbeat", lambda _self: 1 / 0)
+        monkeypatch.setattr("agtmuxd.stream.channel.Channel.reset", lambda *_: 1 / 0)
         closing = asyncio.create_task(api.services.hub.close(5))
         async with asyncio.timeout(10):
             everything = await reader.read()

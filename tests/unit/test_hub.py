@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.listing import Filter
 from agtmuxd.core.model import NS
-from agtmuxd.stream.hub import PAGE, Batch, Hub, LogEntry, Watcher, WatchRequest
+from agtmuxd.stream.history import PAGE, Batch, LogEntry
+from agtmuxd.stream.hub import Hub
 from agtmuxd.stream.published import Change, View, changes_for, name_of
+from agtmuxd.stream.watcher import Watcher, WatchRequest
 from tests.rows import STATES, Item, by_key, pane, steps
 
 START = 1_767_225_600 * NS
@@ -450,9 +452,9 @@ async def test_a_batch_out_of_order_is_refused() -> None:
 
 
 async def test_the_ring_is_bounded_by_the_changes_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agtmuxd.stream.hub.RING_CHANGES", 10)
+    monkeypatch.setattr("agtmuxd.stream.history.RING_CHANGES", 10)
     stream = Stream(*(pane(f"%{n}") for n in range(8)))
     for title in ("a", "b"):
         stream.show(*(pane(f"%{n}", title=title) for n in range(8)))
-    assert stream.hub.recent(0) is None
-    assert stream.hub.recent(1) is not None
+    assert stream.hub.history.recent(0) is None
+    assert stream.hub.history.recent(1) is not None

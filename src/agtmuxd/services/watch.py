@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from agtmuxd.api.envelopes import Envelope
-from agtmuxd.stream.hub import Hub, Watcher, WatchRequest
+from agtmuxd.stream.hub import Hub
+from agtmuxd.stream.watcher import Watcher, WatchRequest
 
 
 class Watch:

@@ -13,7 +13,7 @@ from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.parsing import read_query
 from agtmuxd.api.requests import WatchQuery
 from agtmuxd.api.route import Access, BrokenStreamError, Route
-from agtmuxd.stream.hub import Watcher, WatchRequest
+from agtmuxd.stream.watcher import Watcher, WatchRequest
 
 
 class WatchService(Protocol):
