@@ -28,7 +28,8 @@ from agtmuxd.targets.limits import MIB, OFF_LOOP, Bounds, too_large
 from agtmuxd.targets.local.new_processes import Newcomers
 from agtmuxd.targets.local.pidfd import PidWatcher
 from agtmuxd.targets.oversize import Oversized
-from agtmuxd.targets.roster import YOUNG, Heard, Known, Roster
+from agtmuxd.targets.recognition import YOUNG, Known
+from agtmuxd.targets.roster import Heard, Roster
 from agtmuxd.targets.unreadable_panes import UnreadRows
 from agtmuxd.tmux import round as tmux_round
 from agtmuxd.tmux.server import too_old

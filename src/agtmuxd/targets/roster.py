@@ -1,6 +1,7 @@
-"""The agents of one target: who runs in which pane, what its screen and status file said last, who is leaving.
+"""The agents of one target: who is there, who is leaving, and what each of them says in this round.
 
-Owns what must be remembered between rounds. Knows no agent by name (adapters do) and no database.
+Owns the agents from one round to the next. How one is known by its processes is ``recognition``'s, what its screen says
+``levels``'. Knows no database.
 """
 
 from __future__ import annotations
@@ -9,42 +10,26 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final
 
-from agtmuxd.adapters.contract import ENV_NAMES, Adapter, Identity, Operable
-from agtmuxd.core.json_codec import decode
-from agtmuxd.core.model import MS, NS, Claim, PaneRow, Phase, Proc, Sample, Source, Write
+from agtmuxd.adapters.contract import ENV_NAMES
+from agtmuxd.core.model import MS, Claim, PaneRow, Phase, Proc, Source, Write
 from agtmuxd.core.numbers import is_time
-from agtmuxd.core.process_tree import Found, Match, ProcessIndex, alone, find_agents, hidden_by
-from agtmuxd.core.screen.controls import Controls
+from agtmuxd.core.process_tree import Found, ProcessIndex
 from agtmuxd.core.screen.style import Spans
-from agtmuxd.core.state.debounce import Steady, sample
+from agtmuxd.core.state.debounce import Steady
 from agtmuxd.core.state.observation import Gone, Seen
-from agtmuxd.targets.agent import Agent, left_in_order, to_sample
+from agtmuxd.targets import levels
+from agtmuxd.targets.agent import Agent, left_in_order
 from agtmuxd.targets.executor import Machine, TargetExecutor
+from agtmuxd.targets.recognition import Choice, Known, Recognition, same_life
 
 GRACE: Final = 250 * MS
 """How long an agent whose process is gone is kept, so that its last words, title and files can be seen."""
-YOUNG: Final = 2 * NS
-"""How long a process's command line is not yet taken for its last."""
-
 _HEADLESS: Final = Write(claim=Claim.RUNNING, rule="headless run", phase=Phase.START, accepts_input=False)
 """A run without a terminal interface is one turn: it runs until its process ends, and never waits."""
 
 _UNHEARD: Final = Write(claim=None, rule="status not told any more")
-
-_NEW: Final = Steady()
-
-Choice = tuple[Adapter, Identity]
-
-
-class Known(Protocol):
-    """The adapters, as the observer asks them."""
-
-    def identify(self, proc: Proc) -> Choice | None: ...
-
-    def declared(self, agent_type: str) -> Choice | None: ...
-
 
 Heard = Callable[[Iterable["Agent"]], Mapping[str, Write]]
 """What the servers say that agents share, by pane: the same object as long as it is the same. None: there is none to
@@ -68,16 +53,12 @@ class Roster:
         self.agents: dict[str, Agent] = {}
         self.leaving: dict[str, Agent] = {}
         self._executor = executor
-        self._known = known
+        self._recognition = Recognition(executor, known)
         self._remembered = remembered
         self._status_files = status_files
         self._heard = heard
         self._hears = False
-        self._argv: dict[tuple[int, str, str], tuple[str, ...]] = {}
-        self._matches: dict[tuple[int, str, str], tuple[tuple[str, ...], Match[Choice] | None]] = {}
-        self._met: dict[tuple[int, str, str], int] = {}
         self._machine: Machine | None = None
-        self._widows: set[tuple[int, str, str]] = set()
         self._still: Mapping[str, str] | None = None
         self.stirs = 0
         """How often something of an agent may have become another."""
@@ -102,7 +83,7 @@ class Roster:
 
     def forget_looks(self) -> None:
         """The adapters know more, or other things, than before: what they said is not to be repeated unasked."""
-        self._matches.clear()
+        self._recognition.forget_matches()
         for agent in self.agents.values():
             agent.screen = agent.controls = agent.undrawn = None
         self._stir()
@@ -121,77 +102,21 @@ class Roster:
         """Read the process table and see who is where; whether anybody came or went. Raises ExecutorError."""
         index = ProcessIndex(await self._executor.process_table())
         self._stir()
-        used: set[tuple[int, str, str]] = set()
         changed = False
-        there: dict[str, Found[Choice] | None] = {}
-        for row in panes:
-            found = None
-            if not row.dead:
-                await self._fetch_argv(index.candidates(row.pid), used, now)
-                found = next(iter(find_agents(index, row.pid, self._match)), None)
-                if row.declared_agent and (found is None or found.match.gives_way):
-                    found = self._declared(row, index) or found
-            there[row.pane_id] = None if self._is_widow(row.pane_id, found, index) else found
+        there = await self._recognition.find(panes, index, self.agents.get, now)
         env = await self._environs(there)
         for pane_id, found in there.items():
             current = self.agents.get(pane_id)
             if current is not None and found is None:
-                current.released = self._is_released(current, index)
+                current.released = self._recognition.is_released(current, index)
             changed |= self._place(pane_id, found, env, now)
         for pane_id in [p for p in self.agents if p not in there]:
             del self.agents[pane_id]
             changed = True
         for pane_id in [p for p in self.leaving if p not in there]:
             del self.leaving[pane_id]
-        self._widows = {key for key in self._widows if key in used}
-        self._argv = {key: argv for key, argv in self._argv.items() if key in used}
-        self._met = {key: at for key, at in self._met.items() if key in used}
-        self._matches = {key: held for key, held in self._matches.items() if key in used}
+        self._recognition.forget()
         return changed
-
-    def _declared(self, row: PaneRow, index: ProcessIndex) -> Found[Choice] | None:
-        """The agent that the pane's option names, while a program runs there that can hide it."""
-        chosen, proc = self._known.declared(row.declared_agent), hidden_by(index, row.pid)
-        if chosen is None or proc is None:
-            return None
-        return alone(proc, chosen[1].match(chosen[0].innermost, chosen))
-
-    def _is_widow(self, pane_id: str, found: Found[Choice] | None, index: ProcessIndex) -> bool:
-        """Whether this is what is left of the shim of an agent that has ended: for an instant, and no agent itself."""
-        if found is None:
-            return False
-        key, current = (found.proc.pid, found.proc.start, found.proc.comm), self.agents.get(pane_id)
-        if current is not None and found.proc.pid == current.proc.ppid and current.proc.pid not in index.by_pid:
-            self._widows.add(key)
-        return key in self._widows
-
-    def _is_released(self, agent: Agent, index: ProcessIndex) -> bool:
-        """Whether the program runs on as it was, and only those who knew it as an agent are gone: its rules file."""
-        proc = index.by_pid.get(agent.proc.pid)
-        if proc is None or not _same_life(proc, agent.proc) or proc.comm != agent.proc.comm or proc.state in "ZX":
-            return False
-        return self._match(proc) is None
-
-    async def _fetch_argv(self, procs: Iterable[Proc], used: set[tuple[int, str, str]], now: int) -> None:
-        """A young process may still rewrite its command line, or be in the middle of an exec: ask it again."""
-        for proc in procs:
-            key = (proc.pid, proc.start, proc.comm)
-            used.add(key)
-            if not self._argv.get(key) or now - self._met.setdefault(key, now) < YOUNG:
-                argv = proc.argv or await self._executor.argv(proc.pid, proc.start)
-                if argv:
-                    self._argv[key] = argv
-
-    def _match(self, proc: Proc) -> Match[Choice] | None:
-        key = (proc.pid, proc.start, proc.comm)
-        argv = self._argv.get(key, ())
-        held = self._matches.get(key)
-        if held is not None and held[0] == argv:
-            return held[1]
-        chosen = self._known.identify(replace(proc, argv=argv) if argv else proc)
-        match = None if chosen is None else chosen[1].match(chosen[0].innermost, chosen)
-        self._matches[key] = argv, match
-        return match
 
     def _place(
         self, pane_id: str, found: Found[Choice] | None, envs: Mapping[int, Mapping[str, str]], now: int
@@ -211,7 +136,7 @@ class Roster:
         if found is None:
             return current is not None
         adapter, identity = found.match.value
-        proc = replace(found.proc, argv=self._argv.get((found.proc.pid, found.proc.start, found.proc.comm), ()))
+        proc = replace(found.proc, argv=self._recognition.argv(found.proc))
         env = envs.get(proc.pid, {})
         path = None
         home = adapter.config_home(env, Path(env.get("HOME") or (self._machine.home if self._machine else "/")))
@@ -284,79 +209,28 @@ class Roster:
         for agent in self.agents.values():
             agent.levels.clear()
             if agent.proc.state == "T":
-                again = _sooner(again, self._hold(agent, now))
+                again = levels.sooner(again, levels.hold(agent, now))
                 continue
             row, capture = panes.get(agent.pane_id), captures.get(agent.pane_id)
             if agent.identity.headless:
-                again = _sooner(again, self._take(agent, Source.POLLER, _HEADLESS, now))
+                again = levels.sooner(again, levels.take(agent, Source.POLLER, _HEADLESS, now))
             elif row is not None and capture is not None:
                 agent.title = row.title
-                write = self._screen(agent, row, capture, styles.get(agent.pane_id), now)
-                again = _sooner(again, self._take(agent, Source.POLLER, write, now))
+                write = levels.screen(agent, row, capture, styles.get(agent.pane_id), now)
+                again = levels.sooner(again, levels.take(agent, Source.POLLER, write, now))
                 if agent.faded(now):
                     agent.wants_styles = True
                 elif agent.wants_styles and agent.pane_id not in styles:
-                    again = _sooner(again, now)
+                    again = levels.sooner(again, now)
             if agent.status_path is not None:
-                write, there = self._status(agent, read)
+                write, there = levels.status(agent, read)
                 if there:
-                    again = _sooner(again, self._take(agent, Source.STATUS, write, now))
+                    again = levels.sooner(again, levels.take(agent, Source.STATUS, write, now))
             elif agent.word is not None:
-                again = _sooner(again, self._take(agent, Source.STATUS, agent.word, now))
+                again = levels.sooner(again, levels.take(agent, Source.STATUS, agent.word, now))
         if again is None and all(settled.refreshed for agent in self.agents.values() for _, settled in agent.levels):
             self._still = captures
         return again
-
-    def _hold(self, agent: Agent, now: int) -> int | None:
-        """A stopped agent draws nothing: the pane shows its shell, so what was last seen of the agent stands."""
-        again: int | None = None
-        for source, steady in list(agent.steady.items()):
-            if steady.told is not None:
-                again = _sooner(again, self._take(agent, source, steady.told, now))
-        return again
-
-    def _take(self, agent: Agent, source: Source, write: Write | None, now: int) -> int | None:
-        settled = sample(agent.steady.get(source, _NEW), source, write, now)
-        agent.steady[source] = settled.steady
-        agent.levels.append((source, settled))
-        return settled.again_at
-
-    def _screen(self, agent: Agent, row: PaneRow, capture: str, styles: Spans | None, now: int) -> Write | None:
-        told = agent.steady.get(Source.POLLER, _NEW).told
-        before = told.claim if told is not None else None
-        look = (capture, row.title, row.alternate_on, row.cursor_visible, row.cursor_x, row.cursor_y)
-        if look == agent.screen and before is agent.looked_before and (styles is None or styles is agent.styles):
-            if styles is not None:
-                agent.hint_at, agent.wants_styles = now, agent.asks_style
-            return agent.looked
-        agent.screen, agent.styles, agent.looked_before = look, styles, before
-        agent.sample = self._with_hint(agent, to_sample(row, capture, styles), now)
-        agent.looked = agent.adapter.look(agent.sample, before)
-        _known_better(agent, agent.looked)
-        return agent.looked
-
-    def _with_hint(self, agent: Agent, sample: Sample, now: int) -> Sample:
-        """``sample`` with what is known of the text in its field; whether the next round has to bring styles.
-
-        They are dear to capture and to read, so they are asked for once per text in the field, and again after
-        ``STYLES_HOLD``: who types something else, or moves the cursor, makes it another one.
-        """
-        if agent.controls is None:
-            known = agent.adapter.controls() if isinstance(agent.adapter, Operable) else None
-            agent.controls = known or Controls()
-        controls = agent.controls
-        if not controls.styled:
-            agent.wants_styles = agent.asks_style = False  # rules of before may have asked for them
-            return sample
-        text, agent.asks_style = controls.undrawn(sample), controls.asks_style(sample)
-        if text is not None and sample.styles is not None:
-            agent.undrawn, agent.hint, agent.hint_at = text, controls.hint(sample), now
-        elif text is not None and text == agent.undrawn:
-            sample = replace(sample, hint=agent.hint)
-        else:
-            agent.undrawn = None
-        agent.wants_styles = agent.asks_style or text != agent.undrawn
-        return sample
 
     async def _read_statuses(self) -> dict[str, bytes | None]:
         """The status files that may have changed, in one go. Raises ExecutorError."""
@@ -389,27 +263,6 @@ class Roster:
         """Whether one of these status files says something else than it did."""
         texts = {agent.status_path: agent.status_text for agent in self.agents.values()} if read else {}
         return any(text != texts.get(path) for path, text in read.items())
-
-    def _status(self, agent: Agent, read: Mapping[str, bytes | None]) -> tuple[Write | None, bool]:
-        """``(write, read)``: not read where the file is not there (it comes late and is optional)."""
-        if agent.status_path is None or agent.status_path not in read:
-            return agent.status_write, True
-        text = read[agent.status_path]
-        if text is None:
-            had = agent.status_text is not None
-            agent.status_text, agent.status_write, agent.status_mark, agent.status_data = None, None, None, None
-            return None, had
-        if text != agent.status_text:
-            agent.status_text = text
-            try:
-                data = decode(text)
-            except ValueError:
-                data = {}
-            agent.status_data = data if isinstance(data, dict) else None
-            said = agent.adapter.read_status(data, agent.proc) if isinstance(data, dict) else ()
-            agent.status_write = next((write for write in said if write.subject == "turn"), None)
-            _known_better(agent, agent.status_write)
-        return agent.status_write, True
 
     # ---------------------------------------------------------------- leaving
 
@@ -457,24 +310,10 @@ class Roster:
         return out
 
 
-def _known_better(agent: Agent, said: Write | None) -> None:
-    """Take over the version that its screen or status tells, where its process does not."""
-    if said is not None and said.version is not None and agent.identity.version is None:
-        agent.identity = replace(agent.identity, version=said.version)
-
-
-def _same_life(a: Proc, b: Proc) -> bool:
-    return a.pid == b.pid and a.start == b.start
-
-
 def _stays(agent: Agent, found: Found[Choice]) -> bool:
     """Whether what was found is this very agent: a process that becomes another one by an exec is not."""
-    return _same_life(agent.proc, found.proc) and agent.identity.agent_type == found.match.agent_type
+    return same_life(agent.proc, found.proc) and agent.identity.agent_type == found.match.agent_type
 
 
 def _became(agent: Agent | None, proc: Proc) -> bool:
-    return agent is not None and _same_life(agent.proc, proc)
-
-
-def _sooner(a: int | None, b: int | None) -> int | None:
-    return b if a is None else a if b is None else min(a, b)
+    return agent is not None and same_life(agent.proc, proc)
