@@ -90,7 +90,7 @@ async def rounds(executor: Any, tmux: Tmux, *, by_arguments: bool = False, **bou
     observer = Observer(
         "t", executor, lambda: argv, discover([]), Sink(), Clock(), local=False, bounds=Bounds(**bounds)
     )
-    observer._by_arguments = by_arguments
+    observer._reader.by_arguments = by_arguments
     await observer.once()
     return observer
 

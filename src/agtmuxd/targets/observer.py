@@ -1,16 +1,14 @@
 """Watches one target: one tmux round per tick, the process table only when something points to it.
 
-Owns the cadence, the rounds and the target's health. What panes show is the roster's; what it means for states is told
-through ``Sink``. Never attaches, never changes anything on the server that it watches.
+Owns the cadence and the target's health, and what a round is taken for. How tmux is read is ``rounds``', what panes
+show the roster's; what it means for states is told through ``Sink``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
@@ -19,17 +17,17 @@ import structlog
 
 from agtmuxd.clock import coalesced_sleep
 from agtmuxd.core.model import NS, PaneRow, ServerInfo, Source
-from agtmuxd.core.screen.title import published
 from agtmuxd.core.state.debounce import Steady
 from agtmuxd.core.state.health import Health
 from agtmuxd.core.state.observation import HealthChange, Observation
-from agtmuxd.targets.executor import Completed, ExecutorError, TargetExecutor
-from agtmuxd.targets.limits import MIB, OFF_LOOP, Bounds, too_large
+from agtmuxd.targets.executor import ExecutorError, TargetExecutor
+from agtmuxd.targets.limits import Bounds
 from agtmuxd.targets.local.new_processes import Newcomers
 from agtmuxd.targets.local.pidfd import PidWatcher
-from agtmuxd.targets.oversize import Oversized
+from agtmuxd.targets.pane_listing import PaneListing
 from agtmuxd.targets.recognition import YOUNG, Known
 from agtmuxd.targets.roster import Heard, Roster
+from agtmuxd.targets.rounds import RoundReader
 from agtmuxd.targets.unreadable_panes import UnreadRows
 from agtmuxd.tmux import round as tmux_round
 from agtmuxd.tmux.server import too_old
@@ -38,8 +36,6 @@ from agtmuxd.tmux.sgr import split
 _LOG = structlog.get_logger("observe")
 LOOKED_AT: Final = 2 * NS
 _BOUNDS: Final = Bounds()
-_LEFT_OUT_MOST: Final = 4
-"""Screens that one round finds to be too large and leaves out, before it fails as a whole."""
 _SHARE: Final = 8
 """A storm of events may have rounds made one part of so many of the time, until they are as rare as ticks."""
 
@@ -67,31 +63,6 @@ class Sink(Protocol):
     async def tell(self, change: HealthChange) -> None: ...
 
     def remembered(self, target_id: str, pane_id: str, pid: int, start: str) -> dict[Source, Steady]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """What one listing of the panes tells, by pane id. ``signs``: what points to the process table where it changes."""
-
-    rows: tuple[PaneRow, ...]
-    panes: dict[str, PaneRow]
-    signs: dict[str, tuple[object, ...]]
-    viewed: tuple[str, ...]  # panes that an attached client has before it
-
-    @classmethod
-    def of(cls, rows: tuple[PaneRow, ...], before: _Listed | None = None) -> _Listed:
-        """``before``: the last listing; of panes that are the same objects in it nothing is made anew."""
-        known, signs = (before.panes, before.signs) if before is not None else ({}, {})
-        return cls(
-            rows,
-            {row.pane_id: row for row in rows},
-            {r.pane_id: signs[r.pane_id] if known.get(r.pane_id) is r else _signs(r) for r in rows},
-            tuple([row.pane_id for row in rows if row.active and row.attached > 0]),
-        )
-
-
-def _signs(row: PaneRow) -> tuple[object, ...]:
-    return row.pid, row.command, published(row.title), row.alternate_on, row.dead, row.declared_agent
 
 
 class Observer:
@@ -125,10 +96,10 @@ class Observer:
         self.rounds = 0
         self.tables = 0
         self._executor = executor
-        self._argv = argv
         self._sink = sink
         self._clock = clock
         self._cadence = cadence or Cadence()
+        self._reader = RoundReader(executor, argv, self._cadence.timeout, bounds)
         self.roster = Roster(
             executor, known, lambda pane, pid, start: sink.remembered(target_id, pane, pid, start),
             status_files=status_files, heard=heard,
@@ -138,14 +109,11 @@ class Observer:
         self._newcomers = Newcomers()
         self._socket = socket
         self._twin = twin
-        self._bounds = bounds
-        self._worked = 0.0
         self._claimed: tuple[str, str | None] = ("", None)
         self._gave_up = False
         self._server: int | None = None
         self._boot: str | None = None
-        self._replies = tmux_round.Replies()
-        self._listed = _Listed.of(())
+        self._listed = PaneListing.of(())
         self._signs: dict[str, tuple[object, ...]] = {}
         self._table_at = 0
         self._peeked_at = 0
@@ -155,12 +123,9 @@ class Observer:
         self._look_again: int | None = None
         self._looking: dict[str, int] = {}
         self.unread = UnreadRows(target_id)
-        self._oversized = Oversized()
         self._large: dict[str, str] = {}
-        self._list_first = False
         self._poked = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
-        self._by_arguments = False
         self._tries = 0
         self._one_at_a_time = asyncio.Lock()
 
@@ -202,7 +167,7 @@ class Observer:
                 rest = self._rest()
                 took = (self._clock() - began) / NS
                 gap = min(self._cadence.active, max(self._cadence.gap, _SHARE * took)) - took
-                gap = max(gap, self._worked)  # what takes long to read is read less often
+                gap = max(gap, self._reader.worked)  # what takes long to read is read less often
                 if gap > 0:
                     await asyncio.sleep(gap)
                 with suppress(TimeoutError):
@@ -262,7 +227,7 @@ class Observer:
         self.rounds += 1
         try:
             styled = self.roster.styled()
-            seen = await self._fitting(self.roster.wanted(), styled, began)
+            seen = await self._reader.read(self.roster.wanted(), styled, self._listed.panes, began)
             if isinstance(seen, tmux_round.RoundFailed):
                 await self._failed(began, seen.reason, seen.message)
                 return
@@ -270,83 +235,6 @@ class Observer:
             await self._good(seen, began, styled)
         except ExecutorError as error:
             await self._failed(began, error.reason, str(error))
-
-    async def _fitting(
-        self, wanted: Sequence[str], styled: frozenset[str], now: int
-    ) -> tmux_round.Round | tmux_round.RoundFailed:
-        """A round without the screens that are too large: where one makes the reply too long it is found by a listing
-        and left out. Raises ExecutorError."""
-        panes: Mapping[str, PaneRow] = self._listed.panes
-        fits = list(wanted)
-        for turn in range(_LEFT_OUT_MOST + 1):
-            if turn or self._list_first:
-                listed = await self._round([])
-                if isinstance(listed, tmux_round.RoundFailed):
-                    return listed
-                panes = {row.pane_id: row for row in listed.panes}
-                if turn and not self._oversized.blame(fits, panes, now):
-                    break
-            out = self._oversized.why(wanted, panes, now)
-            fits = [pane for pane in wanted if pane not in out]
-            try:
-                seen = await self._round(fits, styled)
-            except ExecutorError as error:
-                self._list_first = error.reason == "timeout"  # tmux may take too long to print a screen that grew
-                if error.reason != "too_large" or not fits or turn == _LEFT_OUT_MOST:
-                    raise
-            else:
-                self._list_first = False
-                return seen
-        raise too_large("the reply of tmux is longer", "max_answer", self._bounds.answer // MIB, " MiB")
-
-    async def _round(
-        self, wanted: Sequence[str], styled: frozenset[str] = frozenset()
-    ) -> tmux_round.Round | tmux_round.RoundFailed:
-        nonce = os.urandom(6).hex()
-        if self._by_arguments:
-            return await self._round_by_arguments(nonce, wanted, styled)
-        done = await self._executor.run(
-            [*self._argv(), "source-file", "-"],
-            stdin=tmux_round.build(nonce, wanted, styled),
-            timeout=self._cadence.timeout,
-            max_output=self._bounds.answer,
-        )
-        self._check_whole(done)
-        if not done.stdout and not done.stderr and done.returncode == 0:
-            self._by_arguments = True  # source-file - of this tmux does not answer on standard output
-            return await self._round_by_arguments(nonce, wanted, styled)
-        return await self._parsed(nonce, done)
-
-    def _check_whole(self, done: Completed) -> None:
-        """Raises ExecutorError (too_large)."""
-        if done.truncated:
-            raise too_large("the reply of tmux is longer", "max_answer", self._bounds.answer // MIB, " MiB")
-
-    async def _parsed(self, nonce: str, done: Completed) -> tmux_round.Round | tmux_round.RoundFailed:
-        """What a reply says; a long one is read by a thread. Raises ExecutorError (too_large)."""
-        began = time.monotonic()
-        replies, said = self._replies, (nonce, done.stdout, done.stderr, done.returncode)
-        if len(done.stdout) <= OFF_LOOP:
-            seen = replies.parse(*said)
-        else:
-            self._replies = tmux_round.Replies()  # nobody else has it while the thread does
-            seen = await asyncio.to_thread(replies.parse, *said)
-            self._replies = replies
-        self._worked = time.monotonic() - began
-        if isinstance(seen, tmux_round.Round) and len(seen.panes) > self._bounds.panes:
-            raise too_large("tmux lists more panes", "max_panes", self._bounds.panes)
-        return seen
-
-    async def _round_by_arguments(
-        self, nonce: str, wanted: Sequence[str], styled: frozenset[str]
-    ) -> tmux_round.Round | tmux_round.RoundFailed:
-        out, err, status = b"", b"", 0
-        for arguments in tmux_round.build_chunks(nonce, wanted, styled):
-            room = self._bounds.answer - len(out)
-            done = await self._executor.run([*self._argv(), *arguments], timeout=self._cadence.timeout, max_output=room)
-            self._check_whole(done)
-            out, err, status = out + done.stdout, err + done.stderr, status or done.returncode
-        return await self._parsed(nonce, Completed(status, out, err))
 
     async def _failed(self, at: int, reason: str, message: str) -> None:
         self.said = message
@@ -385,9 +273,9 @@ class Observer:
             self._boot = boot
             self.roster.clear()
             self._signs.clear()
-            self._oversized.clear()
+            self._reader.oversized.clear()
             self._looking.clear()
-            self._listed = _Listed.of(())
+            self._listed = PaneListing.of(())
             self._want_table = True
         rows = self._take_rows(seen, at)
         captures, styles = split(seen.captures, styled)
@@ -396,7 +284,7 @@ class Observer:
                 rows = self._take_rows(seen, at)
             missing = [p for p in self.roster.wanted() if p not in captures and p not in self._large]
             if missing:
-                more = await self._fitting(missing, frozenset(), at)
+                more = await self._reader.read(missing, frozenset(), self._listed.panes, at)
                 if isinstance(more, tmux_round.Round):
                     captures = {**captures, **more.captures}
         gone = await self.roster.farewells(self._listed.panes, captures, self._clock(), self._large)
@@ -423,11 +311,11 @@ class Observer:
             seen = replace(seen, unread=(*seen.unread, *unread))
         rows = self.unread.filled(seen, self._listed.rows)
         if rows is not self._listed.rows:
-            self._listed = _Listed.of(rows, self._listed)
+            self._listed = PaneListing.of(rows, self._listed)
         return rows
 
     def _too_large(self, seen: tmux_round.Round, at: int) -> dict[str, str]:
-        return self._oversized.why(self.roster.wanted(), {row.pane_id: row for row in seen.panes}, at)
+        return self._reader.oversized.why(self.roster.wanted(), {row.pane_id: row for row in seen.panes}, at)
 
     async def _watched_already(self, boot: str | None) -> str | None:
         """The target that has this very server, on this very machine; None also where the machine cannot be told."""
@@ -443,7 +331,7 @@ class Observer:
     async def _give_up_to(self, other: str, at: int) -> None:
         """Another target has this server: what this one showed of it is shown there, and not twice."""
         if not self._gave_up:
-            self._boot, self._server, self._listed = None, None, _Listed.of(())
+            self._boot, self._server, self._listed = None, None, PaneListing.of(())
             self.roster.clear()
             empty = Observation(
                 target_id=self.target_id, at=at, boot_id=None, server_pid=None, socket_path=None, panes=(), agents={},

@@ -1,0 +1,115 @@
+"""Reads tmux for one round: the panes' rows and the screens that are wanted, bounded, in one command where tmux can.
+
+Owns how a reply is asked for, and what is left out of one that would be too large. Never attaches, never changes
+anything on the server that it reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from agtmuxd.core.model import PaneRow
+from agtmuxd.targets.executor import Completed, ExecutorError, TargetExecutor
+from agtmuxd.targets.limits import MIB, OFF_LOOP, Bounds, too_large
+from agtmuxd.targets.oversize import Oversized
+from agtmuxd.tmux import round as tmux_round
+
+_LEFT_OUT_MOST: Final = 4
+"""Screens that one round finds to be too large and leaves out, before it fails as a whole."""
+
+
+class RoundReader:
+    """``read`` one round."""
+
+    def __init__(self, executor: TargetExecutor, argv: Callable[[], list[str]], timeout: float, bounds: Bounds) -> None:
+        """``argv``: the head of every tmux argument list; ``timeout`` in seconds."""
+        self.oversized = Oversized()
+        self.worked = 0.0
+        """Seconds that it took to understand the last reply."""
+        self.by_arguments = False
+        self._executor = executor
+        self._argv = argv
+        self._timeout = timeout
+        self._bounds = bounds
+        self._replies = tmux_round.Replies()
+        self._list_first = False
+
+    async def read(
+        self, wanted: Sequence[str], styled: frozenset[str], panes: Mapping[str, PaneRow], now: int
+    ) -> tmux_round.Round | tmux_round.RoundFailed:
+        """A round without the screens that are too large: where one makes the reply too long it is found by a listing
+        and left out. ``panes``: the last listing. Raises ExecutorError."""
+        fits = list(wanted)
+        for turn in range(_LEFT_OUT_MOST + 1):
+            if turn or self._list_first:
+                listed = await self._round([])
+                if isinstance(listed, tmux_round.RoundFailed):
+                    return listed
+                panes = {row.pane_id: row for row in listed.panes}
+                if turn and not self.oversized.blame(fits, panes, now):
+                    break
+            out = self.oversized.why(wanted, panes, now)
+            fits = [pane for pane in wanted if pane not in out]
+            try:
+                seen = await self._round(fits, styled)
+            except ExecutorError as error:
+                self._list_first = error.reason == "timeout"  # tmux may take too long to print a screen that grew
+                if error.reason != "too_large" or not fits or turn == _LEFT_OUT_MOST:
+                    raise
+            else:
+                self._list_first = False
+                return seen
+        raise too_large("the reply of tmux is longer", "max_answer", self._bounds.answer // MIB, " MiB")
+
+    async def _round(
+        self, wanted: Sequence[str], styled: frozenset[str] = frozenset()
+    ) -> tmux_round.Round | tmux_round.RoundFailed:
+        nonce = os.urandom(6).hex()
+        if self.by_arguments:
+            return await self._round_by_arguments(nonce, wanted, styled)
+        done = await self._executor.run(
+            [*self._argv(), "source-file", "-"],
+            stdin=tmux_round.build(nonce, wanted, styled),
+            timeout=self._timeout,
+            max_output=self._bounds.answer,
+        )
+        self._check_whole(done)
+        if not done.stdout and not done.stderr and done.returncode == 0:
+            self.by_arguments = True  # source-file - of this tmux does not answer on standard output
+            return await self._round_by_arguments(nonce, wanted, styled)
+        return await self._parsed(nonce, done)
+
+    async def _parsed(self, nonce: str, done: Completed) -> tmux_round.Round | tmux_round.RoundFailed:
+        """What a reply says; a long one is read by a thread. Raises ExecutorError (too_large)."""
+        began = time.monotonic()
+        replies, said = self._replies, (nonce, done.stdout, done.stderr, done.returncode)
+        if len(done.stdout) <= OFF_LOOP:
+            seen = replies.parse(*said)
+        else:
+            self._replies = tmux_round.Replies()  # nobody else has it while the thread does
+            seen = await asyncio.to_thread(replies.parse, *said)
+            self._replies = replies
+        self.worked = time.monotonic() - began
+        if isinstance(seen, tmux_round.Round) and len(seen.panes) > self._bounds.panes:
+            raise too_large("tmux lists more panes", "max_panes", self._bounds.panes)
+        return seen
+
+    async def _round_by_arguments(
+        self, nonce: str, wanted: Sequence[str], styled: frozenset[str]
+    ) -> tmux_round.Round | tmux_round.RoundFailed:
+        out, err, status = b"", b"", 0
+        for arguments in tmux_round.build_chunks(nonce, wanted, styled):
+            room = self._bounds.answer - len(out)
+            done = await self._executor.run([*self._argv(), *arguments], timeout=self._timeout, max_output=room)
+            self._check_whole(done)
+            out, err, status = out + done.stdout, err + done.stderr, status or done.returncode
+        return await self._parsed(nonce, Completed(status, out, err))
+
+    def _check_whole(self, done: Completed) -> None:
+        """Raises ExecutorError (too_large)."""
+        if done.truncated:
+            raise too_large("the reply of tmux is longer", "max_answer", self._bounds.answer // MIB, " MiB")
