@@ -74,7 +74,8 @@ from agtmuxd.store.startup import load_all
 from agtmuxd.stream.history import Batch, LogEntry
 from agtmuxd.stream.hub import Hub
 from agtmuxd.stream.published import Change, Changes, View
-from agtmuxd.target_manager import HOST, Fleet
+from agtmuxd.target_manager.manager import Fleet
+from agtmuxd.target_manager.watches import HOST
 from agtmuxd.targets.apart import is_apart, lives
 from agtmuxd.targets.executor import TargetExecutor
 
@@ -189,20 +190,21 @@ class Daemon:
         registry.redact = redact
         fleet = Fleet(door, registry, lambda: self._settings, self._environ, self._clock, redact)
         key = self._action_key()
-        fleet.buffers = Buffers(key)
+        fleet.watches.buffers = Buffers(key)
         failpoint = Failpoints(self._environ.get("AGTMUX_FAILPOINT"))
         actions = Actions(
             ledger=Ledger(store, door, key, self._clock, failpoint),
-            store=store, world=world, view=view, reader=Reader(registry), reach=fleet.reach,
+            store=store, world=world, view=view, reader=Reader(registry), reach=fleet.watches.reach,
             callers=Callers(
-                world, fleet.reach, door.servers, lambda: self._settings.allow_agent_actions, registry.kind_of, is_apart
+                world, fleet.watches.reach, door.servers, lambda: self._settings.allow_agent_actions, registry.kind_of,
+                is_apart,
             ),
             acts=acts(door), key=key, clock=self._clock, failpoint=failpoint,
         )  # fmt: skip
 
         def read_rules() -> None:
             rulebook.read()
-            fleet.look_again()
+            fleet.watches.look_again()
 
         self._read_rules = read_rules
         envelope = Envelope(self._clock, lambda: target_items(fleet, view))
@@ -215,17 +217,17 @@ class Daemon:
             store, self._retention, lambda: self._settings.store.max_bytes, lambda: self._clock() - self._clock.ahead()
         )
         transcripts = Transcripts(
-            world, registry, fleet.agents_here, door.submit, redact, self._clock,
+            world, registry, fleet.watches.agents_here, door.submit, redact, self._clock,
             wanted=lambda name: self._settings.adapter(name).transcript,
-            moved=lambda: (fleet.stirs_here(), door.passes, id(self._settings)),
+            moved=lambda: (fleet.watches.stirs_here(), door.passes, id(self._settings)),
             ahead=self._clock.ahead,
         )  # fmt: skip
         served = Served(
-            world, registry, fleet.agents_here, fleet.stir, self._clock,
+            world, registry, fleet.watches.agents_here, fleet.watches.stir, self._clock,
             wanted=lambda: [n for n, adapter in self._settings.adapters.items() if adapter.app_server],
             version=__version__,
         )  # fmt: skip
-        fleet.heard = served.words
+        fleet.watches.heard = served.words
 
         def settings_changed() -> None:
             self._leave_patterns(redact)
@@ -237,7 +239,7 @@ class Daemon:
         def count(what: str) -> None:
             door.counters[what] += 1
 
-        fleet.accompany = self._companions(events, store, redact, count)
+        fleet.watches.accompany = self._companions(events, store, redact, count)
         spool = Spool(self._places.spool, store, _taker(events, count))
         connections = Connections(affordable(self._settings.api.connections), count, setting="api.connections")
         vitals = Vitals(store, lambda: self._settings.store.max_bytes, self._log, retention)
@@ -294,7 +296,7 @@ class Daemon:
             tasks.append(group.create_task(self._keep_files(redact), name="files for hooks"))
             tasks.append(group.create_task(transcripts.run(), name="transcripts"))
             tasks.append(group.create_task(served.run(), name="served"))
-            tasks.append(group.create_task(rulebook.watch(fleet.look_again), name="rules"))
+            tasks.append(group.create_task(rulebook.watch(fleet.watches.look_again), name="rules"))
             _LOG.info("ready", version=__version__, pid=os.getpid(), socket=first.path)
             await self._stopping.wait()
             _LOG.info("stopping")

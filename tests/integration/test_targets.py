@@ -13,7 +13,7 @@ import pytest
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.requests import TargetRequest
 from agtmuxd.config import HostSettings, ObserveSettings, Settings
-from agtmuxd.target_manager import Fleet
+from agtmuxd.target_manager.manager import Fleet
 from tests.conftest import Tmux
 from tests.rig import Clock, Rig
 

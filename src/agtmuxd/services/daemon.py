@@ -23,7 +23,7 @@ from agtmuxd.services.health import Vitals
 from agtmuxd.store.db import Store
 from agtmuxd.store.migrate import load
 from agtmuxd.stream.hub import Hub
-from agtmuxd.target_manager import Fleet
+from agtmuxd.target_manager.manager import Fleet
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from agtmuxd.hooks.items import BACKUPS, TRIES, absent_item, add_status, foreign
 from agtmuxd.remote_hooks.place_files import ChangedError, left, place
 from agtmuxd.remote_hooks.settings import FarSettings
 from agtmuxd.repository import World
-from agtmuxd.target_manager import Fleet
+from agtmuxd.target_manager.manager import Fleet
 
 
 class Hooks:
@@ -39,7 +39,7 @@ class Hooks:
     async def apply(self, request: HookRequest) -> list[dict[str, Any]]:
         adapters = [self._adapter(name) for name in request.agents] if request.agents else list(self._registry)
         if request.target is not None:
-            reached = self._fleet.reach(self._target_id(request.target))
+            reached = self._fleet.watches.reach(self._target_id(request.target))
             if reached.kind == "ssh":
                 return await self._apply_remotely(reached, adapters, request)
         wrong = foreign(request.command) if request.op == "install" else None
@@ -69,12 +69,12 @@ class Hooks:
     ) -> list[dict[str, Any]]:
         far = FarSettings(reached.name, reached.executor)
         items = await far.hooks(adapters, request)
-        self._fleet.hurry(reached.target_id)
+        self._fleet.watches.hurry(reached.target_id)
         changed = await far.changed([str(item["path"]) for item in items if item["installed"]], self._clock)
         for item in items:
             self._add_deaf(item, changed.get(item["path"]), reached.target_id)
         if request.probe and request.op == "status":
-            await far.probe(items, self._hook_tests.arrived, lambda: self._fleet.hurry(reached.target_id))
+            await far.probe(items, self._hook_tests.arrived, lambda: self._fleet.watches.hurry(reached.target_id))
         return items
 
     def _add_deaf(self, item: dict[str, Any], changed_at: int | None, target_id: str | None = None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.requests import Connecting, TargetRequest
 from agtmuxd.stream.published import View
-from agtmuxd.target_manager import Fleet
+from agtmuxd.target_manager.manager import Fleet
 
 
 def target_items(fleet: Fleet, view: View) -> list[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""The targets: which there are, the watch over each, and how each is told of."""

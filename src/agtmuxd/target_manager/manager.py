@@ -1,0 +1,236 @@
+"""The target manager: which targets there are, adding, reaching and removing them, and how they are told of.
+
+Owns the order of changes: one after the other. What watches a target is ``watches``'.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.text import one_line
+from agtmuxd.adapters.registry import Registry
+from agtmuxd.api.requests import Connecting, TargetRequest
+from agtmuxd.config import Settings
+from agtmuxd.core.json_codec import stamp, stamp_or_none
+from agtmuxd.ingest.pipeline import Door
+from agtmuxd.ingest.redactor import Redactor
+from agtmuxd.repository import Target
+from agtmuxd.target_manager.watches import HOST, Watches
+from agtmuxd.targets.diagnose import tmux_steps
+from agtmuxd.targets.executor import TargetExecutor
+from agtmuxd.targets.local.executor import LocalExecutor
+
+T = TypeVar("T")
+
+
+class Fleet:
+    """The target manager: adds, reaches, removes and tells of targets. ``watches`` watches them."""
+
+    def __init__(
+        self,
+        door: Door,
+        registry: Registry,
+        settings: Callable[[], Settings],
+        environ: Mapping[str, str],
+        clock: Callable[[], int],
+        redact: Redactor | None = None,
+    ) -> None:
+        self.watches = Watches(door, registry, settings, environ, clock, redact)
+        self._door = door
+        self._settings = settings
+        self._clock = clock
+        self._changing = asyncio.Lock()
+        """Adding, removing and the end check, wait and act: one after the other."""
+        self._changes: set[asyncio.Task[Any]] = set()
+        self._ended = False
+
+    async def start(self, group: asyncio.TaskGroup) -> None:
+        """Begin watching every known target; the host target is made on the first start."""
+        self.watches.start(group)
+        if self._door.world.target_named(HOST) is None:
+            now = self._clock()
+            await self._door.add_target(Target(HOST, HOST, "local", None, True, "ok", now, None, None, None, {}, now))
+        for target in list(self._door.world.targets.values()):
+            self.watches.watch(target)
+
+    async def stop(self) -> None:
+        """Watch nothing any more, for good; what is being added or removed comes to its end first."""
+        self._ended = True
+        async with self._changing:
+            await self.watches.stop()
+
+    # ---------------------------------------------------------------- changes
+
+    def _named(self, name: str) -> Target:
+        target = self._door.world.target_named(name)
+        if target is not None:
+            return target
+        known = ", ".join(sorted(t.name for t in self._door.world.targets.values()))
+        raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {one_line(name)[:80]}; known: {known}")
+
+    async def add(self, request: TargetRequest) -> dict[str, Any]:
+        """Add a target and watch it. Raises E_TARGET_EXISTS, E_INVALID_REQUEST; E_PRECONDITION_FAILED at the end."""
+        return await self._in_turn(lambda: self._add(request))
+
+    async def _in_turn(self, change: Callable[[], Awaitable[T]]) -> T:
+        """One change of the targets after the other. Once begun it goes on, also where nobody waits for it any more."""
+
+        async def body() -> T:
+            async with self._changing:
+                if self._ended:
+                    raise AgtmuxError("E_PRECONDITION_FAILED", "agtmuxd is stopping: type this again when it runs")
+                return await change()
+
+        task = asyncio.create_task(body(), name="change of the targets")
+        self._changes.add(task)
+        task.add_done_callback(self._changed)
+        return await asyncio.shield(task)
+
+    def _changed(self, task: asyncio.Task[Any]) -> None:
+        self._changes.discard(task)
+        if not task.cancelled():
+            task.exception()  # told to whoever waited
+
+    async def _add(self, request: TargetRequest) -> dict[str, Any]:
+        if self._door.world.target_named(request.name) is not None:
+            raise AgtmuxError(
+                "E_TARGET_EXISTS", f"target {request.name} is there already: agtmux target remove {request.name}"
+            )
+        target = self._new(request)
+        for other in self._door.world.targets.values():
+            if self._place(other) == self._place(target):
+                where = f"tmux socket {self._place(target)[2]}"
+                if target.kind == "ssh":
+                    where += f" of {target.connection_ref}"
+                raise AgtmuxError("E_TARGET_EXISTS", f"target {other.name} watches {where} already")
+        await self._door.add_target(target)
+        self.watches.watch(target)
+        return self._item(target)
+
+    def _new(self, request: TargetRequest) -> Target:
+        socket, options = request.tmux_socket, {"tmux_path": request.tmux_path}
+        ref = request.ssh_target
+        if request.kind == "ssh":
+            if socket is not None and "/" in socket and not socket.startswith("/"):
+                raise AgtmuxError(
+                    "E_INVALID_REQUEST", f"tmux_socket: {socket} is a path on another machine: give it whole, from /"
+                )
+            options["tmux_socket"] = socket
+        else:
+            ref = socket or request.name
+            if "/" in ref:
+                ref = os.path.abspath(Path(ref).expanduser())
+        now = self._clock()
+        return Target(
+            f"{request.kind}:{request.name}", request.name, request.kind, ref, False, "ok", now, None, None, None,
+            options, now,
+        )  # fmt: skip
+
+    async def connect(self, name: str) -> Connecting:
+        """Reach for a target now, step by step. A failed step ends the list; it is no error."""
+        target = self._named(name)
+        watch = self.watches.get(target.target_id)
+        if watch is None:
+            raise AgtmuxError("E_TARGET_NOT_FOUND", f"target {name} is being removed")
+        executor, observer = watch
+        steps = await executor.dial_steps()
+        if all(step["ok"] for step in steps):
+            timeout = self._settings().targets.command_timeout
+            steps += await tmux_steps(executor, lambda: self._find(target, executor), observer, timeout)
+        return Connecting(self._item(self._named(name)), steps)
+
+    async def _find(self, target: Target, executor: TargetExecutor) -> str:
+        """Where tmux is. Raises ExecutorError."""
+        program = self.watches.argv(target, executor)[0]
+        return program if isinstance(executor, LocalExecutor) else await executor.which(program)
+
+    async def remove(self, name: str) -> None:
+        """Stop watching and forget. Raises E_TARGET_NOT_FOUND, E_INVALID_REQUEST for the host target.
+
+        Where it cannot be forgotten (E_STORE_UNAVAILABLE) it is watched as before.
+        """
+        await self._in_turn(lambda: self._remove(name))
+
+    async def _remove(self, name: str) -> None:
+        target = self._named(name)
+        if target.is_default:
+            raise AgtmuxError("E_INVALID_REQUEST", f"target {name} is your own tmux server and always there")
+        await self.watches.unwatch(target.target_id)
+        try:
+            await self._door.remove_target(target.target_id)
+        except BaseException:
+            if not self._ended:
+                self.watches.watch(target)
+            raise
+
+    def _place(self, target: Target) -> tuple[str, str | None, str]:
+        """What two targets may not have in common: of this machine the socket itself, however it is spelled."""
+        if target.kind == "ssh":
+            return target.kind, target.connection_ref, target.options.get("tmux_socket") or "default"
+        return target.kind, None, os.path.realpath(self.watches.socket(target))
+
+    # ---------------------------------------------------------------- telling
+
+    def items(self) -> list[dict[str, Any]]:
+        """Target items of the API, by name."""
+        return [self._item(t) for t in sorted(self._door.world.targets.values(), key=lambda t: t.name)]
+
+    def _item(self, target: Target) -> dict[str, Any]:
+        observer = self.watches.observer(target.target_id)
+        seen = observer.health.last_good if observer is not None else None
+        socket = self._settings().host.tmux_socket if target.name == HOST else target.connection_ref
+        return {
+            "target": target.name,
+            "target_id": target.target_id,
+            "kind": target.kind,
+            "connection_ref": socket,
+            "is_default": target.is_default,
+            "health": target.health,
+            "health_since": stamp(target.health_since),
+            "reason": target.reason,
+            "last_seen_at": stamp_or_none(seen or target.last_seen_at),
+            "tmux_version": target.tmux_version,
+            "rtt_ms": round(observer.rtt_ms, 1) if observer is not None and observer.rtt_ms is not None else None,
+            "read": observer is not None and observer.health.last_good is not None,
+            "agents": observer.agents if observer is not None else 0,
+            "panes": sum(1 for key in self._door.world.panes if key[0] == target.target_id),
+            "unread_panes": observer.unread.rows if observer is not None else 0,
+            "options": {k: v for k, v in target.options.items() if v is not None},
+        }
+
+    def touch(self, tell: Callable[[str, int], None]) -> None:
+        """Say of each target when it was last read well."""
+        for target in self._door.world.targets.values():
+            observer = self.watches.observer(target.target_id)
+            if observer is not None and observer.health.last_good is not None:
+                tell(target.name, observer.health.last_good)
+
+    def figures(self) -> dict[str, int]:
+        """Counters for health: rounds and process tables per target."""
+        out = {}
+        for target in self._door.world.targets.values():
+            observer = self.watches.observer(target.target_id)
+            if observer is not None:
+                out[f"rounds_{target.name}"] = observer.rounds
+                out[f"process_tables_{target.name}"] = observer.tables
+                if observer.unread.count:
+                    out[f"unread_rows_{target.name}"] = observer.unread.count
+        return out
+
+    def complaints(self) -> list[str]:
+        """Panes that cannot be read now, for people: a line per target."""
+        out = []
+        for target in self._door.world.targets.values():
+            observer = self.watches.observer(target.target_id)
+            if observer is not None and observer.unread.now:
+                (pane, why), *more = observer.unread.now.items()
+                others = f", and {len(more)} more" if more else ""
+                out.append(
+                    f"target {target.name}: tmux lists {pane or 'a pane'} in a way that cannot be read: {why}{others}"
+                )
+        return out
