@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from heapq import nlargest
 from typing import Any
@@ -17,11 +17,17 @@ from agtmuxd.core.model import NS, Ancestor, RawEvent, Source
 from agtmuxd.store import housekeeping
 from agtmuxd.store import payload_text as echo
 from agtmuxd.store.current import dumps
+from agtmuxd.store.db import Store
+from agtmuxd.stream.published import Change
 
 PAYLOAD_CAP = 16 * 1024
 """Characters of a redacted payload that are kept with its event."""
 SPARE_PAGES = 4000
 """Free pages that stay in the file, to be used again."""
+
+
+ReadLog = Callable[[int, str, int], Awaitable[list[tuple[int, int, list[Change]]] | None]]
+"""``await read_log(after, scope, limit)``: sequences, times (ns) and changes, as ``read_batches``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +179,18 @@ def read_batches(
         (stream_id, after, scope, limit),
     )
     return [(int(a), int(b), json.loads(c)) for a, b, c in rows]
+
+
+def log_of(store: Store, stream_id: str) -> ReadLog:
+    """Reads the log of a stream as ``read_batches``, with changes as values."""
+
+    async def read(after: int, scope: str, limit: int) -> list[tuple[int, int, list[Change]]] | None:
+        rows = await store.read(lambda c: read_batches(c, stream_id, after, scope, limit))
+        if rows is None:
+            return None
+        return [(sequence, at, [Change.from_json(scope, change) for change in made]) for sequence, at, made in rows]
+
+    return read
 
 
 def history(

@@ -15,6 +15,7 @@ from typing import Final
 
 import structlog
 
+from agtmuxd.config import RetentionSettings
 from agtmuxd.core.model import NS
 from agtmuxd.core.retention_clock import Forgetting
 from agtmuxd.store import history, housekeeping
@@ -26,6 +27,15 @@ PAUSE = 0.05
 EVERY: Final = 60.0
 DOWN_TO: Final = 0.9
 """Where the database is larger than it may be, it is brought down to this part of that."""
+
+
+def kept(settings: RetentionSettings) -> history.Retention:
+    """How long history is kept, in ns."""
+    day = 86_400 * NS
+    return history.Retention(
+        int(settings.payloads * day), int(settings.events * day), int(settings.actions * day),
+        int(settings.stream * day), settings.stream_rows, int(settings.views * day),
+    )  # fmt: skip
 
 
 def ran_for() -> int:

@@ -1,0 +1,82 @@
+"""What the daemon leaves in its state folder for the hooks of this machine to look up, kept up to date.
+
+Owns two files: the path of the socket, for hooks of a tmux server without XDG_RUNTIME_DIR; and the configuration's
+redaction patterns, for hooks that write into the spool what nobody takes. What could not be written is tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from agtmux.protocol import paths
+from agtmux.protocol.regular import open_regular
+from agtmuxd.ingest.redactor import Redactor
+
+_LOG = structlog.get_logger("agtmuxd")
+EVERY: Final = 2.0
+"""Seconds until what could not be written is tried again."""
+
+
+class LookupFiles:
+    """``point`` and ``leave_patterns`` write a file each; ``run`` writes again what failed, until cancelled."""
+
+    def __init__(self, redact: Redactor, tell: Callable[[str, str | None], None]) -> None:
+        """``tell``: is told by topic what is wrong now (None: nothing), for health."""
+        self._redact = redact
+        self._tell = tell
+        self._socket = ""
+        self._wrong: dict[str, str] = {}
+
+    def point(self, socket: str) -> None:
+        """The daemon listens at ``socket`` now. Never raises OSError: that is told."""
+        self._socket = socket
+        pointer = Path(paths.pointer_path())
+        fresh = pointer.with_name(pointer.name + ".new")
+        try:
+            fresh.unlink(missing_ok=True)
+            with open(open_regular(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "w", encoding="utf-8") as file:
+                file.write(socket + "\n")
+            fresh.replace(pointer)
+        except OSError as error:  # most hooks find the socket without it
+            if self._failed("pointer", f"{pointer} could not be written: {error.strerror}"):
+                _LOG.error("the socket's path could not be noted", path=str(pointer), error=error.strerror)
+        else:
+            self._done("pointer")
+
+    def leave_patterns(self) -> None:
+        """The patterns may be others now. Never raises OSError: that is told."""
+        path = paths.patterns_path()
+        try:
+            self._redact.leave(path)
+        except OSError as error:
+            if self._failed(
+                "patterns", f"{path} could not be written: {error.strerror}: hooks lack redaction.patterns"
+            ):
+                _LOG.warning("hooks will not know redaction.patterns", error=str(error))
+        else:
+            self._done("patterns")
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            if "pointer" in self._wrong:
+                self.point(self._socket)
+            if "patterns" in self._wrong:
+                self.leave_patterns()
+
+    def _failed(self, topic: str, wrong: str) -> bool:
+        """Whether that is new."""
+        new = self._wrong.get(topic) != wrong
+        self._wrong[topic] = wrong
+        self._tell(topic, wrong)
+        return new
+
+    def _done(self, topic: str) -> None:
+        self._wrong.pop(topic, None)
+        self._tell(topic, None)
