@@ -16,7 +16,7 @@ from agtmux.protocol.text import one_line
 from agtmuxd.api.app import ApiServer
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.peer import Peer
-from agtmuxd.api.requests import Connecting, HistoryQuery, HookRequest, TargetRequest, WireEvent
+from agtmuxd.api.requests import ConnectResult, HistoryQuery, HookRequest, TargetRequest, WireEvent
 from agtmuxd.api.route import RouteTable
 from agtmuxd.api.routes.actions import ActionQuery
 from agtmuxd.api.routes.contract import with_contract
@@ -25,7 +25,7 @@ from agtmuxd.core.action.request import Request
 from agtmuxd.core.model import NS
 from agtmuxd.stream.history import Batch, LogEntry
 from agtmuxd.stream.hub import Hub
-from agtmuxd.stream.published import View, changes_for
+from agtmuxd.stream.published import PublishedRows, changes_for
 from agtmuxd.stream.watcher import Watcher, WatchRequest
 from tests.route_tables import resources
 from tests.rows import T0, Item, by_key
@@ -68,7 +68,7 @@ class FakeServices:
     """
 
     def __init__(self, *panes: Item) -> None:
-        self.view = View("stream-1", 0, by_key(*panes))
+        self.view = PublishedRows("stream-1", 0, by_key(*panes))
         self.hub = Hub(self.view, now=self.now, read_log=self.read_log)
         self.envelope = Envelope(self.now, lambda: self.target_items)
         self.target_items = [target()]
@@ -151,10 +151,10 @@ class FakeServices:
         self.target_items = [*self.target_items, target(request.name)]
         return self.target_items[-1]
 
-    async def connect(self, name: str) -> Connecting:
+    async def connect(self, name: str) -> ConnectResult:
         for item in self.target_items:
             if item["target"] == name:
-                return Connecting(item, [{"step": "tmux", "ok": True, "message": "3.3a"}])
+                return ConnectResult(item, [{"step": "tmux", "ok": True, "message": "3.3a"}])
         raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {one_line(name)[:80]}")
 
     async def remove(self, name: str) -> None:

@@ -18,16 +18,16 @@ from agtmuxd.adapters.discovery import discover
 from agtmuxd.adapters.registry import Registry
 from agtmuxd.core.ids import dedupe_key
 from agtmuxd.core.model import MS, NS, Ancestor, Claim, PaneRow, RawEvent, Source, WaitingFor, Write
-from agtmuxd.core.state.debounce import Steady, sample
-from agtmuxd.core.state.observation import Gone, HealthChange, Observation, Seen
-from agtmuxd.ingest.events import Posted
-from agtmuxd.ingest.pipeline import Door
+from agtmuxd.core.state.debounce import DebounceState, sample
+from agtmuxd.core.state.observation import AgentExit, AgentObservation, HealthChange, Observation
+from agtmuxd.ingest.events import EventResult
+from agtmuxd.ingest.pipeline import Pipeline
 from agtmuxd.repository import StateRow, Target
 from agtmuxd.store import history
 from agtmuxd.store.clock_repair import put_back
 from agtmuxd.store.current import load_world
 from agtmuxd.store.db import Store, open_database
-from agtmuxd.stream.published import Changes, View, pane_key
+from agtmuxd.stream.published import Changes, PublishedRows, pane_key
 
 T0 = 1_767_225_600 * NS
 """2026-01-01T00:00:00Z"""
@@ -72,7 +72,7 @@ class Agent:
     suspended: bool = False
     headless: bool = False
     levels: dict[Source, Write | None] = field(default_factory=dict)
-    steady: dict[Source, Steady] = field(default_factory=dict)
+    steady: dict[Source, DebounceState] = field(default_factory=dict)
 
     @property
     def chain(self) -> tuple[Ancestor, ...]:
@@ -105,15 +105,17 @@ class Rig:
         self.connection = connection
         put_back(connection, self.clock())
         stream_id, upcoming = history.load_stream(connection, "s-rig", self.clock())
-        self.view = View(stream_id, upcoming - 1, history.load_published(connection))
+        self.view = PublishedRows(stream_id, upcoming - 1, history.load_published(connection))
         self.store = Store(connection)
-        world, pending = load_world(connection), history.load_pending(connection)
+        repository, pending = load_world(connection), history.load_pending(connection)
         self.store.start()
-        self.door = Door(self.store, world, self.view, self.registry, self._publish, self.clock, pending=pending)
-        self.door.on_poke = lambda target, at, table: self.pokes.append((target, at, table))
-        self._tasks = [asyncio.create_task(self.door.run(), name="door")]
-        if TARGET not in world.targets:
-            await self.door.add_target(
+        self.pipeline = Pipeline(
+            self.store, repository, self.view, self.registry, self._publish, self.clock, pending=pending
+        )
+        self.pipeline.on_poke = lambda target, at, table: self.pokes.append((target, at, table))
+        self._tasks = [asyncio.create_task(self.pipeline.run(), name="door")]
+        if TARGET not in repository.targets:
+            await self.pipeline.add_target(
                 Target(TARGET, "host", "local", None, True, "ok", self.clock(), None, None, None, {}, self.clock())
             )
         return self
@@ -123,8 +125,8 @@ class Rig:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-        if self.door._alarm is not None:
-            self.door._alarm.cancel()
+        if self.pipeline._alarm is not None:
+            self.pipeline._alarm.cancel()
         self.store.close()
 
     def _publish(self, sequence: int, _at: int, changes: Changes) -> None:
@@ -137,7 +139,7 @@ class Rig:
         self,
         *agents: Agent,
         panes: Iterable[str | PaneRow] = ("%1",),
-        gone: Iterable[Gone] = (),
+        gone: Iterable[AgentExit] = (),
         boot: str | None = "900.1",
         looked_at: Iterable[str] = (),
         server: int = SERVER,
@@ -145,23 +147,23 @@ class Rig:
         """One good round in which these agents were there."""
         rows = tuple(p if isinstance(p, PaneRow) else pane_row(p) for p in panes)
         now = self.clock()
-        await self.door.observe(
+        await self.pipeline.observe(
             Observation(
                 target_id=TARGET, at=now, boot_id=boot, server_pid=server, socket_path=SOCKET, panes=rows,
                 agents={a.pane: self._seen(a, now) for a in agents}, gone=tuple(gone), looked_at=frozenset(looked_at),
             )
         )  # fmt: skip
 
-    def _seen(self, agent: Agent, now: int) -> Seen:
+    def _seen(self, agent: Agent, now: int) -> AgentObservation:
         told = []
         for source, write in agent.levels.items():
             if source not in agent.steady:
-                known = self.door.remembered(TARGET, agent.pane, agent.pid, agent.start)
-                agent.steady[source] = known.get(source, Steady())
+                known = self.pipeline.last_levels(TARGET, agent.pane, agent.pid, agent.start)
+                agent.steady[source] = known.get(source, DebounceState())
             settled = sample(agent.steady[source], source, write, now)
             agent.steady[source] = settled.steady
             told.append((source, settled))
-        return Seen(
+        return AgentObservation(
             agent_type=agent.kind, agent_version=None, headless=agent.headless, pid=agent.pid,
             process_start=agent.start, process_started_at=agent.started_at, suspended=agent.suspended,
             levels=tuple(told),
@@ -174,20 +176,20 @@ class Rig:
         self.clock.forward(0.6)
         await self.round(agent)
 
-    async def post(self, *events: RawEvent) -> list[Posted]:
-        return await self.door.submit(events)
+    async def post(self, *events: RawEvent) -> list[EventResult]:
+        return await self.pipeline.submit(events)
 
     async def health(self, level: str, reason: str | None = None) -> None:
-        await self.door.tell(HealthChange(TARGET, level, reason, self.clock()))
+        await self.pipeline.tell(HealthChange(TARGET, level, reason, self.clock()))
 
     async def tick(self) -> None:
         """Let the door notice what time it is."""
-        await self.door._do(self.door._tick)
+        await self.pipeline._do(self.pipeline._tick)
 
     # ------------------------------------------------ what is known
 
     def state(self, pane: str = "%1") -> StateRow | None:
-        return self.door.world.states.get((TARGET, pane))
+        return self.pipeline.repository.states.get((TARGET, pane))
 
     def the_state(self, pane: str = "%1") -> StateRow:
         state = self.state(pane)
@@ -199,7 +201,7 @@ class Rig:
         return self.view.panes.get(pane_key("host", pane))
 
     def runtime_id(self, pane: str = "%1") -> str:
-        return self.door.world.active[(TARGET, pane)]
+        return self.pipeline.repository.active[(TARGET, pane)]
 
     def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Read the file by a connection of the test's own: only what is committed shows."""

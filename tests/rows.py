@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from agtmuxd.core import ref
-from agtmuxd.stream.published import Change, Changes, View, changes_for, name_of, pane_key
+from agtmuxd.stream.published import Change, Changes, PublishedRows, changes_for, name_of, pane_key
 
 Item = dict[str, Any]
 T0 = "2026-01-01T00:00:00.000Z"
@@ -76,7 +76,7 @@ def by_key(*items: Item) -> dict[str, Item]:
     return {key_of(item): item for item in items}
 
 
-def advance(view: View, changes: dict[str, Item | None]) -> Changes:
+def advance(view: PublishedRows, changes: dict[str, Item | None]) -> Changes:
     """Publish straight into the view, as the hub does after a commit."""
     found = changes_for(view, changes)
     if found:

@@ -338,14 +338,14 @@ def _narrow(widths: list[int], shown: list[int], room: int) -> None:
         over -= cut
 
 
-def live(first: Screen, color: str) -> Live:
+def live(first: ListingView, color: str) -> Live:
     """A table that is redrawn in place by ``update(screen, refresh=True)``; a context manager. Needs a terminal."""
     from rich.live import Live
 
     return Live(first, console=console(color), auto_refresh=False, screen=True)
 
 
-class Screen:
+class ListingView:
     """A listing with its summary and footer as one thing to draw, for ``list`` and for ``watch``."""
 
     def __init__(self, scope: str, body: Item, now: float, *, quiet: bool = False) -> None:

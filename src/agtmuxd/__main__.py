@@ -41,9 +41,9 @@ def main(
     from agtmuxd.daemon import main_async
     from agtmuxd.log import configure
     from agtmuxd.log.sink import Sink
-    from agtmuxd.process import Places
+    from agtmuxd.process import DaemonPaths
 
-    places = Places.from_environment()
+    places = DaemonPaths.from_environment()
     try:
         settings = load(places.config)
     except AgtmuxError as error:

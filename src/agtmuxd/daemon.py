@@ -28,8 +28,8 @@ from agtmuxd.actions.buffers import Buffers
 from agtmuxd.actions.callers import Callers
 from agtmuxd.actions.kinds import acts
 from agtmuxd.actions.ledger import Ledger
-from agtmuxd.actions.pane_check import Reader
-from agtmuxd.actions.runner import Actions
+from agtmuxd.actions.pane_check import PaneReader
+from agtmuxd.actions.runner import ActionRunner
 from agtmuxd.adapters.discovery import discover
 from agtmuxd.adapters.registry import Registry
 from agtmuxd.api.app import ApiServer
@@ -48,35 +48,35 @@ from agtmuxd.api.routes.contract import with_contract
 from agtmuxd.clock import Clock
 from agtmuxd.config import Settings, load
 from agtmuxd.core.model import NS
-from agtmuxd.hooks.health import HookCare
+from agtmuxd.hooks.health import HookHealth
 from agtmuxd.hooks.lookup_files import LookupFiles
-from agtmuxd.ingest.app_servers import Served
-from agtmuxd.ingest.pipeline import Door
+from agtmuxd.ingest.app_servers import AppServers
+from agtmuxd.ingest.pipeline import Pipeline
 from agtmuxd.ingest.redactor import Redactor
-from agtmuxd.ingest.sinks import Companion
-from agtmuxd.ingest.transcripts.follower import Transcripts
+from agtmuxd.ingest.sinks import RemoteHooks
+from agtmuxd.ingest.transcripts.follower import TranscriptFollower
 from agtmuxd.log.sink import Sink
-from agtmuxd.process import Address, Places, ProcessResources
-from agtmuxd.repository import Target, World
-from agtmuxd.rules.catalog import Rulebook
+from agtmuxd.process import BoundSocket, DaemonPaths, ProcessResources
+from agtmuxd.repository import Repository, Target
+from agtmuxd.rules.catalog import RuleCatalog
 from agtmuxd.services.actions import ActionRequests
 from agtmuxd.services.daemon import DaemonStatus, HealthSources
 from agtmuxd.services.events import Events
-from agtmuxd.services.health import Vitals
+from agtmuxd.services.health import StorageHealth
 from agtmuxd.services.hooks import Hooks
 from agtmuxd.services.panes import Panes
 from agtmuxd.services.spool_intake import SpoolIntake
 from agtmuxd.services.targets import Targets, target_items
 from agtmuxd.services.watch import Watch
-from agtmuxd.socket_repair import Reachable
+from agtmuxd.socket_repair import SocketRepair
 from agtmuxd.store import history
 from agtmuxd.store.db import Store
-from agtmuxd.store.retention import Retention, kept
-from agtmuxd.store.startup import Loaded, load_all
+from agtmuxd.store.retention import RetentionTask, kept
+from agtmuxd.store.startup import StartupState, load_all
 from agtmuxd.stream.history import Batch
 from agtmuxd.stream.hub import Hub
-from agtmuxd.stream.published import Changes, View
-from agtmuxd.target_manager.manager import Fleet
+from agtmuxd.stream.published import Changes, PublishedRows
+from agtmuxd.target_manager.manager import TargetManager
 from agtmuxd.target_manager.watches import HOST
 from agtmuxd.targets.apart import is_apart, lives
 from agtmuxd.targets.executor import TargetExecutor
@@ -92,20 +92,20 @@ class Engine:
     """What knows, watches, tells and acts: all parts that need no socket."""
 
     store: Store
-    world: World
-    view: View
+    repository: Repository
+    view: PublishedRows
     registry: Registry
-    rulebook: Rulebook
+    rule_catalog: RuleCatalog
     redact: Redactor
     hub: Hub
-    door: Door
-    fleet: Fleet
-    actions: Actions
-    retention: Retention
+    pipeline: Pipeline
+    target_manager: TargetManager
+    actions: ActionRunner
+    retention: RetentionTask
 
     def count(self, what: str) -> None:
         """One more of what health counts."""
-        self.door.counters[what] += 1
+        self.pipeline.counters[what] += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +113,17 @@ class Intake:
     """What comes in besides what the watch over the targets sees."""
 
     events: Events
-    hook_tests: HookCare
+    hook_tests: HookHealth
     spool: SpoolIntake
-    transcripts: Transcripts
-    served: Served
+    transcripts: TranscriptFollower
+    served: AppServers
 
 
 class Daemon:
     """One agtmuxd. ``run`` returns when it has stopped."""
 
     def __init__(
-        self, places: Places, environ: Mapping[str, str], clock: Clock | None = None, log_sink: Sink | None = None
+        self, places: DaemonPaths, environ: Mapping[str, str], clock: Clock | None = None, log_sink: Sink | None = None
     ) -> None:
         self._places = places
         self._log = log_sink
@@ -133,7 +133,7 @@ class Daemon:
         self._stopping = asyncio.Event()
         self._troubles: dict[str, str] = {}
         self._resources = ProcessResources(places, environ)
-        self._reachable: Reachable | None = None
+        self._reachable: SocketRepair | None = None
         self._gave_way: str | None = None
         self._read_rules: Callable[[], None] = lambda: None
         self._settings_changed: Callable[[], None] = lambda: None
@@ -153,7 +153,7 @@ class Daemon:
         if self._gave_way is not None:
             raise AgtmuxError("E_PRECONDITION_FAILED", self._gave_way)
 
-    async def _serve(self, first: Address) -> None:
+    async def _serve(self, first: BoundSocket) -> None:
         """From the database to the database: whatever happens in between, it is closed."""
         found = load_all(self._places.database, self._clock())
         self._tell_of_start(found)
@@ -162,7 +162,7 @@ class Daemon:
         try:
             engine = self._engine(store, found)
             files = LookupFiles(engine.redact, self._trouble)
-            envelope = Envelope(self._clock, lambda: target_items(engine.fleet, engine.view))
+            envelope = Envelope(self._clock, lambda: target_items(engine.target_manager, engine.view))
             intake = self._intake(engine, envelope)
             self._on_reload(engine, intake, files)
             connections = Connections(
@@ -180,20 +180,20 @@ class Daemon:
 
     async def _until_stopped(
         self,
-        first: Address,
+        first: BoundSocket,
         engine: Engine,
         intake: Intake,
         files: LookupFiles,
         server: ApiServer,
-        reachable: Reachable,
+        reachable: SocketRepair,
     ) -> None:
         """Start the parts, wait, and stop them: what watches before what answers, what answers before what stores."""
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(engine.door.run(), name="door"),
+                group.create_task(engine.pipeline.run(), name="door"),
                 group.create_task(engine.retention.run(), name="retention"),
             ]
-            await engine.fleet.start(group)
+            await engine.target_manager.start(group)
             files.point(first.path)
             await server.start()
             engine.store.check()
@@ -203,18 +203,18 @@ class Daemon:
                 group.create_task(files.run(), name="files for hooks"),
                 group.create_task(intake.transcripts.run(), name="transcripts"),
                 group.create_task(intake.served.run(), name="served"),
-                group.create_task(engine.rulebook.watch(engine.fleet.watches.look_again), name="rules"),
+                group.create_task(engine.rule_catalog.watch(engine.target_manager.watches.look_again), name="rules"),
             ]
             _LOG.info("ready", version=__version__, pid=os.getpid(), socket=first.path)
             await self._stopping.wait()
             _LOG.info("stopping")
-            engine.store.hurry()
-            await engine.fleet.stop()
+            engine.store.check_now()
+            await engine.target_manager.stop()
             await server.stop()
             for task in tasks:
                 task.cancel()
 
-    def _tell_of_start(self, found: Loaded) -> None:
+    def _tell_of_start(self, found: StartupState) -> None:
         if found.set_aside is not None:
             self._trouble(
                 "database", f"the database was corrupt and is kept at {found.set_aside}; a fresh one was started"
@@ -276,22 +276,22 @@ class Daemon:
         """Say what has to follow the configuration, and let the hooks have its patterns now."""
 
         def read_rules() -> None:
-            engine.rulebook.read()
-            engine.fleet.watches.look_again()
+            engine.rule_catalog.read()
+            engine.target_manager.watches.look_again()
 
         def settings_changed() -> None:
             files.leave_patterns()
-            intake.served.hurry()
+            intake.served.check_now()
 
         self._read_rules, self._settings_changed = read_rules, settings_changed
         files.leave_patterns()
 
     # ---------------------------------------------------------------- builders
 
-    def _engine(self, store: Store, found: Loaded) -> Engine:
-        world, view = found.world, View(found.stream_id, found.upcoming - 1, found.published)
+    def _engine(self, store: Store, found: StartupState) -> Engine:
+        repository, view = found.repository, PublishedRows(found.stream_id, found.upcoming - 1, found.published)
         redact = Redactor(lambda: self._settings.redaction.patterns)
-        registry, rulebook = self._adapters(redact)
+        registry, rule_catalog = self._adapters(redact)
         hub = Hub(
             view, now=self._clock, read_log=history.log_of(store, view.stream_id), most=self._settings.api.watchers
         )
@@ -299,42 +299,47 @@ class Daemon:
         def publish(sequence: int, committed_at: int, changes: Changes) -> None:
             hub.publish(Batch(sequence, committed_at, changes))
 
-        door = Door(
-            store, world, view, registry, publish, self._clock, pending=found.pending,
+        pipeline = Pipeline(
+            store, repository, view, registry, publish, self._clock, pending=found.pending,
             skew_budget=int(self._settings.events.skew_budget * NS), lives=lives,
         )  # fmt: skip
-        fleet = Fleet(door, registry, lambda: self._settings, self._environ, self._clock, redact)
-        actions = self._actions(store, view, door, registry, fleet)
-        retention = Retention(
+        target_manager = TargetManager(pipeline, registry, lambda: self._settings, self._environ, self._clock, redact)
+        actions = self._actions(store, view, pipeline, registry, target_manager)
+        retention = RetentionTask(
             store,
             lambda: kept(self._settings.retention),
             lambda: self._settings.store.max_bytes,
             lambda: self._clock() - self._clock.ahead(),
         )
-        return Engine(store, world, view, registry, rulebook, redact, hub, door, fleet, actions, retention)
+        return Engine(
+            store, repository, view, registry, rule_catalog, redact, hub, pipeline, target_manager, actions, retention
+        )
 
-    def _adapters(self, redact: Redactor) -> tuple[Registry, Rulebook]:
+    def _adapters(self, redact: Redactor) -> tuple[Registry, RuleCatalog]:
         """The adapters in use, with the user's rules laid over theirs."""
         registry = discover([name for name, adapter in self._settings.adapters.items() if not adapter.enabled])
         registry.redact = redact
-        rulebook = Rulebook(registry, Path(self._places.config).parent / "rules")
-        for wrong in rulebook.read_what_can_be():
+        rule_catalog = RuleCatalog(registry, Path(self._places.config).parent / "rules")
+        for wrong in rule_catalog.read_what_can_be():
             _LOG.error("rules not taken", why=wrong)
-        return registry, rulebook
+        return registry, rule_catalog
 
-    def _actions(self, store: Store, view: View, door: Door, registry: Registry, fleet: Fleet) -> Actions:
+    def _actions(
+        self, store: Store, view: PublishedRows, pipeline: Pipeline, registry: Registry, target_manager: TargetManager
+    ) -> ActionRunner:
         """What acts on panes, with the key of its digests, nonces and buffers."""
         key = self._action_key()
-        fleet.watches.buffers = Buffers(key)
-        reach, failpoint = fleet.watches.reach, Failpoints(self._environ.get("AGTMUX_FAILPOINT"))
-        return Actions(
-            ledger=Ledger(store, door, key, self._clock, failpoint),
-            store=store, world=door.world, view=view, reader=Reader(registry), reach=reach,
+        target_manager.watches.buffers = Buffers(key)
+        reach, failpoint = target_manager.watches.reach, Failpoints(self._environ.get("AGTMUX_FAILPOINT"))
+        return ActionRunner(
+            ledger=Ledger(store, pipeline, key, self._clock, failpoint),
+            store=store, repository=pipeline.repository, view=view, reader=PaneReader(registry), reach=reach,
             callers=Callers(
-                door.world, reach, door.servers, lambda: self._settings.allow_agent_actions, registry.kind_of,
+                pipeline.repository, reach, pipeline.servers,
+                lambda: self._settings.allow_agent_actions, registry.kind_of,
                 is_apart,
             ),
-            acts=acts(door), key=key, clock=self._clock, failpoint=failpoint,
+            acts=acts(pipeline), key=key, clock=self._clock, failpoint=failpoint,
         )  # fmt: skip
 
     def _action_key(self) -> bytes:
@@ -346,45 +351,50 @@ class Daemon:
 
     def _intake(self, engine: Engine, envelope: Envelope) -> Intake:
         """What posts, and what follows the agents of this machine: their transcripts, the servers that they share."""
-        world, registry, door, watches = engine.world, engine.registry, engine.door, engine.fleet.watches
-        hook_tests = HookCare(door)
+        repository, registry, pipeline, watches = (
+            engine.repository,
+            engine.registry,
+            engine.pipeline,
+            engine.target_manager.watches,
+        )
+        hook_tests = HookHealth(pipeline)
         events = Events(
-            envelope=envelope, view=engine.view, door=door, store=engine.store, redact=engine.redact,
+            envelope=envelope, view=engine.view, pipeline=pipeline, store=engine.store, redact=engine.redact,
             hook_tests=hook_tests, clock=self._clock, ahead=self._clock.ahead,
         )  # fmt: skip
-        transcripts = Transcripts(
-            world, registry, watches.agents_here, door.submit, engine.redact, self._clock,
+        transcripts = TranscriptFollower(
+            repository, registry, watches.local_agents, pipeline.submit, engine.redact, self._clock,
             wanted=lambda name: self._settings.adapter(name).transcript,
-            moved=lambda: (watches.stirs_here(), door.passes, id(self._settings)),
+            moved=lambda: (watches.local_revision(), pipeline.passes, id(self._settings)),
             ahead=self._clock.ahead,
         )  # fmt: skip
-        served = Served(
-            world, registry, watches.agents_here, watches.stir, self._clock,
+        served = AppServers(
+            repository, registry, watches.local_agents, watches.stir, self._clock,
             wanted=lambda: [n for n, adapter in self._settings.adapters.items() if adapter.app_server],
             version=__version__,
         )  # fmt: skip
         watches.heard = served.words
         watches.accompany = self._companions(engine, events)
         spool = SpoolIntake(
-            self._places.spool, engine.store, events, engine.count, ready=lambda: door.first_round(HOST)
+            self._places.spool, engine.store, events, engine.count, ready=lambda: pipeline.first_round(HOST)
         )
         return Intake(events, hook_tests, spool, transcripts, served)
 
-    def _companions(self, engine: Engine, events: Events) -> Callable[[Target, TargetExecutor], Companion]:
+    def _companions(self, engine: Engine, events: Events) -> Callable[[Target, TargetExecutor], RemoteHooks]:
         """What keeps in touch with the hooks of a target over ssh."""
 
-        def accompany(target: Target, executor: TargetExecutor) -> Companion:
-            from agtmuxd.remote_hooks.link import Home, Outpost  # with asyncssh, as late as that
+        def accompany(target: Target, executor: TargetExecutor) -> RemoteHooks:
+            from agtmuxd.remote_hooks.link import DaemonAccess, RemoteHooksLink  # with asyncssh, as late as that
             from agtmuxd.targets.ssh.executor import SshExecutor
 
             assert isinstance(executor, SshExecutor)  # noqa: S101 the fleet asks for ssh targets only
-            home = Home(
+            home = DaemonAccess(
                 folder=self._places.runtime_dir, identity=engine.view.stream_id, store=engine.store,
                 ingest=events.ingest_from, count=engine.count, clock=self._clock,
                 timeout=self._settings.targets.command_timeout, patterns=engine.redact.patterns,
                 spool_rate=self._settings.targets.spool_rate * 1024.0,
             )  # fmt: skip
-            return Outpost(target.target_id, executor, home)
+            return RemoteHooksLink(target.target_id, executor, home)
 
         return accompany
 
@@ -393,10 +403,14 @@ class Daemon:
     ) -> DaemonStatus:
         """What health tells of."""
         sources = HealthSources(
-            door=engine.door, fleet=engine.fleet, hub=engine.hub, store=engine.store, registry=engine.registry,
-            rulebook=engine.rulebook, spool=intake.spool.spool, transcripts=intake.transcripts, served=intake.served,
+            pipeline=engine.pipeline, target_manager=engine.target_manager, hub=engine.hub,
+            store=engine.store, registry=engine.registry,
+            rule_catalog=engine.rule_catalog, spool=intake.spool.spool,
+            transcripts=intake.transcripts, served=intake.served,
             connections=connections, troubles=self._troubles,
-            vitals=Vitals(engine.store, lambda: self._settings.store.max_bytes, self._log, engine.retention),
+            storage_health=StorageHealth(
+                engine.store, lambda: self._settings.store.max_bytes, self._log, engine.retention
+            ),
         )  # fmt: skip
         return DaemonStatus(
             envelope=envelope, sources=sources, settings=lambda: self._settings,
@@ -408,15 +422,21 @@ class Daemon:
         self, engine: Engine, intake: Intake, envelope: Envelope, status: DaemonStatus
     ) -> list[RouteTable[Any]]:
         """Each resource of the API with the service that answers for it."""
-        view, world, fleet = engine.view, engine.world, engine.fleet
+        view, repository, target_manager = engine.view, engine.repository, engine.target_manager
         panes = Panes(
-            envelope=envelope, view=view, door=engine.door, registry=engine.registry, actions=engine.actions,
+            envelope=envelope, view=view, pipeline=engine.pipeline, registry=engine.registry, actions=engine.actions,
             transcripts=intake.transcripts, history=intake.events.history, clock=self._clock,
         )  # fmt: skip
-        targets = Targets(envelope=envelope, fleet=fleet, view=view, removed=engine.retention.wake)
-        actions = ActionRequests(envelope=envelope, view=view, runner=engine.actions, store=engine.store, world=world)
+        targets = Targets(envelope=envelope, target_manager=target_manager, view=view, removed=engine.retention.wake)
+        actions = ActionRequests(
+            envelope=envelope, view=view, runner=engine.actions, store=engine.store, repository=repository
+        )
         hooks = Hooks(
-            world=world, registry=engine.registry, fleet=fleet, hook_tests=intake.hook_tests, clock=self._clock
+            repository=repository,
+            registry=engine.registry,
+            target_manager=target_manager,
+            hook_tests=intake.hook_tests,
+            clock=self._clock,
         )
         return [
             RouteTable(daemon_routes.ROUTES, status),
@@ -426,10 +446,10 @@ class Daemon:
             RouteTable(event_routes.ROUTES, intake.events),
             RouteTable(action_routes.ROUTES, actions),
             RouteTable(hook_routes.ROUTES, hooks),
-            RouteTable(rule_routes.ROUTES, engine.rulebook),
+            RouteTable(rule_routes.ROUTES, engine.rule_catalog),
         ]
 
-    def _repair(self, first: Address, server: ApiServer, status: DaemonStatus, files: LookupFiles) -> Reachable:
+    def _repair(self, first: BoundSocket, server: ApiServer, status: DaemonStatus, files: LookupFiles) -> SocketRepair:
         """What puts the socket and the locks back where they are gone, and ends this daemon for another one."""
 
         def moved(path: str) -> None:
@@ -444,13 +464,13 @@ class Daemon:
             _LOG.error("another daemon is in this one's place", why=self._gave_way)
             self.stop()
 
-        return Reachable(
+        return SocketRepair(
             first, self._resources.locks, self._resources.usual, paths.spare_socket_path(), listen=server.listen,
             leave=server.leave, moved=moved, tell=tell, give_way=give_way,
         )  # fmt: skip
 
 
-def main_async(places: Places, log_sink: Sink) -> int:
+def main_async(places: DaemonPaths, log_sink: Sink) -> int:
     """Run a daemon to its end; the exit status. Says in the log why it cannot start."""
     gc.freeze()  # what was imported is no garbage: a quarter of a million objects that need not be looked at
     sys.setswitchinterval(SWITCH_EVERY)

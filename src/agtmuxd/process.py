@@ -24,7 +24,7 @@ SOCKET_LIMIT: Final = 104
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class DaemonPaths:
     """Where this daemon's files lie."""
 
     runtime_dir: str
@@ -35,7 +35,7 @@ class Places:
     config: str
 
     @classmethod
-    def from_environment(cls) -> Places:
+    def from_environment(cls) -> DaemonPaths:
         return cls(
             paths.runtime_dir(), paths.state_dir(), os.path.join(paths.runtime_dir(), "agtmuxd.sock"),
             paths.database_path(), paths.spool_path(), paths.config_file(),
@@ -98,7 +98,7 @@ class Lock:
         return None
 
 
-class Address:
+class BoundSocket:
     """One bound socket and its file. ``own``: made by this daemon, which takes the file away at the end."""
 
     def __init__(self, path: str, sock: socket.socket, *, own: bool = True) -> None:
@@ -106,7 +106,7 @@ class Address:
         self._mark = _mark(path)
 
     @classmethod
-    def bind(cls, path: str) -> Address:
+    def bind(cls, path: str) -> BoundSocket:
         """Raises AgtmuxError, OSError."""
         return cls(path, bind_socket(path))
 
@@ -160,18 +160,18 @@ def bind_socket(path: str) -> socket.socket:
 class ProcessResources:
     """The folders, locks and socket of one daemon: ``take`` them before anything is served, ``release`` them last."""
 
-    def __init__(self, places: Places, environ: Mapping[str, str]) -> None:
+    def __init__(self, places: DaemonPaths, environ: Mapping[str, str]) -> None:
         self.locks = (
             Lock(places.database + ".lock", places.database),
             Lock(os.path.join(places.runtime_dir, "agtmuxd.lock"), places.runtime_dir),
         )
         self.usual = places.socket
         """Where clients look first: the socket that systemd passed, where it passed one."""
-        self._address: Address | None = None
+        self._address: BoundSocket | None = None
         self._places = places
         self._environ = environ
 
-    def take(self) -> Address:
+    def take(self) -> BoundSocket:
         """Where the daemon listens. Raises AgtmuxError, OSError; ``release`` gives back what was taken till then."""
         paths.ensure_private_dir(self._places.state_dir)
         has_folder = self._has_runtime_folder()
@@ -182,9 +182,9 @@ class ProcessResources:
         passed = activated_socket(self._environ)
         if passed is not None:
             self.usual = os.fsdecode(passed.getsockname())
-            self._address = Address(self.usual, passed, own=False)
+            self._address = BoundSocket(self.usual, passed, own=False)
         else:
-            self._address = Address.bind(self.usual if has_folder else paths.spare_socket_path())
+            self._address = BoundSocket.bind(self.usual if has_folder else paths.spare_socket_path())
         return self._address
 
     def _has_runtime_folder(self) -> bool:

@@ -104,7 +104,7 @@ class StateRow:
 _ABSENT: Final = object()
 
 
-class Table(Generic[K, V]):
+class OverlayTable(Generic[K, V]):
     """A dict with an overlay: reads fall through to the base, writes stay in the overlay until ``commit``."""
 
     __slots__ = ("base", "over")
@@ -149,7 +149,7 @@ RegisterMap = dict[tuple[Source, str], Register]
 
 
 @dataclass(slots=True)
-class World:
+class Repository:
     """Everything current. ``runtimes`` holds the active ones and those whose crash is still shown."""
 
     targets: dict[str, Target] = field(default_factory=dict)
@@ -175,19 +175,19 @@ class World:
         return target.target_id, pane_id
 
 
-class Unit:
+class UnitOfWork:
     """One transaction's changes. ``dirty`` names what the store has to write."""
 
-    def __init__(self, world: World) -> None:
-        self.targets = Table(world.targets)
-        self.panes = Table(world.panes)
-        self.runtimes = Table(world.runtimes)
-        self.active = Table(world.active)
-        self.registers = Table(world.registers)
-        self.marks = Table(world.marks)
-        self.states = Table(world.states)
-        self.epochs = Table(world.epochs)
-        self.versions = Table(world.versions)
+    def __init__(self, repository: Repository) -> None:
+        self.targets = OverlayTable(repository.targets)
+        self.panes = OverlayTable(repository.panes)
+        self.runtimes = OverlayTable(repository.runtimes)
+        self.active = OverlayTable(repository.active)
+        self.registers = OverlayTable(repository.registers)
+        self.marks = OverlayTable(repository.marks)
+        self.states = OverlayTable(repository.states)
+        self.epochs = OverlayTable(repository.epochs)
+        self.versions = OverlayTable(repository.versions)
         self.told: set[tuple[str, Source, str]] = set()
         """Registers whose content changed (not those that were only seen again)."""
         self.marked: set[str] = set()

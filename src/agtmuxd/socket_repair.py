@@ -17,7 +17,7 @@ import structlog
 from agtmux.protocol import paths
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.clock import coalesced_sleep
-from agtmuxd.process import Address, Lock
+from agtmuxd.process import BoundSocket, Lock
 
 EVERY: Final = 2.0
 """Seconds between two looks."""
@@ -28,12 +28,12 @@ start holds one for an instant."""
 _LOG = structlog.get_logger("agtmuxd")
 
 
-class Reachable:
+class SocketRepair:
     """The addresses of one daemon. ``look`` puts back what is missing; ``run`` looks now and then until cancelled."""
 
     def __init__(
         self,
-        first: Address,
+        first: BoundSocket,
         locks: Sequence[Lock],
         usual: str,
         spare: str,
@@ -109,7 +109,7 @@ class Reachable:
                 return
             try:
                 self._ensure(str(Path(path).parent))
-                made = Address.bind(path)
+                made = BoundSocket.bind(path)
             except (AgtmuxError, OSError) as error:
                 said = error.message if isinstance(error, AgtmuxError) else f"{path} cannot be bound: {error.strerror}"
                 if said not in wrong:
@@ -118,7 +118,7 @@ class Reachable:
             await self._move(made)
             return
 
-    async def _move(self, made: Address) -> None:
+    async def _move(self, made: BoundSocket) -> None:
         before, self._at = self._at, made
         await self._listen(made.sock)
         if before.own:  # one that systemd passed is left at the end: systemd may put its file back

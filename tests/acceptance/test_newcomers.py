@@ -9,7 +9,7 @@ import pytest
 
 from agtmuxd.core.model import MS, NS
 from agtmuxd.targets.local import process_table
-from agtmuxd.targets.local.new_processes import Newcomers
+from agtmuxd.targets.local.new_processes import NewProcesses
 from tests.acceptance.stage import PATIENCE, Agent, Daemon, Place
 from tests.conftest import Tmux, until
 
@@ -64,33 +64,33 @@ class Machine:
 
 
 def test_what_starts_is_news_once_and_what_ends_is_none(tmp_path: Path) -> None:
-    machine, seen = Machine(tmp_path), Newcomers(str(tmp_path))
+    machine, seen = Machine(tmp_path), NewProcesses(str(tmp_path))
     machine.process(10, "bash")
-    assert not seen.glance("", 1, [10], START)
+    assert not seen.check_for_changes("", 1, [10], START)
     machine.process(10, "bash", 12)
     machine.process(12, "sh")
-    assert seen.glance("", 1, [10], START + NS)
-    assert not seen.glance("", 1, [10], START + 2 * NS)
+    assert seen.check_for_changes("", 1, [10], START + NS)
+    assert not seen.check_for_changes("", 1, [10], START + 2 * NS)
     machine.process(12, "claude")  # the same process, another program
-    assert seen.glance("", 1, [10], START + 3 * NS)
+    assert seen.check_for_changes("", 1, [10], START + 3 * NS)
     machine.process(10, "bash", 12)
-    assert not seen.glance("", 1, [10], START + 30 * NS)
+    assert not seen.check_for_changes("", 1, [10], START + 30 * NS)
 
 
 def test_a_build_that_starts_programs_all_the_time_is_news_ever_more_seldom(tmp_path: Path) -> None:
-    machine, seen = Machine(tmp_path), Newcomers(str(tmp_path))
+    machine, seen = Machine(tmp_path), NewProcesses(str(tmp_path))
     machine.process(10, "bash")
     told = []
     for turn in range(60):
         machine.process(10, "bash", 100 + turn)
         machine.process(100 + turn, "cc1")
-        if seen.glance("", 1, [10], START + turn * 500 * MS):
+        if seen.check_for_changes("", 1, [10], START + turn * 500 * MS):
             told.append(turn)
     assert len(told) < 12
     machine.process(10, "bash")
-    seen.glance("", 1, [10], START + 100 * NS)
+    seen.check_for_changes("", 1, [10], START + 100 * NS)
     machine.process(10, "bash", 500)
-    assert seen.glance("", 1, [10], START + 101 * NS)
+    assert seen.check_for_changes("", 1, [10], START + 101 * NS)
 
 
 def test_a_pane_full_of_processes_costs_no_more_than_a_few_reads(
@@ -109,10 +109,10 @@ def test_a_pane_full_of_processes_costs_no_more_than_a_few_reads(
         return read_whole(path)
 
     monkeypatch.setattr(process_table, "read_whole", counted)
-    Newcomers(str(tmp_path)).glance("", 1, [10], START)
+    NewProcesses(str(tmp_path)).check_for_changes("", 1, [10], START)
     assert 0 < reads < 25
 
 
 def test_a_kernel_that_lists_no_children_gives_no_news(tmp_path: Path) -> None:
-    seen = Newcomers(str(tmp_path))
-    assert not any(seen.glance("", 1, [10], START + turn * NS) for turn in range(3))
+    seen = NewProcesses(str(tmp_path))
+    assert not any(seen.check_for_changes("", 1, [10], START + turn * NS) for turn in range(3))

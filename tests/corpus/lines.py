@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from agtmuxd.adapters.contract import Adapter, Holding, Transcribed
-from agtmuxd.adapters.isolation import Fenced
+from agtmuxd.adapters.contract import Adapter, OpenFileAdapter, TranscriptAdapter
+from agtmuxd.adapters.isolation import IsolatedAdapter
 from agtmuxd.core.model import MS, Proc, RawEvent, Source
 from agtmuxd.ingest.transcripts.by_folder import AFTER, BEFORE
 from tests.corpus import events
@@ -24,13 +24,13 @@ class Follower:
 
     def __init__(self, recording: Recording, adapter: Adapter, proc: Proc) -> None:
         self._agent = recording.agent
-        self._reader: Transcribed | None
-        self._holding: Holding | None
-        if isinstance(adapter, Fenced):
+        self._reader: TranscriptAdapter | None
+        self._holding: OpenFileAdapter | None
+        if isinstance(adapter, IsolatedAdapter):
             self._reader, self._holding = adapter.transcribed(), adapter.holding()
         else:
-            self._reader = adapter if isinstance(adapter, Transcribed) else None
-            self._holding = adapter if isinstance(adapter, Holding) else None
+            self._reader = adapter if isinstance(adapter, TranscriptAdapter) else None
+            self._holding = adapter if isinstance(adapter, OpenFileAdapter) else None
         self._proc = proc
         self._lines: dict[str, list[dict[str, Any]]] = {}
         self._began: dict[str, int] = {}
@@ -56,7 +56,7 @@ class Follower:
             self._began[path] = told.at
         self._lines.setdefault(path, []).append(filled)
         if self._holding is not None and self._sessions is None:  # not recorded: the folder that is written to
-            for held in self._holding.transcripts_held([str(Path(path).with_name("inuse.1.hold"))], HOME):
+            for held in self._holding.open_transcripts([str(Path(path).with_name("inuse.1.hold"))], HOME):
                 self._held = str(held.path)
 
     def holds(self, sessions: list[str]) -> None:

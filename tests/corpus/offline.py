@@ -103,7 +103,7 @@ def shown(recording: Recording, look: Look) -> list[tuple[int, int, str, Write |
     """
     spans = alive(recording)
     out: list[tuple[int, int, str, Write | None]] = []
-    steady, state = debounce.Steady(), "unknown"
+    steady, state = debounce.DebounceState(), "unknown"
     samples = list(recording.samples())
     for i, (t, sample) in enumerate(samples):
         until = samples[i + 1][0] if i + 1 < len(samples) else recording.header["duration_ms"]

@@ -12,11 +12,11 @@ from typing import Any
 
 from agtmuxd.adapters.contract import Adapter, Ending
 from agtmuxd.core.model import MS, Claim, Proc, RawEvent, Signal, Source, State, Write
-from agtmuxd.core.state.debounce import Settled, Steady
+from agtmuxd.core.state.debounce import DebounceResult, DebounceState
 from agtmuxd.core.state.debounce import sample as settle
 from agtmuxd.core.state.ordering import Stamp
 from agtmuxd.core.state.registers import Marks, Register, put, raise_marks, see_again, to_entry
-from agtmuxd.core.state.resolve import Life, resolve, settle_wake
+from agtmuxd.core.state.resolve import RuntimeFacts, recheck_at, resolve
 from tests.corpus import events, offline
 from tests.corpus.lines import Follower
 from tests.corpus.recording import Recording
@@ -33,7 +33,7 @@ class Runtime:
 
     registers: dict[tuple[Source, str], Register] = field(default_factory=dict)
     marks: Marks = field(default_factory=dict)
-    steady: dict[Source, Steady] = field(default_factory=dict)
+    steady: dict[Source, DebounceState] = field(default_factory=dict)
     prior: dict[str, Any] = field(default_factory=dict)
 
     def write(self, source: Source, writes: tuple[Write, ...], since: int, at: int, name: str) -> None:
@@ -47,7 +47,7 @@ class Runtime:
 
     def level(self, source: Source, write: Write | None, at: int) -> int:
         """Fold one sample of a level; when it wants to be looked at again, 0 for no hurry."""
-        told: Settled = settle(self.steady.get(source, Steady()), source, write, at)
+        told: DebounceResult = settle(self.steady.get(source, DebounceState()), source, write, at)
         self.steady[source] = told.steady
         if told.changed is not None:
             self.write(source, (told.changed,), told.since, at, f"{source}{at}")
@@ -66,11 +66,11 @@ class Runtime:
 
     def turn(self) -> int | None:
         """When the screen began to show the turn that it shows."""
-        steady = self.steady.get(Source.POLLER, Steady())
+        steady = self.steady.get(Source.POLLER, DebounceState())
         return steady.told_since if steady.told is not None and steady.told.claim is Claim.RUNNING else None
 
     def before(self) -> Claim | None:
-        told = self.steady.get(Source.POLLER, Steady()).told
+        told = self.steady.get(Source.POLLER, DebounceState()).told
         return told.claim if told else None
 
 
@@ -115,7 +115,7 @@ def states(
                 follower.holds(line["sessions"])
             elif hooks and runtime is not None and _bound(recording, line, runtime):
                 follower.named(_event(recording, adapter, line, runtime))
-                again += [now, settle_wake(runtime.registers, now) or now]
+                again += [now, recheck_at(runtime.registers, now) or now]
         if living is None and runtime is not None:
             crashed = _ended(recording, adapter, runtime, t, out[-1][1] if out else "unknown")
             runtime = None
@@ -126,7 +126,7 @@ def states(
             since = events.START + (living[0] if living else 0) * MS
             for raw in follower.told(file if status else None, runtime.turn(), since, now):
                 runtime.take(raw, adapter.normalise(raw, runtime.prior))
-                again += [now, settle_wake(runtime.registers, now) or now]
+                again += [now, recheck_at(runtime.registers, now) or now]
         stopped = any(a <= t < b for a, b in stops)
         if t % STEP == 0 or any(at <= now for at in again):
             again, read_at = [at for at in again if at > now], now
@@ -140,9 +140,9 @@ def states(
                 said = adapter.read_status(file, PROC)
                 turn = next((w for w in said if w.subject == "turn"), None)
                 again.append(runtime.level(Source.STATUS, turn, now))
-            again.append(settle_wake(runtime.registers, now) or 0)
+            again.append(recheck_at(runtime.registers, now) or 0)
             again = [at for at in again if at]
-        life = Life(
+        life = RuntimeFacts(
             started_at=events.START + (living[0] if living else 0) * MS, pane_read_at=read_at, suspended=stopped
         )
         out.append((t, resolve(runtime.registers, runtime.marks, life, now).state.value))

@@ -17,13 +17,13 @@ from typing import Any
 
 from agtmux.protocol.redact import redact
 from agtmuxd.core.model import NS, Claim, Proc, Source, State, Write
-from agtmuxd.core.state.debounce import Steady
-from agtmuxd.ingest.transcripts.follower import Transcripts
+from agtmuxd.core.state.debounce import DebounceState
+from agtmuxd.ingest.transcripts.follower import TranscriptFollower
 from agtmuxd.targets.agent import Agent as Watched
 from agtmuxd.targets.local import process_table
 from tests.rig import T0, TARGET, Agent, Clock, Rig, event
 
-SPINS = Steady(told=Write(Claim.RUNNING, "spinner"), told_since=T0)
+SPINS = DebounceState(told=Write(Claim.RUNNING, "spinner"), told_since=T0)
 
 
 def iso(at: int) -> str:
@@ -43,8 +43,9 @@ class House:
 
     def begin(self) -> None:
         """A daemon that starts (again)."""
-        self.transcripts = Transcripts(
-            self.rig.door.world, self.rig.registry, lambda: ((TARGET, a) for a in self.watched), self.rig.door.submit,
+        self.transcripts = TranscriptFollower(
+            self.rig.pipeline.repository, self.rig.registry,
+            lambda: ((TARGET, a) for a in self.watched), self.rig.pipeline.submit,
             redact, self.clock, wanted=lambda _name: self.on, moved=lambda: self.moved(),
             ahead=lambda: self.ahead,
         )  # fmt: skip

@@ -10,8 +10,8 @@ import pytest
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.action.request import read_nonce
 from agtmuxd.core.model import Proc, RawEvent, Source, State
-from agtmuxd.ingest.spool import Drained, parse_line
-from agtmuxd.remote_hooks.clock_offset import put_right, read_clock
+from agtmuxd.ingest.spool import SpoolCounts, parse_line
+from agtmuxd.remote_hooks.clock_offset import corrected, read_clock
 from agtmuxd.targets.executor import Machine
 from agtmuxd.targets.local import process_table
 from agtmuxd.targets.roster import Roster
@@ -117,7 +117,7 @@ def test_a_clock_there_that_cannot_be_is_no_clock(date: str) -> None:
 @pytest.mark.parametrize("offset", [-(10**18), 4 * 10**18])
 def test_an_event_put_right_by_a_clock_far_off_still_has_times_that_can_be(offset: int) -> None:
     event = RawEvent("e-1234567", "Stop", Source.HOOK, "claude", T0, T0, "k", start_hint=2**63 - 1)
-    right = put_right(event, offset)
+    right = corrected(event, offset)
     assert 0 <= right.event_time <= T0
     assert right.start_hint is None
 
@@ -168,7 +168,7 @@ def test_a_line_of_ps_of_numbers_that_cannot_be_is_left_out(field: int) -> None:
 @pytest.mark.tc("TC-152")
 @pytest.mark.parametrize("dropped", [LONG, "-5", "true", "1e400", "2147483648"])
 def test_a_gap_of_a_number_that_cannot_be_counts_for_nothing(dropped: str) -> None:
-    drained = Drained()
+    drained = SpoolCounts()
     assert parse_line(b'{"gap": {"dropped": %s}}' % dropped.encode(), drained) is None
     assert drained.dropped_before == 0
 

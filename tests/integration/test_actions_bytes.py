@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.actions.access import Reached
+from agtmuxd.actions.access import TargetAccess
 from agtmuxd.actions.buffers import Buffers
-from agtmuxd.actions.keystrokes import Hands
+from agtmuxd.actions.keystrokes import Keystrokes
 from agtmuxd.actions.pane_check import one_pane
 from agtmuxd.targets.executor import Completed
 from agtmuxd.targets.local.executor import LocalExecutor
-from agtmuxd.tmux.keys import KEY_BYTES, Held
+from agtmuxd.tmux.keys import KEY_BYTES, WriteGuard
 from agtmuxd.tmux.server import parse_version
 from tests.conftest import Tmux, until
 
@@ -52,13 +52,15 @@ class Receiver:
         until(lambda: "ready" in tmux.run("capture-pane", "-p", "-t", self.pane))
         self.executor = LocalExecutor({"PATH": os.environ["PATH"]})
         argv = (self.executor.find_tmux(), "-u", "-S", str(tmux.socket))
-        self.reached = Reached("t", "host", "local", self.executor, argv, 10.0)
+        self.reached = TargetAccess("t", "host", "local", self.executor, argv, 10.0)
 
-    async def hands(self) -> Hands:
+    async def keystrokes(self) -> Keystrokes:
         read = await one_pane(self.reached, self.pane)
         assert read.server is not None
         assert read.row is not None
-        return Hands(self.reached, Held(self.pane, read.server.pid, read.row.pid), parse_version(read.server.version))
+        return Keystrokes(
+            self.reached, WriteGuard(self.pane, read.server.pid, read.row.pid), parse_version(read.server.version)
+        )
 
     def take(self, size: int) -> bytes:
         """The next ``size`` bytes that arrived, and nothing behind them."""
@@ -89,8 +91,8 @@ def test_any_text_arrives_byte_for_byte_by_keys_and_by_paste(tmux: Tmux, short_d
         data = text.encode()
 
         async def put() -> None:
-            hands = await there[on].hands()
-            await (hands.paste(data, bracketed=True) if paste else hands.type(data))
+            keystrokes = await there[on].keystrokes()
+            await (keystrokes.paste(data, bracketed=True) if paste else keystrokes.type(data))
 
         asyncio.run(put())
         want = framed(data, on and paste)
@@ -103,14 +105,14 @@ def test_any_text_arrives_byte_for_byte_by_keys_and_by_paste(tmux: Tmux, short_d
 @pytest.mark.parametrize("size", [1, 300, KEY_BYTES, 3761, 16_384, 65_537, 262_144])
 async def test_every_size_arrives_whole(receiver: Receiver, size: int) -> None:
     data = (("wörd; 'x' #{pane_id} ~\n" * (size // 20 + 1)).encode())[:size]
-    hands = await receiver.hands()
+    keystrokes = await receiver.keystrokes()
     if size <= KEY_BYTES:
-        await hands.type(data)
+        await keystrokes.type(data)
         assert receiver.take(size) == data
-    await hands.paste(data, bracketed=True)
+    await keystrokes.paste(data, bracketed=True)
     want = framed(data, "True" in receiver.file.name)
     assert receiver.take(len(want)) == want
-    await hands.paste(data, bracketed=False)
+    await keystrokes.paste(data, bracketed=False)
     assert receiver.take(size) == data
     assert receiver.tmux.run("list-buffers") == ""
 
@@ -140,13 +142,13 @@ async def test_a_tmux_of_no_known_version_gets_no_paste_that_it_may_change(
     receiver: Receiver,
 ) -> None:
     plain = "ü 日 \t\r\n 'x' \a\b".encode()
-    held = (await receiver.hands())._held
-    hands = Hands(receiver.reached, held, parse_version("openbsd-7.9"))
-    await hands.paste(plain, bracketed=False)
+    held = (await receiver.keystrokes())._held
+    keystrokes = Keystrokes(receiver.reached, held, parse_version("openbsd-7.9"))
+    await keystrokes.paste(plain, bracketed=False)
     assert receiver.take(len(plain)) == plain
     for data in (b"a\x1b[A", b"\x00", b"\x7f", b"\xff"):
         with pytest.raises(AgtmuxError) as caught:
-            await hands.paste(data, bracketed=False)
+            await keystrokes.paste(data, bracketed=False)
         assert (caught.value.code, caught.value.details["reason"]) == ("E_UNSUPPORTED", "tmux_version")
     assert receiver.take(0) == b""
     assert receiver.tmux.run("list-buffers") == ""
@@ -154,7 +156,7 @@ async def test_a_tmux_of_no_known_version_gets_no_paste_that_it_may_change(
 
 @pytest.mark.tc("TC-107")
 async def test_tmux_itself_refuses_what_changed_after_the_reading(receiver: Receiver, tmux: Tmux) -> None:
-    hands = await receiver.hands()
+    keystrokes = await receiver.keystrokes()
     change: tuple[tuple[list[str], list[str]], ...] = (
         (["copy-mode", "-t", receiver.pane], ["copy-mode", "-q", "-t", receiver.pane]),
         (["set", "-p", "-t", receiver.pane, "synchronize-panes", "on"],
@@ -163,7 +165,7 @@ async def test_tmux_itself_refuses_what_changed_after_the_reading(receiver: Rece
     )  # fmt: skip
     for do, undo in change:
         tmux.run(*do)
-        for write in (hands.type(b"x"), hands.paste(b"y", bracketed=True), hands.press(["Enter"])):
+        for write in (keystrokes.type(b"x"), keystrokes.paste(b"y", bracketed=True), keystrokes.press(["Enter"])):
             with pytest.raises(AgtmuxError) as caught:
                 await write
             assert (caught.value.code, caught.value.details["reason"]) == ("E_PRECONDITION_FAILED", "changed"), do
@@ -172,6 +174,6 @@ async def test_tmux_itself_refuses_what_changed_after_the_reading(receiver: Rece
     tmux.settle(receiver.pane)
     tmux.run("respawn-pane", "-k", "-t", receiver.pane, "cat")
     with pytest.raises(AgtmuxError) as caught:
-        await hands.type(b"x")
+        await keystrokes.type(b"x")
     assert caught.value.details["reason"] == "changed"
     assert receiver.file.read_bytes() == b""

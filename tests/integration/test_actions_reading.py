@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.actions.access import Failpoints, Reached
+from agtmuxd.actions.access import Failpoints, TargetAccess
 from agtmuxd.actions.callers import Callers
 from agtmuxd.actions.kinds import acts
 from agtmuxd.actions.ledger import KEPT_OUTPUTS, Ledger
-from agtmuxd.actions.pane_check import Reader, Reading, one_pane
-from agtmuxd.actions.runner import LOOK_AGAIN_AFTER, Actions
+from agtmuxd.actions.pane_check import PaneReader, PaneReading, one_pane
+from agtmuxd.actions.runner import LOOK_AGAIN_AFTER, ActionRunner
 from agtmuxd.adapters.discovery import discover
 from agtmuxd.core.action.request import Guards, Kind, NoParams, Params, Request, SendParams, ViewParams
 from agtmuxd.core.model import PaneRow, Source, State
-from agtmuxd.core.screen.controls import Field
+from agtmuxd.core.screen.controls import InputField
 from agtmuxd.repository import Runtime
 from agtmuxd.targets.executor import Completed, ExecutorError
 from agtmuxd.targets.local import process_table
@@ -43,8 +43,8 @@ class Ground:
         shutil.copy("/bin/dash" if Path("/bin/dash").exists() else "/bin/sh", self.program)
         self.executor = LocalExecutor({"PATH": os.environ["PATH"]})
         argv = (self.executor.find_tmux(), "-u", "-S", str(tmux.socket))
-        self.reached = Reached(TARGET, "host", "local", self.executor, argv, 10.0)
-        self.reader = Reader(discover([]))
+        self.reached = TargetAccess(TARGET, "host", "local", self.executor, argv, 10.0)
+        self.reader = PaneReader(discover([]))
 
     def agent(self, session: str = "main") -> str:
         """A pane in which it runs, with an empty input field on its screen."""
@@ -63,7 +63,7 @@ class Ground:
             None, 1,
         )  # fmt: skip
 
-    async def read(self, pane: str, runtime: Runtime | None) -> Reading:
+    async def read(self, pane: str, runtime: Runtime | None) -> PaneReading:
         return await self.reader.read(self.reached, pane, "b", runtime, None)
 
 
@@ -149,11 +149,12 @@ class Desk(Ground):
         self.boot, self.server = server.boot_id, server.pid
         self.row = row
         await self.round()
-        self.actions = Actions(
-            ledger=Ledger(rig.store, rig.door, KEY, rig.clock, self),  # type: ignore[arg-type]
-            store=rig.store, world=rig.door.world, view=rig.view, reader=self.reader, reach=lambda _: self.reached,
-            callers=Callers(rig.door.world, lambda _: self.reached, rig.door.servers, lambda: False),
-            acts=acts(rig.door), key=KEY, clock=rig.clock, failpoint=self,  # type: ignore[arg-type]
+        self.actions = ActionRunner(
+            ledger=Ledger(rig.store, rig.pipeline, KEY, rig.clock, self),  # type: ignore[arg-type]
+            store=rig.store, repository=rig.pipeline.repository, view=rig.view,
+            reader=self.reader, reach=lambda _: self.reached,
+            callers=Callers(rig.pipeline.repository, lambda _: self.reached, rig.pipeline.servers, lambda: False),
+            acts=acts(rig.pipeline), key=KEY, clock=rig.clock, failpoint=self,  # type: ignore[arg-type]
         )  # fmt: skip
 
     async def _row(self) -> PaneRow:
@@ -203,7 +204,7 @@ SHELL: dict[str, Any] = {"shell": True}
 async def test_what_actions_remember_of_panes_and_runtimes_that_have_gone_is_bounded(desk: Desk) -> None:
     """No lock is kept of a pane where no action runs, and of runtimes that have ended only a few are remembered. What
     was answered of one that lives is never forgotten."""
-    runtime = desk.rig.door.world.active[(TARGET, desk.pane)]
+    runtime = desk.rig.pipeline.repository.active[(TARGET, desk.pane)]
     await desk.ask(Kind.SEND, SendParams(keys=("Down",)))
     assert len(desk.actions._locks) == 0
     desk.actions._ledger.mark_answered(runtime, 7)
@@ -233,10 +234,10 @@ async def test_two_actions_at_once_on_one_pane_are_done_one_after_the_other(desk
 @pytest.mark.tc("TC-107")
 @pytest.mark.parametrize("point", ["before_read", "after_read"])
 async def test_a_state_that_moves_while_the_pane_is_read_is_not_the_one_that_was_meant(desk: Desk, point: str) -> None:
-    world, key = desk.rig.door.world, (TARGET, desk.pane)
+    repository, key = desk.rig.pipeline.repository, (TARGET, desk.pane)
 
     def moves() -> None:
-        world.states[key] = replace(world.states[key], state=State.RUNNING, state_version=99)
+        repository.states[key] = replace(repository.states[key], state=State.RUNNING, state_version=99)
 
     desk.at[point] = moves
     assert await desk.refused(Kind.SEND, SendParams(keys=("Down",))) == "state_version"
@@ -245,12 +246,12 @@ async def test_a_state_that_moves_while_the_pane_is_read_is_not_the_one_that_was
 
 @pytest.mark.tc("TC-107")
 async def test_an_agent_that_is_replaced_while_the_pane_is_read_is_not_the_one_that_was_meant(desk: Desk) -> None:
-    world, key = desk.rig.door.world, (TARGET, desk.pane)
+    repository, key = desk.rig.pipeline.repository, (TARGET, desk.pane)
 
     def replaced() -> None:
-        old = world.runtimes[world.active[key]]
-        world.runtimes["rt-another-one-there"] = replace(old, runtime_id="rt-another-one-there")
-        world.active[key] = "rt-another-one-there"
+        old = repository.runtimes[repository.active[key]]
+        repository.runtimes["rt-another-one-there"] = replace(old, runtime_id="rt-another-one-there")
+        repository.active[key] = "rt-another-one-there"
 
     desk.at["after_read"] = replaced
     assert await desk.refused(Kind.SEND, SendParams(keys=("Down",)), force_stale=True) == "runtime"
@@ -263,13 +264,13 @@ async def test_a_field_that_is_being_drawn_anew_is_looked_for_again(
     """Nothing was done yet, so another look costs nothing; a field that stays away is refused."""
     real, looks = desk.reader.read, 0
 
-    async def blank(*args: Any) -> Reading:
+    async def blank(*args: Any) -> PaneReading:
         nonlocal looks
         looks += 1
         found = await real(*args)
         if looks > away:
             return found
-        return replace(found, fresh=replace(found.fresh, field=Field.ABSENT))
+        return replace(found, fresh=replace(found.fresh, field=InputField.ABSENT))
 
     monkeypatch.setattr(desk.reader, "read", blank)
     for away, reason in ((1, None), (len(LOOK_AGAIN_AFTER), None), (99, "no_composer")):
@@ -314,7 +315,7 @@ async def test_of_two_requests_for_one_pane_the_second_is_decided_on_what_the_fi
     order: list[str] = []
     real = desk.reader.read
 
-    async def noted(*args: Any) -> Reading:
+    async def noted(*args: Any) -> PaneReading:
         order.append("read")
         await asyncio.sleep(0.02)
         return await real(*args)
@@ -357,14 +358,14 @@ async def test_a_follow_up_goes_on_from_a_look_at_the_same_agent_only(desk: Desk
     looked = (await desk.ask(Kind.VIEW, ViewParams()))["action_id"]
     acted = (await desk.ask(Kind.SEND, DOWN, "request-2"))["action_id"]
     assert "shortcuts" in (await desk.ask(Kind.VIEW, ViewParams(again=looked)))["result"]["output"]
-    world, key = desk.rig.door.world, (TARGET, desk.pane)
+    repository, key = desk.rig.pipeline.repository, (TARGET, desk.pane)
     for action_id, code in ((acted, "E_ACTION_NOT_FOUND"), ("none-of-that-name", "E_ACTION_NOT_FOUND")):
         with pytest.raises(AgtmuxError) as caught:
             await desk.ask(Kind.VIEW, ViewParams(again=action_id))
         assert caught.value.code == code
-    old = world.runtimes[world.active[key]]
-    world.runtimes["rt-another-one-there"] = replace(old, runtime_id="rt-another-one-there")
-    world.active[key] = "rt-another-one-there"
+    old = repository.runtimes[repository.active[key]]
+    repository.runtimes["rt-another-one-there"] = replace(old, runtime_id="rt-another-one-there")
+    repository.active[key] = "rt-another-one-there"
     assert await desk.refused(Kind.VIEW, ViewParams(again=looked)) == "runtime"
 
 
@@ -422,14 +423,16 @@ async def test_what_was_done_in_part_is_not_called_refused(desk: Desk, tmux: Tmu
 @pytest.mark.tc("TC-107")
 async def test_a_crash_that_is_still_shown_is_nobody_in_the_way(desk: Desk, tmux: Tmux) -> None:
     """The shell that the agent left behind takes a command line as any other."""
-    world, before = desk.rig.door.world, (TARGET, desk.pane)
-    dead = replace(world.runtimes[world.active[before]], runtime_id="rt-it-crashed-there", ended_at=1)
-    shown = replace(world.states[before], runtime_id=dead.runtime_id, state=State.ERROR, reason_code="agent_crashed")
+    repository, before = desk.rig.pipeline.repository, (TARGET, desk.pane)
+    dead = replace(repository.runtimes[repository.active[before]], runtime_id="rt-it-crashed-there", ended_at=1)
+    shown = replace(
+        repository.states[before], runtime_id=dead.runtime_id, state=State.ERROR, reason_code="agent_crashed"
+    )
     desk.pane = tmux.start("cat", session="left")
     desk.row = await desk._row()
     await desk.rig.round(panes=(desk.row,), boot=desk.boot, server=desk.server)
-    world.runtimes[dead.runtime_id] = replace(dead, pane_id=desk.pane)
-    world.states[(TARGET, desk.pane)] = replace(shown, pane_id=desk.pane)
+    repository.runtimes[dead.runtime_id] = replace(dead, pane_id=desk.pane)
+    repository.states[(TARGET, desk.pane)] = replace(shown, pane_id=desk.pane)
     told = await desk.ask(Kind.SEND, SendParams(text="ls", **SHELL))
     assert told["result"]["delivery"] == "typed"
 

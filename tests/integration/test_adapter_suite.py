@@ -11,7 +11,7 @@ import pytest
 import agtmuxd.core
 from agtmuxd.adapters.contract import Adapter, Ending
 from agtmuxd.adapters.discovery import BUILT_IN
-from agtmuxd.adapters.isolation import Fenced
+from agtmuxd.adapters.isolation import IsolatedAdapter
 from agtmuxd.adapters.shared import RuleAdapter
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Source, Strength
 from agtmuxd.core.screen.rules import RuleSet
@@ -60,7 +60,7 @@ NAMES = (
 
 @pytest.mark.parametrize("adapter", EACH)
 def test_odd_payloads_are_refused_or_say_little_and_never_break_it(adapter: Adapter) -> None:
-    fenced = Fenced(adapter)
+    fenced = IsolatedAdapter(adapter)
     for name in NAMES:
         for payload in ODD:
             for prior in ({}, {"headless": True, "agent_session_id": "s"}):
@@ -84,7 +84,7 @@ def test_a_shell_is_neither_its_process_nor_its_screen(adapter: Adapter) -> None
 
 @pytest.mark.parametrize("adapter", EACH)
 def test_no_screen_of_any_agent_breaks_it(adapter: Adapter) -> None:
-    fenced = Fenced(adapter)
+    fenced = IsolatedAdapter(adapter)
     for name in recording.names()[::4]:
         for _, sample in list(recording.load(name).samples())[::5]:
             fenced.look(sample, None)

@@ -19,7 +19,7 @@ from structlog.testing import LogCapture
 from agtmuxd.api import connections as connection
 from agtmuxd.api import parsing
 from agtmuxd.api.connections import Connections, affordable
-from agtmuxd.remote_hooks.listener import Listener
+from agtmuxd.remote_hooks.listener import EventListener
 from tests.fake_services import EVENT, Api, FakeServices, eventually, serving
 from tests.rows import pane
 
@@ -322,7 +322,7 @@ async def test_the_socket_of_another_machine_has_the_same_bounds(
     def count(what: str) -> None:
         counts[what] += 1
 
-    listener = Listener(str(short_dir / "far"), take, lambda: None, count=count)
+    listener = EventListener(str(short_dir / "far"), take, lambda: None, count=count)
     await listener.start()
     try:
         for garbage in GARBAGE.values():
@@ -344,7 +344,7 @@ async def test_the_socket_of_another_machine_is_bound_again_where_its_folder_was
         return []
 
     path = short_dir / "far"
-    listener = Listener(str(path), take, lambda: None)
+    listener = EventListener(str(path), take, lambda: None)
     await listener.start()
     try:
         mark = path.lstat().st_ino

@@ -82,7 +82,7 @@ async def test_a_long_session_does_not_keep_what_was_said_of_each_request(tmp_pa
                 h.clock.forward(0.5)
                 await h.rig.round(c.agent)
         runtime = h.rig.runtime_id()
-        kept = h.rig.door.world.registers[runtime]
+        kept = h.rig.pipeline.repository.registers[runtime]
         assert len(kept) < 60
         assert len(h.rig.rows("SELECT subject FROM candidates")) == len(kept)
         h.write(log_of(h, "session-1"), logged(old + 1, "permission.requested", **shell("r0-again", "make")))

@@ -14,7 +14,7 @@ from agtmuxd.adapters.codex.adapter import CodexAdapter
 from agtmuxd.adapters.contract import Ending
 from agtmuxd.adapters.copilot.adapter import CopilotAdapter
 from agtmuxd.adapters.gemini.adapter import GeminiAdapter
-from agtmuxd.adapters.isolation import Fenced
+from agtmuxd.adapters.isolation import IsolatedAdapter
 from agtmuxd.adapters.opencode.adapter import OpenCodeAdapter
 from agtmuxd.adapters.pi.adapter import PiAdapter
 from agtmuxd.adapters.qwen.adapter import QwenAdapter
@@ -56,7 +56,7 @@ def registers(one: recording.Recording) -> Iterator[tuple[int, dict[str, Write]]
 @pytest.mark.parametrize("agent", RECORDED)
 def test_every_recorded_payload_is_understood_without_an_error(agent: str) -> None:
     seen: Counter[str] = Counter()
-    fenced = Fenced(ADAPTERS[agent])
+    fenced = IsolatedAdapter(ADAPTERS[agent])
     for name in recording.names(agent):
         one = recording.load(name)
         for line in one.lines:

@@ -13,9 +13,9 @@ import pytest
 
 from agtmuxd.adapters.discovery import discover
 from agtmuxd.core.model import Source, Write
-from agtmuxd.core.screen.controls import Field
+from agtmuxd.core.screen.controls import InputField
 from agtmuxd.core.screen.rule_file import load
-from agtmuxd.core.state.debounce import Steady
+from agtmuxd.core.state.debounce import DebounceState
 from agtmuxd.core.state.observation import HealthChange, Observation
 from agtmuxd.targets.agent import STYLES_HOLD
 from agtmuxd.targets.executor import Completed
@@ -28,7 +28,7 @@ from tests.corpus.screens import Screen
 NAMES = screens.names()
 
 
-def look(screen: Screen, *, styled: bool = True) -> tuple[Field, bool | None]:
+def look(screen: Screen, *, styled: bool = True) -> tuple[InputField, bool | None]:
     """What the field holds, and whether it accepts input."""
     adapter = discover([]).get(screen.agent)
     assert adapter is not None
@@ -46,7 +46,7 @@ def test_a_field_is_free_exactly_where_nothing_was_typed(name: str) -> None:
     screen = screens.load(name)
     field, accepts = look(screen)
     assert accepts is (screen.typed == "")
-    assert field is (Field.DRAFT if screen.typed else Field.OFFERED if screen.offered else Field.FREE)
+    assert field is (InputField.DRAFT if screen.typed else InputField.OFFERED if screen.offered else InputField.FREE)
 
 
 @pytest.mark.tc("TC-107")
@@ -64,7 +64,7 @@ def test_without_colours_no_free_field_is_a_draft_and_no_unknown_text_a_free_fie
 @pytest.mark.parametrize("agent", ["claude", "codex", "gemini"])
 def test_the_plain_screen_alone_takes_the_words_of_a_placeholder_for_one(agent: str) -> None:
     """What these screens are recorded for: were it otherwise, nothing would have to be captured with attributes."""
-    assert look(screens.load(f"{agent}/hint-words-home"), styled=False) == (Field.FREE, True)
+    assert look(screens.load(f"{agent}/hint-words-home"), styled=False) == (InputField.FREE, True)
     assert look(screens.load(f"{agent}/draft-home"), styled=False)[1] is None
 
 
@@ -80,7 +80,7 @@ class Ears:
     async def tell(self, change: HealthChange) -> None:
         assert change.health == "ok"
 
-    def remembered(self, target_id: str, pane_id: str, pid: int, start: str) -> dict[Source, Steady]:
+    def last_levels(self, target_id: str, pane_id: str, pid: int, start: str) -> dict[Source, DebounceState]:
         return {}
 
 

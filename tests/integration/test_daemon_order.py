@@ -12,9 +12,9 @@ import pytest
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.app import ApiServer
 from agtmuxd.daemon import Daemon
-from agtmuxd.process import Address, Lock, Places, ProcessResources
+from agtmuxd.process import BoundSocket, DaemonPaths, Lock, ProcessResources
 from agtmuxd.store.db import Store
-from agtmuxd.target_manager.manager import Fleet
+from agtmuxd.target_manager.manager import TargetManager
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def noted(monkeypatch: pytest.MonkeyPatch, notes: list[str], owner: type, method
 @pytest.mark.tc("TC-236")
 async def test_a_daemon_ends_in_order(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """No target is watched any more before the API ends, then the database closes, the socket, and last the locks."""
-    daemon = Daemon(Places.from_environment(), environ)
+    daemon = Daemon(DaemonPaths.from_environment(), environ)
     notes: list[str] = []
     real = ApiServer.start
 
@@ -64,10 +64,10 @@ async def test_a_daemon_ends_in_order(environ: dict[str, str], monkeypatch: pyte
 
     monkeypatch.setattr(ApiServer, "start", started)
     for owner, method in (
-        (Fleet, "stop"),
+        (TargetManager, "stop"),
         (ApiServer, "stop"),
         (Store, "close"),
-        (Address, "close"),
+        (BoundSocket, "close"),
         (Lock, "release"),
     ):
         noted(monkeypatch, notes, owner, method)
@@ -75,7 +75,7 @@ async def test_a_daemon_ends_in_order(environ: dict[str, str], monkeypatch: pyte
     once = list(dict.fromkeys(one for one in notes if one != "Lock.release"))
     assert once == ["Fleet.stop", "ApiServer.stop", "Store.close", "Address.close"]
     assert notes[-2:] == ["Lock.release"] * 2, "nobody else begins before all is given back"
-    assert not Path(Places.from_environment().socket).exists()
+    assert not Path(DaemonPaths.from_environment().socket).exists()
 
 
 @pytest.mark.tc("TC-236")
@@ -83,7 +83,7 @@ async def test_a_part_that_cannot_be_built_leaves_nothing_behind(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database is closed, the socket's file is gone, and another daemon can begin at once."""
-    places = Places.from_environment()
+    places = DaemonPaths.from_environment()
     notes: list[str] = []
 
     def broken(*_args: Any, **_named: Any) -> None:

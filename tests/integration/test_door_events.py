@@ -100,7 +100,7 @@ async def test_an_event_that_nobody_fits_is_dropped_after_ten_seconds(rig: Rig, 
     clock.now += 1
     await rig.tick()
     assert inbox(rig) == [("dropped_unbound", "bind_no_candidate", None)]
-    assert rig.door.pending == {}
+    assert rig.pipeline.pending == {}
     assert rig.rows("SELECT count(*) FROM events") == [(0,)]
 
 
@@ -121,11 +121,11 @@ async def test_an_event_that_several_fit_is_dropped_at_once(rig: Rig, clock: Clo
     session = {"session_id": "s-1"}
     for agent in (one, other):
         await rig.post(event("SessionStart", agent, at=clock.forward(0.1), payload={"source": "startup", **session}))
-    before = rig.door.world.states.copy()
+    before = rig.pipeline.repository.states.copy()
     [posted] = await rig.post(event(PROMPT, at=clock.forward(1), payload=session))
     assert (posted.status, posted.reason_code) == ("dropped_unbound", "bind_ambiguous")
     assert inbox(rig) == [("dropped_unbound", "bind_ambiguous", None)]
-    assert {k: s.state for k, s in rig.door.world.states.items()} == {k: s.state for k, s in before.items()}
+    assert {k: s.state for k, s in rig.pipeline.repository.states.items()} == {k: s.state for k, s in before.items()}
 
 
 @pytest.mark.tc("TC-009")
@@ -150,7 +150,7 @@ async def test_a_shared_daemons_hook_never_binds_by_the_pane_it_names(rig: Rig, 
     clock.forward(11)
     await rig.tick()
     assert inbox(rig) == [("dropped_unbound", "bind_no_candidate", None)]
-    assert {s.state for s in rig.door.world.states.values()} == {State.UNKNOWN}
+    assert {s.state for s in rig.pipeline.repository.states.values()} == {State.UNKNOWN}
 
 
 @pytest.mark.tc("TC-009")
@@ -270,7 +270,7 @@ async def test_a_storm_of_duplicates_from_many_senders_ends_as_the_events_alone_
         await calm.round(agent)
         for one in events:
             await calm.post(one)
-        expected = calm.door.world
+        expected = calm.pipeline.repository
     clock.forward(20)
     async with Rig(tmp_path / "storm.db", clock) as rig:
         await rig.round(Agent())
@@ -282,8 +282,8 @@ async def test_a_storm_of_duplicates_from_many_senders_ends_as_the_events_alone_
         assert told.count("duplicate") == len(storm) - len(events), f"seed {seed}"
         assert rig.rows("SELECT count(*) FROM events") == [(len(events),)]
         runtime_id = rig.runtime_id()
-        assert rig.door.world.registers[runtime_id] == expected.registers[runtime_id], f"seed {seed}"
-        assert rig.door.world.marks[runtime_id] == expected.marks[runtime_id], f"seed {seed}"
+        assert rig.pipeline.repository.registers[runtime_id] == expected.registers[runtime_id], f"seed {seed}"
+        assert rig.pipeline.repository.marks[runtime_id] == expected.marks[runtime_id], f"seed {seed}"
         assert rig.the_state().state is State.WAITING_APPROVAL
 
 
@@ -344,7 +344,7 @@ async def test_an_event_of_this_machine_makes_no_machine_behind_ssh_look_for_its
     rig: Rig, clock: Clock
 ) -> None:
     far = Target("ssh:far", "far", "ssh", "far", False, "ok", clock(), None, None, None, {}, clock())
-    await rig.door.add_target(far)
+    await rig.pipeline.add_target(far)
     await rig.post(event(PROMPT, at=clock.forward(1)))
     assert {target for target, _, table in rig.pokes if table} == {TARGET}
     rig.pokes.clear()

@@ -18,7 +18,8 @@ from tests.rig import BUSY, Agent, Clock, Rig, event
 def panes_of(rig: Rig, actions: Any) -> Panes:
     """Panes as the API explains them; ``actions`` make the nonces."""
     return Panes(
-        envelope=Envelope(rig.clock, list), view=rig.view, door=rig.door, registry=rig.registry, actions=actions,
+        envelope=Envelope(rig.clock, list), view=rig.view, pipeline=rig.pipeline, registry=rig.registry,
+        actions=actions,
         transcripts=None, history=events_of(rig).history, clock=rig.clock,
     )  # fmt: skip
 

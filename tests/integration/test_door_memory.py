@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agtmuxd.core.model import Source
-from agtmuxd.core.state.observation import Gone
+from agtmuxd.core.state.observation import AgentExit
 from agtmuxd.ingest.state_rows import CRASH_SHOWN
 from tests.rig import BUSY, QUIET, TARGET, Agent, Clock, Rig, box, event
 
@@ -18,11 +18,13 @@ ASKED = {"tool_name": "Bash", "tool_input": {"command": "make"}}
 
 def held(rig: Rig) -> dict[str, list[Any]]:
     """By name: what every table of the door holds, keys of dictionaries and members of sets."""
-    door = rig.door
-    tables: dict[str, Any] = {f"present.{f.name}": getattr(door._present, f.name) for f in fields(door._present)}
-    tables |= {f"world.{f.name}": getattr(door.world, f.name) for f in fields(door.world)}
-    tables |= {f"calm.{name}": value for name, value in vars(door._present.calm).items()}
-    tables |= {f"door.{name}": value for name, value in vars(door).items()}
+    pipeline = rig.pipeline
+    tables: dict[str, Any] = {
+        f"present.{f.name}": getattr(pipeline._session_state, f.name) for f in fields(pipeline._session_state)
+    }
+    tables |= {f"world.{f.name}": getattr(pipeline.repository, f.name) for f in fields(pipeline.repository)}
+    tables |= {f"calm.{name}": value for name, value in vars(pipeline._session_state.calm).items()}
+    tables |= {f"door.{name}": value for name, value in vars(pipeline).items()}
     return {name: sorted(map(repr, table)) for name, table in tables.items() if isinstance(table, dict | set)}
 
 
@@ -53,7 +55,7 @@ async def test_agents_that_come_and_go_leave_nothing_behind(tmp_path: Path) -> N
                 clock.forward(1)
                 await rig.round(agent, panes=rows)
             clock.forward(1)
-            gone = [Gone(agent.pane, agent.pid, agent.start, n % 3 != 0)]
+            gone = [AgentExit(agent.pane, agent.pid, agent.start, n % 3 != 0)]
             await rig.round(panes=rows, gone=gone)
             clock.forward(1)
             await rig.round(panes=["%0"])
@@ -64,9 +66,9 @@ async def test_agents_that_come_and_go_leave_nothing_behind(tmp_path: Path) -> N
         after = held(rig)
         kept = {"world.epochs", "world.versions", "door.counters"}  # a pane that comes back counts on
         assert {k: v for k, v in after.items() if k not in kept} == {k: v for k, v in before.items() if k not in kept}
-        servers = rig.door.servers
-        await rig.door.remove_target(TARGET)
-        assert rig.door.servers is servers, "as those who were handed it see it"
+        servers = rig.pipeline.servers
+        await rig.pipeline.remove_target(TARGET)
+        assert rig.pipeline.servers is servers, "as those who were handed it see it"
         assert {k: v for k, v in held(rig).items() if v and k not in kept} == {"door._read": [repr(TARGET)]}
 
 
@@ -80,7 +82,7 @@ async def test_a_crash_that_is_shown_keeps_nobody_busy_and_comes_to_its_end(tmp_
         await rig.post(event("UserPromptSubmit", agent, at=clock.forward(1), payload={"prompt": "x"}))
         await rig.round(agent)
         clock.forward(1)
-        await rig.round(gone=[Gone(agent.pane, agent.pid, agent.start, False)])
+        await rig.round(gone=[AgentExit(agent.pane, agent.pid, agent.start, False)])
         ends = clock.now + CRASH_SHOWN
         if not restarted:
             await runs_out(rig, ends)
@@ -94,8 +96,8 @@ async def runs_out(rig: Rig, ends: int) -> None:
     """Long after all that was claimed went stale there is one thing left to wait for."""
     assert rig.the_state().reason_code == "agent_crashed"
     rig.clock.forward(900)
-    assert rig.door._due() == ends
+    assert rig.pipeline._due() == ends
     rig.clock.now = ends
     await rig.tick()
     assert rig.state() is None
-    assert rig.door._due() is None
+    assert rig.pipeline._due() is None

@@ -11,7 +11,7 @@ import pytest
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.requests import WireEvent
 from agtmuxd.core.ids import dedupe_key
-from agtmuxd.hooks.health import HookCare
+from agtmuxd.hooks.health import HookHealth
 from agtmuxd.ingest.redactor import Redactor
 from agtmuxd.services.events import Events
 from tests.rig import SERVER, SOCKET, Agent, Clock, Rig
@@ -37,8 +37,8 @@ NEEDLES = {
 
 def events_of(rig: Rig, pattern: str = "ACME-[0-9]+-[A-Z]+", ahead: Callable[[], int] = int) -> Events:
     return Events(
-        envelope=Envelope(rig.clock, list), view=rig.view, door=rig.door, store=rig.store,
-        redact=Redactor(lambda: [pattern]), hook_tests=HookCare(rig.door), clock=rig.clock, ahead=ahead,
+        envelope=Envelope(rig.clock, list), view=rig.view, pipeline=rig.pipeline, store=rig.store,
+        redact=Redactor(lambda: [pattern]), hook_tests=HookHealth(rig.pipeline), clock=rig.clock, ahead=ahead,
     )  # fmt: skip
 
 

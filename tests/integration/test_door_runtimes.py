@@ -10,7 +10,7 @@ import pytest
 
 from agtmuxd.core.ids import runtime_id
 from agtmuxd.core.model import Claim, Source, State, Write
-from agtmuxd.core.state.observation import Gone
+from agtmuxd.core.state.observation import AgentExit
 from tests.rig import BUSY, QUIET, TARGET, Agent, Clock, Rig, event, pane_row
 
 
@@ -140,7 +140,7 @@ async def test_the_evidence_on_one_runtime_says_nothing_of_the_next(rig: Rig, cl
     await rig.post(event("UserPromptSubmit", agent, at=clock.forward(1)))
     assert rig.the_state().state is State.RUNNING
     clock.forward(1)
-    await rig.round(Agent(pid=4002, start="200"), gone=[Gone("%1", 4001, "100", True)])
+    await rig.round(Agent(pid=4002, start="200"), gone=[AgentExit("%1", 4001, "100", True)])
     assert rig.the_state().state is State.UNKNOWN
     assert rig.the_state().attention == "none"
 
@@ -187,7 +187,7 @@ async def test_killed_in_mid_turn_it_stays_listed_as_a_crash_for_half_an_hour(ri
     await rig.round(agent)
     await rig.post(event("UserPromptSubmit", agent, at=clock.forward(1)))
     clock.forward(3)
-    await rig.round(gone=[Gone("%1", agent.pid, agent.start, False)])
+    await rig.round(gone=[AgentExit("%1", agent.pid, agent.start, False)])
     crash = rig.the_state()
     assert (crash.state, crash.reason_code, crash.attention) == (State.ERROR, "agent_crashed", "needs_action")
     item = rig.item()
@@ -214,7 +214,7 @@ async def test_a_crash_outlives_a_restart_of_the_daemon(tmp_path: Path, clock: C
         if waits:
             await rig.post(event("PermissionRequest", agent, at=clock.forward(1), payload={"tool_name": "Bash"}))
         clock.forward(1)
-        await rig.round(gone=[Gone("%1", agent.pid, agent.start, None)])
+        await rig.round(gone=[AgentExit("%1", agent.pid, agent.start, None)])
         crash = rig.the_state()
     clock.forward(60)
     async with Rig(tmp_path / "a.db", clock) as rig:
@@ -236,7 +236,7 @@ async def test_an_agent_that_left_in_order_is_listed_no_more(rig: Rig, clock: Cl
     if how == "said goodbye":
         await rig.post(event("SessionEnd", agent, at=clock.forward(1), payload={"reason": "prompt_input_exit"}))
     clock.forward(1)
-    await rig.round(gone=[Gone("%1", agent.pid, agent.start, True if how == "the pane tells" else None)])
+    await rig.round(gone=[AgentExit("%1", agent.pid, agent.start, True if how == "the pane tells" else None)])
     assert rig.state() is None
     item = rig.item()
     assert item is not None
@@ -251,7 +251,7 @@ async def test_a_goodbye_that_was_followed_by_work_is_none(rig: Rig, clock: Cloc
     await rig.post(event("UserPromptSubmit", agent, at=clock.forward(1)))
     await rig.post(event("PreToolUse", agent, at=clock.forward(1), payload={"tool_name": "Bash"}))
     clock.forward(1)
-    await rig.round(gone=[Gone("%1", agent.pid, agent.start, None)])
+    await rig.round(gone=[AgentExit("%1", agent.pid, agent.start, None)])
     assert rig.the_state().reason_code == "agent_crashed"
 
 

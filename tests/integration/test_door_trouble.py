@@ -88,12 +88,12 @@ async def test_what_waits_together_is_given_up_together(tmp_path: Path, disk: Di
     async with Rig(tmp_path / "a.db", clock) as rig:
         await rig.round(agent)
         disk.full, disk.tries = 1000, 0
-        servers = rig.door.servers
+        servers = rig.pipeline.servers
         posts = [rig.post(event("PreToolUse", agent, at=clock.forward(0.01))) for _ in range(20)]
         told = await asyncio.gather(*posts, return_exceptions=True)
         assert [getattr(error, "code", error) for error in told] == ["E_STORE_UNAVAILABLE"] * 20
         assert disk.tries <= 6, "tried for all of them at once"
         disk.full = 0
-        assert rig.door.servers is servers
+        assert rig.pipeline.servers is servers
         assert list(servers.values()) == [TARGET]
         assert [p.status for p in await rig.post(event("Stop", agent, at=clock.forward(1)))] == ["bound"]

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from agtmuxd.adapters.discovery import discover
-from agtmuxd.adapters.isolation import Fenced
+from agtmuxd.adapters.isolation import IsolatedAdapter
 from agtmuxd.api.requests import HookRequest
-from agtmuxd.remote_hooks.settings import FarSettings
+from agtmuxd.remote_hooks.settings import RemoteSettings
 from agtmuxd.services import hooks
 from agtmuxd.targets.executor import Completed
 from agtmuxd.targets.local.executor import LocalExecutor
@@ -33,7 +33,7 @@ class Writer:
             self.path.write_text(json.dumps({**told, f"answer {self.written}": True}))
 
 
-def claude() -> Fenced:
+def claude() -> IsolatedAdapter:
     found = discover([]).get("claude")
     assert found is not None
     return found
@@ -70,7 +70,7 @@ async def far(writer: Writer, home: Path, _monkeypatch: pytest.MonkeyPatch) -> d
         op="install", agents=["claude"], command="/bin/agtmux hook", target="vm1", config_homes={"claude": str(home)}
     )
     try:
-        items = await FarSettings("vm1", executor)._hooks_of(claude(), home, "/bin/agtmux hook", request)
+        items = await RemoteSettings("vm1", executor)._hooks_of(claude(), home, "/bin/agtmux hook", request)
     finally:
         await executor.close()
     (item,) = items

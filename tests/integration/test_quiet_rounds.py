@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from agtmuxd.adapters.discovery import discover
-from agtmuxd.ingest.pipeline import Door
+from agtmuxd.ingest.pipeline import Pipeline
 from agtmuxd.repository import Target
 from agtmuxd.store import history
 from agtmuxd.store.current import load_world
 from agtmuxd.store.db import Store, open_database
-from agtmuxd.stream.published import View
+from agtmuxd.stream.published import PublishedRows
 from agtmuxd.targets.local.executor import LocalExecutor
 from agtmuxd.targets.observer import Observer
 from tests.conftest import Tmux
@@ -35,7 +35,7 @@ class Watched:
     """A door on a database file and an observer of one server, both real; rounds come when the test says so."""
 
     observer: Observer
-    door: Door
+    pipeline: Pipeline
     path: Path
     clients: Path
     statements: list[str]  # what the writer was asked, begun and ended transactions too
@@ -56,20 +56,20 @@ async def _watching(tmux: Tmux, folder: Path) -> AsyncIterator[Watched]:
     statements: list[str] = []
     connection.set_trace_callback(statements.append)
     stream_id, upcoming = history.load_stream(connection, "s-test", time.time_ns())
-    view, store, registry = View(stream_id, upcoming - 1), Store(connection), discover([])
+    view, store, registry = PublishedRows(stream_id, upcoming - 1), Store(connection), discover([])
     store.start()
 
     def publish(sequence: int, _at: int, changes: object) -> None:
         view.apply(sequence, changes)  # type: ignore[arg-type]
 
-    door = Door(store, load_world(connection), view, registry, publish, time.time_ns, pending={})
-    task = asyncio.create_task(door.run())
+    pipeline = Pipeline(store, load_world(connection), view, registry, publish, time.time_ns, pending={})
+    task = asyncio.create_task(pipeline.run())
     executor = LocalExecutor({**os.environ, "CLAUDE_CONFIG_DIR": str(folder)})
     try:
-        await door.add_target(Target(HOST, "host", "local", None, True, "ok", 0, None, None, None, {}, 0))
+        await pipeline.add_target(Target(HOST, "host", "local", None, True, "ok", 0, None, None, None, {}, 0))
         argv = [str(counted), "-u", "-S", str(tmux.socket)]
-        observer = Observer(HOST, executor, lambda: argv, registry, door, time.time_ns, local=True)
-        yield Watched(observer, door, path, clients, statements)
+        observer = Observer(HOST, executor, lambda: argv, registry, pipeline, time.time_ns, local=True)
+        yield Watched(observer, pipeline, path, clients, statements)
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
@@ -99,9 +99,9 @@ async def _calm(watched: Watched) -> None:
     while True:
         watched.statements.clear()
         await watched.observer.once()
-        if not watched.statements and [s.state for s in watched.door.world.states.values()] == ["idle"]:
+        if not watched.statements and [s.state for s in watched.pipeline.repository.states.values()] == ["idle"]:
             return
-        assert asyncio.get_running_loop().time() < deadline, watched.door.world.states
+        assert asyncio.get_running_loop().time() < deadline, watched.pipeline.repository.states
         await asyncio.sleep(0.1)
 
 
@@ -115,11 +115,11 @@ async def test_a_round_that_shows_nothing_new_writes_nothing(tmux: Tmux, short_d
         before, rounds = reader.execute(version).fetchone(), watched.observer.rounds
         wal = Path(f"{watched.path}-wal").stat().st_mtime_ns
         watched.statements.clear()
-        read_at = watched.door._present.read_at[HOST]
+        read_at = watched.pipeline._session_state.read_at[HOST]
         for _ in range(5):
             await watched.observer.once()
         assert watched.observer.rounds == rounds + 5
-        assert watched.door._present.read_at[HOST] > read_at
+        assert watched.pipeline._session_state.read_at[HOST] > read_at
         assert reader.execute(version).fetchone() == before
         assert Path(f"{watched.path}-wal").stat().st_mtime_ns == wal
         assert watched.statements.count("BEGIN IMMEDIATE") <= 1, "a timer may have rung, the rounds ask for none"
@@ -152,13 +152,13 @@ async def test_a_watch_that_is_called_off_just_as_something_happens_ends(
     async with _watching(tmux, short_dir) as watched:
         watch = asyncio.create_task(watched.observer.run())
         while watched.observer.rounds < 2 or watched.observer.health.last_good is None:
-            watched.observer.poke(0)
+            watched.observer.request_refresh(0)
             await asyncio.sleep(0.05)
         rounds = 0
         while rounds != watched.observer.rounds:  # until it rests
             rounds = watched.observer.rounds
             await asyncio.sleep(0.4)
-        watched.observer.poke(0)
+        watched.observer.request_refresh(0)
         for _ in range(turns):
             await asyncio.sleep(0)
         watch.cancel()
@@ -204,13 +204,13 @@ async def test_a_change_that_could_not_be_stored_is_told_again(
             raise OSError(28, "no space left on device")
 
         with monkeypatch.context() as patched:
-            patched.setattr(watched.door, "observe", full)
+            patched.setattr(watched.pipeline, "observe", full)
             _asks(tmux, pane)
             with pytest.raises(OSError, match="no space"):
                 await watched.observer.once()
         for _ in range(3):
             await watched.observer.once()
-        assert [s.state for s in watched.door.world.states.values()] == ["waiting_approval"]
+        assert [s.state for s in watched.pipeline.repository.states.values()] == ["waiting_approval"]
 
 
 @pytest.mark.tc("TC-034")
@@ -227,7 +227,7 @@ async def test_what_changed_while_a_target_was_down_is_told_once_it_is_back(tmux
         for _ in range(4):
             await observer.once()
         assert observer.health.level == "ok"
-        assert [s.state for s in watched.door.world.states.values()] == ["waiting_approval"]
+        assert [s.state for s in watched.pipeline.repository.states.values()] == ["waiting_approval"]
 
 
 def _status(folder: Path, watched: Watched, status: str) -> None:
@@ -258,5 +258,5 @@ async def test_rounds_that_read_the_same_still_see_the_status_file_and_what_time
             await watched.observer.once()
         _status(short_dir, watched, "busy")
         await watched.observer.once()
-        assert [s.state for s in watched.door.world.states.values()] == ["running"]
+        assert [s.state for s in watched.pipeline.repository.states.values()] == ["running"]
         assert roster.seen() is not held

@@ -14,7 +14,7 @@ import pytest
 
 from agtmuxd.api.requests import WireEvent
 from agtmuxd.remote_hooks import install_program
-from agtmuxd.remote_hooks.listener import Listener
+from agtmuxd.remote_hooks.listener import EventListener
 
 
 @pytest.mark.tc("TC-104")
@@ -30,7 +30,7 @@ async def test_an_event_past_the_rate_is_refused_as_such_and_spooled(short_dir: 
     state.mkdir(parents=True, mode=0o700)
     file.parent.mkdir(parents=True)
     file.write_text(install_program.text())
-    listener = Listener(str(short_dir / "s"), take, lambda: refused.append(1), rate=0.0, burst=2.0)
+    listener = EventListener(str(short_dir / "s"), take, lambda: refused.append(1), rate=0.0, burst=2.0)
     (state / "one.supervisor").write_text(f"{listener.path}\n")
     await listener.start()
     try:

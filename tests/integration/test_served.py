@@ -19,10 +19,10 @@ from aiohttp import WSMsgType, web
 from agtmuxd.adapters.contract import Identity
 from agtmuxd.adapters.discovery import discover
 from agtmuxd.core.model import MS, NS, Claim, Proc, Source, Write
-from agtmuxd.core.state.debounce import Steady
+from agtmuxd.core.state.debounce import DebounceState
 from agtmuxd.ingest import app_servers as room
-from agtmuxd.ingest.app_servers import ALONE, Served
-from agtmuxd.repository import Runtime, World
+from agtmuxd.ingest.app_servers import ALONE, AppServers
+from agtmuxd.repository import Repository, Runtime
 from agtmuxd.targets.agent import Agent
 from agtmuxd.targets.local import agent_server
 
@@ -141,11 +141,11 @@ class Side:
         self.agent = Agent(
             "%1", CODEX, Identity("codex"), Proc(7, 1, 7, 7, 1, "S", "99", "codex", ("codex",)), 0, None, home, {}
         )
-        self.world = World()
-        self.world.active["host", "%1"] = "r"
+        self.repository = Repository()
+        self.repository.active["host", "%1"] = "r"
         self.bind("t")
-        self.served = Served(
-            self.world, discover(points=()), lambda: [("host", self.agent)], self._stir, lambda: self.now,
+        self.served = AppServers(
+            self.repository, discover(points=()), lambda: [("host", self.agent)], self._stir, lambda: self.now,
             wanted=lambda: ["codex"] if self.wanted else [], version="9.9",
         )  # fmt: skip
 
@@ -154,7 +154,7 @@ class Side:
         self.stirred += 1
 
     def bind(self, thread: str | None) -> None:
-        self.world.runtimes["r"] = Runtime(
+        self.repository.runtimes["r"] = Runtime(
             "r", "host", "%1", "b", 1, "codex", None, thread, None, 7, "99", 0, False, None, None, 0
         )
 
@@ -229,7 +229,7 @@ async def test_while_nobody_asks_for_a_server_nobody_is_looked_for(home: Path, m
         for _ in range(200):
             await asyncio.sleep(0.0005)
         assert looks == before
-        ours.served.hurry()
+        ours.served.check_now()
         await ours.until(lambda: looks > before)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -239,11 +239,11 @@ async def test_turned_off_it_is_left_at_once_and_turned_on_again_it_is_met_again
     async with serving(Fake(home)) as fake, terminal(fake), side(home) as ours:
         await ours.until(lambda: ours.claim is Claim.NOT_RUNNING)
         ours.wanted = False
-        ours.served.hurry()
+        ours.served.check_now()
         await ours.until(lambda: not fake.sockets)
         assert ours.word is None
         ours.wanted = True
-        ours.served.hurry()
+        ours.served.check_now()
         await ours.until(lambda: ours.claim is Claim.NOT_RUNNING)
 
 
@@ -348,7 +348,7 @@ async def test_a_turn_that_the_screen_goes_on_not_to_show_is_another_threads(hom
             (Claim.WAITING_APPROVAL, Claim.WAITING_APPROVAL),
             (None, Claim.WAITING_APPROVAL),
         ):
-            ours.agent.steady[Source.POLLER] = Steady(Write(shows, "a rule"), ours.now)
+            ours.agent.steady[Source.POLLER] = DebounceState(Write(shows, "a rule"), ours.now)
             assert ours.claim is Claim.WAITING_APPROVAL
             ours.now += 2 * NS - MS
             assert ours.claim is Claim.WAITING_APPROVAL

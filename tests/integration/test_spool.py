@@ -16,7 +16,7 @@ import pytest
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.ingest import spool
-from agtmuxd.ingest.spool import Spool
+from agtmuxd.ingest.spool import SpoolReader
 from agtmuxd.store.db import Store, open_database
 
 
@@ -58,10 +58,10 @@ async def test_an_event_that_cannot_be_taken_in_is_left_out_alone(tmp_path: Path
     """Those before and behind it are taken in once and in order, whatever batch they are in."""
     file = filled(tmp_path, 3 * spool.BATCH)
     bad = {7, spool.BATCH - 1, 2 * spool.BATCH}
-    door = Door(lambda n: OverflowError("int too large") if n in bad else None)
-    drain = Spool(str(file), store, door.take)
+    pipeline = Door(lambda n: OverflowError("int too large") if n in bad else None)
+    drain = SpoolReader(str(file), store, pipeline.take)
     await drain.drain()
-    assert door.taken == [n for n in range(3 * spool.BATCH) if n not in bad]
+    assert pipeline.taken == [n for n in range(3 * spool.BATCH) if n not in bad]
     assert (drain.drained.refused, drain.drained.events) == (3, 3 * spool.BATCH - 3)
     assert drain.waiting == 0
 
@@ -74,14 +74,16 @@ async def test_trouble_that_is_no_events_fault_costs_none_of_them(
     """Not even where it begins while a batch is taken in one by one: what was taken in by then has its id."""
     file = filled(tmp_path, 20)
     well = False
-    door = Door(lambda n: ValueError("odd") if n == 3 else trouble if n == 9 and 2 in door.taken and not well else None)
-    drain = Spool(str(file), store, door.take)
+    pipeline = Door(
+        lambda n: ValueError("odd") if n == 3 else trouble if n == 9 and 2 in pipeline.taken and not well else None
+    )
+    drain = SpoolReader(str(file), store, pipeline.take)
     with pytest.raises(type(trouble)):
         await drain.drain()
-    assert door.taken == [0, 1, 2, 4, 5, 6, 7, 8]
+    assert pipeline.taken == [0, 1, 2, 4, 5, 6, 7, 8]
     well = True
     await drain.drain()
-    assert list(dict.fromkeys(door.taken)) == [n for n in range(20) if n != 3]
+    assert list(dict.fromkeys(pipeline.taken)) == [n for n in range(20) if n != 3]
     assert drain.waiting == 0
 
 
@@ -91,8 +93,8 @@ async def test_what_stands_in_place_of_the_spool_holds_up_nothing_and_is_told(
     short_dir: Path, store: Store, kind: str
 ) -> None:
     """Neither under the spool's name nor under that of one that was taken over; a good one beside it is drained."""
-    door = Door(lambda _: None)
-    drain = Spool(str(short_dir / "spool.jsonl"), store, door.take)
+    pipeline = Door(lambda _: None)
+    drain = SpoolReader(str(short_dir / "spool.jsonl"), store, pipeline.take)
     good = filled(short_dir, 3).rename(short_dir / "spool.jsonl.drain-00000000000000000002")
     for name in ("spool.jsonl", "spool.jsonl.drain-00000000000000000001"):
         path = short_dir / name
@@ -108,14 +110,14 @@ async def test_what_stands_in_place_of_the_spool_holds_up_nothing_and_is_told(
                     sock.bind(str(path))
     async with asyncio.timeout(30):
         await drain.drain()
-    assert door.taken == [0, 1, 2]
+    assert pipeline.taken == [0, 1, 2]
     assert not good.exists()
     assert f"{short_dir / 'spool.jsonl'} is not a regular file: move it away" in str(drain.wrong)
     for name in ("spool.jsonl", "spool.jsonl.drain-00000000000000000001"):
         (short_dir / name).rename(short_dir / f"moved-{name}")
     filled(short_dir, 4)
     await drain.drain()
-    assert (door.taken[3:], drain.wrong) == ([0, 1, 2, 3], None)
+    assert (pipeline.taken[3:], drain.wrong) == ([0, 1, 2, 3], None)
 
 
 HOLDER = """
@@ -145,12 +147,12 @@ async def test_a_stopped_process_that_holds_the_spools_lock_holds_up_nobody_for_
 ) -> None:
     assert stopped.poll() is None
     file = filled(tmp_path, 5)  # written before it was locked: the lock is on this very file
-    door = Door(lambda _: None)
-    drain = Spool(str(file), store, door.take)
+    pipeline = Door(lambda _: None)
+    drain = SpoolReader(str(file), store, pipeline.take)
     monkeypatch.setattr(spool, "LOCK_WAIT", 0.2)
     async with asyncio.timeout(30):
         await drain.drain()
-    assert door.taken == [0, 1, 2, 3, 4]
+    assert pipeline.taken == [0, 1, 2, 3, 4]
     assert drain.waiting == 0
 
 
@@ -161,7 +163,7 @@ async def test_draining_behind_a_held_lock_can_be_broken_off(
     """As the daemon does at its end: no thread is left behind that waits for the lock."""
     assert stopped.poll() is None
     monkeypatch.setattr(spool, "LOCK_WAIT", 600.0)
-    drain = Spool(str(filled(tmp_path, 1)), store, Door(lambda _: None).take)
+    drain = SpoolReader(str(filled(tmp_path, 1)), store, Door(lambda _: None).take)
     task = asyncio.create_task(drain.drain())
     while not list(tmp_path.glob("*.drain-*")):  # noqa: ASYNC110 - a file has no event
         await asyncio.sleep(0.01)
@@ -185,11 +187,11 @@ async def test_a_long_spool_is_taken_in_by_small_slices_and_a_line_without_end_i
 
     async def take(some: list[dict[str, Any]]) -> None:
         sizes.append(sum(len(one["payload"]) for one in some))
-        await door.take(some)
+        await pipeline.take(some)
 
-    door = Door(lambda _: None)
-    drain = Spool(str(file), store, take)
+    pipeline = Door(lambda _: None)
+    drain = SpoolReader(str(file), store, take)
     await drain.drain()
-    assert door.taken == list(range(300))
+    assert pipeline.taken == list(range(300))
     assert max(sizes) <= spool.SLICE + 10_000
     assert drain.drained.broken == 1

@@ -18,7 +18,7 @@ from agtmuxd.core.state.registers import Entry, Register
 from agtmuxd.repository import Runtime
 from agtmuxd.store import actions, current, history
 from agtmuxd.store.db import Store, open_database
-from agtmuxd.store.retention import Retention, purge
+from agtmuxd.store.retention import RetentionTask, purge
 from tests.integration.test_store_schema import put, row
 
 DAY = 86_400 * NS
@@ -181,7 +181,7 @@ def history_of(db: sqlite3.Connection) -> list[str]:
     return [line for line in db.iterdump() if not line.startswith('INSERT INTO "upkeep"')]
 
 
-async def purged(db: sqlite3.Connection, keep: history.Retention, now: int = NOW) -> dict[str, int]:
+async def purged(db: sqlite3.Connection, keep: history.RetentionLimits, now: int = NOW) -> dict[str, int]:
     store = Store(db)
     store.start()
     try:
@@ -214,7 +214,7 @@ async def test_a_database_that_takes_nothing_is_purged_the_next_time(
             purged_then.set()
         return NOW
 
-    task = asyncio.create_task(Retention(store, history.Retention, lambda: 10**9, clock).run(every=0.01))
+    task = asyncio.create_task(RetentionTask(store, history.RetentionLimits, lambda: 10**9, clock).run(every=0.01))
     try:
         async with asyncio.timeout(20):
             await asyncio.wait({task, asyncio.create_task(purged_then.wait())}, return_when=asyncio.FIRST_COMPLETED)
@@ -235,7 +235,7 @@ def column(db: sqlite3.Connection, statement: str) -> list[Any]:
 async def test_payloads_go_after_seven_days_and_event_rows_after_fourteen(db: sqlite3.Connection) -> None:
     for number, age in enumerate([0, 7 * DAY - 1, 7 * DAY, 7 * DAY + 1, 14 * DAY, 14 * DAY + 1]):
         history.add_event(db, event(number, ingested_at=NOW - age), "r1", "applied")
-    await purged(db, history.Retention())
+    await purged(db, history.RetentionLimits())
     assert column(db, "SELECT event_id FROM events ORDER BY 1") == ["e0", "e1", "e2", "e3", "e4"]
     assert column(db, "SELECT event_id FROM events WHERE raw_payload IS NOT NULL ORDER BY 1") == ["e0", "e1", "e2"]
 
@@ -248,7 +248,7 @@ async def test_of_the_inbox_only_what_is_settled_goes(db: sqlite3.Connection) ->
         old = history.add_pending(db, event(number, ingested_at=NOW - age), None)
         assert old is not None
         history.settle_pending(db, old, status, None, None)
-    await purged(db, history.Retention())
+    await purged(db, history.RetentionLimits())
     assert column(db, "SELECT event_id FROM event_inbox ORDER BY 1") == ["e0", "e3"]
 
 
@@ -266,7 +266,7 @@ async def test_a_runtime_is_forgotten_when_it_ended_long_ago_and_nothing_speaks_
     put(db, "states", **row("states", runtime_id="shown"))
     put(db, "events", **row("events", runtime_id="told", ingested_at=NOW))
     current.save_register(db, "gone", a_register(), None)
-    await purged(db, history.Retention())
+    await purged(db, history.RetentionLimits())
     assert column(db, "SELECT runtime_id FROM runtimes ORDER BY 1") == ["living", "r1", "recent", "shown", "told"]
     assert column(db, "SELECT count(*) FROM candidates") == [0]
 
@@ -282,7 +282,7 @@ async def test_finished_actions_go_after_ninety_days_and_those_in_flight_never(d
         put(db, "actions", **row("actions", action_id=name, request_ref=name, requested_at=NOW - age * DAY,
                                  result_code=result))  # fmt: skip
         put(db, "action_snapshots", **row("action_snapshots", snapshot_id=name, action_id=name))
-    await purged(db, history.Retention())
+    await purged(db, history.RetentionLimits())
     assert column(db, "SELECT action_id FROM actions ORDER BY 1") == ["new", "open"]
     assert column(db, "SELECT action_id FROM action_snapshots ORDER BY 1") == ["new", "open"]
 
@@ -291,7 +291,7 @@ async def test_finished_actions_go_after_ninety_days_and_those_in_flight_never(d
 async def test_the_stream_log_goes_after_a_day(db: sqlite3.Connection) -> None:
     for sequence, age in ((1, DAY + 1), (2, DAY), (3, 0)):
         history.add_batch(db, "s", sequence, {"panes": "[]", "windows": "[]", "sessions": "[]"}, NOW - age)
-    await purged(db, history.Retention())
+    await purged(db, history.RetentionLimits())
     assert column(db, "SELECT DISTINCT sequence FROM stream_log ORDER BY 1") == [2, 3]
 
 
@@ -303,7 +303,7 @@ async def test_past_its_bound_the_stream_log_loses_its_oldest_batches_whole_and_
     put(db, "stream", **row("stream"))
     for sequence in range(1, 41):
         history.add_batch(db, "s", sequence, dict.fromkeys(scopes, "[]"), NOW)
-    await purged(db, history.Retention(stream_rows=30))
+    await purged(db, history.RetentionLimits(stream_rows=30))
     left = column(db, "SELECT DISTINCT sequence FROM stream_log ORDER BY 1")
     count = column(db, "SELECT count(*) FROM stream_log")[0]
     assert left == list(range(41 - len(left), 41)), "the newest stay, without a gap"
@@ -319,5 +319,5 @@ async def test_nothing_is_forgotten_before_its_time(db: sqlite3.Connection) -> N
     history.add_batch(db, "s", 1, {"panes": "[]"}, NOW)
     put(db, "actions", **row("actions", requested_at=NOW, result_code="done"))
     before = history_of(db)
-    assert set((await purged(db, history.Retention())).values()) == {0}
+    assert set((await purged(db, history.RetentionLimits())).values()) == {0}
     assert history_of(db) == before

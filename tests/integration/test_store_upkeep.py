@@ -18,14 +18,14 @@ import pytest
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.model import NS, Source, State
-from agtmuxd.core.retention_clock import JUMP, PATIENCE, Forgetting
-from agtmuxd.services.health import Vitals
+from agtmuxd.core.retention_clock import JUMP, PATIENCE, RetentionTime
+from agtmuxd.services.health import StorageHealth
 from agtmuxd.store import actions, history, housekeeping, integrity
 from agtmuxd.store import db as database
 from agtmuxd.store.db import Store, open_database
 from agtmuxd.store.disk import network
 from agtmuxd.store.migrate import load, migrate
-from agtmuxd.store.retention import Retention, purge, shrink
+from agtmuxd.store.retention import RetentionTask, purge, shrink
 from agtmuxd.store.startup import load_all
 from tests.conftest import until
 from tests.integration.test_store_history import DAY, NOW, column, event
@@ -123,11 +123,11 @@ async def test_a_check_that_takes_longer_goes_on_behind_and_what_it_finds_is_tol
     spoil(path, "events")
     monkeypatch.setattr(database, "check_for", lambda _path: (False, None))  # not done in its time
     async with serving(path) as store:
-        vitals = Vitals(store, lambda: 10**9)
+        storage_health = StorageHealth(store, lambda: 10**9)
         assert store.damage is None
         store.check()
         await asyncio.to_thread(until, lambda: store.damage is not None, what="the check finds it")
-        assert any("agtmux daemon restart sets it aside" in line for line in vitals.wrong())
+        assert any("agtmux daemon restart sets it aside" in line for line in storage_health.wrong())
     monkeypatch.undo()
     fresh, kept = open_database(path)
     assert kept is not None
@@ -158,7 +158,7 @@ def test_current_rows_that_cannot_be_read_after_an_orderly_end_are_set_aside_too
     spoil(path, "targets")
     found = load_all(path, time.time_ns())
     assert found.set_aside is not None
-    assert found.world.targets == {}
+    assert found.repository.targets == {}
     found.connection.close()
 
 
@@ -232,7 +232,7 @@ async def test_a_new_database_gives_back_what_it_no_longer_uses(path: str, monke
         await store.run(lambda c: _with_events(c, 2000))
         await store.truncate_log()
         before = Path(path).stat().st_size
-        retention = Retention(store, history.Retention, lambda: 400_000, lambda: NOW)
+        retention = RetentionTask(store, history.RetentionLimits, lambda: 400_000, lambda: NOW)
         await retention._once()
         await store.truncate_log()
         assert Path(path).stat().st_size < before / 2
@@ -306,20 +306,20 @@ async def test_an_event_that_waited_for_its_runtime_is_stored_once(tmp_path: Pat
 @pytest.mark.tc("TC-157")
 def test_a_clock_that_jumps_is_believed_after_a_day_of_running_and_one_put_right_at_once() -> None:
     year = 365 * DAY
-    at = Forgetting(NOW)
+    at = RetentionTime(NOW)
     at = at.step(NOW + 60 * NS, 60 * NS)
-    assert at == Forgetting(NOW + 60 * NS)
+    assert at == RetentionTime(NOW + 60 * NS)
     wrong = at.step(NOW + year, 60 * NS)
     assert (wrong.at, wrong.jump(NOW + year) > 0) == (NOW + 120 * NS, True)
-    assert wrong.step(NOW + 180 * NS, 60 * NS) == Forgetting(NOW + 180 * NS)
+    assert wrong.step(NOW + 180 * NS, 60 * NS) == RetentionTime(NOW + 180 * NS)
     for hour in range(1, 24):
         wrong = wrong.step(NOW + year + hour * 3600 * NS, 3600 * NS)
         assert wrong.at < NOW + 2 * DAY
-    assert wrong.step(NOW + year + DAY, 3600 * NS) == Forgetting(NOW + year + DAY)
+    assert wrong.step(NOW + year + DAY, 3600 * NS) == RetentionTime(NOW + year + DAY)
     assert wrong.step(NOW + year + DAY, 0, away=True).at == wrong.at  # a restart does not help such a clock
-    assert Forgetting(NOW).step(NOW + JUMP, 0).at == NOW + JUMP
-    assert Forgetting(NOW, PATIENCE - 1).step(NOW + JUMP + 1, 0).at == NOW
-    assert Forgetting(NOW).step(NOW - year, 0).at == NOW - year
+    assert RetentionTime(NOW).step(NOW + JUMP, 0).at == NOW + JUMP
+    assert RetentionTime(NOW, PATIENCE - 1).step(NOW + JUMP + 1, 0).at == NOW
+    assert RetentionTime(NOW).step(NOW - year, 0).at == NOW - year
 
 
 @pytest.mark.tc("TC-157")
@@ -327,15 +327,17 @@ async def test_a_purge_by_a_clock_a_year_ahead_deletes_nothing_and_health_says_w
     async with serving(path) as store:
         await store.run(lambda c: _with_events(c, 20))
         ran = [0]
-        retention = Retention(store, history.Retention, lambda: 10**9, lambda: NOW + 365 * DAY, lambda: ran[0])
+        retention = RetentionTask(
+            store, history.RetentionLimits, lambda: 10**9, lambda: NOW + 365 * DAY, lambda: ran[0]
+        )
         await retention._once()
         assert look(path, "SELECT count(*) FROM events WHERE raw_payload IS NOT NULL") == [20]
         assert look(path, "SELECT count(*) FROM actions") == [1]
-        vitals = Vitals(store, lambda: 10**9)
-        vitals.retention = retention
-        assert any("the clock jumped 365 days ahead" in note for note in vitals.notes())
+        storage_health = StorageHealth(store, lambda: 10**9)
+        storage_health.retention = retention
+        assert any("the clock jumped 365 days ahead" in note for note in storage_health.notes())
         # Restarts do not help such a clock: how long it was seen is kept, and each start begins where the last ended.
-        again = Retention(store, history.Retention, lambda: 10**9, lambda: NOW + 365 * DAY, lambda: ran[0])
+        again = RetentionTask(store, history.RetentionLimits, lambda: 10**9, lambda: NOW + 365 * DAY, lambda: ran[0])
         ran[0] += DAY - NS
         await again._once()
         assert look(path, "SELECT count(*) FROM events") == [20]
@@ -353,8 +355,8 @@ async def test_the_time_for_which_the_daemon_did_not_run_is_no_jump_of_the_clock
         await store.run(lambda c: _with_events(c, 20))
         clock = [NOW]
 
-        def begun() -> Retention:
-            return Retention(store, history.Retention, lambda: 10**9, lambda: clock[0], lambda: 0)
+        def begun() -> RetentionTask:
+            return RetentionTask(store, history.RetentionLimits, lambda: 10**9, lambda: clock[0], lambda: 0)
 
         running = begun()
         await running._once()
@@ -378,7 +380,7 @@ async def test_the_time_for_which_the_daemon_did_not_run_is_no_jump_of_the_clock
 async def test_an_emptied_payload_is_not_looked_at_again_and_none_is_left_out(path: str) -> None:
     async with serving(path) as store:
         await store.run(lambda c: _with_events(c, 1200))
-        keep = replace(history.Retention(), events=100 * DAY)
+        keep = replace(history.RetentionLimits(), events=100 * DAY)
         gone = await purge(store, keep, NOW + 7 * DAY + 600)
         assert gone["payloads"] == 600
         assert look(path, "SELECT emptied_until FROM upkeep") == [NOW + 600]
@@ -451,7 +453,7 @@ async def test_an_end_waits_for_no_lock(path: str, monkeypatch: pytest.MonkeyPat
         other.execute("BEGIN IMMEDIATE")
         writes = [asyncio.ensure_future(store.run(lambda c: c.execute("DELETE FROM published"))) for _ in range(3)]
         await asyncio.to_thread(until, lambda: store.trouble is not None, what="the writer meets the lock")
-        store.hurry()
+        store.check_now()
         for told in await asyncio.gather(*writes, return_exceptions=True):
             assert isinstance(told, AgtmuxError)
             assert told.code == "E_STORE_UNAVAILABLE"
@@ -483,17 +485,17 @@ async def test_trouble_ends_by_itself_when_something_was_written_and_by_nothing_
 async def test_a_reader_that_keeps_the_log_from_being_cut_is_told(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agtmuxd.services.health.WAL_MOST", 1 << 20)
     async with serving(path) as store:
-        vitals = Vitals(store, lambda: 10**9)
+        storage_health = StorageHealth(store, lambda: 10**9)
         reader = sqlite3.connect(path, isolation_level=None)
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM events").fetchone()
         await store.run(lambda c: _with_events(c, 3000))
         await store.truncate_log()
         assert store.wal_bytes > 1 << 20
-        assert any("another program keeps a read of it open" in note for note in vitals.notes())
+        assert any("another program keeps a read of it open" in note for note in storage_health.notes())
         reader.execute("ROLLBACK")
         await store.truncate_log()
-        assert vitals.notes() == []
+        assert storage_health.notes() == []
         reader.close()
 
 
@@ -595,12 +597,12 @@ async def test_a_change_by_time_alone_that_met_a_full_disk_is_tried_again(
         assert rig.the_state().state is State.COMPLETED
         other = sqlite3.connect(rig.path, isolation_level=None, check_same_thread=False)
         other.execute("BEGIN IMMEDIATE")
-        failed = rig.door.counters["failed_operations"]
+        failed = rig.pipeline.counters["failed_operations"]
         clock.forward(125)
-        assert rig.door._alarm is not None
-        rig.door._alarm.cancel()  # it is this ring
-        rig.door._ring()
-        await asyncio.to_thread(until, lambda: rig.door.counters["failed_operations"] > failed, within=60)
+        assert rig.pipeline._alarm is not None
+        rig.pipeline._alarm.cancel()  # it is this ring
+        rig.pipeline._ring()
+        await asyncio.to_thread(until, lambda: rig.pipeline.counters["failed_operations"] > failed, within=60)
         other.execute("ROLLBACK")
         other.close()
         # nobody calls: the alarm rings again
@@ -622,20 +624,25 @@ async def test_a_removed_target_is_gone_at_once_and_its_history_goes_in_batches_
         runtime_id = rig.the_state().runtime_id
         deleted: list[str] = []
         rig.connection.set_trace_callback(deleted.append)
-        await rig.door.remove_target(TARGET)
+        await rig.pipeline.remove_target(TARGET)
         rig.connection.set_trace_callback(None)
         assert not any("DELETE FROM events" in one or "DELETE FROM runtimes" in one for one in deleted)
         assert len(rig.rows("SELECT event_id FROM events")) >= 40
         assert rig.rows("SELECT target_name FROM targets WHERE removed_at IS NULL") == []
     found = load_all(path, clock())
-    assert (found.world.targets, found.world.runtimes, found.world.states, found.world.panes) == ({}, {}, {}, {})
+    assert (found.repository.targets, found.repository.runtimes, found.repository.states, found.repository.panes) == (
+        {},
+        {},
+        {},
+        {},
+    )
     found.connection.close()
     async with Rig(Path(path), clock) as rig:  # the same target is added anew while its old history is still there
         await rig.round(agent)
         assert rig.the_state().runtime_id != runtime_id
         monkeypatch.setattr("agtmuxd.store.retention.BATCH", 7)
         monkeypatch.setattr("agtmuxd.store.retention.PAUSE", 0)
-        gone = await purge(rig.store, history.Retention(), clock())
+        gone = await purge(rig.store, history.RetentionLimits(), clock())
         assert gone["removed targets"] >= 42
         assert rig.rows("SELECT target_id FROM targets") == [(TARGET,)]
         assert rig.rows("SELECT DISTINCT runtime_id FROM events") == [(rig.the_state().runtime_id,)]
@@ -653,7 +660,7 @@ async def test_a_state_version_counts_on_after_all_runtimes_of_a_pane_were_forgo
         await rig.round(panes=("%1",))
         clock.forward(40 * 86_400)
         await rig.round(panes=("%1",))
-        await purge(rig.store, history.Retention(), clock())
+        await purge(rig.store, history.RetentionLimits(), clock())
         assert rig.rows("SELECT count(*) FROM runtimes") == [(0,)]
     async with Rig(Path(path), clock) as rig:
         await rig.round(replace(agent, pid=4900, start="900", steady={}))

@@ -13,7 +13,7 @@ import pytest
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.requests import TargetRequest
 from agtmuxd.config import HostSettings, ObserveSettings, Settings
-from agtmuxd.target_manager.manager import Fleet
+from agtmuxd.target_manager.manager import TargetManager
 from tests.conftest import Tmux
 from tests.rig import Clock, Rig
 
@@ -27,17 +27,17 @@ class Stage:
         self.rig, self.root = rig, root
         settings = Settings(host=HostSettings(tmux_socket=str(tmux.socket), tmux_path=None), observe=FAST)
         environ = {**os.environ, "HOME": str(root), "TMUX_TMPDIR": str(root)}
-        self.fleet = Fleet(rig.door, rig.registry, lambda: settings, environ, rig.clock)
+        self.target_manager = TargetManager(rig.pipeline, rig.registry, lambda: settings, environ, rig.clock)
 
     def watchers(self, name: str) -> int:
         """The tasks that watch a target."""
         return sum(task.get_name() == f"observe {name}" for task in asyncio.all_tasks())
 
     def names(self) -> list[str]:
-        return [item["target"] for item in self.fleet.items()]
+        return [item["target"] for item in self.target_manager.items()]
 
     def add(self, name: str = "dev", socket: str | None = None) -> Awaitable[dict[str, Any]]:
-        return self.fleet.add(TargetRequest(name=name, kind="local", tmux_socket=socket))
+        return self.target_manager.add(TargetRequest(name=name, kind="local", tmux_socket=socket))
 
 
 @pytest.fixture
@@ -46,9 +46,9 @@ async def stage(tmp_path: Path, short_dir: Path, tmux: Tmux) -> AsyncIterator[St
     async with Rig(tmp_path / "a.db", Clock()) as rig:
         made = Stage(rig, tmux, short_dir)
         async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-            await made.fleet.start(group)
+            await made.target_manager.start(group)
             yield made
-            await made.fleet.stop()
+            await made.target_manager.stop()
 
 
 async def together(*asked: Awaitable[object]) -> list[str]:
@@ -62,7 +62,7 @@ async def together(*asked: Awaitable[object]) -> list[str]:
 async def test_of_several_that_add_one_name_at_once_one_does_and_one_watches(stage: Stage) -> None:
     assert await together(*[stage.add() for _ in range(6)]) == ["E_TARGET_EXISTS"] * 5 + ["ok"]
     assert (stage.watchers("dev"), stage.names()) == (1, ["dev", "host"])
-    await stage.fleet.remove("dev")
+    await stage.target_manager.remove("dev")
     assert (stage.watchers("dev"), stage.names()) == (0, ["host"])
 
 
@@ -75,21 +75,23 @@ async def test_of_several_names_for_one_server_added_at_once_one_is(stage: Stage
 @pytest.mark.tc("TC-162")
 async def test_of_several_that_remove_one_target_at_once_one_does(stage: Stage) -> None:
     await stage.add()
-    assert await together(*[stage.fleet.remove("dev") for _ in range(4)]) == ["E_TARGET_NOT_FOUND"] * 3 + ["ok"]
+    assert await together(*[stage.target_manager.remove("dev") for _ in range(4)]) == ["E_TARGET_NOT_FOUND"] * 3 + [
+        "ok"
+    ]
     assert stage.watchers("dev") == 0
 
 
 @pytest.mark.tc("TC-162")
 async def test_adding_and_removing_at_once_leaves_what_is_listed_watched_and_nothing_else(stage: Stage) -> None:
     for _ in range(5):
-        await together(stage.add(), stage.fleet.remove("dev"), stage.add(), stage.fleet.remove("dev"))
+        await together(stage.add(), stage.target_manager.remove("dev"), stage.add(), stage.target_manager.remove("dev"))
         assert stage.watchers("dev") == stage.names().count("dev")
 
 
 @pytest.mark.tc("TC-162")
 async def test_nothing_is_added_once_the_end_began(stage: Stage) -> None:
     adding = [asyncio.ensure_future(stage.add(f"t{n}")) for n in range(4)]
-    await stage.fleet.stop()
+    await stage.target_manager.stop()
     assert set(await together(*adding, stage.add("late"))) <= {"ok", "E_PRECONDITION_FAILED"}
     assert [stage.watchers(name) for name in ("t0", "t1", "t2", "t3", "late")] == [0] * 5
 
@@ -115,16 +117,18 @@ async def test_a_target_that_cannot_be_forgotten_is_watched_as_before(
         raise AgtmuxError("E_STORE_UNAVAILABLE", "the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(stage.rig.door, "remove_target", fails)
-        assert await together(stage.fleet.remove("dev")) == ["E_STORE_UNAVAILABLE"]
+        patch.setattr(stage.rig.pipeline, "remove_target", fails)
+        assert await together(stage.target_manager.remove("dev")) == ["E_STORE_UNAVAILABLE"]
     assert (stage.watchers("dev"), stage.names()) == (1, ["dev", "host"])
-    await stage.fleet.remove("dev")
+    await stage.target_manager.remove("dev")
 
 
 @pytest.mark.tc("TC-162")
 async def test_a_target_that_goes_while_it_is_reached_for_is_not_found(stage: Stage) -> None:
     await stage.add()
-    ended = await together(stage.fleet.connect("dev"), stage.fleet.remove("dev"), stage.fleet.connect("dev"))
+    ended = await together(
+        stage.target_manager.connect("dev"), stage.target_manager.remove("dev"), stage.target_manager.connect("dev")
+    )
     assert set(ended) <= {"ok", "E_TARGET_NOT_FOUND"}
 
 
@@ -134,7 +138,7 @@ async def test_a_target_that_goes_while_it_is_reached_for_is_not_found(stage: St
 async def becomes(stage: Stage, name: str, health: str) -> dict[str, Any]:
     async with asyncio.timeout(30):
         while True:
-            item = next(i for i in stage.fleet.items() if i["target"] == name)
+            item = next(i for i in stage.target_manager.items() if i["target"] == name)
             if item["health"] == health and (health != "ok" or item["read"]):
                 return item
             await asyncio.sleep(0.02)
@@ -167,7 +171,7 @@ async def test_a_target_that_leads_to_a_server_of_another_says_so_and_shows_none
     item = await becomes(stage, "twin", "down")
     assert (item["reason"], item["panes"]) == ("same_server", 0)
     assert (await becomes(stage, "host", "ok"))["panes"] == 1
-    steps = (await stage.fleet.connect("twin")).steps
+    steps = (await stage.target_manager.connect("twin")).steps
     assert steps[-1]["ok"] is False
     assert "target host watches this tmux server already" in steps[-1]["message"]
     link.unlink()

@@ -13,7 +13,7 @@ from asyncssh.channel import SSHServerChannel
 
 from agtmuxd.adapters.discovery import discover
 from agtmuxd.remote_hooks import spool_fetch
-from agtmuxd.remote_hooks.spool_fetch import Allowance, FarSpool
+from agtmuxd.remote_hooks.spool_fetch import ByteBudget, RemoteSpool
 from agtmuxd.store.db import Store, open_database
 from agtmuxd.targets.executor import ExecutorError
 from agtmuxd.targets.limits import ABANDONED_MOST, OFF_LOOP, Bounds
@@ -162,7 +162,7 @@ async def test_of_a_spool_without_end_no_more_is_fetched_than_is_allowed_and_not
     store = Store(connection)
     store.start()
     try:
-        far = FarSpool("ssh:vm1", name, reach("vm1"), store, take, Allowance(1000.0, lambda: now[0]))
+        far = RemoteSpool("ssh:vm1", name, reach("vm1"), store, take, ByteBudget(1000.0, lambda: now[0]))
         await far.drain()
         assert far.waits
         assert 0 < len(taken) < 500

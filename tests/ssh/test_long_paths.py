@@ -13,7 +13,7 @@ import pytest
 from agtmuxd.api.requests import WireEvent
 from agtmuxd.process import SOCKET_LIMIT
 from agtmuxd.remote_hooks import install_program
-from agtmuxd.remote_hooks.link import Home, Outpost
+from agtmuxd.remote_hooks.link import DaemonAccess, RemoteHooksLink
 from agtmuxd.store.db import Store, open_database
 from agtmuxd.targets.ssh.executor import SshExecutor
 from tests.conftest import until
@@ -32,13 +32,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made.close()
 
 
-def outpost(folder: Path, executor: SshExecutor, store: Store, taken: list[str], counted: list[str]) -> Outpost:
+def outpost(folder: Path, executor: SshExecutor, store: Store, taken: list[str], counted: list[str]) -> RemoteHooksLink:
     async def ingest(_target: str, events: Sequence[WireEvent], _offset: int | None) -> list[dict[str, Any]]:
         taken.extend(event.event_type for event in events)
         return []
 
     clock = iter(range(1_767_225_600_000_000_000, 2**62))
-    return Outpost("ssh:vm1", executor, Home(
+    return RemoteHooksLink("ssh:vm1", executor, DaemonAccess(
         folder=str(folder), identity="s-1", store=store, ingest=ingest, count=counted.append,
         clock=lambda: next(clock), timeout=20.0,
     ))  # fmt: skip
@@ -50,12 +50,12 @@ def of_length(root: Path, length: int) -> Path:
     return folder
 
 
-async def watched(one: Outpost, done: Callable[[], object], what: str) -> None:
+async def watched(one: RemoteHooksLink, done: Callable[[], object], what: str) -> None:
     """Run it, with good rounds, until something is done; it must not end by itself."""
     task = asyncio.create_task(one.run())
     try:
         for _ in range(600):
-            one.hurry()
+            one.check_now()
             if done():
                 return
             await asyncio.wait([task], timeout=0.1)

@@ -12,7 +12,7 @@ import pytest
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.remote_hooks import install_program, spool_fetch
-from agtmuxd.remote_hooks.spool_fetch import FarSpool
+from agtmuxd.remote_hooks.spool_fetch import RemoteSpool
 from agtmuxd.store.db import Store, open_database
 from agtmuxd.targets.ssh.executor import SshExecutor
 from tests.ssh.sshd import Sshd
@@ -56,11 +56,11 @@ async def test_a_spool_is_fetched_in_pieces_in_order_and_goes_on_where_it_broke_
         taken.extend(event["n"] for event in events)
 
     broken: list[int] = []
-    first = FarSpool("ssh:vm1", NAME, reach(), store, take)
+    first = RemoteSpool("ssh:vm1", NAME, reach(), store, take)
     with pytest.raises(AgtmuxError):
         await first.drain()
     before = len(taken)
-    second = FarSpool("ssh:vm1", NAME, reach(), store, take)
+    second = RemoteSpool("ssh:vm1", NAME, reach(), store, take)
     await second.drain()
     assert list(dict.fromkeys(taken)) == list(range(500)), "in order, none missing"
     assert len(taken) - 500 < 100, "what was taken in twice is at most what one piece held"

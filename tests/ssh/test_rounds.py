@@ -15,7 +15,7 @@ import pytest
 
 from agtmuxd.adapters.discovery import discover
 from agtmuxd.core.model import Source
-from agtmuxd.core.state.debounce import Steady
+from agtmuxd.core.state.debounce import DebounceState
 from agtmuxd.core.state.health import Health
 from agtmuxd.core.state.observation import HealthChange, Observation
 from agtmuxd.targets.executor import Completed, TargetExecutor
@@ -50,7 +50,7 @@ class Sink:
     async def tell(self, change: HealthChange) -> None:
         self.health.append(change)
 
-    def remembered(self, target_id: str, pane_id: str, pid: int, start: str) -> dict[Source, Steady]:
+    def last_levels(self, target_id: str, pane_id: str, pid: int, start: str) -> dict[Source, DebounceState]:
         return {}
 
 

@@ -17,16 +17,16 @@ import pytest
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.actions import kill as killing
 from agtmuxd.actions import send as sending
-from agtmuxd.actions.access import Failpoints, Reached
+from agtmuxd.actions.access import Failpoints, TargetAccess
 from agtmuxd.actions.answer import answer
 from agtmuxd.actions.approve import approve
 from agtmuxd.actions.audit import load_key
-from agtmuxd.actions.context import Context, known_of
+from agtmuxd.actions.context import ActionContext, known_of
 from agtmuxd.actions.deny import deny
 from agtmuxd.actions.interrupt import interrupt
-from agtmuxd.actions.keystrokes import Hands
-from agtmuxd.actions.pane_check import Reader, Reading
-from agtmuxd.core.action.guard import Case, Fresh, Known
+from agtmuxd.actions.keystrokes import Keystrokes
+from agtmuxd.actions.pane_check import PaneReader, PaneReading
+from agtmuxd.core.action.guard import CurrentPane, GuardInput, KnownState
 from agtmuxd.core.action.request import (
     AnswerParams,
     Guards,
@@ -39,11 +39,11 @@ from agtmuxd.core.action.request import (
     Snapshot,
 )
 from agtmuxd.core.model import NS, Claim, PaneRow, Sample, State, WaitingFor
-from agtmuxd.core.screen.controls import Controls, DialogKeys, Field, Rebound
+from agtmuxd.core.screen.controls import Controls, DialogKeys, InputField, KeyOverrides
 from agtmuxd.core.state.registers import TURN_START
-from agtmuxd.repository import Runtime, StateRow, World
+from agtmuxd.repository import Repository, Runtime, StateRow
 from agtmuxd.targets.executor import Completed, ExecutorError
-from agtmuxd.tmux.keys import Held
+from agtmuxd.tmux.keys import WriteGuard
 from agtmuxd.tmux.onepane import OnePane
 
 NOW = 1_000 * NS
@@ -55,13 +55,13 @@ ROW = PaneRow(
     "%1", "$1", "s", "@1", 0, "w", 0, "t", "claude", "/", 42, "", True, 0, False, None, None, False, False, True, 0, 0,
     80, 24,
 )  # fmt: skip
-FREE = Fresh(ROW, alive=True, foreground=True, claim=Claim.NOT_RUNNING, rule="composer", field=Field.FREE)
-DRAFT = replace(FREE, field=Field.DRAFT)
-BUSY = replace(FREE, field=Field.ABSENT, claim=Claim.RUNNING)
+FREE = CurrentPane(ROW, alive=True, foreground=True, claim=Claim.NOT_RUNNING, rule="composer", field=InputField.FREE)
+DRAFT = replace(FREE, field=InputField.DRAFT)
+BUSY = replace(FREE, field=InputField.ABSENT, claim=Claim.RUNNING)
 WAITING = WaitingFor("approval", "Bash", "Do you want to?", ("Yes", "No", "No", "Type something"), "ab" * 8)
-ASKS = replace(FREE, claim=Claim.WAITING_APPROVAL, rule="dialog", waiting=WAITING, field=Field.ABSENT)
+ASKS = replace(FREE, claim=Claim.WAITING_APPROVAL, rule="dialog", waiting=WAITING, field=InputField.ABSENT)
 COPYING = replace(FREE, row=replace(ROW, in_mode=True))
-GONE = Fresh(None)
+GONE = CurrentPane(None)
 DIALOG = DialogKeys(
     approve=("1",), deny=("Escape",), option=("{n}",), write=re.compile("Type something"), submit=("Enter",)
 )  # fmt: skip
@@ -93,9 +93,9 @@ class Script:
     """A reader: what each look shows, the last of it for good; and the executor that notes what is written."""
 
     def __init__(
-        self, looks: Iterable[tuple[Fresh, str]], *, dialog: DialogKeys = DIALOG,
+        self, looks: Iterable[tuple[CurrentPane, str]], *, dialog: DialogKeys = DIALOG,
         interrupt: tuple[str, ...] = ("Escape",), changed_at: str | None = None, signal: Completed | None = None,
-        pids: tuple[int, ...] = (50,), keys: Rebound = Rebound(),  # noqa: B008 frozen
+        pids: tuple[int, ...] = (50,), keys: KeyOverrides = KeyOverrides(),  # noqa: B008 frozen
     ) -> None:  # fmt: skip
         self.looks = list(looks)
         self.seen = 0
@@ -106,12 +106,12 @@ class Script:
         self.keys = keys
         self.signal = signal or Completed(0, b"", b"")
 
-    async def read(self, *_: object) -> Reading:
+    async def read(self, *_: object) -> PaneReading:
         fresh, shown = self.looks[min(self.seen, len(self.looks) - 1)]
         self.seen += 1
         return reading(fresh, shown)
 
-    async def rebound(self, *_: object) -> Rebound:
+    async def key_overrides(self, *_: object) -> KeyOverrides:
         return self.keys
 
     async def processes(self, *_: object) -> tuple[int, ...]:
@@ -136,27 +136,37 @@ class Script:
         return Completed(0, f"{word}yes\n".encode(), b"")
 
 
-def reading(fresh: Fresh, shown: str) -> Reading:
+def reading(fresh: CurrentPane, shown: str) -> PaneReading:
     sample = None if fresh.row is None else Sample((shown,), "", False, True, 0, 0, 80, 24)
-    held = None if fresh.row is None else Held("%1", 40, 42, fresh.row.in_mode)
-    return Reading(fresh, OnePane(None, fresh.row), sample, held, (3, 3))
+    held = None if fresh.row is None else WriteGuard("%1", 40, 42, fresh.row.in_mode)
+    return PaneReading(fresh, OnePane(None, fresh.row), sample, held, (3, 3))
 
 
 def context(
-    script: Script, kind: Kind, params: Params, fresh: Fresh = FREE, *, shown: str = "", state: State = State.IDLE,
+    script: Script, kind: Kind, params: Params, fresh: CurrentPane = FREE, *,
+    shown: str = "", state: State = State.IDLE,
     guards: Guards = Guards(), began: int = 0,  # noqa: B008 frozen
-) -> Context:  # fmt: skip
+) -> ActionContext:  # fmt: skip
     """An action that was decided on ``fresh``; every later look is the script's."""
-    world = World()
-    world.active[KEY], world.runtimes[RUNTIME.runtime_id] = RUNTIME.runtime_id, RUNTIME
-    world.states[KEY] = state_row(state)
-    world.marks[RUNTIME.runtime_id] = {TURN_START: began}
-    reached = Reached("t", "host", "local", cast(Any, script), ("tmux",), 1.0)
-    known = known_of(world, KEY)
+    repository = Repository()
+    repository.active[KEY], repository.runtimes[RUNTIME.runtime_id] = RUNTIME.runtime_id, RUNTIME
+    repository.states[KEY] = state_row(state)
+    repository.marks[RUNTIME.runtime_id] = {TURN_START: began}
+    reached = TargetAccess("t", "host", "local", cast(Any, script), ("tmux",), 1.0)
+    known = known_of(repository, KEY)
     meant = Snapshot(*KEY, RUNTIME.runtime_id, known.state_version, NOW)
-    case = Case(Request(kind, "request-1", "pane:host/s/@1/%1", guards, params), meant, known, fresh, NOW)
-    return Context(
-        KEY, "b", RUNTIME, case, reading(fresh, shown), reached, cast(Reader, script), world, lambda: NOW, Failpoints()
+    case = GuardInput(Request(kind, "request-1", "pane:host/s/@1/%1", guards, params), meant, known, fresh, NOW)
+    return ActionContext(
+        KEY,
+        "b",
+        RUNTIME,
+        case,
+        reading(fresh, shown),
+        reached,
+        cast(PaneReader, script),
+        repository,
+        lambda: NOW,
+        Failpoints(),
     )
 
 
@@ -277,20 +287,20 @@ async def test_a_pane_that_changed_between_text_and_submit_keeps_the_text_and_is
     ],
 )
 async def test_what_counts_as_a_sign_that_a_text_was_submitted(
-    params: SendParams, after: Fresh, state: State, began: int, delivery: str
+    params: SendParams, after: CurrentPane, state: State, began: int, delivery: str
 ) -> None:
     script = Script([*[(DRAFT, "hi")] * 8, (after, "")] if params.text else [(after, "")])
     some = context(script, Kind.SEND, params, state=state)
-    real = some.hands.__class__.type
+    real = some.keystrokes.__class__.type
 
-    async def typed(hands: Hands, data: bytes) -> None:
-        await real(hands, data)
+    async def typed(keystrokes: Keystrokes, data: bytes) -> None:
+        await real(keystrokes, data)
         if data == b"\r":  # what is looked at from now on comes after it
             script.seen = len(script.looks) - 1
-            some.world.marks[RUNTIME.runtime_id] = {TURN_START: began}
+            some.repository.marks[RUNTIME.runtime_id] = {TURN_START: began}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Hands, "type", typed)
+        patch.setattr(Keystrokes, "type", typed)
         told = await sending.send(some)
     assert (told["delivery"], told["entered"]) == (delivery, True), told
     assert told["queued"] is (delivery == "submitted" and state is State.RUNNING)
@@ -311,7 +321,7 @@ async def test_enter_into_a_dialog_that_was_named_worked_when_the_screen_is_anot
 # ------------------------------------------------------------ answers
 
 
-def asked(script: Script, kind: Kind, params: Params | None = None) -> Context:
+def asked(script: Script, kind: Kind, params: Params | None = None) -> ActionContext:
     return context(script, kind, params or NoParams(), ASKS, state=State.WAITING_APPROVAL)
 
 
@@ -419,7 +429,7 @@ async def test_a_secret_of_the_prompt_is_not_in_the_answer() -> None:
 # ------------------------------------------------------------ signals
 
 
-def signalled(script: Script, name: str) -> Context:
+def signalled(script: Script, name: str) -> ActionContext:
     return context(script, Kind.KILL, KillParams("signal", name))
 
 
@@ -447,7 +457,7 @@ async def test_a_number_whose_process_has_just_ended_gets_no_signal() -> None:
 async def test_a_process_that_takes_no_signal_is_told_as_what_it_is(pids: tuple[int, ...], code: str) -> None:
     script = Script([(FREE, "")], signal=Completed(1, b"", b"kill: (50) - No such process"))
     with pytest.raises(AgtmuxError, match="No such process") as caught:
-        await signalled(script, "TERM").hands.signal("TERM", pids)
+        await signalled(script, "TERM").keystrokes.signal("TERM", pids)
     assert caught.value.code == code
 
 
@@ -462,7 +472,7 @@ async def test_a_write_of_which_nobody_can_tell_is_called_so() -> None:
 
         cast(Any, some.reached.executor).run = fails
         with pytest.raises(AgtmuxError) as caught:
-            await some.hands.type(b"x")
+            await some.keystrokes.type(b"x")
         assert caught.value.code == code, reason
 
 
@@ -471,11 +481,11 @@ async def test_a_write_of_which_nobody_can_tell_is_called_so() -> None:
 
 @pytest.mark.tc("TC-107")
 def test_a_crash_that_is_shown_is_an_agent_for_who_looked_at_it_and_for_nobody_else() -> None:
-    world = World()
-    world.runtimes[RUNTIME.runtime_id] = replace(RUNTIME, ended_at=5)
-    world.states[KEY] = state_row(State.ERROR, reason="agent_crashed")
-    assert known_of(world, KEY) == Known()
-    assert known_of(world, KEY, crashed=True).state is State.ERROR
+    repository = Repository()
+    repository.runtimes[RUNTIME.runtime_id] = replace(RUNTIME, ended_at=5)
+    repository.states[KEY] = state_row(State.ERROR, reason="agent_crashed")
+    assert known_of(repository, KEY) == KnownState()
+    assert known_of(repository, KEY, crashed=True).state is State.ERROR
 
 
 @pytest.mark.tc("TC-031")

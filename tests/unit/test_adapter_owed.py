@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.adapters.conformance import owed
+from agtmuxd.adapters.conformance import violations
 from agtmuxd.adapters.contract import Adapter, HookPlan, HookStatus, Identity
 from agtmuxd.adapters.discovery import BUILT_IN
 from agtmuxd.adapters.shared import checked
@@ -30,7 +30,7 @@ GATE = {
     "adapter", [pytest.param(a, id=a.name, marks=GATE.get(a.name, ())) for a in (m() for m in BUILT_IN)]
 )
 def test_a_shipped_adapter_owes_nothing(adapter: Adapter, tmp_path: Path) -> None:
-    assert owed(adapter, tmp_path) == []
+    assert violations(adapter, tmp_path) == []
 
 
 class Good(ToyAdapter):
@@ -98,11 +98,11 @@ def renamed(name: str) -> Adapter:
     ],
 )
 def test_what_an_adapter_owes_is_named(adapter: Any, says: str, tmp_path: Path) -> None:
-    assert any(says in line for line in owed(adapter, tmp_path)), owed(adapter, tmp_path)
+    assert any(says in line for line in violations(adapter, tmp_path)), violations(adapter, tmp_path)
 
 
 def test_an_adapter_that_does_what_it_should_owes_nothing(tmp_path: Path) -> None:
-    assert owed(Good(), tmp_path) == []
+    assert violations(Good(), tmp_path) == []
 
 
 SCREEN = """
@@ -131,7 +131,7 @@ def test_the_adapter_of_the_documentation_owes_nothing(name: str, tmp_path: Path
             exec(compile(block, "docs/adapters.md", "exec"), said)  # noqa: S102 our own words
     folder = tmp_path / "home"
     folder.mkdir()
-    assert owed(said[name](), folder) == []
+    assert violations(said[name](), folder) == []
 
 
 def test_the_parts_that_an_adapter_lacks_are_named(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_the_parts_that_an_adapter_lacks_are_named(tmp_path: Path) -> None:
         name = agent_type = "half"
         version, contract_version = "1.0.0", "1.0"
 
-    (told,) = owed(Half(), tmp_path)
+    (told,) = violations(Half(), tmp_path)
     assert (
         "lacks parts of the contract: capabilities, config_home, ended_in_order, hook_status, identify, innermost, look"
         in told

@@ -12,7 +12,7 @@ import pytest
 from agtmuxd.adapters.claude.adapter import ClaudeAdapter
 from agtmuxd.adapters.contract import CONTRACT_VERSION, Adapter, Ending, Identity
 from agtmuxd.adapters.discovery import BUILT_IN, discover
-from agtmuxd.adapters.isolation import STRIKES, Fenced
+from agtmuxd.adapters.isolation import STRIKES, IsolatedAdapter
 from agtmuxd.adapters.registry import Registry
 from agtmuxd.adapters.samples import captured
 from agtmuxd.adapters.shared import RuleAdapter
@@ -171,7 +171,7 @@ def test_what_an_adapter_raises_is_counted_and_stops_nobody() -> None:
 
 
 def test_a_bad_payload_is_an_answer_and_not_a_failure() -> None:
-    broken = Fenced(BrokenAdapter())
+    broken = IsolatedAdapter(BrokenAdapter())
     with pytest.raises(ValueError, match="bad payload"):
         broken.normalise(event("bad"), {})
     assert broken.errors == 0
@@ -219,11 +219,11 @@ class Slow(ClaudeAdapter):
 
 
 def test_an_adapter_that_takes_too_long_again_and_again_is_not_asked_any_more() -> None:
-    fenced = Fenced(Slow())
+    fenced = IsolatedAdapter(Slow())
     for _ in range(STRIKES + 2):
         assert fenced.look(captured(""), None) is None
     assert (fenced.errors, "put aside" in str(fenced.last_error)) == (STRIKES, True)
-    fenced.forgive()
+    fenced.reset_failures()
     fenced.look(captured(""), None)
     assert fenced.errors == STRIKES + 1
 

@@ -9,7 +9,7 @@ import pytest
 from agtmuxd.adapters.shared import shipped_rules
 from agtmuxd.core.model import NS, Claim, Sample, Source, Strength, Write
 from agtmuxd.core.state import debounce
-from agtmuxd.core.state.debounce import Steady
+from agtmuxd.core.state.debounce import DebounceState
 from tests.corpus import recording
 
 RULES = {agent: shipped_rules(agent) for agent in ("claude", "codex", "gemini", "copilot", "opencode")}
@@ -52,7 +52,7 @@ def test_claude_a_dialog_quoted_in_a_draft_is_no_dialog() -> None:
 
 def test_claude_a_draft_in_mid_turn_does_not_end_the_turn() -> None:
     """The footer loses its hint then: the turn goes on while words come, as a hint."""
-    steady = Steady(told=look("claude", claude("● A", footer="  ⏸ manual mode on · esc to interrupt")))
+    steady = DebounceState(told=look("claude", claude("● A", footer="  ⏸ manual mode on · esc to interrupt")))
     for second in range(1, 9):
         shown = claude(
             "● A long answer",

@@ -11,14 +11,14 @@ import pytest
 
 from agtmuxd.adapters.discovery import discover
 from agtmuxd.core.model import Ancestor, RawEvent, Signal, Source
-from agtmuxd.core.state.binding import Bound, Candidate, bind
+from agtmuxd.core.state.binding import Binding, Candidate, bind
 from agtmuxd.core.state.event_sender import find_sender
 from agtmuxd.targets.apart import chain_of, is_apart, lives
 from tests.acceptance.boxes import UNSHARE, missing
 
 KNOWN = discover([])
 T0 = 1_000_000_000_000_000
-NONE = Bound(None, "bind_no_candidate")
+NONE = Binding(None, "bind_no_candidate")
 SH = Ancestor(702, "s702", ("sh", "-c", "agtmux hook claude"), "sh", 702)
 CLAUDE = Ancestor(701, "s701", ("claude",), "claude", 701)
 SHIM = Ancestor(700, "s700", ("/usr/bin/containerd-shim-runc-v2", "-namespace"), "containerd-shim", 700)
@@ -29,19 +29,19 @@ EVENT = RawEvent(
 )  # fmt: skip
 
 
-def bound(told: RawEvent, *candidates: Candidate, target: str | None = "t1") -> Bound:
+def bound(told: RawEvent, *candidates: Candidate, target: str | None = "t1") -> Binding:
     return bind(told, Signal("turn_end"), target, candidates, find_sender(told, KNOWN.kind_of))
 
 
 @pytest.mark.tc("TC-218")
 def test_the_pane_that_it_names_has_a_container_agent_where_its_user_named_one() -> None:
-    assert bound(EVENT, CLIENT, replace(CLIENT, runtime_id="r2", pane_id="%2")) == Bound("r1", None)
+    assert bound(EVENT, CLIENT, replace(CLIENT, runtime_id="r2", pane_id="%2")) == Binding("r1", None)
 
 
 @pytest.mark.tc("TC-218")
 def test_a_process_that_is_seen_from_outside_needs_neither_pane_nor_word() -> None:
     seen = replace(CLIENT, pid=701, process_start="s701", declared=False)
-    assert bound(replace(EVENT, pane_id=None), seen, target=None) == Bound("r1", None)
+    assert bound(replace(EVENT, pane_id=None), seen, target=None) == Binding("r1", None)
 
 
 @pytest.mark.tc("TC-219")
@@ -77,7 +77,7 @@ def test_an_agent_below_the_wrapper_in_its_pane_waits_until_it_is_listed_itself(
     wrapper = Ancestor(50, "s50", ("python3", "/x/agtmux", "run", "--as"), "agtmux", 50)
     told = replace(EVENT, chain=(SH, CLAUDE, wrapper))
     assert bound(told, CLIENT) == NONE
-    assert bound(told, replace(CLIENT, pid=701, process_start="s701", declared=False)) == Bound("r1", None)
+    assert bound(told, replace(CLIENT, pid=701, process_start="s701", declared=False)) == Binding("r1", None)
 
 
 @pytest.mark.tc("TC-218")

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agtmuxd.core.model import MS, NS, Claim, Phase, Source, Write
-from agtmuxd.core.state.debounce import Settled, Steady
-from agtmuxd.core.state.observation import Seen
+from agtmuxd.core.state.debounce import DebounceResult, DebounceState
+from agtmuxd.core.state.observation import AgentObservation
 from agtmuxd.core.state.ordering import Stamp
 from agtmuxd.core.state.registers import put, raise_marks, see_again, to_entry
-from agtmuxd.core.state.resolve import Life, Resolution, resolve
-from agtmuxd.ingest.unchanged import Calm
-from agtmuxd.repository import Unit, World
+from agtmuxd.core.state.resolve import Resolution, RuntimeFacts, resolve
+from agtmuxd.ingest.unchanged import QuietRuntimes
+from agtmuxd.repository import Repository, UnitOfWork
 
 T0 = 1_767_225_600 * NS
 ID = "rt-1"
@@ -26,8 +26,8 @@ class Model:
     """One runtime. ``lazy``: readings are noted only while it is calm; else each one is taken in."""
 
     lazy: bool
-    world: World = field(default_factory=World)
-    calm: Calm = field(default_factory=Calm)
+    repository: Repository = field(default_factory=Repository)
+    calm: QuietRuntimes = field(default_factory=QuietRuntimes)
     says: dict[Source, Write] = field(default_factory=dict)
     skipped: int = 0
     settled: int = 0  # by time alone
@@ -36,23 +36,25 @@ class Model:
     read_at: int = 0
 
     def __post_init__(self) -> None:
-        self.world.registers[ID], self.world.marks[ID] = {}, {}
+        self.repository.registers[ID], self.repository.marks[ID] = {}, {}
 
     def edge(self, now: int, write: Write, since: int) -> None:
-        unit = Unit(self.world)
+        unit = UnitOfWork(self.repository)
         self._put(unit, Source.HOOK, write, since, now)
         self._settle(unit, now)
 
     def reading(self, now: int, says: dict[Source, Write]) -> None:
         self.read_at = now
         same = all(self.says.get(source) == write for source, write in says.items())
-        seen = Seen("claude", None, False, 1, "1", 0, False, tuple(_settled(s, w, same) for s, w in says.items()))
+        seen = AgentObservation(
+            "claude", None, False, 1, "1", 0, False, tuple(_settled(s, w, same) for s, w in says.items())
+        )
         if self.lazy and self.calm.stays(ID, seen):
             self.calm.read(ID, now)
             self.skipped += 1
             self.pass_time(now)
             return
-        unit = Unit(self.world)
+        unit = UnitOfWork(self.repository)
         self.calm.end(unit, ID)
         for source, write in says.items():
             if self.says.get(source) != write:
@@ -74,9 +76,9 @@ class Model:
             self.wake = wakes[ID]
             if self.wake <= now:
                 self.settled += 1
-                self._settle(Unit(self.world), now)
+                self._settle(UnitOfWork(self.repository), now)
 
-    def _put(self, unit: Unit, source: Source, write: Write, since: int, now: int) -> None:
+    def _put(self, unit: UnitOfWork, source: Source, write: Write, since: int, now: int) -> None:
         entry = to_entry(write, since, Stamp(since, now, f"e{now}"), None)
         registers = dict(unit.registers.get(ID) or {})
         marks = raise_marks(unit.marks.get(ID) or {}, source, entry, since)
@@ -87,9 +89,9 @@ class Model:
             registers[(source, write.subject)] = new
         unit.registers.put(ID, registers)
 
-    def _settle(self, unit: Unit, now: int) -> None:
+    def _settle(self, unit: UnitOfWork, now: int) -> None:
         self.calm.end(unit, ID)
-        life = Life(started_at=T0 - 60 * NS, pane_read_at=self.read_at)
+        life = RuntimeFacts(started_at=T0 - 60 * NS, pane_read_at=self.read_at)
         self.shown = resolve(unit.registers.get(ID) or {}, unit.marks.get(ID) or {}, life, now)
         self.wake = self.shown.next_wake
         if self.lazy:
@@ -104,8 +106,8 @@ class Model:
         return r.state, r.reason_code, since, r.source, r.confidence, r.accepts_input, r.background_tasks
 
 
-def _settled(source: Source, write: Write, same: bool) -> tuple[Source, Settled]:
-    return source, Settled(Steady(write), None if same else write, 0, same, None)
+def _settled(source: Source, write: Write, same: bool) -> tuple[Source, DebounceResult]:
+    return source, DebounceResult(DebounceState(write), None if same else write, 0, same, None)
 
 
 LEVEL_WORDS = [

@@ -27,39 +27,39 @@ class Hands:
 
 @pytest.mark.tc("TC-006")
 def test_it_is_the_systems_clock_where_nobody_sets_that() -> None:
-    hands = Hands()
+    keystrokes = Hands()
     for _ in range(3):
-        assert hands.go(7 * NS) == hands.system
-        assert hands.clock.ahead() == 0
+        assert keystrokes.go(7 * NS) == keystrokes.system
+        assert keystrokes.clock.ahead() == 0
 
 
 @pytest.mark.tc("TC-006")
 def test_set_forward_it_follows_at_once() -> None:
-    hands = Hands()
-    assert hands.go(NS, set_by=3600 * NS) == T0 + 3601 * NS
-    assert hands.clock.ahead() == 0
+    keystrokes = Hands()
+    assert keystrokes.go(NS, set_by=3600 * NS) == T0 + 3601 * NS
+    assert keystrokes.clock.ahead() == 0
 
 
 @pytest.mark.tc("TC-006")
 def test_set_back_it_goes_on_a_little_slower_until_the_system_has_caught_up() -> None:
-    hands = Hands()
-    before = hands.go(NS)
-    assert hands.go(NS, set_by=-10 * NS) == before + NS - NS // SLOWER
-    assert hands.clock.ahead() == 10 * NS - NS // SLOWER
-    assert hands.go(10 * SLOWER * NS) == hands.system
-    assert hands.clock.ahead() == 0
+    keystrokes = Hands()
+    before = keystrokes.go(NS)
+    assert keystrokes.go(NS, set_by=-10 * NS) == before + NS - NS // SLOWER
+    assert keystrokes.clock.ahead() == 10 * NS - NS // SLOWER
+    assert keystrokes.go(10 * SLOWER * NS) == keystrokes.system
+    assert keystrokes.clock.ahead() == 0
 
 
 @pytest.mark.tc("TC-006")
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 100 * NS), st.integers(-7200 * NS, 7200 * NS) | st.just(0)), max_size=12))
 def test_it_never_goes_back_and_never_runs_ahead_of_the_time_that_went_by(steps: list[tuple[int, int]]) -> None:
-    hands = Hands()
-    at = hands.clock()
+    keystrokes = Hands()
+    at = keystrokes.clock()
     for ran, set_by in steps:
-        now = hands.go(ran, set_by=set_by)
+        now = keystrokes.go(ran, set_by=set_by)
         assert now >= at
-        assert now >= hands.system
-        assert now == hands.system or now <= at + ran
-        assert hands.clock.ahead() == (now - hands.system if now - hands.system >= NOTICED else 0)
+        assert now >= keystrokes.system
+        assert now == keystrokes.system or now <= at + ran
+        assert keystrokes.clock.ahead() == (now - keystrokes.system if now - keystrokes.system >= NOTICED else 0)
         at = now

@@ -11,7 +11,7 @@ import pytest
 from agtmuxd.adapters.codex.adapter import CodexAdapter
 from agtmuxd.adapters.codex.app_server import AT_ONCE, MOST, Conversation
 from agtmuxd.core.model import MS, Claim, Source, Strength
-from agtmuxd.core.state.debounce import AFTER_WAIT, Steady, sample
+from agtmuxd.core.state.debounce import AFTER_WAIT, DebounceState, sample
 
 pytestmark = pytest.mark.tc("TC-016")
 
@@ -116,7 +116,7 @@ def test_an_end_counts_only_once_others_had_the_time_to_tell_how_it_ended() -> N
     running = server.talk.said("t")
     server.tell(changed("t", IDLE))
     ended = server.talk.said("t")
-    steady = sample(Steady(), Source.STATUS, running, 0).steady
+    steady = sample(DebounceState(), Source.STATUS, running, 0).steady
     for at in (1000 * MS, 1299 * MS):
         settled = sample(steady, Source.STATUS, ended, at)
         assert settled.changed is None

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.adapters.contract import Held, Holding, Told, Transcribed
+from agtmuxd.adapters.contract import OpenFileAdapter, TranscriptAdapter, TranscriptEvent, TranscriptOwner
 from agtmuxd.adapters.copilot.adapter import CopilotAdapter
 from agtmuxd.core.model import Claim, Phase, RawEvent, Signal, Source, WaitingFor
 
@@ -26,7 +26,7 @@ def line(kind: str, agent: str | None = None, **data: Any) -> dict[str, Any]:
     return {"type": kind, "id": "1", "timestamp": AT, "data": data} | ({"agentId": agent} if agent else {})
 
 
-def read(one: dict[str, Any]) -> Told | None:
+def read(one: dict[str, Any]) -> TranscriptEvent | None:
     return ADAPTER.read_line(one)
 
 
@@ -70,8 +70,8 @@ def subjects(log: str, prefix: str) -> list[tuple[str, Claim | None]]:
 
 @pytest.mark.tc("TC-016")
 def test_the_adapter_reads_a_transcript_and_knows_it_by_open_files() -> None:
-    assert isinstance(ADAPTER, Transcribed)
-    assert isinstance(ADAPTER, Holding)
+    assert isinstance(ADAPTER, TranscriptAdapter)
+    assert isinstance(ADAPTER, OpenFileAdapter)
 
 
 @pytest.mark.tc("TC-016")
@@ -231,11 +231,13 @@ def test_the_log_is_that_of_the_session_that_the_process_holds_open(tmp_path: Pa
     program = "/home/u/.cache/copilot/pkg/linux-x64/1.0.102/inuse.7.hold"
     others = ["/dev/pts/1", f"{root}/0feac968-d955-465f/session.db", "/elsewhere/session-state/abcdefgh-1/inuse.7.hold"]
     log = home / "session-state" / "0feac968-d955-465f" / "events.jsonl"
-    assert ADAPTER.transcripts_held([*others, program, one], home) == (Held(log, "0feac968-d955-465f", "1.0.102"),)
-    assert ADAPTER.transcripts_held([one], home) == (Held(log, "0feac968-d955-465f", None),)
-    assert ADAPTER.transcripts_held(others, home) == ()
-    assert [held.session_id[0] for held in ADAPTER.transcripts_held([two, one], home)] == ["0", "1"]
-    assert ADAPTER.transcripts_held([f"{root}/../inuse.7.hold", f"{root}/a/b/inuse.7.hold"], home) == ()
+    assert ADAPTER.open_transcripts([*others, program, one], home) == (
+        TranscriptOwner(log, "0feac968-d955-465f", "1.0.102"),
+    )
+    assert ADAPTER.open_transcripts([one], home) == (TranscriptOwner(log, "0feac968-d955-465f", None),)
+    assert ADAPTER.open_transcripts(others, home) == ()
+    assert [held.session_id[0] for held in ADAPTER.open_transcripts([two, one], home)] == ["0", "1"]
+    assert ADAPTER.open_transcripts([f"{root}/../inuse.7.hold", f"{root}/a/b/inuse.7.hold"], home) == ()
 
 
 @pytest.mark.tc("TC-016")

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from agtmuxd.core.ids import dedupe_key, runtime_id, uuid7
 from agtmuxd.core.model import MS, NS, Ancestor, Claim, RawEvent, Signal, Source, Strength, WaitingFor, Write
-from agtmuxd.core.state.binding import Bound, Candidate, bind
-from agtmuxd.core.state.debounce import SETTLE, UNMATCHED, Settled, Steady, sample
+from agtmuxd.core.state.binding import Binding, Candidate, bind
+from agtmuxd.core.state.debounce import SETTLE, UNMATCHED, DebounceResult, DebounceState, sample
 from agtmuxd.core.state.event_sender import find_sender
 from agtmuxd.core.state.health import BACKOFF_MOST, Health
 from agtmuxd.core.state.retirement_doc import REDRAW, draw
@@ -75,16 +75,16 @@ HERE = Candidate("r1", "t1", "%1", "claude", "sess-1", 4001, "100", T0)
 CHAIN = (Ancestor(9000, "900"), Ancestor(4001, "100"), Ancestor(1, "0"))
 HOOK = RawEvent("e", "Stop", Source.HOOK, "claude", T0, T0, "k", pane_id="%1", chain=CHAIN)
 PLAIN = Signal("turn_end", session_id="sess-1")
-NONE = Bound(None, "bind_no_candidate")
+NONE = Binding(None, "bind_no_candidate")
 
 
-def bound(event: RawEvent, *candidates: Candidate, signal: Signal = PLAIN, target: str | None = "t1") -> Bound:
+def bound(event: RawEvent, *candidates: Candidate, signal: Signal = PLAIN, target: str | None = "t1") -> Binding:
     return bind(event, signal, target, candidates, find_sender(event, lambda _link: None))
 
 
 @pytest.mark.tc("TC-008")
 def test_an_event_binds_to_the_runtime_that_fits_all_it_carries() -> None:
-    assert bound(HOOK, HERE, replace(HERE, runtime_id="r2", pane_id="%2", pid=4002)) == Bound("r1", None)
+    assert bound(HOOK, HERE, replace(HERE, runtime_id="r2", pane_id="%2", pid=4002)) == Binding("r1", None)
 
 
 @pytest.mark.tc("TC-009")
@@ -136,7 +136,7 @@ def test_without_a_pane_the_process_or_the_session_says_which() -> None:
 def test_several_that_fit_are_as_good_as_none() -> None:
     event = replace(HOOK, pane_id=None, chain=())
     twins = (HERE, replace(HERE, runtime_id="r2", pane_id="%2", pid=5))
-    assert bound(event, *twins, target=None) == Bound(None, "bind_ambiguous")
+    assert bound(event, *twins, target=None) == Binding(None, "bind_ambiguous")
 
 
 @pytest.mark.tc("TC-114")
@@ -162,12 +162,12 @@ def box(fingerprint: str) -> Write:
     return Write(Claim.WAITING_APPROVAL, "box", waiting_for=WaitingFor("approval", fingerprint=fingerprint))
 
 
-RUNS = Steady(told=BUSY, told_since=T0)
+RUNS = DebounceState(told=BUSY, told_since=T0)
 
 
-def play(source: Source, *shown: tuple[int, Write | None], steady: Steady | None = None) -> list[Settled]:
+def play(source: Source, *shown: tuple[int, Write | None], steady: DebounceState | None = None) -> list[DebounceResult]:
     """``(ms, what it shows)`` sample by sample, from the start or from what was told before."""
-    steady, out = steady or Steady(), []
+    steady, out = steady or DebounceState(), []
     for at, write in shown:
         settled = sample(steady, source, write, T0 + at * MS)
         steady = settled.steady
@@ -175,7 +175,7 @@ def play(source: Source, *shown: tuple[int, Write | None], steady: Steady | None
     return out
 
 
-def claims(told: list[Settled]) -> list[tuple[Claim | None, int]]:
+def claims(told: list[DebounceResult]) -> list[tuple[Claim | None, int]]:
     """What the register was told, and as of how many ms."""
     return [(s.changed.claim, (s.since - T0) // MS) for s in told if s.changed is not None]
 

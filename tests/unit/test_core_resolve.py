@@ -10,7 +10,7 @@ import pytest
 from agtmuxd.core.model import MS, NS, Claim, Phase, Source, State, Strength, WaitingFor
 from agtmuxd.core.state.ordering import Stamp
 from agtmuxd.core.state.registers import Entry, Register, raise_marks, retired
-from agtmuxd.core.state.resolve import HOLD_BACK, LOOK, Life, Resolution, resolve, settle_wake
+from agtmuxd.core.state.resolve import HOLD_BACK, LOOK, Resolution, RuntimeFacts, recheck_at, resolve
 
 T0 = 1_000_000 * NS
 LONG_AGO = T0 - 3600 * NS
@@ -34,7 +34,7 @@ def now_of(*registers: Register, at: float = 1, read: float | None = None, **lif
     now = T0 + int(at * NS)
     read_at = now if read is None else T0 + int(read * NS)
     found = {(r.source, r.subject): r for r in registers}
-    return resolve(found, {}, Life(LONG_AGO, read_at, **life), now)
+    return resolve(found, {}, RuntimeFacts(LONG_AGO, read_at, **life), now)
 
 
 @pytest.mark.tc("TC-010")
@@ -77,7 +77,7 @@ def test_a_status_file_that_is_not_there_any_more_goes_stale_though_the_pane_is_
 def test_why_nothing_is_known_is_told() -> None:
     assert now_of(at=1).reason_code == "no_signal"
     assert now_of(reg(None, source=Source.POLLER), at=1).reason_code == "unsupported_signal"
-    young = resolve({}, {}, Life(T0, T0), T0 + NS)
+    young = resolve({}, {}, RuntimeFacts(T0, T0), T0 + NS)
     assert (young.reason_code, young.next_wake) == ("starting", T0 + 15 * NS)
     assert now_of(reg(Claim.RUNNING), suspended=True).reason_code == "suspended"
     assert now_of(reg(Claim.RUNNING), target_down=True).reason_code == "target_unreachable"
@@ -178,7 +178,7 @@ def test_an_end_waits_for_the_screen_no_longer_than_it_may_lag_and_one_look(done
 
     def at(seconds: float, screen: Register) -> Resolution:
         now = T0 + int(seconds * NS)
-        return resolve({(r.source, r.subject): r for r in (done, screen)}, marks, Life(LONG_AGO, now), now)
+        return resolve({(r.source, r.subject): r for r in (done, screen)}, marks, RuntimeFacts(LONG_AGO, now), now)
 
     assert at(10.05, busy).state is State.RUNNING
     assert at(10.05, busy).next_wake == T0 + 10 * NS + HOLD_BACK
@@ -197,7 +197,7 @@ def test_a_look_that_may_contradict_comes_before_the_hold_is_over(claim: Claim) 
     done, busy = reg(claim, 10), reg(Claim.RUNNING, 0, source=Source.POLLER, seen=10)
     both = {(r.source, r.subject): r for r in (done, busy)}
     looks = [T0 + 10 * NS]
-    while (look := settle_wake(both, looks[-1])) is not None:
+    while (look := recheck_at(both, looks[-1])) is not None:
         assert 0 < look - looks[-1] <= LOOK
         looks.append(look)
     assert any(T0 + 10 * NS + 300 * MS < look < T0 + 10 * NS + HOLD_BACK - 200 * MS for look in looks)
@@ -207,7 +207,7 @@ def test_a_look_that_may_contradict_comes_before_the_hold_is_over(claim: Claim) 
 @pytest.mark.tc("TC-114")
 def test_a_completion_that_waits_for_nothing_asks_for_no_look() -> None:
     done, quiet = reg(Claim.COMPLETED, 10), reg(Claim.NOT_RUNNING, 10.1, source=Source.POLLER, seen=10.4)
-    assert settle_wake({(r.source, r.subject): r for r in (done, quiet)}, T0 + 10 * NS + 410 * MS) is None
+    assert recheck_at({(r.source, r.subject): r for r in (done, quiet)}, T0 + 10 * NS + 410 * MS) is None
 
 
 @pytest.mark.tc("TC-114")
@@ -218,7 +218,7 @@ def test_a_clear_ends_what_another_source_said_of_the_turn_before() -> None:
     assert marks is not None
     now = T0 + 21 * NS
     found = {(r.source, r.subject): r for r in (done, clear)}
-    assert resolve(found, marks, Life(LONG_AGO, now), now).state is State.IDLE
+    assert resolve(found, marks, RuntimeFacts(LONG_AGO, now), now).state is State.IDLE
     late = reg(Claim.COMPLETED, 20.5, source=Source.NOTIFY, phase=Phase.END)
     assert retired(late, marks) is None
 
@@ -236,7 +236,9 @@ def test_a_turn_that_was_interrupted_may_show_for_a_second_more(source: Source) 
         screen = reg(Claim.RUNNING, began, source=source, seen=seen)
         raised = raise_marks(marks, source, screen.entry, screen.last_seen) or marks
         now = T0 + int(seen * NS)
-        return resolve({(r.source, r.subject): r for r in (screen, ended)}, raised, Life(LONG_AGO, now), now).state
+        return resolve(
+            {(r.source, r.subject): r for r in (screen, ended)}, raised, RuntimeFacts(LONG_AGO, now), now
+        ).state
 
     assert shown(10, 20.95) is State.IDLE
     assert shown(10, 21.25) is State.RUNNING  # a turn that began without an event
@@ -255,7 +257,7 @@ def test_a_screen_that_does_not_say_yet_that_its_turn_was_interrupted_completes_
     raised = raise_marks(marks, Source.POLLER, screen.entry, screen.last_seen) or marks
     now = T0 + int(20.4 * NS)
     found = {(r.source, r.subject): r for r in (screen, ended)}
-    assert resolve(found, raised, Life(LONG_AGO, now), now).state is State.IDLE
+    assert resolve(found, raised, RuntimeFacts(LONG_AGO, now), now).state is State.IDLE
 
 
 @pytest.mark.tc("TC-114")
@@ -275,7 +277,8 @@ def test_a_screen_that_is_doubted_right_after_an_interrupt_leaves_the_pane_idle(
         marks = raise_marks(marks, source, level.entry, level.last_seen) or marks
     now = T0 + int(20.6 * NS)
     assert (
-        resolve({(r.source, r.subject): r for r in (level, ended)}, marks, Life(LONG_AGO, now), now).state is State.IDLE
+        resolve({(r.source, r.subject): r for r in (level, ended)}, marks, RuntimeFacts(LONG_AGO, now), now).state
+        is State.IDLE
     )
 
 
@@ -324,7 +327,7 @@ def test_a_screen_that_shows_a_cleared_session_puts_the_end_before_it_behind_for
     cleared = reg(Claim.IDLE, 2, source=Source.POLLER)
     marks = raise_marks({}, cleared.source, cleared.entry, cleared.last_seen) or {}
     typed = reg(Claim.NOT_RUNNING, 4, source=Source.POLLER, seen=5)
-    now, life = T0 + 5 * NS, Life(LONG_AGO, T0 + 5 * NS)
+    now, life = T0 + 5 * NS, RuntimeFacts(LONG_AGO, T0 + 5 * NS)
     assert resolve({(r.source, r.subject): r for r in (end, typed)}, marks, life, now).state is State.IDLE
     later = reg(claim, 3, source=Source.TRANSCRIPT, phase=Phase.END)
     assert retired(later, marks) is None

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from agtmuxd.core.model import NS, Proc, Source, State
-from agtmuxd.core.state.debounce import Steady
+from agtmuxd.core.state.debounce import DebounceState
 from agtmuxd.targets.roster import Roster
 from tests.rig import BUSY, Agent, Clock, Rig
 from tests.unit.test_widowed_shim import ADAPTERS, ROW, SHELL, _Table
 
-SPINS = {Source.POLLER: Steady(told=BUSY)}
+SPINS = {Source.POLLER: DebounceState(told=BUSY)}
 
 
 @pytest.mark.tc("TC-114")

@@ -13,8 +13,8 @@ from agtmuxd.actions.interrupt import MOST_MODES, interrupt
 from agtmuxd.core.action.request import Kind, NoParams, SendParams
 from agtmuxd.core.model import Claim, Sample, State
 from agtmuxd.core.screen.cells import folded, from_column
-from agtmuxd.core.screen.controls import Controls, Field
-from agtmuxd.core.screen.field_mode import FieldMode, Takes
+from agtmuxd.core.screen.controls import Controls, InputField
+from agtmuxd.core.screen.field_mode import FieldMode, TextMethod
 from agtmuxd.core.screen.regions import ComposerSpec, Place
 from agtmuxd.core.screen.rule_file import RuleFileError, load
 from tests.unit.test_acts import DRAFT, FakeControls, Script, context, soon, text
@@ -23,10 +23,12 @@ from tests.unit.test_guard import FREE, case, reason
 __all__ = ["soon"]
 
 FOOTER = Place("footer")
-NORMAL = FieldMode("NORMAL", FOOTER, re.compile("NORMAL"), Takes.PASTE, enter=("i",))
-UNTOLD = FieldMode("normal", FOOTER, re.compile("normal"), Takes.PASTE)
+NORMAL = FieldMode("NORMAL", FOOTER, re.compile("NORMAL"), TextMethod.PASTE, enter=("i",))
+UNTOLD = FieldMode("normal", FOOTER, re.compile("normal"), TextMethod.PASTE)
 INSERT = FieldMode("INSERT", FOOTER, re.compile("INSERT"), swallows=("Escape",))
-SHELL = FieldMode("shell mode", Place("composer"), re.compile("^!"), Takes.NONE, swallows=("Escape",), converts=True)
+SHELL = FieldMode(
+    "shell mode", Place("composer"), re.compile("^!"), TextMethod.NONE, swallows=("Escape",), converts=True
+)
 RUNS = replace(FREE, claim=Claim.RUNNING, rule="spinner")
 LINE = "─" * 20
 SPEC = ComposerSpec(re.compile(r"^[❯!](?: (.*))?$"), re.compile("^─"), re.compile("^─"))
@@ -55,7 +57,7 @@ def test_letters_are_not_typed_one_by_one_where_they_are_commands() -> None:
 
 @pytest.mark.tc("TC-170")
 def test_a_draft_is_added_to_at_its_end_or_not_at_all() -> None:
-    draft = replace(FREE, field=Field.DRAFT, at_end=True)
+    draft = replace(FREE, field=InputField.DRAFT, at_end=True)
     assert reason(case(Kind.SEND, text(over_draft=True), draft)) is None
     assert reason(case(Kind.SEND, text(over_draft=True), replace(draft, at_end=False))) == "draft"
     assert reason(case(Kind.SEND, text(None, over_draft=True), replace(draft, at_end=False))) is None
@@ -107,7 +109,7 @@ async def test_a_text_is_pasted_where_letters_may_be_commands(monkeypatch: pytes
 @pytest.mark.tc("TC-175")
 def test_a_screen_without_the_input_field_takes_no_prompt_whatever_the_flag() -> None:
     """Keys may be meant for what is there; of an agent whose field nobody described, a named state has to do."""
-    absent = replace(FREE, field=Field.ABSENT)
+    absent = replace(FREE, field=InputField.ABSENT)
     for params in (text(), text(None), text(over_draft=True)):
         assert reason(case(Kind.SEND, params, absent, if_state=("idle",))) == "no_composer"
         assert reason(case(Kind.SEND, params, replace(absent, told=False), if_state=("idle",))) is None
@@ -146,7 +148,7 @@ async def test_a_mode_that_does_not_end_is_told_and_left_alone() -> None:
 
 @pytest.mark.tc("TC-171")
 async def test_a_turn_is_not_stopped_by_what_changes_a_draft() -> None:
-    shell = replace(RUNS, modes=(SHELL,), field=Field.DRAFT)
+    shell = replace(RUNS, modes=(SHELL,), field=InputField.DRAFT)
     script = Script([(shell, "")])
     with pytest.raises(AgtmuxError) as caught:
         await interrupt(context(script, Kind.INTERRUPT, NoParams(), shell, state=State.RUNNING))
@@ -216,7 +218,7 @@ text = "none"
 def test_a_rules_file_names_the_modes_of_a_field() -> None:
     rules = load(RULES, "toy.toml")
     (mode,) = rules.controls().modes
-    assert (mode.name, mode.text) == ("shell mode", Takes.NONE)
+    assert (mode.name, mode.text) == ("shell mode", TextMethod.NONE)
     told = rules.look(Sample((">",), "t", False, True, 2, 0, 80, 24), None)
     assert told is not None
     assert told.accepts_input is True

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agtmuxd.core.action.guard import Case, Fresh, Known, decide, decide_unread, may_be_asked
+from agtmuxd.core.action.guard import CurrentPane, GuardInput, KnownState, decide, decide_unread, may_be_asked
 from agtmuxd.core.action.keys import submits, valid_key
 from agtmuxd.core.action.request import (
     Guards,
@@ -26,7 +26,7 @@ from agtmuxd.core.action.request import (
     read_nonce,
 )
 from agtmuxd.core.model import NS, Claim, PaneRow, Sample, State, WaitingFor
-from agtmuxd.core.screen.controls import Controls, DialogKeys, Field
+from agtmuxd.core.screen.controls import Controls, DialogKeys, InputField
 from agtmuxd.core.screen.regions import ComposerSpec
 
 NOW = 1_000 * NS
@@ -36,22 +36,24 @@ ROW = PaneRow(
     "%1", "$1", "s", "@1", 0, "w", 0, "t", "claude", "/", 42, "", True, 0, False, None, None, False, False, True, 0, 0,
     80, 24,
 )  # fmt: skip
-FREE = Fresh(ROW, alive=True, foreground=True, claim=Claim.NOT_RUNNING, rule="composer", field=Field.FREE)
+FREE = CurrentPane(ROW, alive=True, foreground=True, claim=Claim.NOT_RUNNING, rule="composer", field=InputField.FREE)
 ASKS = replace(
-    FREE, claim=Claim.WAITING_APPROVAL, rule="approval", field=Field.ABSENT,
+    FREE, claim=Claim.WAITING_APPROVAL, rule="approval", field=InputField.ABSENT,
     waiting=WaitingFor("approval", fingerprint="ab" * 8),
 )  # fmt: skip
-IDLE = Known(RUNTIME, State.IDLE, 7, NOW - 5 * NS, "claude")
+IDLE = KnownState(RUNTIME, State.IDLE, 7, NOW - 5 * NS, "claude")
 WAITS = replace(IDLE, state=State.WAITING_APPROVAL)
 
 
-def case(kind: Kind, params: Params, fresh: Fresh = FREE, known: Known = IDLE, age: int = 0, **guards: Any) -> Case:
+def case(
+    kind: Kind, params: Params, fresh: CurrentPane = FREE, known: KnownState = IDLE, age: int = 0, **guards: Any
+) -> GuardInput:
     request = Request(kind, "request-1", "pane:host/s/@1/%1", Guards(**guards), params)
     meant = Snapshot("host", "%1", known.runtime_id, known.state_version, NOW - age)
-    return Case(request, meant, known, fresh, NOW)
+    return GuardInput(request, meant, known, fresh, NOW)
 
 
-def reason(some: Case) -> str | None:
+def reason(some: GuardInput) -> str | None:
     refusal = decide(some)
     return None if refusal is None else refusal.reason
 
@@ -83,8 +85,8 @@ def test_force_waives_age_and_version_and_nothing_else() -> None:
     )  # fmt: skip
     for guards in others:
         assert reason(case(Kind.SEND, TEXT, force_stale=True, **guards)) is not None, guards
-    for fresh in (ASKS, replace(FREE, field=Field.DRAFT), replace(FREE, row=replace(ROW, in_mode=True)),
-                  replace(FREE, alive=False), replace(FREE, same_server=False), Fresh(None)):  # fmt: skip
+    for fresh in (ASKS, replace(FREE, field=InputField.DRAFT), replace(FREE, row=replace(ROW, in_mode=True)),
+                  replace(FREE, alive=False), replace(FREE, same_server=False), CurrentPane(None)):  # fmt: skip
         assert reason(case(Kind.SEND, TEXT, fresh=fresh, force_stale=True)) is not None, fresh
 
 
@@ -118,8 +120,8 @@ def test_what_answers_a_prompt_needs_that_very_prompt(kind: Kind) -> None:
 
 @pytest.mark.tc("TC-107")
 @given(
-    st.sampled_from([FREE, ASKS, replace(FREE, field=Field.DRAFT), replace(FREE, row=replace(ROW, in_mode=True))]),
-    st.sampled_from([IDLE, WAITS, replace(IDLE, state=State.RUNNING), Known()]),
+    st.sampled_from([FREE, ASKS, replace(FREE, field=InputField.DRAFT), replace(FREE, row=replace(ROW, in_mode=True))]),
+    st.sampled_from([IDLE, WAITS, replace(IDLE, state=State.RUNNING), KnownState()]),
     st.sampled_from([TEXT, SendParams(enter=True), SendParams(keys=("Down",)), KillParams()]),
     st.fixed_dictionaries(
         {},
@@ -129,7 +131,7 @@ def test_what_answers_a_prompt_needs_that_very_prompt(kind: Kind) -> None:
         },
     ),
 )  # fmt: skip
-def test_guards_only_narrow(fresh: Fresh, known: Known, params: Params, guards: dict[str, Any]) -> None:
+def test_guards_only_narrow(fresh: CurrentPane, known: KnownState, params: Params, guards: dict[str, Any]) -> None:
     kind = Kind.KILL if isinstance(params, KillParams) else Kind.SEND
     if decide(case(kind, params, fresh, known)) is not None:
         assert decide(case(kind, params, fresh, known, **guards)) is not None
@@ -149,15 +151,15 @@ def test_what_moved_between_the_asking_and_the_acting_is_refused() -> None:
 @pytest.mark.tc("TC-107")
 def test_who_reads_what_is_typed_is_the_one_who_was_meant() -> None:
     shell = TO_SHELL
-    plain = replace(FREE, alive=False, foreground=False, claim=None, field=Field.ABSENT)
-    assert reason(case(Kind.SEND, shell, plain, Known())) is None
+    plain = replace(FREE, alive=False, foreground=False, claim=None, field=InputField.ABSENT)
+    assert reason(case(Kind.SEND, shell, plain, KnownState())) is None
     behind = replace(FREE, foreground=False)  # the shell reads what is typed
     assert reason(case(Kind.SEND, TEXT, behind)) == "shell"
     assert reason(case(Kind.SEND, shell, behind)) is None
     assert reason(case(Kind.SEND, shell, FREE)) == "agent_there"
     newcomer = replace(plain, other="codex")
-    assert reason(case(Kind.SEND, shell, newcomer, Known())) == "agent_there"
-    refusal = decide(case(Kind.SEND, TEXT, newcomer, Known()))
+    assert reason(case(Kind.SEND, shell, newcomer, KnownState())) == "agent_there"
+    refusal = decide(case(Kind.SEND, TEXT, newcomer, KnownState()))
     assert refusal is not None
     assert (refusal.reason, "codex has just started there" in refusal.message) == ("shell", True)
     refusal = decide(case(Kind.SEND, TEXT, known=replace(IDLE, headless=True)))
@@ -184,25 +186,27 @@ def test_a_stopped_agent_is_refused_for_that_before_anything_else() -> None:
 def test_a_dialog_is_open_when_either_the_screen_or_the_agent_says_so() -> None:
     assert reason(case(Kind.SEND, TEXT, replace(FREE, claim=None), WAITS)) == "dialog_open"
     assert reason(case(Kind.SEND, TEXT, ASKS, IDLE)) == "dialog_open"
-    hidden = replace(FREE, field=Field.ABSENT)
+    hidden = replace(FREE, field=InputField.ABSENT)
     assert reason(case(Kind.SEND, TEXT, hidden)) == "no_composer"
     assert reason(case(Kind.SEND, TEXT, hidden, if_state=("idle",))) == "no_composer"
-    assert reason(case(Kind.SEND, TEXT, replace(FREE, field=Field.UNSURE))) == "draft"
+    assert reason(case(Kind.SEND, TEXT, replace(FREE, field=InputField.UNSURE))) == "draft"
     over = SendParams(text="hi", enter=True, over_draft=True)
-    assert reason(case(Kind.SEND, over, replace(FREE, field=Field.UNSURE))) is None
+    assert reason(case(Kind.SEND, over, replace(FREE, field=InputField.UNSURE))) is None
 
 
 @pytest.mark.tc("TC-109")
 def test_what_reads_nothing_of_a_pane_heeds_its_guards_too() -> None:
     waits = replace(WAITS, fingerprint="ab" * 8)
     fine: dict[str, Any] = {"if_state": ("waiting_approval",), "if_state_version": 7, "if_fingerprint": "ab" * 8}
-    assert decide_unread(case(Kind.ACK, NoParams(), Fresh(None), waits, **fine)) is None
+    assert decide_unread(case(Kind.ACK, NoParams(), CurrentPane(None), waits, **fine)) is None
     wrong: tuple[dict[str, Any], ...] = (
         {"if_state": ("idle",)}, {"if_state_version": 6}, {"if_fingerprint": "cd" * 8}, {"if_updated_within": 1.0},
         {"if_runtime": "rt-another-one-here"},
     )  # fmt: skip
     for guards in wrong:
-        assert decide_unread(case(Kind.ACK, NoParams(), Fresh(None), waits, **{**fine, **guards})) is not None, guards
+        assert decide_unread(case(Kind.ACK, NoParams(), CurrentPane(None), waits, **{**fine, **guards})) is not None, (
+            guards
+        )
 
 
 @pytest.mark.tc("TC-029")
@@ -345,7 +349,7 @@ def test_where_a_number_would_answer_at_once_the_pointer_is_moved() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_pane_that_would_not_take_the_keys_gets_none(fresh: Fresh, why: str) -> None:
+def test_a_pane_that_would_not_take_the_keys_gets_none(fresh: CurrentPane, why: str) -> None:
     """What presses no key there does not mind."""
     busy = replace(IDLE, state=State.RUNNING)
     working = replace(fresh, claim=Claim.RUNNING)
@@ -360,7 +364,7 @@ def test_a_pane_that_would_not_take_the_keys_gets_none(fresh: Fresh, why: str) -
 
 @pytest.mark.tc("TC-107")
 def test_only_what_presses_enter_or_puts_text_minds_the_input_field() -> None:
-    for field, why in ((Field.DRAFT, "draft"), (Field.UNSURE, "draft"), (Field.ABSENT, "no_composer")):
+    for field, why in ((InputField.DRAFT, "draft"), (InputField.UNSURE, "draft"), (InputField.ABSENT, "no_composer")):
         fresh = replace(FREE, field=field)
         assert reason(case(Kind.SEND, SendParams(text="x"), fresh)) == why
         assert reason(case(Kind.SEND, SendParams(enter=True), fresh)) == why
@@ -370,7 +374,7 @@ def test_only_what_presses_enter_or_puts_text_minds_the_input_field() -> None:
         over = None if why == "draft" else why
         fresh = replace(fresh, at_end=True)
         assert reason(case(Kind.SEND, SendParams(text="x", over_draft=True), fresh)) == over
-    offered = replace(FREE, field=Field.OFFERED)  # Enter alone may take it for a prompt
+    offered = replace(FREE, field=InputField.OFFERED)  # Enter alone may take it for a prompt
     assert reason(case(Kind.SEND, SendParams(enter=True), offered)) == "draft"
     assert reason(case(Kind.SEND, SendParams(text="x", enter=True), offered)) is None
     assert reason(case(Kind.SEND, SendParams(enter=True, over_draft=True), offered)) is None

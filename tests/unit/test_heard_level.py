@@ -10,7 +10,7 @@ import pytest
 from agtmuxd.adapters.contract import Identity
 from agtmuxd.adapters.discovery import discover
 from agtmuxd.core.model import MS, Claim, Proc, Source, Write
-from agtmuxd.core.state.debounce import Settled, Steady
+from agtmuxd.core.state.debounce import DebounceResult, DebounceState
 from agtmuxd.targets.agent import Agent
 from agtmuxd.targets.roster import Roster
 from tests.rig import pane_row
@@ -32,7 +32,7 @@ class _Nothing:
 class _Watch:
     """Looks at one pane that shows the same all the time."""
 
-    def __init__(self, steady: dict[Source, Steady] | None = None, *, headless: bool = False) -> None:
+    def __init__(self, steady: dict[Source, DebounceState] | None = None, *, headless: bool = False) -> None:
         nothing: Any = _Nothing()
         self.word: Write | None = None
         self.at = 0
@@ -45,7 +45,7 @@ class _Watch:
         self.roster.agents["%1"] = self.agent
         self.captures = {"%1": "nothing known"}
 
-    async def look(self, ms: int = 500) -> list[Settled]:
+    async def look(self, ms: int = 500) -> list[DebounceResult]:
         """What the status says then."""
         self.at += ms * MS
         await self.roster.look({"%1": pane_row("%1")}, self.captures, self.at)
@@ -66,7 +66,7 @@ async def test_it_counts_with_the_look_after_it_was_told_though_the_screen_stand
 @pytest.mark.parametrize("before", ["told", "remembered"])
 async def test_what_is_not_told_any_more_claims_nothing(before: str) -> None:
     """Also after a restart of the daemon, in which the setting was turned off."""
-    watch = _Watch({Source.STATUS: Steady(WAITS, 0)} if before == "remembered" else None)
+    watch = _Watch({Source.STATUS: DebounceState(WAITS, 0)} if before == "remembered" else None)
     if before == "told":
         watch.word = WAITS
         for _ in range(3):

@@ -16,7 +16,7 @@ from agtmuxd.core.listing import Filter
 from agtmuxd.core.model import NS
 from agtmuxd.stream.history import PAGE, Batch, LogEntry
 from agtmuxd.stream.hub import Hub
-from agtmuxd.stream.published import Change, View, changes_for, name_of
+from agtmuxd.stream.published import Change, PublishedRows, changes_for, name_of
 from agtmuxd.stream.watcher import Watcher, WatchRequest
 from tests.rows import STATES, Item, by_key, pane, steps
 
@@ -29,7 +29,7 @@ class Stream:
     """A hub with a log behind it, as the daemon has: every batch is logged, then published."""
 
     def __init__(self, *panes: Item, **limits: Any) -> None:
-        self.view = View("stream-1", 0, by_key(*panes))
+        self.view = PublishedRows("stream-1", 0, by_key(*panes))
         self.log: list[tuple[int, int, str, str]] = []
         self.purged = 0  # entries up to this sequence are gone
         self.reads = 0
@@ -195,7 +195,7 @@ async def test_a_cursor_resumes_with_the_very_lines_that_were_missed(ring: int) 
 @pytest.mark.tc("TC-019")
 @settings(deadline=None, max_examples=100)
 @given(
-    world=st.lists(steps(), min_size=1, max_size=14),
+    repository=st.lists(steps(), min_size=1, max_size=14),
     cut=st.integers(0, 14),
     ring=st.sampled_from([1, 3, 2048]),
     scope=SCOPES,
@@ -203,15 +203,15 @@ async def test_a_cursor_resumes_with_the_very_lines_that_were_missed(ring: int) 
     interval=st.sampled_from([0.0, 5.0]),
 )
 def test_resuming_gives_what_a_fresh_snapshot_says(
-    world: list[dict[str, Item | None]], cut: int, ring: int, scope: str, wanted: Filter, interval: float
+    repository: list[dict[str, Item | None]], cut: int, ring: int, scope: str, wanted: Filter, interval: float
 ) -> None:
     async def play() -> None:
         stream = Stream(ring=ring)
         asked: dict[str, Any] = {"scope": scope, "wanted": wanted}
-        for step in world[:cut]:
+        for step in repository[:cut]:
             stream.publish(step)
         had = await catch_up(stream, None, **asked)
-        for step in world[cut:]:
+        for step in repository[cut:]:
             stream.publish(step)
         reader = await catch_up(stream, had.cursor, had.rows, interval=interval, **asked)
         assert reader.rows == fresh(stream, scope, wanted)
@@ -228,13 +228,13 @@ def test_resuming_gives_what_a_fresh_snapshot_says(
 @pytest.mark.tc("TC-019")
 @settings(deadline=None, max_examples=100)
 @given(
-    world=st.lists(steps(), min_size=1, max_size=12),
+    repository=st.lists(steps(), min_size=1, max_size=12),
     cuts=st.sets(st.integers(0, 12)),
     ring=st.sampled_from([1, 2048]),
     wanted=FILTERS,
 )
 def test_a_watcher_that_comes_and_goes_hears_what_a_steady_one_hears(
-    world: list[dict[str, Item | None]], cuts: set[int], ring: int, wanted: Filter
+    repository: list[dict[str, Item | None]], cuts: set[int], ring: int, wanted: Filter
 ) -> None:
     async def play() -> None:
         stream = Stream(ring=ring)
@@ -242,7 +242,7 @@ def test_a_watcher_that_comes_and_goes_hears_what_a_steady_one_hears(
         first = await steady.take()
         heard: list[Line] = []
         cursor, rows = first["cursor"], steady.rows
-        for n, step in enumerate(world):
+        for n, step in enumerate(repository):
             stream.publish(step)
             if n in cuts:
                 reader = await catch_up(stream, cursor, rows, wanted=wanted)

@@ -13,8 +13,8 @@ import pytest
 import structlog
 
 from agtmuxd.log import configure
-from agtmuxd.log.flood import MOST, SPAN, Flood
-from agtmuxd.log.sink import WAITING, Losses, Sink
+from agtmuxd.log.flood import MOST, SPAN, FloodFilter
+from agtmuxd.log.sink import WAITING, LogCounts, Sink
 from tests.conftest import until
 from tests.smalldisk import small_disk
 
@@ -114,12 +114,12 @@ def test_a_pipe_that_nobody_reads_keeps_nobody_waiting() -> None:
 @pytest.mark.tc("TC-151")
 def test_one_event_does_not_fill_the_log_and_the_next_span_says_how_many_were_left_out() -> None:
     now = 0.0
-    flood = Flood(lambda: now)
-    assert [flood.let("a")[0] for _ in range(MOST + 50)].count(True) == MOST
-    assert flood.let("b") == (True, 0)
+    flood = FloodFilter(lambda: now)
+    assert [flood.allow("a")[0] for _ in range(MOST + 50)].count(True) == MOST
+    assert flood.allow("b") == (True, 0)
     now += SPAN
-    assert flood.let("a") == (True, 50)
-    assert flood.let("a") == (True, 0)
+    assert flood.allow("a") == (True, 50)
+    assert flood.allow("a") == (True, 0)
 
 
 class Odd:
@@ -132,7 +132,7 @@ class Odd:
 @pytest.mark.parametrize("value", [Odd(), {1: "a", "b": 2}, "\ud800", b"\xff"], ids=lambda value: type(value).__name__)
 def test_no_value_makes_a_log_call_fail(form: str, value: Any) -> None:
     lines: list[str] = []
-    losses = Losses()
+    losses = LogCounts()
     configure("info", form, lines.append, losses)
     structlog.get_logger("x").error("what", value=value)
     structlog.get_logger("x").error("next")
@@ -143,7 +143,7 @@ def test_no_value_makes_a_log_call_fail(form: str, value: Any) -> None:
 @pytest.mark.tc("TC-151")
 def test_what_libraries_log_goes_the_same_way_and_cannot_fail_either() -> None:
     lines: list[str] = []
-    losses = Losses()
+    losses = LogCounts()
     configure("info", "json", lines.append, losses)
     (ours,) = [h for h in logging.getLogger().handlers if type(h).__module__ == "agtmuxd.log"]
     for level, text in ((logging.ERROR, "bad %s"), (logging.ERROR, "bad %s %d"), (logging.DEBUG, "chatter %s")):

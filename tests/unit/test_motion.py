@@ -8,10 +8,10 @@ import pytest
 
 from agtmuxd.core.model import MS, NS, Claim, Phase, Source, State, Strength, Write
 from agtmuxd.core.screen.motion import STILL
-from agtmuxd.core.state.debounce import MOVES, Settled, Steady, sample
+from agtmuxd.core.state.debounce import MOVES, DebounceResult, DebounceState, sample
 from agtmuxd.core.state.ordering import Stamp
 from agtmuxd.core.state.registers import Marks, Register, put, raise_marks, see_again, to_entry
-from agtmuxd.core.state.resolve import Life, resolve
+from agtmuxd.core.state.resolve import RuntimeFacts, resolve
 
 T0 = 1_800_000_000 * NS
 SPINS = Write(Claim.RUNNING, "title", lasting=True)
@@ -25,9 +25,9 @@ def over(write: Write, *rows: str) -> Write:
     return replace(write, scene=tuple(hash(row) for row in rows))
 
 
-def play(*shown: tuple[int, Write], steady: Steady | None = None) -> list[Settled]:
+def play(*shown: tuple[int, Write], steady: DebounceState | None = None) -> list[DebounceResult]:
     """``(ms, what the screen shows)``, sample by sample."""
-    steady, out = steady or Steady(), []
+    steady, out = steady or DebounceState(), []
     for at, write in shown:
         settled = sample(steady, Source.POLLER, write, T0 + at * MS)
         steady = settled.steady
@@ -35,7 +35,7 @@ def play(*shown: tuple[int, Write], steady: Steady | None = None) -> list[Settle
     return out
 
 
-def claims(told: list[Settled]) -> list[Claim | None]:
+def claims(told: list[DebounceResult]) -> list[Claim | None]:
     return [one.changed.claim for one in told if one.changed is not None]
 
 
@@ -46,9 +46,9 @@ def streams(write: Write, first: int, last: int, every: int = 250) -> list[tuple
     ]
 
 
-WORKED = Steady(told=ROW, told_since=T0)
-SPUN = Steady(told=SPINS, told_since=T0)
-QUIET = Steady(told=FIELD, told_since=T0 - 60 * NS)
+WORKED = DebounceState(told=ROW, told_since=T0)
+SPUN = DebounceState(told=SPINS, told_since=T0)
+QUIET = DebounceState(told=FIELD, told_since=T0 - 60 * NS)
 
 
 @pytest.mark.tc("TC-180")
@@ -84,7 +84,7 @@ def test_words_that_go_on_coming_are_a_turn_though_nothing_shows_one() -> None:
 def test_a_few_new_rows_are_no_turn_and_leave_what_was_told(changes: int) -> None:
     done = Write(Claim.COMPLETED, "still done", scene=())
     shown = [(1000 + 400 * i, over(done, *[f"row {n}" for n in range(i + 1)])) for i in range(changes)]
-    told = play((0, over(done, "old")), *shown, steady=Steady(told=done, told_since=T0))
+    told = play((0, over(done, "old")), *shown, steady=DebounceState(told=done, told_since=T0))
     assert claims(told) == []
     assert not told[-1].refreshed  # nothing is proven while it moves
 
@@ -99,7 +99,7 @@ def test_rows_that_scroll_pictures_and_marks_are_no_words() -> None:
 @pytest.mark.tc("TC-181")
 def test_a_turn_that_movement_alone_showed_leaves_an_end_of_before_as_it_was() -> None:
     done = Write(Claim.COMPLETED, "still done", scene=())
-    before = Steady(told=done, told_since=T0)
+    before = DebounceState(told=done, told_since=T0)
     told = play((0, over(done, "old")), *streams(ENDED, 1000, 4000), steady=before)
     assert claims(told) == [Claim.RUNNING]
     assert claims(play(*[(ms, over(FIELD, "row 4000")) for ms in (6000, 6300)], steady=told[-1].steady)) == [
@@ -110,7 +110,7 @@ def test_a_turn_that_movement_alone_showed_leaves_an_end_of_before_as_it_was() -
 class Pane:
     """Registers of one runtime, as the daemon keeps them."""
 
-    def __init__(self, steady: Steady, claim: Write) -> None:
+    def __init__(self, steady: DebounceState, claim: Write) -> None:
         self.steady = steady
         self.registers: dict[tuple[Source, str], Register] = {}
         self.marks: Marks = {}
@@ -136,7 +136,7 @@ class Pane:
             seen = see_again(self.registers[Source.POLLER, "turn"], at)
             self.registers[Source.POLLER, "turn"] = seen
             self.marks = raise_marks(self.marks, Source.POLLER, seen.entry, at) or self.marks
-        return resolve(self.registers, self.marks, Life(T0 - 600 * NS, at), at).state
+        return resolve(self.registers, self.marks, RuntimeFacts(T0 - 600 * NS, at), at).state
 
 
 BEGAN = Write(Claim.RUNNING, "UserPromptSubmit", phase=Phase.START)

@@ -22,10 +22,10 @@ def observer() -> Observer:
 async def test_of_two_moments_to_look_the_first_counts(moments: tuple[int, int]) -> None:
     one = observer()
     for moment in moments:
-        one.poke(T0 + moment)
+        one.request_refresh(T0 + moment)
     async with asyncio.timeout(20):
         await one._poked.wait()
     one._poked.clear()
-    one.poke(T0 + 30 * MS)  # the last one has rung: it stands in nobody's way
+    one.request_refresh(T0 + 30 * MS)  # the last one has rung: it stands in nobody's way
     async with asyncio.timeout(20):
         await one._poked.wait()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agtmuxd.core.model import Proc
-from agtmuxd.core.process_tree import Found, Match, ProcessIndex, find_agents, hidden_by
+from agtmuxd.core.process_tree import AgentProcess, Match, ProcessIndex, find_agents, hidden_by
 
 TTY = 5
 
@@ -26,7 +26,7 @@ def _identify(proc: Proc) -> Match[str] | None:
     return Match(name, name == "b", proc.comm) if name in ("a", "b") else None
 
 
-def _find(table: list[Proc], pane: int = 10) -> list[Found[Any]]:
+def _find(table: list[Proc], pane: int = 10) -> list[AgentProcess[Any]]:
     return find_agents(ProcessIndex(table), pane, _identify)
 
 

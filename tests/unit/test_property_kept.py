@@ -10,15 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agtmuxd.core.model import LEVELS, MS, NS, Claim, Phase, RawEvent, Signal, Source, Strength, WaitingFor, Write
-from agtmuxd.core.state.debounce import Steady, sample
-from agtmuxd.core.state.observation import Seen
+from agtmuxd.core.state.debounce import DebounceState, sample
+from agtmuxd.core.state.observation import AgentObservation
 from agtmuxd.core.state.ordering import SKEW_BUDGET, Stamp
 from agtmuxd.core.state.registers import Entry, Register, retired, to_entry
-from agtmuxd.core.state.resolve import Life, resolve
-from agtmuxd.ingest.apply_event import fold, told
+from agtmuxd.core.state.resolve import RuntimeFacts, resolve
+from agtmuxd.ingest.apply_event import apply_event, apply_level
 from agtmuxd.ingest.pipeline import write_of
-from agtmuxd.ingest.unchanged import Calm
-from agtmuxd.repository import Runtime, Unit, World
+from agtmuxd.ingest.unchanged import QuietRuntimes
+from agtmuxd.repository import Repository, Runtime, UnitOfWork
 from agtmuxd.store import current
 
 T0 = 1_000_000 * NS
@@ -47,37 +47,39 @@ TOLD = [
 class Daemon:
     """One runtime as the door keeps it, and beside it what its transactions wrote down."""
 
-    world: World = field(default_factory=lambda: World(runtimes={ID: RUNTIME}, registers={ID: {}}, marks={ID: {}}))
-    calm: Calm = field(default_factory=Calm)
-    steady: Steady = field(default_factory=Steady)
+    repository: Repository = field(
+        default_factory=lambda: Repository(runtimes={ID: RUNTIME}, registers={ID: {}}, marks={ID: {}})
+    )
+    calm: QuietRuntimes = field(default_factory=QuietRuntimes)
+    steady: DebounceState = field(default_factory=DebounceState)
     read_at: int = 0
     kept: Registers = field(default_factory=dict)
     kept_marks: dict[str, int] = field(default_factory=dict)
 
     def event(self, number: int, write: Write, at: int, now: int) -> None:
-        unit = Unit(self.world)
+        unit = UnitOfWork(self.repository)
         event = RawEvent(f"e{number:03d}", "x", Source.HOOK, "claude", at, now, f"k{number}", spooled=True)
-        fold(unit, RUNTIME, event, Signal("x", (write,)), skew_budget=SKEW_BUDGET)
+        apply_event(unit, RUNTIME, event, Signal("x", (write,)), skew_budget=SKEW_BUDGET)
         self._close(unit, now)
 
     def reading(self, number: int, write: Write, now: int) -> None:
         self.read_at = now
         settled = sample(self.steady, Source.POLLER, write, now)
         self.steady = settled.steady
-        seen = Seen("claude", None, False, 1, "1", 0, False, ((Source.POLLER, settled),))
+        seen = AgentObservation("claude", None, False, 1, "1", 0, False, ((Source.POLLER, settled),))
         if self.calm.stays(ID, seen):
             self.calm.read(ID, now)
             return
-        unit = Unit(self.world)
+        unit = UnitOfWork(self.repository)
         self.calm.end(unit, ID)
-        told(unit, RUNTIME, Source.POLLER, settled, now, f"p{number:03d}")
+        apply_level(unit, RUNTIME, Source.POLLER, settled, now, f"p{number:03d}")
         self._close(unit, now)
 
-    def _close(self, unit: Unit, now: int) -> None:
+    def _close(self, unit: UnitOfWork, now: int) -> None:
         """What settling and saving do of it."""
         self.calm.end(unit, ID)
         registers, marks = unit.registers.get(ID) or {}, unit.marks.get(ID) or {}
-        resolution = resolve(registers, marks, Life(T0, self.read_at), now)
+        resolution = resolve(registers, marks, RuntimeFacts(T0, self.read_at), now)
         self.calm.judge(unit, ID, self.read_at, resolution, now)
         for _, source, subject in unit.told:
             if (source, subject) in registers:
@@ -90,7 +92,7 @@ class Daemon:
         return {k for k, r in registers.items() if k[0] not in LEVELS and retired(r, marks) is not None}
 
     def live(self, now: int) -> set[tuple[Source, str]]:
-        unit = Unit(self.world)
+        unit = UnitOfWork(self.repository)
         self.calm.peek(unit, ID)
         return self.gone(unit.registers.get(ID) or {}, unit.marks.get(ID) or {})
 
@@ -135,5 +137,5 @@ def test_every_part_of_a_word_is_kept_and_remembered() -> None:
     for part in fields(Entry):
         assert getattr(WHOLE, part.name) != part.default, f"{part.name}: give it a value here"
     assert current._entry_back(json.loads(current.dumps(current._entry(WHOLE)))) == WHOLE
-    told = write_of(Register(Source.POLLER, "turn", WHOLE, 9))
-    assert to_entry(told, WHOLE.since, WHOLE.stamp, WHOLE.seq) == WHOLE
+    apply_level = write_of(Register(Source.POLLER, "turn", WHOLE, 9))
+    assert to_entry(apply_level, WHOLE.since, WHOLE.stamp, WHOLE.seq) == WHOLE

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from agtmuxd.core.model import LEVELS, MS, NS, Claim, Phase, RawEvent, Signal, Source, Strength, WaitingFor, Write
 from agtmuxd.core.state.ordering import SKEW_BUDGET, Stamp, effective_time
 from agtmuxd.core.state.registers import Entry, Register, put, raise_marks, to_entry
-from agtmuxd.core.state.resolve import Life, Resolution, resolve
-from agtmuxd.ingest.apply_event import fold
-from agtmuxd.repository import Runtime, Unit, World
+from agtmuxd.core.state.resolve import Resolution, RuntimeFacts, resolve
+from agtmuxd.ingest.apply_event import apply_event
+from agtmuxd.repository import Repository, Runtime, UnitOfWork
 
 T0 = 1_000_000 * NS
 BOUNDED = settings(deadline=None, max_examples=80, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
@@ -81,7 +81,7 @@ def outcome(registers: dict[tuple[Source, str], Register], marks: dict[str, int]
     told = []
     for after in (11, 12, 30, 75, 140, 700):
         now = T0 + after * NS
-        told.append(comparable(resolve(registers, marks, Life(T0, now - NS), now)))
+        told.append(comparable(resolve(registers, marks, RuntimeFacts(T0, now - NS), now)))
     return registers, marks, told
 
 
@@ -114,12 +114,12 @@ def a_runtime() -> Runtime:
 
 def through_ingest(history: Sequence[tuple[RawEvent, tuple[Write, ...]]]) -> tuple[Any, ...]:
     """The same by the daemon's own folding, one transaction per event."""
-    world = World(runtimes={"r1": a_runtime()}, registers={"r1": {}}, marks={"r1": {}})
+    repository = Repository(runtimes={"r1": a_runtime()}, registers={"r1": {}}, marks={"r1": {}})
     for event, said in history:
-        unit = Unit(world)
-        fold(unit, a_runtime(), event, Signal("x", said), skew_budget=SKEW_BUDGET)
+        unit = UnitOfWork(repository)
+        apply_event(unit, a_runtime(), event, Signal("x", said), skew_budget=SKEW_BUDGET)
         unit.commit()
-    return outcome(world.registers["r1"], world.marks["r1"])
+    return outcome(repository.registers["r1"], repository.marks["r1"])
 
 
 @pytest.mark.tc("TC-006")
@@ -162,13 +162,13 @@ def test_a_register_is_its_newest_event_by_seq_only_if_all_its_events_carry_one(
 @given(histories(), st.data())
 def test_a_duplicate_moves_nothing(history: list[tuple[RawEvent, tuple[Write, ...]]], data: st.DataObject) -> None:
     event, said = data.draw(st.sampled_from(history))
-    world = World(runtimes={"r1": a_runtime()}, registers={"r1": {}}, marks={"r1": {}})
+    repository = Repository(runtimes={"r1": a_runtime()}, registers={"r1": {}}, marks={"r1": {}})
     for one, writes_ in history:
-        unit = Unit(world)
-        fold(unit, a_runtime(), one, Signal("x", writes_), skew_budget=SKEW_BUDGET)
+        unit = UnitOfWork(repository)
+        apply_event(unit, a_runtime(), one, Signal("x", writes_), skew_budget=SKEW_BUDGET)
         unit.commit()
-    unit = Unit(world)
-    moved = fold(unit, a_runtime(), event, Signal("x", said), skew_budget=SKEW_BUDGET)
+    unit = UnitOfWork(repository)
+    moved = apply_event(unit, a_runtime(), event, Signal("x", said), skew_budget=SKEW_BUDGET)
     assert not moved
     assert (unit.told, unit.marked) == (set(), set())
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agtmuxd.core.model import LEVELS, MS, NS, PRECEDENCE, Claim, Phase, Source, State, Strength, WaitingFor
 from agtmuxd.core.state.ordering import Stamp
 from agtmuxd.core.state.registers import RETIREMENTS, WAITS, Entry, Register, retired
-from agtmuxd.core.state.resolve import DEMOTE_AFTER, PANE_FRESH, Life, Resolution, resolve
+from agtmuxd.core.state.resolve import DEMOTE_AFTER, PANE_FRESH, Resolution, RuntimeFacts, resolve
 
 T0 = 1_000_000 * NS
 BOUNDED = settings(deadline=None, max_examples=150, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
@@ -39,7 +39,7 @@ def a_register(draw: st.DrawFn, source: Source, subject: str, number: int) -> Re
 
 
 @st.composite
-def situations(draw: st.DrawFn) -> tuple[Registers, dict[str, int], Life, int]:
+def situations(draw: st.DrawFn) -> tuple[Registers, dict[str, int], RuntimeFacts, int]:
     keys = draw(
         st.lists(
             st.tuples(st.sampled_from([Source.HOOK, Source.NOTIFY, Source.STATUS, Source.POLLER]),
@@ -49,7 +49,7 @@ def situations(draw: st.DrawFn) -> tuple[Registers, dict[str, int], Life, int]:
     )  # fmt: skip
     registers = {key: draw(a_register(*key, number)) for number, key in enumerate(keys)}
     marks = draw(st.dictionaries(st.sampled_from([row.mark for row in RETIREMENTS]), moments, max_size=3))
-    life = Life(draw(moments) - 30 * NS, draw(st.just(0) | moments))
+    life = RuntimeFacts(draw(moments) - 30 * NS, draw(st.just(0) | moments))
     return registers, marks, life, draw(moments) + draw(st.integers(0, 700 * NS))
 
 
@@ -59,7 +59,7 @@ def said(r: Resolution) -> tuple[Any, ...]:
     return r.state, r.reason_code, r.confidence, since, r.waiting_for, r.accepts_input, r.background_tasks, r.source
 
 
-def voices(registers: Registers, marks: dict[str, int], life: Life, now: int) -> list[Register]:
+def voices(registers: Registers, marks: dict[str, int], life: RuntimeFacts, now: int) -> list[Register]:
     """The definitive claims that stand, else the hints: by the words of the contract, not by its code."""
     resolution = resolve(registers, marks, life, now)
     standing = [
@@ -72,7 +72,7 @@ def voices(registers: Registers, marks: dict[str, int], life: Life, now: int) ->
 @pytest.mark.tc("TC-006")
 @BOUNDED
 @given(situations())
-def test_resolve_is_pure(situation: tuple[Registers, dict[str, int], Life, int]) -> None:
+def test_resolve_is_pure(situation: tuple[Registers, dict[str, int], RuntimeFacts, int]) -> None:
     registers, marks, life, now = situation
     before = copy.deepcopy((registers, marks))
     first = resolve(registers, marks, life, now)
@@ -86,7 +86,7 @@ def test_resolve_is_pure(situation: tuple[Registers, dict[str, int], Life, int])
 @BOUNDED
 @given(situations())
 def test_nothing_left_is_unknown_with_a_reason_and_never_idle(
-    situation: tuple[Registers, dict[str, int], Life, int],
+    situation: tuple[Registers, dict[str, int], RuntimeFacts, int],
 ) -> None:
     registers, marks, life, now = situation
     resolution = resolve(registers, marks, life, now)
@@ -99,7 +99,7 @@ def test_nothing_left_is_unknown_with_a_reason_and_never_idle(
 @BOUNDED
 @given(situations())
 def test_precedence_decides_among_definitive_claims_and_hints_speak_only_without_them(
-    situation: tuple[Registers, dict[str, int], Life, int],
+    situation: tuple[Registers, dict[str, int], RuntimeFacts, int],
 ) -> None:
     registers, marks, life, now = situation
     heard = voices(registers, marks, life, now)
@@ -129,7 +129,7 @@ def test_precedence_decides_among_definitive_claims_and_hints_speak_only_without
 @BOUNDED
 @given(situations(), st.lists(st.integers(1, 1000), min_size=1, max_size=4))
 def test_nothing_changes_before_the_next_wake(
-    situation: tuple[Registers, dict[str, int], Life, int], parts: list[int]
+    situation: tuple[Registers, dict[str, int], RuntimeFacts, int], parts: list[int]
 ) -> None:
     registers, marks, life, now = situation
     first = resolve(registers, marks, life, now)
@@ -142,7 +142,7 @@ def test_nothing_changes_before_the_next_wake(
 @pytest.mark.tc("TC-006")
 @BOUNDED
 @given(situations())
-def test_time_alone_comes_to_an_end(situation: tuple[Registers, dict[str, int], Life, int]) -> None:
+def test_time_alone_comes_to_an_end(situation: tuple[Registers, dict[str, int], RuntimeFacts, int]) -> None:
     registers, marks, life, now = situation
     for _ in range(60):
         resolution = resolve(registers, marks, life, now)
@@ -156,7 +156,7 @@ def test_time_alone_comes_to_an_end(situation: tuple[Registers, dict[str, int], 
 @BOUNDED
 @given(situations(), st.sampled_from([row.mark for row in RETIREMENTS]), st.integers(0, 300 * NS))
 def test_a_raised_mark_brings_nothing_back(
-    situation: tuple[Registers, dict[str, int], Life, int], mark: str, by: int
+    situation: tuple[Registers, dict[str, int], RuntimeFacts, int], mark: str, by: int
 ) -> None:
     registers, marks, _, _ = situation
     raised = {**marks, mark: marks.get(mark, T0) + by}
@@ -168,7 +168,9 @@ def test_a_raised_mark_brings_nothing_back(
 @pytest.mark.tc("TC-006")
 @BOUNDED
 @given(situations())
-def test_no_claim_outlives_its_time_without_a_reading(situation: tuple[Registers, dict[str, int], Life, int]) -> None:
+def test_no_claim_outlives_its_time_without_a_reading(
+    situation: tuple[Registers, dict[str, int], RuntimeFacts, int],
+) -> None:
     registers, marks, life, _ = situation
     last = max([life.pane_read_at, *(r.last_seen for r in registers.values()), life.started_at + 15 * NS])
     resolution = resolve(registers, marks, life, last + PANE_FRESH + 600 * NS)

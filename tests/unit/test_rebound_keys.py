@@ -17,7 +17,7 @@ from agtmuxd.adapters.settings import key_bindings
 from agtmuxd.core.action.keys import named
 from agtmuxd.core.action.request import Kind, NoParams
 from agtmuxd.core.model import Claim, Sample, State
-from agtmuxd.core.screen.controls import Controls, DialogKeys, Field, Rebound, Sign
+from agtmuxd.core.screen.controls import Controls, DialogKeys, InputField, KeyOverrides, Sign
 from agtmuxd.core.screen.regions import Place
 from tests.unit.test_acts import ASKS, DRAFT, FakeControls, Script, context, soon, text
 from tests.unit.test_guard import FREE
@@ -51,22 +51,24 @@ def test_settings_of_each_agent_name_its_keys() -> None:
         ', {"context": "Chat", "bindings": {"ctrl+s": "chat:submit"}},'
         ' {"context": "Help", "bindings": {"q": "chat:cancel"}}]}'
     )
-    assert claude == Rebound(("ctrl+x",), ("ctrl+s",))
-    assert key_bindings.claude('{"bindings": []}') == Rebound(("escape",), ("enter",))
-    assert key_bindings.claude("no json") == Rebound(("escape",), ("enter",))
+    assert claude == KeyOverrides(("ctrl+x",), ("ctrl+s",))
+    assert key_bindings.claude('{"bindings": []}') == KeyOverrides(("escape",), ("enter",))
+    assert key_bindings.claude("no json") == KeyOverrides(("escape",), ("enter",))
     codex = '[tui.keymap.chat]\ninterrupt_turn = "f12"\n[tui.keymap.composer]\nsubmit = ["ctrl-t", "f5"]\n'
-    assert key_bindings.codex(codex, ()) == Rebound(("f12",), ("ctrl-t", "f5"))
-    assert key_bindings.codex("[tui.keymap.chat]\ninterrupt_turn = []", ()) == Rebound(())
+    assert key_bindings.codex(codex, ()) == KeyOverrides(("f12",), ("ctrl-t", "f5"))
+    assert key_bindings.codex("[tui.keymap.chat]\ninterrupt_turn = []", ()) == KeyOverrides(())
     said = ("codex", "-c", 'tui.keymap.chat.interrupt_turn="f9"', "--config", "model=x")
     assert key_bindings.codex(codex, said).interrupt == ("f9",)
-    assert key_bindings.codex("", ()) == Rebound()
-    assert key_bindings.codex("[tui\n", ()) == Rebound()
+    assert key_bindings.codex("", ()) == KeyOverrides()
+    assert key_bindings.codex("[tui\n", ()) == KeyOverrides()
     gemini = '[ // mine\n{"command": "-input.submit", "key": "enter"}, {"command": "input.submit", "key": "f2"},]'
-    assert key_bindings.gemini(gemini) == Rebound(submit=("f2",))
+    assert key_bindings.gemini(gemini) == KeyOverrides(submit=("f2",))
     assert key_bindings.gemini('[{"command": "input.submit", "key": "f2"}]').submit == ("f2", "enter")
     tui = '{"keybinds": {"session_interrupt": "ctrl+x, f4", "input_submit": "none"}}'
-    assert key_bindings.opencode(['{"keybinds": {"session_interrupt": "f9"}}', tui]) == Rebound(("ctrl+x", "f4"), ())
-    assert key_bindings.opencode(["{}"]) == Rebound()
+    assert key_bindings.opencode(['{"keybinds": {"session_interrupt": "f9"}}', tui]) == KeyOverrides(
+        ("ctrl+x", "f4"), ()
+    )
+    assert key_bindings.opencode(["{}"]) == KeyOverrides()
 
 
 @pytest.mark.tc("TC-174")
@@ -74,11 +76,11 @@ def test_settings_of_each_agent_name_its_keys() -> None:
     "odd", ["[]", "1", "null", '{"bindings": 1}', '{"keybinds": []}', '[1, {"key": 2}]', "{", "\x00"]
 )
 def test_settings_that_are_not_understood_change_nothing(odd: str) -> None:
-    usual = Rebound(("escape",), ("enter",))
+    usual = KeyOverrides(("escape",), ("enter",))
     assert key_bindings.claude(odd) == usual
-    assert key_bindings.gemini(odd) == Rebound(submit=("enter",))
-    assert key_bindings.opencode([odd]) == Rebound()
-    assert key_bindings.codex(odd, ("codex", "-c")) == Rebound()
+    assert key_bindings.gemini(odd) == KeyOverrides(submit=("enter",))
+    assert key_bindings.opencode([odd]) == KeyOverrides()
+    assert key_bindings.codex(odd, ("codex", "-c")) == KeyOverrides()
 
 
 @pytest.mark.tc("TC-174")
@@ -95,10 +97,10 @@ def test_an_adapter_says_where_the_settings_are() -> None:
     }  # fmt: skip
     codex = registry.get("codex")
     assert codex is not None
-    assert codex.rebound(['[tui.keymap.chat]\ninterrupt_turn="f2"'], ()).interrupt == ("f2",)
+    assert codex.key_overrides(['[tui.keymap.chat]\ninterrupt_turn="f2"'], ()).interrupt == ("f2",)
 
 
-async def stopped(keys: Rebound, usual: tuple[str, ...] = ("Escape",)) -> list[str]:
+async def stopped(keys: KeyOverrides, usual: tuple[str, ...] = ("Escape",)) -> list[str]:
     script = Script([(RUNS, ""), (FREE, "")], keys=keys, interrupt=usual)
     told = await interrupt(context(script, Kind.INTERRUPT, NoParams(), RUNS, state=State.RUNNING))
     assert told["delivery"] == "submitted"
@@ -107,16 +109,16 @@ async def stopped(keys: Rebound, usual: tuple[str, ...] = ("Escape",)) -> list[s
 
 @pytest.mark.tc("TC-174")
 async def test_a_turn_is_stopped_by_the_key_that_its_user_chose() -> None:
-    assert await stopped(Rebound()) == ["Escape"]
-    assert await stopped(Rebound(("f12",))) == ["F12"]
-    assert await stopped(Rebound(("f12", "esc"))) == ["Escape"]
-    assert await stopped(Rebound(("ctrl+enter", "ctrl+x"))) == ["C-x"]
+    assert await stopped(KeyOverrides()) == ["Escape"]
+    assert await stopped(KeyOverrides(("f12",))) == ["F12"]
+    assert await stopped(KeyOverrides(("f12", "esc"))) == ["Escape"]
+    assert await stopped(KeyOverrides(("ctrl+enter", "ctrl+x"))) == ["C-x"]
 
 
 @pytest.mark.tc("TC-174")
 @pytest.mark.parametrize("keys", [(), ("cmd+k",), ("ctrl+x ctrl+k",)])
 async def test_a_turn_that_no_key_stops_is_left_alone(keys: tuple[str, ...]) -> None:
-    script = Script([(RUNS, "")], keys=Rebound(keys))
+    script = Script([(RUNS, "")], keys=KeyOverrides(keys))
     with pytest.raises(AgtmuxError) as caught:
         await interrupt(context(script, Kind.INTERRUPT, NoParams(), RUNS, state=State.RUNNING))
     assert (caught.value.code, caught.value.details["reason"], script.written) == ("E_UNSUPPORTED", "keys", [])
@@ -124,10 +126,10 @@ async def test_a_turn_that_no_key_stops_is_left_alone(keys: tuple[str, ...]) -> 
 
 @pytest.mark.tc("TC-174")
 async def test_a_text_is_submitted_by_the_key_that_its_user_chose_or_not_typed() -> None:
-    script = Script([(DRAFT, "hi"), (DRAFT, "hi"), (DRAFT, "hi"), (FREE, "")], keys=Rebound(submit=("ctrl+s",)))
+    script = Script([(DRAFT, "hi"), (DRAFT, "hi"), (DRAFT, "hi"), (FREE, "")], keys=KeyOverrides(submit=("ctrl+s",)))
     told = await sending.send(context(script, Kind.SEND, text()))
     assert (told["delivery"], script.written[-1].endswith(" C-s")) == ("submitted", True)
-    none = Script([(DRAFT, "hi")], keys=Rebound(submit=("cmd+enter",)))
+    none = Script([(DRAFT, "hi")], keys=KeyOverrides(submit=("cmd+enter",)))
     with pytest.raises(AgtmuxError) as caught:
         await sending.send(context(none, Kind.SEND, text()))
     assert (caught.value.details["reason"], none.written) == ("keys", [])
@@ -157,10 +159,10 @@ def screen(*rows: str) -> Sample:
 async def test_a_key_that_always_works_is_pressed_where_it_clears_no_draft(monkeypatch: pytest.MonkeyPatch) -> None:
     """Claude Code's C-c stops a turn whatever key its user chose, but first clears what is typed."""
     monkeypatch.setattr(FakeControls, "always", ("C-c",))
-    assert await stopped(Rebound()) == ["Escape"]
-    assert await stopped(Rebound(("ctrl+x",))) == ["C-c"]
-    script = Script([(RUNS, ""), (FREE, "")], keys=Rebound(("ctrl+x",)))
-    typed = replace(RUNS, field=Field.DRAFT)
+    assert await stopped(KeyOverrides()) == ["Escape"]
+    assert await stopped(KeyOverrides(("ctrl+x",))) == ["C-c"]
+    script = Script([(RUNS, ""), (FREE, "")], keys=KeyOverrides(("ctrl+x",)))
+    typed = replace(RUNS, field=InputField.DRAFT)
     told = await interrupt(context(script, Kind.INTERRUPT, NoParams(), typed, state=State.RUNNING))
     assert told["keys"] == ["C-x"]
 

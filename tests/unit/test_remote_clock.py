@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agtmuxd.core.model import NS, RawEvent, Source
-from agtmuxd.remote_hooks.clock_offset import put_right, read_clock
+from agtmuxd.remote_hooks.clock_offset import corrected, read_clock
 
 NOW = 1_800_000_000 * NS
 
@@ -32,7 +32,7 @@ def test_the_clock_is_read_whatever_date_that_machine_has(said: bytes, ns: int |
 def test_an_event_counts_for_its_moment_and_never_for_one_after_its_arrival(age: int, offset: int) -> None:
     there = NOW - age * NS + offset * NS
     event = RawEvent("e-1234567", "Stop", Source.HOOK, "claude", there, NOW, "k", start_hint=there)
-    assert put_right(event, None) is event
-    right = put_right(event, offset * NS)
+    assert corrected(event, None) is event
+    right = corrected(event, offset * NS)
     assert (right.event_time, right.start_hint) == (NOW - age * NS, NOW - age * NS)
-    assert put_right(event, offset * NS - (age + 5) * NS).event_time == NOW
+    assert corrected(event, offset * NS - (age + 5) * NS).event_time == NOW

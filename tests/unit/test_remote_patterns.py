@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from agtmuxd.remote_hooks.reverse_socket import Backway
+from agtmuxd.remote_hooks.reverse_socket import ReverseSocket
 from agtmuxd.targets.executor import Completed
 from agtmuxd.targets.ssh.executor import SshExecutor
 
@@ -30,7 +30,7 @@ class Machine:
 
 async def test_patterns_that_were_taken_out_of_the_configuration_do_not_stay_there() -> None:
     machine = Machine()
-    way = Backway(cast(SshExecutor, machine), "a", "/nowhere", 1.0)
+    way = ReverseSocket(cast(SshExecutor, machine), "a", "/nowhere", 1.0)
     await way.tell(())
     assert machine.told == [], "nothing of ours is there"
     way.was_open = True

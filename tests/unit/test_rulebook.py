@@ -15,7 +15,7 @@ from agtmuxd.adapters.registry import Registry
 from agtmuxd.api.routes.rules import CheckRequest, ReplayRequest
 from agtmuxd.core.model import Claim, Proc, Sample
 from agtmuxd.core.screen.rule_file import load
-from agtmuxd.rules.catalog import Rulebook
+from agtmuxd.rules.catalog import RuleCatalog
 from tests.corpus import recording
 from tests.unit.test_adapter_registry import ToyAdapter
 
@@ -47,9 +47,9 @@ all = [{ contains = "my own words" }]
 """
 
 
-def rulebook(folder: Path) -> tuple[Registry, Rulebook]:
+def rule_catalog(folder: Path) -> tuple[Registry, RuleCatalog]:
     registry = discover(points=())
-    return registry, Rulebook(registry, folder)
+    return registry, RuleCatalog(registry, folder)
 
 
 def said(registry: Registry, agent: str, *rows: str) -> str | None:
@@ -67,7 +67,7 @@ def identify(registry: Registry, comm: str, *argv: str) -> tuple[str, bool] | No
 @pytest.mark.tc("TC-046")
 def test_an_agent_is_added_by_a_rules_file_alone(tmp_path: Path) -> None:
     (tmp_path / "toy.toml").write_text(TOY)
-    registry, book = rulebook(tmp_path)
+    registry, book = rule_catalog(tmp_path)
     book.read()
     assert identify(registry, "toycli", "/opt/toycli", "go") == ("toy", False)
     assert identify(registry, "python3", "python3", "/usr/bin/toycli", "--once") == ("toy", True)
@@ -82,7 +82,7 @@ def test_an_agent_is_added_by_a_rules_file_alone(tmp_path: Path) -> None:
 
 def test_a_users_rules_lie_over_the_shipped_ones_and_are_taken_back(tmp_path: Path) -> None:
     dialog = recording.load("claude/e1-bash-approval").sample_at(9000)
-    registry, book = rulebook(tmp_path)
+    registry, book = rule_catalog(tmp_path)
     before = said(registry, "claude", *dialog.lines)
     (tmp_path / "claude.toml").write_text(MINE)
     book.read()
@@ -110,7 +110,7 @@ def test_a_users_rules_lie_over_the_shipped_ones_and_are_taken_back(tmp_path: Pa
 def test_a_wrong_file_is_named_and_the_rules_stay_as_they_were(
     name: str, text: str, message: str, tmp_path: Path
 ) -> None:
-    registry, book = rulebook(tmp_path)
+    registry, book = rule_catalog(tmp_path)
     (tmp_path / "claude.toml").write_text(MINE)
     book.read()
     (tmp_path / "claude.toml").unlink()
@@ -139,7 +139,7 @@ def test_a_wrong_file_is_named_and_the_rules_stay_as_they_were(
 def test_an_odd_file_among_the_rules_is_named_and_holds_up_nobody(
     tmp_path: Path, make: Callable[[Path], object], words: str
 ) -> None:
-    registry, book = rulebook(tmp_path)
+    registry, book = rule_catalog(tmp_path)
     (tmp_path / "toy.toml").write_text(TOY)
     book.read()
     (tmp_path / "toy.toml").unlink()
@@ -151,7 +151,7 @@ def test_an_odd_file_among_the_rules_is_named_and_holds_up_nobody(
 
 
 async def test_every_shipped_rule_holds_on_its_recorded_sample(tmp_path: Path) -> None:
-    _, book = rulebook(tmp_path)
+    _, book = rule_catalog(tmp_path)
     items = await book.check(CheckRequest(corpus=recording.ROOT))
     assert {item["agent"] for item in items} >= {"claude", "codex", "gemini", "copilot", "opencode", "cursor"}
     assert [(i["agent"], r) for i in items for r in i["rules"] if r["ok"] is False] == []
@@ -162,7 +162,7 @@ async def test_every_shipped_rule_holds_on_its_recorded_sample(tmp_path: Path) -
 
 async def test_a_rule_is_tried_on_a_screen_beside_its_file(tmp_path: Path) -> None:
     (tmp_path / "toy.toml").write_text(TOY)
-    _, book = rulebook(tmp_path)
+    _, book = rule_catalog(tmp_path)
     book.read()
 
     async def tried() -> tuple[bool | None, str]:
@@ -183,7 +183,7 @@ async def test_a_rule_is_tried_on_a_screen_beside_its_file(tmp_path: Path) -> No
 
 
 def test_a_captured_screen_is_replayed_through_the_rules(tmp_path: Path) -> None:
-    _, book = rulebook(tmp_path)
+    _, book = rule_catalog(tmp_path)
     sample = recording.load("claude/e1-bash-approval").sample_at(9000)
     body = book.replay(ReplayRequest(agent="claude", screen="\n".join(sample.lines), title=sample.title))
     assert (body["claim"], body["strength"], body["composer"]) == ("waiting_approval", "definitive", None)
@@ -211,7 +211,7 @@ async def test_an_adapter_from_elsewhere_proves_its_rules_by_screens_of_its_own(
     adapter.shipped = adapter.rules = load(TOY, "toy.toml", "toy")
     adapter.screens = theirs
     registry.add(adapter)
-    book = Rulebook(registry, mine)
+    book = RuleCatalog(registry, mine)
     (theirs / "asks.txt").write_text("Which way?\n")
 
     async def tried() -> list[tuple[str, bool | None]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agtmuxd.core.model import Sample
-from agtmuxd.core.screen.controls import Field
+from agtmuxd.core.screen.controls import InputField
 from agtmuxd.core.screen.rule_file import load
 
 RULE = "─" * 40
@@ -55,16 +55,16 @@ def screen(*between: str, above: str = " ⠋ Working...", cursor: tuple[int, int
 @pytest.mark.parametrize(
     ("sample", "holds"),
     [
-        (screen(), Field.FREE),
-        (screen("half a thought", cursor=(14, 2)), Field.DRAFT),
-        (screen("half a thought"), Field.DRAFT),
-        (screen("", "second row", cursor=(10, 3)), Field.DRAFT),
-        (screen("─ a dash", cursor=(8, 2)), Field.DRAFT),
-        (screen(" → Yes", "   No"), Field.ABSENT),
-        (Sample((" ⠋ Working...", RULE), "t", False, False, 0, 1, 40, 24), Field.ABSENT),
+        (screen(), InputField.FREE),
+        (screen("half a thought", cursor=(14, 2)), InputField.DRAFT),
+        (screen("half a thought"), InputField.DRAFT),
+        (screen("", "second row", cursor=(10, 3)), InputField.DRAFT),
+        (screen("─ a dash", cursor=(8, 2)), InputField.DRAFT),
+        (screen(" → Yes", "   No"), InputField.ABSENT),
+        (Sample((" ⠋ Working...", RULE), "t", False, False, 0, 1, 40, 24), InputField.ABSENT),
     ],
 )
-def test_a_field_between_two_rules_is_free_where_nothing_stands_there(sample: Sample, holds: Field) -> None:
+def test_a_field_between_two_rules_is_free_where_nothing_stands_there(sample: Sample, holds: InputField) -> None:
     assert RULES.controls().look(sample) is holds
 
 

@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from agtmuxd.adapters.discovery import discover
 from agtmuxd.adapters.registry import Registry
 from agtmuxd.core.model import MS, Sample
-from agtmuxd.rules.catalog import LOOK_EVERY, LOOK_SOON, Rulebook
-from agtmuxd.rules.folder import DOUBT, STILL, Rest, RuleFolder, Unrest
+from agtmuxd.rules.catalog import LOOK_EVERY, LOOK_SOON, RuleCatalog
+from agtmuxd.rules.folder import DOUBT, STILL, FolderChanges, FolderState, RuleFolder
 from tests.unit.test_rulebook import MINE, TOY
 
 OTHER = TOY.replace('"toy"', '"pet"').replace("toycli", "petcli")
@@ -24,7 +24,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.registry: Registry = discover(points=())
-        self.book = Rulebook(self.registry, folder)
+        self.book = RuleCatalog(self.registry, folder)
         self.now = 0
         self.changes = 0
         self.book.read_what_can_be()
@@ -34,7 +34,7 @@ class Bench:
 
     async def after(self, ms: int) -> float:
         self.now += ms * MS
-        return await self.book.glance(self._changed, self.now)
+        return await self.book.check_for_changes(self._changed, self.now)
 
     async def settle(self) -> None:
         """Looks as the daemon makes them, until nothing moves."""
@@ -196,14 +196,14 @@ def test_a_folder_that_is_not_there_has_no_rules(tmp_path: Path) -> None:
 
 
 def test_a_change_is_over_when_nothing_moved_for_a_moment() -> None:
-    unrest = Unrest()
+    unrest = FolderChanges()
     unrest.taken = 1
-    assert unrest.look(1, 0) is Rest.CALM
-    assert unrest.look(2, 10) is Rest.MOVING
-    assert unrest.look(2, 9 + STILL) is Rest.MOVING
-    assert unrest.look(3, 10 + STILL) is Rest.MOVING, "it moved again"
-    assert unrest.look(3, 10 + 2 * STILL) is Rest.STILL
-    assert unrest.look(3, 10 + STILL + DOUBT) is Rest.LONG
+    assert unrest.look(1, 0) is FolderState.CALM
+    assert unrest.look(2, 10) is FolderState.MOVING
+    assert unrest.look(2, 9 + STILL) is FolderState.MOVING
+    assert unrest.look(3, 10 + STILL) is FolderState.MOVING, "it moved again"
+    assert unrest.look(3, 10 + 2 * STILL) is FolderState.STILL
+    assert unrest.look(3, 10 + STILL + DOUBT) is FolderState.LONG
     unrest.taken = 3
-    assert unrest.look(3, 10 + STILL + DOUBT) is Rest.CALM
-    assert unrest.look(1, 20 + STILL + DOUBT) is Rest.MOVING
+    assert unrest.look(3, 10 + STILL + DOUBT) is FolderState.CALM
+    assert unrest.look(1, 20 + STILL + DOUBT) is FolderState.MOVING

@@ -6,7 +6,7 @@ import pytest
 
 from agtmuxd.adapters.shared import shipped_rules
 from agtmuxd.core.model import Claim, Sample, Strength, Write
-from agtmuxd.core.screen.controls import Field
+from agtmuxd.core.screen.controls import InputField
 from agtmuxd.core.screen.rule_file import RuleFileError, load
 from tests.unit.test_screens_by_structure import claude, codex, look
 
@@ -98,7 +98,7 @@ def test_claude_for_screen_readers_waits_where_it_asks_for_a_number(box: tuple[s
 def test_a_shell_prompt_in_an_answer_is_no_field_of_the_other_layout(rows: tuple[str, ...]) -> None:
     """A dollar sign is the field only below the row that names the mode."""
     sample = Sample((*TURN, *rows), "", False, True, 0, 0, 80, 24)
-    assert shipped_rules("claude").controls().look(sample) is Field.ABSENT
+    assert shipped_rules("claude").controls().look(sample) is InputField.ABSENT
 
 
 @pytest.mark.tc("TC-214")
@@ -107,7 +107,7 @@ def test_a_draft_in_the_other_layout_is_read_without_its_sign() -> None:
     rows = reader(*TURN, typed="make it so")
     sample = Sample(rows, "", False, True, 13, len(rows) - 1, 80, 24)
     controls = shipped_rules("claude").controls()
-    assert (controls.look(sample), controls.holds(sample, "make it so")) == (Field.DRAFT, True)
+    assert (controls.look(sample), controls.holds(sample, "make it so")) == (InputField.DRAFT, True)
     assert not controls.holds(sample, "make it otherwise")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from agtmuxd.adapters.discovery import discover
 from agtmuxd.core.model import Ancestor, RawEvent, Signal, Source
-from agtmuxd.core.state.binding import Bound, Candidate, bind, is_nested
+from agtmuxd.core.state.binding import Binding, Candidate, bind, is_nested
 from agtmuxd.core.state.event_sender import find_sender
 
 pytestmark = pytest.mark.tc("TC-140")
@@ -223,7 +223,7 @@ def test_two_agents_in_one_chain_bind_each_to_its_own() -> None:
     told = event("claude", SH, inner, ZSH, CLAUDE)
     own = replace(outer(inner, "claude"), runtime_id="inner", pane_id="%1")
     sender = find_sender(told, KNOWN.kind_of)
-    assert bind(told, Signal("turn_end"), "t1", (outer(CLAUDE, "claude"), own), sender) == Bound("inner", None)
+    assert bind(told, Signal("turn_end"), "t1", (outer(CLAUDE, "claude"), own), sender) == Binding("inner", None)
 
 
 @pytest.mark.parametrize("name", INNER)

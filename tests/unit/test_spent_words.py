@@ -7,9 +7,9 @@ import pytest
 from agtmuxd.core.model import NS, Claim, Phase, RawEvent, Signal, Source, State, Write
 from agtmuxd.core.state.ordering import SKEW_BUDGET
 from agtmuxd.core.state.registers import HIDDEN, MANY, Register
-from agtmuxd.core.state.resolve import Life, resolve
-from agtmuxd.ingest.apply_event import fold
-from agtmuxd.repository import Runtime, Unit, World
+from agtmuxd.core.state.resolve import RuntimeFacts, resolve
+from agtmuxd.ingest.apply_event import apply_event
+from agtmuxd.repository import Repository, Runtime, UnitOfWork
 from tests.unit.test_property_kept import RUNTIME as MADE
 
 T0 = 1_000_000 * NS
@@ -21,24 +21,24 @@ class Told:
     """Events of one runtime, each in a transaction of its own."""
 
     def __init__(self) -> None:
-        self.world = World(runtimes={"r1": RUNTIME}, registers={"r1": {}}, marks={"r1": {}})
+        self.repository = Repository(runtimes={"r1": RUNTIME}, registers={"r1": {}}, marks={"r1": {}})
         self.count = 0
 
     def tell(self, subject: str, claim: Claim | None, at: int, source: Source = Source.TRANSCRIPT) -> None:
         self.count += 1
         write = COMPOSER if source is Source.POLLER else Write(claim, "x", subject=subject, phase=Phase.NONE)
-        unit = Unit(self.world)
+        unit = UnitOfWork(self.repository)
         name = f"e{self.count:05d}"
         event = RawEvent(name, "x", source, "copilot", at, T0 + 9000 * NS, name, spooled=True)
-        fold(unit, RUNTIME, event, Signal("x", (write,)), skew_budget=SKEW_BUDGET)
+        apply_event(unit, RUNTIME, event, Signal("x", (write,)), skew_budget=SKEW_BUDGET)
         unit.commit()
 
     @property
     def registers(self) -> dict[tuple[Source, str], Register]:
-        return self.world.registers["r1"]
+        return self.repository.registers["r1"]
 
     def state(self, now: int) -> State:
-        return resolve(self.registers, self.world.marks["r1"], Life(T0, now), now).state
+        return resolve(self.registers, self.repository.marks["r1"], RuntimeFacts(T0, now), now).state
 
 
 @pytest.mark.tc("TC-006")

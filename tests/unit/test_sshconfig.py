@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agtmuxd.targets.ssh import effective_settings
-from agtmuxd.targets.ssh.effective_settings import ConfigError, Place, config_words, parse
+from agtmuxd.targets.ssh.effective_settings import ConfigError, Destination, config_words, parse
 
 pytestmark = pytest.mark.tc("TC-160")
 
@@ -38,7 +38,7 @@ def test_where_home_is_another_folder_its_ssh_config_is_read_if_there_is_one(
 
 def test_tokens_and_variables_are_filled_in_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(effective_settings, "home", lambda: "/home/me")
-    settings = parse(ANSWER, Place("pc"), {"V": "%h${W}"})
+    settings = parse(ANSWER, Destination("pc"), {"V": "%h${W}"})
     assert settings.paths("identityfile", "IdentityFile") == ["/home/me/.ssh/id-box-2222-%"]
     assert settings.path("/x/${V}/%n", "IdentityFile") == "/x/%h${W}/pc"
     with pytest.raises(ConfigError, match=r"IdentityFile /x/%z: ssh knows no token %z"):
@@ -50,4 +50,4 @@ def test_tokens_and_variables_are_filled_in_once(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("answer", ["", "hostname a\n", "hostname a\nport x\n", "hostname a\nport 0\n", "usage: ssh"])
 def test_what_is_no_answer_of_ssh_is_none(answer: str) -> None:
     with pytest.raises(ConfigError, match="names no host and port"):
-        parse(answer, Place("pc"), {})
+        parse(answer, Destination("pc"), {})

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agtmux import render
-from agtmux.cli.explain_text import story
+from agtmux.cli.explain_text import explanation
 from agtmux.protocol.text import block, escaped, one_line
 from agtmuxd.log import configure
 from tests.unit.daemon_stub import Stub, agtmux, error, listing, pane
@@ -71,7 +71,7 @@ def test_no_column_of_any_listing_lets_hostile_text_through(scope: str) -> None:
     rows = [hostile_pane() | item]
     drawn = StringIO()
     body = {"items": rows, "partial": True, "target_errors": [{"target": HOSTILE, "code": HOSTILE, "reason": HOSTILE}]}
-    render.console("never", drawn).print(render.Screen(scope, body, time.time()))
+    render.console("never", drawn).print(render.ListingView(scope, body, time.time()))
     for text in (render.plain(scope, rows, time.time()), drawn.getvalue()):
         assert "gpj.exe" in text
         assert is_harmless(text.replace("\n", ""))
@@ -104,7 +104,7 @@ def test_an_explanation_lets_no_hostile_text_through() -> None:
         "ref": HOSTILE, "item": hostile_pane(), "decided_by": [claim], "candidates": [claim, claim | {"used": True}],
         "recent_events": [claim | {"event_type": HOSTILE}],
     }  # fmt: skip
-    text = "".join(story(body, time.time()))
+    text = "".join(explanation(body, time.time()))
     assert "gpj.exe" in text
     assert is_harmless(text)
 

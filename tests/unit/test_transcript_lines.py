@@ -9,7 +9,7 @@ import pytest
 
 from agtmuxd.adapters.claude.adapter import ClaudeAdapter
 from agtmuxd.adapters.codex.adapter import CodexAdapter
-from agtmuxd.adapters.contract import Transcribed
+from agtmuxd.adapters.contract import TranscriptAdapter
 from agtmuxd.adapters.gemini.adapter import GeminiAdapter
 from agtmuxd.core.model import Claim, Phase, RawEvent, Signal, Source
 from tests.corpus import events, recording
@@ -241,7 +241,7 @@ def test_only_a_terminals_own_thread_has_an_opening(other: dict[str, Any]) -> No
 def test_lines_recorded_of_real_agents_are_understood_or_left_alone() -> None:
     told: dict[str, set[str]] = {agent: set() for agent in ADAPTERS}
     for agent, adapter in ADAPTERS.items():
-        assert isinstance(adapter, Transcribed)
+        assert isinstance(adapter, TranscriptAdapter)
         for name in recording.names(agent):
             for line in recording.load(name).lines:
                 if line["kind"] == "transcript":

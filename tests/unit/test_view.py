@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.listing import SORTS, Attrs, Filter, ordered, place, tally
 from agtmuxd.core.model import NS
-from agtmuxd.stream.published import Change, View, changes_for, merge_sessions, name_of, pane_key, same
+from agtmuxd.stream.published import Change, PublishedRows, changes_for, merge_sessions, name_of, pane_key, same
 from tests.rows import STATES, T0, Item, advance, by_key, pane, replayed, steps
 
 SCOPES = ("panes", "windows", "sessions")
@@ -24,31 +24,31 @@ def ops(changes: dict[str, list[Change]], scope: str) -> list[tuple[str, tuple[s
 
 
 def test_a_new_pane_is_an_upsert_in_all_three_scopes() -> None:
-    changes = changes_for(View("s"), by_key(pane()))
+    changes = changes_for(PublishedRows("s"), by_key(pane()))
     assert ops(changes, "panes") == [("upsert", ("host", "work", "@1", "%1"))]
     assert ops(changes, "windows") == [("upsert", ("host", "work", "@1"))]
     assert ops(changes, "sessions") == [("upsert", ("host", "work"))]
 
 
 def test_changes_for_leaves_the_view_as_it_is() -> None:
-    view = View("s", 3, by_key(pane()))
+    view = PublishedRows("s", 3, by_key(pane()))
     changes_for(view, {"host/%1": None})
     assert list(view.panes) == ["host/%1"]
     assert view.sequence == 3
 
 
 def test_volatile_fields_change_nothing() -> None:
-    view = View("s", 0, by_key(pane()))
+    view = PublishedRows("s", 0, by_key(pane()))
     assert changes_for(view, by_key(pane(last_seen_at="2026-01-01T00:00:09.000Z"))) == {}
 
 
 def test_a_title_changes_the_pane_but_not_its_window() -> None:
-    view = View("s", 0, by_key(pane()))
+    view = PublishedRows("s", 0, by_key(pane()))
     assert list(changes_for(view, by_key(pane(title="new")))) == ["panes"]
 
 
 def test_a_pane_that_moved_is_deleted_under_its_old_identity_first() -> None:
-    view = View("s", 0, by_key(pane()))
+    view = PublishedRows("s", 0, by_key(pane()))
     changes = advance(view, dict(by_key(pane(window="@2"))))
     assert ops(changes, "panes") == [
         ("delete", ("host", "work", "@1", "%1")),
@@ -59,7 +59,7 @@ def test_a_pane_that_moved_is_deleted_under_its_old_identity_first() -> None:
 
 
 def test_a_renamed_session_is_another_identity_everywhere() -> None:
-    view = View("s", 0, by_key(pane(), pane("%2", window="@2")))
+    view = PublishedRows("s", 0, by_key(pane(), pane("%2", window="@2")))
     changes = advance(view, dict(by_key(pane(session="neu/é"), pane("%2", window="@2", session="neu/é"))))
     assert sorted(ops(changes, "sessions")) == [("delete", ("host", "work")), ("upsert", ("host", "neu/é"))]
     assert len(changes["panes"]) == 4
@@ -67,12 +67,12 @@ def test_a_renamed_session_is_another_identity_everywhere() -> None:
 
 
 def test_a_pane_that_nobody_knew_and_went_is_no_change() -> None:
-    assert changes_for(View("s"), {"host/%9": None}) == {}
+    assert changes_for(PublishedRows("s"), {"host/%9": None}) == {}
 
 
 @pytest.mark.tc("TC-042")
 def test_a_window_shows_the_top_state_and_counts_of_its_agents() -> None:
-    view = View(
+    view = PublishedRows(
         "s",
         0,
         by_key(
@@ -98,13 +98,13 @@ def test_precedence_decides_between_any_two_states() -> None:
     for high in range(len(STATES)):
         for low in range(high, len(STATES)):
             panes = [pane("%1", state=STATES[low]), pane("%2", state=STATES[high], window="@2")]
-            view = View("s", 0, by_key(*panes))
+            view = PublishedRows("s", 0, by_key(*panes))
             assert view.sessions["host/work"]["state"] == STATES[high]
 
 
 @pytest.mark.tc("TC-042")
 def test_a_session_counts_its_windows_and_panes_with_agents() -> None:
-    view = View(
+    view = PublishedRows(
         "s",
         0,
         by_key(
@@ -121,14 +121,14 @@ def test_a_session_counts_its_windows_and_panes_with_agents() -> None:
 
 @pytest.mark.tc("TC-042")
 def test_a_window_without_an_agent_has_no_state() -> None:
-    view = View("s", 0, by_key(pane(agent=None)))
+    view = PublishedRows("s", 0, by_key(pane(agent=None)))
     row = view.windows["host/work/@1"]
     assert (row["state"], row["panes"], row["attention"], row["since"]) == (None, 0, "none", None)
 
 
 @pytest.mark.tc("TC-042")
 def test_sessions_merge_across_targets_by_name_with_their_breakdown() -> None:
-    view = View(
+    view = PublishedRows(
         "s",
         0,
         by_key(
@@ -149,15 +149,15 @@ def test_sessions_merge_across_targets_by_name_with_their_breakdown() -> None:
 @pytest.mark.tc("TC-042")
 @given(st.lists(steps(), max_size=12))
 def test_counting_again_only_what_was_touched_gives_what_counting_all_gives(
-    world: list[dict[str, Item | None]],
+    repository: list[dict[str, Item | None]],
 ) -> None:
-    view = View("s")
+    view = PublishedRows("s")
     told: dict[str, dict[tuple[str, ...], Item]] = {scope: {} for scope in SCOPES}
-    for step in world:
+    for step in repository:
         changes = advance(view, step)
         for scope in SCOPES:
             replayed(told[scope], changes.get(scope, []))
-    fresh = View("s", 0, view.panes)
+    fresh = PublishedRows("s", 0, view.panes)
     for scope in SCOPES:
         rows = {name_of(row["identity"]): row for row in fresh.rows(scope).values()}
         assert told[scope] == rows
@@ -165,16 +165,16 @@ def test_counting_again_only_what_was_touched_gives_what_counting_all_gives(
 
 
 @given(st.lists(steps(), max_size=8))
-def test_a_change_survives_the_log(world: list[dict[str, Item | None]]) -> None:
-    view = View("s")
-    for step in world:
+def test_a_change_survives_the_log(repository: list[dict[str, Item | None]]) -> None:
+    view = PublishedRows("s")
+    for step in repository:
         for scope, changes in advance(view, step).items():
             for change in changes:
                 assert Change.from_json(scope, json.loads(json.dumps(change.to_json()))) == change
 
 
 def test_a_round_of_a_target_is_when_its_panes_were_seen_last() -> None:
-    view = View("s", 0, by_key(pane(), pane(target="far")))
+    view = PublishedRows("s", 0, by_key(pane(), pane(target="far")))
     view.touch("host", 1_800_000_000 * NS)
     seen = {row["identity"]["target"]: row["last_seen_at"] for row in view.select("panes", Filter())}
     assert seen == {"host": "2027-01-15T08:00:00.000Z", "far": T0}
@@ -195,7 +195,7 @@ WORLD = by_key(
 
 
 def chosen(scope: str = "panes", sort: str = "name", **wanted: Any) -> list[str]:
-    view = View("s", 0, WORLD)
+    view = PublishedRows("s", 0, WORLD)
     rows = view.select(scope, Filter(**wanted), sort)
     return ["/".join(name_of(row["identity"])) for row in rows]
 
@@ -251,10 +251,10 @@ def test_every_sort_has_one_order(sort: str, expected: str) -> None:
 @pytest.mark.tc("TC-048")
 @given(st.randoms(use_true_random=False), st.sampled_from(SORTS), st.lists(steps(), max_size=6))
 def test_no_sort_depends_on_the_order_in_which_rows_came(
-    rng: random.Random, sort: str, world: list[dict[str, Item | None]]
+    rng: random.Random, sort: str, repository: list[dict[str, Item | None]]
 ) -> None:
-    view = View("s")
-    for step in world:
+    view = PublishedRows("s")
+    for step in repository:
         advance(view, step)
     for scope in SCOPES:
         rows = list(view.rows(scope).values())
@@ -271,7 +271,7 @@ def test_panes_and_windows_sort_by_number_not_by_letter() -> None:
 
 
 def test_a_summary_counts_by_state_agent_target_and_attention() -> None:
-    view = View("s", 0, WORLD)
+    view = PublishedRows("s", 0, WORLD)
     assert view.tally("panes", Filter()).summary() == {
         "total": 5,
         "by_state": {**dict.fromkeys(STATES, 0), "running": 1, "waiting_approval": 2, "error": 1, "idle": 1},
@@ -299,7 +299,7 @@ def test_the_echo_of_a_filter_is_what_was_given() -> None:
 @pytest.mark.tc("TC-024")
 def test_a_full_ref_resolves_to_its_pane_and_to_no_other() -> None:
     item = pane("%7", session="日本/ %", other_sessions=["mirror"])
-    view = View("s", 0, by_key(pane(), item))
+    view = PublishedRows("s", 0, by_key(pane(), item))
     assert view.resolve(item["ref"]) == "host/%7"
     assert view.resolve("runtime:" + item["runtime_id"]) == "host/%7"
     assert view.resolve("pane:host/mirror/@1/%7") == "host/%7"
@@ -317,7 +317,7 @@ def test_a_full_ref_resolves_to_its_pane_and_to_no_other() -> None:
 )
 def test_a_ref_that_names_nothing_is_not_found(text: str) -> None:
     with pytest.raises(AgtmuxError) as caught:
-        View("s", 0, by_key(pane())).resolve(text)
+        PublishedRows("s", 0, by_key(pane())).resolve(text)
     assert caught.value.code == "E_REF_NOT_FOUND"
 
 
@@ -325,7 +325,7 @@ def test_a_ref_that_names_nothing_is_not_found(text: str) -> None:
 @given(st.integers(0, 999))
 def test_one_pane_of_a_thousand_changes_only_its_own_window(n: int) -> None:
     panes = [pane(f"%{i}", session=f"s{i // 100}", window=f"@{i // 4}") for i in range(1000)]
-    view = View("s", 0, by_key(*panes))
+    view = PublishedRows("s", 0, by_key(*panes))
     changes = changes_for(
         view, {pane_key("host", f"%{n}"): {**panes[n], "state": "error", "attention": "needs_action"}}
     )

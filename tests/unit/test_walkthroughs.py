@@ -18,11 +18,11 @@ import pytest
 
 from agtmuxd.adapters.discovery import discover
 from agtmuxd.core.model import MS, NS, Claim, RawEvent, Source, Strength, WaitingFor, Write
-from agtmuxd.core.state.debounce import Steady, sample
-from agtmuxd.core.state.resolve import Life, resolve, settle_wake
-from agtmuxd.ingest.apply_event import fold, told
-from agtmuxd.ingest.state_rows import acknowledge, settle
-from agtmuxd.repository import Runtime, StateRow, Unit, World
+from agtmuxd.core.state.debounce import DebounceState, sample
+from agtmuxd.core.state.resolve import RuntimeFacts, recheck_at, resolve
+from agtmuxd.ingest.apply_event import apply_event, apply_level
+from agtmuxd.ingest.state_rows import acknowledge, update_state
+from agtmuxd.repository import Repository, Runtime, StateRow, UnitOfWork
 
 T0 = 1_000_000 * NS
 KEY = ("t", "%1")
@@ -410,9 +410,11 @@ class Play:
             "r1", "t", "%1", "b", 1, "claude", None, None, None, 1, "1", T0 - 3600 * NS, False, None, None,
             T0 - 3600 * NS,
         )  # fmt: skip
-        self.world = World(runtimes={"r1": runtime}, active={KEY: "r1"}, registers={"r1": {}}, marks={"r1": {}})
+        self.repository = Repository(
+            runtimes={"r1": runtime}, active={KEY: "r1"}, registers={"r1": {}}, marks={"r1": {}}
+        )
         self.levels: dict[Source, Write | None] = {}
-        self.steady: dict[Source, Steady] = {}
+        self.steady: dict[Source, DebounceState] = {}
         self.read_at = 0
         self.down = False
         self.wakes: list[int] = []
@@ -449,7 +451,7 @@ class Play:
             self.down = what.down
             self._look()
         elif isinstance(what, Acknowledged):
-            unit = Unit(self.world)
+            unit = UnitOfWork(self.repository)
             acknowledge(unit, KEY, "r1", self.now)
             unit.commit()
         elif isinstance(what, Hook):
@@ -458,9 +460,9 @@ class Play:
                 f"e{self.number:04d}", what.name, what.source, "claude", self.now, self.now, str(self.number),
                 payload={"hook_event_name": what.name, **what.payload}, env=dict(what.env),
             )  # fmt: skip
-            unit = Unit(self.world)
-            runtime = self.world.runtimes["r1"]
-            fold(unit, runtime, event, ADAPTERS.normalise(event, {}), skew_budget=10 * NS)
+            unit = UnitOfWork(self.repository)
+            runtime = self.repository.runtimes["r1"]
+            apply_event(unit, runtime, event, ADAPTERS.normalise(event, {}), skew_budget=10 * NS)
             unit.commit()
 
     def _look(self) -> None:
@@ -468,11 +470,11 @@ class Play:
             return
         self.read_at = self.now
         for source, write in self.levels.items():
-            settled = sample(self.steady.get(source, Steady()), source, write, self.now)
+            settled = sample(self.steady.get(source, DebounceState()), source, write, self.now)
             self.steady[source] = settled.steady
             self.number += 1
-            unit = Unit(self.world)
-            told(unit, self.world.runtimes["r1"], source, settled, self.now, f"e{self.number:04d}")
+            unit = UnitOfWork(self.repository)
+            apply_level(unit, self.repository.runtimes["r1"], source, settled, self.now, f"e{self.number:04d}")
             unit.commit()
             self._again(self.looks, settled.again_at)
 
@@ -481,12 +483,14 @@ class Play:
             heapq.heappush(heap, -((T0 - at) // MS))  # rounded up: never before its time
 
     def _judge(self) -> None:
-        unit = Unit(self.world)
-        life = Life(T0 - 3600 * NS, self.read_at, target_down=self.down)
-        self._again(self.wakes, settle(unit, self.world.runtimes["r1"], life, self.now, looked_at=False).next_wake)
+        unit = UnitOfWork(self.repository)
+        life = RuntimeFacts(T0 - 3600 * NS, self.read_at, target_down=self.down)
+        self._again(
+            self.wakes, update_state(unit, self.repository.runtimes["r1"], life, self.now, looked_at=False).next_wake
+        )
         unit.commit()
-        self._again(self.looks, settle_wake(self.world.registers["r1"], self.now))
-        state = self.world.states[KEY]
+        self._again(self.looks, recheck_at(self.repository.registers["r1"], self.now))
+        state = self.repository.states[KEY]
         if not self.seen or self.seen[-1][1] != state:
             self.seen.append(((self.now - T0) // MS, state))
 
@@ -507,7 +511,9 @@ class Play:
     def story(self) -> str:
         lines = [f"{when:>8} ms  {row.state}  {row.reason_code or ''}" for when, row in self.seen]
         now = self.now
-        resolution = resolve(self.world.registers["r1"], self.world.marks["r1"], Life(T0, self.read_at), now)
+        resolution = resolve(
+            self.repository.registers["r1"], self.repository.marks["r1"], RuntimeFacts(T0, self.read_at), now
+        )
         lines += [
             f"    {r.source}/{r.subject}: {r.entry.claim}  {c.discarded_because or 'used'}"
             for c in resolution.considered

@@ -95,7 +95,7 @@ def pane(client: Client, text: str) -> Item:
     return {**row, "snapshot": item.get("snapshot")}
 
 
-def tell(reply: Reply, guard: Item, line: Callable[[Item], str]) -> Item:
+def print_result(reply: Reply, guard: Item, line: Callable[[Item], str]) -> Item:
     """Say what came of it: the body, or one line. The ``result`` of the answer."""
     body = reply.json()
     if guard.get("json"):

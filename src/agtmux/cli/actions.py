@@ -57,6 +57,6 @@ def actions(
         return
     items, now = reply.json().get("items") or [], time.time()
     if app.styled():
-        render.console(app.color).print(render.Screen("actions", {"items": items}, now))
+        render.console(app.color).print(render.ListingView("actions", {"items": items}, now))
     else:
         sys.stdout.write(render.plain("actions", items, now))

@@ -8,7 +8,7 @@ import time
 import click
 
 from agtmux.cli import completion_values as complete
-from agtmux.cli.action_options import confirm, guards, pane, perform, pressed, receipt, tell, where
+from agtmux.cli.action_options import confirm, guards, pane, perform, pressed, print_result, receipt, where
 from agtmux.cli.context import App, pass_app, shared
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.render import clean
@@ -84,7 +84,7 @@ def _decide(
         done = {"approve": "approved", "deny": "denied"}.get(kind, "answered")
         return f"{pressed(answer, f'{done} in')}: {asked}"
 
-    receipt(app, tell(reply, guard, said))
+    receipt(app, print_result(reply, guard, said))
 
 
 @click.command()
@@ -154,7 +154,7 @@ def interrupt(app: App, ref: str, guard: dict[str, Any]) -> None:
     item = pane(client, ref)
     seen = {**guard, "if_runtime": guard["if_runtime"] or item.get("runtime_id")}
     reply = perform(app, client, "interrupt", str(item["ref"]), seen)
-    receipt(app, tell(reply, guard, lambda body: pressed(body, "interrupted")))
+    receipt(app, print_result(reply, guard, lambda body: pressed(body, "interrupted")))
 
 
 @click.command()
@@ -178,4 +178,4 @@ def ack(app: App, ref: str, guard: dict[str, Any]) -> None:
         before = clean((body.get("result") or {}).get("attention_before"), "none")
         return f"{where(body)}: seen" if before == "none" else f"{where(body)}: seen; its attention was {before}"
 
-    tell(reply, guard, said)
+    print_result(reply, guard, said)

@@ -49,7 +49,7 @@ def events(app: App, ref: str | None, action: str | None, limit: int, before: st
         return
     items, now = _with_panes(reply.json().get("items") or [], rows), time.time()
     if app.styled():
-        render.console(app.color).print(render.Screen("events", {"items": items}, now))
+        render.console(app.color).print(render.ListingView("events", {"items": items}, now))
     else:
         sys.stdout.write(render.plain("events", items, now))
 

@@ -12,7 +12,7 @@ import click
 from agtmux.cli import completion_values
 from agtmux.cli import ref as refs
 from agtmux.cli.context import App, pass_app, shared, write_body
-from agtmux.cli.explain_text import section, story, too_old, waits
+from agtmux.cli.explain_text import explanation, section, too_old, waits
 from agtmux.render import clean
 
 TYPE_CHECKING = False
@@ -87,7 +87,7 @@ def explain(
     if as_json:
         write_body(reply.body)
         return
-    for line in story(reply.json(), time.time()):
+    for line in explanation(reply.json(), time.time()):
         click.echo(line)
 
 

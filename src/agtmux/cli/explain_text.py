@@ -71,7 +71,7 @@ def section(title: str, lines: list[str], empty: str | None) -> Iterator[str]:
         yield from (f"  {line}" for line in lines or [str(empty)])
 
 
-def story(body: Row, now: float) -> Iterator[str]:
+def explanation(body: Row, now: float) -> Iterator[str]:
     """The explanation line by line, safe for a terminal. ``body``: the API's; ``now``: seconds since 1970."""
     item = body.get("item") or {}
     yield clean(body.get("ref"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from agtmux.cli import completion_values
-from agtmux.cli.action_options import confirm, guards, pane, perform, tell, where
+from agtmux.cli.action_options import confirm, guards, pane, perform, print_result, where
 from agtmux.cli.context import App, pass_app, shared
 from agtmux.render import clean
 
@@ -51,4 +51,4 @@ def kill(app: App, ref: str, mode: str, name: str, yes: bool, guard: dict[str, A
         ended = (body.get("result") or {}).get("ended")
         return f"sent {what} {'to' if mode == 'signal' else 'in'} {where(body)}" + (", it ended" if ended else "")
 
-    tell(reply, guard, said)
+    print_result(reply, guard, said)

@@ -99,7 +99,7 @@ def show(app: App, scope: str, params: dict[str, Any], as_json: bool) -> None:
         return
     body, now = reply.json(), time.time()
     if app.styled():
-        render.console(app.color).print(render.Screen(scope, body, now, quiet=app.quiet))
+        render.console(app.color).print(render.ListingView(scope, body, now, quiet=app.quiet))
         return
     sys.stdout.write(render.plain(scope, body.get("items") or [], now))
     for line in render.partial_lines(body, now):

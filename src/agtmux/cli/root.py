@@ -51,7 +51,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-class Lazy(click.Group):
+class LazyGroup(click.Group):
     """A group whose commands are imported when they are asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -90,7 +90,7 @@ Exit status:
 
 
 @click.command(
-    cls=Lazy,
+    cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=EXIT_STATUS,
 )
@@ -127,9 +127,9 @@ def run(argv: Sequence[str]) -> int:
         click.echo(error.format_message(), err=True)
         return 2
     except click.UsageError as error:
-        from agtmux.cli.usage_errors import told
+        from agtmux.cli.usage_errors import usage_message
 
-        return _fail(AgtmuxError("E_INVALID_REQUEST", told(error)), argv)
+        return _fail(AgtmuxError("E_INVALID_REQUEST", usage_message(error)), argv)
     except click.Abort:
         click.echo("agtmux: nothing was done", err=True)
         return 130

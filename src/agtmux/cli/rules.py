@@ -54,7 +54,7 @@ def check(app: App, agents: tuple[str, ...], corpus: str | None, every: bool, as
         write_body(reply.body)
     else:
         for item in items:
-            for line in told(item, every=every):
+            for line in rule_lines(item, every=every):
                 click.echo(line)
         for line in left_out(items):
             app.say(line)
@@ -81,7 +81,7 @@ def is_for_corpus(rule: Mapping[str, Any]) -> bool:
     return rule.get("ok") is None and "--corpus" in str(rule.get("message"))
 
 
-def told(item: Mapping[str, Any], *, every: bool) -> Iterator[str]:
+def rule_lines(item: Mapping[str, Any], *, every: bool) -> Iterator[str]:
     """One agent's rules line by line, safe for a terminal."""
     name = clean(item.get("agent"))
     if item.get("error"):

@@ -9,7 +9,7 @@ import click
 
 from agtmux.cli import completion_values
 from agtmux.cli import ref as refs
-from agtmux.cli.action_options import guards, pane, perform, receipt, tell, where
+from agtmux.cli.action_options import guards, pane, perform, print_result, receipt, where
 from agtmux.cli.context import App, pass_app, shared
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.render import clean
@@ -33,7 +33,7 @@ def standard_input() -> str:
         raise AgtmuxError("E_INVALID_REQUEST", f"standard input is no UTF-8 (byte {error.start})") from None
 
 
-def said(body: Mapping[str, Any]) -> str:
+def receipt_lines(body: Mapping[str, Any]) -> str:
     """The receipt in one line."""
     result = body.get("result") or {}
     queued = ", queued by the agent itself" if result.get("queued") else ""
@@ -93,7 +93,7 @@ def send(
         app, client, "send", refs.resolve(ref, client), guard, text=text or None, keys=list(keys), enter=enter,
         paste=paste, leave_mode=leave_mode, over_draft=over_draft, shell=shell, timeout=timeout,
     )  # fmt: skip
-    receipt(app, tell(reply, guard, said))
+    receipt(app, print_result(reply, guard, receipt_lines))
 
 
 @click.command()
@@ -131,12 +131,12 @@ def prompt(app: App, ref: str, text: str, wait: bool, timeout: str, over_draft: 
         app, client, "send", str(before["ref"]), seen, text=words, enter=True, over_draft=over_draft, timeout=10.0
     )
     if not wait:
-        receipt(app, tell(reply, guard, said))
+        receipt(app, print_result(reply, guard, receipt_lines))
         return
     result = reply.json().get("result") or {}
     if not result.get("entered"):
-        receipt(app, tell(reply, guard, said))
+        receipt(app, print_result(reply, guard, receipt_lines))
     if not app.quiet:
-        click.echo(f"agtmux: {said(reply.json())}; waiting up to {timeout} for the turn's end", err=True)
+        click.echo(f"agtmux: {receipt_lines(reply.json())}; waiting up to {timeout} for the turn's end", err=True)
     outcome = waiting.turn(app, before, cursor, asked, seconds)
-    waiting.tell_outcome(client, outcome, asked, as_json=bool(guard["json"]), answer=reply.json())
+    waiting.print_outcome(client, outcome, asked, as_json=bool(guard["json"]), answer=reply.json())

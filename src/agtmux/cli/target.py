@@ -140,7 +140,7 @@ def remove(app: App, name: str, yes: bool, as_json: bool) -> None:
 def show_targets(app: App, items: Sequence[dict[str, Any]]) -> None:
     """The targets, as a table or as plain text."""
     if app.styled():
-        render.console(app.color).print(render.Screen("targets", {"items": items}, time.time()))
+        render.console(app.color).print(render.ListingView("targets", {"items": items}, time.time()))
     else:
         sys.stdout.write(render.plain("targets", items, time.time()))
 

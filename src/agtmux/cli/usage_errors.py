@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def told(error: click.UsageError) -> str:
+def usage_message(error: click.UsageError) -> str:
     """A usage error in one line."""
     where = f"; see {error.ctx.command_path} --help" if error.ctx else ""
     option, command = getattr(error, "option_name", None), getattr(error, "command_name", None)

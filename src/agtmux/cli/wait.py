@@ -195,7 +195,7 @@ def _versions(line: Item, was: Item, runtime_id: str) -> Iterator[Item]:
         yield _mine({runtime_id: item}, runtime_id, was, crash_counts=False)
 
 
-def tell_outcome(client: Client, item: Item, asked: float, *, as_json: bool, answer: Item) -> None:
+def print_outcome(client: Client, item: Item, asked: float, *, as_json: bool, answer: Item) -> None:
     """The state in which the turn ended, and the agent's last message where it reported one."""
     message = _last_message(client, item, asked) if item["state"] == "completed" else None
     if as_json:

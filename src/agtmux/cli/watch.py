@@ -193,8 +193,8 @@ def _draw(app: App, follower: Follower, scope: str, *, live: bool) -> None:
                 _print(app, scope, rows)
         return
 
-    def screen() -> render.Screen:
-        return render.Screen(scope, rows.body, time.time(), quiet=app.quiet)
+    def screen() -> render.ListingView:
+        return render.ListingView(scope, rows.body, time.time(), quiet=app.quiet)
 
     with render.live(screen(), app.color) as drawn:
         for line in follower.lines(lambda: drawn.update(screen(), refresh=True), REDRAW):
@@ -204,7 +204,7 @@ def _draw(app: App, follower: Follower, scope: str, *, live: bool) -> None:
 
 def _print(app: App, scope: str, rows: Rows) -> None:
     if app.styled():
-        render.console(app.color).print(render.Screen(scope, rows.body, time.time(), quiet=app.quiet))
+        render.console(app.color).print(render.ListingView(scope, rows.body, time.time(), quiet=app.quiet))
     else:
         sys.stdout.write(render.plain(scope, rows.body["items"], time.time()))
         sys.stdout.flush()

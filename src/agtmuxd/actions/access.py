@@ -1,6 +1,6 @@
 """How the actions reach a target, and what they know of the daemon: the parts that they are handed.
 
-Owns no decision. The fleet makes a ``Reached`` of each target, local or remote alike.
+Owns no decision. The fleet makes a ``TargetAccess`` of each target, local or remote alike.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from agtmuxd.targets.executor import TargetExecutor
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class TargetAccess:
     """One target: its executor and the head of every tmux argument list there. ``timeout`` in seconds."""
 
     target_id: str
@@ -27,7 +27,7 @@ class Reached:
     buffers: Buffers = field(default_factory=lambda: Buffers(os.urandom(32)))
 
 
-Reach = Callable[[str], Reached]
+Reach = Callable[[str], TargetAccess]
 """By target id. Raises AgtmuxError (E_TARGET_NOT_FOUND, E_TARGET_UNREACHABLE)."""
 
 

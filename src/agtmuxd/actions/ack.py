@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from agtmuxd.actions.context import Context, Result
-from agtmuxd.ingest.pipeline import Door
+from agtmuxd.actions.context import ActionContext, Result
+from agtmuxd.ingest.pipeline import Pipeline
 
 
-def acknowledging(door: Door) -> Callable[[Context], Awaitable[Result]]:
+def acknowledging(pipeline: Pipeline) -> Callable[[ActionContext], Awaitable[Result]]:
     """The action over ``door``, which clears the attention of the pane's agent."""
 
-    async def ack(context: Context) -> Result:
-        had = await door.acknowledge(context.key, context.case.known.runtime_id)
+    async def ack(context: ActionContext) -> Result:
+        had = await pipeline.acknowledge(context.key, context.case.known.runtime_id)
         return {"attention_before": had, "attention": "none"}
 
     return ack

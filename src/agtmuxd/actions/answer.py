@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.actions.context import STEADY, Context, Result
+from agtmuxd.actions.context import STEADY, ActionContext, Result
 from agtmuxd.actions.dialog import (
     OPENED_WITHIN,
     keys_of,
@@ -29,7 +29,7 @@ _KEYS: Final = re.compile(r"[\x00-\x1f\x7f]")
 """Characters that a dialog takes for keys: a line end submits, a tab or an escape leaves it."""
 
 
-async def answer(context: Context) -> Result:
+async def answer(context: ActionContext) -> Result:
     """An option by its number or its words, or a text where the dialog takes one.
 
     Raises E_INVALID_REQUEST for an option that is not there, E_UNSUPPORTED for a dialog whose keys are not known.
@@ -58,7 +58,7 @@ def _words(text: str) -> str:
     return " ".join(folded(text).split()).casefold()
 
 
-async def _answer_in_words(context: Context, keys: DialogKeys, waiting: WaitingFor, text: str) -> Result:
+async def _answer_in_words(context: ActionContext, keys: DialogKeys, waiting: WaitingFor, text: str) -> Result:
     """Into the field of the dialog, where one is known and empty; submitted when that text alone stands in it."""
     if keys.write is None or _KEYS.search(text):
         raise unknown_keys(context, "answer with text")
@@ -69,7 +69,7 @@ async def _answer_in_words(context: Context, keys: DialogKeys, waiting: WaitingF
     if not await _open_field(context, keys, number, waiting.options):
         note = "the field for a text did not open, so nothing was typed"
         return {**prompt_of(waiting), "delivery": "unconfirmed", "note": note}
-    await context.hands.type(text.encode("utf-8", "replace"))
+    await context.keystrokes.type(text.encode("utf-8", "replace"))
     context.failpoint("mid_act")
     shown = await context.until(
         lambda r: r.sample is not None and keys.written(r.sample, number, text), OPENED_WITHIN, steady=STEADY
@@ -80,7 +80,7 @@ async def _answer_in_words(context: Context, keys: DialogKeys, waiting: WaitingF
     return await press_and_see(context, keys.submit)
 
 
-async def _open_field(context: Context, keys: DialogKeys, number: int | None, options: Sequence[str]) -> bool:
+async def _open_field(context: ActionContext, keys: DialogKeys, number: int | None, options: Sequence[str]) -> bool:
     """Whether the field for a text is open and empty. Raises E_PRECONDITION_FAILED for one that holds a text already.
 
     Where the look of the field is not known, a change of the screen must do.
@@ -99,7 +99,7 @@ async def _open_field(context: Context, keys: DialogKeys, number: int | None, op
     if free:
         return True
     if opening := keys.opening(number):
-        await context.hands.press(opening)
+        await context.keystrokes.press(opening)
     if keys.field is None:
         await context.until(lambda r: r.sample is not None and r.sample.lines != before.lines, OPENED_WITHIN)
         return True

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from agtmuxd.actions.context import Context, Result
+from agtmuxd.actions.context import ActionContext, Result
 from agtmuxd.actions.dialog import keys_of, press_and_see, take_option, unknown_keys
 
 
-async def approve(context: Context) -> Result:
+async def approve(context: ActionContext) -> Result:
     """Raises E_UNSUPPORTED for a dialog whose key is not known."""
     keys = keys_of(context)
     if keys.approve_at:

@@ -10,7 +10,7 @@ import shlex
 from dataclasses import replace
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.actions.context import Context, Result
+from agtmuxd.actions.context import ActionContext, Result
 from agtmuxd.actions.pane_check import unreachable
 from agtmuxd.core.action.request import AttachParams
 from agtmuxd.core.model import ServerInfo
@@ -18,7 +18,7 @@ from agtmuxd.targets.executor import ExecutorError
 from agtmuxd.tmux.round import TEXT_MOST
 
 
-async def attach(context: Context) -> Result:
+async def attach(context: ActionContext) -> Result:
     """``argv`` attaches from outside tmux, ``switch`` switches a client of the same server, ``whole`` does it all."""
     params = context.case.request.params
     pane = context.reading.pane
@@ -30,7 +30,7 @@ async def attach(context: Context) -> Result:
         session = await _session_id(context, context.session) or session
     selects = params.select and not _elsewhere(params, context, server)
     if selects:
-        await context.hands.select(session, row.window_id)
+        await context.keystrokes.select(session, row.window_id)
     if reached.kind == "local" and "-S" in reached.tmux:  # some versions do not print every path as it is
         server = replace(server, socket_path=reached.tmux[reached.tmux.index("-S") + 1])
     tmux = [reached.tmux[0], "-u", "-S", server.socket_path]
@@ -53,7 +53,7 @@ async def attach(context: Context) -> Result:
     }
 
 
-async def _session_id(context: Context, name: str) -> str | None:
+async def _session_id(context: ActionContext, name: str) -> str | None:
     """The id of another session that shows the pane too, by its name. tmux takes a name such as ``$1`` for an id.
 
     Raises E_TARGET_UNREACHABLE.
@@ -71,7 +71,7 @@ async def _session_id(context: Context, name: str) -> str | None:
     return None
 
 
-def _elsewhere(params: AttachParams, context: Context, server: ServerInfo) -> bool:
+def _elsewhere(params: AttachParams, context: ActionContext, server: ServerInfo) -> bool:
     """Whether the caller sits inside another tmux of this machine, whose client cannot be switched to that pane."""
     if params.inside is None or context.reached.kind == "ssh":
         return False

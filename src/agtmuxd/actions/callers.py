@@ -15,7 +15,7 @@ from agtmuxd.actions.access import Reach
 from agtmuxd.core.action.request import Caller
 from agtmuxd.core.model import Ancestor, Proc
 from agtmuxd.core.state.event_sender import KindOf
-from agtmuxd.repository import Runtime, Target, World
+from agtmuxd.repository import Repository, Runtime, Target
 from agtmuxd.targets.executor import ExecutorError
 
 SHOWN = 4
@@ -29,7 +29,7 @@ class Callers:
 
     def __init__(
         self,
-        world: World,
+        repository: Repository,
         reach: Reach,
         servers: Mapping[tuple[str, int], str],
         allowed: Callable[[], bool],
@@ -40,16 +40,16 @@ class Callers:
 
         ``kind_of``: which agent a process is, by the adapters. ``apart``: whether a process is one of a container.
         """
-        self._world = world
+        self._repository = repository
         self._reach = reach
         self._servers = servers
         self._allowed = allowed
         self._kind_of = kind_of
         self._apart = apart
 
-    async def meet(self, uid: int | None, pid: int | None) -> tuple[Caller, str | None]:
+    async def identify_caller(self, uid: int | None, pid: int | None) -> tuple[Caller, str | None]:
         """The caller, and why it may not act (None: it may)."""
-        local = next((t for t in self._world.targets.values() if t.kind == "local"), None)
+        local = next((t for t in self._repository.targets.values() if t.kind == "local"), None)
         if local is None:
             return Caller(uid, pid), None
         try:
@@ -83,9 +83,9 @@ class Callers:
         return caller, f"a process that {runtime.agent_type} in {runtime.pane_id} left behind asks"
 
     def _living(self) -> Iterator[Runtime]:
-        kinds = {t.target_id: t.kind for t in self._world.targets.values()}
-        for runtime_id in self._world.active.values():
-            runtime = self._world.runtimes.get(runtime_id)
+        kinds = {t.target_id: t.kind for t in self._repository.targets.values()}
+        for runtime_id in self._repository.active.values():
+            runtime = self._repository.runtimes.get(runtime_id)
             if runtime is not None and kinds.get(runtime.target_id) == "local":
                 yield runtime
 
@@ -109,7 +109,7 @@ class Callers:
         return None
 
     def _local(self) -> Target:
-        return next(t for t in self._world.targets.values() if t.kind == "local")
+        return next(t for t in self._repository.targets.values() if t.kind == "local")
 
     async def _left_behind(self, chain: list[Proc]) -> Runtime | None:
         """The agent in whose pane the caller, or one above it, was started, where the pane is not above them any more.
@@ -128,9 +128,9 @@ class Callers:
             if int(server) in above:
                 continue  # it still hangs below that server: the chain told all there is to tell
             target_id = self._servers.get((os.path.realpath(socket), int(server)))
-            runtime_id = self._world.active.get((target_id or "", env["TMUX_PANE"]))
+            runtime_id = self._repository.active.get((target_id or "", env["TMUX_PANE"]))
             if runtime_id:
-                return self._world.runtimes.get(runtime_id)
+                return self._repository.runtimes.get(runtime_id)
         return None
 
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.actions.access import Failpoints, Reached
-from agtmuxd.actions.keystrokes import Hands
-from agtmuxd.actions.pane_check import Reader, Reading
-from agtmuxd.core.action.guard import Case, Known, Refusal, decide
+from agtmuxd.actions.access import Failpoints, TargetAccess
+from agtmuxd.actions.keystrokes import Keystrokes
+from agtmuxd.actions.pane_check import PaneReader, PaneReading
+from agtmuxd.core.action.guard import GuardInput, KnownState, Refusal, decide
 from agtmuxd.core.model import Claim, Sample, Source, State
 from agtmuxd.core.screen.controls import Controls
 from agtmuxd.core.state.registers import TURN_START
-from agtmuxd.repository import PaneKey, Runtime, World
+from agtmuxd.repository import PaneKey, Repository, Runtime
 
 PAUSES = (0.02, 0.03, 0.05, 0.08, 0.1)
 """Seconds between looks for a sign; the last one goes on."""
@@ -36,29 +36,29 @@ def refused(refusal: Refusal) -> AgtmuxError:
 
 
 @dataclass(slots=True)
-class Context:
+class ActionContext:
     """One action under way. ``case`` is what it was decided on; ``look_again`` and ``check_again`` renew it."""
 
     key: PaneKey
     boot_id: str
     runtime: Runtime | None
-    case: Case
-    reading: Reading
-    reached: Reached
-    reader: Reader
-    world: World
+    case: GuardInput
+    reading: PaneReading
+    reached: TargetAccess
+    reader: PaneReader
+    repository: Repository
     clock: Callable[[], int]
     failpoint: Failpoints
     session: str | None = None  # the session that the caller's ref names, by its plain name
     put: bool = False  # whether keys or text arrived in the pane: from then on nothing is refused any more
 
     @property
-    def hands(self) -> Hands:
-        """Hands that write only while the pane is as it was read."""
+    def keystrokes(self) -> Keystrokes:
+        """Keystrokes that are written only while the pane is as it was read."""
         held = self.reading.held
         if held is None:
             raise AgtmuxError("E_REF_NOT_FOUND", f"the pane {self.key[1]} has gone")
-        return Hands(self.reached, held, self.reading.version, self._has_put, self.failpoint)
+        return Keystrokes(self.reached, held, self.reading.version, self._has_put, self.failpoint)
 
     def _has_put(self) -> None:
         self.put = True
@@ -73,13 +73,13 @@ class Context:
             raise AgtmuxError("E_REF_NOT_FOUND", f"the pane {self.key[1]} has gone")
         return self.reading.sample
 
-    def known(self) -> Known:
+    def known(self) -> KnownState:
         """What the daemon says of the pane now."""
-        return known_of(self.world, self.key)
+        return known_of(self.repository, self.key)
 
-    async def look_again(self, *, processes: bool = True) -> Reading:
+    async def look_again(self, *, processes: bool = True) -> PaneReading:
         """The pane as it is now; without ``processes`` their last reading stands. Raises E_TARGET_UNREACHABLE."""
-        claim = screen_claim(self.world, self.runtime)
+        claim = screen_claim(self.repository, self.runtime)
         last = None if processes else self.reading.fresh
         self.reading = await self.reader.read(self.reached, self.key[1], self.boot_id, self.runtime, claim, last)
         return self.reading
@@ -93,7 +93,7 @@ class Context:
             raise refused(refusal)
 
     async def until(
-        self, sign: Callable[[Reading], bool], seconds: float, *, twice: bool = False, steady: float = 0.0,
+        self, sign: Callable[[PaneReading], bool], seconds: float, *, twice: bool = False, steady: float = 0.0,
         processes: bool = False,
     ) -> bool:  # fmt: skip
         """Look until ``sign`` is seen (``twice``: by two looks in a row) or the time is over.
@@ -123,31 +123,31 @@ class Context:
 
     def turn_began(self, since: int) -> bool:
         """Whether the agent itself said after ``since`` (ns) that a turn began."""
-        marks = self.world.marks.get(self.runtime.runtime_id, {}) if self.runtime is not None else {}
+        marks = self.repository.marks.get(self.runtime.runtime_id, {}) if self.runtime is not None else {}
         return marks.get(TURN_START, 0) > since
 
 
-def known_of(world: World, key: PaneKey, *, crashed: bool = False) -> Known:
+def known_of(repository: Repository, key: PaneKey, *, crashed: bool = False) -> KnownState:
     """The pane as the daemon knows it. ``crashed``: an agent whose crash is still shown counts too."""
-    runtime_id = world.active.get(key)
-    state = world.states.get(key)
+    runtime_id = repository.active.get(key)
+    state = repository.states.get(key)
     if runtime_id is None and crashed and state is not None:
         runtime_id = state.runtime_id
-    runtime = world.runtimes.get(runtime_id) if runtime_id is not None else None
+    runtime = repository.runtimes.get(runtime_id) if runtime_id is not None else None
     if runtime is None:
-        return Known()
+        return KnownState()
     mine = state if state is not None and state.runtime_id == runtime_id else None
     if mine is None:
-        return Known(runtime.runtime_id, State.UNKNOWN, None, None, runtime.agent_type, runtime.headless)
-    return Known(
+        return KnownState(runtime.runtime_id, State.UNKNOWN, None, None, runtime.agent_type, runtime.headless)
+    return KnownState(
         runtime.runtime_id, mine.state, mine.state_version, mine.updated_at, runtime.agent_type, runtime.headless,
         mine.waiting_for.fingerprint if mine.waiting_for is not None else None,
     )  # fmt: skip
 
 
-def screen_claim(world: World, runtime: Runtime | None) -> Claim | None:
+def screen_claim(repository: Repository, runtime: Runtime | None) -> Claim | None:
     """What the runtime's screen said last, for rules that ask."""
     if runtime is None:
         return None
-    register = world.registers.get(runtime.runtime_id, {}).get((Source.POLLER, "turn"))
+    register = repository.registers.get(runtime.runtime_id, {}).get((Source.POLLER, "turn"))
     return None if register is None else register.entry.claim

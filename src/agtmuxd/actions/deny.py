@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from agtmuxd.actions.context import Context, Result
+from agtmuxd.actions.context import ActionContext, Result
 from agtmuxd.actions.dialog import CLOSED_WITHIN, keys_of, press_and_see, take_option, unknown_keys
 from agtmuxd.core.screen.controls import DialogKeys
 
@@ -12,7 +12,7 @@ FOLLOWS_WITHIN: Final = 0.5
 """Seconds for the dialog that a denial leads to."""
 
 
-async def deny(context: Context) -> Result:
+async def deny(context: ActionContext) -> Result:
     """Raises E_UNSUPPORTED for a dialog whose key is not known."""
     keys = keys_of(context)
     pressed = keys.denying(context.sample)
@@ -22,7 +22,7 @@ async def deny(context: Context) -> Result:
     return await _end_follow_up(context, await taken)
 
 
-async def _end_follow_up(context: Context, result: Result) -> Result:
+async def _end_follow_up(context: ActionContext, result: Result) -> Result:
     """A denial that led to a dialog of its own (words for the agent, which it does not need) is ended there."""
     if result["delivery"] != "submitted" or not any(keys.finish for keys in context.controls.dialogs.values()):
         return result
@@ -31,7 +31,7 @@ async def _end_follow_up(context: Context, result: Result) -> Result:
     finish = context.controls.dialogs.get(asked or "", DialogKeys()).finish
     if not finish:
         return result
-    await context.hands.press(finish)
+    await context.keystrokes.press(finish)
     result = {**result, "keys": [*result["keys"], *finish]}
     if await context.until(lambda r: r.fresh.row is not None and r.fresh.rule != asked, CLOSED_WITHIN, twice=True):
         return {**result, "delivery": "submitted", "note": None}

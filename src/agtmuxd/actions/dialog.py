@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.redact import redact
-from agtmuxd.actions.context import Context, Result
-from agtmuxd.actions.pane_check import Reading
+from agtmuxd.actions.context import ActionContext, Result
+from agtmuxd.actions.pane_check import PaneReading
 from agtmuxd.core.model import WaitingFor
 from agtmuxd.core.screen.controls import DialogKeys
 
@@ -24,21 +24,21 @@ OPENED_WITHIN: Final = 2.0
 _STEP: Final = 0.08
 """Seconds between two keys."""
 
-Sign = Callable[[Reading], bool]
+Sign = Callable[[PaneReading], bool]
 
 
-def keys_of(context: Context) -> DialogKeys:
+def keys_of(context: ActionContext) -> DialogKeys:
     return context.controls.dialogs.get(context.case.fresh.rule or "") or DialogKeys()
 
 
-def waiting_of(context: Context) -> WaitingFor:
+def waiting_of(context: ActionContext) -> WaitingFor:
     waiting = context.case.fresh.waiting
     if waiting is None:
         raise AgtmuxError("E_PRECONDITION_FAILED", "no dialog is open", {"reason": "no_prompt"})
     return waiting
 
 
-def unknown_keys(context: Context, what: str) -> AgtmuxError:
+def unknown_keys(context: ActionContext, what: str) -> AgtmuxError:
     """E_UNSUPPORTED, with what can be done instead: an option by its number, where numbers are known to work."""
     rule, waiting, pane = context.case.fresh.rule or "no rule", context.case.fresh.waiting, context.key[1]
     way = f"agtmux attach {pane}"
@@ -59,7 +59,7 @@ def prompt_of(waiting: WaitingFor) -> dict[str, Any]:
     return {"prompt": {**redact(told), "fingerprint": waiting.fingerprint}}
 
 
-async def take_option(context: Context, keys: DialogKeys, number: int) -> Result:
+async def take_option(context: ActionContext, keys: DialogKeys, number: int) -> Result:
     """Option ``number``, with the pointer on it first where keys act there. Raises E_UNSUPPORTED if it is not seen."""
     waiting = waiting_of(context)
     if number > len(waiting.options):
@@ -70,7 +70,7 @@ async def take_option(context: Context, keys: DialogKeys, number: int) -> Result
     return await press_and_see(context, keys.taking(number))
 
 
-async def point_at(context: Context, keys: DialogKeys, number: int, options: Sequence[str], same: Sign) -> bool:
+async def point_at(context: ActionContext, keys: DialogKeys, number: int, options: Sequence[str], same: Sign) -> bool:
     """Whether the pointer is on that option, moved there where it was not, of the ``same`` prompt. Raises E_UNSUPPORTED
     if it is not seen."""
     moves = keys.moves(context.sample, number, options)
@@ -78,7 +78,7 @@ async def point_at(context: Context, keys: DialogKeys, number: int, options: Seq
         raise unknown_keys(context, "answer")
     if not moves:
         return True
-    await context.hands.press(moves)
+    await context.keystrokes.press(moves)
     return await context.until(
         lambda r: r.sample is not None and same(r) and keys.moves(r.sample, number, options) == (), OPENED_WITHIN
     )
@@ -88,7 +88,7 @@ def same_prompt(waiting: WaitingFor, rule: str | None = None) -> Sign:
     """Whether the very prompt still stands: while the pointer moved, another could take its place. ``rule``: where
     another rule speaks, as of an open field, what it says of the prompt is not compared."""
 
-    def same(reading: Reading) -> bool:
+    def same(reading: PaneReading) -> bool:
         now = reading.fresh.waiting
         if rule is not None and reading.fresh.rule != rule:
             return True
@@ -97,16 +97,16 @@ def same_prompt(waiting: WaitingFor, rule: str | None = None) -> Sign:
     return same
 
 
-async def press_and_see(context: Context, keys: tuple[str, ...]) -> Result:
+async def press_and_see(context: ActionContext, keys: tuple[str, ...]) -> Result:
     """The keys one by one, as a person presses them, and whether the dialog went."""
     waiting = waiting_of(context)
     asked = waiting.fingerprint
     for n, key in enumerate(keys):
         if n:
             await asyncio.sleep(_STEP)
-        await context.hands.press([key])
+        await context.keystrokes.press([key])
 
-    def went(reading: Reading) -> bool:
+    def went(reading: PaneReading) -> bool:
         now = reading.fresh.waiting
         return reading.fresh.row is not None and (now is None or now.fingerprint != asked)
 

@@ -9,12 +9,12 @@ import asyncio
 from typing import Final
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.actions.context import Context, Result
+from agtmuxd.actions.context import ActionContext, Result
 from agtmuxd.actions.dialog import CLOSED_WITHIN, OPENED_WITHIN, Sign
 from agtmuxd.actions.stop_keys import interrupting
-from agtmuxd.core.action.guard import Fresh
+from agtmuxd.core.action.guard import CurrentPane
 from agtmuxd.core.model import Claim
-from agtmuxd.core.screen.controls import Field
+from agtmuxd.core.screen.controls import InputField
 from agtmuxd.core.screen.field_mode import FieldMode
 
 AGAIN_AFTER: Final = 0.2
@@ -24,7 +24,7 @@ MOST_MODES: Final = 3
 _QUIET: Final = frozenset({Claim.NOT_RUNNING, Claim.IDLE, Claim.COMPLETED, Claim.ERROR})
 
 
-async def interrupt(context: Context) -> Result:
+async def interrupt(context: ActionContext) -> Result:
     """Escape, or what this agent takes for it.
 
     Raises as ``stop_keys.interrupting``, and E_PRECONDITION_FAILED where the key would change what is typed in the
@@ -32,14 +32,14 @@ async def interrupt(context: Context) -> Result:
     """
     keys = await interrupting(context)
     for one in context.reading.fresh.modes:
-        if keys[0] in one.swallows and one.converts and context.reading.fresh.field is not Field.FREE:
+        if keys[0] in one.swallows and one.converts and context.reading.fresh.field is not InputField.FREE:
             text = f"{keys[0]} would end {one.name} and change what is typed there: agtmux attach {context.key[1]}"
             raise AgtmuxError("E_PRECONDITION_FAILED", text, {"reason": "field_mode", "mode": one.name})
     pressed: list[str] = []
     while mode := _swallowing(context.reading.fresh, keys[0]):
         if len(pressed) == MOST_MODES:
             return {"delivery": "unconfirmed", "keys": pressed, "note": f"the input field did not leave {mode.name}"}
-        await context.hands.press(keys[:1])  # only ends that mode
+        await context.keystrokes.press(keys[:1])  # only ends that mode
         pressed.append(keys[0])
         await asyncio.sleep(mode.pause)
         await context.until(_left(mode), OPENED_WITHIN)
@@ -48,7 +48,7 @@ async def interrupt(context: Context) -> Result:
     stopped = False
     # each by itself: two at once are another key, and the second is not for a turn that is over
     for n, key in enumerate(keys, 1):
-        await context.hands.press([key])
+        await context.keystrokes.press([key])
         pressed.append(key)
         last = n == len(keys)
         stopped = await context.until(lambda r: r.fresh.claim in _QUIET, CLOSED_WITHIN if last else AGAIN_AFTER)
@@ -58,7 +58,7 @@ async def interrupt(context: Context) -> Result:
     return {"delivery": "submitted" if stopped else "unconfirmed", "keys": pressed, "note": note}
 
 
-def _swallowing(fresh: Fresh, key: str) -> FieldMode | None:
+def _swallowing(fresh: CurrentPane, key: str) -> FieldMode | None:
     """The mode of the input field that this key would end, before the agent gets it."""
     return next((mode for mode in fresh.modes if key in mode.swallows), None)
 

@@ -9,17 +9,18 @@ import os
 from collections.abc import Callable, Sequence
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.actions.access import Failpoints, Reached
+from agtmuxd.actions.access import Failpoints, TargetAccess
 from agtmuxd.targets.executor import Completed, ExecutorError
 from agtmuxd.tmux import keys
-from agtmuxd.tmux.keys import Held
+from agtmuxd.tmux.keys import WriteGuard
 
 
-class Hands:
+class Keystrokes:
     """Writes to one pane, as it was read. ``on_put``: called when keys or text arrived there."""
 
     def __init__(
-        self, reached: Reached, held: Held, version: tuple[int, int] | None, on_put: Callable[[], None] = lambda: None,
+        self, reached: TargetAccess, held: WriteGuard, version: tuple[int, int] | None,
+        on_put: Callable[[], None] = lambda: None,
         failpoint: Failpoints | None = None,
     ) -> None:  # fmt: skip
         self._reached = reached
@@ -108,7 +109,7 @@ class Hands:
             raise _lost(self._reached, error) from error
 
 
-def _lost(reached: Reached, error: ExecutorError) -> AgtmuxError:
+def _lost(reached: TargetAccess, error: ExecutorError) -> AgtmuxError:
     if error.reason in ("refused", "no_tmux", "auth", "host_key", "channel_limit"):  # it did not start
         return AgtmuxError("E_TARGET_UNREACHABLE", f"{reached.name} cannot be reached: {error}; nothing was done")
     return AgtmuxError("E_ACTION_INDETERMINATE", f"{reached.name} did not say whether it was done: {error}")

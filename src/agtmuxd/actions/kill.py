@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.actions.context import Context, Result
+from agtmuxd.actions.context import ActionContext, Result
 from agtmuxd.core.action.request import KillParams
 
 ENDED_WITHIN = 3.0
 
 
-async def kill(context: Context) -> Result:
+async def kill(context: ActionContext) -> Result:
     """Raises E_PID_UNAVAILABLE where no process is known to signal, E_RUNTIME_STALE where it has just ended."""
     params = context.case.request.params
     if not isinstance(params, KillParams):
         raise TypeError("kill takes KillParams")
     if params.mode == "key":
-        await context.hands.type(b"\x03")
+        await context.keystrokes.type(b"\x03")
         return {"mode": "key", "signal": params.signal, "ended": None, "pid": None, "pids": []}
     runtime, row = context.runtime, context.reading.pane.row
     if runtime is None or runtime.pid is None or row is None:
@@ -26,7 +26,7 @@ async def kill(context: Context) -> Result:
     pids = await context.reader.processes(context.reached, row.pid, runtime)
     if not pids:
         raise AgtmuxError("E_RUNTIME_STALE", f"process {runtime.pid} has just ended", {"reason": "runtime"})
-    await context.hands.signal(params.signal, pids)
+    await context.keystrokes.signal(params.signal, pids)
     patience = ENDED_WITHIN if params.signal != "INT" else 0.0
     ended = await context.until(lambda r: not r.fresh.alive, patience, processes=True)
     return {"mode": "signal", "signal": params.signal, "ended": ended, "pid": runtime.pid, "pids": list(pids)}

@@ -8,19 +8,19 @@ from agtmuxd.actions.ack import acknowledging
 from agtmuxd.actions.answer import answer
 from agtmuxd.actions.approve import approve
 from agtmuxd.actions.attach import attach
-from agtmuxd.actions.context import Context, Result
+from agtmuxd.actions.context import ActionContext, Result
 from agtmuxd.actions.deny import deny
 from agtmuxd.actions.interrupt import interrupt
 from agtmuxd.actions.kill import kill
 from agtmuxd.actions.send import send
 from agtmuxd.actions.view_output import view
 from agtmuxd.core.action.request import Kind
-from agtmuxd.ingest.pipeline import Door
+from agtmuxd.ingest.pipeline import Pipeline
 
-Act = Callable[[Context], Awaitable[Result]]
+Act = Callable[[ActionContext], Awaitable[Result]]
 
 
-def acts(door: Door) -> dict[Kind, Act]:
+def acts(pipeline: Pipeline) -> dict[Kind, Act]:
     return {
         Kind.ATTACH: attach,
         Kind.SEND: send,
@@ -30,5 +30,5 @@ def acts(door: Door) -> dict[Kind, Act]:
         Kind.DENY: deny,
         Kind.ANSWER: answer,
         Kind.INTERRUPT: interrupt,
-        Kind.ACK: acknowledging(door),
+        Kind.ACK: acknowledging(pipeline),
     }

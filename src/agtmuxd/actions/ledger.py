@@ -22,7 +22,7 @@ from agtmuxd.actions.context import Result
 from agtmuxd.core.action.request import Caller, Kind, Request, Snapshot
 from agtmuxd.core.ids import dedupe_key, uuid7
 from agtmuxd.core.model import RawEvent, Source
-from agtmuxd.ingest.pipeline import Door
+from agtmuxd.ingest.pipeline import Pipeline
 from agtmuxd.repository import PaneKey
 from agtmuxd.store import actions as rows
 from agtmuxd.store.actions import ActionRow
@@ -51,11 +51,16 @@ class Ledger:
     ``answer``."""
 
     def __init__(
-        self, store: Store, door: Door, key: bytes, clock: Callable[[], int], failpoint: Failpoints | None = None
+        self,
+        store: Store,
+        pipeline: Pipeline,
+        key: bytes,
+        clock: Callable[[], int],
+        failpoint: Failpoints | None = None,
     ) -> None:
         """``key``: of digests and nonces."""
         self._store = store
-        self._door = door
+        self._pipeline = pipeline
         self._key = key
         self._clock = clock
         self._failpoint = failpoint or Failpoints()
@@ -156,7 +161,7 @@ class Ledger:
 
     def mark_answered(self, runtime_id: str, state_version: int) -> None:
         """Note the version. Now and then those of runtimes that have ended are forgotten."""
-        alive = self._door.world.runtimes
+        alive = self._pipeline.repository.runtimes
         if len(self._answered) >= len(alive) + KEPT_ANSWERED:
             self._answered = {one: version for one, version in self._answered.items() if one in alive}
         self._answered[runtime_id] = state_version
@@ -176,7 +181,7 @@ class Ledger:
         if told is not None:
             details = {**told["details"], "action_id": row.action_id, "replayed": replayed}
             raise AgtmuxError(row.error_code or "E_INTERNAL", told["message"], details)
-        target = self._door.world.targets.get(row.target_id or "")
+        target = self._pipeline.repository.targets.get(row.target_id or "")
         item = action_item(row, target.name if target is not None else None)
         result = {**row.metadata.get("result", {}), **self._outputs.get(row.action_id, {})}
         return {**item, "replayed": replayed, "result": result}
@@ -192,7 +197,7 @@ class Ledger:
         if row.runtime_id is None:
             return
         now = self._clock()
-        runtime = self._door.world.runtimes.get(row.runtime_id)
+        runtime = self._pipeline.repository.runtimes.get(row.runtime_id)
         kind = f"action:{row.action_type}"
         event = RawEvent(
             event_id=uuid7(now), event_type=kind, source=Source.ACTION,
@@ -205,7 +210,7 @@ class Ledger:
             },
         )  # fmt: skip
         try:
-            await self._door.submit([event])
+            await self._pipeline.submit([event])
         except AgtmuxError as error:  # the action row is the record; the event is its echo
             _LOG.warning("audit event not kept", action_id=row.action_id, error=error.message)
 

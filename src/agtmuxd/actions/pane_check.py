@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import Final
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.actions.access import Reached
+from agtmuxd.actions.access import TargetAccess
 from agtmuxd.adapters.contract import ENV_NAMES
-from agtmuxd.adapters.isolation import Fenced
+from agtmuxd.adapters.isolation import IsolatedAdapter
 from agtmuxd.adapters.registry import Registry
-from agtmuxd.core.action.guard import Fresh
+from agtmuxd.core.action.guard import CurrentPane
 from agtmuxd.core.model import Claim, Proc, Sample
-from agtmuxd.core.process_tree import Found, Match, ProcessIndex, find_agents
-from agtmuxd.core.screen.controls import Controls, Rebound
+from agtmuxd.core.process_tree import AgentProcess, Match, ProcessIndex, find_agents
+from agtmuxd.core.screen.controls import Controls, KeyOverrides
 from agtmuxd.repository import Runtime
 from agtmuxd.targets.agent import to_sample
 from agtmuxd.targets.executor import ExecutorError
 from agtmuxd.tmux import onepane
-from agtmuxd.tmux.keys import Held
+from agtmuxd.tmux.keys import WriteGuard
 from agtmuxd.tmux.round import RoundFailed
 from agtmuxd.tmux.server import parse_version
 from agtmuxd.tmux.sgr import parse
@@ -34,13 +34,13 @@ MOST_SETTINGS: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PaneReading:
     """What the pane showed. ``held``: what must still be true when tmux writes; None where the pane has gone."""
 
-    fresh: Fresh
+    fresh: CurrentPane
     pane: onepane.OnePane
     sample: Sample | None = None
-    held: Held | None = None
+    held: WriteGuard | None = None
     version: tuple[int, int] | None = None
 
 
@@ -48,11 +48,11 @@ _STOPPED = "Tt"
 """States of a process that is stopped, by a signal or by who traces it."""
 
 
-def unreachable(reached: Reached, why: str) -> AgtmuxError:
+def unreachable(reached: TargetAccess, why: str) -> AgtmuxError:
     return AgtmuxError("E_TARGET_UNREACHABLE", f"{reached.name} cannot be read: {why}; nothing was done")
 
 
-async def one_pane(reached: Reached, pane_id: str, *, styled: bool = False) -> onepane.OnePane:
+async def one_pane(reached: TargetAccess, pane_id: str, *, styled: bool = False) -> onepane.OnePane:
     """One tmux round of one pane; ``styled``: with attributes. Raises E_TARGET_UNREACHABLE."""
     nonce = os.urandom(8).hex()
     try:
@@ -68,7 +68,7 @@ async def one_pane(reached: Reached, pane_id: str, *, styled: bool = False) -> o
     return pane
 
 
-class Reader:
+class PaneReader:
     """Reads panes with the adapters' eyes."""
 
     def __init__(self, registry: Registry) -> None:
@@ -79,18 +79,18 @@ class Reader:
         adapter = self._adapter(runtime)
         return (adapter.controls() if adapter is not None else None) or Controls()
 
-    def _adapter(self, runtime: Runtime | None) -> Fenced | None:
+    def _adapter(self, runtime: Runtime | None) -> IsolatedAdapter | None:
         return None if runtime is None else self._registry.get(runtime.agent_type)
 
     async def read(
         self,
-        reached: Reached,
+        reached: TargetAccess,
         pane_id: str,
         boot_id: str,
         runtime: Runtime | None,
         before: Claim | None,
-        last: Fresh | None = None,
-    ) -> Reading:
+        last: CurrentPane | None = None,
+    ) -> PaneReading:
         """The pane as it is now. ``before``: what its screen said last. Raises E_TARGET_UNREACHABLE.
 
         ``last``: an earlier reading whose word on processes will do; for looks that only wait for a sign.
@@ -99,8 +99,8 @@ class Reader:
         pane = await one_pane(reached, pane_id, styled=styled)
         server, row = pane.server, pane.row
         if server is None or row is None:
-            return Reading(Fresh(None), pane)
-        fresh = Fresh(
+            return PaneReading(CurrentPane(None), pane)
+        fresh = CurrentPane(
             row, same_server=server.boot_id == boot_id, synchronized=pane.synchronized, input_off=pane.input_off
         )
         if last is None:
@@ -111,12 +111,15 @@ class Reader:
                 other=last.other,
             )  # fmt: skip
         sample = to_sample(row, *parse(pane.capture)) if styled else to_sample(row, pane.capture)
-        return Reading(
-            self.seen(fresh, runtime, sample, before), pane, sample, Held(pane_id, server.pid, row.pid, row.in_mode),
+        return PaneReading(
+            self.seen(fresh, runtime, sample, before), pane, sample,
+            WriteGuard(pane_id, server.pid, row.pid, row.in_mode),
             parse_version(server.version),
         )  # fmt: skip
 
-    async def _processes(self, fresh: Fresh, reached: Reached, pane_pid: int, runtime: Runtime | None) -> Fresh:
+    async def _processes(
+        self, fresh: CurrentPane, reached: TargetAccess, pane_pid: int, runtime: Runtime | None
+    ) -> CurrentPane:
         """``fresh`` with what the process table says: whether the runtime's very process lives in this pane."""
         try:
             index = ProcessIndex(await reached.executor.process_table())
@@ -131,7 +134,7 @@ class Reader:
         alive = proc is not None
         return replace(fresh, alive=alive, foreground=foreground, stopped=stopped, holds=holds, other=other)
 
-    def seen(self, fresh: Fresh, runtime: Runtime | None, sample: Sample, before: Claim | None) -> Fresh:
+    def seen(self, fresh: CurrentPane, runtime: Runtime | None, sample: Sample, before: Claim | None) -> CurrentPane:
         """``fresh`` with what the rules say of ``sample``."""
         adapter = self._adapter(runtime)
         if adapter is None:
@@ -148,26 +151,26 @@ class Reader:
         claim = None if write.scene is not None and before is Claim.RUNNING else write.claim
         return replace(fresh, claim=claim, rule=write.rule, waiting=write.waiting_for)
 
-    async def rebound(self, reached: Reached, runtime: Runtime | None) -> Rebound:
+    async def key_overrides(self, reached: TargetAccess, runtime: Runtime | None) -> KeyOverrides:
         """Which keys the user's own settings of this agent give to what; nothing where they cannot be read."""
         adapter = self._adapter(runtime)
         if adapter is None or runtime is None or runtime.pid is None or runtime.process_start is None:
-            return Rebound()
+            return KeyOverrides()
         executor, life = reached.executor, (runtime.pid, runtime.process_start)
         try:
             env = (await executor.environs([life], ENV_NAMES)).get(runtime.pid, {})
             home = Path(env.get("HOME") or (await executor.machine()).home)
             paths = [str(path) for path in adapter.key_files(adapter.config_home(env, home))]
             if not paths:
-                return Rebound()
+                return KeyOverrides()
             argv = await executor.argv(*life) or ()
             found = await executor.read_files(paths, max_bytes=MOST_SETTINGS)
         except ExecutorError:
-            return Rebound()
+            return KeyOverrides()
         texts = [data.decode("utf-8", "replace") for data in map(found.get, paths) if data is not None]
-        return adapter.rebound(texts, argv)
+        return adapter.key_overrides(texts, argv)
 
-    async def processes(self, reached: Reached, pane_pid: int, runtime: Runtime) -> tuple[int, ...]:
+    async def processes(self, reached: TargetAccess, pane_pid: int, runtime: Runtime) -> tuple[int, ...]:
         """The processes that a runtime is made of: its own, then the program that this one wraps, if it does.
 
         Empty where its very process is in the pane no more: the number may be somebody else's now. Raises
@@ -187,7 +190,7 @@ class Reader:
         return () if runtime.pid is None else (runtime.pid,)
 
     async def _stranger(
-        self, reached: Reached, index: ProcessIndex, mine: Iterable[Proc], pane_pid: int, known: Proc | None
+        self, reached: TargetAccess, index: ProcessIndex, mine: Iterable[Proc], pane_pid: int, known: Proc | None
     ) -> str | None:
         """The agent in the foreground that is no runtime yet: it may have started a moment ago."""
         for agent in await self._agents(reached, index, mine, pane_pid):
@@ -196,8 +199,8 @@ class Reader:
         return None
 
     async def _agents(
-        self, reached: Reached, index: ProcessIndex, mine: Iterable[Proc], pane_pid: int
-    ) -> list[Found[None]]:
+        self, reached: TargetAccess, index: ProcessIndex, mine: Iterable[Proc], pane_pid: int
+    ) -> list[AgentProcess[None]]:
         """The agents of a pane, by all of their words."""
         argv: dict[int, Proc] = {}
         for proc in mine:

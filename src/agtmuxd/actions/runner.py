@@ -17,18 +17,18 @@ import structlog
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.actions.access import Failpoints, Reach
 from agtmuxd.actions.callers import Callers
-from agtmuxd.actions.context import Context, known_of, refused, screen_claim
+from agtmuxd.actions.context import ActionContext, known_of, refused, screen_claim
 from agtmuxd.actions.kinds import Act
 from agtmuxd.actions.ledger import Ledger, Outcome
-from agtmuxd.actions.pane_check import Reader, Reading
+from agtmuxd.actions.pane_check import PaneReader, PaneReading
 from agtmuxd.core import ref as refs
-from agtmuxd.core.action.guard import Case, Fresh, decide, decide_unread, may_be_asked
+from agtmuxd.core.action.guard import CurrentPane, GuardInput, decide, decide_unread, may_be_asked
 from agtmuxd.core.action.request import Kind, Request, Snapshot, ViewParams, read_nonce
 from agtmuxd.core.model import WAITING
-from agtmuxd.repository import PaneKey, World
+from agtmuxd.repository import PaneKey, Repository
 from agtmuxd.store.actions import ActionRow
 from agtmuxd.store.db import Store
-from agtmuxd.stream.published import View
+from agtmuxd.stream.published import PublishedRows
 from agtmuxd.tmux.onepane import OnePane
 
 _LOG = structlog.get_logger("execute")
@@ -48,7 +48,7 @@ class ResolvedRequest:
     session: str | None
 
 
-class Actions:
+class ActionRunner:
     """``perform`` a request, once."""
 
     def __init__(
@@ -56,9 +56,9 @@ class Actions:
         *,
         ledger: Ledger,
         store: Store,
-        world: World,
-        view: View,
-        reader: Reader,
+        repository: Repository,
+        view: PublishedRows,
+        reader: PaneReader,
         reach: Reach,
         callers: Callers,
         acts: Mapping[Kind, Act],
@@ -69,7 +69,7 @@ class Actions:
         """``key``: of nonces."""
         self._ledger = ledger
         self._store = store
-        self._world = world
+        self._repository = repository
         self._view = view
         self._reader = reader
         self._reach = reach
@@ -82,7 +82,7 @@ class Actions:
 
     async def permit(self, uid: int | None, pid: int | None) -> None:
         """Raises E_FORBIDDEN for a caller who may only read and report."""
-        _, why_not = await self._callers.meet(uid, pid)
+        _, why_not = await self._callers.identify_caller(uid, pid)
         if why_not is not None:
             text = f"a supervised agent may only read and report ({why_not}): allow_agent_actions in the config lets it"
             raise AgtmuxError("E_FORBIDDEN", text, {"reason": "agent"})
@@ -101,7 +101,7 @@ class Actions:
         refusal = may_be_asked(request)
         if refusal is not None:
             raise refused(refusal)
-        caller, why_not = await self._callers.meet(uid, pid)
+        caller, why_not = await self._callers.identify_caller(uid, pid)
         resolved = await self._resolve(request)
         row = await self._ledger.begin(request, digest, caller, resolved.snapshot)
         if why_not is not None and request.kind is not Kind.VIEW:
@@ -121,11 +121,11 @@ class Actions:
                 await self._refuse_ended(parsed.runtime_id)
             raise
         identity = self._view.panes[key]["identity"]
-        target = self._world.target_named(identity["target"])
+        target = self._repository.target_named(identity["target"])
         if target is None:
             raise AgtmuxError("E_REF_NOT_FOUND", f"there is no target {identity['target']}")
         where = (target.target_id, identity["pane_id"])
-        known = known_of(self._world, where, crashed=request.kind is Kind.ACK)
+        known = known_of(self._repository, where, crashed=request.kind is Kind.ACK)
         if isinstance(parsed, refs.RuntimeRef) and known.runtime_id != parsed.runtime_id:
             await self._refuse_ended(parsed.runtime_id)
         snapshot = Snapshot(*where, known.runtime_id, known.state_version, self._clock())
@@ -159,40 +159,40 @@ class Actions:
         context = await self._check(resolved)
         return await self._act(resolved.request.kind, context)
 
-    async def _check(self, resolved: ResolvedRequest) -> Context:
+    async def _check(self, resolved: ResolvedRequest) -> ActionContext:
         """Read the pane again and decide. Raises what speaks against it."""
-        request, key, world = resolved.request, resolved.key, self._world
-        pane = world.panes.get(key)
+        request, key, repository = resolved.request, resolved.key, self._repository
+        pane = repository.panes.get(key)
         boot_id = pane.boot_id if pane is not None else ""
         crashed = request.kind is Kind.ACK
-        known = known_of(world, key, crashed=crashed)
-        runtime = world.runtimes.get(known.runtime_id) if known.runtime_id is not None else None
+        known = known_of(repository, key, crashed=crashed)
+        runtime = repository.runtimes.get(known.runtime_id) if known.runtime_id is not None else None
         shown = self._shown(resolved)
         reached = self._reach(key[0])
         answered = None
         if known.state in WAITING and known.runtime_id is not None:
             answered = await self._ledger.answered_version(key, known.runtime_id)
-        reading = Reading(Fresh(None), OnePane(None))
+        reading = PaneReading(CurrentPane(None), OnePane(None))
         self._failpoint("before_read")
         for pause in (*LOOK_AGAIN_AFTER, None):
             if request.kind not in _UNREAD:
-                reading = await self._reader.read(reached, key[1], boot_id, runtime, screen_claim(world, runtime))
+                reading = await self._reader.read(reached, key[1], boot_id, runtime, screen_claim(repository, runtime))
             self._failpoint("after_read")
             # the read took a moment: what the daemon knows may have moved meanwhile
-            known = known_of(world, key, crashed=crashed)
-            case = Case(request, resolved.snapshot, known, reading.fresh, self._clock(), shown, answered)
+            known = known_of(repository, key, crashed=crashed)
+            case = GuardInput(request, resolved.snapshot, known, reading.fresh, self._clock(), shown, answered)
             refusal = decide_unread(case) if request.kind in _UNREAD else decide(case)
             if refusal is None:
                 break
             if refusal.reason != "no_composer" or pause is None:
                 raise refused(refusal)
             await asyncio.sleep(pause)  # a screen that is being drawn anew; nothing was done yet, so look once more
-        return Context(
-            key, boot_id, runtime, case, reading, reached, self._reader, world, self._clock, self._failpoint,
+        return ActionContext(
+            key, boot_id, runtime, case, reading, reached, self._reader, repository, self._clock, self._failpoint,
             resolved.session,
         )  # fmt: skip
 
-    async def _act(self, kind: Kind, context: Context) -> Outcome:
+    async def _act(self, kind: Kind, context: ActionContext) -> Outcome:
         """Act on what was decided. Raises what went wrong."""
         key, known = context.key, context.case.known
         started = self._clock()
@@ -225,7 +225,7 @@ class Actions:
 
     def nonce(self, key: PaneKey) -> str:
         """A nonce that stands for what is known of a pane now."""
-        known = known_of(self._world, key)
+        known = known_of(self._repository, key)
         return self.nonce_of(key, known.runtime_id, known.state_version)
 
     def nonce_of(self, key: PaneKey, runtime_id: str | None, state_version: int | None) -> str:

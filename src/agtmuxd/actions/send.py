@@ -11,13 +11,13 @@ import re
 from typing import Final
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.actions.context import STEADY, Context, Result
-from agtmuxd.actions.pane_check import Reading
+from agtmuxd.actions.context import STEADY, ActionContext, Result
+from agtmuxd.actions.pane_check import PaneReading
 from agtmuxd.actions.stop_keys import submitting
 from agtmuxd.core.action.request import SendParams
 from agtmuxd.core.model import Claim, State
-from agtmuxd.core.screen.controls import Field
-from agtmuxd.core.screen.field_mode import Takes
+from agtmuxd.core.screen.controls import InputField
+from agtmuxd.core.screen.field_mode import TextMethod
 from agtmuxd.tmux.keys import KEY_BYTES
 
 MAX_TEXT: Final = 256 * 1024
@@ -34,8 +34,8 @@ _SPECIAL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _WORKING: Final = frozenset({Claim.RUNNING, Claim.WAITING_APPROVAL, Claim.WAITING_INPUT})
 
 
-async def send(context: Context) -> Result:
-    """Raises what ``core.action.guard`` says after leaving copy mode, and what ``Hands`` raise on the first write."""
+async def send(context: ActionContext) -> Result:
+    """Raises what the guard says after leaving copy mode, and what ``Keystrokes`` raises on the first write."""
     params = context.case.request.params
     if not isinstance(params, SendParams):
         raise TypeError("send takes SendParams")
@@ -54,12 +54,12 @@ async def send(context: Context) -> Result:
         result["by"] = await _put(context, params, data, paste=not dialog and _pastes(context))
         context.failpoint("mid_act")
     if params.keys:
-        await context.hands.press(params.keys)
+        await context.keystrokes.press(params.keys)
         result["keys"] = list(params.keys)
     if params.shell:
         return await _for_a_shell(context, params, result)
     seen = True
-    if params.text is not None and not dialog and field is not Field.ABSENT:
+    if params.text is not None and not dialog and field is not InputField.ABSENT:
         seen = await _stands(context, params.text, chips)
         if not seen:
             result["delivery"] = "unconfirmed"
@@ -67,17 +67,17 @@ async def send(context: Context) -> Result:
                 ", so it was not submitted" if params.enter else ""
             )
     if params.enter and seen:
-        await _submit(context, params, result, submit, blind=dialog or field is Field.ABSENT)
+        await _submit(context, params, result, submit, blind=dialog or field is InputField.ABSENT)
     return result
 
 
-def _asks(context: Context) -> bool:
+def _asks(context: ActionContext) -> bool:
     """Whether a dialog is on the screen, as it was read last."""
     return context.case.fresh.claim in (Claim.WAITING_APPROVAL, Claim.WAITING_INPUT)
 
 
-async def _leave_mode(context: Context) -> None:
-    await context.hands.leave_mode()
+async def _leave_mode(context: ActionContext) -> None:
+    await context.keystrokes.leave_mode()
     left = await context.until(lambda r: r.pane.row is not None and not r.pane.row.in_mode, 1.0)
     if not left:
         raise AgtmuxError(
@@ -87,64 +87,66 @@ async def _leave_mode(context: Context) -> None:
     await context.check_again()
 
 
-async def _takes_text(context: Context, result: Result) -> bool:
+async def _takes_text(context: ActionContext, result: Result) -> bool:
     """Whether the input field takes text, brought into a mode that does where it is in another one."""
     mode = next((mode for mode in context.case.fresh.modes if mode.enter), None)
     if mode is None:
         return True
-    await context.hands.press(mode.enter)
-    if await context.until(lambda r: r.fresh.field is not Field.ABSENT and mode not in r.fresh.modes, MODE_WITHIN):
+    await context.keystrokes.press(mode.enter)
+    if await context.until(lambda r: r.fresh.field is not InputField.ABSENT and mode not in r.fresh.modes, MODE_WITHIN):
         return True
     result["delivery"] = "unconfirmed"
     result["note"] = f"the input field did not leave {mode.name}: the text was not typed"
     return False
 
 
-def _pastes(context: Context) -> bool:
+def _pastes(context: ActionContext) -> bool:
     """Whether letters may be commands in the input field as it is now."""
-    return context.controls.pastes or any(mode.text is Takes.PASTE for mode in context.reading.fresh.modes)
+    return context.controls.pastes or any(mode.text is TextMethod.PASTE for mode in context.reading.fresh.modes)
 
 
-async def _put(context: Context, params: SendParams, data: bytes, *, paste: bool) -> str:
+async def _put(context: ActionContext, params: SendParams, data: bytes, *, paste: bool) -> str:
     """The bytes into the pane; by which way. ``paste``: into an input field where keys may be commands."""
     special = params.text is not None and _SPECIAL.search(params.text) is not None
     paste = params.paste if params.paste is not None else paste or special or len(data) > KEY_BYTES
     if paste and not params.shell and PASTE_END in (params.text or ""):
         raise AgtmuxError("E_INVALID_REQUEST", "text: it holds the end mark of a paste, what follows it would be keys")
     if not paste and len(data) <= KEY_BYTES:
-        await context.hands.type(data)
+        await context.keystrokes.type(data)
         return "keys"
-    await context.hands.paste(data, bracketed=paste)
+    await context.keystrokes.paste(data, bracketed=paste)
     return "paste" if paste else "buffer"
 
 
-async def _for_a_shell(context: Context, params: SendParams, result: Result) -> Result:
+async def _for_a_shell(context: ActionContext, params: SendParams, result: Result) -> Result:
     if params.enter:
-        await context.hands.type(b"\r")
+        await context.keystrokes.type(b"\r")
         result["entered"] = True
     return result
 
 
-async def _stands(context: Context, text: str, chips: int) -> bool:
+async def _stands(context: ActionContext, text: str, chips: int) -> bool:
     """Whether the text shows in the input field, and stays as it is: a paste is taken in piece by piece."""
     controls = context.controls
 
-    def seen(reading: Reading) -> bool:
+    def seen(reading: PaneReading) -> bool:
         return reading.sample is not None and controls.holds(reading.sample, text, chips)
 
     return await context.until(seen, SEEN_WITHIN + len(text) * PER_BYTE, steady=STEADY)
 
 
-async def _submit(context: Context, params: SendParams, result: Result, keys: tuple[str, ...], *, blind: bool) -> None:
+async def _submit(
+    context: ActionContext, params: SendParams, result: Result, keys: tuple[str, ...], *, blind: bool
+) -> None:
     """Press the submit key on what was seen, and wait for a sign that it went. ``keys``: where it is not the usual."""
     before = context.known().state
     at = context.clock()
     held = context.sample.lines
     try:
         if keys:
-            await context.hands.press(keys)
+            await context.keystrokes.press(keys)
         else:
-            await context.hands.type(context.controls.submit)
+            await context.keystrokes.type(context.controls.submit)
     except AgtmuxError as error:
         if error.code != "E_PRECONDITION_FAILED" or params.text is None:
             raise
@@ -153,15 +155,17 @@ async def _submit(context: Context, params: SendParams, result: Result, keys: tu
     result["entered"] = True
     context.failpoint("after_submit")
 
-    def went(reading: Reading) -> bool:
+    def went(reading: PaneReading) -> bool:
         if context.turn_began(at):
             return True
         fresh = reading.fresh
         if blind:
             return reading.sample is not None and reading.sample.lines != held
-        if fresh.field in (Field.FREE, Field.OFFERED) and params.text is not None:
+        if fresh.field in (InputField.FREE, InputField.OFFERED) and params.text is not None:
             return True
-        return fresh.field is Field.ABSENT and fresh.alive and fresh.claim in _WORKING and before is not State.RUNNING
+        return (
+            fresh.field is InputField.ABSENT and fresh.alive and fresh.claim in _WORKING and before is not State.RUNNING
+        )
 
     if await context.until(went, params.timeout):
         result["delivery"] = "submitted"
@@ -173,12 +177,12 @@ async def _submit(context: Context, params: SendParams, result: Result, keys: tu
         result["note"] = _unseen(context, params)
 
 
-def _unseen(context: Context, params: SendParams) -> str:
+def _unseen(context: ActionContext, params: SendParams) -> str:
     """What is seen in the end where no sign of a submission came."""
     sample, field = context.reading.sample, context.reading.fresh.field
     pressed = f"the submit key was pressed {params.timeout:g} s ago"
     if sample is not None and params.text is not None and context.controls.holds(sample, params.text, 0):
         return f"{pressed} and the text still stands in the input field: another key may submit it, or a list is open"
-    if field is Field.DRAFT:
+    if field is InputField.DRAFT:
         return f"{pressed} and a text still stands in the input field"
     return f"{pressed}, and neither a turn nor an emptied input field was seen"

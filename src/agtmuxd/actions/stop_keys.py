@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.actions.context import Context
+from agtmuxd.actions.context import ActionContext
 from agtmuxd.core.action.keys import named
-from agtmuxd.core.screen.controls import Field, Rebound
+from agtmuxd.core.screen.controls import InputField, KeyOverrides
 
 ASKED_WITHIN: Final = 0.25
 """Seconds. Settings that took longer to read leave the pane unseen for too long: it is read and decided on again."""
 
 
-async def interrupting(context: Context) -> tuple[str, ...]:
+async def interrupting(context: ActionContext) -> tuple[str, ...]:
     """The keys that stop the turn that runs. Raises E_UNSUPPORTED where none is known, or none can be pressed, and what
     ``core.action.guard`` says of a pane that changed while the settings were read."""
     controls, usual = context.controls, context.controls.interrupt
@@ -30,12 +30,12 @@ async def interrupting(context: Context) -> tuple[str, ...]:
         told = (await _rebound(context)).interrupt
     if told is None or usual[0] in map(named, told):
         return usual
-    if controls.always and context.case.fresh.field is Field.FREE:
+    if controls.always and context.case.fresh.field is InputField.FREE:
         return controls.always
     return (_pressable(context, told, "stops a turn"),) * len(usual)
 
 
-async def submitting(context: Context) -> tuple[str, ...]:
+async def submitting(context: ActionContext) -> tuple[str, ...]:
     """The keys that submit what stands in the input field; empty for the usual one. Raises as ``interrupting``."""
     told = (await _rebound(context)).submit
     if told is None or "Enter" in map(named, told):
@@ -43,17 +43,17 @@ async def submitting(context: Context) -> tuple[str, ...]:
     return (_pressable(context, told, "submits a text"),)
 
 
-async def _rebound(context: Context) -> Rebound:
-    """What the settings say. Raises as ``Context.check_again``."""
+async def _rebound(context: ActionContext) -> KeyOverrides:
+    """What the settings say. Raises as ``ActionContext.check_again``."""
     loop = asyncio.get_running_loop()
     begun = loop.time()
-    told = await context.reader.rebound(context.reached, context.runtime)
+    told = await context.reader.key_overrides(context.reached, context.runtime)
     if loop.time() - begun > ASKED_WITHIN:
         await context.check_again()
     return told
 
 
-def _pressable(context: Context, told: Sequence[str], what: str) -> str:
+def _pressable(context: ActionContext, told: Sequence[str], what: str) -> str:
     """The first of these keys that a terminal can send."""
     key = next((name for name in map(named, told) if name is not None), None)
     if key is not None:

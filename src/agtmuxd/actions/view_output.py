@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.actions.context import Context, Result
+from agtmuxd.actions.context import ActionContext, Result
 from agtmuxd.actions.pane_check import unreachable
 from agtmuxd.core.action.request import ViewParams
 from agtmuxd.targets.executor import ExecutorError
@@ -12,7 +12,7 @@ from agtmuxd.tmux import onepane
 MAX_BYTES = 8 * 1024 * 1024
 
 
-async def view(context: Context) -> Result:
+async def view(context: ActionContext) -> Result:
     """Raises E_TARGET_UNREACHABLE, E_REF_NOT_FOUND."""
     params = context.case.request.params
     if not isinstance(params, ViewParams):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agtmuxd.adapters.contract import Adapter, Ending
-from agtmuxd.adapters.isolation import Fenced
+from agtmuxd.adapters.isolation import IsolatedAdapter
 from agtmuxd.adapters.registry import Registry
 from agtmuxd.adapters.shared import RuleAdapter
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Source
@@ -29,7 +29,7 @@ _ODD: Final[tuple[Any, ...]] = (
 )  # fmt: skip
 
 
-def owed(adapter: Any, folder: Path) -> list[str]:
+def violations(adapter: Any, folder: Path) -> list[str]:
     """What ``adapter`` owes still, a line each. ``folder``: an empty one, where hooks are installed and taken out."""
     registry = Registry()
     registry.add(adapter)
@@ -76,7 +76,7 @@ def _events(adapter: Adapter) -> Iterator[str]:
         yield "normalise: takes the event of another agent, which is a ValueError (adapters.common.checked does that)"
     except ValueError:
         pass
-    fenced = Fenced(adapter)
+    fenced = IsolatedAdapter(adapter)
     for name in _NAMES:
         for payload in _ODD:
             for prior in ({}, {"headless": True, "agent_session_id": "s"}):
@@ -94,7 +94,7 @@ def _events(adapter: Adapter) -> Iterator[str]:
 
 
 def _screens(adapter: Adapter) -> Iterator[str]:
-    fenced = Fenced(adapter)
+    fenced = IsolatedAdapter(adapter)
     if adapter.capabilities.polling_required and fenced.look(_SHELL, None) is not None:
         yield "look: says something of a shell's screen; None is for what is not this agent's"
     for sample in (

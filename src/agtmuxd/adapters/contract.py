@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Write
 from agtmuxd.core.process_tree import Match
-from agtmuxd.core.screen.controls import Controls, Rebound
+from agtmuxd.core.screen.controls import Controls, KeyOverrides
 
 T = TypeVar("T")
 
@@ -151,12 +151,12 @@ class Rebindable(Protocol):
     def key_files(self, config_home: Path) -> Sequence[Path]:
         """The files that may say so, in the order in which they are laid over each other."""
 
-    def rebound(self, texts: Sequence[str], argv: Sequence[str]) -> Rebound:
+    def key_overrides(self, texts: Sequence[str], argv: Sequence[str]) -> KeyOverrides:
         """What they say: ``texts`` of those files that are there, ``argv`` of the agent's process."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TranscriptEvent:
     """What one line of an agent's transcript tells. The daemon reads the file; the adapter understands its lines.
 
     ``event``: the name of an event that ``normalise`` understands when it comes with source ``transcript``; None for a
@@ -186,7 +186,7 @@ HASHED: Final = "sha256"
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class SessionHeader:
     """What the first line of a transcript tells of the session: what finds the agent that writes it.
 
     ``cwd``: the folder, or ``sha256:`` and the hash of its path where no more is told.
@@ -198,7 +198,7 @@ class Opening:
 
 
 @runtime_checkable
-class Transcribed(Protocol):
+class TranscriptAdapter(Protocol):
     """An adapter whose agent writes its conversation to a file, line by line (since contract 1.2). All pure.
 
     The file is named by a hook's ``transcript_path``, else by ``transcript_path``, else found by its opening.
@@ -213,10 +213,10 @@ class Transcribed(Protocol):
         ``depth``: levels of folders below it; where they are named by numbers (year, month, day) the last ones count.
         """
 
-    def read_opening(self, line: Mapping[str, Any]) -> Opening | None:
+    def read_opening(self, line: Mapping[str, Any]) -> SessionHeader | None:
         """The first line of a file that a terminal's own main session writes; None for any other."""
 
-    def read_line(self, line: Mapping[str, Any]) -> Told | None:
+    def read_line(self, line: Mapping[str, Any]) -> TranscriptEvent | None:
         """What one line tells; None for what is not understood, a sub-agent's, or of no use."""
 
     def last_message(self, lines: Sequence[Mapping[str, Any]]) -> str | None:
@@ -224,7 +224,7 @@ class Transcribed(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class TranscriptOwner:
     """What the files that a process holds open tell of its session. ``version``: of the program, where they tell."""
 
     path: Path
@@ -233,10 +233,10 @@ class Held:
 
 
 @runtime_checkable
-class Holding(Protocol):
-    """A ``Transcribed`` adapter whose agent holds a file open that tells its session (since contract 1.3). Pure."""
+class OpenFileAdapter(Protocol):
+    """A ``TranscriptAdapter`` whose agent holds a file open that names its session (since contract 1.3). Pure."""
 
-    def transcripts_held(self, files: Sequence[str], config_home: Path) -> Sequence[Held]:
+    def open_transcripts(self, files: Sequence[str], config_home: Path) -> Sequence[TranscriptOwner]:
         """The transcripts by the files that the agent's process holds open, as the system names them (links resolved).
 
         One goes before what hooks and status file say; of several none is read, for nothing tells which one shows;
@@ -265,7 +265,7 @@ class Conversation(Protocol):
 
 
 @runtime_checkable
-class Serving(Protocol):
+class AppServerAdapter(Protocol):
     """An adapter whose agent has a server that its terminals share, and that tells what they do (since contract 1.4).
 
     It is asked only where the user said so (``adapters.NAME.app_server``), and only while others are connected to it.

@@ -13,26 +13,26 @@ from typing import Any, Final, TypeVar
 from agtmux.protocol.redact import redact
 from agtmuxd.adapters.contract import (
     Adapter,
+    AppServerAdapter,
     Capabilities,
     Conversation,
     Ending,
-    Held,
-    Holding,
     HookPlan,
     HookStatus,
     Identity,
-    Opening,
+    OpenFileAdapter,
     Operable,
     Rebindable,
-    Serving,
-    Told,
-    Transcribed,
+    SessionHeader,
+    TranscriptAdapter,
+    TranscriptEvent,
+    TranscriptOwner,
 )
 from agtmuxd.adapters.rules_only import RulesOnlyAdapter
 from agtmuxd.adapters.shared import RuleAdapter
-from agtmuxd.adapters.time_limit import LOOK_FOR, TooLongError, slow_rule, within
+from agtmuxd.adapters.time_limit import LOOK_FOR, TimeLimitError, run_within, slow_rule
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Write
-from agtmuxd.core.screen.controls import Controls, Rebound
+from agtmuxd.core.screen.controls import Controls, KeyOverrides
 
 STRIKES: Final = 3
 """How often an adapter may take too long for a screen."""
@@ -40,7 +40,7 @@ STRIKES: Final = 3
 T = TypeVar("T")
 
 
-class Fenced:
+class IsolatedAdapter:
     """One adapter behind a fence: what it raises is counted and becomes "nothing known", and never stops the daemon.
 
     ``normalise``, ``plan_hooks`` and ``hook_status`` pass ValueError on (it is their word for a bad payload or file).
@@ -59,9 +59,9 @@ class Fenced:
         self.errors = 0
         self.last_error: str | None = None
         self._slow = 0
-        self._transcribed = FencedTranscript(self, adapter) if isinstance(adapter, Transcribed) else None
-        self._holding = FencedHolding(self, adapter) if isinstance(adapter, Holding) else None
-        self._serving = FencedServing(self, adapter) if isinstance(adapter, Serving) else None
+        self._transcribed = IsolatedTranscript(self, adapter) if isinstance(adapter, TranscriptAdapter) else None
+        self._holding = IsolatedOpenFile(self, adapter) if isinstance(adapter, OpenFileAdapter) else None
+        self._serving = IsolatedAppServer(self, adapter) if isinstance(adapter, AppServerAdapter) else None
 
     def _call(self, what: str, call: Callable[[], T], otherwise: T) -> T:
         try:
@@ -107,8 +107,8 @@ class Fenced:
         """Within the time that a screen may take. A user's rules that take longer are put aside until they
         change, and so is an adapter that does it again and again."""
         try:
-            return within(LOOK_FOR, lambda: self.adapter.look(sample, before))
-        except TooLongError as error:
+            return run_within(LOOK_FOR, lambda: self.adapter.look(sample, before))
+        except TimeLimitError as error:
             self._slow += 1
             adapter, who = self.adapter, _slow_rule(self.adapter, sample, before)
             if isinstance(adapter, RulesOnlyAdapter):
@@ -116,15 +116,15 @@ class Fenced:
             elif isinstance(adapter, RuleAdapter) and adapter.rules is not adapter.shipped:
                 adapter.rules, self._slow = adapter.shipped, 0
             elif self._slow < STRIKES:
-                raise TooLongError(f"{who} takes too long on a screen") from error
-            raise TooLongError(f"{who} takes too long on a screen: put aside until its rules are changed") from error
+                raise TimeLimitError(f"{who} takes too long on a screen") from error
+            raise TimeLimitError(f"{who} takes too long on a screen: put aside until its rules are changed") from error
 
     @property
     def oldest(self) -> str | None:
         """The oldest version of the agent whose screens are known, where its rules say one."""
         return self.adapter.rules.oldest if isinstance(self.adapter, RuleAdapter) else None
 
-    def forgive(self) -> None:
+    def reset_failures(self) -> None:
         """Rules were read anew: what took too long may be gone."""
         self._slow = 0
 
@@ -144,23 +144,23 @@ class Fenced:
         rebindable: Rebindable = adapter
         return self._call("key_files", lambda: rebindable.key_files(config_home), ())
 
-    def rebound(self, texts: Sequence[str], argv: Sequence[str]) -> Rebound:
+    def key_overrides(self, texts: Sequence[str], argv: Sequence[str]) -> KeyOverrides:
         """See Rebindable; nothing where the adapter is none, or raised."""
         adapter = self.adapter
         if not isinstance(adapter, Rebindable):
-            return Rebound()
+            return KeyOverrides()
         rebindable: Rebindable = adapter
-        return self._call("rebound", lambda: rebindable.rebound(texts, argv), Rebound())
+        return self._call("rebound", lambda: rebindable.key_overrides(texts, argv), KeyOverrides())
 
-    def transcribed(self) -> Transcribed | None:
+    def transcribed(self) -> TranscriptAdapter | None:
         """This adapter as one whose agent writes a transcript, fenced too; None where it is none."""
         return self._transcribed
 
-    def holding(self) -> Holding | None:
+    def holding(self) -> OpenFileAdapter | None:
         """This adapter as one whose agent's open files tell its session, fenced too; None where it is none."""
         return self._holding
 
-    def serving(self) -> FencedServing | None:
+    def serving(self) -> IsolatedAppServer | None:
         """This adapter as one whose agent has a server that tells, fenced too; None where it is none."""
         return self._serving
 
@@ -191,10 +191,10 @@ class Fenced:
         return self._call_or_refuse("hook_status", lambda: self.adapter.hook_status(config_home, command), ())
 
 
-class FencedTranscript:
+class IsolatedTranscript:
     """The part of a fenced adapter that understands a transcript; see Transcribed."""
 
-    def __init__(self, fenced: Fenced, adapter: Transcribed) -> None:
+    def __init__(self, fenced: IsolatedAdapter, adapter: TranscriptAdapter) -> None:
         self._adapter = adapter
         self._call = fenced._call
 
@@ -206,11 +206,11 @@ class FencedTranscript:
         """See Transcribed; None where the adapter raised."""
         return self._call("transcript_tree", lambda: self._adapter.transcript_tree(config_home), None)
 
-    def read_opening(self, line: Mapping[str, Any]) -> Opening | None:
+    def read_opening(self, line: Mapping[str, Any]) -> SessionHeader | None:
         """See Transcribed; None where the adapter raised."""
         return self._call("read_opening", lambda: self._adapter.read_opening(line), None)
 
-    def read_line(self, line: Mapping[str, Any]) -> Told | None:
+    def read_line(self, line: Mapping[str, Any]) -> TranscriptEvent | None:
         """See Transcribed; None where the adapter raised."""
         return self._call("read_line", lambda: self._adapter.read_line(line), None)
 
@@ -219,22 +219,22 @@ class FencedTranscript:
         return self._call("last_message", lambda: self._adapter.last_message(lines), None)
 
 
-class FencedHolding:
+class IsolatedOpenFile:
     """The part of a fenced adapter that understands what its agent holds open; see Holding."""
 
-    def __init__(self, fenced: Fenced, adapter: Holding) -> None:
+    def __init__(self, fenced: IsolatedAdapter, adapter: OpenFileAdapter) -> None:
         self._adapter = adapter
         self._call = fenced._call
 
-    def transcripts_held(self, files: Sequence[str], config_home: Path) -> Sequence[Held]:
+    def open_transcripts(self, files: Sequence[str], config_home: Path) -> Sequence[TranscriptOwner]:
         """See Holding; empty where the adapter raised."""
-        return self._call("transcripts_held", lambda: self._adapter.transcripts_held(files, config_home), ())
+        return self._call("transcripts_held", lambda: self._adapter.open_transcripts(files, config_home), ())
 
 
-class FencedServing:
+class IsolatedAppServer:
     """The part of a fenced adapter that talks to its agent's server; see Serving."""
 
-    def __init__(self, fenced: Fenced, adapter: Serving) -> None:
+    def __init__(self, fenced: IsolatedAdapter, adapter: AppServerAdapter) -> None:
         self._adapter = adapter
         self._fenced = fenced
 
@@ -242,16 +242,16 @@ class FencedServing:
         """See Serving; None where the adapter raised."""
         return self._fenced._call("server_socket", lambda: self._adapter.server_socket(config_home), None)
 
-    def converse(self, version: str) -> FencedConversation | None:
+    def converse(self, version: str) -> IsolatedConversation | None:
         """See Serving; None where the adapter raised."""
         fenced = self._fenced
-        return fenced._call("converse", lambda: FencedConversation(fenced, self._adapter.converse(version)), None)
+        return fenced._call("converse", lambda: IsolatedConversation(fenced, self._adapter.converse(version)), None)
 
 
-class FencedConversation:
+class IsolatedConversation:
     """A conversation of a fenced adapter; ``take`` passes ValueError on. See Conversation."""
 
-    def __init__(self, fenced: Fenced, talk: Conversation) -> None:
+    def __init__(self, fenced: IsolatedAdapter, talk: Conversation) -> None:
         self._talk = talk
         self._fenced = fenced
 

@@ -11,21 +11,21 @@ from typing import Any, Final
 
 from agtmux.protocol.redact import redact
 from agtmuxd.adapters.argv import base_name
-from agtmuxd.adapters.contract import Adapter, Holding, Identity, Transcribed
+from agtmuxd.adapters.contract import Adapter, Identity, OpenFileAdapter, TranscriptAdapter
 from agtmuxd.adapters.generic.run_command import wrapper_of
-from agtmuxd.adapters.isolation import Fenced, FencedServing
+from agtmuxd.adapters.isolation import IsolatedAdapter, IsolatedAppServer
 from agtmuxd.adapters.rules_only import RulesOnlyAdapter
 from agtmuxd.adapters.shared import RuleAdapter
 from agtmuxd.adapters.validation import ContractError, check_contract, lacking
 from agtmuxd.core.model import Ancestor, Proc, RawEvent, Signal
 from agtmuxd.core.screen.rules import RuleSet
-from agtmuxd.core.state.event_sender import Kind
+from agtmuxd.core.state.event_sender import ProcessRole
 
 KINDS: Final = 512
 """Command lines of which it is remembered whose they are: the same ones stand above every hook."""
 
 
-def laid_over(adapter: RuleAdapter, found: RuleSet) -> RuleSet:
+def merged_rules(adapter: RuleAdapter, found: RuleSet) -> RuleSet:
     """The rules of ``adapter`` where the user has ``found``: instead of the shipped ones, or over them."""
     alone = isinstance(adapter, RulesOnlyAdapter) or not found.extends
     return found if alone else found.over(adapter.shipped)
@@ -35,11 +35,11 @@ def laid_over(adapter: RuleAdapter, found: RuleSet) -> RuleSet:
 class Registry:
     """The adapters in use, by agent type, and why others are not."""
 
-    adapters: dict[str, Fenced] = field(default_factory=dict)
+    adapters: dict[str, IsolatedAdapter] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     redact: Callable[[Any], Any] = redact
     """Takes secrets out of what screens say, before it is handed on."""
-    _kinds: dict[tuple[str, tuple[str, ...]], Kind | None] = field(default_factory=dict, repr=False)
+    _kinds: dict[tuple[str, tuple[str, ...]], ProcessRole | None] = field(default_factory=dict, repr=False)
 
     def add(self, adapter: Adapter) -> None:
         """Take ``adapter`` in, or note why not: another contract, a type that is taken, no adapter at all."""
@@ -54,9 +54,9 @@ class Registry:
         elif adapter.agent_type in self.adapters:
             self.refused[name] = f"adapter {name}: agent type {adapter.agent_type!r} is taken"
         else:
-            self.adapters[adapter.agent_type] = Fenced(adapter, lambda value: self.redact(value))
+            self.adapters[adapter.agent_type] = IsolatedAdapter(adapter, lambda value: self.redact(value))
 
-    def kind_of(self, link: Ancestor) -> Kind | None:
+    def kind_of(self, link: Ancestor) -> ProcessRole | None:
         """What a link of a hook's chain is; None: no agent.
 
         The program of an agent counts whatever its command is: an agent may run in a server of its own (``codex
@@ -72,7 +72,7 @@ class Registry:
         kinds[key] = found
         return found
 
-    def _kind(self, link: Ancestor) -> Kind | None:
+    def _kind(self, link: Ancestor) -> ProcessRole | None:
         comm = link.comm or (base_name(link.argv[0])[:15] if link.argv else "")
         for count in range(len(link.argv), 0, -1):
             proc = Proc(link.pid, 0, 0, -1, 0, "S", link.start, comm, link.argv[:count])
@@ -80,7 +80,7 @@ class Registry:
             if found is not None:
                 identity = found[1]
                 whole = count == len(link.argv)
-                return Kind(identity.agent_type, whole, identity.headless, identity.gives_way)
+                return ProcessRole(identity.agent_type, whole, identity.headless, identity.gives_way)
         return None
 
     def use_rules(self, mine: Mapping[str, RuleSet]) -> None:
@@ -91,12 +91,12 @@ class Registry:
         self._kinds = {}
         for agent_type, fenced in list(self.adapters.items()):
             adapter = fenced.adapter
-            fenced.forgive()
+            fenced.reset_failures()
             if not isinstance(adapter, RuleAdapter):
                 continue
             found = mine.get(agent_type)
             if found is not None:
-                adapter.rules = laid_over(adapter, found)
+                adapter.rules = merged_rules(adapter, found)
             elif isinstance(adapter, RulesOnlyAdapter):
                 del self.adapters[agent_type]
             else:
@@ -105,20 +105,20 @@ class Registry:
             if agent_type not in self.adapters and found.programs is not None:
                 self.add(RulesOnlyAdapter(found))
 
-    def get(self, agent_type: str) -> Fenced | None:
+    def get(self, agent_type: str) -> IsolatedAdapter | None:
         return self.adapters.get(agent_type)
 
-    def transcribed(self, agent_type: str) -> Transcribed | None:
+    def transcribed(self, agent_type: str) -> TranscriptAdapter | None:
         """What reads that agent's transcript; None where nothing does."""
         adapter = self.adapters.get(agent_type)
         return None if adapter is None else adapter.transcribed()
 
-    def holding(self, agent_type: str) -> Holding | None:
+    def holding(self, agent_type: str) -> OpenFileAdapter | None:
         """What understands that agent's open files; None where nothing does."""
         adapter = self.adapters.get(agent_type)
         return None if adapter is None else adapter.holding()
 
-    def serving(self, agent_type: str) -> FencedServing | None:
+    def serving(self, agent_type: str) -> IsolatedAppServer | None:
         """What talks to that agent's server; None where nothing does."""
         adapter = self.adapters.get(agent_type)
         return None if adapter is None else adapter.serving()
@@ -130,7 +130,7 @@ class Registry:
             raise ValueError(f"no adapter for agent {event.agent_type!r}")
         return adapter.normalise(event, prior)
 
-    def declared(self, agent_type: str) -> tuple[Fenced, Identity] | None:
+    def declared(self, agent_type: str) -> tuple[IsolatedAdapter, Identity] | None:
         """What a process is that its user says hides such an agent; None where no adapter in use has that type.
 
         A process that is itself an agent, below it, counts instead.
@@ -138,10 +138,10 @@ class Registry:
         adapter = self.adapters.get(agent_type)
         return None if adapter is None else (adapter, Identity(agent_type, gives_way=True))
 
-    def __iter__(self) -> Iterator[Fenced]:
+    def __iter__(self) -> Iterator[IsolatedAdapter]:
         return iter(self.adapters.values())
 
-    def identify(self, proc: Proc) -> tuple[Fenced, Identity] | None:
+    def identify(self, proc: Proc) -> tuple[IsolatedAdapter, Identity] | None:
         """The adapter of the agent that ``proc`` is, and what is known of it; None where it is none.
 
         The user's word (``agtmux run --as AGENT``) comes first, then the adapters in the order of registration.

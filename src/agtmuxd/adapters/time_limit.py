@@ -22,7 +22,7 @@ LOOK_FOR: Final = 0.3
 _RULE_FOR: Final = 0.05
 
 
-class TooLongError(Exception):
+class TimeLimitError(Exception):
     """It was broken off."""
 
 
@@ -31,10 +31,10 @@ _waiting = False
 
 def _over(_signal: int, _frame: FrameType | None) -> None:
     if _waiting:  # else it came after the end of what it was meant for
-        raise TooLongError("it takes too long")
+        raise TimeLimitError("it takes too long")
 
 
-def within(seconds: float, call: Callable[[], T]) -> T:
+def run_within(seconds: float, call: Callable[[], T]) -> T:
     """The outcome of ``call``. Raises TooLongError where it takes more CPU time than ``seconds``.
 
     Off the main thread, where no signal arrives, it may take as long as it likes.
@@ -58,7 +58,7 @@ def slow_rule(rules: RuleSet, sample: Sample, before: Claim | None) -> str | Non
     view = rules.view(sample)
     for rule in rules.rules:
         try:
-            within(_RULE_FOR, lambda rule=rule: rule.matches(view, before))  # type: ignore[misc]
-        except TooLongError:
+            run_within(_RULE_FOR, lambda rule=rule: rule.matches(view, before))  # type: ignore[misc]
+        except TimeLimitError:
             return rule.name
     return None

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from agtmuxd.adapters.contract import Told
+from agtmuxd.adapters.contract import TranscriptEvent
 
 MESSAGE_CHARS: Final = 64 * 1024
 """More of a message is cut off at its end."""
 
-Reader = Callable[[Mapping[str, Any]], Told | None]
+Reader = Callable[[Mapping[str, Any]], TranscriptEvent | None]
 
 
 def moment(line: Mapping[str, Any], key: str = "timestamp") -> int | None:
@@ -44,7 +44,7 @@ def texts(content: Any, kind: str) -> str | None:
     return whole[:MESSAGE_CHARS] or None
 
 
-def joined(before: str | None, part_of: str | None, told: Told) -> str | None:
+def joined(before: str | None, part_of: str | None, told: TranscriptEvent) -> str | None:
     """A message with what one more line tells: a further piece of it, or another one."""
     if told.message is None:
         return before

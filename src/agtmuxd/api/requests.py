@@ -42,7 +42,7 @@ class Sent(Model):
     model_config = ConfigDict(extra="ignore")  # the rest as in Model
 
 
-class Connecting(NamedTuple):
+class ConnectResult(NamedTuple):
     """What reaching for a target came to: its item, and steps ``{"step", "ok", "message"}`` in order."""
 
     item: dict[str, Any]

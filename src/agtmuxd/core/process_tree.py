@@ -36,7 +36,7 @@ class Match(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Found(Generic[T]):
+class AgentProcess(Generic[T]):
     """One agent of a pane. ``chain``: shim and program, outermost first, of which ``proc`` is the one that counts.
 
     A suspended one has ``proc.state == "T"``.
@@ -107,13 +107,15 @@ class ProcessIndex:
             above = self.by_pid.get(above.ppid)
 
 
-def find_agents(index: ProcessIndex, pane_pid: int, identify: Callable[[Proc], Match[T] | None]) -> list[Found[T]]:
+def find_agents(
+    index: ProcessIndex, pane_pid: int, identify: Callable[[Proc], Match[T] | None]
+) -> list[AgentProcess[T]]:
     """The agents of a pane, likeliest first: those in the foreground of their terminal, then the outermost.
 
     What runs below an agent is that agent's tool and not looked at (a ``claude -p`` in a shell of Codex is no agent of
     the pane), unless that one gives way. A shim and the program that it starts in its own process group are one agent.
     """
-    found: list[tuple[int, Found[T]]] = []
+    found: list[tuple[int, AgentProcess[T]]] = []
     seen: set[int] = set()
     stack = [(proc, 0) for proc in reversed(index.roots(pane_pid))]
     while stack:
@@ -147,7 +149,7 @@ def hidden_by(index: ProcessIndex, pane_pid: int) -> Proc | None:
     return next(iter(in_front or [p for p in jobs if p.state == "T"]), None)
 
 
-def _is_covered(index: ProcessIndex, one: Found[T], all_of_pane: list[Found[T]]) -> bool:
+def _is_covered(index: ProcessIndex, one: AgentProcess[T], all_of_pane: list[AgentProcess[T]]) -> bool:
     """Whether another agent of the pane stands for this one: it gave way to that, or that one did not to it."""
     if one.match.gives_way and any(
         other.match.takes_over and not other.match.gives_way and index.is_below(other.proc, one.proc)
@@ -160,9 +162,9 @@ def _is_covered(index: ProcessIndex, one: Found[T], all_of_pane: list[Found[T]])
     )
 
 
-def alone(proc: Proc, match: Match[T]) -> Found[T]:
+def alone(proc: Proc, match: Match[T]) -> AgentProcess[T]:
     """One process that is an agent by itself."""
-    return Found(proc, match, (proc,), proc.pgid == proc.tpgid)
+    return AgentProcess(proc, match, (proc,), proc.pgid == proc.tpgid)
 
 
 def _follow(
@@ -171,7 +173,7 @@ def _follow(
     match: Match[T],
     identify: Callable[[Proc], Match[T] | None],
     seen: set[int],
-) -> Found[T]:
+) -> AgentProcess[T]:
     """Down from the first process of an agent, as long as the very next one is the same agent. Adds to ``seen``."""
     chain = [(outermost, match)]
     while True:
@@ -189,4 +191,4 @@ def _follow(
         else:
             break
     proc, chosen = chain[-1] if match.innermost else chain[0]
-    return Found(proc, chosen, tuple(link for link, _ in chain), proc.pgid == proc.tpgid)
+    return AgentProcess(proc, chosen, tuple(link for link, _ in chain), proc.pgid == proc.tpgid)

@@ -22,23 +22,23 @@ PATIENCE: Final = 86_400 * NS
 
 
 @dataclass(frozen=True, slots=True)
-class Forgetting:
+class RetentionTime:
     """``at``: the time to forget by, ns; ``waited``: for how long a jump has been seen, ns."""
 
     at: int
     waited: int = 0
 
-    def step(self, system: int, ran: int, *, away: bool = False) -> Forgetting:
+    def step(self, system: int, ran: int, *, away: bool = False) -> RetentionTime:
         """After the daemon ran for ``ran`` ns more and the system's clock says ``system`` (ns since the epoch).
 
         ``away``: before that it did not run, for a time that nobody knows. A jump that was seen before stays one.
         """
         expected = self.at + ran
         if system <= expected + (AWAY if away and not self.waited else JUMP):
-            return Forgetting(system)
+            return RetentionTime(system)
         if self.waited + ran >= PATIENCE:
-            return Forgetting(system)
-        return Forgetting(expected, max(1, self.waited + ran))
+            return RetentionTime(system)
+        return RetentionTime(expected, max(1, self.waited + ran))
 
     def jump(self, system: int) -> int:
         """By how much (ns) the system's clock is ahead of the time that is gone by; 0 where that is no jump."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 from agtmuxd.api.requests import WireEvent
 from agtmuxd.core.model import NS, Source
 from agtmuxd.core.ref import format_pane
-from agtmuxd.ingest.pipeline import Door
+from agtmuxd.ingest.pipeline import Pipeline
 from agtmuxd.repository import Runtime
 
 TEST_KEY: Final = "agtmux_test"
@@ -23,11 +23,11 @@ START_ERROR: Final = 2 * NS
 _OWN: Final = frozenset({Source.HOOK, Source.NOTIFY})
 
 
-class HookCare:
+class HookHealth:
     """Remembers the newest test events, and looks who is deaf."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
         self._tests: dict[str, str] = {}
 
     @staticmethod
@@ -59,15 +59,15 @@ class HookCare:
         if not item["installed"] or item["as_argument"]:
             # as argument: Codex's notify, in a file that Codex writes to; its hooks tell of the same
             return deaf, maybe
-        world = self._door.world
-        for (target, pane_id), runtime_id in sorted(world.active.items()):
-            runtime, there = world.runtimes.get(runtime_id), world.targets.get(target)
+        repository = self._pipeline.repository
+        for (target, pane_id), runtime_id in sorted(repository.active.items()):
+            runtime, there = repository.runtimes.get(runtime_id), repository.targets.get(target)
             if runtime is None or there is None or runtime.agent_type != item["agent"]:
                 continue
             mine = there.kind == "local" if target_id is None else target == target_id
-            if not mine or any(source in _OWN for source, _ in world.registers.get(runtime_id, {})):
+            if not mine or any(source in _OWN for source, _ in repository.registers.get(runtime_id, {})):
                 continue
-            row = world.panes[(target, pane_id)].row
+            row = repository.panes[(target, pane_id)].row
             ref = format_pane(there.name, row.session_name, row.window_id, pane_id)
             if changed_at is not None and runtime.started_at < changed_at - START_ERROR:
                 deaf.append(ref)

@@ -17,7 +17,7 @@ import structlog
 from agtmuxd.adapters.contract import Conversation
 from agtmuxd.core.model import NS, Claim, Source, Strength, Write
 from agtmuxd.core.state.registers import QUIET, WORKS
-from agtmuxd.repository import Runtime, World
+from agtmuxd.repository import Repository, Runtime
 from agtmuxd.targets.agent import Agent
 from agtmuxd.targets.local.agent_server import UnreachableError, Wire, clients, connected, find
 
@@ -44,7 +44,7 @@ _UNKNOWN: Final = Write(None, "app server: session not known")
 _DOUBTED: Final = Write(None, "app server: a turn that the screen does not show")
 
 
-class Talker(Protocol):
+class ServerAdapter(Protocol):
     """The part of an adapter that talks to its agent's server."""
 
     def server_socket(self, config_home: Path) -> Path | None: ...
@@ -52,19 +52,19 @@ class Talker(Protocol):
     def converse(self, version: str) -> Conversation | None: ...
 
 
-class Readers(Protocol):
+class ServerAdapters(Protocol):
     """The adapters, as they are asked here."""
 
-    def serving(self, agent_type: str) -> Talker | None: ...
+    def serving(self, agent_type: str) -> ServerAdapter | None: ...
 
 
 @dataclass(slots=True)
-class Link:
+class ServerLink:
     """One server that may be there, and how it is with us. ``reason``: why it is not connected, for people."""
 
     adapter: str
     home: Path
-    talker: Talker
+    talker: ServerAdapter
     since: int
     talk: Conversation | None = None  # while it is connected and has told who is there
     reason: str | None = "not looked for yet"
@@ -88,13 +88,13 @@ class _Bound:
     targets: set[str] = field(default_factory=set)
 
 
-class Served:
+class AppServers:
     """``run`` until cancelled; ``words`` and ``items`` at any time, from the loop's thread."""
 
     def __init__(
         self,
-        world: World,
-        readers: Readers,
+        repository: Repository,
+        readers: ServerAdapters,
         agents: Callable[[], Iterable[tuple[str, Agent]]],
         stir: Callable[[str], None],
         clock: Callable[[], int],
@@ -104,18 +104,18 @@ class Served:
     ) -> None:
         """``agents``: (target id, agent) of this machine. ``stir``: have that target's agents looked at. ``wanted``:
         the adapters for whose servers the user asked."""
-        self._world = world
+        self._repository = repository
         self._readers = readers
         self._agents = agents
         self._stir = stir
         self._clock = clock
         self._wanted = wanted
         self._version = version
-        self._links: dict[tuple[str, Path], Link] = {}
+        self._links: dict[tuple[str, Path], ServerLink] = {}
         self._turns: dict[str, _Turn] = {}  # by runtime
         self._hurry = asyncio.Event()
 
-    def hurry(self) -> None:
+    def check_now(self) -> None:
         """The settings may be others now."""
         self._hurry.set()
 
@@ -163,7 +163,7 @@ class Served:
 
     def _settle(self, group: asyncio.TaskGroup) -> None:
         """Bring the links up to the agents and the settings: those that nobody wants are left at once."""
-        wanted: dict[tuple[str, Path], Talker] = {}
+        wanted: dict[tuple[str, Path], ServerAdapter] = {}
         runtimes = set()
         names = self._wanted()
         for target_id, agent in self._agents() if names else ():
@@ -182,13 +182,13 @@ class Served:
             self._stir_all(link)
         for key, talker in wanted.items():
             if key not in self._links:
-                link = self._links[key] = Link(*key, talker, self._clock())
+                link = self._links[key] = ServerLink(*key, talker, self._clock())
                 link.task = group.create_task(self._keep(link), name=f"server of {key[0]}")
         self._turns = {k: turn for k, turn in self._turns.items() if k in runtimes}
 
     # ---------------------------------------------------------------- one server
 
-    async def _keep(self, link: Link) -> None:
+    async def _keep(self, link: ServerLink) -> None:
         """Look for the server, talk to it, and go on doing so until cancelled."""
         first, most = BACKOFF
         rest = first
@@ -213,7 +213,7 @@ class Served:
             await asyncio.sleep(rest)
             rest = min(2 * rest, most)
 
-    async def _look(self, link: Link) -> str | None:
+    async def _look(self, link: ServerLink) -> str | None:
         """The socket to connect to; None where others have to be met once more. Raises UnreachableError."""
         socket = link.talker.server_socket(link.home)
         if socket is None:
@@ -225,7 +225,7 @@ class Served:
         link.met = True
         return path if met else None
 
-    async def _talk(self, link: Link, path: str) -> None:
+    async def _talk(self, link: ServerLink, path: str) -> None:
         """Talk until nobody else is there. Raises UnreachableError, ValueError where it ends otherwise: why."""
         link.met = False
         talk = link.talker.converse(self._version)
@@ -245,7 +245,7 @@ class Served:
             link.talk = None
         self._leave(link, ALONE)
 
-    async def _listen(self, link: Link, wire: Wire, talk: Conversation) -> None:
+    async def _listen(self, link: ServerLink, wire: Wire, talk: Conversation) -> None:
         """Take in what comes until the next question is due. Raises UnreachableError, ValueError."""
         loop = asyncio.get_running_loop()
         due, taken, came = loop.time() + POLL, wire.bytes, 0
@@ -264,7 +264,7 @@ class Served:
         if not came:
             raise UnreachableError("it does not answer")
 
-    async def _take(self, link: Link, wire: Wire, talk: Conversation, message: Mapping[str, Any]) -> None:
+    async def _take(self, link: ServerLink, wire: Wire, talk: Conversation, message: Mapping[str, Any]) -> None:
         bound = self._bound(link)
         before = {session: talk.said(session) for session in bound.sessions}
         for answer in talk.take(message):
@@ -276,7 +276,7 @@ class Served:
         elif any(talk.said(session) is not said for session, said in before.items()):
             self._stir_all(link)
 
-    def _leave(self, link: Link, why: str) -> None:
+    def _leave(self, link: ServerLink, why: str) -> None:
         if why != link.reason:
             _LOG.info("server not connected", adapter=link.adapter, home=str(link.home), why=why)
             link.reason, link.since = why, self._clock()
@@ -284,7 +284,7 @@ class Served:
 
     # ---------------------------------------------------------------- whose
 
-    def _bound(self, link: Link) -> _Bound:
+    def _bound(self, link: ServerLink) -> _Bound:
         found = _Bound()
         for target_id, agent in self._agents():
             if (agent.adapter.name, agent.home) != (link.adapter, link.home):
@@ -295,13 +295,13 @@ class Served:
                 found.sessions.add(runtime.agent_session_id)
         return found
 
-    def _stir_all(self, link: Link) -> None:
+    def _stir_all(self, link: ServerLink) -> None:
         for target_id in self._bound(link).targets:
             self._stir(target_id)
 
     def _runtime(self, target_id: str, agent: Agent) -> Runtime | None:
-        runtime_id = self._world.active.get((target_id, agent.pane_id))
-        runtime = self._world.runtimes.get(runtime_id) if runtime_id is not None else None
+        runtime_id = self._repository.active.get((target_id, agent.pane_id))
+        runtime = self._repository.runtimes.get(runtime_id) if runtime_id is not None else None
         if runtime is None or (runtime.pid, runtime.process_start) != (agent.proc.pid, agent.proc.start):
             return None
         return runtime

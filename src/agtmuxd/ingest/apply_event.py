@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from agtmuxd.core.model import Phase, RawEvent, Signal, Source, Write
-from agtmuxd.core.state.binding import Bound, Candidate, bind
-from agtmuxd.core.state.debounce import Settled
+from agtmuxd.core.state.binding import Binding, Candidate, bind
+from agtmuxd.core.state.debounce import DebounceResult
 from agtmuxd.core.state.event_sender import Sender
 from agtmuxd.core.state.ordering import Stamp, effective_time
-from agtmuxd.core.state.registers import Marks, Registers, put, raise_marks, retired, see_again, spent, to_entry
-from agtmuxd.repository import Runtime, Unit
+from agtmuxd.core.state.registers import Marks, Registers, obsolete, put, raise_marks, retired, see_again, to_entry
+from agtmuxd.repository import Runtime, UnitOfWork
 
 SESSION = "session"
 """Subject of the register that remembers that the agent said it leaves."""
@@ -25,7 +25,7 @@ def candidate(runtime: Runtime, declared: Collection[str] = ()) -> Candidate:
     )  # fmt: skip
 
 
-def active(unit: Unit) -> Iterator[Runtime]:
+def active(unit: UnitOfWork) -> Iterator[Runtime]:
     for runtime_id in unit.active.values():
         runtime = unit.runtimes.get(runtime_id)
         if runtime is not None:
@@ -33,8 +33,13 @@ def active(unit: Unit) -> Iterator[Runtime]:
 
 
 def find(
-    unit: Unit, event: RawEvent, signal: Signal, target_id: str | None, sender: Sender, declared: Collection[str] = ()
-) -> Bound:
+    unit: UnitOfWork,
+    event: RawEvent,
+    signal: Signal,
+    target_id: str | None,
+    sender: Sender,
+    declared: Collection[str] = (),
+) -> Binding:
     """Bind by what the event carries; the pane it names saves a walk over all runtimes."""
     if target_id is not None and event.pane_id is not None and not signal.ambient:
         runtime = unit.active_runtime((target_id, event.pane_id))
@@ -44,7 +49,7 @@ def find(
     return bind(event, signal, target_id, (candidate(r, declared) for r in pool), sender)
 
 
-def fold(unit: Unit, runtime: Runtime, event: RawEvent, signal: Signal, *, skew_budget: int) -> bool:
+def apply_event(unit: UnitOfWork, runtime: Runtime, event: RawEvent, signal: Signal, *, skew_budget: int) -> bool:
     """Put one bound event into the registers; False where it was late for all of them.
 
     A late event moves no register, but what it retires stays retired: marks are maxima, so that any order of arrival
@@ -70,7 +75,7 @@ def fold(unit: Unit, runtime: Runtime, event: RawEvent, signal: Signal, *, skew_
 
 
 def _write(
-    unit: Unit, runtime_id: str, source: Source, writes: Iterable[Write], at: int, stamp: Stamp, seq: int | None
+    unit: UnitOfWork, runtime_id: str, source: Source, writes: Iterable[Write], at: int, stamp: Stamp, seq: int | None
 ) -> bool:
     registers = dict(unit.registers.get(runtime_id) or {})
     marks = unit.marks.get(runtime_id) or {}
@@ -89,7 +94,7 @@ def _write(
             if retired(new, marks) is not None:
                 unit.marked.add(runtime_id)  # by what may have grown since it was stored
             moved = True
-    for key in spent(registers, marks):
+    for key in obsolete(registers, marks):
         del registers[key]
         unit.told.add((runtime_id, *key))
         unit.marked.add(runtime_id)  # what they are spent by
@@ -97,7 +102,9 @@ def _write(
     return moved
 
 
-def told(unit: Unit, runtime: Runtime, source: Source, settled: Settled, at: int, event_id: str) -> Write | None:
+def apply_level(
+    unit: UnitOfWork, runtime: Runtime, source: Source, settled: DebounceResult, at: int, event_id: str
+) -> Write | None:
     """Take one settled sample of a level in; the write where its claim changed (that is an event), else None."""
     registers = unit.registers.get(runtime.runtime_id) or {}
     current = registers.get((source, "turn"))
@@ -121,7 +128,7 @@ def told(unit: Unit, runtime: Runtime, source: Source, settled: Settled, at: int
     return settled.changed
 
 
-def freshen(unit: Unit, runtime_id: str, sources: Collection[Source], at: int) -> None:
+def refresh_levels(unit: UnitOfWork, runtime_id: str, sources: Collection[Source], at: int) -> None:
     """Let these levels of a runtime have been read at ``at``, saying what they said: what ``core.calm`` left out."""
     registers = dict(unit.registers.get(runtime_id) or {})
     marks = before = unit.marks.get(runtime_id) or {}
@@ -146,7 +153,7 @@ def _retires(registers: Registers, before: Marks, after: Marks) -> bool:
     )
 
 
-def said_goodbye(unit: Unit, runtime: Runtime) -> bool:
+def announced_exit(unit: UnitOfWork, runtime: Runtime) -> bool:
     """Whether the agent said that it leaves, and nothing since."""
     registers = unit.registers.get(runtime.runtime_id) or {}
     ends = [r.entry.since for (_, subject), r in registers.items() if subject == SESSION]

@@ -7,36 +7,36 @@ from typing import Any
 from agtmuxd.core.json_codec import encode
 from agtmuxd.core.model import Source
 from agtmuxd.core.state.registers import retired
-from agtmuxd.core.state.resolve import settle_wake
-from agtmuxd.ingest.context import Pass, Present
+from agtmuxd.core.state.resolve import recheck_at
+from agtmuxd.ingest.context import IngestContext, SessionState
 from agtmuxd.ingest.pane_items import pane_item
-from agtmuxd.ingest.state_rows import settle
+from agtmuxd.ingest.state_rows import update_state
 from agtmuxd.store import history
 from agtmuxd.store.current import save_unit
-from agtmuxd.stream.published import Changes, View, changes_for, pane_key
+from agtmuxd.stream.published import Changes, PublishedRows, changes_for, pane_key
 
 
-def settle_touched(run: Pass, present: Present) -> tuple[dict[str, int | None], dict[str, int]]:
+def update_states(run: IngestContext, session_state: SessionState) -> tuple[dict[str, int | None], dict[str, int]]:
     """Judge every runtime that was touched: when each may change by time alone, and when to look at which target."""
     wakes: dict[str, int | None] = {}
     looks: dict[str, int] = {}
     for runtime_id in sorted(run.unit.touched):
         runtime = run.unit.runtimes.get(runtime_id)
-        if runtime is None or runtime.ended_at is not None or runtime.target_id not in present.ready:
+        if runtime is None or runtime.ended_at is not None or runtime.target_id not in session_state.ready:
             continue
-        present.calm.end(run.unit, runtime_id)
-        life = present.life(runtime)
-        looked_at = runtime.pane_id in present.looked_at.get(runtime.target_id, frozenset())
-        resolution = settle(run.unit, runtime, life, run.now, looked_at=looked_at)
+        session_state.calm.end(run.unit, runtime_id)
+        life = session_state.life(runtime)
+        looked_at = runtime.pane_id in session_state.looked_at.get(runtime.target_id, frozenset())
+        resolution = update_state(run.unit, runtime, life, run.now, looked_at=looked_at)
         wakes[runtime_id] = resolution.next_wake
-        look = settle_wake(run.unit.registers.get(runtime_id) or {}, run.now)
+        look = recheck_at(run.unit.registers.get(runtime_id) or {}, run.now)
         if look is not None:
             looks[runtime.target_id] = min(look, looks.get(runtime.target_id, look))
-        present.calm.judge(run.unit, runtime_id, life.pane_read_at, resolution, run.now)
+        session_state.calm.judge(run.unit, runtime_id, life.pane_read_at, resolution, run.now)
     return wakes, looks
 
 
-def save(run: Pass) -> None:
+def save(run: IngestContext) -> None:
     """Write what the pass changed."""
     unit = run.unit
     at: dict[tuple[str, Source, str], int | None] = {}
@@ -48,14 +48,14 @@ def save(run: Pass) -> None:
     save_unit(run.connection, unit, at)
 
 
-def publish(run: Pass, present: Present, view: View) -> tuple[Changes, int]:
+def publish(run: IngestContext, session_state: SessionState, view: PublishedRows) -> tuple[Changes, int]:
     """The rows that changed, into the stream log and the published table; nothing is told before the commit."""
     items: dict[str, dict[str, Any] | None] = {}
     unit = run.unit
     for key in unit.shown:
         target = unit.targets.get(key[0])
         name = target.name if target is not None else run.removed_targets.get(key[0])
-        if name is None or (key[0] not in present.ready and target is not None):
+        if name is None or (key[0] not in session_state.ready and target is not None):
             continue
         pane = unit.panes.get(key)
         if pane is None or target is None:

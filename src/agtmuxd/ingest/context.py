@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from agtmuxd.core.model import NS, RawEvent
-from agtmuxd.core.state.resolve import Life
-from agtmuxd.ingest.unchanged import Calm
-from agtmuxd.repository import PaneKey, Runtime, Unit
+from agtmuxd.core.state.resolve import RuntimeFacts
+from agtmuxd.ingest.unchanged import QuietRuntimes
+from agtmuxd.repository import PaneKey, Runtime, UnitOfWork
 from agtmuxd.store.current import save_runtime
 
 PENDING_TTL = 10 * NS
@@ -24,12 +24,12 @@ Kept = tuple[
     set[str], dict[tuple[str, int], str], dict[str, int], set[str], set[str], dict[str, frozenset[str]],
     dict[PaneKey, int], dict[str, int], int | None, dict[str, frozenset[str]], set[str],
 ]  # fmt: skip
-"""What ``Present.kept`` gives and ``Present.go_back`` takes."""
+"""What ``SessionState.kept`` gives and ``SessionState.go_back`` takes."""
 
 
 @dataclass(slots=True)
-class Present:
-    """Volatile knowledge, by target or runtime id. Touched by one thread at a time, as ``Calm`` is."""
+class SessionState:
+    """Volatile knowledge, by target or runtime id. Touched by one thread at a time, as ``QuietRuntimes`` is."""
 
     opened_at: int
     pending: dict[int, RawEvent]
@@ -43,12 +43,12 @@ class Present:
     title_at: dict[PaneKey, int] = field(default_factory=dict)
     unread: dict[str, frozenset[str]] = field(default_factory=dict)  # panes of agents that cannot be read, by target
     wakes: dict[str, int] = field(default_factory=dict)
-    calm: Calm = field(default_factory=Calm)
+    calm: QuietRuntimes = field(default_factory=QuietRuntimes)
     crash_due: int | None = None
 
-    def life(self, runtime: Runtime) -> Life:
+    def life(self, runtime: Runtime) -> RuntimeFacts:
         """What is known of a runtime apart from what is claimed of it."""
-        return Life(
+        return RuntimeFacts(
             started_at=runtime.started_at,
             pane_read_at=self.read_at.get(runtime.target_id, 0),
             target_down=runtime.target_id in self.down,
@@ -93,11 +93,11 @@ class Present:
 
 
 @dataclass(slots=True)
-class Pass:
+class IngestContext:
     """One transaction under way."""
 
     connection: sqlite3.Connection
-    unit: Unit
+    unit: UnitOfWork
     now: int
     pending_added: dict[int, RawEvent] = field(default_factory=dict)
     pending_settled: set[int] = field(default_factory=set)
@@ -117,7 +117,7 @@ class Pass:
         save_runtime(self.connection, runtime)
 
 
-def living(unit: Unit, target_id: str) -> Iterable[Runtime]:
+def living(unit: UnitOfWork, target_id: str) -> Iterable[Runtime]:
     """The active runtimes of a target."""
     for key, runtime_id in unit.active.items():
         if key[0] == target_id:

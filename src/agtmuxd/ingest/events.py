@@ -1,7 +1,7 @@
 """Events that were posted: understood by their adapter, bound to a runtime or kept waiting, folded. On the store's
 thread.
 
-Owns the waiting room. What a bound event does to registers is ``fold``.
+Owns the waiting room. What a bound event does to registers is ``apply_event``.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from agtmuxd.core.model import Ancestor, RawEvent, Signal, Source
-from agtmuxd.core.state.binding import Bound, is_nested
-from agtmuxd.core.state.event_sender import Kind, Sender, find_sender
-from agtmuxd.ingest.apply_event import active, candidate, find, fold
-from agtmuxd.ingest.context import PENDING_TTL, Pass, Present, real_path
-from agtmuxd.repository import Runtime, World
+from agtmuxd.core.state.binding import Binding, is_nested
+from agtmuxd.core.state.event_sender import ProcessRole, Sender, find_sender
+from agtmuxd.ingest.apply_event import active, apply_event, candidate, find
+from agtmuxd.ingest.context import PENDING_TTL, IngestContext, SessionState, real_path
+from agtmuxd.repository import Repository, Runtime
 from agtmuxd.store import history
 
 
-class Understands(Protocol):
+class EventAdapters(Protocol):
     """The adapters, as the door asks them: ``normalise`` raises ValueError for what no adapter understands."""
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal: ...
 
-    def kind_of(self, link: Ancestor) -> Kind | None: ...
+    def kind_of(self, link: Ancestor) -> ProcessRole | None: ...
 
 
 _SETTLED = ("bind_ambiguous", "bind_nested")
@@ -32,7 +32,7 @@ _SETTLED = ("bind_ambiguous", "bind_nested")
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
+class EventResult:
     """What became of one posted event."""
 
     event_id: str
@@ -49,22 +49,27 @@ class Posted:
         }
 
 
-class Inbox:
+class EventInbox:
     """``post`` one event; ``bind_pending`` tries those that wait."""
 
     def __init__(
-        self, world: World, present: Present, adapters: Understands, skew_budget: int, lives: Callable[[Ancestor], bool]
+        self,
+        repository: Repository,
+        session_state: SessionState,
+        adapters: EventAdapters,
+        skew_budget: int,
+        lives: Callable[[Ancestor], bool],
     ) -> None:
         """``lives``: whether a process of this machine is still there."""
-        self._world = world
-        self._present = present
+        self._repository = repository
+        self._session_state = session_state
         self._adapters = adapters
         self._skew = skew_budget
         self._lives = lives
         self._heard: dict[str, Ancestor] = {}
         """Who was heard last of the agents that are hidden in containers, by runtime."""
 
-    def post(self, run: Pass, event: RawEvent) -> Posted:
+    def post(self, run: IngestContext, event: RawEvent) -> EventResult:
         """Take one event in; what became of it."""
         run.counted[f"events_{event.source}"] += 1
         if event.runtime_id is not None:
@@ -76,24 +81,24 @@ class Inbox:
             signal = self._understand(event, None)
         except ValueError as error:
             run.counted["events_not_understood"] += 1
-            return Posted(event.event_id, "dropped_unbound", None, f"not_understood: {error}"[:200])
+            return EventResult(event.event_id, "dropped_unbound", None, f"not_understood: {error}"[:200])
         bound = self._bound(run, event, signal)
         if bound.runtime_id is not None:
             return self._apply(run, event, bound.runtime_id)
         if history.already_bound(run.connection, event):
-            return Posted(event.event_id, "duplicate")
+            return EventResult(event.event_id, "duplicate")
         inbox_id = history.add_pending(run.connection, event, signal.session_id)
         if inbox_id is None:
-            return Posted(event.event_id, "duplicate")
+            return EventResult(event.event_id, "duplicate")
         if bound.reason in _SETTLED:
             history.settle_pending(run.connection, inbox_id, "dropped_unbound", bound.reason, None)
             run.counted[f"events_{bound.reason}"] += 1
-            return Posted(event.event_id, "dropped_unbound", None, bound.reason)
+            return EventResult(event.event_id, "dropped_unbound", None, bound.reason)
         run.pending_added[inbox_id] = event
         run.sought.update(self._where(event))
-        return Posted(event.event_id, "pending_bind")
+        return EventResult(event.event_id, "pending_bind")
 
-    def _post_to_pane(self, run: Pass, event: RawEvent) -> Posted | None:
+    def _post_to_pane(self, run: IngestContext, event: RawEvent) -> EventResult | None:
         """An event that names its pane, as nearly all do, is understood once: as one of the runtime that is there.
 
         None where it is not that runtime's, or not understood.
@@ -112,9 +117,9 @@ class Inbox:
             return None
         return self._apply(run, event, runtime.runtime_id, signal)
 
-    def bind_pending(self, run: Pass) -> None:
+    def bind_pending(self, run: IngestContext) -> None:
         """Try the waiting events again; those whose time is over are dropped with their reason."""
-        waiting = {**self._present.pending, **run.pending_added}
+        waiting = {**self._session_state.pending, **run.pending_added}
         for inbox_id, event in sorted(waiting.items()):
             if inbox_id in run.pending_settled:
                 continue
@@ -122,7 +127,7 @@ class Inbox:
                 signal = self._understand(event, None)
                 bound = self._bound(run, event, signal)
             except ValueError:
-                bound = Bound(None, "bind_no_candidate")
+                bound = Binding(None, "bind_no_candidate")
             old = run.now > event.ingested_at + PENDING_TTL
             if bound.runtime_id is not None and not old:
                 self._apply(run, event, bound.runtime_id)
@@ -140,7 +145,7 @@ class Inbox:
         target_id, _known = self._target_of(event)
         if target_id is not None:
             return (target_id,)
-        return (target.target_id for target in self._world.targets.values() if target.kind == "local")
+        return (target.target_id for target in self._repository.targets.values() if target.kind == "local")
 
     def _target_of(self, event: RawEvent) -> tuple[str | None, bool]:
         """``(target_id, known)``: not known while the event names a tmux server that no target has shown yet."""
@@ -148,7 +153,7 @@ class Inbox:
             return event.target_id, True
         if event.tmux_socket is None:
             return None, True
-        found = self._present.servers.get((real_path(event.tmux_socket), event.tmux_server_pid or 0))
+        found = self._session_state.servers.get((real_path(event.tmux_socket), event.tmux_server_pid or 0))
         return found, found is not None
 
     def _understand(self, event: RawEvent, runtime: Runtime | None) -> Signal:
@@ -163,23 +168,23 @@ class Inbox:
             }
         return self._adapters.normalise(event, prior)
 
-    def _bound(self, run: Pass, event: RawEvent, signal: Signal) -> Bound:
+    def _bound(self, run: IngestContext, event: RawEvent, signal: Signal) -> Binding:
         target_id, known = self._target_of(event)
         if not known and not signal.ambient:
-            return Bound(None, "bind_no_candidate")
+            return Binding(None, "bind_no_candidate")
         sender = find_sender(event, self._adapters.kind_of)
-        bound = find(run.unit, event, signal, target_id, sender, self._present.declared)
+        bound = find(run.unit, event, signal, target_id, sender, self._session_state.declared)
         if bound.reason == "bind_no_candidate" and not signal.ambient:
             lives = (candidate(runtime) for runtime in active(run.unit))
             if is_nested(sender, self._adapters.kind_of, target_id, lives, apart=event.apart):
-                return Bound(None, "bind_nested")
+                return Binding(None, "bind_nested")
         runtime = run.unit.runtimes.get(bound.runtime_id) if bound.runtime_id is not None else None
         if runtime is not None and event.apart and not signal.ambient and not self._is_first(runtime, sender):
-            return Bound(None, "bind_ambiguous")
+            return Binding(None, "bind_ambiguous")
         if runtime is None or event.target_id is None or event.tmux_server_pid is None or signal.ambient:
             return bound
         if runtime.boot_id.partition(".")[0] != str(event.tmux_server_pid):
-            return Bound(None, "bind_no_candidate")  # it ran under another tmux server of that machine
+            return Binding(None, "bind_no_candidate")  # it ran under another tmux server of that machine
         return bound
 
     def _is_first(self, runtime: Runtime, sender: Sender) -> bool:
@@ -193,43 +198,43 @@ class Inbox:
         link, before = sender.links[0], self._heard.get(runtime.runtime_id)
         if before is not None and (before.pid, before.start) != (link.pid, link.start) and self._lives(before):
             return False
-        self._heard = {known: heard for known, heard in self._heard.items() if known in self._world.runtimes}
+        self._heard = {known: heard for known, heard in self._heard.items() if known in self._repository.runtimes}
         self._heard[runtime.runtime_id] = link
         return True
 
-    def _post_named(self, run: Pass, event: RawEvent, runtime_id: str) -> Posted:
+    def _post_named(self, run: IngestContext, event: RawEvent, runtime_id: str) -> EventResult:
         runtime = run.unit.runtimes.get(runtime_id)
         if runtime is None or runtime.ended_at is not None:
             known = run.connection.execute("SELECT 1 FROM runtimes WHERE runtime_id = ?", (runtime_id,)).fetchone()
             if known is not None:
                 history.add_event(run.connection, event, runtime_id, "stale_runtime")
-            return Posted(event.event_id, "stale_runtime", runtime_id, "E_RUNTIME_STALE")
+            return EventResult(event.event_id, "stale_runtime", runtime_id, "E_RUNTIME_STALE")
         return self._apply(run, event, runtime_id)
 
-    def _apply(self, run: Pass, event: RawEvent, runtime_id: str, signal: Signal | None = None) -> Posted:
+    def _apply(self, run: IngestContext, event: RawEvent, runtime_id: str, signal: Signal | None = None) -> EventResult:
         """Fold an event of this runtime; ``signal``: as it was understood as one of it."""
         runtime = run.unit.runtimes.get(runtime_id)
         if runtime is None:
-            return Posted(event.event_id, "stale_runtime", runtime_id, "E_RUNTIME_STALE")
-        if runtime_id in run.unit.runtimes.over and runtime_id not in self._world.runtimes:
+            return EventResult(event.event_id, "stale_runtime", runtime_id, "E_RUNTIME_STALE")
+        if runtime_id in run.unit.runtimes.over and runtime_id not in self._repository.runtimes:
             run.save_first(runtime)
         if not history.add_event(run.connection, event, runtime_id, "applied"):
-            return Posted(event.event_id, "duplicate", runtime_id)
+            return EventResult(event.event_id, "duplicate", runtime_id)
         try:
             signal = signal or self._understand(event, runtime)
         except ValueError as error:
             run.counted["events_not_understood"] += 1
-            return Posted(event.event_id, "bound", runtime_id, f"not_understood: {error}"[:200])
+            return EventResult(event.event_id, "bound", runtime_id, f"not_understood: {error}"[:200])
         run.pokes.add(runtime.target_id)
         used = event.payload.get("uses_up") if event.source is Source.ACTION else None
         if isinstance(used, int):
             run.unit.used[runtime_id] = used
-        folded = fold(run.unit, runtime, event, signal, skew_budget=self._skew)
+        folded = apply_event(run.unit, runtime, event, signal, skew_budget=self._skew)
         known = run.unit.runtimes.get(runtime_id)
         if known is not None and known.agent_session_id != runtime.agent_session_id:
             run.rebind = True  # events that can only be told by their session may have waited for this
         if not folded:
             history.mark_late(run.connection, event.event_id)
-            return Posted(event.event_id, "late", runtime_id)
+            return EventResult(event.event_id, "late", runtime_id)
         run.unit.shown.add((runtime.target_id, runtime.pane_id))
-        return Posted(event.event_id, "bound", runtime_id)
+        return EventResult(event.event_id, "bound", runtime_id)

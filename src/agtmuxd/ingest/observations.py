@@ -9,33 +9,33 @@ from dataclasses import replace
 
 from agtmuxd.core.ids import dedupe_key, uuid7
 from agtmuxd.core.model import RawEvent, Source
-from agtmuxd.core.state.debounce import Settled
+from agtmuxd.core.state.debounce import DebounceResult
 from agtmuxd.core.state.observation import HealthChange, Observation
 from agtmuxd.ingest import runtimes
-from agtmuxd.ingest.apply_event import told
-from agtmuxd.ingest.context import GRACE, Pass, Present, living, real_path
-from agtmuxd.repository import Runtime, Target, World
+from agtmuxd.ingest.apply_event import apply_level
+from agtmuxd.ingest.context import GRACE, IngestContext, SessionState, living, real_path
+from agtmuxd.repository import Repository, Runtime, Target
 from agtmuxd.store import history
 
 
-class Rounds:
+class ObservationIntake:
     """What observers tell, taken into a pass."""
 
-    def __init__(self, world: World, present: Present) -> None:
-        self._world = world
-        self._present = present
+    def __init__(self, repository: Repository, session_state: SessionState) -> None:
+        self._repository = repository
+        self._session_state = session_state
 
-    def time_passed(self, run: Pass) -> None:
+    def time_passed(self, run: IngestContext) -> None:
         """What time alone brings: judging what was not read, states that may change, crashes shown long enough."""
-        if run.now >= self._present.opened_at + GRACE:
-            for target_id in self._world.targets:
+        if run.now >= self._session_state.opened_at + GRACE:
+            for target_id in self._repository.targets:
                 self._make_ready(run, target_id)
-        self._present.calm.put_off(self._present.wakes, run.now)
-        run.unit.touched.update(r for r, at in self._present.wakes.items() if at <= run.now)
+        self._session_state.calm.put_off(self._session_state.wakes, run.now)
+        run.unit.touched.update(r for r, at in self._session_state.wakes.items() if at <= run.now)
         runtimes.forget_old_crashes(run.unit, run.now)
-        self._present.crash_due = runtimes.crash_due((s for _, s in run.unit.states.items()), None)
+        self._session_state.crash_due = runtimes.crash_due((s for _, s in run.unit.states.items()), None)
 
-    def health(self, run: Pass, change: HealthChange) -> None:
+    def health(self, run: IngestContext, change: HealthChange) -> None:
         """Take a target's health in."""
         target = run.unit.targets.get(change.target_id)
         if target is None:
@@ -52,12 +52,12 @@ class Rounds:
         )
         run.unit.targets.put(target.target_id, updated)
         if change.health == "down":
-            self._present.down.add(target.target_id)
+            self._session_state.down.add(target.target_id)
             self._make_ready(run, target.target_id)
         if moved:
             run.unit.touched.update(r.runtime_id for r in living(run.unit, target.target_id))
 
-    def remove(self, run: Pass, target_id: str) -> None:
+    def remove(self, run: IngestContext, target_id: str) -> None:
         """Forget a target with all that was known of it."""
         target = run.unit.targets.get(target_id)
         if target is None:
@@ -79,60 +79,62 @@ class Rounds:
 
     def nothing_new(self, seen: Observation) -> bool:
         """Whether a round says what is known, with nothing else under way; then only its time is noted."""
-        if seen.target_id not in self._present.ready:
+        if seen.target_id not in self._session_state.ready:
             return False
-        if seen.target_id in self._present.down:
+        if seen.target_id in self._session_state.down:
             return False
-        if seen.looked_at != self._present.looked_at.get(seen.target_id):
+        if seen.looked_at != self._session_state.looked_at.get(seen.target_id):
             return False
-        if seen.unread or self._present.unread.get(seen.target_id):
+        if seen.unread or self._session_state.unread.get(seen.target_id):
             return False
-        server = _server_of(seen, self._world.targets.get(seen.target_id))
-        if server is not None and self._present.servers.get(server) != seen.target_id:
+        server = _server_of(seen, self._repository.targets.get(seen.target_id))
+        if server is not None and self._session_state.servers.get(server) != seen.target_id:
             return False
-        if not self._present.calm.all_same(self._world, seen, self._present.suspended):
+        if not self._session_state.calm.all_same(self._repository, seen, self._session_state.suspended):
             return False
-        self._present.read_at[seen.target_id] = seen.at
+        self._session_state.read_at[seen.target_id] = seen.at
         return True
 
-    def observed(self, run: Pass, seen: Observation) -> None:
+    def observed(self, run: IngestContext, seen: Observation) -> None:
         """Take one good round in."""
         if run.unit.targets.get(seen.target_id) is None:
             return
-        self._present.read_at[seen.target_id] = seen.at
-        if seen.target_id in self._present.down:  # back only now: until it was read, what it shows is as old as before
-            self._present.down.discard(seen.target_id)
+        self._session_state.read_at[seen.target_id] = seen.at
+        if (
+            seen.target_id in self._session_state.down
+        ):  # back only now: until it was read, what it shows is as old as before
+            self._session_state.down.discard(seen.target_id)
             run.unit.touched.update(r.runtime_id for r in living(run.unit, seen.target_id))
-        before = self._present.looked_at.get(seen.target_id, frozenset())
-        self._present.looked_at[seen.target_id] = seen.looked_at
+        before = self._session_state.looked_at.get(seen.target_id, frozenset())
+        self._session_state.looked_at[seen.target_id] = seen.looked_at
         server = _server_of(seen, run.unit.targets.get(seen.target_id))
         if server is not None:
             run.rebind |= (
-                self._present.servers.get(server) != seen.target_id
+                self._session_state.servers.get(server) != seen.target_id
             )  # events may have come before their server was met
-            self._present.servers[server] = seen.target_id
+            self._session_state.servers[server] = seen.target_id
         known = set(run.unit.active.values())
-        runtimes.topology(run.unit, seen, self._present.title_at)
+        runtimes.topology(run.unit, seen, self._session_state.title_at)
         runtimes.runtimes(run.unit, seen)
         self._make_ready(run, seen.target_id)
         for pane_id, agent in seen.agents.items():
             runtime = run.unit.active_runtime((seen.target_id, pane_id))
             if runtime is None:
                 continue
-            if agent.suspended != (runtime.runtime_id in self._present.suspended):
-                (self._present.suspended.add if agent.suspended else self._present.suspended.discard)(
+            if agent.suspended != (runtime.runtime_id in self._session_state.suspended):
+                (self._session_state.suspended.add if agent.suspended else self._session_state.suspended.discard)(
                     runtime.runtime_id
                 )
                 run.unit.touched.add(runtime.runtime_id)
-            if agent.declared and runtime.runtime_id not in self._present.declared:
-                self._present.declared.add(runtime.runtime_id)
+            if agent.declared and runtime.runtime_id not in self._session_state.declared:
+                self._session_state.declared.add(runtime.runtime_id)
                 run.rebind = True  # of one that was known before, too: after a start of the daemon
             if runtime.runtime_id not in known:
                 run.rebind = True
-            if self._present.calm.stays(runtime.runtime_id, agent):
-                self._present.calm.read(runtime.runtime_id, seen.at)
+            if self._session_state.calm.stays(runtime.runtime_id, agent):
+                self._session_state.calm.read(runtime.runtime_id, seen.at)
                 continue
-            self._present.calm.end(run.unit, runtime.runtime_id)
+            self._session_state.calm.end(run.unit, runtime.runtime_id)
             for source, settled in agent.levels:
                 self._level(run, runtime, source, settled, seen.at)
         self._unread(run, seen)
@@ -140,11 +142,11 @@ class Rounds:
             runtime = run.unit.active_runtime((seen.target_id, pane_id))
             if runtime is not None:
                 run.unit.touched.add(runtime.runtime_id)
-        run.rebind = run.rebind or bool(self._present.pending and seen.gone)
+        run.rebind = run.rebind or bool(self._session_state.pending and seen.gone)
 
-    def _unread(self, run: Pass, seen: Observation) -> None:
+    def _unread(self, run: IngestContext, seen: Observation) -> None:
         """Judge anew whose pane cannot be read now, or can be again."""
-        before = self._present.unread.pop(seen.target_id, frozenset())
+        before = self._session_state.unread.pop(seen.target_id, frozenset())
         if not seen.unread and not before:
             return
         listed = {row.pane_id for row in seen.panes}
@@ -153,22 +155,22 @@ class Rounds:
             r.pane_id for r in there if r.pane_id in seen.unread or ("" in seen.unread and r.pane_id not in listed)
         )
         if now:
-            self._present.unread[seen.target_id] = now
+            self._session_state.unread[seen.target_id] = now
         run.unit.touched.update(r.runtime_id for r in there if r.pane_id in before ^ now)
 
-    def _make_ready(self, run: Pass, target_id: str) -> None:
+    def _make_ready(self, run: IngestContext, target_id: str) -> None:
         """From now on this target's states are judged again; until then what was persisted stands."""
-        if target_id in self._present.ready:
+        if target_id in self._session_state.ready:
             return
-        self._present.ready.add(target_id)
+        self._session_state.ready.add(target_id)
         run.unit.shown.update(key for key, _ in run.unit.panes.items() if key[0] == target_id)
         run.unit.touched.update(r.runtime_id for r in living(run.unit, target_id))
 
-    def _level(self, run: Pass, runtime: Runtime, source: Source, settled: Settled, at: int) -> None:
+    def _level(self, run: IngestContext, runtime: Runtime, source: Source, settled: DebounceResult, at: int) -> None:
         if settled.refreshed and (source, "turn") not in (run.unit.registers.get(runtime.runtime_id) or {}):
             settled = replace(settled, changed=settled.steady.told, since=at)  # said of another runtime of that process
         event_id = uuid7(at) if settled.changed is not None else ""
-        write = told(run.unit, runtime, source, settled, at, event_id)
+        write = apply_level(run.unit, runtime, source, settled, at, event_id)
         if write is None:
             return
         event = RawEvent(

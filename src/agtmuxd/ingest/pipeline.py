@@ -17,21 +17,21 @@ import structlog
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.model import MS, NS, Ancestor, RawEvent, Source, Write
-from agtmuxd.core.state.debounce import Steady
+from agtmuxd.core.state.debounce import DebounceState
 from agtmuxd.core.state.observation import HealthChange, Observation
 from agtmuxd.core.state.ordering import SKEW_BUDGET
 from agtmuxd.core.state.registers import Marks, Register, Registers
-from agtmuxd.core.state.resolve import Life
-from agtmuxd.ingest.commit import publish, save, settle_touched
-from agtmuxd.ingest.context import GRACE, PENDING_TTL, Kept, Pass, Present
-from agtmuxd.ingest.events import Inbox, Posted, Understands
-from agtmuxd.ingest.observations import Rounds
-from agtmuxd.ingest.refresh_budget import Seeking
+from agtmuxd.core.state.resolve import RuntimeFacts
+from agtmuxd.ingest.commit import publish, save, update_states
+from agtmuxd.ingest.context import GRACE, PENDING_TTL, IngestContext, Kept, SessionState
+from agtmuxd.ingest.events import EventAdapters, EventInbox, EventResult
+from agtmuxd.ingest.observations import ObservationIntake
+from agtmuxd.ingest.refresh_budget import RefreshBudget
 from agtmuxd.ingest.runtimes import crash_due
 from agtmuxd.ingest.state_rows import acknowledge
-from agtmuxd.repository import PaneKey, Runtime, Target, Unit, World
+from agtmuxd.repository import PaneKey, Repository, Runtime, Target, UnitOfWork
 from agtmuxd.store.db import Store
-from agtmuxd.stream.published import Changes, View
+from agtmuxd.stream.published import Changes, PublishedRows
 
 _LOG = structlog.get_logger("ingest")
 
@@ -52,31 +52,31 @@ Poke = Callable[[str, int, bool], None]
 
 
 @dataclass(slots=True)
-class _Op:
-    apply: Callable[[Pass], Any]
+class _Operation:
+    apply: Callable[[IngestContext], Any]
     future: asyncio.Future[Any]
 
 
 @dataclass(slots=True)
-class _Done:
+class _Completion:
     results: list[Any]
-    unit: Unit
+    unit: UnitOfWork
     changes: Changes
     sequence: int
     wakes: dict[str, int | None]
     looks: dict[str, int]
-    run: Pass
+    run: IngestContext
 
 
-class Door:
+class Pipeline:
     """``submit`` events, ``observe`` rounds, ``tell`` health; read ``world`` from the loop's thread only."""
 
     def __init__(
         self,
         store: Store,
-        world: World,
-        view: View,
-        adapters: Understands,
+        repository: Repository,
+        view: PublishedRows,
+        adapters: EventAdapters,
         publish_batch: Publish,
         clock: Callable[[], int],
         *,
@@ -85,22 +85,22 @@ class Door:
         lives: Callable[[Ancestor], bool] = lambda _link: True,
     ) -> None:
         """``lives``: whether a process of this machine is still there."""
-        self.world = world
+        self.repository = repository
         self.view = view
         self.counters: Counter[str] = Counter()
         self.passes = 0
         """Transactions so far: as long as it stands, so does all that is known here."""
-        self._seeking = Seeking()
+        self._seeking = RefreshBudget()
         self.on_poke: Poke = lambda _target, _at, _table: None
         self._store = store
         self._publish_batch = publish_batch
         self._clock = clock
-        self._queue: asyncio.Queue[_Op] = asyncio.Queue(maxsize=10_000)
-        down = {t.target_id for t in world.targets.values() if t.health == "down"}
-        self._present = Present(clock(), pending, down)
-        self._present.crash_due = crash_due(world.states.values(), None)
-        self._inbox = Inbox(world, self._present, adapters, skew_budget, lives)
-        self._rounds = Rounds(world, self._present)
+        self._queue: asyncio.Queue[_Operation] = asyncio.Queue(maxsize=10_000)
+        down = {t.target_id for t in repository.targets.values() if t.health == "down"}
+        self._session_state = SessionState(clock(), pending, down)
+        self._session_state.crash_due = crash_due(repository.states.values(), None)
+        self._inbox = EventInbox(repository, self._session_state, adapters, skew_budget, lives)
+        self._rounds = ObservationIntake(repository, self._session_state)
         self._serving = False
         self._read: dict[str, asyncio.Event] = {}
         self._before: Kept | None = None
@@ -110,18 +110,18 @@ class Door:
     @property
     def pending(self) -> dict[int, RawEvent]:
         """Events that wait for their runtime, by inbox id."""
-        return self._present.pending
+        return self._session_state.pending
 
     @property
     def servers(self) -> dict[tuple[str, int], str]:
         """``(socket, server pid)`` of this machine's tmux servers → target id."""
-        return self._present.servers
+        return self._session_state.servers
 
     # ---------------------------------------------------------------- what others call
 
-    async def submit(self, events: Sequence[RawEvent]) -> list[Posted]:
+    async def submit(self, events: Sequence[RawEvent]) -> list[EventResult]:
         """Take events in. Durable when this returns. Raises E_STORE_UNAVAILABLE."""
-        done: list[Posted] = await self._do(lambda run: [self._inbox.post(run, event) for event in events])
+        done: list[EventResult] = await self._do(lambda run: [self._inbox.post(run, event) for event in events])
         return done
 
     async def observe(self, seen: Observation) -> None:
@@ -133,7 +133,7 @@ class Door:
             self._alarm.cancel()
             self._ring()
         self._read.setdefault(seen.target_id, asyncio.Event()).set()
-        target = self.world.targets.get(seen.target_id)
+        target = self.repository.targets.get(seen.target_id)
         if target is not None:
             self.view.touch(target.name, seen.at)
 
@@ -153,27 +153,27 @@ class Door:
         had: str = await self._do(lambda run: acknowledge(run.unit, key, runtime_id, run.now))
         return had
 
-    def remembered(self, target_id: str, pane_id: str, pid: int, start: str) -> dict[Source, Steady]:
+    def last_levels(self, target_id: str, pane_id: str, pid: int, start: str) -> dict[Source, DebounceState]:
         """What each level last said of this very process, for an observer that meets it again after a restart."""
-        runtime_id = self.world.active.get((target_id, pane_id))
-        runtime = self.world.runtimes.get(runtime_id) if runtime_id else None
+        runtime_id = self.repository.active.get((target_id, pane_id))
+        runtime = self.repository.runtimes.get(runtime_id) if runtime_id else None
         if runtime is None or runtime.pid != pid or runtime.process_start != start:
             return {}
-        out: dict[Source, Steady] = {}
-        for (source, subject), register in self.world.registers.get(runtime.runtime_id, {}).items():
+        out: dict[Source, DebounceState] = {}
+        for (source, subject), register in self.repository.registers.get(runtime.runtime_id, {}).items():
             if subject == "turn" and register.is_level:
-                out[source] = Steady(told=write_of(register), told_since=register.entry.since)
+                out[source] = DebounceState(told=write_of(register), told_since=register.entry.since)
         return out
 
     def words_of(self, runtime_id: str) -> tuple[Registers, Marks]:
         """What every source said last of a runtime, and up to when older claims are retired."""
-        unit = Unit(self.world)
-        self._present.calm.peek(unit, runtime_id)
+        unit = UnitOfWork(self.repository)
+        self._session_state.calm.peek(unit, runtime_id)
         return unit.registers.get(runtime_id) or {}, unit.marks.get(runtime_id) or {}
 
-    def life(self, runtime: Runtime) -> Life:
+    def life(self, runtime: Runtime) -> RuntimeFacts:
         """What is known of a runtime apart from what is claimed of it, as its state was judged by."""
-        return self._present.life(runtime)
+        return self._session_state.life(runtime)
 
     async def first_round(self, target_id: str) -> None:
         """Wait for the first good round of a target since the start."""
@@ -181,7 +181,7 @@ class Door:
 
     async def run(self) -> None:
         """Serve the queue until cancelled."""
-        self._schedule(self._present.opened_at + GRACE)
+        self._schedule(self._session_state.opened_at + GRACE)
         while True:
             first = await self._queue.get()
             batch = [first]
@@ -199,12 +199,12 @@ class Door:
 
     # ---------------------------------------------------------------- the order of things
 
-    async def _do(self, apply: Callable[[Pass], Any]) -> Any:
+    async def _do(self, apply: Callable[[IngestContext], Any]) -> Any:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        await self._queue.put(_Op(apply, future))
+        await self._queue.put(_Operation(apply, future))
         return await future
 
-    async def _serve(self, batch: list[_Op]) -> None:
+    async def _serve(self, batch: list[_Operation]) -> None:
         try:
             done = await self._store.run(lambda connection: self._transact(connection, batch), undo=self._go_back)
         except Exception as error:  # noqa: BLE001 told to every caller of this batch
@@ -226,24 +226,24 @@ class Door:
             if not op.future.cancelled():
                 op.future.set_result(result)
 
-    def _transact(self, connection: sqlite3.Connection, batch: list[_Op]) -> _Done:
+    def _transact(self, connection: sqlite3.Connection, batch: list[_Operation]) -> _Completion:
         """One try. What it leaves in memory is taken back by ``_go_back`` where it or its commit fails."""
-        self._before = self._present.kept()
-        run = Pass(connection, Unit(self.world), self._clock())
+        self._before = self._session_state.kept()
+        run = IngestContext(connection, UnitOfWork(self.repository), self._clock())
         results = [op.apply(run) for op in batch]
         if run.rebind:
             self._inbox.bind_pending(run)
-        wakes, looks = settle_touched(run, self._present)
+        wakes, looks = update_states(run, self._session_state)
         save(run)
-        changes, sequence = publish(run, self._present, self.view)
-        return _Done(results, run.unit, changes, sequence, wakes, looks, run)
+        changes, sequence = publish(run, self._session_state, self.view)
+        return _Completion(results, run.unit, changes, sequence, wakes, looks, run)
 
     def _go_back(self) -> None:
         if self._before is not None:
-            self._present.go_back(self._before)
+            self._session_state.go_back(self._before)
             self._before = None
 
-    def _take_over(self, done: _Done) -> None:
+    def _take_over(self, done: _Completion) -> None:
         done.unit.commit()
         self.passes += 1
         self.pending.update(done.run.pending_added)
@@ -252,11 +252,11 @@ class Door:
         self.counters.update(done.run.counted)
         for runtime_id, wake in done.wakes.items():
             if wake is None:
-                self._present.wakes.pop(runtime_id, None)
+                self._session_state.wakes.pop(runtime_id, None)
             else:
-                self._present.wakes[runtime_id] = wake
+                self._session_state.wakes[runtime_id] = wake
         self._forget(done)
-        self._present.calm.keep(self.world)
+        self._session_state.calm.keep(self.repository)
         if done.changes:
             self._publish_batch(done.sequence, done.run.now, done.changes)
         sought = done.run.sought if done.run.sought and self._seeking.may(done.run.now) else set()
@@ -266,14 +266,14 @@ class Door:
             self.on_poke(target_id, at, False)
         self._schedule_next()
 
-    def _forget(self, done: _Done) -> None:
+    def _forget(self, done: _Completion) -> None:
         """What ended in this transaction."""
         for runtime_id, runtime in done.unit.runtimes.over.items():
             if runtime is None or runtime.ended_at is not None:
-                self._present.forget_runtime(runtime_id)
+                self._session_state.forget_runtime(runtime_id)
         for target_id in done.run.removed_targets:
-            self._present.forget_target(target_id)
-        self._present.crash_due = crash_due(done.unit.states.over.values(), self._present.crash_due)
+            self._session_state.forget_target(target_id)
+        self._session_state.crash_due = crash_due(done.unit.states.over.values(), self._session_state.crash_due)
 
     def _schedule_next(self) -> None:
         due = self._due()
@@ -282,13 +282,13 @@ class Door:
 
     def _due(self) -> int | None:
         """When time alone may change something next."""
-        due = list(self._present.wakes.values())
+        due = list(self._session_state.wakes.values())
         due += [event.ingested_at + PENDING_TTL + MS for event in self.pending.values()]
-        if self._present.crash_due is not None:
-            due.append(self._present.crash_due)
-        unready = [t for t in self.world.targets if t not in self._present.ready]
+        if self._session_state.crash_due is not None:
+            due.append(self._session_state.crash_due)
+        unready = [t for t in self.repository.targets if t not in self._session_state.ready]
         if unready:
-            due.append(self._present.opened_at + GRACE)
+            due.append(self._session_state.opened_at + GRACE)
         return min(due, default=None)
 
     def _schedule(self, at: int) -> None:
@@ -301,7 +301,7 @@ class Door:
     def _ring(self) -> None:
         self._alarm = None
         if not self._serving:
-            self._present.calm.put_off(self._present.wakes, self._clock())
+            self._session_state.calm.put_off(self._session_state.wakes, self._clock())
             due = self._due()
             if due is None or due > self._clock():
                 self._schedule_next()
@@ -309,11 +309,11 @@ class Door:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         future.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody waits: it rings again
         try:
-            self._queue.put_nowait(_Op(self._tick, future))
+            self._queue.put_nowait(_Operation(self._tick, future))
         except asyncio.QueueFull:
             self._schedule(self._clock() + NS)
 
-    def _tick(self, run: Pass) -> None:
+    def _tick(self, run: IngestContext) -> None:
         self._rounds.time_passed(run)
         self._inbox.bind_pending(run)
 

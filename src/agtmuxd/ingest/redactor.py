@@ -16,7 +16,7 @@ import structlog
 
 from agtmux.protocol.redact import EVERYTHING, redact
 from agtmux.protocol.text import one_line
-from agtmuxd.adapters.time_limit import TooLongError, within
+from agtmuxd.adapters.time_limit import TimeLimitError, run_within
 from agtmuxd.core.model import PaneRow
 
 T = TypeVar("T")
@@ -52,8 +52,8 @@ class Redactor:
         if patterns != self._known:
             self._known, self._compiled = patterns, tuple(re.compile(p) for p in patterns)
         try:
-            return within(REDACT_FOR, lambda: redact(value, self._compiled))
-        except TooLongError:
+            return run_within(REDACT_FOR, lambda: redact(value, self._compiled))
+        except TimeLimitError:
             _LOG.warning("a pattern of redaction.patterns takes too long: all texts were left out")
             return redact(value, (re.compile(EVERYTHING),))
 

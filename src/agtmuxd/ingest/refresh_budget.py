@@ -16,7 +16,7 @@ EVERY: Final = 10 * NS
 """In the long run one look in so much time: as often as tables are read anyway."""
 
 
-class Seeking:
+class RefreshBudget:
     """An allowance that time fills up again."""
 
     def __init__(self) -> None:

@@ -9,10 +9,10 @@ from typing import Final
 from agtmuxd.core.ids import runtime_id
 from agtmuxd.core.model import State
 from agtmuxd.core.screen.title import published
-from agtmuxd.core.state.observation import Gone, Observation, Seen
-from agtmuxd.ingest.apply_event import said_goodbye
+from agtmuxd.core.state.observation import AgentExit, AgentObservation, Observation
+from agtmuxd.ingest.apply_event import announced_exit
 from agtmuxd.ingest.state_rows import CRASH_SHOWN, end, forget_crash
-from agtmuxd.repository import Pane, PaneKey, Runtime, StateRow, Unit, World
+from agtmuxd.repository import Pane, PaneKey, Repository, Runtime, StateRow, UnitOfWork
 
 TITLE_EVERY: Final = 1_000_000_000
 """A pane's title is published at most this often (ns)."""
@@ -20,7 +20,7 @@ TITLE_EVERY: Final = 1_000_000_000
 _WORKING = frozenset({State.RUNNING, State.WAITING_APPROVAL, State.WAITING_INPUT})
 
 
-def topology(unit: Unit, seen: Observation, title_at: dict[PaneKey, int]) -> None:
+def topology(unit: UnitOfWork, seen: Observation, title_at: dict[PaneKey, int]) -> None:
     """Bring the panes of the target up to this listing."""
     there = {row.pane_id: row for row in seen.panes}
     for key, pane in list(unit.panes.items()):
@@ -54,9 +54,9 @@ def topology(unit: Unit, seen: Observation, title_at: dict[PaneKey, int]) -> Non
         unit.shown.add(key)
 
 
-def same_panes(world: World, seen: Observation) -> bool:
+def same_panes(repository: Repository, seen: Observation) -> bool:
     """Whether this listing shows nothing that is not published already."""
-    panes, target_id = world.panes, seen.target_id
+    panes, target_id = repository.panes, seen.target_id
     for row in seen.panes:
         before = panes.get((target_id, row.pane_id))
         if before is None or before.boot_id != seen.boot_id:
@@ -66,16 +66,16 @@ def same_panes(world: World, seen: Observation) -> bool:
     return sum(1 for key in panes if key[0] == target_id) == len(seen.panes)
 
 
-def same_agents(world: World, seen: Observation) -> bool:
+def same_agents(repository: Repository, seen: Observation) -> bool:
     """Whether the agents of this observation are the active runtimes, no more, no less, none known better."""
     for pane_id, agent in seen.agents.items():
-        runtime_id = world.active.get((seen.target_id, pane_id))
-        runtime = world.runtimes.get(runtime_id) if runtime_id is not None else None
+        runtime_id = repository.active.get((seen.target_id, pane_id))
+        runtime = repository.runtimes.get(runtime_id) if runtime_id is not None else None
         if runtime is None or not _is(runtime, agent):
             return False
         if agent.agent_version and agent.agent_version != runtime.agent_version:
             return False
-    return sum(1 for key in world.active if key[0] == seen.target_id) == len(seen.agents)
+    return sum(1 for key in repository.active if key[0] == seen.target_id) == len(seen.agents)
 
 
 def _shows(pane: Pane) -> tuple[object, ...]:
@@ -86,7 +86,7 @@ def _shows(pane: Pane) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def runtimes(unit: Unit, seen: Observation) -> None:
+def runtimes(unit: UnitOfWork, seen: Observation) -> None:
     """End the runtimes whose process is gone, begin those that are new, note what is known better now."""
     verdicts = {(g.pane_id, g.pid, g.process_start): g for g in seen.gone}
     listed = {row.pane_id for row in seen.panes} if seen.unread else frozenset()
@@ -116,7 +116,7 @@ def runtimes(unit: Unit, seen: Observation) -> None:
                 unit.shown.add(key)
 
 
-def _is(runtime: Runtime, agent: Seen) -> bool:
+def _is(runtime: Runtime, agent: AgentObservation) -> bool:
     return (
         runtime.pid == agent.pid
         and runtime.process_start == agent.process_start
@@ -124,7 +124,7 @@ def _is(runtime: Runtime, agent: Seen) -> bool:
     )
 
 
-def _crashed(unit: Unit, runtime: Runtime, verdict: Gone | None) -> bool:
+def _crashed(unit: UnitOfWork, runtime: Runtime, verdict: AgentExit | None) -> bool:
     """Whether it vanished in mid-turn without a sign that it left in order, or failed and is known not to have."""
     state = unit.states.get((runtime.target_id, runtime.pane_id))
     if state is None or state.runtime_id != runtime.runtime_id or runtime.headless:
@@ -132,7 +132,7 @@ def _crashed(unit: Unit, runtime: Runtime, verdict: Gone | None) -> bool:
     last = state.state
     if last is State.UNKNOWN and state.last_known is not None:
         last = State(state.last_known["state"])
-    if said_goodbye(unit, runtime):
+    if announced_exit(unit, runtime):
         return False
     if last is State.ERROR:
         return verdict is not None and verdict.in_order is False
@@ -141,7 +141,7 @@ def _crashed(unit: Unit, runtime: Runtime, verdict: Gone | None) -> bool:
     return verdict is None or verdict.in_order is not True
 
 
-def _begin(unit: Unit, seen: Observation, pane_id: str, agent: Seen) -> None:
+def _begin(unit: UnitOfWork, seen: Observation, pane_id: str, agent: AgentObservation) -> None:
     key = (seen.target_id, pane_id)
     forget_crash(unit, key)
     pane = unit.panes.get(key)
@@ -166,7 +166,7 @@ def _begin(unit: Unit, seen: Observation, pane_id: str, agent: Seen) -> None:
     unit.shown.add(key)
 
 
-def forget_old_crashes(unit: Unit, now: int) -> None:
+def forget_old_crashes(unit: UnitOfWork, now: int) -> None:
     """Drop crashes that were shown long enough."""
     for key, state in list(unit.states.items()):
         if state.reason_code == "agent_crashed" and state.since + CRASH_SHOWN <= now:

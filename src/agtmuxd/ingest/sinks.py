@@ -11,16 +11,16 @@ from typing import Protocol
 
 from agtmuxd.core.state.observation import HealthChange, Observation
 from agtmuxd.ingest.redactor import PaneTexts
-from agtmuxd.targets.observer import Sink
+from agtmuxd.targets.observer import ObservationSink
 
 
-class Companion(Protocol):
+class RemoteHooks(Protocol):
     """What keeps in touch with the hooks of an ssh target besides watching it."""
 
     def seen(self) -> None:
         """A round was good."""
 
-    def hurry(self) -> None:
+    def check_now(self) -> None:
         """Something was changed there."""
 
     async def run(self) -> None:
@@ -30,26 +30,28 @@ class Companion(Protocol):
         """Leave in order; ``forget``: for good."""
 
 
-class WithoutSecrets:
+class RedactingSink:
     """The sink of every target: what is handed on of panes may be stored."""
 
-    def __init__(self, sink: Sink, texts: PaneTexts) -> None:
+    def __init__(self, sink: ObservationSink, texts: PaneTexts) -> None:
         self._texts = texts
         self.tell = sink.tell
-        self.remembered = sink.remembered
+        self.last_levels = sink.last_levels
         self._observe = sink.observe
 
     async def observe(self, seen: Observation) -> None:
         await self._observe(replace(seen, panes=self._texts.clean(seen.panes)))
 
 
-class Tidied:
+class CleanupSink:
     """The sink of every target: after its first good round, and after one that follows a failure, has it tidied."""
 
-    def __init__(self, sink: Sink, target_id: str, due: set[str], tidy: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(
+        self, sink: ObservationSink, target_id: str, due: set[str], tidy: Callable[[str], Awaitable[None]]
+    ) -> None:
         """``due``: the targets that are to be tidied; others add to it, too."""
         self._sink, self._target_id, self._due, self._tidy = sink, target_id, due, tidy
-        self.remembered = sink.remembered
+        self.last_levels = sink.last_levels
         due.add(target_id)
 
     async def tell(self, change: HealthChange) -> None:
@@ -63,13 +65,13 @@ class Tidied:
             await self._tidy(self._target_id)
 
 
-class Accompanied:
+class RemoteHooksSink:
     """The sink of an accompanied target: tells the companion of each good round, after the door."""
 
-    def __init__(self, sink: Sink, companion: Companion) -> None:
+    def __init__(self, sink: ObservationSink, companion: RemoteHooks) -> None:
         self._companion = companion
         self.tell = sink.tell
-        self.remembered = sink.remembered
+        self.last_levels = sink.last_levels
         self._observe = sink.observe
 
     async def observe(self, seen: Observation) -> None:

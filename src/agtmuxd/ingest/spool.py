@@ -44,7 +44,7 @@ _OF_THE_EVENT: Final = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.Progr
 
 
 @dataclass(slots=True)
-class Drained:
+class SpoolCounts:
     """Counts since the daemon started."""
 
     events: int = 0
@@ -53,12 +53,12 @@ class Drained:
     dropped_before: int = 0  # events that hooks had to drop because the spool was full
 
 
-class Spool:
+class SpoolReader:
     """Drains one spool file for one target."""
 
     def __init__(self, path: str, store: Store, take: Take) -> None:
         self.path = Path(path)
-        self.drained = Drained()
+        self.drained = SpoolCounts()
         self.wrong: str | None = None
         """What is in the way of draining, None: nothing."""
         self._store = store
@@ -117,7 +117,7 @@ class Spool:
                 _LOG.error("not drained", why=said)
 
     async def _one(self, path: Path) -> None:
-        done = await self._store.run(lambda c: reached(c, _HOST, path.name))
+        done = await self._store.run(lambda c: read_offset(c, _HOST, path.name))
         with os.fdopen(open_regular(path), "rb") as file:
             await self._lock(file, path)
             file.seek(done)
@@ -125,9 +125,9 @@ class Spool:
                 events, more = await asyncio.to_thread(self._slice, file)
                 if not more:
                     break
-                await take_in(events, self._take, self.drained)
+                await ingest_events(events, self._take, self.drained)
                 at = file.tell()
-                await self._store.run(lambda c, at=at: keep(c, _HOST, path.name, at))  # type: ignore[misc]
+                await self._store.run(lambda c, at=at: save_offset(c, _HOST, path.name, at))  # type: ignore[misc]
         path.unlink()
         await self._store.run(lambda c: forget(c, _HOST, path.name))
 
@@ -176,7 +176,7 @@ def _is_absent(path: Path, wrong: list[str]) -> bool:
     return True
 
 
-async def take_in(events: list[dict[str, Any]], take: Take, drained: Drained) -> None:
+async def ingest_events(events: list[dict[str, Any]], take: Take, drained: SpoolCounts) -> None:
     """Take events in, in one go; where that fails, one by one, so that a bad one is left out and holds up no other.
 
     Raises what took none of them for a reason that passes: the store, the disk. Then all are to be tried again.
@@ -190,7 +190,7 @@ async def take_in(events: list[dict[str, Any]], take: Take, drained: Drained) ->
             raise
         if len(events) > 1:
             for event in events:
-                await take_in([event], take, drained)
+                await ingest_events([event], take, drained)
             return
         drained.refused += 1
         which = {name: str(events[0].get(name))[:200] for name in ("event_id", "agent_type", "event_type")}
@@ -208,7 +208,7 @@ def _passes(error: Exception) -> bool:
     return isinstance(error, OSError | MemoryError)
 
 
-def parse_line(line: bytes, drained: Drained) -> dict[str, Any] | None:
+def parse_line(line: bytes, drained: SpoolCounts) -> dict[str, Any] | None:
     """The event of one line, None for a gap or what is no event; both are counted."""
     try:
         value = decode(line)
@@ -228,7 +228,7 @@ def parse_line(line: bytes, drained: Drained) -> dict[str, Any] | None:
 _HOST = "host"
 
 
-def reached(connection: sqlite3.Connection, target_id: str, name: str) -> int:
+def read_offset(connection: sqlite3.Connection, target_id: str, name: str) -> int:
     """The byte up to which a spool was taken in."""
     row = connection.execute(
         "SELECT offset FROM spool_offsets WHERE target_id = ? AND spool_file = ?", (target_id, name)
@@ -236,7 +236,7 @@ def reached(connection: sqlite3.Connection, target_id: str, name: str) -> int:
     return int(row[0]) if row else 0
 
 
-def keep(connection: sqlite3.Connection, target_id: str, name: str, offset: int) -> None:
+def save_offset(connection: sqlite3.Connection, target_id: str, name: str, offset: int) -> None:
     """Note the byte reached."""
     connection.execute(
         "INSERT INTO spool_offsets VALUES (?, ?, ?, ?) ON CONFLICT (target_id, spool_file)"

@@ -7,8 +7,8 @@ from typing import Any
 
 from agtmuxd.core.model import LEVELS, WAITING, Claim, Source, State, WaitingFor
 from agtmuxd.core.state.registers import TURN_START, Register, Registers
-from agtmuxd.core.state.resolve import Life, Resolution, resolve
-from agtmuxd.repository import PaneKey, Runtime, StateRow, Unit
+from agtmuxd.core.state.resolve import Resolution, RuntimeFacts, resolve
+from agtmuxd.repository import PaneKey, Runtime, StateRow, UnitOfWork
 
 CRASH_SHOWN = 30 * 60 * 1_000_000_000
 _NEEDS = WAITING | {State.ERROR}
@@ -38,7 +38,7 @@ def _gone(registers: Registers) -> dict[str, Any]:
     return by | ({"detail": failed} if failed else {})
 
 
-def settle(unit: Unit, runtime: Runtime, life: Life, now: int, *, looked_at: bool) -> Resolution:
+def update_state(unit: UnitOfWork, runtime: Runtime, life: RuntimeFacts, now: int, *, looked_at: bool) -> Resolution:
     """Resolve one active runtime and keep its state row."""
     registers = unit.registers.get(runtime.runtime_id) or {}
     marks = unit.marks.get(runtime.runtime_id) or {}
@@ -155,7 +155,7 @@ def _attention(
     return want, (now if want != "none" else None)
 
 
-def end(unit: Unit, runtime: Runtime, reason: str, now: int, *, crashed: bool) -> None:
+def end(unit: UnitOfWork, runtime: Runtime, reason: str, now: int, *, crashed: bool) -> None:
     """End a runtime. A crash stays listed as error/agent_crashed; an orderly end leaves a pane without an agent."""
     key: PaneKey = (runtime.target_id, runtime.pane_id)
     before = unit.states.get(key)
@@ -192,7 +192,7 @@ def end(unit: Unit, runtime: Runtime, reason: str, now: int, *, crashed: bool) -
     )  # fmt: skip
 
 
-def acknowledge(unit: Unit, key: PaneKey, runtime_id: str | None, now: int) -> str:
+def acknowledge(unit: UnitOfWork, key: PaneKey, runtime_id: str | None, now: int) -> str:
     """Let a pane want nobody any more until its state or prompt is another one; the attention that it had.
 
     A crash that was shown is forgotten.
@@ -208,7 +208,7 @@ def acknowledge(unit: Unit, key: PaneKey, runtime_id: str | None, now: int) -> s
     return state.attention
 
 
-def forget_crash(unit: Unit, key: PaneKey) -> None:
+def forget_crash(unit: UnitOfWork, key: PaneKey) -> None:
     """Stop showing a crash: the pane went, a new runtime starts there, it was acknowledged, or its time is over."""
     state = unit.states.get(key)
     if state is None or state.reason_code != "agent_crashed":

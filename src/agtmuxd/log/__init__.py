@@ -1,6 +1,6 @@
 """Structured logs: one line per event, as text or JSON. Secrets are taken out before anything is written.
 
-A log call never raises and never waits: what cannot be rendered or written is counted (``sink.Losses``).
+A log call never raises and never waits: what cannot be rendered or written is counted (``sink.LogCounts``).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import structlog
 
 from agtmux.protocol.redact import redact
 from agtmux.protocol.text import block, one_line
-from agtmuxd.log.flood import Flood
-from agtmuxd.log.sink import Losses
+from agtmuxd.log.flood import FloodFilter
+from agtmuxd.log.sink import LogCounts
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -38,7 +38,7 @@ def _harmless(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> Muta
 class _Render:
     """The whole way from an event to its line, as one step that cannot raise."""
 
-    def __init__(self, form: str, losses: Losses, *, all_lines: bool) -> None:
+    def __init__(self, form: str, losses: LogCounts, *, all_lines: bool) -> None:
         renderer: Any = (
             structlog.processors.JSONRenderer(sort_keys=True)
             if form == "json"
@@ -53,13 +53,13 @@ class _Render:
             renderer,
         )
         self._losses = losses
-        self._flood = None if all_lines else Flood()
+        self._flood = None if all_lines else FloodFilter()
 
     def __call__(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
         """The line. Raises structlog.DropEvent where there is none, which ends the log call in silence."""
         try:
             if self._flood is not None:
-                let, left_out = self._flood.let(str(event.get("event"))[:200])
+                let, left_out = self._flood.allow(str(event.get("event"))[:200])
                 if not let:
                     self._losses.left_out += 1
                     raise structlog.DropEvent
@@ -91,7 +91,7 @@ class _Lines:
 class _Others(logging.Handler):
     """What libraries tell by the standard library's logging, as events like ours."""
 
-    def __init__(self, write: Line, render: _Render, losses: Losses) -> None:
+    def __init__(self, write: Line, render: _Render, losses: LogCounts) -> None:
         super().__init__(logging.WARNING)
         self._write = write
         self._render = render
@@ -114,9 +114,9 @@ def _to_stderr(line: str) -> None:
     sys.stderr.write(line + "\n")
 
 
-def configure(level: str, form: str, write: Line = _to_stderr, losses: Losses | None = None) -> None:
+def configure(level: str, form: str, write: Line = _to_stderr, losses: LogCounts | None = None) -> None:
     """Send logs of ``level`` and above to ``write``; ``form`` is text or json. At ``debug`` floods are written too."""
-    counted = losses or Losses()
+    counted = losses or LogCounts()
     render = _Render(form, counted, all_lines=level == "debug")
     structlog.configure(
         processors=[render],

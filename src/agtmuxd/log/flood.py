@@ -12,14 +12,14 @@ SPAN: Final = 10.0
 _KNOWN: Final = 1000
 
 
-class Flood:
+class FloodFilter:
     """``let(event)`` for each line."""
 
     def __init__(self, elapsed: Callable[[], float] = time.monotonic) -> None:
         self._elapsed = elapsed
         self._spans: dict[str, tuple[float, int]] = {}
 
-    def let(self, event: str) -> tuple[bool, int]:
+    def allow(self, event: str) -> tuple[bool, int]:
         """``(write it, lines of it that were left out before it)``."""
         now = self._elapsed()
         began, count = self._spans.get(event, (now, 0))

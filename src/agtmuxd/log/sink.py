@@ -22,7 +22,7 @@ STOP_WITHIN: Final = 1.0
 """Seconds for the last lines when the daemon ends."""
 
 
-class Losses:
+class LogCounts:
     """What became of the lines. ``trouble``: why the last one was not written; None once one was."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class _NoLock:
 class _Lines:
     """Whole lines to a file descriptor, unbuffered; one that a full disk cut off is ended before the next."""
 
-    def __init__(self, losses: Losses) -> None:
+    def __init__(self, losses: LogCounts) -> None:
         self._losses = losses
         self._torn = False
 
@@ -90,7 +90,7 @@ class _Lines:
 class _Stream(logging.Handler):
     """Lines to a file descriptor, unbuffered."""
 
-    def __init__(self, fd: int, losses: Losses) -> None:
+    def __init__(self, fd: int, losses: LogCounts) -> None:
         super().__init__()
         self._fd = fd
         self._losses = losses
@@ -112,7 +112,7 @@ class _File(RotatingFileHandler):
     Its descriptor stands for standard output and error too, so that what the interpreter says is found there.
     """
 
-    def __init__(self, path: str, most: int, losses: Losses) -> None:
+    def __init__(self, path: str, most: int, losses: LogCounts) -> None:
         self._losses = losses
         self._lines = _Lines(losses)
         super().__init__(path, maxBytes=max(1, most // 2), backupCount=1, encoding="utf-8", delay=True)
@@ -159,7 +159,7 @@ class _File(RotatingFileHandler):
 
 
 class _Queue(QueueHandler):
-    def __init__(self, waiting: queue.Queue[Any], losses: Losses) -> None:
+    def __init__(self, waiting: queue.Queue[Any], losses: LogCounts) -> None:
         super().__init__(waiting)
         self._losses = losses
 
@@ -173,7 +173,7 @@ class _Queue(QueueHandler):
 class _Writer(QueueListener):
     """Writes what waits; while nothing can be written, asks now and then, for else nobody would know that it can."""
 
-    def __init__(self, waiting: queue.Queue[Any], handler: logging.Handler, losses: Losses) -> None:
+    def __init__(self, waiting: queue.Queue[Any], handler: logging.Handler, losses: LogCounts) -> None:
         super().__init__(waiting, handler)
         self._waiting = waiting
         self._losses = losses
@@ -197,7 +197,7 @@ class Sink:
         """``most``: bytes that the file and the one set aside before it may have together."""
         self.path = path
         self.most = most
-        self.losses = Losses()
+        self.losses = LogCounts()
         self._waiting: queue.Queue[Any] = queue.Queue(WAITING)
         self._queue = _Queue(self._waiting, self.losses)
         self._file = None if path is None else _File(path, most, self.losses)

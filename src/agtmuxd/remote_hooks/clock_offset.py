@@ -24,7 +24,7 @@ def read_clock(said: bytes) -> int | None:
         return None
 
 
-def put_right(event: RawEvent, offset: int | None) -> RawEvent:
+def corrected(event: RawEvent, offset: int | None) -> RawEvent:
     """``event`` with its times by our clock, never after it came in. ``offset``: the clock there minus ours in ns, None
     where it was not measured."""
     if offset is None:

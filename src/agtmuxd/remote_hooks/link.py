@@ -19,9 +19,9 @@ from pydantic import ValidationError
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.requests import WireEvent
-from agtmuxd.remote_hooks.listener import SOURCES, Listener
-from agtmuxd.remote_hooks.reverse_socket import Backway
-from agtmuxd.remote_hooks.spool_fetch import BURST, Allowance, FarSpool
+from agtmuxd.remote_hooks.listener import SOURCES, EventListener
+from agtmuxd.remote_hooks.reverse_socket import ReverseSocket
+from agtmuxd.remote_hooks.spool_fetch import BURST, ByteBudget, RemoteSpool
 from agtmuxd.store.db import Store
 from agtmuxd.targets.executor import ExecutorError
 from agtmuxd.targets.ssh.executor import SshExecutor
@@ -36,7 +36,7 @@ _LOG = structlog.get_logger("remote")
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class DaemonAccess:
     """What every outpost needs of the daemon. ``ingest(target_id, events, offset)``: durable when it returns."""
 
     folder: str  # the daemon's runtime folder
@@ -51,21 +51,23 @@ class Home:
     spool_rate: float = float(BURST)  # bytes a second of what was spooled there
 
 
-class Outpost:
+class RemoteHooksLink:
     """The companion of one ssh target's observer: ``seen`` after each good round, ``run`` until cancelled."""
 
-    def __init__(self, target_id: str, executor: SshExecutor, home: Home) -> None:
+    def __init__(self, target_id: str, executor: SshExecutor, home: DaemonAccess) -> None:
         digest = hashlib.sha256(f"{home.identity} {target_id}".encode()).hexdigest()
         self.offset: int | None = None
         """The clock there minus ours, ns, as last measured."""
         self._target_id = target_id
         self._executor = executor
         self._home = home
-        self._listener = Listener(
+        self._listener = EventListener(
             os.path.join(home.folder, f"far-{digest[:8]}"), self._taken, self._flooded, count=home.count
         )
-        self._way = Backway(executor, digest[:16], self._listener.path, home.timeout)
-        self._spool = FarSpool(target_id, digest[:16], executor, home.store, self._fetched, Allowance(home.spool_rate))
+        self._way = ReverseSocket(executor, digest[:16], self._listener.path, home.timeout)
+        self._spool = RemoteSpool(
+            target_id, digest[:16], executor, home.store, self._fetched, ByteBudget(home.spool_rate)
+        )
         self._round = asyncio.Event()
         self._connection = 0
         self._due = 0.0
@@ -78,7 +80,7 @@ class Outpost:
         """A round was good."""
         self._round.set()
 
-    def hurry(self) -> None:
+    def check_now(self) -> None:
         """Something was changed there: look again at once."""
         self._due = 0.0
         self._round.set()

@@ -36,7 +36,7 @@ SOURCES: Final = frozenset(("hook", "notify", "wrapper"))
 Take = Callable[[Sequence[WireEvent]], Awaitable[list[dict[str, Any]]]]
 
 
-class Bucket:
+class TokenBucket:
     """So many a second, and so many at once."""
 
     def __init__(self, rate: float, burst: float, now: Callable[[], float]) -> None:
@@ -54,7 +54,7 @@ class Bucket:
         return True
 
 
-class Listener:
+class EventListener:
     """``start`` serves ``path`` until ``stop``."""
 
     def __init__(
@@ -71,7 +71,7 @@ class Listener:
         self.path = path
         self._take = take
         self._on_flood = on_flood
-        self._bucket: Bucket | None = None
+        self._bucket: TokenBucket | None = None
         self._limits = rate, burst
         self._connections = Connections(CONNECTIONS, count, log=structlog.get_logger("remote"))
         self._listener: asyncio.Server | None = None
@@ -81,7 +81,7 @@ class Listener:
     async def start(self) -> None:
         """Begin to accept. Raises OSError."""
         loop = asyncio.get_running_loop()
-        self._bucket = Bucket(*self._limits, loop.time)
+        self._bucket = TokenBucket(*self._limits, loop.time)
         app = web.Application(client_max_size=MAX_BODY + 1)
         app.router.add_route("*", "/{rest:.*}", self._serve)
         self._runner = web.AppRunner(app, shutdown_timeout=1.0)

@@ -71,7 +71,7 @@ exit 0
 """
 
 
-class Backway:
+class ReverseSocket:
     """One daemon's way back from one machine. ``name``: by which our files there are told from those of others."""
 
     def __init__(self, executor: SshExecutor, name: str, socket: str, timeout: float) -> None:

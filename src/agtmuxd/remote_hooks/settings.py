@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.adapters.contract import HookPlan
-from agtmuxd.adapters.isolation import Fenced
+from agtmuxd.adapters.isolation import IsolatedAdapter
 from agtmuxd.adapters.settings import json_hooks
 from agtmuxd.api.requests import HookRequest
 from agtmuxd.hooks.items import BACKUPS, TRIES, absent_item, add_status, hook_item, kept_busy, planned_item
@@ -44,7 +44,7 @@ PROGRAM: Final = "agtmux"
 """Stands in place of an agent's name in the item of the hook program itself."""
 
 
-class FarSettings:
+class RemoteSettings:
     """The settings of one machine, for one request: what was read is read once."""
 
     def __init__(self, name: str, executor: TargetExecutor) -> None:
@@ -52,7 +52,7 @@ class FarSettings:
         self._executor = executor
         self._files: dict[Path, str | None] = {}
 
-    async def hooks(self, adapters: Sequence[Fenced], request: HookRequest) -> list[dict[str, Any]]:
+    async def hooks(self, adapters: Sequence[IsolatedAdapter], request: HookRequest) -> list[dict[str, Any]]:
         """Do what is asked for there; items as for this machine, and one of the hook program.
 
         Raises E_TARGET_UNREACHABLE, E_UNSUPPORTED where no python3 is found there.
@@ -62,7 +62,7 @@ class FarSettings:
         except ExecutorError as error:
             raise AgtmuxError("E_TARGET_UNREACHABLE", f"{self._name}: {error}") from error
 
-    async def _hooks(self, adapters: Sequence[Fenced], request: HookRequest) -> list[dict[str, Any]]:
+    async def _hooks(self, adapters: Sequence[IsolatedAdapter], request: HookRequest) -> list[dict[str, Any]]:
         home = (await self._executor.machine()).home
         command = install_program.command(await self._python(), home)
         item = hook_item(PROGRAM, Path(install_program.path(home)))
@@ -159,7 +159,9 @@ class FarSettings:
             (done,) = await self._place([HookPlan(path, before, text)], backups=0)
             item["error"] = done["error"]
 
-    async def _hooks_of(self, adapter: Fenced, where: Path, command: str, request: HookRequest) -> list[dict[str, Any]]:
+    async def _hooks_of(
+        self, adapter: IsolatedAdapter, where: Path, command: str, request: HookRequest
+    ) -> list[dict[str, Any]]:
         done: dict[str, dict[str, Any]] = {}
         remove = request.op == "uninstall"
         if request.op != "status":
@@ -186,7 +188,7 @@ class FarSettings:
             try:
                 with json_hooks.reading(self._files):
                     return work()
-            except json_hooks.UnreadError as error:
+            except json_hooks.NotReadError as error:
                 if len(self._files) >= _FILES_AT_MOST:
                     raise
                 await self._text(error.path)

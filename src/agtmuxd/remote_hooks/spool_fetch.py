@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from agtmuxd.ingest.spool import BATCH, Drained, Take, forget, keep, parse_line, reached, take_in
+from agtmuxd.ingest.spool import BATCH, SpoolCounts, Take, forget, ingest_events, parse_line, read_offset, save_offset
 from agtmuxd.remote_hooks import install_program
 from agtmuxd.store.db import Store
 from agtmuxd.targets.executor import ExecutorError
@@ -36,7 +36,7 @@ _READ: Final = rf"""cd "$HOME/{install_program.STATE}" && tail -c "+$2" "$1" | h
 _DROP: Final = rf"""cd "$HOME/{install_program.STATE}" && rm -f "$1" """
 
 
-class Allowance:
+class ByteBudget:
     """How many bytes may be fetched now: ``rate`` a second in the long run, ``BURST`` at once."""
 
     def __init__(self, rate: float, now: Callable[[], float] = time.monotonic) -> None:
@@ -54,7 +54,7 @@ class Allowance:
         self._left -= size
 
 
-class FarSpool:
+class RemoteSpool:
     """Drains the spool that one machine keeps for this daemon."""
 
     def __init__(
@@ -64,13 +64,13 @@ class FarSpool:
         executor: SshExecutor,
         store: Store,
         take: Take,
-        allowance: Allowance | None = None,
+        allowance: ByteBudget | None = None,
     ) -> None:
         """``name``: of our files there. ``take`` returns when the events are committed."""
         self.waits = False
         """Whether more is there than may be fetched now."""
-        self._allowance = allowance or Allowance(float(BURST))
-        self.drained = Drained()
+        self._allowance = allowance or ByteBudget(float(BURST))
+        self.drained = SpoolCounts()
         self._target_id = target_id
         self._name = name
         self._executor = executor
@@ -94,7 +94,7 @@ class FarSpool:
                 await self._one(name)
 
     async def _one(self, name: str) -> None:
-        at = await self._store.run(lambda c: reached(c, self._target_id, name))
+        at = await self._store.run(lambda c: read_offset(c, self._target_id, name))
         while True:
             if not self._allowance.is_left():
                 self.waits = True
@@ -108,9 +108,9 @@ class FarSpool:
             self._allowance.spend(len(data) + LINE * len(lines))
             for first in range(0, len(lines), BATCH):
                 events = [e for line in lines[first : first + BATCH] if (e := parse_line(line, self.drained))]
-                await take_in(events, self._take, self.drained)
+                await ingest_events(events, self._take, self.drained)
             at += whole
-            await self._store.run(lambda c, at=at: keep(c, self._target_id, name, at))  # type: ignore[misc]
+            await self._store.run(lambda c, at=at: save_offset(c, self._target_id, name, at))  # type: ignore[misc]
             if len(data) < PIECE:
                 break  # a hook that was cut off in its line wrote it again, into the spool that came after
         await self._script(_DROP, name)

@@ -14,14 +14,14 @@ from typing import Any, Final
 import structlog
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.adapters.registry import Registry, laid_over
+from agtmuxd.adapters.registry import Registry, merged_rules
 from agtmuxd.adapters.rules_only import RulesOnlyAdapter
 from agtmuxd.adapters.shared import RuleAdapter
 from agtmuxd.api.routes.rules import CheckRequest, ReplayRequest
 from agtmuxd.clock import coalesced_sleep
 from agtmuxd.core.screen.rules import RuleSet
 from agtmuxd.rules import trial
-from agtmuxd.rules.folder import Marks, Read, Rest, RuleFolder, Unrest
+from agtmuxd.rules.folder import FolderChanges, FolderState, Marks, RuleFile, RuleFolder
 
 _LOG = structlog.get_logger("rules")
 LOOK_EVERY: Final = 0.75
@@ -30,13 +30,13 @@ LOOK_SOON: Final = 0.1
 """The same while something does."""
 
 
-class Rulebook:
+class RuleCatalog:
     """The rules of every agent, by where they come from."""
 
     def __init__(self, registry: Registry, folder: Path) -> None:
         self._registry = registry
         self._folder = RuleFolder(folder)
-        self._unrest = Unrest()
+        self._unrest = FolderChanges()
         self._mine: dict[Path, RuleSet] = {}
         self.wrong: dict[Path, str] = {}
         """What is wrong with files of the folder, as it was last told. The rules that they had before stay in use."""
@@ -62,7 +62,7 @@ class Rulebook:
             _, self.wrong = self._take(marks, found)
         return list(self.wrong.values())
 
-    def _found(self) -> tuple[Marks, Mapping[Path, Read]]:
+    def _found(self) -> tuple[Marks, Mapping[Path, RuleFile]]:
         """What is in the folder now. Raises E_INVALID_REQUEST where it cannot be read."""
         try:
             marks = self._folder.marks()
@@ -70,7 +70,7 @@ class Rulebook:
             raise AgtmuxError("E_INVALID_REQUEST", str(error)) from error
         return marks, self._folder.read(marks)
 
-    def _judged(self, found: Mapping[Path, Read]) -> tuple[dict[Path, RuleSet], dict[Path, str]]:
+    def _judged(self, found: Mapping[Path, RuleFile]) -> tuple[dict[Path, RuleSet], dict[Path, str]]:
         """Rules by file, and what is wrong with the files that have none to use."""
         mine: dict[Path, RuleSet] = {}
         wrong: dict[Path, str] = {}
@@ -94,7 +94,7 @@ class Rulebook:
             )
         return None
 
-    def _take(self, marks: Marks, found: Mapping[Path, Read]) -> tuple[bool, dict[Path, str]]:
+    def _take(self, marks: Marks, found: Mapping[Path, RuleFile]) -> tuple[bool, dict[Path, str]]:
         """Use what is good of it; a file that is wrong keeps the rules that it had. Whether any rules are others now,
         and what is wrong."""
         mine, wrong = self._judged(found)
@@ -112,13 +112,13 @@ class Rulebook:
         """Take in what changes in the folder, until cancelled. ``changed``: rules are others now."""
         while True:
             try:
-                pause = await self.glance(changed, clock())
+                pause = await self.check_for_changes(changed, clock())
             except Exception:  # noqa: BLE001 - the task's outermost edge: no rules file may end the daemon
                 _LOG.exception("the folder of rules could not be looked at")
                 pause = LOOK_EVERY
             await coalesced_sleep(pause)
 
-    async def glance(self, changed: Callable[[], None], now: int) -> float:
+    async def check_for_changes(self, changed: Callable[[], None], now: int) -> float:
         """One look at the folder, its files read in another thread; seconds until the next one.
 
         The look itself is a few calls of the system: to ask a thread for it cost ten times as much.
@@ -129,13 +129,13 @@ class Rulebook:
             self._tell({**self.wrong, self._folder.path: str(error)})
             return LOOK_EVERY
         rest = self._unrest.look(marks, now)
-        if rest is Rest.CALM:
+        if rest is FolderState.CALM:
             self._tell({path: why for path, why in self.wrong.items() if path != self._folder.path})
             return LOOK_EVERY
-        if rest is Rest.MOVING:
+        if rest is FolderState.MOVING:
             return LOOK_SOON
         found = await asyncio.to_thread(self._folder.read, marks)
-        if rest is Rest.STILL and self._is_doubtful(found):
+        if rest is FolderState.STILL and self._is_doubtful(found):
             return LOOK_SOON
         others, wrong = self._take(marks, found)
         self._tell(wrong)
@@ -144,7 +144,7 @@ class Rulebook:
             changed()
         return LOOK_EVERY
 
-    def _is_doubtful(self, found: Mapping[Path, Read]) -> bool:
+    def _is_doubtful(self, found: Mapping[Path, RuleFile]) -> bool:
         """Whether this may be a save that is not finished: a file is gone, or newly wrong."""
         _, wrong = self._judged(found)
         return any(path not in found for path in self._mine) or any(self.wrong.get(p) != w for p, w in wrong.items())
@@ -169,7 +169,7 @@ class Rulebook:
         fenced = self._registry.get(agent)
         adapter = fenced.adapter if fenced is not None else None
         if path is not None:
-            return (laid_over(adapter, mine[path]) if isinstance(adapter, RuleAdapter) else mine[path]), path
+            return (merged_rules(adapter, mine[path]) if isinstance(adapter, RuleAdapter) else mine[path]), path
         if isinstance(adapter, RuleAdapter) and not isinstance(adapter, RulesOnlyAdapter):
             return adapter.shipped, None
         known = ", ".join(self._known(mine))

@@ -32,7 +32,7 @@ Marks = Mapping[Path, Mark]
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class RuleFile:
     """One file as it was read: its rules, or else what is wrong with it."""
 
     mark: Mark
@@ -45,7 +45,7 @@ class RuleFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._read: Mapping[Path, Read] = {}
+        self._read: Mapping[Path, RuleFile] = {}
 
     def marks(self) -> Marks:
         """The rules files that are there, by a stat of each: none where there is no folder. Hidden files are none (an
@@ -73,10 +73,10 @@ class RuleFolder:
                 found[path] = (at.st_mtime_ns, at.st_ctime_ns, at.st_size, at.st_ino, stat.S_IFMT(at.st_mode))
         return found
 
-    def read(self, marks: Marks) -> Mapping[Path, Read]:
+    def read(self, marks: Marks) -> Mapping[Path, RuleFile]:
         """What these files say; those of an unchanged mark as they were read before. May run in any thread."""
         before = self._read
-        after: dict[Path, Read] = {}
+        after: dict[Path, RuleFile] = {}
         for path, mark in marks.items():
             held = before.get(path)
             after[path] = held if held is not None and held.mark == mark else _read(path, mark)
@@ -84,17 +84,17 @@ class RuleFolder:
         return after
 
 
-def _read(path: Path, mark: Mark) -> Read:
+def _read(path: Path, mark: Mark) -> RuleFile:
     try:
-        return Read(mark, rule_file.load(read_text(path, MAX_FILE), str(path), path.stem), None)
+        return RuleFile(mark, rule_file.load(read_text(path, MAX_FILE), str(path), path.stem), None)
     except FileNotFoundError:
         what = "leads to no file" if path.is_symlink() else "is gone"
-        return Read(mark, None, f"{path}: {what}")
+        return RuleFile(mark, None, f"{path}: {what}")
     except (OSError, ValueError) as error:
-        return Read(mark, None, str(error) if str(path) in str(error) else f"{path}: {error}")
+        return RuleFile(mark, None, str(error) if str(path) in str(error) else f"{path}: {error}")
 
 
-class Rest(enum.Enum):
+class FolderState(enum.Enum):
     """How a folder is. CALM: as it was taken in. MOVING: being changed. STILL: changed, and as it is for a moment now;
     LONG: for so long that what is wrong in it is no unfinished save."""
 
@@ -104,7 +104,7 @@ class Rest(enum.Enum):
     LONG = "long"
 
 
-class Unrest:
+class FolderChanges:
     """Tells a change that is over from one that is being made. Time is an argument: ns of a clock that only runs on."""
 
     def __init__(self) -> None:
@@ -112,13 +112,13 @@ class Unrest:
         self._seen: object = None
         self._since = 0
 
-    def look(self, marks: object, now: int) -> Rest:
+    def look(self, marks: object, now: int) -> FolderState:
         """``marks``: as they are now."""
         if marks == self.taken:
             self._seen = marks
-            return Rest.CALM
+            return FolderState.CALM
         if marks != self._seen:
             self._seen, self._since = marks, now
-            return Rest.MOVING
+            return FolderState.MOVING
         lasted = now - self._since
-        return Rest.LONG if lasted >= DOUBT else Rest.STILL if lasted >= STILL else Rest.MOVING
+        return FolderState.LONG if lasted >= DOUBT else FolderState.STILL if lasted >= STILL else FolderState.MOVING

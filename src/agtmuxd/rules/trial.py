@@ -14,7 +14,7 @@ from typing import Any, Final
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.adapters import samples
 from agtmuxd.adapters.settings.text_file import read_text
-from agtmuxd.adapters.time_limit import LOOK_FOR, TooLongError, slow_rule, within
+from agtmuxd.adapters.time_limit import LOOK_FOR, TimeLimitError, run_within, slow_rule
 from agtmuxd.api.routes.rules import ReplayRequest
 from agtmuxd.core.model import Claim, Sample, WaitingFor
 from agtmuxd.core.screen.rule_diagnosis import why_not
@@ -34,9 +34,9 @@ def replayed(rules: RuleSet, file: Path | None, asked: ReplayRequest) -> dict[st
     )  # fmt: skip
     view = rules.view(sample)
     try:
-        write = within(LOOK_FOR, lambda: rules.look(sample, asked.before))
-        missed = within(LOOK_FOR, lambda: [(r, why_not(r, view, asked.before)) for r in rules.rules])
-    except TooLongError as error:
+        write = run_within(LOOK_FOR, lambda: rules.look(sample, asked.before))
+        missed = run_within(LOOK_FOR, lambda: [(r, why_not(r, view, asked.before)) for r in rules.rules])
+    except TimeLimitError as error:
         slow = slow_rule(rules, sample, asked.before)
         who = f"a pattern of {rules.agent}" if slow is None else f"rule {slow} of {rules.agent}"
         raise AgtmuxError("E_INVALID_REQUEST", f"{who} takes too long on this screen: {TOO_LONG}") from error
@@ -87,8 +87,8 @@ def _try(rules: RuleSet, rule: Rule, sample: Sample | str | None) -> tuple[bool 
     if isinstance(sample, str):
         return (False if rule.sample.screen else None), sample
     try:
-        return within(LOOK_FOR, partial(_holds, rules, rule, sample))
-    except TooLongError:
+        return run_within(LOOK_FOR, partial(_holds, rules, rule, sample))
+    except TimeLimitError:
         return False, f"takes too long on its sample: {TOO_LONG}"
 
 

@@ -14,33 +14,33 @@ from agtmuxd.api.connections import Connections
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.config import Settings
 from agtmuxd.core.json_codec import stamp
-from agtmuxd.ingest.app_servers import Served
-from agtmuxd.ingest.pipeline import Door
-from agtmuxd.ingest.spool import Spool
-from agtmuxd.ingest.transcripts.follower import Transcripts
-from agtmuxd.rules.catalog import Rulebook
-from agtmuxd.services.health import Vitals
+from agtmuxd.ingest.app_servers import AppServers
+from agtmuxd.ingest.pipeline import Pipeline
+from agtmuxd.ingest.spool import SpoolReader
+from agtmuxd.ingest.transcripts.follower import TranscriptFollower
+from agtmuxd.rules.catalog import RuleCatalog
+from agtmuxd.services.health import StorageHealth
 from agtmuxd.store.db import Store
 from agtmuxd.store.migrate import load
 from agtmuxd.stream.hub import Hub
-from agtmuxd.target_manager.manager import Fleet
+from agtmuxd.target_manager.manager import TargetManager
 
 
 @dataclass(frozen=True, slots=True)
 class HealthSources:
     """The parts that health tells of. It reads them and changes none."""
 
-    door: Door
-    fleet: Fleet
+    pipeline: Pipeline
+    target_manager: TargetManager
     hub: Hub
     store: Store
     registry: Registry
-    rulebook: Rulebook
-    spool: Spool
-    transcripts: Transcripts
-    served: Served
+    rule_catalog: RuleCatalog
+    spool: SpoolReader
+    transcripts: TranscriptFollower
+    served: AppServers
     connections: Connections
-    vitals: Vitals
+    storage_health: StorageHealth
     troubles: Mapping[str, str]
     """What is wrong with the daemon itself now, by topic."""
 
@@ -77,9 +77,11 @@ class DaemonStatus:
 
     def health(self) -> dict[str, Any]:
         of, view = self._sources, self._sources.hub.view
-        items = of.fleet.items()
+        items = of.target_manager.items()
         stuck = [wrong for wrong in (of.spool.wrong, of.spool.blocked()) if wrong is not None]
-        degraded = any(t["health"] != "ok" for t in items) or of.vitals.wrong() or stuck or "socket" in of.troubles
+        degraded = (
+            any(t["health"] != "ok" for t in items) or of.storage_health.wrong() or stuck or "socket" in of.troubles
+        )
         return {
             "status": "degraded" if degraded else "ok",
             "version": __version__,
@@ -91,25 +93,26 @@ class DaemonStatus:
             "sequence": view.sequence,
             "adapters": self._adapters(),
             "targets": items,
-            "queues": {"ingest": of.door.depth, "store": of.store.depth, "pending_bind": len(of.door.pending),
+            "queues": {"ingest": of.pipeline.depth, "store": of.store.depth, "pending_bind": len(of.pipeline.pending),
                        "connections": len(of.connections.open), "connections_most": of.connections.most},
-            "counters": {**dict(sorted(of.door.counters.items())), **of.fleet.figures(), **of.transcripts.counters,
+            "counters": {**dict(sorted(of.pipeline.counters.items())), **of.target_manager.figures(),
+                         **of.transcripts.counters,
                          "watchers": of.hub.watchers},
-            "store": of.vitals.store(),
-            "log": of.vitals.log(),
+            "store": of.storage_health.store(),
+            "log": of.storage_health.log(),
             "spool": {"waiting_bytes": of.spool.waiting, **asdict(of.spool.drained)},
             "last_errors": self._errors(stuck),
         }  # fmt: skip
 
     def _errors(self, spool: list[str]) -> list[str]:
         of = self._sources
-        errors = [*of.troubles.values(), *of.vitals.wrong(), *of.vitals.notes()]
+        errors = [*of.troubles.values(), *of.storage_health.wrong(), *of.storage_health.notes()]
         errors += [f"spool: {wrong}" for wrong in spool]
-        errors += of.fleet.complaints()
+        errors += of.target_manager.complaints()
         full = of.connections.full()
         if full is not None:
             errors.append(full)
-        errors += [f"rules not taken: {why}" for why in of.rulebook.wrong.values()]
+        errors += [f"rules not taken: {why}" for why in of.rule_catalog.wrong.values()]
         errors += [f"adapter {name}: {why}" for name, why in of.registry.refused.items()]
         return errors
 

@@ -17,13 +17,13 @@ from agtmuxd.api.requests import ChainLink, HistoryQuery, WireEvent
 from agtmuxd.core.ids import dedupe_key
 from agtmuxd.core.json_codec import stamp
 from agtmuxd.core.model import Ancestor, RawEvent, Source
-from agtmuxd.hooks.health import HookCare
-from agtmuxd.ingest.pipeline import Door
+from agtmuxd.hooks.health import HookHealth
+from agtmuxd.ingest.pipeline import Pipeline
 from agtmuxd.ingest.redactor import Redactor
-from agtmuxd.remote_hooks.clock_offset import put_right
+from agtmuxd.remote_hooks.clock_offset import corrected
 from agtmuxd.store import history
 from agtmuxd.store.db import Store
-from agtmuxd.stream.published import View
+from agtmuxd.stream.published import PublishedRows
 from agtmuxd.targets.apart import chain_of, is_apart
 
 
@@ -34,18 +34,18 @@ class Events:
         self,
         *,
         envelope: Envelope,
-        view: View,
-        door: Door,
+        view: PublishedRows,
+        pipeline: Pipeline,
         store: Store,
         redact: Redactor,
-        hook_tests: HookCare,
+        hook_tests: HookHealth,
         clock: Callable[[], int],
         ahead: Callable[[], int] = lambda: 0,
     ) -> None:
         """``ahead``: how far (ns) the clock is ahead of the system's, which hooks on this machine go by."""
         self.envelope = envelope
         self.view = view
-        self._door = door
+        self._pipeline = pipeline
         self._store = store
         self._redact = redact
         self._hook_tests = hook_tests
@@ -75,14 +75,14 @@ class Events:
 
         def make(event: WireEvent) -> RawEvent:
             raw = self._raw(event.model_copy(update={"target": None, "runtime_id": None}), now)
-            return put_right(replace(raw, target_id=target_id), offset)
+            return corrected(replace(raw, target_id=target_id), offset)
 
         return await self._submit(events, make)
 
     async def history(self, query: HistoryQuery, pane: str | None) -> list[dict[str, Any]]:
         ids: list[str] | None = [query.runtime] if query.runtime else None
         if pane is not None:
-            target_id, pane_id = self._door.world.pane_key(pane)
+            target_id, pane_id = self._pipeline.repository.pane_key(pane)
             ids = await self._store.read(lambda c: history.runtimes_of(c, target_id, pane_id))
         rows = await self._store.read(
             lambda c: history.history(c, runtime_ids=ids, before=query.before, limit=query.limit, action=query.action)
@@ -95,7 +95,7 @@ class Events:
         """Events to the pipeline, but for test events: one result each, in order."""
         tests = {i for i, event in enumerate(events) if self._hook_tests.is_test(event)}
         raws = [make(event) for i, event in enumerate(events) if i not in tests]
-        posted = iter(await self._door.submit(raws) if raws else ())
+        posted = iter(await self._pipeline.submit(raws) if raws else ())
         return [
             self._hook_tests.arrived_test(event) if i in tests else next(posted).to_json()
             for i, event in enumerate(events)
@@ -123,7 +123,7 @@ class Events:
         )  # fmt: skip
 
     def _target_id(self, name: str) -> str:
-        target = self._door.world.target_named(name)
+        target = self._pipeline.repository.target_named(name)
         if target is None:
             raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {one_line(name)[:80]}")
         return target.target_id

@@ -9,15 +9,15 @@ from typing import Any, Final
 from agtmuxd.core.model import NS
 from agtmuxd.log.sink import Sink
 from agtmuxd.store.db import Store
-from agtmuxd.store.retention import Retention
+from agtmuxd.store.retention import RetentionTask
 
 WAL_MOST: Final = 64 << 20
 """Bytes of the database's log from which it is told: it is usually a quarter of that."""
 
 
-class Vitals:
+class StorageHealth:
     def __init__(
-        self, store: Store, most: Callable[[], int], log: Sink | None = None, retention: Retention | None = None
+        self, store: Store, most: Callable[[], int], log: Sink | None = None, retention: RetentionTask | None = None
     ) -> None:
         """``most``: bytes that the database may use."""
         self.retention = retention

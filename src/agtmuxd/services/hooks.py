@@ -10,28 +10,34 @@ from typing import Any
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.text import one_line
-from agtmuxd.actions.access import Reached
+from agtmuxd.actions.access import TargetAccess
 from agtmuxd.adapters.contract import HookPlan
-from agtmuxd.adapters.isolation import Fenced
+from agtmuxd.adapters.isolation import IsolatedAdapter
 from agtmuxd.adapters.registry import Registry
 from agtmuxd.api.requests import HookRequest
-from agtmuxd.hooks.health import HookCare, changed_here
+from agtmuxd.hooks.health import HookHealth, changed_here
 from agtmuxd.hooks.items import BACKUPS, TRIES, absent_item, add_status, foreign, hook_item, kept_busy, planned_item
 from agtmuxd.remote_hooks.place_files import ChangedError, left, place
-from agtmuxd.remote_hooks.settings import FarSettings
-from agtmuxd.repository import World
-from agtmuxd.target_manager.manager import Fleet
+from agtmuxd.remote_hooks.settings import RemoteSettings
+from agtmuxd.repository import Repository
+from agtmuxd.target_manager.manager import TargetManager
 
 
 class Hooks:
     """Implements ``HookService`` of ``api.routes.hooks``."""
 
     def __init__(
-        self, *, world: World, registry: Registry, fleet: Fleet, hook_tests: HookCare, clock: Callable[[], int]
+        self,
+        *,
+        repository: Repository,
+        registry: Registry,
+        target_manager: TargetManager,
+        hook_tests: HookHealth,
+        clock: Callable[[], int],
     ) -> None:
-        self._world = world
+        self._repository = repository
         self._registry = registry
-        self._fleet = fleet
+        self._target_manager = target_manager
         self._hook_tests = hook_tests
         self._clock = clock
         self._settings_files = asyncio.Lock()
@@ -39,7 +45,7 @@ class Hooks:
     async def apply(self, request: HookRequest) -> list[dict[str, Any]]:
         adapters = [self._adapter(name) for name in request.agents] if request.agents else list(self._registry)
         if request.target is not None:
-            reached = self._fleet.watches.reach(self._target_id(request.target))
+            reached = self._target_manager.watches.reach(self._target_id(request.target))
             if reached.kind == "ssh":
                 return await self._apply_remotely(reached, adapters, request)
         wrong = foreign(request.command) if request.op == "install" else None
@@ -65,22 +71,24 @@ class Hooks:
         return self._hook_tests.arrived(nonces)
 
     async def _apply_remotely(
-        self, reached: Reached, adapters: Sequence[Fenced], request: HookRequest
+        self, reached: TargetAccess, adapters: Sequence[IsolatedAdapter], request: HookRequest
     ) -> list[dict[str, Any]]:
-        far = FarSettings(reached.name, reached.executor)
+        far = RemoteSettings(reached.name, reached.executor)
         items = await far.hooks(adapters, request)
-        self._fleet.watches.hurry(reached.target_id)
+        self._target_manager.watches.check_now(reached.target_id)
         changed = await far.changed([str(item["path"]) for item in items if item["installed"]], self._clock)
         for item in items:
             self._add_deaf(item, changed.get(item["path"]), reached.target_id)
         if request.probe and request.op == "status":
-            await far.probe(items, self._hook_tests.arrived, lambda: self._fleet.watches.hurry(reached.target_id))
+            await far.probe(
+                items, self._hook_tests.arrived, lambda: self._target_manager.watches.check_now(reached.target_id)
+            )
         return items
 
     def _add_deaf(self, item: dict[str, Any], changed_at: int | None, target_id: str | None = None) -> None:
         item["deaf_panes"], item["maybe_deaf_panes"] = self._hook_tests.deaf_panes(item, changed_at, target_id)
 
-    def _adapter(self, name: str) -> Fenced:
+    def _adapter(self, name: str) -> IsolatedAdapter:
         adapter = self._registry.get(name)
         if adapter is None:
             known = ", ".join(a.agent_type for a in self._registry)
@@ -88,13 +96,13 @@ class Hooks:
         return adapter
 
     def _target_id(self, name: str) -> str:
-        target = self._world.target_named(name)
+        target = self._repository.target_named(name)
         if target is None:
             raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {one_line(name)[:80]}")
         return target.target_id
 
 
-def _hooks_of(adapter: Fenced, home: Path, request: HookRequest) -> list[dict[str, Any]]:
+def _hooks_of(adapter: IsolatedAdapter, home: Path, request: HookRequest) -> list[dict[str, Any]]:
     command = request.command  # each adapter puts its own name behind it
     done: dict[str, dict[str, Any]] = {}
     remove = request.op == "uninstall"
@@ -109,7 +117,9 @@ def _hooks_of(adapter: Fenced, home: Path, request: HookRequest) -> list[dict[st
     return list(done.values())
 
 
-def _placed(adapter: Fenced, home: Path, command: str, plan: HookPlan, *, remove: bool) -> tuple[HookPlan, str | None]:
+def _placed(
+    adapter: IsolatedAdapter, home: Path, command: str, plan: HookPlan, *, remove: bool
+) -> tuple[HookPlan, str | None]:
     """What was done to one file, and its backup. Planned anew where an agent wrote it meanwhile. Raises ValueError."""
     for _ in range(TRIES):
         if not plan.changes:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from agtmuxd.actions.runner import Actions
+from agtmuxd.actions.runner import ActionRunner
 from agtmuxd.adapters.registry import Registry
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.requests import HistoryQuery
 from agtmuxd.core.json_codec import stamp, stamp_or_none
 from agtmuxd.core.state.resolve import Resolution, resolve
 from agtmuxd.core.versions import older
-from agtmuxd.ingest.pipeline import Door
-from agtmuxd.ingest.transcripts.follower import Transcripts
+from agtmuxd.ingest.pipeline import Pipeline
+from agtmuxd.ingest.transcripts.follower import TranscriptFollower
 from agtmuxd.repository import StateRow
-from agtmuxd.stream.published import View
+from agtmuxd.stream.published import PublishedRows
 
 History = Callable[[HistoryQuery, str | None], Awaitable[list[dict[str, Any]]]]
 
@@ -27,17 +27,17 @@ class Panes:
         self,
         *,
         envelope: Envelope,
-        view: View,
-        door: Door,
+        view: PublishedRows,
+        pipeline: Pipeline,
         registry: Registry,
-        actions: Actions,
-        transcripts: Transcripts | None,
+        actions: ActionRunner,
+        transcripts: TranscriptFollower | None,
         history: History,
         clock: Callable[[], int],
     ) -> None:
         self.envelope = envelope
         self.view = view
-        self._door = door
+        self._pipeline = pipeline
         self._registry = registry
         self._actions = actions
         self._transcripts = transcripts
@@ -47,25 +47,25 @@ class Panes:
     def nonce(self, item: Mapping[str, Any]) -> str:
         """Of a target that was removed while a listing was written: a nonce of nothing, rather than no listing."""
         identity = item["identity"]
-        target = self._door.world.target_named(identity["target"])
+        target = self._pipeline.repository.target_named(identity["target"])
         where = "" if target is None else target.target_id, str(identity["pane_id"])
         return self._actions.nonce_of(where, item["runtime_id"], item["state_version"])
 
     async def explain(self, key: str) -> dict[str, Any]:
-        world = self._door.world
-        where = world.pane_key(key)
-        runtime_id = world.active.get(where)
-        state = world.states.get(where)
+        repository = self._pipeline.repository
+        where = repository.pane_key(key)
+        runtime_id = repository.active.get(where)
+        state = repository.states.get(where)
         recent = await self._history(HistoryQuery(limit=20), key)
         if runtime_id is None:
             return {"decided_by": _decided(state), "candidates": [], "marks": {}, "recent_events": recent,
                     "snapshot": self._actions.nonce(where)}  # fmt: skip
-        runtime = world.runtimes[runtime_id]
+        runtime = repository.runtimes[runtime_id]
         adapter = self._registry.get(runtime.agent_type)
         oldest = None if adapter is None else adapter.oldest
         now = self._clock()
-        registers, marks = self._door.words_of(runtime_id)
-        candidates = _candidates(resolve(registers, marks, self._door.life(runtime), now), now)
+        registers, marks = self._pipeline.words_of(runtime_id)
+        candidates = _candidates(resolve(registers, marks, self._pipeline.life(runtime), now), now)
         return {
             "oldest_version": oldest,
             "older": older(runtime.agent_version, oldest),
@@ -77,7 +77,7 @@ class Panes:
         }
 
     def message(self, key: str) -> dict[str, Any]:
-        runtime_id = self._door.world.active.get(self._door.world.pane_key(key))
+        runtime_id = self._pipeline.repository.active.get(self._pipeline.repository.pane_key(key))
         if runtime_id is None or self._transcripts is None or not self._transcripts.follows(runtime_id):
             return {"runtime_id": runtime_id, "text": None, "said_at": None, "source": None}
         found = self._transcripts.last_message(runtime_id)

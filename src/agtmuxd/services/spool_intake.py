@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.requests import WireEvent
-from agtmuxd.ingest.spool import Spool
+from agtmuxd.ingest.spool import SpoolReader
 from agtmuxd.services.events import Events
 from agtmuxd.store.db import Store
 
@@ -35,7 +35,7 @@ class SpoolIntake:
         ready: Callable[[], Awaitable[object]],
     ) -> None:
         """``count``: called with the name of a counter of health. ``ready``: waits until events can be bound."""
-        self.spool = Spool(path, store, self._take)
+        self.spool = SpoolReader(path, store, self._take)
         self._events = events
         self._count = count
         self._ready = ready

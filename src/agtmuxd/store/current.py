@@ -15,7 +15,7 @@ from uuid import uuid4
 from agtmuxd.core.model import Claim, PaneRow, Phase, Source, State, Strength, WaitingFor
 from agtmuxd.core.state.ordering import Stamp
 from agtmuxd.core.state.registers import Entry, Register
-from agtmuxd.repository import Pane, Runtime, StateRow, Target, Unit, World
+from agtmuxd.repository import Pane, Repository, Runtime, StateRow, Target, UnitOfWork
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
@@ -188,7 +188,7 @@ def save_registers(connection: sqlite3.Connection, told: list[tuple[str, Registe
 
 
 def save_unit(
-    connection: sqlite3.Connection, unit: Unit, retired_at: dict[tuple[str, Source, str], int | None]
+    connection: sqlite3.Connection, unit: UnitOfWork, retired_at: dict[tuple[str, Source, str], int | None]
 ) -> None:
     """Write what the unit changed, parents before children."""
     for target_id, target in unit.targets.over.items():
@@ -236,7 +236,7 @@ def _remove_target(connection: sqlite3.Connection, target_id: str) -> None:
 
 
 def _save_words(
-    connection: sqlite3.Connection, unit: Unit, retired_at: dict[tuple[str, Source, str], int | None]
+    connection: sqlite3.Connection, unit: UnitOfWork, retired_at: dict[tuple[str, Source, str], int | None]
 ) -> None:
     """Registers, their cursors and marks; many at once, because each statement lets go of the interpreter."""
     told: list[tuple[str, Register, int | None]] = []
@@ -261,19 +261,19 @@ def _save_words(
     )
 
 
-def load_world(connection: sqlite3.Connection) -> World:
+def load_world(connection: sqlite3.Connection) -> Repository:
     """What was current when the last daemon stopped."""
-    world = World()
+    repository = Repository()
     connection.row_factory = sqlite3.Row
     try:
         for r in connection.execute("SELECT * FROM targets WHERE removed_at IS NULL"):
-            world.targets[r["target_id"]] = Target(
+            repository.targets[r["target_id"]] = Target(
                 r["target_id"], r["target_name"], r["kind"], r["connection_ref"], bool(r["is_default"]), r["health"],
                 r["health_since"], r["reason"], r["last_seen_at"], r["tmux_version"], json.loads(r["options_json"]),
                 r["updated_at"],
             )  # fmt: skip
         for r in connection.execute("SELECT * FROM panes"):
-            world.panes[(r["target_id"], r["pane_id"])] = Pane(
+            repository.panes[(r["target_id"], r["pane_id"])] = Pane(
                 r["target_id"], r["tmux_server_boot_id"], _pane_row(r), r["first_seen_at"], r["updated_at"]
             )
         for r in connection.execute(
@@ -281,15 +281,15 @@ def load_world(connection: sqlite3.Connection) -> World:
             " (SELECT target_id, pane_id, pane_epoch, last_state_version FROM runtimes"
             "  UNION ALL SELECT target_id, pane_id, pane_epoch, state_version FROM pane_numbers) GROUP BY 1, 2"
         ):
-            world.epochs[(r["target_id"], r["pane_id"])] = r["top"]
-            world.versions[(r["target_id"], r["pane_id"])] = r["version"] or 0
-        _load_runtimes(connection, world)
+            repository.epochs[(r["target_id"], r["pane_id"])] = r["top"]
+            repository.versions[(r["target_id"], r["pane_id"])] = r["version"] or 0
+        _load_runtimes(connection, repository)
     finally:
         connection.row_factory = None
-    return world
+    return repository
 
 
-def _load_runtimes(connection: sqlite3.Connection, world: World) -> None:
+def _load_runtimes(connection: sqlite3.Connection, repository: Repository) -> None:
     shown = "(SELECT runtime_id FROM runtimes WHERE ended_at IS NULL UNION SELECT runtime_id FROM states)"
     for r in connection.execute(f"SELECT * FROM runtimes WHERE runtime_id IN {shown}"):  # noqa: S608 a constant
         runtime = Runtime(
@@ -298,24 +298,24 @@ def _load_runtimes(connection: sqlite3.Connection, world: World) -> None:
             r["process_started_at"], bool(r["headless"]), r["cwd"], r["task"], r["started_at"], r["ended_at"],
             r["end_reason"], r["last_state_version"],
         )  # fmt: skip
-        world.runtimes[runtime.runtime_id] = runtime
-        world.registers[runtime.runtime_id] = {}
-        world.marks[runtime.runtime_id] = {}
+        repository.runtimes[runtime.runtime_id] = runtime
+        repository.registers[runtime.runtime_id] = {}
+        repository.marks[runtime.runtime_id] = {}
         if runtime.ended_at is None:
-            world.active[(runtime.target_id, runtime.pane_id)] = runtime.runtime_id
+            repository.active[(runtime.target_id, runtime.pane_id)] = runtime.runtime_id
     for r in connection.execute(f"SELECT * FROM candidates WHERE runtime_id IN {shown}"):  # noqa: S608 a constant
         evidence = json.loads(r["evidence_json"])
         source = Source(r["source"])
         shadow = evidence["shadow"]
-        world.registers[r["runtime_id"]][(source, r["subject"])] = Register(
+        repository.registers[r["runtime_id"]][(source, r["subject"])] = Register(
             source, r["subject"], _entry_back(evidence["entry"]), r["last_seen"],
             None if shadow is None else _entry_back(shadow), evidence["by_seq"],
         )  # fmt: skip
     for r in connection.execute(f"SELECT * FROM retirement_marks WHERE runtime_id IN {shown}"):  # noqa: S608 a constant
-        world.marks[r["runtime_id"]][r["mark"]] = r["at"]
+        repository.marks[r["runtime_id"]][r["mark"]] = r["at"]
     for r in connection.execute("SELECT * FROM states"):
         decided = json.loads(r["decided_by_json"])
-        world.states[(r["target_id"], r["pane_id"])] = StateRow(
+        repository.states[(r["target_id"], r["pane_id"])] = StateRow(
             r["target_id"], r["pane_id"], r["runtime_id"], State(r["state"]), r["reason_code"], r["confidence"],
             r["state_version"], r["since"], None if decided["source"] is None else Source(decided["source"]),
             tuple(decided["by"]),

@@ -22,7 +22,7 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.regular import open_regular
 from agtmuxd.store import housekeeping
 from agtmuxd.store.disk import room
-from agtmuxd.store.integrity import Checking, check_for, note_damage, note_of, read_only
+from agtmuxd.store.integrity import IntegrityCheck, check_for, note_damage, note_of, read_only
 from agtmuxd.store.migrate import Migration, load, migrate, refuse_newer
 
 T = TypeVar("T")
@@ -151,7 +151,7 @@ class Store:
         self._started = False
         self._reading = ThreadPoolExecutor(1, "agtmux-reads")
         self._reader: sqlite3.Connection | None = None
-        self._checking: Checking | None = None
+        self._checking: IntegrityCheck | None = None
 
     def start(self) -> None:
         self._started = True
@@ -160,7 +160,7 @@ class Store:
     def check(self) -> None:
         """Check the file in the background, if that is due."""
         if not housekeeping.is_checked(self._connection):
-            self._checking = Checking(self.path, self._checked)
+            self._checking = IntegrityCheck(self.path, self._checked)
 
     @property
     def checks(self) -> bool:
@@ -340,7 +340,7 @@ class Store:
         with contextlib.suppress(RuntimeError):  # the loop closed while this was under way: nobody is left to tell
             loop.call_soon_threadsafe(settle)
 
-    def hurry(self) -> None:
+    def check_now(self) -> None:
         """The daemon ends: wait for no lock any more."""
         self._ending.set()
 

@@ -31,7 +31,7 @@ ReadLog = Callable[[int, str, int], Awaitable[list[tuple[int, int, list[Change]]
 
 
 @dataclass(frozen=True, slots=True)
-class Retention:
+class RetentionLimits:
     """How long history is kept, in ns (rows for the stream)."""
 
     payloads: int = 7 * 86_400 * NS

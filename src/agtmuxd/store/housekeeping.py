@@ -15,7 +15,7 @@ from agtmuxd.core.ids import uuid7
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class ShutdownState:
     """How the last daemon left the database. ``whole``: a check found nothing wrong, or none is due."""
 
     closed: bool
@@ -40,9 +40,9 @@ def machine_start() -> str | None:
     return None
 
 
-def left(connection: sqlite3.Connection) -> Left:
+def left(connection: sqlite3.Connection) -> ShutdownState:
     closed, checked, started = connection.execute("SELECT closed, checked, machine_start FROM upkeep").fetchone()
-    return Left(bool(closed), bool(closed and checked), started)
+    return ShutdownState(bool(closed), bool(closed and checked), started)
 
 
 def opened(connection: sqlite3.Connection, started: str | None, *, checked: bool) -> None:

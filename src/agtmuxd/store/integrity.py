@@ -59,7 +59,7 @@ def check_for(path: str, seconds: float = AT_ONCE) -> tuple[bool, str | None]:
         connection.close()
 
 
-class Checking:
+class IntegrityCheck:
     """One check in the background. ``told(wrong)`` is called on its thread when it is over, unless it was ended."""
 
     def __init__(self, path: str, told: Callable[[str | None], None]) -> None:

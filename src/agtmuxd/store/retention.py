@@ -17,7 +17,7 @@ import structlog
 
 from agtmuxd.config import RetentionSettings
 from agtmuxd.core.model import NS
-from agtmuxd.core.retention_clock import Forgetting
+from agtmuxd.core.retention_clock import RetentionTime
 from agtmuxd.store import history, housekeeping
 from agtmuxd.store.db import Store
 
@@ -29,10 +29,10 @@ DOWN_TO: Final = 0.9
 """Where the database is larger than it may be, it is brought down to this part of that."""
 
 
-def kept(settings: RetentionSettings) -> history.Retention:
+def kept(settings: RetentionSettings) -> history.RetentionLimits:
     """How long history is kept, in ns."""
     day = 86_400 * NS
-    return history.Retention(
+    return history.RetentionLimits(
         int(settings.payloads * day), int(settings.events * day), int(settings.actions * day),
         int(settings.stream * day), settings.stream_rows, int(settings.views * day),
     )  # fmt: skip
@@ -44,7 +44,7 @@ def ran_for() -> int:
     return time.clock_gettime_ns(clock)
 
 
-async def purge(store: Store, keep: history.Retention, now: int) -> dict[str, int]:
+async def purge(store: Store, keep: history.RetentionLimits, now: int) -> dict[str, int]:
     """Forget all that is due; how many rows of each kind went."""
     gone: dict[str, int] = {}
 
@@ -84,13 +84,13 @@ async def shrink(store: Store, most: int, now: int) -> int:
     return used
 
 
-class Retention:
+class RetentionTask:
     """``run`` until cancelled."""
 
     def __init__(
         self,
         store: Store,
-        keep: Callable[[], history.Retention],
+        keep: Callable[[], history.RetentionLimits],
         most: Callable[[], int],
         clock: Callable[[], int],
         ran: Callable[[], int] = ran_for,
@@ -128,11 +128,11 @@ class Retention:
         system, ran = self._clock(), self._ran()
         elapsed = ran - self._last_ran
 
-        def step(connection: sqlite3.Connection) -> Forgetting:
+        def step(connection: sqlite3.Connection) -> RetentionTime:
             at, waited = housekeeping.forget_at(connection)
             if at is None:
                 at = housekeeping.last_seen(connection) or system
-            moved = Forgetting(at, waited).step(system, elapsed, away=self._began)
+            moved = RetentionTime(at, waited).step(system, elapsed, away=self._began)
             housekeeping.keep_forget_at(connection, moved.at, moved.waited)
             return moved
 

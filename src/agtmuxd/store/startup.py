@@ -12,7 +12,7 @@ from typing import Any
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.model import RawEvent
-from agtmuxd.repository import World
+from agtmuxd.repository import Repository
 from agtmuxd.store import history, housekeeping
 from agtmuxd.store.actions import abandon
 from agtmuxd.store.clock_repair import put_back
@@ -23,7 +23,7 @@ from agtmuxd.store.integrity import note_damage
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class StartupState:
     """``set_aside``: where a corrupt predecessor is kept. ``moved``: by how much (ns) its times were put back, because
     they lay ahead. ``abandoned``: actions that were in flight. ``notes``: what is odd about the place."""
 
@@ -33,13 +33,13 @@ class Loaded:
     upcoming: int
     moved: int
     abandoned: int
-    world: World
+    repository: Repository
     published: dict[str, dict[str, Any]]
     pending: dict[int, RawEvent]
     notes: tuple[str, ...]
 
 
-def load_all(path: str, now: int) -> Loaded:
+def load_all(path: str, now: int) -> StartupState:
     """Open the database and read what is current. Raises E_STORE_UNAVAILABLE."""
     set_aside: str | None = None
     for attempt in (1, 2):
@@ -58,14 +58,14 @@ def load_all(path: str, now: int) -> Loaded:
     raise AssertionError("unreachable")
 
 
-def _load(connection: sqlite3.Connection, path: str, set_aside: str | None, now: int) -> Loaded:
+def _load(connection: sqlite3.Connection, path: str, set_aside: str | None, now: int) -> StartupState:
     stream_id, upcoming = history.load_stream(connection, housekeeping.stream_name(now), now)
     moved = put_back(connection, now)
-    world = load_world(connection)
+    repository = load_world(connection)
     published, pending = history.load_published(connection), history.load_pending(connection)
     abandoned = abandon(connection, now)  # before the socket opens: a replay must find that nobody knows
-    return Loaded(
-        connection, set_aside, stream_id, upcoming, moved, abandoned, world, published, pending,
+    return StartupState(
+        connection, set_aside, stream_id, upcoming, moved, abandoned, repository, published, pending,
         tuple(_oddities(connection, path)),
     )  # fmt: skip
 

@@ -29,7 +29,7 @@ def recount(tally: Tally, changes: Iterable[Change], wanted: Filter, sign: int =
             tally.add(change.now, sign)
 
 
-class Merged:
+class NetChanges:
     """The net effect of changes in a row, one per identity; what came and went in between vanishes."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Merged:
                 change = replace(change, was=first.was, before=first.before)  # the newest content, the oldest past
             self._net[name] = change
 
-    def extend(self, later: Merged) -> None:
+    def extend(self, later: NetChanges) -> None:
         self.add(later._net.values())
 
     def take(self, wanted: Filter) -> list[Change]:

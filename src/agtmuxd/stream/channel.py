@@ -13,7 +13,7 @@ from agtmuxd.core.json_codec import encode, stamp
 from agtmuxd.core.listing import Filter, Tally
 from agtmuxd.stream.changes import recount, visible
 from agtmuxd.stream.history import Batch
-from agtmuxd.stream.published import Change, View
+from agtmuxd.stream.published import Change, PublishedRows
 
 
 class Listener(Protocol):
@@ -36,7 +36,7 @@ class Listener(Protocol):
 class Channel:
     """All watchers of one scope and filter: their lines are written once and their summary is kept by counting."""
 
-    def __init__(self, view: View, now: Callable[[], int], scope: str, wanted: Filter) -> None:
+    def __init__(self, view: PublishedRows, now: Callable[[], int], scope: str, wanted: Filter) -> None:
         """``now``: ns since the epoch."""
         self.view = view
         self.scope = scope

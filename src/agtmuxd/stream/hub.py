@@ -14,7 +14,7 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.listing import Filter
 from agtmuxd.stream.channel import Channel
 from agtmuxd.stream.history import RING, Batch, History, ReadLog
-from agtmuxd.stream.published import View
+from agtmuxd.stream.published import PublishedRows
 from agtmuxd.stream.watcher import BACKLOG_BYTES, BACKLOG_LINES, Backlog, Watcher, WatchRequest
 
 WATCHERS: Final = 256
@@ -26,7 +26,7 @@ class Hub:
 
     def __init__(
         self,
-        view: View,
+        view: PublishedRows,
         *,
         now: Callable[[], int],
         read_log: ReadLog,

@@ -102,7 +102,7 @@ Changes = dict[str, list[Change]]
 """Changes of one publication by scope ("panes", "windows", "sessions"); scopes without any may be absent."""
 
 
-class View:
+class PublishedRows:
     """All published rows and the place in the stream that they stand for. Rows are never altered, only replaced."""
 
     def __init__(self, stream_id: str, sequence: int = 0, panes: Mapping[str, Item] | None = None) -> None:
@@ -237,7 +237,7 @@ def _leave(index: dict[str, dict[str, None]], group: str, key: str) -> None:
             del index[group]
 
 
-def changes_for(view: View, pane_changes: Mapping[str, Item | None]) -> Changes:
+def changes_for(view: PublishedRows, pane_changes: Mapping[str, Item | None]) -> Changes:
     """What publishing these panes would change, in all three scopes; ``view`` is left as it is.
 
     ``pane_changes``: the new row by pane key, None where the pane is gone. Only rows whose non-volatile fields differ
@@ -282,7 +282,7 @@ def _differences(scope: str, key: str, old: Item | None, new: Item | None) -> li
 
 
 def _roll_windows(
-    view: View, touched: Mapping[str, Mapping[str, Item]]
+    view: PublishedRows, touched: Mapping[str, Mapping[str, Item]]
 ) -> tuple[list[Change], dict[str, dict[str, Item | None]]]:
     """Changes of the touched windows, and their new rows (None: gone) by session key and window key."""
     changes: list[Change] = []
@@ -299,7 +299,7 @@ def _roll_windows(
     return changes, rolled
 
 
-def _roll_sessions(view: View, rolled: Mapping[str, Mapping[str, Item | None]]) -> list[Change]:
+def _roll_sessions(view: PublishedRows, rolled: Mapping[str, Mapping[str, Item | None]]) -> list[Change]:
     changes: list[Change] = []
     for key, new_windows in rolled.items():
         rows = [view.windows[window] for window in view.windows_of(key) if window not in new_windows]

@@ -14,7 +14,7 @@ from typing import Final
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.listing import Filter, Scope
-from agtmuxd.stream.changes import Merged, recount, visible
+from agtmuxd.stream.changes import NetChanges, recount, visible
 from agtmuxd.stream.channel import Channel
 from agtmuxd.stream.history import History, LogEntry, parse_cursor
 from agtmuxd.stream.published import Change
@@ -69,7 +69,7 @@ class Watcher:
         self._wake = asyncio.Event()
         self._backlog: deque[tuple[int, bytes]] = deque()
         self._bytes = 0
-        self._pending = Merged()
+        self._pending = NetChanges()
         self._reset: str | None = None  # why a reset is due; a snapshot follows it
         self._snapshot = False
         self._replay: _Replay | None = None
@@ -120,7 +120,7 @@ class Watcher:
         if not await replay.prepare():
             self._expired("cursor_expired", "is older than the kept log")
         elif self.request.interval:
-            caught_up = Merged()
+            caught_up = NetChanges()
             async for entry in replay.entries():
                 if entry is None:
                     self._expired("cursor_expired", "is older than the kept log")
@@ -228,7 +228,7 @@ class Watcher:
     def _start_over(self, reason: str) -> None:
         self._backlog.clear()
         self._bytes = 0
-        self._pending = Merged()
+        self._pending = NetChanges()
         self._reset = reason
         self._wake.set()
 

@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.text import one_line
 from agtmuxd.adapters.registry import Registry
-from agtmuxd.api.requests import Connecting, TargetRequest
+from agtmuxd.api.requests import ConnectResult, TargetRequest
 from agtmuxd.config import Settings
 from agtmuxd.core.json_codec import stamp, stamp_or_none
-from agtmuxd.ingest.pipeline import Door
+from agtmuxd.ingest.pipeline import Pipeline
 from agtmuxd.ingest.redactor import Redactor
 from agtmuxd.repository import Target
 from agtmuxd.target_manager.watches import HOST, Watches
@@ -28,20 +28,20 @@ from agtmuxd.targets.local.executor import LocalExecutor
 T = TypeVar("T")
 
 
-class Fleet:
+class TargetManager:
     """The target manager: adds, reaches, removes and tells of targets. ``watches`` watches them."""
 
     def __init__(
         self,
-        door: Door,
+        pipeline: Pipeline,
         registry: Registry,
         settings: Callable[[], Settings],
         environ: Mapping[str, str],
         clock: Callable[[], int],
         redact: Redactor | None = None,
     ) -> None:
-        self.watches = Watches(door, registry, settings, environ, clock, redact)
-        self._door = door
+        self.watches = Watches(pipeline, registry, settings, environ, clock, redact)
+        self._pipeline = pipeline
         self._settings = settings
         self._clock = clock
         self._changing = asyncio.Lock()
@@ -52,10 +52,12 @@ class Fleet:
     async def start(self, group: asyncio.TaskGroup) -> None:
         """Begin watching every known target; the host target is made on the first start."""
         self.watches.start(group)
-        if self._door.world.target_named(HOST) is None:
+        if self._pipeline.repository.target_named(HOST) is None:
             now = self._clock()
-            await self._door.add_target(Target(HOST, HOST, "local", None, True, "ok", now, None, None, None, {}, now))
-        for target in list(self._door.world.targets.values()):
+            await self._pipeline.add_target(
+                Target(HOST, HOST, "local", None, True, "ok", now, None, None, None, {}, now)
+            )
+        for target in list(self._pipeline.repository.targets.values()):
             self.watches.watch(target)
 
     async def stop(self) -> None:
@@ -67,10 +69,10 @@ class Fleet:
     # ---------------------------------------------------------------- changes
 
     def _named(self, name: str) -> Target:
-        target = self._door.world.target_named(name)
+        target = self._pipeline.repository.target_named(name)
         if target is not None:
             return target
-        known = ", ".join(sorted(t.name for t in self._door.world.targets.values()))
+        known = ", ".join(sorted(t.name for t in self._pipeline.repository.targets.values()))
         raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {one_line(name)[:80]}; known: {known}")
 
     async def add(self, request: TargetRequest) -> dict[str, Any]:
@@ -97,18 +99,18 @@ class Fleet:
             task.exception()  # told to whoever waited
 
     async def _add(self, request: TargetRequest) -> dict[str, Any]:
-        if self._door.world.target_named(request.name) is not None:
+        if self._pipeline.repository.target_named(request.name) is not None:
             raise AgtmuxError(
                 "E_TARGET_EXISTS", f"target {request.name} is there already: agtmux target remove {request.name}"
             )
         target = self._new(request)
-        for other in self._door.world.targets.values():
+        for other in self._pipeline.repository.targets.values():
             if self._place(other) == self._place(target):
                 where = f"tmux socket {self._place(target)[2]}"
                 if target.kind == "ssh":
                     where += f" of {target.connection_ref}"
                 raise AgtmuxError("E_TARGET_EXISTS", f"target {other.name} watches {where} already")
-        await self._door.add_target(target)
+        await self._pipeline.add_target(target)
         self.watches.watch(target)
         return self._item(target)
 
@@ -131,7 +133,7 @@ class Fleet:
             options, now,
         )  # fmt: skip
 
-    async def connect(self, name: str) -> Connecting:
+    async def connect(self, name: str) -> ConnectResult:
         """Reach for a target now, step by step. A failed step ends the list; it is no error."""
         target = self._named(name)
         watch = self.watches.get(target.target_id)
@@ -142,7 +144,7 @@ class Fleet:
         if all(step["ok"] for step in steps):
             timeout = self._settings().targets.command_timeout
             steps += await tmux_steps(executor, lambda: self._find(target, executor), observer, timeout)
-        return Connecting(self._item(self._named(name)), steps)
+        return ConnectResult(self._item(self._named(name)), steps)
 
     async def _find(self, target: Target, executor: TargetExecutor) -> str:
         """Where tmux is. Raises ExecutorError."""
@@ -162,7 +164,7 @@ class Fleet:
             raise AgtmuxError("E_INVALID_REQUEST", f"target {name} is your own tmux server and always there")
         await self.watches.unwatch(target.target_id)
         try:
-            await self._door.remove_target(target.target_id)
+            await self._pipeline.remove_target(target.target_id)
         except BaseException:
             if not self._ended:
                 self.watches.watch(target)
@@ -178,7 +180,7 @@ class Fleet:
 
     def items(self) -> list[dict[str, Any]]:
         """Target items of the API, by name."""
-        return [self._item(t) for t in sorted(self._door.world.targets.values(), key=lambda t: t.name)]
+        return [self._item(t) for t in sorted(self._pipeline.repository.targets.values(), key=lambda t: t.name)]
 
     def _item(self, target: Target) -> dict[str, Any]:
         observer = self.watches.observer(target.target_id)
@@ -198,14 +200,14 @@ class Fleet:
             "rtt_ms": round(observer.rtt_ms, 1) if observer is not None and observer.rtt_ms is not None else None,
             "read": observer is not None and observer.health.last_good is not None,
             "agents": observer.agents if observer is not None else 0,
-            "panes": sum(1 for key in self._door.world.panes if key[0] == target.target_id),
+            "panes": sum(1 for key in self._pipeline.repository.panes if key[0] == target.target_id),
             "unread_panes": observer.unread.rows if observer is not None else 0,
             "options": {k: v for k, v in target.options.items() if v is not None},
         }
 
     def touch(self, tell: Callable[[str, int], None]) -> None:
         """Say of each target when it was last read well."""
-        for target in self._door.world.targets.values():
+        for target in self._pipeline.repository.targets.values():
             observer = self.watches.observer(target.target_id)
             if observer is not None and observer.health.last_good is not None:
                 tell(target.name, observer.health.last_good)
@@ -213,7 +215,7 @@ class Fleet:
     def figures(self) -> dict[str, int]:
         """Counters for health: rounds and process tables per target."""
         out = {}
-        for target in self._door.world.targets.values():
+        for target in self._pipeline.repository.targets.values():
             observer = self.watches.observer(target.target_id)
             if observer is not None:
                 out[f"rounds_{target.name}"] = observer.rounds
@@ -225,7 +227,7 @@ class Fleet:
     def complaints(self) -> list[str]:
         """Panes that cannot be read now, for people: a line per target."""
         out = []
-        for target in self._door.world.targets.values():
+        for target in self._pipeline.repository.targets.values():
             observer = self.watches.observer(target.target_id)
             if observer is not None and observer.unread.now:
                 (pane, why), *more = observer.unread.now.items()

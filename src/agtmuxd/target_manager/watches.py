@@ -13,21 +13,21 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 import structlog
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.actions.access import Reached
+from agtmuxd.actions.access import TargetAccess
 from agtmuxd.actions.buffers import Buffers
 from agtmuxd.adapters.registry import Registry
 from agtmuxd.config import Settings
 from agtmuxd.core.model import Write
-from agtmuxd.ingest.pipeline import Door
+from agtmuxd.ingest.pipeline import Pipeline
 from agtmuxd.ingest.redactor import PaneTexts, Redactor
-from agtmuxd.ingest.sinks import Accompanied, Companion, Tidied, WithoutSecrets
+from agtmuxd.ingest.sinks import CleanupSink, RedactingSink, RemoteHooks, RemoteHooksSink
 from agtmuxd.repository import Target
 from agtmuxd.targets.agent import Agent
 from agtmuxd.targets.executor import ExecutorError, TargetExecutor
 from agtmuxd.targets.limits import MIB, Bounds
 from agtmuxd.targets.local.executor import LocalExecutor
-from agtmuxd.targets.observer import Cadence, Observer, Sink
-from agtmuxd.targets.same_server import Twins
+from agtmuxd.targets.observer import ObservationSink, Observer, RoundIntervals
+from agtmuxd.targets.same_server import SharedServers
 from agtmuxd.tmux.server import socket_path, tmux_argv
 
 HOST = "host"
@@ -39,7 +39,7 @@ class Watches:
 
     def __init__(
         self,
-        door: Door,
+        pipeline: Pipeline,
         registry: Registry,
         settings: Callable[[], Settings],
         environ: Mapping[str, str],
@@ -47,7 +47,7 @@ class Watches:
         redact: Redactor | None = None,
     ) -> None:
         self._redact = redact or Redactor()
-        self._door = door
+        self._pipeline = pipeline
         self._registry = registry
         self._settings = settings
         self._environ = environ
@@ -57,12 +57,12 @@ class Watches:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._beside: dict[str, asyncio.Task[None]] = {}
-        self._companions: dict[str, Companion] = {}
-        self._twins = Twins(self._rank, self._is_down)
-        self.accompany: Callable[[Target, TargetExecutor], Companion] | None = None
+        self._companions: dict[str, RemoteHooks] = {}
+        self._twins = SharedServers(self._rank, self._is_down)
+        self.accompany: Callable[[Target, TargetExecutor], RemoteHooks] | None = None
         self.buffers = Buffers(os.urandom(32))
         self.heard: Callable[[str, Iterable[Agent]], Mapping[str, Write]] = lambda _target, _agents: {}
-        door.on_poke = self._poke
+        pipeline.on_poke = self._poke
 
     # ---------------------------------------------------------------- one target
 
@@ -74,11 +74,11 @@ class Watches:
         if self._group is None:
             raise RuntimeError("nothing is watched before the start")
         executor = self._executor(target)
-        sink: Sink = WithoutSecrets(self._door, PaneTexts(self._redact))
-        sink = Tidied(sink, target.target_id, self.buffers.due, self._tidy)
+        sink: ObservationSink = RedactingSink(self._pipeline, PaneTexts(self._redact))
+        sink = CleanupSink(sink, target.target_id, self.buffers.due, self._tidy)
         if target.kind == "ssh" and self.accompany is not None:
             companion = self._companions[target.target_id] = self.accompany(target, executor)
-            sink = Accompanied(sink, companion)
+            sink = RemoteHooksSink(sink, companion)
             name = f"hooks of {target.name}"
             self._beside[target.target_id] = self._group.create_task(self._keep(target, companion.run), name=name)
         settings = self._settings()
@@ -90,7 +90,7 @@ class Watches:
             self._registry,
             sink,
             self._clock,
-            cadence=Cadence(
+            cadence=RoundIntervals(
                 active=observe.active_interval, quiet=observe.quiet_interval, empty=observe.empty_interval,
                 table=observe.process_interval, active_for=observe.active_for,
                 timeout=settings.targets.command_timeout,
@@ -148,7 +148,7 @@ class Watches:
             except Exception as error:  # noqa: BLE001 the outermost edge of this task
                 known = isinstance(error, AgtmuxError)  # the store, most likely: health tells of it
                 _LOG.error("observer failed, starts over", target=target.name, error=str(error), exc_info=not known)
-                self._door.counters["observer_failures"] += 1
+                self._pipeline.counters["observer_failures"] += 1
                 await asyncio.sleep(1.0)
 
     def _executor(self, target: Target) -> TargetExecutor:
@@ -188,9 +188,9 @@ class Watches:
             return tmux_argv(executor.find_tmux(host.tmux_path), host.tmux_socket)
         return tmux_argv(executor.find_tmux(target.options.get("tmux_path")), target.connection_ref)
 
-    def reach(self, target_id: str) -> Reached:
+    def reach(self, target_id: str) -> TargetAccess:
         """How an action reaches a target. Raises E_TARGET_NOT_FOUND, E_TARGET_UNREACHABLE."""
-        target, executor = self._door.world.targets.get(target_id), self._executors.get(target_id)
+        target, executor = self._pipeline.repository.targets.get(target_id), self._executors.get(target_id)
         if target is None or executor is None:
             raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {target_id}")
         try:
@@ -198,7 +198,7 @@ class Watches:
         except ExecutorError as error:
             raise AgtmuxError("E_TARGET_UNREACHABLE", f"{target.name}: {error}") from error
         timeout = self._settings().targets.command_timeout
-        return Reached(target_id, target.name, target.kind, executor, tuple(argv), timeout, self.buffers)
+        return TargetAccess(target_id, target.name, target.kind, executor, tuple(argv), timeout, self.buffers)
 
     async def _tidy(self, target_id: str) -> None:
         """Remove the buffers that an action left there. Nobody waits for it: what fails is tried after the next round
@@ -219,20 +219,20 @@ class Watches:
     def _poke(self, target_id: str, at: int, table: bool) -> None:
         observer = self._observers.get(target_id)
         if observer is not None:
-            observer.poke(at, table=table)
+            observer.request_refresh(at, table=table)
 
     def stir(self, target_id: str) -> None:
         """Have this target's agents looked at now."""
         self._poke(target_id, 0, table=False)
 
-    def agents_here(self) -> Iterator[tuple[str, Agent]]:
+    def local_agents(self) -> Iterator[tuple[str, Agent]]:
         """The agents of this machine, each with the id of its target."""
         for target_id, observer in self._observers.items():
             if isinstance(self._executors.get(target_id), LocalExecutor):
                 for agent in observer.roster.agents.values():
                     yield target_id, agent
 
-    def stirs_here(self) -> int:
+    def local_revision(self) -> int:
         """Equal to what it was before as long as the agents of this machine are known to be as they were."""
         here = (o for t, o in self._observers.items() if isinstance(self._executors.get(t), LocalExecutor))
         return sum(observer.roster.stirs for observer in here)
@@ -241,25 +241,25 @@ class Watches:
         """The rules are others now: what is on the screens is looked at anew."""
         for observer in self._observers.values():
             observer.roster.forget_looks()
-            observer.poke(0, table=True)
+            observer.request_refresh(0, table=True)
 
-    def hurry(self, target_id: str) -> None:
+    def check_now(self, target_id: str) -> None:
         """The hooks of an ssh target were changed there."""
         companion = self._companions.get(target_id)
         if companion is not None:
-            companion.hurry()
+            companion.check_now()
 
     # ---------------------------------------------------------------- one server, two targets
 
     def _twin(self, target_id: str, server: str | None) -> str | None:
         """The name of the target that watches this server already."""
-        other = self._door.world.targets.get(self._twins.claim(target_id, server) or "")
+        other = self._pipeline.repository.targets.get(self._twins.claim(target_id, server) or "")
         return None if other is None else other.name
 
     def _rank(self, target_id: str) -> tuple[int, ...]:
         """Who keeps a server: the host target, then one of this machine, then the one that was added first."""
-        known = list(self._door.world.targets)
-        target = self._door.world.targets.get(target_id)
+        known = list(self._pipeline.repository.targets)
+        target = self._pipeline.repository.targets.get(target_id)
         if target is None:
             return (1, 1, len(known))
         return (not target.is_default, target.kind != "local", known.index(target_id))

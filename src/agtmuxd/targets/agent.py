@@ -14,7 +14,7 @@ from agtmuxd.adapters.contract import Adapter, Ending, Identity
 from agtmuxd.core.model import NS, Claim, PaneRow, Proc, Sample, Source, Write
 from agtmuxd.core.screen.controls import Controls
 from agtmuxd.core.screen.style import Spans
-from agtmuxd.core.state.debounce import Settled, Steady
+from agtmuxd.core.state.debounce import DebounceResult, DebounceState
 from agtmuxd.tmux.round import lines
 
 STYLES_HOLD: Final = 30 * NS
@@ -35,7 +35,7 @@ class Agent:
     started_at: int
     status_path: str | None
     home: Path  # the agent's configuration folder
-    steady: dict[Source, Steady]
+    steady: dict[Source, DebounceState]
     screen: tuple[str, str, bool, bool, int, int] | None = None
     styles: Spans | None = None  # of that screen, where they were captured
     looked: Write | None = None
@@ -55,7 +55,7 @@ class Agent:
     title: str = ""
     gone_at: int | None = None
     released: bool = False  # its process runs on, and no adapter knows it any more
-    levels: list[tuple[Source, Settled]] = field(default_factory=list)
+    levels: list[tuple[Source, DebounceResult]] = field(default_factory=list)
 
     @property
     def works(self) -> bool:

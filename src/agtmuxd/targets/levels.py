@@ -14,10 +14,10 @@ from agtmuxd.core.json_codec import decode
 from agtmuxd.core.model import PaneRow, Sample, Source, Write
 from agtmuxd.core.screen.controls import Controls
 from agtmuxd.core.screen.style import Spans
-from agtmuxd.core.state.debounce import Steady, sample
+from agtmuxd.core.state.debounce import DebounceState, sample
 from agtmuxd.targets.agent import Agent, to_sample
 
-_NEW: Final = Steady()
+_NEW: Final = DebounceState()
 
 
 def take(agent: Agent, source: Source, write: Write | None, now: int) -> int | None:

@@ -1,7 +1,7 @@
 """Watches one target: one tmux round per tick, the process table only when something points to it.
 
 Owns the cadence and the target's health, and what a round is taken for. How tmux is read is ``rounds``', what panes
-show the roster's; what it means for states is told through ``Sink``.
+show the roster's; what it means for states is told through ``ObservationSink``.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ import structlog
 
 from agtmuxd.clock import coalesced_sleep
 from agtmuxd.core.model import NS, PaneRow, ServerInfo, Source
-from agtmuxd.core.state.debounce import Steady
+from agtmuxd.core.state.debounce import DebounceState
 from agtmuxd.core.state.health import Health
 from agtmuxd.core.state.observation import HealthChange, Observation
 from agtmuxd.targets.executor import ExecutorError, TargetExecutor
 from agtmuxd.targets.limits import Bounds
-from agtmuxd.targets.local.new_processes import Newcomers
+from agtmuxd.targets.local.new_processes import NewProcesses
 from agtmuxd.targets.local.pidfd import PidWatcher
 from agtmuxd.targets.pane_listing import PaneListing
-from agtmuxd.targets.recognition import YOUNG, Known
+from agtmuxd.targets.recognition import YOUNG, AgentAdapters
 from agtmuxd.targets.roster import Heard, Roster
 from agtmuxd.targets.rounds import RoundReader
-from agtmuxd.targets.unreadable_panes import UnreadRows
+from agtmuxd.targets.unreadable_panes import UnreadablePanes
 from agtmuxd.tmux import round as tmux_round
 from agtmuxd.tmux.server import too_old
 from agtmuxd.tmux.sgr import split
@@ -41,7 +41,7 @@ _SHARE: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Cadence:
+class RoundIntervals:
     """Seconds between rounds and process tables; docs/reference/targets.md."""
 
     active: float = 0.25
@@ -55,14 +55,14 @@ class Cadence:
     timeout: float = 5.0
 
 
-class Sink(Protocol):
+class ObservationSink(Protocol):
     """Where observations go."""
 
     async def observe(self, seen: Observation) -> None: ...
 
     async def tell(self, change: HealthChange) -> None: ...
 
-    def remembered(self, target_id: str, pane_id: str, pid: int, start: str) -> dict[Source, Steady]: ...
+    def last_levels(self, target_id: str, pane_id: str, pid: int, start: str) -> dict[Source, DebounceState]: ...
 
 
 class Observer:
@@ -73,11 +73,11 @@ class Observer:
         target_id: str,
         executor: TargetExecutor,
         argv: Callable[[], list[str]],
-        known: Known,
-        sink: Sink,
+        known: AgentAdapters,
+        sink: ObservationSink,
         clock: Callable[[], int],
         *,
-        cadence: Cadence | None = None,
+        cadence: RoundIntervals | None = None,
         local: bool,
         socket: Callable[[], str] | None = None,
         status_files: Callable[[str], bool] = lambda _adapter: True,
@@ -98,15 +98,15 @@ class Observer:
         self._executor = executor
         self._sink = sink
         self._clock = clock
-        self._cadence = cadence or Cadence()
+        self._cadence = cadence or RoundIntervals()
         self._reader = RoundReader(executor, argv, self._cadence.timeout, bounds)
         self.roster = Roster(
-            executor, known, lambda pane, pid, start: sink.remembered(target_id, pane, pid, start),
+            executor, known, lambda pane, pid, start: sink.last_levels(target_id, pane, pid, start),
             status_files=status_files, heard=heard,
         )  # fmt: skip
         self._local = local
         self._pids: PidWatcher | None = None
-        self._newcomers = Newcomers()
+        self._newcomers = NewProcesses()
         self._socket = socket
         self._twin = twin
         self._claimed: tuple[str, str | None] = ("", None)
@@ -122,7 +122,7 @@ class Observer:
         self._active_until = 0
         self._look_again: int | None = None
         self._looking: dict[str, int] = {}
-        self.unread = UnreadRows(target_id)
+        self.unread = UnreadablePanes(target_id)
         self._large: dict[str, str] = {}
         self._poked = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
@@ -133,7 +133,7 @@ class Observer:
     def agents(self) -> int:
         return len(self.roster.agents)
 
-    def poke(self, at: int, *, table: bool = False) -> None:
+    def request_refresh(self, at: int, *, table: bool = False) -> None:
         """Have a round at ``at`` (ns): at once for the past. ``table``: an unknown process spoke, look who is there.
 
         Of several moments to come the first counts: by what that round shows, the others are asked for again.
@@ -187,12 +187,12 @@ class Observer:
             await coalesced_sleep(self._cadence.glance)
             taken = self.roster.agents
             free = [row.pid for pane, row in self._listed.panes.items() if pane not in taken and not row.dead]
-            if self._newcomers.glance(socket(), self._server, free, self._clock()):
+            if self._newcomers.check_for_changes(socket(), self._server, free, self._clock()):
                 self._want_table = True
                 self._poked.set()
 
     def _process_ended(self, _pid: int, _start: str) -> None:
-        self.poke(0, table=True)
+        self.request_refresh(0, table=True)
 
     def _rest(self) -> float:
         """Seconds until the next round."""
@@ -287,7 +287,7 @@ class Observer:
                 more = await self._reader.read(missing, frozenset(), self._listed.panes, at)
                 if isinstance(more, tmux_round.Round):
                     captures = {**captures, **more.captures}
-        gone = await self.roster.farewells(self._listed.panes, captures, self._clock(), self._large)
+        gone = await self.roster.find_exits(self._listed.panes, captures, self._clock(), self._large)
         shown = self.unread.without(captures)
         self._look_again = await self.roster.look(self._listed.panes, shown, at, styles)
         self._follow()
@@ -307,7 +307,7 @@ class Observer:
         """The rows of a round, and which of the panes cannot be read."""
         self._large = self._too_large(seen, at)
         if self._large:
-            unread = [tmux_round.Unread(pane, why) for pane, why in self._large.items()]
+            unread = [tmux_round.UnreadableRow(pane, why) for pane, why in self._large.items()]
             seen = replace(seen, unread=(*seen.unread, *unread))
         rows = self.unread.filled(seen, self._listed.rows)
         if rows is not self._listed.rows:

@@ -16,7 +16,7 @@ TRIED_AGAIN: Final = 60 * NS
 """After this a screen that made a reply too long is asked for again, though it has the same size."""
 
 
-class Oversized:
+class OversizedPanes:
     """Of one target."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Oversized:
             return None
         return f"{size} makes the reply of tmux too long (targets.max_answer): make it smaller"
 
-    def blame(self, wanted: Sequence[str], panes: Mapping[str, PaneRow], now: int) -> bool:
+    def leave_out_largest(self, wanted: Sequence[str], panes: Mapping[str, PaneRow], now: int) -> bool:
         """A reply with these screens was too long: leave the largest of them out. False where there is none."""
         there = [panes[pane] for pane in wanted if pane in panes]
         if not there:

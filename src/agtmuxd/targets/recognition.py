@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from agtmuxd.adapters.contract import Adapter, Identity
 from agtmuxd.core.model import NS, PaneRow, Proc
-from agtmuxd.core.process_tree import Found, Match, ProcessIndex, alone, find_agents, hidden_by
+from agtmuxd.core.process_tree import AgentProcess, Match, ProcessIndex, alone, find_agents, hidden_by
 from agtmuxd.targets.agent import Agent
 from agtmuxd.targets.executor import TargetExecutor
 
@@ -23,7 +23,7 @@ _Life = tuple[int, str, str]
 """Pid, start and name of a process."""
 
 
-class Known(Protocol):
+class AgentAdapters(Protocol):
     """The adapters, as they are asked here."""
 
     def identify(self, proc: Proc) -> Choice | None: ...
@@ -34,7 +34,7 @@ class Known(Protocol):
 class Recognition:
     """``find`` the agents of all panes in one process table, then ``forget`` the processes that were not in it."""
 
-    def __init__(self, executor: TargetExecutor, known: Known) -> None:
+    def __init__(self, executor: TargetExecutor, known: AgentAdapters) -> None:
         self._executor = executor
         self._known = known
         self._argv: dict[_Life, tuple[str, ...]] = {}
@@ -45,10 +45,10 @@ class Recognition:
 
     async def find(
         self, panes: Iterable[PaneRow], index: ProcessIndex, current: Callable[[str], Agent | None], now: int
-    ) -> dict[str, Found[Choice] | None]:
+    ) -> dict[str, AgentProcess[Choice] | None]:
         """The agent of each pane. ``current``: the one that was known there. Raises ExecutorError."""
         self._used = set()
-        out: dict[str, Found[Choice] | None] = {}
+        out: dict[str, AgentProcess[Choice] | None] = {}
         for row in panes:
             found = None
             if not row.dead:
@@ -81,14 +81,14 @@ class Recognition:
             return False
         return self._match(proc) is None
 
-    def _declared(self, row: PaneRow, index: ProcessIndex) -> Found[Choice] | None:
+    def _declared(self, row: PaneRow, index: ProcessIndex) -> AgentProcess[Choice] | None:
         """The agent that the pane's option names, while a program runs there that can hide it."""
         chosen, proc = self._known.declared(row.declared_agent), hidden_by(index, row.pid)
         if chosen is None or proc is None:
             return None
         return alone(proc, chosen[1].match(chosen[0].innermost, chosen))
 
-    def _is_widow(self, current: Agent | None, found: Found[Choice] | None, index: ProcessIndex) -> bool:
+    def _is_widow(self, current: Agent | None, found: AgentProcess[Choice] | None, index: ProcessIndex) -> bool:
         """Whether this is what is left of the shim of an agent that has ended: for an instant, and no agent itself."""
         if found is None:
             return False

@@ -15,14 +15,14 @@ from typing import Final
 from agtmuxd.adapters.contract import ENV_NAMES
 from agtmuxd.core.model import MS, Claim, PaneRow, Phase, Proc, Source, Write
 from agtmuxd.core.numbers import is_time
-from agtmuxd.core.process_tree import Found, ProcessIndex
+from agtmuxd.core.process_tree import AgentProcess, ProcessIndex
 from agtmuxd.core.screen.style import Spans
-from agtmuxd.core.state.debounce import Steady
-from agtmuxd.core.state.observation import Gone, Seen
+from agtmuxd.core.state.debounce import DebounceState
+from agtmuxd.core.state.observation import AgentExit, AgentObservation
 from agtmuxd.targets import levels
 from agtmuxd.targets.agent import Agent, left_in_order
 from agtmuxd.targets.executor import Machine, TargetExecutor
-from agtmuxd.targets.recognition import Choice, Known, Recognition, same_life
+from agtmuxd.targets.recognition import AgentAdapters, Choice, Recognition, same_life
 
 GRACE: Final = 250 * MS
 """How long an agent whose process is gone is kept, so that its last words, title and files can be seen."""
@@ -34,7 +34,7 @@ _UNHEARD: Final = Write(claim=None, rule="status not told any more")
 Heard = Callable[[Iterable["Agent"]], Mapping[str, Write]]
 """What the servers say that agents share, by pane: the same object as long as it is the same. None: there is none to
 ask."""
-Remembered = Callable[[str, int, str], dict[Source, Steady]]
+Remembered = Callable[[str, int, str], dict[Source, DebounceState]]
 """``(pane_id, pid, start)`` → what each level last said of that very process."""
 
 
@@ -44,7 +44,7 @@ class Roster:
     def __init__(
         self,
         executor: TargetExecutor,
-        known: Known,
+        known: AgentAdapters,
         remembered: Remembered,
         *,
         status_files: Callable[[str], bool],
@@ -62,7 +62,7 @@ class Roster:
         self._still: Mapping[str, str] | None = None
         self.stirs = 0
         """How often something of an agent may have become another."""
-        self._seen: dict[str, Seen] | None = None
+        self._seen: dict[str, AgentObservation] | None = None
 
     @property
     def works(self) -> bool:
@@ -119,7 +119,7 @@ class Roster:
         return changed
 
     def _place(
-        self, pane_id: str, found: Found[Choice] | None, envs: Mapping[int, Mapping[str, str]], now: int
+        self, pane_id: str, found: AgentProcess[Choice] | None, envs: Mapping[int, Mapping[str, str]], now: int
     ) -> bool:
         """Whether the agent of this pane is another one now."""
         current = self.agents.get(pane_id)
@@ -149,7 +149,7 @@ class Roster:
         )  # fmt: skip
         return True
 
-    async def _environs(self, there: Mapping[str, Found[Choice] | None]) -> dict[int, dict[str, str]]:
+    async def _environs(self, there: Mapping[str, AgentProcess[Choice] | None]) -> dict[int, dict[str, str]]:
         """The environments of the agents that are new, in one go. Raises ExecutorError."""
         new = []
         for pane_id, found in there.items():
@@ -266,9 +266,9 @@ class Roster:
 
     # ---------------------------------------------------------------- leaving
 
-    async def farewells(
+    async def find_exits(
         self, panes: Mapping[str, PaneRow], captures: Mapping[str, str], now: int, unread: Container[str] = ()
-    ) -> list[Gone]:
+    ) -> list[AgentExit]:
         """The verdicts on those whose grace is over, or whose pane has its next agent already.
 
         ``unread``: panes whose screen cannot be read; nobody waits for that.
@@ -288,10 +288,10 @@ class Roster:
             if not (due or replaced or verdict is True):
                 continue
             del self.leaving[pane_id]
-            out.append(Gone(pane_id, agent.proc.pid, agent.proc.start, verdict))
+            out.append(AgentExit(pane_id, agent.proc.pid, agent.proc.start, verdict))
         return out
 
-    def seen(self) -> dict[str, Seen]:
+    def seen(self) -> dict[str, AgentObservation]:
         """All agents as an observation carries them; one that is leaving is still there until its verdict.
 
         The same object as long as nothing is another.
@@ -300,7 +300,7 @@ class Roster:
             return self._seen
         out = {}
         for pane_id, agent in (*self.leaving.items(), *self.agents.items()):
-            out[pane_id] = Seen(
+            out[pane_id] = AgentObservation(
                 agent_type=agent.identity.agent_type, agent_version=agent.identity.version,
                 headless=agent.identity.headless, pid=agent.proc.pid, process_start=agent.proc.start,
                 process_started_at=agent.started_at, suspended=agent.proc.state == "T",
@@ -310,7 +310,7 @@ class Roster:
         return out
 
 
-def _stays(agent: Agent, found: Found[Choice]) -> bool:
+def _stays(agent: Agent, found: AgentProcess[Choice]) -> bool:
     """Whether what was found is this very agent: a process that becomes another one by an exec is not."""
     return same_life(agent.proc, found.proc) and agent.identity.agent_type == found.match.agent_type
 

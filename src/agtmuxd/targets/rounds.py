@@ -15,7 +15,7 @@ from typing import Final
 from agtmuxd.core.model import PaneRow
 from agtmuxd.targets.executor import Completed, ExecutorError, TargetExecutor
 from agtmuxd.targets.limits import MIB, OFF_LOOP, Bounds, too_large
-from agtmuxd.targets.oversize import Oversized
+from agtmuxd.targets.oversize import OversizedPanes
 from agtmuxd.tmux import round as tmux_round
 
 _LEFT_OUT_MOST: Final = 4
@@ -27,7 +27,7 @@ class RoundReader:
 
     def __init__(self, executor: TargetExecutor, argv: Callable[[], list[str]], timeout: float, bounds: Bounds) -> None:
         """``argv``: the head of every tmux argument list; ``timeout`` in seconds."""
-        self.oversized = Oversized()
+        self.oversized = OversizedPanes()
         self.worked = 0.0
         """Seconds that it took to understand the last reply."""
         self.by_arguments = False
@@ -50,7 +50,7 @@ class RoundReader:
                 if isinstance(listed, tmux_round.RoundFailed):
                     return listed
                 panes = {row.pane_id: row for row in listed.panes}
-                if turn and not self.oversized.blame(fits, panes, now):
+                if turn and not self.oversized.leave_out_largest(fits, panes, now):
                     break
             out = self.oversized.why(wanted, panes, now)
             fits = [pane for pane in wanted if pane not in out]

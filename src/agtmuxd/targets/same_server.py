@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 
-class Twins:
+class SharedServers:
     """What each target was last seen to be: its server's name, None where there is none or it cannot be told."""
 
     def __init__(self, rank: Callable[[str], tuple[int, ...]], down: Callable[[str], bool]) -> None:

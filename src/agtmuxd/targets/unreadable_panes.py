@@ -18,7 +18,7 @@ _LOG = structlog.get_logger("observe")
 _TOLD_MOST: Final = 1000
 
 
-class UnreadRows:
+class UnreadablePanes:
     """Of one target. ``now``: why each of these panes cannot be read, by pane id ("" where not even that is known)."""
 
     def __init__(self, target_id: str) -> None:

@@ -22,7 +22,7 @@ _NO_PROCESS: Final = "#{||:#{==:#{pane_pid},},#{==:#{pane_pid},0}}"
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class WriteGuard:
     """What must still be true inside tmux when it writes: its server, the pane's process (0: it has none), no mode, not
     shared."""
 
@@ -98,7 +98,7 @@ def selected(session_id: str, window_id: str, pane_id: str) -> list[list[str]]:
     return [["select-window", "-t", f"{session_id}:{window_id}"], ["select-pane", "-t", pane_id]]
 
 
-def guarded(held: Held, commands: Iterable[Sequence[str]], yes: str, no: str, *, puts: bool = True) -> list[str]:
+def guarded(held: WriteGuard, commands: Iterable[Sequence[str]], yes: str, no: str, *, puts: bool = True) -> list[str]:
     """One tmux command that does ``commands`` only where ``held`` is true, and says ``yes`` after them, else ``no``.
 
     ``puts``: the commands put something into the pane. ``yes`` and ``no``: letters and digits.

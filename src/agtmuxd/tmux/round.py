@@ -70,7 +70,7 @@ _REFUSED: Final = ("(Permission denied)", "access not allowed", "protocol versio
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class UnreadableRow:
     """A row of the listing that cannot be read. ``pane_id`` None: not even whose it is. ``why`` is for people."""
 
     pane_id: str | None
@@ -90,7 +90,7 @@ class Round:
     panes: tuple[PaneRow, ...] = ()
     captures: Mapping[str, str] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
-    unread: tuple[Unread, ...] = ()
+    unread: tuple[UnreadableRow, ...] = ()
 
 
 ReadRow = Callable[[tuple[str, ...]], PaneRow]
@@ -275,13 +275,13 @@ def server_info(head: str, socket_path: str) -> ServerInfo:
 
 def _rows(
     parts: list[str], read_row: ReadRow, plain: Callable[[str], str] | None
-) -> tuple[list[PaneRow], list[Unread], int]:
+) -> tuple[list[PaneRow], list[UnreadableRow], int]:
     """All listed rows, those that cannot be read, and the index of the part that ends the listing.
 
     Raises IndexError where nothing ends it.
     """
     rows: list[PaneRow] = []
-    unread: list[Unread] = []
+    unread: list[UnreadableRow] = []
     at = 3
     while not _LAST.fullmatch(parts[at]):
         these = tuple(parts[at : at + ROW_PARTS] if plain is None else map(plain, parts[at : at + ROW_PARTS]))
@@ -292,7 +292,7 @@ def _rows(
             at += ROW_PARTS
         except ValueError as error:
             whose = _WHOSE.match(these[0])
-            unread.append(Unread(whose[1] if whose else None, str(error)))
+            unread.append(UnreadableRow(whose[1] if whose else None, str(error)))
             at = _next(parts, at)
     return rows, unread, at
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from agtmuxd.adapters.argv import Program, base_name, has_option, program, words
 from agtmuxd.adapters.claude import transcript
-from agtmuxd.adapters.contract import Ending, HookPlan, HookStatus, Identity, Opening, Told
+from agtmuxd.adapters.contract import Ending, HookPlan, HookStatus, Identity, SessionHeader, TranscriptEvent
 from agtmuxd.adapters.settings import hook_command, hook_switches, json_hooks, key_bindings
 from agtmuxd.adapters.shared import (
     RuleAdapter,
@@ -30,7 +30,7 @@ from agtmuxd.adapters.shared import (
 )
 from agtmuxd.adapters.transcripts import last_message
 from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, Source, Strength, WaitingFor, Write
-from agtmuxd.core.screen.controls import Rebound
+from agtmuxd.core.screen.controls import KeyOverrides
 
 EVENTS: Final = (
     "SessionStart", "UserPromptSubmit", "PreToolUse", "PermissionRequest", "PostToolUse", "PostToolUseFailure",
@@ -128,9 +128,9 @@ class ClaudeAdapter(RuleAdapter):
         """See Rebindable."""
         return tuple(config_home / name for name in ("keybindings.json",))
 
-    def rebound(self, texts: Sequence[str], argv: Sequence[str]) -> Rebound:
+    def key_overrides(self, texts: Sequence[str], argv: Sequence[str]) -> KeyOverrides:
         """See Rebindable."""
-        return key_bindings.claude(texts[-1]) if texts else Rebound()
+        return key_bindings.claude(texts[-1]) if texts else KeyOverrides()
 
     def status_path(self, proc: Proc, config_home: Path) -> Path | None:
         """``sessions/<pid>.json``, written by the CLI itself."""
@@ -166,11 +166,11 @@ class ClaudeAdapter(RuleAdapter):
         """None: hook and status file name the file."""
         return None
 
-    def read_opening(self, line: Mapping[str, Any]) -> Opening | None:
+    def read_opening(self, line: Mapping[str, Any]) -> SessionHeader | None:
         """None: hook and status file name the file."""
         return None
 
-    def read_line(self, line: Mapping[str, Any]) -> Told | None:
+    def read_line(self, line: Mapping[str, Any]) -> TranscriptEvent | None:
         """What one line of the session's file tells."""
         return transcript.read(line)
 
@@ -206,12 +206,12 @@ class ClaudeAdapter(RuleAdapter):
         """Merge into ``settings.json``. Raises ValueError on a file that is no plain JSON."""
         notes = () if remove else ("Sessions that are open now keep the hooks they started with.",)
         path = config_home / "settings.json"
-        ours = hook_command.Ours.of(self.agent_type, command)
+        ours = hook_command.OwnEntries.of(self.agent_type, command)
         return (json_hooks.plan(path, ours, _groups(command), remove_ours=remove, notes=notes, dialect=_DIALECT),)
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our hooks are in ``settings.json``."""
-        ours = hook_command.Ours.of(self.agent_type, command)
+        ours = hook_command.OwnEntries.of(self.agent_type, command)
         path = config_home / "settings.json"
         found = json_hooks.status(path, ours, _groups(command), dialect=_DIALECT)
         return (replace(found, switched_off=_switched_off(path) if found.installed else None),)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters.contract import Told
+from agtmuxd.adapters.contract import TranscriptEvent
 from agtmuxd.adapters.shared import first_line, text_of
 from agtmuxd.adapters.transcripts import moment, texts
 from agtmuxd.core.model import Claim, Phase, RawEvent, Signal, Write
@@ -40,7 +40,7 @@ def path(status: Mapping[str, Any], config_home: Path) -> Path | None:
     return config_home / "projects" / folder / f"{session}.jsonl" if len(folder) <= _FOLDER else None
 
 
-def read(line: Mapping[str, Any]) -> Told | None:
+def read(line: Mapping[str, Any]) -> TranscriptEvent | None:
     """What one line tells of the main turn; None for side chains, and for what is not understood."""
     at = moment(line)
     if at is None or line.get("isSidechain") is True or line.get("isMeta") is True or line.get("agentId"):
@@ -51,7 +51,7 @@ def read(line: Mapping[str, Any]) -> Told | None:
     return replace(told, payload={**told.payload, "session_id": text_of(line, "sessionId")})
 
 
-def _told(line: Mapping[str, Any], at: int, event_id: str | None) -> Told | None:
+def _told(line: Mapping[str, Any], at: int, event_id: str | None) -> TranscriptEvent | None:
     kind = line.get("type")
     if kind == "user":
         return _of_user(line, at, event_id)
@@ -61,39 +61,39 @@ def _told(line: Mapping[str, Any], at: int, event_id: str | None) -> Told | None
         pending = line.get("pendingBackgroundAgentCount")
         alive = pending if isinstance(pending, int) and pending > 0 else 0
         # Up to 2.1.325 it comes after a refusal too, right behind the line that tells of it.
-        return Told(at, TURN_OVER, {"pending_agents": alive}, event_id, follows=text_of(line, "parentUuid"))
+        return TranscriptEvent(at, TURN_OVER, {"pending_agents": alive}, event_id, follows=text_of(line, "parentUuid"))
     return None
 
 
-def _of_user(line: Mapping[str, Any], at: int, event_id: str | None) -> Told | None:
+def _of_user(line: Mapping[str, Any], at: int, event_id: str | None) -> TranscriptEvent | None:
     content = _content(line)
     if isinstance(content, str):
         if line.get("isCompactSummary") is True or (content.startswith("<") and not content.startswith(_NOTICE)):
             return None  # a summary; a command of the program's own and what it printed
         if content.startswith(_INTERRUPT):
-            return Told(at, INTERRUPTED, {}, event_id, closes=True)
+            return TranscriptEvent(at, INTERRUPTED, {}, event_id, closes=True)
         # What ended in the background begins a turn by itself: a sub-agent's request may be open all the while.
         payload = {"notice": True} if content.startswith(_NOTICE) else {"prompt": first_line(content)}
-        return Told(at, PROMPT, payload, event_id, begins=True)
+        return TranscriptEvent(at, PROMPT, payload, event_id, begins=True)
     said = texts(content, "text")
     if said is None or _has(content, "tool_result"):
         return None
     if said.startswith(_INTERRUPT):
-        return Told(at, INTERRUPTED, {}, event_id, closes=True)
+        return TranscriptEvent(at, INTERRUPTED, {}, event_id, closes=True)
     origin = line.get("origin")
     if isinstance(origin, Mapping) and origin.get("kind") == "human":  # a prompt with pictures
-        return Told(at, PROMPT, {"prompt": first_line(said)}, event_id, begins=True)
+        return TranscriptEvent(at, PROMPT, {"prompt": first_line(said)}, event_id, begins=True)
     return None
 
 
-def _of_assistant(line: Mapping[str, Any], at: int, event_id: str | None) -> Told | None:
+def _of_assistant(line: Mapping[str, Any], at: int, event_id: str | None) -> TranscriptEvent | None:
     if line.get("isApiErrorMessage") is True:
-        return Told(at, FAILED, {"error": text_of(line, "error")}, event_id)
+        return TranscriptEvent(at, FAILED, {"error": text_of(line, "error")}, event_id)
     said = texts(_content(line), "text")
     if said is None:
         return None
     message = line["message"]
-    return Told(at, message=said, part_of=text_of(message, "id") or text_of(line, "requestId"))
+    return TranscriptEvent(at, message=said, part_of=text_of(message, "id") or text_of(line, "requestId"))
 
 
 def _content(line: Mapping[str, Any]) -> Any:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
 from agtmuxd.adapters.codex import app_server, transcript
 from agtmuxd.adapters.codex import notify as codex_notify
-from agtmuxd.adapters.contract import Ending, HookPlan, HookStatus, Identity, Opening, Told
+from agtmuxd.adapters.contract import Ending, HookPlan, HookStatus, Identity, SessionHeader, TranscriptEvent
 from agtmuxd.adapters.settings import hook_command, hook_switches, json_hooks, key_bindings
 from agtmuxd.adapters.shared import (
     RuleAdapter,
@@ -31,7 +31,7 @@ from agtmuxd.adapters.shared import (
 )
 from agtmuxd.adapters.transcripts import last_message
 from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, Source, Strength, WaitingFor, Write
-from agtmuxd.core.screen.controls import Rebound
+from agtmuxd.core.screen.controls import KeyOverrides
 
 EVENTS: Final = (
     "SessionStart", "UserPromptSubmit", "PreToolUse", "PermissionRequest", "PostToolUse", "Stop", "Interrupt",
@@ -122,7 +122,7 @@ class CodexAdapter(RuleAdapter):
         """See Rebindable."""
         return tuple(config_home / name for name in ("config.toml",))
 
-    def rebound(self, texts: Sequence[str], argv: Sequence[str]) -> Rebound:
+    def key_overrides(self, texts: Sequence[str], argv: Sequence[str]) -> KeyOverrides:
         """See Rebindable."""
         return key_bindings.codex(texts[-1] if texts else "", argv)
 
@@ -136,11 +136,11 @@ class CodexAdapter(RuleAdapter):
         """``sessions/YYYY/MM/DD``, by the local date of whoever writes it."""
         return config_home / "sessions", 3
 
-    def read_opening(self, line: Mapping[str, Any]) -> Opening | None:
+    def read_opening(self, line: Mapping[str, Any]) -> SessionHeader | None:
         """The first line of a thread that a terminal began."""
         return transcript.opening(line)
 
-    def read_line(self, line: Mapping[str, Any]) -> Told | None:
+    def read_line(self, line: Mapping[str, Any]) -> TranscriptEvent | None:
         """What one line of the rollout file tells."""
         return transcript.read(line)
 
@@ -178,14 +178,14 @@ class CodexAdapter(RuleAdapter):
     def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
         """Merge into ``hooks.json``; set ``notify`` in ``config.toml`` where it is free. Raises ValueError."""
         notes = () if remove else (TRUST_NOTE, "Threads that are open now keep the hooks they started with.")
-        ours = hook_command.Ours.of(self.agent_type, command)
+        ours = hook_command.OwnEntries.of(self.agent_type, command)
         hooks = json_hooks.plan(config_home / "hooks.json", ours, _groups(command), remove_ours=remove, notes=notes)
         return (hooks, codex_notify.plan(config_home / "config.toml", ours, command, remove=remove))
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our hooks are in ``hooks.json`` and our notify in ``config.toml``."""
         config, file = config_home / "config.toml", config_home / "hooks.json"
-        ours = hook_command.Ours.of(self.agent_type, command)
+        ours = hook_command.OwnEntries.of(self.agent_type, command)
         notify = codex_notify.status(config, ours, command)
         hooks = json_hooks.status(file, ours, _groups(command))
         if hooks.installed:
@@ -224,7 +224,7 @@ def _groups(command: str) -> dict[str, dict[str, Any]]:
     return {event: group(event) for event in EVENTS}
 
 
-def _trust(file: Path, config: Path, ours: hook_command.Ours) -> str:
+def _trust(file: Path, config: Path, ours: hook_command.OwnEntries) -> str:
     """What Codex's own settings say of the trust in our hooks; whether its hash still fits only Codex can tell."""
     hooks = codex_notify.settings(config, json_hooks.read(config) or "").get("hooks")
     state = hooks.get("state") if isinstance(hooks, Mapping) else None

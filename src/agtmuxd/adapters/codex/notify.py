@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from agtmuxd.adapters.contract import HookPlan, HookStatus
 from agtmuxd.adapters.settings import json_hooks
-from agtmuxd.adapters.settings.hook_command import Ours, words_of
+from agtmuxd.adapters.settings.hook_command import OwnEntries, words_of
 
 TAKEN: Final = (
     "config.toml has a notify entry that agtmux cannot run beside its own; it is left alone (hooks, title and screen "
@@ -32,7 +32,7 @@ _LONGEST: Final = 200
 """Lines of a value that are looked at."""
 
 
-def plan(path: Path, ours: Ours, command: str, *, remove: bool) -> HookPlan:
+def plan(path: Path, ours: OwnEntries, command: str, *, remove: bool) -> HookPlan:
     """What (un)installing would make of ``config.toml``. Raises ValueError for a file that is no TOML."""
     before = json_hooks.read(path)
     text = before or ""
@@ -47,7 +47,7 @@ def plan(path: Path, ours: Ours, command: str, *, remove: bool) -> HookPlan:
     return HookPlan(path, before, after, notes)
 
 
-def status(path: Path, ours: Ours, command: str) -> HookStatus:
+def status(path: Path, ours: OwnEntries, command: str) -> HookStatus:
     """Whether our notify is in ``config.toml``. Raises ValueError as ``plan`` does."""
     text = json_hooks.read(path) or ""
     value = value_of(path, text)
@@ -84,7 +84,7 @@ def _call(command: str, theirs: list[str] | None) -> str:
     return f"notify = {told}"
 
 
-def _ours(text: str, ours: Ours) -> re.Match[str] | None:
+def _ours(text: str, ours: OwnEntries) -> re.Match[str] | None:
     """Our line."""
     for found in _LINE.finditer(text):
         try:
@@ -96,7 +96,7 @@ def _ours(text: str, ours: Ours) -> re.Match[str] | None:
     return None
 
 
-def _is_call(words: list[str], ours: Ours) -> bool:
+def _is_call(words: list[str], ours: OwnEntries) -> bool:
     return ours.calls(_own_words(words))
 
 
@@ -107,7 +107,7 @@ def _own_words(words: list[str]) -> list[str]:
     return words
 
 
-def _without(text: str, ours: Ours) -> str:
+def _without(text: str, ours: OwnEntries) -> str:
     """``text`` as it was before us; with the user's own line where we kept it."""
     found = _ours(text, ours)
     if found is None:
@@ -137,7 +137,7 @@ def _with(text: str, command: str, *, ends: bool) -> tuple[str | None, tuple[str
     span = _span(text, theirs)
     if span is None:
         return None, (TAKEN,)
-    if any(_is_call(theirs, Ours("codex", far)) for far in (True, False)):
+    if any(_is_call(theirs, OwnEntries("codex", far)) for far in (True, False)):
         return None, (_OTHER,)
     start, end = span
     kept = text[start:end].splitlines(keepends=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from agtmuxd.adapters.contract import Opening, Told
+from agtmuxd.adapters.contract import SessionHeader, TranscriptEvent
 from agtmuxd.adapters.shared import first_line, shorten, text_of
 from agtmuxd.adapters.transcripts import moment, texts
 from agtmuxd.core.model import Claim, Phase, RawEvent, Signal, Write
@@ -26,7 +26,7 @@ _SOURCES: Final = ("vscode", "cli")
 """What a thread of a terminal says: "vscode" for one of the app server, "cli" without it. A sub-agent's is no word."""
 
 
-def opening(line: Mapping[str, Any]) -> Opening | None:
+def opening(line: Mapping[str, Any]) -> SessionHeader | None:
     """The first line of a thread that a terminal began."""
     payload = line.get("payload")
     if line.get("type") != "session_meta" or not isinstance(payload, Mapping):
@@ -37,10 +37,10 @@ def opening(line: Mapping[str, Any]) -> Opening | None:
         return None
     if payload.get("thread_source") not in (None, "user"):
         return None
-    return Opening(session, cwd, at) if session and cwd and at is not None else None
+    return SessionHeader(session, cwd, at) if session and cwd and at is not None else None
 
 
-def read(line: Mapping[str, Any]) -> Told | None:
+def read(line: Mapping[str, Any]) -> TranscriptEvent | None:
     """What one line tells of the thread's turn."""
     at, payload = moment(line), line.get("payload")
     if at is None or not isinstance(payload, Mapping):
@@ -48,29 +48,29 @@ def read(line: Mapping[str, Any]) -> Told | None:
     kind, what = line.get("type"), payload.get("type")
     if kind == "response_item" and what == "message" and payload.get("role") == "assistant":
         said = texts(payload.get("content"), "output_text")
-        return None if said is None else Told(at, message=said)
+        return None if said is None else TranscriptEvent(at, message=said)
     if kind != "event_msg":
         return None
     turn = text_of(payload, "turn_id")
     event_id = f"{turn}:{what}" if turn else None
     if what == STARTED:
-        return Told(at, STARTED, {}, event_id, begins=True)
+        return TranscriptEvent(at, STARTED, {}, event_id, begins=True)
     if what == "item_completed":
         return _of_item(payload.get("item"), at)
     if what == COMPLETE:
         error = payload.get("error")
         failed = {} if not error else {"error": _reason(error)}
-        return Told(at, COMPLETE, failed, event_id, message=texts(payload.get("last_agent_message"), "text"))
+        return TranscriptEvent(at, COMPLETE, failed, event_id, message=texts(payload.get("last_agent_message"), "text"))
     if what == ABORTED:
-        return Told(at, ABORTED, {"reason": text_of(payload, "reason")}, event_id)
+        return TranscriptEvent(at, ABORTED, {"reason": text_of(payload, "reason")}, event_id)
     return None
 
 
-def _of_item(item: Any, at: int) -> Told | None:
+def _of_item(item: Any, at: int) -> TranscriptEvent | None:
     if not isinstance(item, Mapping) or item.get("type") != "UserMessage":
         return None
     asked = first_line(texts(item.get("content"), "text"))
-    return None if asked is None else Told(at, ASKED, {"prompt": asked}, text_of(item, "id"))
+    return None if asked is None else TranscriptEvent(at, ASKED, {"prompt": asked}, text_of(item, "id"))
 
 
 def _reason(error: Any) -> str:

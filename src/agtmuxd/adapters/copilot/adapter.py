@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
-from agtmuxd.adapters.contract import Ending, Held, HookPlan, HookStatus, Identity, Opening, Told
+from agtmuxd.adapters.contract import (
+    Ending,
+    HookPlan,
+    HookStatus,
+    Identity,
+    SessionHeader,
+    TranscriptEvent,
+    TranscriptOwner,
+)
 from agtmuxd.adapters.copilot import transcript
 from agtmuxd.adapters.settings import hook_command, hook_switches, json_hooks
 from agtmuxd.adapters.shared import (
@@ -131,18 +139,18 @@ class CopilotAdapter(RuleAdapter):
         """None: its open files and hooks name the file."""
         return None
 
-    def read_opening(self, line: Mapping[str, Any]) -> Opening | None:
+    def read_opening(self, line: Mapping[str, Any]) -> SessionHeader | None:
         """None: its open files and hooks name the file."""
         return None
 
-    def transcripts_held(self, files: Sequence[str], config_home: Path) -> Sequence[Held]:
+    def open_transcripts(self, files: Sequence[str], config_home: Path) -> Sequence[TranscriptOwner]:
         """By ``session-state/<session>/inuse.<pid>.hold``, which is open from the start to the end of a session.
 
         One process may have several sessions at work (``/new`` and its sidebar), of which it shows one.
         """
         return transcript.held(files, config_home)
 
-    def read_line(self, line: Mapping[str, Any]) -> Told | None:
+    def read_line(self, line: Mapping[str, Any]) -> TranscriptEvent | None:
         """What one line of the event log tells."""
         return transcript.read(line)
 
@@ -167,13 +175,13 @@ class CopilotAdapter(RuleAdapter):
     def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
         """A file of our own among those of the user. Raises ValueError where another's file has its name."""
         notes = () if remove else ("Sessions that are open now keep the hooks they started with.",)
-        ours = hook_command.Ours.of(self.agent_type, command)
+        ours = hook_command.OwnEntries.of(self.agent_type, command)
         path = json_hooks.own_file(config_home, FILE, ours)
         return (json_hooks.plan_own(path, ours, _file(command), remove_ours=remove, notes=notes),)
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our file is there, and whether hooks are switched off for all."""
-        ours = hook_command.Ours.of(self.agent_type, command)
+        ours = hook_command.OwnEntries.of(self.agent_type, command)
         path = json_hooks.own_file(config_home, FILE, ours)
         found = json_hooks.status_own(path, ours, _file(command), EVENTS, command=_command)
         settings = config_home / "settings.json"

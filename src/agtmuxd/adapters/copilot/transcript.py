@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters.contract import Held, Told
+from agtmuxd.adapters.contract import TranscriptEvent, TranscriptOwner
 from agtmuxd.adapters.shared import first_line, request_subject, shorten, text_of
 from agtmuxd.adapters.transcripts import moment, texts
 from agtmuxd.core.model import Claim, Phase, RawEvent, Signal, WaitingFor, Write
@@ -51,7 +51,7 @@ def path(session: str, config_home: Path) -> Path | None:
     return config_home / _FOLDER / session / "events.jsonl"
 
 
-def held(files: Sequence[str], config_home: Path) -> tuple[Held, ...]:
+def held(files: Sequence[str], config_home: Path) -> tuple[TranscriptOwner, ...]:
     """The logs of the sessions that a process holds open."""
     root = os.path.join(os.path.realpath(config_home), _FOLDER)
     sessions = set()
@@ -66,10 +66,10 @@ def held(files: Sequence[str], config_home: Path) -> tuple[Held, ...]:
         elif (program := _PROGRAM.search(file)) is not None:
             version = program.group(1)
     logs = {session: path(session, config_home) for session in sorted(sessions)}
-    return tuple(Held(log, session, version) for session, log in logs.items() if log is not None)
+    return tuple(TranscriptOwner(log, session, version) for session, log in logs.items() if log is not None)
 
 
-def read(line: Mapping[str, Any]) -> Told | None:
+def read(line: Mapping[str, Any]) -> TranscriptEvent | None:
     """What one line tells. A sub-agent's lines tell of its requests and of its life alone."""
     at, data = moment(line), line.get("data")
     if at is None or not isinstance(data, Mapping):
@@ -87,25 +87,25 @@ def read(line: Mapping[str, Any]) -> Told | None:
     if kind == ANSWERED:
         return _of_assistant(data, at, event_id)
     if kind == CALL:
-        return Told(at, CALL, {}, event_id, asks=True)
+        return TranscriptEvent(at, CALL, {}, event_id, asks=True)
     if kind == ABORTED:
-        return Told(at, ABORTED, {"reason": text_of(data, "reason")}, event_id, asks=True)
+        return TranscriptEvent(at, ABORTED, {"reason": text_of(data, "reason")}, event_id, asks=True)
     if kind == LEFT:
-        return Told(at, LEFT, {}, event_id, asks=True)
+        return TranscriptEvent(at, LEFT, {}, event_id, asks=True)
     if kind == FAILED:
         error = {"error": (shorten(data.get("message")) or "error")[:200], "kind": text_of(data, "errorType")}
-        return Told(at, FAILED, error, event_id)
+        return TranscriptEvent(at, FAILED, error, event_id)
     return None
 
 
-def _of_user(data: Mapping[str, Any], at: int, event_id: str | None) -> Told:
+def _of_user(data: Mapping[str, Any], at: int, event_id: str | None) -> TranscriptEvent:
     asked = {} if data.get("source") else {"prompt": first_line(data.get("content"))}
     if data.get("delivery") == "steering":
-        return Told(at, STEERED, asked, event_id)
-    return Told(at, PROMPT, asked, event_id, begins=True)
+        return TranscriptEvent(at, STEERED, asked, event_id)
+    return TranscriptEvent(at, PROMPT, asked, event_id, begins=True)
 
 
-def _of_assistant(data: Mapping[str, Any], at: int, event_id: str | None) -> Told | None:
+def _of_assistant(data: Mapping[str, Any], at: int, event_id: str | None) -> TranscriptEvent | None:
     """Words without a tool that they call are the last of a turn."""
     said = texts(data.get("content"), "text")
     if said is None or data.get("phase") == "thinking":
@@ -114,13 +114,17 @@ def _of_assistant(data: Mapping[str, Any], at: int, event_id: str | None) -> Tol
     split = isinstance(pieces, int) and pieces > 1
     part_of = text_of(data, "apiCallId") if split else None
     last = data.get("toolRequests") == [] and (not split or piece == pieces - 1)  # type: ignore[operator]
-    return Told(at, ANSWERED if last else None, {}, event_id if last else None, message=said, part_of=part_of)
+    return TranscriptEvent(
+        at, ANSWERED if last else None, {}, event_id if last else None, message=said, part_of=part_of
+    )
 
 
-def _of_request(kind: str, data: Mapping[str, Any], at: int, event_id: str | None, agent: str | None) -> Told | None:
+def _of_request(
+    kind: str, data: Mapping[str, Any], at: int, event_id: str | None, agent: str | None
+) -> TranscriptEvent | None:
     request_id = text_of(data, "requestId")
     if kind == DECIDED:
-        return Told(at, DECIDED, {"agent": agent, "request_id": request_id}, event_id, asks=True)
+        return TranscriptEvent(at, DECIDED, {"agent": agent, "request_id": request_id}, event_id, asks=True)
     if kind == REQUESTED:
         if data.get("resolvedByHook") is True:
             return None
@@ -128,14 +132,14 @@ def _of_request(kind: str, data: Mapping[str, Any], at: int, event_id: str | Non
         request = wanted if isinstance(wanted, Mapping) else {}
         text = next((t for key in _WANTED if (t := shorten(request.get(key))) is not None), None)
         asked = {"agent": agent, "request_id": request_id, "kind": text_of(request, "kind"), "request": text}
-        return Told(at, REQUESTED, asked, event_id, asks=True)
+        return TranscriptEvent(at, REQUESTED, asked, event_id, asks=True)
     if data.get("toolName") != ASKED:
         return None
     given = data.get("arguments")
     arguments = given if isinstance(given, Mapping) else {}
     question = shorten(arguments.get("message")) or shorten(arguments.get("question"))
     of_it: dict[str, Any] = {"agent": agent, "question": question, "options": _options(arguments)}
-    return Told(at, ASKED, of_it, event_id, asks=True)
+    return TranscriptEvent(at, ASKED, of_it, event_id, asks=True)
 
 
 def _options(arguments: Mapping[str, Any]) -> list[str]:
@@ -150,12 +154,12 @@ def _options(arguments: Mapping[str, Any]) -> list[str]:
     return [text for choice in listed[:20] if (text := shorten(choice)) is not None]
 
 
-def _of_agent(kind: str, data: Mapping[str, Any], at: int, event_id: str | None, agent: str) -> Told | None:
+def _of_agent(kind: str, data: Mapping[str, Any], at: int, event_id: str | None, agent: str) -> TranscriptEvent | None:
     """Only one in the background outlives the turn that began it; the others are part of it."""
     if kind == AGENT_STARTED and data.get("executionMode") == "background":
-        return Told(at, AGENT_STARTED, {"agent": agent}, event_id)
+        return TranscriptEvent(at, AGENT_STARTED, {"agent": agent}, event_id)
     if kind in ("subagent.completed", "subagent.failed"):
-        return Told(at, AGENT_ENDED, {"agent": agent}, event_id)
+        return TranscriptEvent(at, AGENT_ENDED, {"agent": agent}, event_id)
     return None
 
 

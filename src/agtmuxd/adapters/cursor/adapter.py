@@ -84,12 +84,12 @@ class CursorAdapter(RuleAdapter):
         """Merge into ``hooks.json``. Raises ValueError on a file that is no plain JSON."""
         notes = () if remove else (NOT_VERIFIED,)
         path = config_home / "hooks.json"
-        ours = hook_command.Ours.of(self.agent_type, command)
+        ours = hook_command.OwnEntries.of(self.agent_type, command)
         return (json_hooks.plan(path, ours, _groups(command), remove_ours=remove, notes=notes, top=_TOP),)
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our hooks are in ``hooks.json``."""
-        ours = hook_command.Ours.of(self.agent_type, command)
+        ours = hook_command.OwnEntries.of(self.agent_type, command)
         return (json_hooks.status(config_home / "hooks.json", ours, _groups(command), (NOT_VERIFIED,)),)
 
 

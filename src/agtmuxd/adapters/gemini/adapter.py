@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
-from agtmuxd.adapters.contract import Ending, HookPlan, HookStatus, Identity, Opening, Told
+from agtmuxd.adapters.contract import Ending, HookPlan, HookStatus, Identity, SessionHeader, TranscriptEvent
 from agtmuxd.adapters.gemini import transcript
 from agtmuxd.adapters.settings import hook_command, hook_switches, json_hooks, key_bindings
 from agtmuxd.adapters.shared import (
@@ -29,7 +29,7 @@ from agtmuxd.adapters.shared import (
 )
 from agtmuxd.adapters.transcripts import last_message
 from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, Source, Strength, WaitingFor, Write
-from agtmuxd.core.screen.controls import Rebound
+from agtmuxd.core.screen.controls import KeyOverrides
 
 EVENTS: Final = (
     "SessionStart", "BeforeAgent", "BeforeTool", "Notification", "AfterTool", "AfterAgent", "SessionEnd",
@@ -98,9 +98,9 @@ class GeminiAdapter(RuleAdapter):
         """See Rebindable."""
         return tuple(config_home / name for name in ("keybindings.json",))
 
-    def rebound(self, texts: Sequence[str], argv: Sequence[str]) -> Rebound:
+    def key_overrides(self, texts: Sequence[str], argv: Sequence[str]) -> KeyOverrides:
         """See Rebindable."""
-        return key_bindings.gemini(texts[-1]) if texts else Rebound()
+        return key_bindings.gemini(texts[-1]) if texts else KeyOverrides()
 
     # ------------------------------------------------------------------ transcript
 
@@ -112,11 +112,11 @@ class GeminiAdapter(RuleAdapter):
         """``tmp``, a folder for each project, in it ``chats``."""
         return config_home / "tmp", 2
 
-    def read_opening(self, line: Mapping[str, Any]) -> Opening | None:
+    def read_opening(self, line: Mapping[str, Any]) -> SessionHeader | None:
         """The first line of a main session."""
         return transcript.opening(line)
 
-    def read_line(self, line: Mapping[str, Any]) -> Told | None:
+    def read_line(self, line: Mapping[str, Any]) -> TranscriptEvent | None:
         """What one line of the chat file tells."""
         return transcript.read(line)
 
@@ -144,12 +144,12 @@ class GeminiAdapter(RuleAdapter):
         """Merge into ``settings.json``. Raises ValueError on a file that is no plain JSON."""
         notes = () if remove else ("Gemini runs no hooks in a folder it was not told to trust.",)
         path = config_home / "settings.json"
-        ours = hook_command.Ours.of(self.agent_type, command)
+        ours = hook_command.OwnEntries.of(self.agent_type, command)
         return (json_hooks.plan(path, ours, _groups(command), remove_ours=remove, notes=notes, dialect=_DIALECT),)
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our hooks are in ``settings.json``."""
-        ours = hook_command.Ours.of(self.agent_type, command)
+        ours = hook_command.OwnEntries.of(self.agent_type, command)
         path = config_home / "settings.json"
         found = json_hooks.status(path, ours, _groups(command), dialect=_DIALECT)
         return (replace(found, switched_off=_switched_off(path) if found.installed else None),)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from agtmuxd.adapters.contract import HASHED, Opening, Told
+from agtmuxd.adapters.contract import HASHED, SessionHeader, TranscriptEvent
 from agtmuxd.adapters.shared import shorten, text_of
 from agtmuxd.adapters.transcripts import MESSAGE_CHARS, moment
 from agtmuxd.core.model import Claim, Phase, RawEvent, Signal, Write
@@ -26,15 +26,15 @@ _FAILURES: Final = ("[API Error", "Model stream ended")
 _CONTEXT: Final = "<session_context>"
 
 
-def opening(line: Mapping[str, Any]) -> Opening | None:
+def opening(line: Mapping[str, Any]) -> SessionHeader | None:
     """The first line of a main session's file; its time is that of the session's start, before any prompt."""
     session, folder, at = text_of(line, "sessionId"), text_of(line, "projectHash"), moment(line, "startTime")
     if session is None or folder is None or at is None or line.get("kind") not in (None, "main"):
         return None
-    return Opening(session, f"{HASHED}:{folder}", at)
+    return SessionHeader(session, f"{HASHED}:{folder}", at)
 
 
-def read(line: Mapping[str, Any]) -> Told | None:
+def read(line: Mapping[str, Any]) -> TranscriptEvent | None:
     """What one line tells. After a refusal the whole history is written again, as lines of that moment: its prompts
     look like new ones, so that a prompt claims nothing, and its answers have blocks in the place of a plain text."""
     at, kind, content = moment(line), line.get("type"), line.get("content")
@@ -43,15 +43,15 @@ def read(line: Mapping[str, Any]) -> Told | None:
     event_id = text_of(line, "id")
     if kind == "user":
         asked = _asked(content)
-        return None if asked is None or asked.startswith(_CONTEXT) else Told(at, begins=True)
+        return None if asked is None or asked.startswith(_CONTEXT) else TranscriptEvent(at, begins=True)
     if not isinstance(content, str):
         return None
     if kind == "info" and content == _CANCELLED:
-        return Told(at, CANCELLED, {}, event_id)
+        return TranscriptEvent(at, CANCELLED, {}, event_id)
     if kind == "error" and content.startswith(_FAILURES):
-        return Told(at, FAILED, {"error": (shorten(content) or "error")[:200]}, event_id)
+        return TranscriptEvent(at, FAILED, {"error": (shorten(content) or "error")[:200]}, event_id)
     if kind == "gemini" and content.strip():
-        return Told(at, message=content[:MESSAGE_CHARS])
+        return TranscriptEvent(at, message=content[:MESSAGE_CHARS])
     return None
 
 

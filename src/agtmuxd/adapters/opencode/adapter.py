@@ -31,7 +31,7 @@ from agtmuxd.adapters.shared import (
     was_killed,
 )
 from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, Strength, WaitingFor, Write
-from agtmuxd.core.screen.controls import Rebound
+from agtmuxd.core.screen.controls import KeyOverrides
 
 EVENTS: Final = (
     "event:session.created", "event:session.status", "event:session.idle", "event:session.error",
@@ -114,7 +114,7 @@ class OpenCodeAdapter(RuleAdapter):
         """See Rebindable."""
         return tuple(config_home / name for name in ("opencode.json", "opencode.jsonc", "tui.json", "tui.jsonc"))
 
-    def rebound(self, texts: Sequence[str], argv: Sequence[str]) -> Rebound:
+    def key_overrides(self, texts: Sequence[str], argv: Sequence[str]) -> KeyOverrides:
         """See Rebindable."""
         return key_bindings.opencode(texts)
 
@@ -133,13 +133,13 @@ class OpenCodeAdapter(RuleAdapter):
     def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
         """One plugin file of our own. Raises ValueError where another's file has its name."""
         notes = () if remove else ("OpenCode that runs now has to be started again to load it.", _START_NOTE)
-        ours = hook_command.Ours.of(self.agent_type, command)
+        ours = hook_command.OwnEntries.of(self.agent_type, command)
         path = json_hooks.own_file(config_home, FILE, ours)
         return (json_hooks.plan_own(path, ours, _plugin(command), remove_ours=remove, notes=notes),)
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our plugin is there."""
-        ours = hook_command.Ours.of(self.agent_type, command)
+        ours = hook_command.OwnEntries.of(self.agent_type, command)
         path = json_hooks.own_file(config_home, FILE, ours)
         return (json_hooks.status_own(path, ours, _plugin(command), EVENTS, command=hook_command.of_plugin),)
 

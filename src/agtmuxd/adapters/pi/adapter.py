@@ -80,14 +80,14 @@ class PiAdapter(RuleAdapter):
 
     def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
         """One extension file of our own. Raises ValueError where another's file has its name."""
-        ours = hook_command.Ours.of(self.agent_type, command)
+        ours = hook_command.OwnEntries.of(self.agent_type, command)
         path = json_hooks.own_file(config_home, FILE, ours)
         notes = () if remove else (_START_NOTE,)
         return (json_hooks.plan_own(path, ours, _extension(command), remove_ours=remove, notes=notes),)
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our extension is there."""
-        ours = hook_command.Ours.of(self.agent_type, command)
+        ours = hook_command.OwnEntries.of(self.agent_type, command)
         path = json_hooks.own_file(config_home, FILE, ours)
         return (json_hooks.status_own(path, ours, _extension(command), EVENTS, command=hook_command.of_plugin),)
 

@@ -98,12 +98,12 @@ class QwenAdapter(RuleAdapter):
         """Merge into ``settings.json``. Raises ValueError on a file that cannot be read."""
         notes = () if remove else ("Sessions that are open now keep the hooks they started with.",)
         path = config_home / "settings.json"
-        ours = hook_command.Ours.of(self.agent_type, command)
+        ours = hook_command.OwnEntries.of(self.agent_type, command)
         return (json_hooks.plan(path, ours, _groups(command), remove_ours=remove, notes=notes),)
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
         """Whether our hooks are in ``settings.json``."""
-        ours = hook_command.Ours.of(self.agent_type, command)
+        ours = hook_command.OwnEntries.of(self.agent_type, command)
         return (json_hooks.status(config_home / "settings.json", ours, _groups(command)),)
 
 

@@ -49,14 +49,14 @@ def is_far(words: Sequence[str]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Ours:
+class OwnEntries:
     """Which entries are ours: those that call the hook program ``far`` or not, for ``agent``."""
 
     agent: str
     far: bool
 
     @classmethod
-    def of(cls, agent: str, command: str) -> Ours:
+    def of(cls, agent: str, command: str) -> OwnEntries:
         """Those that an installation with this ``command`` may touch."""
         return cls(agent, is_far(shlex.split(command)))
 

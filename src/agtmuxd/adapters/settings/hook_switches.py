@@ -80,7 +80,7 @@ def first_off(files: Sequence[tuple[Path, Mapping[str, Any]]], keys: Sequence[tu
 def _text(path: Path) -> str:
     try:
         return json_hooks.read(path) or ""
-    except json_hooks.UnreadError:
+    except json_hooks.NotReadError:
         raise
     except ValueError:
         return ""  # it cannot be read: whoever may read it is told by the agent itself

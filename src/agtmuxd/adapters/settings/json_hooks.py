@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from agtmuxd.adapters.contract import HookPlan, HookStatus
-from agtmuxd.adapters.settings.hook_command import Ours
+from agtmuxd.adapters.settings.hook_command import OwnEntries
 from agtmuxd.adapters.settings.json_edit import Node, Style, check, insert, parse, plain, remove, value, was_created
 from agtmuxd.adapters.settings.text_file import read_text
 
@@ -46,7 +46,7 @@ MOST: Final = 4 << 20
 _given: ContextVar[Mapping[Path, str | None] | None] = ContextVar("given", default=None)
 
 
-class UnreadError(ValueError):
+class NotReadError(ValueError):
     """A file of another machine is needed that was not read yet: read it there and plan again."""
 
     def __init__(self, path: Path) -> None:
@@ -72,7 +72,7 @@ def read(path: Path) -> str | None:
     given = _given.get()
     if given is not None:
         if path not in given:
-            raise UnreadError(path)
+            raise NotReadError(path)
         return given[path]
     try:
         return read_text(path, MOST)
@@ -87,7 +87,7 @@ def listed(folder: Path, pattern: str) -> list[Path]:
 
 def plan(
     path: Path,
-    ours: Ours,
+    ours: OwnEntries,
     groups: Groups,
     *,
     remove_ours: bool,
@@ -118,7 +118,7 @@ def plan(
 
 
 def status(
-    path: Path, ours: Ours, groups: Groups, notes: tuple[str, ...] = (), *, dialect: Dialect = PLAIN
+    path: Path, ours: OwnEntries, groups: Groups, notes: tuple[str, ...] = (), *, dialect: Dialect = PLAIN
 ) -> HookStatus:
     """Which of our hooks are in ``path``. Raises ValueError as ``plan`` does."""
     text = read(path)
@@ -135,7 +135,7 @@ def status(
     return HookStatus(path, bool(found), bool(found) and found != wanted, tuple(found), notes, command)
 
 
-def plan_own(path: Path, ours: Ours, text: str, *, remove_ours: bool, notes: tuple[str, ...] = ()) -> HookPlan:
+def plan_own(path: Path, ours: OwnEntries, text: str, *, remove_ours: bool, notes: tuple[str, ...] = ()) -> HookPlan:
     """The same for a file that is ours alone, among files of others. Raises ValueError where it is not ours."""
     before = read(path)
     if before is not None and not _calls_us(before, ours):
@@ -147,7 +147,7 @@ def plan_own(path: Path, ours: Ours, text: str, *, remove_ours: bool, notes: tup
 
 def status_own(
     path: Path,
-    ours: Ours,
+    ours: OwnEntries,
     text: str,
     events: tuple[str, ...],
     notes: tuple[str, ...] = (),
@@ -164,18 +164,18 @@ def status_own(
     return HookStatus(path, True, there != text, events, notes, command(there))
 
 
-def own_file(folder: Path, name: str, ours: Ours) -> Path:
+def own_file(folder: Path, name: str, ours: OwnEntries) -> Path:
     """Where our own file lies in ``folder``: each of the two hook programs has one."""
     path = folder / name
     return path.with_name(f"{path.stem}-ssh{path.suffix}") if ours.far else path
 
 
-def _calls_us(text: str, ours: Ours) -> bool:
+def _calls_us(text: str, ours: OwnEntries) -> bool:
     """Whether the text of a file names our hook program, as a command line or as a list of words."""
     return re.search(rf'agtmux.*\bhook(?: |", *"){re.escape(ours.agent)}\b', text) is not None
 
 
-def places(path: Path, ours: Ours) -> list[tuple[str, int, int]]:
+def places(path: Path, ours: OwnEntries) -> list[tuple[str, int, int]]:
     """Where our hooks stand: (event, index of the group, index in the group). Raises ValueError as ``plan`` does."""
     text = read(path)
     if text is None:
@@ -191,7 +191,7 @@ def places(path: Path, ours: Ours) -> list[tuple[str, int, int]]:
     return out
 
 
-def _found(text: str, ours: Ours) -> dict[str, list[Any]]:
+def _found(text: str, ours: OwnEntries) -> dict[str, list[Any]]:
     """Event → groups that hold a hook of ours."""
     out: dict[str, list[Any]] = {}
     hooks = _hooks(text, parse(text))
@@ -220,7 +220,7 @@ def _hooks(text: str, root: Node) -> Node | None:
     return member.node
 
 
-def _without(text: str, ours: Ours, keep: Groups) -> str:
+def _without(text: str, ours: OwnEntries, keep: Groups) -> str:
     """``text`` without our hooks, apart from events where exactly what ``keep`` wants stands already."""
     while True:
         changed = _drop_one(text, ours, keep)
@@ -229,7 +229,7 @@ def _without(text: str, ours: Ours, keep: Groups) -> str:
         text = changed
 
 
-def _drop_one(text: str, ours: Ours, keep: Groups) -> str | None:
+def _drop_one(text: str, ours: OwnEntries, keep: Groups) -> str | None:
     root = parse(text)
     hooks = _hooks(text, root)
     if hooks is None:
@@ -265,7 +265,7 @@ def _drop_group(text: str, root: Node, hooks: Node, at: int, index: int) -> str:
     return remove(text, root, next(i for i, m in enumerate(root.members) if m.node is hooks))
 
 
-def _with(text: str, ours: Ours, groups: Groups) -> str:
+def _with(text: str, ours: OwnEntries, groups: Groups) -> str:
     style = Style.of(text)
     for event, group in groups.items():
         if event in _found(text, ours):

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from agtmuxd.adapters.settings import json_edit
-from agtmuxd.core.screen.controls import Rebound
+from agtmuxd.core.screen.controls import KeyOverrides
 
 _COMMA: Final = re.compile(r",(\s*[}\]])")
 
@@ -32,7 +32,7 @@ def _table(value: Any, *names: str) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def claude(text: str) -> Rebound:
+def claude(text: str) -> KeyOverrides:
     """``keybindings.json``: later blocks go before earlier ones, null takes a key away (seen on 2.1.329)."""
     bound = {"escape": "chat:cancel", "enter": "chat:submit"}
     blocks = _table({"it": _lenient(text)}, "it").get("bindings")
@@ -44,7 +44,7 @@ def claude(text: str) -> Rebound:
     def those(action: str) -> tuple[str, ...]:
         return tuple(key for key, does in bound.items() if does == action)
 
-    return Rebound(those("chat:cancel"), those("chat:submit"))
+    return KeyOverrides(those("chat:cancel"), those("chat:submit"))
 
 
 def _plain(key: str) -> str:
@@ -52,7 +52,7 @@ def _plain(key: str) -> str:
     return {"esc": "escape", "return": "enter"}.get(key, key)
 
 
-def codex(text: str, argv: Sequence[str]) -> Rebound:
+def codex(text: str, argv: Sequence[str]) -> KeyOverrides:
     """``[tui.keymap]`` of ``config.toml``, and ``-c`` of the command line, which goes before it (seen on 0.169.0)."""
     try:
         settings: Mapping[str, Any] = tomllib.loads(text)
@@ -64,7 +64,7 @@ def codex(text: str, argv: Sequence[str]) -> Rebound:
         names = path.strip().split(".")
         if option in ("-c", "--config") and names[:2] == ["tui", "keymap"] and len(names) == 4 and names[2] in keymap:
             keymap[names[2]][names[3]] = _toml_value(said)
-    return Rebound(_keys(keymap["chat"].get("interrupt_turn")), _keys(keymap["composer"].get("submit")))
+    return KeyOverrides(_keys(keymap["chat"].get("interrupt_turn")), _keys(keymap["composer"].get("submit")))
 
 
 def _toml_value(text: str) -> Any:
@@ -81,7 +81,7 @@ def _keys(value: Any) -> tuple[str, ...] | None:
     return tuple(key for key in value if isinstance(key, str)) if isinstance(value, list) else None
 
 
-def gemini(text: str) -> Rebound:
+def gemini(text: str) -> KeyOverrides:
     """``keybindings.json``: a list; ``-`` in front of a command takes a key away. Escape stops a turn whatever it says
     (seen on 0.61.0)."""
     entries = _lenient(text)
@@ -92,10 +92,10 @@ def gemini(text: str) -> Rebound:
             submit.insert(0, _plain(key))
         elif isinstance(key, str) and command == "-input.submit":
             submit = [one for one in submit if one != _plain(key)]
-    return Rebound(submit=tuple(submit))
+    return KeyOverrides(submit=tuple(submit))
 
 
-def opencode(texts: Sequence[str]) -> Rebound:
+def opencode(texts: Sequence[str]) -> KeyOverrides:
     """``keybinds`` of ``opencode.json`` and ``tui.json``, the latter last: keys with commas between, ``none`` for no
     key (seen on 1.18.33)."""
     keybinds: dict[str, Any] = {}
@@ -108,4 +108,4 @@ def opencode(texts: Sequence[str]) -> Rebound:
         found = _keys(keys)
         return None if found is None else tuple(_plain(key) for key in found if _plain(key) not in ("none", ""))
 
-    return Rebound(those("session_interrupt"), those("input_submit"))
+    return KeyOverrides(those("session_interrupt"), those("input_submit"))

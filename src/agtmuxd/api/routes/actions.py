@@ -31,7 +31,7 @@ from agtmuxd.core.action.request import (
     ViewParams,
 )
 from agtmuxd.core.model import State
-from agtmuxd.stream.published import View
+from agtmuxd.stream.published import PublishedRows
 
 MAX_TEXT = 256 * 1024
 """Bytes of text that one action may carry."""
@@ -213,7 +213,7 @@ class ActionService(Protocol):
     """Does what is asked for, and lists what was asked for."""
 
     envelope: Envelope
-    view: View
+    view: PublishedRows
 
     async def act(self, request: Request, uid: int | None, pid: int | None) -> dict[str, Any]:
         """Do what is asked for, once; ``uid`` and ``pid`` are the caller's. Raises whatever it was refused with."""

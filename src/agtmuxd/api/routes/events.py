@@ -14,14 +14,14 @@ from agtmuxd.api.parsing import given, read_json, read_query
 from agtmuxd.api.peer import Peer
 from agtmuxd.api.requests import EventBatch, HistoryQuery, WireEvent
 from agtmuxd.api.route import Access, Route
-from agtmuxd.stream.published import View
+from agtmuxd.stream.published import PublishedRows
 
 
 class EventService(Protocol):
     """Takes in events and reads their history."""
 
     envelope: Envelope
-    view: View
+    view: PublishedRows
 
     async def ingest(self, events: Sequence[WireEvent], peer: Peer | None = None) -> list[dict[str, Any]]:
         """Take in events, of ``peer`` where that is known; returns when they are committed. One result each, in order:

@@ -16,14 +16,14 @@ from agtmuxd.api.parsing import given, read_query
 from agtmuxd.api.requests import ListingQuery, NoQuery, SessionQuery
 from agtmuxd.api.route import Access, Route
 from agtmuxd.core.listing import Attrs, Scope, ordered, tally
-from agtmuxd.stream.published import View, merge_sessions
+from agtmuxd.stream.published import PublishedRows, merge_sessions
 
 
 class PaneService(Protocol):
     """Panes as they are published, and what is known of one of them."""
 
     envelope: Envelope
-    view: View
+    view: PublishedRows
 
     def nonce(self, item: Mapping[str, Any]) -> str:
         """What stands for a pane item as it is served now: an action takes it as ``snapshot`` for 30 s."""

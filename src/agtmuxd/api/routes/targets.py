@@ -9,7 +9,7 @@ from aiohttp import web
 from agtmuxd.api import responses
 from agtmuxd.api.envelopes import Envelope, reply, said
 from agtmuxd.api.parsing import read_json, read_query
-from agtmuxd.api.requests import Connecting, NoQuery, TargetRequest
+from agtmuxd.api.requests import ConnectResult, NoQuery, TargetRequest
 from agtmuxd.api.route import Access, Route
 
 
@@ -24,7 +24,7 @@ class TargetService(Protocol):
     async def add(self, request: TargetRequest) -> dict[str, Any]:
         """Add a target, return its item. Raises E_TARGET_EXISTS, E_INVALID_REQUEST."""
 
-    async def connect(self, name: str) -> Connecting:
+    async def connect(self, name: str) -> ConnectResult:
         """Reach for a target now and say each step. Raises E_TARGET_NOT_FOUND; a failed step is no error."""
 
     async def remove(self, name: str) -> None:

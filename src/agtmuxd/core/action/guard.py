@@ -13,12 +13,12 @@ from typing import Any, Final
 from agtmuxd.core.action.keys import submits
 from agtmuxd.core.action.request import Kind, Request, SendParams, Snapshot
 from agtmuxd.core.model import NS, WAITING, Claim, PaneRow, State, WaitingFor
-from agtmuxd.core.screen.controls import Field
-from agtmuxd.core.screen.field_mode import FieldMode, Takes
+from agtmuxd.core.screen.controls import InputField
+from agtmuxd.core.screen.field_mode import FieldMode, TextMethod
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownState:
     """What the daemon says of the pane. Without an agent everything is None. ``fingerprint``: of its open prompt."""
 
     runtime_id: str | None = None
@@ -31,7 +31,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Fresh:
+class CurrentPane:
     """What was read right before acting. ``row`` None: its server has no such pane.
 
     ``alive``: the runtime's very process lives in this pane. ``other``: an agent that no runtime is known of yet.
@@ -51,7 +51,7 @@ class Fresh:
     claim: Claim | None = None
     rule: str | None = None
     waiting: WaitingFor | None = None
-    field: Field = Field.ABSENT
+    field: InputField = InputField.ABSENT
     modes: tuple[FieldMode, ...] = ()  # of the field, in which keys are not simply text
     at_end: bool = False  # the cursor stands behind all that is typed there
     told: bool = True  # the rules say what a field of this agent looks like
@@ -68,7 +68,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
+class Requirements:
     """What one kind of action needs."""
 
     agent: bool  # an active runtime whose process lives
@@ -82,16 +82,16 @@ class Needs:
 _APPROVAL: Final = frozenset({Claim.WAITING_APPROVAL})
 _WAITS: Final = frozenset({Claim.WAITING_APPROVAL, Claim.WAITING_INPUT})
 
-NEEDS: Final[dict[Kind, Needs]] = {
-    Kind.ATTACH: Needs(agent=False),
-    Kind.VIEW: Needs(agent=False, version=False),
-    Kind.SEND: Needs(agent=False, writes=True),
-    Kind.KILL: Needs(agent=False),
-    Kind.APPROVE: Needs(agent=True, writes=True, front=True, prompt=_APPROVAL),
-    Kind.DENY: Needs(agent=True, writes=True, front=True, prompt=_APPROVAL),
-    Kind.ANSWER: Needs(agent=True, writes=True, front=True, prompt=_WAITS),
-    Kind.INTERRUPT: Needs(agent=True, writes=True, front=True, turning=True),
-    Kind.ACK: Needs(agent=False),
+NEEDS: Final[dict[Kind, Requirements]] = {
+    Kind.ATTACH: Requirements(agent=False),
+    Kind.VIEW: Requirements(agent=False, version=False),
+    Kind.SEND: Requirements(agent=False, writes=True),
+    Kind.KILL: Requirements(agent=False),
+    Kind.APPROVE: Requirements(agent=True, writes=True, front=True, prompt=_APPROVAL),
+    Kind.DENY: Requirements(agent=True, writes=True, front=True, prompt=_APPROVAL),
+    Kind.ANSWER: Requirements(agent=True, writes=True, front=True, prompt=_WAITS),
+    Kind.INTERRUPT: Requirements(agent=True, writes=True, front=True, turning=True),
+    Kind.ACK: Requirements(agent=False),
 }
 
 _TURNING: Final = WAITING | {State.RUNNING}
@@ -99,19 +99,19 @@ _QUIET: Final = frozenset({Claim.NOT_RUNNING, Claim.IDLE, Claim.COMPLETED, Claim
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class GuardInput:
     """Everything that one decision is made of. ``shown``: what the caller's nonce stands for; ``now`` in ns."""
 
     request: Request
     meant: Snapshot
-    known: Known
-    fresh: Fresh
+    known: KnownState
+    fresh: CurrentPane
     now: int
     shown: Snapshot | None = None
     used: int | None = None  # the version of a waiting state into which keys were put already
 
     @property
-    def needs(self) -> Needs:
+    def needs(self) -> Requirements:
         return NEEDS[self.request.kind]
 
 
@@ -128,7 +128,7 @@ def may_be_asked(request: Request) -> Refusal | None:
     return None
 
 
-def decide(case: Case) -> Refusal | None:
+def decide(case: GuardInput) -> Refusal | None:
     """The first thing that speaks against it."""
     for check in (_identity, _stopped, _used, _caller_guards, _prompt, _pane, _agent, _kind):
         refusal = check(case)
@@ -137,7 +137,7 @@ def decide(case: Case) -> Refusal | None:
     return None
 
 
-def decide_unread(case: Case) -> Refusal | None:
+def decide_unread(case: GuardInput) -> Refusal | None:
     """The same for actions that read nothing of the pane: what the daemon knows is all there is."""
     refusal = same_runtime(case) or _caller_guards(case)
     wanted = case.request.guards.if_fingerprint
@@ -146,7 +146,7 @@ def decide_unread(case: Case) -> Refusal | None:
     return refusal
 
 
-def same_runtime(case: Case) -> Refusal | None:
+def same_runtime(case: GuardInput) -> Refusal | None:
     """Only whether it is still the pane and the runtime that were meant."""
     wanted = case.request.guards.if_runtime
     if case.known.runtime_id != case.meant.runtime_id:
@@ -165,7 +165,7 @@ def _unmet(reason: str, message: str, **details: Any) -> Refusal:
     return Refusal("E_PRECONDITION_FAILED", reason, message, details)
 
 
-def _identity(case: Case) -> Refusal | None:
+def _identity(case: GuardInput) -> Refusal | None:
     fresh, known = case.fresh, case.known
     if fresh.row is None or not fresh.same_server:
         if case.meant.runtime_id is not None:
@@ -181,11 +181,11 @@ def _identity(case: Case) -> Refusal | None:
     return None
 
 
-def _writes(case: Case) -> bool:
+def _writes(case: GuardInput) -> bool:
     return case.needs.writes or (case.request.kind is Kind.KILL and getattr(case.request.params, "mode", "") == "key")
 
 
-def _stopped(case: Case) -> Refusal | None:
+def _stopped(case: GuardInput) -> Refusal | None:
     """What is typed at a stopped agent waits in its terminal, and is read by whatever it shows when it goes on."""
     params = case.request.params
     to_shell = isinstance(params, SendParams) and params.shell and not case.fresh.holds
@@ -197,7 +197,7 @@ def _stopped(case: Case) -> Refusal | None:
     return _unmet("suspended", text)
 
 
-def _used(case: Case) -> Refusal | None:
+def _used(case: GuardInput) -> Refusal | None:
     """Keys that were put into a prompt use up the version of its state: the next prompt may look the same."""
     known, guards = case.known, case.request.guards
     if case.used is None or known.state not in WAITING:
@@ -210,7 +210,7 @@ def _used(case: Case) -> Refusal | None:
     )
 
 
-def _caller_guards(case: Case) -> Refusal | None:
+def _caller_guards(case: GuardInput) -> Refusal | None:
     """Version, age and state: those that ``force_stale`` waives, and ``if_state``, which it does not."""
     guards, known, force = case.request.guards, case.known, case.request.guards.force_stale
     for given, what in ((case.shown, "the snapshot given"), (case.meant, "the request")):
@@ -236,7 +236,7 @@ def _caller_guards(case: Case) -> Refusal | None:
     return None
 
 
-def _version(wanted: int | None, known: Known) -> Refusal:
+def _version(wanted: int | None, known: KnownState) -> Refusal:
     return _unmet(
         "state_version",
         f"state version {wanted} was meant, it is {known.state_version} ({known.state or 'no agent'}) now: look again",
@@ -244,7 +244,7 @@ def _version(wanted: int | None, known: Known) -> Refusal:
     )  # fmt: skip
 
 
-def _prompt(case: Case) -> Refusal | None:
+def _prompt(case: GuardInput) -> Refusal | None:
     wanted = case.request.guards.if_fingerprint
     seen = case.fresh.waiting.fingerprint if case.fresh.waiting is not None else None
     need = case.needs.prompt
@@ -257,7 +257,7 @@ def _prompt(case: Case) -> Refusal | None:
     return None
 
 
-def _pane(case: Case) -> Refusal | None:
+def _pane(case: GuardInput) -> Refusal | None:
     request, fresh = case.request, case.fresh
     row = fresh.row
     if row is None or not _writes(case):
@@ -280,7 +280,7 @@ def _pane(case: Case) -> Refusal | None:
     return None
 
 
-def _agent(case: Case) -> Refusal | None:
+def _agent(case: GuardInput) -> Refusal | None:
     """Who is in the foreground: the agent that was meant, or a shell where a shell was meant."""
     fresh, known, request = case.fresh, case.known, case.request
     if case.needs.front and not fresh.foreground:
@@ -303,15 +303,15 @@ def _agent(case: Case) -> Refusal | None:
     return None
 
 
-def _kind(case: Case) -> Refusal | None:
-    checks: dict[Kind, Callable[[Case], Refusal | None]] = {
+def _kind(case: GuardInput) -> Refusal | None:
+    checks: dict[Kind, Callable[[GuardInput], Refusal | None]] = {
         Kind.SEND: _send, Kind.INTERRUPT: _turning, Kind.KILL: _turning
     }  # fmt: skip
     check = checks.get(case.request.kind)
     return None if check is None else check(case)
 
 
-def _turning(case: Case) -> Refusal | None:
+def _turning(case: GuardInput) -> Refusal | None:
     known = case.known
     if known.runtime_id is None or getattr(case.request.params, "mode", "key") == "signal":
         return None
@@ -325,7 +325,7 @@ def _turning(case: Case) -> Refusal | None:
     return None
 
 
-def _send(case: Case) -> Refusal | None:
+def _send(case: GuardInput) -> Refusal | None:
     params, fresh, known = case.request.params, case.fresh, case.known
     if not isinstance(params, SendParams) or params.shell:
         return None
@@ -343,7 +343,7 @@ def _send(case: Case) -> Refusal | None:
     puts = params.text is not None or params.enter or any(submits(key) for key in params.keys)
     if not puts:
         return None
-    if fresh.field is Field.ABSENT:
+    if fresh.field is InputField.ABSENT:
         typed = params.text is not None or params.enter
         if named and not (typed and fresh.told):  # keys alone may be meant for what is on the screen
             return None
@@ -355,26 +355,26 @@ def _send(case: Case) -> Refusal | None:
         refusal = _mode(params, mode, fresh.field, where)
         if refusal is not None:
             return refusal
-    if fresh.field is Field.OFFERED and params.text is None and not params.over_draft:
+    if fresh.field is InputField.OFFERED and params.text is None and not params.over_draft:
         text = "the input field shows what Enter may take for a prompt: --over-draft if that is meant"
         return _unmet("draft", text)
-    if fresh.field not in (Field.FREE, Field.OFFERED) and not params.over_draft:
-        held = "a draft" if fresh.field is Field.DRAFT else "what may be a draft"
+    if fresh.field not in (InputField.FREE, InputField.OFFERED) and not params.over_draft:
+        held = "a draft" if fresh.field is InputField.DRAFT else "what may be a draft"
         return _unmet("draft", f"the input field holds {held}: --over-draft to add to it")
-    if fresh.field is Field.DRAFT and params.text is not None and not fresh.at_end:
+    if fresh.field is InputField.DRAFT and params.text is not None and not fresh.at_end:
         text = f"the text would land inside the draft in {where}, not behind it"
         return _unmet("draft", f"{text}; agtmux attach {where}")
     return None
 
 
-def _mode(params: SendParams, mode: FieldMode, field: Field, where: str) -> Refusal | None:
+def _mode(params: SendParams, mode: FieldMode, field: InputField, where: str) -> Refusal | None:
     """Whether this would be something else than a prompt in a mode of the field."""
-    if mode.text is Takes.NONE:
+    if mode.text is TextMethod.NONE:
         text = f"the input field is in {mode.name}: it would not arrive as a prompt; leave that mode first"
         return _unmet("field_mode", f"{text}: agtmux attach {where}", mode=mode.name)
-    if mode.enter and params.text is not None and field in (Field.DRAFT, Field.UNSURE):
+    if mode.enter and params.text is not None and field in (InputField.DRAFT, InputField.UNSURE):
         text = f"the input field is in {mode.name} and takes no text there, and what is typed in it is left alone"
         return _unmet("field_mode", f"{text}: agtmux attach {where}", mode=mode.name)
-    if mode.text is Takes.PASTE and params.text is not None and params.paste is False:
+    if mode.text is TextMethod.PASTE and params.text is not None and params.paste is False:
         return _unmet("field_mode", f"letters are commands in {mode.name}: leave --no-paste out", mode=mode.name)
     return None

@@ -15,7 +15,7 @@ from typing import Final
 from agtmuxd.core.action.keys import named
 from agtmuxd.core.model import Sample
 from agtmuxd.core.screen.cells import folded, from_column
-from agtmuxd.core.screen.dialog_options import Choices
+from agtmuxd.core.screen.dialog_options import DialogOptions
 from agtmuxd.core.screen.field_mode import FieldMode, shown
 from agtmuxd.core.screen.regions import ComposerSpec, Place, View, is_frame, squash
 
@@ -25,7 +25,7 @@ TAIL: Final = 24
 """Characters of the end of a long text that must be seen in the field before it is submitted."""
 
 
-class Field(StrEnum):
+class InputField(StrEnum):
     """What an agent's input field holds. ``UNSURE``: text that may be a draft or a placeholder. ``OFFERED``: nothing
     typed, but a text that is no known placeholder: typing replaces it, Enter alone may take it for a prompt."""
 
@@ -59,7 +59,7 @@ class DialogKeys:
     submit: tuple[str, ...] = ("Enter",)
     finish: tuple[str, ...] = ()
     deny_shown: re.Pattern[str] | None = None  # matches the row that shows the key for ``deny``, as group 1
-    choices: Choices | None = None  # instead of ``pointer``, where it is told by how an option is drawn
+    choices: DialogOptions | None = None  # instead of ``pointer``, where it is told by how an option is drawn
     towards: tuple[str, str] = ("Up", "Down")  # the keys that move the pointer back and forth by one
     approve_at: int = 0  # the option that approves, taken as an answer is; 0: by the keys
     deny_at: int = 0
@@ -156,7 +156,7 @@ class DialogKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class Rebound:
+class KeyOverrides:
     """Which keys a user's own settings give to what, as the agent spells them. None: nothing is said of it; empty: no
     key does it."""
 
@@ -236,14 +236,14 @@ class Controls:
         found = View(sample, self.composer).composer
         return None if found is None else found.hint
 
-    def look(self, sample: Sample) -> Field:
+    def look(self, sample: Sample) -> InputField:
         """What the input field holds."""
         found = View(sample, self.composer).composer
         if found is None:
-            return Field.ABSENT
+            return InputField.ABSENT
         if found.offered:
-            return Field.OFFERED
-        return Field.UNSURE if found.free is None else Field.FREE if found.free else Field.DRAFT
+            return InputField.OFFERED
+        return InputField.UNSURE if found.free is None else InputField.FREE if found.free else InputField.DRAFT
 
     def in_modes(self, sample: Sample) -> tuple[FieldMode, ...]:
         """The modes that the input field is in, of those in which keys are not simply text."""

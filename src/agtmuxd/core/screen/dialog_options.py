@@ -16,7 +16,7 @@ from agtmuxd.core.screen.style import StyleTest, Words, words_of
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class DialogOptions:
     """The options of one kind of dialog. ``pattern`` matches each of them, group 1 its words; ``style`` is that of the
     chosen one, None: it is the one that is drawn unlike all the others, which are drawn alike."""
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from agtmuxd.core.screen.regions import Place, View
 
 
-class Takes(StrEnum):
+class TextMethod(StrEnum):
     """How a field in some mode takes text. ``PASTE``: keys would be commands. ``NONE``: what is put there would be
     something else than a prompt."""
 
@@ -33,7 +33,7 @@ class FieldMode:
     name: str
     place: Place
     pattern: re.Pattern[str]
-    text: Takes = Takes.KEYS
+    text: TextMethod = TextMethod.KEYS
     enter: tuple[str, ...] = ()
     swallows: tuple[str, ...] = ()
     converts: bool = False

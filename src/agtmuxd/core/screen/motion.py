@@ -56,6 +56,6 @@ def follow(before: Motion | None, scene: tuple[int, ...], at: int) -> Motion:
     return Motion(rows, before.began if going_on else at, at, before.changes + 1 if going_on else 1)
 
 
-def stir(before: Motion | None, scene: tuple[int, ...], at: int) -> Motion:
+def moved(before: Motion | None, scene: tuple[int, ...], at: int) -> Motion:
     """The same for a sample that counts as moving, whatever it shows: the sign of a turn went out of sight."""
     return replace(before or Motion(frozenset()), rows=frozenset(scene), moved_at=at)

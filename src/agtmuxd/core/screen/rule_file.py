@@ -14,10 +14,10 @@ from typing import Any, Final
 from agtmuxd.core.action.keys import valid_key
 from agtmuxd.core.model import MS, Claim, Strength
 from agtmuxd.core.screen.controls import DialogKeys, Sign
-from agtmuxd.core.screen.dialog_options import Choices
-from agtmuxd.core.screen.field_mode import FieldMode, Takes
+from agtmuxd.core.screen.dialog_options import DialogOptions
+from agtmuxd.core.screen.field_mode import FieldMode, TextMethod
 from agtmuxd.core.screen.regions import ComposerSpec, Place, squash
-from agtmuxd.core.screen.rule_reader import Reader, WrongError, meant
+from agtmuxd.core.screen.rule_reader import Reader, WrongError, suggestion
 from agtmuxd.core.screen.rules import FIRST, Count, Extract, Programs, Rule, RuleSet, SampleRef, Test
 from agtmuxd.core.screen.style import ODD
 from agtmuxd.core.screen.toml_lines import line_of
@@ -116,7 +116,8 @@ def _read(table: Mapping[str, Any], agent: str | None) -> RuleSet:
         key_shown=_sign(keys, "shown", 1),
         no_key=_sign(keys, "unbound", None),
         always=_key_names(keys, "always"),
-        pastes=_member(keys, "text", keys.text("text", Takes.KEYS) or "", [Takes.KEYS, Takes.PASTE]) == Takes.PASTE,
+        pastes=_member(keys, "text", keys.text("text", TextMethod.KEYS) or "", [TextMethod.KEYS, TextMethod.PASTE])
+        == TextMethod.PASTE,
     )
 
 
@@ -215,7 +216,7 @@ def _mode(index: int, table: Any) -> FieldMode:
         name=read.needed("name"),
         place=_place(read, "region", read.table.get("region", "footer")),
         pattern=pattern,
-        text=Takes(_member(read, "text", read.text("text", Takes.KEYS) or "", list(Takes))),
+        text=TextMethod(_member(read, "text", read.text("text", TextMethod.KEYS) or "", list(TextMethod))),
         enter=_key_names(read, "enter"),
         swallows=_key_names(read, "swallows"),
         converts=read.flag("converts") is True,
@@ -231,13 +232,13 @@ def _key_names(read: Reader, key: str, default: tuple[str, ...] = ()) -> tuple[s
     return names
 
 
-def _choices(read: Reader, extract: Extract | None) -> Choices | None:
+def _choices(read: Reader, extract: Extract | None) -> DialogOptions | None:
     """``chosen = "odd"`` or a style: which of the options that ``option_regex`` finds the keys act on."""
     if "chosen" not in read.table or extract is None or extract.option_pattern is None:
         return None
     if "pointer" in read.table:
         raise read.wrong("chosen", "and pointer say the same: only one can be")
-    return Choices(extract.option_pattern, None if read.table["chosen"] == ODD else read.style("chosen"))
+    return DialogOptions(extract.option_pattern, None if read.table["chosen"] == ODD else read.style("chosen"))
 
 
 def _dialog_keys(read: Reader, claim: Claim, extract: Extract | None) -> DialogKeys | None:
@@ -357,13 +358,13 @@ def _after(read: Reader) -> frozenset[str] | None:
     known = {c.value for c in Claim} | {FIRST}
     for word in words:
         if word not in known:
-            raise read.wrong("after", f"there is no claim {word!r}, {meant(word, known)}")
+            raise read.wrong("after", f"there is no claim {word!r}, {suggestion(word, known)}")
     return frozenset(words)
 
 
 def _member(read: Reader, key: str, value: str, known: Sequence[str]) -> str:
     if value not in known:
-        raise read.wrong(key, f"there is no {value!r}, {meant(value, known)}")
+        raise read.wrong(key, f"there is no {value!r}, {suggestion(value, known)}")
     return value
 
 
@@ -433,9 +434,9 @@ def _rule(index: int, table: Any, seen: Mapping[str, Rule]) -> Rule:
     )
 
 
-def _only(read: Reader, key: str, fits: bool, meant: str) -> bool:
+def _only(read: Reader, key: str, fits: bool, suggestion: str) -> bool:
     if read.flag(key) and not fits:
-        raise read.wrong(key, f"goes with {meant}")
+        raise read.wrong(key, f"goes with {suggestion}")
     return read.flag(key) is True
 
 

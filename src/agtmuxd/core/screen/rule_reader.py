@@ -22,7 +22,7 @@ class WrongError(Exception):
         self.place = place
 
 
-def meant(word: object, known: Iterable[str]) -> str:
+def suggestion(word: object, known: Iterable[str]) -> str:
     """`` (did you mean x?)`` where one is near, else the known ones."""
     near = difflib.get_close_matches(str(word), list(known), 1)
     return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
@@ -42,7 +42,7 @@ class Reader:
         self.table: Mapping[str, Any] = table
         for key in table:
             if key not in known:
-                raise self.wrong(key, f"there is no such key, {meant(key, known)}")
+                raise self.wrong(key, f"there is no such key, {suggestion(key, known)}")
 
     def wrong(self, key: str, message: str) -> WrongError:
         name, index, held = self.at

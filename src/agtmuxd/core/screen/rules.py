@@ -15,7 +15,7 @@ from agtmux.protocol.text import one_line
 from agtmuxd.core.model import Claim, Sample, Strength, WaitingFor, Write
 from agtmuxd.core.numbers import COUNT_MOST
 from agtmuxd.core.screen.controls import Controls, DialogKeys, Sign
-from agtmuxd.core.screen.field_mode import FieldMode, Takes, shown
+from agtmuxd.core.screen.field_mode import FieldMode, TextMethod, shown
 from agtmuxd.core.screen.regions import ComposerSpec, Place, Region, View, flatten, unframe
 from agtmuxd.core.screen.style import StyleTest, words_of
 
@@ -269,7 +269,7 @@ class RuleSet:
             accepts = False if found is None or waiting else found.free
         elif accepts and found is not None and found.hint is False:  # a draft, by how it is drawn
             accepts = False
-        if accepts is not False and any(mode.text is Takes.NONE for mode in shown(self.modes, view)):
+        if accepts is not False and any(mode.text is TextMethod.NONE for mode in shown(self.modes, view)):
             accepts = False
         return Write(
             claim=rule.claim,

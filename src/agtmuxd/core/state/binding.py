@@ -31,7 +31,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class Binding:
     """``runtime_id`` where exactly one fits; else ``reason``: bind_no_candidate, bind_ambiguous or bind_nested."""
 
     runtime_id: str | None
@@ -108,15 +108,15 @@ def _is_named(event: RawEvent, target_id: str | None, candidate: Candidate, send
 
 def bind(
     event: RawEvent, signal: Signal, target_id: str | None, candidates: Iterable[Candidate], sender: Sender
-) -> Bound:
+) -> Binding:
     """Find the one active runtime. ``target_id``: the target named by the event's tmux socket and server, if any.
 
     ``sender``: the agent that sent it, by its chain.
     """
     fitting = [c.runtime_id for c in candidates if _fits(event, signal, target_id, c, sender)]
     if len(fitting) == 1:
-        return Bound(fitting[0], None)
-    return Bound(None, "bind_ambiguous" if fitting else "bind_no_candidate")
+        return Binding(fitting[0], None)
+    return Binding(None, "bind_ambiguous" if fitting else "bind_no_candidate")
 
 
 def is_nested(

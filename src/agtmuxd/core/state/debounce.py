@@ -1,7 +1,7 @@
 """When a changed sample of a level becomes its claim: flickers are waited out, changes to waiting are not.
 
-Pure. The observer keeps one ``Steady`` per (runtime, level source) and hands each sample in; what comes out is what the
-register is told. docs/reference/states.md, settle.
+Pure. The observer keeps one ``DebounceState`` per (runtime, level source) and passes each sample in. The result is what
+the register is told. docs/reference/states.md.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from agtmuxd.core.model import MS, WAITING, Claim, Phase, Source, State, Strength, Write
-from agtmuxd.core.screen.motion import LOOK, STILL, Motion, follow, stir
+from agtmuxd.core.screen.motion import LOOK, STILL, Motion, follow, moved
 
 SETTLE: dict[Source, int] = {Source.POLLER: 80 * MS, Source.STATUS: 80 * MS}
 """How long a change must last before it is a claim at all: two samples. Of the real CLIs, sampled every 25 ms, no
@@ -42,7 +42,7 @@ MOVES = "words go on coming above the field"
 
 
 @dataclass(frozen=True, slots=True)
-class Steady:
+class DebounceState:
     """``told``: the write that the register holds. ``pending``: a newer one that has not lasted long enough yet.
 
     ``motion``: what moves above the field. ``quiet``: what was told before movement alone showed a turn.
@@ -57,10 +57,10 @@ class Steady:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class DebounceResult:
     """Outcome of one sample. ``changed``: what to tell the register as of ``since``; else ``refreshed`` or nothing."""
 
-    steady: Steady
+    steady: DebounceState
     changed: Write | None
     since: int
     refreshed: bool
@@ -99,21 +99,21 @@ def _patience(source: Source, told: Write | None, seen: Write) -> int:
     return 0 if seen.claim in _AT_ONCE else SETTLE[source]
 
 
-def sample(steady: Steady, source: Source, write: Write | None, at: int) -> Settled:
+def sample(steady: DebounceState, source: Source, write: Write | None, at: int) -> DebounceResult:
     """Take one sample in. ``write`` None: no rule matched (a claim of its own, which says nothing)."""
     seen = write if write is not None else _NOTHING
     again: int | None = None
     if seen.scene is not None:
         steady, seen, again = _without_signs(steady, seen, at)
         if again is not None and seen.claim is not Claim.RUNNING:
-            return Settled(steady, None, at, False, again)
+            return DebounceResult(steady, None, at, False, again)
     elif steady.quiet is not None:
         steady = replace(steady, quiet=None)
     settled = _settle(steady, source, seen, at)
     return settled if again is None else replace(settled, again_at=again)
 
 
-def _without_signs(steady: Steady, seen: Write, at: int) -> tuple[Steady, Write, int | None]:
+def _without_signs(steady: DebounceState, seen: Write, at: int) -> tuple[DebounceState, Write, int | None]:
     """What a sample says that only misses the signs of a turn, and when to look again while it moves.
 
     A turn whose sign stands for the whole turn is over. Any other goes on while words come above the field, and for
@@ -127,7 +127,7 @@ def _without_signs(steady: Steady, seen: Write, at: int) -> tuple[Steady, Write,
         if told.lasting and not seen.hides:
             return replace(steady, motion=follow(steady.motion, scene, at)), seen, None
         moves = Write(Claim.RUNNING, MOVES, strength=Strength.HINT, accepts_input=seen.accepts_input)
-        return replace(steady, motion=stir(steady.motion, scene, at)), moves, at + LOOK
+        return replace(steady, motion=moved(steady.motion, scene, at)), moves, at + LOOK
     motion = follow(steady.motion, scene, at)
     if motion is not steady.motion:
         steady = replace(steady, motion=motion)
@@ -148,24 +148,24 @@ def _without_signs(steady: Steady, seen: Write, at: int) -> tuple[Steady, Write,
     return steady, seen, min(at + LOOK, motion.moved_at + STILL)
 
 
-def _settle(steady: Steady, source: Source, seen: Write, at: int) -> Settled:
+def _settle(steady: DebounceState, source: Source, seen: Write, at: int) -> DebounceResult:
     told = steady.told
     if told is not None and seen.claim in _LESS.get(told.claim, ()):
         seen = replace(seen, claim=told.claim, strength=told.strength)
     if told is not None and _same(told, seen):
         calm = steady if steady.pending is None else replace(steady, pending=None, pending_since=0)
-        return Settled(calm, None, steady.told_since, True, None)
+        return DebounceResult(calm, None, steady.told_since, True, None)
     since = at
     patience = _patience(source, told, seen)
     if patience:
         if steady.pending is None or steady.pending.claim is not seen.claim:
             waiting = replace(steady, pending=seen, pending_since=at)
-            return Settled(waiting, None, at, False, at + patience)
+            return DebounceResult(waiting, None, at, False, at + patience)
         if at - steady.pending_since < patience:
             waiting = replace(steady, pending=seen)
-            return Settled(waiting, None, steady.pending_since, False, steady.pending_since + patience)
+            return DebounceResult(waiting, None, steady.pending_since, False, steady.pending_since + patience)
         since = steady.pending_since
     if told is not None and told.claim is seen.claim and seen.claim is not None:
         since = steady.told_since if seen.waiting_for == told.waiting_for else at
     kept = replace(steady, told=seen, told_since=since, pending=None, pending_since=0)
-    return Settled(kept, seen, since, False, None)
+    return DebounceResult(kept, seen, since, False, None)

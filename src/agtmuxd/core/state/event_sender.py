@@ -16,7 +16,7 @@ SERVERS = ("tmux: server", "tmux")
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ProcessRole:
     """What a process is, by its name and the first words of its command line.
 
     ``session``: one that talks to a user or answers one prompt; False for a server or another command of an agent.
@@ -29,7 +29,7 @@ class Kind:
     gives_way: bool = False
 
 
-KindOf = Callable[[Ancestor], Kind | None]
+KindOf = Callable[[Ancestor], ProcessRole | None]
 """None: not an agent."""
 
 
@@ -65,7 +65,7 @@ def find_sender(event: RawEvent, kind_of: KindOf) -> Sender:
     return Sender((), tuple(chain))
 
 
-def _is_agent(kind: Kind | None) -> bool:
+def _is_agent(kind: ProcessRole | None) -> bool:
     return kind is not None and not kind.gives_way
 
 
@@ -77,7 +77,7 @@ def in_terminal(event: RawEvent) -> Sequence[Ancestor]:
     return event.chain
 
 
-def _is_shim(lower: Ancestor, upper: Ancestor, kind: Kind, kind_of: KindOf) -> bool:
+def _is_shim(lower: Ancestor, upper: Ancestor, kind: ProcessRole, kind_of: KindOf) -> bool:
     """Whether ``upper`` is a part of the agent ``lower``: its direct parent, the same agent, in one process group."""
     other = kind_of(upper)
     if other is None or not (kind.session and other.session) or other.agent_type != kind.agent_type:

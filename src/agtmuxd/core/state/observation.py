@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from agtmuxd.core.model import PaneRow, Source
-from agtmuxd.core.state.debounce import Settled
+from agtmuxd.core.state.debounce import DebounceResult
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class AgentObservation:
     """The agent in one pane. ``levels``: what its screen and its status said this time, by source."""
 
     agent_type: str
@@ -22,12 +22,12 @@ class Seen:
     process_start: str
     process_started_at: int  # ns
     suspended: bool
-    levels: tuple[tuple[Source, Settled], ...] = ()
+    levels: tuple[tuple[Source, DebounceResult], ...] = ()
     declared: bool = False  # by its user; the process only hides it
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class AgentExit:
     """An agent's process that is no more. ``in_order`` None: nothing tells."""
 
     pane_id: str
@@ -46,8 +46,8 @@ class Observation:
     server_pid: int | None
     socket_path: str | None
     panes: tuple[PaneRow, ...]
-    agents: dict[str, Seen]
-    gone: tuple[Gone, ...] = ()
+    agents: dict[str, AgentObservation]
+    gone: tuple[AgentExit, ...] = ()
     looked_at: frozenset[str] = field(default_factory=frozenset)  # panes a client has had before it for 2 s
     unread: frozenset[str] = field(default_factory=frozenset)  # panes that are there and could not be read; "": any may
 

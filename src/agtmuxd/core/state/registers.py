@@ -311,7 +311,7 @@ def see_again(register: Register, at: int) -> Register:
     return register if at <= register.last_seen else replace(register, last_seen=at)
 
 
-def spent(registers: Registers, marks: Marks) -> list[tuple[Source, str]]:
+def obsolete(registers: Registers, marks: Marks) -> list[tuple[Source, str]]:
     """Of a runtime with many registers those that say nothing any more, and would not if they were told again.
 
     Agents give each request a subject of its own; a long session has thousands. What an event said of one is past once

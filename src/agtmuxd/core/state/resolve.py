@@ -47,7 +47,7 @@ _STATE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class RuntimeFacts:
     """What is known of the runtime apart from what sources claim."""
 
     started_at: int
@@ -58,7 +58,7 @@ class Life:
 
 
 @dataclass(frozen=True, slots=True)
-class Considered:
+class Evidence:
     """One register as ``resolve`` saw it; ``discarded_because`` is None for those that decided or agreed."""
 
     register: Register
@@ -86,10 +86,10 @@ class Resolution:
     background_tasks: int
     next_wake: int | None
     fixed_wake: int | None
-    considered: tuple[Considered, ...]
+    considered: tuple[Evidence, ...]
 
 
-def _expires(register: Register, life: Life) -> int:
+def _expires(register: Register, life: RuntimeFacts) -> int:
     """When this claim goes stale if the pane is not read again. A level lives by its own readings: a pane that is read
     says nothing for a status file that is not there any more."""
     read = register.last_seen if register.is_level else max(life.pane_read_at, register.last_seen)
@@ -99,11 +99,11 @@ def _expires(register: Register, life: Life) -> int:
     return read + PANE_FRESH + (TTL[claim] if claim is not None else 0)
 
 
-def _unknown(reason: str, since: int, considered: tuple[Considered, ...], wake: int | None, tasks: int) -> Resolution:
+def _unknown(reason: str, since: int, considered: tuple[Evidence, ...], wake: int | None, tasks: int) -> Resolution:
     return Resolution(State.UNKNOWN, reason, "low", since, None, None, None, tasks, wake, wake, considered)
 
 
-def resolve(registers: Registers, marks: Marks, life: Life, now: int) -> Resolution:
+def resolve(registers: Registers, marks: Marks, life: RuntimeFacts, now: int) -> Resolution:
     """The state of one living runtime at ``now``."""
     standing: list[Register] = []
     facts: dict[tuple[Source, str], tuple[bool, tuple[str, int] | None]] = {}
@@ -222,7 +222,10 @@ def _background(registers: Registers) -> int:
 
 
 def _why_nothing(
-    registers: Registers, facts: dict[tuple[Source, str], tuple[bool, tuple[str, int] | None]], life: Life, now: int
+    registers: Registers,
+    facts: dict[tuple[Source, str], tuple[bool, tuple[str, int] | None]],
+    life: RuntimeFacts,
+    now: int,
 ) -> tuple[str, int | None]:
     claims = [k for k, r in registers.items() if r.entry.claim is not None]
     if any(facts[k][1] is None and not facts[k][0] for k in claims):
@@ -295,7 +298,7 @@ def _explain(
     facts: dict[tuple[Source, str], tuple[bool, tuple[str, int] | None]],
     winners: Iterable[Register],
     otherwise: str,
-) -> tuple[Considered, ...]:
+) -> tuple[Evidence, ...]:
     chosen = {(r.source, r.subject) for r in winners}
     out = []
     for key, register in registers.items():
@@ -309,11 +312,11 @@ def _explain(
             why = "stale"
         elif key not in chosen:
             why = otherwise if register.entry.strength is Strength.DEFINITIVE else "only a hint"
-        out.append(Considered(register, fresh, gone[0] if gone else None, gone[1] if gone else None, why is None, why))
+        out.append(Evidence(register, fresh, gone[0] if gone else None, gone[1] if gone else None, why is None, why))
     return tuple(out)
 
 
-def settle_wake(registers: Registers, now: int) -> int | None:
+def recheck_at(registers: Registers, now: int) -> int | None:
     """When a level that contradicts a newer edge may count, so that it is sampled again then; None if none does.
 
     A completion that waits for the screen has it sampled as often as may be.

@@ -14,7 +14,7 @@ _FIXED = tuple(row.mark for row in RETIREMENTS if row.at in FROM_SINCE or row.at
 """Marks that do not grow while a level goes on saying the same; the others retire edges only."""
 
 
-def calm(registers: Registers, marks: Marks, read_at: int, now: int) -> frozenset[Source] | None:
+def is_unchanged(registers: Registers, marks: Marks, read_at: int, now: int) -> frozenset[Source] | None:
     """The level sources of a runtime read at ``read_at``, if they may be read again without consequence; else None.
 
     So it is once the levels prove a moment that lies OVERRUN behind every word and every fixed mark: a further reading

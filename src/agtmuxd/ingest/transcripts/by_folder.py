@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from agtmuxd.adapters.contract import HASHED, Opening, Transcribed
+from agtmuxd.adapters.contract import HASHED, SessionHeader, TranscriptAdapter
 from agtmuxd.core.json_codec import decode
 from agtmuxd.core.model import MS, NS, Claim, Source
 from agtmuxd.targets.agent import Agent
@@ -50,18 +50,18 @@ def parsed(line: bytes) -> Mapping[str, Any] | None:
     return data if isinstance(data, dict) else None
 
 
-class Seeker:
+class TranscriptFinder:
     """Finds; remembers what it read of files."""
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
-        self._openings: dict[str, Opening | None] = {}
+        self._openings: dict[str, SessionHeader | None] = {}
         self._sought: dict[tuple[int, str], int] = {}  # by process
 
     def seek(
-        self, agent: Agent, rivals: Iterable[Agent], reader: Transcribed, tree: tuple[Path, int], taken: set[str],
+        self, agent: Agent, rivals: Iterable[Agent], reader: TranscriptAdapter, tree: tuple[Path, int], taken: set[str],
         turn: int,
-    ) -> tuple[str, Opening] | None:  # fmt: skip
+    ) -> tuple[str, SessionHeader] | None:  # fmt: skip
         """The path of the one file that is this agent's, with its opening as of that turn; ``turn``: when it began."""
         now, process = self._clock(), (agent.proc.pid, agent.proc.start)
         if not -AFTER <= now - turn <= 10 * NS or now - self._sought.get(process, now - AGAIN) < AGAIN:
@@ -90,7 +90,7 @@ class Seeker:
             return None
         return mine[0]
 
-    def _opening(self, agent: Agent, reader: Transcribed, path: str) -> Opening | None:
+    def _opening(self, agent: Agent, reader: TranscriptAdapter, path: str) -> SessionHeader | None:
         if path in self._openings:
             return self._openings[path]
         try:
@@ -119,7 +119,7 @@ class Seeker:
         return False
 
 
-def _last_turn(agent: Agent, reader: Transcribed, path: str) -> int | None:
+def _last_turn(agent: Agent, reader: TranscriptAdapter, path: str) -> int | None:
     """When the last turn in the file began (ns); None where its end tells of none."""
     try:
         piece = Tail(str(agent.home), path).read()
@@ -133,7 +133,7 @@ def _last_turn(agent: Agent, reader: Transcribed, path: str) -> int | None:
     return None
 
 
-def _began_too(other: Agent, opening: Opening) -> bool:
+def _began_too(other: Agent, opening: SessionHeader) -> bool:
     turn = began_with(other)
     return turn is not None and turn - BEFORE <= opening.at <= turn + AFTER
 

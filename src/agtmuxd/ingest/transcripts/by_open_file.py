@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from agtmuxd.adapters.contract import Held, Holding
+from agtmuxd.adapters.contract import OpenFileAdapter, TranscriptOwner
 from agtmuxd.core.model import NS
 from agtmuxd.targets.agent import Agent
 from agtmuxd.targets.local import process_table
@@ -24,7 +24,7 @@ UNMOVED: Final = 15 * NS
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    held: tuple[Held, ...]
+    held: tuple[TranscriptOwner, ...]
     count: int  # of all files that were open; 0: not told
     screen: object  # what the agent showed before their names were read; None: not known
     unmoved: bool  # that is what it had shown at the reading before, too
@@ -32,14 +32,14 @@ class _Answer:
     asked_at: int  # ns
 
 
-class Holder:
+class OpenFileIndex:
     """Remembers what it was answered."""
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
         self._known: dict[tuple[int, str], _Answer] = {}
 
-    def known(self, agent: Agent) -> tuple[Held, ...]:
+    def known(self, agent: Agent) -> tuple[TranscriptOwner, ...]:
         """What was answered last."""
         answer = self._known.get(_life(agent))
         return () if answer is None else answer.held
@@ -61,12 +61,12 @@ class Holder:
         self._known = kept
         return due
 
-    def ask(self, agents: Iterable[tuple[Agent, Holding]]) -> bool:
+    def ask(self, agents: Iterable[tuple[Agent, OpenFileAdapter]]) -> bool:
         """What the processes of these agents hold open now; whether that is something else than before."""
         moved = [self._ask(agent, reader) for agent, reader in agents]
         return any(moved)
 
-    def _ask(self, agent: Agent, reader: Holding) -> bool:
+    def _ask(self, agent: Agent, reader: OpenFileAdapter) -> bool:
         before, now, count = self._known.get(_life(agent)), self._clock(), process_table.count_open(agent.proc.pid)
         screen = agent.screen
         calm = before is not None and before.held and not agent.works and count == before.count > 0
@@ -75,7 +75,7 @@ class Holder:
             if 0 <= now - before.read_at < rest:
                 self._known[_life(agent)] = replace(before, asked_at=now)
                 return False
-        held = tuple(reader.transcripts_held(process_table.read_open(agent.proc.pid), agent.home))
+        held = tuple(reader.open_transcripts(process_table.read_open(agent.proc.pid), agent.home))
         still = process_table.read_one(agent.proc.pid)
         if still is None or still.start != agent.proc.start:
             held = ()  # what was read is of nobody, or of the next process of that number

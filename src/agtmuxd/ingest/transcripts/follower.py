@@ -17,15 +17,15 @@ import structlog
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.text import block
-from agtmuxd.adapters.contract import Held, Holding, Told, Transcribed
+from agtmuxd.adapters.contract import OpenFileAdapter, TranscriptAdapter, TranscriptEvent, TranscriptOwner
 from agtmuxd.adapters.transcripts import joined
 from agtmuxd.clock import coalesced_sleep
 from agtmuxd.core.ids import dedupe_key, uuid7
 from agtmuxd.core.model import MS, NS, RawEvent, Source
 from agtmuxd.core.numbers import is_time
-from agtmuxd.ingest.transcripts.by_folder import BEFORE, Seeker, began_with, parsed
-from agtmuxd.ingest.transcripts.by_open_file import Holder
-from agtmuxd.repository import Runtime, World
+from agtmuxd.ingest.transcripts.by_folder import BEFORE, TranscriptFinder, began_with, parsed
+from agtmuxd.ingest.transcripts.by_open_file import OpenFileIndex
+from agtmuxd.repository import Repository, Runtime
 from agtmuxd.targets.agent import Agent
 from agtmuxd.targets.local.file_tail import NotAllowedError, Piece, Tail
 
@@ -48,7 +48,7 @@ OTHER_SESSION: Final = "other_session"
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class LastMessage:
     """What an agent said last to its user. ``at``: ns, when the line says so."""
 
     text: str
@@ -56,18 +56,18 @@ class Said:
 
 
 @dataclass(slots=True)
-class Followed:
+class TranscriptFile:
     """One agent's file, and what is known of it."""
 
     runtime_id: str
     agent_type: str
-    reader: Transcribed
+    reader: TranscriptAdapter
     tail: Tail
     floor: int  # ns: what is older is of another process, or of another session
     session_id: str | None = None
     version: str | None = None  # of the program
     found: bool = False  # by its opening: nobody else knows the path
-    said: Said | None = None
+    said: LastMessage | None = None
     part_of: str | None = None
     told_at: int = 0
     mute: bool = False  # its process has other sessions, too: nothing tells which one shows
@@ -82,27 +82,27 @@ class _Known:
 
     runtime: Runtime
     status: Mapping[str, Any] | None
-    reader: Transcribed
+    reader: TranscriptAdapter
 
 
-class Readers(Protocol):
+class TranscriptAdapters(Protocol):
     """The adapters, as they are asked here."""
 
-    def transcribed(self, agent_type: str) -> Transcribed | None: ...
+    def transcribed(self, agent_type: str) -> TranscriptAdapter | None: ...
 
-    def holding(self, agent_type: str) -> Holding | None: ...
+    def holding(self, agent_type: str) -> OpenFileAdapter | None: ...
 
 
 Post = Callable[[Sequence[RawEvent]], Awaitable[object]]
 
 
-class Transcripts:
+class TranscriptFollower:
     """``run`` until cancelled; ``last_message`` at any time, from the loop's thread."""
 
     def __init__(
         self,
-        world: World,
-        readers: Readers,
+        repository: Repository,
+        readers: TranscriptAdapters,
         agents: Callable[[], Iterable[tuple[str, Agent]]],
         post: Post,
         redacted: Callable[[Any], Any],
@@ -118,7 +118,7 @@ class Transcripts:
         far (ns) the daemon's clock is before that of the agents.
         """
         self.counters: Counter[str] = Counter()
-        self._world = world
+        self._repository = repository
         self._readers = readers
         self._agents = agents
         self._post = post
@@ -130,10 +130,10 @@ class Transcripts:
         self._settled_at: object = None
         self._works = False
         self._known: dict[str, _Known] = {}
-        self._followed: dict[str, Followed] = {}
-        self._beside: dict[str, dict[str, Followed]] = {}  # by runtime and session, where a process has several
-        self._seeker = Seeker(clock)
-        self._holder = Holder(clock)
+        self._followed: dict[str, TranscriptFile] = {}
+        self._beside: dict[str, dict[str, TranscriptFile]] = {}  # by runtime and session, where a process has several
+        self._seeker = TranscriptFinder(clock)
+        self._holder = OpenFileIndex(clock)
         self._unposted: list[RawEvent] = []  # a disk may be full: what was read once is not read again
         self._somebody = False  # an agent is there whose file is to be followed, once it is known
 
@@ -141,7 +141,7 @@ class Transcripts:
         """Whether this agent's transcript is known."""
         return runtime_id in self._followed
 
-    def last_message(self, runtime_id: str) -> Said | None:
+    def last_message(self, runtime_id: str) -> LastMessage | None:
         """What this agent said last, without secrets and control characters; None where nothing was read."""
         held = self._followed.get(runtime_id)
         if held is None or held.said is None or held.mute:
@@ -222,8 +222,8 @@ class Transcripts:
         """
         if not others and not self._holder.anybody_due():
             return False
-        readers: dict[int, tuple[Agent, Holding]] = {}
-        wanted: dict[str, Holding | None] = {}
+        readers: dict[int, tuple[Agent, OpenFileAdapter]] = {}
+        wanted: dict[str, OpenFileAdapter | None] = {}
         for _, agent in self._agents():
             kind, name = agent.identity.agent_type, agent.adapter.name
             if name not in wanted:
@@ -241,7 +241,7 @@ class Transcripts:
         there: dict[str, _Known] = {}
         works = False
         wanted: dict[str, bool] = {}
-        seek: list[tuple[Runtime, Agent, Transcribed]] = []
+        seek: list[tuple[Runtime, Agent, TranscriptAdapter]] = []
         for target_id, agent in self._agents():
             runtime = self._runtime(target_id, agent)
             name = agent.adapter.name
@@ -283,35 +283,37 @@ class Transcripts:
 
     def _runtime(self, target_id: str, agent: Agent) -> Runtime | None:
         """The runtime that this process is; none of a run without a screen, which is one turn whatever it writes."""
-        runtime_id = self._world.active.get((target_id, agent.pane_id))
-        runtime = self._world.runtimes.get(runtime_id) if runtime_id is not None else None
+        runtime_id = self._repository.active.get((target_id, agent.pane_id))
+        runtime = self._repository.runtimes.get(runtime_id) if runtime_id is not None else None
         if runtime is None or runtime.headless or agent.gone_at is not None:
             return None
         same = runtime.pid == agent.proc.pid and runtime.process_start == agent.proc.start
         return runtime if same else None
 
     async def _follow(
-        self, runtime: Runtime, agent: Agent, reader: Transcribed, path: str, by: Held | None = None
+        self, runtime: Runtime, agent: Agent, reader: TranscriptAdapter, path: str, by: TranscriptOwner | None = None
     ) -> None:
         held = self._followed.get(runtime.runtime_id)
         if held is not None and held.tail.path == path:
             return
         now = self._clock()
         floor = runtime.started_at if held is None else max(runtime.started_at, now - SWITCH)
-        followed = Followed(runtime.runtime_id, runtime.agent_type, reader, Tail(str(agent.home), path), floor)
+        followed = TranscriptFile(runtime.runtime_id, runtime.agent_type, reader, Tail(str(agent.home), path), floor)
         if by is not None:
             followed.session_id, followed.version = by.session_id, by.version
         self._followed[runtime.runtime_id] = followed
         if held is not None and (by is not None or runtime.transcript_path is None):
             await self._leave(followed)  # no hook told it
 
-    async def _leave(self, followed: Followed) -> None:
+    async def _leave(self, followed: TranscriptFile) -> None:
         """Whatever the session before was left with is past."""
         now = self._clock()
-        self._unposted.append(self._event(followed, Told(now - STATUS_LAG, OTHER_SESSION), now, str(now)))
+        self._unposted.append(self._event(followed, TranscriptEvent(now - STATUS_LAG, OTHER_SESSION), now, str(now)))
         await self._post_all()
 
-    async def _several(self, runtime: Runtime, agent: Agent, reader: Transcribed, held: Sequence[Held]) -> None:
+    async def _several(
+        self, runtime: Runtime, agent: Agent, reader: TranscriptAdapter, held: Sequence[TranscriptOwner]
+    ) -> None:
         """Of a process that has ``held`` sessions (none: it has one) read only what each of them asks of somebody."""
         followed, before = self._followed.get(runtime.runtime_id), self._beside.get(runtime.runtime_id, {})
         now = {one.session_id: before.get(one.session_id) or self._one_of(runtime, agent, reader, one) for one in held}
@@ -328,20 +330,20 @@ class Transcripts:
             await self._leave(replace(named, session_id=come[0] if len(come) == 1 else None, beside=False))
 
     @staticmethod
-    def _one_of(runtime: Runtime, agent: Agent, reader: Transcribed, held: Held) -> Followed:
+    def _one_of(runtime: Runtime, agent: Agent, reader: TranscriptAdapter, held: TranscriptOwner) -> TranscriptFile:
         tail = Tail(str(agent.home), str(held.path))
-        return Followed(
+        return TranscriptFile(
             runtime.runtime_id, runtime.agent_type, reader, tail, runtime.started_at, held.session_id, held.version,
             beside=True,
         )  # fmt: skip
 
-    def _still(self, followed: Followed) -> bool:
+    def _still(self, followed: TranscriptFile) -> bool:
         """Whether this file is still the agent's, or one of those of its sessions."""
         if followed.beside:
             return self._beside.get(followed.runtime_id, {}).get(str(followed.session_id)) is followed
         return self._followed.get(followed.runtime_id) is followed
 
-    async def _seek(self, runtime: Runtime, agent: Agent, reader: Transcribed) -> None:
+    async def _seek(self, runtime: Runtime, agent: Agent, reader: TranscriptAdapter) -> None:
         """Find a file in which a turn began when this agent's screen began to show one, and that no other wrote."""
         tree, turn = reader.transcript_tree(agent.home), began_with(agent)
         if tree is None or turn is None:
@@ -355,7 +357,7 @@ class Transcripts:
         if found is None:
             return
         path, opening = found
-        followed = Followed(
+        followed = TranscriptFile(
             runtime.runtime_id, runtime.agent_type, reader, Tail(str(agent.home), path),
             opening.at, opening.session_id, found=True,
         )  # fmt: skip
@@ -364,11 +366,13 @@ class Transcripts:
 
     # ---------------------------------------------------------------- what it tells
 
-    def _read_all(self, held: list[Followed]) -> list[tuple[Followed, list[tuple[str, Told]], bool]]:
+    def _read_all(
+        self, held: list[TranscriptFile]
+    ) -> list[tuple[TranscriptFile, list[tuple[str, TranscriptEvent]], bool]]:
         """In a thread: ``_read`` of those in which something came."""
         return [(one, *came) for one in held if (came := self._read(one)) is not None]
 
-    def _read(self, followed: Followed) -> tuple[list[tuple[str, Told]], bool] | None:
+    def _read(self, followed: TranscriptFile) -> tuple[list[tuple[str, TranscriptEvent]], bool] | None:
         """The lines that came, understood, each with a name of its own; whether more can be read. None: no lines."""
         try:
             piece = followed.tail.read()
@@ -385,7 +389,7 @@ class Transcripts:
             told = told[max((i for i, (_, t) in enumerate(told) if t.begins), default=0) :]
         return told, piece.more
 
-    def _take(self, followed: Followed, told: list[tuple[str, Told]], now: int) -> list[RawEvent]:
+    def _take(self, followed: TranscriptFile, told: list[tuple[str, TranscriptEvent]], now: int) -> list[RawEvent]:
         events, ahead = [], self._ahead()
         for name, said in told:
             if not is_time(said.at) or said.at + ahead > now + DAY:
@@ -394,14 +398,14 @@ class Transcripts:
             one = replace(said, at=min(said.at + ahead, now)) if ahead else said
             if one.message is not None:
                 text = joined(followed.said.text if followed.said else None, followed.part_of, one) or one.message
-                followed.said, followed.part_of = Said(text, one.at), one.part_of
+                followed.said, followed.part_of = LastMessage(text, one.at), one.part_of
             if one.event is not None and one.at >= followed.floor and (one.asks or not followed.beside):
                 events.append(self._event(followed, one, now, name))
         if told:
             followed.told_at = now
         return events
 
-    def _event(self, followed: Followed, told: Told, now: int, name: str) -> RawEvent:
+    def _event(self, followed: TranscriptFile, told: TranscriptEvent, now: int, name: str) -> RawEvent:
         way = "beside:" if followed.beside else ""  # a line that was told as the only session's is told anew
         source_id = f"{followed.runtime_id}:{way}{told.event_id or name}"
         kind = str(told.event)
@@ -426,7 +430,7 @@ def _passes(error: Exception) -> bool:
     return isinstance(error, AgtmuxError) and error.code == "E_STORE_UNAVAILABLE"
 
 
-def _understood(followed: Followed, piece: Piece) -> Iterable[tuple[str, Told]]:
+def _understood(followed: TranscriptFile, piece: Piece) -> Iterable[tuple[str, TranscriptEvent]]:
     for at, line in piece.lines:
         data = parsed(line)
         told = followed.reader.read_line(data) if data is not None else None

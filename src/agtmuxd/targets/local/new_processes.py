@@ -29,7 +29,7 @@ _SOCKET: Final = 0
 """The socket among the places that are looked at; all others are pids."""
 
 
-class Newcomers:
+class NewProcesses:
     """What was there at the last glance."""
 
     def __init__(self, proc: str = "/proc") -> None:
@@ -37,7 +37,7 @@ class Newcomers:
         self._seen: dict[int, _Sight] = {}
         self._told: dict[int, tuple[int, int]] = {}
 
-    def glance(self, socket: str, server: int | None, panes: Iterable[int], now: int) -> bool:
+    def check_for_changes(self, socket: str, server: int | None, panes: Iterable[int], now: int) -> bool:
         """Whether there is something that was not there at the last glance.
 
         ``socket``: the server's, looked at while there is no ``server`` (its pid); ``panes``: the processes of panes

@@ -25,7 +25,7 @@ _PUBLIC_ONLY: Final = "only its public half is there"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class KeyOptions:
     """What the config says: files in their order, the agent's socket (None: none).
 
     ``only``: other keys of the agent are left out. ``skipped``: sources of keys that are not used, and why.
@@ -40,7 +40,7 @@ class Wanted:
 
 
 @dataclass(slots=True)
-class Ring:
+class KeyRing:
     """Key pairs in the order in which they are offered, and why others are not among them."""
 
     pairs: list[asyncssh.SSHKeyPair] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Files:
     skipped: list[str] = field(default_factory=list)
 
 
-def read_files(wanted: Wanted) -> Files:
+def read_files(wanted: KeyOptions) -> Files:
     """Load the key files and certificates. Blocks. A file that cannot be used is passed over and named, as ssh does."""
     out = Files(skipped=list(wanted.skipped))
     for path in wanted.certificates:
@@ -77,7 +77,7 @@ def read_files(wanted: Wanted) -> Files:
     return out
 
 
-def _read_identity(path: str, wanted: Wanted, out: Files) -> None:
+def _read_identity(path: str, wanted: KeyOptions, out: Files) -> None:
     half = _public_half(path)
     if half is not None:
         out.halves[half] = path
@@ -164,9 +164,9 @@ def _too_small(blob: bytes, bits: int) -> bool:
         return True
 
 
-async def gather(wanted: Wanted, files: Files) -> Ring:
+async def gather(wanted: KeyOptions, files: Files) -> KeyRing:
     """Keys in ssh's order: those of the agent that the config names, the agent's others, then the key files."""
-    ring = Ring(skipped=files.skipped)
+    ring = KeyRing(skipped=files.skipped)
     held: list[asyncssh.SSHKeyPair] = []
     if wanted.agent:
         ring.agent = SSHAgentClient(wanted.agent)

@@ -22,13 +22,13 @@ from typing import Final, Protocol, TypeVar
 import asyncssh
 
 from agtmuxd.targets.ssh import known_hosts
-from agtmuxd.targets.ssh.client_keys import Ring, gather, read_files
-from agtmuxd.targets.ssh.effective_settings import Place, ask, config_words, program
+from agtmuxd.targets.ssh.client_keys import KeyRing, gather, read_files
+from agtmuxd.targets.ssh.effective_settings import Destination, ask, config_words, program
 from agtmuxd.targets.ssh.host_keys import by_command, by_krl
 from agtmuxd.targets.ssh.known_hosts import Trust
 from agtmuxd.targets.ssh.proxy_command import Proxy
 from agtmuxd.targets.ssh.ssh_config import (
-    Dialling,
+    ConnectProgress,
     LinkError,
     Route,
     Watcher,
@@ -51,7 +51,7 @@ class Abortable(Protocol):
 
 
 @dataclass(slots=True)
-class Way:
+class ConnectionPath:
     """A connection, and what it goes through: connections to jump hosts, a proxy command."""
 
     conn: asyncssh.SSHClientConnection
@@ -62,7 +62,7 @@ class Way:
         abort((self.conn, *self.behind))
 
 
-class Dialler:
+class Connector:
     """Makes connections to one alias of the ssh config."""
 
     def __init__(self, alias: str, config_file: str, *, connect_timeout: float) -> None:
@@ -76,12 +76,12 @@ class Dialler:
         """The words by which ssh(1) reads the same config."""
         return config_words(self._file)
 
-    async def dial(self, dialling: Dialling) -> Way:
+    async def dial(self, dialling: ConnectProgress) -> ConnectionPath:
         """Make a new connection, and those to the jump hosts on its way. Raises LinkError."""
         behind: list[Abortable] = []
         try:
             async with asyncio.timeout(self._timeout):
-                return Way(await self._dial(Place(self.alias), None, behind, dialling, 0), behind)
+                return ConnectionPath(await self._dial(Destination(self.alias), None, behind, dialling, 0), behind)
         except TimeoutError as error:
             abort(behind)
             raise self._late(dialling) from error
@@ -89,7 +89,7 @@ class Dialler:
             abort(behind)
             raise
 
-    def _late(self, dialling: Dialling) -> LinkError:
+    def _late(self, dialling: ConnectProgress) -> LinkError:
         said = {
             "config": "the ssh config was not read (does a Match exec of it wait?)",
             "jump": "a jump host on the way there did not answer",
@@ -103,10 +103,10 @@ class Dialler:
 
     async def _dial(
         self,
-        place: Place,
+        place: Destination,
         via: asyncssh.SSHClientConnection | None,
         behind: list[Abortable],
-        dialling: Dialling,
+        dialling: ConnectProgress,
         depth: int,
     ) -> asyncssh.SSHClientConnection:
         dialling.step = "config"
@@ -117,7 +117,7 @@ class Dialler:
                 raise LinkError(
                     "resolve", "refused", f"{self.alias}: more than {JUMPS} jump hosts: does ProxyJump loop?"
                 )
-            via = await self._dial(Place(name, user, port), via, behind, Dialling(), depth + 1)
+            via = await self._dial(Destination(name, user, port), via, behind, ConnectProgress(), depth + 1)
             behind.append(via)
         dialling.step = "resolve"
         files = await self._in_thread(lambda: read_files(route.wanted), dialling)
@@ -127,7 +127,7 @@ class Dialler:
         finally:
             ring.close()
 
-    async def _route(self, place: Place, dialling: Dialling) -> Route:
+    async def _route(self, place: Destination, dialling: ConnectProgress) -> Route:
         """What ssh says of a place, or where there is no ssh, what asyncssh reads. Raises LinkError."""
         environ = dict(os.environ)
         ssh, words = program(environ), self.config_words()
@@ -149,10 +149,10 @@ class Dialler:
     async def _proven(
         self,
         route: Route,
-        ring: Ring,
+        ring: KeyRing,
         via: asyncssh.SSHClientConnection | None,
         behind: list[Abortable],
-        dialling: Dialling,
+        dialling: ConnectProgress,
     ) -> asyncssh.SSHClientConnection:
         """A connection whose host key is known.
 
@@ -179,7 +179,9 @@ class Dialler:
         except (asyncssh.Error, OSError, ValueError) as error:
             raise await self._told(error, another, ring, dialling) from error
 
-    async def _told(self, error: BaseException, attempt: _Attempt, ring: Ring, dialling: Dialling) -> LinkError:
+    async def _told(
+        self, error: BaseException, attempt: _Attempt, ring: KeyRing, dialling: ConnectProgress
+    ) -> LinkError:
         said = await attempt.proxy.why() if attempt.proxy is not None and dialling.step == "host key" else ""
         return explained(error, attempt.route, attempt.watcher, dialling, ring.skipped, said)
 
@@ -212,10 +214,10 @@ class Dialler:
     async def _shake(
         self,
         attempt: _Attempt,
-        ring: Ring,
+        ring: KeyRing,
         via: asyncssh.SSHClientConnection | None,
         behind: list[Abortable],
-        dialling: Dialling,
+        dialling: ConnectProgress,
     ) -> asyncssh.SSHClientConnection:
         route = attempt.route
         attempt.watcher = watcher = Watcher(route, dialling, attempt.known_in)
@@ -247,7 +249,7 @@ class Dialler:
                 "connect", "refused", f"the ProxyCommand of {route.alias} cannot be started: {error}"
             ) from error
 
-    async def _tcp(self, route: Route, dialling: Dialling) -> socket.socket:
+    async def _tcp(self, route: Route, dialling: ConnectProgress) -> socket.socket:
         """A connected socket; each address of the name has its share of the time."""
         try:
             found = await self._in_thread(
@@ -285,7 +287,7 @@ class Dialler:
             f"{route.host} port {route.port} {said}: is the machine up and sshd running there? try: ssh {self.alias}",
         )  # fmt: skip
 
-    async def _in_thread(self, work: Callable[[], T], dialling: Dialling) -> T:
+    async def _in_thread(self, work: Callable[[], T], dialling: ConnectProgress) -> T:
         """Do blocking work in this dialler's own thread, one at a time; the daemon's end does not wait for it."""
         if self._thread is not None and self._thread.is_alive():
             step = "resolve" if dialling.step in {"config", "jump"} else dialling.step
@@ -331,7 +333,7 @@ class _Attempt:
     watcher: Watcher = field(init=False)
 
     def __post_init__(self) -> None:
-        self.watcher = Watcher(self.route, Dialling(), self.known_in)
+        self.watcher = Watcher(self.route, ConnectProgress(), self.known_in)
 
 
 def _commanded(route: Route) -> bool:

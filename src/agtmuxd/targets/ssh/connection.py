@@ -13,8 +13,8 @@ from typing import Final
 import asyncssh
 
 from agtmuxd.targets.executor import ExecutorError
-from agtmuxd.targets.ssh.connect import Dialler, Way
-from agtmuxd.targets.ssh.ssh_config import Dialling, LinkError
+from agtmuxd.targets.ssh.connect import ConnectionPath, Connector
+from agtmuxd.targets.ssh.ssh_config import ConnectProgress, LinkError
 
 CHANNELS: Final = 4
 _OPEN_AGAIN: Final = (0.05, 0.3)
@@ -29,8 +29,8 @@ class SshLink:
     def __init__(self, alias: str, config_file: str, *, connect_timeout: float) -> None:
         """``alias``: a host of the ssh config; ``config_file``: its path, ``~`` allowed."""
         self.alias = alias
-        self._dialler = Dialler(alias, config_file, connect_timeout=connect_timeout)
-        self._way: Way | None = None
+        self._dialler = Connector(alias, config_file, connect_timeout=connect_timeout)
+        self._way: ConnectionPath | None = None
         self._connecting: asyncio.Task[asyncssh.SSHClientConnection] | None = None
         self._closed = False
         self.connects = 0
@@ -43,7 +43,7 @@ class SshLink:
         """The words by which ssh(1) reads the same config."""
         return self._dialler.config_words()
 
-    async def dial(self, dialling: Dialling) -> Way:
+    async def dial(self, dialling: ConnectProgress) -> ConnectionPath:
         """Make a new connection beside the one in use. Raises LinkError."""
         return await self._dialler.dial(dialling)
 
@@ -68,7 +68,7 @@ class SshLink:
 
     async def _connect(self) -> asyncssh.SSHClientConnection:
         self.drop()
-        self._way = await self.dial(Dialling())
+        self._way = await self.dial(ConnectProgress())
         self.connects += 1
         return self._way.conn
 

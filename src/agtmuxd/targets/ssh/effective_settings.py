@@ -35,7 +35,7 @@ class ConfigError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Destination:
     """Where to go: a destination as ssh(1) takes it (``alias``, ``user@host``, ``ssh://…``), and what overrides it."""
 
     alias: str
@@ -55,7 +55,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Effective:
+class EffectiveSettings:
     """The effective settings, by option in small letters; ``environ``: of the daemon, where variables are looked up."""
 
     original: str
@@ -157,7 +157,9 @@ def program(environ: Mapping[str, str]) -> str | None:
     return shutil.which("ssh", path=environ.get("PATH", os.defpath))
 
 
-async def ask(ssh: str, words: Sequence[str], place: Place, environ: Mapping[str, str]) -> Effective | None:
+async def ask(
+    ssh: str, words: Sequence[str], place: Destination, environ: Mapping[str, str]
+) -> EffectiveSettings | None:
     """The effective settings of ``place``; None where this ssh is too old to tell (before 6.8).
 
     Runs until it ends or the caller is cancelled; then it is killed with what it started. Raises ConfigError.
@@ -181,7 +183,7 @@ async def ask(ssh: str, words: Sequence[str], place: Place, environ: Mapping[str
     return parse(os.fsdecode(done.stdout), place, environ)
 
 
-def parse(text: str, place: Place, environ: Mapping[str, str]) -> Effective:
+def parse(text: str, place: Destination, environ: Mapping[str, str]) -> EffectiveSettings:
     """What ``ssh -G`` printed. Raises ConfigError where that is no such answer."""
     values: dict[str, list[str]] = {}
     for line in text.splitlines():
@@ -191,7 +193,7 @@ def parse(text: str, place: Place, environ: Mapping[str, str]) -> Effective:
     if "hostname" not in values or not port.isdigit() or not 0 < int(port) < 65536:
         raise ConfigError(f"ssh -G {place.alias}: its answer names no host and port")
     original = values["host"][0] if "host" in values else _bare(place.alias)
-    return Effective(original, values, environ)
+    return EffectiveSettings(original, values, environ)
 
 
 def _bare(alias: str) -> str:

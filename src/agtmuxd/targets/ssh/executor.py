@@ -18,7 +18,7 @@ from agtmuxd.targets.limits import ABANDONED_MOST, MIB, OFF_LOOP, Bounds, too_la
 from agtmuxd.targets.ssh import commands
 from agtmuxd.targets.ssh.connection import CHANNELS, SshLink
 from agtmuxd.targets.ssh.shell import Shell
-from agtmuxd.targets.ssh.ssh_config import Dialling, LinkError
+from agtmuxd.targets.ssh.ssh_config import ConnectProgress, LinkError
 
 T = TypeVar("T")
 
@@ -131,7 +131,7 @@ class SshExecutor:
 
     async def dial_steps(self) -> list[dict[str, Any]]:
         """Connect once more from the beginning, beside the connection in use, and hang up."""
-        dialling, wrong = Dialling(), []
+        dialling, wrong = ConnectProgress(), []
         try:
             way = await self.link.dial(dialling)
         except LinkError as error:

@@ -19,7 +19,7 @@ import asyncssh
 from agtmuxd.targets.executor import Completed
 from agtmuxd.targets.local.child_process import Child
 from agtmuxd.targets.ssh import known_hosts
-from agtmuxd.targets.ssh.effective_settings import ConfigError, Effective
+from agtmuxd.targets.ssh.effective_settings import ConfigError, EffectiveSettings
 from agtmuxd.targets.ssh.known_hosts import Trust
 
 FILE_MOST: Final = 16 * 1024 * 1024
@@ -29,7 +29,7 @@ _KRL: Final = b"SSHKRL\n\0"
 
 
 async def by_command(
-    settings: Effective, names: Sequence[str], key: asyncssh.SSHKey | None, environ: Mapping[str, str]
+    settings: EffectiveSettings, names: Sequence[str], key: asyncssh.SSHKey | None, environ: Mapping[str, str]
 ) -> Trust:
     """What KnownHostsCommand says of the name looked for: of ``key``, or before any was shown. Raises ConfigError.
 

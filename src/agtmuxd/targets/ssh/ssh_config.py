@@ -23,8 +23,8 @@ from asyncssh.public_key import get_certificate_algs, get_public_key_algs
 
 from agtmuxd.targets.executor import ExecutorError
 from agtmuxd.targets.ssh import client_keys, host_keys, known_hosts
-from agtmuxd.targets.ssh.client_keys import Wanted
-from agtmuxd.targets.ssh.effective_settings import DEFAULT_CONFIG, ConfigError, Effective, Place, home
+from agtmuxd.targets.ssh.client_keys import KeyOptions
+from agtmuxd.targets.ssh.effective_settings import DEFAULT_CONFIG, ConfigError, Destination, EffectiveSettings, home
 from agtmuxd.targets.ssh.known_hosts import Trust
 
 KEEPALIVE: Final = 5.0
@@ -44,7 +44,7 @@ class LinkError(ExecutorError):
 
 
 @dataclass(slots=True)
-class Dialling:
+class ConnectProgress:
     """How far one attempt has come: ``passed`` steps as (step, what it showed), and the step that is under way."""
 
     step: str = "resolve"
@@ -76,7 +76,7 @@ class Route:
     jump: str | None
     proxy: str | None
     options: dict[str, Any]
-    wanted: Wanted
+    wanted: KeyOptions
     trust: Trust
     names: tuple[str, ...]
     known: str
@@ -89,7 +89,7 @@ class Route:
     host_algorithms: Sequence[str] = ()
     ca_algorithms: Sequence[str] | None = None
     stricter: Sequence[str] = ()
-    settings: Effective | None = None
+    settings: EffectiveSettings | None = None
 
     def connect_options(
         self, trust: Trust, pairs: Sequence[asyncssh.SSHKeyPair], *, certificates: bool, hint: Sequence[asyncssh.SSHKey]
@@ -126,7 +126,7 @@ class Route:
 class Watcher(asyncssh.SSHClient):
     """Notes how far a connection came, and what was wrong with the host key."""
 
-    def __init__(self, route: Route, dialling: Dialling, known_in: str) -> None:
+    def __init__(self, route: Route, dialling: ConnectProgress, known_in: str) -> None:
         self.route = route
         self.dialling = dialling
         self.known_in = known_in
@@ -182,7 +182,7 @@ def _strict() -> dict[str, Any]:
 # ---------------------------------------------------------------- as ssh says
 
 
-def route_of(place: Place, settings: Effective, words: Sequence[str]) -> Route:
+def route_of(place: Destination, settings: EffectiveSettings, words: Sequence[str]) -> Route:
     """The route by the answer of ``ssh -G``. Reads the files of host keys: blocks. Raises ConfigError."""
     _unsupported(settings)
     alias = settings.first("hostkeyalias") or None
@@ -222,7 +222,7 @@ def route_of(place: Place, settings: Effective, words: Sequence[str]) -> Route:
     )  # fmt: skip
 
 
-def _unsupported(settings: Effective) -> None:
+def _unsupported(settings: EffectiveSettings) -> None:
     """Raise ConfigError for what would lead elsewhere than ssh goes."""
     if settings.yes("proxyusefdpass"):
         raise ConfigError("ProxyUseFdpass yes: agtmux does not do that; let the ProxyCommand carry the data itself")
@@ -230,7 +230,7 @@ def _unsupported(settings: Effective) -> None:
         raise ConfigError("BindInterface: agtmux does not do that; name the address with BindAddress")
 
 
-def _stricter(settings: Effective) -> list[str]:
+def _stricter(settings: EffectiveSettings) -> list[str]:
     """Where ssh would accept a host key and agtmux does not."""
     out = []
     if settings.first("stricthostkeychecking") in {"no", "off", "false", "accept-new"}:
@@ -242,16 +242,16 @@ def _stricter(settings: Effective) -> list[str]:
     return out
 
 
-def _wanted(settings: Effective) -> Wanted:
+def _wanted(settings: EffectiveSettings) -> KeyOptions:
     """The keys that the settings name, and what of them agtmux does not use."""
     skipped = []
     if settings.every("pkcs11provider"):
         skipped.append("PKCS11Provider is not used: give its keys to the agent (ssh-add -s)")
     methods = settings.names("preferredauthentications")
     if settings.first("pubkeyauthentication") in {"no", "false"}:
-        return Wanted(skipped=["PubkeyAuthentication is off, and agtmux signs in with keys only"])
+        return KeyOptions(skipped=["PubkeyAuthentication is off, and agtmux signs in with keys only"])
     if methods and "publickey" not in methods:
-        return Wanted(skipped=["PreferredAuthentications leaves out publickey, and agtmux signs in with keys only"])
+        return KeyOptions(skipped=["PreferredAuthentications leaves out publickey, and agtmux signs in with keys only"])
     named = settings.first("identityagent", "SSH_AUTH_SOCK")
     if named == "SSH_AUTH_SOCK":
         agent = settings.environ.get("SSH_AUTH_SOCK")
@@ -259,7 +259,7 @@ def _wanted(settings: Effective) -> Wanted:
         agent = settings.environ.get(named[1:])
     else:
         agent = None if named == "none" else settings.path(named, "IdentityAgent")
-    return Wanted(
+    return KeyOptions(
         settings.paths("identityfile", "IdentityFile"),
         settings.paths("certificatefile", "CertificateFile"),
         agent or None,
@@ -269,18 +269,18 @@ def _wanted(settings: Effective) -> Wanted:
     )
 
 
-def _known_files(settings: Effective) -> list[str]:
+def _known_files(settings: EffectiveSettings) -> list[str]:
     """The files of known hosts, in the order in which ssh reads them."""
     return [*_files(settings, "userknownhostsfile"), *_files(settings, "globalknownhostsfile")]
 
 
-def _files(settings: Effective, option: str) -> list[str]:
+def _files(settings: EffectiveSettings, option: str) -> list[str]:
     """The files of an option. ``ssh -G`` writes them with spaces between and no quotes: a path begins with ``/``."""
     pieces = [piece for line in settings.every(option) for piece in line.replace(" /", "\0/").split("\0")]
     return [piece for piece in pieces if piece != "none"]
 
 
-def _common(settings: Effective, option: str, shown: str, known: Sequence[bytes]) -> list[str]:
+def _common(settings: EffectiveSettings, option: str, shown: str, known: Sequence[bytes]) -> list[str]:
     """Those of a list of algorithms that are known here too. Raises ConfigError where none is."""
     here = {name.decode() for name in known}
     wanted = settings.names(option)
@@ -293,7 +293,7 @@ def _common(settings: Effective, option: str, shown: str, known: Sequence[bytes]
 # ---------------------------------------------------------------- without ssh
 
 
-def read_route(place: Place, config_file: str, environ: Mapping[str, str]) -> Route:
+def read_route(place: Destination, config_file: str, environ: Mapping[str, str]) -> Route:
     """What asyncssh reads, where no ssh can be asked. Blocks. Raises asyncssh.Error, OSError, ValueError."""
     place.words()  # what is no name is refused
     files = [config_file] if os.access(config_file, os.R_OK) else []
@@ -315,7 +315,7 @@ def read_route(place: Place, config_file: str, environ: Mapping[str, str]) -> Ro
     known = host_keys.read_known(known_files)
     names = known_hosts.searched(read.host, read.port, read.host_key_alias)
     agent = read.config.get("IdentityAgent", environ.get("SSH_AUTH_SOCK"))
-    wanted = Wanted(
+    wanted = KeyOptions(
         _listed(read, "IdentityFile", client_keys.default_identities(Path(home()))),
         _listed(read, "CertificateFile", ()),
         str(Path(str(agent)).expanduser()) if agent else None, bool(read.config.get("IdentitiesOnly")),
@@ -351,7 +351,7 @@ def explained(
     error: BaseException,
     route: Route,
     watcher: Watcher,
-    dialling: Dialling,
+    dialling: ConnectProgress,
     skipped: Sequence[str] = (),
     said: str = "",
 ) -> LinkError:
