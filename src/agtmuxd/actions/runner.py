@@ -26,6 +26,7 @@ from agtmuxd.core.action.guard import CurrentPane, GuardInput, decide, decide_un
 from agtmuxd.core.action.request import Kind, Request, Snapshot, ViewParams, read_nonce
 from agtmuxd.core.model import WAITING
 from agtmuxd.repository import PaneKey, Repository
+from agtmuxd.store import history
 from agtmuxd.store.actions import ActionRow
 from agtmuxd.store.db import Store
 from agtmuxd.stream.published import PublishedRows
@@ -133,10 +134,7 @@ class ActionRunner:
 
     async def _refuse_ended(self, runtime_id: str) -> None:
         """Raises E_RUNTIME_STALE for a runtime that is known to have been."""
-        known = await self._store.read(
-            lambda c: c.execute("SELECT ended_at FROM runtimes WHERE runtime_id = ?", (runtime_id,)).fetchone()
-        )
-        if known is not None:
+        if await self._store.read(lambda c: history.has_runtime(c, runtime_id)):
             text = f"runtime {runtime_id} has ended: agtmux ls shows what runs now"
             raise AgtmuxError("E_RUNTIME_STALE", text, {"reason": "runtime"})
 

@@ -205,8 +205,7 @@ class EventInbox:
     def _post_named(self, run: IngestContext, event: RawEvent, runtime_id: str) -> EventResult:
         runtime = run.unit.runtimes.get(runtime_id)
         if runtime is None or runtime.ended_at is not None:
-            known = run.connection.execute("SELECT 1 FROM runtimes WHERE runtime_id = ?", (runtime_id,)).fetchone()
-            if known is not None:
+            if history.has_runtime(run.connection, runtime_id):
                 history.add_event(run.connection, event, runtime_id, "stale_runtime")
             return EventResult(event.event_id, "stale_runtime", runtime_id, "E_RUNTIME_STALE")
         return self._apply(run, event, runtime_id)

@@ -255,6 +255,11 @@ def _newest_of(
     return [event_id for _, event_id in nlargest(limit, found)]
 
 
+def has_runtime(connection: sqlite3.Connection, runtime_id: str) -> bool:
+    """Whether it runs, or has run."""
+    return connection.execute("SELECT 1 FROM runtimes WHERE runtime_id = ?", (runtime_id,)).fetchone() is not None
+
+
 def runtimes_of(connection: sqlite3.Connection, target_id: str, pane_id: str) -> list[str]:
     """The runtimes that a pane has had, newest first."""
     rows = connection.execute(
