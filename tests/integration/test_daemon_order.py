@@ -29,23 +29,22 @@ def environ(short_dir: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return {**told, "PATH": "/usr/bin:/bin", "HOME": str(short_dir)}
 
 
-def noted(monkeypatch: pytest.MonkeyPatch, notes: list[str], owner: type, method: str) -> None:
-    """Have each call of a method noted; it is done all the same."""
+def noted(monkeypatch: pytest.MonkeyPatch, notes: list[str], part: str, owner: type, method: str) -> None:
+    """Have each call of a method noted as that of ``part``; it is done all the same."""
     real: Callable[..., Any] = getattr(owner, method)
-    name = f"{owner.__name__}.{method}"
 
     if asyncio.iscoroutinefunction(real):
 
         async def later(self: Any, *args: Any, **named: Any) -> Any:
             out = await real(self, *args, **named)
-            notes.append(name)
+            notes.append(part)
             return out
 
         monkeypatch.setattr(owner, method, later)
         return
 
     def now(self: Any, *args: Any, **named: Any) -> Any:
-        notes.append(name)
+        notes.append(part)
         return real(self, *args, **named)
 
     monkeypatch.setattr(owner, method, now)
@@ -63,18 +62,18 @@ async def test_a_daemon_ends_in_order(environ: dict[str, str], monkeypatch: pyte
         daemon.stop()
 
     monkeypatch.setattr(ApiServer, "start", started)
-    for owner, method in (
-        (TargetManager, "stop"),
-        (ApiServer, "stop"),
-        (Store, "close"),
-        (BoundSocket, "close"),
-        (Lock, "release"),
+    for part, owner, method in (
+        ("targets", TargetManager, "stop"),
+        ("API", ApiServer, "stop"),
+        ("database", Store, "close"),
+        ("socket", BoundSocket, "close"),
+        ("lock", Lock, "release"),
     ):
-        noted(monkeypatch, notes, owner, method)
+        noted(monkeypatch, notes, part, owner, method)
     await daemon.run()
-    once = list(dict.fromkeys(one for one in notes if one != "Lock.release"))
-    assert once == ["Fleet.stop", "ApiServer.stop", "Store.close", "Address.close"]
-    assert notes[-2:] == ["Lock.release"] * 2, "nobody else begins before all is given back"
+    once = list(dict.fromkeys(one for one in notes if one != "lock"))
+    assert once == ["targets", "API", "database", "socket"]
+    assert notes[-2:] == ["lock"] * 2, "nobody else begins before all is given back"
     assert not Path(DaemonPaths.from_environment().socket).exists()
 
 
@@ -90,10 +89,10 @@ async def test_a_part_that_cannot_be_built_leaves_nothing_behind(
         raise AgtmuxError("E_STORE_UNAVAILABLE", "no key")
 
     monkeypatch.setattr("agtmuxd.daemon.load_key", broken)
-    noted(monkeypatch, notes, Store, "close")
+    noted(monkeypatch, notes, "database", Store, "close")
     with pytest.raises(AgtmuxError, match="no key"):
         await Daemon(places, environ).run()
-    assert notes == ["Store.close"]
+    assert notes == ["database"]
     assert not Path(places.socket).exists()
     again = ProcessResources(places, environ)
     again.take()
