@@ -25,7 +25,7 @@ GROUPS = {
 }
 """Names for several states at once."""
 SORTS = ("attention", "state", "since", "updated", "name", "target")
-_AGENTS = ("claude", "codex", "gemini", "copilot", "opencode", "pi", "qwen", "cline", "cursor", "generic")
+AGENTS = ("claude", "codex", "gemini", "copilot", "opencode", "pi", "qwen", "cline", "cursor", "generic")
 _TIMEOUT = 1.0
 
 
@@ -48,7 +48,7 @@ def states(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> lis
 
 
 def agents(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    return _listed(_AGENTS, incomplete)
+    return _listed(AGENTS, incomplete)
 
 
 def targets(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -32,7 +32,7 @@ TEST_FOR = 5.0
 SPOOLED_FOR = 3.0
 """Until the daemon takes in what a hook left in the spool at the end of its time, in seconds."""
 
-_HOMES = {
+HOMES = {
     "claude": ((("CLAUDE_CONFIG_DIR", ""),), ".claude"),
     "codex": ((("CODEX_HOME", ""),), ".codex"),
     "gemini": ((("GEMINI_CLI_HOME", ".gemini"),), ".gemini"),
@@ -181,7 +181,7 @@ def _warn(app: App, command: str) -> None:
 def config_homes(env: Mapping[str, str]) -> dict[str, str]:
     """The folder of each agent's settings, by the agent's own variables, else in the home directory."""
     homes = {}
-    for agent, (variables, usual) in _HOMES.items():
+    for agent, (variables, usual) in HOMES.items():
         homes[agent] = os.path.expanduser(f"~/{usual}")
         for variable, under in variables:
             if env.get(variable):

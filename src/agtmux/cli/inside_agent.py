@@ -7,14 +7,25 @@ only where there is no daemon.
 from __future__ import annotations
 
 import os
+import re
 import time
 
 from agtmux import hook
 from agtmux.protocol import psline
 
-PROGRAMS = frozenset({"claude", "codex", "gemini", "copilot", "opencode", "cursor-agent"})
+PROGRAMS = frozenset({"claude", "codex", "gemini", "copilot", "opencode", "pi", "qwen", "cline", "cursor-agent"})
+_PACKAGES = {
+    "/claude-code/": "claude", "/gemini-cli/": "gemini", "/@openai/codex": "codex", "/@github/copilot": "copilot",
+    "/opencode-ai/": "opencode", "/pi-coding-agent/": "pi", "/@qwen-code/": "qwen", "/cursor-agent/": "cursor-agent",
+}  # fmt: skip
+"""Folders in which an agent's script lies that has a name of its own, by what their paths have in them."""
+_CLAUDE = re.compile(r"(?:^|/)(?:\.claude-[\w-]+|versions/\d+\.\d+\.\d+[\w.-]*)$")
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
+_PLATFORM = re.compile(r"-(?:x86_64|aarch64)[\w-]*$|\.exe$")
 _NODES = frozenset({"node", "nodejs", "bun", "deno", "MainThread", "node-MainThread"})
 _SERVER = "tmux: server"
+_COMM = 15
+"""Characters of a program's name that Linux keeps in comm."""
 _PS_FOR = 2_000_000_000
 """Nanoseconds that ps may take where there is no ``/proc``."""
 
@@ -38,12 +49,26 @@ def agent_above() -> str | None:
 
 def _program(comm: str, words: list[str]) -> str | None:
     """The agent that a process is, by its own name or by that of the script that its interpreter runs."""
-    names = [os.path.basename(word) for word in words]
-    if names and names[0] in PROGRAMS and (comm == names[0] or comm in _NODES):
-        return names[0]
-    if names and names[0] in _NODES:
-        script = next((word for word in words[1:] if not word.startswith("-")), "")
-        parts = [part.removesuffix(".js") for part in script.split("/")[-3:]]
-        known = {"claude-code": "claude", "gemini-cli": "gemini", "opencode-ai": "opencode"}
-        return next((known.get(part, part) for part in reversed(parts) if known.get(part, part) in PROGRAMS), None)
-    return comm if comm in PROGRAMS else None
+    if not words:
+        return comm if comm in PROGRAMS else None
+    name = os.path.basename(words[0])
+    if name in _NODES:
+        return _script(next((word for word in words[1:] if not word.startswith("-")), ""))
+    if _CLAUDE.search(words[0]) and comm == name[:_COMM]:
+        return "claude"
+    known = _PLATFORM.sub("", name)
+    if known == "pi":  # others have programs of that name: the agent names its process so, without arguments
+        return known if words == ["pi"] and comm == known else None
+    claude = known == "claude" and (_VERSION.match(comm) or comm.startswith(".claude-"))
+    if known in PROGRAMS and (claude or comm == name[:_COMM] or comm in _NODES):
+        return known
+    return comm if comm in PROGRAMS and comm != "pi" else None
+
+
+def _script(path: str) -> str | None:
+    """The agent of a script, by its name or by the folder of its package."""
+    name = os.path.basename(path).removesuffix(".js")
+    if name in PROGRAMS:
+        return name
+    near = "/" + "/".join(path.split("/")[-4:])
+    return next((agent for piece, agent in _PACKAGES.items() if piece in near), None)
