@@ -375,6 +375,7 @@ class Daemon:
         )  # fmt: skip
         watches.heard = served.words
         watches.accompany = self._companions(engine, events)
+        watches.ssh_modules.append("agtmuxd.remote_hooks.link")
         spool = SpoolIntake(
             self._places.spool, engine.store, events, engine.count, ready=lambda: pipeline.first_round(HOST)
         )
@@ -384,7 +385,7 @@ class Daemon:
         """What keeps in touch with the hooks of a target over ssh."""
 
         def accompany(target: Target, executor: TargetExecutor) -> RemoteHooks:
-            from agtmuxd.remote_hooks.link import DaemonAccess, RemoteHooksLink  # with asyncssh, as late as that
+            from agtmuxd.remote_hooks.link import DaemonAccess, RemoteHooksLink  # loaded by now: see Watches.load
             from agtmuxd.targets.ssh.executor import SshExecutor
 
             assert isinstance(executor, SshExecutor)  # noqa: S101 the fleet asks for ssh targets only

@@ -58,6 +58,7 @@ class TargetManager:
                 Target(HOST, HOST, "local", None, True, "ok", now, None, None, None, {}, now)
             )
         for target in list(self._pipeline.repository.targets.values()):
+            await self.watches.load(target)
             self.watches.watch(target)
 
     async def stop(self) -> None:
@@ -110,6 +111,7 @@ class TargetManager:
                 if target.kind == "ssh":
                     where += f" of {target.connection_ref}"
                 raise AgtmuxError("E_TARGET_EXISTS", f"target {other.name} watches {where} already")
+        await self.watches.load(target)
         await self._pipeline.add_target(target)
         self.watches.watch(target)
         return self._item(target)

@@ -7,6 +7,7 @@ targets there are is the manager's.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
@@ -60,6 +61,8 @@ class Watches:
         self._companions: dict[str, RemoteHooks] = {}
         self._twins = SharedServers(self._rank, self._is_down)
         self.accompany: Callable[[Target, TargetExecutor], RemoteHooks] | None = None
+        self.ssh_modules = ["agtmuxd.targets.ssh.executor"]
+        """What an ssh target needs loaded: with asyncssh, nearly a second of work."""
         self.buffers = Buffers(os.urandom(32))
         self.heard: Callable[[str, Iterable[Agent]], Mapping[str, Write]] = lambda _target, _agents: {}
         pipeline.on_poke = self._poke
@@ -69,6 +72,12 @@ class Watches:
     def start(self, group: asyncio.TaskGroup) -> None:
         """Have the tasks of what is watched from now on run in ``group``."""
         self._group = group
+
+    async def load(self, target: Target) -> None:
+        """Before ``watch``: load what such a target needs in a thread, for the loop is not to wait for it."""
+        if target.kind == "ssh":
+            for name in self.ssh_modules:
+                await asyncio.to_thread(importlib.import_module, name)
 
     def watch(self, target: Target) -> None:
         if self._group is None:
@@ -154,9 +163,7 @@ class Watches:
     def _executor(self, target: Target) -> TargetExecutor:
         if target.kind == "local":
             return LocalExecutor(self._environ)
-        from agtmuxd.targets.ssh.executor import (
-            SshExecutor,  # asyncssh is not small: who has no ssh target does not load it
-        )
+        from agtmuxd.targets.ssh.executor import SshExecutor  # loaded by now: see load
 
         settings = self._settings()
         return SshExecutor(
