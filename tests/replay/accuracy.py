@@ -189,8 +189,9 @@ is the time of the last column, and counts as a wait missed where somebody is as
 
 ## What holds it
 
-`tests/integration/test_corpus_together.py` plays the same recordings through adapters and state engine, without a
-daemon, and fails below its floors, both ways, in seconds; `test_corpus_screens.py` does so for the screens alone.
+`tests/integration/adapters/test_corpus_together.py` plays the same recordings through adapters and state engine,
+without a daemon, and fails below its floors, both ways, in seconds; `test_corpus_screens.py` does so for the screens
+alone.
 
 Claude Code's, Codex's and Gemini's session files and Copilot's event log are played too, line by line as they were
 recorded (OpenCode's database is not read). What they add, as wrong time offline, where nothing comes late; in the

@@ -18,7 +18,7 @@ from tests.acceptance.asking import refusal
 from tests.acceptance.stage import PATIENCE, PROGRAMS, Actor, Daemon, Item, Place
 from tests.conftest import Tmux, until
 from tests.ssh.sshd import Keys, Sshd
-from tests.ssh.test_fleet import Far
+from tests.ssh.test_target_manager import Far
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from tests.acceptance.stage import PATIENCE, Agent, Daemon, Item, Place, Watch
 from tests.conftest import Tmux, until
 from tests.route_tables import ROUTES
 from tests.ssh.sshd import Keys, Sshd
-from tests.ssh.test_fleet import Far, becomes
+from tests.ssh.test_target_manager import Far, becomes
 
 MINUTES = 60 * 1_000_000_000
 

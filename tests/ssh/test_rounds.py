@@ -24,7 +24,7 @@ from agtmuxd.targets.observer import Observer
 from agtmuxd.targets.ssh.executor import SshExecutor
 from agtmuxd.tmux.server import tmux_argv
 from tests.conftest import Tmux, until
-from tests.integration import test_local_rounds as suite
+from tests.integration.tmux import test_round as suite
 from tests.ssh.sshd import Sshd
 
 globals().update({name: test for name, test in vars(suite).items() if name.startswith("test_")})

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.stage import Daemon, Place
-from tests.ssh.test_fleet import Far, becomes, daemon, far, place  # noqa: F401 fixtures
+from tests.ssh.test_target_manager import Far, becomes, daemon, far, place  # noqa: F401 fixtures
 
 
 def calls_itself(folder: Path, version: str) -> Path:

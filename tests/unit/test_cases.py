@@ -17,7 +17,7 @@ from agtmuxd.adapters.opencode.adapter import EVENTS as OPENCODE
 from agtmuxd.adapters.opencode.adapter import OpenCodeAdapter
 from agtmuxd.core.model import Claim, Phase, RawEvent, Sample, Source
 from tests.corpus import recording
-from tests.unit.test_adapter_screens import claude, said
+from tests.unit.adapters.test_screens import claude, said
 
 REPO = Path(__file__).parents[2]
 SPINNER = "✻ Wandering… (3s · ↓ 5 tokens)"

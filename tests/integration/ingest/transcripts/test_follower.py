@@ -1,0 +1,444 @@
+"""Session files of agents in panes become events at the door: whose they are, what they tell, what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.core.model import MS, NS, Proc, Source, State, Write
+from agtmuxd.ingest.transcripts.follower import BUSY as BUSY_REST
+from agtmuxd.ingest.transcripts.follower import EMPTY, QUIET
+from agtmuxd.targets.agent import Agent as Watched
+from agtmuxd.targets.local import process_table
+from tests.integration.ingest.transcripts.transcript_rig import SPINS, TranscriptRig, iso, transcript_rig
+from tests.rig import BUSY, T0, Agent, event
+
+START = T0 - 60 * NS
+
+
+def prompt(at: int, text: str = "do it") -> dict[str, Any]:
+    return {"type": "user", "timestamp": iso(at), "uuid": f"p{at}", "sessionId": "s-1", "message": {"content": text}}
+
+
+def stopped(at: int) -> dict[str, Any]:
+    return prompt(at) | {"uuid": f"i{at}", "message": {"content": [
+        {"type": "text", "text": "[Request interrupted by user]"}]}}  # fmt: skip
+
+
+def said(at: int, text: str) -> dict[str, Any]:
+    return {"type": "assistant", "timestamp": iso(at), "uuid": f"a{at}",
+            "message": {"id": "m", "content": [{"type": "text", "text": text}]}}  # fmt: skip
+
+
+def over(at: int) -> dict[str, Any]:
+    return {"type": "system", "subtype": "turn_duration", "timestamp": iso(at), "uuid": f"o{at}"}
+
+
+async def followed(
+    h: TranscriptRig, *already: dict[str, Any], levels: Mapping[Source, Write | None] | None = None
+) -> Path:
+    """The session file of a Claude in a pane, as a hook named it. ``already``: its lines from before."""
+    agent = Agent(levels=dict(levels or {}))
+    h.agent(agent)
+    path = h.home / "projects" / "-src" / "s-1.jsonl"
+    if already:
+        h.write(path, *already)
+    await h.rig.round(agent)
+    await h.named(agent, path)
+    return path
+
+
+@pytest.mark.tc("TC-015")
+async def test_an_interrupt_that_no_hook_tells_is_told_by_the_transcript(tmp_path: Path) -> None:
+    async with transcript_rig(tmp_path) as h:
+        path = await followed(h, levels={Source.POLLER: BUSY})
+        h.clock.forward(1)
+        h.write(path, prompt(h.clock()))
+        await h.look()
+        assert h.state() is State.RUNNING
+        h.clock.forward(3)
+        h.write(path, stopped(h.clock()))
+        await h.look()
+        assert h.state() is State.IDLE
+        assert h.rig.the_state().source is Source.TRANSCRIPT
+
+
+@pytest.mark.tc("TC-185")
+@pytest.mark.parametrize("split", [False, True])
+async def test_a_turn_that_was_refused_is_idle_though_its_end_is_told_once_more(tmp_path: Path, split: bool) -> None:
+    async with transcript_rig(tmp_path) as h:
+        path = await followed(h, levels={Source.POLLER: BUSY})
+        for again in range(2):
+            h.clock.forward(2)
+            h.write(path, prompt(h.clock()))
+            await h.look()
+            h.clock.forward(3)
+            refused = stopped(h.clock())
+            h.write(path, refused)
+            if split:
+                await h.look()
+            h.write(path, over(h.clock() + 3 * MS) | {"parentUuid": refused["uuid"]})
+            h.clock.forward(1)
+            await h.look()
+            assert (h.state(), h.events()) == (State.IDLE, ["prompt", "interrupted"] * (again + 1))
+        h.clock.forward(2)
+        begun = prompt(h.clock())
+        h.write(path, begun, over(h.clock() + NS) | {"parentUuid": begun["uuid"]})
+        h.clock.forward(2)
+        await h.look()
+        assert h.state() is State.COMPLETED
+
+
+@pytest.mark.tc("TC-052")
+async def test_what_nobody_could_take_in_is_told_later(tmp_path: Path) -> None:
+    async with transcript_rig(tmp_path) as h:
+        path = await followed(h, levels={Source.POLLER: BUSY})
+        full, post = [True], h.transcripts._post
+
+        async def posting(events: Any) -> object:
+            if full[0]:
+                raise AgtmuxError("E_STORE_UNAVAILABLE", "the disk is full")
+            return await post(events)
+
+        h.transcripts._post = posting
+        h.clock.forward(1)
+        h.write(path, prompt(h.clock()))
+        for _ in range(2):
+            with pytest.raises(AgtmuxError):
+                await h.look()
+            h.clock.forward(1)
+            h.write(path, stopped(h.clock()))
+        full[0] = False
+        await h.look()
+        await h.look()
+        assert h.events() == ["prompt", "interrupted", "interrupted"]
+        assert h.state() is State.IDLE
+
+
+@pytest.mark.tc("TC-006")
+async def test_lines_of_an_agent_whose_clock_was_set_back_are_as_new_as_they_are(tmp_path: Path) -> None:
+    async with transcript_rig(tmp_path) as h:
+        path = await followed(h, levels={Source.POLLER: BUSY})
+        h.clock.forward(1)
+        h.write(path, prompt(h.clock()))
+        await h.look()
+        h.ahead = 7200 * NS
+        h.clock.forward(3)
+        h.write(path, stopped(h.clock() - h.ahead - 100 * MS), over(h.clock() - h.ahead + NS))
+        await h.look()
+        assert h.state() is State.COMPLETED
+        told = h.rig.rows("SELECT event_time FROM events WHERE source = 'transcript' ORDER BY event_time DESC LIMIT 2")
+        assert told == [(h.clock(),), (h.clock() - 100 * MS,)], "and none is of a time to come"
+
+
+@pytest.mark.tc("TC-121")
+async def test_the_last_message_is_kept_in_memory_only_and_without_secrets(tmp_path: Path) -> None:
+    async with transcript_rig(tmp_path) as h:
+        path = await followed(h)
+        secret = "sk-" + "a1" * 20
+        h.write(
+            path, prompt(h.clock()), said(h.clock() + MS, f"the plan\x1b[31m uses {secret}"), over(h.clock() + 2 * MS)
+        )
+        h.clock.forward(1)
+        await h.look()
+        found = h.transcripts.last_message(h.rig.runtime_id())
+        assert found is not None and found.text == "the plan[31m uses [redacted]"
+        assert found.at == T0 + MS
+        h.rig.connection.commit()
+        assert not any(b"the plan" in file.read_bytes() for file in tmp_path.glob("a.db*"))
+
+
+@pytest.mark.tc("TC-015")
+async def test_what_lies_before_the_last_turn_or_the_process_is_not_told(tmp_path: Path) -> None:
+    async with transcript_rig(tmp_path) as h:
+        await followed(
+            h, prompt(START - 9 * NS), over(START - 8 * NS),
+            prompt(START + NS), over(START + 2 * NS), prompt(START + 3 * NS), stopped(START + 4 * NS),
+        )  # fmt: skip
+        await h.look()
+        assert h.events() == ["prompt", "interrupted"]
+        assert [row[0] for row in h.rig.rows("SELECT event_time FROM events WHERE source = 'transcript'")] == [
+            START + 3 * NS, START + 4 * NS,
+        ]  # fmt: skip
+
+
+@pytest.mark.tc("TC-015")
+async def test_a_session_that_was_resumed_says_nothing_of_its_past(tmp_path: Path) -> None:
+    async with transcript_rig(tmp_path) as h:
+        await followed(h, prompt(START - 9 * NS), said(START - 8 * NS, "long ago"))
+        await h.look()
+        assert h.events() == []
+
+
+@pytest.mark.tc("TC-015")
+async def test_a_daemon_that_starts_again_tells_nothing_twice(tmp_path: Path) -> None:
+    async with transcript_rig(tmp_path) as h:
+        path = await followed(h)
+        h.write(path, prompt(T0 + MS), over(T0 + 2 * MS))
+        h.clock.forward(1)
+        await h.look()
+        version = h.rig.the_state().state_version
+        h.begin()
+        h.clock.forward(1)
+        await h.look()
+        assert h.events() == ["prompt", "turn_duration"]
+        assert h.rig.the_state().state_version == version
+
+
+@pytest.mark.tc("TC-015")
+async def test_broken_lines_are_passed_over(tmp_path: Path) -> None:
+    async with transcript_rig(tmp_path) as h:
+        path = await followed(h)
+        deep = "[" * 100_000 + "\n"
+        h.write(path, "no json\n", "[1]\n", '"text"\n', "null\n", deep, '{"type":"user"', "}\n", "\udcff".encode(
+            "utf-8", "surrogateescape").decode("latin-1") + "\n", prompt(T0 + MS), '{"type":"us')  # fmt: skip
+        h.clock.forward(1)
+        await h.look()
+        assert h.events() == ["prompt"]
+        assert next(a.errors for a in h.rig.registry if a.name == "claude") == 0
+
+
+@pytest.mark.tc("TC-050")
+@pytest.mark.parametrize("where", ["elsewhere", "link"])
+async def test_a_file_outside_the_agents_folder_is_not_read(tmp_path: Path, where: str) -> None:
+    async with transcript_rig(tmp_path) as h:
+        agent = Agent()
+        h.agent(agent)
+        outside = tmp_path / "outside.jsonl"
+        h.write(outside, prompt(T0 + MS))
+        path = outside
+        if where == "link":
+            path = h.home / "projects" / "s-1.jsonl"
+            path.parent.mkdir(parents=True)
+            path.symlink_to(outside)
+        await h.rig.round(agent)
+        await h.named(agent, path)
+        h.clock.forward(1)
+        await h.look()
+        await h.look()
+        assert h.events() == []
+        assert h.transcripts.counters["transcripts_refused"] == 1
+
+
+@pytest.mark.tc("TC-015")
+async def test_nothing_is_read_where_the_configuration_says_no(tmp_path: Path) -> None:
+    async with transcript_rig(tmp_path) as h:
+        agent = Agent()
+        h.agent(agent)
+        path = h.home / "projects" / "s-1.jsonl"
+        await h.rig.round(agent)
+        await h.named(agent, path)
+        h.write(path, prompt(T0 + MS))
+        h.on = False
+        await h.look()
+        assert h.events() == [] and not h.transcripts.follows(h.rig.runtime_id())
+        h.on = True
+        await h.look()
+        assert h.events() == ["prompt"] and h.transcripts.follows(h.rig.runtime_id())
+
+
+@pytest.mark.tc("TC-015")
+async def test_files_are_looked_at_often_only_while_somebody_works(tmp_path: Path) -> None:
+    async with transcript_rig(tmp_path) as h:
+        assert await h.transcripts.once() == EMPTY
+        agent = Agent()
+        watched = h.agent(agent)
+        await h.rig.round(agent)
+        assert await h.transcripts.once() == QUIET
+        path = h.home / "projects" / "s-1.jsonl"
+        await h.named(agent, path)
+        h.write(path, prompt(T0 + MS))
+        assert await h.transcripts.once() == BUSY_REST
+        h.clock.forward(6)
+        assert await h.transcripts.once() == QUIET
+        watched.steady[Source.POLLER] = SPINS
+        assert await h.transcripts.once() == BUSY_REST
+
+
+@pytest.mark.tc("TC-015")
+async def test_without_hooks_the_status_file_names_the_session_and_another_one_ends_the_last(tmp_path: Path) -> None:
+    async with transcript_rig(tmp_path) as h:
+        agent = Agent()
+        watched = h.agent(agent)
+        await h.rig.round(agent)
+        status = {"pid": agent.pid, "procStart": agent.start, "cwd": "/src/my.app", "sessionId": "session-1"}
+        watched.status_data = status
+        failed = {"type": "assistant", "isApiErrorMessage": True, "error": "rate_limit", "timestamp": iso(T0 + MS)}
+        h.write(h.home / "projects" / "-src-my-app" / "session-1.jsonl", failed)
+        h.clock.forward(1)
+        await h.look()
+        assert h.state() is State.ERROR
+        h.clock.forward(5)
+        watched.status_data = {**status, "sessionId": "session-2"}
+        await h.look()
+        assert h.state() is State.IDLE
+        h.clock.forward(1)
+        watched.status_data = {**status, "procStart": "1", "sessionId": "session-3"}
+        await h.look()
+        assert h.events() == ["api_error", "other_session"]
+
+
+# ---------------------------------------------------------------- a file that nobody names
+
+
+@pytest.fixture
+def sleepers(tmp_path: Path) -> Iterator[list[Proc]]:
+    """Two processes that work in one folder."""
+    work = tmp_path / "work"
+    work.mkdir()
+    code = "import sys; print(flush=True); sys.stdin.read()"
+    started = [
+        subprocess.Popen([sys.executable, "-c", code], cwd=work, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    procs = []
+    for process in started:
+        assert process.stdout is not None
+        process.stdout.readline()
+        found = process_table.read_one(process.pid)
+        assert found is not None
+        procs.append(replace(found, comm="codex", argv=("codex",)))
+    yield procs
+    for process in started:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            assert pipe is not None
+            pipe.close()
+
+
+def thread(at: int, cwd: Path, session: str = "thread-1") -> list[dict[str, Any]]:
+    meta = {"id": session, "cwd": str(cwd), "originator": "codex-tui", "source": "vscode"}
+    started = {
+        "type": "event_msg",
+        "timestamp": iso(at),
+        "payload": {"type": "task_started", "turn_id": f"t-{session}"},
+    }
+    return [{"type": "session_meta", "timestamp": iso(at), "payload": meta}, started]
+
+
+def codex_of(h: TranscriptRig, proc: Proc, pane: str = "%1") -> tuple[Agent, Watched]:
+    agent = Agent(pane=pane, kind="codex", pid=proc.pid, start=proc.start)
+    return agent, h.agent(agent, proc)
+
+
+@pytest.mark.tc("TC-016")
+async def test_codex_is_known_by_the_file_that_began_with_its_turn_and_then_by_its_thread(
+    tmp_path: Path, sleepers: list[Proc]
+) -> None:
+    async with transcript_rig(tmp_path) as h:
+        agent, watched = codex_of(h, sleepers[0])
+        await h.rig.round(agent)
+        hook = event(
+            "PermissionRequest", at=T0 + 100 * MS, agent_type="codex", pane_id="%9",
+            payload={"session_id": "thread-1", "tool_name": "shell", "tool_input": {"command": "ls"}},
+        )  # fmt: skip
+        [posted] = await h.rig.post(hook)
+        assert posted.status == "pending_bind"
+        h.write(h.home / "sessions/2026/01/01/rollout-1.jsonl", *thread(T0, tmp_path / "work"))
+        watched.steady[Source.POLLER] = SPINS
+        h.clock.forward(1)
+        await h.look()
+        await h.look()
+        assert h.events() == ["task_started"]
+        assert h.state() is State.WAITING_APPROVAL
+        assert h.rig.rows("SELECT agent_session_id FROM runtimes") == [("thread-1",)]
+
+
+def chat(at: int, cwd: Path, session: str) -> list[dict[str, Any]]:
+    folder = hashlib.sha256(str(cwd).encode()).hexdigest()
+    head = {"sessionId": session, "projectHash": folder, "startTime": iso(at - 30 * NS), "kind": "main"}
+    return [head, {"id": f"u-{session}", "timestamp": iso(at), "type": "user", "content": [{"text": "paint it"}]}]
+
+
+@pytest.mark.tc("TC-016")
+@pytest.mark.parametrize("mine", [True, False])
+async def test_geminis_chat_file_is_known_by_its_folder_and_the_moment_its_turn_began(
+    tmp_path: Path, sleepers: list[Proc], mine: bool
+) -> None:
+    async with transcript_rig(tmp_path) as h:
+        proc = replace(sleepers[0], comm="node", argv=("node", "/opt/bin/gemini"))
+        agent = Agent(kind="gemini", pid=proc.pid, start=proc.start)
+        watched = h.agent(agent, proc)
+        await h.rig.round(agent)
+        file = h.home / "tmp/work/chats/session-1.jsonl"
+        h.write(file, *chat(T0, tmp_path / ("work" if mine else "elsewhere"), "s-1"))
+        h.write(h.home / "tmp/other/chats/session-2.jsonl", *chat(T0, tmp_path / "other", "s-2"))
+        watched.steady[Source.POLLER] = SPINS
+        h.clock.forward(1)
+        await h.look()
+        h.clock.forward(2)
+        h.write(file, {"id": "c", "timestamp": iso(h.clock()), "type": "info", "content": "Request cancelled."})
+        await h.look()
+        assert h.events() == (["cancelled"] if mine else [])
+        assert (h.state() is State.IDLE) is mine
+
+
+@pytest.mark.tc("TC-016")
+async def test_a_thread_that_was_resumed_is_known_by_its_turn(tmp_path: Path, sleepers: list[Proc]) -> None:
+    async with transcript_rig(tmp_path) as h:
+        agent, watched = codex_of(h, sleepers[0])
+        old = thread(START - 99 * NS, tmp_path / "work")
+        again = {"type": "event_msg", "timestamp": iso(T0), "payload": {"type": "task_started", "turn_id": "t-2"}}
+        h.write(h.home / "sessions/2026/01/01/rollout-1.jsonl", *old, again)
+        watched.steady[Source.POLLER] = SPINS
+        await h.rig.round(agent)
+        h.clock.forward(1)
+        await h.look()
+        await h.look()
+        assert h.rig.rows("SELECT event_type, event_time FROM events WHERE source = 'transcript'") == [
+            ("task_started", T0)
+        ]
+
+
+@pytest.mark.tc("TC-016")
+@pytest.mark.parametrize("doubt", ["other folder", "too old", "too new", "no turn", "two files", "rival"])
+async def test_a_file_that_may_be_anothers_is_nobodys(tmp_path: Path, sleepers: list[Proc], doubt: str) -> None:
+    async with transcript_rig(tmp_path) as h:
+        agent, watched = codex_of(h, sleepers[0])
+        watched.steady[Source.POLLER] = SPINS
+        at = {"too old": T0 - 3 * NS, "too new": T0 + 5 * NS}.get(doubt, T0)
+        cwd = tmp_path if doubt == "other folder" else tmp_path / "work"
+        folder = h.home / "sessions/2026/01/01"
+        h.write(folder / "rollout-1.jsonl", *thread(at, cwd))
+        if doubt == "no turn":
+            watched.steady.clear()
+        if doubt == "two files":
+            h.write(folder / "rollout-2.jsonl", *thread(at, cwd, "thread-2"))
+        if doubt == "rival":
+            _, other = codex_of(h, sleepers[1], "%2")
+            other.steady[Source.POLLER] = replace(SPINS, told_since=T0 + 400 * MS)
+        await h.rig.round(agent)
+        h.clock.forward(2)
+        await h.look()
+        await h.look()
+        assert h.events() == []
+
+
+@pytest.mark.tc("TC-016")
+async def test_a_quiet_neighbour_in_the_same_folder_is_no_rival_once_its_screen_was_read(
+    tmp_path: Path, sleepers: list[Proc]
+) -> None:
+    async with transcript_rig(tmp_path) as h:
+        agent, watched = codex_of(h, sleepers[0])
+        codex_of(h, sleepers[1], "%2")
+        watched.steady[Source.POLLER] = SPINS
+        h.write(h.home / "sessions/2026/01/01/rollout-1.jsonl", *thread(T0, tmp_path / "work"))
+        await h.rig.round(agent)
+        h.clock.forward(0.5)
+        await h.look()
+        assert h.events() == []
+        h.clock.forward(1)
+        await h.look()
+        await h.look()
+        assert h.events() == ["task_started"]
+        assert os.path.realpath(f"/proc/{sleepers[1].pid}/cwd") == os.path.realpath(tmp_path / "work")

@@ -1,0 +1,227 @@
+"""Modes of an input field: text arrives whole or not at all, a draft stays as it is, keys reach the agent."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.actions import send as sending
+from agtmuxd.actions.interrupt import MOST_MODES, interrupt
+from agtmuxd.core.action.request import Kind, NoParams, SendParams
+from agtmuxd.core.model import Claim, Sample, State
+from agtmuxd.core.screen.cells import folded, from_column
+from agtmuxd.core.screen.controls import Controls, InputField
+from agtmuxd.core.screen.field_mode import FieldMode, TextMethod
+from agtmuxd.core.screen.regions import ComposerSpec, Place
+from agtmuxd.core.screen.rule_file import RuleFileError, load
+from tests.unit.actions.test_kinds import DRAFT, FakeControls, Script, context, soon, text
+from tests.unit.core.action.test_guard import FREE, case, reason
+
+__all__ = ["soon"]
+
+FOOTER = Place("footer")
+NORMAL = FieldMode("NORMAL", FOOTER, re.compile("NORMAL"), TextMethod.PASTE, enter=("i",))
+UNTOLD = FieldMode("normal", FOOTER, re.compile("normal"), TextMethod.PASTE)
+INSERT = FieldMode("INSERT", FOOTER, re.compile("INSERT"), swallows=("Escape",))
+SHELL = FieldMode(
+    "shell mode", Place("composer"), re.compile("^!"), TextMethod.NONE, swallows=("Escape",), converts=True
+)
+RUNS = replace(FREE, claim=Claim.RUNNING, rule="spinner")
+LINE = "─" * 20
+SPEC = ComposerSpec(re.compile(r"^[❯!](?: (.*))?$"), re.compile("^─"), re.compile("^─"))
+CONTROLS = Controls(SPEC, modes=(SHELL, INSERT, NORMAL))
+
+
+def screen(*rows: str, x: int, y: int = 1) -> Sample:
+    return Sample((LINE, *rows, LINE, "  -- INSERT --"), "t", False, True, x, y, 80, 24)
+
+
+@pytest.mark.tc("TC-170")
+def test_a_field_that_takes_commands_gets_no_prompt_whatever_the_flag() -> None:
+    fresh = replace(FREE, modes=(SHELL,))
+    for params in (text(), text(over_draft=True), text(None), SendParams(keys=("Enter",))):
+        assert reason(case(Kind.SEND, params, fresh)) == "field_mode"
+        assert reason(case(Kind.SEND, params, fresh, if_state=("idle",), force_stale=True)) == "field_mode"
+    assert reason(case(Kind.SEND, SendParams(keys=("BSpace",)), fresh)) is None
+
+
+@pytest.mark.tc("TC-170")
+def test_letters_are_not_typed_one_by_one_where_they_are_commands() -> None:
+    fresh = replace(FREE, modes=(UNTOLD,))
+    assert reason(case(Kind.SEND, text(paste=False), fresh)) == "field_mode"
+    assert reason(case(Kind.SEND, text(), fresh)) is None
+
+
+@pytest.mark.tc("TC-170")
+def test_a_draft_is_added_to_at_its_end_or_not_at_all() -> None:
+    draft = replace(FREE, field=InputField.DRAFT, at_end=True)
+    assert reason(case(Kind.SEND, text(over_draft=True), draft)) is None
+    assert reason(case(Kind.SEND, text(over_draft=True), replace(draft, at_end=False))) == "draft"
+    assert reason(case(Kind.SEND, text(None, over_draft=True), replace(draft, at_end=False))) is None
+    assert reason(case(Kind.SEND, text(over_draft=True), replace(draft, modes=(NORMAL,)))) == "field_mode"
+
+
+@pytest.mark.tc("TC-170")
+def test_the_end_of_a_draft_is_where_nothing_follows_the_cursor() -> None:
+    """Wide letters take two cells, marks none; a cursor elsewhere on the screen is at no end."""
+    assert CONTROLS.at_end(screen("❯ hello", x=7))
+    assert not CONTROLS.at_end(screen("❯ hello", x=6)), "on the last letter, as in vim's NORMAL mode"
+    assert not CONTROLS.at_end(screen("❯ hello", x=2))
+    assert CONTROLS.at_end(screen("❯ 日本", x=6))
+    assert not CONTROLS.at_end(screen("❯ 日本", x=4))
+    assert CONTROLS.at_end(screen("❯ e\u0301a", x=4))
+    assert CONTROLS.at_end(screen("❯ one", "  two", x=5, y=2))
+    assert not CONTROLS.at_end(screen("❯ one", "  two", x=5, y=1))
+    assert not CONTROLS.at_end(screen("❯ one", x=5, y=3)), "in the footer"
+    assert CONTROLS.at_end(replace(screen("❯ one", x=5, y=3), cursor_visible=False)), "Qwen Code draws one of its own"
+    assert not CONTROLS.at_end(Sample(("no field",), "t", False, True, 8, 0, 80, 24))
+
+
+@pytest.mark.tc("TC-170")
+def test_all_modes_that_a_field_shows_are_told() -> None:
+    assert CONTROLS.in_modes(screen("! ls", x=4)) == (SHELL, INSERT)
+    assert CONTROLS.in_modes(screen("❯ ls", x=4)) == (INSERT,)
+    assert CONTROLS.in_modes(Sample(("-- INSERT --",), "t", False, True, 0, 0, 80, 24)) == ()
+
+
+@pytest.mark.tc("TC-170")
+async def test_a_field_that_takes_no_text_is_brought_into_a_mode_that_does() -> None:
+    normal = replace(FREE, modes=(NORMAL,))
+    script = Script([(FREE, ""), (DRAFT, "hi"), (DRAFT, "hi"), (DRAFT, "hi"), (DRAFT, "hi"), (FREE, "")])
+    told = await sending.send(context(script, Kind.SEND, text(), normal))
+    assert told["delivery"] == "submitted"
+    assert script.written[0].endswith(" i"), script.written
+
+
+@pytest.mark.tc("TC-170")
+async def test_a_text_is_pasted_where_letters_may_be_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A field in vim's NORMAL mode need not show that it is."""
+    for fresh, always in ((replace(FREE, modes=(UNTOLD,)), False), (FREE, True)):
+        monkeypatch.setattr(FakeControls, "pastes", always)
+        script = Script([(DRAFT, "hi"), (DRAFT, "hi"), (DRAFT, "hi"), (FREE, "")])
+        told = await sending.send(context(script, Kind.SEND, text(), fresh))
+        assert (told["by"], script.written[0], told["delivery"]) == ("paste", "load-buffer", "submitted")
+
+
+@pytest.mark.tc("TC-175")
+def test_a_screen_without_the_input_field_takes_no_prompt_whatever_the_flag() -> None:
+    """Keys may be meant for what is there; of an agent whose field nobody described, a named state has to do."""
+    absent = replace(FREE, field=InputField.ABSENT)
+    for params in (text(), text(None), text(over_draft=True)):
+        assert reason(case(Kind.SEND, params, absent, if_state=("idle",))) == "no_composer"
+        assert reason(case(Kind.SEND, params, replace(absent, told=False), if_state=("idle",))) is None
+    assert reason(case(Kind.SEND, SendParams(keys=("Enter",)), absent, if_state=("idle",))) is None
+    assert reason(case(Kind.SEND, SendParams(keys=("Enter",)), absent)) == "no_composer"
+
+
+@pytest.mark.tc("TC-170")
+async def test_a_field_that_stays_in_its_mode_gets_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "MODE_WITHIN", 0.2)
+    normal = replace(FREE, modes=(NORMAL,))
+    script = Script([(normal, "")])
+    told = await sending.send(context(script, Kind.SEND, text(), normal))
+    assert (told["delivery"], told["bytes"], len(script.written)) == ("unconfirmed", 0, 1)
+
+
+@pytest.mark.tc("TC-171")
+async def test_a_key_that_a_mode_swallows_is_pressed_once_more_while_the_turn_goes_on() -> None:
+    insert = replace(RUNS, modes=(INSERT,))
+    script = Script([(insert, ""), (RUNS, ""), (FREE, "")])
+    told = await interrupt(context(script, Kind.INTERRUPT, NoParams(), insert, state=State.RUNNING))
+    assert (told["delivery"], told["keys"]) == ("submitted", ["Escape", "Escape"])
+    over = Script([(insert, ""), (FREE, "")])
+    told = await interrupt(context(over, Kind.INTERRUPT, NoParams(), insert, state=State.RUNNING))
+    assert (told["delivery"], told["keys"]) == ("submitted", ["Escape"]), "the turn was over"
+
+
+@pytest.mark.tc("TC-171")
+async def test_a_mode_that_does_not_end_is_told_and_left_alone() -> None:
+    insert = replace(RUNS, modes=(INSERT,))
+    script = Script([(insert, "")])
+    told = await interrupt(context(script, Kind.INTERRUPT, NoParams(), insert, state=State.RUNNING))
+    assert (told["delivery"], len(script.written)) == ("unconfirmed", MOST_MODES)
+    assert "INSERT" in told["note"]
+
+
+@pytest.mark.tc("TC-171")
+async def test_a_turn_is_not_stopped_by_what_changes_a_draft() -> None:
+    shell = replace(RUNS, modes=(SHELL,), field=InputField.DRAFT)
+    script = Script([(shell, "")])
+    with pytest.raises(AgtmuxError) as caught:
+        await interrupt(context(script, Kind.INTERRUPT, NoParams(), shell, state=State.RUNNING))
+    assert (caught.value.details["reason"], script.written) == ("field_mode", [])
+
+
+SAME = {
+    "composed": ("résumé", "re\u0301sume\u0301"),
+    "hangul": ("한글", "\u1112\u1161\u11ab\u1100\u1173\u11af"),
+    "no-break space": ("one two", "one\u00a0two"),
+    "full width": ("ＡＢＣ１２３", "ＡＢＣ１２３"),
+    "joined emoji": ("👩 👩", "\U0001f469\u200d \U0001f469\ufe0f"),
+    "tab": ("a   b", "a\tb"),
+    "ligature": ("ﬁle", "file"),
+    "blanks behind": ("hello", "hello   "),
+    "hebrew": ("שלום עולם", "שלום עולם"),
+    "vowel points": ("שָׁלוֹם", "שָׁלוֹם"),
+}
+
+
+@pytest.mark.tc("TC-172")
+@pytest.mark.parametrize("name", SAME)
+def test_a_text_is_known_again_however_it_is_drawn(name: str) -> None:
+    drawn, sent = SAME[name]
+    assert CONTROLS.holds(screen("❯ " + drawn, x=2 + len(drawn)), sent)
+    assert not CONTROLS.holds(screen("❯ " + drawn, x=2 + len(drawn)), sent + " more")
+
+
+@pytest.mark.tc("TC-172")
+def test_other_words_are_other_words() -> None:
+    for drawn, sent in (("resume", "resumed"), ("한", "글"), ("日", "本"), ("👩", "👨")):
+        assert not CONTROLS.holds(screen("❯ " + drawn, x=4), sent)
+    assert folded("plain text?") == "plain text?"
+    assert from_column("日a\u0301b", 2) == "a\u0301b"
+    assert from_column("日a\u0301b", 3) == "b"
+    assert from_column("ab", 9) == ""
+
+
+@pytest.mark.tc("TC-173")
+async def test_a_receipt_says_what_was_seen_and_no_more() -> None:
+    stands = Script([(DRAFT, "hi")])
+    told = await sending.send(context(stands, Kind.SEND, text()))
+    assert (told["delivery"], told["entered"]) == ("unconfirmed", True)
+    assert "still stands in the input field" in told["note"]
+    assert "submitted" not in told["note"]
+
+
+RULES = """
+format = 1
+agent = "toy"
+[composer]
+prompt = '^>(?: (.*))?$'
+[[rule]]
+name = "composer"
+composer = "free"
+claim = "not_running"
+strength = "hint"
+[[mode]]
+name = "shell mode"
+region = "composer"
+row = '^>\\s*!'
+text = "none"
+"""
+
+
+@pytest.mark.tc("TC-170")
+def test_a_rules_file_names_the_modes_of_a_field() -> None:
+    rules = load(RULES, "toy.toml")
+    (mode,) = rules.controls().modes
+    assert (mode.name, mode.text) == ("shell mode", TextMethod.NONE)
+    told = rules.look(Sample((">",), "t", False, True, 2, 0, 80, 24), None)
+    assert told is not None
+    assert told.accepts_input is True
+    for wrong, said in (('text = "no"', "line 15: mode 1, key text"), ("swallow = []", "line 15: mode 1, key swallow")):
+        with pytest.raises(RuleFileError, match=said):
+            load(RULES.replace('text = "none"', wrong), "toy.toml")

@@ -1,0 +1,227 @@
+"""The user's own rules: laid over the shipped ones, an agent by rules alone, and every rule tried on its sample."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.adapters.discovery import discover
+from agtmuxd.adapters.registry import Registry
+from agtmuxd.api.routes.rules import CheckRequest, ReplayRequest
+from agtmuxd.core.model import Claim, Proc, Sample
+from agtmuxd.core.screen.rule_file import load
+from agtmuxd.rules.catalog import RuleCatalog
+from tests.corpus import recording
+from tests.unit.adapters.test_registry import ToyAdapter
+
+TOY = """
+format = 1
+agent = "toy"
+recorded_on = ["1"]
+[process]
+names = ["toycli"]
+headless = ["--once"]
+other = ["login", "--version"]
+[[rule]]
+name = "asks"
+claim = "waiting_input"
+all = [{ contains = "Which way?" }]
+waiting = { kind = "question", text_regex = '(Which[^\\n]*)' }
+sample = { screen = "asks.txt" }
+"""
+MINE = """
+format = 1
+agent = "claude"
+extends = true
+[[rule]]
+name = "mine"
+priority = 5000
+claim = "error"
+strength = "hint"
+all = [{ contains = "my own words" }]
+"""
+
+
+def rule_catalog(folder: Path) -> tuple[Registry, RuleCatalog]:
+    registry = discover(points=())
+    return registry, RuleCatalog(registry, folder)
+
+
+def said(registry: Registry, agent: str, *rows: str) -> str | None:
+    fenced = registry.get(agent)
+    assert fenced is not None
+    write = fenced.look(Sample(rows, "t", True, True, 0, 0, 80, 24), None)
+    return None if write is None else write.rule
+
+
+def identify(registry: Registry, comm: str, *argv: str) -> tuple[str, bool] | None:
+    found = registry.identify(Proc(10, 1, 10, 10, 1, "S", "7", comm, argv))
+    return None if found is None else (found[1].agent_type, found[1].headless)
+
+
+@pytest.mark.tc("TC-046")
+def test_an_agent_is_added_by_a_rules_file_alone(tmp_path: Path) -> None:
+    (tmp_path / "toy.toml").write_text(TOY)
+    registry, book = rule_catalog(tmp_path)
+    book.read()
+    assert identify(registry, "toycli", "/opt/toycli", "go") == ("toy", False)
+    assert identify(registry, "python3", "python3", "/usr/bin/toycli", "--once") == ("toy", True)
+    assert identify(registry, "toycli", "toycli", "login") is None
+    assert identify(registry, "sleep", "toycli", "100") is None
+    assert identify(registry, "vim", "vim", "toycli") is None
+    assert said(registry, "toy", "Which way?") == "asks"
+    (tmp_path / "toy.toml").unlink()
+    book.read()
+    assert registry.get("toy") is None
+
+
+def test_a_users_rules_lie_over_the_shipped_ones_and_are_taken_back(tmp_path: Path) -> None:
+    dialog = recording.load("claude/e1-bash-approval").sample_at(9000)
+    registry, book = rule_catalog(tmp_path)
+    before = said(registry, "claude", *dialog.lines)
+    (tmp_path / "claude.toml").write_text(MINE)
+    book.read()
+    assert said(registry, "claude", "my own words") == "mine"
+    assert said(registry, "claude", *dialog.lines) == before
+    (tmp_path / "claude.toml").write_text(MINE.replace("extends = true", ""))
+    book.read()
+    assert said(registry, "claude", *dialog.lines) is None, "without extends the file stands for all rules"
+    (tmp_path / "claude.toml").unlink()
+    book.read()
+    assert said(registry, "claude", *dialog.lines) == before
+    assert said(registry, "claude", "my own words") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("toy", TOY.replace("[process]", "[proces]"), "proces"),
+        ("toy", TOY.replace('names = ["toycli"]', "names = []"), "at least one name"),
+        ("other", TOY, "must be 'other'"),
+        ("toy", MINE.replace("claude", "toy"), "[process] with names is missing"),
+        ("toy", "format =", "is not TOML"),
+    ],
+)
+def test_a_wrong_file_is_named_and_the_rules_stay_as_they_were(
+    name: str, text: str, message: str, tmp_path: Path
+) -> None:
+    registry, book = rule_catalog(tmp_path)
+    (tmp_path / "claude.toml").write_text(MINE)
+    book.read()
+    (tmp_path / "claude.toml").unlink()
+    (tmp_path / f"{name}.toml").write_text(text)
+    with pytest.raises(AgtmuxError) as caught:
+        book.read()
+    assert caught.value.code == "E_INVALID_REQUEST"
+    assert message in caught.value.message
+    assert f"{name}.toml" in caught.value.message
+    assert said(registry, "claude", "my own words") == "mine"
+    assert len(book.read_what_can_be()) == 1
+    assert said(registry, "claude", "my own words") is None
+
+
+@pytest.mark.tc("TC-046")
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (os.mkfifo, "is no file"),
+        (lambda path: path.symlink_to("/dev/zero"), "is no file"),
+        (lambda path: path.write_bytes(b"\xff\xfe"), "no UTF-8 text"),
+        (lambda path: path.write_text("#" * ((1 << 20) + 1)), "longer than 1 MiB"),
+        (lambda path: path.write_text(re.sub(r"\[process\](?s:.*)(?=\[\[rule)", "", TOY)), "[process] with names"),
+    ],
+)
+def test_an_odd_file_among_the_rules_is_named_and_holds_up_nobody(
+    tmp_path: Path, make: Callable[[Path], object], words: str
+) -> None:
+    registry, book = rule_catalog(tmp_path)
+    (tmp_path / "toy.toml").write_text(TOY)
+    book.read()
+    (tmp_path / "toy.toml").unlink()
+    make(tmp_path / "toy.toml")
+    with pytest.raises(AgtmuxError, match=re.escape(words)) as caught:
+        book.read()
+    assert str(tmp_path / "toy.toml") in caught.value.message
+    assert registry.get("toy") is not None, "the rules stay as they were"
+
+
+async def test_every_shipped_rule_holds_on_its_recorded_sample(tmp_path: Path) -> None:
+    _, book = rule_catalog(tmp_path)
+    items = await book.check(CheckRequest(corpus=recording.ROOT))
+    assert {item["agent"] for item in items} >= {"claude", "codex", "gemini", "copilot", "opencode", "cursor"}
+    assert [(i["agent"], r) for i in items for r in i["rules"] if r["ok"] is False] == []
+    assert sum(1 for i in items for r in i["rules"] if r["ok"]) > 60
+    without = (await book.check(CheckRequest(agents=["claude"])))[0]["rules"]
+    assert not any(rule["ok"] for rule in without), "no recordings, nothing tried"
+
+
+async def test_a_rule_is_tried_on_a_screen_beside_its_file(tmp_path: Path) -> None:
+    (tmp_path / "toy.toml").write_text(TOY)
+    _, book = rule_catalog(tmp_path)
+    book.read()
+
+    async def tried() -> tuple[bool | None, str]:
+        rule = (await book.check(CheckRequest(agents=["toy"])))[0]["rules"][0]
+        return rule["ok"], rule["message"]
+
+    missing = await tried()
+    assert missing[0] is False
+    assert f"tmux capture-pane -p -t PANE > {tmp_path}/asks.txt" in missing[1]
+    (tmp_path / "asks.txt").write_text("hello\nWhich way?\n")
+    assert await tried() == (True, "holds on its sample")
+    (tmp_path / "asks.txt").write_text("nothing here\n")
+    assert await tried() == (
+        False, "does not hold on its sample: all: contains 'Which way?' in tail:40 finds nothing"
+    )  # fmt: skip
+    (tmp_path / "asks.txt").write_text("\n")
+    assert (await tried())[1].endswith("asks.txt is empty")
+
+
+def test_a_captured_screen_is_replayed_through_the_rules(tmp_path: Path) -> None:
+    _, book = rule_catalog(tmp_path)
+    sample = recording.load("claude/e1-bash-approval").sample_at(9000)
+    body = book.replay(ReplayRequest(agent="claude", screen="\n".join(sample.lines), title=sample.title))
+    assert (body["claim"], body["strength"], body["composer"]) == ("waiting_approval", "definitive", None)
+    assert body["waiting_for"]["kind"] == "approval"
+    assert body["matched"][0]["rule"] == body["rule"]
+    nothing = book.replay(ReplayRequest(agent="claude", screen="$ ls"))
+    assert (nothing["claim"], nothing["matched"]) == (None, [])
+    after = recording.load("claude/c-prompt-done")
+    done = next(x for x in after.labels if x.state == "completed")
+    screen = "\n".join(after.sample_at(done.start + 1000).lines)
+    told = book.replay(ReplayRequest(agent="claude", screen=screen, before=Claim.RUNNING))
+    assert told["claim"] == "completed"
+    with pytest.raises(AgtmuxError, match="generic"):
+        book.replay(ReplayRequest(agent="generic", screen=""))
+
+
+@pytest.mark.tc("TC-046")
+async def test_an_adapter_from_elsewhere_proves_its_rules_by_screens_of_its_own(tmp_path: Path) -> None:
+    theirs, mine = tmp_path / "theirs", tmp_path / "mine"
+    theirs.mkdir()
+    mine.mkdir()
+
+    registry = discover(points=())
+    adapter = ToyAdapter()
+    adapter.shipped = adapter.rules = load(TOY, "toy.toml", "toy")
+    adapter.screens = theirs
+    registry.add(adapter)
+    book = RuleCatalog(registry, mine)
+    (theirs / "asks.txt").write_text("Which way?\n")
+
+    async def tried() -> list[tuple[str, bool | None]]:
+        (item,) = await book.check(CheckRequest(agents=["toy"]))
+        return [(rule["rule"], rule["ok"]) for rule in item["rules"]]
+
+    assert await tried() == [("asks", True)]
+    over = MINE.replace('"claude"', '"toy"').replace('strength = "hint"', 'sample = { screen = "mine.txt" }')
+    (mine / "toy.toml").write_text(over)
+    (mine / "mine.txt").write_text("my own words\n")
+    assert await tried() == [("mine", True), ("asks", True)], "each beside the file that names it"
+    adapter.screens = None
+    assert await tried() == [("mine", True), ("asks", False)]

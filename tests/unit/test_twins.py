@@ -1,0 +1,209 @@
+"""The tests mirror the source, room by room: who changes a file finds its tests by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+SRC = TESTS.parent / "src"
+MIRRORS = (("unit", ""), ("integration", ""), ("ssh", "targets/ssh/"))
+"""A folder of ``tests``, and the room that it mirrors. What needs a running sshd has a folder of its own."""
+
+WITHOUT_TWIN = frozenset(
+    {
+        "__main__.py",
+        "client.py",
+        "config.py",
+        "process.py",
+        "render.py",
+        "repository.py",
+        "socket_repair.py",
+        "actions/access.py",
+        "actions/ack.py",
+        "actions/answer.py",
+        "actions/approve.py",
+        "actions/attach.py",
+        "actions/audit.py",
+        "actions/buffers.py",
+        "actions/context.py",
+        "actions/deny.py",
+        "actions/dialog.py",
+        "actions/interrupt.py",
+        "actions/kill.py",
+        "actions/ledger.py",
+        "actions/runner.py",
+        "actions/send.py",
+        "actions/stop_keys.py",
+        "actions/view_output.py",
+        "adapters/discovery.py",
+        "adapters/isolation.py",
+        "adapters/rules_only.py",
+        "adapters/samples.py",
+        "adapters/shared.py",
+        "adapters/time_limit.py",
+        "adapters/validation.py",
+        "adapters/claude/transcript.py",
+        "adapters/cline/adapter.py",
+        "adapters/codex/adapter.py",
+        "adapters/codex/transcript.py",
+        "adapters/cursor/adapter.py",
+        "adapters/gemini/adapter.py",
+        "adapters/gemini/transcript.py",
+        "adapters/generic/adapter.py",
+        "adapters/generic/run_command.py",
+        "adapters/pi/adapter.py",
+        "adapters/qwen/adapter.py",
+        "adapters/settings/hook_command.py",
+        "adapters/settings/json_edit.py",
+        "adapters/settings/text_file.py",
+        "api/callers.py",
+        "api/envelopes.py",
+        "api/parsing.py",
+        "api/requests.py",
+        "api/responses.py",
+        "api/routes/actions.py",
+        "api/routes/contract.py",
+        "api/routes/daemon.py",
+        "api/routes/events.py",
+        "api/routes/hooks.py",
+        "api/routes/panes.py",
+        "api/routes/rules.py",
+        "api/routes/targets.py",
+        "cli/action_options.py",
+        "cli/actions.py",
+        "cli/attach.py",
+        "cli/completion.py",
+        "cli/completion_values.py",
+        "cli/context.py",
+        "cli/events.py",
+        "cli/explain.py",
+        "cli/hook_help.py",
+        "cli/hooks.py",
+        "cli/kill.py",
+        "cli/listing.py",
+        "cli/rules.py",
+        "cli/run.py",
+        "cli/send.py",
+        "cli/spawn.py",
+        "cli/target.py",
+        "cli/view.py",
+        "cli/wait.py",
+        "core/ids.py",
+        "core/listing.py",
+        "core/model.py",
+        "core/retention_clock.py",
+        "core/versions.py",
+        "core/action/keys.py",
+        "core/action/request.py",
+        "core/screen/cells.py",
+        "core/screen/dialog_options.py",
+        "core/screen/regions.py",
+        "core/screen/rule_reader.py",
+        "core/screen/title.py",
+        "core/screen/toml_lines.py",
+        "core/state/binding.py",
+        "core/state/health.py",
+        "core/state/observation.py",
+        "core/state/ordering.py",
+        "core/state/retirement_doc.py",
+        "core/state/unchanged.py",
+        "hooks/health.py",
+        "hooks/items.py",
+        "hooks/lookup_files.py",
+        "ingest/context.py",
+        "ingest/observations.py",
+        "ingest/pane_items.py",
+        "ingest/refresh_budget.py",
+        "ingest/sinks.py",
+        "ingest/transcripts/by_folder.py",
+        "log/flood.py",
+        "protocol/errors.py",
+        "remote_hooks/install_program.py",
+        "remote_hooks/link.py",
+        "remote_hooks/settings.py",
+        "remote_hooks/spool_fetch.py",
+        "rules/trial.py",
+        "services/actions.py",
+        "services/daemon.py",
+        "services/events.py",
+        "services/health.py",
+        "services/spool_intake.py",
+        "services/targets.py",
+        "services/watch.py",
+        "store/actions.py",
+        "store/clock_repair.py",
+        "store/current.py",
+        "store/disk.py",
+        "store/history.py",
+        "store/integrity.py",
+        "store/payload_text.py",
+        "store/startup.py",
+        "stream/changes.py",
+        "stream/channel.py",
+        "stream/history.py",
+        "stream/watcher.py",
+        "target_manager/watches.py",
+        "targets/diagnose.py",
+        "targets/executor.py",
+        "targets/levels.py",
+        "targets/limits.py",
+        "targets/oversize.py",
+        "targets/pane_listing.py",
+        "targets/recognition.py",
+        "targets/rounds.py",
+        "targets/same_server.py",
+        "targets/unreadable_panes.py",
+        "targets/local/agent_server.py",
+        "targets/local/child_process.py",
+        "targets/local/new_processes.py",
+        "targets/local/pidfd.py",
+        "targets/ssh/client_keys.py",
+        "targets/ssh/connect.py",
+        "targets/ssh/host_keys.py",
+        "targets/ssh/proxy_command.py",
+        "targets/ssh/shell.py",
+        "targets/ssh/ssh_config.py",
+        "tmux/keys.py",
+        "tmux/onepane.py",
+        "tmux/printed.py",
+    }
+)
+"""Source files that other files' tests prove. Take names out; put none in: a new file gets a test of its name."""
+
+
+def sources() -> list[Path]:
+    """Every source file but the packages' own, by its place in its program."""
+    found = [path.relative_to(top) for top in (SRC / "agtmux", SRC / "agtmuxd") for path in sorted(top.rglob("*.py"))]
+    return [path for path in found if path.name != "__init__.py"]
+
+
+def names(room: str) -> set[str]:
+    """What the test files of a room are named for: ``hub`` for ``test_hub.py``, ``hub_end`` for ``test_hub_end.py``."""
+    folders = [TESTS / top / room[len(under) :] for top, under in MIRRORS if f"{room}/".startswith(under)]
+    return {path.stem.removeprefix("test_") for folder in folders for path in folder.glob("test_*.py")}
+
+
+def without_twin() -> set[str]:
+    missing = set()
+    for source in sources():
+        room = source.parent.as_posix()
+        stems = {other.stem for other in sources() if other.parent == source.parent}
+        longer = {stem for stem in stems if stem.startswith(f"{source.stem}_")}
+        found = {name for name in names(room) if f"{name}_".startswith(f"{source.stem}_")}
+        if all(any(f"{name}_".startswith(f"{stem}_") for stem in longer) for name in found):
+            missing.add(source.as_posix())
+    return missing
+
+
+@pytest.mark.tc("TC-249")
+def test_each_source_file_has_a_test_file_of_its_name() -> None:
+    """``ingest/spool.py`` has ``test_spool.py`` in ``tests/unit/ingest`` or in ``tests/integration/ingest``."""
+    assert sorted(without_twin() - WITHOUT_TWIN) == [], "name its test file after it, in the folder of its room"
+
+
+@pytest.mark.tc("TC-249")
+def test_the_list_of_files_without_a_test_file_only_shrinks() -> None:
+    """A file of the list that has its test file by now, or is no more, is taken out."""
+    assert sorted(WITHOUT_TWIN - without_twin()) == [], "take it out of WITHOUT_TWIN"
