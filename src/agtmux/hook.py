@@ -88,7 +88,16 @@ def to_spool(event: dict[str, object]) -> bytes:
         patterns = []  # no daemon has run yet
     known = patterns if isinstance(patterns, list) else []
     safe = redact_event(event, [pattern for pattern in known if isinstance(pattern, str)])
-    return json.dumps({**safe, "spooled": True}, separators=(",", ":")).encode()
+    space = {"pid_space": name} if (name := pid_space()) is not None else {}
+    return json.dumps({**safe, **space, "spooled": True}, separators=(",", ":")).encode()
+
+
+def pid_space() -> str | None:
+    """What tells a container's process numbers from others: of a process that has ended no kernel tells it any more."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:  # no Linux
+        return None
 
 
 def said(words: list[str], started: int) -> tuple[str | None, int, list[str]]:

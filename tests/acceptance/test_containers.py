@@ -164,6 +164,25 @@ def test_the_hook_program_of_one_file_reports_from_a_container(daemon: Daemon, p
 # ------------------------------------------------ TC-219: what is not known stays unbound
 
 
+@pytest.mark.tc("TC-240")
+def test_what_a_container_left_in_the_spool_moves_no_pane(daemon: Daemon, place: Place, boxed: Make) -> None:
+    """Nobody can tell any more whose it is: not even where its agent is the first process there, and it names none."""
+    daemon.start()
+    agent = boxed(declared="claude").start()
+    daemon.wait_agent(agent.pane)
+    before = state(daemon, agent.pane)
+    daemon.stop()
+    payload = {"hook_event_name": "PermissionRequest", "session_id": "s", "tool_name": "Bash", "tool_input": {}}
+    argv = [str(PROGRAMS / "agtmux"), "hook", "claude"]
+    agent.tell(hook={"argv": argv, "payload": payload, "env": {"AGTMUX_HOOK_CAP_MS": "20000"}})
+    spooled = json.loads((place.state / "spool.jsonl").read_text())
+    assert (spooled["chain"], spooled["pane_id"]) == ([], agent.pane)
+    daemon.start()
+    until(lambda: heard(daemon) == 1, within=PATIENCE, what="the spool is taken in")
+    assert state(daemon, agent.pane) == before
+    assert "hook" not in [item["source"] for item in place.json("events")["items"]]
+
+
 @pytest.mark.tc("TC-219")
 def test_hooks_from_a_container_move_no_pane_whose_agent_nobody_named(daemon: Daemon, boxed: Make) -> None:
     daemon.start()

@@ -84,6 +84,7 @@ class WireEvent(Sent):
     start_hint: Nanoseconds | None = None
     chain: Annotated[list[ChainLink], Field(max_length=64, default_factory=list)]
     spooled: StrictBool = False
+    pid_space: Short | None = None
     env: Annotated[dict[str, str], Field(max_length=32, default_factory=dict)]
     payload: Annotated[dict[str, Any], Field(default_factory=dict)]
 

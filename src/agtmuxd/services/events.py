@@ -24,7 +24,7 @@ from agtmuxd.remote_hooks.clock_offset import corrected
 from agtmuxd.store import history
 from agtmuxd.store.db import Store
 from agtmuxd.stream.published import PublishedRows
-from agtmuxd.targets.apart import chain_of, is_apart
+from agtmuxd.targets.apart import chain_of, is_apart, was_apart
 
 
 class Events:
@@ -58,8 +58,9 @@ class Events:
         seen = chain_of(peer.pid) if apart and peer is not None else []
 
         def make(event: WireEvent) -> RawEvent:
-            raw = self._raw(_as_seen(event, seen) if apart else event, now)
-            raw = replace(raw, apart=True) if apart else raw
+            elsewhere = apart or (peer is None and was_apart(event.pid_space))
+            raw = self._raw(_as_seen(event, seen) if elsewhere else event, now)
+            raw = replace(raw, apart=True) if elsewhere else raw
             return replace(raw, event_time=min(raw.event_time + ahead, now)) if ahead else raw
 
         return await self._submit(events, make)

@@ -34,6 +34,16 @@ def is_apart(pid: int | None, root: str = "/proc") -> bool:
         return len(numbers.split()) > 1
 
 
+def was_apart(pid_space: str | None, root: str = "/proc") -> bool:
+    """Whether a process that named its space of process numbers, as what waits in a spool does, had another than we."""
+    if pid_space is None:
+        return False
+    try:
+        return os.readlink(f"{root}/self/ns/pid") != pid_space  # noqa: PTH115
+    except OSError:
+        return False
+
+
 def chain_of(pid: int | None) -> list[dict[str, Any]]:
     """A process and its ancestors, nearest first, as a hook tells them; empty where it is gone or has no number."""
     chain: list[dict[str, Any]] = []
