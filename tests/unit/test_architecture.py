@@ -6,7 +6,7 @@ import ast
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -41,6 +41,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("agtmuxd.rules.trial",),
     ("agtmuxd.target_manager", "agtmuxd.remote_hooks", "agtmuxd.rules", "agtmuxd.hooks", "agtmuxd.services.health"),
     ("agtmuxd.services",),
+    ("agtmuxd.features",),
+    tuple(f"agtmuxd.features.{folder.parent.name}" for folder in SRC.glob("agtmuxd/features/*/__init__.py")),
     ("agtmuxd.daemon",),
     ("agtmuxd.__main__",),
 )
@@ -54,6 +56,12 @@ CLIENT_FLOORS: tuple[tuple[str, ...], ...] = (
     ("agtmux.cli",),
     ("agtmux.__main__",),
 )
+
+NOT_FOR_FEATURES = ("adapters", "daemon", "ingest", "remote_hooks", "target_manager", "targets", "tmux")
+"""Rooms that reach panes or decide states. A feature acts by ``actions.runner`` and reads what is published."""
+
+MOST_LINES = 500
+MOST_LINES_OF_A_FUNCTION = 60
 
 IMPURE = {"asyncio", "logging", "random", "select", "socket", "sqlite3", "structlog", "subprocess", "threading", "time"}
 HEAVY = {
@@ -109,6 +117,79 @@ def test_every_import_points_down(package: str, floors: tuple[tuple[str, ...], .
             if other is None or (other[1] != own[1] and other[0] >= own[0]):
                 wrong.append(f"{name} imports {found}")
     assert wrong == []
+
+
+@pytest.mark.tc("TC-111")
+def test_a_feature_reaches_no_pane_itself() -> None:
+    wrong = [
+        f"{name} imports {found}"
+        for name, tree in modules("agtmuxd/features")
+        if name.count(".") > 2
+        for found in imports(tree)
+        if found.startswith(tuple(f"agtmuxd.{other}." for other in NOT_FOR_FEATURES))
+    ]
+    assert wrong == []
+
+
+def import_graph(trees: Mapping[str, ast.Module]) -> dict[str, set[str]]:
+    """Which of these modules each imports, wherever in its file: under ``TYPE_CHECKING`` and in functions too."""
+    graph: dict[str, set[str]] = {}
+    for name, tree in trees.items():
+        graph[name] = set()
+        for found in imports(tree):
+            while found and found not in trees:
+                found = found.rpartition(".")[0]
+            graph[name] |= {found} - {"", name}
+    return graph
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[str]:
+    """The modules in circles, and between them. A module that imports none of them, or that none imports, is left out
+    until nothing changes."""
+    left = {name: set(others) for name, others in graph.items()}
+    while True:
+        imported = set().union(*left.values()) if left else set()
+        loose = {name for name, others in left.items() if not others or name not in imported}
+        if not loose:
+            break
+        left = {name: others - loose for name, others in left.items() if name not in loose}
+    return sorted(left)
+
+
+@pytest.mark.tc("TC-230")
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """An import that only a type checker sees counts too: it hides a circle, it does not break one."""
+    trees = {name: tree for package in ("agtmuxd", "agtmux") for name, tree in modules(package)}
+    assert circles(import_graph(trees)) == []
+
+
+@pytest.mark.tc("TC-230")
+def test_a_circle_is_found_also_where_one_import_is_for_types_only() -> None:
+    texts = {
+        "p.a": "from p.b import B",
+        "p.b": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from p.c import C",
+        "p.c": "def late():\n    from p import a",
+        "p.d": "import p.a",
+        "p": "",
+    }
+    assert circles(import_graph({name: ast.parse(text) for name, text in texts.items()})) == ["p.a", "p.b", "p.c"]
+
+
+@pytest.mark.tc("TC-230")
+def test_no_module_and_no_function_is_too_long_to_be_read_at_once() -> None:
+    long = []
+    for package in ("agtmuxd", "agtmux"):
+        for path in sorted((SRC / package).rglob("*.py")):
+            text = path.read_text("utf-8")
+            if text.count("\n") > MOST_LINES:
+                long.append(f"{path.relative_to(SRC)}: {text.count(chr(10))} lines")
+            for node in ast.walk(ast.parse(text)):
+                if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    continue
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > MOST_LINES_OF_A_FUNCTION:
+                    long.append(f"{path.relative_to(SRC)}:{node.lineno} {node.name}: {lines} lines")
+    assert long == []
 
 
 @pytest.mark.tc("TC-111")
