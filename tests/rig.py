@@ -27,7 +27,9 @@ from agtmuxd.store import history
 from agtmuxd.store.clock_repair import put_back
 from agtmuxd.store.current import load_world
 from agtmuxd.store.db import Store, open_database
+from agtmuxd.stream.history import Batch
 from agtmuxd.stream.published import Changes, PublishedRows, pane_key
+from agtmuxd.stream.subscription import Subscriptions
 
 T0 = 1_767_225_600 * NS
 """2026-01-01T00:00:00Z"""
@@ -98,6 +100,7 @@ class Rig:
         self.registry = registry or discover([])
         self.published: list[tuple[int, Changes]] = []
         self.pokes: list[tuple[str, int, bool]] = []
+        self.subscriptions = Subscriptions()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Rig:
@@ -129,9 +132,10 @@ class Rig:
             self.pipeline._alarm.cancel()
         self.store.close()
 
-    def _publish(self, sequence: int, _at: int, changes: Changes) -> None:
+    def _publish(self, sequence: int, committed_at: int, changes: Changes) -> None:
         self.published.append((sequence, changes))
         self.view.apply(sequence, changes)
+        self.subscriptions.publish(Batch(sequence, committed_at, changes))
 
     # ------------------------------------------------ what happens
 
