@@ -18,7 +18,6 @@ from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.peer import Peer
 from agtmuxd.api.requests import ConnectResult, HistoryQuery, HookRequest, TargetRequest, WireEvent
 from agtmuxd.api.route import RouteTable
-from agtmuxd.api.routes.actions import ActionQuery
 from agtmuxd.api.routes.contract import with_contract
 from agtmuxd.api.routes.rules import CheckRequest, ReplayRequest
 from agtmuxd.core.action.request import Request
@@ -114,11 +113,6 @@ class FakeServices:
         self.asked.append((uid, pid))
         if self.forbids:
             raise AgtmuxError("E_FORBIDDEN", "a supervised agent may only read and report", {"reason": "agent"})
-
-    async def listing(self, query: ActionQuery, pane: str | None) -> list[dict[str, Any]]:
-        if query.action is not None:
-            raise AgtmuxError("E_ACTION_NOT_FOUND", f"there is no action {query.action}")
-        return []
 
     def message(self, key: str) -> dict[str, Any]:
         return {"runtime_id": "rt-1", "text": "done", "said_at": "2026-01-01T00:00:00.000Z", "source": "transcript"}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from pkgutil import iter_modules
 from typing import Any
 
+from agtmuxd import features
 from agtmuxd.api import routes
 from agtmuxd.api.route import Route
 from agtmuxd.api.routes import contract
@@ -17,4 +19,15 @@ def resources() -> dict[str, tuple[Route[Any], ...]]:
     return {name: import_module(f"{routes.__name__}.{name}").ROUTES for name in names}
 
 
-ROUTES: tuple[Route[Any], ...] = (*(route for some in resources().values() for route in some), *contract.ROUTES)
+def of_features() -> dict[str, tuple[Route[Any], ...]]:
+    """The routes of each feature that has a folder and serves any."""
+    names = sorted(f"{features.__name__}.{found.name}" for found in iter_modules(features.__path__) if found.ispkg)
+    return {
+        name.rpartition(".")[2]: import_module(f"{name}.routes").ROUTES for name in names if find_spec(f"{name}.routes")
+    }
+
+
+ROUTES: tuple[Route[Any], ...] = (
+    *(route for some in [*resources().values(), *of_features().values()] for route in some),
+    *contract.ROUTES,
+)

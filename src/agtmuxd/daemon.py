@@ -48,6 +48,8 @@ from agtmuxd.api.routes.contract import with_contract
 from agtmuxd.clock import Clock
 from agtmuxd.config import Settings, load
 from agtmuxd.core.model import NS
+from agtmuxd.features.contract import Context
+from agtmuxd.features.host import FeatureHost
 from agtmuxd.hooks.health import HookHealth
 from agtmuxd.hooks.lookup_files import LookupFiles
 from agtmuxd.ingest.app_servers import AppServers
@@ -76,12 +78,17 @@ from agtmuxd.store.startup import StartupState, load_all
 from agtmuxd.stream.history import Batch
 from agtmuxd.stream.hub import Hub
 from agtmuxd.stream.published import Changes, PublishedRows
+from agtmuxd.stream.subscription import Subscriptions
 from agtmuxd.target_manager.manager import TargetManager
 from agtmuxd.target_manager.watches import HOST
 from agtmuxd.targets.apart import is_apart, lives
 from agtmuxd.targets.executor import TargetExecutor
 
 _LOG = structlog.get_logger("agtmuxd")
+FEATURES: tuple[str, ...] = (
+    "audit",
+)  # fmt: skip
+"""The features of this daemon, each a folder of ``features/``. Delete a line and the daemon goes without it."""
 SWITCH_EVERY = 0.0005
 """Seconds for which one thread may keep the other waiting. The store's gives way at every statement, and with Python's
 5 ms it would wait that long for each while requests are being parsed."""
@@ -102,6 +109,7 @@ class Engine:
     target_manager: TargetManager
     actions: ActionRunner
     retention: RetentionTask
+    subscriptions: Subscriptions
 
     def count(self, what: str) -> None:
         """One more of what health counts."""
@@ -168,13 +176,15 @@ class Daemon:
             connections = Connections(
                 affordable(self._settings.api.connections), engine.count, setting="api.connections"
             )
-            status = self._status(engine, intake, envelope, connections, first.path)
+            features = self._features(engine, envelope)
+            status = self._status(engine, intake, envelope, features, connections, first.path)
+            tables = self._routes(engine, intake, envelope, status) + features.tables
             server = ApiServer(
-                with_contract(self._routes(engine, intake, envelope, status)), first.sock,
+                with_contract(tables), first.sock,
                 permit=engine.actions.permit, end_streams=engine.hub.close, connections=connections,
             )  # fmt: skip
             self._reachable = self._repair(first, server, status, files)
-            await self._until_stopped(first, engine, intake, files, server, self._reachable)
+            await self._until_stopped(first, engine, intake, features, files, server, self._reachable)
         finally:
             store.close()
 
@@ -183,6 +193,7 @@ class Daemon:
         first: BoundSocket,
         engine: Engine,
         intake: Intake,
+        features: FeatureHost,
         files: LookupFiles,
         server: ApiServer,
         reachable: SocketRepair,
@@ -204,6 +215,7 @@ class Daemon:
                 group.create_task(intake.transcripts.run(), name="transcripts"),
                 group.create_task(intake.served.run(), name="served"),
                 group.create_task(engine.rule_catalog.watch(engine.target_manager.watches.look_again), name="rules"),
+                *features.start(group),
             ]
             _LOG.info("ready", version=__version__, pid=os.getpid(), socket=first.path)
             await self._stopping.wait()
@@ -296,8 +308,12 @@ class Daemon:
             view, now=self._clock, read_log=history.log_of(store, view.stream_id), most=self._settings.api.watchers
         )
 
+        subscriptions = Subscriptions()
+
         def publish(sequence: int, committed_at: int, changes: Changes) -> None:
-            hub.publish(Batch(sequence, committed_at, changes))
+            batch = Batch(sequence, committed_at, changes)
+            hub.publish(batch)
+            subscriptions.publish(batch)
 
         pipeline = Pipeline(
             store, repository, view, registry, publish, self._clock, pending=found.pending,
@@ -312,7 +328,18 @@ class Daemon:
             lambda: self._clock() - self._clock.ahead(),
         )
         return Engine(
-            store, repository, view, registry, rule_catalog, redact, hub, pipeline, target_manager, actions, retention
+            store,
+            repository,
+            view,
+            registry,
+            rule_catalog,
+            redact,
+            hub,
+            pipeline,
+            target_manager,
+            actions,
+            retention,
+            subscriptions,
         )
 
     def _adapters(self, redact: Redactor) -> tuple[Registry, RuleCatalog]:
@@ -399,8 +426,21 @@ class Daemon:
 
         return accompany
 
+    def _features(self, engine: Engine, envelope: Envelope) -> FeatureHost:
+        context = Context(
+            store=engine.store, view=engine.view, repository=engine.repository, envelope=envelope,
+            act=engine.actions.perform, clock=self._clock, settings=lambda: self._settings,
+        )  # fmt: skip
+        return FeatureHost.build(FEATURES, context, engine.subscriptions)
+
     def _status(
-        self, engine: Engine, intake: Intake, envelope: Envelope, connections: Connections, socket: str
+        self,
+        engine: Engine,
+        intake: Intake,
+        envelope: Envelope,
+        features: FeatureHost,
+        connections: Connections,
+        socket: str,
     ) -> DaemonStatus:
         """What health tells of."""
         sources = HealthSources(
@@ -416,7 +456,7 @@ class Daemon:
         return DaemonStatus(
             envelope=envelope, sources=sources, settings=lambda: self._settings,
             paths={"socket": socket, "database": self._places.database, "config": self._places.config},
-            reload=self.reload, stop=self.stop,
+            reload=self.reload, stop=self.stop, features=features.health,
         )  # fmt: skip
 
     def _routes(
@@ -429,9 +469,6 @@ class Daemon:
             transcripts=intake.transcripts, history=intake.events.history, clock=self._clock,
         )  # fmt: skip
         targets = Targets(envelope=envelope, target_manager=target_manager, view=view, removed=engine.retention.wake)
-        actions = ActionRequests(
-            envelope=envelope, view=view, runner=engine.actions, store=engine.store, repository=repository
-        )
         hooks = Hooks(
             repository=repository,
             registry=engine.registry,
@@ -445,7 +482,7 @@ class Daemon:
             RouteTable(pane_routes.ROUTES, panes),
             RouteTable(watch_routes.ROUTES, Watch(envelope, engine.hub)),
             RouteTable(event_routes.ROUTES, intake.events),
-            RouteTable(action_routes.ROUTES, actions),
+            RouteTable(action_routes.ROUTES, ActionRequests(envelope, engine.actions)),
             RouteTable(hook_routes.ROUTES, hooks),
             RouteTable(rule_routes.ROUTES, engine.rule_catalog),
         ]

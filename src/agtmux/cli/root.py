@@ -39,7 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "interrupt": ("decisions:interrupt", "Stop the turn of an agent."),
     "kill": ("kill:kill", "Interrupt or end an agent."),
     "ack": ("decisions:ack", "Say that a pane was looked at."),
-    "actions": ("actions:actions", "What was asked for, and what came of it."),
+    "actions": ("audit:actions", "What was asked for, and what came of it."),
     "events": ("events:events", "What agents reported, newest first."),
     "target": ("target:target_group", "The tmux servers that agtmux supervises."),
     "run": ("run:run", "Any program as an agent: when it starts, how it ends."),

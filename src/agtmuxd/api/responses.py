@@ -281,19 +281,6 @@ class Action(Shape):
     result: dict[str, Any] | None
 
 
-class ActionItem(Action):
-    events: list[str]
-
-
-class ActionSummary(Shape):
-    total: int
-
-
-class Actions(Read):
-    summary: ActionSummary
-    items: list[ActionItem]
-
-
 class ActionDone(Versioned, Action):
     """``replayed``: it was done before, and nothing was done now."""
 

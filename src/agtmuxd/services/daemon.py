@@ -19,7 +19,7 @@ from agtmuxd.ingest.pipeline import Pipeline
 from agtmuxd.ingest.spool import SpoolReader
 from agtmuxd.ingest.transcripts.follower import TranscriptFollower
 from agtmuxd.rules.catalog import RuleCatalog
-from agtmuxd.services.health import StorageHealth
+from agtmuxd.services.health import HealthPart, StorageHealth
 from agtmuxd.store.db import Store
 from agtmuxd.store.migrate import load
 from agtmuxd.stream.hub import Hub
@@ -57,12 +57,14 @@ class DaemonStatus:
         paths: dict[str, str],
         reload: Callable[[], None],
         stop: Callable[[], None],
+        features: Callable[[], HealthPart] = HealthPart,
     ) -> None:
-        """``paths``: of ``socket``, ``database`` and ``config``."""
+        """``paths``: of ``socket``, ``database`` and ``config``; ``features``: the part of all features together."""
         self.envelope = envelope
         self.reload = reload
         self.stop = stop
         self._sources = sources
+        self._features = features
         self._settings = settings
         self._paths = paths
         self._began = time.monotonic()
@@ -79,9 +81,9 @@ class DaemonStatus:
         of, view = self._sources, self._sources.hub.view
         items = of.target_manager.items()
         stuck = [wrong for wrong in (of.spool.wrong, of.spool.blocked()) if wrong is not None]
-        degraded = (
-            any(t["health"] != "ok" for t in items) or of.storage_health.wrong() or stuck or "socket" in of.troubles
-        )
+        more = self._features()
+        down = any(t["health"] != "ok" for t in items)
+        degraded = down or of.storage_health.wrong() or stuck or more.problems or "socket" in of.troubles
         return {
             "status": "degraded" if degraded else "ok",
             "version": __version__,
@@ -97,11 +99,11 @@ class DaemonStatus:
                        "connections": len(of.connections.open), "connections_most": of.connections.most},
             "counters": {**dict(sorted(of.pipeline.counters.items())), **of.target_manager.figures(),
                          **of.transcripts.counters,
-                         "watchers": of.hub.watchers},
+                         **more.counters, "watchers": of.hub.watchers},
             "store": of.storage_health.store(),
             "log": of.storage_health.log(),
             "spool": {"waiting_bytes": of.spool.waiting, **asdict(of.spool.drained)},
-            "last_errors": self._errors(stuck),
+            "last_errors": [*self._errors(stuck), *more.problems, *more.notes],
         }  # fmt: skip
 
     def _errors(self, spool: list[str]) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,17 @@ from agtmuxd.store.retention import RetentionTask
 
 WAL_MOST: Final = 64 << 20
 """Bytes of the database's log from which it is told: it is usually a quarter of that."""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthPart:
+    """What one part of the daemon adds to health."""
+
+    problems: tuple[str, ...] = ()
+    """What does not work now: health is degraded while there is any of it."""
+    notes: tuple[str, ...] = ()
+    """What a person should know."""
+    counters: Mapping[str, int] = field(default_factory=dict)
 
 
 class StorageHealth:

@@ -7,7 +7,6 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.action.request import Snapshot
 from agtmuxd.store.current import dumps
 
@@ -31,13 +30,13 @@ class ActionRow:
     metadata: dict[str, Any]
 
 
-_COLUMNS = (
+COLUMNS = (
     "action_id, action_type, request_ref, payload_digest, target_id, pane_id, runtime_id, requested_at, started_at,"
     " completed_at, result_code, error_code, metadata_json"
 )
 
 
-def _row(values: tuple[Any, ...]) -> ActionRow:
+def row_of(values: tuple[Any, ...]) -> ActionRow:
     names = ActionRow.__slots__[:-1]
     return ActionRow(**dict(zip(names, values[:-1], strict=True)), metadata=json.loads(values[-1]))
 
@@ -45,24 +44,24 @@ def _row(values: tuple[Any, ...]) -> ActionRow:
 def find(connection: sqlite3.Connection, action_type: str, request_ref: str) -> ActionRow | None:
     """The action that this request made before."""
     found = connection.execute(
-        f"SELECT {_COLUMNS} FROM actions WHERE action_type = ? AND request_ref = ?",  # noqa: S608 constants
+        f"SELECT {COLUMNS} FROM actions WHERE action_type = ? AND request_ref = ?",  # noqa: S608 constants
         (action_type, request_ref),
     ).fetchone()
-    return None if found is None else _row(found)
+    return None if found is None else row_of(found)
 
 
 def get(connection: sqlite3.Connection, action_id: str) -> ActionRow | None:
     found = connection.execute(
-        f"SELECT {_COLUMNS} FROM actions WHERE action_id = ?",  # noqa: S608 constants
+        f"SELECT {COLUMNS} FROM actions WHERE action_id = ?",  # noqa: S608 constants
         (action_id,),
     ).fetchone()
-    return None if found is None else _row(found)
+    return None if found is None else row_of(found)
 
 
 def begin(connection: sqlite3.Connection, row: ActionRow, snapshot: Snapshot, snapshot_id: str, nonce: str) -> None:
     """The action and what it was decided on, together. Raises sqlite3.IntegrityError for a request that was made."""
     connection.execute(
-        f"INSERT INTO actions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 constants
+        f"INSERT INTO actions ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 constants
         (row.action_id, row.action_type, row.request_ref, row.payload_digest, row.target_id, row.pane_id,
          row.runtime_id, row.requested_at, row.started_at, row.completed_at, row.result_code, row.error_code,
          dumps(row.metadata)),
@@ -104,57 +103,3 @@ def abandon(connection: sqlite3.Connection, now: int) -> int:
         " WHERE result_code IS NULL",
         (now,),
     ).rowcount
-
-
-def listing(
-    connection: sqlite3.Connection,
-    *,
-    limit: int,
-    action: str | None = None,
-    kind: str | None = None,
-    runtime: str | None = None,
-    pane: tuple[str, str] | None = None,
-    since: int | None = None,
-    before: str | None = None,
-) -> list[ActionRow]:
-    """Actions, newest first. ``before``: an action id to page on from; ``since``: requested then (ns) or later.
-
-    Raises E_INVALID_REQUEST for an action id to page on from that is not there.
-    """
-    where: list[str] = []
-    values: list[Any] = []
-    for clause, value in (
-        ("action_id = ?", action), ("action_type = ?", kind), ("runtime_id = ?", runtime), ("requested_at >= ?", since),
-    ):  # fmt: skip
-        if value is not None:
-            where.append(clause)
-            values.append(value)
-    if pane is not None:
-        where.append("target_id = ? AND pane_id = ?")
-        values += pane
-    if before is not None:
-        edge = connection.execute(
-            "SELECT requested_at, action_id FROM actions WHERE action_id = ?", (before,)
-        ).fetchone()
-        if edge is None:
-            raise AgtmuxError("E_INVALID_REQUEST", f"before: there is no action {before}; agtmux actions lists them")
-        where += ["requested_at <= ?", "(requested_at, action_id) < (?, ?)"]
-        values += [edge[0], *edge]
-    clause = f"WHERE {' AND '.join(where)}" if where else ""
-    rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM actions {clause} ORDER BY requested_at DESC, action_id DESC LIMIT ?",  # noqa: S608
-        (*values, limit),
-    )
-    return [_row(row) for row in rows]
-
-
-def events_of(connection: sqlite3.Connection, action_ids: list[str]) -> dict[str, list[str]]:
-    """The events of these actions, oldest first, by action."""
-    out: dict[str, list[str]] = {}
-    marks = ",".join("?" * len(action_ids))
-    for action_id, event_id in connection.execute(
-        f"SELECT action_id, event_id FROM events WHERE action_id IN ({marks}) ORDER BY ingested_at",  # noqa: S608
-        action_ids,
-    ):
-        out.setdefault(action_id, []).append(event_id)
-    return out

@@ -28,10 +28,19 @@ def migrations_dir() -> Path:
     return shipped if shipped.is_dir() else Path(__file__).resolve().parents[3] / "migrations"
 
 
-def load(directory: Path | None = None) -> list[Migration]:
-    """All migrations in order. Raises E_INTERNAL on a gap, a double number or a missing way back."""
+def folders(features: Path | None = None) -> list[Path]:
+    """The daemon's own migrations, and those that features bring: ``features/<name>/migrations``."""
+    features = features or Path(__file__).resolve().parent.parent / "features"
+    return [migrations_dir(), *sorted(features.glob("*/migrations"))]
+
+
+def load(*directories: Path) -> list[Migration]:
+    """The migrations of these folders (of all that belong to the program by default) in order of their one numbering.
+
+    Raises E_INTERNAL on a gap, a double number or a missing way back.
+    """
     found: dict[int, dict[str, str]] = {}
-    for path in sorted((directory or migrations_dir()).glob("*.sql")):
+    for path in sorted(path for folder in directories or folders() for path in folder.glob("*.sql")):
         match = _NAME.match(path.name)
         if match is None:
             raise AgtmuxError("E_INTERNAL", f"migrations: {path.name} is not named NNNN_words.up.sql or .down.sql")

@@ -14,16 +14,18 @@ from agtmuxd.api.envelopes import said
 from agtmuxd.api.route import Access, Route, RouteTable
 from agtmuxd.core.action.request import Kind
 from tests.fake_services import EVENT, FakeServices, serving
-from tests.route_tables import ROUTES
+from tests.route_tables import ROUTES, of_features, resources
 
 pytestmark = pytest.mark.tc("TC-141")
 
 OPEN = {
     "GET /v1/health", "GET /v1/targets", "GET /v1/panes", "GET /v1/windows", "GET /v1/sessions",
-    "GET /v1/panes/{ref}/explain", "GET /v1/panes/{ref}/message", "GET /v1/events", "GET /v1/actions", "GET /v1/watch",
+    "GET /v1/panes/{ref}/explain", "GET /v1/panes/{ref}/message", "GET /v1/events", "GET /v1/watch",
     "POST /v1/events", "POST /v1/rules/replay", "POST /v1/rules/check", "GET /v1/daemon/config", "GET /v1/openapi.json",
 }  # fmt: skip
 """All that an agent may ask for. Whoever adds to this list says that the route changes nothing."""
+OPEN_OF_FEATURES = {"audit": {"GET /v1/actions"}}
+"""The same of each feature that has routes."""
 
 
 def name(route: Route[Any]) -> str:
@@ -32,19 +34,29 @@ def name(route: Route[Any]) -> str:
 
 def test_only_reads_and_reports_are_open_to_agents() -> None:
     """The list is written here once more, so that nobody opens a route by the way."""
-    assert {name(route) for route in ROUTES if route.access is Access.EVERYBODY} == OPEN
+    features = of_features()
+    opened = OPEN.union(*(OPEN_OF_FEATURES[feature] for feature in features))
+    assert {name(route) for route in ROUTES if route.access is Access.EVERYBODY} == opened
     recorded = {route.path for route in ROUTES if route.access is Access.CHECKED_BY_ACTION}
     assert recorded == {f"/v1/actions/{kind}" for kind in Kind}, "an action asks itself, and keeps whom it refused"
 
 
-@pytest.mark.parametrize("route", [r for r in ROUTES if r.access is Access.OPERATORS], ids=name)
+@pytest.mark.parametrize(
+    ("routes", "route"),
+    [
+        pytest.param(routes, route, id=name(route))
+        for routes in [*resources().values(), *of_features().values()]
+        for route in routes
+        if route.access is Access.OPERATORS
+    ],
+)
 async def test_every_other_route_refuses_an_agent_before_it_reads_the_request(
-    short_dir: Path, route: Route[Any]
+    short_dir: Path, routes: tuple[Route[Any], ...], route: Route[Any]
 ) -> None:
     services = FakeServices()
     services.forbids = True
     before = services.target_items
-    async with serving(short_dir, services) as api:
+    async with serving(short_dir, services, tables=[RouteTable(routes, services)]) as api:
         path = re.sub(r"\{\w+\}", "host", route.path)
         answer = await api.call(route.method, path, 403, data=b"this is no JSON")
     assert answer["error"]["code"] == "E_FORBIDDEN"

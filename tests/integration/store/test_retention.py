@@ -83,8 +83,6 @@ ASKED: dict[str, Callable[[sqlite3.Connection], object]] = {
     },
     "purge payloads": lambda c: history.purge_payloads(c, NOW, 500),
     "purge what removed targets left": lambda c: history.purge_removed(c, 500),
-    "actions": lambda c: actions.listing(c, limit=100),
-    "actions of a pane": lambda c: actions.listing(c, limit=100, pane=("t1", "%1")),
     "answered_version": lambda c: actions.answered_version(c, "t1", "%1", "r1"),
     "abandon": lambda c: actions.abandon(c, NOW),
     "load_world": current.load_world,
@@ -115,7 +113,12 @@ def test_what_is_asked_often_goes_by_an_index(db: sqlite3.Connection, name: str)
         history.add_pending(db, event(number), None)
         history.add_batch(db, "s", number + 1, {"panes": "[]", "windows": "[]"}, NOW)
     put(db, "stream", **row("stream"))
-    for statement, line in plans(db, ASKED[name]):
+    goes_by_index(db, ASKED[name])
+
+
+def goes_by_index(db: sqlite3.Connection, ask: Callable[[sqlite3.Connection], object]) -> None:
+    """Nothing that ``ask`` runs reads a hot table from end to end."""
+    for statement, line in plans(db, ask):
         table = re.match(r"SCAN (\w+)", line)
         whole = table is not None and table.group(1) in HOT and not re.search("USING .*INDEX", line)
         first_few = "ORDER BY stream_id, sequence LIMIT 1 OFFSET" in statement  # walks the key, a batch at most
@@ -135,8 +138,6 @@ def test_what_is_asked_often_goes_by_an_index(db: sqlite3.Connection, name: str)
         ("purge payloads", "events_by_time"),
         ("purge what removed targets left", "events_by_runtime"),
         ("purge actions", "actions_by_time"),
-        ("actions", "actions_by_time"),
-        ("actions of a pane", "actions_by_pane"),
         ("answered_version", "actions_by_pane"),
         ("abandon", "actions_open"),
     ],

@@ -14,8 +14,8 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt, field_valida
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api import requests, responses
 from agtmuxd.api.callers import caller
-from agtmuxd.api.envelopes import Envelope, reply
-from agtmuxd.api.parsing import given, read_json, read_query
+from agtmuxd.api.envelopes import Envelope
+from agtmuxd.api.parsing import read_json
 from agtmuxd.api.route import Access, Route
 from agtmuxd.core.action.keys import submits, valid_key
 from agtmuxd.core.action.request import (
@@ -31,7 +31,6 @@ from agtmuxd.core.action.request import (
     ViewParams,
 )
 from agtmuxd.core.model import State
-from agtmuxd.stream.published import PublishedRows
 
 MAX_TEXT = 256 * 1024
 """Bytes of text that one action may carry."""
@@ -171,18 +170,6 @@ class AnswerBody(ActionBody):
         return AnswerParams(self.option, self.text)
 
 
-class ActionQuery(requests.Model):
-    """Which actions: of one pane, runtime, kind or id, and since when (RFC 3339 or ns)."""
-
-    action: Annotated[str, Field(min_length=1)] | None = None
-    kind: Kind | None = None
-    pane: str | None = None
-    runtime: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{16,128}$")] | None = None
-    since: Annotated[int, BeforeValidator(requests.moment), Field(ge=0, le=requests.MAX_NS)] | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
-    before: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{8,128}$")] | None = None
-
-
 BODIES: dict[Kind, type[ActionBody]] = {
     Kind.ATTACH: AttachBody,
     Kind.SEND: SendBody,
@@ -210,16 +197,12 @@ SUMMARIES: dict[Kind, str] = {
 
 
 class ActionService(Protocol):
-    """Does what is asked for, and lists what was asked for."""
+    """Does what is asked for, once, and records it."""
 
     envelope: Envelope
-    view: PublishedRows
 
     async def act(self, request: Request, uid: int | None, pid: int | None) -> dict[str, Any]:
         """Do what is asked for, once; ``uid`` and ``pid`` are the caller's. Raises whatever it was refused with."""
-
-    async def listing(self, query: ActionQuery, pane: str | None) -> list[dict[str, Any]]:
-        """Actions, newest first. Raises E_ACTION_NOT_FOUND for an id that is none."""
 
 
 def _act(kind: Kind) -> Callable[[web.Request, ActionService], Awaitable[web.StreamResponse]]:
@@ -233,19 +216,7 @@ def _act(kind: Kind) -> Callable[[web.Request, ActionService], Awaitable[web.Str
     return act
 
 
-async def listing(request: web.Request, actions: ActionService) -> web.StreamResponse:
-    query = read_query(ActionQuery, request.query)
-    pane = None if query.pane is None else actions.view.resolve(query.pane)
-    items = await actions.listing(query, pane)
-    filters = given(query, "action", "kind", "pane", "runtime", "since", "limit", "before")
-    return reply(actions.envelope.read(filters=filters, summary={"total": len(items)}, items=items))
-
-
 ROUTES: tuple[Route[ActionService], ...] = (
-    Route(
-        "GET", "/v1/actions", listing, "What was asked for", ActionQuery, answer=responses.Actions,
-        access=Access.EVERYBODY,
-    ),
     *(
         Route(
             "POST", f"/v1/actions/{kind}", _act(kind), SUMMARIES[kind], body=BODIES[kind],

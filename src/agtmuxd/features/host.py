@@ -1,0 +1,89 @@
+"""The host of the features: builds those that are named, runs them, and keeps what goes wrong in one from the daemon.
+
+Knows no feature: it is handed their names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from importlib import import_module
+from typing import Any
+
+import structlog
+
+from agtmuxd.api.route import RouteTable
+from agtmuxd.features.contract import Context, Feature
+from agtmuxd.services.health import HealthPart
+from agtmuxd.stream.subscription import Subscription, Subscriptions
+
+_LOG = structlog.get_logger("features")
+
+
+class FeatureHost:
+    """The features of this daemon, by name."""
+
+    def __init__(self, features: dict[str, Feature], subscriptions: Subscriptions) -> None:
+        self._features = features
+        self._subscriptions: dict[str, Subscription] = {
+            name: subscriptions.add(name, feature.subscriber)
+            for name, feature in features.items()
+            if feature.subscriber is not None
+        }
+        self._ended: dict[str, str] = {}
+
+    @classmethod
+    def build(cls, names: Iterable[str], context: Context, subscriptions: Subscriptions) -> FeatureHost:
+        """Build those features in ``agtmuxd.features``. An error in one is an error of the program: it is raised."""
+        return cls({name: _module_of(name).build(context) for name in names}, subscriptions)
+
+    @property
+    def tables(self) -> list[RouteTable[Any]]:
+        return [table for feature in self._features.values() for table in feature.tables]
+
+    def start(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        """Start what runs: subscriptions first, then the features' own tasks. The caller cancels them."""
+        tasks = [
+            group.create_task(subscription.run(), name=f"changes for {name}")
+            for name, subscription in self._subscriptions.items()
+        ]
+        for name, feature in self._features.items():
+            if feature.run is not None:
+                tasks.append(group.create_task(self._guarded(name, feature.run), name=f"feature {name}"))
+        return tasks
+
+    def health(self) -> HealthPart:
+        """Of all together, each line with the feature's name before it."""
+        problems = [f"{name}: its task ended: {why}" for name, why in self._ended.items()]
+        notes: list[str] = []
+        counters: dict[str, int] = {}
+        for name, feature in self._features.items():
+            told = _health_of(name, feature)
+            problems += [f"{name}: {text}" for text in told.problems]
+            notes += [f"{name}: {text}" for text in told.notes]
+            counters |= {f"{name}_{what}": count for what, count in told.counters.items()}
+        for name, subscription in self._subscriptions.items():
+            counters[f"{name}_subscriber_failures"] = subscription.failures
+            counters[f"{name}_subscriber_overflows"] = subscription.overflows
+        return HealthPart(tuple(problems), tuple(notes), counters)
+
+    async def _guarded(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await run()
+        except Exception as error:  # noqa: BLE001 the outermost edge of a feature's task: the daemon goes on without it
+            _LOG.exception("a feature's task ended", feature=name)
+            self._ended[name] = f"{type(error).__name__}: {error}"[:200]
+
+
+def _module_of(name: str) -> Any:
+    return import_module(f"{__package__}.{name}.feature")
+
+
+def _health_of(name: str, feature: Feature) -> HealthPart:
+    if feature.health is None:
+        return HealthPart()
+    try:
+        return feature.health()
+    except Exception as error:  # noqa: BLE001 health answers whatever a feature does
+        _LOG.exception("a feature cannot tell its health", feature=name)
+        return HealthPart(problems=(f"its health is unknown: {type(error).__name__}",))
