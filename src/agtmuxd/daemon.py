@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +57,9 @@ from agtmuxd.ingest.redactor import Redactor
 from agtmuxd.ingest.sinks import RemoteHooks
 from agtmuxd.ingest.transcripts.follower import TranscriptFollower
 from agtmuxd.log.sink import Sink
+from agtmuxd.parts import Engine, Intake
 from agtmuxd.process import BoundSocket, DaemonPaths, ProcessResources
-from agtmuxd.repository import Repository, Target
+from agtmuxd.repository import Target
 from agtmuxd.rules.catalog import RuleCatalog
 from agtmuxd.services.actions import ActionRequests
 from agtmuxd.services.daemon import DaemonStatus, HealthSources
@@ -92,39 +92,6 @@ FEATURES: tuple[str, ...] = (
 SWITCH_EVERY = 0.0005
 """Seconds for which one thread may keep the other waiting. The store's gives way at every statement, and with Python's
 5 ms it would wait that long for each while requests are being parsed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """What knows, watches, tells and acts: all parts that need no socket."""
-
-    store: Store
-    repository: Repository
-    view: PublishedRows
-    registry: Registry
-    rule_catalog: RuleCatalog
-    redact: Redactor
-    hub: Hub
-    pipeline: Pipeline
-    target_manager: TargetManager
-    actions: ActionRunner
-    retention: RetentionTask
-    subscriptions: Subscriptions
-
-    def count(self, what: str) -> None:
-        """One more of what health counts."""
-        self.pipeline.counters[what] += 1
-
-
-@dataclass(frozen=True, slots=True)
-class Intake:
-    """What comes in besides what the watch over the targets sees."""
-
-    events: Events
-    hook_tests: HookHealth
-    spool: SpoolIntake
-    transcripts: TranscriptFollower
-    served: AppServers
 
 
 class Daemon:

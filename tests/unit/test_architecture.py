@@ -43,6 +43,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("agtmuxd.services",),
     ("agtmuxd.features",),
     tuple(f"agtmuxd.features.{folder.parent.name}" for folder in SRC.glob("agtmuxd/features/*/__init__.py")),
+    ("agtmuxd.parts",),
     ("agtmuxd.daemon",),
     ("agtmuxd.__main__",),
 )
