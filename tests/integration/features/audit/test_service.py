@@ -9,28 +9,15 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
-from agtmux.protocol.errors import CODES, AgtmuxError
+from agtmux.protocol.errors import CODES
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.route import RouteTable
-from agtmuxd.features.audit.model import AuditFilter
 from agtmuxd.features.audit.routes import ROUTES
 from agtmuxd.features.audit.service import Audit
-from agtmuxd.features.audit.store import events_of, listing
-from agtmuxd.store import history
-from agtmuxd.store.db import open_database
 from tests.fake_services import Api, FakeServices, serving, target
-from tests.integration.test_api import LONG, ODD
-from tests.integration.test_store_history import event, goes_by_index, plans
-from tests.integration.test_store_schema import put, row
+from tests.integration.api.test_app import LONG, ODD
+from tests.integration.store.test_migrate import put, row
 from tests.rig import TARGET, Agent, Clock, Rig
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> sqlite3.Connection:
-    connection, _ = open_database(str(tmp_path / "b.db"))
-    put(connection, "targets", **row("targets"))
-    put(connection, "runtimes", **row("runtimes"))
-    return connection
 
 
 @pytest.fixture
@@ -94,23 +81,3 @@ async def test_an_odd_ref_of_a_pane_is_no_ref(api: Api, odd: str) -> None:
 async def test_an_action_that_cannot_be_is_not_found(api: Api, odd: str) -> None:
     async with api.client.get(URL(f"http://agtmux/v1/actions?action={odd}", encoded=True)) as answer:
         assert (await answer.json())["error"]["code"] == "E_ACTION_NOT_FOUND"
-
-
-@pytest.mark.tc("TC-156")
-def test_an_action_to_page_on_from_that_is_not_there_is_an_error_that_names_it(db: sqlite3.Connection) -> None:
-    with pytest.raises(AgtmuxError, match=r"before: there is no action no-such-id") as caught:
-        listing(db, AuditFilter(5, before="no-such-id"))
-    assert caught.value.code == "E_INVALID_REQUEST"
-
-
-@pytest.mark.tc("TC-013")
-@pytest.mark.parametrize(
-    ("wanted", "index"),
-    [(AuditFilter(100), "actions_by_time"), (AuditFilter(100, pane=("t1", "%1")), "actions_by_pane")],
-    ids=["all", "of a pane"],
-)
-def test_the_audit_goes_by_an_index(db: sqlite3.Connection, wanted: AuditFilter, index: str) -> None:
-    history.add_event(db, event(1), "r1", "applied")
-    goes_by_index(db, lambda c: listing(c, wanted))
-    assert any(index in line for _, line in plans(db, lambda c: listing(c, wanted)))
-    goes_by_index(db, lambda c: events_of(c, ["a1", "a2"]))
