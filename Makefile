@@ -9,10 +9,13 @@ ACCURACY_ARGS ?=
 DRIFT_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage check bench accuracy test-agents drift tmux-matrix venv tools extras clean
+.PHONY: help dev demo test coverage check bench accuracy test-agents drift tmux-matrix venv tools extras clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
+
+dev: venv tools ## set up for development: editable environment in .venv, checks before each commit
+	@$(SETUP) git-hook
 
 demo: venv ## see it work: agents in a private tmux, their states live; touches nothing of yours
 	@$(SETUP) tmux

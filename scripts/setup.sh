@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings a machine to where the Makefile's targets can run: virtual environment, tmux, sshd, Node, agent CLIs.
 #
-#   scripts/setup.sh venv|tmux|sshd|extras|node|agents|agents-dir
+#   scripts/setup.sh venv|git-hook|tmux|sshd|extras|node|agents|agents-dir
 #   scripts/setup.sh tmux-version VERSION     prints a folder to put in front of PATH, with a tmux of that version in it
 #
 # Each subcommand is quick and silent when nothing is missing, says in one line what it does when something is, and
@@ -98,6 +98,19 @@ setup_venv() {
     tail -n 20 "$log" >&2; rm -f "$log"; die "pip could not install the project (is a package index reachable?)"; }
   rm -f "$log"
   echo "$stamp" >"$VENV/.stamp"
+}
+
+# the checks of .pre-commit-config.yaml before each commit; a hook of your own, or no repository, is no error
+setup_git_hook() {
+  local said
+  if ! git rev-parse --git-dir >/dev/null 2>&1; then
+    say "no checks before each commit: this folder is not a git repository"
+  elif said=$("$VENV/bin/pre-commit" install 2>&1); then
+    say "ready: .venv has the tools, and ruff and mypy run before each commit (skip once: git commit --no-verify)"
+  else
+    say "no checks before each commit: $(printf '%s' "$said" | tail -n 1)"
+    say "run them yourself: make check"
+  fi
 }
 
 # ---------------------------------------------------------------- tmux, sshd
@@ -264,6 +277,7 @@ setup_agents() {
 
 case ${1:-} in
   venv) setup_venv ;;
+  git-hook) setup_git_hook ;;
   tmux) setup_tmux ;;
   sshd) setup_sshd ;;
   extras) setup_extras ;;

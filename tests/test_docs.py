@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import shlex
 import sqlite3
@@ -30,9 +31,7 @@ from tests.route_tables import ROUTES
 ROOT = Path(__file__).parents[1]
 REFERENCE = {page.stem: page.read_text("utf-8") for page in sorted((ROOT / "docs" / "reference").glob("*.md"))}
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text("utf-8")
-PAGES = sorted(
-    [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "runbooks").glob("*.md")]
-)
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "runbooks").glob("*.md")])
 
 
 def cells(text: str, first: str) -> Iterator[list[str]]:
@@ -332,7 +331,7 @@ def test_a_reference_page_is_short_and_plain(page: str) -> None:
 
 
 PLAIN = [
-    ROOT / "CHANGELOG.md",
+    *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "runbooks").glob("*.md")),
     *(
         ROOT / "docs" / f"{name}.md"
@@ -381,3 +380,38 @@ def test_the_glossary_says_each_term_in_one_sentence_and_where_it_lives() -> Non
     for term, meaning, code in rows:
         assert re.fullmatch(r"[A-Z].*\.", meaning), term
         assert (ROOT / code.strip("`")).is_file(), (term, code)
+
+
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+@pytest.mark.tc("TC-244")
+def test_the_readme_has_at_most_900_words() -> None:
+    assert len(README.split()) <= 900
+
+
+@pytest.mark.tc("TC-244")
+def test_the_readme_shows_a_picture_and_how_to_start_in_its_first_screen() -> None:
+    """The picture is an SVG with text, and needs nothing from the network."""
+    first = README.splitlines()[:30]
+    name = next(found[1] for line in first if (found := re.match(r"!\[[^\]]+\]\((\S+)\)", line)))
+    assert {"agtmux ls"} <= set(first)
+    picture = (ROOT / name).read_text("utf-8")
+    assert picture.startswith("<svg")
+    assert re.findall(r"url\((?!#)[^)]*\)|\bhref=|<image", picture) == []
+    shown = html.unescape(re.sub(r"<[^>]*>", "", picture))
+    assert {state for state in ("waiting_approval", "waiting_input", "running", "idle") if state in shown} == {
+        "waiting_approval", "waiting_input", "running", "idle",
+    }  # fmt: skip
+
+
+@pytest.mark.tc("TC-244")
+def test_the_checks_before_a_commit_are_those_of_make_check() -> None:
+    """Each runs the tool of ``.venv`` and downloads nothing."""
+    config = (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
+    assert re.findall(r"repo: (.*)", config) == ["local"]
+    entries = re.findall(r"entry: \.venv/bin/(.*)", config)
+    assert re.findall(r"language: (.*)", config) == ["system"] * len(entries)
+    check = (ROOT / "Makefile").read_text("utf-8").partition("\ncheck:")[2].partition("\n\n")[0]
+    tools = re.findall(r"\$\(BIN\)/(ruff \w+|mypy)", check)
+    assert [entry.removesuffix(" --force-exclude") for entry in entries] == tools
