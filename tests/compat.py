@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from agtmuxd.api import openapi, responses
+from agtmuxd.api import openapi
+from agtmuxd.api.responses.watch import WatchLine
 from tests.route_tables import ROUTES
 
 FOLDER = Path(__file__).parent / "schemas"
@@ -22,7 +23,7 @@ def current() -> dict[str, Schema]:
     """The contracts as the code has them, by snapshot name."""
     return {
         "openapi": openapi.document(ROUTES),
-        "watch-line": responses.WatchLine.model_json_schema(mode="serialization"),
+        "watch-line": WatchLine.model_json_schema(mode="serialization"),
     }
 
 

@@ -16,7 +16,9 @@ from pydantic import BaseModel
 
 from agtmux.cli.root import root
 from agtmux.protocol.errors import CODES
-from agtmuxd.api import requests, responses
+from agtmuxd.api import requests
+from agtmuxd.api.responses.panes import Pane
+from agtmuxd.api.responses.watch import WatchLine
 from agtmuxd.api.routes.actions import ActionBody
 from agtmuxd.config import Settings
 from agtmuxd.core.action.request import Kind
@@ -90,14 +92,14 @@ def named(page: str, first: str) -> list[str]:
 
 @pytest.mark.tc("TC-117")
 def test_the_fields_of_panes_events_actions_and_queries_are_those_of_the_reference() -> None:
-    assert sorted(named("api", "pane field")) == sorted(responses.Pane.model_fields)
+    assert sorted(named("api", "pane field")) == sorted(Pane.model_fields)
     assert sorted(named("events", "field")) == sorted(requests.WireEvent.model_fields)
     assert sorted(named("actions", "field")) == sorted(ActionBody.model_fields)
     own = set(requests.WatchQuery.model_fields) - set(requests.FilterQuery.model_fields)
     assert sorted(named("watch", "parameter")) == sorted(own)
     listing = next(row[1] for row in cells(REFERENCE["api"], "method, path") if "/v1/windows" in row[0])
     assert set(requests.SessionQuery.model_fields) == words(listing)
-    assert set(get_args(responses.WatchLine.model_fields["type"].annotation)) == set(named("watch", "type"))
+    assert set(get_args(WatchLine.model_fields["type"].annotation)) == set(named("watch", "type"))
 
 
 @pytest.mark.tc("TC-117")

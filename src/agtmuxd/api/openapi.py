@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from agtmux.protocol.errors import CODES, SCHEMA_VERSION
-from agtmuxd.api.responses import ErrorEnvelope
+from agtmuxd.api.responses.base import ErrorEnvelope
 from agtmuxd.api.route import Route
 
 _PARAMETER = re.compile(r"\{(\w+)\}")

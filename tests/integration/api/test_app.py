@@ -15,9 +15,14 @@ from pydantic import TypeAdapter, ValidationError
 from yarl import URL
 
 from agtmux.protocol.errors import CODES, AgtmuxError
-from agtmuxd.api import responses
 from agtmuxd.api.envelopes import invalid
 from agtmuxd.api.requests import Short
+from agtmuxd.api.responses.base import ErrorEnvelope
+from agtmuxd.api.responses.daemon import Config, Health
+from agtmuxd.api.responses.events import Events, Ingested
+from agtmuxd.api.responses.hooks import Hooks
+from agtmuxd.api.responses.panes import Explanation, LastMessage, Panes, Sessions, Windows
+from agtmuxd.api.responses.targets import TargetAdded, TargetConnected, Targets
 from agtmuxd.core.action.request import Kind
 from tests.fake_services import EVENT, Api, FakeServices, eventually, serving, target
 from tests.route_tables import resources
@@ -42,16 +47,16 @@ async def api(short_dir: Path) -> AsyncIterator[Api]:
 @pytest.mark.parametrize(
     ("path", "model"),
     [
-        ("/v1/panes?all=true", responses.Panes),
-        ("/v1/windows", responses.Windows),
-        ("/v1/sessions", responses.Sessions),
-        ("/v1/sessions?group_by=session-name", responses.Sessions),
-        ("/v1/targets", responses.Targets),
-        ("/v1/events", responses.Events),
-        ("/v1/health", responses.Health),
-        ("/v1/daemon/config", responses.Config),
-        (f"/v1/panes/{quote(pane()['ref'], safe='')}/explain", responses.Explanation),
-        (f"/v1/panes/{quote(pane()['ref'], safe='')}/message", responses.LastMessage),
+        ("/v1/panes?all=true", Panes),
+        ("/v1/windows", Windows),
+        ("/v1/sessions", Sessions),
+        ("/v1/sessions?group_by=session-name", Sessions),
+        ("/v1/targets", Targets),
+        ("/v1/events", Events),
+        ("/v1/health", Health),
+        ("/v1/daemon/config", Config),
+        (f"/v1/panes/{quote(pane()['ref'], safe='')}/explain", Explanation),
+        (f"/v1/panes/{quote(pane()['ref'], safe='')}/message", LastMessage),
     ],
 )
 async def test_an_answer_has_the_fields_of_the_contract_and_no_others(api: Api, path: str, model: Any) -> None:
@@ -196,7 +201,7 @@ async def test_every_refusal_is_the_one_envelope_with_the_status_of_its_code(
     async with api.client.request(method, URL(f"http://agtmux{path}", encoded=True)) as answer:
         body = await answer.json()
     assert answer.status == CODES[code].http
-    assert responses.ErrorEnvelope.model_validate(body).model_dump() == body
+    assert ErrorEnvelope.model_validate(body).model_dump() == body
     assert body["error"]["code"] == code
     assert said in body["error"]["message"]
     assert "\n" not in body["error"]["message"]
@@ -294,7 +299,7 @@ async def test_an_error_that_nobody_foresaw_names_a_request_id_and_tells_nothing
 
 async def test_events_come_single_or_in_batches(api: Api) -> None:
     body = await api.call("POST", "/v1/events", json=EVENT)
-    assert responses.Ingested.model_validate(body).model_dump() == body
+    assert Ingested.model_validate(body).model_dump() == body
     second = {**EVENT, "event_id": "01890000-0000-7000-8000-000000000002", "chain": [{"pid": 7, "start": "99"}]}
     body = await api.call("POST", "/v1/events", json={"events": [EVENT, second]})
     assert [one["event_id"] for one in body["results"]] == [EVENT["event_id"], second["event_id"]]
@@ -401,11 +406,11 @@ async def test_a_caller_that_hangs_up_does_not_undo_half_a_change(api: Api) -> N
 
 async def test_targets_are_added_reached_and_removed(api: Api) -> None:
     added = await api.call("POST", "/v1/targets", json={"name": "two", "kind": "local", "tmux_socket": "two"})
-    assert responses.TargetAdded.model_validate(added).model_dump() == added
+    assert TargetAdded.model_validate(added).model_dump() == added
     again = await api.call("POST", "/v1/targets", 409, json={"name": "two", "kind": "local"})
     assert again["error"]["code"] == "E_TARGET_EXISTS"
     reached = await api.call("POST", "/v1/targets/two/connect")
-    assert responses.TargetConnected.model_validate(reached).model_dump() == reached
+    assert TargetConnected.model_validate(reached).model_dump() == reached
     assert await api.call("DELETE", "/v1/targets/two") == {"schema_version": "1.0", "removed": "two"}
     wrong = await api.call("POST", "/v1/targets", 400, json={"name": "far", "kind": "ssh"})
     assert "ssh_target" in wrong["error"]["message"]
@@ -420,7 +425,7 @@ async def test_a_folder_of_settings_is_absolute(api: Api) -> None:
 async def test_hooks_config_and_stop_answer(api: Api) -> None:
     asked = {"op": "status", "command": "/abs/agtmux hook"}
     told = await api.call("POST", "/v1/hooks", json=asked)
-    assert responses.Hooks.model_validate(told).model_dump() == told
+    assert Hooks.model_validate(told).model_dump() == told
     assert (await api.get("/v1/daemon/config"))["config"] == {"log": "json"}
     assert await api.call("POST", "/v1/daemon/stop") == {"schema_version": "1.0", "ok": True}
     assert api.services.stopped

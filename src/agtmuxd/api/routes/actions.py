@@ -12,10 +12,11 @@ from aiohttp import web
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt, field_validator, model_validator
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.api import requests, responses
+from agtmuxd.api import requests
 from agtmuxd.api.callers import caller
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.parsing import read_json
+from agtmuxd.api.responses.actions import ActionDone
 from agtmuxd.api.route import Access, Route
 from agtmuxd.core.action.keys import submits, valid_key
 from agtmuxd.core.action.request import (
@@ -220,7 +221,7 @@ ROUTES: tuple[Route[ActionService], ...] = (
     *(
         Route(
             "POST", f"/v1/actions/{kind}", _act(kind), SUMMARIES[kind], body=BODIES[kind],
-            answer=responses.ActionDone, access=Access.CHECKED_BY_ACTION,
+            answer=ActionDone, access=Access.CHECKED_BY_ACTION,
         )
         for kind in Kind
     ),

@@ -6,10 +6,11 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from agtmuxd.api import responses
 from agtmuxd.api.envelopes import Envelope, said
 from agtmuxd.api.parsing import read_query
 from agtmuxd.api.requests import NoQuery
+from agtmuxd.api.responses.base import Done
+from agtmuxd.api.responses.daemon import Config, Health
 from agtmuxd.api.route import Access, Route
 
 
@@ -52,11 +53,11 @@ async def stop(_request: web.Request, daemon: DaemonService) -> web.StreamRespon
 
 
 ROUTES: tuple[Route[DaemonService], ...] = (
-    Route("GET", "/v1/health", health, "How the daemon is", answer=responses.Health, access=Access.EVERYBODY),
+    Route("GET", "/v1/health", health, "How the daemon is", answer=Health, access=Access.EVERYBODY),
     Route(
-        "GET", "/v1/daemon/config", config, "The effective configuration", answer=responses.Config,
+        "GET", "/v1/daemon/config", config, "The effective configuration", answer=Config,
         access=Access.EVERYBODY,
     ),
-    Route("POST", "/v1/daemon/reload", reload, "Read the configuration again", answer=responses.Done),
-    Route("POST", "/v1/daemon/stop", stop, "Stop the daemon", answer=responses.Done),
+    Route("POST", "/v1/daemon/reload", reload, "Read the configuration again", answer=Done),
+    Route("POST", "/v1/daemon/stop", stop, "Stop the daemon", answer=Done),
 )  # fmt: skip

@@ -7,12 +7,12 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from agtmuxd.api import responses
 from agtmuxd.api.callers import peer
 from agtmuxd.api.envelopes import Envelope, reply, said
 from agtmuxd.api.parsing import given, read_json, read_query
 from agtmuxd.api.peer import Peer
 from agtmuxd.api.requests import EventBatch, HistoryQuery, WireEvent
+from agtmuxd.api.responses.events import Events, Ingested
 from agtmuxd.api.route import Access, Route
 from agtmuxd.stream.published import PublishedRows
 
@@ -53,11 +53,11 @@ async def post(request: web.Request, events: EventService) -> web.StreamResponse
 
 ROUTES: tuple[Route[EventService], ...] = (
     Route(
-        "GET", "/v1/events", history, "History, newest first", HistoryQuery, answer=responses.Events,
+        "GET", "/v1/events", history, "History, newest first", HistoryQuery, answer=Events,
         access=Access.EVERYBODY,
     ),
     Route(
-        "POST", "/v1/events", post, "Take in events", body=EventBatch, answer=responses.Ingested,
+        "POST", "/v1/events", post, "Take in events", body=EventBatch, answer=Ingested,
         access=Access.EVERYBODY,
     ),
 )  # fmt: skip

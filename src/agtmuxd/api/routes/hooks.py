@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from agtmuxd.api import responses
 from agtmuxd.api.envelopes import said
 from agtmuxd.api.parsing import read_json
 from agtmuxd.api.requests import HookRequest
+from agtmuxd.api.responses.hooks import Hooks
 from agtmuxd.api.route import Route
 
 
@@ -30,5 +30,5 @@ async def apply(request: web.Request, hooks: HookService) -> web.StreamResponse:
 
 
 ROUTES: tuple[Route[HookService], ...] = (
-    Route("POST", "/v1/hooks", apply, "Hooks of the agents", body=HookRequest, answer=responses.Hooks),
+    Route("POST", "/v1/hooks", apply, "Hooks of the agents", body=HookRequest, answer=Hooks),
 )

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from agtmuxd.api import responses
 from agtmuxd.api.envelopes import Envelope, reply, reply_rows
 from agtmuxd.api.parsing import given, read_query
 from agtmuxd.api.requests import ListingQuery, NoQuery, SessionQuery
+from agtmuxd.api.responses.panes import Explanation, LastMessage, Panes, Sessions, Windows
 from agtmuxd.api.route import Access, Route
 from agtmuxd.core.listing import Attrs, Scope, ordered, tally
 from agtmuxd.stream.published import PublishedRows, merge_sessions
@@ -95,22 +95,22 @@ async def message(request: web.Request, panes: PaneService) -> web.StreamRespons
 
 ROUTES: tuple[Route[PaneService], ...] = (
     Route(
-        "GET", "/v1/panes", _listing(Scope.PANES), "Panes", ListingQuery, answer=responses.Panes,
+        "GET", "/v1/panes", _listing(Scope.PANES), "Panes", ListingQuery, answer=Panes,
         access=Access.EVERYBODY,
     ),
     Route(
-        "GET", "/v1/windows", _listing(Scope.WINDOWS), "Windows", ListingQuery, answer=responses.Windows,
+        "GET", "/v1/windows", _listing(Scope.WINDOWS), "Windows", ListingQuery, answer=Windows,
         access=Access.EVERYBODY,
     ),
     Route(
-        "GET", "/v1/sessions", sessions, "Sessions", SessionQuery, answer=responses.Sessions, access=Access.EVERYBODY
+        "GET", "/v1/sessions", sessions, "Sessions", SessionQuery, answer=Sessions, access=Access.EVERYBODY
     ),
     Route(
-        "GET", "/v1/panes/{ref}/explain", explain, "Why a pane shows its state", answer=responses.Explanation,
+        "GET", "/v1/panes/{ref}/explain", explain, "Why a pane shows its state", answer=Explanation,
         access=Access.EVERYBODY,
     ),
     Route(
-        "GET", "/v1/panes/{ref}/message", message, "What the agent said last", answer=responses.LastMessage,
+        "GET", "/v1/panes/{ref}/message", message, "What the agent said last", answer=LastMessage,
         access=Access.EVERYBODY,
     ),
 )  # fmt: skip

@@ -16,7 +16,7 @@ from agtmuxd.api.callers import require_operator
 from agtmuxd.api.envelopes import said
 from agtmuxd.api.parsing import read_json
 from agtmuxd.api.requests import Model
-from agtmuxd.api.responses import Shape, Versioned, WaitingFor
+from agtmuxd.api.responses.base import Shape, Versioned, WaitingFor
 from agtmuxd.api.route import Access, Route
 from agtmuxd.core.model import Claim
 

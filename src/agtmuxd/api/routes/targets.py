@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from agtmuxd.api import responses
 from agtmuxd.api.envelopes import Envelope, reply, said
 from agtmuxd.api.parsing import read_json, read_query
 from agtmuxd.api.requests import ConnectResult, NoQuery, TargetRequest
+from agtmuxd.api.responses.targets import TargetAdded, TargetConnected, TargetRemoved, Targets
 from agtmuxd.api.route import Access, Route
 
 
@@ -56,8 +56,8 @@ async def remove(request: web.Request, targets: TargetService) -> web.StreamResp
 
 
 ROUTES: tuple[Route[TargetService], ...] = (
-    Route("GET", "/v1/targets", listing, "All targets", answer=responses.Targets, access=Access.EVERYBODY),
-    Route("POST", "/v1/targets", add, "Add a target", body=TargetRequest, answer=responses.TargetAdded),
-    Route("POST", "/v1/targets/{name}/connect", connect, "Reach for it now", answer=responses.TargetConnected),
-    Route("DELETE", "/v1/targets/{name}", remove, "Remove a target", answer=responses.TargetRemoved),
+    Route("GET", "/v1/targets", listing, "All targets", answer=Targets, access=Access.EVERYBODY),
+    Route("POST", "/v1/targets", add, "Add a target", body=TargetRequest, answer=TargetAdded),
+    Route("POST", "/v1/targets/{name}/connect", connect, "Reach for it now", answer=TargetConnected),
+    Route("DELETE", "/v1/targets/{name}", remove, "Remove a target", answer=TargetRemoved),
 )

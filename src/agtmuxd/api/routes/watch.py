@@ -7,11 +7,11 @@ from typing import Protocol
 
 from aiohttp import web
 
-from agtmuxd.api import responses
 from agtmuxd.api.connections import Connection
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.parsing import read_query
 from agtmuxd.api.requests import WatchQuery
+from agtmuxd.api.responses.watch import WatchLine
 from agtmuxd.api.route import Access, BrokenStreamError, Route
 from agtmuxd.stream.watcher import Watcher, WatchRequest
 
@@ -51,7 +51,7 @@ async def watch(request: web.Request, streams: WatchService) -> web.StreamRespon
 
 ROUTES: tuple[Route[WatchService], ...] = (
     Route(
-        "GET", "/v1/watch", watch, "The stream, one JSON line each", WatchQuery, answer=responses.WatchLine,
+        "GET", "/v1/watch", watch, "The stream, one JSON line each", WatchQuery, answer=WatchLine,
         access=Access.EVERYBODY,
     ),
 )  # fmt: skip

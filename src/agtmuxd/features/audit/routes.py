@@ -10,7 +10,8 @@ from pydantic import BeforeValidator, Field
 from agtmuxd.api import requests
 from agtmuxd.api.envelopes import Envelope, reply
 from agtmuxd.api.parsing import given, read_query
-from agtmuxd.api.responses import Action, Read, Shape
+from agtmuxd.api.responses.actions import Action
+from agtmuxd.api.responses.base import Read, Shape
 from agtmuxd.api.route import Access, Route
 from agtmuxd.core.action.request import Kind
 from agtmuxd.features.audit.model import AuditFilter

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from agtmuxd.api import responses
+from agtmuxd.api.responses.watch import WatchLine
 from agtmuxd.stream.hub import Hub
 from tests.fake_services import Api, FakeServices, eventually, serving
 from tests.rows import pane
@@ -38,7 +38,7 @@ async def test_lines_have_the_fields_of_the_contract_and_no_others(short_dir: Pa
         told += await lines(answer, 1)
     assert [line["type"] for line in told] == ["reset", "snapshot", "heartbeat", "delta"]
     for line in told:
-        assert responses.WatchLine.model_validate(line).model_dump(mode="json", exclude_unset=True) == line
+        assert WatchLine.model_validate(line).model_dump(mode="json", exclude_unset=True) == line
         assert line["filters"] == {"all": True}
 
 

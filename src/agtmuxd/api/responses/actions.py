@@ -1,0 +1,36 @@
+"""What answers to actions look like."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from agtmuxd.api.responses.base import Shape, Time, Versioned
+
+
+class Action(Shape):
+    """One action. ``request`` tells of a text its length, keyed digest and shape; ``caller`` uid, pid and command."""
+
+    action_id: str
+    action: str
+    request_ref: str
+    ref: str | None
+    target: str | None
+    pane_id: str | None
+    runtime_id: str | None
+    state_version: int | None
+    requested_at: Time
+    started_at: Time | None
+    completed_at: Time | None
+    result_code: Literal["done", "refused", "failed", "indeterminate"] | None
+    error_code: str | None
+    error_message: str | None
+    caller: dict[str, Any] | None
+    request: dict[str, Any] | None
+    result: dict[str, Any] | None
+
+
+class ActionDone(Versioned, Action):
+    """``replayed``: it was done before, and nothing was done now."""
+
+    generated_at: Time
+    replayed: bool

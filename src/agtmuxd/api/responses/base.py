@@ -1,0 +1,66 @@
+"""What answers share: the models that the contract (openapi.json) is generated from, one file a resource.
+
+Owns the shapes of answers as documentation; answers are not built from them. A newer minor may add fields, never take
+one away or change its meaning.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Time = str
+"""RFC 3339, UTC, milliseconds."""
+
+Attention = Literal["needs_action", "review", "none"]
+
+Health_ = Literal["ok", "degraded", "down"]
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(extra="ignore", defer_build=True)  # the contract is asked for now and then
+
+
+class Versioned(Shape):
+    schema_version: str
+
+
+class ErrorBody(Shape):
+    code: str
+    message: str
+    details: dict[str, Any]
+    retryable: bool
+
+
+class ErrorEnvelope(Versioned):
+    error: ErrorBody
+
+
+class TargetError(Shape):
+    target: str
+    code: str
+    message: str
+    reason: str | None
+    last_seen_at: Time | None
+
+
+class Read(Versioned):
+    generated_at: Time
+    filters: dict[str, Any]
+    partial: bool
+    requested_targets: list[str]
+    responded_targets: list[str]
+    target_errors: list[TargetError]
+
+
+class WaitingFor(Shape):
+    kind: str
+    subject: str | None
+    text: str | None
+    options: list[str]
+    fingerprint: str | None
+
+
+class Done(Versioned):
+    ok: bool

@@ -1,0 +1,78 @@
+"""What answers of the daemon on itself look like."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from agtmuxd.api.responses.base import Shape, Time, Versioned
+from agtmuxd.api.responses.targets import Target
+
+
+class AgentServer(Shape):
+    """A server that agents share and that the user has asked; ``reason``: why it is not connected."""
+
+    config_home: str
+    connected: bool
+    reason: str | None
+    since: Time
+
+
+class AdapterHealth(Shape):
+    name: str
+    agent_type: str
+    version: str
+    enabled: bool
+    errors: int
+    last_error: str | None
+    contract_version: str | None = None
+    oldest_version: str | None = None
+    servers: list[AgentServer] = []
+
+
+class StoreHealth(Shape):
+    """``bytes`` of the file; ``used_bytes`` of it hold something, null until counted. ``failures``: writes given up."""
+
+    bytes: int | None
+    used_bytes: int | None
+    max_bytes: int
+    wal_bytes: int
+    failures: int
+    checking: bool
+    trouble: str | None
+
+
+class LogHealth(Shape):
+    """``lost`` lines could not be written, ``left_out`` were of a flood. ``path`` null: standard error."""
+
+    path: str | None
+    max_bytes: int | None
+    lost: int
+    left_out: int
+    trouble: str | None
+
+
+class Health(Versioned):
+    generated_at: Time
+    status: Literal["ok", "degraded"]
+    version: str
+    pid: int
+    uptime_s: float
+    socket: str
+    database: str
+    config: str | None = None
+    database_schema: int
+    stream_id: str
+    sequence: int
+    adapters: list[AdapterHealth]
+    targets: list[Target]
+    queues: dict[str, Any]
+    counters: dict[str, Any]
+    store: StoreHealth | None = None
+    log: LogHealth | None = None
+    spool: dict[str, Any]
+    last_errors: list[Any]
+
+
+class Config(Versioned):
+    path: str | None
+    config: dict[str, Any]

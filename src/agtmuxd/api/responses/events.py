@@ -1,0 +1,41 @@
+"""What answers on events look like."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from agtmuxd.api.responses.base import Read, Shape, Time, Versioned
+
+
+class EventItem(Shape):
+    event_id: str
+    runtime_id: str | None
+    event_type: str
+    source: str
+    event_time: Time
+    ingested_at: Time
+    applied: str
+    dedupe_key: str
+    source_event_id: str | None = None
+    action_id: str | None = None
+    raw_payload: Any = None
+
+
+class EventSummary(Shape):
+    total: int
+
+
+class Events(Read):
+    summary: EventSummary
+    items: list[EventItem]
+
+
+class IngestResult(Shape):
+    event_id: str
+    status: Literal["bound", "pending_bind", "duplicate", "dropped_unbound", "stale_runtime", "late"]
+    runtime_id: str | None
+    reason_code: str | None
+
+
+class Ingested(Versioned):
+    results: list[IngestResult]

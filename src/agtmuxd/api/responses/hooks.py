@@ -1,0 +1,28 @@
+"""What answers on hooks look like."""
+
+from __future__ import annotations
+
+from agtmuxd.api.responses.base import Shape, Versioned
+
+
+class HookItem(Shape):
+    agent: str
+    path: str | None
+    changed: bool
+    diff: str
+    installed: bool
+    outdated: bool
+    events: list[str]
+    notes: list[str]
+    error: str | None
+    backup: str | None
+    command: str | None = None
+    as_argument: bool = False
+    switched_off: str | None = None  # the key and the file by which the agent runs no hooks at all
+    deaf_panes: list[str] = []
+    maybe_deaf_panes: list[str] = []  # never heard, and it cannot be told whether they began before
+
+
+class Hooks(Versioned):
+    items: list[HookItem]
+    arrived: dict[str, str] = {}

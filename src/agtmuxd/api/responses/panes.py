@@ -1,0 +1,156 @@
+"""What answers on panes, windows and sessions look like."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from agtmuxd.api.responses.base import Attention, Read, Shape, Time, Versioned, WaitingFor
+from agtmuxd.api.responses.events import EventItem
+from agtmuxd.core.model import State
+
+
+class Summary(Shape):
+    total: int
+    by_state: dict[State, int]
+    by_agent: dict[str, int]
+    by_target: dict[str, int]
+    by_attention: dict[Attention, int]
+
+
+class PaneIdentity(Shape):
+    target: str
+    session_name: str
+    window_id: str
+    pane_id: str
+
+
+class WindowIdentity(Shape):
+    target: str
+    session_name: str
+    window_id: str
+
+
+class SessionIdentity(Shape):
+    """``target`` is absent where sessions are merged by name."""
+
+    target: str | None = None
+    session_name: str
+
+
+class LastKnown(Shape):
+    state: State
+    since: Time | None
+    at: Time | None
+
+
+class Pane(Shape):
+    """A pane; without an agent (listed with ``all`` only) its agent, runtime and state are null."""
+
+    ref: str
+    identity: PaneIdentity
+    agent_type: str | None
+    agent_version: str | None
+    agent_session_id: str | None
+    runtime_id: str | None
+    pid: int | None
+    pane_epoch: int | None
+    state: State | None
+    reason_code: str | None
+    confidence: Literal["high", "medium", "low"] | None
+    state_version: int | None
+    since: Time | None
+    updated_at: Time | None
+    last_seen_at: Time | None
+    attention: Attention
+    attention_since: Time | None
+    title: str | None
+    task: str | None
+    waiting_for: WaitingFor | None
+    accepts_input: bool | None
+    background_tasks: int
+    resumed: bool
+    last_known: LastKnown | None
+    window_name: str | None
+    window_index: int | None
+    pane_index: int | None
+    session_id: str | None
+    cwd: str | None
+    command: str | None
+    source: str | None
+    other_sessions: list[str] = []
+    detail: str | None = None  # of an error: what was said of it
+    snapshot: str | None = None  # in listings: the nonce of what is told here; an action takes it for 30 s
+
+
+class Rollup(Shape):
+    """``panes``, ``counts`` and ``agents`` count panes with an agent; ``since`` is the oldest one in the top state."""
+
+    state: State | None
+    panes: int
+    agents: dict[str, int]
+    counts: dict[State, int]
+    waiting: int
+    running: int
+    attention: Attention
+    since: Time | None
+    updated_at: Time | None
+
+
+class Window(Rollup):
+    identity: WindowIdentity
+    window_name: str | None
+    window_index: int | None
+
+
+class SessionPart(Shape):
+    target: str
+    state: State | None
+    windows: int
+    panes: int
+    counts: dict[State, int]
+    waiting: int
+    running: int
+    attention: Attention
+
+
+class Session(Rollup):
+    identity: SessionIdentity
+    windows: int
+    targets: list[SessionPart] | None = None
+
+
+class Panes(Read):
+    summary: Summary
+    items: list[Pane]
+
+
+class Windows(Read):
+    summary: Summary
+    items: list[Window]
+
+
+class Sessions(Read):
+    summary: Summary
+    items: list[Session]
+
+
+class Explanation(Versioned):
+    generated_at: Time
+    ref: str
+    item: Pane
+    decided_by: list[dict[str, Any]]
+    candidates: list[dict[str, Any]]
+    marks: dict[str, Any]
+    recent_events: list[EventItem]
+    oldest_version: str | None = None  # of this agent whose screens are known
+    older: bool = False  # the agent's version is older than that
+    snapshot: str | None = None  # the nonce of what is told here; an action takes it for 30 s
+
+
+class LastMessage(Versioned):
+    generated_at: Time
+    ref: str
+    runtime_id: str | None
+    text: str | None
+    said_at: Time | None
+    source: str | None

@@ -1,0 +1,33 @@
+"""What a line of the stream looks like."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from agtmuxd.api.responses.base import Shape, Time, Versioned
+from agtmuxd.api.responses.panes import Pane, PaneIdentity, Session, SessionIdentity, Summary, Window, WindowIdentity
+
+
+class ChangeLine(Shape):
+    """``item`` comes with an upsert."""
+
+    op: Literal["upsert", "delete"]
+    identity: PaneIdentity | WindowIdentity | SessionIdentity
+    item: Pane | Window | Session | None = None
+
+
+class WatchLine(Versioned):
+    """One line of the stream: ``items`` in a snapshot, ``changes`` in a delta, ``reason`` in a reset."""
+
+    generated_at: Time
+    emitted_at: Time
+    stream_id: str
+    cursor: str
+    scope: Literal["panes", "windows", "sessions"]
+    type: Literal["snapshot", "delta", "reset", "heartbeat"]
+    sequence: int
+    filters: dict[str, Any]
+    summary: Summary
+    items: list[Pane] | list[Window] | list[Session] | None = None
+    changes: list[ChangeLine] | None = None
+    reason: str | None = None
