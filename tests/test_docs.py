@@ -28,6 +28,7 @@ from agtmuxd.core.state import debounce, registers, resolve
 from agtmuxd.ingest.state_rows import CRASH_SHOWN
 from agtmuxd.store.migrate import load, migrate
 from agtmuxd.targets.observer import LOOKED_AT
+from tests import rooms
 from tests.route_tables import ROUTES
 
 ROOT = Path(__file__).parents[1]
@@ -337,7 +338,15 @@ PLAIN = [
     *sorted((ROOT / "runbooks").glob("*.md")),
     *(
         ROOT / "docs" / f"{name}.md"
-        for name in ("agent-versions", "cases", "containers", "data-model", "input-fields", "performance")
+        for name in (
+            "agent-versions",
+            "architecture",
+            "cases",
+            "containers",
+            "data-model",
+            "input-fields",
+            "performance",
+        )
     ),
     ROOT / "tests" / "agents" / "README.md",
     ROOT / "tests" / "corpus" / "FORMAT.md",
@@ -417,3 +426,28 @@ def test_the_checks_before_a_commit_are_those_of_make_check() -> None:
     check = (ROOT / "Makefile").read_text("utf-8").partition("\ncheck:")[2].partition("\n\n")[0]
     tools = re.findall(r"\$\(BIN\)/(ruff \w+|mypy)", check)
     assert [entry.removesuffix(" --force-exclude") for entry in entries] == tools
+
+
+@pytest.mark.tc("TC-245")
+def test_the_picture_of_the_rooms_is_that_of_the_code() -> None:
+    """Otherwise: ``.venv/bin/python -m tests.rooms``."""
+    text = rooms.PAGE.read_text("utf-8")
+    assert rooms.page(text) == text
+
+
+@pytest.mark.tc("TC-245")
+def test_a_new_import_between_rooms_changes_the_picture() -> None:
+    """An arrow that follows from others is left out; any other is drawn."""
+    graph = {"a": {"b", "c"}, "b": {"c"}, "c": set[str]()}
+    assert rooms.reduced(graph) == {"a": {"b"}, "b": {"c"}, "c": set()}
+    assert rooms.reduced({**graph, "d": {"c"}})["d"] == {"c"}
+
+
+@pytest.mark.tc("TC-245")
+def test_the_walks_of_the_architecture_page_lead_through_the_source() -> None:
+    """Four walks, each through at least five files."""
+    walks = rooms.PAGE.read_text("utf-8").partition("## Four walks")[2].partition("\n## ")[0].split("\n### ")[1:5]
+    assert [walk.partition("\n")[0] for walk in walks] == [
+        "An event comes in", "A screen round", "An action", "A watcher",
+    ]  # fmt: skip
+    assert all(len(set(re.findall(r"`(src/\S+\.py)`", walk))) >= 5 for walk in walks)
