@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import shlex
 import shutil
 import struct
 import subprocess
@@ -19,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
+import libtmux
 import pytest
 from hypothesis import settings
 
@@ -50,7 +52,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Tmux:
-    """A private tmux server on a socket of its own, without a configuration file."""
+    """A private tmux server on a socket of its own, without a configuration file.
+
+    libtmux builds it and looks into it. ``run`` calls tmux directly: libtmux hands no text to the standard input, and
+    drops the empty rows at the end of a capture.
+    """
 
     def __init__(self, socket: Path, program: str = "tmux") -> None:
         self.socket = socket
@@ -60,6 +66,17 @@ class Tmux:
     @property
     def argv(self) -> list[str]:
         return [self.program, "-u", "-S", str(self.socket), "-f", "/dev/null"]
+
+    @property
+    def server(self) -> libtmux.Server:
+        """This server as libtmux sees it. Its client is a script that sets the environment, which libtmux cannot."""
+        client = self.socket.with_name(f"{self.socket.name}.client")
+        words = [shutil.which("env") or "env", "-i", *(f"{name}={value}" for name, value in self.env.items())]
+        text = f'#!/bin/sh\nexec {shlex.join([*words, self.program, "-u"])} "$@"\n'
+        if not client.exists() or client.read_text() != text:
+            client.write_text(text)
+            client.chmod(0o700)
+        return libtmux.Server(socket_path=self.socket, config_file="/dev/null", tmux_bin=client)
 
     def try_run(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -73,18 +90,28 @@ class Tmux:
             pytest.fail(f"tmux {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout.removesuffix("\n")
 
+    def ask(self, *arguments: str) -> str:
+        """One tmux command by libtmux; its output. Fails the test when tmux complains."""
+        done = self.server.cmd(*arguments)
+        if done.returncode != 0:
+            pytest.fail(f"tmux {' '.join(arguments)}: {' '.join(done.stderr)}")
+        return "\n".join(done.stdout)
+
     def start(self, *command: str, session: str = "main", cols: int = 80, rows: int = 24) -> str:
-        """A new session of one pane that runs ``command`` (by default ``cat``); its pane id."""
+        """A new session of one pane that runs ``command`` (by default ``cat``) without a shell; its pane id.
+
+        libtmux's ``new_session`` takes a shell's command only.
+        """
         size = ("-x", str(cols), "-y", str(rows))
-        return self.run(
+        return self.ask(
             "new-session", "-d", "-P", "-F", "#{pane_id}", "-s", session, *size, "--", *(command or ("cat",))
         )
 
     def show(self, pane: str, fmt: str) -> str:
-        return self.run("display-message", "-p", "-t", pane, fmt)
+        return self.ask("display-message", "-p", "-t", pane, fmt)
 
     def pid(self, pane: str) -> int:
-        return int(self.show(pane, "#{pane_pid}"))
+        return int(libtmux.Pane.from_pane_id(self.server, pane).pane_pid or 0)
 
     def settle(self, pane: str) -> None:
         """Wait until the pane's program has taken in all that this server was told to type, and sleeps again.
@@ -104,7 +131,7 @@ class Tmux:
         if told.returncode != 0 or not told.stdout.strip():
             return
         pid = int(told.stdout)
-        self.try_run("kill-server")
+        self.server.kill()
         until(lambda: not _alive(pid), what=f"tmux server {pid} ends")
 
 

@@ -456,6 +456,7 @@ async def test_an_agent_that_crashed_is_not_acted_on_by_its_name_but_acknowledge
 @pytest.mark.tc("TC-028")
 async def test_history_that_was_left_out_is_told_where_the_screen_is_blank(desk: Desk, tmux: Tmux) -> None:
     desk.pane = tmux.start("sh", "-c", "seq 100; printf '\\033[2J\\033[Hend'; printf '\\033[2K'; cat", session="long")
+    await asyncio.to_thread(until, lambda: int(tmux.show(desk.pane, "#{history_size}")) > 75)
     await asyncio.to_thread(until, lambda: not tmux.run("capture-pane", "-p", "-t", desk.pane).strip())
     desk.row = await desk._row()
     await desk.rig.round(panes=(desk.row,), boot=desk.boot, server=desk.server)

@@ -98,6 +98,31 @@ async def test_a_round_lists_every_pane_and_captures_those_asked_for(tmux: Tmux,
     assert lines(found.captures[first]) == ("grüße 🦀", "grüße 🦀")
 
 
+@pytest.mark.tc("TC-250")
+async def test_a_round_lists_what_libtmux_lists(tmux: Tmux, observer: Observer) -> None:
+    """Another reader of tmux sees the same sessions, windows, panes, processes and sizes."""
+    tmux.start(session="grüße", cols=90, rows=20)
+    tmux.run("split-window", "-d", "-t", "grüße:", "cat")
+    tmux.run("new-window", "-t", "grüße:", "-n", "two words", "cat")
+    tmux.start(session="other")
+    found = await observer.round(tmux.socket)
+    ours = {
+        (
+            *(row.pane_id, row.session_name, row.window_id, str(row.window_index), row.window_name),
+            *(str(row.pane_index), str(row.pid), row.tty, str(row.cols), str(row.rows)),
+        )
+        for row in found.panes
+    }
+    assert len(ours) == 4
+    assert ours == {
+        (
+            *(pane.pane_id, pane.session_name, pane.window_id, pane.window_index, pane.window_name),
+            *(pane.pane_index, pane.pane_pid, pane.pane_tty, pane.pane_width, pane.pane_height),
+        )
+        for pane in tmux.server.panes
+    }
+
+
 async def test_names_titles_and_paths_may_hold_anything(tmux: Tmux, observer: Observer, short_dir: Path) -> None:
     odd = "a\tb\nc|é;#{pid}'\"🦀%1"
     (short_dir / odd).mkdir()
