@@ -169,3 +169,21 @@ def test_codex_ends_a_folded_turn_by_the_row_above_its_answer(answer: tuple[str,
     assert codex(*turn, before=Claim.RUNNING).rule == "done-folded"
     assert codex(*turn, "", "■ stream disconnected", before=Claim.RUNNING).claim is Claim.ERROR
     assert codex(*turn, "", "› and now", before=Claim.RUNNING).rule != "done-folded"
+
+
+FRESH = (" ● Started a fresh session. Execution mode carried forward: Interactive.", " ● MCP Servers reloaded: 0", "")
+PROMPT = " ❯ hello                                                 10:51"
+FRAME = "─" * 60
+
+
+@pytest.mark.tc("TC-237")
+@pytest.mark.parametrize("own", [(), ("main* 10:52",), (" main ● 3 files 10:52", " ❯ next", " ✗ tests")])
+def test_copilot_with_a_cleared_session_is_idle_whatever_a_status_line_of_the_users_says(own: tuple[str, ...]) -> None:
+    """Only above its field a clock, a prompt or a mark tells of a turn since the session was cleared."""
+    field = (" ~/proj [⎇ master%]", FRAME, "❯", FRAME, " Interactive · Manual Approval · / commands", *own)
+    fresh = look("copilot", *FRESH, *field, before=Claim.COMPLETED, cursor=(2, 5))
+    assert fresh is not None
+    assert (fresh.claim, fresh.rule) == (Claim.IDLE, "fresh")
+    over = look("copilot", *FRESH, PROMPT, " ● Hello.", *field, before=Claim.COMPLETED, cursor=(2, 7))
+    assert over is not None
+    assert over.claim is not Claim.IDLE
