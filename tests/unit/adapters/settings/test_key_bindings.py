@@ -19,7 +19,7 @@ from agtmuxd.core.action.request import Kind, NoParams
 from agtmuxd.core.model import Claim, Sample, State
 from agtmuxd.core.screen.controls import Controls, DialogKeys, InputField, KeyOverrides, Sign
 from agtmuxd.core.screen.regions import Place
-from tests.unit.actions.test_kinds import ASKS, DRAFT, FakeControls, Script, context, soon, text
+from tests.unit.actions.scripted import ASKS, DRAFT, FakeControls, Script, context, soon, text
 from tests.unit.core.action.test_guard import FREE
 
 __all__ = ["soon"]

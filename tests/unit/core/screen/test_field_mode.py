@@ -17,7 +17,7 @@ from agtmuxd.core.screen.controls import Controls, InputField
 from agtmuxd.core.screen.field_mode import FieldMode, TextMethod
 from agtmuxd.core.screen.regions import ComposerSpec, Place
 from agtmuxd.core.screen.rule_file import RuleFileError, load
-from tests.unit.actions.test_kinds import DRAFT, FakeControls, Script, context, soon, text
+from tests.unit.actions.scripted import DRAFT, FakeControls, Script, context, soon, text
 from tests.unit.core.action.test_guard import FREE, case, reason
 
 __all__ = ["soon"]

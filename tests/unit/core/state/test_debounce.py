@@ -1,157 +1,20 @@
-"""The small pure parts: names, binding, the settling of flickers, the drawing of the table."""
+"""What shows on a screen for an instant only is no change."""
 
 from __future__ import annotations
 
-import hashlib
-import re
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agtmuxd.core.ids import dedupe_key, runtime_id, uuid7
-from agtmuxd.core.model import MS, NS, Ancestor, Claim, RawEvent, Signal, Source, Strength, WaitingFor, Write
-from agtmuxd.core.state.binding import Binding, Candidate, bind
+from agtmuxd.core.model import MS, NS, Claim, Source, Strength, WaitingFor, Write
 from agtmuxd.core.state.debounce import SETTLE, UNMATCHED, DebounceResult, DebounceState, sample
-from agtmuxd.core.state.event_sender import find_sender
-from agtmuxd.core.state.health import BACKOFF_MOST, Health
-from agtmuxd.core.state.retirement_doc import REDRAW, draw
 
-ROOT = Path(__file__).resolve().parents[4]
 T0 = 1_000_000 * NS
 BOUNDED = settings(deadline=None, max_examples=80, print_blob=True)
 
-# ------------------------------------------------ names
-
-A_RUNTIME: tuple[Any, ...] = ("t1", "900.1", "%1", 1, "claude", T0)
-
-
-@pytest.mark.tc("TC-004")
-def test_a_runtime_id_is_the_same_for_the_same_runtime_on_every_machine() -> None:
-    text = "\x1f".join(["t1", "900.1", "%1", "1", "claude", str(T0)])
-    assert runtime_id(*A_RUNTIME) == "rt-" + hashlib.sha256(text.encode()).hexdigest()[:40]
-    assert runtime_id(*A_RUNTIME) == "rt-153aaaf80cce7d56c2754f9a6a95db6ab5d618a6"
-
-
-@pytest.mark.tc("TC-004")
-@pytest.mark.parametrize(("place", "other"), [(0, "t2"), (1, "901.1"), (2, "%2"), (3, 2), (4, "codex"), (5, T0 + 1)])
-def test_another_runtime_has_another_id(place: int, other: object) -> None:
-    changed = list(A_RUNTIME)
-    changed[place] = other
-    assert runtime_id(*changed) != runtime_id(*A_RUNTIME)
-
-
-@pytest.mark.tc("TC-004")
-@BOUNDED
-@given(st.text(), st.text(), st.integers(1, 9999), st.integers(0, 2**63 - 1))
-def test_a_runtime_id_can_stand_in_a_ref(target: str, agent: str, epoch: int, started: int) -> None:
-    assert re.fullmatch(r"[A-Za-z0-9._:-]{16,128}", runtime_id(target, "900.1", "%1", epoch, agent, started))
-
-
-@pytest.mark.tc("TC-007")
-def test_a_dedupe_key_is_one_per_occurrence() -> None:
-    assert dedupe_key("hook", "e1", "Stop") == dedupe_key("hook", "e1", "Stop")
-    assert len({dedupe_key("hook", "e1", "Stop"), dedupe_key("hook", "e2", "Stop"), dedupe_key("notify", "e1", "Stop"),
-                dedupe_key("hook", "e1", "Start"), dedupe_key("hooke", "1", "Stop")}) == 5  # fmt: skip
-
-
-@pytest.mark.tc("TC-006")
-@BOUNDED
-@given(st.integers(0, 2**47 * MS), st.integers(0, 2**47 * MS), st.binary(min_size=10, max_size=10))
-def test_later_event_ids_sort_behind_earlier_ones(one: int, other: int, entropy: bytes) -> None:
-    early, late = sorted((one, other))
-    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", uuid7(one, entropy))
-    if late // MS > early // MS:
-        assert uuid7(early, entropy) < uuid7(late, entropy)
-
-
-# ------------------------------------------------ binding
-
-HERE = Candidate("r1", "t1", "%1", "claude", "sess-1", 4001, "100", T0)
-CHAIN = (Ancestor(9000, "900"), Ancestor(4001, "100"), Ancestor(1, "0"))
-HOOK = RawEvent("e", "Stop", Source.HOOK, "claude", T0, T0, "k", pane_id="%1", chain=CHAIN)
-PLAIN = Signal("turn_end", session_id="sess-1")
-NONE = Binding(None, "bind_no_candidate")
-
-
-def bound(event: RawEvent, *candidates: Candidate, signal: Signal = PLAIN, target: str | None = "t1") -> Binding:
-    return bind(event, signal, target, candidates, find_sender(event, lambda _link: None))
-
-
-@pytest.mark.tc("TC-008")
-def test_an_event_binds_to_the_runtime_that_fits_all_it_carries() -> None:
-    assert bound(HOOK, HERE, replace(HERE, runtime_id="r2", pane_id="%2", pid=4002)) == Binding("r1", None)
-
-
-@pytest.mark.tc("TC-009")
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"pane_id": "%2"},
-        {"target_id": "t2"},
-        {"agent_type": "codex"},
-        {"pid": 4002},
-        {"process_start": "101"},  # the pid was given to another process
-        {"started_at": T0 - 6 * NS},
-    ],
-)
-def test_one_thing_that_does_not_fit_is_enough(other: dict[str, Any]) -> None:
-    event = replace(HOOK, start_hint=T0)
-    assert bound(event, HERE).runtime_id == "r1"
-    assert bound(event, replace(HERE, **other)) == NONE
-
-
-@pytest.mark.tc("TC-009")
-def test_a_pid_in_the_environment_does_not_make_another_life_of_it_fit() -> None:
-    event = replace(HOOK, pid=4001, chain=(Ancestor(4001, "99"),))
-    assert bound(event, HERE) == NONE
-
-
-@pytest.mark.tc("TC-008")
-def test_the_start_hint_may_be_five_seconds_off() -> None:
-    assert bound(replace(HOOK, start_hint=T0 + 5 * NS), HERE).runtime_id == "r1"
-    assert bound(replace(HOOK, start_hint=T0 + 5 * NS + 1), HERE) == NONE
-
-
-@pytest.mark.tc("TC-009")
-def test_a_pane_id_alone_names_no_pane_since_every_server_has_it() -> None:
-    assert bound(replace(HOOK, chain=()), HERE, target=None) == NONE
-    assert bound(replace(HOOK, chain=()), HERE).runtime_id == "r1"
-    assert bound(HOOK, HERE, target=None).runtime_id == "r1"  # the process names it
-
-
-@pytest.mark.tc("TC-008")
-def test_without_a_pane_the_process_or_the_session_says_which() -> None:
-    nowhere = replace(HOOK, pane_id=None)
-    assert bound(nowhere, HERE, replace(HERE, runtime_id="r2", pid=5)).runtime_id == "r1"
-    assert bound(replace(nowhere, chain=()), HERE, target=None).runtime_id == "r1"
-    assert bound(replace(nowhere, chain=()), replace(HERE, agent_session_id="sess-2"), target=None) == NONE
-
-
-@pytest.mark.tc("TC-009")
-def test_several_that_fit_are_as_good_as_none() -> None:
-    event = replace(HOOK, pane_id=None, chain=())
-    twins = (HERE, replace(HERE, runtime_id="r2", pane_id="%2", pid=5))
-    assert bound(event, *twins, target=None) == Binding(None, "bind_ambiguous")
-
-
-@pytest.mark.tc("TC-114")
-def test_of_a_shared_daemon_neither_pane_nor_process_counts_but_the_session_alone() -> None:
-    ambient = Signal("turn_end", session_id="sess-1", ambient=True)
-    there = replace(HERE, runtime_id="r2", pane_id="%2", pid=5, agent_session_id="sess-9")
-    assert bound(HOOK, there, HERE, signal=ambient).runtime_id == "r1"
-    assert bound(HOOK, replace(HERE, agent_session_id=None), signal=ambient) == NONE
-    assert bound(HOOK, HERE, signal=Signal("turn_end", ambient=True)) == NONE
-    elsewhere = replace(HOOK, target_id="ssh:vm1")
-    assert bound(elsewhere, HERE, signal=ambient) == NONE, "the machine that it came from is certain"
-    assert bound(elsewhere, replace(HERE, target_id="ssh:vm1"), signal=ambient).runtime_id == "r1"
-
-
-# ------------------------------------------------ flickers
 
 BUSY = Write(Claim.RUNNING, "spinner")
 QUIET = Write(Claim.NOT_RUNNING, "composer", accepts_input=True)
@@ -278,21 +141,3 @@ def test_levels_tell_a_change_only_where_there_is_one_and_never_back_in_time(
     for before, after in pairwise(told):
         assert before.changed != after.changed
         assert before.since <= after.since
-
-
-# ------------------------------------------------ the drawing
-
-
-@pytest.mark.tc("TC-114")
-def test_the_retirement_table_in_the_docs_is_the_one_in_the_code() -> None:
-    assert (ROOT / "docs" / "retirement.md").read_text(encoding="utf-8") == draw(), f"draw it again: {REDRAW}"
-
-
-# ------------------------------------------------ health
-
-
-@pytest.mark.tc("TC-034")
-def test_a_target_that_is_down_is_tried_again_after_one_to_thirty_seconds() -> None:
-    pauses = [Health().pause(tries, jitter) for tries in range(20) for jitter in (0.0, 0.5, 1.0)]
-    assert min(pauses) >= 750 * MS
-    assert max(pauses) == BACKOFF_MOST == 30 * NS
