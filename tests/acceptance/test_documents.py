@@ -18,6 +18,8 @@ ACTS = frozenset(
 AWAY = "build"
 """The target behind ssh of the runbooks: there is no such machine here."""
 NO_SUCH_MACHINE = 6
+NOTES_WHAT_IT_LEFT_OUT = ["rules", "check"]
+"""The recordings of the shipped rules come with the source only; outside it this command says so on stderr."""
 THEIRS = "toy"
 """The adapter that docs/adapters.md lets its reader write."""
 PANES = ("%12", "%5")
@@ -36,6 +38,8 @@ def shown(cursor: str, pane: str) -> list[list[str]]:
             continue
         if words[0] == "watch":
             words.append("--once")
+        if words[:2] == ["target", "remove"] and "--yes" not in words:
+            words.append("--yes")  # nobody is there to ask
         if words not in out:
             out.append(words)
     return out
@@ -54,7 +58,6 @@ def test_every_command_that_the_documents_show_works(place: Place, daemon: Daemo
     for words in calls:
         done = place.cli(*words)
         away = words == ["target", "connect", AWAY]
-        assert (done.returncode, done.stderr) == (NO_SUCH_MACHINE if away else 0, ""), words
-        if away:
-            place.cli("target", "remove", AWAY, "--yes")
+        assert done.returncode == (NO_SUCH_MACHINE if away else 0), words
+        assert done.stderr == "" or words[:2] == NOTES_WHAT_IT_LEFT_OUT, words
     assert not (place.home / ".claude" / "settings.json").exists()  # installed and taken out again
