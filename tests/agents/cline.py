@@ -28,7 +28,8 @@ class FakeCline(FakeOpenCode):
 
 
 class ClineDriver(Driver):
-    """Cline CLI. A refused tool does not end its turn, and an interrupted turn looks like one that ended."""
+    """Cline CLI. A refused tool does not end its turn, and a turn that is interrupted within an answer
+    looks like one that ended."""
 
     agent = "cline"
     package = "@cline/cli-linux-x64"

@@ -330,6 +330,26 @@ class Take:
         self.fail()
         self.leave()
 
+    def interrupts(self) -> None:
+        """Turns that are ended before the first word of an answer, and while a tool runs; and one that ends by itself
+        after each."""
+        driver = self.driver
+        self.begin()
+        self.rest()
+        self.turn()
+        self.prompt("slow 20")
+        self.stop(driver.interrupt)
+        self.turn()
+        self.asks("longbash", driver.wait_approval, "waiting_approval", "approval")
+        cause = self.tape.now()
+        driver.approve()
+        driver.wait_running()
+        self.truth.becomes("running", cause, self.tape.now())
+        self.rest()
+        self.stop(driver.interrupt)
+        self.turn()
+        self.leave()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
@@ -340,11 +360,14 @@ class Scene:
     theme: str
     size: tuple[int, int]
     doc: str = ""
+    played: str = "life"
+    """What is played: a method of ``Take``."""
 
     @property
     def told(self) -> str:
         """What it shows, in words."""
-        return self.doc or f"a life of every kind of turn; colours {self.colours}, theme {self.theme}"
+        acts = "a life of every kind of turn" if self.played == "life" else "turns that are interrupted early"
+        return self.doc or f"{acts}; colours {self.colours}, theme {self.theme}"
 
     def prepare(self, home: Path) -> None:
         """Writes settings of its own below ``home``, where the agent's are by then."""
@@ -352,7 +375,7 @@ class Scene:
     def take(self, driver: Driver, tape: Tape) -> Take:
         """All that happens, played; ears are the scene's own business."""
         take = Take(driver, tape, {})
-        take.life()
+        getattr(take, self.played)()
         return take
 
 
@@ -427,13 +450,15 @@ def main() -> None:
     parser.add_argument("--colours", choices=list(COLOURS), default="truecolor")
     parser.add_argument("--theme", choices=list(THEMES), default="untold")
     parser.add_argument("--size", default="80x24", help="of the pane, columns and rows; default %(default)s")
+    parser.add_argument("--acts", choices=["life", "interrupts"], default="life", help="default %(default)s")
     parser.add_argument("--out", type=Path, default=CORPUS)
     asked = parser.parse_args()
     modules = modules_of(asked.agent)
     if modules is None:
         raise SystemExit("the agent CLIs are not installed: run make test-agents once")
     columns, _, rows = asked.size.partition("x")
-    scene = Scene(name=asked.name, colours=asked.colours, theme=asked.theme, size=(int(columns), int(rows)))
+    size = (int(columns), int(rows))
+    scene = Scene(name=asked.name, colours=asked.colours, theme=asked.theme, size=size, played=asked.acts)
     record(KINDS[asked.agent], scene, modules, asked.out)
 
 
