@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,7 @@ def test_a_target_is_added_tried_listed_and_removed(place: Place, daemon: Daemon
     assert (item["kind"], item["health"], item["reason"], item["agents"]) == ("ssh", "ok", None, 1)
     assert item["rtt_ms"] > 0
     assert item["last_seen_at"]
-    with sqlite3.connect(f"file:{place.state}/agtmux.db?mode=ro", uri=True) as reader:
+    with closing(sqlite3.connect(f"file:{place.state}/agtmux.db?mode=ro", uri=True)) as reader:
         refs = reader.execute("SELECT connection_ref FROM targets WHERE kind = 'ssh'").fetchall()
     assert refs == [("vm1",)], "the alias and nothing else"
     assert place.cli("target", "remove", "vm1").returncode == 2, "nobody can be asked here"

@@ -56,14 +56,14 @@ def connect(path: str, newest: int | None = None) -> sqlite3.Connection:
         if connection.execute("PRAGMA page_count").fetchone()[0] == 0:  # others stay as they are; it would write
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA temp_store=MEMORY")
+        connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit={WAL_PAGES * 4096}")
     except BaseException:
         connection.close()
         raise
-    connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute("PRAGMA temp_store=MEMORY")
-    connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
-    connection.execute(f"PRAGMA journal_size_limit={WAL_PAGES * 4096}")
     return connection
 
 

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -121,3 +122,28 @@ def test_a_place_where_no_database_can_be_is_told_and_nothing_is_moved(tmp_path:
     assert caught.value.code == "E_STORE_UNAVAILABLE"
     assert path.is_dir()
     assert [p.name for p in tmp_path.iterdir()] == ["a.db"]
+
+
+@pytest.mark.tc("TC-243")
+@pytest.mark.parametrize("pragma", ["journal_mode", "synchronous", "journal_size_limit"])
+def test_a_database_that_cannot_be_opened_to_the_end_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pragma: str
+) -> None:
+    """Whichever pragma fails."""
+    closed: list[str] = []
+
+    class Refusing(sqlite3.Connection):
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            if pragma in sql:
+                raise sqlite3.OperationalError("database is locked")
+            return super().execute(sql, *values)
+
+        def close(self) -> None:
+            closed.append(pragma)
+            super().close()
+
+    real = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **named: real(*args, **named, factory=Refusing))
+    with pytest.raises(AgtmuxError, match="database is locked"):
+        open_database(str(tmp_path / "a.db"))
+    assert closed == [pragma]

@@ -223,8 +223,7 @@ async def test_a_database_that_takes_nothing_is_purged_the_next_time(
         assert other.execute("SELECT event_id FROM events").fetchall() == [("e2",)]
     finally:
         task.cancel()
-        store._queue.put(None)
-        store._thread.join()
+        store.close()
         other.close()
 
 
