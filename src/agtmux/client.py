@@ -31,7 +31,7 @@ class Reply:
     def json(self) -> dict[str, Any]:
         value = _load(self.body)
         if not isinstance(value, dict):
-            raise AgtmuxError("E_INTERNAL", "the daemon answered with something that is not its API")
+            raise AgtmuxError("E_INTERNAL", "the answer is not from agtmux's API: run agtmux daemon restart")
         return value
 
 
@@ -189,7 +189,7 @@ def _error(status: int, body: bytes) -> AgtmuxError:
     value = _load(body)
     error = value.get("error") if isinstance(value, dict) else None
     if not isinstance(error, dict) or not isinstance(error.get("code"), str):
-        return AgtmuxError("E_INTERNAL", f"the daemon answered {status} without saying why: see agtmux daemon logs")
+        return AgtmuxError("E_INTERNAL", f"the daemon answered {status} without a reason: see agtmux daemon logs")
     code, message, details = error["code"], str(error.get("message", "")), error.get("details")
     if code not in CODES:
         message = f"{message} ({code} is new to this agtmux: update it)"

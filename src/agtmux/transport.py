@@ -112,7 +112,7 @@ class Exchange:
         try:
             self._sock.sendall(data)
         except TimeoutError:
-            raise self._lost(f"took no request within {self._timeout:g} s") from None
+            raise self._lost(f"did not take the request within {self._timeout:g} s") from None
         except OSError:
             return  # it may have answered (too large, forbidden) before it hung up: the answer is read next
 
@@ -129,7 +129,7 @@ class Exchange:
         self._raw += piece
         if not piece:
             if self._left is not None:
-                raise self._lost("hung up in mid-answer")
+                raise self._lost("closed the connection in the middle of its answer")
             self._ended = True
         return bool(piece)
 
@@ -190,11 +190,14 @@ def _connect(path: str, timeout: float) -> socket.socket:
     except OSError as error:
         sock.close()
         if isinstance(error, PermissionError):
-            raise AgtmuxError("E_FORBIDDEN", f"you may not open {path}: it is another user's daemon") from None
+            raise AgtmuxError(
+                "E_FORBIDDEN",
+                f"you may not open {path}: it belongs to another user's daemon; set AGTMUX_SOCKET to your own",
+            ) from None
         if isinstance(error, (TimeoutError, BlockingIOError)):
             raise ConnectionLostError(
                 "E_DAEMON_UNREACHABLE",
-                f"the daemon at {path} takes no connections: run agtmux daemon restart",
+                f"the daemon at {path} accepts no connections: run agtmux daemon restart",
                 {"socket": path},
             ) from None
         if error.errno is None:  # "AF_UNIX path too long"
@@ -208,7 +211,8 @@ def _connect(path: str, timeout: float) -> socket.socket:
     if who is not None:
         sock.close()
         text = (
-            f"{who} listens at {path}, not you: nothing was sent; see who owns that folder, then agtmux daemon restart"
+            f"{who} listens at {path}, not you: nothing was sent; check who owns that folder, then run "
+            "agtmux daemon restart"
         )
         raise AgtmuxError("E_FORBIDDEN", text, {"socket": path})
     return sock

@@ -14,18 +14,30 @@ from agtmux.protocol.errors import AgtmuxError
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="agtmuxd")
-@click.option("--log-format", type=click.Choice(["text", "json"]), help="How log lines look [default: text].")
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="[default: info]")
-@click.option("--log-file", type=click.Path(dir_okay=False), help="Log to this file, bounded, instead of stderr.")
-@click.option("--config", type=click.Path(dir_okay=False), help="Configuration file instead of the usual one.")
-@click.option("--hook-program", is_flag=True, help="Print the hook program as one file, for containers, and exit.")
+@click.option(
+    "--log-format", type=click.Choice(["text", "json"]), help="Write log lines as text or JSON [default: text]."
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="Log this level and above [default: info].",
+)
+@click.option(
+    "--log-file",
+    type=click.Path(dir_okay=False),
+    help="Log to this file, with a size limit, instead of standard error.",
+)
+@click.option(
+    "--config", type=click.Path(dir_okay=False), help="Use this configuration file instead of the default one."
+)
+@click.option("--hook-program", is_flag=True, help="Print the hook program as a single file, for containers, and exit.")
 def main(
     log_format: str | None, log_level: str | None, log_file: str | None, config: str | None, *, hook_program: bool
 ) -> None:
-    """Watch the coding agents in tmux and serve what they do on a Unix socket.
+    """Watch the coding agents in tmux and serve their states on a socket.
 
-    Runs in the foreground until SIGTERM or Ctrl-C; SIGHUP reads the configuration again. You rarely start it by hand:
-    the first agtmux command does, and `agtmux daemon start|stop|status` manage it.
+    Runs in the foreground until SIGTERM or Ctrl-C. SIGHUP reloads the configuration. You rarely start it by hand: the
+    first agtmux command starts it, and `agtmux daemon start|stop|status` manage it.
 
     Example: agtmuxd --log-format json
     """

@@ -184,7 +184,7 @@ def parse(text: str, path: str) -> Settings:
         line = _line_of(text, first["loc"])
         key = ".".join(str(part) for part in first["loc"])
         where = f"{path}, line {line}" if line else path
-        said = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"]
+        said = "unknown setting" if first["type"] == "extra_forbidden" else first["msg"]
         raise AgtmuxError("E_INVALID_REQUEST", f"{where}: {key}: {said}") from error
 
 

@@ -196,16 +196,18 @@ class Daemon:
     def _tell_of_start(self, found: StartupState) -> None:
         if found.set_aside is not None:
             self._trouble(
-                "database", f"the database was corrupt and is kept at {found.set_aside}; a fresh one was started"
+                "database", f"the database was corrupt and is kept at {found.set_aside}; a new one was started"
             )
-            _LOG.error("database was corrupt, started a fresh one", kept_at=found.set_aside)
+            _LOG.error("the database was corrupt: started a new one", kept_at=found.set_aside)
         if found.moved:
             _LOG.warning("the clock was set back since the last daemon ended", seconds=round(found.moved / NS, 3))
         if found.abandoned:
-            _LOG.warning("actions were in flight when the last daemon ended: indeterminate", actions=found.abandoned)
+            _LOG.warning(
+                "actions were running when the last daemon ended; their results are unknown", actions=found.abandoned
+            )
         for number, note in enumerate(found.notes):
             self._trouble(f"place {number}", note)
-            _LOG.warning("the database lies at an unfit place", why=note)
+            _LOG.warning("the database is in an unsuitable folder", why=note)
 
     def stop(self) -> None:
         self._stopping.set()
@@ -220,7 +222,7 @@ class Daemon:
         try:
             self.reload()
         except AgtmuxError as error:
-            _LOG.error("configuration not taken, the old one stays", error=error.message)
+            _LOG.error("configuration not loaded; the old one stays in use", error=error.message)
 
     def _trouble(self, topic: str, wrong: str | None) -> None:
         """Tell in health what is wrong now; None: nothing any more."""
@@ -245,11 +247,11 @@ class Daemon:
                 self._log.bound(self._settings.log_max_bytes)
         except AgtmuxError as error:
             self._settings = before
-            self._trouble("configuration", f"configuration not taken: {error.message}")
+            self._trouble("configuration", f"configuration not loaded: {error.message}")
             raise
         self._trouble("configuration", None)
         self._settings_changed()
-        _LOG.info("configuration read again", path=self._places.config)
+        _LOG.info("configuration reloaded", path=self._places.config)
 
     def _on_reload(self, engine: Engine, intake: Intake, files: LookupFiles) -> None:
         """Say what has to follow the configuration, and let the hooks have its patterns now."""
@@ -315,7 +317,7 @@ class Daemon:
         registry.redact = redact
         rule_catalog = RuleCatalog(registry, Path(self._places.config).parent / "rules")
         for wrong in rule_catalog.read_what_can_be():
-            _LOG.error("rules not taken", why=wrong)
+            _LOG.error("rules not loaded", why=wrong)
         return registry, rule_catalog
 
     def _actions(
@@ -465,8 +467,8 @@ class Daemon:
             self._trouble("socket", wrong)
 
         def give_way(rival: str) -> None:
-            self._gave_way = f"{rival}: this one ends"
-            _LOG.error("another daemon is in this one's place", why=self._gave_way)
+            self._gave_way = f"{rival}: this daemon stops"
+            _LOG.error("another daemon has taken over", why=self._gave_way)
             self.stop()
 
         return SocketRepair(

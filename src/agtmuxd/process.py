@@ -55,7 +55,8 @@ class Lock:
         holder = self._try()
         if holder is not None:
             raise AgtmuxError(
-                "E_PRECONDITION_FAILED", f"agtmuxd runs already for {self._what}, pid {holder}: agtmux daemon status"
+                "E_PRECONDITION_FAILED",
+                f"agtmuxd already runs for {self._what}, pid {holder}: run agtmux daemon status",
             )
 
     def stands(self) -> bool:
@@ -79,7 +80,7 @@ class Lock:
             try:
                 fd = open_regular(self.path, os.O_RDWR | os.O_CREAT)
             except OSError as error:
-                text = f"{self.path} cannot be locked: {error.strerror}"
+                text = f"cannot lock {self.path}: {error.strerror}. Check its permissions"
                 raise AgtmuxError("E_FORBIDDEN", text) from error
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -129,7 +130,7 @@ def activated_socket(environ: Mapping[str, str]) -> socket.socket | None:
         return None
     passed = socket.socket(fileno=3)
     if passed.family != socket.AF_UNIX:
-        raise AgtmuxError("E_INVALID_REQUEST", "the socket that systemd passed is no Unix socket: check ListenStream=")
+        raise AgtmuxError("E_INVALID_REQUEST", "the socket from systemd is not a Unix socket: check ListenStream=")
     passed.set_inheritable(False)
     return passed
 
@@ -138,11 +139,12 @@ def bind_socket(path: str) -> socket.socket:
     """A socket at ``path``, 0600 from its first moment; a stale one is replaced (the lock says that it is stale)."""
     if len(os.fsencode(path)) > SOCKET_LIMIT:
         raise AgtmuxError(
-            "E_INVALID_REQUEST", f"socket path {path} is longer than {SOCKET_LIMIT} bytes: set AGTMUX_RUNTIME_DIR"
+            "E_INVALID_REQUEST",
+            f"socket path {path} is longer than {SOCKET_LIMIT} bytes: set AGTMUX_RUNTIME_DIR to a shorter one",
         )
     with suppress(FileNotFoundError):
         if not stat.S_ISSOCK(os.lstat(path).st_mode):
-            raise AgtmuxError("E_FORBIDDEN", f"{path} is there and is no socket: move it away")
+            raise AgtmuxError("E_FORBIDDEN", f"{path} exists and is not a socket: move it away")
         os.unlink(path)
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)

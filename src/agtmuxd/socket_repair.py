@@ -111,7 +111,7 @@ class SocketRepair:
                 self._ensure(str(Path(path).parent))
                 made = BoundSocket.bind(path)
             except (AgtmuxError, OSError) as error:
-                said = error.message if isinstance(error, AgtmuxError) else f"{path} cannot be bound: {error.strerror}"
+                said = error.message if isinstance(error, AgtmuxError) else f"cannot listen at {path}: {error.strerror}"
                 if said not in wrong:
                     wrong.append(said)
                 continue
@@ -133,7 +133,7 @@ class SocketRepair:
         if folder == self._folder and os.path.realpath(folder) != self._real:
             where = os.path.realpath(folder)
             raise AgtmuxError(
-                "E_FORBIDDEN", f"{folder} leads to {where} since this daemon began: run agtmux daemon restart"
+                "E_FORBIDDEN", f"{folder} leads to {where} since this daemon started: run agtmux daemon restart"
             )
 
     def _say(self, wrong: str | None) -> None:

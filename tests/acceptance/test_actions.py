@@ -295,7 +295,7 @@ def test_a_text_is_not_submitted_by_a_key_that_does_not_wait_for_it(
     row = one.ready(up)
     assert refusal(up, "send", row["ref"], text="hello", keys=[key])[0] == "E_INVALID_REQUEST"
     done = place.cli("send", one.pane, "--text", "hello", "--key", "Down", "--key", key)
-    assert (done.returncode, f"{key} would not wait" in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, f"{key} would be pressed before the text shows" in done.stderr) == (2, True), done.stderr
     assert one.keys() == b""
 
 

@@ -283,4 +283,4 @@ def test_a_process_in_a_container_may_read_and_may_not_act(daemon: Daemon, tmux:
     assert [item["identity"]["pane_id"] for item in json.loads(read.stdout)["items"]] == [agent.pane]
     refused = inside("send", agent.pane, "--text", shlex.quote("id"))
     assert refused.returncode != 0
-    assert "a process in a container asks" in refused.stderr
+    assert "the caller runs in a container" in refused.stderr

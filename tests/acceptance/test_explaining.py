@@ -23,14 +23,14 @@ def test_a_hook_that_the_screen_contradicts_is_told_with_what_ended_its_word(
     daemon.wait_for(one.pane, "idle")
     one.ask()
     lost = re.compile(
-        r"Not believed:\n(?:  .*\n)*"
+        r"Ignored:\n(?:  .*\n)*"
         r"  hook about approval:main said waiting_approval, by PermissionRequest, \d+s ago: "
-        r"since then the screen showed no turn and nothing to answer \(quiet_edges\)\n"
+        r"since then the screen showed no turn and no question \(quiet_edges\)\n"
     )
     told = until(lambda: lost.search(text := place.cli("explain", one.pane).stdout) and text, within=PATIENCE, what="")
     assert told
     assert re.search(r"^  claude\S*(?: \S+)?: idle for", told, re.MULTILINE)
-    decided = told.partition("Decided by:\n")[2].partition("Not believed:")[0]
+    decided = told.partition("Decided by:\n")[2].partition("Ignored:")[0]
     assert re.search(r"^  screen says (?:idle|not_running), by ", decided)
     assert "hook" not in decided
     assert "nothing any more" not in told
@@ -48,8 +48,8 @@ def test_an_end_that_the_screen_does_not_bear_out_is_told_with_what_goes_on(
     daemon.wait_for(one.pane, "running")
     one.hook("Stop")
     lost = re.compile(
-        r"Not believed:\n(?:  .*\n)*  hook said completed, by Stop, \d+s ago: "
-        r"since then the screen went on showing the agent at work, on its next turn \(busy_overrun\)\n"
+        r"Ignored:\n(?:  .*\n)*  hook said completed, by Stop, \d+s ago: "
+        r"since then the screen kept showing the agent at work on its next turn \(busy_overrun\)\n"
     )
     told = until(lambda: lost.search(text := place.cli("explain", one.pane).stdout) and text, within=PATIENCE, what="")
     assert told
@@ -72,4 +72,4 @@ def test_a_hook_that_the_screen_bears_out_needs_no_excuse(
     )
     assert told
     assert re.search(r"^  screen sa(?:ys|id) running, by ", told, re.MULTILINE)
-    assert "Not believed" not in told
+    assert "Ignored" not in told

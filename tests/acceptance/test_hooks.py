@@ -61,7 +61,7 @@ def test_hooks_that_the_agent_does_not_run_are_told_with_the_file_and_the_key(pl
     code, said = status(place, *named)
     assert code == 0, said
     assert "switched off" not in said
-    assert said.endswith("it was agtmux that ran them.\n"), "a test proves our own half only"
+    assert said.endswith("in the same way as the agents do.\n"), "a test proves our own half only"
     for name, more in (
         (".claude/settings.json", {"disableAllHooks": True}),
         (".gemini/settings.json", {"hooksConfig": {"enabled": False}}),
@@ -81,7 +81,7 @@ def test_hooks_that_the_agent_does_not_run_are_told_with_the_file_and_the_key(pl
         ("disableAllHooks = true", ".copilot/settings.json"),
     ):
         assert f"  switched off by {key} in {place.home / name}" in said
-    assert said.count("installed, but switched off: the agent runs none of them") == 4
+    assert said.count("installed, but switched off: the agent does not run them") == 4
     told = place.cli("hooks", "status", "--json", *named, env=PATIENT)
     assert sum(bool(item["switched_off"]) for item in json.loads(told.stdout)["items"]) == 4
 
@@ -94,7 +94,7 @@ def test_nothing_is_written_for_an_agent_that_is_not_there_unless_it_is_named(pl
     assert done.returncode == 0, done.stderr
     assert {p.parent for p in place.home.rglob("*") if p.is_file()} == {place.home / ".codex"}
     assert (
-        f"there is no {place.home}/.claude, so nothing was put there; --agent claude does it all the same"
+        f"{place.home}/.claude does not exist, so nothing was installed; use --agent claude to install anyway"
         in done.stdout
     )
     assert place.cli("hooks", "install", "--agent", "claude").returncode == 0
@@ -239,7 +239,7 @@ def test_backups_that_an_uninstall_leaves_are_named(place: Place, daemon: Daemon
     assert json.loads(file.read_text()) == {"model": "sonnet"}
     kept = sorted(file.parent.glob("*backup*"))
     assert [json.loads(one.read_text())["model"] for one in kept] == ["opus", "sonnet"]
-    assert f"  backups stay beside it; once all is well: rm {kept[0]} {kept[1]}\n" in said
+    assert f"  backups were kept; when everything works, remove them: rm {kept[0]} {kept[1]}\n" in said
 
 
 @pytest.mark.tc("TC-102")
@@ -267,7 +267,7 @@ def test_settings_that_may_not_be_changed_are_left_alone_and_it_is_said_why(plac
         ("Move it away", os.mkfifo),
         ("is longer than 4 MiB", lambda f: f.write_text(f'{{"a": "{"x" * (5 << 20)}"}}')),
         ("cannot be read", lambda f: f.symlink_to(f)),
-        ("its top level is no object", lambda f: f.write_text("null")),
+        ("its top level is not an object", lambda f: f.write_text("null")),
         ("it is empty", lambda f: f.write_text("")),
     ]
     for word, make in makes:

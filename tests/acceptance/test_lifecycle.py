@@ -101,7 +101,7 @@ def test_reload_takes_a_good_configuration_and_keeps_the_old_one_before_a_bad_on
     place.config.write_text("autostart = false\nnot_a_key = 1\n" + good)
     refused = place.cli("daemon", "reload")
     assert refused.returncode == 2
-    assert f"{place.config}, line 2: not_a_key: there is no such setting" in refused.stderr
+    assert f"{place.config}, line 2: not_a_key: unknown setting" in refused.stderr
     assert place.json("daemon", "config")["config"]["autostart"] is False
     assert daemon.process is not None
     daemon.process.send_signal(signal.SIGHUP)
@@ -125,7 +125,7 @@ def test_a_configuration_that_was_not_taken_is_told_in_health_until_it_is_right(
             daemon.process.send_signal(signal.SIGHUP)
 
     def told() -> list[str]:
-        return [error for error in daemon.health()["last_errors"] if "configuration not taken" in error]
+        return [error for error in daemon.health()["last_errors"] if "configuration not loaded" in error]
 
     place.config.write_text("not_a_key = 1\n" + good)
     reload(told_by)
@@ -153,7 +153,7 @@ def test_a_signal_during_the_start_leaves_nothing_behind(place: Place, daemon: D
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[observe]\nactive_interval = 0.25\nquiet = 3\n", "line 3: observe.quiet: there is no such setting"),
+        ("[observe]\nactive_interval = 0.25\nquiet = 3\n", "line 3: observe.quiet: unknown setting"),
         ("autostart = true\nlog_level = 'loud'\n", "line 2: log_level: "),
         ("[retention]\nevents = 14\npayloads = -1\n", "line 3: retention.payloads: "),
         ("[redaction]\npatterns = ['(']\n", "line 2: redaction.patterns: "),
@@ -217,7 +217,7 @@ def test_the_daemon_is_managed_by_the_command_line(place: Place) -> None:
     assert place.cli("daemon", "status").returncode == 3
     assert place.cli("daemon", "start").stdout.startswith("started (pid ")
     pid = place.json("daemon", "status")["pid"]
-    assert place.cli("daemon", "start").stdout == f"running already (pid {pid})\n"
+    assert place.cli("daemon", "start").stdout == f"already running (pid {pid})\n"
     again = place.cli("daemon", "restart")
     assert again.returncode == 0, again.stderr
     assert place.json("daemon", "status")["pid"] != pid

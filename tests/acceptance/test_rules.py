@@ -78,14 +78,14 @@ def test_a_rules_file_that_is_written_changed_broken_or_taken_away_counts_by_its
     (rules / "toy.toml").write_text(TOY)
     item = daemon.wait_for(pane, "waiting_input")
     none = place.cli("hooks", "install", "--agent", "toy", "--dry-run")
-    assert (none.returncode, "toy has no hooks that agtmux knows" in none.stderr) == (0, True)
+    assert (none.returncode, "agtmux knows no hooks for toy" in none.stderr) == (0, True)
     target = daemon.health()["targets"][0]
     (rules / "toy.toml").write_text(TOY + CALM)
     assert daemon.wait_for(pane, "running")["runtime_id"] == item["runtime_id"]
     (rules / "toy.toml").write_text(TOY + CALM.replace("contains", "contans"))
     until(lambda: daemon.health()["last_errors"], within=PATIENCE, what="what is wrong is told")
     told = place.cli("daemon", "status").stdout
-    assert f"rules not taken: {rules}/toy.toml, line 19: rule calm" in told
+    assert f"rules not loaded: {rules}/toy.toml, line 19: rule calm" in told
     assert "contans" in told
     checked = place.cli("rules", "check")
     assert (checked.returncode, f"{rules}/toy.toml, line 19" in checked.stdout) == (1, True)
@@ -134,9 +134,9 @@ def test_a_rule_that_would_never_come_to_an_end_is_put_aside_and_named(
 
     until(lambda: "rule endless takes too long" in told() and "put aside" in told(), within=40, what="it is named")
     shipped = place.cli("rules", "check", "--agent", "claude")
-    assert (shipped.returncode, "--corpus names a folder that has them" in shipped.stderr) == (0, True)
-    assert "come with agtmux's source only, in its folder tests/corpus" in shipped.stderr
-    assert "not tried: their recordings are not here" in shipped.stdout
+    assert (shipped.returncode, "use --corpus FOLDER to check them" in shipped.stderr) == (0, True)
+    assert "come only with agtmux's source, in tests/corpus" in shipped.stderr
+    assert "skipped: their recordings are not installed" in shipped.stdout
     assert "0 hold" not in shipped.stdout
     checked = place.cli("rules", "check", "--agent", "toy")
     assert (checked.returncode, "takes too long" in checked.stdout) == (1, True)
@@ -157,11 +157,11 @@ def test_rules_are_checked_and_a_captured_screen_is_explained(place: Place, daem
     assert "claude: " in checked.stdout
     assert (checked.stderr, "not tried" in checked.stdout) == ("", False)
     bare = place.cli("rules", "check")
-    assert (bare.returncode, "rules of your own" in bare.stderr) == (0, False)
+    assert (bare.returncode, "samples beside your own rules" in bare.stderr) == (0, False)
     (rules / "asks.txt").write_text("Which way?\n")
     (rules / "toy.toml").write_text(TOY)
     mine = place.cli("rules", "check")
-    assert (mine.returncode, "samples that lie beside rules of your own: 1 tried" in mine.stderr) == (0, True)
+    assert (mine.returncode, "samples beside your own rules: 1 checked" in mine.stderr) == (0, True)
     assert f"toy: 1 rules of {rules}/toy.toml, 1 hold, 0 do not" in mine.stdout
     (rules / "claude.toml").write_text("format = 9")
     wrong = place.cli("rules", "check")
@@ -172,10 +172,10 @@ def test_rules_are_checked_and_a_captured_screen_is_explained(place: Place, daem
     screen.write_text("\n".join(sample.sample_at(label.start + 1000).lines))
     told = place.cli("explain", "--file", str(screen), "--agent", "codex")
     assert "waiting_approval, by " in told.stdout
-    assert "Rules that hold" in told.stdout
+    assert "Rules that match" in told.stdout
     body = place.json("explain", "--file", str(screen), "--agent", "codex")
     assert body["waiting_for"]["kind"] == "approval"
-    assert "Rules that do not hold" in place.cli("explain", "--all", "--file", str(screen), "--agent", "codex").stdout
+    assert "Rules that do not match" in place.cli("explain", "--all", "--file", str(screen), "--agent", "codex").stdout
     endless = place.cli("explain", "--file", "/dev/zero", "--agent", "codex")
     assert (endless.returncode, "longer than 256 KiB" in endless.stderr) == (2, True)
     assert place.cli("explain", "--file", str(screen)).returncode == 2

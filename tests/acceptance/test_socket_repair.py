@@ -107,7 +107,7 @@ def test_what_took_the_place_of_the_socket_is_left_alone_and_told(place: Place, 
     kind = stat.S_IFMT(place.socket.lstat().st_mode)
     answers_at(place, place.state / "agtmuxd.spare.sock")
     told = until(lambda: place.json("daemon", "status")["last_errors"], within=PATIENCE)
-    assert any(f"{place.socket} is there and is no socket: move it away" in error for error in told)
+    assert any(f"{place.socket} exists and is not a socket: move it away" in error for error in told)
     assert stat.S_IFMT(place.socket.lstat().st_mode) == kind
     assert not (place.root / "elsewhere").exists()
     place.socket.rename(place.root / "moved")
@@ -221,7 +221,7 @@ def test_stop_ends_a_daemon_that_nobody_can_reach(place: Place, daemon: Daemon) 
     (place.state / "socket-path").unlink()
     told = place.cli("daemon", "status")
     assert told.returncode == 3
-    assert f"the daemon (pid {daemon.process.pid}) runs, but not at {place.socket}" in told.stderr
+    assert f"the daemon (pid {daemon.process.pid}) runs but does not listen at {place.socket}" in told.stderr
     done = place.cli("daemon", "stop")
     assert (done.returncode, done.stdout) == (0, f"stopped (pid {daemon.process.pid})\n"), done.stderr
     assert daemon.process.wait(PATIENCE) == 0

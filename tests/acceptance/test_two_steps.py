@@ -73,7 +73,7 @@ def test_a_denial_is_ended_where_it_led_to(
     tmux.settle(pane)
     assert program.with_name("toycli.keys").read_bytes() == keys
     if how == "the next one":
-        assert "stands still" in done.stdout + done.stderr
+        assert "is still open" in done.stdout + done.stderr
         until(lambda: place.json("ls")["items"][0]["waiting_for"]["subject"] == "words", what="the second dialog")
         for verb in ("deny", "approve"):
             refused = place.cli(verb, pane, "--json")

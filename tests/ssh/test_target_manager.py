@@ -113,7 +113,7 @@ def test_a_target_is_added_tried_listed_and_removed(place: Place, daemon: Daemon
     with closing(sqlite3.connect(f"file:{place.state}/agtmux.db?mode=ro", uri=True)) as reader:
         refs = reader.execute("SELECT connection_ref FROM targets WHERE kind = 'ssh'").fetchall()
     assert refs == [("vm1",)], "the alias and nothing else"
-    assert place.cli("target", "remove", "vm1").returncode == 2, "nobody can be asked here"
+    assert place.cli("target", "remove", "vm1").returncode == 2, "there is no terminal to ask in"
     assert place.cli("target", "remove", "vm1", "--yes").returncode == 0
     assert daemon.pane(agent.pane, "vm1") is None
     until(lambda: not vm.sshd.sessions(), within=PATIENCE, what="it hung up")

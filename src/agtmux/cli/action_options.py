@@ -44,15 +44,27 @@ def uuid7() -> str:
 def guards(function: F) -> F:
     """The guards, ``--request-ref`` and ``--json``; they come as one dict named ``guard``."""
     options: tuple[tuple[str, dict[str, Any]], ...] = (
-        ("--json", {"is_flag": True, "help": "The API's answer, unchanged."}),
-        ("--request-ref", {"metavar": "NAME", "help": "Name this request; the same name again does nothing again."}),
-        ("--force-stale", {"is_flag": True, "help": "Do not mind age and state version. Waives nothing else."}),
-        ("--snapshot", {"metavar": "NONCE", "help": "Only on what this snapshot (agtmux explain) showed."}),
-        ("--if-updated-within", {"type": float, "metavar": "S", "help": "Only if its state changed within S seconds."}),
-        ("--if-fingerprint", {"metavar": "HEX", "help": "Only while this very prompt is on the screen."}),
-        ("--if-state-version", {"type": int, "metavar": "N", "help": "Only in this version of its state."}),
-        ("--if-state", {"metavar": "STATE[,…]", "help": "Only in one of these states."}),
-        ("--if-runtime", {"metavar": "ID", "help": "Only if this runtime holds the pane."}),
+        ("--json", {"is_flag": True, "help": "Print the API's JSON answer unchanged."}),
+        ("--request-ref", {"metavar": "NAME", "help": "Name this request; using the name again repeats nothing."}),
+        (
+            "--force-stale",
+            {"is_flag": True, "help": "Skip the age and state-version checks (all other checks still apply)."},
+        ),
+        (
+            "--snapshot",
+            {
+                "metavar": "NONCE",
+                "help": "Act only if the pane is still as in this snapshot (from agtmux explain --json).",
+            },
+        ),
+        (
+            "--if-updated-within",
+            {"type": float, "metavar": "S", "help": "Act only if the state changed in the last S seconds."},
+        ),
+        ("--if-fingerprint", {"metavar": "HEX", "help": "Act only while the prompt with this fingerprint is open."}),
+        ("--if-state-version", {"type": int, "metavar": "N", "help": "Act only at this state version."}),
+        ("--if-state", {"metavar": "STATE[,…]", "help": "Act only in one of these states."}),
+        ("--if-runtime", {"metavar": "ID", "help": "Act only if this runtime is in the pane."}),
     )
 
     def collected(*args: Any, **given: Any) -> Any:
@@ -83,7 +95,7 @@ def perform(app: App, client: Client, kind: str, ref: str, guard: Item, **body: 
         return client.act(kind, request, timeout=30.0 + float(body.get("timeout") or 0.0))
     except AgtmuxError as error:
         if error.code == "E_DAEMON_UNREACHABLE" and "socket" in error.details:
-            app.say(f"nobody knows whether it was done; to ask again without doing it twice: "
+            app.say(f"the action may or may not have been done; to repeat it without doing it twice, add "
                     f"--request-ref {request['request_ref']}")  # fmt: skip
         raise
 
@@ -101,7 +113,7 @@ def print_result(reply: Reply, guard: Item, line: Callable[[Item], str]) -> Item
     if guard.get("json"):
         write_body(reply.body)
     else:
-        again = " (done before, nothing was done now)" if body.get("replayed") else ""
+        again = " (already done earlier, nothing was done now)" if body.get("replayed") else ""
         click.echo(line(body) + again)
     result: Item = body.get("result") or {}
     return result
@@ -135,5 +147,5 @@ def confirm(question: str, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise AgtmuxError("E_INVALID_REQUEST", "nobody is there to ask: --yes does it without asking")
+        raise AgtmuxError("E_INVALID_REQUEST", "cannot ask for confirmation without a terminal: add --yes")
     click.confirm(question, abort=True, err=True)

@@ -22,15 +22,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("ref", shell_complete=completion_values.refs)
-@click.option("--print", "only_print", is_flag=True, help="Print the command line instead; nothing is selected.")
+@click.option("--print", "only_print", is_flag=True, help="Only print the command to run; select nothing.")
 @guards
 @shared()
 @pass_app
 def attach(app: App, ref: str, only_print: bool, guard: dict[str, Any]) -> None:
-    """Go to a pane: its window and pane are selected, then this terminal shows its session.
+    """Attach this terminal to a pane.
 
-    Inside the same tmux server the client is switched; outside tmux, and for another machine, it is attached; inside
-    another server of this machine, or without a terminal, the command to type elsewhere is told.
+    The pane and its window are selected. Inside the same tmux server, your client switches to the session. Outside
+    tmux, or for another machine, your terminal attaches to it. Inside another tmux server on this machine, or without
+    a terminal, you get the command to run elsewhere.
 
     \b
     Examples:
@@ -54,12 +55,12 @@ def attach(app: App, ref: str, only_print: bool, guard: dict[str, Any]) -> None:
     elif inside is not None and _same(inside, result):
         _become(result["switch"])
     elif not terminal:
-        raise AgtmuxError("E_INVALID_REQUEST", f"there is no terminal to attach; in one: {whole}")
+        raise AgtmuxError("E_INVALID_REQUEST", f"there is no terminal to attach; run this in a terminal: {whole}")
     elif inside is None or result.get("kind") == "ssh":  # the tmux of another machine knows nothing of this one
         _become(result["argv"])
     else:
         raise AgtmuxError(
-            "E_INVALID_REQUEST", f"this terminal is inside another tmux server; in one outside of it: {whole}"
+            "E_INVALID_REQUEST", f"this terminal is inside another tmux server; run this in a terminal outside: {whole}"
         )
 
 

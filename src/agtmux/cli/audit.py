@@ -15,12 +15,12 @@ from agtmux.cli.context import App, pass_app, shared, write_body
 
 @click.command()
 @click.argument("ref", required=False, shell_complete=completion_values.refs)
-@click.option("--action", metavar="ACTION_ID", help="Only this one.")
-@click.option("--kind", metavar="KIND", help="Only of this kind: send, approve, kill, …")
-@click.option("--since", metavar="TIME", help="Only those asked for since then (RFC 3339).")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
-@click.option("--before", metavar="ACTION_ID", help="Only what is older than this action (the next page).")
-@click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
+@click.option("--action", metavar="ACTION_ID", help="Show only this action.")
+@click.option("--kind", metavar="KIND", help="Show only this kind: send, approve, kill, …")
+@click.option("--since", metavar="TIME", help="Show only actions requested since TIME (RFC 3339).")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Show at most this many.")
+@click.option("--before", metavar="ACTION_ID", help="Show only actions older than this one (the next page).")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's JSON answer unchanged.")
 @shared()
 @pass_app
 def actions(
@@ -33,15 +33,17 @@ def actions(
     before: str | None,
     as_json: bool,
 ) -> None:
-    """What was asked for, newest first: who, what, on which runtime, and what came of it.
+    """List actions and their results, newest first.
 
-    REF is pane:…, runtime:…, or where it is unique a pane id (%12), a place (work:1.0) or an agent (claude).
+    Each row shows who asked, what for, on which runtime, and the result.
+
+    REF is a full ref (pane:…, runtime:…) or, if unique, a pane id (%12), a position (work:1.0) or an agent (claude).
 
     \b
     Examples:
       agtmux actions --limit 20
       agtmux actions %12 --json
-      agtmux events --action 019a…   the events of one action
+      agtmux events --action 019a…   list the events of one action
     """
     client = app.client()
     params: dict[str, str | None] = {

@@ -23,7 +23,7 @@ def completion(ctx: click.Context, shell: str) -> None:
 
     found = get_completion_class(shell)
     if found is None:
-        raise click.UsageError(f"no completion for {shell}")
+        raise click.UsageError(f"there is no completion for {shell}: use bash, zsh or fish")
     complete = found(ctx.find_root().command, {}, "agtmux", "_AGTMUX_COMPLETE")
     if isinstance(complete, BashComplete):
         click.echo(complete.source_template % complete.source_vars())  # source() would start a bash to ask its version

@@ -60,7 +60,7 @@ class App:
         from agtmux.cli.spawn import start_daemon
 
         start_daemon()
-        self.say(f"no daemon was running: started one (its log: {paths.log_path()})")
+        self.say(f"no daemon was running: started one (log: {paths.log_path()})")
         self._first_look()
 
     def _first_look(self) -> None:
@@ -80,7 +80,7 @@ class App:
         if os.environ.get("AGTMUX_NO_AUTOSTART", "") not in ("", "0"):
             return "AGTMUX_NO_AUTOSTART is set"
         if paths.socket_path() != os.path.join(paths.runtime_dir(), "agtmuxd.sock"):
-            return "AGTMUX_SOCKET names another place than a started one would listen at"
+            return "AGTMUX_SOCKET is not the socket that a new daemon would use"
         config = _config()
         if config.get("autostart") is False:
             return "autostart is off in the config"
@@ -103,7 +103,7 @@ def why_not_from_here(config: dict[str, object] | None = None) -> str:
     agent = agent_above()
     if agent is None or (_config() if config is None else config).get("allow_agent_actions") is True:
         return ""
-    return f"this runs inside {agent}, whose environment the daemon would keep; start it in a shell of your own"
+    return f"this command runs inside {agent}, whose environment the daemon would keep; run it in your own shell"
 
 
 def _config() -> dict[str, object]:
@@ -116,9 +116,11 @@ def _config() -> dict[str, object]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
-        raise AgtmuxError("E_INVALID_REQUEST", f"cannot read {path}: {error.strerror}") from None
+        raise AgtmuxError("E_INVALID_REQUEST", f"cannot read {path}: {error.strerror}. Check its permissions") from None
     except ValueError as error:  # no TOML, or no UTF-8
-        raise AgtmuxError("E_INVALID_REQUEST", f"{path} is not TOML: {error}") from None
+        raise AgtmuxError(
+            "E_INVALID_REQUEST", f"{path} is not valid TOML: {error}. Correct the file, then try again"
+        ) from None
 
 
 pass_app: Callable[[Callable[..., Any]], Callable[..., Any]] = click.make_pass_decorator(App, ensure=True)
@@ -143,7 +145,7 @@ def shared(hidden: bool = True) -> Callable[[F], F]:
     def add(function: F) -> F:
         for names, text in (
             (["--no-autostart"], "Do not start a daemon when none is running."),
-            (["-q", "--quiet"], "No hints and summaries: only what was asked for, and errors."),
+            (["-q", "--quiet"], "Print only results and errors, no hints or summaries."),
         ):
             function = click.option(
                 *names,
@@ -161,7 +163,7 @@ def shared(hidden: bool = True) -> Callable[[F], F]:
             expose_value=False,
             callback=_set,
             hidden=hidden,
-            help="When to use colour and tables: auto (on a terminal), always, never.",
+            help="Use colour and tables: auto (on a terminal; the default), always or never.",
         )(function)
 
     return add

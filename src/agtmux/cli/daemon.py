@@ -30,7 +30,9 @@ _PIECE = 1 << 16
 
 @click.group("daemon")
 def daemon_group() -> None:
-    """The background daemon. Commands start it by themselves when none is running.
+    """Start, stop and check the daemon.
+
+    You rarely need this: other commands start the daemon when none is running.
 
     \b
     Example:
@@ -53,14 +55,16 @@ def start(app: App) -> None:
     except NoDaemonError:
         _start(app)
         return
-    click.echo(f"running already (pid {render.clean(health.get('pid'))})")
+    click.echo(f"already running (pid {render.clean(health.get('pid'))})")
 
 
-@daemon_group.command(short_help="Stop the daemon; no agent is touched.")
+@daemon_group.command(short_help="Stop the daemon; agents keep running.")
 @shared()
 @pass_app
 def stop(app: App) -> None:
-    """Stop the daemon; agents are not touched, and their hooks spool until it is back.
+    """Stop the daemon; agents keep running.
+
+    Until you start it again, hooks keep their events in a spool file.
 
     \b
     Example:
@@ -78,7 +82,9 @@ def stop(app: App) -> None:
 @shared()
 @pass_app
 def restart(app: App) -> None:
-    """Stop the daemon if one is running, and start it again. Watchers go on where they were.
+    """Restart the daemon, or start it if none is running.
+
+    agtmux watch continues where it was.
 
     \b
     Example:
@@ -92,11 +98,13 @@ def restart(app: App) -> None:
 
 
 @daemon_group.command()
-@click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's JSON answer unchanged.")
 @shared()
 @pass_app
 def status(app: App, as_json: bool) -> None:
-    """How the daemon is: targets, adapters, counters, last errors. Exit status 3 when none is running.
+    """Show the daemon's status.
+
+    Prints targets, adapters, counters and the last errors. Exit status 3 if no daemon is running.
 
     \b
     Examples:
@@ -114,11 +122,13 @@ def status(app: App, as_json: bool) -> None:
 
 
 @daemon_group.command()
-@click.option("-n", "--lines", type=click.IntRange(0, 100_000), default=50, show_default=True, help="The last N lines.")
-@click.option("-f", "--follow", is_flag=True, help="Go on with what is added.")
+@click.option(
+    "-n", "--lines", type=click.IntRange(0, 100_000), default=50, show_default=True, help="Print the last N lines."
+)
+@click.option("-f", "--follow", is_flag=True, help="Keep printing new lines.")
 @shared()
 def logs(lines: int, follow: bool) -> None:
-    """The log of the background daemon.
+    """Print the daemon's log.
 
     \b
     Example:
@@ -128,21 +138,25 @@ def logs(lines: int, follow: bool) -> None:
     try:
         _show(path, lines, follow=follow)
     except FileNotFoundError:
-        raise AgtmuxError("E_INVALID_REQUEST", f"there is no log at {path}: no background daemon ran here") from None
+        raise AgtmuxError(
+            "E_INVALID_REQUEST", f"there is no log at {path}: no daemon was started here yet; run agtmux daemon start"
+        ) from None
     except BrokenPipeError:
         raise  # of standard output
     except OSError as error:
-        raise AgtmuxError("E_INVALID_REQUEST", f"the log {path} cannot be read: {error.strerror}") from None
+        raise AgtmuxError(
+            "E_INVALID_REQUEST", f"cannot read the log {path}: {error.strerror}. Check its permissions"
+        ) from None
     except KeyboardInterrupt:
         click.get_current_context().exit(130)
 
 
-@daemon_group.command(short_help="The configuration in effect.")
-@click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
+@daemon_group.command(short_help="Print the configuration in effect.")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's JSON answer unchanged.")
 @shared()
 @pass_app
 def config(app: App, as_json: bool) -> None:
-    """The configuration in effect, defaults included, and the file it is read from.
+    """Print the configuration in effect, with defaults, and its file.
 
     \b
     Example:
@@ -162,7 +176,7 @@ def config(app: App, as_json: bool) -> None:
 @shared()
 @pass_app
 def reload(app: App) -> None:
-    """Make the daemon read its config file again.
+    """Reload the daemon's config file.
 
     \b
     Example:
@@ -177,13 +191,13 @@ def _start(app: App) -> None:
 
     why_not = why_not_from_here()
     if why_not:
-        raise AgtmuxError("E_FORBIDDEN", f"no daemon is started here: {why_not}")
+        raise AgtmuxError("E_FORBIDDEN", f"the daemon was not started: {why_not}")
     started = start_daemon()
     pid = app.client(autostart=False).health().json().get("pid")
     if pid == started:
         click.echo(f"started (pid {started}, log {paths.log_path()})")
     else:  # it was there, and had just put its socket back
-        click.echo(f"running already (pid {render.clean(pid)})")
+        click.echo(f"already running (pid {render.clean(pid)})")
 
 
 def _stop(app: App) -> int:
@@ -200,7 +214,9 @@ def _stop(app: App) -> int:
         if found is None:
             raise
         if why_not_from_here():
-            raise AgtmuxError("E_FORBIDDEN", "a supervised agent may not stop the daemon") from None
+            raise AgtmuxError(
+                "E_FORBIDDEN", "a supervised agent may not stop the daemon: stop it from your own shell"
+            ) from None
         daemon_process.end(found)
         return found
     daemon_process.wait_gone(pid)
@@ -214,7 +230,7 @@ def _unreachable(error: NoDaemonError) -> AgtmuxError:
         return error
     return AgtmuxError(
         "E_DAEMON_UNREACHABLE",
-        f"the daemon (pid {pid}) runs, but not at {paths.socket_path()}: run agtmux daemon restart",
+        f"the daemon (pid {pid}) runs but does not listen at {paths.socket_path()}: run agtmux daemon restart",
         {"socket": paths.socket_path(), "pid": pid},
     )
 

@@ -64,7 +64,9 @@ def wait_gone(pid: int) -> None:
     while is_alive(pid):
         if time.monotonic() > deadline:
             raise AgtmuxError(
-                "E_TIMEOUT", f"the daemon (pid {pid}) still runs after {STOP_WITHIN:g} s: kill {pid}", {"pid": pid}
+                "E_TIMEOUT",
+                f"the daemon (pid {pid}) did not stop within {STOP_WITHIN:g} s: run kill {pid}",
+                {"pid": pid},
             )
         time.sleep(0.02)
 

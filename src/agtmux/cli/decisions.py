@@ -35,7 +35,7 @@ def _prompted(client: Client, ref: str, states: tuple[str, ...], verb: str) -> M
         if state not in states and (state != "running" or waited > RUNNING_FOR):
             told = item.get("state") or "without an agent"
             raise AgtmuxError(
-                "E_PRECONDITION_FAILED", f"nothing to {verb}: {item['identity']['pane_id']} is {told}",
+                "E_PRECONDITION_FAILED", f"there is nothing to {verb}: {item['identity']['pane_id']} is {told}",
                 {"reason": "no_prompt", "state": item.get("state")},
             )  # fmt: skip
         if state in states and (item.get("waiting_for") or {}).get("fingerprint"):
@@ -43,7 +43,7 @@ def _prompted(client: Client, ref: str, states: tuple[str, ...], verb: str) -> M
         if state in states and waited > SHOWN_WITHIN:
             raise AgtmuxError(
                 "E_PRECONDITION_FAILED",
-                f"the prompt of {item['identity']['pane_id']} is not on its screen: agtmux attach shows why",
+                f"the prompt of {item['identity']['pane_id']} is not on its screen: run agtmux attach to look at it",
                 {"reason": "no_prompt", "state": item.get("state")},
             )
         time.sleep(0.05)
@@ -65,7 +65,7 @@ def _decide(
     for n, option in enumerate(shown.get("options") or (), 1):
         click.echo(f"  {n}. {clean(option)}", err=True)
     if sys.stdin.isatty():
-        confirm({"approve": "Allow it?", "deny": "Refuse it?"}.get(kind, "Answer so?"), yes)
+        confirm({"approve": "Approve?", "deny": "Deny?"}.get(kind, "Send this answer?"), yes)
     version, fingerprint = guard["if_state_version"], guard["if_fingerprint"]
     seen = {
         **guard,
@@ -89,12 +89,14 @@ def _decide(
 
 @click.command()
 @click.argument("ref", shell_complete=complete.refs)
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
 @guards
 @shared()
 @pass_app
 def approve(app: App, ref: str, yes: bool, guard: dict[str, Any]) -> None:
-    """Allow what an agent asks for, this once; only while the very prompt that is shown here is on its screen.
+    """Approve what an agent asks for, once.
+
+    The prompt is shown first. If the agent shows another prompt by then, nothing is approved.
 
     \b
     Examples:
@@ -106,12 +108,14 @@ def approve(app: App, ref: str, yes: bool, guard: dict[str, Any]) -> None:
 
 @click.command()
 @click.argument("ref", shell_complete=complete.refs)
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
 @guards
 @shared()
 @pass_app
 def deny(app: App, ref: str, yes: bool, guard: dict[str, Any]) -> None:
-    """Refuse what an agent asks for; only while the very prompt that is shown here is on its screen.
+    """Deny what an agent asks for.
+
+    The prompt is shown first. If the agent shows another prompt by then, nothing is denied.
 
     \b
     Examples:
@@ -123,12 +127,14 @@ def deny(app: App, ref: str, yes: bool, guard: dict[str, Any]) -> None:
 @click.command()
 @click.argument("ref", shell_complete=complete.refs)
 @click.argument("words", metavar="N|TEXT")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
 @guards
 @shared()
 @pass_app
 def answer(app: App, ref: str, words: str, yes: bool, guard: dict[str, Any]) -> None:
-    """Answer what an agent asks: by the number of an option, its words, or text where the dialog takes one.
+    """Answer an agent's question.
+
+    Give the number of an option, its text, or your own text if the dialog accepts text.
 
     \b
     Examples:
@@ -144,7 +150,9 @@ def answer(app: App, ref: str, words: str, yes: bool, guard: dict[str, Any]) -> 
 @shared()
 @pass_app
 def interrupt(app: App, ref: str, guard: dict[str, Any]) -> None:
-    """Stop the turn of an agent, as a person does with Escape. Refused where no turn runs.
+    """Interrupt an agent's turn, as you would with Escape.
+
+    Refused if no turn is running.
 
     \b
     Examples:
@@ -163,7 +171,9 @@ def interrupt(app: App, ref: str, guard: dict[str, Any]) -> None:
 @shared()
 @pass_app
 def ack(app: App, ref: str, guard: dict[str, Any]) -> None:
-    """Say that a pane was looked at: it needs nobody until its state or its prompt changes. Forgets a crash.
+    """Mark a pane as seen.
+
+    It needs no attention until its state or its prompt changes. A crash is no longer shown.
 
     \b
     Examples:
@@ -176,6 +186,10 @@ def ack(app: App, ref: str, guard: dict[str, Any]) -> None:
 
     def said(body: Mapping[str, Any]) -> str:
         before = clean((body.get("result") or {}).get("attention_before"), "none")
-        return f"{where(body)}: seen" if before == "none" else f"{where(body)}: seen; its attention was {before}"
+        return (
+            f"{where(body)}: marked as seen"
+            if before == "none"
+            else f"{where(body)}: marked as seen; its attention was {before}"
+        )
 
     print_result(reply, guard, said)

@@ -20,16 +20,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("ref", required=False, shell_complete=completion_values.refs)
-@click.option("--action", metavar="ACTION_ID", help="Only those of this action.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
-@click.option("--before", metavar="EVENT_ID", help="Only what is older than this event (the next page).")
-@click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
+@click.option("--action", metavar="ACTION_ID", help="Show only events of this action.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Show at most this many.")
+@click.option("--before", metavar="EVENT_ID", help="Show only events older than this one (the next page).")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's JSON answer unchanged.")
 @shared()
 @pass_app
 def events(app: App, ref: str | None, action: str | None, limit: int, before: str | None, as_json: bool) -> None:
-    """What agents reported, newest first; of one pane or runtime when REF is given.
+    """List events that agents reported, newest first.
 
-    REF is pane:…, runtime:…, or where it is unique a pane id (%12), a place (work:1.0) or an agent (claude).
+    With REF, list only the events of that pane or runtime.
+
+    REF is a full ref (pane:…, runtime:…) or, if unique, a pane id (%12), a position (work:1.0) or an agent (claude).
 
     \b
     Examples:

@@ -30,16 +30,18 @@ _SCREEN = click.File("r", encoding="utf-8", errors="replace")
 
 @click.command()
 @click.argument("ref", required=False, shell_complete=completion_values.refs)
-@click.option("--file", "screen", type=_SCREEN, help="A captured screen instead of a pane; - for standard input.")
-@click.option("--agent", metavar="AGENT", help="With --file: the agent whose rules are tried.")
-@click.option("--title", default="", help="With --file: the pane's title.")
-@click.option("--cols", type=click.IntRange(1, 10_000), help="With --file: the pane's width.")
-@click.option("--rows", type=click.IntRange(1, 10_000), help="With --file: the pane's height.")
-@click.option("--cursor", type=(int, int), default=(0, 0), metavar="X Y", help="With --file: where the cursor stands.")
-@click.option("--cursor-hidden", is_flag=True, help="With --file: the cursor does not show (#{cursor_flag} is 0).")
-@click.option("--before", metavar="CLAIM", help="With --file: the claim of the look before, e.g. running.")
-@click.option("--all", "every", is_flag=True, help="With --file: also why the other rules do not hold.")
-@click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
+@click.option("--file", "screen", type=_SCREEN, help="Read a captured screen instead of a pane; - for standard input.")
+@click.option("--agent", metavar="AGENT", help="With --file: use the rules of this agent.")
+@click.option("--title", default="", help="With --file: set the pane's title.")
+@click.option("--cols", type=click.IntRange(1, 10_000), help="With --file: set the pane's width.")
+@click.option("--rows", type=click.IntRange(1, 10_000), help="With --file: set the pane's height.")
+@click.option(
+    "--cursor", type=(int, int), default=(0, 0), metavar="X Y", help="With --file: set the cursor's position."
+)
+@click.option("--cursor-hidden", is_flag=True, help="With --file: the cursor is hidden (#{cursor_flag} is 0).")
+@click.option("--before", metavar="CLAIM", help="With --file: set the claim of the previous screen, e.g. running.")
+@click.option("--all", "every", is_flag=True, help="With --file: also show why the other rules do not match.")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's JSON answer unchanged.")
 @shared()
 @pass_app
 def explain(
@@ -56,9 +58,11 @@ def explain(
     every: bool,
     as_json: bool,
 ) -> None:
-    """Why a pane is said to be in its state: who said what, when, and what was not believed.
+    """Explain why a pane is in its state.
 
-    REF is pane:…, runtime:…, or where it is unique a pane id (%12), a place (work:1.0) or an agent (claude).
+    Shows each claim, its source and age, and which claims were ignored.
+
+    REF is a full ref (pane:…, runtime:…) or, if unique, a pane id (%12), a position (work:1.0) or an agent (claude).
 
     \b
     Examples:
@@ -69,7 +73,7 @@ def explain(
     client = app.client()
     if screen is not None:
         if agent is None or ref is not None:
-            raise click.UsageError("--file needs --agent, and no REF")
+            raise click.UsageError("--file needs --agent and takes no REF")
         request = {
             "agent": agent, "screen": _read(screen), "title": title, "cols": cols, "rows": rows, "before": before,
             "cursor_x": cursor[0], "cursor_y": cursor[1], **({"cursor_visible": False} if cursor_hidden else {}),
@@ -82,7 +86,7 @@ def explain(
             click.echo(line)
         return
     if ref is None:
-        raise click.UsageError("Missing argument 'REF' (or --file with --agent).")
+        raise click.UsageError("Missing argument 'REF': give a REF, or --file with --agent.")
     reply = client.explain(refs.resolve(ref, client))
     if as_json:
         write_body(reply.body)
@@ -95,7 +99,9 @@ def _read(screen: IO[str]) -> str:
     """The text of a capture; a usage error where it is longer than any screen (a device, a log)."""
     text = screen.read(_MOST + 1)
     if len(text) > _MOST:
-        raise click.UsageError(f"the file of --file is longer than {_MOST >> 10} KiB, which no screen is")
+        raise click.UsageError(
+            f"the file is longer than {_MOST >> 10} KiB: give a screen captured with tmux capture-pane -e -p"
+        )
     return text
 
 
@@ -106,24 +112,24 @@ def replay_story(body: Row, *, every: bool = False) -> Iterator[str]:
     """
     where = clean(body.get("rules_file"), "the shipped rules")
     versions = ", ".join(clean(v) for v in body.get("recorded_on") or ()) or "nothing"
-    yield f"{clean(body.get('agent'))} by {where}, recorded on {versions}"
+    yield f"{clean(body.get('agent'))}: {where}, recorded on {versions}"
     if body.get("older"):
         yield f"  {too_old(body.get('version'), body.get('oldest_version'))}"
     if body.get("rule") is None:
-        yield "  no rule holds: this screen says nothing (which is never idle)"
+        yield "  no rule matches: agtmux cannot tell the state from this screen"
     else:
         strength = " (hint)" if body.get("strength") == "hint" else ""
         yield f"  {clean(body.get('claim'))}{strength}, by {clean(body['rule'])}"
     waiting = body.get("waiting_for")
     if waiting:
         yield from waits(waiting)
-    yield f"  input field: {clean(body.get('composer'), 'not there')}"
+    yield f"  input field: {clean(body.get('composer'), 'not found')}"
     if body.get("background_tasks"):
         yield f"  background tasks: {body['background_tasks']}"
     rows = [
         f"{rule.get('priority'):>4} {clean(rule.get('rule'))} → {clean(rule.get('claim'))}" for rule in body["matched"]
     ]
-    yield from section("Rules that hold, the first one speaks", rows, None)
+    yield from section("Rules that match (the first one decides)", rows, None)
     if every or not rows:
         missed = [f"{clean(rule.get('rule'))}: {clean(rule.get('why'))}" for rule in body.get("missed") or ()]
-        yield from section("Rules that do not hold", missed, None)
+        yield from section("Rules that do not match", missed, None)

@@ -23,28 +23,28 @@ _ENDED = {
     "turn_end": "its turn ended",
     "clear": "its turn was cleared or interrupted",
     "cut_short": "its turn was cleared or interrupted",
-    "cleared_ends": "{by} showed that there is nothing to look at any more",
-    "quiet_edges": "{by} showed no turn and nothing to answer",
+    "cleared_ends": "{by} showed that nothing is left to look at",
+    "quiet_edges": "{by} showed no turn and no question",
     "quiet_levels": "{by} showed that the turn was over",
     "busy_waits": "{by} showed the agent at work",
-    "busy_undrawn": "{by} went on showing the agent at work, and nothing to answer",
+    "busy_undrawn": "{by} kept showing the agent at work, with no question",
     "busy_wait_levels": "{by} showed the agent at work",
-    "busy_failed": "{by} showed the agent at work, on its next turn",
-    "busy_cut_short": "{by} showed the agent at work, on its next turn",
-    "busy_completed": "{by} showed the agent at work, on its next turn",
-    "busy_overrun": "{by} went on showing the agent at work, on its next turn",
+    "busy_failed": "{by} showed the agent at work on its next turn",
+    "busy_cut_short": "{by} showed the agent at work on its next turn",
+    "busy_completed": "{by} showed the agent at work on its next turn",
+    "busy_overrun": "{by} kept showing the agent at work on its next turn",
 }
 """What each mark of docs/retirement.md means for a claim that is older than it."""
 _NOTHING = {
-    "agent_crashed": "the end of its process, which was none in order: it failed, was killed, or left in mid turn",
-    "pane_unreadable": "nothing: tmux lists its pane in a way that cannot be read; agtmux daemon status tells how",
-    "target_unreachable": "nothing: its target cannot be read; agtmux target list tells why",
-    "unsupported_signal": "nothing: its screen is read, and no rule knows what is on it",
-    "suspended": "nothing: its process is suspended (fg in its shell goes on)",
+    "agent_crashed": "the end of its process: it failed, was killed, or ended in the middle of a turn",
+    "pane_unreadable": "nothing: what tmux lists for this pane cannot be read; run agtmux daemon status to see why",
+    "target_unreachable": "nothing: its target cannot be reached; run agtmux target list to see why",
+    "unsupported_signal": "nothing: no rule matches its screen",
+    "suspended": "nothing: its process is suspended; resume it in its pane with fg",
 }
-"""Why nobody has a word, by the reason of the state."""
+"""What to print where no claim decided, by the reason of the state."""
 _AGREE = {"idle": ("idle", "not_running", "completed"), "completed": ("completed", "not_running")}
-"""Claims that are no other opinion than these states."""
+"""Claims that agree with these states."""
 _RECENT = 12
 
 
@@ -59,8 +59,8 @@ def waits(waiting: Row) -> Iterator[str]:
 def too_old(version: Any, oldest: Any) -> str:
     """What an agent's version means for what is read of it."""
     return (
-        f"version {clean(version)} is older than any recorded ({clean(oldest)}): its screen may be read wrong, "
-        "or not at all; update the agent, or install its hooks"
+        f"version {clean(version)} is older than the oldest tested version ({clean(oldest)}): its screen may be "
+        "misread; update the agent, or install its hooks"
     )
 
 
@@ -81,7 +81,7 @@ def explanation(body: Row, now: float) -> Iterator[str]:
     if item.get("waiting_for"):
         yield from waits(item["waiting_for"])
     if item.get("accepts_input") is not None:
-        yield f"  text typed now {'goes' if item['accepts_input'] else 'does not go'} to its composer"
+        yield f"  text typed now {'goes' if item['accepts_input'] else 'does not go'} to its input field"
     if item.get("background_tasks"):
         yield f"  background tasks: {item['background_tasks']}"
     known = item.get("last_known")
@@ -98,7 +98,7 @@ def explanation(body: Row, now: float) -> Iterator[str]:
     agreed += [_discarded(row, by, now) for row in left_out if row["claim"] in says_so]
     yield from section("Also considered", agreed, None)
     doubted = [_discarded(row, by, now) for row in left_out if row["claim"] not in says_so]
-    yield from section("Not believed", doubted, None)
+    yield from section("Ignored", doubted, None)
     yield from section("Recent events", _events(body.get("recent_events") or (), now), None)
 
 
@@ -106,7 +106,7 @@ def _decided(item: Row, decided: Iterable[Row], candidates: Iterable[Row], now: 
     lines = [_claim(row, now) for row in decided if row.get("claim")]
     if not lines and candidates and decided:  # only while something newer is being held back
         said = ", ".join(f"{_source(row)} by {clean(row.get('rule'))}" for row in decided)
-        lines = [f"{said}; what was said since counts in an instant, once the screen bears it out"]
+        lines = [f"{said}; a newer claim will count once the screen confirms it"]
     empty = _NOTHING.get(str(item.get("reason_code")), "nothing: no fresh evidence")
     if item.get("reason_code") == "agent_crashed" and item.get("detail"):
         empty = f"the end of its process: {clean(item['detail'])}"
@@ -116,7 +116,7 @@ def _decided(item: Row, decided: Iterable[Row], candidates: Iterable[Row], now: 
 def _headline(item: Row, now: float) -> str:
     agent = " ".join(clean(item[key]) for key in ("agent_type", "agent_version") if item.get(key))
     if not item.get("state"):
-        return f"{agent or 'no agent'} here, so there is no state"
+        return f"{agent or 'no agent'} in this pane, so it has no state"
     reason = f" ({clean(item['reason_code'])})" if item.get("reason_code") else ""
     sure = f", confidence {clean(item['confidence'])}" if item.get("confidence") else ""
     return f"{agent or 'no agent'}: {clean(item['state'])}{reason} for {age(item.get('since'), now)}{sure}"
@@ -138,7 +138,7 @@ def _claim(row: Row, now: float) -> str:
     strength = " (hint)" if row.get("strength") == "hint" else ""
     seen = age(row.get("last_seen") or row.get("since"), now)
     return (
-        f"{_source(row)}{_subject(row)} says {clean(row.get('claim'), 'nothing any more')}{strength}, "
+        f"{_source(row)}{_subject(row)} says {clean(row.get('claim'), 'nothing now')}{strength}, "
         f"by {clean(row.get('rule'))}, since {age(row.get('since'), now)}, last seen {seen} ago{detail}"
     )
 
@@ -152,9 +152,9 @@ def _discarded(row: Row, by: str, now: float) -> str:
         said = f"{_source(row)}{_subject(row)} said {clean(row.get('claim'))}, by {clean(row.get('rule'))}, {seen} ago"
         return f"{said}: since then {_ENDED[mark].format(by=by)} ({mark})"
     if why.startswith("outranked by "):
-        why = f"{why.removeprefix('outranked by ')} goes before it"
+        why = f"{why.removeprefix('outranked by ')} has precedence"
     elif why == "stale":
-        why = "stale, its pane was not read lately"
+        why = "stale, its pane was not read recently"
     return f"{_claim(row, now)}: {why or 'not fresh'}"
 
 
@@ -171,7 +171,7 @@ def _events(rows: Iterable[Row], now: float) -> list[str]:
         kind, _, what = clean(row.get("event_type")).partition(":")
         told = f"{_source(row)} {kind}{what and ':'}{what}"
         if kind == "claim":
-            told = f"{_source(row)} shows {'nothing that is known' if what == 'none' else what}"
+            told = f"{_source(row)} shows {'nothing known' if what == 'none' else what}"
         elif kind == "action":
             told = f"agtmux {what}"
         code = (row.get("raw_payload") or {}).get("exit_code")

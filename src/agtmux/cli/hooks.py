@@ -47,12 +47,12 @@ HOMES = {
 
 def _options(function: F) -> F:
     function = shared()(function)
-    function = click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")(function)
-    where = "The machine of this target. Default: this one."
+    function = click.option("--json", "as_json", is_flag=True, help="Print the API's JSON answer unchanged.")(function)
+    where = "Use the agents' settings on this target's machine (default: this machine)."
     function = click.option("--target", metavar="TARGET", shell_complete=completion_values.targets, help=where)(
         function
     )
-    agents = "Only this agent, e.g. claude; may be repeated. Default: all (of install: those with a settings folder)."
+    agents = "Use only this agent, e.g. claude; repeatable. Default: all (install: all that have a settings folder)."
     return click.option(
         "--agent", "agents", multiple=True, metavar="AGENT", shell_complete=completion_values.agents, help=agents
     )(function)
@@ -64,12 +64,14 @@ _CACHES = {
 }
 """Where environments lie that are made for one run, by what such paths have in them."""
 
-_dry = click.option("--dry-run", is_flag=True, help="Show the change, make none.")
+_dry = click.option("--dry-run", is_flag=True, help="Show the change without making it.")
 
 
 @click.group("hooks")
 def hooks_group() -> None:
-    """Let agents report by themselves: faster and surer than their screens.
+    """Manage the hooks through which agents report.
+
+    Hooks tell states faster and more reliably than screens.
 
     \b
     Example:
@@ -77,12 +79,14 @@ def hooks_group() -> None:
     """
 
 
-@hooks_group.command(short_help="Add agtmux's hooks to the agents' own settings.")
+@hooks_group.command(short_help="Install hooks in the agents' settings.")
 @_options
 @_dry
 @pass_app
 def install(app: App, agents: tuple[str, ...], target: str | None, dry_run: bool, as_json: bool) -> None:
-    """Add agtmux's hooks to the agents' own settings, without disturbing what is there.
+    """Install hooks in the agents' settings.
+
+    Everything else in the settings stays as it is.
 
     \b
     Examples:
@@ -98,9 +102,9 @@ def install(app: App, agents: tuple[str, ...], target: str | None, dry_run: bool
 @_dry
 @pass_app
 def uninstall(app: App, agents: tuple[str, ...], target: str | None, dry_run: bool, as_json: bool) -> None:
-    """Remove exactly what install added.
+    """Remove the hooks that install added.
 
-    A backup that says what the file says again goes too; others stay, and are named.
+    Backups that equal the file are removed too. Other backups stay and are listed.
 
     \b
     Example:
@@ -109,14 +113,15 @@ def uninstall(app: App, agents: tuple[str, ...], target: str | None, dry_run: bo
     _ask(app, "uninstall", agents, target, dry_run, as_json)
 
 
-@hooks_group.command(short_help="Whether they are in place and reach the daemon.")
+@hooks_group.command(short_help="Check that hooks are installed and reach the daemon.")
 @_options
-@click.option("--no-test", is_flag=True, help="Only look at the files; run nothing.")
+@click.option("--no-test", is_flag=True, help="Check only the files; send no test event.")
 @pass_app
 def status(app: App, agents: tuple[str, ...], target: str | None, no_test: bool, as_json: bool) -> None:
-    """Whether the hooks are in place, up to date, and reach the daemon: a test event is sent through each.
+    """Check that hooks are installed and reach the daemon.
 
-    Names the panes whose agent began before the settings last changed and was never heard: start it again.
+    Sends a test event through each hook command. Lists panes whose agent started before the settings changed and has
+    not reported yet: restart those agents.
 
     \b
     Example:
@@ -173,8 +178,8 @@ def _warn(app: App, command: str) -> None:
     where = fleeting(program, tempfile.gettempdir())
     if where is not None:
         app.say(
-            f"the hooks call {render.clean(program)}, in {render.clean(where)}: when that is gone they tell nothing."
-            " Install agtmux for good (uv tool install, pipx install), then run its agtmux hooks install"
+            f"the hooks call {render.clean(program)}, in {render.clean(where)}: they stop working when it is deleted."
+            " Install agtmux permanently (uv tool install, pipx install), then run agtmux hooks install again"
         )
 
 
@@ -267,7 +272,7 @@ def _ask(
     told = {item.get("agent") for item in items}
     for agent in () if as_json else agents:
         if agent not in told:
-            app.say(f"{render.clean(agent)} has no hooks that agtmux knows")
+            app.say(f"agtmux knows no hooks for {render.clean(agent)}")
     if op == "status" and not as_json and items and not any(_matters(item) for item in items):
         _tell_none(agents, target)
         items = ()
@@ -277,7 +282,7 @@ def _ask(
             _tell(item, op, dry_run)
             _tell_test(item, arrived.get(str(item.get("path"))))
     if test and not as_json and any(item.get("command") for item in items):
-        click.echo("Test events ran the hooks' commands as the agents do, but it was agtmux that ran them.")
+        click.echo("agtmux itself ran the hook commands for these tests, in the same way as the agents do.")
     if failed:
         click.get_current_context().exit(1)
 
@@ -294,7 +299,7 @@ def _tell_none(agents: tuple[str, ...], target: str | None) -> None:
         [f"--target {render.clean(target)}"] if target else []
     )
     typed = " ".join(["agtmux hooks install", *words])
-    click.echo(f"no hooks{of} are installed{where}: agents are known by their screens only. Type: {typed}")
+    click.echo(f"no hooks{of} are installed{where}: agtmux only reads the agents' screens. Run: {typed}")
 
 
 def _tell_test(item: Mapping[str, Any], arrived: bool | None) -> None:
@@ -303,11 +308,13 @@ def _tell_test(item: Mapping[str, Any], arrived: bool | None) -> None:
     elif arrived is False:
         loud = render.clean(item.get("command")).partition(" 2>/dev/null")[0]  # so that it says what is wrong
         click.echo(f"  test event: did not arrive. Try: echo '{{}}' | {loud}; then")
-        click.echo("  agtmux hooks install, and agtmux daemon status for the socket that hooks have to find")
+        click.echo("  agtmux hooks install, and agtmux daemon status to see the socket that hooks use")
     for ref in item.get("deaf_panes") or ():
-        click.echo(f"  {render.clean(ref)}: began before, and was never heard: start it again")
+        click.echo(f"  {render.clean(ref)}: started before its hooks were installed and has not reported: restart it")
     for ref in item.get("maybe_deaf_panes") or ():
-        click.echo(f"  {render.clean(ref)}: was never heard; if it began before the hooks did, start it again")
+        click.echo(
+            f"  {render.clean(ref)}: has not reported; if it started before its hooks were installed, restart it"
+        )
 
 
 def _tell(item: Mapping[str, Any], op: str, dry_run: bool) -> None:
@@ -318,8 +325,8 @@ def _tell(item: Mapping[str, Any], op: str, dry_run: bool) -> None:
         click.echo(f"{agent if path in said else name}: {said}", err=True)
         return
     if op == "status":
-        what = "outdated, run agtmux hooks install" if item.get("outdated") else "installed"
-        off = ", but switched off: the agent runs none of them" if item.get("switched_off") else ""
+        what = "outdated: run agtmux hooks install" if item.get("outdated") else "installed"
+        off = ", but switched off: the agent does not run them" if item.get("switched_off") else ""
         click.echo(f"{name}: {what + off if item.get('installed') else 'not installed'}")
         if item.get("events"):
             click.echo("  " + ", ".join(render.clean(event) for event in item["events"]))
@@ -332,6 +339,6 @@ def _tell(item: Mapping[str, Any], op: str, dry_run: bool) -> None:
     if item.get("backup") and op == "install":  # what stays of an uninstall is among the notes
         click.echo(f"  backup: {render.clean(item['backup'])}")
     if item.get("switched_off"):
-        click.echo(f"  switched off by {render.clean(item['switched_off'])}: take that out, or ask who put it there")
+        click.echo(f"  switched off by {render.clean(item['switched_off'])}: remove that setting, or ask who set it")
     for note in item.get("notes") or ():
         click.echo(f"  {render.clean(note)}")

@@ -17,18 +17,19 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("ref", shell_complete=completion_values.refs)
-@click.option("--mode", type=click.Choice(["key", "signal"]), default="key", show_default=True, help="How.")
+@click.option("--mode", type=click.Choice(["key", "signal"]), default="key", show_default=True,
+              help="Press C-c (key), or send a signal to the agent's process.")  # fmt: skip
 @click.option("--signal", "name", type=click.Choice(["INT", "TERM", "KILL"]), default="INT", show_default=True,
-              help="Which; TERM and KILL need --mode signal.")  # fmt: skip
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+              help="Choose the signal; TERM and KILL need --mode signal.")  # fmt: skip
+@click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
 @guards
 @shared()
 @pass_app
 def kill(app: App, ref: str, mode: str, name: str, yes: bool, guard: dict[str, Any]) -> None:
-    """Interrupt an agent by C-c, or send a signal to its very process. Asks first.
+    """Send C-c or a signal to an agent. Asks first.
 
-    By key only while a turn runs or waits: at an idle prompt C-c would quit the agent. Codex answers it with a menu: to
-    stop just the turn, agtmux interrupt.
+    C-c is sent only while a turn runs or waits: at an idle prompt it would quit the agent. To stop just the turn, use
+    agtmux interrupt.
 
     \b
     Examples:
@@ -36,7 +37,7 @@ def kill(app: App, ref: str, mode: str, name: str, yes: bool, guard: dict[str, A
       agtmux kill claude --mode signal --signal TERM --yes
     """
     if mode == "key" and name != "INT":
-        raise click.UsageError(f"--signal {name} needs --mode signal: only INT is a key (C-c)")
+        raise click.UsageError(f"--signal {name} needs --mode signal: in key mode only INT (C-c) can be sent")
     client = app.client()
     item = pane(client, ref)
     what = "C-c" if mode == "key" else f"SIG{name}"

@@ -34,31 +34,31 @@ def filters(function: F) -> F:
                 multiple=True,
                 metavar="NAME",
                 shell_complete=completion_values.targets,
-                help="Only these targets.",
+                help="Show only these targets.",
             ),
-            click.option("--session", multiple=True, metavar="NAME", help="Only sessions of this name."),
+            click.option("--session", multiple=True, metavar="NAME", help="Show only sessions with this name."),
             click.option(
                 "--target-session",
                 multiple=True,
                 metavar="TARGET/SESSION",
-                help="Only this session of this target (session percent-encoded, as in refs).",
+                help="Show only this session of this target (percent-encoded as in refs).",
             ),
             click.option(
                 "--state",
                 multiple=True,
                 metavar="STATE",
                 shell_complete=completion_values.states,
-                help=f"Only these states: {STATES_HELP}; or waiting, done, attention for several.",
+                help=f"Show only these states: {STATES_HELP}; or the groups waiting, done, attention.",
             ),
             click.option(
                 "--agent",
                 multiple=True,
                 metavar="TYPE",
                 shell_complete=completion_values.agents,
-                help="Only these agents, e.g. claude.",
+                help="Show only these agents, e.g. claude.",
             ),
-            click.option("--needs-action", is_flag=True, help="Only what waits for you."),
-            click.option("--all", "everything", is_flag=True, help="Panes without an agent too."),
+            click.option("--needs-action", is_flag=True, help="Show only panes that need you."),
+            click.option("--all", "everything", is_flag=True, help="Also show panes without an agent."),
         )
     ):
         function = option(function)
@@ -81,12 +81,12 @@ def _spelled_out(words: str) -> str:
 
 def how_to_print(function: F) -> F:
     """Adds ``--sort``, ``--json`` and the global options."""
-    json_option = click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
+    json_option = click.option("--json", "as_json", is_flag=True, help="Print the API's JSON answer unchanged.")
     sort = click.option(
         "--sort",
         metavar="KEY",
         shell_complete=completion_values.sorts,
-        help="attention (default), state, since, updated, name or target; -KEY turns it round.",
+        help="Sort by attention (default), state, since, updated, name or target; -KEY reverses.",
     )
     return sort(json_option(shared()(function)))
 
@@ -117,7 +117,7 @@ class _Panes(click.Group):
 
 @click.group("list", cls=_Panes)
 def list_group() -> None:
-    """What every agent is doing: panes (also when none is named), windows or sessions.
+    """List agents by pane (default), window or session.
 
     \b
     Examples:
@@ -131,7 +131,7 @@ def list_group() -> None:
 @how_to_print
 @pass_app
 def panes(app: App, sort: str | None, as_json: bool, **options: Any) -> None:
-    """Every pane with an agent, those that need you first.
+    """List panes with agents, those that need you first.
 
     \b
     Examples:
@@ -142,12 +142,14 @@ def panes(app: App, sort: str | None, as_json: bool, **options: Any) -> None:
     show(app, "panes", {**params_of(options), "sort": sort}, as_json)
 
 
-@list_group.command(short_help="Every window with agents, by its most urgent state.")
+@list_group.command(short_help="List windows with agents.")
 @filters
 @how_to_print
 @pass_app
 def windows(app: App, sort: str | None, as_json: bool, **options: Any) -> None:
-    """Every window with agents: its most urgent state and how many wait and run.
+    """List windows with agents.
+
+    Each row shows the most urgent state and how many agents wait and run.
 
     \b
     Example:
@@ -161,12 +163,12 @@ def windows(app: App, sort: str | None, as_json: bool, **options: Any) -> None:
 @click.option(
     "--group-by",
     type=click.Choice(["target-session", "session-name"]),
-    help="One row per session of a target (default), or one per name over all targets.",
+    help="Show one row per session (default), or merge sessions of the same name over all targets.",
 )
 @how_to_print
 @pass_app
 def sessions(app: App, sort: str | None, as_json: bool, group_by: str | None, **options: Any) -> None:
-    """Every session with agents.
+    """List sessions with agents.
 
     \b
     Example:

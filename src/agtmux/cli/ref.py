@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 LONGEST = 1024
 """Characters of a short form; a full ref is the daemon's to judge."""
-HELP = "REF is pane:…, runtime:…, or where it is unique a pane id (%12), a place (work:1.0) or an agent (claude)."
+HELP = (
+    "REF is a full ref (pane:…, runtime:…) or, if unique, a pane id (%12), a position (work:1.0) or an agent (claude)."
+)
 
 
 def resolve(text: str, client: Client) -> str:
@@ -25,9 +27,9 @@ def resolve(text: str, client: Client) -> str:
     if text.startswith(("pane:", "runtime:")):
         return text
     if not text or len(text) > LONGEST:
-        why = "is empty" if not text else f"has {len(text)} characters, at most {LONGEST} are taken"
+        why = "is empty" if not text else f"has {len(text)} characters, more than {LONGEST}"
         raise AgtmuxError(
-            "E_REF_INVALID", f"the ref {why}: agtmux list panes --all shows refs", {"ref": text[:LONGEST]}
+            "E_REF_INVALID", f"the ref {why}: run agtmux list panes --all to see refs", {"ref": text[:LONGEST]}
         )
     fits = _test(text)
     items = client.listing("panes", {"all": "true"}).json().get("items") or []
@@ -36,13 +38,15 @@ def resolve(text: str, client: Client) -> str:
         return str(found[0]["ref"])
     if not found:
         raise AgtmuxError(
-            "E_REF_NOT_FOUND", f"no pane fits {one_line(text)!r}: agtmux list panes --all shows them", {"ref": text}
+            "E_REF_NOT_FOUND",
+            f"no pane matches {one_line(text)!r}: run agtmux list panes --all to see them",
+            {"ref": text},
         )
     refs = sorted(str(item["ref"]) for item in found)
     shown = ", ".join(refs[:5]) + (f" and {len(refs) - 5} more" if len(refs) > 5 else "")
     raise AgtmuxError(
         "E_REF_AMBIGUOUS",
-        f"{one_line(text)!r} fits {len(refs)} panes, name one: {shown}",
+        f"{one_line(text)!r} matches {len(refs)} panes; use one of these refs: {shown}",
         {"ref": text, "candidates": refs},
     )
 
@@ -50,7 +54,7 @@ def resolve(text: str, client: Client) -> str:
 def _test(text: str) -> Callable[[Mapping[str, Any]], bool]:
     if text[:1] == "%":
         if not _is_number(text[1:]):
-            raise AgtmuxError("E_REF_INVALID", f"{one_line(text)!r} is no pane id: one looks like %12", {"ref": text})
+            raise AgtmuxError("E_REF_INVALID", f"{one_line(text)!r} is not a pane id: write it like %12", {"ref": text})
         return lambda item: bool(item["identity"]["pane_id"] == text)
     session, colon, place = text.rpartition(":")
     if colon:
@@ -58,7 +62,7 @@ def _test(text: str) -> Callable[[Mapping[str, Any]], bool]:
         if not session or not _is_number(window) or (dot and not _is_number(pane)):
             raise AgtmuxError(
                 "E_REF_INVALID",
-                f"{one_line(text)!r} is no place: one looks like work:1.0 (session:window.pane)",
+                f"{one_line(text)!r} is not a position: write it like work:1.0 (session:window.pane)",
                 {"ref": text},
             )
         return lambda item: bool(

@@ -24,30 +24,30 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "list": ("listing:list_group", "What every agent is doing: panes, windows or sessions."),
-    "ls": ("listing:panes", "Short for: agtmux list panes."),
-    "watch": ("watch:watch", "The same, live: a table, or one JSON line per change."),
-    "explain": ("explain:explain", "Why a pane is said to be in its state."),
-    "attach": ("attach:attach", "Go to a pane."),
-    "view-output": ("view:view_output", "What a pane shows."),
-    "send": ("send:send", "Text and keys into a pane."),
-    "prompt": ("send:prompt", "Give an agent a prompt, and wait for what comes of it."),
-    "wait": ("wait:wait", "Wait until agents are in a state."),
-    "approve": ("decisions:approve", "Allow what an agent asks for."),
-    "deny": ("decisions:deny", "Refuse what an agent asks for."),
-    "answer": ("decisions:answer", "Answer what an agent asks."),
-    "interrupt": ("decisions:interrupt", "Stop the turn of an agent."),
-    "kill": ("kill:kill", "Interrupt or end an agent."),
-    "ack": ("decisions:ack", "Say that a pane was looked at."),
-    "actions": ("audit:actions", "What was asked for, and what came of it."),
-    "events": ("events:events", "What agents reported, newest first."),
-    "target": ("target:target_group", "The tmux servers that agtmux supervises."),
-    "run": ("run:run", "Any program as an agent: when it starts, how it ends."),
-    "rules": ("rules:rules_group", "What screens are read by, tried on their samples."),
-    "hooks": ("hooks:hooks_group", "Let agents report by themselves."),
-    "hook": ("hook_help:hook", "What agents call on their own events."),
-    "daemon": ("daemon:daemon_group", "Start, stop and look at the daemon."),
-    "completion": ("completion:completion", "Tab completion for your shell."),
+    "list": ("listing:list_group", "List agents by pane, window or session."),
+    "ls": ("listing:panes", "List panes with agents (short for: agtmux list panes)."),
+    "watch": ("watch:watch", "Watch agents live, as a table or as JSON lines."),
+    "explain": ("explain:explain", "Explain why a pane is in its state."),
+    "attach": ("attach:attach", "Attach this terminal to a pane."),
+    "view-output": ("view:view_output", "Show what is on a pane's screen."),
+    "send": ("send:send", "Send text or keys to a pane."),
+    "prompt": ("send:prompt", "Send an agent a prompt, and wait for the result if you like."),
+    "wait": ("wait:wait", "Wait until agents reach a state."),
+    "approve": ("decisions:approve", "Approve what an agent asks for."),
+    "deny": ("decisions:deny", "Deny what an agent asks for."),
+    "answer": ("decisions:answer", "Answer an agent's question."),
+    "interrupt": ("decisions:interrupt", "Interrupt an agent's turn."),
+    "kill": ("kill:kill", "Send C-c or a signal to an agent."),
+    "ack": ("decisions:ack", "Mark a pane as seen."),
+    "actions": ("audit:actions", "List actions and their results."),
+    "events": ("events:events", "List events that agents reported, newest first."),
+    "target": ("target:target_group", "Manage the tmux servers that agtmux watches."),
+    "run": ("run:run", "Run a program in this pane and list it as an agent."),
+    "rules": ("rules:rules_group", "Check the screen rules against their samples."),
+    "hooks": ("hooks:hooks_group", "Manage the hooks through which agents report."),
+    "hook": ("hook_help:hook", "Report an agent's event (run by agents, not by you)."),
+    "daemon": ("daemon:daemon_group", "Start, stop and check the daemon."),
+    "completion": ("completion:completion", "Print the tab completion script for your shell."),
 }
 
 
@@ -83,9 +83,9 @@ class LazyGroup(click.Group):
 EXIT_STATUS = """
 \b
 Exit status:
-  0 done, 1 it failed, 2 wrong command line or request, 3 no daemon or not allowed,
-  4 no such pane, target or action (or several), 5 refused: something else is there,
-  6 target not reached, 7 not in time or not confirmed, 130 Ctrl-C
+  0 done, 1 failed, 2 wrong command line or request, 3 no daemon or not allowed,
+  4 no such pane, target or action, or more than one, 5 refused by a check,
+  6 target not reached, 7 timed out or not confirmed, 130 Ctrl-C
 """
 
 
@@ -97,14 +97,14 @@ Exit status:
 @shared(hidden=False)
 @click.version_option(__version__, "-V", "--version", prog_name="agtmux", message="%(prog)s %(version)s")
 def root() -> None:
-    """What every coding agent in tmux is doing, and which one needs you.
+    """Show what the coding agents in tmux do, and which ones need you.
 
     \b
     Examples:
-      agtmux ls                      every agent, those that need you first
-      agtmux watch                   the same, live
-      agtmux explain claude          why the one Claude Code is in its state
-      agtmux hooks install           let agents report by themselves
+      agtmux ls                      list agents, those that need you first
+      agtmux watch                   watch them live
+      agtmux explain claude          explain the state of the only Claude Code
+      agtmux hooks install           let agents report through hooks
     """
 
 
@@ -131,7 +131,7 @@ def run(argv: Sequence[str]) -> int:
 
         return _fail(AgtmuxError("E_INVALID_REQUEST", usage_message(error)), argv)
     except click.Abort:
-        click.echo("agtmux: nothing was done", err=True)
+        click.echo("agtmux: cancelled, nothing was done", err=True)
         return 130
     except BrokenPipeError:
         _write_nowhere()  # the reader has left

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 @click.group("rules")
 def rules_group() -> None:
-    """What screens are read by: a rules file per agent, the user's own in the folder "rules" beside the configuration.
+    """Check the screen rules against their samples.
+
+    Each agent has a rules file. Your own go into the folder "rules" beside the configuration.
 
     \b
     Example:
@@ -25,18 +27,20 @@ def rules_group() -> None:
     """
 
 
-@rules_group.command(short_help="Try every rule on its sample.")
-@click.option("--agent", "agents", multiple=True, metavar="AGENT", help="Only this agent; may be repeated.")
-@click.option("--corpus", type=click.Path(exists=True, file_okay=False), help="A folder of recordings (tests/corpus).")
-@click.option("--all", "every", is_flag=True, help="Also the rules that hold, and those without a sample.")
-@click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
+@rules_group.command(short_help="Check every rule against its sample.")
+@click.option("--agent", "agents", multiple=True, metavar="AGENT", help="Check only this agent's rules; repeatable.")
+@click.option(
+    "--corpus", type=click.Path(exists=True, file_okay=False), help="Use the recordings in this folder (tests/corpus)."
+)
+@click.option("--all", "every", is_flag=True, help="Also show rules that hold and rules without a sample.")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's JSON answer unchanged.")
 @shared()
 @pass_app
 def check(app: App, agents: tuple[str, ...], corpus: str | None, every: bool, as_json: bool) -> None:
-    """Try every rule on its sample; exit status 1 if one does not hold or a file is wrong.
+    """Check every rule against its sample.
 
-    The samples of your own rules lie beside them. Those of most shipped rules are recordings, which come with agtmux's
-    source only: without --corpus these rules are not tried, which is no failure.
+    Exit status 1 if a rule does not hold or a file is wrong. The samples of your own rules lie beside them. Most
+    shipped rules need recordings that come only with agtmux's source: without --corpus these rules are skipped.
 
     \b
     Examples:
@@ -69,11 +73,11 @@ def left_out(items: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         return
     own = sum(rule.get("ok") is not None for item in items if item.get("rules_file") for rule in item["rules"])
     yield (
-        f"{away} rules are proven by recordings that come with agtmux's source only, in its folder tests/corpus:"
-        " --corpus names a folder that has them"
+        f"{away} rules were skipped: their recordings come only with agtmux's source, in tests/corpus;"
+        " use --corpus FOLDER to check them"
     )
     if own:
-        yield f"samples that lie beside rules of your own: {own} tried"
+        yield f"samples beside your own rules: {own} checked"
 
 
 def is_for_corpus(rule: Mapping[str, Any]) -> bool:
@@ -95,7 +99,7 @@ def rule_lines(item: Mapping[str, Any], *, every: bool) -> Iterator[str]:
     where = f" of {clean(item['rules_file'])}" if item.get("rules_file") else ""
     tried = [f"{proven} hold", f"{broken} do not"] if proven or broken or not away else []
     tried += [f"{bare} without a sample"] if bare else []
-    tried += [f"{away} not tried: their recordings are not here"] if away else []
+    tried += [f"{away} skipped: their recordings are not installed"] if away else []
     yield f"{name}: {len(rules)} rules{where}, {', '.join(tried)}"
     for rule in rules:
         if every or rule.get("ok") is False:

@@ -33,16 +33,16 @@ POST_FOR = 1_000_000_000
     "agent",
     metavar="AGENT",
     shell_complete=completion_values.agents,
-    help="List this pane as AGENT and read its screen by AGENT's rules. For a container or wrapper that hides it.",
+    help="List this pane as AGENT and use AGENT's screen rules, for an agent in a container or wrapper.",
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(agent: str | None, command: tuple[str, ...]) -> None:
     """Run a program in this pane and list it as an agent.
 
-    Without --as its type is generic: running, then gone, or error if it fails (Ctrl-C is no failure). A coding agent
-    that agtmux finds in the process table is listed as itself.
+    Without --as, its type is generic: running, then gone, or error if it fails (Ctrl-C is not a failure). A coding
+    agent that agtmux finds in the process table is listed as that agent.
 
-    The exit status is the program's own (127 where it is not found, 128 + n where signal n ended it).
+    The exit status is the program's (127 if it is not found, 128 + n if signal n ended it).
 
     \b
     Examples:
@@ -64,7 +64,7 @@ def check_agent(agent: str) -> None:
     known = completion_values.known_agents()
     if known and agent not in known:
         raise click.BadParameter(
-            f"agtmux knows no agent {agent!r}. Use one of: {', '.join(known)}. "
+            f"unknown agent {agent!r}. Use one of: {', '.join(known)}. "
             "To add one, write a rules file (docs/adapters.md).",
             param_hint="--as",
         )
@@ -110,7 +110,7 @@ def report(name: str, payload: dict[str, object]) -> None:
     try:
         _report(name, payload)
     except (OSError, AgtmuxError) as error:
-        click.echo(f"agtmux run: not reported: {one_line(str(error))}", err=True)
+        click.echo(f"agtmux run: could not report to the daemon: {one_line(str(error))}", err=True)
 
 
 def _report(name: str, payload: dict[str, object]) -> None:

@@ -26,35 +26,39 @@ def standard_input() -> str:
     """All of it. Raises E_PAYLOAD_TOO_LARGE, E_INVALID_REQUEST for what is no UTF-8."""
     raw = sys.stdin.buffer.read(MAX_TEXT + 1)
     if len(raw) > MAX_TEXT:
-        raise AgtmuxError("E_PAYLOAD_TOO_LARGE", f"standard input: at most {MAX_TEXT} bytes at once")
+        raise AgtmuxError("E_PAYLOAD_TOO_LARGE", f"standard input is longer than {MAX_TEXT} bytes: send it in parts")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise AgtmuxError("E_INVALID_REQUEST", f"standard input is no UTF-8 (byte {error.start})") from None
+        raise AgtmuxError(
+            "E_INVALID_REQUEST", f"standard input is not UTF-8 (byte {error.start}): convert it first"
+        ) from None
 
 
 def receipt_lines(body: Mapping[str, Any]) -> str:
     """The receipt in one line."""
     result = body.get("result") or {}
-    queued = ", queued by the agent itself" if result.get("queued") else ""
+    queued = ", queued by the agent" if result.get("queued") else ""
     keys = f", keys {' '.join(result['keys'])}" if result.get("keys") else ""
     return f"{clean(result.get('delivery'))} to {where(body)}: {result.get('bytes') or 0} bytes{keys}{queued}"
 
 
 @click.command()
 @click.argument("ref", shell_complete=completion_values.refs)
-@click.option("--text", help="This text, literally.")
-@click.option("--stdin", "from_stdin", is_flag=True, help="The text from standard input (UTF-8, up to 256 KiB).")
+@click.option("--text", help="Send this text literally.")
+@click.option("--stdin", "from_stdin", is_flag=True, help="Send the text on standard input (UTF-8, up to 256 KiB).")
 @click.option(
-    "--key", "keys", multiple=True, metavar="NAME", help="A key as tmux names it, after the text; repeatable."
+    "--key", "keys", multiple=True, metavar="NAME", help="Press this key after the text, named as in tmux; repeatable."
 )
-@click.option("--enter", is_flag=True, help="Submit, once the text is seen in the input field.")
-@click.option("--paste/--no-paste", default=None, help="As a bracketed paste; default for several lines and long text.")
-@click.option("--leave-mode", is_flag=True, help="Leave copy mode first.")
-@click.option("--over-draft", is_flag=True, help="Add to what is typed in the input field already.")
-@click.option("--shell", is_flag=True, help="The pane holds a shell, not an agent: the text is a command line.")
+@click.option("--enter", is_flag=True, help="Submit, once the text shows in the input field.")
+@click.option(
+    "--paste/--no-paste", default=None, help="Paste the text or type it (default: paste long text and several lines)."
+)
+@click.option("--leave-mode", is_flag=True, help="Leave tmux's copy mode first.")
+@click.option("--over-draft", is_flag=True, help="Add to the draft that is already in the input field.")
+@click.option("--shell", is_flag=True, help="Send the text to a shell, as a command line.")
 @click.option("--timeout", type=click.FloatRange(0, 60), default=5.0, show_default=True, metavar="S",
-              help="How long to wait for a sign that it was submitted.")  # fmt: skip
+              help="Wait up to S seconds for a sign that it was submitted.")  # fmt: skip
 @guards
 @shared()
 @pass_app
@@ -72,9 +76,10 @@ def send(
     timeout: float,
     guard: dict[str, Any],
 ) -> None:
-    """Type text or keys into a pane, as they are. Never into an open dialog, a draft or copy mode.
+    """Send text or keys to a pane.
 
-    The answer says submitted (a turn began, or the input field emptied), typed, or unconfirmed (exit status 7).
+    Refused while a dialog is open, the input field holds a draft, or the pane is in copy mode. The result is submitted
+    (a turn began, or the input field emptied), typed, or unconfirmed (exit status 7).
 
     \b
     Examples:
@@ -83,7 +88,7 @@ def send(
       agtmux send %12 --key Escape --if-state waiting_approval
     """
     if text is not None and from_stdin:
-        raise click.UsageError("--text and --stdin: give one of them")
+        raise click.UsageError("give --text or --stdin, not both")
     if from_stdin:
         text = standard_input()
     if text is None and not keys and not enter:
@@ -99,17 +104,17 @@ def send(
 @click.command()
 @click.argument("ref", shell_complete=completion_values.refs)
 @click.argument("text")
-@click.option("--wait", is_flag=True, help="Wait for the turn's end and print what came of it.")
-@click.option("--timeout", default="10m", show_default=True, metavar="DURATION", help="How long to wait for that.")
-@click.option("--over-draft", is_flag=True, help="Add to what is typed in the input field already.")
+@click.option("--wait", is_flag=True, help="Wait for the turn's end and print the result.")
+@click.option("--timeout", default="10m", show_default=True, metavar="DURATION", help="Wait at most this long.")
+@click.option("--over-draft", is_flag=True, help="Add to the draft that is already in the input field.")
 @guards
 @shared()
 @pass_app
 def prompt(app: App, ref: str, text: str, wait: bool, timeout: str, over_draft: bool, guard: dict[str, Any]) -> None:
-    """Give an agent a prompt and submit it; TEXT - reads it from standard input.
+    """Send an agent a prompt, and wait for the result if you like.
 
-    With --wait the outcome is printed: the state in which the turn ended, and the agent's last message where it
-    reports that. A turn that stops to ask ends the wait too.
+    TEXT - reads the prompt from standard input. With --wait, agtmux prints the state in which the turn ended, and the
+    agent's last message if it reports one. A question from the agent also ends the wait.
 
     \b
     Examples:
@@ -122,7 +127,9 @@ def prompt(app: App, ref: str, text: str, wait: bool, timeout: str, over_draft: 
     client = app.client()
     before = pane(client, ref)
     if before.get("runtime_id") is None:
-        raise AgtmuxError("E_PRECONDITION_FAILED", f"no agent runs in {before['identity']['pane_id']}")
+        raise AgtmuxError(
+            "E_PRECONDITION_FAILED", f"no agent runs in {before['identity']['pane_id']}: run agtmux ls to see agents"
+        )
     words = standard_input() if text == "-" else text
     cursor = waiting.place(client) if wait else ""
     asked = time.time()

@@ -20,8 +20,8 @@ from agtmux.protocol.regular import open_regular
 from agtmux.protocol.text import one_line
 
 WAIT = 5.0
-_OTHER = "runs already"
-"""What a daemon says that finds another one, which may be about to answer."""
+_OTHER = "already runs"
+"""In the message of a daemon that finds another one; the other one may be about to answer."""
 _CODE = re.compile(r" \(E_[A-Z_]+\)$")
 """Of its own error: the one that is told has another."""
 _OVERRIDES = ("AGTMUX_RUNTIME_DIR", "AGTMUX_STATE_DIR", "AGTMUX_CONFIG")
@@ -39,7 +39,9 @@ def start_daemon() -> int:
         fd = open_regular(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     except OSError as error:
         if error.errno != errno.ENOSPC:
-            raise AgtmuxError("E_FORBIDDEN", f"the log {log} cannot be opened: {error.strerror}") from None
+            raise AgtmuxError(
+                "E_FORBIDDEN", f"cannot open the log {log}: {error.strerror}. Check its permissions"
+            ) from None
         fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)  # the daemon counts what it cannot log
     try:
         before = os.fstat(fd).st_size
@@ -62,10 +64,10 @@ def start_daemon() -> int:
             break
         time.sleep(0.02)
     told = next((one_line(line)[:300] for line in reversed(_lines(log, before)) if line.strip()), "")
-    how = "the daemon was started and does not answer" if process.poll() is None else "the daemon did not start"
+    how = "the daemon was started but does not answer" if process.poll() is None else "the daemon did not start"
     raise AgtmuxError(
         "E_DAEMON_UNREACHABLE",
-        f"{how}{': ' + _CODE.sub('', told).removeprefix('agtmuxd: ') if told else ''}; its log: {log}",
+        f"{how}{': ' + _CODE.sub('', told).removeprefix('agtmuxd: ') if told else ''}; see its log: {log}",
         {"log": log, "pid": process.pid},
     )
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 @click.group("target")
 def target_group() -> None:
-    """The tmux servers that agtmux supervises. ``host``, your own default one, is there from the start.
+    """Manage the tmux servers that agtmux watches.
+
+    Your own default tmux server is the target host; it always exists.
 
     \b
     Example:
@@ -30,11 +32,13 @@ def target_group() -> None:
 
 @target_group.command()
 @click.argument("name")
-@click.option("--kind", type=click.Choice(["local", "ssh"]), required=True, help="This machine, or one reached by SSH.")
-@click.option("--tmux-socket", metavar="NAME|PATH", help="As tmux -L NAME or tmux -S PATH.")
-@click.option("--tmux-path", metavar="PATH", help="The tmux program there, if it is in no usual place.")
-@click.option("--ssh-target", metavar="ALIAS", help="A host of your ssh config, for --kind ssh.")
-@click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
+@click.option(
+    "--kind", type=click.Choice(["local", "ssh"]), required=True, help="Use this machine, or one that you reach by SSH."
+)
+@click.option("--tmux-socket", metavar="NAME|PATH", help="Use this tmux socket, as tmux -L NAME or tmux -S PATH.")
+@click.option("--tmux-path", metavar="PATH", help="Use this tmux program, if agtmux does not find it.")
+@click.option("--ssh-target", metavar="ALIAS", help="Connect to this host of your ssh config (for --kind ssh).")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's JSON answer unchanged.")
 @shared()
 @pass_app
 def add(
@@ -46,7 +50,7 @@ def add(
     ssh_target: str | None,
     as_json: bool,
 ) -> None:
-    """Supervise one more tmux server.
+    """Add a tmux server to watch.
 
     \b
     Examples:
@@ -67,11 +71,13 @@ def add(
 
 @target_group.command()
 @click.argument("name", shell_complete=completion_values.targets)
-@click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's JSON answer unchanged.")
 @shared()
 @pass_app
 def connect(app: App, name: str, as_json: bool) -> None:
-    """Try a target now and say what works, step by step. Exit status 6 when a step fails.
+    """Connect to a target now and show what works, step by step.
+
+    Exit status 6 if a step fails.
 
     \b
     Example:
@@ -92,11 +98,11 @@ def connect(app: App, name: str, as_json: bool) -> None:
 
 
 @target_group.command("list")
-@click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's JSON answer unchanged.")
 @shared()
 @pass_app
 def list_targets(app: App, as_json: bool) -> None:
-    """Every target, its health, and why it is not ok.
+    """List targets and their health.
 
     \b
     Example:
@@ -111,12 +117,14 @@ def list_targets(app: App, as_json: bool) -> None:
 
 @target_group.command()
 @click.argument("name", shell_complete=completion_values.targets)
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option("--json", "as_json", is_flag=True, help="The API's answer, unchanged.")
+@click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's JSON answer unchanged.")
 @shared()
 @pass_app
 def remove(app: App, name: str, yes: bool, as_json: bool) -> None:
-    """Stop supervising a target and forget its panes. The tmux server itself is not touched.
+    """Remove a target and the history of its panes.
+
+    The tmux server itself keeps running.
 
     \b
     Example:
@@ -126,10 +134,10 @@ def remove(app: App, name: str, yes: bool, as_json: bool) -> None:
     if not yes:
         known = sorted(str(item.get("target")) for item in client.targets().json().get("items") or ())
         if name not in known:
-            raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {name}; known: {', '.join(known)}")
+            raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {name}: use one of {', '.join(known)}")
         if not sys.stdin.isatty():
-            raise click.UsageError("nobody can be asked here: give --yes")
-        click.confirm(f"Forget the target {render.clean(name)} and the history of its panes?", abort=True, err=True)
+            raise click.UsageError("cannot ask for confirmation without a terminal: add --yes")
+        click.confirm(f"Remove the target {render.clean(name)} and the history of its panes?", abort=True, err=True)
     reply = client.remove_target(name)
     if as_json:
         write_body(reply.body)

@@ -20,7 +20,7 @@ def usage_message(error: click.UsageError) -> str:
     option, command = getattr(error, "option_name", None), getattr(error, "command_name", None)
     meant = getattr(error, "possibilities", None) or ()
     if option and error.ctx is not None and error.ctx.parent is None:
-        return f"No such option {option!r} before a command: those of a command stand behind it{where}"
+        return f"No such option {option!r} before a command: put a command's options after its name{where}"
     if option and isinstance(error, click.NoSuchOption):
         return f"No such option {option!r}{_meant(meant)}{where}"
     if command:

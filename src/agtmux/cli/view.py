@@ -27,16 +27,20 @@ FOLLOWED = 200
 
 @click.command("view-output")
 @click.argument("ref", shell_complete=completion_values.refs)
-@click.option("--lines", type=click.IntRange(1, 10_000), default=200, show_default=True, help="At most so many rows.")
-@click.option("--ansi", is_flag=True, help="Keep colours and styles.")
-@click.option("-f", "--follow", is_flag=True, help="Go on: print what changes, until the agent ends or Ctrl-C.")
+@click.option(
+    "--lines", type=click.IntRange(1, 10_000), default=200, show_default=True, help="Print at most this many rows."
+)
+@click.option("--ansi", is_flag=True, help="Keep colours and styles in the output.")
+@click.option("-f", "--follow", is_flag=True, help="Keep printing new rows until the agent ends or you press Ctrl-C.")
 @guards
 @shared()
 @pass_app
 def view_output(app: App, ref: str, lines: int, ansi: bool, follow: bool, guard: dict[str, Any]) -> None:
-    """What a pane shows and has shown: its last rows, without anything that a terminal would obey.
+    """Show what is on a pane's screen.
 
-    REF is pane:…, runtime:…, or where it is unique a pane id (%12), a place (work:1.0) or an agent (claude).
+    Prints the last rows, also those that scrolled away, without control sequences.
+
+    REF is a full ref (pane:…, runtime:…) or, if unique, a pane id (%12), a position (work:1.0) or an agent (claude).
 
     \b
     Examples:
@@ -45,7 +49,7 @@ def view_output(app: App, ref: str, lines: int, ansi: bool, follow: bool, guard:
       agtmux view-output %12 --follow
     """
     if follow and guard["json"]:
-        raise click.UsageError("--follow and --json: give one of them")
+        raise click.UsageError("give --follow or --json, not both")
     client = app.client()
     full = refs.resolve(ref, client)
     reply = perform(app, client, "view-output", full, guard, lines=lines, ansi=ansi)
@@ -57,7 +61,7 @@ def view_output(app: App, ref: str, lines: int, ansi: bool, follow: bool, guard:
     shown = str(result.get("output") or "")
     sys.stdout.write(shown)
     if result.get("truncated"):
-        app.say(f"older rows are left out: --lines {min(lines * 5, 10_000)} shows more")
+        app.say(f"older rows are left out: use --lines {min(lines * 5, 10_000)} to see more")
     if follow:
         try:
             _go_on(app, client, full, guard, body, shown, ansi=ansi)

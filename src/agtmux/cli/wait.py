@@ -45,7 +45,7 @@ def duration(text: str) -> float:
     """Seconds of ``90``, ``30s``, ``10m`` or ``2h``. Raises UsageError."""
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise click.UsageError(f"{text!r} is no duration: write 30s, 10m or 2h")
+        raise click.UsageError(f"{text!r} is not a duration: write it like 30s, 10m or 2h")
     return float(match[1]) * _SECONDS[match[2]]
 
 
@@ -79,7 +79,7 @@ def _states(words: str) -> set[str]:
             out.add(word)
         else:
             known = ", ".join([*STATES, *GROUPS])
-            raise click.UsageError(f"--for {word}: there is no such state; known: {known}")
+            raise click.UsageError(f"--for {word}: there is no such state; use {known}")
     return out
 
 
@@ -87,16 +87,21 @@ def _states(words: str) -> set[str]:
 @click.argument("refs", metavar="REF...", nargs=-1, required=True, shell_complete=completion_values.refs)
 @click.option(
     "--for", "wanted", default="done", show_default=True, metavar="STATE[,…]",
-    shell_complete=completion_values.states, help="States, or done (completed, idle), waiting, attention.",
+    shell_complete=completion_values.states,
+    help="Wait for these states, or done (completed, idle), waiting, attention.",
 )  # fmt: skip
-@click.option("--any", "any_of", is_flag=True, help="Until the first of them is there.")
-@click.option("--all", "all_of", is_flag=True, help="Until each of them was there once (the default).")
-@click.option("--timeout", default="10m", show_default=True, metavar="DURATION", help="Give up after this (exit 7).")
-@click.option("--json", "as_json", is_flag=True, help="The rows that were waited for, as JSON.")
+@click.option("--any", "any_of", is_flag=True, help="Stop when one agent has reached the state.")
+@click.option("--all", "all_of", is_flag=True, help="Stop when every agent has reached the state once (default).")
+@click.option(
+    "--timeout", default="10m", show_default=True, metavar="DURATION", help="Give up after this time (exit status 7)."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the rows that reached the state as JSON.")
 @shared()
 @pass_app
 def wait(app: App, refs: tuple[str, ...], wanted: str, any_of: bool, all_of: bool, timeout: str, as_json: bool) -> None:
-    """Wait until agents are in a state. One that is in it already counts; the agent's end is an error (exit 5).
+    """Wait until agents reach a state.
+
+    An agent that is already in the state counts. If an agent ends first, that is an error (exit status 5).
 
     \b
     Examples:
@@ -104,14 +109,16 @@ def wait(app: App, refs: tuple[str, ...], wanted: str, any_of: bool, all_of: boo
       agtmux wait %3 %4 --for waiting,error --any --timeout 1h
     """
     if any_of and all_of:
-        raise click.UsageError("--any and --all: give one of them")
+        raise click.UsageError("give --any or --all, not both")
     states, seconds = _states(wanted), duration(timeout)
     client = app.client()
     open_ones: dict[str, Item] = {}
     for text in refs:
         item = pane(client, text)
         if not item.get("runtime_id") or item.get("reason_code") == "agent_crashed":
-            raise AgtmuxError("E_RUNTIME_STALE", f"no agent runs in {item['identity']['pane_id']}: nothing to wait for")
+            raise AgtmuxError(
+                "E_RUNTIME_STALE", f"no agent runs in {item['identity']['pane_id']}: run agtmux ls to see agents"
+            )
         open_ones[item["runtime_id"]] = item
     chosen = click.get_current_context().get_parameter_source("timeout") is not ParameterSource.DEFAULT
     if sys.stderr.isatty() or not chosen:
@@ -124,7 +131,9 @@ def wait(app: App, refs: tuple[str, ...], wanted: str, any_of: bool, all_of: boo
                 break
     except _OverError:
         left = ", ".join(str(item["identity"]["pane_id"]) for item in open_ones.values())
-        raise AgtmuxError("E_TIMEOUT", f"not {wanted} within {timeout}: {left}", {"timeout_s": seconds}) from None
+        raise AgtmuxError(
+            "E_TIMEOUT", f"not {wanted} within {timeout}: {left}; use --timeout to wait longer", {"timeout_s": seconds}
+        ) from None
     if as_json:
         click.echo(escaped(json.dumps({"schema_version": SCHEMA_VERSION, "items": reached}, ensure_ascii=False)))
         return
@@ -180,8 +189,12 @@ def turn(app: App, before: Item, cursor: str, asked: float, seconds: float) -> I
                 if state in _OVER and later and (ran or state != "idle"):
                     return row
     except _OverError:
-        raise AgtmuxError("E_TIMEOUT", f"the turn did not end within {seconds:g} s", {"timeout_s": seconds}) from None
-    raise AgtmuxError("E_INTERNAL", "the stream ended")
+        raise AgtmuxError(
+            "E_TIMEOUT",
+            f"the turn did not end within {seconds:g} s: use --timeout to wait longer",
+            {"timeout_s": seconds},
+        ) from None
+    raise AgtmuxError("E_INTERNAL", "the daemon ended the stream: run the command again")
 
 
 def _versions(line: Item, was: Item, runtime_id: str) -> Iterator[Item]:

@@ -32,21 +32,25 @@ REDRAW = 2.0
 
 
 @click.command()
-@click.option("--scope", type=click.Choice(["panes", "windows", "sessions"]), default="panes", show_default=True)
+@click.option("--scope", type=click.Choice(["panes", "windows", "sessions"]), default="panes", show_default=True,
+              help="Show one row per pane, window or session.")  # fmt: skip
 @click.option(
-    "--format", "shape", type=click.Choice(["table", "jsonl"]), help="Default: table on a terminal, jsonl in a pipe."
+    "--format",
+    "shape",
+    type=click.Choice(["table", "jsonl"]),
+    help="Print a table (default on a terminal) or JSON lines (default in a pipe).",
 )
-@click.option("--json", "as_json", is_flag=True, help="Short for --format jsonl.")
-@click.option("--cursor", metavar="CURSOR", help="Go on after this place in the stream.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines (short for --format jsonl).")
+@click.option("--cursor", metavar="CURSOR", help="Continue after this place in the stream.")
 @click.option("--once", is_flag=True, help="Print one snapshot and exit.")
-@click.option("--interval", metavar="DURATION", help="At most one line per DURATION, e.g. 500ms or 2s.")
-@click.option("--heartbeat", metavar="DURATION", help="A heartbeat line when nothing was said for DURATION.")
-@click.option("--no-reconnect", is_flag=True, help="End when the daemon goes, instead of waiting for it.")
+@click.option("--interval", metavar="DURATION", help="Print at most one line per DURATION, e.g. 500ms or 2s.")
+@click.option("--heartbeat", metavar="DURATION", help="Print a heartbeat line if nothing changed for DURATION.")
+@click.option("--no-reconnect", is_flag=True, help="Exit when the daemon stops, instead of waiting for it.")
 @filters
 @shared()
 @pass_app
 def watch(app: App, **options: Any) -> None:
-    """What every agent is doing, live: a table, or one JSON line per change.
+    """Watch agents live, as a table or as JSON lines.
 
     \b
     Examples:
@@ -108,7 +112,7 @@ class Follower:
                 if not self._reconnect or not CODES[error.code].retryable or not self._was_connected(error):
                     raise
                 if not told:
-                    self._app.say("the daemon went away, waiting for it to come back")
+                    self._app.say("lost the daemon; waiting for it to come back")
                     told = True
             client = self._app.client(autostart=False)
             _pause(pause, idle)

@@ -26,7 +26,7 @@ def _home() -> str:
     try:
         return pwd.getpwuid(os.getuid()).pw_dir
     except KeyError:
-        raise AgtmuxError("E_FORBIDDEN", "this user has no home folder: set HOME, or AGTMUX_STATE_DIR") from None
+        raise AgtmuxError("E_FORBIDDEN", "this user has no home folder: set HOME or AGTMUX_STATE_DIR") from None
 
 
 def _xdg(variable: str, fallback: str) -> str:
@@ -170,4 +170,4 @@ def _make_private(path: str) -> None:
 def _unusable(path: str, why: str) -> AgtmuxError:
     state = path == state_dir() or path != runtime_dir()
     variable = "AGTMUX_STATE_DIR" if state else "AGTMUX_RUNTIME_DIR"
-    return AgtmuxError("E_FORBIDDEN", f"{path} {why}: set {variable} to a folder of yours that can be written to")
+    return AgtmuxError("E_FORBIDDEN", f"{path} {why}: set {variable} to a folder that you own and can write to")

@@ -44,11 +44,11 @@ async def answer(context: ActionContext) -> Result:
         number = same[0] if len(same) == 1 else None
     if number is not None:
         if not 1 <= number <= len(waiting.options):
-            raise AgtmuxError("E_INVALID_REQUEST", f"there is no option {number}: {told_options(waiting)}")
+            raise AgtmuxError("E_INVALID_REQUEST", f"there is no option {number}; choose from: {told_options(waiting)}")
         if not keys.option:
             raise unknown_keys(context, "answer")
         if keys.types(waiting.options[number - 1]):
-            text = f"option {number} takes words: agtmux answer {context.key[1]} 'the words'"
+            text = f"option {number} needs a text: run agtmux answer {context.key[1]} 'your text'"
             raise AgtmuxError("E_UNSUPPORTED", text, {"rule": context.case.fresh.rule})
         return await take_option(context, keys, number)
     return await _answer_in_words(context, keys, waiting, params.text or "")
@@ -67,7 +67,7 @@ async def _answer_in_words(context: ActionContext, keys: DialogKeys, waiting: Wa
     if number is None and waiting.options:
         raise unknown_keys(context, "answer with text")
     if not await _open_field(context, keys, number, waiting.options):
-        note = "the field for a text did not open, so nothing was typed"
+        note = "the dialog's text field did not open, so nothing was typed"
         return {**prompt_of(waiting), "delivery": "unconfirmed", "note": note}
     await context.keystrokes.type(text.encode("utf-8", "replace"))
     context.failpoint("mid_act")
@@ -75,7 +75,7 @@ async def _answer_in_words(context: ActionContext, keys: DialogKeys, waiting: Wa
         lambda r: r.sample is not None and keys.written(r.sample, number, text), OPENED_WITHIN, steady=STEADY
     )
     if not shown:
-        note = "the text was typed but not seen alone in its field, so it was not submitted"
+        note = "the text was typed, but its field shows something else too, so it was not submitted"
         return {**prompt_of(waiting), "delivery": "unconfirmed", "note": note}
     return await press_and_see(context, keys.submit)
 
@@ -89,7 +89,7 @@ async def _open_field(context: ActionContext, keys: DialogKeys, number: int | No
     free = keys.free(before, number)
     if free is False:
         raise AgtmuxError(
-            "E_PRECONDITION_FAILED", f"a text is typed in this dialog already: agtmux attach {context.key[1]}",
+            "E_PRECONDITION_FAILED", f"this dialog already holds a text: run agtmux attach {context.key[1]}",
             {"reason": "draft"},
         )  # fmt: skip
     if number is None:

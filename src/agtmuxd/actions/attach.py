@@ -23,7 +23,9 @@ async def attach(context: ActionContext) -> Result:
     params = context.case.request.params
     pane = context.reading.pane
     if not isinstance(params, AttachParams) or pane.row is None or pane.server is None:
-        raise AgtmuxError("E_REF_NOT_FOUND", f"the pane {context.key[1]} has gone")
+        raise AgtmuxError(
+            "E_REF_NOT_FOUND", f"the pane {context.key[1]} is gone: run agtmux list panes --all to see panes"
+        )
     row, server, reached = pane.row, pane.server, context.reached
     session = row.session_id
     if context.session is not None and context.session != row.session_name:

@@ -55,32 +55,32 @@ class Callers:
         try:
             executor = self._reach(local.target_id).executor
         except AgtmuxError:  # no tmux on this machine: no agent is supervised here that could ask
-            return Caller(uid, pid), "it cannot be told who asks" if any(self._living()) else None
+            return Caller(uid, pid), "the caller is unknown" if any(self._living()) else None
         try:
             table = {proc.pid: proc for proc in await executor.process_table()}
         except ExecutorError as error:
-            raise AgtmuxError("E_FORBIDDEN", f"it cannot be told who asks: {error}") from error
+            raise AgtmuxError("E_FORBIDDEN", f"the caller is unknown: {error}") from error
         chain = list(_chain(table, pid))
         caller = Caller(uid, pid, " < ".join(proc.comm for proc in chain[:SHOWN]) or None)
         if self._allowed():
             return caller, None
         if self._apart(pid):
-            return caller, "a process in a container asks"
+            return caller, "the caller runs in a container"
         if not chain:
-            return caller, "the process that asks cannot be seen from here"
+            return caller, "the caller's process cannot be seen from here"
         living = list(self._living())
         lives = {(r.pid, r.process_start): r for r in living}
         for proc in chain:
             runtime = lives.get((proc.pid, proc.start))
             if runtime is not None:
-                return caller, f"{runtime.agent_type} in {runtime.pane_id} asks"
+                return caller, f"the caller is {runtime.agent_type} in {runtime.pane_id}"
         agent = await self._agent_above(chain, frozenset(r.agent_type for r in living))
         if agent is not None:
-            return caller, f"a process of {agent} asks"
+            return caller, f"the caller belongs to {agent}"
         runtime = await self._left_behind(chain)
         if runtime is None:
             return caller, None
-        return caller, f"a process that {runtime.agent_type} in {runtime.pane_id} left behind asks"
+        return caller, f"the caller was started by {runtime.agent_type} in {runtime.pane_id}"
 
     def _living(self) -> Iterator[Runtime]:
         kinds = {t.target_id: t.kind for t in self._repository.targets.values()}

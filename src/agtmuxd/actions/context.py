@@ -57,7 +57,9 @@ class ActionContext:
         """Keystrokes that are written only while the pane is as it was read."""
         held = self.reading.held
         if held is None:
-            raise AgtmuxError("E_REF_NOT_FOUND", f"the pane {self.key[1]} has gone")
+            raise AgtmuxError(
+                "E_REF_NOT_FOUND", f"the pane {self.key[1]} is gone: run agtmux list panes --all to see panes"
+            )
         return Keystrokes(self.reached, held, self.reading.version, self._has_put, self.failpoint)
 
     def _has_put(self) -> None:
@@ -70,7 +72,9 @@ class ActionContext:
     @property
     def sample(self) -> Sample:
         if self.reading.sample is None:
-            raise AgtmuxError("E_REF_NOT_FOUND", f"the pane {self.key[1]} has gone")
+            raise AgtmuxError(
+                "E_REF_NOT_FOUND", f"the pane {self.key[1]} is gone: run agtmux list panes --all to see panes"
+            )
         return self.reading.sample
 
     def known(self) -> KnownState:

@@ -43,8 +43,8 @@ def unknown_keys(context: ActionContext, what: str) -> AgtmuxError:
     rule, waiting, pane = context.case.fresh.rule or "no rule", context.case.fresh.waiting, context.key[1]
     way = f"agtmux attach {pane}"
     if keys_of(context).option and waiting is not None and waiting.options:
-        way = f"agtmux answer {pane} N takes one of its options ({told_options(waiting)})"
-    text = f"agtmux knows no key to {what} this dialog ({rule}): {way}"
+        way = f"agtmux answer {pane} N to choose an option ({told_options(waiting)})"
+    text = f"agtmux knows no key to {what} this dialog ({rule}): run {way}"
     return AgtmuxError("E_UNSUPPORTED", text, {"rule": context.case.fresh.rule})
 
 
@@ -65,7 +65,7 @@ async def take_option(context: ActionContext, keys: DialogKeys, number: int) -> 
     if number > len(waiting.options):
         raise unknown_keys(context, f"take option {number} of")
     if keys.points and not await point_at(context, keys, number, waiting.options, same_prompt(waiting)):
-        note = "the pointer was not seen on that option of this prompt: nothing was answered"
+        note = "that option could not be selected in the dialog: nothing was answered; look again"
         return {**prompt_of(waiting), "delivery": "unconfirmed", "note": note}
     return await press_and_see(context, keys.taking(number))
 
@@ -114,4 +114,4 @@ async def press_and_see(context: ActionContext, keys: tuple[str, ...]) -> Result
     result = {**prompt_of(waiting), "keys": list(keys)}
     if closed:
         return {**result, "delivery": "submitted", "note": None}
-    return {**result, "delivery": "unconfirmed", "note": f"the dialog still stands after {CLOSED_WITHIN:g} s"}
+    return {**result, "delivery": "unconfirmed", "note": f"the dialog is still open after {CLOSED_WITHIN:g} s"}

@@ -33,7 +33,7 @@ async def interrupt(context: ActionContext) -> Result:
     keys = await interrupting(context)
     for one in context.reading.fresh.modes:
         if keys[0] in one.swallows and one.converts and context.reading.fresh.field is not InputField.FREE:
-            text = f"{keys[0]} would end {one.name} and change what is typed there: agtmux attach {context.key[1]}"
+            text = f"{keys[0]} would end {one.name} and change the draft: run agtmux attach {context.key[1]}"
             raise AgtmuxError("E_PRECONDITION_FAILED", text, {"reason": "field_mode", "mode": one.name})
     pressed: list[str] = []
     while mode := _swallowing(context.reading.fresh, keys[0]):
@@ -54,7 +54,7 @@ async def interrupt(context: ActionContext) -> Result:
         stopped = await context.until(lambda r: r.fresh.claim in _QUIET, CLOSED_WITHIN if last else AGAIN_AFTER)
         if stopped:
             break
-    note = None if stopped else f"no sign within {CLOSED_WITHIN:g} s that it stopped"
+    note = None if stopped else f"the agent did not stop within {CLOSED_WITHIN:g} s"
     return {"delivery": "submitted" if stopped else "unconfirmed", "keys": pressed, "note": note}
 
 

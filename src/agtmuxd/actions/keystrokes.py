@@ -41,7 +41,7 @@ class Keystrokes:
         """These bytes through a buffer of their own, which is gone afterwards. Raises as ``_write``, and E_UNSUPPORTED
         where this tmux may change them."""
         if self._version is None and keys.paste_changes(data):
-            text = "nobody can say whether this tmux pastes control characters as they are: its version has no number"
+            text = "this tmux's version is unknown, so agtmux cannot tell whether it pastes control characters safely"
             raise AgtmuxError("E_UNSUPPORTED", f"{text}; nothing was done", {"reason": "tmux_version"})
         with self._reached.buffers.one(self._reached.target_id) as buffer:
             await self._paste(buffer, data, bracketed=bracketed)
@@ -49,7 +49,7 @@ class Keystrokes:
     async def _paste(self, buffer: str, data: bytes, *, bracketed: bool) -> None:
         done = await self._run(keys.loaded(buffer), stdin=data, harmless=True)
         if done.returncode:
-            raise AgtmuxError("E_TARGET_UNREACHABLE", f"tmux took no buffer: {_said(done)}; nothing was done")
+            raise AgtmuxError("E_TARGET_UNREACHABLE", f"tmux did not take the text: {_said(done)}; nothing was done")
         self._failpoint("mid_paste")
         pasted = keys.pasted(self._held.pane_id, buffer, bracketed=bracketed, version=self._version)
         try:
@@ -77,7 +77,7 @@ class Keystrokes:
             raise _lost(self._reached, error) from error
         if done.returncode:
             code = "E_RUNTIME_STALE" if len(pids) == 1 else "E_ACTION_INDETERMINATE"  # some of several may have got it
-            raise AgtmuxError(code, f"process {pids[0]} took no signal: {_said(done)}")
+            raise AgtmuxError(code, f"the signal could not be sent to process {pids[0]}: {_said(done)}")
 
     async def _write(self, commands: Sequence[Sequence[str]], *, puts: bool = True) -> None:
         """Raises E_PRECONDITION_FAILED where tmux saw another pane than was read (then nothing was written),
@@ -90,10 +90,11 @@ class Keystrokes:
                 self._on_put()
             return
         if f"{nonce}no" in said or "can't find pane" in done.stderr.decode("utf-8", "replace"):
-            text = f"{self._held.pane_id} changed in the very last moment: nothing was written, look again"
+            text = f"{self._held.pane_id} changed just before the keys were sent: nothing was sent; look again"
             raise AgtmuxError("E_PRECONDITION_FAILED", text, {"reason": "changed"})
         raise AgtmuxError(
-            "E_ACTION_INDETERMINATE", f"tmux did not say whether it wrote to {self._held.pane_id}: {_said(done)}"
+            "E_ACTION_INDETERMINATE",
+            f"tmux did not confirm that it wrote to {self._held.pane_id}: {_said(done)}; look at the pane",
         )
 
     async def _run(self, arguments: Sequence[str], *, stdin: bytes = b"", harmless: bool = False) -> Completed:
@@ -112,7 +113,9 @@ class Keystrokes:
 def _lost(reached: TargetAccess, error: ExecutorError) -> AgtmuxError:
     if error.reason in ("refused", "no_tmux", "auth", "host_key", "channel_limit"):  # it did not start
         return AgtmuxError("E_TARGET_UNREACHABLE", f"{reached.name} cannot be reached: {error}; nothing was done")
-    return AgtmuxError("E_ACTION_INDETERMINATE", f"{reached.name} did not say whether it was done: {error}")
+    return AgtmuxError(
+        "E_ACTION_INDETERMINATE", f"{reached.name} did not confirm that it was done: {error}; look at the pane"
+    )
 
 
 def _said(done: Completed) -> str:

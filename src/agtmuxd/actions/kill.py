@@ -20,12 +20,12 @@ async def kill(context: ActionContext) -> Result:
     runtime, row = context.runtime, context.reading.pane.row
     if runtime is None or runtime.pid is None or row is None:
         raise AgtmuxError(
-            "E_PID_UNAVAILABLE", f"no agent's process is known in {context.key[1]}: --mode key sends C-c instead"
+            "E_PID_UNAVAILABLE", f"no agent process is known in {context.key[1]}: use --mode key to send C-c instead"
         )
     # an agent that wraps its own program passes no signal on, and what it wraps would outlive its SIGKILL
     pids = await context.reader.processes(context.reached, row.pid, runtime)
     if not pids:
-        raise AgtmuxError("E_RUNTIME_STALE", f"process {runtime.pid} has just ended", {"reason": "runtime"})
+        raise AgtmuxError("E_RUNTIME_STALE", f"process {runtime.pid} has already ended", {"reason": "runtime"})
     await context.keystrokes.signal(params.signal, pids)
     patience = ENDED_WITHIN if params.signal != "INT" else 0.0
     ended = await context.until(lambda r: not r.fresh.alive, patience, processes=True)

@@ -121,7 +121,9 @@ class Ledger:
         try:
             await self._store.run(lambda c: rows.begin(c, row, snapshot, snapshot_id, nonce), power_safe=True)
         except sqlite3.IntegrityError as error:
-            raise AgtmuxError("E_INTERNAL", "the action could not be recorded, so nothing was done") from error
+            raise AgtmuxError(
+                "E_INTERNAL", "the action could not be recorded, so nothing was done: run agtmux daemon status"
+            ) from error
         self._failpoint("after_row")
         return row
 
@@ -133,7 +135,7 @@ class Ledger:
             await self._store.run(lambda c: rows.finish(c, done), power_safe=True)
         except AgtmuxError as caught:
             raise AgtmuxError(
-                "E_ACTION_INDETERMINATE", f"what came of it could not be recorded ({caught.message}): look at the pane"
+                "E_ACTION_INDETERMINATE", f"the result could not be recorded ({caught.message}): look at the pane"
             ) from caught
         self._failpoint("after_result")
         await self._audit(done)
@@ -174,8 +176,7 @@ class Ledger:
         if row.result_code is None or (row.result_code == "indeterminate" and told is None):
             raise AgtmuxError(
                 "E_ACTION_INDETERMINATE",
-                f"the daemon ended while {row.action_type} ran: nobody can tell whether it was done, look at "
-                f"{row.pane_id}",
+                f"the daemon ended while {row.action_type} ran, so it may or may not be done: look at {row.pane_id}",
                 {"action_id": row.action_id, "replayed": replayed},
             )
         if told is not None:
@@ -235,5 +236,5 @@ def _finished(row: ActionRow, outcome: Outcome, now: int) -> ActionRow:
 def _conflict(request: Request) -> AgtmuxError:
     return AgtmuxError(
         "E_IDEMPOTENCY_CONFLICT",
-        f"request_ref {request.request_ref} was used for another {request.kind}: take a new one for a new request",
+        f"request_ref {request.request_ref} was already used for another {request.kind}: use a new one",
     )

@@ -49,7 +49,7 @@ _STOPPED = "Tt"
 
 
 def unreachable(reached: TargetAccess, why: str) -> AgtmuxError:
-    return AgtmuxError("E_TARGET_UNREACHABLE", f"{reached.name} cannot be read: {why}; nothing was done")
+    return AgtmuxError("E_TARGET_UNREACHABLE", f"{reached.name} could not be read: {why}; nothing was done")
 
 
 async def one_pane(reached: TargetAccess, pane_id: str, *, styled: bool = False) -> onepane.OnePane:

@@ -85,7 +85,9 @@ class ActionRunner:
         """Raises E_FORBIDDEN for a caller who may only read and report."""
         _, why_not = await self._callers.identify_caller(uid, pid)
         if why_not is not None:
-            text = f"a supervised agent may only read and report ({why_not}): allow_agent_actions in the config lets it"
+            text = (
+                f"a supervised agent may only read and report ({why_not}): set allow_agent_actions = true to allow this"
+            )
             raise AgtmuxError("E_FORBIDDEN", text, {"reason": "agent"})
 
     # ---------------------------------------------------------------- one request, from top to bottom
@@ -106,7 +108,7 @@ class ActionRunner:
         resolved = await self._resolve(request)
         row = await self._ledger.begin(request, digest, caller, resolved.snapshot)
         if why_not is not None and request.kind is not Kind.VIEW:
-            text = f"a supervised agent may not act ({why_not}): allow_agent_actions in the config would let it"
+            text = f"a supervised agent may not act ({why_not}): set allow_agent_actions = true to allow this"
             outcome = Outcome(error=AgtmuxError("E_FORBIDDEN", text, {"reason": "agent"}))
         else:
             outcome = await self._outcome(row, resolved)
@@ -135,7 +137,7 @@ class ActionRunner:
     async def _refuse_ended(self, runtime_id: str) -> None:
         """Raises E_RUNTIME_STALE for a runtime that is known to have been."""
         if await self._store.read(lambda c: history.has_runtime(c, runtime_id)):
-            text = f"runtime {runtime_id} has ended: agtmux ls shows what runs now"
+            text = f"runtime {runtime_id} has ended: run agtmux ls to see what runs now"
             raise AgtmuxError("E_RUNTIME_STALE", text, {"reason": "runtime"})
 
     async def _outcome(self, row: ActionRow, resolved: ResolvedRequest) -> Outcome:
@@ -150,7 +152,7 @@ class ActionRunner:
             return Outcome(error=error)
         except Exception as error:  # noqa: BLE001 told below: nobody can say how far it came
             _LOG.exception("action failed", action_id=row.action_id, kind=row.action_type)
-            text = f"the daemon failed while it acted: {type(error).__name__} (see its log)"
+            text = f"the daemon failed during the action: {type(error).__name__}; see agtmux daemon logs"
             return Outcome(error=AgtmuxError("E_ACTION_INDETERMINATE", text))
 
     async def _check_and_act(self, resolved: ResolvedRequest) -> Outcome:
@@ -200,7 +202,9 @@ class ActionRunner:
         except AgtmuxError as error:
             if not context.put or error.code == "E_ACTION_INDETERMINATE":
                 raise
-            text = f"keys were pressed in {key[1]}, and then: {error.message}"  # who is refused takes nothing for done
+            text = (
+                f"keys were sent to {key[1]}, then it failed: {error.message}"  # who is refused takes nothing for done
+            )
             raise AgtmuxError("E_ACTION_INDETERMINATE", text, error.details) from error
         finally:
             if context.put and known.state in WAITING and known.runtime_id and known.state_version is not None:
@@ -237,6 +241,6 @@ class ActionRunner:
             return None
         made = read_nonce(nonce, self._key, *resolved.key, resolved.snapshot.runtime_id)
         if made is None:
-            text = "the snapshot given is not one of this pane and runtime: look again"
+            text = "the snapshot is of another pane or runtime: look again"
             raise AgtmuxError("E_RUNTIME_STALE", text, {"reason": "snapshot"})
         return made

@@ -63,7 +63,7 @@ async def send(context: ActionContext) -> Result:
         seen = await _stands(context, params.text, chips)
         if not seen:
             result["delivery"] = "unconfirmed"
-            result["note"] = "the text was typed but not seen in the input field" + (
+            result["note"] = "the text was typed, but does not show in the input field" + (
                 ", so it was not submitted" if params.enter else ""
             )
     if params.enter and seen:
@@ -81,7 +81,7 @@ async def _leave_mode(context: ActionContext) -> None:
     left = await context.until(lambda r: r.pane.row is not None and not r.pane.row.in_mode, 1.0)
     if not left:
         raise AgtmuxError(
-            "E_PRECONDITION_FAILED", f"{context.key[1]} does not leave its mode: nothing was typed",
+            "E_PRECONDITION_FAILED", f"{context.key[1]} did not leave copy mode: nothing was typed",
             {"reason": "copy_mode"},
         )  # fmt: skip
     await context.check_again()
@@ -110,7 +110,10 @@ async def _put(context: ActionContext, params: SendParams, data: bytes, *, paste
     special = params.text is not None and _SPECIAL.search(params.text) is not None
     paste = params.paste if params.paste is not None else paste or special or len(data) > KEY_BYTES
     if paste and not params.shell and PASTE_END in (params.text or ""):
-        raise AgtmuxError("E_INVALID_REQUEST", "text: it holds the end mark of a paste, what follows it would be keys")
+        raise AgtmuxError(
+            "E_INVALID_REQUEST",
+            "text: it contains the end mark of a paste, and what follows would act as keys: remove it",
+        )
     if not paste and len(data) <= KEY_BYTES:
         await context.keystrokes.type(data)
         return "keys"
@@ -150,7 +153,10 @@ async def _submit(
     except AgtmuxError as error:
         if error.code != "E_PRECONDITION_FAILED" or params.text is None:
             raise
-        result["delivery"], result["note"] = "unconfirmed", "the pane changed before it was submitted: the text stands"
+        result["delivery"], result["note"] = (
+            "unconfirmed",
+            "the pane changed before the text was submitted: the text is still in the input field",
+        )
         return
     result["entered"] = True
     context.failpoint("after_submit")
@@ -171,7 +177,7 @@ async def _submit(
         result["delivery"] = "submitted"
         result["queued"] = before is State.RUNNING
         if result["queued"]:
-            result["note"] = "the agent is busy and keeps it for later by itself"
+            result["note"] = "the agent is busy and has queued the text itself"
     else:
         result["delivery"] = "unconfirmed"
         result["note"] = _unseen(context, params)
@@ -182,7 +188,7 @@ def _unseen(context: ActionContext, params: SendParams) -> str:
     sample, field = context.reading.sample, context.reading.fresh.field
     pressed = f"the submit key was pressed {params.timeout:g} s ago"
     if sample is not None and params.text is not None and context.controls.holds(sample, params.text, 0):
-        return f"{pressed} and the text still stands in the input field: another key may submit it, or a list is open"
+        return f"{pressed} and the text is still in the input field: another key may submit it, or a list is open"
     if field is InputField.DRAFT:
-        return f"{pressed} and a text still stands in the input field"
-    return f"{pressed}, and neither a turn nor an emptied input field was seen"
+        return f"{pressed} and a text is still in the input field"
+    return f"{pressed}, but no turn began and the input field did not empty"

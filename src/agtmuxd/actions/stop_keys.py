@@ -23,7 +23,9 @@ async def interrupting(context: ActionContext) -> tuple[str, ...]:
     ``core.action.guard`` says of a pane that changed while the settings were read."""
     controls, usual = context.controls, context.controls.interrupt
     if not usual:
-        raise AgtmuxError("E_UNSUPPORTED", "agtmux does not know how to interrupt this agent: agtmux kill sends it C-c")
+        raise AgtmuxError(
+            "E_UNSUPPORTED", "agtmux does not know how to interrupt this agent: run agtmux kill to send it C-c"
+        )
     shown = controls.shown_key(context.sample)
     told: tuple[str, ...] | None = (shown,) if shown else ()
     if shown is None:
@@ -60,7 +62,7 @@ def _pressable(context: ActionContext, told: Sequence[str], what: str) -> str:
         return key
     way = f"agtmux attach {context.key[1]}"
     if told:
-        text = f"the key that {what} is {' or '.join(told)}, which agtmux cannot press: {way}"
+        text = f"the key that {what} is {' or '.join(told)}, which agtmux cannot press: run {way}"
     else:
-        text = f"no key {what}: its settings took it away, {way}"
+        text = f"no key {what}, because the agent's settings removed it: run {way}"
     raise AgtmuxError("E_UNSUPPORTED", text, {"reason": "keys"})

@@ -24,7 +24,7 @@ async def view(context: ActionContext) -> Result:
     except ExecutorError as error:
         raise unreachable(reached, str(error)) from error
     if done.returncode:
-        raise AgtmuxError("E_REF_NOT_FOUND", f"the pane {pane_id} has gone")
+        raise AgtmuxError("E_REF_NOT_FOUND", f"the pane {pane_id} is gone: run agtmux list panes --all to see panes")
     raw = done.stdout.decode("utf-8", "replace")
     rows, more = onepane.last_lines(onepane.coloured(raw) if params.ansi else onepane.plain(raw), params.lines)
     row = context.reading.pane.row

@@ -45,7 +45,7 @@ async def _expect(request: web.Request) -> web.StreamResponse | None:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # the answer is still to come
         return None
-    return failed(AgtmuxError("E_INVALID_REQUEST", "the header Expect may say 100-continue and nothing else"))
+    return failed(AgtmuxError("E_INVALID_REQUEST", "the header Expect allows only 100-continue"))
 
 
 def _bound(route: Route[S], service: S) -> Serve:
@@ -176,11 +176,11 @@ class ApiServer:
             allowed = ", ".join(sorted(error.allowed_methods))
             return failed(
                 AgtmuxError(
-                    "E_INVALID_REQUEST", f"{request.path} takes {allowed}, not {request.method}", {"allowed": allowed}
+                    "E_INVALID_REQUEST", f"{request.path} accepts {allowed}, not {request.method}", {"allowed": allowed}
                 )
             )
         except web.HTTPException as error:
-            text = f"{request.method} {request.path}: {error.reason}; /v1/openapi.json lists what there is"
+            text = f"{request.method} {request.path}: {error.reason}; /v1/openapi.json lists the routes"
             return failed(AgtmuxError("E_INVALID_REQUEST", text))
         except BrokenStreamError as error:
             self._tell(request, error.__cause__ or error)

@@ -46,7 +46,7 @@ class Connections:
     def __init__(self, most: int, count: Callable[[str], None], *, setting: str = "", log: Any = None) -> None:
         """``setting``: the one that says how many, for those who read that there are too many."""
         self.most = most
-        self._as_many = f"as many as are taken{f' ({setting})' if setting else ''}"
+        self._as_many = f"which is the limit{f' ({setting})' if setting else ''}"
         self.open: dict[Connection, None] = {}
         self.lingering = 0  # refused, and not closed yet
         self._count = count
@@ -71,7 +71,7 @@ class Connections:
         self.tell("connection refused", "too many are open", most=self.most)
         return AgtmuxError(
             "E_OVERLOADED",
-            f"{self.most} connections are open, {self._as_many}: end some, or try again",
+            f"{self.most} connections are open, {self._as_many}: close some, then try again",
             {"connections": self.most},
         )
 
@@ -83,11 +83,11 @@ class Connections:
 
     def malformed(self, why: str) -> None:
         self._count("requests_malformed")
-        self.tell("request refused: it is no HTTP that this daemon takes", why)
+        self.tell("request refused: it is not valid HTTP", why)
 
     def slow(self) -> None:
         self._count("connections_closed")
-        self.tell("connection closed", f"its reader took nothing of an answer for {WRITE_SECONDS:g} s")
+        self.tell("connection closed", f"the client read nothing for {WRITE_SECONDS:g} s")
 
     def tell(self, what: str, why: str, **more: Any) -> None:
         """One line in the log, with how many of its kind were not told since the last."""
@@ -164,7 +164,7 @@ class Connection(web.RequestHandler):
         self._connections.malformed(why)
         if request.writer.output_size > 0:
             raise ConnectionError("a part of an answer went out already: there is no room for another one")
-        answer = failed(AgtmuxError("E_INVALID_REQUEST", f"this is no request that the daemon can read: {why}"))
+        answer = failed(AgtmuxError("E_INVALID_REQUEST", f"the daemon cannot read this request: {why}"))
         answer.force_close()
         return answer
 

@@ -61,7 +61,7 @@ def new_request_id() -> str:
 
 def internal(request_id: str) -> web.Response:
     """The answer to an error that nobody foresaw; the log knows more under ``request_id``."""
-    text = f"something went wrong in the daemon: look for {request_id} in its log (agtmux daemon logs)"
+    text = f"the daemon failed on this request: look for {request_id} in its log (agtmux daemon logs)"
     return failed(AgtmuxError("E_INTERNAL", text, {"request_id": request_id}))
 
 
@@ -85,11 +85,11 @@ def _problem(one: ErrorDetails) -> str:
     if one["type"] in ("literal_error", "enum") and isinstance(given, str):
         words = re.findall(r"'([^']*)'", str(context.get("expected", "")))
         meant = get_close_matches(given, words, n=1)
-        return f"{given[:40]!r} is none of {', '.join(words)}" + (f" (did you mean {meant[0]}?)" if meant else "")
+        return f"{given[:40]!r} is not one of {', '.join(words)}" + (f" (did you mean {meant[0]}?)" if meant else "")
     if one["type"] == "string_too_short" and given == "":
         return "is empty"
     if one["type"] == "string_pattern_mismatch" and isinstance(given, str):
-        return f"{given[:40]!r} does not fit {context.get('pattern')}"
+        return f"{given[:40]!r} does not match {context.get('pattern')}"
     return str(one["msg"]).removeprefix("Value error, ")
 
 
@@ -145,7 +145,7 @@ class Envelope:
         errors: list[dict[str, Any]] = []
         for name in requested:
             if name not in known:
-                text = f"there is no target {one_line(name)[:80]}; known: {', '.join(known) or 'none'}"
+                text = f"there is no target {one_line(name)[:80]}: use one of {', '.join(known) or 'none'}"
                 raise AgtmuxError("E_TARGET_NOT_FOUND", text, {"target": name})
             if known[name]["health"] == "down" or not known[name].get("read", True):
                 errors.append(_unanswered(known[name]))

@@ -36,7 +36,7 @@ def read_query(model: type[M], query: MultiMapping[str]) -> M:
         elif len(values) == 1:
             raw[name] = values[0]
         else:
-            raise AgtmuxError("E_INVALID_REQUEST", f"{name}: given {len(values)} times, takes one value")
+            raise AgtmuxError("E_INVALID_REQUEST", f"{name}: given {len(values)} times, but it takes one value")
     return model.model_validate(raw)
 
 
@@ -60,13 +60,13 @@ async def read_json(request: web.Request) -> Any:
         async with asyncio.timeout(BODY_SECONDS):
             raw = await request.read()
     except TimeoutError:
-        raise BrokenBodyError("E_INVALID_REQUEST", f"the body did not come within {BODY_SECONDS:g} s") from None
+        raise BrokenBodyError("E_INVALID_REQUEST", f"the body did not arrive within {BODY_SECONDS:g} s") from None
     except (ConnectionError, web.RequestPayloadError) as error:
         why = " ".join(str(error).split())[:200]
-        raise BrokenBodyError("E_INVALID_REQUEST", f"the body broke off: {why}") from None
+        raise BrokenBodyError("E_INVALID_REQUEST", f"the body is incomplete: {why}") from None
     if len(raw) > MAX_BODY:  # releases of aiohttp differ by one byte
         raise too_large()
     try:
         return decode(raw)
     except ValueError as error:
-        raise AgtmuxError("E_INVALID_REQUEST", f"the body is no JSON: {error}") from None
+        raise AgtmuxError("E_INVALID_REQUEST", f"the body is not JSON: {error}") from None

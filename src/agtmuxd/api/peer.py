@@ -81,7 +81,7 @@ class Gate(asyncio.Protocol):
 
 
 def _stranger(uid: int | None) -> AgtmuxError:
-    who = "a peer that the kernel does not name" if uid is None else f"uid {uid}"
+    who = "an unknown peer" if uid is None else f"uid {uid}"
     return AgtmuxError("E_FORBIDDEN", f"this daemon serves its owner only, not {who}")
 
 

@@ -105,9 +105,9 @@ class TargetRequest(Model):
     @model_validator(mode="after")
     def _fits_kind(self) -> TargetRequest:
         if self.kind == "ssh" and not self.ssh_target:
-            raise ValueError("ssh_target: a target of kind ssh needs one")
+            raise ValueError("ssh_target: required for a target of kind ssh")
         if self.kind == "local" and self.ssh_target:
-            raise ValueError("ssh_target: a local target has none")
+            raise ValueError("ssh_target: not allowed for a local target")
         if self.ssh_target and not _SSH_ALIAS.fullmatch(self.ssh_target):
             raise ValueError("ssh_target: expected a host of your ssh config, like build-box")
         return self
@@ -130,7 +130,7 @@ class HookRequest(Model):
         """Else settings would land where the daemon happens to run."""
         for agent, home in self.config_homes.items():
             if not home.startswith("/"):
-                raise ValueError(f"config_homes.{agent}: {home!r} is no absolute path (is HOME set?)")
+                raise ValueError(f"config_homes.{agent}: {home!r} is not an absolute path (is HOME set?)")
         return self
 
 

@@ -48,7 +48,7 @@ def decode(text: str) -> str:
     bad = _BAD_ESCAPE.search(text)
     if bad:
         raise AgtmuxError(
-            "E_REF_INVALID_ENCODING", f"{_shown(text)}: the % at {bad.start()} starts no escape; write a plain % as %25"
+            "E_REF_INVALID_ENCODING", f"{_shown(text)}: the % at {bad.start()} is not an escape; write a plain % as %25"
         )
     if not _ENCODED.fullmatch(text):
         raise AgtmuxError(
@@ -78,7 +78,7 @@ def format_session(target: str, session: str) -> str:
 def parse_session(text: str) -> tuple[str, str]:
     """(target, plain session name) of ``<target>/<percent-encoded session>``. Raises E_REF_INVALID(_ENCODING)."""
     if len(text) > _LONGEST:
-        raise AgtmuxError("E_REF_INVALID", f"a session has at most {_LONGEST} characters, this one {len(text)}")
+        raise AgtmuxError("E_REF_INVALID", f"the session has {len(text)} characters, more than {_LONGEST}")
     target, slash, session = text.partition("/")
     if not slash or not session or "/" in session or not TARGET.fullmatch(target):
         raise AgtmuxError("E_REF_INVALID", f"{_shown(text)} is not <target>/<percent-encoded session>")
@@ -88,7 +88,7 @@ def parse_session(text: str) -> tuple[str, str]:
 def parse(text: str) -> RuntimeRef | PaneRef:
     """Read a full ref. Raises E_REF_INVALID for what is not of the grammar, E_REF_INVALID_ENCODING for its session."""
     if len(text) > _LONGEST:
-        raise AgtmuxError("E_REF_INVALID", f"a ref has at most {_LONGEST} characters, this one {len(text)}")
+        raise AgtmuxError("E_REF_INVALID", f"the ref has {len(text)} characters, more than {_LONGEST}")
     kind, _, rest = text.partition(":")
     if kind == "runtime" and RUNTIME_ID.fullmatch(rest):
         return RuntimeRef(rest)

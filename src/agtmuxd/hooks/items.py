@@ -37,7 +37,7 @@ def hook_item(agent: str, path: Path) -> dict[str, Any]:
 
 def absent_item(agent: str, home: Path) -> dict[str, Any]:
     """Of an agent that was not asked for by its name, and has no folder here."""
-    note = f"there is no {home}, so nothing was put there; --agent {agent} does it all the same"
+    note = f"{home} does not exist, so nothing was installed; use --agent {agent} to install anyway"
     return {**hook_item(agent, home), "notes": [note]}
 
 
@@ -49,7 +49,7 @@ def planned_item(agent: str, plan: HookPlan, backup: str | None, left: Sequence[
     )  # fmt: skip
     notes = list(plan.notes) if plan.changes else []
     if left:
-        notes.append(f"backups stay beside it; once all is well: rm {shlex.join(left)}")
+        notes.append(f"backups were kept; when everything works, remove them: rm {shlex.join(left)}")
     return {
         **hook_item(agent, plan.path), "changed": plan.changes, "diff": "".join(diff), "notes": notes, "backup": backup,
     }  # fmt: skip
@@ -57,7 +57,7 @@ def planned_item(agent: str, plan: HookPlan, backup: str | None, left: Sequence[
 
 def kept_busy(path: Path) -> str:
     """The error where it was written by somebody else each time."""
-    return f"{path} is being written by another program again and again. Quit its agent, then run this again."
+    return f"another program keeps writing {path}. Quit its agent, then run this again."
 
 
 def add_status(items: dict[str, dict[str, Any]], agent: str, status: HookStatus, *, leaving: bool = False) -> None:

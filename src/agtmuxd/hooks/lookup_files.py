@@ -45,7 +45,7 @@ class LookupFiles:
             fresh.replace(pointer)
         except OSError as error:  # most hooks find the socket without it
             if self._failed("pointer", f"{pointer} could not be written: {error.strerror}"):
-                _LOG.error("the socket's path could not be noted", path=str(pointer), error=error.strerror)
+                _LOG.error("the socket's path could not be written for hooks", path=str(pointer), error=error.strerror)
         else:
             self._done("pointer")
 
@@ -58,7 +58,7 @@ class LookupFiles:
             if self._failed(
                 "patterns", f"{path} could not be written: {error.strerror}: hooks lack redaction.patterns"
             ):
-                _LOG.warning("hooks will not know redaction.patterns", error=str(error))
+                _LOG.warning("redaction.patterns could not be written for hooks", error=str(error))
         else:
             self._done("patterns")
 

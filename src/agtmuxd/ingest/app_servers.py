@@ -37,7 +37,7 @@ MUCH: Final = 8 * 1024 * 1024
 DOUBT: Final = 2 * NS
 """How long the screen may show no turn while the server tells of one: after that it shows another thread."""
 
-ALONE: Final = "no terminal is connected to it: agtmux is never the first or only one"
+ALONE: Final = "no terminal is connected to it, and agtmux never connects alone"
 
 _UNASKED: Final = Write(None, "app server: not connected")
 _UNKNOWN: Final = Write(None, "app server: session not known")
@@ -67,7 +67,7 @@ class ServerLink:
     talker: ServerAdapter
     since: int
     talk: Conversation | None = None  # while it is connected and has told who is there
-    reason: str | None = "not looked for yet"
+    reason: str | None = "not searched yet"
     met: bool = False  # others were connected at the look before
     task: asyncio.Task[None] | None = None
 
@@ -203,7 +203,7 @@ class AppServers:
             except (UnreachableError, ValueError) as error:
                 self._leave(link, str(error))
             except Exception:  # noqa: BLE001 the outermost edge of this task
-                _LOG.exception("a server could not be talked to", adapter=link.adapter)
+                _LOG.exception("connection to an app server failed", adapter=link.adapter)
                 tried = True
                 self._leave(link, "failed, see the log")
             if not tried:
@@ -217,7 +217,7 @@ class AppServers:
         """The socket to connect to; None where others have to be met once more. Raises UnreachableError."""
         socket = link.talker.server_socket(link.home)
         if socket is None:
-            raise UnreachableError("its adapter does not tell where it is")
+            raise UnreachableError("its adapter does not know where it is")
         met, link.met = link.met, False
         path = await asyncio.to_thread(find, socket)
         if await asyncio.to_thread(clients, path) < 1:
@@ -257,7 +257,7 @@ class AppServers:
                 break
             came += 1
             if came > MANY or wire.bytes - taken > MUCH:
-                raise UnreachableError("it says more than can be listened to")
+                raise UnreachableError("it sends more than agtmux can read")
             if message is not None:
                 await self._take(link, wire, talk, message)
             await asyncio.sleep(0)  # what is there already is handed over without a rest

@@ -54,7 +54,7 @@ class Redactor:
         try:
             return run_within(REDACT_FOR, lambda: redact(value, self._compiled))
         except TimeLimitError:
-            _LOG.warning("a pattern of redaction.patterns takes too long: all texts were left out")
+            _LOG.warning("a pattern in redaction.patterns takes too long: all texts were removed")
             return redact(value, (re.compile(EVERYTHING),))
 
     def leave(self, path: str) -> None:

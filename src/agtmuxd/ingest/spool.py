@@ -71,7 +71,7 @@ class SpoolReader:
             if os.path.lexists(folder):  # hooks make one that is missing
                 check_private_dir(str(folder))
         except AgtmuxError as error:
-            return f"hooks cannot leave reports for a time without agtmuxd: {error.message}"
+            return f"hooks cannot write to the spool: {error.message}"
         return None
 
     @property
@@ -96,7 +96,7 @@ class SpoolReader:
             await self._all(wrong)
         except OSError as error:
             where = error.filename or self.path
-            wrong.append(f"{where} cannot be taken in: {error.strerror}: make it readable, and its folder writable")
+            wrong.append(f"cannot read {where}: {error.strerror}: make it readable, and its folder writable")
             raise
         finally:
             self._tell(wrong)
@@ -114,7 +114,7 @@ class SpoolReader:
         if said != self.wrong:
             self.wrong = said
             if said is not None:
-                _LOG.error("not drained", why=said)
+                _LOG.error("spool not read", why=said)
 
     async def _one(self, path: Path) -> None:
         done = await self._store.run(lambda c: read_offset(c, _HOST, path.name))
@@ -142,7 +142,7 @@ class SpoolReader:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    _LOG.warning("a process that holds the spool's lock is not waited for any longer", path=str(path))
+                    _LOG.warning("another process holds the spool's lock; reading without it", path=str(path))
                     return
                 await asyncio.sleep(_LOCK_EVERY)
             else:
@@ -194,7 +194,7 @@ async def ingest_events(events: list[dict[str, Any]], take: Take, drained: Spool
             return
         drained.refused += 1
         which = {name: str(events[0].get(name))[:200] for name in ("event_id", "agent_type", "event_type")}
-        _LOG.error("an event of the spool cannot be taken in and is left out", error=str(error)[:500], **which)
+        _LOG.error("an event in the spool cannot be read and is left out", error=str(error)[:500], **which)
     else:
         drained.events += len(events)
 

@@ -167,7 +167,7 @@ class _Queue(QueueHandler):
         return record
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 logging's signature
-        self._losses.failed("nobody reads the log")
+        self._losses.failed("the log's reader is gone")
 
 
 class _Writer(QueueListener):

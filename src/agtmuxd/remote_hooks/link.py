@@ -152,13 +152,13 @@ class RemoteHooksLink:
             self._say(str(error))
             return
         self._told = ""
-        _LOG.info("hooks there reach here", target=self._target_id)
+        _LOG.info("remote hooks connected", target=self._target_id)
 
     def _say(self, why: str) -> None:
         self._home.count("remote_hook_failures")
         if why != self._told:
             self._told = why
-            _LOG.warning("hooks there are not in touch, tried again", target=self._target_id, said=why)
+            _LOG.warning("remote hooks not connected; trying again", target=self._target_id, said=why)
 
     async def close(self, *, forget: bool) -> None:
         """Leave in order where that is quick; ``forget``: with all that is ours there."""
@@ -167,7 +167,7 @@ class RemoteHooksLink:
                 async with asyncio.timeout(LEAVE_WITHIN):
                     await self._way.close(forget=forget)
             except (ExecutorError, TimeoutError) as error:
-                _LOG.info("left without a word there", target=self._target_id, said=str(error))
+                _LOG.info("could not clean up the remote machine", target=self._target_id, said=str(error))
 
     # ---------------------------------------------------------------- events
 

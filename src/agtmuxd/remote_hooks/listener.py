@@ -148,7 +148,7 @@ class EventListener:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if (request.method, request.raw_path) != ("POST", "/v1/events"):
-            raise AgtmuxError("E_FORBIDDEN", "this socket takes POST /v1/events and nothing else")
+            raise AgtmuxError("E_FORBIDDEN", "this socket accepts only POST /v1/events")
         value = await read_json(request)
         if isinstance(value, dict) and "events" in value:
             events = EventBatch.model_validate(value).events
@@ -158,7 +158,7 @@ class EventListener:
             raise AgtmuxError("E_FORBIDDEN", f"this socket takes events of {', '.join(sorted(SOURCES))}")
         if self._bucket is None or not self._bucket.take(len(events)):
             self._on_flood()
-            raise AgtmuxError("E_OVERLOADED", "too many events at once: spool them, they are fetched in a moment")
+            raise AgtmuxError("E_OVERLOADED", "too many events at once: spool them; agtmux fetches them in a moment")
         return said(results=await self._take(events))
 
 

@@ -109,7 +109,8 @@ class ReverseSocket:
         except (asyncssh.Error, asyncssh.ChannelListenError, OSError) as error:
             await self._script(_UNPOINT, self._name, there)  # hooks spool, and the spool is looked at
             raise ExecutorError(
-                "refused", f"{self._executor.alias} forwards no socket: see AllowStreamLocalForwarding of its sshd"
+                "refused",
+                f"{self._executor.alias} does not forward sockets: allow AllowStreamLocalForwarding in its sshd_config",
             ) from error
         await self._script(_POINT, self._name, there)
         self._conn = conn

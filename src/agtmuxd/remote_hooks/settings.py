@@ -148,7 +148,10 @@ class RemoteSettings:
         done = await self._executor.run(["sh", "-c", _PYTHON, "sh", _WHO], timeout=_SECONDS)
         found = done.stdout.decode("utf-8", "replace").strip()
         if done.returncode != 0 or not found.startswith("/"):
-            raise AgtmuxError("E_UNSUPPORTED", f"{self._name}: hooks there need python3 3.8 or newer")
+            raise AgtmuxError(
+                "E_UNSUPPORTED",
+                f"{self._name}: hooks on that machine need Python 3.8 or newer: install it, then try again",
+            )
         return found
 
     async def _program(self, item: dict[str, Any], text: str | None, request: HookRequest) -> None:
@@ -216,7 +219,7 @@ class RemoteSettings:
             timeout=_SECONDS,
         )
         if done.returncode != 0:
-            raise ExecutorError("refused", f"files cannot be put in place there: {first_line(done)}")
+            raise ExecutorError("refused", f"cannot write files on that machine: {first_line(done)}")
         out: list[dict[str, Any]] = json.loads(done.stdout)
         for plan in plans:
             self._files.pop(plan.path, None)  # what stands there now is read again

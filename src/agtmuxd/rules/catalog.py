@@ -86,7 +86,7 @@ class RuleCatalog:
         """Why good rules are of no use here."""
         known = self._registry.get(rules.agent)
         if known is not None and not isinstance(known.adapter, RuleAdapter):
-            return f"{path}: the adapter of {rules.agent} goes by no rules, so none can be laid over them"
+            return f"{path}: the adapter of {rules.agent} uses no rules, so your own cannot be added"
         if rules.programs is None and (known is None or isinstance(known.adapter, RulesOnlyAdapter)):
             return (
                 f"{path}: no adapter knows {rules.agent}: [process] with names is missing, "
@@ -114,7 +114,7 @@ class RuleCatalog:
             try:
                 pause = await self.check_for_changes(changed, clock())
             except Exception:  # noqa: BLE001 - the task's outermost edge: no rules file may end the daemon
-                _LOG.exception("the folder of rules could not be looked at")
+                _LOG.exception("the rules folder could not be read")
                 pause = LOOK_EVERY
             await coalesced_sleep(pause)
 
@@ -140,7 +140,7 @@ class RuleCatalog:
         others, wrong = self._take(marks, found)
         self._tell(wrong)
         if others:
-            _LOG.info("rules taken", files=[str(path) for path in sorted(self._mine)])
+            _LOG.info("rules loaded", files=[str(path) for path in sorted(self._mine)])
             changed()
         return LOOK_EVERY
 
@@ -152,8 +152,8 @@ class RuleCatalog:
     def _tell(self, wrong: dict[Path, str]) -> None:
         for path, why in wrong.items():
             if self.wrong.get(path) != why:
-                stay = "the rules that it had stay in use" if path in self._mine else "nothing of it is used"
-                _LOG.error("rules not taken", why=why, so=stay)
+                stay = "the previous rules stay in use" if path in self._mine else "the file is not used"
+                _LOG.error("rules not loaded", why=why, so=stay)
         self.wrong = wrong
 
     # ---------------------------------------------------------------- trying them
@@ -175,7 +175,7 @@ class RuleCatalog:
         known = ", ".join(self._known(mine))
         raise AgtmuxError(
             "E_INVALID_REQUEST",
-            f"there are no rules for agent {agent}; known: {known}; its own would be {self._folder.path}/{agent}.toml",
+            f"there are no rules for agent {agent}: use one of {known}, or write {self._folder.path}/{agent}.toml",
         )
 
     def _screens_of(self, agent: str) -> Path | None:
@@ -207,7 +207,7 @@ class RuleCatalog:
         items: list[dict[str, Any]] = [
             {
                 "agent": path.stem, "rules_file": str(path), "recorded_on": [], "rules": [],
-                "error": f"{why} (the rules that it had before stay in use)" if path in self._mine else why,
+                "error": f"{why} (the previous rules stay in use)" if path in self._mine else why,
             }
             for path, why in wrong.items()
             if not asked.agents or path.stem in asked.agents

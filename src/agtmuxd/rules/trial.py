@@ -103,7 +103,7 @@ def _sample(rule: Rule, folder: Path | None, corpus: Path | None) -> Sample | st
             text = read_text(folder / ref.screen, MAX_FILE)
             return _captured(text, title=ref.title) if text.strip() else f"its sample {folder / ref.screen} is empty"
         if corpus is None:
-            return "its recording is not installed: --corpus names a folder that has it"
+            return "its recording is not installed: use --corpus FOLDER with a folder that has it"
         return samples.recorded(corpus / f"{ref.recording}.jsonl", ref.t_ms)
     except FileNotFoundError as error:
         how = f"; make it with: tmux capture-pane -p -t PANE > {error.filename}" if ref.screen else ""
@@ -123,9 +123,9 @@ def _holds(rules: RuleSet, rule: Rule, sample: Sample) -> tuple[bool, str]:
         if spoke is None or spoke.claim is not rule.claim:
             other = next((r for r in rules.rules if spoke is not None and r.name == spoke.rule), None)
             if other is None:
-                return False, "another rule speaks on its sample: nothing"
+                return False, "another rule matches its sample first: nothing"
             return False, (
-                f"another rule speaks on its sample: {other.name} (priority {other.priority}) with "
+                f"another rule matches its sample first: {other.name} (priority {other.priority}) with "
                 f"{other.claim.value}; give this one more than its {rule.priority}, or that one a none"
             )
     return True, "holds on its sample"

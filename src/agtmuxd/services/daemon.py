@@ -114,7 +114,7 @@ class DaemonStatus:
         full = of.connections.full()
         if full is not None:
             errors.append(full)
-        errors += [f"rules not taken: {why}" for why in of.rule_catalog.wrong.values()]
+        errors += [f"rules not loaded: {why}" for why in of.rule_catalog.wrong.values()]
         errors += [f"adapter {name}: {why}" for name, why in of.registry.refused.items()]
         return errors
 

@@ -41,7 +41,7 @@ class StorageHealth:
         """What stands in the way of work now: health is degraded while there is any of it."""
         out = []
         if self._store.damage is not None:
-            out.append(f"database: it is damaged ({self._store.damage}): agtmux daemon restart sets it aside")
+            out.append(f"database: it is damaged ({self._store.damage}): run agtmux daemon restart to replace it")
         if self._store.trouble is not None:
             out.append(f"database: {self._store.trouble}")
         if self._log is not None and self._log.losses.trouble is not None:
@@ -54,17 +54,19 @@ class StorageHealth:
         if self._store.wal_bytes > WAL_MOST:
             out.append(
                 f"database: its log has {self._store.wal_bytes >> 20} MiB, because another program keeps a read of"
-                f" it open: fuser {self._store.path} names it"
+                f" it open: run fuser {self._store.path} to find it"
             )
         if self.retention is not None and self.retention.jumped:
             days = self.retention.jumped / 86_400 / NS
             out.append(
-                f"retention: the clock jumped {days:.0f} days ahead: nothing is forgotten until the daemon ran so for a"
-                " day; set the clock right if it is wrong"
+                f"retention: the clock jumped {days:.0f} days ahead: no history is removed until "
+                "the daemon has run like that for a day; set the clock right if it is wrong"
             )
         used = self.retention.used if self.retention is not None else None
         if used is not None and used > self._most():
-            out.append(f"database: {used} bytes are used, store.max_bytes is {self._most()}, and nothing is left to go")
+            out.append(
+                f"database: {used} bytes are used, store.max_bytes is {self._most()}, and nothing can be removed"
+            )
         return out
 
     def store(self) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class Hooks:
         adapter = self._registry.get(name)
         if adapter is None:
             known = ", ".join(a.agent_type for a in self._registry)
-            raise AgtmuxError("E_INVALID_REQUEST", f"no adapter for agent {name}; known: {known}")
+            raise AgtmuxError("E_INVALID_REQUEST", f"agtmux knows no agent {name}: use one of {known}")
         return adapter
 
     def _target_id(self, name: str) -> str:

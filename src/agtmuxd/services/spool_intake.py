@@ -46,10 +46,10 @@ class SpoolIntake:
             try:
                 await self.spool.drain()
             except (OSError, AgtmuxError) as error:
-                _LOG.warning("spool not drained, tried again later", error=str(error))
+                _LOG.warning("spool not read; trying again later", error=str(error))
                 self._count("spool_failures")
             except Exception:  # noqa: BLE001 the outermost edge of this task: what lies in a file never ends the daemon
-                _LOG.exception("spool not drained, tried again later")
+                _LOG.exception("spool not read; trying again later")
                 self._count("spool_failures")
             await asyncio.sleep(EVERY)
 

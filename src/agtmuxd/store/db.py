@@ -195,7 +195,7 @@ class Store:
         try:
             self._queue.put_nowait(serve)
         except queue.Full as error:
-            raise AgtmuxError("E_STORE_UNAVAILABLE", "the write queue is full: try again") from error
+            raise AgtmuxError("E_STORE_UNAVAILABLE", "the write queue is full: try again in a moment") from error
         return await future
 
     async def read(self, work: Work[T]) -> T:
@@ -203,7 +203,9 @@ class Store:
         try:
             reading = asyncio.get_running_loop().run_in_executor(self._reading, self._read, work)
         except RuntimeError as error:  # it was closed meanwhile
-            raise AgtmuxError("E_STORE_UNAVAILABLE", "the database is closed: the daemon ends") from error
+            raise AgtmuxError(
+                "E_STORE_UNAVAILABLE", "the database is closed because the daemon is stopping: try again later"
+            ) from error
         return await reading
 
     def _read(self, work: Work[T]) -> T:
@@ -258,7 +260,9 @@ class Store:
     def _transact(self, work: Work[T], undo: Callable[[], None] | None) -> T:
         for wait in (*BUSY_WAITS, None):
             if self._ending.is_set() and self.trouble is not None:
-                raise AgtmuxError("E_STORE_UNAVAILABLE", f"the daemon ends, and the database: {self.trouble}")
+                raise AgtmuxError(
+                    "E_STORE_UNAVAILABLE", f"the daemon is stopping, and the database failed: {self.trouble}"
+                )
             try:
                 return self._attempt(work, undo)
             except sqlite3.OperationalError as error:
@@ -272,7 +276,7 @@ class Store:
                     raise
                 self.failures += 1
                 self._damaged(str(error))
-                text = f"the database is damaged ({error}): agtmux daemon restart sets it aside"
+                text = f"the database is damaged ({error}): run agtmux daemon restart to replace it"
                 raise AgtmuxError("E_STORE_UNAVAILABLE", text) from error
         raise AssertionError("unreachable")
 

@@ -210,7 +210,9 @@ def history(
     if before is not None:
         edge = connection.execute("SELECT ingested_at, event_id FROM events WHERE event_id = ?", (before,)).fetchone()
         if edge is None:
-            raise AgtmuxError("E_INVALID_REQUEST", f"before: there is no event {before}; agtmux events lists them")
+            raise AgtmuxError(
+                "E_INVALID_REQUEST", f"before: there is no event {before}; run agtmux events to list them"
+            )
         where += ["ingested_at <= ?", "(ingested_at, event_id) < (?, ?)"]
         values += [edge[0], *edge]
     if action is not None:

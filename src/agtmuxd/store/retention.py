@@ -70,7 +70,7 @@ async def shrink(store: Store, most: int, now: int) -> int:
     used = await store.read(history.used_bytes)
     if used <= most:
         return used
-    _LOG.warning("the database is larger than store.max_bytes: its oldest history goes", bytes=used, most=most)
+    _LOG.warning("the database is larger than store.max_bytes: removing the oldest history", bytes=used, most=most)
     steps: tuple[Callable[[sqlite3.Connection], int], ...] = (
         lambda c: history.purge_payloads(c, now, BATCH),
         lambda c: history.purge_oldest_events(c, BATCH),
@@ -120,7 +120,7 @@ class RetentionTask:
             try:
                 await self._once()
             except Exception as error:  # noqa: BLE001 the outermost edge of this task
-                _LOG.warning("nothing was forgotten, tried again later", error=str(error))
+                _LOG.warning("old history could not be removed; trying again later", error=str(error))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), every)
 
@@ -140,7 +140,7 @@ class RetentionTask:
         self._last_ran, self._began = ran, False
         jumped, self.jumped = self.jumped, by.jump(system)
         if self.jumped and not jumped:
-            _LOG.warning("the clock jumped ahead: nothing is forgotten until it has stood so for a day",
+            _LOG.warning("the clock jumped ahead: no history is removed until it has been so for a day",
                          days=round(self.jumped / 86_400 / NS, 1))  # fmt: skip
         await purge(self._store, self._keep(), by.at)
         self.used = await shrink(self._store, self._most(), by.at)

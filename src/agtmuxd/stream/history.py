@@ -45,7 +45,7 @@ def parse_cursor(text: str) -> tuple[str, int]:
     match = _CURSOR.fullmatch(text)
     if match is None:
         shown = text if len(text) <= 100 else text[:97] + "..."
-        raise AgtmuxError("E_CURSOR_INVALID", f"{shown!r} is no cursor: take one from a watch line, or leave it out")
+        raise AgtmuxError("E_CURSOR_INVALID", f"{shown!r} is not a cursor: use one from a watch line, or leave it out")
     return match[1], int(match[2])
 
 

@@ -64,7 +64,7 @@ class Hub:
         Raises E_CURSOR_INVALID, E_CURSOR_EXPIRED (one-shot only), E_OVERLOADED where there are enough.
         """
         if self.watchers >= self.most:
-            text = f"{self.most} watchers are connected, as many as this daemon serves (api.watchers): end some"
+            text = f"{self.most} watchers are connected, which is the limit (api.watchers): close some"
             raise AgtmuxError("E_OVERLOADED", text, {"watchers": self.most})
         name = (str(request.scope), request.wanted)
         found = self._channels.get(name)

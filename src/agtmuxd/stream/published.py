@@ -196,16 +196,22 @@ class PublishedRows:
             for key, item in self.panes.items():
                 if item.get("runtime_id") == parsed.runtime_id:
                     return key
-            raise AgtmuxError("E_REF_NOT_FOUND", f"no pane holds {text}: its agent has ended or was never here")
+            raise AgtmuxError(
+                "E_REF_NOT_FOUND",
+                f"no pane holds {text}: the agent has ended or never existed; run agtmux ls to see agents",
+            )
         key = pane_key(parsed.target, parsed.pane_id)
         found = self.panes.get(key)
         if found is None:
-            raise AgtmuxError("E_REF_NOT_FOUND", f"there is no pane {parsed.pane_id} on {parsed.target}")
+            raise AgtmuxError(
+                "E_REF_NOT_FOUND",
+                f"there is no pane {parsed.pane_id} on {parsed.target}: run agtmux list panes --all to see panes",
+            )
         identity = found["identity"]
         sessions = (identity["session_name"], *(found.get("other_sessions") or ()))
         if parsed.window_id != identity["window_id"] or parsed.session not in sessions:
             now = ref.format_pane(parsed.target, identity["session_name"], identity["window_id"], parsed.pane_id)
-            raise AgtmuxError("E_REF_NOT_FOUND", f"{text} has moved: it is {now} now", {"now": now})
+            raise AgtmuxError("E_REF_NOT_FOUND", f"{text} has moved: use {now} now", {"now": now})
         return key
 
     def members(self, window: str) -> Iterable[str]:

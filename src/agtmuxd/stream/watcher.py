@@ -113,7 +113,8 @@ class Watcher:
             return
         if sequence > view.sequence:
             raise AgtmuxError(
-                "E_CURSOR_INVALID", f"cursor {cursor} is ahead of the stream, which is at {view.sequence}"
+                "E_CURSOR_INVALID",
+                f"cursor {cursor} is ahead of the stream, which is at {view.sequence}: leave the cursor out",
             )
         self.at = sequence
         replay = _Replay(self._history, self._channel, sequence)

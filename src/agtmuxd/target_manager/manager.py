@@ -74,7 +74,7 @@ class TargetManager:
         if target is not None:
             return target
         known = ", ".join(sorted(t.name for t in self._pipeline.repository.targets.values()))
-        raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {one_line(name)[:80]}; known: {known}")
+        raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {one_line(name)[:80]}: use one of {known}")
 
     async def add(self, request: TargetRequest) -> dict[str, Any]:
         """Add a target and watch it. Raises E_TARGET_EXISTS, E_INVALID_REQUEST; E_PRECONDITION_FAILED at the end."""
@@ -86,7 +86,7 @@ class TargetManager:
         async def body() -> T:
             async with self._changing:
                 if self._ended:
-                    raise AgtmuxError("E_PRECONDITION_FAILED", "agtmuxd is stopping: type this again when it runs")
+                    raise AgtmuxError("E_PRECONDITION_FAILED", "agtmuxd is stopping: run this again when it is back")
                 return await change()
 
         task = asyncio.create_task(body(), name="change of the targets")
@@ -102,7 +102,8 @@ class TargetManager:
     async def _add(self, request: TargetRequest) -> dict[str, Any]:
         if self._pipeline.repository.target_named(request.name) is not None:
             raise AgtmuxError(
-                "E_TARGET_EXISTS", f"target {request.name} is there already: agtmux target remove {request.name}"
+                "E_TARGET_EXISTS",
+                f"target {request.name} already exists: to replace it, run agtmux target remove {request.name}",
             )
         target = self._new(request)
         for other in self._pipeline.repository.targets.values():
@@ -110,7 +111,7 @@ class TargetManager:
                 where = f"tmux socket {self._place(target)[2]}"
                 if target.kind == "ssh":
                     where += f" of {target.connection_ref}"
-                raise AgtmuxError("E_TARGET_EXISTS", f"target {other.name} watches {where} already")
+                raise AgtmuxError("E_TARGET_EXISTS", f"target {other.name} already watches {where}")
         await self.watches.load(target)
         await self._pipeline.add_target(target)
         self.watches.watch(target)
@@ -122,7 +123,7 @@ class TargetManager:
         if request.kind == "ssh":
             if socket is not None and "/" in socket and not socket.startswith("/"):
                 raise AgtmuxError(
-                    "E_INVALID_REQUEST", f"tmux_socket: {socket} is a path on another machine: give it whole, from /"
+                    "E_INVALID_REQUEST", f"tmux_socket: {socket} is on another machine: give the full path, from /"
                 )
             options["tmux_socket"] = socket
         else:
@@ -140,7 +141,7 @@ class TargetManager:
         target = self._named(name)
         watch = self.watches.get(target.target_id)
         if watch is None:
-            raise AgtmuxError("E_TARGET_NOT_FOUND", f"target {name} is being removed")
+            raise AgtmuxError("E_TARGET_NOT_FOUND", f"target {name} is being removed: wait a moment, then add it again")
         executor, observer = watch
         steps = await executor.dial_steps()
         if all(step["ok"] for step in steps):
@@ -163,7 +164,7 @@ class TargetManager:
     async def _remove(self, name: str) -> None:
         target = self._named(name)
         if target.is_default:
-            raise AgtmuxError("E_INVALID_REQUEST", f"target {name} is your own tmux server and always there")
+            raise AgtmuxError("E_INVALID_REQUEST", f"target {name} is your own tmux server and cannot be removed")
         await self.watches.unwatch(target.target_id)
         try:
             await self._pipeline.remove_target(target.target_id)

@@ -156,7 +156,7 @@ class Watches:
                 await run()
             except Exception as error:  # noqa: BLE001 the outermost edge of this task
                 known = isinstance(error, AgtmuxError)  # the store, most likely: health tells of it
-                _LOG.error("observer failed, starts over", target=target.name, error=str(error), exc_info=not known)
+                _LOG.error("observer failed; restarting it", target=target.name, error=str(error), exc_info=not known)
                 self._pipeline.counters["observer_failures"] += 1
                 await asyncio.sleep(1.0)
 
@@ -216,10 +216,10 @@ class Watches:
                 lambda command: reached.executor.run([*reached.tmux, *command], timeout=reached.timeout)
             )
         except (AgtmuxError, ExecutorError) as error:
-            _LOG.warning("buffers that an action left may still be there", target=target_id, error=str(error))
+            _LOG.warning("tmux buffers left by an action could not be removed", target=target_id, error=str(error))
         else:
             if left:
-                _LOG.info("buffers that an action left were removed", target=target_id, buffers=left)
+                _LOG.info("removed tmux buffers left by an action", target=target_id, buffers=left)
 
     # ---------------------------------------------------------------- all of them
 

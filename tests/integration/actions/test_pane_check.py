@@ -415,7 +415,7 @@ async def test_what_was_done_in_part_is_not_called_refused(desk: Desk, tmux: Tmu
     with pytest.raises(AgtmuxError) as caught:
         await desk.ask(Kind.SEND, SendParams(text="hi", keys=("Down",)))
     assert (caught.value.code, caught.value.details["reason"]) == ("E_ACTION_INDETERMINATE", "changed")
-    assert caught.value.message.startswith(f"keys were pressed in {desk.pane}, and then: ")
+    assert caught.value.message.startswith(f"keys were sent to {desk.pane}, then it failed: ")
     codes = desk.rig.rows("SELECT result_code, error_code FROM actions")
     assert codes == [("indeterminate", "E_ACTION_INDETERMINATE")]
 

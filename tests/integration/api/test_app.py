@@ -169,9 +169,9 @@ def test_a_text_that_is_empty_is_told_in_words() -> None:
     ("method", "path", "code", "said"),
     [
         ("GET", "/v1/panes?colour=red", "E_INVALID_REQUEST", "colour: is unknown"),
-        ("GET", "/v1/panes?state=busy", "E_INVALID_REQUEST", "state: 'busy' is none of error, waiting_approval, "),
+        ("GET", "/v1/panes?state=busy", "E_INVALID_REQUEST", "state: 'busy' is not one of error, waiting_approval, "),
         ("GET", "/v1/panes?state=runing", "E_INVALID_REQUEST", "idle, unknown (did you mean running?)"),
-        ("GET", "/v1/panes?sort=size", "E_INVALID_REQUEST", "sort: 'size' is none of attention, "),
+        ("GET", "/v1/panes?sort=size", "E_INVALID_REQUEST", "sort: 'size' is not one of attention, "),
         ("GET", "/v1/panes?sort=name&sort=state", "E_INVALID_REQUEST", "sort: given 2 times"),
         ("GET", "/v1/panes?needs_action=maybe", "E_INVALID_REQUEST", "needs_action"),
         ("GET", "/v1/panes?group_by=session-name", "E_INVALID_REQUEST", "group_by"),
@@ -419,7 +419,7 @@ async def test_targets_are_added_reached_and_removed(api: Api) -> None:
 async def test_a_folder_of_settings_is_absolute(api: Api) -> None:
     asked = {"op": "install", "command": "/abs/agtmux hook", "config_homes": {"claude": "~/.claude"}}
     wrong = await api.call("POST", "/v1/hooks", 400, json=asked)
-    assert "config_homes.claude: '~/.claude' is no absolute path" in wrong["error"]["message"]
+    assert "config_homes.claude: '~/.claude' is not an absolute path" in wrong["error"]["message"]
 
 
 async def test_hooks_config_and_stop_answer(api: Api) -> None:

@@ -197,7 +197,7 @@ async def test_one_connection_too_many_is_refused_with_a_clear_error(
         held = [await asyncio.open_unix_connection(str(api.path)) for _ in range(3)]
         status, body = await ask(api.path, GET)
         assert (status, body["error"]["code"], body["error"]["retryable"]) == (503, "E_OVERLOADED", True)
-        assert "3 connections are open, as many as are taken (api.connections)" in body["error"]["message"]
+        assert "3 connections are open, which is the limit (api.connections)" in body["error"]["message"]
         assert counts["connections_refused"] == 1
         assert len(log.entries) == 1
         held[0][1].close()
@@ -274,7 +274,7 @@ async def test_one_watcher_too_many_is_refused_and_others_are_served(short_dir: 
             await held[-1][0].readuntil(b"\r\n\r\n")
         body = await api.get("/v1/watch", status=503)
         assert body["error"]["code"] == "E_OVERLOADED"
-        assert "2 watchers are connected, as many as this daemon serves (api.watchers)" in body["error"]["message"]
+        assert "2 watchers are connected, which is the limit (api.watchers)" in body["error"]["message"]
         assert (await api.get("/v1/panes"))["summary"]["total"] == 1
         for _, writer in held:
             writer.close()

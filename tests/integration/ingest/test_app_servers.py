@@ -266,7 +266,7 @@ async def test_it_is_never_met_first_nor_kept_company_alone(home: Path) -> None:
         ("hang later", "does not answer"),
         ("oversize", "too large"),
         ("garbage", "no message"),
-        ("flood", "more than can be listened to"),
+        ("flood", "more than agtmux can read"),
         ("refuse", "refused initialize"),
     ],
 )

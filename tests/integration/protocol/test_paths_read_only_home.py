@@ -14,7 +14,7 @@ from agtmux.protocol import paths
 from agtmux.protocol.errors import AgtmuxError
 
 MOUNTED = 'mount -t tmpfs none "$0" && mkdir -p -m 700 "$0/$1" && mount -o remount,ro "$0" && shift && exec "$@"'
-TELL = "to a folder of yours that can be written to"
+TELL = "to a folder that you own and can write to"
 PROGRAMS = {"agtmux": ["-m", "agtmux", "ls"], "agtmuxd": ["-m", "agtmuxd"]}
 STATE = "home/.local/state/agtmux"
 

@@ -127,7 +127,7 @@ async def test_a_check_that_takes_longer_goes_on_behind_and_what_it_finds_is_tol
         assert store.damage is None
         store.check()
         await asyncio.to_thread(until, lambda: store.damage is not None, what="the check finds it")
-        assert any("agtmux daemon restart sets it aside" in line for line in storage_health.wrong())
+        assert any("run agtmux daemon restart to replace it" in line for line in storage_health.wrong())
     monkeypatch.undo()
     fresh, kept = open_database(path)
     assert kept is not None

@@ -65,14 +65,18 @@ PANE = {"TMUX": f"{SOCKET},{SERVER},0", "TMUX_PANE": "%1"}
     [
         (Machine(INIT, proc(60, 1, "agtmux")), 60, None),
         (Machine(INIT, TMUX, BASH, proc(60, 45, "agtmux"), **PANE), 60, None),  # the shell beside the agent
-        (Machine(INIT, TMUX, BASH, AGENT, proc(55, 50, "sh"), proc(60, 55, "agtmux")), 60, "claude in %1 asks"),
+        (
+            Machine(INIT, TMUX, BASH, AGENT, proc(55, 50, "sh"), proc(60, 55, "agtmux")),
+            60,
+            "the caller is claude in %1",
+        ),
         (Machine(INIT, TMUX, BASH, proc(50, 45, "vim", "later"), proc(60, 50, "agtmux")), 60, None),
-        (Machine(INIT, proc(70, 1, "claude"), proc(60, 70, "agtmux")), 60, "a process of claude asks"),
+        (Machine(INIT, proc(70, 1, "claude"), proc(60, 70, "agtmux")), 60, "the caller belongs to claude"),
         (Machine(INIT, proc(60, 1, "claude")), 60, None),  # its own name says nothing
-        (Machine(INIT, proc(60, 1, "agtmux"), **PANE), 60, "a process that claude in %1 left behind asks"),
+        (Machine(INIT, proc(60, 1, "agtmux"), **PANE), 60, "the caller was started by claude in %1"),
         (Machine(INIT, proc(60, 1, "agtmux"), TMUX="nonsense"), 60, None),
-        (Machine(INIT), 60, "the process that asks cannot be seen from here"),
-        (Machine(INIT), None, "the process that asks cannot be seen from here"),
+        (Machine(INIT), 60, "the caller's process cannot be seen from here"),
+        (Machine(INIT), None, "the caller's process cannot be seen from here"),
         (Machine(proc(60, 61, "agtmux"), proc(61, 60, "ring")), 60, None),  # a table is not read at one instant
     ],
 )
@@ -90,7 +94,7 @@ async def test_a_process_in_a_container_may_not_act() -> None:
     for pid in (60, None):
         judge = callers(machine)
         judge._apart = {pid: True}.__contains__
-        assert (await judge.identify_caller(1000, pid))[1] == "a process in a container asks"
+        assert (await judge.identify_caller(1000, pid))[1] == "the caller runs in a container"
     judge = callers(machine, allowed=True)
     judge._apart = lambda _pid: True
     assert (await judge.identify_caller(1000, 60))[1] is None
@@ -105,12 +109,12 @@ def words(pid: int, ppid: int, comm: str, *argv: str) -> Proc:
     ("table", "why"),
     [
         # a helper of the agent that does not descend from it, known by the script that node runs
-        ((INIT, words(70, 1, "node", "node", "/x/claude-code/cli.js")), "a process of claude asks"),
+        ((INIT, words(70, 1, "node", "node", "/x/claude-code/cli.js")), "the caller belongs to claude"),
         # an agent that has just begun in a pane that is watched
-        ((INIT, TMUX, BASH, words(70, 45, "codex", "codex")), "a process of codex asks"),
+        ((INIT, TMUX, BASH, words(70, 45, "codex", "codex")), "the caller belongs to codex"),
         (
             (INIT, TMUX, BASH, words(70, 45, "node", "node", "--no-warnings", "/x/bin/gemini")),
-            "a process of gemini asks",
+            "the caller belongs to gemini",
         ),
         # one of another kind, in a terminal that nobody watches
         ((INIT, words(70, 1, "codex", "codex")), None),
@@ -128,7 +132,7 @@ async def test_a_parent_that_left_the_pane_tells_where_it_came_from() -> None:
     """The command itself may have been started without the pane's variables."""
     machine = Machine(INIT, proc(55, 1, "sh"), proc(60, 55, "agtmux"), **PANE)
     machine.of = {55}
-    assert (await callers(machine).identify_caller(1000, 60))[1] == "a process that claude in %1 left behind asks"
+    assert (await callers(machine).identify_caller(1000, 60))[1] == "the caller was started by claude in %1"
 
 
 @pytest.mark.tc("TC-031")

@@ -89,7 +89,7 @@ async def test_a_pane_that_changed_between_text_and_submit_keeps_the_text_and_is
     script = Script([(DRAFT, "hi")], changed_at="0d")
     told = await sending.send(context(script, Kind.SEND, text()))
     assert (told["delivery"], told["entered"]) == ("unconfirmed", False)
-    assert "the text stands" in told["note"]
+    assert "the text is still in the input field" in told["note"]
     bare = Script([(FREE, "")], changed_at="0d")
     with pytest.raises(AgtmuxError) as caught:  # an Enter by itself: nothing was done at all
         await sending.send(context(bare, Kind.SEND, text(None)))

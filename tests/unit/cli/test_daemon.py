@@ -46,7 +46,7 @@ lock = open(run / "lock", "w")
 try:
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 except OSError:
-    print("it runs already")
+    print("it already runs")
     sys.exit(1)
 time.sleep(0.3)
 """
@@ -85,7 +85,7 @@ def test_a_command_that_finds_no_daemon_starts_one_says_so_once_and_goes_on(
     assert first.stdout.startswith(b"STATE")
     (pid,) = pids(short_dir)
     log = short_dir / "state" / "agtmuxd.log"
-    assert first.stderr.decode() == f"agtmux: no daemon was running: started one (its log: {log})\n"
+    assert first.stderr.decode() == f"agtmux: no daemon was running: started one (log: {log})\n"
     assert log.read_text() == "started in / session True stdin b''\n"
     assert log.stat().st_mode & 0o777 == 0o600
     second = agtmux(short_dir, "ls", stdin=b"", **env)
@@ -116,7 +116,7 @@ def test_a_config_that_is_not_toml_is_told_before_anything_is_started(
     (short_dir / "config.toml").write_text("autostart = maybe\n")
     done = agtmux(short_dir, "ls", stdin=b"", **env)
     assert done.returncode == 2
-    assert b"config.toml is not TOML" in done.stderr
+    assert b"config.toml is not valid TOML" in done.stderr
     assert pids(short_dir) == []
 
 
@@ -127,7 +127,7 @@ def test_a_daemon_that_ends_at_once_is_told_with_its_last_words(
     words = "agtmuxd: no \\x1b[2J luck (E_INVALID_REQUEST)"
     done = agtmux(short_dir, "ls", stdin=b"", **stand_in(f"print('{words}'); sys.exit({code})"))
     assert done.returncode == 3
-    assert b"agtmux: the daemon did not start: no [2J luck; its log: /" in done.stderr
+    assert b"agtmux: the daemon did not start: no [2J luck; see its log: /" in done.stderr
 
 
 def test_a_state_folder_that_cannot_be_made_is_told(short_dir: Path, stand_in: Callable[..., dict[str, str]]) -> None:
@@ -153,7 +153,7 @@ def test_start_restart_and_stop(short_dir: Path, stand_in: Callable[..., dict[st
     env = stand_in()
     assert agtmux(short_dir, "daemon", "start", stdin=b"", **env).stdout.startswith(b"started (pid ")
     (first,) = pids(short_dir)
-    assert agtmux(short_dir, "daemon", "start", stdin=b"", **env).stdout == f"running already (pid {first})\n".encode()
+    assert agtmux(short_dir, "daemon", "start", stdin=b"", **env).stdout == f"already running (pid {first})\n".encode()
     told = agtmux(short_dir, "daemon", "restart", stdin=b"", **env).stdout.decode()
     second = pids(short_dir)[-1]
     assert told.startswith(f"stopped (pid {first})\nstarted (pid {second}, ")

@@ -52,7 +52,7 @@ def test_an_end_that_was_none_in_order_is_told_as_what_decided(short_dir: Path, 
     }  # fmt: skip
     stub.answer("GET /v1/panes/pane:host/work/@1/%1/explain", body)
     text = out(short_dir, "explain", "pane:host/work/@1/%1")
-    assert "Decided by:\n  the end of its process, which was none in order: it failed, was killed, or left" in text
+    assert "Decided by:\n  the end of its process: it failed, was killed, or ended" in text
     assert text.endswith("  agtmux run exit, exit status 3\n")
 
 
@@ -61,7 +61,7 @@ def test_where_no_agent_is_nobody_decides(short_dir: Path, stub: Stub) -> None:
     body = {"ref": "pane:host/work/@1/%1", "item": item, "decided_by": [], "candidates": [], "recent_events": []}
     stub.answer("GET /v1/panes/pane:host/work/@1/%1/explain", body)
     text = out(short_dir, "explain", "pane:host/work/@1/%1")
-    assert text.split("\n", 1)[1] == "  no agent here, so there is no state\n\n"
+    assert text.split("\n", 1)[1] == "  no agent in this pane, so it has no state\n\n"
 
 
 @pytest.mark.parametrize("mark", ["busy_waits", "quiet_levels", "turn_start"])
@@ -73,7 +73,7 @@ def test_every_mark_of_the_retirement_table_has_words(short_dir: Path, stub: Stu
     ended = {**lost, "claim": None, "discarded_because": "claims nothing"}
     body = {"ref": "r", "item": pane(), "decided_by": [], "candidates": [lost, ended], "recent_events": []}
     stub.answer("GET /v1/panes/pane:host/work/@1/%1/explain", body)
-    (line,) = out(short_dir, "explain", "pane:host/work/@1/%1").partition("Not believed:\n")[2].splitlines()
+    (line,) = out(short_dir, "explain", "pane:host/work/@1/%1").partition("Ignored:\n")[2].splitlines()
     assert line.startswith("  hook about approval:main said waiting_approval, by PermissionRequest, ")
     assert " ago: since then " in line
     assert line.endswith(f" ({mark})")

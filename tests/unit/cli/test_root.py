@@ -535,7 +535,7 @@ def test_the_daemons_state_and_config_are_told(short_dir: Path, stub: Stub) -> N
     assert out(short_dir, "daemon", "config") == '# /c.toml\nautostart = true\n\n[log]\nlevel = "info"\n'
     stub.answer("POST /v1/daemon/reload", {"ok": True})
     assert out(short_dir, "daemon", "reload") == "reloaded\n"
-    assert "running already (pid 5)" in out(short_dir, "daemon", "start")
+    assert "already running (pid 5)" in out(short_dir, "daemon", "start")
 
 
 def test_without_a_daemon_its_commands_say_so(short_dir: Path) -> None:

@@ -35,7 +35,10 @@ def stub(short_dir: Path) -> Iterator[Stub]:
         ("xyzzy", "No such command 'xyzzy'; see agtmux --help"),
         ("list pane", "No such command 'pane' (did you mean panes?); see agtmux list --help"),
         ("ls --jso", "No such option '--jso' (did you mean --json or --sort?); see agtmux ls --help"),
-        ("--jsn ls", "No such option '--jsn' before a command: those of a command stand behind it; see agtmux --help"),
+        (
+            "--jsn ls",
+            "No such option '--jsn' before a command: put a command's options after its name; see agtmux --help",
+        ),
     ],
 )
 def test_a_misspelled_word_is_told_with_what_may_have_been_meant(short_dir: Path, typed: str, told: str) -> None:
@@ -124,7 +127,10 @@ def test_what_an_encoding_lacks_is_replaced(short_dir: Path, stub: Stub, argv: l
 def test_a_target_that_is_not_there_is_told_before_anybody_is_asked(short_dir: Path, stub: Stub) -> None:
     stub.answer("GET /v1/targets", {"items": [{"target": "host"}]})
     done = agtmux(short_dir, "target", "remove", "wrk", stdin=b"")
-    assert (done.returncode, done.stderr) == (4, b"agtmux: there is no target wrk; known: host (E_TARGET_NOT_FOUND)\n")
+    assert (done.returncode, done.stderr) == (
+        4,
+        b"agtmux: there is no target wrk: use one of host (E_TARGET_NOT_FOUND)\n",
+    )
 
 
 @pytest.mark.parametrize(

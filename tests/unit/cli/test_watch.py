@@ -136,7 +136,7 @@ def test_a_broken_connection_is_resumed_at_the_last_line(short_dir: Path, serve:
     assert [call.query.get("cursor") for call in stub.calls] == [None, ["s:1"], ["s:2"], ["s:9"]]
     status, said = watching.close()
     assert status == 130
-    assert said.startswith(b"agtmux: the daemon went away")
+    assert said.startswith(b"agtmux: lost the daemon")
 
 
 @pytest.mark.tc("TC-051")
@@ -147,7 +147,7 @@ def test_a_watcher_survives_a_restart_of_the_daemon(short_dir: Path, serve: Serv
     assert [watching.out.readline(), watching.out.readline()] == [SNAPSHOT, goodbye]
     first.stop()
     stream.end.set()
-    assert b"went away" in watching.err.readline()
+    assert b"lost the daemon" in watching.err.readline()
     second, _ = serve([DELTA, ...])
     assert watching.out.readline() == DELTA
     assert second.calls[0].query["cursor"] == ["s:1"]

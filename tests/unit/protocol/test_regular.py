@@ -55,7 +55,7 @@ def test_a_regular_file_is_read_up_to_its_bound(tmp_path: Path) -> None:
 def test_settings_of_agents_are_read_and_replaced_only_as_regular_files(short_dir: Path, kind: str) -> None:
     path = short_dir / "settings.json"
     KINDS[kind](path)
-    with pytest.raises(ValueError, match=r"settings\.json: is no file\. Move it away"):
+    with pytest.raises(ValueError, match=r"settings\.json: is not a regular file\. Move it away"):
         read_text(path, 1 << 20)
     before = path.lstat()
     with pytest.raises((ValueError, OSError)):

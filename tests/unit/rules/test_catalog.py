@@ -129,9 +129,9 @@ def test_a_wrong_file_is_named_and_the_rules_stay_as_they_were(
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (os.mkfifo, "is no file"),
-        (lambda path: path.symlink_to("/dev/zero"), "is no file"),
-        (lambda path: path.write_bytes(b"\xff\xfe"), "no UTF-8 text"),
+        (os.mkfifo, "is not a regular file"),
+        (lambda path: path.symlink_to("/dev/zero"), "is not a regular file"),
+        (lambda path: path.write_bytes(b"\xff\xfe"), "not UTF-8 text"),
         (lambda path: path.write_text("#" * ((1 << 20) + 1)), "longer than 1 MiB"),
         (lambda path: path.write_text(re.sub(r"\[process\](?s:.*)(?=\[\[rule)", "", TOY)), "[process] with names"),
     ],

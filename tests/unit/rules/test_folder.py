@@ -89,12 +89,12 @@ async def test_a_file_that_is_wrong_keeps_its_last_good_rules_and_holds_up_no_ot
     assert bench.says("toy", "Which way?") == "asks", "the last good rules"
     assert list(bench.book.wrong) == [bench.folder / "toy.toml"]
     assert "clam" in bench.book.wrong[bench.folder / "toy.toml"]
-    assert [log["so"] for log in logs if log["event"] == "rules not taken"] == ["the rules that it had stay in use"]
+    assert [log["so"] for log in logs if log["event"] == "rules not loaded"] == ["the previous rules stay in use"]
     bench.write("pet", OTHER.replace("asks", "wonders"))
     with capture_logs() as logs:
         await bench.settle()
     assert bench.says("pet", "Which way?") == "wonders"
-    assert [log["event"] for log in logs] == ["rules taken"], "what is wrong is told once"
+    assert [log["event"] for log in logs] == ["rules loaded"], "what is wrong is told once"
     bench.write("toy", TOY)
     await bench.settle()
     assert bench.book.wrong == {}
@@ -116,7 +116,7 @@ async def test_a_save_in_two_steps_is_no_false_alarm_and_takes_no_rules_away(ben
         bench.write("toy", TOY.replace("asks", "wonders"))
         await bench.settle()
     assert bench.says("toy", "Which way?") == "wonders"
-    assert (bench.book.wrong, [log["event"] for log in logs]) == ({}, ["rules taken"])
+    assert (bench.book.wrong, [log["event"] for log in logs]) == ({}, ["rules loaded"])
 
 
 async def test_an_editors_own_files_and_a_text_that_says_the_same_change_nothing(bench: Bench) -> None:

@@ -63,12 +63,12 @@ def plain(text: str) -> str:
 def check(text: str, *, mark: bool, comments: bool) -> None:
     """Raises ValueError for what the agent that reads ``text`` does not take: a byte order mark, comments."""
     if text.startswith(MARK) and not mark:
-        raise ValueError("it begins with a byte order mark, with which the agent does not read it: save it without")
+        raise ValueError("it begins with a byte order mark, which the agent cannot read: save it without")
     bare = plain(text).removeprefix(" ") if text.startswith(MARK) else plain(text)
     if bare != text.removeprefix(MARK) and not comments:
         at = next(i for i, (a, b) in enumerate(zip(plain(text), text, strict=True)) if a != b and b != MARK)
         line = text.count("\n", 0, at) + 1
-        raise ValueError(f"line {line}: it has a comment, with which the agent does not read it: move that out of it")
+        raise ValueError(f"line {line}: it has a comment, which the agent cannot read: remove the comment")
 
 
 @lru_cache(maxsize=2)
@@ -76,7 +76,7 @@ def parse(text: str) -> Node:
     """The value that ``text`` holds. Raises ValueError with line and what is wrong."""
     body = plain(text)
     if not body.strip():
-        raise ValueError("it is empty, which is no JSON ({} is)")
+        raise ValueError("it is empty, which is not valid JSON: write {} into it")
     try:
         json.loads(body)
     except json.JSONDecodeError as e:

@@ -141,7 +141,7 @@ def plan_own(path: Path, ours: OwnEntries, text: str, *, remove_ours: bool, note
     if before is not None and not _calls_us(before, ours):
         if remove_ours:
             return HookPlan(path, before, before, notes)
-        raise ValueError(f"{path}: is there and was not written by agtmux. Move it away, then run this again.")
+        raise ValueError(f"{path}: exists and was not written by agtmux. Move it away, then run this again.")
     return HookPlan(path, before, None if remove_ours else text, notes)
 
 
@@ -211,12 +211,12 @@ def _entries(group: Mapping[str, Any]) -> list[Any]:
 
 def _hooks(text: str, root: Node) -> Node | None:
     if root.kind != "object":
-        raise ValueError("its top level is no object")
+        raise ValueError("its top level is not an object")
     member = root.get("hooks")
     if member is None:
         return None
     if member.node.kind != "object":
-        raise ValueError('its key "hooks" is no object')
+        raise ValueError('its key "hooks" is not an object')
     return member.node
 
 

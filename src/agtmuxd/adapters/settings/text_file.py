@@ -14,7 +14,7 @@ def read_text(path: Path, most: int) -> str:
     """
     try:
         if path.exists() and not path.is_file():  # a pipe or a device
-            raise ValueError(f"{path}: is no file. Move it away, then run this again.")
+            raise ValueError(f"{path}: is not a regular file. Move it away, then run this again.")
         with path.open("rb") as file:
             data = file.read(most + 1)
     except FileNotFoundError:
@@ -22,8 +22,8 @@ def read_text(path: Path, most: int) -> str:
     except OSError as e:
         raise ValueError(f"{path}: cannot be read: {e.strerror}") from e
     if len(data) > most:
-        raise ValueError(f"{path}: is longer than {most >> 20} MiB, which no such file is.")
+        raise ValueError(f"{path}: is longer than {most >> 20} MiB. Move it away, then run this again.")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as e:
-        raise ValueError(f"{path}: is no UTF-8 text (byte {e.start}). Save it as UTF-8, then run this again.") from e
+        raise ValueError(f"{path}: is not UTF-8 text (byte {e.start}). Save it as UTF-8, then run this again.") from e

@@ -86,7 +86,7 @@ class AttachBody(ActionBody):
 
 def _text(value: str | None) -> str | None:
     if value is not None and len(value.encode("utf-8", "replace")) > MAX_TEXT:
-        raise AgtmuxError("E_PAYLOAD_TOO_LARGE", f"text: at most {MAX_TEXT} bytes at once")
+        raise AgtmuxError("E_PAYLOAD_TOO_LARGE", f"text: longer than {MAX_TEXT} bytes; send it in parts")
     return value
 
 
@@ -109,7 +109,7 @@ class SendBody(ActionBody):
     def _known(cls, value: list[str]) -> list[str]:
         for name in value:
             if not valid_key(name):
-                raise ValueError(f"{name!r} is no key as tmux names them, like Enter, Escape, C-c, Up, F5")
+                raise ValueError(f"{name!r} is not a tmux key name: use names like Enter, Escape, C-c, Up, F5")
         return value
 
     @model_validator(mode="after")
@@ -118,7 +118,7 @@ class SendBody(ActionBody):
             raise ValueError("nothing to send: give text, keys or enter")
         blind = next((key for key in self.keys if submits(key)), None)
         if self.text is not None and blind is not None and not self.shell:
-            raise ValueError(f"keys: {blind} would not wait for the text to be seen: give enter, which does")
+            raise ValueError(f"keys: {blind} would be pressed before the text shows: use enter, which waits for it")
         return self
 
     def params(self) -> Params:
@@ -146,7 +146,7 @@ class KillBody(ActionBody):
     @model_validator(mode="after")
     def _fits(self) -> KillBody:
         if self.mode == "key" and self.signal != "INT":
-            raise ValueError(f"signal {self.signal}: only INT is a key (C-c), the others need mode signal")
+            raise ValueError(f"signal {self.signal} needs mode signal: in key mode only INT (C-c) can be sent")
         return self
 
     def params(self) -> Params:
@@ -185,15 +185,15 @@ BODIES: dict[Kind, type[ActionBody]] = {
 """What the request of each kind carries."""
 
 SUMMARIES: dict[Kind, str] = {
-    Kind.ATTACH: "Select a pane and say how to attach to it",
-    Kind.SEND: "Text and keys into a pane",
-    Kind.VIEW: "What a pane shows",
-    Kind.KILL: "Interrupt or end an agent",
-    Kind.APPROVE: "Allow what an agent asks for",
-    Kind.DENY: "Refuse what an agent asks for",
-    Kind.ANSWER: "Answer what an agent asks",
-    Kind.INTERRUPT: "Stop the turn of an agent",
-    Kind.ACK: "Say that a pane was looked at",
+    Kind.ATTACH: "Select a pane and return how to attach to it",
+    Kind.SEND: "Send text or keys to a pane",
+    Kind.VIEW: "Show what is on a pane's screen",
+    Kind.KILL: "Send C-c or a signal to an agent",
+    Kind.APPROVE: "Approve what an agent asks for",
+    Kind.DENY: "Deny what an agent asks for",
+    Kind.ANSWER: "Answer an agent's question",
+    Kind.INTERRUPT: "Interrupt an agent's turn",
+    Kind.ACK: "Mark a pane as seen",
 }
 
 

@@ -17,7 +17,7 @@ async def contract(_request: web.Request, routes: list[Route[Any]]) -> web.Strea
 
 
 ROUTES: tuple[Route[list[Route[Any]]], ...] = (
-    Route("GET", "/v1/openapi.json", contract, "This contract", access=Access.EVERYBODY),
+    Route("GET", "/v1/openapi.json", contract, "Get this contract", access=Access.EVERYBODY),
 )
 
 

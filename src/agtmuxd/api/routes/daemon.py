@@ -53,11 +53,11 @@ async def stop(_request: web.Request, daemon: DaemonService) -> web.StreamRespon
 
 
 ROUTES: tuple[Route[DaemonService], ...] = (
-    Route("GET", "/v1/health", health, "How the daemon is", answer=Health, access=Access.EVERYBODY),
+    Route("GET", "/v1/health", health, "Show the daemon's status", answer=Health, access=Access.EVERYBODY),
     Route(
-        "GET", "/v1/daemon/config", config, "The effective configuration", answer=Config,
+        "GET", "/v1/daemon/config", config, "Show the configuration in effect", answer=Config,
         access=Access.EVERYBODY,
     ),
-    Route("POST", "/v1/daemon/reload", reload, "Read the configuration again", answer=Done),
+    Route("POST", "/v1/daemon/reload", reload, "Reload the configuration", answer=Done),
     Route("POST", "/v1/daemon/stop", stop, "Stop the daemon", answer=Done),
 )  # fmt: skip

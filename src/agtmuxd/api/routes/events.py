@@ -53,11 +53,11 @@ async def post(request: web.Request, events: EventService) -> web.StreamResponse
 
 ROUTES: tuple[Route[EventService], ...] = (
     Route(
-        "GET", "/v1/events", history, "History, newest first", HistoryQuery, answer=Events,
+        "GET", "/v1/events", history, "List events, newest first", HistoryQuery, answer=Events,
         access=Access.EVERYBODY,
     ),
     Route(
-        "POST", "/v1/events", post, "Take in events", body=EventBatch, answer=Ingested,
+        "POST", "/v1/events", post, "Report events", body=EventBatch, answer=Ingested,
         access=Access.EVERYBODY,
     ),
 )  # fmt: skip

@@ -30,5 +30,5 @@ async def apply(request: web.Request, hooks: HookService) -> web.StreamResponse:
 
 
 ROUTES: tuple[Route[HookService], ...] = (
-    Route("POST", "/v1/hooks", apply, "Hooks of the agents", body=HookRequest, answer=Hooks),
+    Route("POST", "/v1/hooks", apply, "Install, remove or check hooks", body=HookRequest, answer=Hooks),
 )

@@ -106,11 +106,11 @@ ROUTES: tuple[Route[PaneService], ...] = (
         "GET", "/v1/sessions", sessions, "Sessions", SessionQuery, answer=Sessions, access=Access.EVERYBODY
     ),
     Route(
-        "GET", "/v1/panes/{ref}/explain", explain, "Why a pane shows its state", answer=Explanation,
+        "GET", "/v1/panes/{ref}/explain", explain, "Explain why a pane is in its state", answer=Explanation,
         access=Access.EVERYBODY,
     ),
     Route(
-        "GET", "/v1/panes/{ref}/message", message, "What the agent said last", answer=LastMessage,
+        "GET", "/v1/panes/{ref}/message", message, "Get the agent's last message", answer=LastMessage,
         access=Access.EVERYBODY,
     ),
 )  # fmt: skip

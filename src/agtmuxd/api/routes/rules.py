@@ -131,10 +131,11 @@ async def check(request: web.Request, rules: RuleService) -> web.StreamResponse:
 
 ROUTES: tuple[Route[RuleService], ...] = (
     Route(
-        "POST", "/v1/rules/replay", replay, "A screen tried", body=ReplayRequest, answer=Replayed,
+        "POST", "/v1/rules/replay", replay, "Try the rules on a captured screen", body=ReplayRequest, answer=Replayed,
         access=Access.EVERYBODY,
     ),
     Route(
-        "POST", "/v1/rules/check", check, "Rules tried", body=CheckRequest, answer=Checked, access=Access.EVERYBODY
+        "POST", "/v1/rules/check", check, "Check the rules against their samples", body=CheckRequest, answer=Checked,
+        access=Access.EVERYBODY,
     ),
 )  # fmt: skip

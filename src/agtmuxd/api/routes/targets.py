@@ -56,8 +56,8 @@ async def remove(request: web.Request, targets: TargetService) -> web.StreamResp
 
 
 ROUTES: tuple[Route[TargetService], ...] = (
-    Route("GET", "/v1/targets", listing, "All targets", answer=Targets, access=Access.EVERYBODY),
+    Route("GET", "/v1/targets", listing, "List targets", answer=Targets, access=Access.EVERYBODY),
     Route("POST", "/v1/targets", add, "Add a target", body=TargetRequest, answer=TargetAdded),
-    Route("POST", "/v1/targets/{name}/connect", connect, "Reach for it now", answer=TargetConnected),
+    Route("POST", "/v1/targets/{name}/connect", connect, "Connect to a target now", answer=TargetConnected),
     Route("DELETE", "/v1/targets/{name}", remove, "Remove a target", answer=TargetRemoved),
 )

@@ -51,7 +51,7 @@ async def watch(request: web.Request, streams: WatchService) -> web.StreamRespon
 
 ROUTES: tuple[Route[WatchService], ...] = (
     Route(
-        "GET", "/v1/watch", watch, "The stream, one JSON line each", WatchQuery, answer=WatchLine,
+        "GET", "/v1/watch", watch, "Watch changes as JSON lines", WatchQuery, answer=WatchLine,
         access=Access.EVERYBODY,
     ),
 )  # fmt: skip

@@ -120,10 +120,10 @@ def may_be_asked(request: Request) -> Refusal | None:
     guards, kind = request.guards, request.kind
     if NEEDS[kind].prompt:
         if guards.force_stale:
-            text = f"force_stale: {kind} acts on what was seen, or not at all"
+            text = f"force_stale cannot be used with {kind}, which acts only on the prompt that you saw: leave it out"
             return Refusal("E_INVALID_REQUEST", "force_stale", text)
         if guards.if_state_version is None or guards.if_fingerprint is None:
-            text = f"{kind} needs if_state_version and if_fingerprint of the prompt that was seen"
+            text = f"{kind} needs if_state_version and if_fingerprint of the prompt that you saw"
             return Refusal("E_INVALID_REQUEST", "unseen", text)
     return None
 
@@ -142,7 +142,7 @@ def decide_unread(case: GuardInput) -> Refusal | None:
     refusal = same_runtime(case) or _caller_guards(case)
     wanted = case.request.guards.if_fingerprint
     if refusal is None and wanted is not None and wanted != case.known.fingerprint:
-        return _unmet("fingerprint", "this is not the prompt that was seen: look again")
+        return _unmet("fingerprint", "this is not the prompt that you saw: look again")
     return refusal
 
 
@@ -150,15 +150,17 @@ def same_runtime(case: GuardInput) -> Refusal | None:
     """Only whether it is still the pane and the runtime that were meant."""
     wanted = case.request.guards.if_runtime
     if case.known.runtime_id != case.meant.runtime_id:
-        return _stale("another agent runs there now")
+        return _stale("another agent runs in that pane now")
     if wanted is not None and wanted != case.known.runtime_id:
-        holds = f"if_runtime: the pane holds {case.known.runtime_id}"
+        holds = f"if_runtime does not match: runtime {case.known.runtime_id} is in the pane"
         return _stale(holds if case.known.runtime_id else "no agent runs in that pane any more")
     return None
 
 
 def _stale(why: str) -> Refusal:
-    return Refusal("E_RUNTIME_STALE", "runtime", f"this is not the runtime that was meant: {why}")
+    return Refusal(
+        "E_RUNTIME_STALE", "runtime", f"the request was for another runtime: {why}; run agtmux ls to see what runs now"
+    )
 
 
 def _unmet(reason: str, message: str, **details: Any) -> Refusal:
@@ -169,8 +171,12 @@ def _identity(case: GuardInput) -> Refusal | None:
     fresh, known = case.fresh, case.known
     if fresh.row is None or not fresh.same_server:
         if case.meant.runtime_id is not None:
-            return _stale("its pane has gone")
-        return Refusal("E_REF_NOT_FOUND", "gone", f"the pane {case.meant.pane_id} has gone")
+            return _stale("its pane is gone")
+        return Refusal(
+            "E_REF_NOT_FOUND",
+            "gone",
+            f"the pane {case.meant.pane_id} is gone: run agtmux list panes --all to see panes",
+        )
     refusal = same_runtime(case)
     if refusal is not None:
         return refusal
@@ -191,9 +197,7 @@ def _stopped(case: GuardInput) -> Refusal | None:
     to_shell = isinstance(params, SendParams) and params.shell and not case.fresh.holds
     if not case.fresh.stopped or to_shell or not _writes(case):
         return None
-    text = (
-        f"{case.known.agent_type} in {case.meant.pane_id} is stopped and reads nothing: fg in its shell, or kill -CONT"
-    )
+    text = f"{case.known.agent_type} in {case.meant.pane_id} is suspended; resume it in its pane with fg"
     return _unmet("suspended", text)
 
 
@@ -206,7 +210,7 @@ def _used(case: GuardInput) -> Refusal | None:
     if named != case.used or not (case.needs.prompt or (case.request.kind is Kind.SEND and not guards.force_stale)):
         return None
     return _unmet(
-        "answered", f"keys went into this prompt already (state version {named}): look again at what it asks now"
+        "answered", f"this prompt was already answered (state version {named}): look again at what it asks now"
     )
 
 
@@ -217,7 +221,7 @@ def _caller_guards(case: GuardInput) -> Refusal | None:
         if given is None or force:
             continue
         if case.now > given.expires_at:
-            text = f"{what} is older than 30 s: look at the pane again"
+            text = f"{what} is older than 30 s: look at the pane again, then repeat the action"
             return Refusal("E_SNAPSHOT_EXPIRED", "expired", text)
         if (given is case.shown or case.needs.version) and given.state_version != known.state_version:
             return _version(given.state_version, known)
@@ -227,10 +231,10 @@ def _caller_guards(case: GuardInput) -> Refusal | None:
         age = None if known.updated_at is None else max(0.0, (case.now - known.updated_at) / NS)
         if age is None or age > guards.if_updated_within:
             told = "has no state" if age is None else f"changed {age:.1f} s ago"
-            return _unmet("age", f"if_updated_within {guards.if_updated_within:g}: the pane {told}")
+            return _unmet("age", f"if_updated_within {guards.if_updated_within:g} does not hold: the pane {told}")
     if guards.if_state and str(known.state or "") not in guards.if_state:
         return _unmet(
-            "state", f"if_state {','.join(guards.if_state)}: it is {known.state or 'without an agent'}",
+            "state", f"if_state {','.join(guards.if_state)}: the pane is {known.state or 'without an agent'}",
             state=None if known.state is None else str(known.state),
         )  # fmt: skip
     return None
@@ -239,7 +243,8 @@ def _caller_guards(case: GuardInput) -> Refusal | None:
 def _version(wanted: int | None, known: KnownState) -> Refusal:
     return _unmet(
         "state_version",
-        f"state version {wanted} was meant, it is {known.state_version} ({known.state or 'no agent'}) now: look again",
+        f"the state changed: the request was for version {wanted}, it is now {known.state_version} "
+        f"({known.state or 'no agent'}): look again",
         state_version=known.state_version, state=None if known.state is None else str(known.state),
     )  # fmt: skip
 
@@ -252,8 +257,8 @@ def _prompt(case: GuardInput) -> Refusal | None:
         what = "approval" if need == _APPROVAL else "question or dialog"
         return _unmet("no_prompt", f"there is no open {what} on the screen of {case.meant.pane_id}")
     if wanted is not None and wanted != seen:
-        told = "none is open" if seen is None else "another one is on the screen"
-        return _unmet("fingerprint", f"this is not the prompt that was seen: {told}, look again")
+        told = "no prompt is open now" if seen is None else "another one is on the screen"
+        return _unmet("fingerprint", f"this is not the prompt that you saw: {told}; look again")
     return None
 
 
@@ -265,17 +270,17 @@ def _pane(case: GuardInput) -> Refusal | None:
     if row.dead:
         return _unmet("dead", f"the program in {row.pane_id} has ended: its pane is dead")
     if not row.pid:
-        return _unmet("dead", f"no program runs in {row.pane_id}: nobody would read what is typed")
+        return _unmet("dead", f"no program runs in {row.pane_id}, so nothing would read the keys")
     if row.in_mode and not (isinstance(request.params, SendParams) and request.params.leave_mode):
-        way = ": --leave-mode leaves it first" if request.kind is Kind.SEND else ": leave it first"
-        return _unmet("copy_mode", f"{row.pane_id} is in copy mode, which would take the keys{way}")
+        way = ": add --leave-mode to leave it" if request.kind is Kind.SEND else ": leave it first (press q)"
+        return _unmet("copy_mode", f"{row.pane_id} is in copy mode, which would receive the keys{way}")
     if fresh.synchronized:
         return _unmet(
             "synchronized",
-            f"{row.pane_id} hands its keys on to other panes: tmux set-option -p synchronize-panes off first",
+            f"{row.pane_id} sends its keys to other panes too: run tmux set-option -p synchronize-panes off first",
         )
     if fresh.input_off:
-        text = f"input of {row.pane_id} is switched off: tmux select-pane -e -t {row.pane_id} first"
+        text = f"input to {row.pane_id} is switched off: run tmux select-pane -e -t {row.pane_id} first"
         return _unmet("input_off", text)
     return None
 
@@ -284,21 +289,26 @@ def _agent(case: GuardInput) -> Refusal | None:
     """Who is in the foreground: the agent that was meant, or a shell where a shell was meant."""
     fresh, known, request = case.fresh, case.known, case.request
     if case.needs.front and not fresh.foreground:
-        return _unmet("background", f"{known.agent_type} is not in the foreground of {case.meant.pane_id}")
+        return _unmet(
+            "background", f"{known.agent_type} is not in the foreground of {case.meant.pane_id}: bring it there with fg"
+        )
     if not isinstance(request.params, SendParams):
         return None
     there = known.runtime_id is not None and fresh.foreground
     name = fresh.other or (known.agent_type if there else None)
     if request.params.shell:
         if name is not None:
-            return _unmet("agent_there", f"--shell was given, but {name} is in the foreground of {case.meant.pane_id}")
+            return _unmet(
+                "agent_there",
+                f"--shell was given, but {name} is in the foreground of {case.meant.pane_id}: leave --shell out",
+            )
         return None
     if not there:
         who = f"{name} has just started there" if name else "no agent is in its foreground"
-        text = f"{case.meant.pane_id}: {who}; text to a shell is a command line: --shell if that is meant"
+        text = f"{case.meant.pane_id}: {who}, and a shell would run the text: add --shell if you want that"
         return _unmet("shell", text)
     if known.headless:
-        text = f"{known.agent_type} runs without a terminal interface: nobody reads what is typed"
+        text = f"{known.agent_type} runs without a terminal interface and reads no keys"
         return Refusal("E_UNSUPPORTED", "headless", text)
     return None
 
@@ -316,12 +326,14 @@ def _turning(case: GuardInput) -> Refusal | None:
     if known.runtime_id is None or getattr(case.request.params, "mode", "key") == "signal":
         return None
     if known.state not in _TURNING or case.fresh.claim in _QUIET:
-        text = f"{known.agent_type} is {known.state}, no turn runs: the key would quit it or change its input"
+        text = f"{known.agent_type} is {known.state} and no turn runs: the key would quit it or change its input"
         if case.request.kind is Kind.KILL:
-            text += "; --mode signal --signal TERM ends it"
+            text += "; to end it, use --mode signal --signal TERM"
         return _unmet("not_running", text, state=None if known.state is None else str(known.state))
     if not case.fresh.foreground:
-        return _unmet("background", f"{known.agent_type} is not in the foreground of {case.meant.pane_id}")
+        return _unmet(
+            "background", f"{known.agent_type} is not in the foreground of {case.meant.pane_id}: bring it there with fg"
+        )
     return None
 
 
@@ -336,7 +348,7 @@ def _send(case: GuardInput) -> Refusal | None:
         if not meant:
             what = f"{fresh.claim or known.state}"
             return _unmet(
-                "dialog_open", f"a dialog is open ({what}), keys would answer it: --if-state {what} if that is meant",
+                "dialog_open", f"a dialog is open ({what}), keys would answer it: add --if-state {what} to do that",
                 state=what,
             )  # fmt: skip
         return None
@@ -356,13 +368,13 @@ def _send(case: GuardInput) -> Refusal | None:
         if refusal is not None:
             return refusal
     if fresh.field is InputField.OFFERED and params.text is None and not params.over_draft:
-        text = "the input field shows what Enter may take for a prompt: --over-draft if that is meant"
+        text = "the input field shows a text that Enter may submit: add --over-draft if you want that"
         return _unmet("draft", text)
     if fresh.field not in (InputField.FREE, InputField.OFFERED) and not params.over_draft:
         held = "a draft" if fresh.field is InputField.DRAFT else "what may be a draft"
-        return _unmet("draft", f"the input field holds {held}: --over-draft to add to it")
+        return _unmet("draft", f"the input field holds {held}: use --over-draft to add to it")
     if fresh.field is InputField.DRAFT and params.text is not None and not fresh.at_end:
-        text = f"the text would land inside the draft in {where}, not behind it"
+        text = f"the text would go into the middle of the draft in {where}, not to its end"
         return _unmet("draft", f"{text}; agtmux attach {where}")
     return None
 
@@ -370,11 +382,11 @@ def _send(case: GuardInput) -> Refusal | None:
 def _mode(params: SendParams, mode: FieldMode, field: InputField, where: str) -> Refusal | None:
     """Whether this would be something else than a prompt in a mode of the field."""
     if mode.text is TextMethod.NONE:
-        text = f"the input field is in {mode.name}: it would not arrive as a prompt; leave that mode first"
+        text = f"the input field is in {mode.name}, where the text would not be a prompt; leave that mode first"
         return _unmet("field_mode", f"{text}: agtmux attach {where}", mode=mode.name)
     if mode.enter and params.text is not None and field in (InputField.DRAFT, InputField.UNSURE):
-        text = f"the input field is in {mode.name} and takes no text there, and what is typed in it is left alone"
+        text = f"the input field is in {mode.name} and takes no text there; its draft stays"
         return _unmet("field_mode", f"{text}: agtmux attach {where}", mode=mode.name)
     if mode.text is TextMethod.PASTE and params.text is not None and params.paste is False:
-        return _unmet("field_mode", f"letters are commands in {mode.name}: leave --no-paste out", mode=mode.name)
+        return _unmet("field_mode", f"in {mode.name}, letters are commands: leave --no-paste out", mode=mode.name)
     return None

@@ -154,7 +154,7 @@ class TranscriptFollower:
             try:
                 rest = await self.once()
             except Exception:  # noqa: BLE001 the outermost edge of this task
-                _LOG.exception("transcripts could not be read, tried again")
+                _LOG.exception("transcripts could not be read; trying again")
                 self.counters["transcript_failures"] += 1
                 rest = EMPTY
             await (coalesced_sleep(rest) if rest >= QUIET else asyncio.sleep(rest))
@@ -210,7 +210,7 @@ class TranscriptFollower:
 
     def _put_aside(self, runtime_id: str | None, kind: str, why: str) -> None:
         self.counters["transcript_events_refused"] += 1
-        _LOG.error("what a transcript tells cannot be taken in and is left out", runtime=runtime_id, kind=kind,
+        _LOG.error("a transcript line cannot be read and is left out", runtime=runtime_id, kind=kind,
                    error=why[:500])  # fmt: skip
 
     # ---------------------------------------------------------------- whose file

@@ -192,7 +192,7 @@ async def test_a_receipt_says_what_was_seen_and_no_more() -> None:
     stands = Script([(DRAFT, "hi")])
     told = await sending.send(context(stands, Kind.SEND, text()))
     assert (told["delivery"], told["entered"]) == ("unconfirmed", True)
-    assert "still stands in the input field" in told["note"]
+    assert "is still in the input field" in told["note"]
     assert "submitted" not in told["note"]
 
 
