@@ -189,7 +189,7 @@ def test_a_text_that_is_empty_is_told_in_words() -> None:
         ("GET", "/v1/watch?target=nowhere", "E_TARGET_NOT_FOUND", "nowhere"),
         ("GET", "/v1/events?limit=0", "E_INVALID_REQUEST", "limit"),
         ("GET", "/nothing/here", "E_INVALID_REQUEST", "/nothing/here"),
-        ("PUT", "/v1/panes", "E_INVALID_REQUEST", "takes GET"),
+        ("PUT", "/v1/panes", "E_INVALID_REQUEST", "accepts GET"),
         ("POST", "/v1/daemon/reload", "E_INVALID_REQUEST", "line 3"),
         ("POST", "/v1/targets/nowhere/connect", "E_TARGET_NOT_FOUND", "nowhere"),
         ("DELETE", "/v1/targets/nowhere", "E_TARGET_NOT_FOUND", "nowhere"),
