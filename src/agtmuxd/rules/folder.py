@@ -1,6 +1,7 @@
-"""The user's rules folder: which rules files are in it, what each says, and when one that is being changed can be read.
+"""Read the user's rules folder, and tell when a changed folder is ready to be read.
 
-Owns the reading, anew only of what changed, and the patience with files that are being saved. Knows no adapter.
+Owns the reading of the files: an unchanged file is not read again. Owns the wait for files that are still being
+saved. Knows no adapter.
 """
 
 from __future__ import annotations
@@ -19,21 +20,23 @@ from agtmuxd.core.screen import rule_file
 from agtmuxd.core.screen.rules import RuleSet
 
 MAX_FILE: Final = 1 << 20
+"""Bytes of one rules file that are read at most."""
 MOST_FILES: Final = 100
+"""Rules files that the folder may hold."""
 
 STILL: Final = 300 * MS
-"""How long a folder has to stay as it is before it is read: an editor writes in steps, a checkout several files."""
+"""Time (ns) without a change before the folder is read: an editor saves in steps, a checkout writes several files."""
 DOUBT: Final = 1000 * MS
-"""How long a file has to be wrong, or gone, before that is believed: some editors empty it, or move it away, first."""
+"""Time (ns) after which a wrong or missing file counts as such: some editors first empty a file or move it away."""
 
 Mark = tuple[int, int, int, int, int]
-"""When a file was last written and changed (ns), its size, inode and kind: another one is another text."""
+"""Modification time and change time (ns), size, inode and file type. If they differ, the file is read again."""
 Marks = Mapping[Path, Mark]
 
 
 @dataclass(frozen=True, slots=True)
 class RuleFile:
-    """One file as it was read: its rules, or else what is wrong with it."""
+    """One file as it was read: either ``rules``, or the error in ``wrong``."""
 
     mark: Mark
     rules: RuleSet | None
@@ -48,8 +51,11 @@ class RuleFolder:
         self._read: Mapping[Path, RuleFile] = {}
 
     def marks(self) -> Marks:
-        """The rules files that are there, by a stat of each: none where there is no folder. Hidden files are none (an
-        editor's own). Raises ValueError where the folder cannot be read, or holds too many."""
+        """Return the mark of each rules file, by one ``stat`` each. Empty if there is no folder.
+
+        Hidden files do not count: editors make them. Raises ValueError if the folder cannot be read, or holds more
+        than 100 rules files.
+        """
         found: dict[Path, Mark] = {}
         try:
             with os.scandir(self.path) as entries:
@@ -74,12 +80,12 @@ class RuleFolder:
         return found
 
     def read(self, marks: Marks) -> Mapping[Path, RuleFile]:
-        """What these files say; those of an unchanged mark as they were read before. May run in any thread."""
+        """Read these files. A file with an unchanged mark is not read again. May run in any thread."""
         before = self._read
         after: dict[Path, RuleFile] = {}
         for path, mark in marks.items():
-            held = before.get(path)
-            after[path] = held if held is not None and held.mark == mark else _read(path, mark)
+            cached = before.get(path)
+            after[path] = cached if cached is not None and cached.mark == mark else _read(path, mark)
         self._read = after
         return after
 
@@ -95,8 +101,11 @@ def _read(path: Path, mark: Mark) -> RuleFile:
 
 
 class FolderState(enum.Enum):
-    """How a folder is. CALM: as it was taken in. MOVING: being changed. STILL: changed, and as it is for a moment now;
-    LONG: for so long that what is wrong in it is no unfinished save."""
+    """Whether a folder changed since its rules were loaded.
+
+    CALM: unchanged. MOVING: being changed. STILL: changed, and then unchanged for ``STILL``. LONG: the same for
+    ``DOUBT``, so that a wrong file is no unfinished save.
+    """
 
     CALM = "calm"
     MOVING = "moving"
@@ -105,7 +114,10 @@ class FolderState(enum.Enum):
 
 
 class FolderChanges:
-    """Tells a change that is over from one that is being made. Time is an argument: ns of a clock that only runs on."""
+    """Tell a finished change of the folder from one that is still going on.
+
+    The caller gives the time, in ns of a monotonic clock, and sets ``taken`` to the marks that it loaded.
+    """
 
     def __init__(self) -> None:
         self.taken: object = None
@@ -113,7 +125,7 @@ class FolderChanges:
         self._since = 0
 
     def look(self, marks: object, now: int) -> FolderState:
-        """``marks``: as they are now."""
+        """Compare ``marks``, read at ``now``, with those that were loaded and those seen before."""
         if marks == self.taken:
             self._seen = marks
             return FolderState.CALM

@@ -1,6 +1,7 @@
-"""Rules tried on captured screens: what they make of one, and whether each holds on the sample that is to prove it.
+"""Try screen rules on captured screens: on one given screen, or each rule on its own sample.
 
-Owns the trial and the words of its outcome. What a rule means is ``core.rules``; whose rules they are it does not know.
+Owns the trial and the text of its result. ``core.screen.rules`` owns what a rule means. This module does not know
+whether the rules are shipped or the user's.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ TOO_LONG: Final = "a repeat within a repeat, as in (a+)+, tries too many ways"
 
 
 def replayed(rules: RuleSet, file: Path | None, asked: ReplayRequest) -> dict[str, Any]:
-    """What ``rules`` make of one captured screen: which hold, and why the others do not. Raises E_INVALID_REQUEST."""
+    """Try ``rules`` on one captured screen. Return the claim, the rules that match, and why the others do not.
+
+    Raises E_INVALID_REQUEST if a pattern takes too long on the screen.
+    """
     sample = _captured(
         asked.screen, title=asked.title, cols=asked.cols or 0, rows=asked.rows or 0,
         cursor=(asked.cursor_x, asked.cursor_y), shown=asked.cursor_visible, alternate=asked.alternate_on,
@@ -70,8 +74,11 @@ def _named(rule: Rule) -> dict[str, Any]:
 async def tried(
     rules: RuleSet, screens: Mapping[str, Path | None], corpus: Path | None
 ) -> AsyncIterator[dict[str, Any]]:
-    """Each rule on its sample, one after the other. ``screens``: by rule, where the screen lies that it may name. They
-    are read in another thread, so that whoever else waits for the loop is not held up."""
+    """Try each rule on its sample, one after the other.
+
+    ``screens`` gives, by rule name, the folder with the screen file that the rule may name. The files are read in
+    another thread, so that they do not block the event loop.
+    """
     for rule in rules.rules:
         found = None if rule.sample is None else await asyncio.to_thread(_sample, rule, screens[rule.name], corpus)
         ok, message = _try(rules, rule, found)
@@ -81,7 +88,7 @@ async def tried(
 
 
 def _try(rules: RuleSet, rule: Rule, sample: Sample | str | None) -> tuple[bool | None, str]:
-    """``ok`` None: there is nothing to try it on."""
+    """Return whether the rule matches its sample (None if there is no sample to try), and a message."""
     if rule.sample is None or sample is None:
         return None, f"no sample, refines {rule.refines.name}" if rule.refines else "no sample, a hint"
     if isinstance(sample, str):
@@ -93,7 +100,7 @@ def _try(rules: RuleSet, rule: Rule, sample: Sample | str | None) -> tuple[bool 
 
 
 def _sample(rule: Rule, folder: Path | None, corpus: Path | None) -> Sample | str:
-    """The sample, or why there is none."""
+    """Return the rule's sample, or a text that says why it cannot be read."""
     ref = rule.sample
     assert ref is not None  # noqa: S101 the caller looked
     try:
@@ -113,15 +120,15 @@ def _sample(rule: Rule, folder: Path | None, corpus: Path | None) -> Sample | st
 
 
 def _holds(rules: RuleSet, rule: Rule, sample: Sample) -> tuple[bool, str]:
-    """Whether a rule holds, and is the one that speaks, on the sample that is to prove it."""
+    """Tell whether a rule matches its sample and no other rule comes first, with a message."""
     for before in [None if w == FIRST else Claim(w) for w in sorted(rule.after)] if rule.after else [None]:
         why = why_not(rule, rules.view(sample), before)
         if why is not None:
             after = "" if rule.after is None else f" after {FIRST if before is None else before.value}"
             return False, f"does not hold on its sample{after}: {why}"
-        spoke = rules.look(sample, before)
-        if spoke is None or spoke.claim is not rule.claim:
-            other = next((r for r in rules.rules if spoke is not None and r.name == spoke.rule), None)
+        result = rules.look(sample, before)
+        if result is None or result.claim is not rule.claim:
+            other = next((r for r in rules.rules if result is not None and r.name == result.rule), None)
             if other is None:
                 return False, "another rule matches its sample first: nothing"
             return False, (
@@ -132,7 +139,7 @@ def _holds(rules: RuleSet, rule: Rule, sample: Sample) -> tuple[bool, str]:
 
 
 def _captured(text: str, **more: Any) -> Sample:
-    """A sample of what ``tmux capture-pane -p`` gave, with or without ``-e``."""
+    """Make a sample from the output of ``tmux capture-pane -p``, with or without ``-e``."""
     text = text.replace("\r\n", "\n")
     if "\x1b" not in text:
         return samples.captured(text, **more)
