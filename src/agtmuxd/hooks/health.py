@@ -1,6 +1,6 @@
-"""Whether hooks work: test events that came in, and agents that run but were never heard.
+"""Check whether hooks work: note test events that arrived, and find agents that never sent an event.
 
-Owns how a test event is known. It never reaches the door: it is no agent's word and changes nothing.
+Owns how a test event is recognised. A test event never enters the pipeline: no agent sent it, and it changes no state.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from agtmuxd.repository import Runtime
 TEST_KEY: Final = "agtmux_test"
 """A payload with this key was sent by ``agtmux hooks status`` through an installed command."""
 KEPT: Final = 64
+"""Test events that are remembered."""
 START_ERROR: Final = 2 * NS
-"""How far off the start of a process may be: a machine tells its boot in whole seconds."""
+"""Possible error (ns) of a process's start time: the system gives its boot time in whole seconds."""
 _OWN: Final = frozenset({Source.HOOK, Source.NOTIFY})
 
 
 class HookHealth:
-    """Remembers the newest test events, and looks who is deaf."""
+    """Remember the newest test events, and find panes whose agent sends no events."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
@@ -35,7 +36,7 @@ class HookHealth:
         return isinstance(event.payload.get(TEST_KEY), str)
 
     def arrived_test(self, event: WireEvent) -> dict[str, Any]:
-        """Remember it; the result for who posted it."""
+        """Remember a test event. Return the result for its sender."""
         self._tests[str(event.payload[TEST_KEY])] = "spooled" if event.spooled else "posted"
         while len(self._tests) > KEPT:
             del self._tests[next(iter(self._tests))]
@@ -49,15 +50,16 @@ class HookHealth:
     def deaf_panes(
         self, item: Mapping[str, Any], changed_at: int | None, target_id: str | None = None
     ) -> tuple[list[str], list[str]]:
-        """Refs of panes whose agent began before the settings last changed, and never told anything since.
+        """Return refs of panes whose agent has sent no event: those that are deaf, and those that may be.
 
-        Then those never heard of whom that cannot be told: one of the two moments is not known. ``changed_at``:
-        ns by our clock, None where it is not known; ``target_id``: the machine of these settings, None for this one.
+        An agent is deaf if it started before its settings last changed: it does not know the hooks yet. It may be
+        deaf if its start or the change is not known. ``changed_at``: time of the change in ns by our clock, None if
+        not known. ``target_id``: the ssh target that has these settings, None for this machine.
         """
         deaf: list[str] = []
         maybe: list[str] = []
         if not item["installed"] or item["as_argument"]:
-            # as argument: Codex's notify, in a file that Codex writes to; its hooks tell of the same
+            # as_argument: Codex's notify, in a file that Codex itself writes; its hooks report the same events
             return deaf, maybe
         repository = self._pipeline.repository
         for (target, pane_id), runtime_id in sorted(repository.active.items()):
@@ -77,7 +79,7 @@ class HookHealth:
 
 
 def changed_here(path: str) -> int | None:
-    """When a file of this machine was last written (ns), None where that cannot be told."""
+    """Return when a file of this machine was last written (ns), None if the file cannot be read."""
     try:
         return Path(path).stat().st_mtime_ns
     except OSError:
@@ -85,5 +87,5 @@ def changed_here(path: str) -> int | None:
 
 
 def _start_is_known(runtime: Runtime) -> bool:
-    """Where the system does not count starts in ticks, an agent's start is when it was first seen: too late."""
+    """Tell whether the system gives the start in clock ticks. Otherwise it is when agtmux first saw the agent."""
     return runtime.process_start is not None and runtime.process_start.isdigit()

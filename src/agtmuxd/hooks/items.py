@@ -1,6 +1,7 @@
-"""How a change to an agent's own settings file, or what stands in it, is told: the items of ``POST /v1/hooks``.
+"""Build the items of ``POST /v1/hooks``: each reports on one settings file of an agent.
 
-The same on whatever machine the file lies. Writes nothing: that is ``remote.place``.
+Owns the items, for this machine and for machines behind ssh, and the check of a hook command. Writes no file:
+``remote_hooks.place_files`` does.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from typing import Any
 from agtmuxd.adapters.contract import HookPlan, HookStatus
 
 BACKUPS = 5
-"""Backups kept beside a file."""
+"""Number of backups kept beside a file."""
 
 TRIES = 3
-"""How often a change is planned where the file was written by somebody else meanwhile."""
+"""How often a change is tried if another program writes the file at the same time."""
 
 SCRIPT = 4096
-"""Bytes; start scripts have some hundred."""
+"""Most bytes of a start script; usual ones have a few hundred."""
 
 
 def hook_item(agent: str, path: Path) -> dict[str, Any]:
-    """An item that says nothing yet."""
+    """Return an empty item for one file."""
     return {
         "agent": agent, "path": str(path), "changed": False, "diff": "", "installed": False, "outdated": False,
         "events": [], "notes": [], "error": None, "backup": None, "command": None, "as_argument": False,
@@ -36,13 +37,13 @@ def hook_item(agent: str, path: Path) -> dict[str, Any]:
 
 
 def absent_item(agent: str, home: Path) -> dict[str, Any]:
-    """Of an agent that was not asked for by its name, and has no folder here."""
+    """Return the item for an agent that the user did not name, and that has no settings folder."""
     note = f"{home} does not exist, so nothing was installed; use --agent {agent} to install anyway"
     return {**hook_item(agent, home), "notes": [note]}
 
 
 def planned_item(agent: str, plan: HookPlan, backup: str | None, left: Sequence[str] = ()) -> dict[str, Any]:
-    """What was changed, or would be. ``left``: the backups that stay where our hooks are taken out."""
+    """Return the item for a planned or finished change. ``left``: the backups that stay after an uninstall."""
     diff = difflib.unified_diff(
         (plan.before or "").splitlines(keepends=True), (plan.after or "").splitlines(keepends=True),
         str(plan.path), str(plan.path),
@@ -56,12 +57,12 @@ def planned_item(agent: str, plan: HookPlan, backup: str | None, left: Sequence[
 
 
 def kept_busy(path: Path) -> str:
-    """The error where it was written by somebody else each time."""
+    """Return the error for a file that another program wrote during each try."""
     return f"another program keeps writing {path}. Quit its agent, then run this again."
 
 
 def add_status(items: dict[str, dict[str, Any]], agent: str, status: HookStatus, *, leaving: bool = False) -> None:
-    """Put what stands in a file now into its item, by path. ``leaving``: nothing is said to a user of hooks."""
+    """Put the status of a file into its item; ``items`` is by path. ``leaving``: add no notes about hooks in use."""
     item = items.setdefault(str(status.path), hook_item(agent, status.path))
     item["installed"], item["outdated"] = status.installed, status.outdated
     item["events"] = list(status.events)
@@ -70,15 +71,16 @@ def add_status(items: dict[str, dict[str, Any]], agent: str, status: HookStatus,
     if leaving:
         return
     newer = (*status.notes, *status.void)
-    told = [note for note in item["notes"] if not any(note in one for one in newer)]
-    item["notes"] = [*told, *status.notes]
+    earlier = [note for note in item["notes"] if not any(note in one for one in newer)]
+    item["notes"] = [*earlier, *status.notes]
 
 
 def foreign(command: str) -> str | None:
-    """Why hooks may not call ``command``; None for the ``hook`` of the agtmux that this daemon belongs to.
+    """Return why hooks may not call ``command``; None if it is the hook command of this daemon's installation.
 
-    Whatever is written there runs at each step of each agent. So it is ``<program> hook``, or ``<python> -m agtmux
-    hook``, of this very installation; a link to it will do, and the same start script for another interpreter.
+    An installed command runs at each step of each agent. So only ``<program> hook`` and ``<python> -m agtmux hook``
+    of this installation are allowed. A link to the program is allowed, and so is the same start script with another
+    interpreter.
     """
     try:
         words = shlex.split(command)
@@ -102,7 +104,10 @@ def foreign(command: str) -> str | None:
 
 
 def _same_script(program: Path, own: Path) -> bool:
-    """Whether ``program`` is agtmux's start script, as installers write it, for whatever interpreter; nobody else's."""
+    """Tell whether ``program`` is agtmux's start script as installers write it, for any interpreter.
+
+    Another user's file does not count (unless root's), nor one that others may write to.
+    """
     try:
         info = program.stat()
         if not stat.S_ISREG(info.st_mode) or info.st_uid not in (0, os.getuid()) or info.st_mode & 0o022:
@@ -114,7 +119,7 @@ def _same_script(program: Path, own: Path) -> bool:
 
 
 def _behind_interpreter(path: Path) -> str | None:
-    """A small script from its first import on; None for anything else."""
+    """Return the text of a small script from its first import on; None for any other file."""
     with path.open("rb") as file:
         text = file.read(SCRIPT).decode("utf-8")
     place = text.find("\nimport ")

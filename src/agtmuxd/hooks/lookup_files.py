@@ -1,7 +1,7 @@
-"""What the daemon leaves in its state folder for the hooks of this machine to look up, kept up to date.
+"""Write the two files in the state folder that hooks of this machine read, and keep them up to date.
 
-Owns two files: the path of the socket, for hooks of a tmux server without XDG_RUNTIME_DIR; and the configuration's
-redaction patterns, for hooks that write into the spool what nobody takes. What could not be written is tried again.
+Owns the file with the socket's path, for hooks of a tmux server without XDG_RUNTIME_DIR. Owns the file with the
+configured redaction patterns, for hooks that write events into the spool. Retries a failed write every 2 s.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from agtmuxd.ingest.redactor import Redactor
 
 _LOG = structlog.get_logger("agtmuxd")
 EVERY: Final = 2.0
-"""Seconds until what could not be written is tried again."""
+"""Seconds until a failed write is tried again."""
 
 
 class LookupFiles:
-    """``point`` and ``leave_patterns`` write a file each; ``run`` writes again what failed, until cancelled."""
+    """Write one file each by ``point`` and ``leave_patterns``. ``run`` retries failed writes until cancelled."""
 
     def __init__(self, redact: Redactor, tell: Callable[[str, str | None], None]) -> None:
-        """``tell``: is told by topic what is wrong now (None: nothing), for health."""
+        """``tell`` is called with a topic and its current error (None: no error), for the daemon's health."""
         self._redact = redact
         self._tell = tell
         self._socket = ""
         self._wrong: dict[str, str] = {}
 
     def point(self, socket: str) -> None:
-        """The daemon listens at ``socket`` now. Never raises OSError: that is told."""
+        """Write the path of the socket at which the daemon listens. Reports an OSError through ``tell``."""
         self._socket = socket
         pointer = Path(paths.pointer_path())
         fresh = pointer.with_name(pointer.name + ".new")
@@ -47,10 +47,10 @@ class LookupFiles:
             if self._failed("pointer", f"{pointer} could not be written: {error.strerror}"):
                 _LOG.error("the socket's path could not be written for hooks", path=str(pointer), error=error.strerror)
         else:
-            self._done("pointer")
+            self._cleared("pointer")
 
     def leave_patterns(self) -> None:
-        """The patterns may be others now. Never raises OSError: that is told."""
+        """Write the redaction patterns. Reports an OSError through ``tell``."""
         path = paths.patterns_path()
         try:
             self._redact.leave(path)
@@ -60,7 +60,7 @@ class LookupFiles:
             ):
                 _LOG.warning("redaction.patterns could not be written for hooks", error=str(error))
         else:
-            self._done("patterns")
+            self._cleared("patterns")
 
     async def run(self) -> None:
         while True:
@@ -71,12 +71,12 @@ class LookupFiles:
                 self.leave_patterns()
 
     def _failed(self, topic: str, wrong: str) -> bool:
-        """Whether that is new."""
+        """Report an error. Return whether it is new."""
         new = self._wrong.get(topic) != wrong
         self._wrong[topic] = wrong
         self._tell(topic, wrong)
         return new
 
-    def _done(self, topic: str) -> None:
+    def _cleared(self, topic: str) -> None:
         self._wrong.pop(topic, None)
         self._tell(topic, None)
