@@ -23,7 +23,7 @@ from agtmuxd.api.routes.actions import ActionBody
 from agtmuxd.config import Settings
 from agtmuxd.core.action.request import Kind
 from agtmuxd.core.model import LEVELS, MS, NS, PRECEDENCE, Claim, Source
-from agtmuxd.core.screen import motion
+from agtmuxd.core.screen import motion, rule_file
 from agtmuxd.core.state import debounce, registers, resolve
 from agtmuxd.ingest.state_rows import CRASH_SHOWN
 from agtmuxd.store.migrate import load, migrate
@@ -33,6 +33,12 @@ from tests.route_tables import ROUTES
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = {page.stem: page.read_text("utf-8") for page in sorted((ROOT / "docs" / "reference").glob("*.md"))}
+ADAPTERS = {page.stem: page.read_text("utf-8") for page in sorted((ROOT / "docs" / "adapters").glob("*.md"))}
+SHORT = {
+    **{f"reference/{stem}": text for stem, text in REFERENCE.items()},
+    **{f"adapters/{stem}": text for stem, text in ADAPTERS.items()},
+    "explanation/detection": (ROOT / "docs" / "explanation" / "detection.md").read_text("utf-8"),
+}
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text("utf-8")
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "runbooks").glob("*.md")])
 
@@ -165,6 +171,30 @@ def span(text: str) -> int:
     """``600 ms`` or ``10 s`` in ns."""
     number, unit = text.split()
     return int(number) * {"ms": MS, "s": NS}[unit]
+
+
+TABLES_OF_RULES = {
+    "## Top level": "_TOP",
+    "## `[process]`": "_PROCESS",
+    "## `[composer]`": "_COMPOSER",
+    "## `[[mode]]`": "_MODE",
+    "## `[keys]`": "_KEYS",
+    "## `[[rule]]`": "_RULE",
+    "### `waiting`": "_WAITING",
+    "### `keys`": "_DIALOG_KEYS",
+}
+
+
+@pytest.mark.tc("TC-117")
+def test_every_key_of_a_rules_file_stands_in_its_reference() -> None:
+    """Each table has the keys that the reader takes, no more and no fewer, and the example is a file that it takes."""
+    page = ADAPTERS["rules-file"]
+    for head, keys in TABLES_OF_RULES.items():
+        shown = {name for row in cells(page.split(f"{head}\n")[1], "key") for name in re.findall(r"`(\w+)`", row[0])}
+        assert shown == vars(rule_file)[keys], head
+    for name in ("rules-file", "own-rules"):
+        (example,) = re.findall(r"^```toml\n(.*?)^```", ADAPTERS[name], re.M | re.S)
+        assert rule_file.load(example, name, "toy").rules, name
 
 
 @pytest.mark.tc("TC-117")
@@ -324,10 +354,10 @@ def sentences(text: str) -> Iterator[str]:
 
 
 @pytest.mark.tc("TC-117")
-@pytest.mark.parametrize("page", sorted(REFERENCE))
-def test_a_reference_page_is_short_and_plain(page: str) -> None:
+@pytest.mark.parametrize("page", sorted(SHORT))
+def test_a_page_is_short_and_plain(page: str) -> None:
     """Under 2 500 words, at most 25 words a sentence, and none of the words that nobody else uses so."""
-    text = REFERENCE[page]
+    text = SHORT[page]
     assert len(text.split()) < 2500
     assert [said for said in sentences(text) if len(said.split()) > 25] == []
     assert [said for said in sentences(text) if STOP.search(said)] == []

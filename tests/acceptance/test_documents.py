@@ -21,7 +21,7 @@ NO_SUCH_MACHINE = 6
 NOTES_WHAT_IT_LEFT_OUT = ["rules", "check"]
 """The recordings of the shipped rules come with the source only; outside it this command says so on stderr."""
 THEIRS = "toy"
-"""The adapter that docs/adapters.md lets its reader write."""
+"""The adapter that docs/adapters/README.md lets its reader write."""
 PANES = ("%12", "%5")
 
 

@@ -80,7 +80,7 @@ def test_the_app_server_is_read_only_when_asked_for_and_tells_of_an_approval(sta
     assert len(list(home.rglob("rollout-*.jsonl"))) == 1
     s.driver.approve()
     s.expect("running", "completed")
-    assert re.search(r" \(agtmux; [\w.]+\)$", model.user_agents[-1]), "what docs/adapters.md says it costs"
+    assert re.search(r" \(agtmux; [\w.]+\)$", model.user_agents[-1]), "what docs/adapters/codex.md says it costs"
 
     ask_server(s, False)
     until(lambda: clients(socket) == 1, "it was not left")

@@ -149,7 +149,7 @@ compared with the labels, which were made from what the agents themselves knew, 
 - They are played at their own pace, several at once, on a machine that did other things too: a late look counts as
   wrong.
 - The rules were made with these recordings in sight. How much of it carries over to scenes that nobody had recorded
-  is told in [adapters.md](adapters.md#how-far-that-carries-over): less, above all where a setting takes signs away.
+  stands in [detection.md](explanation/detection.md): less, above all where a setting takes signs away.
 
 ## Both ways
 

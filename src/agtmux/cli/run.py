@@ -65,7 +65,7 @@ def check_agent(agent: str) -> None:
     if known and agent not in known:
         raise click.BadParameter(
             f"unknown agent {agent!r}. Use one of: {', '.join(known)}. "
-            "To add one, write a rules file (docs/adapters.md).",
+            "To add one, write a rules file (docs/adapters/own-rules.md).",
             param_hint="--as",
         )
 

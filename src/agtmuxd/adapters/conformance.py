@@ -1,7 +1,7 @@
 """What every adapter owes, whatever its agent: the checks for whoever writes one, here or in a package of their own.
 
-    def test_it_owes_nothing(tmp_path):
-        assert owed(ToyAdapter(), tmp_path) == []
+    def test_the_adapter_keeps_the_contract(tmp_path):
+        assert violations(ToyAdapter(), tmp_path) == []
 
 Owns the checks. Knows no agent; that the states are right only recordings of the real program can show.
 """
@@ -73,7 +73,7 @@ def _event(agent: str, name: str, payload: Any) -> RawEvent:
 def _events(adapter: Adapter) -> Iterator[str]:
     try:
         adapter.normalise(_event("another", "Stop", {}), {})
-        yield "normalise: takes the event of another agent, which is a ValueError (adapters.common.checked does that)"
+        yield "normalise: takes the event of another agent, which is a ValueError (adapters.shared.checked raises it)"
     except ValueError:
         pass
     fenced = IsolatedAdapter(adapter)

@@ -121,14 +121,15 @@ sample = { screen = "approval.txt" }
 @pytest.mark.tc("TC-046")
 @pytest.mark.parametrize("name", ["ToyAdapter", "HookedToyAdapter"])
 def test_the_adapter_of_the_documentation_owes_nothing(name: str, tmp_path: Path) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/adapters.md").read_text("utf-8"), re.DOTALL)
+    pages = "".join((ROOT / f"docs/adapters/{page}.md").read_text("utf-8") for page in ("README", "hooks-in-settings"))
+    blocks = re.findall(r"```python\n(.*?)```", pages, re.DOTALL)
     module = tmp_path / "module"
     module.mkdir()
     (module / "toy.toml").write_text(SCREEN)
     said: dict[str, Any] = {"__file__": str(module / "__init__.py"), "__name__": "agtmux_toy"}
     for block in blocks:
-        if "ToyAdapter(" in block and "owed(" not in block:
-            exec(compile(block, "docs/adapters.md", "exec"), said)  # noqa: S102 our own words
+        if "ToyAdapter(" in block and "violations(" not in block:
+            exec(compile(block, "docs/adapters", "exec"), said)  # noqa: S102 our own words
     folder = tmp_path / "home"
     folder.mkdir()
     assert violations(said[name](), folder) == []
