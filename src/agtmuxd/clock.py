@@ -1,7 +1,8 @@
-"""The daemon's clock: the system's, but that it never goes back; and sleeps that end together.
+"""Provide the daemon's clock, and sleeps that end together.
 
-Owns both promises. All order of events, marks and readings is by this clock: where the system's is set back, what is
-newer would pass for older, and what an agent waits for would be missed until that clock has caught up.
+The clock follows the system's, but it never goes back. All order of events, marks and readings is by this clock.
+Otherwise, after the system's clock was set back, newer events would count as older. agtmux would then miss what an
+agent waits for until the clock had caught up.
 """
 
 from __future__ import annotations
@@ -13,19 +14,20 @@ from collections.abc import Callable
 from typing import Final
 
 SLOWER: Final = 100
-"""While it is ahead of the system's it goes slower by one part of so many, until that has caught up."""
+"""While the clock is ahead of the system's, it runs slower by one part in this many, until the system's has caught up.
+"""
 
 NOTICED: Final = 100_000_000
-"""Less than this (ns) is no being ahead: the two clocks are not read at one instant."""
+"""A lead of less than this (ns) does not count: the two clocks are not read at one instant."""
 
 
 class Clock:
-    """Call it for the time: ns since the epoch, never less than before. May be called from any thread."""
+    """Call it for the time: ns since the epoch, never less than before. Any thread may call it."""
 
     def __init__(
         self, system: Callable[[], int] = time.time_ns, elapsed: Callable[[], int] = time.monotonic_ns
     ) -> None:
-        """``system``: ns since the epoch, may be set by somebody; ``elapsed``: ns since whenever, only ever grows."""
+        """``system``: ns since the epoch; somebody may set it. ``elapsed``: ns since any moment; it only grows."""
         self._system = system
         self._elapsed = elapsed
         self._last = system(), elapsed()
@@ -35,7 +37,7 @@ class Clock:
         return self._read()[0]
 
     def ahead(self) -> int:
-        """How far (ns) it is ahead of the system's now; 0 where that was not set back, or by next to nothing."""
+        """Return how far (ns) this clock is ahead of the system's. 0 for less than ``NOTICED``."""
         now, system = self._read()
         return now - system if now - system >= NOTICED else 0
 
@@ -50,9 +52,9 @@ class Clock:
 
 
 async def coalesced_sleep(seconds: float) -> None:
-    """Sleep until the next whole multiple of ``seconds`` by the loop's clock: no longer than ``seconds``.
+    """Sleep until the next whole multiple of ``seconds`` by the loop's clock, so for at most ``seconds``.
 
-    Tasks that look at something now and then so do it at the same moments: each time that an idle process wakes costs
-    more than what is looked at.
+    Tasks that check something from time to time then do so at the same moments. Each wake-up of an idle process costs
+    more than the check.
     """
     await asyncio.sleep(seconds - asyncio.get_running_loop().time() % seconds)

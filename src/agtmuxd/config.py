@@ -1,6 +1,6 @@
-"""The configuration: every setting with its default, read from one TOML file. The only reader of TOML.
+"""Read the configuration: every setting with its default, from one TOML file. The only reader of that file.
 
-A wrong key or value is told with its name and line. Knows nothing of what the settings are used for.
+An error names the wrong key or value and its line. Does not know what the settings are used for.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.regular import read_regular
 
 MOST = 1 << 20
-"""Bytes of the file."""
+"""The largest size of the file, in bytes."""
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Days = Annotated[float, Field(gt=0, le=3650)]
@@ -43,7 +43,9 @@ class ObserveSettings(_Table):
 
 
 class TargetSettings(_Table):
-    """``[targets]``: limits for reaching a target, in seconds, and for what one target may make the daemon read."""
+    """``[targets]``: time limits for reaching a target, in seconds, and limits for what the daemon reads from one
+    target.
+    """
 
     connect_timeout: Seconds = 3.0
     command_timeout: Seconds = 5.0
@@ -56,7 +58,7 @@ class TargetSettings(_Table):
 
 
 class SshSettings(_Table):
-    """``[ssh]``: how machines are reached."""
+    """``[ssh]``: how to reach machines."""
 
     config_file: str = Field(
         "~/.ssh/config", description="the ssh configuration that names them, and their known_hosts"
@@ -64,13 +66,13 @@ class SshSettings(_Table):
 
 
 class EventSettings(_Table):
-    """``[events]``: how posted events are believed and bound."""
+    """``[events]``: how far to believe posted events."""
 
     skew_budget: Seconds = Field(10.0, description="an event's own time is believed within this of its arrival")
 
 
 class ApiSettings(_Table):
-    """``[api]``: how many may talk to the daemon at once."""
+    """``[api]``: how many clients may talk to the daemon at once."""
 
     connections: Annotated[int, Field(ge=8, le=10_000)] = Field(
         512, description="connections; fewer where the process may not open twice as many files"
@@ -90,13 +92,13 @@ class RetentionSettings(_Table):
 
 
 class StoreSettings(_Table):
-    """``[store]``: how large the database may become."""
+    """``[store]``: how large the database may grow."""
 
     max_bytes: Annotated[int, Field(ge=10_000_000)] = 1_000_000_000
 
 
 class RedactionSettings(_Table):
-    """``[redaction]``: patterns added to the built-in ones."""
+    """``[redaction]``: patterns in addition to the built-in ones."""
 
     patterns: list[str] = Field(default_factory=list, description="regular expressions whose matches are removed")
 
@@ -152,7 +154,7 @@ class Settings(_Table):
 
 
 def _line_of(text: str, place: tuple[Any, ...]) -> int | None:
-    """The line on which a key stands: its own, else that of its table."""
+    """Return the line of a key, or else the line of its table."""
     names = [str(part) for part in place if isinstance(part, str)]
     table: list[str] = []
     best: int | None = None
@@ -172,7 +174,7 @@ def _line_of(text: str, place: tuple[Any, ...]) -> int | None:
 
 
 def parse(text: str, path: str) -> Settings:
-    """Settings of a file's text. Raises E_INVALID_REQUEST naming file, line and key."""
+    """Return the settings in a file's text. Raises E_INVALID_REQUEST, which names file, line and key."""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -184,12 +186,12 @@ def parse(text: str, path: str) -> Settings:
         line = _line_of(text, first["loc"])
         key = ".".join(str(part) for part in first["loc"])
         where = f"{path}, line {line}" if line else path
-        said = "unknown setting" if first["type"] == "extra_forbidden" else first["msg"]
-        raise AgtmuxError("E_INVALID_REQUEST", f"{where}: {key}: {said}") from error
+        problem = "unknown setting" if first["type"] == "extra_forbidden" else first["msg"]
+        raise AgtmuxError("E_INVALID_REQUEST", f"{where}: {key}: {problem}") from error
 
 
 def load(path: str) -> Settings:
-    """Settings of the file at ``path``; the defaults where there is none. Raises E_INVALID_REQUEST."""
+    """Return the settings in the file at ``path``, or the defaults if there is no file. Raises E_INVALID_REQUEST."""
     try:
         text = read_regular(path, MOST).decode("utf-8")
     except (FileNotFoundError, NotADirectoryError):

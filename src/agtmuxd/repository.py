@@ -1,7 +1,7 @@
-"""What the daemon holds in memory of the tables, and a unit of work over it.
+"""Hold the current rows of the database in memory, and collect one transaction's changes to them.
 
-Owns the frozen rows and their overlay: a unit collects changes while a transaction runs and becomes the world only when
-that transaction committed. Knows no SQL, no agent, no wire.
+Owns the frozen rows and the overlay. A unit of work collects changes while a transaction runs. They become current only
+after the transaction committed. Knows no SQL, no agent and no wire format.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class Target:
+    """One tmux server that agtmux watches, with its health. Times are in ns."""
+
     target_id: str
     name: str
     kind: str
@@ -39,7 +41,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Pane:
-    """A pane as last listed. ``row.title`` is the published one: it follows the real title at most once a second."""
+    """A pane as last listed. ``row.title`` is the published title: it follows the real one at most once a second."""
 
     target_id: str
     boot_id: str
@@ -50,6 +52,8 @@ class Pane:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
+    """One life of one agent process in one pane instance. Times are in ns."""
+
     runtime_id: str
     target_id: str
     pane_id: str
@@ -73,6 +77,8 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True)
 class StateRow:
+    """The current state of one pane's runtime, and why. Times are in ns."""
+
     target_id: str
     pane_id: str
     runtime_id: str
@@ -95,7 +101,7 @@ class StateRow:
 
     @property
     def detail(self) -> str | None:
-        """Of an error what was said of it: the agent's own words, or how a wrapped program ended."""
+        """The detail of an error: the agent's own text, or how a wrapped program ended. None for other states."""
         if self.state is not State.ERROR:
             return None
         return next((by["detail"] for by in self.decided_by if by.get("detail")), None)
@@ -105,7 +111,7 @@ _ABSENT: Final = object()
 
 
 class OverlayTable(Generic[K, V]):
-    """A dict with an overlay: reads fall through to the base, writes stay in the overlay until ``commit``."""
+    """A dict with an overlay. Reads fall through to the base; writes stay in the overlay until ``commit``."""
 
     __slots__ = ("base", "over")
 
@@ -150,7 +156,7 @@ RegisterMap = dict[tuple[Source, str], Register]
 
 @dataclass(slots=True)
 class Repository:
-    """Everything current. ``runtimes`` holds the active ones and those whose crash is still shown."""
+    """All current rows. ``runtimes`` holds the active ones and those whose crash is still shown."""
 
     targets: dict[str, Target] = field(default_factory=dict)
     panes: dict[PaneKey, Pane] = field(default_factory=dict)
@@ -161,13 +167,13 @@ class Repository:
     states: dict[PaneKey, StateRow] = field(default_factory=dict)
     epochs: dict[PaneKey, int] = field(default_factory=dict)
     versions: dict[PaneKey, int] = field(default_factory=dict)
-    """The state version of a pane whose runtime ended: the next one counts on from there."""
+    """The state version of a pane whose runtime ended: the next runtime goes on from there."""
 
     def target_named(self, name: str) -> Target | None:
         return next((target for target in self.targets.values() if target.name == name), None)
 
     def pane_key(self, published: str) -> PaneKey:
-        """The key of a pane by its published key, ``<target name>/<pane id>``. Raises E_REF_NOT_FOUND."""
+        """Return the key of a pane by its published key, ``<target name>/<pane id>``. Raises E_REF_NOT_FOUND."""
         name, _, pane_id = published.rpartition("/")
         target = self.target_named(name)
         if target is None:
@@ -176,7 +182,7 @@ class Repository:
 
 
 class UnitOfWork:
-    """One transaction's changes. ``dirty`` names what the store has to write."""
+    """One transaction's changes, and what the store has to write."""
 
     def __init__(self, repository: Repository) -> None:
         self.targets = OverlayTable(repository.targets)
@@ -189,16 +195,18 @@ class UnitOfWork:
         self.epochs = OverlayTable(repository.epochs)
         self.versions = OverlayTable(repository.versions)
         self.told: set[tuple[str, Source, str]] = set()
-        """Registers whose content changed (not those that were only seen again)."""
+        """Registers whose content changed (not those that were only read again)."""
         self.marked: set[str] = set()
+        """Runtimes whose marks changed."""
         self.touched: set[str] = set()
-        """Runtimes whose state may be another now."""
+        """Runtimes whose state may have changed."""
         self.used: dict[str, int] = {}
-        """By runtime: the version of a waiting state into which keys were put, so that it stands for nothing more."""
+        """By runtime: the version of a waiting state whose prompt received keys. That version allows no further action.
+        """
         self.shown: set[PaneKey] = set()
-        """Panes whose published row may be another now."""
+        """Panes whose published row may have changed."""
         self.ended: dict[str, Runtime] = {}
-        """Runtimes that ended and are kept no longer in memory."""
+        """Runtimes that ended and are no longer kept in memory."""
 
     def active_runtime(self, key: PaneKey) -> Runtime | None:
         runtime_id = self.active.get(key)

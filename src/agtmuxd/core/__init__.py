@@ -1,1 +1,1 @@
-"""Pure decisions: no await, no clock, no file, no log. Time is an argument."""
+"""Decide without side effects: no await, no clock, no file, no log. Time is an argument."""

@@ -1,6 +1,7 @@
-"""Names that are computed, not drawn: runtime ids, dedupe keys, fingerprints of payloads.
+"""Compute names: runtime ids, dedupe keys, UUIDs.
 
-Pure. The recipes are part of the contract (docs/reference/targets.md and events.md): changing one orphans stored rows.
+Pure. The recipes are part of the contract (docs/reference/targets.md and events.md): a changed recipe orphans stored
+rows.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ def _digest(*parts: str) -> str:
 
 
 def runtime_id(target_id: str, boot_id: str, pane_id: str, pane_epoch: int, agent_type: str, started_at: int) -> str:
-    """The reproducible name of one runtime: 3 + 40 characters of ``[A-Za-z0-9._:-]``."""
+    """Return the reproducible name of one runtime: 3 + 40 characters of ``[A-Za-z0-9._:-]``."""
     return "rt-" + _digest(target_id, boot_id, pane_id, str(pane_epoch), agent_type, str(started_at))[:40]
 
 
 def dedupe_key(source: str, source_event_id: str, event_type: str) -> str:
-    """Two deliveries of one occurrence share it; two occurrences never do."""
+    """Return the key of one occurrence. Two deliveries of one occurrence share it; two occurrences never do."""
     return _digest(source, source_event_id, event_type)
 
 
 def uuid7(now_ns: int, entropy: bytes | None = None) -> str:
-    """A UUIDv7 of that moment. ``entropy``: 10 bytes, drawn from the system when absent."""
+    """Return a UUIDv7 for that moment (ns). ``entropy``: 10 bytes; without it, from the system."""
     raw = entropy or os.urandom(10)
     stamp = (now_ns // 1_000_000) & ((1 << 48) - 1)
     rand_a = ((raw[0] << 8) | raw[1]) & 0x0FFF

@@ -1,6 +1,6 @@
-"""How values look on the wire: JSON bytes and timestamps.
+"""Encode and decode JSON and timestamps.
 
-Owns the one JSON encoding of the daemon, and the reading of JSON that others wrote. Knows no route and no row.
+Owns the one JSON encoding of the daemon, and the reading of JSON from others. Knows no route and no row.
 """
 
 from __future__ import annotations
@@ -11,21 +11,28 @@ from math import isfinite
 from typing import Any, Final
 
 DEEPEST: Final = 64
-"""Levels of a value that is taken: hooks send at most 50, and all that walks one calls itself for each."""
+"""The deepest nesting that ``decode`` accepts. Hooks send at most 50 levels. Code that walks a value recurses once a
+level.
+"""
 _HOLDS: Final = (list, dict)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def encode(value: Any) -> bytes:
-    """``value`` as one line of UTF-8 JSON, no newline. Lone surrogates become ``?``. Raises TypeError, ValueError."""
+    """Return ``value`` as one line of UTF-8 JSON without a newline.
+
+    Lone surrogates become ``?``. Raises TypeError or ValueError for what JSON cannot hold.
+    """
     return _ENCODER.encode(value).encode("utf-8", "replace")
 
 
 def decode(data: bytes) -> Any:
-    """The value of JSON that somebody else wrote, such that it can be kept and told on. Lone surrogates (agents cut
-    text in the middle of a character) and what is no UTF-8 become U+FFFD. Raises ValueError for what is no JSON, for
-    numbers that JSON has not, and for more than ``DEEPEST`` levels."""
+    """Return the value of JSON from others, such that it can be stored and sent on.
+
+    Lone surrogates (agents cut text in the middle of a character) and invalid UTF-8 become U+FFFD. Raises ValueError
+    for what is not JSON, for numbers that JSON does not have, and for more than ``DEEPEST`` levels.
+    """
     text = data.decode("utf-8", "replace")
     try:
         value = json.loads(text, parse_constant=_no_number, parse_float=_number)
@@ -67,7 +74,7 @@ def _whole(value: Any) -> Any:
 
 
 def stamp(at: int) -> str:
-    """``at`` (ns since the epoch) as RFC 3339, UTC, with milliseconds: ``2026-01-02T03:04:05.678Z``."""
+    """Return ``at`` (ns since the epoch) as RFC 3339, UTC, with milliseconds: ``2026-01-02T03:04:05.678Z``."""
     moment = _EPOCH + timedelta(milliseconds=at // 1_000_000)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 

@@ -1,8 +1,8 @@
-"""What can be asked of published rows: filter, sort, count.
+"""Filter, sort and count published rows.
 
-Owns the meaning of filters, sort orders and summaries for the three scopes (panes, windows, sessions). Knows neither
-where rows come from nor HTTP. A row is the JSON object of the API ("item"); times in it are RFC 3339 text, which sorts
-as time does.
+Owns the meaning of filters, sort orders and summaries for the three scopes (panes, windows, sessions). Does not know
+where rows come from, nor HTTP. A row is the JSON object of the API ("item"). Its times are RFC 3339 text, which sorts
+in time order.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ Item = dict[str, Any]
 
 
 class Scope(StrEnum):
+    """What a row stands for."""
+
     PANES = "panes"
     WINDOWS = "windows"
     SESSIONS = "sessions"
@@ -28,11 +30,14 @@ ATTENTION: Final = ("needs_action", "review", "none")
 """Most pressing first."""
 
 RANK: Final[dict[str | None, int]] = {str(state): n for n, state in enumerate(PRECEDENCE)}
-LAST_RANK: Final = len(RANK)  # rows that hold no agent have no state and come last
+LAST_RANK: Final = len(RANK)  # rows without an agent have no state and come last
 
 
 class Attrs(NamedTuple):
-    """What filters and summaries look at. ``agents`` sorted; a row without any agent has none and ``state`` None."""
+    """The attributes that filters and summaries read.
+
+    ``agents`` is sorted. A row without an agent has no ``agents`` and ``state`` None.
+    """
 
     target: str
     session: str
@@ -42,7 +47,7 @@ class Attrs(NamedTuple):
 
     @classmethod
     def of(cls, item: Item) -> Attrs:
-        """The attributes of a pane, window or session row."""
+        """Return the attributes of a pane, window or session row."""
         identity = item["identity"]
         agents = item.get("agents")
         if agents is None:
@@ -65,10 +70,10 @@ class Attrs(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which rows are asked for. Values of one field are alternatives, fields narrow each other.
+    """Which rows a caller asks for. Values of one field are alternatives; each further field narrows the result.
 
-    In windows and sessions ``agents`` asks for rows that hold one of them; ``state`` and ``needs_action`` ask for the
-    row's own. ``everything`` (the parameter ``all``) lists rows without an agent too.
+    For windows and sessions, ``agents`` selects rows that hold one of these agents. ``state`` and ``needs_action`` look
+    at the row's own state and attention. ``everything`` (the parameter ``all``) includes rows without an agent.
     """
 
     targets: tuple[str, ...] = ()
@@ -95,7 +100,7 @@ class Filter:
         return not self.needs_action or row.attention == "needs_action"
 
     def named_targets(self) -> tuple[str, ...]:
-        """Targets that the filter names, each once; empty if it names none (all are asked)."""
+        """Return the targets that the filter names, each once. Empty: it names none, so all targets are asked."""
         named = dict.fromkeys(self.targets)
         for target, _ in self.target_sessions:
             if not self.targets:
@@ -103,7 +108,7 @@ class Filter:
         return tuple(named)
 
     def echo(self) -> dict[str, Any]:
-        """The filters as given, for the reply."""
+        """Return the filters as given, for the reply."""
         out: dict[str, Any] = {}
         if self.targets:
             out["target"] = list(self.targets)
@@ -124,7 +129,10 @@ class Filter:
 
 @dataclass(slots=True)
 class Tally:
-    """A summary that rows can be added to and taken from. In rollups ``by_agent`` counts rows that hold the agent."""
+    """A summary to which rows can be added and from which they can be removed.
+
+    In rollups ``by_agent`` counts the rows that hold the agent.
+    """
 
     total: int = 0
     states: dict[str, int] = field(default_factory=dict)
@@ -133,7 +141,7 @@ class Tally:
     attention: dict[str, int] = field(default_factory=dict)
 
     def add(self, row: Attrs, n: int = 1) -> None:
-        """Count ``row`` ``n`` times (-1 takes it out again)."""
+        """Count ``row`` ``n`` times. -1 removes it."""
         self.total += n
         if row.state is not None:
             self.states[row.state] = self.states.get(row.state, 0) + n
@@ -146,7 +154,7 @@ class Tally:
         return Tally(self.total, dict(self.states), dict(self.agents), dict(self.targets), dict(self.attention))
 
     def summary(self) -> dict[str, Any]:
-        """The reply's ``summary``: every state and attention is there, agents and targets only where they occur."""
+        """Return the reply's ``summary``. It has every state and attention; agents and targets only if they occur."""
         return {
             "total": self.total,
             "by_state": {str(state): self.states.get(state, 0) for state in PRECEDENCE},
@@ -169,7 +177,7 @@ def _number(tmux_id: Any) -> int:
 
 
 def place(item: Item) -> tuple[Any, ...]:
-    """Sort key: where the row is. Names, then window and pane as tmux orders them; unique within a scope."""
+    """Return the sort key for where a row is: names, then window and pane in tmux's order. Unique within a scope."""
     identity = item["identity"]
     return (
         identity["session_name"],
@@ -205,7 +213,10 @@ SORTS: Final = (*_KEYS, *(f"-{name}" for name in _KEYS))
 
 
 def ordered(items: Iterable[Item], sort: str = "attention") -> list[Item]:
-    """``items`` in one of ``SORTS``. Ties go by target and place, never reversed; rows without a time come last."""
+    """Return ``items`` in one of ``SORTS``.
+
+    Ties are in order of target and place, never reversed. Rows without a time come last.
+    """
     rows = sorted(items, key=_by_target)
     name = sort.removeprefix("-")
     key = _KEYS[name]

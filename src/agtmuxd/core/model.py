@@ -1,8 +1,8 @@
-"""The facts that the daemon reasons about, as frozen values.
+"""Define the facts that the daemon works with, as frozen values.
 
-Owns the shapes and words of the contract (targets, panes, runtimes, signals, claims, states). Knows no agent by name,
-no database, no wire format. Times are integer nanoseconds since the epoch, UTC, by the daemon's clock unless the name
-says otherwise.
+Owns the types and terms of the contract: targets, panes, runtimes, signals, claims and states. Knows no agent by name,
+no database and no wire format. Times are integer nanoseconds since the epoch, UTC, by the daemon's clock, unless the
+name says otherwise.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MS: Final = 1_000_000
 
 
 class State(StrEnum):
-    """The seven states a pane can be shown in."""
+    """The seven states that a pane can have."""
 
     ERROR = "error"
     WAITING_APPROVAL = "waiting_approval"
@@ -30,13 +30,13 @@ class State(StrEnum):
 
 
 PRECEDENCE: Final[tuple[State, ...]] = tuple(State)
-"""Highest first; also the order in which rollups pick their top state."""
+"""Highest first. Rollups pick their top state in this order too."""
 
 WAITING: Final = frozenset({State.WAITING_APPROVAL, State.WAITING_INPUT})
 
 
 class Claim(StrEnum):
-    """What one source may say of one runtime. ``NOT_RUNNING`` says only that no turn is in progress."""
+    """What one source can say about one runtime. ``NOT_RUNNING`` says only that no turn is in progress."""
 
     ERROR = "error"
     WAITING_APPROVAL = "waiting_approval"
@@ -48,7 +48,7 @@ class Claim(StrEnum):
 
 
 class Source(StrEnum):
-    """Where a signal came from. ``STATUS`` is a file or socket that the agent itself keeps."""
+    """Where a signal comes from. ``STATUS`` is a file or socket that the agent keeps about its own state."""
 
     HOOK = "hook"
     NOTIFY = "notify"
@@ -61,10 +61,14 @@ class Source(StrEnum):
 
 
 LEVELS: Final = frozenset({Source.POLLER, Source.STATUS})
-"""Sources read again and again, which compare by ``last_seen``; the others are edges and compare by their time."""
+"""Sources that are read again and again. They are compared by ``last_seen``. All other sources are edges and are
+compared by their time.
+"""
 
 
 class Strength(StrEnum):
+    """How sure a claim is. A hint counts only if there is no definitive claim."""
+
     DEFINITIVE = "definitive"
     HINT = "hint"
 
@@ -72,7 +76,7 @@ class Strength(StrEnum):
 class Phase(StrEnum):
     """What an edge says about the turn itself, apart from its claim."""
 
-    START = "start"  # a turn began: retires everything older of that agent
+    START = "start"  # a turn began: retires all older claims of that agent
     END = "end"  # the turn is over (completed, error, idle)
     DURING = "during"  # something happened inside a turn
     NONE = "none"
@@ -80,7 +84,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WaitingFor:
-    """What a waiting state waits for. ``fingerprint`` names this very prompt as it stood on the screen."""
+    """What a waiting state waits for. ``fingerprint`` names this one prompt as it stood on the screen."""
 
     kind: str  # approval | question | dialog
     subject: str | None = None  # the tool or dialog
@@ -91,10 +95,11 @@ class WaitingFor:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """What one signal says about one subject: the new content of one register.
+    """The new content of one register: what one signal says about one subject.
 
-    ``claim`` None withdraws what this source said about the subject (an approval that was answered, a screen that no
-    rule matched). ``rule`` names the hook or screen rule that spoke; it is what ``explain`` prints.
+    ``claim`` None withdraws the earlier claim of this source about the subject. Examples: an approval that was
+    answered, a screen that no rule matched. ``rule`` names the hook or the screen rule that made the claim; ``explain``
+    prints it.
     """
 
     claim: Claim | None
@@ -106,17 +111,20 @@ class Write:
     accepts_input: bool | None = None
     background_tasks: int | None = None
     detail: str | None = None  # one short line for explain, never secret
-    settle: int = 0  # ns: of a screen that passes through this on its way to other words; how long it must last
-    late: int = 0  # ns: of a screen that lags behind its agent's events longer than others do, by how much
-    version: str | None = None  # of the agent, where what was read tells it
-    lasting: bool = False  # the sign of a turn that stands for as long as the turn does: when it goes, the turn is over
-    hides: bool = False  # of a screen on which the agent hides its signs of a turn
-    scene: tuple[int, ...] | None = None  # of a screen on which only the signs of a turn are missing: see ``motion``
+    settle: int = 0  # ns: how long a screen must last if the agent shows it only on the way to another one
+    late: int = 0  # ns: how much longer than usual this agent's screen lags behind its events
+    version: str | None = None  # the agent's version, if the screen or file shows it
+    lasting: bool = False  # a sign that stands for the whole turn: when it goes, the turn is over
+    hides: bool = False  # a screen on which the agent hides its signs of a turn
+    scene: tuple[int, ...] | None = None  # set for a screen that only lacks the signs of a turn: see ``motion``
 
 
 @dataclass(frozen=True, slots=True)
 class Proc:
-    """One process of one process-table read. ``start`` is opaque and, with ``pid``, names one life of a process."""
+    """One process, as read from the process table.
+
+    ``start`` is opaque. Together with ``pid`` it names one life of a process.
+    """
 
     pid: int
     ppid: int
@@ -131,20 +139,21 @@ class Proc:
 
 @dataclass(frozen=True, slots=True)
 class Ancestor:
-    """One link of the ancestor chain that a hook sends: nearest parent first."""
+    """One process of the ancestor chain that a hook sends. The nearest parent comes first."""
 
     pid: int
     start: str
-    argv: tuple[str, ...] = ()  # its first words, where the hook could read them
-    comm: str = ""  # the name of its program, where that was told
-    pgid: int | None = None  # its process group, where that was told
+    argv: tuple[str, ...] = ()  # the first words of its command line, if the hook could read them
+    comm: str = ""  # the name of its program, if the event has it
+    pgid: int | None = None  # its process group, if the event has it
 
 
 @dataclass(frozen=True, slots=True)
 class RawEvent:
-    """A signal as it came in, already redacted and not yet understood by an adapter.
+    """A signal as it arrived: secrets removed, not yet read by an adapter.
 
-    ``event_time`` is the source's clock; ``tmux_socket`` and ``tmux_server_pid`` come out of the hook's ``TMUX``.
+    ``event_time`` is by the source's clock. ``tmux_socket`` and ``tmux_server_pid`` come from the hook's variable
+    ``TMUX``.
     """
 
     event_id: str
@@ -165,15 +174,15 @@ class RawEvent:
     start_hint: int | None = None
     chain: tuple[Ancestor, ...] = ()
     spooled: bool = False
-    apart: bool = False  # its sender numbers processes otherwise (a container): ``chain`` is what this machine saw
-    action_id: str | None = None  # of the daemon's own audit events
+    apart: bool = False  # the sender has its own pids (a container): ``chain`` is as this machine saw it
+    action_id: str | None = None  # only for the daemon's own audit events
     env: dict[str, str] = field(default_factory=dict)
     payload: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A RawEvent as an adapter understood it. No writes: kept in history, changes nothing."""
+    """A RawEvent as an adapter understood it. Without writes it goes into history and changes nothing."""
 
     event_type: str  # canonical: turn_start, turn_end, approval_requested, ... or the agent's own name
     writes: tuple[Write, ...] = ()
@@ -181,15 +190,18 @@ class Signal:
     transcript_path: str | None = None
     cwd: str | None = None
     task: str | None = None  # what the agent was asked, first line
-    session_ended: bool = False  # the agent said that it leaves in order
-    ambient: bool = False  # pane, pid and chain prove nothing (a shared daemon sent it): bind by session only
-    agent_version: str | None = None  # of the program, where the signal tells it
-    headless: bool = False  # the agent itself says that it runs without a screen
+    session_ended: bool = False  # the agent reported that it exits normally
+    ambient: bool = False  # sent by a shared daemon: pane, pid and chain prove nothing, bind by session only
+    agent_version: str | None = None  # the program's version, if the signal has it
+    headless: bool = False  # the agent reports that it runs without a screen
 
 
 @dataclass(frozen=True, slots=True)
 class PaneRow:
-    """One pane of one listing. ``rows``/``cols`` in cells; names are display only. ``pid`` 0: it has no process."""
+    """One pane of one listing.
+
+    ``rows`` and ``cols`` are in cells. Names are for display only. ``pid`` 0: the pane has no process.
+    """
 
     pane_id: str
     session_id: str
@@ -215,16 +227,17 @@ class PaneRow:
     cursor_y: int
     cols: int
     rows: int
-    other_sessions: tuple[str, ...] = ()  # names of further sessions that show this pane (groups, linked windows)
+    other_sessions: tuple[str, ...] = ()  # names of other sessions that show this pane (groups, linked windows)
     declared_agent: str = ""  # the pane option @agtmux-agent: the agent that a program in this pane hides
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a pane shows at one moment: the screen's rows from the top (trailing blank rows cut) and its title.
+    """What one pane shows at one moment: its title, and the screen's rows from the top (blank rows at the end are cut).
 
-    ``styles``: how each row is drawn, where that was captured; it may have more rows than ``lines``. ``hint``: where it
-    was not, what is known of the text at the cursor all the same: True is drawn as a placeholder, False is a draft.
+    ``styles``: how each row is drawn, if it was captured with styles; it may have more rows than ``lines``. ``hint``:
+    without styles, what is known about the text at the cursor. True: it is drawn as a placeholder. False: it is a
+    draft.
     """
 
     lines: tuple[str, ...]
@@ -241,7 +254,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """A tmux server's identity: ``boot_id`` is stable for its lifetime and differs for the next one."""
+    """Identifies one tmux server. ``boot_id`` is stable for the server's lifetime; the next server has another one."""
 
     pid: int
     start_time: int  # seconds, tmux's own #{start_time}

@@ -1,7 +1,7 @@
-"""Which processes belong to a pane, and which of them are agents.
+"""Find the processes of a pane, and which of them are agents.
 
-Owns the walk over one process table. Knows no agent by name: the caller says what a process is. Reads nothing; argv is
-wanted only of ``candidates``, so the caller fetches it for those and hands it in through ``identify``.
+Owns the walk over one process table. Knows no agent by name: the caller says what a process is. Reads nothing. Only
+``candidates`` need their argv, so the caller reads it for those and passes it in through ``identify``.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ SHELLS: Final = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class Match(Generic[T]):
-    """What the caller says a process is. ``innermost``: of a shim and the program it starts, the program counts.
-    ``gives_way``: of this and another agent that runs below it, the other counts, where that ``takes_over``.
+    """What the caller says a process is.
+
+    - ``innermost``: of a shim and the program that it starts, the program counts.
+    - ``gives_way``: if another agent runs below this one and ``takes_over``, that other agent counts.
     """
 
     agent_type: str
@@ -37,9 +39,10 @@ class Match(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class AgentProcess(Generic[T]):
-    """One agent of a pane. ``chain``: shim and program, outermost first, of which ``proc`` is the one that counts.
+    """One agent of a pane.
 
-    A suspended one has ``proc.state == "T"``.
+    ``chain`` lists the shim and the program, outermost first; ``proc`` is the one that counts. A suspended agent has
+    ``proc.state == "T"``.
     """
 
     proc: Proc
@@ -49,7 +52,7 @@ class AgentProcess(Generic[T]):
 
 
 class ProcessIndex:
-    """One process table, to be asked about many panes. Processes that have ended but were not reaped are not in it."""
+    """One process table, indexed so that many panes can be looked up. Leaves out zombies (ended but not reaped)."""
 
     def __init__(self, table: Iterable[Proc]) -> None:
         self.by_pid: dict[int, Proc] = {}
@@ -64,22 +67,22 @@ class ProcessIndex:
                 self._by_tty.setdefault(proc.tty, []).append(proc)
 
     def children(self, pid: int) -> list[Proc]:
-        """Its children; none of a tmux server, whose children are in panes of its own."""
+        """Return the children of a process. A tmux server has none here: its children belong to its own panes."""
         proc = self.by_pid.get(pid)
         return [] if proc is not None and proc.comm in SERVERS else self._children.get(pid, [])
 
     def roots(self, pane_pid: int) -> list[Proc]:
-        """The pane's own process, and those on its terminal that do not descend from it (reparented ones)."""
+        """Return the pane's own process, and those on its terminal that do not descend from it (reparented ones)."""
         pane = self.by_pid.get(pane_pid)
         if pane is None:
             return []
-        above = {proc.pid for proc in self._ancestors(pane)}  # who started the pane is not in it
+        above = {proc.pid for proc in self._ancestors(pane)}  # what started the pane is not part of it
         on_tty = self._by_tty.get(pane.tty, []) if pane.tty else []
         alone = (proc for proc in on_tty if proc.pid not in above and self._stands_alone(proc, pane, above))
         return [pane, *alone]
 
     def candidates(self, pane_pid: int) -> list[Proc]:
-        """Every process of a pane, parents before their children."""
+        """Return every process of a pane, parents before their children."""
         found: dict[int, Proc] = {}
         stack = self.roots(pane_pid)[::-1]
         while stack:
@@ -90,16 +93,17 @@ class ProcessIndex:
         return list(found.values())
 
     def _stands_alone(self, proc: Proc, pane: Proc, outside: set[int]) -> bool:
-        """Whether neither the pane's process nor another one of its terminal is above this one."""
+        """Return whether neither the pane's process nor another process of its terminal is an ancestor of this one."""
         return proc.pid != pane.pid and not any(
             link.pid == pane.pid or (link.tty == pane.tty and link.pid not in outside) for link in self._ancestors(proc)
         )
 
     def is_below(self, proc: Proc, above: Proc) -> bool:
+        """Return whether ``above`` is an ancestor of ``proc``."""
         return any(link.pid == above.pid for link in self._ancestors(proc))
 
     def _ancestors(self, proc: Proc) -> Iterator[Proc]:
-        seen = {proc.pid}  # a table is not read at one instant: a reused pid could close a ring
+        seen = {proc.pid}  # the table is not read at one instant: a reused pid could make a loop
         above = self.by_pid.get(proc.ppid)
         while above is not None and above.pid not in seen:
             seen.add(above.pid)
@@ -110,10 +114,12 @@ class ProcessIndex:
 def find_agents(
     index: ProcessIndex, pane_pid: int, identify: Callable[[Proc], Match[T] | None]
 ) -> list[AgentProcess[T]]:
-    """The agents of a pane, likeliest first: those in the foreground of their terminal, then the outermost.
+    """Return the agents of a pane, the most likely first: those in the foreground of their terminal, then the
+    outermost.
 
-    What runs below an agent is that agent's tool and not looked at (a ``claude -p`` in a shell of Codex is no agent of
-    the pane), unless that one gives way. A shim and the program that it starts in its own process group are one agent.
+    What runs below an agent is that agent's tool and is skipped, unless the agent gives way. Example: ``claude -p`` in
+    a shell of Codex is no agent of the pane. A shim and the program that it starts in its own process group are one
+    agent.
     """
     found: list[tuple[int, AgentProcess[T]]] = []
     seen: set[int] = set()
@@ -137,10 +143,10 @@ def find_agents(
 
 
 def hidden_by(index: ProcessIndex, pane_pid: int) -> Proc | None:
-    """The program that hides an agent from the process table: a container's client, ssh, a terminal multiplexer.
+    """Return the program that hides an agent from the process table: a container's client, ssh, a terminal multiplexer.
 
-    That is the job of the pane's shell in the foreground, else one that is stopped; or what runs in the pane without a
-    shell. None where only shells run: whatever was hidden has ended.
+    That is the foreground job of the pane's shell, or else a stopped job, or what runs in the pane without a shell.
+    None if only shells run: the hidden program has ended.
     """
     jobs = [p for p in index.candidates(pane_pid) if p.pid == p.pgid and p.comm.lstrip("-") not in SHELLS]
     pane = index.by_pid.get(pane_pid)
@@ -150,7 +156,9 @@ def hidden_by(index: ProcessIndex, pane_pid: int) -> Proc | None:
 
 
 def _is_covered(index: ProcessIndex, one: AgentProcess[T], all_of_pane: list[AgentProcess[T]]) -> bool:
-    """Whether another agent of the pane stands for this one: it gave way to that, or that one did not to it."""
+    """Return whether another agent of the pane counts instead: this one gave way to it, or it did not give way to this
+    one.
+    """
     if one.match.gives_way and any(
         other.match.takes_over and not other.match.gives_way and index.is_below(other.proc, one.proc)
         for other in all_of_pane
@@ -163,7 +171,7 @@ def _is_covered(index: ProcessIndex, one: AgentProcess[T], all_of_pane: list[Age
 
 
 def alone(proc: Proc, match: Match[T]) -> AgentProcess[T]:
-    """One process that is an agent by itself."""
+    """Return one process that is an agent by itself."""
     return AgentProcess(proc, match, (proc,), proc.pgid == proc.tpgid)
 
 
@@ -174,7 +182,7 @@ def _follow(
     identify: Callable[[Proc], Match[T] | None],
     seen: set[int],
 ) -> AgentProcess[T]:
-    """Down from the first process of an agent, as long as the very next one is the same agent. Adds to ``seen``."""
+    """Walk down from the first process of an agent while the direct child is the same agent. Adds to ``seen``."""
     chain = [(outermost, match)]
     while True:
         proc, _ = chain[-1]
@@ -182,7 +190,7 @@ def _follow(
             if child.pid in seen or child.pgid != outermost.pgid:
                 continue
             if match.innermost and child.comm == proc.comm:
-                continue  # a fork that has not become its own program yet
+                continue  # a fork that has not called exec yet
             inner = identify(child)
             if inner is not None and inner.agent_type == match.agent_type:
                 chain.append((child, inner))

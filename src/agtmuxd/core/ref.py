@@ -1,7 +1,7 @@
-"""Refs: the one text that names a runtime or a pane, read and written.
+"""Read and write refs: the texts that name a runtime or a pane.
 
 Owns the grammar ``runtime:<id>`` and ``pane:<target>/<percent-encoded session>/@<digits>/%<digits>``. Does not know
-which panes exist: resolving a ref is the view's job.
+which panes exist: the caller looks those up.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ RUNTIME_ID = re.compile(r"[A-Za-z0-9._:-]{16,128}")
 WINDOW_ID = re.compile(r"@[0-9]+")
 PANE_ID = re.compile(r"%[0-9]+")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_ENCODED = re.compile(r"[!-.0-~]*")  # printable ASCII but for the slash; everything else must come as %XX
+_ENCODED = re.compile(r"[!-.0-~]*")  # printable ASCII except the slash; everything else must be written as %XX
 _LONGEST = 4096  # characters of a ref; a session name is far shorter
 
 
@@ -30,7 +30,7 @@ class RuntimeRef:
 
 @dataclass(frozen=True, slots=True)
 class PaneRef:
-    """One pane by where it is. ``session`` is the plain name, ``window_id`` like ``@1``, ``pane_id`` like ``%12``."""
+    """One pane, by its place. ``session`` is the plain name, ``window_id`` like ``@1``, ``pane_id`` like ``%12``."""
 
     target: str
     session: str
@@ -39,12 +39,18 @@ class PaneRef:
 
 
 def encode(name: str) -> str:
-    """``name`` percent-encoded: only letters, digits and ``-._~`` stay as they are. No Unicode becomes ``?``."""
+    """Percent-encode ``name``. Only letters, digits and ``-._~`` stay as they are.
+
+    Characters that UTF-8 cannot hold become ``?``.
+    """
     return quote_from_bytes(name.encode("utf-8", "replace"), safe="")
 
 
 def decode(text: str) -> str:
-    """The name that ``text`` encodes. Raises E_REF_INVALID_ENCODING: a bad escape, a raw character, no UTF-8."""
+    """Return the name that ``text`` encodes.
+
+    Raises E_REF_INVALID_ENCODING for a bad escape, a character that is not escaped, or invalid UTF-8.
+    """
     bad = _BAD_ESCAPE.search(text)
     if bad:
         raise AgtmuxError(
@@ -62,7 +68,7 @@ def decode(text: str) -> str:
 
 
 def format_pane(target: str, session: str, window_id: str, pane_id: str) -> str:
-    """The full ref of a pane; ``parse`` gives the same parts back."""
+    """Return the full ref of a pane. ``parse`` returns the same parts."""
     return f"pane:{target}/{encode(session)}/{window_id}/{pane_id}"
 
 
@@ -71,12 +77,15 @@ def format_runtime(runtime_id: str) -> str:
 
 
 def format_session(target: str, session: str) -> str:
-    """What the filter ``target_session`` takes: ``<target>/<percent-encoded session>``."""
+    """Return the value of the filter ``target_session``: ``<target>/<percent-encoded session>``."""
     return f"{target}/{encode(session)}"
 
 
 def parse_session(text: str) -> tuple[str, str]:
-    """(target, plain session name) of ``<target>/<percent-encoded session>``. Raises E_REF_INVALID(_ENCODING)."""
+    """Return (target, plain session name) of ``<target>/<percent-encoded session>``.
+
+    Raises E_REF_INVALID or E_REF_INVALID_ENCODING.
+    """
     if len(text) > _LONGEST:
         raise AgtmuxError("E_REF_INVALID", f"the session has {len(text)} characters, more than {_LONGEST}")
     target, slash, session = text.partition("/")
@@ -86,7 +95,10 @@ def parse_session(text: str) -> tuple[str, str]:
 
 
 def parse(text: str) -> RuntimeRef | PaneRef:
-    """Read a full ref. Raises E_REF_INVALID for what is not of the grammar, E_REF_INVALID_ENCODING for its session."""
+    """Read a full ref.
+
+    Raises E_REF_INVALID if the text does not match the grammar, and E_REF_INVALID_ENCODING for a wrong session part.
+    """
     if len(text) > _LONGEST:
         raise AgtmuxError("E_REF_INVALID", f"the ref has {len(text)} characters, more than {_LONGEST}")
     kind, _, rest = text.partition(":")
