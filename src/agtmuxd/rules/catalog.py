@@ -161,7 +161,7 @@ class RuleCatalog:
     def _report(self, wrong: dict[Path, str]) -> None:
         for path, why in wrong.items():
             if self.wrong.get(path) != why:
-                outcome = "the previous rules outcome in use" if path in self._own_rules else "the file is not used"
+                outcome = "the previous rules stay in use" if path in self._own_rules else "the file is not used"
                 _LOG.error("rules not loaded", why=why, so=outcome)
         self.wrong = wrong
 
@@ -222,7 +222,7 @@ class RuleCatalog:
         items: list[dict[str, Any]] = [
             {
                 "agent": path.stem, "rules_file": str(path), "recorded_on": [], "rules": [],
-                "error": f"{why} (the previous rules outcome in use)" if path in self._own_rules else why,
+                "error": f"{why} (the previous rules stay in use)" if path in self._own_rules else why,
             }
             for path, why in wrong.items()
             if not asked.agents or path.stem in asked.agents
