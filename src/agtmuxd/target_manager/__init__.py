@@ -1,1 +1,1 @@
-"""The targets: which there are, the watch over each, and how each is told of."""
+"""The targets: add and remove them, watch each one, and report on them in the API."""

@@ -1,6 +1,7 @@
-"""The target manager: which targets there are, adding, reaching and removing them, and how they are told of.
+"""Add, connect, remove and list targets.
 
-Owns the order of changes: one after the other. What watches a target is ``watches``'.
+Owns the list of targets and their items in the API. Runs one change of the list at a time. ``watches`` owns the
+observer of each target.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ T = TypeVar("T")
 
 
 class TargetManager:
-    """The target manager: adds, reaches, removes and tells of targets. ``watches`` watches them."""
+    """Add, connect, remove and list targets. ``watches`` watches them."""
 
     def __init__(
         self,
@@ -45,12 +46,12 @@ class TargetManager:
         self._settings = settings
         self._clock = clock
         self._changing = asyncio.Lock()
-        """Adding, removing and the end check, wait and act: one after the other."""
+        """Held while a target is added or removed, and while the manager stops."""
         self._changes: set[asyncio.Task[Any]] = set()
         self._ended = False
 
     async def start(self, group: asyncio.TaskGroup) -> None:
-        """Begin watching every known target; the host target is made on the first start."""
+        """Watch every known target. The first start also adds the host target."""
         self.watches.start(group)
         if self._pipeline.repository.target_named(HOST) is None:
             now = self._clock()
@@ -62,7 +63,7 @@ class TargetManager:
             self.watches.watch(target)
 
     async def stop(self) -> None:
-        """Watch nothing any more, for good; what is being added or removed comes to its end first."""
+        """Stop watching all targets for good, after a change that is under way has ended."""
         self._ended = True
         async with self._changing:
             await self.watches.stop()
@@ -77,11 +78,14 @@ class TargetManager:
         raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {one_line(name)[:80]}: use one of {known}")
 
     async def add(self, request: TargetRequest) -> dict[str, Any]:
-        """Add a target and watch it. Raises E_TARGET_EXISTS, E_INVALID_REQUEST; E_PRECONDITION_FAILED at the end."""
-        return await self._in_turn(lambda: self._add(request))
+        """Add a target and watch it.
 
-    async def _in_turn(self, change: Callable[[], Awaitable[T]]) -> T:
-        """One change of the targets after the other. Once begun it goes on, also where nobody waits for it any more."""
+        Raises E_TARGET_EXISTS, E_INVALID_REQUEST, and E_PRECONDITION_FAILED while the daemon is stopping.
+        """
+        return await self._one_at_a_time(lambda: self._add(request))
+
+    async def _one_at_a_time(self, change: Callable[[], Awaitable[T]]) -> T:
+        """Run one change of the targets after the other. It goes on even if its caller is cancelled."""
 
         async def body() -> T:
             async with self._changing:
@@ -91,13 +95,13 @@ class TargetManager:
 
         task = asyncio.create_task(body(), name="change of the targets")
         self._changes.add(task)
-        task.add_done_callback(self._changed)
+        task.add_done_callback(self._change_done)
         return await asyncio.shield(task)
 
-    def _changed(self, task: asyncio.Task[Any]) -> None:
+    def _change_done(self, task: asyncio.Task[Any]) -> None:
         self._changes.discard(task)
         if not task.cancelled():
-            task.exception()  # told to whoever waited
+            task.exception()  # mark it as retrieved: the waiting caller gets it
 
     async def _add(self, request: TargetRequest) -> dict[str, Any]:
         if self._pipeline.repository.target_named(request.name) is not None:
@@ -107,8 +111,8 @@ class TargetManager:
             )
         target = self._new(request)
         for other in self._pipeline.repository.targets.values():
-            if self._place(other) == self._place(target):
-                where = f"tmux socket {self._place(target)[2]}"
+            if self._endpoint(other) == self._endpoint(target):
+                where = f"tmux socket {self._endpoint(target)[2]}"
                 if target.kind == "ssh":
                     where += f" of {target.connection_ref}"
                 raise AgtmuxError("E_TARGET_EXISTS", f"target {other.name} already watches {where}")
@@ -137,7 +141,10 @@ class TargetManager:
         )  # fmt: skip
 
     async def connect(self, name: str) -> ConnectResult:
-        """Reach for a target now, step by step. A failed step ends the list; it is no error."""
+        """Connect to a target now, step by step. A failed step ends the list and raises nothing.
+
+        Raises E_TARGET_NOT_FOUND.
+        """
         target = self._named(name)
         watch = self.watches.get(target.target_id)
         if watch is None:
@@ -146,20 +153,21 @@ class TargetManager:
         steps = await executor.dial_steps()
         if all(step["ok"] for step in steps):
             timeout = self._settings().targets.command_timeout
-            steps += await tmux_steps(executor, lambda: self._find(target, executor), observer, timeout)
+            steps += await tmux_steps(executor, lambda: self._find_tmux(target, executor), observer, timeout)
         return ConnectResult(self._item(self._named(name)), steps)
 
-    async def _find(self, target: Target, executor: TargetExecutor) -> str:
-        """Where tmux is. Raises ExecutorError."""
+    async def _find_tmux(self, target: Target, executor: TargetExecutor) -> str:
+        """Return the path of tmux on the target. Raises ExecutorError."""
         program = self.watches.argv(target, executor)[0]
         return program if isinstance(executor, LocalExecutor) else await executor.which(program)
 
     async def remove(self, name: str) -> None:
-        """Stop watching and forget. Raises E_TARGET_NOT_FOUND, E_INVALID_REQUEST for the host target.
+        """Stop watching a target and delete it.
 
-        Where it cannot be forgotten (E_STORE_UNAVAILABLE) it is watched as before.
+        Raises E_TARGET_NOT_FOUND, E_INVALID_REQUEST for the host target, and E_STORE_UNAVAILABLE if the database
+        refuses. Then the target is watched as before.
         """
-        await self._in_turn(lambda: self._remove(name))
+        await self._one_at_a_time(lambda: self._remove(name))
 
     async def _remove(self, name: str) -> None:
         target = self._named(name)
@@ -173,16 +181,16 @@ class TargetManager:
                 self.watches.watch(target)
             raise
 
-    def _place(self, target: Target) -> tuple[str, str | None, str]:
-        """What two targets may not have in common: of this machine the socket itself, however it is spelled."""
+    def _endpoint(self, target: Target) -> tuple[str, str | None, str]:
+        """Return what two targets may not share: kind, ssh host and tmux socket (here its real path)."""
         if target.kind == "ssh":
             return target.kind, target.connection_ref, target.options.get("tmux_socket") or "default"
         return target.kind, None, os.path.realpath(self.watches.socket(target))
 
-    # ---------------------------------------------------------------- telling
+    # ---------------------------------------------------------------- reports
 
     def items(self) -> list[dict[str, Any]]:
-        """Target items of the API, by name."""
+        """Return the target items of the API, sorted by name."""
         return [self._item(t) for t in sorted(self._pipeline.repository.targets.values(), key=lambda t: t.name)]
 
     def _item(self, target: Target) -> dict[str, Any]:
@@ -209,14 +217,14 @@ class TargetManager:
         }
 
     def touch(self, tell: Callable[[str, int], None]) -> None:
-        """Say of each target when it was last read well."""
+        """Call ``tell`` with each target's name and the time (ns) of its last good round."""
         for target in self._pipeline.repository.targets.values():
             observer = self.watches.observer(target.target_id)
             if observer is not None and observer.health.last_good is not None:
                 tell(target.name, observer.health.last_good)
 
     def figures(self) -> dict[str, int]:
-        """Counters for health: rounds and process tables per target."""
+        """Return counters for the daemon's health: rounds, process tables and unread rows per target."""
         out = {}
         for target in self._pipeline.repository.targets.values():
             observer = self.watches.observer(target.target_id)
@@ -228,7 +236,7 @@ class TargetManager:
         return out
 
     def complaints(self) -> list[str]:
-        """Panes that cannot be read now, for people: a line per target."""
+        """Return a message per target that has panes that cannot be read now."""
         out = []
         for target in self._pipeline.repository.targets.values():
             observer = self.watches.observer(target.target_id)

@@ -1,7 +1,7 @@
-"""The watch over the targets: an observer and an executor for each, and what goes on beside them.
+"""Run an observer and an executor for each target.
 
-Owns observers and their tasks. What they see goes to the pipeline; what adapters know comes from the registry. Which
-targets there are is the manager's.
+Owns the observers, the executors, the remote hooks links of ssh targets, and their tasks. Observations go to the
+pipeline. The adapters come from the registry. ``manager`` decides which targets there are.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LOG = structlog.get_logger("fleet")
 
 
 class Watches:
-    """Runs one observer per target."""
+    """Run one observer per target."""
 
     def __init__(
         self,
@@ -57,39 +57,42 @@ class Watches:
         self._executors: dict[str, TargetExecutor] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
-        self._beside: dict[str, asyncio.Task[None]] = {}
-        self._companions: dict[str, RemoteHooks] = {}
-        self._twins = SharedServers(self._rank, self._is_down)
+        self._link_tasks: dict[str, asyncio.Task[None]] = {}
+        self._links: dict[str, RemoteHooks] = {}
+        self._shared = SharedServers(self._rank, self._is_down)
         self.accompany: Callable[[Target, TargetExecutor], RemoteHooks] | None = None
         self.ssh_modules = ["agtmuxd.targets.ssh.executor"]
-        """What an ssh target needs loaded: with asyncssh, nearly a second of work."""
+        """Modules that an ssh target needs. Loading them, with asyncssh, takes nearly a second."""
         self.buffers = Buffers(os.urandom(32))
         self.heard: Callable[[str, Iterable[Agent]], Mapping[str, Write]] = lambda _target, _agents: {}
-        pipeline.on_poke = self._poke
+        pipeline.on_poke = self._request_refresh
 
     # ---------------------------------------------------------------- one target
 
     def start(self, group: asyncio.TaskGroup) -> None:
-        """Have the tasks of what is watched from now on run in ``group``."""
+        """Run the tasks of all observers in ``group``."""
         self._group = group
 
     async def load(self, target: Target) -> None:
-        """Before ``watch``: load what such a target needs in a thread, for the loop is not to wait for it."""
+        """Load the modules that the target needs, in a thread. Call before ``watch``."""
         if target.kind == "ssh":
             for name in self.ssh_modules:
                 await asyncio.to_thread(importlib.import_module, name)
 
     def watch(self, target: Target) -> None:
+        """Start to observe a target. Raises RuntimeError before ``start``."""
         if self._group is None:
             raise RuntimeError("nothing is watched before the start")
         executor = self._executor(target)
         sink: ObservationSink = RedactingSink(self._pipeline, PaneTexts(self._redact))
-        sink = CleanupSink(sink, target.target_id, self.buffers.due, self._tidy)
+        sink = CleanupSink(sink, target.target_id, self.buffers.due, self._remove_buffers)
         if target.kind == "ssh" and self.accompany is not None:
-            companion = self._companions[target.target_id] = self.accompany(target, executor)
-            sink = RemoteHooksSink(sink, companion)
+            link = self._links[target.target_id] = self.accompany(target, executor)
+            sink = RemoteHooksSink(sink, link)
             name = f"hooks of {target.name}"
-            self._beside[target.target_id] = self._group.create_task(self._keep(target, companion.run), name=name)
+            self._link_tasks[target.target_id] = self._group.create_task(
+                self._keep_running(target, link.run), name=name
+            )
         settings = self._settings()
         observe = settings.observe
         observer = Observer(
@@ -108,54 +111,54 @@ class Watches:
             socket=lambda: self.socket(target),
             status_files=lambda name: self._settings().adapter(name).status_file,
             heard=lambda agents: self.heard(target.target_id, agents) if target.kind == "local" else {},
-            twin=lambda server: self._twin(target.target_id, server),
+            twin=lambda server: self._other_target(target.target_id, server),
             bounds=self._bounds(),
         )  # fmt: skip
         self._executors[target.target_id] = executor
         self._observers[target.target_id] = observer
-        task = self._group.create_task(self._keep(target, observer.run), name=f"observe {target.name}")
+        task = self._group.create_task(self._keep_running(target, observer.run), name=f"observe {target.name}")
         self._tasks[target.target_id] = task
 
     async def unwatch(self, target_id: str) -> None:
-        """Watch this target no more, and leave its machine as if it had never been watched."""
-        tasks = [t for some in (self._tasks, self._beside) if (t := some.pop(target_id, None)) is not None]
+        """Stop watching a target, and remove what agtmux left on its machine."""
+        tasks = [t for some in (self._tasks, self._link_tasks) if (t := some.pop(target_id, None)) is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        companion = self._companions.pop(target_id, None)
-        if companion is not None:
-            await companion.close(forget=True)
+        link = self._links.pop(target_id, None)
+        if link is not None:
+            await link.close(forget=True)
         executor = self._executors.pop(target_id, None)
         if executor is not None:
             await executor.close()
         self._observers.pop(target_id, None)
-        self._twins.forget(target_id)
+        self._shared.forget(target_id)
 
     async def stop(self) -> None:
-        """Watch nothing any more."""
-        tasks = [*self._tasks.values(), *self._beside.values()]
+        """Stop watching all targets."""
+        tasks = [*self._tasks.values(), *self._link_tasks.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.gather(*(c.close(forget=False) for c in self._companions.values()), return_exceptions=True)
+        await asyncio.gather(*(c.close(forget=False) for c in self._links.values()), return_exceptions=True)
         for executor in self._executors.values():
             await executor.close()
 
     def get(self, target_id: str) -> tuple[TargetExecutor, Observer] | None:
-        """What watches this target; None where nothing does."""
+        """Return the executor and observer of a target, None if it is not watched."""
         executor, observer = self._executors.get(target_id), self._observers.get(target_id)
         return None if executor is None or observer is None else (executor, observer)
 
     def observer(self, target_id: str) -> Observer | None:
         return self._observers.get(target_id)
 
-    async def _keep(self, target: Target, run: Callable[[], Awaitable[None]]) -> None:
-        """Keep one observer going: an error in it is told and it starts over; it never takes the daemon along."""
+    async def _keep_running(self, target: Target, run: Callable[[], Awaitable[None]]) -> None:
+        """Run an observer. After an error, log it and start again: an error here must not end the daemon."""
         while True:
             try:
                 await run()
             except Exception as error:  # noqa: BLE001 the outermost edge of this task
-                known = isinstance(error, AgtmuxError)  # the store, most likely: health tells of it
+                known = isinstance(error, AgtmuxError)  # most likely the store; health reports it
                 _LOG.error("observer failed; restarting it", target=target.name, error=str(error), exc_info=not known)
                 self._pipeline.counters["observer_failures"] += 1
                 await asyncio.sleep(1.0)
@@ -163,7 +166,7 @@ class Watches:
     def _executor(self, target: Target) -> TargetExecutor:
         if target.kind == "local":
             return LocalExecutor(self._environ)
-        from agtmuxd.targets.ssh.executor import SshExecutor  # loaded by now: see load
+        from agtmuxd.targets.ssh.executor import SshExecutor  # ``load`` has loaded it by now
 
         settings = self._settings()
         return SshExecutor(
@@ -182,13 +185,13 @@ class Watches:
     # ---------------------------------------------------------------- its tmux
 
     def socket(self, target: Target) -> str:
-        """The tmux socket of a target of this machine."""
+        """Return the tmux socket of a target of this machine."""
         name = self._settings().host.tmux_socket if target.name == HOST else target.connection_ref
         return socket_path(tmux_argv("tmux", name), self._environ.get("TMUX_TMPDIR"), os.getuid())
 
     def argv(self, target: Target, executor: TargetExecutor) -> list[str]:
-        """The head of every tmux argument list there. Raises ExecutorError."""
-        if not isinstance(executor, LocalExecutor):  # what finds a program there is the shell there
+        """Return the first words of every tmux command line on the target. Raises ExecutorError."""
+        if not isinstance(executor, LocalExecutor):  # the shell there finds the program
             return tmux_argv(target.options.get("tmux_path") or "tmux", target.options.get("tmux_socket"))
         host = self._settings().host
         if target.name == HOST:
@@ -196,7 +199,7 @@ class Watches:
         return tmux_argv(executor.find_tmux(target.options.get("tmux_path")), target.connection_ref)
 
     def reach(self, target_id: str) -> TargetAccess:
-        """How an action reaches a target. Raises E_TARGET_NOT_FOUND, E_TARGET_UNREACHABLE."""
+        """Return what an action needs to reach a target. Raises E_TARGET_NOT_FOUND, E_TARGET_UNREACHABLE."""
         target, executor = self._pipeline.repository.targets.get(target_id), self._executors.get(target_id)
         if target is None or executor is None:
             raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {target_id}")
@@ -207,9 +210,11 @@ class Watches:
         timeout = self._settings().targets.command_timeout
         return TargetAccess(target_id, target.name, target.kind, executor, tuple(argv), timeout, self.buffers)
 
-    async def _tidy(self, target_id: str) -> None:
-        """Remove the buffers that an action left there. Nobody waits for it: what fails is tried after the next round
-        that follows a failure."""
+    async def _remove_buffers(self, target_id: str) -> None:
+        """Remove the tmux buffers that an action left on the target.
+
+        A failure is only logged: it is tried again after a later round.
+        """
         try:
             reached = self.reach(target_id)
             left = await self.buffers.remove_left(
@@ -223,48 +228,51 @@ class Watches:
 
     # ---------------------------------------------------------------- all of them
 
-    def _poke(self, target_id: str, at: int, table: bool) -> None:
+    def _request_refresh(self, target_id: str, at: int, table: bool) -> None:
         observer = self._observers.get(target_id)
         if observer is not None:
             observer.request_refresh(at, table=table)
 
     def stir(self, target_id: str) -> None:
-        """Have this target's agents looked at now."""
-        self._poke(target_id, 0, table=False)
+        """Request a round of this target now."""
+        self._request_refresh(target_id, 0, table=False)
 
     def local_agents(self) -> Iterator[tuple[str, Agent]]:
-        """The agents of this machine, each with the id of its target."""
+        """Yield the agents of this machine, each with the id of its target."""
         for target_id, observer in self._observers.items():
             if isinstance(self._executors.get(target_id), LocalExecutor):
                 for agent in observer.roster.agents.values():
                     yield target_id, agent
 
     def local_revision(self) -> int:
-        """Equal to what it was before as long as the agents of this machine are known to be as they were."""
+        """Return a number that stays the same as long as nothing changed for the agents of this machine."""
         here = (o for t, o in self._observers.items() if isinstance(self._executors.get(t), LocalExecutor))
         return sum(observer.roster.stirs for observer in here)
 
     def look_again(self) -> None:
-        """The rules are others now: what is on the screens is looked at anew."""
+        """Read all screens again with the rules that are now in use, and request a round of every target."""
         for observer in self._observers.values():
             observer.roster.forget_looks()
             observer.request_refresh(0, table=True)
 
     def check_now(self, target_id: str) -> None:
-        """The hooks of an ssh target were changed there."""
-        companion = self._companions.get(target_id)
-        if companion is not None:
-            companion.check_now()
+        """Have the remote hooks link of an ssh target check the machine now: its hooks were changed."""
+        link = self._links.get(target_id)
+        if link is not None:
+            link.check_now()
 
     # ---------------------------------------------------------------- one server, two targets
 
-    def _twin(self, target_id: str, server: str | None) -> str | None:
-        """The name of the target that watches this server already."""
-        other = self._pipeline.repository.targets.get(self._twins.claim(target_id, server) or "")
+    def _other_target(self, target_id: str, server: str | None) -> str | None:
+        """Return the name of the target that already watches this server, None if none does."""
+        other = self._pipeline.repository.targets.get(self._shared.claim(target_id, server) or "")
         return None if other is None else other.name
 
     def _rank(self, target_id: str) -> tuple[int, ...]:
-        """Who keeps a server: the host target, then one of this machine, then the one that was added first."""
+        """Return the rank of a target. Of two targets with one server, the lower rank watches it.
+
+        The host target comes first, then targets of this machine, then the one that was added first.
+        """
         known = list(self._pipeline.repository.targets)
         target = self._pipeline.repository.targets.get(target_id)
         if target is None:
