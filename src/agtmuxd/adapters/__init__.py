@@ -1,1 +1,1 @@
-"""One module per agent, plus its rules file. Core never names an agent."""
+"""One module per agent, each with its rules file. The core never names an agent."""

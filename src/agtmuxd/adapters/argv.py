@@ -1,6 +1,7 @@
-"""What a process is, read from comm and argv: the program behind interpreters and shims, and its arguments.
+"""Find out what a process runs from its ``comm`` and ``argv``.
 
-Owns the general words (base name, script of an interpreter, first positional). Knows no agent.
+Owns the general parsing: the base name of a path, the script that an interpreter runs, the first positional argument.
+Interpreters and shims are skipped. Knows no agent.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Final
 from agtmuxd.core.model import Proc
 
 NODES: Final = frozenset({"node", "nodejs", "bun", "deno"})
-"""Interpreters that agents are shipped for. A script run by anything else (sh, env, sudo, vim) is no agent itself."""
+"""Interpreters that agents are shipped for. A script run by any other program (sh, env, sudo, vim) is not an agent."""
 
 _NODE_VALUES: Final = frozenset(
     {"-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions"}
@@ -23,7 +24,10 @@ _NODE_EVALS: Final = frozenset({"-e", "--eval", "-p", "--print", "-c", "--check"
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What runs: ``path`` of the binary or, under node, of the script; ``args`` after it; ``node`` whether a script."""
+    """A running program.
+
+    ``path``: the binary or, under node, the script. ``args``: the arguments after it. ``node``: whether it is a script.
+    """
 
     path: str
     args: tuple[str, ...]
@@ -35,17 +39,17 @@ class Program:
 
 
 def words(text: str) -> frozenset[str]:
-    """The words of ``text``: a set of options or commands, written readably."""
+    """Split ``text`` into a set of words. It makes a set of options or commands easy to read."""
     return frozenset(text.split())
 
 
 def base_name(path: str) -> str:
-    """The last part of ``path``, without the dash of a login shell."""
+    """Return the last part of ``path``, without the leading dash of a login shell."""
     return path.rsplit("/", 1)[-1].lstrip("-")
 
 
 def program(proc: Proc) -> Program | None:
-    """The program that ``proc`` runs; None without argv, or for node without a script."""
+    """Return the program that ``proc`` runs. None if argv is empty, or if node runs no script."""
     if not proc.argv or not proc.argv[0]:
         return None
     name = base_name(proc.argv[0])
@@ -65,7 +69,7 @@ def program(proc: Proc) -> Program | None:
 
 
 def positional(args: Iterable[str], with_value: frozenset[str]) -> str | None:
-    """The first argument that is neither an option nor the value of one of ``with_value``."""
+    """Return the first argument that is neither an option nor the value of an option in ``with_value``."""
     rest = iter(args)
     for arg in rest:
         if arg == "--":
@@ -78,7 +82,7 @@ def positional(args: Iterable[str], with_value: frozenset[str]) -> str | None:
 
 
 def has_option(args: Iterable[str], names: frozenset[str], with_value: frozenset[str] = frozenset()) -> bool:
-    """Whether one of the options ``names`` is given (``--x``, ``--x=v``, or among joined short letters)."""
+    """Return whether one of the options ``names`` is given: as ``--x``, as ``--x=v``, or among joined short letters."""
     short = {n[1] for n in names if len(n) == 2}
     rest = iter(args)
     for arg in rest:

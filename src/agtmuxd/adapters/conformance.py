@@ -1,9 +1,9 @@
-"""What every adapter owes, whatever its agent: the checks for whoever writes one, here or in a package of their own.
+"""Check that an adapter meets the contract. For authors of adapters, in this repository or in another package.
 
     def test_the_adapter_keeps_the_contract(tmp_path):
         assert violations(ToyAdapter(), tmp_path) == []
 
-Owns the checks. Knows no agent; that the states are right only recordings of the real program can show.
+Owns the checks. Knows no agent. Only recordings of the real program can show that the states are right.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ _ODD: Final[tuple[Any, ...]] = (
 
 
 def violations(adapter: Any, folder: Path) -> list[str]:
-    """What ``adapter`` owes still, a line each. ``folder``: an empty one, where hooks are installed and taken out."""
+    """Return the rules of the contract that ``adapter`` breaks, one line each.
+
+    ``folder``: an empty folder, where hooks are installed and removed.
+    """
     registry = Registry()
     registry.add(adapter)
     if registry.refused:
@@ -59,7 +62,7 @@ def _processes(adapter: Adapter) -> Iterator[str]:
     for comm, argv in others:
         try:
             found = adapter.identify(_process(comm, *argv))
-        except Exception as error:  # noqa: BLE001 - whatever it raises is what is to be told
+        except Exception as error:  # noqa: BLE001 - whatever it raises is what is to be statuses
             yield f"identify: raises {type(error).__name__} for {list(argv)}: {error}"
         else:
             if found is not None:
@@ -76,17 +79,17 @@ def _events(adapter: Adapter) -> Iterator[str]:
         yield "normalise: takes the event of another agent, which is a ValueError (adapters.shared.checked raises it)"
     except ValueError:
         pass
-    fenced = IsolatedAdapter(adapter)
+    proxy = IsolatedAdapter(adapter)
     for name in _NAMES:
         for payload in _ODD:
             for prior in ({}, {"headless": True, "agent_session_id": "s"}):
-                before = fenced.errors
+                before = proxy.errors
                 try:
-                    signal = fenced.normalise(_event(adapter.agent_type, name, payload), prior)
+                    signal = proxy.normalise(_event(adapter.agent_type, name, payload), prior)
                 except ValueError:
                     continue
-                if fenced.errors > before:
-                    yield f"normalise: raises for {name} with {payload!r}: {fenced.last_error} (ValueError refuses one)"
+                if proxy.errors > before:
+                    yield f"normalise: raises for {name} with {payload!r}: {proxy.last_error} (ValueError refuses one)"
                 elif not isinstance(signal, Signal):
                     yield f"normalise: gives {signal!r} for {name}, which is no Signal"
                 elif prior and any(write.claim in WAITS for write in signal.writes):
@@ -94,18 +97,18 @@ def _events(adapter: Adapter) -> Iterator[str]:
 
 
 def _screens(adapter: Adapter) -> Iterator[str]:
-    fenced = IsolatedAdapter(adapter)
-    if adapter.capabilities.polling_required and fenced.look(_SHELL, None) is not None:
+    proxy = IsolatedAdapter(adapter)
+    if adapter.capabilities.polling_required and proxy.look(_SHELL, None) is not None:
         yield "look: says something of a shell's screen; None is for what is not this agent's"
     for sample in (
         Sample((), "", False, False, 0, 0, 1, 1),
         Sample(("x" * 40,) * 10, "\u2026", True, True, 39, 9, 40, 10),
     ):
         for before in (None, *Claim):
-            fenced.look(sample, before)
-        fenced.ended_in_order(Ending(sample, sample.title, False, None, None))
-    if fenced.errors:
-        yield f"a screen breaks it: {fenced.last_error}"
+            proxy.look(sample, before)
+        proxy.ended_in_order(Ending(sample, sample.title, False, None, None))
+    if proxy.errors:
+        yield f"a screen breaks it: {proxy.last_error}"
     if isinstance(adapter, RuleAdapter) and not adapter.rules.recorded_on:
         yield from (
             f"rule {rule.name}: claims more than a hint, and recorded_on names no version that was seen"
@@ -124,8 +127,8 @@ def _hooks(adapter: Adapter, folder: Path) -> Iterator[str]:
                 else:
                     plan.path.parent.mkdir(parents=True, exist_ok=True)
                     plan.path.write_text(plan.after, encoding="utf-8")
-            told = adapter.hook_status(folder, _COMMAND)
-            if plans and any(status.installed is remove for status in told):
+            statuses = adapter.hook_status(folder, _COMMAND)
+            if plans and any(status.installed is remove for status in statuses):
                 says = "installed" if remove else "not installed"
                 yield f"hook_status: says {says} after plan_hooks(remove={remove})"
             if any(plan.changes for plan in adapter.plan_hooks(folder, _COMMAND, remove=remove)):

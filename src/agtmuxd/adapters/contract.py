@@ -1,6 +1,6 @@
-"""What an adapter is: the contract between the daemon and the modules that know one agent each.
+"""Define the adapter contract between the daemon and the modules that know one agent each.
 
-Owns the protocol and its version. Adapters import this and ``core``, nothing else of the daemon.
+Owns the protocols and the contract's version. Adapters import this module and ``core``, and nothing else of the daemon.
 """
 
 from __future__ import annotations
@@ -17,19 +17,23 @@ from agtmuxd.core.screen.controls import Controls, KeyOverrides
 T = TypeVar("T")
 
 CONTRACT_VERSION = "1.5"
-"""Semver. A newer minor of an adapter is accepted, another major refused with a reason."""
+"""Version of the contract (semver). An adapter with a newer minor version is accepted. One with another major version
+is refused with a reason.
+"""
 
 ENV_NAMES: Final = (
     "HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "COPILOT_HOME", "OPENCODE_CONFIG_DIR",
     "XDG_CONFIG_HOME", "PI_CODING_AGENT_DIR", "QWEN_HOME",
 )  # fmt: skip
-"""The variables of an agent's process that ``config_home`` may ask for; no others are read."""
+"""The environment variables of an agent's process that ``config_home`` may use. No others are read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An agent process that was recognised. ``headless`` runs never wait and end in order when they exit. One that
-    ``gives_way`` is a wrapper: another agent that runs below it, and is not headless, counts instead.
+    """A recognised agent process.
+
+    ``headless``: the run never waits for input, and it ends in order when it exits. ``gives_way``: the process is a
+    wrapper. If another agent that is not headless runs below it, that agent counts instead.
     """
 
     agent_type: str
@@ -38,7 +42,7 @@ class Identity:
     gives_way: bool = False
 
     def match(self, innermost: bool, value: T) -> Match[T]:
-        """As the walk over a pane's processes takes it."""
+        """Return this identity as a match for the walk over a pane's processes."""
         return Match(self.agent_type, innermost, value, self.gives_way, not self.headless)
 
 
@@ -53,24 +57,24 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What is known when an agent's process is gone and its pane was read once more."""
+    """What is known after an agent's process has gone and its pane was read once more."""
 
     sample: Sample
     title_before: str
-    session_ended: bool  # a hook said so
-    status_file_left: bool | None  # None: this agent keeps none, or it was never seen
+    session_ended: bool  # a hook reported the end of the session
+    status_file_left: bool | None  # None: this agent keeps no status file, or it was never seen
     pane_dead_status: int | None
-    own_pane: bool = False  # it was the pane's first process: no shell is there to say how it ended
+    own_pane: bool = False  # the agent was the pane's first process, so no shell reports how it ended
 
 
 @dataclass(frozen=True, slots=True)
 class HookPlan:
-    """What installing or uninstalling would do to one file. ``after`` None: the file is to be removed."""
+    """What installing or uninstalling hooks would do to one file. ``after`` None: the file is to be removed."""
 
     path: Path
     before: str | None
     after: str | None
-    notes: tuple[str, ...] = ()  # lines for the operator, e.g. Codex's trust step
+    notes: tuple[str, ...] = ()  # lines for the user, such as Codex's trust step
 
     @property
     def changes(self) -> bool:
@@ -84,15 +88,15 @@ class HookStatus:
     outdated: bool
     events: tuple[str, ...]
     notes: tuple[str, ...] = ()
-    command: str | None = None  # the shell command line that stands in the file, of one of the hooks
-    as_argument: bool = False  # its payload is its last argument, not its standard input
-    void: tuple[str, ...] = ()  # notes of a plan that this file needs no more
-    switched_off: str | None = None  # the key and the file by which the agent runs no hooks at all
+    command: str | None = None  # the shell command line of one of our hooks, as it stands in the file
+    as_argument: bool = False  # the payload comes as the last argument, not on standard input
+    void: tuple[str, ...] = ()  # notes of a plan that no longer apply to this file
+    switched_off: str | None = None  # the key and file that make the agent run no hooks at all
 
 
 @runtime_checkable
 class Adapter(Protocol):
-    """One agent. Every method is pure but for the files it is told to read."""
+    """One agent. All methods are pure, except that some read the files that they are given."""
 
     name: str
     agent_type: str
@@ -100,77 +104,87 @@ class Adapter(Protocol):
     contract_version: str
     capabilities: Capabilities
     innermost: bool
-    """Of a chain of matching processes (node shim > native binary) the runtime is the innermost, else the outermost."""
+    """Which process is the runtime if a chain of processes matches (node shim > native binary). True: the innermost
+    one. False: the outermost one.
+    """
 
     def identify(self, proc: Proc) -> Identity | None:
-        """The agent that this process is, by its comm and argv alone; None for anything else."""
+        """Return the agent that this process is, judged by comm and argv alone. None for any other program."""
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
-        """Understand one hook, notify or wrapper event. ``prior``: agent_session_id and such, may be empty.
+        """Turn one event of a hook, of notify or of the wrapper into a signal.
 
-        Raises ValueError for a payload that is not this agent's.
+        ``prior``: what is known of the runtime, such as ``agent_session_id``. It may be empty. Raises ValueError for a
+        payload of another agent.
         """
 
     def look(self, sample: Sample, before: Claim | None) -> Write | None:
-        """Fold one sample into one claim by the rules file. None: no rule matched, which is never idle.
+        """Turn one sample into one claim by the rules file. None: no rule matched. That never means idle.
 
-        ``before``: the claim of the previous sample of this runtime (None at first).
+        ``before``: the claim of the previous sample of this runtime. None for the first sample.
         """
 
     def status_path(self, proc: Proc, config_home: Path) -> Path | None:
-        """The file in which this process keeps its own status, or None."""
+        """Return the file in which this process keeps its own status, or None."""
 
     def read_status(self, data: Mapping[str, Any], proc: Proc) -> Sequence[Write]:
-        """Claims of a status file's content; empty if it is not this very process's or not understood."""
+        """Return the claims in a status file. Empty if the file is not of this process or is not understood."""
 
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
-        """The agent's configuration folder, by the environment it runs in."""
+        """Return the agent's configuration folder, given the environment that it runs in."""
 
     def ended_in_order(self, ending: Ending) -> bool | None:
-        """True: it left in order. False: it vanished. None: nothing tells."""
+        """Return True if the agent left in order, False if it vanished, None if nothing shows which."""
 
     def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
-        """What (un)installing our hooks would change. Raises ValueError on a file that it cannot read."""
+        """Return what installing (or, with ``remove``, uninstalling) our hooks would change. Raises ValueError for a
+        file that cannot be read.
+        """
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
-        """Whether our hooks are in the agent's settings."""
+        """Return whether our hooks are in the agent's settings."""
 
 
 @runtime_checkable
 class Operable(Protocol):
-    """An adapter that also says how its agent is operated (since contract 1.1). Without it nothing is typed."""
+    """An adapter that knows how to operate its agent (since contract 1.1). Without it nothing is typed."""
 
     def controls(self) -> Controls:
-        """The input field, the keys of the dialogs, how a turn is interrupted."""
+        """Return how to operate the agent: the input field, the keys of dialogs, the keys that interrupt a turn."""
 
 
 @runtime_checkable
 class Rebindable(Protocol):
-    """An adapter whose agent lets its user choose keys in a file of settings (since contract 1.5). Pure."""
+    """An adapter whose agent lets users choose keys in a settings file (since contract 1.5). Pure."""
 
     def key_files(self, config_home: Path) -> Sequence[Path]:
-        """The files that may say so, in the order in which they are laid over each other."""
+        """Return the files that may set keys. A later file overrides an earlier one."""
 
     def key_overrides(self, texts: Sequence[str], argv: Sequence[str]) -> KeyOverrides:
-        """What they say: ``texts`` of those files that are there, ``argv`` of the agent's process."""
+        """Return the keys that these files set. ``texts``: the files that exist. ``argv``: of the agent's process."""
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptEvent:
-    """What one line of an agent's transcript tells. The daemon reads the file; the adapter understands its lines.
+    """What one line of an agent's transcript reports. The daemon reads the file, and the adapter understands its lines.
 
-    ``event``: the name of an event that ``normalise`` understands when it comes with source ``transcript``; None for a
-    line that changes nothing. ``payload`` goes with it and is stored: what kind of line it was, never what was said in
-    it, but for ``prompt`` (at most its first line) and what is asked of the user. ``event_id``: the agent's own id of
-    that line, if it has one. ``message``: words of the agent to its user, kept in memory only. ``part_of``: lines of
-    one such value are one message in pieces. ``begins``: a turn begins here, what lies before it is past. ``asks``: it
-    tells of what is asked of somebody, or that it is answered: of several sessions of a process, of which nothing tells
-    which one shows, only such lines count, and come with ``beside`` in their payload, the session that they are of.
-    ``closes``: it says how the turn ended. ``follows``: the ``event_id`` of the line before it; where that one closes,
-    this line is a part of the same end and says nothing.
+    - ``event``: the name of an event that ``normalise`` understands with the source ``transcript``. None for a line
+      that changes no state.
+    - ``payload``: goes with the event and is stored. It holds the kind of line, never its content, with two exceptions:
+      ``prompt`` (at most its first line) and what the user is asked.
+    - ``event_id``: the agent's own id of the line, if it has one.
+    - ``message``: text from the agent to its user. It is kept in memory only.
+    - ``part_of``: lines with the same value are pieces of one message.
+    - ``begins``: a turn begins here, and everything before it is past.
+    - ``asks``: the line is about a request to the user, or about its answer. If a process has several sessions and
+      nothing shows which one is on the screen, only such lines count. Their payload then names their session in
+      ``beside``.
+    - ``closes``: the line reports how the turn ended.
+    - ``follows``: the ``event_id`` of the line before. If that line closes the turn, this line belongs to the same end
+      and adds nothing.
     """
 
-    at: int  # ns since the epoch, by the line's own time
+    at: int  # ns since the epoch, from the line itself
     event: str | None = None
     payload: Mapping[str, Any] = field(default_factory=dict)
     event_id: str | None = None
@@ -187,45 +201,50 @@ HASHED: Final = "sha256"
 
 @dataclass(frozen=True, slots=True)
 class SessionHeader:
-    """What the first line of a transcript tells of the session: what finds the agent that writes it.
+    """The first line of a transcript. It lets the daemon find the agent process that writes the file.
 
-    ``cwd``: the folder, or ``sha256:`` and the hash of its path where no more is told.
+    ``cwd``: the session's folder, or ``sha256:`` and the hash of its path if the file has only the hash.
     """
 
     session_id: str
     cwd: str
-    at: int  # ns; when the file began
+    at: int  # ns since the epoch; when the file began
 
 
 @runtime_checkable
 class TranscriptAdapter(Protocol):
-    """An adapter whose agent writes its conversation to a file, line by line (since contract 1.2). All pure.
+    """An adapter whose agent writes its conversation to a file, line by line (since contract 1.2). All methods are
+    pure.
 
-    The file is named by a hook's ``transcript_path``, else by ``transcript_path``, else found by its opening.
+    The file is found by a hook's ``transcript_path``, else by the method ``transcript_path``, else by its first line.
     """
 
     def transcript_path(self, status: Mapping[str, Any], proc: Proc, config_home: Path) -> Path | None:
-        """The file by what the status file of ``proc`` says; None where that does not tell, or is another's."""
+        """Return the file that the status file of ``proc`` points to. None if it does not, or if it is of another
+        process.
+        """
 
     def transcript_tree(self, config_home: Path) -> tuple[Path, int] | None:
-        """Where files of sessions lie if they are to be found by their opening, else None: ``(folder, depth)``.
+        """Return the folder tree in which to find session files by their first line: ``(folder, depth)``. None: do not
+        search.
 
-        ``depth``: levels of folders below it; where they are named by numbers (year, month, day) the last ones count.
+        ``depth``: how many levels of folders lie below it. If folders have numbers for names (year, month, day), only
+        the last ones are read.
         """
 
     def read_opening(self, line: Mapping[str, Any]) -> SessionHeader | None:
-        """The first line of a file that a terminal's own main session writes; None for any other."""
+        """Read the first line of a file written by the main session of a terminal. None for any other file."""
 
     def read_line(self, line: Mapping[str, Any]) -> TranscriptEvent | None:
-        """What one line tells; None for what is not understood, a sub-agent's, or of no use."""
+        """Read one line. None for a line that is not understood, is of a sub-agent, or is of no use."""
 
     def last_message(self, lines: Sequence[Mapping[str, Any]]) -> str | None:
-        """The agent's last message to its user in these lines, oldest first; None where there is none."""
+        """Return the agent's last message to its user in these lines (oldest first), or None."""
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptOwner:
-    """What the files that a process holds open tell of its session. ``version``: of the program, where they tell."""
+    """The session that a process's open files point to. ``version``: the program's version, if the files show it."""
 
     path: Path
     session_id: str
@@ -237,42 +256,51 @@ class OpenFileAdapter(Protocol):
     """A ``TranscriptAdapter`` whose agent holds a file open that names its session (since contract 1.3). Pure."""
 
     def open_transcripts(self, files: Sequence[str], config_home: Path) -> Sequence[TranscriptOwner]:
-        """The transcripts by the files that the agent's process holds open, as the system names them (links resolved).
+        """Return the transcripts that these open files point to. ``files``: as the system names them, with links
+        resolved.
 
-        One goes before what hooks and status file say; of several none is read, for nothing tells which one shows;
-        empty where the files do not tell.
+        One transcript wins over what hooks and the status file name. If there are several, none is read, because
+        nothing shows which session is on the screen. Empty if the files name none.
         """
 
 
 class Conversation(Protocol):
-    """What is said to one server of an agent, and what it said. Pure: messages (JSON objects) in, messages out."""
+    """A conversation with one server of an agent. Pure: it takes and returns messages (JSON objects)."""
 
     @property
     def ready(self) -> bool:
-        """Whether the server said all that is to be known before ``said`` tells anything."""
+        """Whether the server has answered everything that ``said`` needs."""
 
     def opening(self) -> Sequence[Mapping[str, Any]]:
-        """What is said first."""
+        """Return the first messages to send."""
 
     def again(self, sessions: Sequence[str]) -> Sequence[Mapping[str, Any]]:
-        """What asks anew after these sessions, now and then; the server is taken for hung where nothing comes back."""
+        """Return messages that ask about these sessions again. The daemon sends them now and then. If no answer comes,
+        it treats the server as hung.
+        """
 
     def take(self, message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        """Understand one message; what to say then. Raises ValueError where there is no talking to it, and why."""
+        """Read one message and return the messages to send next. Raises ValueError with the reason if the server cannot
+        be used.
+        """
 
     def said(self, session_id: str) -> Write | None:
-        """What it says of this session as a level, the same object as long as it is the same; None: not known."""
+        """Return the server's claim about this session, as a level. None: not known.
+
+        It is the same object for as long as the claim does not change.
+        """
 
 
 @runtime_checkable
 class AppServerAdapter(Protocol):
-    """An adapter whose agent has a server that its terminals share, and that tells what they do (since contract 1.4).
+    """An adapter whose agent has a server that its terminals share and that reports what they do (since contract 1.4).
 
-    It is asked only where the user said so (``adapters.NAME.app_server``), and only while others are connected to it.
+    The daemon connects only if the user enabled it (``adapters.NAME.app_server``), and only while other clients are
+    connected.
     """
 
     def server_socket(self, config_home: Path) -> Path:
-        """Where it listens on this machine, whether one runs or not."""
+        """Return the path of the server's socket on this machine, whether or not a server runs."""
 
     def converse(self, version: str) -> Conversation:
-        """A conversation that begins. ``version``: agtmux's own."""
+        """Start a conversation. ``version``: agtmux's own version."""

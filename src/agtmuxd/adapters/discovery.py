@@ -1,7 +1,7 @@
-"""Finds the adapters of this daemon: those shipped, and those that others installed.
+"""Find the adapters of this daemon: the shipped ones and the installed ones.
 
-Owns the list of the shipped ones and the entry-point group ``agtmux.adapters``. Whether one can be used is checked as
-the registry takes it in.
+Owns the list of shipped adapters and the entry-point group ``agtmux.adapters``. The registry checks whether each
+adapter can be used.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ BUILT_IN: Final[tuple[Callable[[], Adapter], ...]] = (
 
 
 def discover(disabled: Iterable[str] = (), points: Iterable[EntryPoint] | None = None) -> Registry:
-    """The shipped adapters and those of the entry-point group, without the ``disabled`` agent types.
+    """Return the shipped adapters and those of the entry-point group, without the agent types in ``disabled``.
 
-    An entry point names a class or a function that makes an adapter. One that fails to load is refused with its reason.
+    An entry point names a class or a function that makes an adapter. If it fails to load, it is refused with the
+    reason.
     """
     registry = Registry()
     off = set(disabled)

@@ -1,6 +1,7 @@
-"""One adapter behind a fence: what it raises is counted, what takes too long is put aside, and the daemon goes on.
+"""Isolate one adapter, so that its errors and delays cannot stop the daemon.
 
-Owns that fence, for each part of the contract. Which adapters there are is the registry's.
+Exceptions are counted. Rules or an adapter that take too long are set aside. Owns this isolation for each part of the
+contract. The registry owns which adapters there are.
 """
 
 from __future__ import annotations
@@ -35,19 +36,19 @@ from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Write
 from agtmuxd.core.screen.controls import Controls, KeyOverrides
 
 STRIKES: Final = 3
-"""How often an adapter may take too long for a screen."""
+"""How often an adapter may take too long for a screen before it is set aside."""
 
 T = TypeVar("T")
 
 
 class IsolatedAdapter:
-    """One adapter behind a fence: what it raises is counted and becomes "nothing known", and never stops the daemon.
+    """One isolated adapter. An exception is counted and becomes "nothing known". It never stops the daemon.
 
-    ``normalise``, ``plan_hooks`` and ``hook_status`` pass ValueError on (it is their word for a bad payload or file).
+    ``normalise``, ``plan_hooks`` and ``hook_status`` pass ValueError on: it reports a bad payload or file.
     """
 
     def __init__(self, adapter: Adapter, redact: Callable[[Any], Any] = redact) -> None:
-        """``redact``: takes secrets out of a JSON-like value."""
+        """``redact``: removes secrets from a JSON-like value."""
         self.adapter = adapter
         self._redact = redact
         self.name: str = adapter.name
@@ -92,7 +93,9 @@ class IsolatedAdapter:
         )
 
     def look(self, sample: Sample, before: Claim | None) -> Write | None:
-        """See Adapter; None where the adapter raised. What is asked there comes without secrets: it is stored."""
+        """See Adapter; None where the adapter raised. Secrets are removed from the text of a request, because it is
+        stored.
+        """
         if self._slow >= STRIKES:
             return None
         write = self._call("look", lambda: self._look(sample, before), None)
@@ -104,8 +107,9 @@ class IsolatedAdapter:
         return replace(write, waiting_for=clean)
 
     def _look(self, sample: Sample, before: Claim | None) -> Write | None:
-        """Within the time that a screen may take. A user's rules that take longer are put aside until they
-        change, and so is an adapter that does it again and again."""
+        """Read the screen within the time limit. A user's rules that take longer are set aside until they change. An
+        adapter that takes longer ``STRIKES`` times is set aside too.
+        """
         try:
             return run_within(LOOK_FOR, lambda: self.adapter.look(sample, before))
         except TimeLimitError as error:
@@ -121,11 +125,11 @@ class IsolatedAdapter:
 
     @property
     def oldest(self) -> str | None:
-        """The oldest version of the agent whose screens are known, where its rules say one."""
+        """Return the oldest version of the agent whose screens are known, if the rules name one."""
         return self.adapter.rules.oldest if isinstance(self.adapter, RuleAdapter) else None
 
     def reset_failures(self) -> None:
-        """Rules were read anew: what took too long may be gone."""
+        """Start counting again after rules were read anew: what took too long may be gone."""
         self._slow = 0
 
     def controls(self) -> Controls | None:
@@ -153,15 +157,15 @@ class IsolatedAdapter:
         return self._call("rebound", lambda: rebindable.key_overrides(texts, argv), KeyOverrides())
 
     def transcribed(self) -> TranscriptAdapter | None:
-        """This adapter as one whose agent writes a transcript, fenced too; None where it is none."""
+        """Return this adapter, isolated, if its agent writes a transcript. Else None."""
         return self._transcribed
 
     def holding(self) -> OpenFileAdapter | None:
-        """This adapter as one whose agent's open files tell its session, fenced too; None where it is none."""
+        """Return this adapter, isolated, if its agent's open files name its session. Else None."""
         return self._holding
 
     def serving(self) -> IsolatedAppServer | None:
-        """This adapter as one whose agent has a server that tells, fenced too; None where it is none."""
+        """Return this adapter, isolated, if its agent has a server that reports states. Else None."""
         return self._serving
 
     def status_path(self, proc: Proc, config_home: Path) -> Path | None:
@@ -192,93 +196,93 @@ class IsolatedAdapter:
 
 
 class IsolatedTranscript:
-    """The part of a fenced adapter that understands a transcript; see Transcribed."""
+    """The part of an isolated adapter that reads transcripts; see TranscriptAdapter."""
 
-    def __init__(self, fenced: IsolatedAdapter, adapter: TranscriptAdapter) -> None:
+    def __init__(self, isolated: IsolatedAdapter, adapter: TranscriptAdapter) -> None:
         self._adapter = adapter
-        self._call = fenced._call
+        self._call = isolated._call
 
     def transcript_path(self, status: Mapping[str, Any], proc: Proc, config_home: Path) -> Path | None:
-        """See Transcribed; None where the adapter raised."""
+        """See TranscriptAdapter; None where the adapter raised."""
         return self._call("transcript_path", lambda: self._adapter.transcript_path(status, proc, config_home), None)
 
     def transcript_tree(self, config_home: Path) -> tuple[Path, int] | None:
-        """See Transcribed; None where the adapter raised."""
+        """See TranscriptAdapter; None where the adapter raised."""
         return self._call("transcript_tree", lambda: self._adapter.transcript_tree(config_home), None)
 
     def read_opening(self, line: Mapping[str, Any]) -> SessionHeader | None:
-        """See Transcribed; None where the adapter raised."""
+        """See TranscriptAdapter; None where the adapter raised."""
         return self._call("read_opening", lambda: self._adapter.read_opening(line), None)
 
     def read_line(self, line: Mapping[str, Any]) -> TranscriptEvent | None:
-        """See Transcribed; None where the adapter raised."""
+        """See TranscriptAdapter; None where the adapter raised."""
         return self._call("read_line", lambda: self._adapter.read_line(line), None)
 
     def last_message(self, lines: Sequence[Mapping[str, Any]]) -> str | None:
-        """See Transcribed; None where the adapter raised."""
+        """See TranscriptAdapter; None where the adapter raised."""
         return self._call("last_message", lambda: self._adapter.last_message(lines), None)
 
 
 class IsolatedOpenFile:
-    """The part of a fenced adapter that understands what its agent holds open; see Holding."""
+    """The part of an isolated adapter that reads its agent's open files; see OpenFileAdapter."""
 
-    def __init__(self, fenced: IsolatedAdapter, adapter: OpenFileAdapter) -> None:
+    def __init__(self, isolated: IsolatedAdapter, adapter: OpenFileAdapter) -> None:
         self._adapter = adapter
-        self._call = fenced._call
+        self._call = isolated._call
 
     def open_transcripts(self, files: Sequence[str], config_home: Path) -> Sequence[TranscriptOwner]:
-        """See Holding; empty where the adapter raised."""
+        """See OpenFileAdapter; empty where the adapter raised."""
         return self._call("transcripts_held", lambda: self._adapter.open_transcripts(files, config_home), ())
 
 
 class IsolatedAppServer:
-    """The part of a fenced adapter that talks to its agent's server; see Serving."""
+    """The part of an isolated adapter that talks to its agent's server; see AppServerAdapter."""
 
-    def __init__(self, fenced: IsolatedAdapter, adapter: AppServerAdapter) -> None:
+    def __init__(self, isolated: IsolatedAdapter, adapter: AppServerAdapter) -> None:
         self._adapter = adapter
-        self._fenced = fenced
+        self._isolated = isolated
 
     def server_socket(self, config_home: Path) -> Path | None:
-        """See Serving; None where the adapter raised."""
-        return self._fenced._call("server_socket", lambda: self._adapter.server_socket(config_home), None)
+        """See AppServerAdapter; None where the adapter raised."""
+        return self._isolated._call("server_socket", lambda: self._adapter.server_socket(config_home), None)
 
     def converse(self, version: str) -> IsolatedConversation | None:
-        """See Serving; None where the adapter raised."""
-        fenced = self._fenced
-        return fenced._call("converse", lambda: IsolatedConversation(fenced, self._adapter.converse(version)), None)
+        """See AppServerAdapter; None where the adapter raised."""
+        isolated = self._isolated
+        return isolated._call("converse", lambda: IsolatedConversation(isolated, self._adapter.converse(version)), None)
 
 
 class IsolatedConversation:
-    """A conversation of a fenced adapter; ``take`` passes ValueError on. See Conversation."""
+    """A conversation of an isolated adapter; see Conversation. ``take`` passes ValueError on."""
 
-    def __init__(self, fenced: IsolatedAdapter, talk: Conversation) -> None:
+    def __init__(self, isolated: IsolatedAdapter, talk: Conversation) -> None:
         self._talk = talk
-        self._fenced = fenced
+        self._isolated = isolated
 
     @property
     def ready(self) -> bool:
         """See Conversation; False where the adapter raised."""
-        return self._fenced._call("ready", lambda: self._talk.ready, False)
+        return self._isolated._call("ready", lambda: self._talk.ready, False)
 
     def opening(self) -> Sequence[Mapping[str, Any]]:
         """See Conversation; empty where the adapter raised."""
-        return self._fenced._call("opening", self._talk.opening, ())
+        return self._isolated._call("opening", self._talk.opening, ())
 
     def again(self, sessions: Sequence[str]) -> Sequence[Mapping[str, Any]]:
         """See Conversation; empty where the adapter raised."""
-        return self._fenced._call("again", lambda: self._talk.again(sessions), ())
+        return self._isolated._call("again", lambda: self._talk.again(sessions), ())
 
     def take(self, message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """See Conversation; empty where the adapter raised anything but ValueError."""
-        return self._fenced._call_or_refuse("take", lambda: self._talk.take(message), ())
+        return self._isolated._call_or_refuse("take", lambda: self._talk.take(message), ())
 
     def said(self, session_id: str) -> Write | None:
         """See Conversation; None where the adapter raised."""
-        return self._fenced._call("said", lambda: self._talk.said(session_id), None)
+        return self._isolated._call("said", lambda: self._talk.said(session_id), None)
 
 
 def _slow_rule(adapter: Adapter, sample: Sample, before: Claim | None) -> str:
-    """The rule that takes long on this screen, as far as that can be told."""
+    """Return the name of the rule that is slow on this screen, or of the adapter if no single rule is."""
     if isinstance(adapter, RuleAdapter):
         slow = slow_rule(adapter.rules, sample, before)
         if slow is not None:

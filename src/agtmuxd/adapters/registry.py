@@ -1,6 +1,7 @@
-"""The adapters in use, by agent type, and why others are not: each one fenced, the user's rules laid over its own.
+"""Hold the adapters in use, by agent type, and the reasons why others are not in use.
 
-Owns which adapter answers for a process or an event. Knows no agent by name.
+Owns which adapter answers for a process or an event. Isolates each adapter, and adds the user's rules to the adapter's
+own. Knows no agent by name.
 """
 
 from __future__ import annotations
@@ -22,27 +23,29 @@ from agtmuxd.core.screen.rules import RuleSet
 from agtmuxd.core.state.event_sender import ProcessRole
 
 KINDS: Final = 512
-"""Command lines of which it is remembered whose they are: the same ones stand above every hook."""
+"""How many command lines to remember with their agent. The same ones stand above every hook."""
 
 
 def merged_rules(adapter: RuleAdapter, found: RuleSet) -> RuleSet:
-    """The rules of ``adapter`` where the user has ``found``: instead of the shipped ones, or over them."""
+    """Return the rules of ``adapter`` with the user's rules ``found``: in place of the shipped rules, or
+    on top of them.
+    """
     alone = isinstance(adapter, RulesOnlyAdapter) or not found.extends
     return found if alone else found.over(adapter.shipped)
 
 
 @dataclass(slots=True)
 class Registry:
-    """The adapters in use, by agent type, and why others are not."""
+    """The adapters in use, by agent type, and the reasons why others are not."""
 
     adapters: dict[str, IsolatedAdapter] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     redact: Callable[[Any], Any] = redact
-    """Takes secrets out of what screens say, before it is handed on."""
+    """Removes secrets from what screens show, before it is handed on."""
     _kinds: dict[tuple[str, tuple[str, ...]], ProcessRole | None] = field(default_factory=dict, repr=False)
 
     def add(self, adapter: Adapter) -> None:
-        """Take ``adapter`` in, or note why not: another contract, a type that is taken, no adapter at all."""
+        """Add ``adapter``, or record why not: other contract, agent type already in use, or not an adapter."""
         name = str(getattr(adapter, "name", type(adapter).__name__))
         try:
             check_contract(name, getattr(adapter, "contract_version", None))
@@ -57,13 +60,15 @@ class Registry:
             self.adapters[adapter.agent_type] = IsolatedAdapter(adapter, lambda value: self.redact(value))
 
     def kind_of(self, link: Ancestor) -> ProcessRole | None:
-        """What a link of a hook's chain is; None: no agent.
+        """Return the agent that a process in a hook's chain belongs to. None: no agent.
 
-        The program of an agent counts whatever its command is: an agent may run in a server of its own (``codex
-        mcp-server``), and that one's reports are not those of the agent that started it.
+        The agent's program counts, whatever its subcommand. An agent may run in a server of its own (``codex
+        mcp-server``), and that server's events are not events of the agent that started it.
         """
         key = (link.comm, link.argv)
-        kinds = self._kinds  # two threads ask, and rules may be read anew meanwhile: none takes away what another reads
+        kinds = (
+            self._kinds
+        )  # two threads call this while rules may be read anew: keep the dict that this call started with
         if key in kinds:
             return kinds[key]
         found = self._kind(link)
@@ -84,9 +89,10 @@ class Registry:
         return None
 
     def use_rules(self, mine: Mapping[str, RuleSet]) -> None:
-        """Lay the user's rules, by agent type, over those of the adapters; those that went are taken back.
+        """Use the user's rules, by agent type, together with those of the adapters. Rules that were removed no longer
+        apply.
 
-        An agent that no adapter knows is one by its rules alone, where they name its processes.
+        If no adapter knows an agent, its rules file alone makes it one, provided that it names the agent's processes.
         """
         self._kinds = {}
         for agent_type, fenced in list(self.adapters.items()):
@@ -109,31 +115,34 @@ class Registry:
         return self.adapters.get(agent_type)
 
     def transcribed(self, agent_type: str) -> TranscriptAdapter | None:
-        """What reads that agent's transcript; None where nothing does."""
+        """Return the reader of that agent's transcript, or None."""
         adapter = self.adapters.get(agent_type)
         return None if adapter is None else adapter.transcribed()
 
     def holding(self, agent_type: str) -> OpenFileAdapter | None:
-        """What understands that agent's open files; None where nothing does."""
+        """Return the reader of that agent's open files, or None."""
         adapter = self.adapters.get(agent_type)
         return None if adapter is None else adapter.holding()
 
     def serving(self, agent_type: str) -> IsolatedAppServer | None:
-        """What talks to that agent's server; None where nothing does."""
+        """Return the part that talks to that agent's server, or None."""
         adapter = self.adapters.get(agent_type)
         return None if adapter is None else adapter.serving()
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
-        """See Adapter, by the event's agent type. Raises ValueError for one that no adapter in use has."""
+        """See Adapter; the event's agent type selects the adapter. Raises ValueError if no adapter in use has that
+        type.
+        """
         adapter = self.adapters.get(event.agent_type)
         if adapter is None:
             raise ValueError(f"no adapter for agent {event.agent_type!r}")
         return adapter.normalise(event, prior)
 
     def declared(self, agent_type: str) -> tuple[IsolatedAdapter, Identity] | None:
-        """What a process is that its user says hides such an agent; None where no adapter in use has that type.
+        """Return the identity of a process that, the user says, hides such an agent. None if no adapter in use has that
+        type.
 
-        A process that is itself an agent, below it, counts instead.
+        If an agent process runs below it, that one counts instead.
         """
         adapter = self.adapters.get(agent_type)
         return None if adapter is None else (adapter, Identity(agent_type, gives_way=True))
@@ -142,9 +151,9 @@ class Registry:
         return iter(self.adapters.values())
 
     def identify(self, proc: Proc) -> tuple[IsolatedAdapter, Identity] | None:
-        """The adapter of the agent that ``proc`` is, and what is known of it; None where it is none.
+        """Return the adapter of the agent that ``proc`` is, and its identity. None if it is not an agent.
 
-        The user's word (``agtmux run --as AGENT``) comes first, then the adapters in the order of registration.
+        The user's choice (``agtmux run --as AGENT``) comes first, then the adapters in the order of registration.
         """
         wrapper = wrapper_of(proc.argv)
         if wrapper is not None and wrapper.agent in self.adapters:

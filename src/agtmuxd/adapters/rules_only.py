@@ -1,6 +1,7 @@
-"""An agent known by a rules file alone: its processes by name, its screen by rules. No hooks, no files of its own.
+"""Support an agent that is known by a rules file alone.
 
-Owns nothing of any agent.
+It finds the agent's processes by name and reads the screen by the rules. There are no hooks and no other files. Owns no
+facts about any agent.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from agtmuxd.core.screen.rules import RuleSet
 
 _INTERPRETER: Final = re.compile(r"(?:python|ruby|perl)[\d.]*$")
 _COMM: Final = 15
-"""Characters of a program's name that Linux keeps in comm."""
+"""Characters of a program's name that Linux keeps in ``comm``."""
 
 
 class RulesOnlyAdapter(RuleAdapter):
@@ -38,7 +39,7 @@ class RulesOnlyAdapter(RuleAdapter):
         super().__init__(rules)
 
     def identify(self, proc: Proc) -> Identity | None:
-        """A program of one of the names, or a script of that name in an interpreter."""
+        """Recognise a program with one of the names, or a script with such a name that an interpreter runs."""
         known = self.rules.programs
         found = program(proc)
         if known is None or found is None:
@@ -50,21 +51,23 @@ class RulesOnlyAdapter(RuleAdapter):
                 return None
             name, args = base_name(rest[0]), args[args.index(rest[0]) + 1 :]
         elif not found.node and comm != name[:_COMM]:
-            return None  # argv[0] is what its caller likes
+            return None  # the caller chooses argv[0], so argv[0] proves nothing
         if name not in known.names or positional(args, frozenset()) in known.other or has_option(args, known.other):
             return None
         headless = has_option(args, known.headless) or positional(args, frozenset()) in known.headless
         return Identity(self.agent_type, headless=headless)
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
-        """Kept in history; a rules file does not say what events mean. Raises ValueError for another agent's event."""
+        """Keep the event in history. A rules file does not define what events mean. Raises ValueError for another
+        agent's event.
+        """
         checked(event, self.agent_type)
         return Signal(event_type=event.event_type)
 
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
-        """The home folder: nothing is read from it."""
+        """Return the home folder. Nothing is read from it."""
         return home
 
     def ended_in_order(self, ending: Ending) -> bool | None:
-        """By the shell's word and the exit status."""
+        """Judge by the shell's message and the exit status."""
         return False if was_killed(ending.sample) else exit_status(ending)

@@ -1,4 +1,4 @@
-"""Screens as samples: from a captured file, or from a moment of a recording.
+"""Make samples of screens: from a captured file, or from a moment of a recording.
 
 Owns the reading of both. Knows no rule.
 """
@@ -27,8 +27,11 @@ def captured(
     alternate: bool = True,
     styles: Spans | None = None,
 ) -> Sample:
-    """What ``tmux capture-pane -p`` gave. ``cols`` and ``rows`` 0: as wide and high as the text is; ``shown``: whether
-    the cursor was; ``styles``: of its rows, where it was captured with them."""
+    """Make a sample of the output of ``tmux capture-pane -p``.
+
+    ``cols`` and ``rows`` 0: as wide and high as the text. ``shown``: whether the cursor was visible. ``styles``: of the
+    rows, if they were captured too.
+    """
     lines = text.split("\n")
     while lines and not lines[-1].strip():
         lines.pop()
@@ -37,7 +40,7 @@ def captured(
 
 
 def recorded(path: Path, t_ms: int) -> Sample:
-    """What a recorded pane showed at ``t_ms``. Raises OSError, ValueError."""
+    """Return what a recorded pane showed at ``t_ms``. Raises OSError, ValueError."""
     head: dict[str, Any] = {}
     rows: list[str] = []
     title, alternate, cursor = "", False, [0, 0, 1]

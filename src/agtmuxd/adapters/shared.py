@@ -1,6 +1,6 @@
-"""What the shipped adapters share: screen rules, the shape of a hook's command, small readers of payloads.
+"""Share code among the shipped adapters: screen rules, the shape of hook commands, small readers of payloads.
 
-Owns no agent's facts.
+Owns no facts about any agent.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _KILLED: Final = re.compile(
 
 
 def shipped_rules(agent: str) -> RuleSet:
-    """The rules file of ``agent`` in this package. Raises RuleFileError."""
+    """Return the rules file of ``agent`` in this package. Raises RuleFileError."""
     file = resources.files("agtmuxd.adapters") / agent / "rules.toml"
     return load(file.read_text(encoding="utf-8"), f"{agent}.toml", agent)
 
 
 class RuleAdapter:
-    """An adapter whose screen is described by a rules file. Subclasses say the rest."""
+    """An adapter that reads its agent's screen by a rules file. Subclasses add the rest."""
 
     name = ""
     agent_type = ""
@@ -50,45 +50,45 @@ class RuleAdapter:
     capabilities = ALL
     innermost = False
     screens: Path | None = None
-    """The folder of the captured screens that its own rules name as their samples, where there are such."""
+    """The folder of captured screens that the adapter's own rules name as samples, if there is one."""
 
     def __init__(self, rules: RuleSet | None = None) -> None:
         self.shipped = rules if rules is not None else shipped_rules(self.agent_type)
-        self.rules = self.shipped  # until the user's own are laid over them
+        self.rules = self.shipped  # until the user's rules are added
 
     def look(self, sample: Sample, before: Claim | None) -> Write | None:
-        """Fold one sample into one claim by the rules file."""
+        """Turn one sample into one claim by the rules file."""
         return self.rules.look(sample, before)
 
     def controls(self) -> Controls:
-        """How the agent is operated, by the rules file."""
+        """Return how to operate the agent, by the rules file."""
         return self.rules.controls()
 
     def status_path(self, proc: Proc, config_home: Path) -> Path | None:
-        """None: this agent keeps no status file."""
+        """Return None: this agent keeps no status file."""
         return None
 
     def read_status(self, data: Mapping[str, Any], proc: Proc) -> Sequence[Write]:
-        """Nothing: this agent keeps no status file."""
+        """Return nothing: this agent keeps no status file."""
         return ()
 
     def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
-        """Nothing: this agent has no hooks."""
+        """Return nothing: this agent has no hooks."""
         return ()
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
-        """Nothing: this agent has no hooks."""
+        """Return nothing: this agent has no hooks."""
         return ()
 
 
 def text_of(payload: Mapping[str, Any], key: str) -> str | None:
-    """A string of a payload, None for anything else or an empty one."""
+    """Return a string of a payload. None for any other type and for an empty string."""
     value = payload.get(key)
     return value if isinstance(value, str) and value else None
 
 
 def first_line(prompt: Any) -> str | None:
-    """What was asked, on one line of at most 200 characters. None for blank and for the agent's own notices."""
+    """Return the prompt on one line of at most 200 characters. None for blank text and for the agent's own notices."""
     if not isinstance(prompt, str):
         return None
     line = next((x for x in prompt.strip().splitlines() if x.strip()), "")
@@ -99,14 +99,14 @@ def first_line(prompt: Any) -> str | None:
 
 
 def shorten(text: Any) -> str | None:
-    """Text of a request on one line, at most 2000 characters."""
+    """Return the text of a request on one line of at most 2000 characters."""
     if not isinstance(text, str) or not text.strip():
         return None
     return " ".join(one_line(text).split())[:TEXT_CHARS]
 
 
 def tool_text(tool_input: Any) -> str | None:
-    """What a tool is about to do, as shortly as its input says it."""
+    """Return what a tool is about to do, in the shortest form that its input gives."""
     if not isinstance(tool_input, Mapping):
         return None
     for key in ("command", "file_path", "path", "url", "plan", "query", "pattern", "description"):
@@ -117,7 +117,7 @@ def tool_text(tool_input: Any) -> str | None:
 
 
 def questions(tool: str, tool_input: Any) -> WaitingFor:
-    """What a question tool asks: the text of its questions, the options of the first."""
+    """Return what a question tool asks: the text of its questions and the options of the first one."""
     asked = tool_input.get("questions") if isinstance(tool_input, Mapping) else None
     listed = [q for q in asked if isinstance(q, Mapping)] if isinstance(asked, Sequence) else []
     texts = [t for q in listed if (t := shorten(q.get("question"))) is not None]
@@ -130,10 +130,11 @@ def questions(tool: str, tool_input: Any) -> WaitingFor:
 
 
 def request_subject(agent: str | None, request: str | None) -> str:
-    """The subject of one request of an agent (None: the main one) with an id, if it has one.
+    """Return the subject of one request. ``agent`` None: of the main agent. ``request``: the request's id, if it has
+    one.
 
-    Several are open at once where the model calls several tools, and the answer to one says nothing of the others.
-    Those of the main agent end with its turn, as its tools do.
+    Several requests are open at once if the model calls several tools. The answer to one says nothing about the others.
+    Requests of the main agent end with its turn, as its tools do.
     """
     if request is None:
         return f"approval:{agent or 'main'}"
@@ -141,7 +142,7 @@ def request_subject(agent: str | None, request: str | None) -> str:
 
 
 def checked(event: RawEvent, agent: str) -> Mapping[str, Any]:
-    """The payload of ``event``. Raises ValueError if it is another agent's or no object."""
+    """Return the payload of ``event``. Raises ValueError if it is of another agent or not an object."""
     if event.agent_type != agent:
         raise ValueError(f"an event of {event.agent_type!r} was handed to the adapter {agent!r}")
     if not isinstance(event.payload, Mapping):
@@ -150,21 +151,21 @@ def checked(event: RawEvent, agent: str) -> Mapping[str, Any]:
 
 
 def event_name(event: RawEvent, payload: Mapping[str, Any]) -> str:
-    """The agent's own name of the event: as its payload says, else as the hook program said."""
+    """Return the agent's own name of the event: from its payload, else from the hook program."""
     return text_of(payload, "hook_event_name") or event.event_type
 
 
 def last_rows(sample: Sample, count: int) -> str:
-    """The last non-blank rows, joined by newlines."""
+    """Return the last ``count`` rows that are not blank, joined by newlines."""
     return "\n".join([row for row in sample.lines if row.strip()][-count:])
 
 
 def was_killed(sample: Sample) -> bool:
-    """Whether the shell says, in the rows above its prompt, that the program was killed."""
+    """Return whether the shell reports, in the rows above its prompt, that the program was killed."""
     low = max(0, sample.cursor_y - 2)
     return any(_KILLED.search(row) for row in sample.lines[low : sample.cursor_y + 1])
 
 
 def exit_status(ending: Ending) -> bool | None:
-    """What tmux's own exit status says, where the pane kept it."""
+    """Judge by the exit status that tmux kept for the pane. None if it kept none."""
     return None if ending.pane_dead_status is None else ending.pane_dead_status == 0

@@ -1,7 +1,7 @@
-"""How long an adapter may think: what takes longer is broken off, so that one bad pattern cannot stop the daemon.
+"""Limit the CPU time of an adapter, so that one bad pattern cannot stop the daemon.
 
-Owns the timer. It counts this process's own CPU time, so a busy machine breaks nothing off; patterns of ``re`` and
-Python code can be broken off, a call that sleeps or a C library that computes cannot. Knows no adapter.
+Owns the timer. It counts this process's own CPU time, so a busy machine interrupts nothing. Patterns of ``re`` and
+Python code can be interrupted. A call that sleeps, or a C library that computes, cannot. Knows no adapter.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from agtmuxd.core.screen.rules import RuleSet
 T = TypeVar("T")
 
 LOOK_FOR: Final = 0.3
-"""Seconds of CPU for one screen; the shipped rules take about a thousandth of that."""
+"""Seconds of CPU for one screen. The shipped rules take about a thousandth of that."""
 _RULE_FOR: Final = 0.05
 
 
 class TimeLimitError(Exception):
-    """It was broken off."""
+    """The call took longer than its limit."""
 
 
 _waiting = False
 
 
 def _over(_signal: int, _frame: FrameType | None) -> None:
-    if _waiting:  # else it came after the end of what it was meant for
+    if _waiting:  # else the signal arrived after the call had ended
         raise TimeLimitError("it takes too long")
 
 
 def run_within(seconds: float, call: Callable[[], T]) -> T:
-    """The outcome of ``call``. Raises TooLongError where it takes more CPU time than ``seconds``.
+    """Return the result of ``call``. Raises TimeLimitError if it takes more CPU time than ``seconds``.
 
-    Off the main thread, where no signal arrives, it may take as long as it likes.
+    There is no limit outside the main thread, because no signal arrives there.
     """
     global _waiting
     if threading.current_thread() is not threading.main_thread():
@@ -54,7 +54,7 @@ def run_within(seconds: float, call: Callable[[], T]) -> T:
 
 
 def slow_rule(rules: RuleSet, sample: Sample, before: Claim | None) -> str | None:
-    """The name of the first rule that takes too long on this screen by itself."""
+    """Return the name of the first rule that alone takes too long on this screen, or None."""
     view = rules.view(sample)
     for rule in rules.rules:
         try:

@@ -1,6 +1,6 @@
-"""What adapters whose agents write a transcript share: times, texts, the last message of a run of lines.
+"""Share code among adapters that read transcripts: times, texts, the last message of several lines.
 
-Owns no agent's facts, reads no file: files are the daemon's (``agtmuxd.targets.local.file_tail``).
+Owns no facts about any agent. Reads no file: the daemon does (``agtmuxd.targets.local.file_tail``).
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any, Final
 from agtmuxd.adapters.contract import TranscriptEvent
 
 MESSAGE_CHARS: Final = 64 * 1024
-"""More of a message is cut off at its end."""
+"""Characters of a message that are kept. The rest is cut off."""
 
 Reader = Callable[[Mapping[str, Any]], TranscriptEvent | None]
 
 
 def moment(line: Mapping[str, Any], key: str = "timestamp") -> int | None:
-    """A line's own time in ns; None where there is none that can be read."""
+    """Return the time in a line, in ns since the epoch. None if there is none or it cannot be read."""
     value = line.get(key)
     if not isinstance(value, str):
         return None
@@ -32,7 +32,9 @@ def moment(line: Mapping[str, Any], key: str = "timestamp") -> int | None:
 
 
 def texts(content: Any, kind: str) -> str | None:
-    """The texts of all blocks of one kind, joined by blank lines; a plain text is itself. None where there is none."""
+    """Return the texts of all blocks of one kind, joined by blank lines. A plain string is returned as it is. None if
+    there is no text.
+    """
     if isinstance(content, str):
         found = [content]
     elif isinstance(content, Sequence):
@@ -44,21 +46,21 @@ def texts(content: Any, kind: str) -> str | None:
     return whole[:MESSAGE_CHARS] or None
 
 
-def joined(before: str | None, part_of: str | None, told: TranscriptEvent) -> str | None:
-    """A message with what one more line tells: a further piece of it, or another one."""
-    if told.message is None:
+def joined(before: str | None, part_of: str | None, event: TranscriptEvent) -> str | None:
+    """Return the message after one more line: with a further piece of it, or another message."""
+    if event.message is None:
         return before
-    if before is None or told.part_of is None or told.part_of != part_of or before.endswith(told.message):
-        return told.message
-    return f"{before}\n\n{told.message}"[:MESSAGE_CHARS]
+    if before is None or event.part_of is None or event.part_of != part_of or before.endswith(event.message):
+        return event.message
+    return f"{before}\n\n{event.message}"[:MESSAGE_CHARS]
 
 
 def last_message(lines: Sequence[Mapping[str, Any]], read: Reader) -> str | None:
-    """The last message in ``lines``, oldest first."""
+    """Return the last message in ``lines`` (oldest first), or None."""
     message: str | None = None
     part_of: str | None = None
     for line in lines:
-        told = read(line)
-        if told is not None and told.message is not None:
-            message, part_of = joined(message, part_of, told), told.part_of
+        event = read(line)
+        if event is not None and event.message is not None:
+            message, part_of = joined(message, part_of, event), event.part_of
     return message

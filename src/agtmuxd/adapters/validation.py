@@ -1,4 +1,4 @@
-"""Whether an adapter can be used: the contract that it was written for, and the parts of it that it has. Pure."""
+"""Check that an adapter can be used: its contract version and the parts of the contract that it has. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from agtmuxd.adapters.contract import CONTRACT_VERSION, Adapter
 
 
 class ContractError(ValueError):
-    """An adapter that was written for another contract."""
+    """The adapter was written for another contract."""
 
 
 def check_contract(name: str, version: object) -> None:
-    """Accept the same major, any minor. Raises ContractError with the reason."""
+    """Accept the same major version with any minor version. Raises ContractError with the reason."""
     found = re.fullmatch(r"(\d+)\.(\d+)(?:\.\d+)?(?:[-+].*)?", version) if isinstance(version, str) else None
     if found is None:
         raise ContractError(f"adapter {name}: contract_version {version!r} is no version like {CONTRACT_VERSION}")
@@ -25,6 +25,6 @@ def check_contract(name: str, version: object) -> None:
 
 
 def lacking(adapter: object) -> list[str]:
-    """The parts of the contract that it has not."""
+    """Return the parts of the contract that the adapter lacks."""
     parts = {*Adapter.__annotations__, *(n for n, part in vars(Adapter).items() if callable(part) and n[0] != "_")}
     return sorted(part for part in parts if not hasattr(adapter, part))

@@ -1,6 +1,6 @@
-"""Claude Code: its processes, hooks, status file and settings.
+"""Support Claude Code: its processes, hooks, status file and settings.
 
-Owns every fact about Claude Code but what its screen looks like (rules.toml). Measured on 2.1.329 and 2.1.197.
+Owns every fact about Claude Code except what its screen looks like (``rules.toml``). Measured on 2.1.329 and 2.1.197.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ EVENTS: Final = (
     "SessionStart", "UserPromptSubmit", "PreToolUse", "PermissionRequest", "PostToolUse", "PostToolUseFailure",
     "PostToolBatch", "Notification", "Stop", "StopFailure", "SubagentStop", "PreCompact", "PostCompact", "SessionEnd",
 )  # fmt: skip
-"""What we register: names that 2.1.197 knows too. An unknown name would stop that version with a dialog at start."""
+"""The hook events that agtmux installs. 2.1.197 knows them all: an unknown name would stop it with a dialog at start.
+"""
 
 TIMEOUT_S: Final = 5
 
@@ -65,7 +66,7 @@ _STATUS_WAITS: Final[dict[str, tuple[Claim, str, Strength]]] = {
     "permission prompt": (Claim.WAITING_APPROVAL, "approval", Strength.DEFINITIVE),
     "input needed": (Claim.WAITING_INPUT, "question", Strength.DEFINITIVE),
     "dialog open": (Claim.WAITING_INPUT, "dialog", Strength.DEFINITIVE),
-    # Words found in the program, never seen in a run.
+    # Values found in the program, never seen in a run.
     "sandbox request": (Claim.WAITING_APPROVAL, "approval", Strength.HINT),
     "worker request": (Claim.WAITING_APPROVAL, "approval", Strength.HINT),
     "goal proposal": (Claim.WAITING_INPUT, "question", Strength.HINT),
@@ -80,7 +81,7 @@ class ClaudeAdapter(RuleAdapter):
     innermost = False
 
     def identify(self, proc: Proc) -> Identity | None:
-        """Native binary, version path, unwrapped binary, or node running the package's script."""
+        """Recognise the native binary, a version path, the unwrapped binary, or node running the package's script."""
         found = program(proc)
         if found is None:
             return None
@@ -93,7 +94,7 @@ class ClaudeAdapter(RuleAdapter):
     # ------------------------------------------------------------------ events
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
-        """Understand one hook. Raises ValueError for another agent's event."""
+        """Turn one hook event into a signal. Raises ValueError for another agent's event."""
         payload = checked(event, self.agent_type)
         if event.source is Source.TRANSCRIPT:
             return transcript.understand(event, payload)
@@ -115,13 +116,13 @@ class ClaudeAdapter(RuleAdapter):
             cwd=text_of(payload, "cwd"),
             task=first_line(payload.get("prompt")) if name == "UserPromptSubmit" and not agent else None,
             session_ended=name == "SessionEnd" and payload.get("reason") != "clear",
-            headless=attended == "0",  # set for its hooks by what it is itself, whoever started it (2.1.329)
+            headless=attended == "0",  # it sets this for its hooks by its own mode, whatever started it (2.1.329)
         )
 
     # ------------------------------------------------------------------ status file
 
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
-        """``CLAUDE_CONFIG_DIR`` or ``~/.claude``."""
+        """Return ``CLAUDE_CONFIG_DIR``, else ``~/.claude``."""
         return Path(env["CLAUDE_CONFIG_DIR"]) if env.get("CLAUDE_CONFIG_DIR") else home / ".claude"
 
     def key_files(self, config_home: Path) -> Sequence[Path]:
@@ -133,17 +134,19 @@ class ClaudeAdapter(RuleAdapter):
         return key_bindings.claude(texts[-1]) if texts else KeyOverrides()
 
     def status_path(self, proc: Proc, config_home: Path) -> Path | None:
-        """``sessions/<pid>.json``, written by the CLI itself."""
+        """Return ``sessions/<pid>.json``. The CLI itself writes it."""
         return config_home / "sessions" / f"{proc.pid}.json"
 
     def read_status(self, data: Mapping[str, Any], proc: Proc) -> Sequence[Write]:
-        """Claims of the status file; empty if it is another process's (a reused pid) or not understood."""
+        """Return the claims of the status file. Empty if it is of another process (a reused pid) or is not
+        understood.
+        """
         if not _is_of(data, proc):
             return ()
         version = text_of(data, "version")
-        return tuple([replace(said, version=version) for said in self._said(data)])
+        return tuple([replace(write, version=version) for write in self._claims_of(data)])
 
-    def _said(self, data: Mapping[str, Any]) -> Sequence[Write]:
+    def _claims_of(self, data: Mapping[str, Any]) -> Sequence[Write]:
         status = data.get("status")
         headless = data.get("entrypoint") == "sdk-cli"
         if status == "busy":
@@ -159,27 +162,29 @@ class ClaudeAdapter(RuleAdapter):
     # ------------------------------------------------------------------ transcript
 
     def transcript_path(self, status: Mapping[str, Any], proc: Proc, config_home: Path) -> Path | None:
-        """By the session that the status file names; the folder is that of the directory it was started in."""
+        """Return the file of the session that the status file names, in the folder of the directory where it was
+        started.
+        """
         return transcript.path(status, config_home) if _is_of(status, proc) else None
 
     def transcript_tree(self, config_home: Path) -> tuple[Path, int] | None:
-        """None: hook and status file name the file."""
+        """Return None: hooks and the status file name the file."""
         return None
 
     def read_opening(self, line: Mapping[str, Any]) -> SessionHeader | None:
-        """None: hook and status file name the file."""
+        """Return None: hooks and the status file name the file."""
         return None
 
     def read_line(self, line: Mapping[str, Any]) -> TranscriptEvent | None:
-        """What one line of the session's file tells."""
+        """Read one line of the session's file."""
         return transcript.read(line)
 
     def last_message(self, lines: Sequence[Mapping[str, Any]]) -> str | None:
-        """The last message in these lines."""
+        """Return the last message in these lines."""
         return last_message(lines, transcript.read)
 
     def ended_in_order(self, ending: Ending) -> bool | None:
-        """By the hook, the status file (left behind by a crash), the exit text, the title."""
+        """Judge by the hook, the status file (a crash leaves it behind), the exit text and the title."""
         if ending.session_ended:
             return True
         if ending.status_file_left is not None:
@@ -197,20 +202,20 @@ class ClaudeAdapter(RuleAdapter):
         status = exit_status(ending)
         untitled = not ending.title_before.startswith(_TITLES)
         if status is None and untitled and not ending.own_pane and self.look(ending.sample, None) is None:
-            return True  # left from a start-up dialog, which has no title, and the shell names no signal
+            return True  # it left from a start-up dialog, which has no title, and the shell names no signal
         return status
 
     # ------------------------------------------------------------------ hooks
 
     def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
-        """Merge into ``settings.json``. Raises ValueError on a file that is no plain JSON."""
+        """Plan the change to ``settings.json``. Raises ValueError for a file that is not plain JSON."""
         notes = () if remove else ("Sessions that are open now keep the hooks they started with.",)
         path = config_home / "settings.json"
         ours = hook_command.OwnEntries.of(self.agent_type, command)
         return (json_hooks.plan(path, ours, _groups(command), remove_ours=remove, notes=notes, dialect=_DIALECT),)
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
-        """Whether our hooks are in ``settings.json``."""
+        """Return whether our hooks are in ``settings.json``."""
         ours = hook_command.OwnEntries.of(self.agent_type, command)
         path = config_home / "settings.json"
         found = json_hooks.status(path, ours, _groups(command), dialect=_DIALECT)
@@ -218,11 +223,11 @@ class ClaudeAdapter(RuleAdapter):
 
 
 MANAGED: Final = Path("/Library/Application Support/ClaudeCode" if sys.platform == "darwin" else "/etc/claude-code")
-"""Where an administrator's settings lie: ``managed-settings.json`` and the files of ``managed-settings.d``."""
+"""The folder of an administrator's settings: ``managed-settings.json`` and the files in ``managed-settings.d``."""
 
 
 def _switched_off(settings: Path) -> str | None:
-    """What keeps Claude Code from running the hooks of its user's settings (2.1.332)."""
+    """Return the setting that keeps Claude Code from running the hooks in the user's settings (2.1.332)."""
     managed = [MANAGED / "managed-settings.json", *json_hooks.listed(MANAGED / "managed-settings.d", "*.json")]
     keys = (("disableAllHooks", True), ("allowManagedHooksOnly", True))
     by_admin = hook_switches.any_off([(path, hook_switches.json_settings(path)) for path in managed], keys)
@@ -230,7 +235,7 @@ def _switched_off(settings: Path) -> str | None:
 
 
 _DIALECT: Final = json_hooks.Dialect(mark=True)
-"""Tried on 2.1.329: over a comment or a trailing comma it leaves the whole file out."""
+"""Tried on 2.1.329: with a comment or a trailing comma in the file, it ignores the whole file."""
 
 
 def _is_of(status: Mapping[str, Any], proc: Proc) -> bool:
@@ -244,7 +249,7 @@ def _groups(command: str) -> dict[str, dict[str, Any]]:
 
 
 def _is_claude(found: Program, proc: Proc) -> str | None:
-    """None: it is not. Else its version as far as the path tells, '' for unknown."""
+    """Return the version if this is Claude Code ('' if the path does not show it). None if it is not."""
     by_path = _VERSION_PATH.search(found.path)
     comm = base_name(proc.comm)
     if found.node:
@@ -252,7 +257,7 @@ def _is_claude(found: Program, proc: Proc) -> str | None:
     if by_path is not None:
         version = by_path.group(1)
         return version if comm in (version[:15], "claude") or "claude" in found.path else None
-    # argv[0] is what its caller likes: comm has to be the program's own name, its version's, or its runtime's.
+    # The caller chooses argv[0], so comm has to be the name of the program, of its version or of its runtime.
     own = comm in _NAMES or comm.startswith(".claude-") or re.match(r"\d+\.\d+\.\d+", comm) is not None
     return "" if found.name in _NAMES and (own or comm in _RUNTIMES) else None
 
@@ -275,7 +280,7 @@ def _approval(agent: str | None) -> str:
 
 
 def _answered(name: str, agent: str | None) -> Write:
-    """An event of this agent shows that whatever it asked was answered."""
+    """Return the write for an event of this agent: it shows that all its earlier requests were answered."""
     return Write(None, name, subject=_approval(agent))
 
 
@@ -289,7 +294,7 @@ def _asks(name: str, payload: Mapping[str, Any], agent: str | None) -> Write:
 
 
 def subagent_writes(name: str, payload: Mapping[str, Any], agent: str, headless: bool) -> list[Write]:
-    """A sub-agent's event: its own approval, never the main turn."""
+    """Return the writes for a sub-agent's event: about its own approval, never about the main turn."""
     if name == "PermissionRequest":
         return [] if headless else [_asks(name, payload, agent)]
     if name in ("PostToolUse", "PostToolUseFailure", "PostToolBatch", "SubagentStop", "PermissionDenied"):
@@ -316,7 +321,7 @@ def main_writes(name: str, payload: Mapping[str, Any], headless: bool) -> list[W
     if name == "PreCompact":
         return [Write(Claim.RUNNING, name, phase=Phase.DURING)]
     if name == "PostCompact":
-        # A manual /compact has no Stop; one in mid-turn goes on with the turn.
+        # A manual /compact has no Stop. One in mid-turn goes on with the turn.
         if payload.get("trigger") == "manual":
             return [Write(Claim.IDLE, name, phase=Phase.END)]
         return [Write(Claim.RUNNING, name, phase=Phase.DURING)]
@@ -324,7 +329,7 @@ def main_writes(name: str, payload: Mapping[str, Any], headless: bool) -> list[W
 
 
 def _stop(name: str, payload: Mapping[str, Any]) -> list[Write]:
-    """The main turn is over, unless sub-agents still work on the request; shells and monitors live on beside it."""
+    """End the main turn, unless sub-agents still work on the request. Shells and monitors go on beside it."""
     listed = payload.get("background_tasks")
     tasks = [t for t in listed if isinstance(t, Mapping)] if isinstance(listed, list) else []
     alive = [t for t in tasks if t.get("status") in (None, "running", "pending", "in_progress")]
@@ -341,7 +346,7 @@ def _status_wait(data: Mapping[str, Any]) -> Write:
     word = wanted if isinstance(wanted, str) else ""
     claim, kind, strength = _STATUS_WAITS.get(word, (Claim.WAITING_INPUT, "dialog", Strength.HINT))
     if word == "permission prompt" and "tmux" not in data:
-        strength = Strength.HINT  # 2.1.197 says this of questions too
+        strength = Strength.HINT  # 2.1.197 reports this for questions too
     return Write(
         claim, f"status waiting: {word or 'unnamed'}"[:80], strength=strength,
         waiting_for=WaitingFor(kind=kind), accepts_input=False,

@@ -1,7 +1,8 @@
-"""The lines of Claude Code's session files: which tell of a turn's start, its end, an interrupt, a failure.
+"""Read Claude Code's session files: a turn's start, its end, an interrupt, a failure.
 
-Owns every fact about that file. Measured on 2.1.329 and 2.1.197; kinds of lines not named here say nothing. Escape and
-refusals have no hook, here they have a line. Requests are not to be told from tools that run, so nothing here waits.
+Owns every fact about that file. Measured on 2.1.329 and 2.1.197. Kinds of lines that are not named here give no claim.
+Escape and refusals have no hook, but they have a line here. A request looks the same as a tool that runs, so no line
+claims that the agent waits.
 """
 
 from __future__ import annotations
@@ -22,17 +23,17 @@ TURN_OVER: Final = "turn_duration"
 INTERRUPTED: Final = "interrupted"
 FAILED: Final = "api_error"
 OTHER_SESSION: Final = "other_session"
-"""Told by the reader, not by a line: the process has begun, or gone on with, another session."""
+"""Not a line, but an event from the file's reader: the process began, or went on with, another session."""
 
 _SESSION: Final = re.compile(r"[0-9A-Za-z-]{8,64}")
 _INTERRUPT: Final = "[Request interrupted by user"
 _NOTICE: Final = "<task-notification>"
 _FOLDER: Final = 200
-"""Characters after which the folder's name is a digest, which nobody but Claude Code can make."""
+"""Characters after which the folder's name is a digest that only Claude Code can make."""
 
 
 def path(status: Mapping[str, Any], config_home: Path) -> Path | None:
-    """The session's file, by what the status file says."""
+    """Return the session's file, by what the status file names."""
     session, cwd = text_of(status, "sessionId"), text_of(status, "cwd")
     if session is None or cwd is None or _SESSION.fullmatch(session) is None:
         return None
@@ -41,17 +42,17 @@ def path(status: Mapping[str, Any], config_home: Path) -> Path | None:
 
 
 def read(line: Mapping[str, Any]) -> TranscriptEvent | None:
-    """What one line tells of the main turn; None for side chains, and for what is not understood."""
+    """Return what one line reports about the main turn. None for side chains and for lines that are not understood."""
     at = moment(line)
     if at is None or line.get("isSidechain") is True or line.get("isMeta") is True or line.get("agentId"):
         return None
-    told = _told(line, at, text_of(line, "uuid"))
-    if told is None or told.event is None:
-        return told
-    return replace(told, payload={**told.payload, "session_id": text_of(line, "sessionId")})
+    event = _event_of(line, at, text_of(line, "uuid"))
+    if event is None or event.event is None:
+        return event
+    return replace(event, payload={**event.payload, "session_id": text_of(line, "sessionId")})
 
 
-def _told(line: Mapping[str, Any], at: int, event_id: str | None) -> TranscriptEvent | None:
+def _event_of(line: Mapping[str, Any], at: int, event_id: str | None) -> TranscriptEvent | None:
     kind = line.get("type")
     if kind == "user":
         return _of_user(line, at, event_id)
@@ -60,7 +61,7 @@ def _told(line: Mapping[str, Any], at: int, event_id: str | None) -> TranscriptE
     if kind == "system" and line.get("subtype") == "turn_duration":
         pending = line.get("pendingBackgroundAgentCount")
         alive = pending if isinstance(pending, int) and pending > 0 else 0
-        # Up to 2.1.325 it comes after a refusal too, right behind the line that tells of it.
+        # Up to 2.1.325 this line comes after a refusal too, directly after the line that reports it.
         return TranscriptEvent(at, TURN_OVER, {"pending_agents": alive}, event_id, follows=text_of(line, "parentUuid"))
     return None
 
@@ -69,31 +70,31 @@ def _of_user(line: Mapping[str, Any], at: int, event_id: str | None) -> Transcri
     content = _content(line)
     if isinstance(content, str):
         if line.get("isCompactSummary") is True or (content.startswith("<") and not content.startswith(_NOTICE)):
-            return None  # a summary; a command of the program's own and what it printed
+            return None  # a summary, or a command of the program itself and its output
         if content.startswith(_INTERRUPT):
             return TranscriptEvent(at, INTERRUPTED, {}, event_id, closes=True)
-        # What ended in the background begins a turn by itself: a sub-agent's request may be open all the while.
+        # A background task that ends begins a turn by itself. A sub-agent's request may be open all the while.
         payload = {"notice": True} if content.startswith(_NOTICE) else {"prompt": first_line(content)}
         return TranscriptEvent(at, PROMPT, payload, event_id, begins=True)
-    said = texts(content, "text")
-    if said is None or _has(content, "tool_result"):
+    text = texts(content, "text")
+    if text is None or _has(content, "tool_result"):
         return None
-    if said.startswith(_INTERRUPT):
+    if text.startswith(_INTERRUPT):
         return TranscriptEvent(at, INTERRUPTED, {}, event_id, closes=True)
     origin = line.get("origin")
     if isinstance(origin, Mapping) and origin.get("kind") == "human":  # a prompt with pictures
-        return TranscriptEvent(at, PROMPT, {"prompt": first_line(said)}, event_id, begins=True)
+        return TranscriptEvent(at, PROMPT, {"prompt": first_line(text)}, event_id, begins=True)
     return None
 
 
 def _of_assistant(line: Mapping[str, Any], at: int, event_id: str | None) -> TranscriptEvent | None:
     if line.get("isApiErrorMessage") is True:
         return TranscriptEvent(at, FAILED, {"error": text_of(line, "error")}, event_id)
-    said = texts(_content(line), "text")
-    if said is None:
+    text = texts(_content(line), "text")
+    if text is None:
         return None
     message = line["message"]
-    return TranscriptEvent(at, message=said, part_of=text_of(message, "id") or text_of(line, "requestId"))
+    return TranscriptEvent(at, message=text, part_of=text_of(message, "id") or text_of(line, "requestId"))
 
 
 def _content(line: Mapping[str, Any]) -> Any:
@@ -106,7 +107,7 @@ def _has(content: Any, kind: str) -> bool:
 
 
 def understand(event: RawEvent, payload: Mapping[str, Any]) -> Signal:
-    """One event that ``read`` told, as a signal; one it never tells is kept in history and changes nothing."""
+    """Turn an event from ``read`` into a signal. Any other event is kept in history and changes nothing."""
     name, rule = event.event_type, f"transcript {event.event_type}"
     writes: tuple[Write, ...] = ()
     kind = name

@@ -1,6 +1,6 @@
-"""Cline CLI: its process. Everything else is its screen (rules.toml).
+"""Support Cline CLI: its process. Everything else comes from its screen (``rules.toml``).
 
-Measured on 3.0.65. Its hooks are one file an event, which a user may have already, so none are installed.
+Measured on 3.0.65. Its hooks are one file per event, and a user may have such files already. So none are installed.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class ClineAdapter(RuleAdapter):
     )
 
     def identify(self, proc: Proc) -> Identity | None:
-        """The native program or node running its shim; never its hub daemon or another one-shot command.
+        """Recognise the native program or node running its shim; never its hub daemon or another one-shot command.
 
-        A prompt as an argument makes a run without the terminal interface, unless ``--tui`` is given.
+        A prompt as an argument starts a run without the terminal interface, unless ``--tui`` is given.
         """
         found = program(proc)
         if found is None or found.name != "cline" or not (found.node or base_name(proc.comm) == "cline"):
@@ -54,14 +54,14 @@ class ClineAdapter(RuleAdapter):
         return Identity(self.agent_type, headless=alone and not has_option(found.args, _INTERACTIVE, _VALUES))
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
-        """Kept in history; no event of Cline's is understood. Raises ValueError for another agent's event."""
+        """Keep the event in history. No event of Cline is understood. Raises ValueError for another agent's event."""
         checked(event, self.agent_type)
         return Signal(event_type=event.event_type)
 
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
-        """``~/.cline``."""
+        """Return ``~/.cline``."""
         return home / ".cline"
 
     def ended_in_order(self, ending: Ending) -> bool | None:
-        """By the shell's message and the exit status."""
+        """Judge by the shell's message and the exit status."""
         return False if was_killed(ending.sample) else exit_status(ending)

@@ -1,7 +1,7 @@
-"""Codex CLI: its processes, hooks, notify and settings.
+"""Support Codex CLI: its processes, hooks, notify and settings.
 
-Owns every fact about Codex but what its screen looks like (rules.toml). Measured on 0.169.0. Its hooks come from
-an app server that all its panes share, so pane and chain of such an event prove nothing: it is ambient.
+Owns every fact about Codex except what its screen looks like (``rules.toml``). Measured on 0.169.0. Its hooks come from
+an app server that all its panes share. So the pane and the chain of such an event prove nothing: the event is ambient.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ EVENTS: Final = (
     "PreCompact", "PostCompact",
 )  # fmt: skip
 TIMEOUT_S: Final = 5
-INTERRUPT_TIMEOUT_S: Final = 3  # Codex clamps it to this
+INTERRUPT_TIMEOUT_S: Final = 3  # the longest time that Codex allows
 
 TRUST_NOTE: Final = (
     "Codex runs new hooks only after you trusted them: it asks at its next start ('Hooks need review'); choose "
@@ -74,7 +74,7 @@ class CodexAdapter(RuleAdapter):
     innermost = True
 
     def identify(self, proc: Proc) -> Identity | None:
-        """The native binary or its npm shim; never the app server or another one-shot command."""
+        """Recognise the native binary or its npm shim; never the app server or another one-shot command."""
         found = program(proc)
         if found is None:
             return None
@@ -91,7 +91,7 @@ class CodexAdapter(RuleAdapter):
     # ------------------------------------------------------------------ events
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
-        """Understand one hook or notify. Raises ValueError for another agent's event."""
+        """Turn one hook or notify event into a signal. Raises ValueError for another agent's event."""
         payload = checked(event, self.agent_type)
         if event.source is Source.TRANSCRIPT:
             return transcript.understand(event, payload)
@@ -109,13 +109,14 @@ class CodexAdapter(RuleAdapter):
             transcript_path=None if agent else text_of(payload, "transcript_path"),
             cwd=text_of(payload, "cwd"),
             task=first_line(payload.get("prompt")) if name == "UserPromptSubmit" and not agent else None,
-            # SessionEnd comes 60 s after the TUI left, or for a thread that another TUI took over: no sign of an exit.
+            # SessionEnd is no sign of an exit. It comes 60 s after the TUI left, or for a thread that another TUI took
+            # over.
             session_ended=False,
             ambient=by_shared_server(event),
         )
 
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
-        """``CODEX_HOME`` or ``~/.codex``."""
+        """Return ``CODEX_HOME``, else ``~/.codex``."""
         return Path(env["CODEX_HOME"]) if env.get("CODEX_HOME") else home / ".codex"
 
     def key_files(self, config_home: Path) -> Sequence[Path]:
@@ -129,37 +130,37 @@ class CodexAdapter(RuleAdapter):
     # ------------------------------------------------------------------ transcript
 
     def transcript_path(self, status: Mapping[str, Any], proc: Proc, config_home: Path) -> Path | None:
-        """None: it keeps no status file."""
+        """Return None: Codex keeps no status file."""
         return None
 
     def transcript_tree(self, config_home: Path) -> tuple[Path, int] | None:
-        """``sessions/YYYY/MM/DD``, by the local date of whoever writes it."""
+        """Return ``sessions/YYYY/MM/DD``. The date is the local date of the process that writes the file."""
         return config_home / "sessions", 3
 
     def read_opening(self, line: Mapping[str, Any]) -> SessionHeader | None:
-        """The first line of a thread that a terminal began."""
+        """Read the first line of a thread that a terminal began."""
         return transcript.opening(line)
 
     def read_line(self, line: Mapping[str, Any]) -> TranscriptEvent | None:
-        """What one line of the rollout file tells."""
+        """Read one line of the rollout file."""
         return transcript.read(line)
 
     def last_message(self, lines: Sequence[Mapping[str, Any]]) -> str | None:
-        """The last message in these lines."""
+        """Return the last message in these lines."""
         return last_message(lines, transcript.read)
 
     # ------------------------------------------------------------------ app server
 
     def server_socket(self, config_home: Path) -> Path:
-        """The link that the app server leaves."""
+        """Return the link that the app server leaves."""
         return app_server.socket_path(config_home)
 
     def converse(self, version: str) -> app_server.Conversation:
-        """A conversation with the app server."""
+        """Start a conversation with the app server."""
         return app_server.Conversation(version)
 
     def ended_in_order(self, ending: Ending) -> bool | None:
-        """By the exit text and the title, which an orderly exit clears and a kill leaves frozen."""
+        """Judge by the exit text and by the title: an orderly exit clears it, a kill leaves it as it was."""
         if was_killed(ending.sample):
             return False
         if _EXIT_TEXT.search(last_rows(ending.sample, 12)):
@@ -170,37 +171,41 @@ class CodexAdapter(RuleAdapter):
             return False
         status = exit_status(ending)
         if status is None and not ending.sample.alternate_on and self.look(ending.sample, None) is None:
-            return True  # left from a start-up dialog, which has no title: the terminal was put back
+            return True  # it left from a start-up dialog, which has no title: the terminal was restored
         return status
 
     # ------------------------------------------------------------------ hooks
 
     def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
-        """Merge into ``hooks.json``; set ``notify`` in ``config.toml`` where it is free. Raises ValueError."""
+        """Plan the changes: our hooks in ``hooks.json``, and ``notify`` in ``config.toml`` if it is free. Raises
+        ValueError.
+        """
         notes = () if remove else (TRUST_NOTE, "Threads that are open now keep the hooks they started with.")
         ours = hook_command.OwnEntries.of(self.agent_type, command)
         hooks = json_hooks.plan(config_home / "hooks.json", ours, _groups(command), remove_ours=remove, notes=notes)
         return (hooks, codex_notify.plan(config_home / "config.toml", ours, command, remove=remove))
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
-        """Whether our hooks are in ``hooks.json`` and our notify in ``config.toml``."""
+        """Return whether our hooks are in ``hooks.json`` and our notify in ``config.toml``."""
         config, file = config_home / "config.toml", config_home / "hooks.json"
         ours = hook_command.OwnEntries.of(self.agent_type, command)
         notify = codex_notify.status(config, ours, command)
         hooks = json_hooks.status(file, ours, _groups(command))
         if hooks.installed:
-            said = _trust(file, config, ours)
-            void = (TRUST_NOTE,) if said == TRUSTED else ()
-            hooks = replace(hooks, notes=(said,), void=void, switched_off=_switched_off(config))
+            note = _trust(file, config, ours)
+            void = (TRUST_NOTE,) if note == TRUSTED else ()
+            hooks = replace(hooks, notes=(note,), void=void, switched_off=_switched_off(config))
         return (hooks, notify)
 
 
 SYSTEM: Final = Path("/etc/codex")
-"""Where an administrator's ``requirements.toml``, ``managed_config.toml`` and ``config.toml`` lie."""
+"""The folder of an administrator's ``requirements.toml``, ``managed_config.toml`` and ``config.toml``."""
 
 
 def _switched_off(config: Path) -> str | None:
-    """What keeps Codex from running hooks of ``hooks.json`` (0.171.0); its ``notify`` is another thing."""
+    """Return the setting that keeps Codex from running the hooks in ``hooks.json`` (0.171.0). It does not affect
+    ``notify``.
+    """
     keys = (("features.hooks", False), ("features.codex_hooks", False))
     required = SYSTEM / "requirements.toml"
     wanted = (*keys, ("allow_managed_hooks_only", True))
@@ -225,7 +230,9 @@ def _groups(command: str) -> dict[str, dict[str, Any]]:
 
 
 def _trust(file: Path, config: Path, ours: hook_command.OwnEntries) -> str:
-    """What Codex's own settings say of the trust in our hooks; whether its hash still fits only Codex can tell."""
+    """Return what Codex's own settings say about trust in our hooks. Only Codex can tell whether its hash
+    still fits.
+    """
     hooks = codex_notify.settings(config, json_hooks.read(config) or "").get("hooks")
     state = hooks.get("state") if isinstance(hooks, Mapping) else None
     known = state if isinstance(state, Mapping) else {}
@@ -298,7 +305,7 @@ def _of_main(name: str, payload: Mapping[str, Any], headless: bool) -> list[Writ
     if name == "PreCompact":
         return [Write(Claim.RUNNING, name, phase=Phase.DURING)]
     if name == "PostCompact":
-        # /compact has neither Stop nor notify, Codex itself says done; one in mid-turn goes on with the turn.
+        # /compact has neither Stop nor notify, so Codex itself reports its end. One in mid-turn goes on with the turn.
         if payload.get("trigger") == "manual":
             return [Write(Claim.COMPLETED, name, phase=Phase.END)]
         return [Write(Claim.RUNNING, name, phase=Phase.DURING)]
@@ -306,9 +313,11 @@ def _of_main(name: str, payload: Mapping[str, Any], headless: bool) -> list[Writ
 
 
 def by_shared_server(event: RawEvent) -> bool:
-    """Whether the app server sent it, or nothing shows that it did not (no link of the chain is a Codex).
+    """Return whether the app server sent the event. True too if nothing shows otherwise: no link of the chain is a
+    Codex.
 
-    The nearest Codex sent it: one that is run as a tool stands below the app server, which runs the tools.
+    The nearest Codex in the chain sent it. A Codex that runs as a tool stands below the app server, which runs the
+    tools.
     """
     for link in event.chain:
         if any(_names_codex(word) for word in link.argv[:2]):
@@ -317,16 +326,18 @@ def by_shared_server(event: RawEvent) -> bool:
 
 
 def _names_codex(word: str) -> bool:
-    """Whether this first or second word of a command line is the program, or the script of its shim."""
+    """Return whether this first or second word of a command line is the program or the script of its shim."""
     return _BINARY.fullmatch(base_name(word)) is not None or _SCRIPT.search(word) is not None
 
 
 def _notify(payload: Mapping[str, Any], prior: Mapping[str, Any], ambient: bool) -> Signal:
-    """``agent-turn-complete``, unless it is the thread that makes a title, a sub-agent, or another thread."""
+    """Handle ``agent-turn-complete``, unless it is of the thread that makes a title, of a sub-agent, or of another
+    thread.
+    """
     thread = text_of(payload, "thread-id")
     known = prior.get("agent_session_id")
-    said = payload.get("input-messages")
-    messages = said if isinstance(said, list) else []
+    given = payload.get("input-messages")
+    messages = given if isinstance(given, list) else []
     title = any(isinstance(m, str) and m.startswith(_TITLE_PROMPT) for m in messages[:1])
     foreign = not messages or title or (known is not None and thread != known)
     if payload.get("type") != "agent-turn-complete" or foreign:

@@ -1,9 +1,11 @@
-"""What Codex's app server tells of its threads: the few questions put to it, and what its words claim.
+"""Ask Codex's app server about its threads, and turn its answers into claims.
 
-Owns its messages (JSON-RPC, measured on 0.169.0), pure. Asks only what changes nothing there but the name that
-``initialize`` gives: nothing here loads, resumes or answers a thread. Of a sub-agent's thread the server tells every
-client all that is said in it, and puts its requests to them, unasked: such threads are unsubscribed from at once. How
-the server is reached is not known here.
+Owns the messages (JSON-RPC, measured on 0.169.0). Pure: it does not know how the server is reached. It sends only
+requests that change nothing on the server, except that ``initialize`` gives a client name. It never loads, resumes or
+answers a thread.
+
+The server sends everything in a sub-agent's thread, and its requests, to every client that did not ask for it. So such
+threads are unsubscribed from at once.
 """
 
 from __future__ import annotations
@@ -17,17 +19,19 @@ from agtmuxd.core.model import MS, Claim, Strength, WaitingFor, Write
 from agtmuxd.core.state.debounce import AFTER_WAIT
 
 MOST: Final = 256
-"""Threads that are kept in mind; what comes beyond says nothing."""
+"""How many threads are tracked. Further threads give no claim."""
 AT_ONCE: Final = 64
-"""Questions that may be open: more are put when these are answered."""
+"""How many requests may be open. More are sent when these are answered."""
 ENDED: Final = 300 * MS
-"""How long a thread must be idle: how its turn ended is told an instant later, by session file, screen or hook."""
+"""How long a thread must be idle before its turn counts as ended. The session file, the screen or a hook reports how it
+ended, an instant later.
+"""
 GENERATIONS: Final = 8
-"""How deep a sub-agent's sub-agents are looked for."""
+"""How many levels of sub-agents below sub-agents are followed."""
 
 _RUNNING: Final = Write(Claim.RUNNING, "app server: active")
 _RESUMED: Final = replace(_RUNNING, settle=AFTER_WAIT)
-"""The same after a wait: a thread whose request was refused is active for an instant."""
+"""The same claim after a wait. It must last, because a thread whose request was refused is active for an instant."""
 _APPROVAL: Final = Write(
     Claim.WAITING_APPROVAL, "app server: waitingOnApproval", waiting_for=WaitingFor("approval"), accepts_input=False
 )
@@ -36,62 +40,68 @@ _QUESTION: Final = Write(
 )
 _IDLE: Final = Write(Claim.NOT_RUNNING, "app server: idle", settle=ENDED)
 _FAILED: Final = Write(Claim.ERROR, "app server: systemError", strength=Strength.HINT)
-"""Screen and session file tell of the failure, an instant later; this stays until a turn, whatever the pane shows."""
+"""The screen and the session file report the failure an instant later. This claim stays until the next turn, whatever
+the pane shows.
+"""
 _OTHERS: Final = Write(None, "app server: only a sub-agent is active")
 
 _LEAVE: Final = "thread/unsubscribe"
 _INSIDE: Final = ("turn/", "item/", "hook/")
-"""How notifications begin that only a thread's subscribers get."""
+"""Prefixes of the notifications that only a thread's subscribers get."""
 _BUSY: Final = (_RUNNING, _RESUMED)
 _WAITS: Final = {"waitingOnApproval": _APPROVAL, "waitingOnUserInput": _QUESTION}
 
 
 @dataclass(frozen=True, slots=True)
 class _Thread:
-    """A loaded thread. ``parent``: of a sub-agent's; ``says`` None: not told yet, or not understood."""
+    """A loaded thread. ``parent``: the thread above a sub-agent's. ``says`` None: no status yet, or one
+    not understood.
+    """
 
     says: Write | None = None
     parent: str | None = None
-    known: bool = False  # whose it is was told
+    known: bool = False  # whether the server has reported the thread's parent
 
 
 def socket_path(config_home: Path) -> Path:
-    """Where the server listens, if one runs: a link into a folder of the user's."""
+    """Return the path of the server's socket: a link into one of the user's folders."""
     return config_home / "app-server-control" / "app-server-control.sock"
 
 
 class Conversation:
-    """What is said to one server and what it said; see ``adapters.base.Conversation``."""
+    """A conversation with one server; see ``adapters.contract.Conversation``."""
 
     def __init__(self, version: str) -> None:
         self._version = version
         self._ids = 0
-        self._open: dict[int, tuple[str, str]] = {}  # method and thread
+        self._open: dict[int, tuple[str, str]] = {}  # method and thread, by request id
         self._later: list[str] = []
         self._threads: dict[str, _Thread] = {}
-        self._left: set[str] = set()  # those of them that were unsubscribed from
+        self._left: set[str] = set()  # sub-agents' threads that were unsubscribed from
         self._ready = False
 
     @property
     def ready(self) -> bool:
-        """Whether the server said who is there."""
+        """Whether the server has listed its threads."""
         return self._ready
 
     def opening(self) -> Sequence[Mapping[str, Any]]:
-        """Who we are, by our own name."""
+        """Return the first message: our client name."""
         info = {"name": "agtmux", "title": "agtmux", "version": self._version}
         return [self._ask("initialize", {"clientInfo": info})]
 
     def again(self, sessions: Sequence[str]) -> Sequence[Mapping[str, Any]]:
-        """Ask after these threads anew: a status is a level, and a message that was missed is made good."""
+        """Return requests for the state of these threads. A status is a level, so asking again makes up for a missed
+        message.
+        """
         if not self._ready:
             return []
         return [*self._read([s for s in sessions if s in self._threads]), self._list()]
 
     def take(self, message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        """Understand one message; what to say then. Raises ValueError where the server refuses to talk.
+        """Read one message and return the messages to send next. Raises ValueError if the server refuses to talk.
 
-        Requests of the server, which somebody else may answer, get no answer from us.
+        The server's own requests get no answer from us: another client may answer them.
         """
         method = message.get("method")
         if isinstance(method, str):
@@ -109,9 +119,9 @@ class Conversation:
         return self._answered(*asked, result if isinstance(result, Mapping) else None)
 
     def said(self, session_id: str) -> Write | None:
-        """What it says of this thread and its sub-agents'; None where it does not know the thread.
+        """Return the claim about this thread and its sub-agents' threads. None if the server does not know the thread.
 
-        The same object as long as it says the same.
+        It is the same object for as long as the claim does not change.
         """
         own = self._threads.get(session_id)
         if own is None or own.says is None:
@@ -140,7 +150,7 @@ class Conversation:
         self._later = wanted[free:][:MOST]
         return [self._ask("thread/read", {"threadId": thread}, thread) for thread in wanted[:free]]
 
-    # ---------------------------------------------------------------- answers
+    # ---------------------------------------------------------------- replies
 
     def _answered(self, method: str, thread: str, result: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
         if method == "initialize":
@@ -163,7 +173,7 @@ class Conversation:
         if isinstance(found, Mapping) and thread in self._threads:
             more = self._learn(found)
         else:
-            self._threads.pop(thread, None)  # gone meanwhile
+            self._threads.pop(thread, None)  # the thread has gone meanwhile
         return [*more, *self._read([])]
 
     def _told(self, method: str, params: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -187,7 +197,7 @@ class Conversation:
         return self._unsubscribe(name) if isinstance(parent, str) and name not in self._left else []
 
     def _unsubscribe(self, thread: object) -> Sequence[Mapping[str, Any]]:
-        """Hear no more of what goes on inside this thread; its statuses are told to everybody."""
+        """Unsubscribe from what happens inside this thread. The server sends its statuses to every client anyway."""
         if not isinstance(thread, str) or (_LEAVE, thread) in self._open.values() or len(self._open) >= MOST:
             return []
         if thread in self._threads:
@@ -215,7 +225,7 @@ class Conversation:
 
 
 def _claim(status: object) -> Write | None:
-    """What one status says; None for one that is not understood."""
+    """Return the claim of one status. None for a status that is not understood."""
     if not isinstance(status, Mapping):
         return None
     kind, flags = status.get("type"), status.get("activeFlags")

@@ -1,7 +1,7 @@
-"""The key ``notify`` in Codex's config.toml: ours goes in, before the user's own program, and comes out again.
+"""Add and remove our program under the key ``notify`` in Codex's ``config.toml``.
 
-Codex calls one program at the end of a turn, with a JSON text as its last argument. Where the user has one, ours runs
-beside it, and the user's lines are kept as comments below, so that they come back byte for byte.
+Codex calls one program at the end of a turn, with a JSON text as its last argument. If the user has set a program, ours
+runs beside it. The user's lines are kept as comments below our line, so that they can be restored byte for byte.
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ _FIRST: Final = "# kept by agtmux: "
 _NEXT: Final = "# kept by agtmux| "
 _KEPT: Final = re.compile(rf"{re.escape(_FIRST)}[^\n]*(?:\n{re.escape(_NEXT)}[^\n]*)*(?:\n|\Z)")
 _LONGEST: Final = 200
-"""Lines of a value that are looked at."""
+"""Lines of a value that are searched."""
 
 
 def plan(path: Path, ours: OwnEntries, command: str, *, remove: bool) -> HookPlan:
-    """What (un)installing would make of ``config.toml``. Raises ValueError for a file that is no TOML."""
+    """Return what installing or uninstalling would make of ``config.toml``. Raises ValueError for a file that is not
+    TOML.
+    """
     before = json_hooks.read(path)
     text = before or ""
     value_of(path, text)
@@ -48,7 +50,7 @@ def plan(path: Path, ours: OwnEntries, command: str, *, remove: bool) -> HookPla
 
 
 def status(path: Path, ours: OwnEntries, command: str) -> HookStatus:
-    """Whether our notify is in ``config.toml``. Raises ValueError as ``plan`` does."""
+    """Return whether our notify is in ``config.toml``. Raises ValueError as ``plan`` does."""
     text = json_hooks.read(path) or ""
     value = value_of(path, text)
     found = _ours(text, ours)
@@ -57,17 +59,19 @@ def status(path: Path, ours: OwnEntries, command: str) -> HookStatus:
         return HookStatus(path, False, False, (), notes if value is not None else ())
     bare = _without(text, ours)
     wanted, _ = _with(bare, command, ends=_ends(text, bare))
-    call = shlex.join(_own_words(json.loads(found.group(1))))  # without the user's program: a test is nothing for it
+    call = shlex.join(
+        _own_words(json.loads(found.group(1)))
+    )  # without the user's program: it should not run for a test
     return HookStatus(path, True, wanted != text, ("notify",), command=call, as_argument=True)
 
 
 def value_of(path: Path, text: str) -> Any:
-    """The value of notify. Raises ValueError."""
+    """Return the value of ``notify``. Raises ValueError."""
     return settings(path, text).get("notify")
 
 
 def settings(path: Path, text: str) -> dict[str, Any]:
-    """What the file says. Raises ValueError that names it."""
+    """Return the file's settings. Raises ValueError that names the file."""
     try:
         return tomllib.loads(text.removeprefix("\ufeff"))
     except (tomllib.TOMLDecodeError, RecursionError) as e:
@@ -75,17 +79,21 @@ def settings(path: Path, text: str) -> dict[str, Any]:
 
 
 def _call(command: str, theirs: list[str] | None) -> str:
-    """Our value of the key: ours alone, or ours in the background and then, in its place, the user's own."""
+    """Return our value of the key: our program alone, or ours in the background and then the user's program in its
+    place.
+    """
     words = [*shlex.split(command), "codex"]
     if theirs is not None:
         both = f'{shlex.join(words)} "$1" 2>/dev/null & exec {shlex.join(theirs)} "$1"'
         words = ["/bin/sh", "-c", both, "agtmux"]
-    told = json.dumps(words, ensure_ascii=False).replace("\x7f", "\\u007f")  # which TOML does not take as it is
-    return f"notify = {told}"
+    text = json.dumps(words, ensure_ascii=False).replace(
+        "\x7f", "\\u007f"
+    )  # TOML does not take this character as it is
+    return f"notify = {text}"
 
 
 def _ours(text: str, ours: OwnEntries) -> re.Match[str] | None:
-    """Our line."""
+    """Find our line."""
     for found in _LINE.finditer(text):
         try:
             words = json.loads(found.group(1))
@@ -101,14 +109,14 @@ def _is_call(words: list[str], ours: OwnEntries) -> bool:
 
 
 def _own_words(words: list[str]) -> list[str]:
-    """Of a value of the key, the words that call our program, if any do."""
+    """Return those words of a value of ``notify`` that call our program. Empty if none do."""
     if words[:2] == ["/bin/sh", "-c"] and words[3:] == ["agtmux"]:
         return words_of(words[2].partition(' "$1"')[0])
     return words
 
 
 def _without(text: str, ours: OwnEntries) -> str:
-    """``text`` as it was before us; with the user's own line where we kept it."""
+    """Return ``text`` as it was before the installation, with the user's own lines if they were kept."""
     found = _ours(text, ours)
     if found is None:
         return text
@@ -121,14 +129,17 @@ def _without(text: str, ours: OwnEntries) -> str:
 
 
 def _ends(text: str, bare: str) -> bool:
-    """Whether our line has a line end in this file. An empty file that was there gets none: that is how it is told from
-    one that we made."""
+    """Return whether our line has a line end in this file. In a file that existed but was empty it has none. This is
+    how such a file is text apart from one that we made.
+    """
     return bare != "" or text.endswith("\n")
 
 
 def _with(text: str, command: str, *, ends: bool) -> tuple[str | None, tuple[str, ...]]:
-    """``text``, which has nothing of ours, with our line, with or without a line end; None where it has to stay as it
-    is. And what to tell."""
+    """Return ``text`` with our line added, and notes for the user. None for the text if the file has to stay as it is.
+
+    ``text`` holds nothing of ours. ``ends``: whether our line gets a line end.
+    """
     newline = "\r\n" if "\r\n" in text else "\n"
     theirs = settings(Path("config.toml"), text).get("notify")
     if theirs is None:
@@ -146,7 +157,9 @@ def _with(text: str, command: str, *, ends: bool) -> tuple[str | None, tuple[str
 
 
 def _span(text: str, value: Any) -> tuple[int, int] | None:
-    """From where to where the lines of the key notify go, however it is written; None where that cannot be told."""
+    """Return the start and end of the lines of the key ``notify``, however they are written. None if they cannot be
+    found.
+    """
     if not (isinstance(value, list) and value and all(isinstance(word, str) for word in value)):
         return None
     for found in _KEY.finditer(text):
@@ -161,7 +174,7 @@ def _span(text: str, value: Any) -> tuple[int, int] | None:
 
 
 def _is_whole(text: str, start: int, end: int, value: Any) -> bool:
-    """Whether these lines hold the key and nothing else does."""
+    """Return whether these lines hold the whole key and nothing else."""
     try:
         return tomllib.loads(text[start:end]) == {"notify": value} and "notify" not in tomllib.loads(
             (text[:start] + text[end:]).removeprefix("\ufeff")

@@ -1,8 +1,10 @@
-"""The lines of Codex's rollout files: which tell of a turn's start, its end, an interrupt, a failure.
+"""Read Codex's rollout files: a turn's start, its end, an interrupt, a failure.
 
-Owns every fact about that file. Measured on 0.169.0; kinds of lines not named here say nothing. As a rule the shared
-app server writes it, so no open file leads from the terminal's process to it: its first line names folder and time,
-and it is this process's if no other Codex of the machine could have begun it. Requests are not in it.
+Owns every fact about that file. Measured on 0.169.0. Kinds of lines that are not named here give no claim. Requests are
+not in the file.
+
+Usually the shared app server writes the file, so no open file leads from the terminal's process to it. Its first line
+names the folder and the time. The file is of this process if no other Codex on the machine could have begun it.
 """
 
 from __future__ import annotations
@@ -23,15 +25,17 @@ OTHER_SESSION: Final = "other_session"
 
 _TERMINALS: Final = ("codex-tui", "codex_cli_rs")
 _SOURCES: Final = ("vscode", "cli")
-"""What a thread of a terminal says: "vscode" for one of the app server, "cli" without it. A sub-agent's is no word."""
+"""The source of a terminal's thread: "vscode" with the app server, "cli" without it. A sub-agent's source is not a
+string.
+"""
 
 
 def opening(line: Mapping[str, Any]) -> SessionHeader | None:
-    """The first line of a thread that a terminal began."""
+    """Read the first line of a thread that a terminal began."""
     payload = line.get("payload")
     if line.get("type") != "session_meta" or not isinstance(payload, Mapping):
         return None
-    at = moment(line)  # the first prompt; the payload's own time is that of the terminal's start
+    at = moment(line)  # the time of the first prompt; the payload's own time is that of the terminal's start
     session, cwd = text_of(payload, "id"), text_of(payload, "cwd")
     if payload.get("source") not in _SOURCES or payload.get("originator") not in _TERMINALS:
         return None
@@ -41,14 +45,14 @@ def opening(line: Mapping[str, Any]) -> SessionHeader | None:
 
 
 def read(line: Mapping[str, Any]) -> TranscriptEvent | None:
-    """What one line tells of the thread's turn."""
+    """Return what one line reports about the thread's turn, or None."""
     at, payload = moment(line), line.get("payload")
     if at is None or not isinstance(payload, Mapping):
         return None
     kind, what = line.get("type"), payload.get("type")
     if kind == "response_item" and what == "message" and payload.get("role") == "assistant":
-        said = texts(payload.get("content"), "output_text")
-        return None if said is None else TranscriptEvent(at, message=said)
+        text = texts(payload.get("content"), "output_text")
+        return None if text is None else TranscriptEvent(at, message=text)
     if kind != "event_msg":
         return None
     turn = text_of(payload, "turn_id")
@@ -74,12 +78,12 @@ def _of_item(item: Any, at: int) -> TranscriptEvent | None:
 
 
 def _reason(error: Any) -> str:
-    said = error.get("message") if isinstance(error, Mapping) else error
-    return (shorten(said) or "error")[:200]
+    text = error.get("message") if isinstance(error, Mapping) else error
+    return (shorten(text) or "error")[:200]
 
 
 def understand(event: RawEvent, payload: Mapping[str, Any]) -> Signal:
-    """One event that ``read`` told, as a signal; one it never tells is kept in history and changes nothing."""
+    """Turn an event from ``read`` into a signal. Any other event is kept in history and changes nothing."""
     name, rule = event.event_type, f"rollout {event.event_type}"
     writes: tuple[Write, ...] = ()
     kind = name

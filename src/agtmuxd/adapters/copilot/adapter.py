@@ -1,7 +1,7 @@
-"""GitHub Copilot CLI: its processes, hooks and their file.
+"""Support GitHub Copilot CLI: its processes, and its hooks with their file.
 
-Owns every fact about Copilot CLI but what its screen looks like (rules.toml). Measured on 1.0.102. Its hooks
-say nothing of an interrupt, a refusal or a failure that was given up: there its event log tells (``copilot_lines``).
+Owns every fact about Copilot CLI except what its screen looks like (``rules.toml``). Measured on 1.0.102. Its hooks do
+not report an interrupt, a refusal, or a failure after its last retry. Its event log does (``transcript``).
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ EVENTS: Final = (
     "sessionStart", "userPromptSubmitted", "preToolUse", "notification", "postToolUse", "errorOccurred", "agentStop",
     "subagentStop", "sessionEnd",
 )  # fmt: skip
-"""In this spelling: under PascalCase names the prompt and the end of a turn were never told. Not permissionRequest:
-it comes for requests that nobody is asked about, too."""
+"""The hook events that agtmux installs, in this spelling: with PascalCase names, Copilot never reported the prompt and
+the end of a turn. Not permissionRequest: it also comes for requests that the user is not asked about.
+"""
 
 TIMEOUT_S: Final = 5
 FILE: Final = "hooks/agtmux.json"
@@ -73,7 +74,7 @@ class CopilotAdapter(RuleAdapter):
     innermost = True
 
     def identify(self, proc: Proc) -> Identity | None:
-        """The native binary or its npm shim."""
+        """Recognise the native binary or its npm shim."""
         found = program(proc)
         if found is None:
             return None
@@ -87,7 +88,9 @@ class CopilotAdapter(RuleAdapter):
         return Identity(self.agent_type, headless=has_option(found.args, _HEADLESS, _VALUES))
 
     def look(self, sample: Sample, before: Claim | None) -> Write | None:
-        """With the sidebar of sessions open, what is beside it is read; its marks tell of sessions that do not show."""
+        """Read the screen. If the sidebar of sessions is open, read what is beside it. The sidebar's marks are about
+        sessions that are not on the screen.
+        """
         marks = _sidebar(sample)
         if marks is None:
             return super().look(sample, before)
@@ -103,7 +106,9 @@ class CopilotAdapter(RuleAdapter):
     # ------------------------------------------------------------------ events
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
-        """Understand one hook; its payload does not name the event. Raises ValueError for another agent's event."""
+        """Turn one hook event into a signal. The payload does not name the event. Raises ValueError for another agent's
+        event.
+        """
         payload = checked(event, self.agent_type)
         if event.source is Source.TRANSCRIPT:
             return transcript.understand(event, payload)
@@ -112,13 +117,14 @@ class CopilotAdapter(RuleAdapter):
         headless = bool(prior.get("headless"))
         kind = _CANONICAL.get(name, name)
         if not agent and name not in _SHOWS and _behind(payload, prior):
-            # Left by /new, it works on: what it asks counts, its turn is not that of the session that shows.
+            # The user left this session with /new, and it works on. Its requests count. Its turn is not the visible
+            # session's.
             asks = [w for w in _writes(name, payload, agent, headless) if w.subject.startswith("approval:")]
             return Signal(f"behind_{kind}", tuple(w for w in asks if w.subject != "approval:main"))
         return Signal(
             event_type=f"subagent_{kind}" if agent and name in _CANONICAL else kind,
             writes=tuple(_writes(name, payload, agent, headless)),
-            session_id=None if agent else text_of(payload, "sessionId"),  # a sub-agent has one of its own
+            session_id=None if agent else text_of(payload, "sessionId"),  # a sub-agent has an id of its own
             transcript_path=None if agent else text_of(payload, "transcriptPath"),
             cwd=text_of(payload, "cwd"),
             task=first_line(payload.get("prompt")) if name == "userPromptSubmitted" and not agent else None,
@@ -126,40 +132,42 @@ class CopilotAdapter(RuleAdapter):
         )
 
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
-        """``COPILOT_HOME`` or ``~/.copilot``."""
+        """Return ``COPILOT_HOME``, else ``~/.copilot``."""
         return Path(env["COPILOT_HOME"]) if env.get("COPILOT_HOME") else home / ".copilot"
 
     # ------------------------------------------------------------------ transcript
 
     def transcript_path(self, status: Mapping[str, Any], proc: Proc, config_home: Path) -> Path | None:
-        """None: it keeps no status file."""
+        """Return None: Copilot CLI keeps no status file."""
         return None
 
     def transcript_tree(self, config_home: Path) -> tuple[Path, int] | None:
-        """None: its open files and hooks name the file."""
+        """Return None: open files and hooks name the file."""
         return None
 
     def read_opening(self, line: Mapping[str, Any]) -> SessionHeader | None:
-        """None: its open files and hooks name the file."""
+        """Return None: open files and hooks name the file."""
         return None
 
     def open_transcripts(self, files: Sequence[str], config_home: Path) -> Sequence[TranscriptOwner]:
-        """By ``session-state/<session>/inuse.<pid>.hold``, which is open from the start to the end of a session.
+        """Find ``session-state/<session>/inuse.<pid>.hold``, which is open from the start of a session to its end.
 
-        One process may have several sessions at work (``/new`` and its sidebar), of which it shows one.
+        One process may have several sessions at work (``/new`` and its sidebar). It shows one of them.
         """
         return transcript.held(files, config_home)
 
     def read_line(self, line: Mapping[str, Any]) -> TranscriptEvent | None:
-        """What one line of the event log tells."""
+        """Read one line of the event log."""
         return transcript.read(line)
 
     def last_message(self, lines: Sequence[Mapping[str, Any]]) -> str | None:
-        """The last message in these lines."""
+        """Return the last message in these lines."""
         return last_message(lines, transcript.read)
 
     def ended_in_order(self, ending: Ending) -> bool | None:
-        """By the hook and the exit text; an orderly exit leaves the alternate screen and puts the old title back."""
+        """Judge by the hook and the exit text. An orderly exit leaves the alternate screen and restores the
+        old title.
+        """
         if ending.session_ended:
             return True
         if was_killed(ending.sample):
@@ -173,14 +181,14 @@ class CopilotAdapter(RuleAdapter):
     # ------------------------------------------------------------------ hooks
 
     def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
-        """A file of our own among those of the user. Raises ValueError where another's file has its name."""
+        """Plan our own file among the user's files. Raises ValueError if somebody else's file has its name."""
         notes = () if remove else ("Sessions that are open now keep the hooks they started with.",)
         ours = hook_command.OwnEntries.of(self.agent_type, command)
         path = json_hooks.own_file(config_home, FILE, ours)
         return (json_hooks.plan_own(path, ours, _file(command), remove_ours=remove, notes=notes),)
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
-        """Whether our file is there, and whether hooks are switched off for all."""
+        """Return whether our file is there, and whether all hooks are turned off."""
         ours = hook_command.OwnEntries.of(self.agent_type, command)
         path = json_hooks.own_file(config_home, FILE, ours)
         found = json_hooks.status_own(path, ours, _file(command), EVENTS, command=_command)
@@ -196,14 +204,14 @@ _MARK: Final = re.compile(r"  ([!?])  \S[^│]*│")
 
 
 def _sidebar(sample: Sample) -> str | None:
-    """The marks of the sessions in the sidebar that ask for something; None where it is not open."""
+    """Return the sidebar's marks of sessions that ask for something. None if the sidebar is not open."""
     if not sample.lines or _SIDEBAR.match(sample.lines[0]) is None:
         return None
     return "".join(found[1] for row in sample.lines if (found := _MARK.match(row)) is not None)
 
 
 def _beside_it(sample: Sample) -> Sample:
-    """The same screen without the sidebar."""
+    """Return the same screen without the sidebar."""
     edge = sample.lines[0].index("│") + 1
     rows = tuple(row.partition("│")[2] for row in sample.lines)
     cursor = max(0, sample.cursor_x - edge)
@@ -222,20 +230,20 @@ def _file(command: str) -> str:
 
 
 def _command(text: str) -> str | None:
-    """The command line of the first hook in our file."""
+    """Return the command line of the first hook in our file."""
     try:
         hooks = json.loads(text)["hooks"]
         return str(next(iter(hooks.values()))[0]["bash"])
     except (ValueError, LookupError, TypeError, AttributeError, StopIteration):
-        return None  # somebody changed our file: there is nothing to try
+        return None  # somebody changed our file, so there is no command to test
 
 
 _SHOWS: Final = ("sessionStart", "userPromptSubmitted")
-"""Of a session to which somebody spoke, so it is the one that shows."""
+"""Events of a session that the user wrote to: so it is the session on the screen."""
 
 
 def _behind(payload: Mapping[str, Any], prior: Mapping[str, Any]) -> bool:
-    """Whether it comes from another session of the process than the one that shows, as far as that is known."""
+    """Return whether the event is of a session of the process that is not on the screen, as far as that is known."""
     session, shows = text_of(payload, "sessionId"), text_of(prior, "agent_session_id")
     return session is not None and shows is not None and session != shows
 
@@ -263,7 +271,7 @@ def _writes(name: str, payload: Mapping[str, Any], agent: str | None, headless: 
     if name == "postToolUse":
         return [Write(Claim.RUNNING, name, phase=Phase.DURING), *_granted(name, payload)]
     if name == "errorOccurred":
-        # The last of them, after which nothing is tried again, looks the same: only the screen tells.
+        # The last failure, with no retry after it, looks the same. Only the screen shows that it is the last.
         detail = (
             shorten((payload.get("error") or {}).get("message")) if isinstance(payload.get("error"), dict) else None
         )
@@ -278,7 +286,7 @@ def _notification(name: str, payload: Mapping[str, Any]) -> list[Write]:
     if kind == "permission_prompt":
         text = text_of(payload, "message")
         wanted = WaitingFor("approval", text=shorten(text) or tool_text(payload.get("toolInput")))
-        # "Run command: make", "Edit file: /src/a", "Path permission needed: /etc/hosts"
+        # Examples: "Run command: make", "Edit file: /src/a", "Path permission needed: /etc/hosts"
         subject = _request(text.partition(": ")[2] or text) if text else "approval:main"
         return [Write(Claim.WAITING_APPROVAL, name, subject=subject, waiting_for=wanted, accepts_input=False)]
     if kind == "elicitation_dialog":
@@ -288,7 +296,9 @@ def _notification(name: str, payload: Mapping[str, Any]) -> list[Write]:
 
 
 def _granted(name: str, payload: Mapping[str, Any]) -> list[Write]:
-    """What a tool that ran had asked for, if it had: requests have no id here, but say what they are about."""
+    """Return the answer to what a tool that ran had asked for, if it had. Requests have no id here, but name what they
+    are about.
+    """
     if payload.get("toolName") == "ask_user":
         return [Write(None, name, subject="approval:main")]
     given = payload.get("toolArgs")
@@ -301,9 +311,9 @@ def _granted(name: str, payload: Mapping[str, Any]) -> list[Write]:
 
 
 def _request(about: str) -> str:
-    """The subject of a request: several may be open at once.
+    """Return the subject of a request. Several may be open at once.
 
-    It does not say whose it is, and may be a sub-agent's: the end of the main agent's turn is not its end.
+    It does not say which agent asks: it may be a sub-agent. So it does not end with the main agent's turn.
     """
     name = hashlib.blake2s(about.encode(errors="surrogatepass"), digest_size=6).hexdigest()
     return f"approval:{name}"

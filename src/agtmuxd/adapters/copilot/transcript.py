@@ -1,8 +1,10 @@
-"""The lines of Copilot CLI's event log: turns, requests, questions, interrupts, failures, agents in the background.
+"""Read Copilot CLI's event log: turns, requests, questions, interrupts, failures, agents in the background.
 
-Owns every fact about that file. Measured on 1.0.102; kinds of lines not named here say nothing. Unlike other agents'
-files it tells of each request when it is put to the user, and of the answer: what is allowed without asking is not in
-it. The process holds a file open in the folder of its session, which tells whose log it is.
+Owns every fact about that file. Measured on 1.0.102. Kinds of lines that are not named here give no claim.
+
+Unlike the files of other agents, it has a line for each request that is put to the user, and for the answer. What is
+allowed without asking is not in it. The process holds a file open in the folder of its session, which shows whose log
+it is.
 """
 
 from __future__ import annotations
@@ -21,9 +23,9 @@ from agtmuxd.core.model import Claim, Phase, RawEvent, Signal, WaitingFor, Write
 
 PROMPT: Final = "user.message"
 STEERED: Final = "steered"
-"""A prompt that was taken into the turn that runs."""
+"""A prompt that was added to the running turn."""
 CALL: Final = "assistant.turn_start"
-"""One call of the model, of which a turn has many."""
+"""One call of the model. A turn has many."""
 ANSWERED: Final = "assistant.message"
 ABORTED: Final = "abort"
 FAILED: Final = "session.error"
@@ -33,7 +35,7 @@ ASKED: Final = "ask_user"
 AGENT_STARTED: Final = "subagent.started"
 AGENT_ENDED: Final = "subagent.ended"
 LEFT: Final = "session.shutdown"
-"""The session is left: by the end of the program, or by ``/clear``."""
+"""The session is left: the program ends, or the user typed ``/clear``."""
 OTHER_SESSION: Final = "other_session"
 
 _FOLDER: Final = "session-state"
@@ -41,18 +43,18 @@ _SESSION: Final = re.compile(r"[0-9A-Za-z-]{8,64}")
 _HOLD: Final = re.compile(r"inuse\.\d+\.hold")
 _PROGRAM: Final = re.compile(r"/pkg/[^/]+/(\d+\.\d+\.\d+[^/]*)/inuse\.\d+\.hold")
 _WANTED: Final = ("fullCommandText", "fileName", "path", "url", "toolTitle", "toolName", "intention")
-"""What a request is about, by its kind; the first that is there."""
+"""The fields that name what a request is about. The first one that is there counts."""
 
 
 def path(session: str, config_home: Path) -> Path | None:
-    """The log of a session; None where that is no name of one."""
+    """Return the log of a session. None if ``session`` is not a session's name."""
     if _SESSION.fullmatch(session) is None:
         return None
     return config_home / _FOLDER / session / "events.jsonl"
 
 
 def held(files: Sequence[str], config_home: Path) -> tuple[TranscriptOwner, ...]:
-    """The logs of the sessions that a process holds open."""
+    """Return the logs of the sessions that a process holds open."""
     root = os.path.join(os.path.realpath(config_home), _FOLDER)
     sessions = set()
     version = None
@@ -70,7 +72,9 @@ def held(files: Sequence[str], config_home: Path) -> tuple[TranscriptOwner, ...]
 
 
 def read(line: Mapping[str, Any]) -> TranscriptEvent | None:
-    """What one line tells. A sub-agent's lines tell of its requests and of its life alone."""
+    """Return what one line reports, or None. Lines of a sub-agent count only for its requests and for its start and
+    end.
+    """
     at, data = moment(line), line.get("data")
     if at is None or not isinstance(data, Mapping):
         return None
@@ -106,16 +110,16 @@ def _of_user(data: Mapping[str, Any], at: int, event_id: str | None) -> Transcri
 
 
 def _of_assistant(data: Mapping[str, Any], at: int, event_id: str | None) -> TranscriptEvent | None:
-    """Words without a tool that they call are the last of a turn."""
-    said = texts(data.get("content"), "text")
-    if said is None or data.get("phase") == "thinking":
+    """Read a message of the agent. Text without a tool call is the last text of a turn."""
+    text = texts(data.get("content"), "text")
+    if text is None or data.get("phase") == "thinking":
         return None
     pieces, piece = data.get("chunkCount"), data.get("chunkIndex")
     split = isinstance(pieces, int) and pieces > 1
     part_of = text_of(data, "apiCallId") if split else None
     last = data.get("toolRequests") == [] and (not split or piece == pieces - 1)  # type: ignore[operator]
     return TranscriptEvent(
-        at, ANSWERED if last else None, {}, event_id if last else None, message=said, part_of=part_of
+        at, ANSWERED if last else None, {}, event_id if last else None, message=text, part_of=part_of
     )
 
 
@@ -143,7 +147,7 @@ def _of_request(
 
 
 def _options(arguments: Mapping[str, Any]) -> list[str]:
-    """What may be chosen, where one thing is asked."""
+    """Return the options, if exactly one question is asked."""
     choices = arguments.get("choices")
     schema = arguments.get("requestedSchema")
     fields = schema.get("properties") if isinstance(schema, Mapping) else None
@@ -155,7 +159,9 @@ def _options(arguments: Mapping[str, Any]) -> list[str]:
 
 
 def _of_agent(kind: str, data: Mapping[str, Any], at: int, event_id: str | None, agent: str) -> TranscriptEvent | None:
-    """Only one in the background outlives the turn that began it; the others are part of it."""
+    """Read a sub-agent's start or end. Only one in the background outlives the turn that began it. Others are part of
+    it.
+    """
     if kind == AGENT_STARTED and data.get("executionMode") == "background":
         return TranscriptEvent(at, AGENT_STARTED, {"agent": agent}, event_id)
     if kind in ("subagent.completed", "subagent.failed"):
@@ -164,7 +170,7 @@ def _of_agent(kind: str, data: Mapping[str, Any], at: int, event_id: str | None,
 
 
 def understand(event: RawEvent, payload: Mapping[str, Any]) -> Signal:
-    """One event that ``read`` told, as a signal; one it never tells is kept in history and changes nothing."""
+    """Turn an event from ``read`` into a signal. Any other event is kept in history and changes nothing."""
     kind, writes = _meaning(event.event_type, payload)
     session = text_of(payload, "beside")
     if session is not None:
@@ -191,7 +197,7 @@ def _meaning(name: str, payload: Mapping[str, Any]) -> tuple[str, tuple[Write, .
         detail = text_of(payload, "error")
         return "turn_failed", (Write(Claim.ERROR, rule, phase=Phase.END, detail=detail), answered)
     if name == LEFT:
-        # What it says of the turn is taken back, and no more: what the screen shows of it goes a moment later.
+        # Only the claim about the turn is withdrawn: what the screen shows of the turn goes a moment later.
         return name, (Write(None, rule, phase=Phase.END), answered)
     if name == REQUESTED:
         wanted = WaitingFor("approval", subject=text_of(payload, "kind"), text=shorten(payload.get("request")))
@@ -205,14 +211,16 @@ def _meaning(name: str, payload: Mapping[str, Any]) -> tuple[str, tuple[Write, .
         return name, (Write(None, rule, subject=one),)
     if name in (AGENT_STARTED, AGENT_ENDED) and agent is not None:
         works = Claim.RUNNING if name == AGENT_STARTED else None
-        # What it asked without a number ends with it; a request with one was decided before, in all that was seen.
+        # A request without an id ends with the agent. A request with one was decided earlier, in all recordings.
         lives = Write(works, rule, subject=f"agent:{agent}", phase=Phase.DURING)
         return name, ((lives,) if works is not None else (lives, answered))
     return name, ()
 
 
 def _beside(session: str, write: Write) -> Write:
-    """The same of one of several sessions of a process: no screen says anything of it as long as it does not show."""
+    """Return the same write for one of several sessions of a process. No screen confirms it while the session is not
+    shown.
+    """
     asked = write.waiting_for
     if asked is not None:
         asked = replace(asked, subject=f"{asked.subject or asked.kind} (session {session[:8]})")

@@ -1,7 +1,7 @@
-"""Cursor's CLI (``cursor-agent``): its processes and hooks, by what is publicly documented.
+"""Support Cursor's CLI (``cursor-agent``): its processes and hooks, by its public documentation.
 
-Owns every fact about Cursor's CLI but what its screen looks like (rules.toml). Not verified: nothing here was
-seen on the real program, so all it claims are hints, and its screen is never said to accept input.
+Owns every fact about Cursor's CLI except what its screen looks like (``rules.toml``). Not verified: nothing here was
+seen on the real program. So all its claims are hints, and its screen never counts as accepting input.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from agtmuxd.adapters.shared import RuleAdapter, checked, event_name, exit_statu
 from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, Strength, Write
 
 EVENTS: Final = ("beforeSubmitPrompt", "stop")
-"""The two that say when a turn begins and ends. Few, because one name that a version does not know voids the whole
-file. None says that a person is waited for."""
+"""The two events that report when a turn begins and ends. Few, because one name that a version does not know makes it
+ignore the whole file. No event reports that the agent waits for the user.
+"""
 
 NOT_VERIFIED: Final = "Cursor's CLI was never run with agtmux: its states are hints, made from public documentation."
 
@@ -50,7 +51,9 @@ class CursorAdapter(RuleAdapter):
     )
 
     def identify(self, proc: Proc) -> Identity | None:
-        """``cursor-agent`` by name, or node running its script; never the bare name ``agent``, which is anybody's."""
+        """Recognise ``cursor-agent`` by name, or node running its script; never the bare name ``agent``, which is too
+        common.
+        """
         found = program(proc)
         if found is None or (found.name != "cursor-agent" and not _SCRIPT.search(found.path)):
             return None
@@ -59,7 +62,7 @@ class CursorAdapter(RuleAdapter):
         return Identity(self.agent_type, headless=has_option(found.args, _HEADLESS, _VALUES))
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
-        """Understand one hook. Raises ValueError for another agent's event."""
+        """Turn one hook event into a signal. Raises ValueError for another agent's event."""
         payload = checked(event, self.agent_type)
         name = event_name(event, payload)
         return Signal(
@@ -71,24 +74,24 @@ class CursorAdapter(RuleAdapter):
         )
 
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
-        """``~/.cursor``."""
+        """Return ``~/.cursor``."""
         return home / ".cursor"
 
     def ended_in_order(self, ending: Ending) -> bool | None:
-        """By the hook, the shell's word and the exit status; its exit text is not known."""
+        """Judge by the hook, the shell's message and the exit status. Its exit text is not known."""
         if ending.session_ended:
             return True
         return False if was_killed(ending.sample) else exit_status(ending)
 
     def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
-        """Merge into ``hooks.json``. Raises ValueError on a file that is no plain JSON."""
+        """Plan the change to ``hooks.json``. Raises ValueError for a file that is not plain JSON."""
         notes = () if remove else (NOT_VERIFIED,)
         path = config_home / "hooks.json"
         ours = hook_command.OwnEntries.of(self.agent_type, command)
         return (json_hooks.plan(path, ours, _groups(command), remove_ours=remove, notes=notes, top=_TOP),)
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
-        """Whether our hooks are in ``hooks.json``."""
+        """Return whether our hooks are in ``hooks.json``."""
         ours = hook_command.OwnEntries.of(self.agent_type, command)
         return (json_hooks.status(config_home / "hooks.json", ours, _groups(command), (NOT_VERIFIED,)),)
 

@@ -1,6 +1,6 @@
-"""Gemini CLI: its processes, hooks and settings.
+"""Support Gemini CLI: its processes, hooks and settings.
 
-Owns every fact about Gemini CLI but what its screen looks like (rules.toml). Measured on 0.61.0.
+Owns every fact about Gemini CLI except what its screen looks like (``rules.toml``). Measured on 0.61.0.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ from agtmuxd.core.screen.controls import KeyOverrides
 EVENTS: Final = (
     "SessionStart", "BeforeAgent", "BeforeTool", "Notification", "AfterTool", "AfterAgent", "SessionEnd",
 )  # fmt: skip
-"""Few, because each one shows for 3 s on Gemini's own screen. Never AfterModel: it blocks every chunk of an answer."""
+"""The hook events that agtmux installs. Few, because Gemini shows each one on its screen for 3 s. Never AfterModel: it
+blocks every chunk of an answer.
+"""
 
 TIMEOUT_MS: Final = 5000
 HOOK_NAME: Final = "agtmux"
@@ -59,7 +61,7 @@ class GeminiAdapter(RuleAdapter):
     innermost = False
 
     def identify(self, proc: Proc) -> Identity | None:
-        """node running the package's script, outer or inner."""
+        """Recognise node running the package's script: the outer process or the inner one."""
         found = program(proc)
         if found is None:
             return None
@@ -75,7 +77,7 @@ class GeminiAdapter(RuleAdapter):
     # ------------------------------------------------------------------ events
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
-        """Understand one hook. Raises ValueError for another agent's event."""
+        """Turn one hook event into a signal. Raises ValueError for another agent's event."""
         payload = checked(event, self.agent_type)
         if event.source is Source.TRANSCRIPT:
             return transcript.understand(event, payload)
@@ -91,7 +93,7 @@ class GeminiAdapter(RuleAdapter):
         )
 
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
-        """``~/.gemini`` (below ``GEMINI_CLI_HOME`` where that is set)."""
+        """Return ``~/.gemini``, or ``.gemini`` below ``GEMINI_CLI_HOME`` if that is set."""
         return (Path(env["GEMINI_CLI_HOME"]) if env.get("GEMINI_CLI_HOME") else home) / ".gemini"
 
     def key_files(self, config_home: Path) -> Sequence[Path]:
@@ -105,27 +107,27 @@ class GeminiAdapter(RuleAdapter):
     # ------------------------------------------------------------------ transcript
 
     def transcript_path(self, status: Mapping[str, Any], proc: Proc, config_home: Path) -> Path | None:
-        """None: it keeps no status file."""
+        """Return None: Gemini CLI keeps no status file."""
         return None
 
     def transcript_tree(self, config_home: Path) -> tuple[Path, int] | None:
-        """``tmp``, a folder for each project, in it ``chats``."""
+        """Return ``tmp``: it has a folder for each project, with ``chats`` in it."""
         return config_home / "tmp", 2
 
     def read_opening(self, line: Mapping[str, Any]) -> SessionHeader | None:
-        """The first line of a main session."""
+        """Read the first line of a main session."""
         return transcript.opening(line)
 
     def read_line(self, line: Mapping[str, Any]) -> TranscriptEvent | None:
-        """What one line of the chat file tells."""
+        """Read one line of the chat file."""
         return transcript.read(line)
 
     def last_message(self, lines: Sequence[Mapping[str, Any]]) -> str | None:
-        """The last message in these lines."""
+        """Return the last message in these lines."""
         return last_message(lines, transcript.read)
 
     def ended_in_order(self, ending: Ending) -> bool | None:
-        """By the hook, the exit text, and the title: emptied on a clean exit, frozen by a kill."""
+        """Judge by the hook, the exit text and the title: a clean exit empties it, a kill leaves it as it was."""
         if ending.session_ended:
             return True
         if was_killed(ending.sample):
@@ -141,14 +143,14 @@ class GeminiAdapter(RuleAdapter):
     # ------------------------------------------------------------------ hooks
 
     def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
-        """Merge into ``settings.json``. Raises ValueError on a file that is no plain JSON."""
+        """Plan the change to ``settings.json``. Raises ValueError for a file that is not plain JSON."""
         notes = () if remove else ("Gemini runs no hooks in a folder it was not told to trust.",)
         path = config_home / "settings.json"
         ours = hook_command.OwnEntries.of(self.agent_type, command)
         return (json_hooks.plan(path, ours, _groups(command), remove_ours=remove, notes=notes, dialect=_DIALECT),)
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
-        """Whether our hooks are in ``settings.json``."""
+        """Return whether our hooks are in ``settings.json``."""
         ours = hook_command.OwnEntries.of(self.agent_type, command)
         path = config_home / "settings.json"
         found = json_hooks.status(path, ours, _groups(command), dialect=_DIALECT)
@@ -156,25 +158,25 @@ class GeminiAdapter(RuleAdapter):
 
 
 SYSTEM: Final = Path("/Library/Application Support/GeminiCli" if sys.platform == "darwin" else "/etc/gemini-cli")
-"""Where an administrator's ``settings.json``, which goes before the user's, and ``system-defaults.json`` lie."""
+"""The folder of an administrator's ``settings.json``, which overrides the user's, and of ``system-defaults.json``."""
 
 
 def _switched_off(settings: Path) -> str | None:
-    """What keeps Gemini CLI from running our hooks (0.61.0)."""
+    """Return the setting that keeps Gemini CLI from running our hooks (0.61.0)."""
     files = [SYSTEM / "settings.json", settings, SYSTEM / "system-defaults.json"]
     found = [(path, hook_switches.json_settings(path)) for path in files]
     off = hook_switches.first_off(found, (("hooksConfig.enabled", False),))
     if off is not None:
         return off
-    for path, said in found:
-        names = hook_switches.at(said, "hooksConfig.disabled")
+    for path, values in found:
+        names = hook_switches.at(values, "hooksConfig.disabled")
         if isinstance(names, list) and HOOK_NAME in names:
             return f"hooksConfig.disabled names {HOOK_NAME} in {path}"
     return None
 
 
 _DIALECT: Final = json_hooks.Dialect(comments=True)
-"""Tried on 0.61.0: over a byte order mark or a trailing comma it does not start."""
+"""Tried on 0.61.0: with a byte order mark or a trailing comma in the file it does not start."""
 
 
 def _groups(command: str) -> dict[str, dict[str, Any]]:
@@ -212,9 +214,9 @@ def _writes(name: str, payload: Mapping[str, Any], headless: bool) -> list[Write
     if name == "Notification":
         return [] if headless else _notification(name, payload)
     if name == "AfterAgent":
-        # The same event ends a turn that was cancelled or failed, and does not say which: title and screen do.
-        told = payload.get("prompt_response")
-        claim = Claim.NOT_RUNNING if told in (None, "", _NO_TEXT) else Claim.COMPLETED
+        # The same event ends a turn that was cancelled or failed, and does not say which. The title and the screen do.
+        response = payload.get("prompt_response")
+        claim = Claim.NOT_RUNNING if response in (None, "", _NO_TEXT) else Claim.COMPLETED
         strength = Strength.DEFINITIVE if headless else Strength.HINT
         return [Write(claim, name, phase=Phase.END, strength=strength), Write(None, name, subject=_ANSWERED)]
     return []

@@ -1,9 +1,11 @@
-"""The lines of Gemini CLI's chat file: cancelled requests, failures, words.
+"""Read Gemini CLI's chat file: cancelled requests, failures, messages.
 
-Owns every fact about that file. Measured on 0.61.0; kinds of lines not named here say nothing. What its hooks cannot
-tell stands here: AfterAgent comes alike after an answer, Escape and a failure, and a refused request has no hook. A
-finished answer cannot be told from one that will call a tool, so no line claims an end that went well. No open file
-leads from the process to it: hooks name it, and its first line has the hash of the folder that the session works in.
+Owns every fact about that file. Measured on 0.61.0. Kinds of lines that are not named here give no claim.
+
+The file shows what hooks cannot: AfterAgent is the same after an answer, after Escape and after a failure, and a
+refused request has no hook. A finished answer looks the same as one that will call a tool, so no line claims that a
+turn ended well. No open file leads from the process to it: hooks name it, and its first line has the hash of the
+session's folder.
 """
 
 from __future__ import annotations
@@ -22,12 +24,12 @@ OTHER_SESSION: Final = "other_session"
 
 _CANCELLED: Final = "Request cancelled."
 _FAILURES: Final = ("[API Error", "Model stream ended")
-"""How errors begin that end a turn; a command that is unknown writes one too, and ends none."""
+"""Prefixes of errors that end a turn. An unknown command writes an error too, but ends no turn."""
 _CONTEXT: Final = "<session_context>"
 
 
 def opening(line: Mapping[str, Any]) -> SessionHeader | None:
-    """The first line of a main session's file; its time is that of the session's start, before any prompt."""
+    """Read the first line of a main session's file. Its time is the session's start, before any prompt."""
     session, folder, at = text_of(line, "sessionId"), text_of(line, "projectHash"), moment(line, "startTime")
     if session is None or folder is None or at is None or line.get("kind") not in (None, "main"):
         return None
@@ -35,8 +37,11 @@ def opening(line: Mapping[str, Any]) -> SessionHeader | None:
 
 
 def read(line: Mapping[str, Any]) -> TranscriptEvent | None:
-    """What one line tells. After a refusal the whole history is written again, as lines of that moment: its prompts
-    look like new ones, so that a prompt claims nothing, and its answers have blocks in the place of a plain text."""
+    """Return what one line reports, or None.
+
+    After a refusal Gemini writes the whole history again, as lines of that moment. Old prompts then look like new ones,
+    so a prompt claims nothing. The old answers have blocks in place of a plain text.
+    """
     at, kind, content = moment(line), line.get("type"), line.get("content")
     if at is None:
         return None
@@ -56,14 +61,16 @@ def read(line: Mapping[str, Any]) -> TranscriptEvent | None:
 
 
 def _asked(content: Any) -> str | None:
-    """The first words of a prompt; at the start of a session those that the program tells its model itself."""
+    """Return the first words of a prompt. At the start of a session it is the text that the program itself sends its
+    model.
+    """
     first = content[0] if isinstance(content, list) and content else None
     text = first.get("text") if isinstance(first, Mapping) else content
     return text.lstrip() if isinstance(text, str) and text.strip() else None
 
 
 def understand(event: RawEvent, payload: Mapping[str, Any]) -> Signal:
-    """One event that ``read`` told, as a signal; one it never tells is kept in history and changes nothing."""
+    """Turn an event from ``read`` into a signal. Any other event is kept in history and changes nothing."""
     name, rule = event.event_type, f"chat {event.event_type}"
     answered = Write(None, rule, subject="approval:main")
     writes: tuple[Write, ...] = ()

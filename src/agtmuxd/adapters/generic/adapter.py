@@ -1,6 +1,6 @@
-"""Any program wrapped by ``agtmux run -- COMMAND``: it runs from its start to its end, and how it ended is known.
+"""Support any program wrapped by ``agtmux run -- COMMAND``: it runs from its start to its end, and its result is known.
 
-Owns how such a wrapper is recognised and what its two events mean. Knows nothing of what the program does in between.
+Owns how to recognise such a wrapper and what its two events mean. Knows nothing about what the program does in between.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from agtmuxd.adapters.shared import checked, first_line
 from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Sample, Signal, Write
 
 AGENTS: Final = frozenset({"claude", "codex", "gemini", "copilot", "opencode", "pi", "qwen", "cline", "cursor-agent"})
-"""Programs that an adapter of their own knows better: wrapped, they are still themselves."""
+"""Programs that have an adapter of their own. Wrapped, they are still recognised as themselves."""
 
 INTERRUPTED: Final = 130
-"""A shell's exit status for Ctrl-C: somebody was there, and needs not be told."""
+"""A shell's exit status for Ctrl-C. Somebody was there, so nobody needs a notice."""
 
 _RUNS: Final = Write(Claim.RUNNING, "the wrapped program runs")
 
 
 class GenericAdapter:
-    """Whatever ``agtmux run`` wraps."""
+    """A program that ``agtmux run`` wraps."""
 
     name = "generic"
     agent_type = "generic"
@@ -41,14 +41,14 @@ class GenericAdapter:
     innermost = False
 
     def identify(self, proc: Proc) -> Identity | None:
-        """The wrapper's own process, unless what it wraps is an agent."""
+        """Recognise the wrapper's own process, unless it wraps an agent."""
         wrapper = wrapper_of(proc.argv)
         if wrapper is None or base_name(wrapper.command[0]) in AGENTS:
             return None
         return Identity(self.agent_type, gives_way=True)
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
-        """Understand ``start`` and ``exit``. Raises ValueError for anything else."""
+        """Turn ``start`` and ``exit`` into signals. Raises ValueError for anything else."""
         payload = checked(event, self.agent_type)
         if event.event_type == "start":
             command = payload.get("command")
@@ -62,33 +62,33 @@ class GenericAdapter:
             return Signal("turn_end", (Write(Claim.COMPLETED, "exit 0", phase=Phase.END),), session_ended=True)
         if code == INTERRUPTED:
             return Signal("turn_interrupted", (Write(Claim.IDLE, "exit 130", phase=Phase.END),), session_ended=True)
-        rule, said = (f"exit {code}", f"exited {code}") if isinstance(code, int) else ("exit", "ended")
-        return Signal("turn_failed", (Write(Claim.ERROR, rule, phase=Phase.END, detail=said),))
+        rule, detail = (f"exit {code}", f"exited {code}") if isinstance(code, int) else ("exit", "ended")
+        return Signal("turn_failed", (Write(Claim.ERROR, rule, phase=Phase.END, detail=detail),))
 
     def look(self, sample: Sample, before: Claim | None) -> Write | None:
-        """It runs, whatever its screen shows."""
+        """Claim that it runs, whatever its screen shows."""
         return _RUNS
 
     def status_path(self, proc: Proc, config_home: Path) -> Path | None:
-        """None: there is no status file."""
+        """Return None: there is no status file."""
         return None
 
     def read_status(self, data: Mapping[str, Any], proc: Proc) -> Sequence[Write]:
-        """Nothing: there is no status file."""
+        """Return nothing: there is no status file."""
         return ()
 
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
-        """The home folder: nothing is kept anywhere."""
+        """Return the home folder. Nothing is kept there."""
         return home
 
     def ended_in_order(self, ending: Ending) -> bool | None:
-        """Only where the wrapper said that its program ended with 0."""
+        """Return True only if the wrapper reported that its program ended with 0."""
         return ending.session_ended
 
     def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
-        """Nothing: the wrapper reports by itself."""
+        """Return nothing: the wrapper reports by itself."""
         return ()
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
-        """Nothing: the wrapper reports by itself."""
+        """Return nothing: the wrapper reports by itself."""
         return ()

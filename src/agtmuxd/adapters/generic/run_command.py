@@ -1,4 +1,4 @@
-"""The command line of ``agtmux run``: which process is a wrapper, what it runs, and which agent its user named.
+"""Parse the command line of ``agtmux run``: whether a process is a wrapper, what it runs, which agent the user named.
 
 Pure. Knows no agent.
 """
@@ -24,7 +24,7 @@ class Wrapper:
 
 
 def wrapper_of(argv: Sequence[str]) -> Wrapper | None:
-    """Read ``[python [-m]] agtmux [OPTIONS] run [--as AGENT] [--] COMMAND``; None for any other command line."""
+    """Parse ``[python [-m]] agtmux [OPTIONS] run [--as AGENT] [--] COMMAND``. None for any other command line."""
     rest = _after_agtmux(list(argv))
     while rest and rest[0].startswith("-"):
         rest = rest[2:] if rest[0] == "--color" else rest[1:]
@@ -41,7 +41,7 @@ def wrapper_of(argv: Sequence[str]) -> Wrapper | None:
 
 
 def _after_agtmux(words: list[str]) -> list[str]:
-    """The words behind the program ``agtmux``; empty where another program runs."""
+    """Return the words after the program ``agtmux``. Empty if another program runs."""
     if words and _PYTHON.fullmatch(base_name(words[0])):
         words = words[1:]
         while words and words[0].startswith("-") and words[0] != "-m":

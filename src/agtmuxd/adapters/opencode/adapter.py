@@ -1,7 +1,7 @@
-"""OpenCode: its processes, the events of its plugins and the plugin that tells them.
+"""Support OpenCode: its processes, the events of its plugins and our plugin that reports them.
 
-Owns every fact about OpenCode but what its screen looks like (rules.toml). Measured on 1.18.33. The plugin
-runs inside OpenCode; its events are those of the bus (``event:NAME``) and of named hooks (``hook:NAME``).
+Owns every fact about OpenCode except what its screen looks like (``rules.toml``). Measured on 1.18.33. The plugin runs
+inside OpenCode. Its events are those of the bus (``event:NAME``) and of named hooks (``hook:NAME``).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ EVENTS: Final = (
     "event:permission.asked", "event:permission.replied", "event:question.asked", "event:question.replied",
     "event:question.rejected", "hook:chat.message",
 )  # fmt: skip
-"""What the plugin passes on; never the parts of a message, of which there is one per word."""
+"""The events that the plugin passes on. Never the parts of a message: there is one per word."""
 
 FILE: Final = "plugin/agtmux.js"
 
@@ -69,7 +69,7 @@ class OpenCodeAdapter(RuleAdapter):
     innermost = True
 
     def identify(self, proc: Proc) -> Identity | None:
-        """The native binary, or node running its shim; never its server or another one-shot command."""
+        """Recognise the native binary, or node running its shim; never its server or another one-shot command."""
         found = program(proc)
         if found is None:
             return None
@@ -86,11 +86,11 @@ class OpenCodeAdapter(RuleAdapter):
     # ------------------------------------------------------------------ events
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
-        """Understand one event of the plugin. Raises ValueError for another agent's event."""
+        """Turn one event of the plugin into a signal. Raises ValueError for another agent's event."""
         payload = checked(event, self.agent_type)
         name = event.event_type.partition(":")[2] or event.event_type
-        said = payload.get("input") if name == "chat.message" else payload
-        where: Mapping[str, Any] = said if isinstance(said, Mapping) else {}
+        data = payload.get("input") if name == "chat.message" else payload
+        where: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
         info = payload.get("info")
         child = text_of(where, "parentID") or (text_of(info, "parentID") if isinstance(info, Mapping) else None)
         session = text_of(where, "sessionID")
@@ -105,7 +105,7 @@ class OpenCodeAdapter(RuleAdapter):
         )
 
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
-        """``OPENCODE_CONFIG_DIR``, else ``opencode`` in ``XDG_CONFIG_HOME`` or ``~/.config``."""
+        """Return ``OPENCODE_CONFIG_DIR``, else ``opencode`` in ``XDG_CONFIG_HOME`` or ``~/.config``."""
         if env.get("OPENCODE_CONFIG_DIR"):
             return Path(env["OPENCODE_CONFIG_DIR"])
         return (Path(env["XDG_CONFIG_HOME"]) if env.get("XDG_CONFIG_HOME") else home / ".config") / "opencode"
@@ -119,7 +119,9 @@ class OpenCodeAdapter(RuleAdapter):
         return key_bindings.opencode(texts)
 
     def ended_in_order(self, ending: Ending) -> bool | None:
-        """By the exit text and the title, which an orderly exit clears; a kill leaves both screen and title as is."""
+        """Judge by the exit text and the title: an orderly exit clears the title, a kill leaves the screen and title as
+        they are.
+        """
         if was_killed(ending.sample):
             return False
         if _EXIT_TEXT.search(last_rows(ending.sample, 12)):
@@ -131,14 +133,14 @@ class OpenCodeAdapter(RuleAdapter):
     # ------------------------------------------------------------------ the plugin
 
     def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
-        """One plugin file of our own. Raises ValueError where another's file has its name."""
+        """Plan our own plugin file. Raises ValueError if somebody else's file has its name."""
         notes = () if remove else ("OpenCode that runs now has to be started again to load it.", _START_NOTE)
         ours = hook_command.OwnEntries.of(self.agent_type, command)
         path = json_hooks.own_file(config_home, FILE, ours)
         return (json_hooks.plan_own(path, ours, _plugin(command), remove_ours=remove, notes=notes),)
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
-        """Whether our plugin is there."""
+        """Return whether our plugin is there."""
         ours = hook_command.OwnEntries.of(self.agent_type, command)
         path = json_hooks.own_file(config_home, FILE, ours)
         return (json_hooks.status_own(path, ours, _plugin(command), EVENTS, command=hook_command.of_plugin),)
@@ -151,8 +153,11 @@ def _plugin(command: str) -> str:
 
 
 def _is_elsewhere(event: RawEvent) -> bool:
-    """Whether another OpenCode sent it than the one in its pane: a server, whose terminals are in other panes, or a run
-    that is a command of an OpenCode, of which no words may be left: it ends while its last event is told."""
+    """Return whether another OpenCode sent the event than the one in its pane.
+
+    It is a server, whose terminals are in other panes, or a run as a command of an OpenCode. The argv of such a run may
+    be gone, because the run ends while its last event is sent.
+    """
     senders = [link.argv for link in event.chain if link.argv and base_name(link.argv[0]) in _NATIVE]
     if senders and not event.chain[0].argv:
         return True
@@ -171,8 +176,9 @@ _CANONICAL: Final = {
 
 
 _OUTCOME: Final = "outcome"
-"""How a turn ended, where it was not completed: the idle event that follows at once does not say so, and must not take
-it back. Ended by the next turn."""
+"""How a turn ended that was not completed. The idle event that follows at once does not report this and must not
+overwrite it. The next turn ends it.
+"""
 
 
 def _task(payload: Mapping[str, Any]) -> str | None:
@@ -186,13 +192,13 @@ def _task(payload: Mapping[str, Any]) -> str | None:
 
 def _writes(name: str, payload: Mapping[str, Any], agent: str | None, headless: bool) -> list[Write]:
     if not payload and not name.endswith(".asked"):
-        return []  # it did not come in time: whose word it is, and what it says, is not known
+        return []  # the session's data did not come in time, so the event's session and meaning are not known
     if name in ("permission.asked", "question.asked"):
         return [] if headless else [_asks(name, payload, request_subject(agent, text_of(payload, "id")))]
     answered = Write(None, name, subject=request_subject(agent, text_of(payload, "requestID")))
     refused = name == "question.rejected" or payload.get("reply") == "reject"
     if name in ("permission.replied", "question.replied", "question.rejected"):
-        # A refusal ends the turn in a moment: what ends then was not completed.
+        # A refusal ends the turn in a moment. The end event then does not mean that it was completed.
         end = Write(Claim.IDLE, f"{name} refused", subject=_OUTCOME) if refused else Write(None, name, subject=_OUTCOME)
         return [answered] if agent else [Write(Claim.RUNNING, name, phase=Phase.DURING), answered, end]
     if agent:
@@ -202,7 +208,7 @@ def _writes(name: str, payload: Mapping[str, Any], agent: str | None, headless: 
     if name == "session.status":
         return _status(name, payload)
     if name == "session.idle":
-        # Comes after an interrupt, a refusal and a failure as well, and does not say which: the screen does.
+        # Comes after an interrupt, a refusal and a failure as well, and does not say which. The screen does.
         return [Write(Claim.COMPLETED, name, phase=Phase.END, strength=Strength.HINT), answered]
     if name == "session.error":
         return _failed(name, payload)
@@ -215,7 +221,7 @@ def _status(name: str, payload: Mapping[str, Any]) -> list[Write]:
     if kind not in ("busy", "retry"):
         return []
     detail = shorten(status.get("message")) if isinstance(status, Mapping) else None
-    # A turn that ends while it waits to try again was given up; one that goes on says busy first.
+    # A turn that ends while it waits to retry was given up. A turn that goes on reports busy first.
     trying = Claim.IDLE if kind == "retry" else None
     return [
         Write(Claim.RUNNING, f"{name} {kind}", phase=Phase.DURING, detail=detail),

@@ -1,7 +1,7 @@
-"""pi: its process, and the extension that tells what it does.
+"""Support pi: its process, and the extension that reports what it does.
 
-Owns every fact about pi but what its screen looks like (rules.toml). Measured on 0.73.1. The extension runs inside
-pi and is silent in runs without a terminal interface (``-p``, ``--mode json``, ``--mode rpc``).
+Owns every fact about pi except what its screen looks like (``rules.toml``). Measured on 0.73.1. The extension runs
+inside pi. It is silent in runs without a terminal interface (``-p``, ``--mode json``, ``--mode rpc``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from agtmuxd.adapters.shared import RuleAdapter, checked, exit_status, first_lin
 from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, Strength, Write
 
 EVENTS: Final = ("session_start", "session_shutdown", "before_agent_start", "agent_end")
-"""What the extension passes on."""
+"""The events that the extension passes on."""
 
 FILE: Final = "extensions/agtmux.js"
 
@@ -44,7 +44,9 @@ class PiAdapter(RuleAdapter):
     innermost = False
 
     def identify(self, proc: Proc) -> Identity | None:
-        """Node that runs pi's script, or pi once it has named its process: it then has the one word ``pi``."""
+        """Recognise node running pi's script, or pi after it has set its process title: argv is then the single word
+        ``pi``.
+        """
         if proc.argv == ("pi",) and base_name(proc.comm) == "pi":
             return Identity(self.agent_type)
         found = program(proc)
@@ -57,7 +59,7 @@ class PiAdapter(RuleAdapter):
         return Identity(self.agent_type, headless=bool(mode) or has_option(found.args, _HEADLESS, _VALUES))
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
-        """Understand one event of the extension. Raises ValueError for another agent's event."""
+        """Turn one event of the extension into a signal. Raises ValueError for another agent's event."""
         payload = checked(event, self.agent_type)
         name = event.event_type
         return Signal(
@@ -69,24 +71,24 @@ class PiAdapter(RuleAdapter):
         )
 
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
-        """``PI_CODING_AGENT_DIR``, else ``~/.pi/agent``."""
+        """Return ``PI_CODING_AGENT_DIR``, else ``~/.pi/agent``."""
         return Path(env["PI_CODING_AGENT_DIR"]) if env.get("PI_CODING_AGENT_DIR") else home / ".pi" / "agent"
 
     def ended_in_order(self, ending: Ending) -> bool | None:
-        """By the extension, the shell's message and the exit status; pi itself says no goodbye."""
+        """Judge by the extension, the shell's message and the exit status. pi itself prints no exit text."""
         if ending.session_ended:
             return True
         return False if was_killed(ending.sample) else exit_status(ending)
 
     def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
-        """One extension file of our own. Raises ValueError where another's file has its name."""
+        """Plan our own extension file. Raises ValueError if somebody else's file has its name."""
         ours = hook_command.OwnEntries.of(self.agent_type, command)
         path = json_hooks.own_file(config_home, FILE, ours)
         notes = () if remove else (_START_NOTE,)
         return (json_hooks.plan_own(path, ours, _extension(command), remove_ours=remove, notes=notes),)
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
-        """Whether our extension is there."""
+        """Return whether our extension is there."""
         ours = hook_command.OwnEntries.of(self.agent_type, command)
         path = json_hooks.own_file(config_home, FILE, ours)
         return (json_hooks.status_own(path, ours, _extension(command), EVENTS, command=hook_command.of_plugin),)
@@ -113,7 +115,7 @@ def _writes(name: str, payload: Mapping[str, Any]) -> list[Write]:
     how = text_of(payload, "stopReason")
     if how == "aborted":
         return [Write(Claim.IDLE, f"{name} aborted", phase=Phase.END)]
-    if how == "error":  # pi may try again, which the screen shows
+    if how == "error":  # pi may try again, and then the screen shows it
         detail = shorten(payload.get("errorMessage"))
         return [Write(Claim.ERROR, f"{name} error", phase=Phase.END, strength=Strength.HINT, detail=detail)]
     strength = Strength.DEFINITIVE if how == "stop" else Strength.HINT

@@ -1,7 +1,7 @@
-"""Qwen Code: its processes, hooks and settings.
+"""Support Qwen Code: its processes, hooks and settings.
 
-Owns every fact about Qwen Code but what its screen looks like (rules.toml). Measured on 0.15.10. Its hooks have
-the names and payloads of Claude Code's.
+Owns every fact about Qwen Code except what its screen looks like (``rules.toml``). Measured on 0.15.10. Its hooks have
+the names and payloads of Claude Code's hooks.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ EVENTS: Final = (
     "SessionStart", "UserPromptSubmit", "PreToolUse", "PermissionRequest", "PostToolUse", "PostToolUseFailure", "Stop",
     "StopFailure", "SubagentStop", "SessionEnd",
 )  # fmt: skip
-"""What we register."""
+"""The hook events that agtmux installs."""
 
 TIMEOUT_MS: Final = 5000
 
@@ -54,7 +54,7 @@ class QwenAdapter(RuleAdapter):
     innermost = False
 
     def identify(self, proc: Proc) -> Identity | None:
-        """node running the package's script; it starts itself a second time with other options."""
+        """Recognise node running the package's script. It starts itself a second time with other options."""
         found = program(proc)
         if found is None:
             return None
@@ -68,7 +68,7 @@ class QwenAdapter(RuleAdapter):
         return Identity(self.agent_type, headless=has_option(found.args, _HEADLESS, _VALUES))
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
-        """Understand one hook. Raises ValueError for another agent's event."""
+        """Turn one hook event into a signal. Raises ValueError for another agent's event."""
         payload = checked(event, self.agent_type)
         name, headless, agent = event_name(event, payload), bool(prior.get("headless")), text_of(payload, "agent_id")
         writes = subagent_writes(name, payload, agent, headless) if agent else main_writes(name, payload, headless)
@@ -83,11 +83,11 @@ class QwenAdapter(RuleAdapter):
         )
 
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
-        """``QWEN_HOME`` or ``~/.qwen``."""
+        """Return ``QWEN_HOME``, else ``~/.qwen``."""
         return Path(env["QWEN_HOME"]) if env.get("QWEN_HOME") else home / ".qwen"
 
     def ended_in_order(self, ending: Ending) -> bool | None:
-        """By the hook, the exit text, the shell's message and the exit status."""
+        """Judge by the hook, the exit text, the shell's message and the exit status."""
         if ending.session_ended:
             return True
         if was_killed(ending.sample):
@@ -95,14 +95,14 @@ class QwenAdapter(RuleAdapter):
         return True if _EXIT_TEXT.search(last_rows(ending.sample, 16)) else exit_status(ending)
 
     def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
-        """Merge into ``settings.json``. Raises ValueError on a file that cannot be read."""
+        """Plan the change to ``settings.json``. Raises ValueError for a file that cannot be read."""
         notes = () if remove else ("Sessions that are open now keep the hooks they started with.",)
         path = config_home / "settings.json"
         ours = hook_command.OwnEntries.of(self.agent_type, command)
         return (json_hooks.plan(path, ours, _groups(command), remove_ours=remove, notes=notes),)
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
-        """Whether our hooks are in ``settings.json``."""
+        """Return whether our hooks are in ``settings.json``."""
         ours = hook_command.OwnEntries.of(self.agent_type, command)
         return (json_hooks.status(config_home / "settings.json", ours, _groups(command)),)
 

@@ -1,1 +1,1 @@
-"""Hooks in the settings files of agents: merged in, taken out, looked up."""
+"""Add, remove and find our hooks in the settings files of agents."""

@@ -1,8 +1,8 @@
-"""The command line by which an agent calls our hook program: how it is written into settings, and known there again.
+"""Write the command line by which an agent calls our hook program, and recognise it in settings.
 
-Owns what tells our entries from those of others. There are two hook programs: ``agtmux hook``, which tells the daemon
-of its own machine, and the one file that a daemon elsewhere placed (``far``), which tells that one. Both may stand in
-the same settings, and neither takes the other's entries for its own. Knows no agent.
+Owns how our entries are told apart from others. There are two hook programs. ``agtmux hook`` reports to the daemon of
+its own machine. The other one is a file that a daemon on another machine placed (``far``), and it reports to that
+daemon. Both may stand in the same settings, and neither takes the other's entries for its own. Knows no agent.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ FAR_PROGRAM: Final = "agtmux/hook.py"
 """How the path of the placed program ends."""
 
 NAME: Final = "agtmux"
-"""Of the program of this machine, by whatever path, and of the module that an interpreter runs."""
+"""The name of this machine's program, at any path, and of the module that an interpreter runs."""
 
 QUIET: Final = "2>/dev/null || true"
-"""Behind each command: where the program is gone (uninstalled, its environment moved), an agent is not to notice."""
+"""Added to each command, so that an agent does not notice if the program is gone (uninstalled, or its environment
+moved).
+"""
 
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_]\w*=")
 _REST: Final = re.compile(r"(?: [012]?(?:>>?|>&|&>|&>>) \S+)*(?: \|\| (?:true|:|exit 0))?(?: &)?")
@@ -30,12 +32,12 @@ _OPERATOR: Final = re.compile(r"[();<>|&]+")
 
 
 def line(command: str, agent: str, *more: str) -> str:
-    """The shell command line for an agent's settings. ``command``: the program by absolute path and its ``hook``."""
+    """Return the shell command line for an agent's settings. ``command``: the program's absolute path and ``hook``."""
     return " ".join([command, agent, *more, QUIET])
 
 
 def of_plugin(text: str) -> str | None:
-    """The command line that a plugin of ours in JavaScript calls; None where its text names none."""
+    """Return the command line that our JavaScript plugin calls. None if its text names none."""
     found = re.search(r"^const COMMAND = (\[.*\])$", text, re.MULTILINE)
     try:
         return shlex.join(json.loads(found[1])) if found else None
@@ -44,29 +46,31 @@ def of_plugin(text: str) -> str | None:
 
 
 def is_far(words: Sequence[str]) -> bool:
-    """Whether a command's words name the program that a daemon of another machine placed."""
+    """Return whether a command's words name the program that a daemon on another machine placed."""
     return any(word.endswith(FAR_PROGRAM) for word in words)
 
 
 @dataclass(frozen=True, slots=True)
 class OwnEntries:
-    """Which entries are ours: those that call the hook program ``far`` or not, for ``agent``."""
+    """Which entries are ours: those that call the hook program for ``agent``. ``far``: the program placed from another
+    machine.
+    """
 
     agent: str
     far: bool
 
     @classmethod
     def of(cls, agent: str, command: str) -> OwnEntries:
-        """Those that an installation with this ``command`` may touch."""
+        """Return the entries that an installation with this ``command`` may change."""
         return cls(agent, is_far(shlex.split(command)))
 
     def holds(self, entry: Any) -> bool:
-        """Whether an entry of an agent's settings runs our program and nothing else, wherever that program lies."""
+        """Return whether an entry of an agent's settings runs our program and nothing else, at any path."""
         command = entry.get("command") if isinstance(entry, Mapping) else None
         return isinstance(command, str) and self.calls(words_of(command))
 
     def calls(self, words: Sequence[str]) -> bool:
-        """Whether a command's words, without redirections, are a call of our program."""
+        """Return whether a command's words, without redirections, call our program."""
         words = list(words)
         while words and _ASSIGNMENT.match(words[0]):
             words = words[1:]
@@ -81,14 +85,16 @@ class OwnEntries:
 
 
 def words_of(command: str) -> list[str]:
-    """The words of one plain command; empty for a line that does more than run it: then it is not ours alone."""
+    """Return the words of one plain command. Empty for a line that does more than run it: such a line is not ours
+    alone.
+    """
     lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     lexer.commenters = ""
     try:
         tokens = list(lexer)
     except ValueError:
-        return []  # an open quote
+        return []  # a quote is not closed
     end = next((i for i, token in enumerate(tokens) if _OPERATOR.fullmatch(token)), len(tokens))
     if end and end < len(tokens) and tokens[end][:1] == ">" and tokens[end - 1] in ("0", "1", "2"):
         end -= 1

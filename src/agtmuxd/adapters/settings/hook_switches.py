@@ -1,7 +1,6 @@
-"""Reads what switches an agent's hooks off: keys of its own settings and of the files that an administrator puts there.
+"""Find the settings that turn an agent's hooks off: in its own settings and in an administrator's files.
 
-Owns the reading, so that a file which cannot be read switches nothing. Knows no agent: which files and keys, an adapter
-says.
+Owns the reading: a file that cannot be read turns nothing off. Knows no agent. The adapter names the files and keys.
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """One key of one file that says whether hooks run. ``off``: the value at which they do not."""
+    """One key of one file that turns hooks on or off. ``off``: the value at which hooks do not run."""
 
     path: Path
     key: str
     off: bool
 
-    def told(self) -> str:
+    def text(self) -> str:
         return f"{self.key} = {str(self.off).lower()} in {self.path}"
 
 
 def json_settings(path: Path) -> Mapping[str, Any]:
-    """The object in a JSON file, comments passed over; empty where there is none, or none that can be read."""
+    """Return the object in a JSON file, without comments. Empty if there is none or it cannot be read."""
     text = _text(path)
     try:
         found = value(text, parse(text)) if text else None
@@ -41,7 +40,7 @@ def json_settings(path: Path) -> Mapping[str, Any]:
 
 
 def toml_settings(path: Path) -> Mapping[str, Any]:
-    """The same of a TOML file."""
+    """Return the table in a TOML file. Empty if there is none or it cannot be read."""
     try:
         return tomllib.loads(_text(path).removeprefix(MARK))
     except (ValueError, RecursionError):
@@ -49,7 +48,7 @@ def toml_settings(path: Path) -> Mapping[str, Any]:
 
 
 def at(settings: Mapping[str, Any], key: str) -> Any:
-    """What stands under a dotted key; None where nothing does."""
+    """Return the value of a dotted key, or None."""
     found: Any = settings
     for part in key.split("."):
         if not isinstance(found, Mapping):
@@ -59,21 +58,23 @@ def at(settings: Mapping[str, Any], key: str) -> Any:
 
 
 def any_off(files: Sequence[tuple[Path, Mapping[str, Any]]], keys: Sequence[tuple[str, bool]]) -> str | None:
-    """The first key in these files that switches hooks off, where each of them is enough; in words."""
+    """Return a text that names the first key that turns hooks off, if any single key is enough. None if no key does."""
     for path, settings in files:
         for key, off in keys:
             if at(settings, key) is off:
-                return Switch(path, key, off).told()
+                return Switch(path, key, off).text()
     return None
 
 
 def first_off(files: Sequence[tuple[Path, Mapping[str, Any]]], keys: Sequence[tuple[str, bool]]) -> str | None:
-    """The same where the first file that says anything decides: the one that goes before all others comes first."""
+    """Return the same if the first file with one of the keys decides. ``files``: the one with the highest priority
+    first.
+    """
     for path, settings in files:
         for key, off in keys:
             found = at(settings, key)
             if isinstance(found, bool):
-                return Switch(path, key, off).told() if found is off else None
+                return Switch(path, key, off).text() if found is off else None
     return None
 
 
@@ -83,4 +84,4 @@ def _text(path: Path) -> str:
     except json_hooks.NotReadError:
         raise
     except ValueError:
-        return ""  # it cannot be read: whoever may read it is told by the agent itself
+        return ""  # the file cannot be read: the agent reports that itself to a user who may read it

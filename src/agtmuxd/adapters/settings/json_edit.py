@@ -1,6 +1,6 @@
-"""Edits JSON text by splicing, so that every byte that is not ours stays as it was.
+"""Edit JSON text by splicing, so that every byte that is not ours stays as it was.
 
-Owns a small JSON reader that keeps offsets and passes over comments, and insertion and removal that undo each other
+Owns a small JSON reader that keeps offsets and skips comments, and an insertion and a removal that undo each other
 exactly. Knows no settings.
 """
 
@@ -17,17 +17,19 @@ _SCALAR: Final = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 _STRING: Final = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
 _COMMENT: Final = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\r\n]*|/\*.*?\*/', re.DOTALL)
 _BEHIND: Final = re.compile(r"[ \t]*(?://[^\r\n]*|/\*[^\r\n]*?\*/)[ \t]*(?=\r?\n)")
-"""A comment on the rest of a line: it belongs to what stands before it."""
+"""A comment on the rest of a line. It belongs to what stands before it."""
 MARK: Final = "\ufeff"
 """The byte order mark, which some editors put first."""
 MAX_DEPTH: Final = 100
 TRACE: Final = "  "
-"""Two blanks after a bracket, which nobody's layout has: the node was there, and empty, before our piece came in."""
+"""Two blanks after a bracket, which no usual layout has. They show that the node was there, and empty, before our
+piece.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member of an object (``key`` set) or element of an array: ``start`` to ``end`` of its text."""
+    """One member of an object (``key`` set) or element of an array. Its text runs from ``start`` to ``end``."""
 
     start: int
     end: int
@@ -37,7 +39,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One JSON value: its text runs from ``start`` to ``end``. ``members`` of objects and arrays only."""
+    """One JSON value. Its text runs from ``start`` to ``end``. Only objects and arrays have ``members``."""
 
     kind: str  # object | array | scalar
     start: int
@@ -45,13 +47,15 @@ class Node:
     members: list[Member] = field(default_factory=list)
 
     def get(self, key: str) -> Member | None:
-        """The member ``key``; of duplicates the last, as every reader of JSON takes it."""
+        """Return the member ``key``. Of duplicates, the last one, as every JSON reader does."""
         return next((m for m in reversed(self.members) if m.key == key), None)
 
 
 @lru_cache(maxsize=4)
 def plain(text: str) -> str:
-    """``text`` with blanks in place of comments and of a byte order mark: every other character stays where it is."""
+    """Return ``text`` with blanks in place of comments and of a byte order mark. All other characters keep their
+    offsets.
+    """
 
     def blanked(found: re.Match[str]) -> str:
         return found[0] if found[0][0] == '"' else re.sub(r"[^\r\n]", " ", found[0])
@@ -61,7 +65,7 @@ def plain(text: str) -> str:
 
 
 def check(text: str, *, mark: bool, comments: bool) -> None:
-    """Raises ValueError for what the agent that reads ``text`` does not take: a byte order mark, comments."""
+    """Raise ValueError for what the agent that reads ``text`` does not accept: a byte order mark, comments."""
     if text.startswith(MARK) and not mark:
         raise ValueError("it begins with a byte order mark, which the agent cannot read: save it without")
     bare = plain(text).removeprefix(" ") if text.startswith(MARK) else plain(text)
@@ -73,7 +77,7 @@ def check(text: str, *, mark: bool, comments: bool) -> None:
 
 @lru_cache(maxsize=2)
 def parse(text: str) -> Node:
-    """The value that ``text`` holds. Raises ValueError with line and what is wrong."""
+    """Parse ``text`` into a node. Raises ValueError with the line and what is wrong."""
     body = plain(text)
     if not body.strip():
         raise ValueError("it is empty, which is not valid JSON: write {} into it")
@@ -88,7 +92,7 @@ def parse(text: str) -> Node:
 
 
 def value(text: str, node: Node) -> Any:
-    """The Python value of a node."""
+    """Return the Python value of a node."""
     return json.loads(plain(text)[node.start : node.end])
 
 
@@ -131,14 +135,14 @@ def _container(text: str, start: int, depth: int) -> tuple[Node, int]:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How the file is written: ``unit`` of indentation ('' for one line), ``newline``."""
+    """How the file is laid out. ``unit``: of indentation ('' for one line). ``newline``: its line end."""
 
     unit: str
     newline: str
 
     @classmethod
     def of(cls, text: str) -> Style:
-        """The style of ``text``, two blanks where it does not show one."""
+        """Return the style of ``text``. Two blanks of indentation if the text does not show any."""
         newline = "\r\n" if "\r\n" in text else "\n"
         found = re.search(r"[{\[]\r?\n([ \t]+)\S", text)
         if found is not None:
@@ -146,21 +150,21 @@ class Style:
         return cls("  " if "\n" in text.strip() or text.strip() in ("", "{}") else "", newline)
 
     def dump(self, what: Any, depth: int) -> str:
-        """``what`` as text whose first line stands at ``depth``."""
+        """Return ``what`` as text. Its first line stands at ``depth``."""
         if not self.unit:
             return json.dumps(what, ensure_ascii=False)
         text = json.dumps(what, ensure_ascii=False, indent=self.unit)
         return text.replace("\n", self.newline + self.unit * depth)
 
     def gap(self, depth: int) -> str:
-        """What stands between a bracket and a member at ``depth``."""
+        """Return the text between a bracket and a member at ``depth``."""
         return self.newline + self.unit * depth if self.unit else " "
 
 
 def insert(text: str, node: Node, piece: str, gap: str) -> str:
-    """``text`` with ``piece`` as the last member of ``node``.
+    """Return ``text`` with ``piece`` as the last member of ``node``.
 
-    In a node that had no member the piece follows the bracket after ``TRACE``, which tells ``was_created`` that the
+    If the node had no member, the piece follows the bracket after ``TRACE``. The trace shows ``was_created`` that the
     empty node was there before.
     """
     if not node.members:
@@ -174,12 +178,12 @@ def insert(text: str, node: Node, piece: str, gap: str) -> str:
 
 
 def _blanks_before(text: str, at: int) -> str:
-    """The blanks that end at ``at``: what lays out the member that begins there."""
+    """Return the blanks that end at ``at``. They lay out the member that begins there."""
     return text[len(text[:at].rstrip(" \t\r\n")) : at]
 
 
 def remove(text: str, node: Node, index: int) -> str:
-    """``text`` without the member ``index`` of ``node``, and without the comma and blanks that came with it.
+    """Return ``text`` without the member ``index`` of ``node``, and without the comma and blanks that came with it.
 
     Comments around it stay.
     """
@@ -191,7 +195,7 @@ def remove(text: str, node: Node, index: int) -> str:
         if not kept:
             return text[:before] + text[member.end :]
         lead = _blanks_before(text, member.start)
-        if following is not None:  # the comma before stays, for a comment may end the line that it is on
+        if following is not None:  # the comma before stays, because its line may end with a comment
             rest = _without_comma(text, member.end, following.start) + text[following.start :]
             return text[: member.start - len(lead)] + rest
         rest = text[member.end :]
@@ -204,14 +208,14 @@ def remove(text: str, node: Node, index: int) -> str:
 
 
 def _without_comma(text: str, start: int, end: int) -> str:
-    """What stands between two members but for the comma."""
+    """Return the text between two members without the comma."""
     comma = plain(text).index(",", start, end)
     return text[start:comma] + text[comma + 1 : end]
 
 
 def was_created(text: str, node: Node) -> bool:
-    """Whether ``node``, whose only member is ours, was made for it: it is without the trace that ``insert`` left, and
-    nobody wrote a comment into it.
+    """Return whether ``node``, whose only member is ours, was made for it: it has no trace from ``insert``, and no
+    comments.
     """
     if not node.members or plain(text)[node.start : node.end] != text[node.start : node.end]:
         return False

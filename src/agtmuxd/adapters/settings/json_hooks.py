@@ -1,8 +1,8 @@
-"""Puts our hooks into an agent's JSON settings and takes them out again, touching nothing else.
+"""Add our hooks to an agent's JSON settings and remove them again, without touching anything else.
 
 Owns the shape that Claude Code, Codex and Gemini CLI share: ``{"hooks": {EVENT: [{"hooks": [{"type": "command",
-"command": ...}]}]}}``, and files that are ours alone. Which events, and what else an entry says, comes from the
-adapter.
+"command": ...}]}]}}``. Also owns files that are ours alone. The adapter gives the events and the other fields of an
+entry.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ FIX: Final = "Repair the file, then run this again."
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What an agent takes in its settings beside plain JSON. Other files it does not read at all, and our hooks in them
-    would be for nothing."""
+    """What an agent accepts in its settings besides plain JSON. It does not read other files at all, so hooks in them
+    would never run.
+    """
 
     mark: bool = False  # a byte order mark
     comments: bool = False
@@ -41,13 +42,13 @@ PLAIN: Final = Dialect()
 
 
 MOST: Final = 4 << 20
-"""Bytes of a settings file."""
+"""Bytes of a settings file that are read at most."""
 
 _given: ContextVar[Mapping[Path, str | None] | None] = ContextVar("given", default=None)
 
 
 class NotReadError(ValueError):
-    """A file of another machine is needed that was not read yet: read it there and plan again."""
+    """A file of another machine is needed and was not read yet. Read it there and plan again."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"{path}: was not read")
@@ -56,7 +57,7 @@ class NotReadError(ValueError):
 
 @contextmanager
 def reading(files: Mapping[Path, str | None]) -> Iterator[None]:
-    """Within this, ``read`` knows these texts by path and no others: they are another machine's."""
+    """In this block ``read`` knows only these texts, by path. They are of another machine."""
     before = _given.set(files)
     try:
         yield
@@ -65,9 +66,9 @@ def reading(files: Mapping[Path, str | None]) -> Iterator[None]:
 
 
 def read(path: Path) -> str | None:
-    """The text of ``path`` with its line ends as they are; None where it is not there. Raises ValueError.
+    """Return the text of ``path`` with its line ends as they are. None if it is not there. Raises ValueError.
 
-    Adapters read settings by this only: that is what lets them plan for machines that are not this one.
+    Adapters read settings only through this function. So they can plan for other machines too.
     """
     given = _given.get()
     if given is not None:
@@ -81,7 +82,9 @@ def read(path: Path) -> str | None:
 
 
 def listed(folder: Path, pattern: str) -> list[Path]:
-    """Files of a folder of this machine, by name; none of another machine, whose folders are not listed."""
+    """Return the files of a folder on this machine, sorted by name. None of another machine: folders there are not
+    listed.
+    """
     return [] if _given.get() is not None else sorted(folder.glob(pattern))[:20]
 
 
@@ -95,9 +98,9 @@ def plan(
     top: Mapping[str, Any] = MappingProxyType({}),
     dialect: Dialect = PLAIN,
 ) -> HookPlan:
-    """What (un)installing would make of ``path``. Raises ValueError naming the file and what to do.
+    """Return what installing or uninstalling would make of ``path``. Raises ValueError with the file and what to do.
 
-    ``top``: what a file that is made anew needs besides. A group without ``hooks`` is a hook entry itself.
+    ``top``: further keys that a new file needs. A group without ``hooks`` is itself a hook entry.
     """
     before = read(path)
     fresh = json.dumps({"hooks": {event: [group] for event, group in groups.items()}, **top}, indent=2) + "\n"
@@ -110,7 +113,7 @@ def plan(
         if remove_ours:
             return HookPlan(path, before, None if alone else bare, notes)
         kept = _without(before, ours, groups)
-        # A file that we made is made again rather than emptied and filled: it is to go when our hooks do.
+        # A file that we made is written anew, not emptied and filled. So it can be removed together with our hooks.
         after = fresh if alone and kept != before else _with(kept, ours, groups)
     except ValueError as e:
         raise ValueError(f"{path}: {e}. {FIX}") from e
@@ -120,7 +123,7 @@ def plan(
 def status(
     path: Path, ours: OwnEntries, groups: Groups, notes: tuple[str, ...] = (), *, dialect: Dialect = PLAIN
 ) -> HookStatus:
-    """Which of our hooks are in ``path``. Raises ValueError as ``plan`` does."""
+    """Return which of our hooks are in ``path``. Raises ValueError as ``plan`` does."""
     text = read(path)
     if text is None:
         return HookStatus(path, False, False, (), notes)
@@ -136,7 +139,9 @@ def status(
 
 
 def plan_own(path: Path, ours: OwnEntries, text: str, *, remove_ours: bool, notes: tuple[str, ...] = ()) -> HookPlan:
-    """The same for a file that is ours alone, among files of others. Raises ValueError where it is not ours."""
+    """Do the same for a file that is ours alone, in a folder with other files. Raises ValueError if the file is not
+    ours.
+    """
     before = read(path)
     if before is not None and not _calls_us(before, ours):
         if remove_ours:
@@ -154,9 +159,10 @@ def status_own(
     *,
     command: Callable[[str], str | None],
 ) -> HookStatus:
-    """Whether our own file is there, as this version writes it; ``command`` finds our command line in such a text.
+    """Return whether our own file is there as this version writes it. ``command``: finds our command line in such a
+    text.
 
-    Raises ValueError where it cannot be read.
+    Raises ValueError if the file cannot be read.
     """
     there = read(path)
     if there is None or not _calls_us(there, ours):
@@ -165,18 +171,20 @@ def status_own(
 
 
 def own_file(folder: Path, name: str, ours: OwnEntries) -> Path:
-    """Where our own file lies in ``folder``: each of the two hook programs has one."""
+    """Return the path of our own file in ``folder``. Each of the two hook programs has one."""
     path = folder / name
     return path.with_name(f"{path.stem}-ssh{path.suffix}") if ours.far else path
 
 
 def _calls_us(text: str, ours: OwnEntries) -> bool:
-    """Whether the text of a file names our hook program, as a command line or as a list of words."""
+    """Return whether the text of a file names our hook program, as a command line or as a list of words."""
     return re.search(rf'agtmux.*\bhook(?: |", *"){re.escape(ours.agent)}\b', text) is not None
 
 
 def places(path: Path, ours: OwnEntries) -> list[tuple[str, int, int]]:
-    """Where our hooks stand: (event, index of the group, index in the group). Raises ValueError as ``plan`` does."""
+    """Return where our hooks stand: (event, index of the group, index in the group). Raises ValueError as ``plan``
+    does.
+    """
     text = read(path)
     if text is None:
         return []
@@ -192,7 +200,7 @@ def places(path: Path, ours: OwnEntries) -> list[tuple[str, int, int]]:
 
 
 def _found(text: str, ours: OwnEntries) -> dict[str, list[Any]]:
-    """Event → groups that hold a hook of ours."""
+    """Return event → groups that hold a hook of ours."""
     out: dict[str, list[Any]] = {}
     hooks = _hooks(text, parse(text))
     for member in hooks.members if hooks is not None else ():
@@ -204,7 +212,7 @@ def _found(text: str, ours: OwnEntries) -> dict[str, list[Any]]:
 
 
 def _entries(group: Mapping[str, Any]) -> list[Any]:
-    """The hooks of a group; a group that is a hook itself holds itself."""
+    """Return the hooks of a group. A group that is a hook itself is returned as its only hook."""
     entries = group.get("hooks")
     return entries if isinstance(entries, list) else [group]
 
@@ -221,7 +229,7 @@ def _hooks(text: str, root: Node) -> Node | None:
 
 
 def _without(text: str, ours: OwnEntries, keep: Groups) -> str:
-    """``text`` without our hooks, apart from events where exactly what ``keep`` wants stands already."""
+    """Return ``text`` without our hooks. Events that already hold exactly what ``keep`` wants are not changed."""
     while True:
         changed = _drop_one(text, ours, keep)
         if changed is None:
@@ -256,7 +264,7 @@ def _drop_one(text: str, ours: OwnEntries, keep: Groups) -> str | None:
 
 
 def _drop_group(text: str, root: Node, hooks: Node, at: int, index: int) -> str:
-    """Take a group out, and the containers that were made for it alone."""
+    """Remove a group, and the containers that were made for it alone."""
     event = hooks.members[at].node
     if len(event.members) > 1 or not was_created(text, event):
         return remove(text, event, index)
@@ -292,8 +300,10 @@ def _member(style: Style, event: str, group: Mapping[str, Any], depth: int) -> s
 
 
 def _made_by_us(before: str, others: int) -> bool:
-    """Whether the file holds our hooks first and nothing else but the ``others`` we made: then it was not there before
-    us, for into a file that was there the hooks go last."""
+    """Return whether we made the file: it holds our hooks first, and nothing else except the ``others`` that we added.
+
+    In a file that was there before, our hooks go last.
+    """
     root = parse(before)
     if plain(before) != before:
         return False

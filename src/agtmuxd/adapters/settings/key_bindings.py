@@ -1,6 +1,6 @@
-"""What users make of an agent's keys in its own settings: the key that submits, the one that stops a turn.
+"""Read the keys that users set in an agent's own settings: the key that submits, and the key that stops a turn.
 
-Owns how each agent writes that down. Reads text, never a file. What cannot be understood changes nothing.
+Owns how each agent writes them. Reads text, never a file. Text that is not understood changes nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _COMMA: Final = re.compile(r",(\s*[}\]])")
 
 
 def _lenient(text: str) -> Any:
-    """JSON, with comments and trailing commas where they stand; None for what is no JSON."""
+    """Parse JSON, with comments and trailing commas allowed. None for text that is not JSON."""
     try:
         return json.loads(_COMMA.sub(r"\1", json_edit.plain(text)))
     except (ValueError, RecursionError):
@@ -33,7 +33,7 @@ def _table(value: Any, *names: str) -> Mapping[str, Any]:
 
 
 def claude(text: str) -> KeyOverrides:
-    """``keybindings.json``: later blocks go before earlier ones, null takes a key away (seen on 2.1.329)."""
+    """Read ``keybindings.json``. Later blocks override earlier ones, and null removes a key (seen on 2.1.329)."""
     bound = {"escape": "chat:cancel", "enter": "chat:submit"}
     blocks = _table({"it": _lenient(text)}, "it").get("bindings")
     for block in blocks if isinstance(blocks, list) else []:
@@ -53,17 +53,19 @@ def _plain(key: str) -> str:
 
 
 def codex(text: str, argv: Sequence[str]) -> KeyOverrides:
-    """``[tui.keymap]`` of ``config.toml``, and ``-c`` of the command line, which goes before it (seen on 0.169.0)."""
+    """Read ``[tui.keymap]`` of ``config.toml``, and ``-c`` of the command line, which overrides it (seen
+    on 0.169.0).
+    """
     try:
         settings: Mapping[str, Any] = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError):
         settings = {}
     keymap = {name: dict(_table(settings, "tui", "keymap", name)) for name in ("chat", "composer")}
     for option, value in pairwise(argv):
-        path, _, said = value.partition("=")
+        path, _, right = value.partition("=")
         names = path.strip().split(".")
         if option in ("-c", "--config") and names[:2] == ["tui", "keymap"] and len(names) == 4 and names[2] in keymap:
-            keymap[names[2]][names[3]] = _toml_value(said)
+            keymap[names[2]][names[3]] = _toml_value(right)
     return KeyOverrides(_keys(keymap["chat"].get("interrupt_turn")), _keys(keymap["composer"].get("submit")))
 
 
@@ -75,15 +77,16 @@ def _toml_value(text: str) -> Any:
 
 
 def _keys(value: Any) -> tuple[str, ...] | None:
-    """One key or several; None where nothing is said."""
+    """Return one key or several. None if no key is given."""
     if isinstance(value, str):
         return (value,)
     return tuple(key for key in value if isinstance(key, str)) if isinstance(value, list) else None
 
 
 def gemini(text: str) -> KeyOverrides:
-    """``keybindings.json``: a list; ``-`` in front of a command takes a key away. Escape stops a turn whatever it says
-    (seen on 0.61.0)."""
+    """Read ``keybindings.json``, a list. ``-`` in front of a command removes a key. Escape stops a turn in any case
+    (seen on 0.61.0).
+    """
     entries = _lenient(text)
     submit = ["enter"]
     for entry in entries if isinstance(entries, list) else []:
@@ -96,15 +99,17 @@ def gemini(text: str) -> KeyOverrides:
 
 
 def opencode(texts: Sequence[str]) -> KeyOverrides:
-    """``keybinds`` of ``opencode.json`` and ``tui.json``, the latter last: keys with commas between, ``none`` for no
-    key (seen on 1.18.33)."""
+    """Read ``keybinds`` of ``opencode.json`` and ``tui.json``; the latter overrides.
+
+    Commas separate keys, and ``none`` means no key (seen on 1.18.33).
+    """
     keybinds: dict[str, Any] = {}
     for text in texts:
         keybinds |= _table({"it": _lenient(text)}, "it", "keybinds")
 
     def those(name: str) -> tuple[str, ...] | None:
-        said = keybinds.get(name)
-        keys = said.split(",") if isinstance(said, str) else said
+        given = keybinds.get(name)
+        keys = given.split(",") if isinstance(given, str) else given
         found = _keys(keys)
         return None if found is None else tuple(_plain(key) for key in found if _plain(key) not in ("none", ""))
 

@@ -1,6 +1,6 @@
-"""Reads a text file that a person keeps: no more of it than makes sense, and nothing that could be waited for.
+"""Read a text file that a person edits, within a size limit and without blocking on pipes or devices.
 
-Knows nothing of what is in it.
+Knows nothing about its content.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from pathlib import Path
 
 
 def read_text(path: Path, most: int) -> str:
-    """The text of ``path`` with its line ends as they are. Raises FileNotFoundError; ValueError that names the file and
-    says what to do, where it is no file, has more than ``most`` bytes, is no UTF-8 or cannot be read.
+    """Return the text of ``path`` with its line ends as they are.
+
+    Raises FileNotFoundError. Raises ValueError with the file and what to do if it is not a regular file, is larger than
+    ``most`` bytes, is not UTF-8 or cannot be read.
     """
     try:
         if path.exists() and not path.is_file():  # a pipe or a device
