@@ -11,8 +11,9 @@ from math import isfinite
 from typing import Any, Final
 
 DEEPEST: Final = 64
-"""The deepest nesting that ``decode`` accepts. Hooks send at most 50 levels. Code that walks a value recurses once a
-level.
+"""The deepest nesting that ``decode`` accepts. Hooks send at most 50 levels.
+
+Code that walks a value recurses once a level.
 """
 _HOLDS: Final = (list, dict)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)

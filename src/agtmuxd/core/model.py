@@ -61,8 +61,9 @@ class Source(StrEnum):
 
 
 LEVELS: Final = frozenset({Source.POLLER, Source.STATUS})
-"""Sources that are read again and again. They are compared by ``last_seen``. All other sources are edges and are
-compared by their time.
+"""Sources that are read again and again. They are compared by ``last_seen``.
+
+All other sources are edges and are compared by their time.
 """
 
 

@@ -15,8 +15,9 @@ from agtmuxd.core.model import NS
 JUMP: Final = 86_400 * NS
 """A jump: the system's clock is more than this (ns) ahead of what is expected."""
 AWAY: Final = 30 * 86_400 * NS
-"""The same at the daemon's start (ns): it did not run before, or the machine was off. Wrong clocks are usually off by
-years.
+"""The same at the daemon's start (ns): it did not run before, or the machine was off.
+
+Wrong clocks are usually off by years.
 """
 PATIENCE: Final = 86_400 * NS
 """How long (ns) the daemon must run before it believes a jump."""
@@ -30,8 +31,9 @@ class RetentionTime:
     waited: int = 0
 
     def step(self, system: int, ran: int, *, away: bool = False) -> RetentionTime:
-        """Return the next value, after the daemon ran for ``ran`` ns more. ``system``: the system's clock, in ns since
-        the epoch.
+        """Return the next value, after the daemon ran for ``ran`` ns more.
+
+        ``system``: the system's clock, in ns since the epoch.
 
         ``away``: before that, the daemon did not run for an unknown time. A jump that was seen before stays a jump.
         """

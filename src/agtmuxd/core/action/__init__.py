@@ -1,1 +1,1 @@
-"""What an action request is, and whether it may be carried out. Pure."""
+"""Define what an action request is, and decide whether it may be carried out. Pure."""

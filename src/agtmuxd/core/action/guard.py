@@ -1,7 +1,7 @@
-"""Decides whether an action may be done to what a pane shows right now. None is go, everything else a Refusal.
+"""Decide whether an action may be done to what a pane shows now. None means yes; otherwise the answer is a Refusal.
 
-Pure: the request, what it resolved to, what the daemon knows and what was just read come in as values. What each action
-needs is a row of the table NEEDS; runbooks/actions.md shows what follows from it.
+Pure. The request, the pane that it names, what the daemon knows and what was just read come in as values. The table
+NEEDS says what each action needs. runbooks/actions.md shows what follows from it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from agtmuxd.core.screen.field_mode import FieldMode, TextMethod
 
 @dataclass(frozen=True, slots=True)
 class KnownState:
-    """What the daemon says of the pane. Without an agent everything is None. ``fingerprint``: of its open prompt."""
+    """What the daemon knows about the pane. Without an agent everything is None. ``fingerprint``: of its open
+    prompt.
+    """
 
     runtime_id: str | None = None
     state: State | None = None
@@ -32,11 +34,12 @@ class KnownState:
 
 @dataclass(frozen=True, slots=True)
 class CurrentPane:
-    """What was read right before acting. ``row`` None: its server has no such pane.
+    """What was read right before the action. ``row`` None: the server has no such pane.
 
-    ``alive``: the runtime's very process lives in this pane. ``other``: an agent that no runtime is known of yet.
-    ``stopped``: that process, a part of it or what started it there is stopped (SIGSTOP, Ctrl-Z), and reads nothing;
-    ``holds``: its group is the foreground one of its terminal all the same, for nobody took it.
+    - ``alive``: the runtime's own process lives in this pane.
+    - ``other``: an agent that has no runtime yet.
+    - ``stopped``: that process, a part of it or its parent there is stopped (SIGSTOP, Ctrl-Z) and reads nothing.
+    - ``holds``: although stopped, its process group is still the foreground one of its terminal: nothing took it over.
     """
 
     row: PaneRow | None
@@ -52,14 +55,14 @@ class CurrentPane:
     rule: str | None = None
     waiting: WaitingFor | None = None
     field: InputField = InputField.ABSENT
-    modes: tuple[FieldMode, ...] = ()  # of the field, in which keys are not simply text
-    at_end: bool = False  # the cursor stands behind all that is typed there
-    told: bool = True  # the rules say what a field of this agent looks like
+    modes: tuple[FieldMode, ...] = ()  # modes of the input field in which keys are not simply text
+    at_end: bool = False  # the cursor is at the end of the typed text
+    told: bool = True  # the rules describe this agent's input field
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why not. ``reason`` is one word for programs, ``message`` says what to do."""
+    """Why an action is refused. ``reason`` is one word for programs. ``message`` says what to do."""
 
     code: str
     reason: str
@@ -72,11 +75,11 @@ class Requirements:
     """What one kind of action needs."""
 
     agent: bool  # an active runtime whose process lives
-    version: bool = True  # still the state that the request resolved to
-    writes: bool = False  # something is put into the pane
-    front: bool = False  # the agent in the foreground of its terminal
-    turning: bool = False  # a turn in progress: at an idle prompt the key would do something else
-    prompt: frozenset[Claim] = frozenset()  # such a dialog on the screen, with the fingerprint that the caller saw
+    version: bool = True  # the state has not changed since the request was resolved
+    writes: bool = False  # the action puts something into the pane
+    front: bool = False  # the agent is in the foreground of its terminal
+    turning: bool = False  # a turn is in progress: at an idle prompt the key would do something else
+    prompt: frozenset[Claim] = frozenset()  # such a dialog is on the screen, with the fingerprint that the caller saw
 
 
 _APPROVAL: Final = frozenset({Claim.WAITING_APPROVAL})
@@ -100,7 +103,11 @@ _QUIET: Final = frozenset({Claim.NOT_RUNNING, Claim.IDLE, Claim.COMPLETED, Claim
 
 @dataclass(frozen=True, slots=True)
 class GuardInput:
-    """Everything that one decision is made of. ``shown``: what the caller's nonce stands for; ``now`` in ns."""
+    """Everything that one decision is based on.
+
+    ``meant``: what the request resolved to. ``known``: what the daemon knows. ``fresh``: what was just read. ``shown``:
+    the snapshot of the caller's nonce. ``now`` is in ns.
+    """
 
     request: Request
     meant: Snapshot
@@ -108,7 +115,7 @@ class GuardInput:
     fresh: CurrentPane
     now: int
     shown: Snapshot | None = None
-    used: int | None = None  # the version of a waiting state into which keys were put already
+    used: int | None = None  # the version of a waiting state whose prompt already received keys
 
     @property
     def needs(self) -> Requirements:
@@ -116,7 +123,7 @@ class GuardInput:
 
 
 def may_be_asked(request: Request) -> Refusal | None:
-    """Whether the request makes sense at all, before any pane is looked at."""
+    """Return why the request is invalid whatever the pane shows, or None."""
     guards, kind = request.guards, request.kind
     if NEEDS[kind].prompt:
         if guards.force_stale:
@@ -129,7 +136,7 @@ def may_be_asked(request: Request) -> Refusal | None:
 
 
 def decide(case: GuardInput) -> Refusal | None:
-    """The first thing that speaks against it."""
+    """Return the first reason against the action, or None."""
     for check in (_identity, _stopped, _used, _caller_guards, _prompt, _pane, _agent, _kind):
         refusal = check(case)
         if refusal is not None:
@@ -138,7 +145,7 @@ def decide(case: GuardInput) -> Refusal | None:
 
 
 def decide_unread(case: GuardInput) -> Refusal | None:
-    """The same for actions that read nothing of the pane: what the daemon knows is all there is."""
+    """Return the same for actions that do not read the pane: only what the daemon knows counts."""
     refusal = same_runtime(case) or _caller_guards(case)
     wanted = case.request.guards.if_fingerprint
     if refusal is None and wanted is not None and wanted != case.known.fingerprint:
@@ -147,7 +154,7 @@ def decide_unread(case: GuardInput) -> Refusal | None:
 
 
 def same_runtime(case: GuardInput) -> Refusal | None:
-    """Only whether it is still the pane and the runtime that were meant."""
+    """Return a refusal if the pane or the runtime is no longer the one that the request was for."""
     wanted = case.request.guards.if_runtime
     if case.known.runtime_id != case.meant.runtime_id:
         return _stale("another agent runs in that pane now")
@@ -192,7 +199,7 @@ def _writes(case: GuardInput) -> bool:
 
 
 def _stopped(case: GuardInput) -> Refusal | None:
-    """What is typed at a stopped agent waits in its terminal, and is read by whatever it shows when it goes on."""
+    """Refuse to type at a stopped agent: the keys would wait in its terminal for whatever it shows when it resumes."""
     params = case.request.params
     to_shell = isinstance(params, SendParams) and params.shell and not case.fresh.holds
     if not case.fresh.stopped or to_shell or not _writes(case):
@@ -202,7 +209,7 @@ def _stopped(case: GuardInput) -> Refusal | None:
 
 
 def _used(case: GuardInput) -> Refusal | None:
-    """Keys that were put into a prompt use up the version of its state: the next prompt may look the same."""
+    """Refuse a prompt that already received keys, by the version of its state: the next prompt may look the same."""
     known, guards = case.known, case.request.guards
     if case.used is None or known.state not in WAITING:
         return None
@@ -215,7 +222,7 @@ def _used(case: GuardInput) -> Refusal | None:
 
 
 def _caller_guards(case: GuardInput) -> Refusal | None:
-    """Version, age and state: those that ``force_stale`` waives, and ``if_state``, which it does not."""
+    """Check version, age and state. ``force_stale`` skips version and age, but not ``if_state``."""
     guards, known, force = case.request.guards, case.known, case.request.guards.force_stale
     for given, what in ((case.shown, "the snapshot given"), (case.meant, "the request")):
         if given is None or force:
@@ -230,8 +237,8 @@ def _caller_guards(case: GuardInput) -> Refusal | None:
     if guards.if_updated_within is not None and not force:
         age = None if known.updated_at is None else max(0.0, (case.now - known.updated_at) / NS)
         if age is None or age > guards.if_updated_within:
-            told = "has no state" if age is None else f"changed {age:.1f} s ago"
-            return _unmet("age", f"if_updated_within {guards.if_updated_within:g} does not hold: the pane {told}")
+            change = "has no state" if age is None else f"changed {age:.1f} s ago"
+            return _unmet("age", f"if_updated_within {guards.if_updated_within:g} does not hold: the pane {change}")
     if guards.if_state and str(known.state or "") not in guards.if_state:
         return _unmet(
             "state", f"if_state {','.join(guards.if_state)}: the pane is {known.state or 'without an agent'}",
@@ -257,8 +264,8 @@ def _prompt(case: GuardInput) -> Refusal | None:
         what = "approval" if need == _APPROVAL else "question or dialog"
         return _unmet("no_prompt", f"there is no open {what} on the screen of {case.meant.pane_id}")
     if wanted is not None and wanted != seen:
-        told = "no prompt is open now" if seen is None else "another one is on the screen"
-        return _unmet("fingerprint", f"this is not the prompt that you saw: {told}; look again")
+        found = "no prompt is open now" if seen is None else "another one is on the screen"
+        return _unmet("fingerprint", f"this is not the prompt that you saw: {found}; look again")
     return None
 
 
@@ -286,7 +293,7 @@ def _pane(case: GuardInput) -> Refusal | None:
 
 
 def _agent(case: GuardInput) -> Refusal | None:
-    """Who is in the foreground: the agent that was meant, or a shell where a shell was meant."""
+    """Check what is in the foreground: the agent that was meant, or a shell if a shell was meant."""
     fresh, known, request = case.fresh, case.known, case.request
     if case.needs.front and not fresh.foreground:
         return _unmet(
@@ -343,7 +350,7 @@ def _send(case: GuardInput) -> Refusal | None:
         return None
     named = str(known.state or "") in case.request.guards.if_state
     if fresh.claim in _WAITS or known.state in WAITING:
-        # what waits on the screen must be what was named: a dialog that has just opened was named by nobody
+        # The dialog on the screen must be the one that the caller named, not one that has just opened.
         meant = named and known.state in WAITING and (fresh.claim is None or str(fresh.claim) == str(known.state))
         if not meant:
             what = f"{fresh.claim or known.state}"
@@ -380,7 +387,7 @@ def _send(case: GuardInput) -> Refusal | None:
 
 
 def _mode(params: SendParams, mode: FieldMode, field: InputField, where: str) -> Refusal | None:
-    """Whether this would be something else than a prompt in a mode of the field."""
+    """Refuse text that would not be a prompt in this mode of the input field."""
     if mode.text is TextMethod.NONE:
         text = f"the input field is in {mode.name}, where the text would not be a prompt; leave that mode first"
         return _unmet("field_mode", f"{text}: agtmux attach {where}", mode=mode.name)

@@ -1,4 +1,4 @@
-"""Which words are keys, as tmux names them, and which of them make an input field submit."""
+"""Recognise the names of keys, as tmux writes them, and the keys that make an input field submit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ _SUBMITTING: Final = frozenset({"Enter", "KPEnter", "m", "j", "M", "J"})
 
 
 def valid_key(name: str) -> bool:
-    """Whether ``name`` is a key as tmux names it: ``Enter``, ``C-c``, ``M-Left``, ``F5`` or one printable character."""
+    """Return whether ``name`` is a key as tmux names it: ``Enter``, ``C-c``, ``M-Left``, ``F5`` or one printable
+    character.
+    """
     match = _KEY.fullmatch(name)
     return match is not None and (match[2] in _NAMED or (len(match[2]) == 1 and match[2].isprintable()))
 
@@ -29,10 +31,9 @@ _HELD: Final = {"ctrl": "C-", "control": "C-", "alt": "M-", "option": "M-", "opt
 
 
 def named(spelled: str) -> str | None:
-    """tmux's name of a key that an agent spells as ``ctrl+x``, ``ctrl-x``, ``Esc``, ``f12`` or ``shift+tab``.
+    """Return tmux's name of a key that an agent writes as ``ctrl+x``, ``ctrl-x``, ``Esc``, ``f12`` or ``shift+tab``.
 
-    None for what no terminal sends as one key of its own (``ctrl+enter``, ``cmd+k``, ``ctrl+x ctrl+k``), and for what
-    is no key.
+    None for what no terminal sends as one key (``ctrl+enter``, ``cmd+k``, ``ctrl+x ctrl+k``), and for what is no key.
     """
     *held, last = re.split(r"[+-](?=.)", spelled.strip().lower()) if len(spelled.strip()) > 1 else [spelled.strip()]
     if any(word not in _HELD for word in held) or len(set(held)) != len(held):
@@ -48,7 +49,7 @@ def named(spelled: str) -> str | None:
 
 
 def submits(name: str) -> bool:
-    """Whether this key makes an input field submit (``Enter``, ``C-m``, ``C-j`` and what looks like them)."""
+    """Return whether this key makes an input field submit: ``Enter``, ``C-m``, ``C-j`` and their equivalents."""
     match = _KEY.fullmatch(name)
     if match is None or match[2] not in _SUBMITTING:
         return False

@@ -1,6 +1,6 @@
-"""What a caller asks for: an action, the pane it names, and what must be true of it for the action to be done.
+"""Define an action request: the action, the pane that it names, and the conditions under which it may be done.
 
-Owns the values of a request, its fingerprint and its preview. Knows neither HTTP nor tmux.
+Owns the values of a request, its digest and its preview. Knows neither HTTP nor tmux.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 from agtmuxd.core.model import NS
 
 SNAPSHOT_TTL: Final = 30 * NS
-"""How long a snapshot, and so the right to act on what it showed, is good."""
+"""How long a snapshot is valid, and with it the right to act on what it showed."""
 PREVIEW: Final = 40
 """Characters of a preview."""
 
@@ -24,7 +24,7 @@ _NONCE_MOST: Final = 128
 
 
 class Kind(StrEnum):
-    """The actions. Their names are those of their routes and commands."""
+    """The actions. Routes and commands have the same names."""
 
     ATTACH = "attach"
     SEND = "send"
@@ -39,7 +39,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Guards:
-    """What the caller wants to be true besides. Guards only narrow; ``force_stale`` waives age and version alone."""
+    """Additional conditions of the caller. Guards only narrow. ``force_stale`` skips only the age and version
+    checks.
+    """
 
     if_runtime: str | None = None
     if_state: tuple[str, ...] = ()
@@ -52,7 +54,7 @@ class Guards:
 
 @dataclass(frozen=True, slots=True)
 class SendParams:
-    """Text, keys, or neither with ``enter``. ``paste`` None: as the text is (several lines are pasted)."""
+    """Text, or keys, or only ``enter``. ``paste`` None: agtmux decides by the text (several lines are pasted)."""
 
     text: str | None = None
     keys: tuple[str, ...] = ()
@@ -66,23 +68,27 @@ class SendParams:
 
 @dataclass(frozen=True, slots=True)
 class ViewParams:
+    """``lines``: how many lines to show. ``ansi``: keep colours and styles."""
+
     lines: int = 200
     ansi: bool = False
-    again: str | None = None  # an earlier view-output that this one goes on from: no action of its own
+    again: str | None = None  # an earlier view-output that this one continues: not counted as a new action
 
 
 @dataclass(frozen=True, slots=True)
 class KillParams:
+    """End the agent by a key or by a signal."""
+
     mode: str = "key"  # key | signal
     signal: str = "INT"  # INT | TERM | KILL
 
 
 @dataclass(frozen=True, slots=True)
 class AttachParams:
-    """``select`` False: only tell how, as for ``--print``.
+    """``select`` False: only report how to attach, as ``--print`` does.
 
-    ``inside``: socket and server pid of the tmux that the caller's terminal is in; from inside another one of the same
-    machine nobody goes anywhere, and nothing is selected.
+    ``inside``: socket and server pid of the tmux that the caller's terminal is in. If that is another server of the
+    same machine, no client is moved and nothing is selected.
     """
 
     select: bool = True
@@ -91,7 +97,7 @@ class AttachParams:
 
 @dataclass(frozen=True, slots=True)
 class AnswerParams:
-    """The number of an option, or text."""
+    """The number of an option, or a text."""
 
     option: int | None = None
     text: str | None = None
@@ -107,7 +113,10 @@ Params = SendParams | ViewParams | KillParams | AttachParams | AnswerParams | No
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, by the kernel's word. ``command`` is for the audit: the program and its first words."""
+    """The process that sent the request, as the kernel reports it.
+
+    ``command`` is for the audit: the program and its first words.
+    """
 
     uid: int | None
     pid: int | None
@@ -123,13 +132,16 @@ class Request:
     params: Params = field(default_factory=NoParams)
 
     def digest(self, key: bytes) -> str:
-        """Names this very payload; the same for an equal request, and of no use to guess a text without ``key``."""
-        told = {"kind": self.kind, "ref": self.ref, "guards": asdict(self.guards), "params": asdict(self.params)}
-        text = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        """Return a name of this exact payload. Equal requests have the same.
+
+        Without ``key`` nobody can use it to guess a text.
+        """
+        payload = {"kind": self.kind, "ref": self.ref, "guards": asdict(self.guards), "params": asdict(self.params)}
+        text = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hmac.new(key, text.encode("ascii"), hashlib.sha256).hexdigest()
 
     def told(self, key: bytes) -> dict[str, Any]:
-        """What the audit keeps of the request: no text, but its length, a keyed digest and its shape."""
+        """Return what the audit keeps of the request. Instead of a text: its length, a keyed digest and its shape."""
         params = asdict(self.params)
         if isinstance(self.params, (SendParams, AnswerParams)) and self.params.text is not None:
             text = self.params.text
@@ -144,14 +156,14 @@ class Request:
 
 
 def preview(text: str) -> str:
-    """The shape of the first characters: letters as ``x``, digits as ``9``."""
+    """Return the shape of the first characters: letters as ``x``, digits as ``9``."""
     shape = "".join("x" if c.isalpha() else "9" if c.isdigit() else " " if c.isspace() else "." for c in text[:PREVIEW])
     return shape + ("…" if len(text) > PREVIEW else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a caller was shown, in a nonce: which pane and runtime, in which version, and when (ns)."""
+    """What a caller was shown, packed into a nonce: which pane and runtime, in which version, and when (ns)."""
 
     target_id: str
     pane_id: str
@@ -164,18 +176,18 @@ class Snapshot:
         return self.observed_at + SNAPSHOT_TTL
 
     def nonce(self, key: bytes) -> str:
-        """Text that stands for this snapshot and that nobody else can make."""
+        """Return the text that stands for this snapshot. Nobody else can make it without ``key``."""
         head = f"{self.observed_at}.{'-' if self.state_version is None else self.state_version}"
         return f"{head}.{self._mac(key)}"
 
     def _mac(self, key: bytes) -> str:
-        told = (self.target_id, self.pane_id, self.runtime_id or "-", self.state_version, self.observed_at)
-        text = "snapshot\0%s\0%s\0%s\0%s\0%d" % told  # noqa: UP031 a thousand in a listing: half the time of JSON
+        values = (self.target_id, self.pane_id, self.runtime_id or "-", self.state_version, self.observed_at)
+        text = "snapshot\0%s\0%s\0%s\0%s\0%d" % values  # noqa: UP031 a thousand in a listing: half the time of JSON
         return hashlib.blake2b(text.encode(), key=key[:64], digest_size=16).hexdigest()
 
 
 def read_nonce(nonce: str, key: bytes, target_id: str, pane_id: str, runtime_id: str | None) -> Snapshot | None:
-    """The snapshot that ``nonce`` stands for, if it is one of this pane and runtime; None for anything else."""
+    """Return the snapshot that ``nonce`` stands for, if it is of this pane and runtime. None for anything else."""
     parts = nonce.split(".")
     if (
         len(parts) != 3

@@ -1,1 +1,1 @@
-"""The state engine: claims in registers, what retires them, and the state that follows. Pure."""
+"""Decide states: claims in registers, what retires them, and the state that follows. Pure."""

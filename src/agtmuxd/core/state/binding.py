@@ -1,6 +1,6 @@
-"""Which runtime an event belongs to: exactly one that fits all the event carries, or none.
+"""Find the runtime that an event belongs to: exactly one that fits everything in the event, or none.
 
-Pure. docs/reference/events.md, binding.
+Pure. Source: docs/reference/events.md, binding.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ START_TOLERANCE = 5 * NS
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What binding needs to know of one active runtime."""
+    """The facts about one active runtime that binding needs."""
 
     runtime_id: str
     target_id: str
@@ -27,24 +27,27 @@ class Candidate:
     process_start: str | None
     started_at: int
     headless: bool = False
-    declared: bool = False  # its user named the agent, which the process in the pane hides
+    declared: bool = False  # the user named the agent, because the process in the pane hides it
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """``runtime_id`` where exactly one fits; else ``reason``: bind_no_candidate, bind_ambiguous or bind_nested."""
+    """The result.
+
+    ``runtime_id`` if exactly one fits, else ``reason``: bind_no_candidate, bind_ambiguous or bind_nested.
+    """
 
     runtime_id: str | None
     reason: str | None
 
 
 def _process_fits(event: RawEvent, candidate: Candidate, sender: Sender) -> bool | None:
-    """True/False where event and runtime both name a process, None where one of them does not."""
+    """Return whether event and runtime name the same process. None if one of them names none."""
     if candidate.pid is None:
         return None
     for link in sender.links or sender.above:
         if link.pid == candidate.pid:
-            # Another start: the pid was given to another process. None told: it lives, as those above a hook do.
+            # Another start time: the pid was reused. No start time: an ancestor of a hook is alive, so it is the same.
             return link.start in ("", candidate.process_start)
     if sender.links:
         return False  # another agent sent it
@@ -54,10 +57,11 @@ def _process_fits(event: RawEvent, candidate: Candidate, sender: Sender) -> bool
 
 
 def _is_lost(signal: Signal, candidate: Candidate) -> bool:
-    """Whether the event names no process, as one does whose sender has just ended, and another session than this one.
+    """Return whether the event names no process and names another session than the runtime's.
 
-    The pane alone is then no proof: an agent that was run as a tool has the same. Where starts are no ticks, hooks may
-    not be able to tell their processes at all, and the pane has to do.
+    A sender that has just ended names no process. The pane alone is then no proof: an agent that was run as a tool has
+    the same pane. If start times are not in ticks, hooks may be unable to name their processes at all. Then the pane
+    must be enough.
     """
     ticks = candidate.process_start is not None and candidate.process_start.isdecimal()
     known = signal.session_id is not None and candidate.agent_session_id is not None
@@ -72,9 +76,9 @@ def _fits(event: RawEvent, signal: Signal, target_id: str | None, candidate: Can
     if (sender.headless or signal.headless) and not candidate.headless:
         return False
     if signal.ambient:
-        # A shared daemon sent it: pane, pid and chain are the daemon's (whose parent may well be another pane's agent).
+        # A shared daemon sent it: pane, pid and chain are the daemon's. Its parent may be another pane's agent.
         if event.target_id is not None and event.target_id != candidate.target_id:
-            return False  # but the machine it came from is certain
+            return False  # but the target is certain
         return signal.session_id is not None and signal.session_id == candidate.agent_session_id
     process = _process_fits(event, candidate, sender)
     if event.apart and process is not True:
@@ -93,25 +97,27 @@ def _fits(event: RawEvent, signal: Signal, target_id: str | None, candidate: Can
 
 
 def _is_named(event: RawEvent, target_id: str | None, candidate: Candidate, sender: Sender) -> bool:
-    """Whether an agent in a container, none of whose processes is the runtime's, is the one that the user named there.
+    """Return whether the event comes from the agent that the user named for the candidate's pane.
 
-    The event has to name the pane, and its chain, as this machine sees it, that very agent and no other above it.
+    For an event from a container whose processes do not include the runtime's. The event must name the pane. Its chain,
+    as this machine sees it, must hold that agent and no other agent above it.
     """
     if not candidate.declared or event.source is Source.WRAPPER:
         return False
     if target_id is None or (target_id, event.pane_id) != (candidate.target_id, candidate.pane_id):
         return False
     if any(link.pid == candidate.pid for link in sender.above):
-        return False  # it is there for all to see, and is listed itself in a moment
+        return False  # the agent is visible after all, and the next round lists it
     return sender.agent_type == candidate.agent_type and not sender.nested
 
 
 def bind(
     event: RawEvent, signal: Signal, target_id: str | None, candidates: Iterable[Candidate], sender: Sender
 ) -> Binding:
-    """Find the one active runtime. ``target_id``: the target named by the event's tmux socket and server, if any.
+    """Find the one active runtime of an event.
 
-    ``sender``: the agent that sent it, by its chain.
+    ``target_id``: the target with the event's tmux socket and server, if there is one. ``sender``: the agent that sent
+    the event, found by its chain.
     """
     fitting = [c.runtime_id for c in candidates if _fits(event, signal, target_id, c, sender)]
     if len(fitting) == 1:
@@ -122,11 +128,12 @@ def bind(
 def is_nested(
     sender: Sender, kind_of: KindOf, target_id: str | None, lives: Iterable[Candidate], *, apart: bool = False
 ) -> bool:
-    """Whether the sender runs below the agent of one of ``lives``, as its tool: then it is no pane's agent itself.
+    """Return whether the sender runs as a tool below the agent of one of ``lives``. Then it is not the agent of a pane.
 
-    ``apart``: it runs in a container, where the agent above it may be hidden from the table: any one there counts.
+    ``apart``: the sender runs in a container. The agent above it may be missing from the process table, so any agent in
+    the chain counts.
 
-    What gives way to an agent below it is no such agent: the sender may be listed in its place in a moment.
+    An agent that gives way to an agent below it does not count: the next round may list the sender in its place.
     """
     if not sender.links:
         return False

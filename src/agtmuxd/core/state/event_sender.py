@@ -1,7 +1,7 @@
-"""Which agent sent an event: the nearest process of the hook's chain that is one, and not any that stands above it.
+"""Find the agent that sent an event: the nearest process of the hook's chain that is an agent.
 
-Pure. An agent may run another agent as its tool: then both stand in the chain, and only the nearest one speaks.
-docs/reference/events.md, binding.
+Pure. An agent may run another agent as its tool. Then both are in the chain, and only the nearest one is the sender.
+Source: docs/reference/events.md, binding.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from agtmuxd.core.model import Ancestor, RawEvent, Source
 
 SERVERS = ("tmux: server", "tmux")
-"""Names of a tmux server's process. What runs below one is in that server's panes, and not in the pane around it."""
+"""Names of a tmux server's process. What runs below one is in that server's panes, not in the pane around it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessRole:
     """What a process is, by its name and the first words of its command line.
 
-    ``session``: one that talks to a user or answers one prompt; False for a server or another command of an agent.
-    ``headless``: it has no screen, as far as those words tell.
+    ``session``: it talks to a user or answers one prompt. False: a server, or another command of an agent.
+    ``headless``: these words show that it has no screen. ``gives_way``: if another agent runs below it, that one
+    counts.
     """
 
     agent_type: str
@@ -30,15 +31,18 @@ class ProcessRole:
 
 
 KindOf = Callable[[Ancestor], ProcessRole | None]
-"""None: not an agent."""
+"""Returns None for a process that is no agent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """``links``: the process of the agent, then those that started it as a part of itself (a shim). Empty: not known.
+    """The agent that sent an event.
 
-    ``above``: the links behind those, up to the tmux server. ``headless``: it is known to have no screen.
-    ``agent_type``: which agent those links are. ``nested``: another agent stands above them.
+    - ``links``: the agent's process, then those that started it as a part of the agent (a shim). Empty: unknown.
+    - ``above``: the next links, up to the tmux server.
+    - ``headless``: it is known to have no screen.
+    - ``agent_type``: which agent ``links`` are.
+    - ``nested``: another agent is in ``above``.
     """
 
     links: tuple[Ancestor, ...] = ()
@@ -49,9 +53,9 @@ class Sender:
 
 
 def find_sender(event: RawEvent, kind_of: KindOf) -> Sender:
-    """The agent that sent ``event``."""
+    """Return the agent that sent ``event``."""
     chain = in_terminal(event)
-    if event.source is Source.WRAPPER:  # it reports of itself, and its own process is the first link
+    if event.source is Source.WRAPPER:  # the wrapper reports about itself, and its own process is the first link
         return Sender(tuple(chain[:1]), tuple(chain[1:]))
     for place, link in enumerate(chain):
         kind = kind_of(link)
@@ -70,7 +74,7 @@ def _is_agent(kind: ProcessRole | None) -> bool:
 
 
 def in_terminal(event: RawEvent) -> Sequence[Ancestor]:
-    """The links below the tmux server that they run under: who started that server is not who sent the event."""
+    """Return the links below the tmux server that they run under. What started that server did not send the event."""
     for place, link in enumerate(event.chain):
         if link.pid == event.tmux_server_pid or link.comm == SERVERS[0]:
             return event.chain[:place]
@@ -78,7 +82,9 @@ def in_terminal(event: RawEvent) -> Sequence[Ancestor]:
 
 
 def _is_shim(lower: Ancestor, upper: Ancestor, kind: ProcessRole, kind_of: KindOf) -> bool:
-    """Whether ``upper`` is a part of the agent ``lower``: its direct parent, the same agent, in one process group."""
+    """Return whether ``upper`` is a part of the agent ``lower``: its direct parent, the same agent, in one process
+    group.
+    """
     other = kind_of(upper)
     if other is None or not (kind.session and other.session) or other.agent_type != kind.agent_type:
         return False

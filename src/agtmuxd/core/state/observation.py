@@ -1,6 +1,6 @@
-"""What one round of one target showed, as the observer hands it to the one door in.
+"""Define what one round of one target found, as the observer passes it to the pipeline.
 
-Pure values. Owns no judgement: which claims a sample makes was decided by the adapter's rules before.
+Pure values. Decides nothing: the adapter's rules have already turned samples into claims.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from agtmuxd.core.state.debounce import DebounceResult
 
 @dataclass(frozen=True, slots=True)
 class AgentObservation:
-    """The agent in one pane. ``levels``: what its screen and its status said this time, by source."""
+    """The agent in one pane. ``levels``: what its screen and its status file showed this time, by source."""
 
     agent_type: str
     agent_version: str | None
@@ -23,12 +23,12 @@ class AgentObservation:
     process_started_at: int  # ns
     suspended: bool
     levels: tuple[tuple[Source, DebounceResult], ...] = ()
-    declared: bool = False  # by its user; the process only hides it
+    declared: bool = False  # the user named the agent; the process in the pane hides it
 
 
 @dataclass(frozen=True, slots=True)
 class AgentExit:
-    """An agent's process that is no more. ``in_order`` None: nothing tells."""
+    """An agent's process that has ended. ``in_order``: whether it exited normally; None if unknown."""
 
     pane_id: str
     pid: int
@@ -38,27 +38,32 @@ class AgentExit:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One good round. ``agents`` by pane id is all that is known to be there; ``at``: when the round began (ns)."""
+    """The result of one good round.
+
+    ``agents``: by pane id, all agents that are known to be there. ``at``: when the round began (ns).
+    """
 
     target_id: str
     at: int
-    boot_id: str | None  # None: no server runs there, healthy and empty
+    boot_id: str | None  # None: no server runs there, which is healthy and empty
     server_pid: int | None
     socket_path: str | None
     panes: tuple[PaneRow, ...]
     agents: dict[str, AgentObservation]
     gone: tuple[AgentExit, ...] = ()
-    looked_at: frozenset[str] = field(default_factory=frozenset)  # panes a client has had before it for 2 s
-    unread: frozenset[str] = field(default_factory=frozenset)  # panes that are there and could not be read; "": any may
+    looked_at: frozenset[str] = field(default_factory=frozenset)  # panes that a client has shown for 2 s
+    unread: frozenset[str] = field(
+        default_factory=frozenset
+    )  # panes that exist but could not be read; "": it may be any pane
 
     def cannot_tell(self, pane_id: str) -> bool:
-        """Whether this pane may be there though ``panes`` has none of its name."""
+        """Return whether this pane may exist although ``panes`` does not list it."""
         return "" in self.unread or pane_id in self.unread
 
 
 @dataclass(frozen=True, slots=True)
 class HealthChange:
-    """How well a target can be reached, and why not."""
+    """How well a target can be reached, and why not better."""
 
     target_id: str
     health: str  # ok | degraded | down

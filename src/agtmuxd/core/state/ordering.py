@@ -1,4 +1,4 @@
-"""Which of two events of one register is the newer. Pure. The order is a promise: docs/reference/events.md."""
+"""Decide which of two events of one register is newer. Pure. The order is promised in docs/reference/events.md."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SKEW_BUDGET = 10 * NS
 
 @dataclass(frozen=True, slots=True, order=True)
 class Stamp:
-    """An event's place by time: effective time first, then arrival, then id. Total, so no two events tie."""
+    """An event's place in the order: effective time, then arrival, then id. No two events are equal."""
 
     time: int
     ingested_at: int
@@ -21,10 +21,11 @@ class Stamp:
 def effective_time(
     event_time: int, ingested_at: int, *, skew_budget: int = SKEW_BUDGET, spooled: bool = False, clock_offset: int = 0
 ) -> int:
-    """The moment an event counts for, in ns of the daemon's clock.
+    """Return the moment for which an event counts, in ns of the daemon's clock.
 
-    A live event is believed while it is within ``skew_budget`` of its arrival. A spooled one is believed however old it
-    is, corrected by ``clock_offset`` (target's clock minus the daemon's), and never placed after its arrival.
+    The time of a live event is believed if it is within ``skew_budget`` of its arrival. The time of a spooled event is
+    believed however old it is. It is corrected by ``clock_offset`` (the target's clock minus the daemon's) and is never
+    later than its arrival.
     """
     if spooled:
         return min(event_time - clock_offset, ingested_at)

@@ -1,9 +1,10 @@
-"""Registers and marks: what each source last said about a runtime, and up to when older claims are retired.
+"""Apply claims to registers, and keep the marks up to which older claims are retired.
 
-Pure. A register is last-writer-wins, a mark is a maximum: both are independent of the order in which events arrive.
-Knows nothing of precedence, freshness or states; that is ``resolve``.
+Pure. A register keeps its newest claim; a mark is a maximum. So both do not depend on the order in which events arrive.
+Knows nothing of precedence, freshness or states: see ``resolve``.
 
-The retirement table below is the contract's (docs/reference/states.md, retire); docs/retirement.md is drawn from it.
+The retirement table below is part of the contract (docs/reference/states.md, retire). docs/retirement.md is drawn from
+it.
 """
 
 from __future__ import annotations
@@ -18,28 +19,31 @@ from agtmuxd.core.state.ordering import Stamp
 SCREEN_LAG = 300 * MS
 """How long a screen may lag behind a hook before it counts against it."""
 STATUS_LAG = 500 * MS
-"""The same for a status file: seen on disk up to 457 ms after the hook of the same change."""
+"""The same for a status file: it was seen on disk up to 457 ms after the hook of the same change."""
 TURN_START = "turn_start"
-"""The mark of the newest turn that was said to begin."""
+"""The mark of the newest turn start."""
 OVERRUN = 3000 * MS
-"""A level that still says running this long after a turn's end speaks of the next turn."""
+"""If a level still claims running this long after a turn's end, it shows the next turn."""
 BLIP = 500 * MS
-"""How long a level has to say running before a completion of before is taken for the last turn's."""
+"""How long a level must claim running before a completion from before that counts as the last turn's."""
 UNDRAWN = 1000 * MS
-"""A level that still says running this long after a wait was declared saw it answered, or it was never put: a busy
-machine draws a box up to 0.8 s after the hook that tells of it."""
+"""If a level still claims running this long after a wait was reported, the wait was answered, or its dialog never
+appeared. A busy machine draws a dialog up to 0.8 s after the hook that reports it.
+"""
 REDRAW = UNDRAWN - SCREEN_LAG
-"""A turn told to be interrupted or cleared may show on a screen for UNDRAWN more, also once more behind a dialog that
-was refused: on a busy machine one did for half a second."""
+"""A turn that was reported as interrupted or cleared may stay on the screen for UNDRAWN more.
+
+It may also appear once more behind a dialog that was refused: on a busy machine one did so for half a second.
+"""
 LATEST = 3600 * NS
-"""How long after its moment something is told at the latest where no mark stands against it."""
+"""The longest delay between an event's moment and its arrival, in cases where no mark retires the event."""
 MANY = 40
-"""So many registers of one runtime are kept without asking which of them still matter."""
+"""Up to this many registers of one runtime are kept without checking which of them still matter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event's word about one subject."""
+    """The claim of one event about one subject."""
 
     claim: Claim | None
     phase: Phase
@@ -52,19 +56,25 @@ class Entry:
     accepts_input: bool | None = None
     background_tasks: int | None = None
     detail: str | None = None
-    late: int = 0  # of a screen that is drawn later than others
+    late: int = 0  # ns: additional lag of this agent's screen
 
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """``(source, subject)`` → the newest word. ``last_seen`` moves when a level is read again and says the same."""
+    """The newest claim for one ``(source, subject)``.
+
+    ``last_seen`` moves when a level is read again with the same claim.
+    """
 
     source: Source
     subject: str
     entry: Entry
     last_seen: int
     shadow: Entry | None = None
-    """Newest by time while ``entry`` is newest by ``source_seq``; takes over once an event without a seq arrives."""
+    """The newest entry by time, while ``entry`` is the newest by ``source_seq``.
+
+    Replaces it once an event without a seq arrives.
+    """
     ordered_by_seq: bool = False
 
     @property
@@ -73,19 +83,26 @@ class Register:
 
     @property
     def holds_until(self) -> int:
-        """The moment up to which this claim is proven: an edge at its time, a level a lag before it was last read."""
+        """The moment up to which this claim is proven. For an edge: its time.
+
+        For a level: its lag before it was last read.
+        """
         if not self.is_level:
             return self.entry.since
         return max(self.entry.since, self.last_seen - self.lag)
 
     @property
     def lag(self) -> int:
-        """How long this level may lag behind an event."""
+        """How long this level may lag behind an event, in ns."""
         return lag(self.source, self.entry)
 
 
 def lag(source: Source, entry: Entry) -> int:
-    """A turn that is drawn late leaves a screen that shows none; what shows one is there."""
+    """Return how long (ns) a level with this entry may lag behind an event.
+
+    ``late`` counts only for a quiet claim: an agent that draws its turn late leaves a screen without a turn. A turn
+    that is on the screen is really there.
+    """
     late = entry.late if entry.claim in QUIET else 0
     return (STATUS_LAG if source is Source.STATUS else SCREEN_LAG) + late
 
@@ -101,14 +118,19 @@ QUIET = ENDS | {Claim.NOT_RUNNING}
 
 @dataclass(frozen=True, slots=True)
 class Retirement:
-    """One row of the table: who (``by_*``) retires which older claims of which subjects.
+    """One row of the table: which claims (``by_*``) retire which older claims of which subjects.
 
-    ``at`` tells the moment that older claims are compared with: ``since`` (when the retirer began to say so),
-    ``redraw`` (REDRAW after that), ``redrawn`` (UNDRAWN before it: not while ``redraw`` speaks against it), ``began``
-    (the level's lag before it, so that a lagging screen of the turn that ended is not taken for the next one),
-    ``stayed`` (the same as ``began``, once it said so for BLIP), ``holds`` (up to when it is proven, growing with each
-    reading of a level), or ``overrun`` and ``undrawn`` (``holds`` less OVERRUN or UNDRAWN, where it says so for longer
-    than that).
+    ``at`` selects the moment that older claims are compared with. "First claimed" is when the retiring source began to
+    make its claim.
+
+    - ``since``: first claimed.
+    - ``redraw``: REDRAW after that.
+    - ``redrawn``: UNDRAWN before it, so that it does not count while ``redraw`` retires it.
+    - ``began``: the level's lag before it, so that a lagging screen of the turn that ended does not count as the next
+      turn.
+    - ``stayed``: the same as ``began``, once the claim has lasted for BLIP.
+    - ``holds``: up to when the claim is proven. It grows with each reading of a level.
+    - ``overrun``, ``undrawn``: ``holds`` less OVERRUN or UNDRAWN, once the claim has lasted longer than that.
     """
 
     mark: str
@@ -123,7 +145,7 @@ class Retirement:
 
 
 FROM_SINCE = {"since": 0, "redraw": REDRAW, "redrawn": -UNDRAWN}
-"""Of the moments that a retirement may have, those that lie a fixed time from when the retirer began to say so."""
+"""The values of ``at`` that lie at a fixed distance (ns) from when the retiring source first made its claim."""
 _LATER = {"overrun": OVERRUN, "undrawn": UNDRAWN}
 _ANY_PHASE = frozenset(Phase)
 _MAIN = ("turn", "approval:main", "tool:*")
@@ -150,7 +172,7 @@ RETIREMENTS: tuple[Retirement, ...] = (
         retires=frozenset({Claim.RUNNING, Claim.COMPLETED}), subjects=("turn",), of_levels=True, at="redraw",
     ),
     Retirement(
-        # Not an older `idle`: it says the same, and it is what is left while a screen is in doubt (cut_short).
+        # Not an older `idle`: it is the same claim, and it must remain while a screen is in doubt (cut_short).
         "cleared_ends", "a screen or status that leaves nothing to look at (cleared, interrupted) retires other ends",
         by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.IDLE}),
         retires=frozenset({Claim.COMPLETED, Claim.ERROR}), subjects=("turn",), of_levels=False,
@@ -204,7 +226,7 @@ RETIREMENTS: tuple[Retirement, ...] = (
 
 
 HIDDEN = "session:"
-"""Begins subjects of a session that need not be the one that a screen shows: only its own events speak of them."""
+"""Prefix of subjects of a session that may not be the one on the screen. Only that session's own events change them."""
 
 
 def _covers(patterns: tuple[str, ...], subject: str) -> bool:
@@ -217,7 +239,7 @@ def _covers(patterns: tuple[str, ...], subject: str) -> bool:
 
 
 def _marks_of(source: Source, entry: Entry, last_seen: int) -> Iterator[tuple[str, int]]:
-    """The marks that one word sets."""
+    """Yield the marks that one claim sets, as ``(mark, at)``."""
     if entry.claim is None or entry.strength is Strength.HINT:
         return
     level = source in LEVELS
@@ -238,7 +260,7 @@ def _marks_of(source: Source, entry: Entry, last_seen: int) -> Iterator[tuple[st
 
 
 def raise_marks(marks: Marks, source: Source, entry: Entry, last_seen: int) -> dict[str, int] | None:
-    """``marks`` with those that this word sets, or None where it raises none."""
+    """Return ``marks`` with those that this claim raises, or None if it raises none."""
     out: dict[str, int] | None = None
     for name, at in _marks_of(source, entry, last_seen):
         if at > (out or marks).get(name, -1):
@@ -249,13 +271,13 @@ def raise_marks(marks: Marks, source: Source, entry: Entry, last_seen: int) -> d
 
 
 def retired(register: Register, marks: Marks) -> tuple[str, int] | None:
-    """``(mark, at)`` of the newest mark that retires this register, or None while it stands."""
+    """Return ``(mark, at)`` of the newest mark that retires this register, or None if it is not retired."""
     claim = register.entry.claim
     if claim is None:
         return None
     best: tuple[str, int] | None = None
     newest = register.holds_until
-    if register.is_level and claim in WAITS:  # a box goes as late as it comes
+    if register.is_level and claim in WAITS:  # a dialog disappears as late as it appears
         newest = max(register.entry.since, register.last_seen - UNDRAWN)
     for mark in _retiring(claim, register.subject, register.is_level):
         at = marks.get(mark, 0)
@@ -264,9 +286,9 @@ def retired(register: Register, marks: Marks) -> tuple[str, int] | None:
     return best
 
 
-@lru_cache(maxsize=1024)  # asked of every register whenever a runtime is settled
+@lru_cache(maxsize=1024)  # called for every register whenever a runtime's state is decided
 def _retiring(claim: Claim, subject: str, level: bool) -> tuple[str, ...]:
-    """The marks that retire such a claim, in the order of the table."""
+    """Return the marks that retire such a claim, in the order of the table."""
     return tuple(
         row.mark
         for row in RETIREMENTS
@@ -275,6 +297,7 @@ def _retiring(claim: Claim, subject: str, level: bool) -> tuple[str, ...]:
 
 
 def to_entry(write: Write, since: int, stamp: Stamp, seq: int | None) -> Entry:
+    """Return the register entry for a write. ``since``: its effective time, in ns."""
     return Entry(
         claim=write.claim, phase=write.phase, strength=write.strength, rule=write.rule, since=since, stamp=stamp,
         seq=seq, waiting_for=write.waiting_for, accepts_input=write.accepts_input,
@@ -283,10 +306,10 @@ def to_entry(write: Write, since: int, stamp: Stamp, seq: int | None) -> Entry:
 
 
 def put(current: Register | None, source: Source, subject: str, entry: Entry) -> Register | None:
-    """The register after this word, or None when the word is late and moves nothing.
+    """Return the register after this claim, or None if the claim is older and changes nothing.
 
-    ``source_seq`` orders a register only while all its events carry one; the newest by time is kept beside it, so that
-    the outcome does not depend on when the first event without a seq arrives.
+    ``source_seq`` orders a register only while all its events have one. The newest entry by time is kept beside it
+    (``shadow``). So the result does not depend on when the first event without a seq arrives.
     """
     if current is None:
         return Register(source, subject, entry, entry.since, shadow=entry if entry.seq is not None else None,
@@ -307,16 +330,17 @@ def put(current: Register | None, source: Source, subject: str, entry: Entry) ->
 
 
 def see_again(register: Register, at: int) -> Register:
-    """A level that was read again and said the same."""
+    """Return the register of a level that was read again at ``at`` with the same claim."""
     return register if at <= register.last_seen else replace(register, last_seen=at)
 
 
 def obsolete(registers: Registers, marks: Marks) -> list[tuple[Source, str]]:
-    """Of a runtime with many registers those that say nothing any more, and would not if they were told again.
+    """Return the registers that claim nothing any more, and would not if their events arrived again.
 
-    Agents give each request a subject of its own; a long session has thousands. What an event said of one is past once
-    a level without a turn was read later: its mark retires everything older, whenever it arrives. Of a hidden session
-    no mark speaks: there an answer is kept until nothing that old is told any more.
+    Only for a runtime with many registers: agents use a new subject for each request, and a long session has thousands.
+    An event's claim about a request is over once a level without a turn was read later. The mark of that level retires
+    everything older, whenever it arrives. No mark covers a hidden session, so an answer there is kept until no event
+    that old can arrive any more (LATEST).
     """
     if len(registers) <= MANY:
         return []

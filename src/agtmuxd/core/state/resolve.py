@@ -1,6 +1,6 @@
-"""From registers to the one state: freshness, precedence, demotion, and why.
+"""Decide the one state of a runtime from its registers: freshness, precedence, demotion, and why.
 
-Pure: ``resolve(registers, marks, life, now)`` is the same for the same arguments. Knows no agent by name.
+Pure: ``resolve(registers, marks, life, now)`` returns the same result for the same arguments. Knows no agent by name.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ TTL: dict[Claim, int] = {
     Claim.IDLE: 0,
     Claim.NOT_RUNNING: 0,
 }
-"""How long a claim outlives the last reading of its pane (beyond PANE_FRESH)."""
+"""How long a claim outlives the last reading of its pane, in addition to PANE_FRESH."""
 HINT_TTL = 5 * NS
 
 _ORDER = {c: i for i, c in enumerate(Claim)}
 _PAST = WAITS | {Claim.IDLE}
-"""What a screen or status says since after a failure that puts it behind."""
+"""Claims of a screen or status that, if newer than a failure, show that the failure is over."""
 _HELD_BACK = frozenset({Claim.COMPLETED, Claim.NOT_RUNNING})
 _STATE = {
     Claim.ERROR: State.ERROR,
@@ -48,18 +48,18 @@ _STATE = {
 
 @dataclass(frozen=True, slots=True)
 class RuntimeFacts:
-    """What is known of the runtime apart from what sources claim."""
+    """Facts about the runtime that no source claims."""
 
     started_at: int
-    pane_read_at: int  # last good reading of its pane, 0 for none
+    pane_read_at: int  # last good reading of its pane (ns), 0 for none
     target_down: bool = False
     suspended: bool = False
-    unread: bool = False  # tmux lists its pane, in a way that cannot be read
+    unread: bool = False  # tmux lists its pane in a way that cannot be read
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One register as ``resolve`` saw it; ``discarded_because`` is None for those that decided or agreed."""
+    """One register as ``resolve`` used it. ``discarded_because`` is None if it decided the state or agreed with it."""
 
     register: Register
     fresh: bool
@@ -71,9 +71,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The state and its reasons. ``next_wake``: when time alone may change it, None for never.
+    """The state and its reasons.
 
-    ``fixed_wake``: the same where the pane goes on being read and shows what it shows, so that nothing goes stale.
+    ``next_wake``: when time alone may change the state (ns), None for never. ``fixed_wake``: the same if the pane goes
+    on being read without a change, so that nothing goes stale.
     """
 
     state: State
@@ -90,8 +91,10 @@ class Resolution:
 
 
 def _expires(register: Register, life: RuntimeFacts) -> int:
-    """When this claim goes stale if the pane is not read again. A level lives by its own readings: a pane that is read
-    says nothing for a status file that is not there any more."""
+    """Return when this claim goes stale (ns) if the pane is not read again.
+
+    A level depends on its own readings: reading the pane does not refresh a status file that is gone.
+    """
     read = register.last_seen if register.is_level else max(life.pane_read_at, register.last_seen)
     if register.entry.strength is Strength.HINT:
         return read + HINT_TTL
@@ -104,11 +107,11 @@ def _unknown(reason: str, since: int, considered: tuple[Evidence, ...], wake: in
 
 
 def resolve(registers: Registers, marks: Marks, life: RuntimeFacts, now: int) -> Resolution:
-    """The state of one living runtime at ``now``."""
+    """Return the state of one living runtime at ``now`` (ns)."""
     standing: list[Register] = []
     facts: dict[tuple[Source, str], tuple[bool, tuple[str, int] | None]] = {}
     wakes: list[int] = []
-    stale: list[int] = []  # put off by each further reading
+    stale: list[int] = []  # each further reading moves these
     for key, register in registers.items():
         gone = retired(register, marks)
         expires = _expires(register, life)
@@ -124,25 +127,25 @@ def resolve(registers: Registers, marks: Marks, life: RuntimeFacts, now: int) ->
             (stale if read_on else wakes).append(expires)
     tasks = _background(registers)
     strong = [r for r in standing if r.entry.strength is Strength.DEFINITIVE]
-    voices = strong or standing
+    claims = strong or standing
     if life.target_down:
         return _unknown("target_unreachable", now, _explain(registers, facts, (), "target is down"), None, tasks)
     if life.unread:
         return _unknown("pane_unreadable", now, _explain(registers, facts, (), "pane cannot be read"), None, tasks)
     if life.suspended:
         return _unknown("suspended", now, _explain(registers, facts, (), "process is stopped"), None, tasks)
-    if not voices:
+    if not claims:
         reason, wake = _why_nothing(registers, facts, life, now)
         return _unknown(reason, now, _explain(registers, facts, (), "stale"), wake, tasks)
-    claim, wake = _decide(voices, now)
-    held = _held_back(claim, voices, registers, now)
+    claim, wake = _decide(claims, now)
+    held = _held_back(claim, claims, registers, now)
     if held is not None:
-        claim, voices, wake = Claim.RUNNING, [held[0]], held[1]
+        claim, claims, wake = Claim.RUNNING, [held[0]], held[1]
     if wake is not None:
         wakes.append(wake)
-    winners = [r for r in voices if _says(r, now) is claim]
-    first = min(winners, key=lambda r: (_said_since(r, now), r.source, r.subject))
-    since = _said_since(first, now)
+    winners = [r for r in claims if _claim_at(r, now) is claim]
+    first = min(winners, key=lambda r: (_claimed_since(r, now), r.source, r.subject))
+    since = _claimed_since(first, now)
     state = _STATE[claim]
     return Resolution(
         state=state,
@@ -159,41 +162,43 @@ def resolve(registers: Registers, marks: Marks, life: RuntimeFacts, now: int) ->
     )
 
 
-def _says(register: Register, now: int) -> Claim | None:
-    """What a register claims at this time: a completion older than DEMOTE_AFTER is idle."""
+def _claim_at(register: Register, now: int) -> Claim | None:
+    """Return what a register claims at this time. A completion older than DEMOTE_AFTER is idle."""
     entry = register.entry
     demoted = entry.claim is Claim.COMPLETED and now >= entry.since + DEMOTE_AFTER
     return Claim.IDLE if demoted else entry.claim
 
 
-def _said_since(register: Register, now: int) -> int:
+def _claimed_since(register: Register, now: int) -> int:
     entry = register.entry
-    return entry.since if _says(register, now) is entry.claim else entry.since + DEMOTE_AFTER
+    return entry.since if _claim_at(register, now) is entry.claim else entry.since + DEMOTE_AFTER
 
 
-def _decide(voices: list[Register], now: int) -> tuple[Claim, int | None]:
-    """Precedence among the standing claims, and when the next completion is demoted.
+def _decide(claims: list[Register], now: int) -> tuple[Claim, int | None]:
+    """Return the claim that wins by precedence, and when (ns) the next completion is demoted.
 
-    A dialog that came up after a failure is what the agent waits for now; the failure shows again when it is gone. A
-    screen that says since then that there is nothing to look at (cleared, interrupted) has the failure behind it.
+    A dialog that opened after a failure goes before it; the failure shows again after the dialog. If a screen or status
+    since then shows that there is nothing to look at (cleared, interrupted), the failure is over.
     """
-    failed = max((r.entry.since for r in voices if r.entry.claim is Claim.ERROR), default=None)
-    if failed is not None and any(r.is_level and r.entry.claim in _PAST and r.entry.since > failed for r in voices):
-        voices = [r for r in voices if r.entry.claim is not Claim.ERROR]
-    claims = [claim for r in voices if (claim := _says(r, now)) is not None]
-    due = [r.entry.since + DEMOTE_AFTER for r in voices if _says(r, now) is Claim.COMPLETED]
-    return min(claims, key=_ORDER.__getitem__), min(due, default=None)
+    failed = max((r.entry.since for r in claims if r.entry.claim is Claim.ERROR), default=None)
+    if failed is not None and any(r.is_level and r.entry.claim in _PAST and r.entry.since > failed for r in claims):
+        claims = [r for r in claims if r.entry.claim is not Claim.ERROR]
+    values = [claim for r in claims if (claim := _claim_at(r, now)) is not None]
+    due = [r.entry.since + DEMOTE_AFTER for r in claims if _claim_at(r, now) is Claim.COMPLETED]
+    return min(values, key=_ORDER.__getitem__), min(due, default=None)
 
 
-def _held_back(claim: Claim, voices: list[Register], registers: Registers, now: int) -> tuple[Register, int] | None:
-    """``(level, until)`` while a completion waits for the screen: a queued prompt's turn begins without an event.
+def _held_back(claim: Claim, claims: list[Register], registers: Registers, now: int) -> tuple[Register, int] | None:
+    """Return ``(level, until)`` while a completion waits for the screen.
 
-    So does an end of which an event does not say what kind it is: the screen does, or another event right behind it.
-    Only while a level that showed the turn has not turned quiet since, and never longer than HOLD_BACK.
+    A queued prompt starts its turn without an event.
+
+    An end of unknown kind waits the same way: the screen shows the kind, or another event right after it reports it.
+    The wait lasts only while a level that showed the turn has not turned quiet since, and never longer than HOLD_BACK.
     """
     if claim not in _HELD_BACK:
         return None
-    edges = [r for r in voices if r.entry.claim is claim and not r.is_level]
+    edges = [r for r in claims if r.entry.claim is claim and not r.is_level]
     if not edges:
         return None
     ended = max(r.entry.since for r in edges)
@@ -208,16 +213,16 @@ def _held_back(claim: Claim, voices: list[Register], registers: Registers, now: 
 
 
 def _by_reading(register: Register) -> tuple[int, Stamp, str, str]:
-    """Total, so that of equals the same one is chosen whatever came in first."""
+    """Return a sort key that is total: among equals the same register is chosen, whatever arrived first."""
     return register.last_seen, register.entry.stamp, register.source, register.subject
 
 
 def _background(registers: Registers) -> int:
-    """Work that lives on after the turn: the newest word of any source, a level by its last reading."""
-    spoken = [r for r in registers.values() if r.entry.background_tasks is not None]
-    if not spoken:
+    """Return the number of background tasks: the newest count of any source. A level counts at its last reading."""
+    counting = [r for r in registers.values() if r.entry.background_tasks is not None]
+    if not counting:
         return 0
-    newest = max(spoken, key=lambda r: (r.holds_until, *_by_reading(r)))
+    newest = max(counting, key=lambda r: (r.holds_until, *_by_reading(r)))
     return newest.entry.background_tasks or 0
 
 
@@ -246,31 +251,31 @@ def _confidence(winners: list[Register]) -> str:
 
 
 def _waiting_for(state: State, winners: Iterable[Register]) -> WaitingFor | None:
-    """The prompt, put together from all who speak of it: the screen knows its words, the hook its tool.
+    """Return the prompt, merged from all registers that describe it: the screen knows its text, the hook its tool.
 
-    Of several requests that hooks told of nothing says which one the screen shows: there it speaks alone.
+    If hooks reported several requests, nothing says which one the screen shows. Then only the screen counts.
     """
     if state not in WAITING:
         return None
-    told = [r for r in winners if r.entry.waiting_for is not None]
-    told.sort(key=lambda r: (r.source is not Source.POLLER, -r.entry.since, r.source, r.subject))
-    shown = [r for r in told if r.is_level]
-    if shown and len(told) > len(shown) + 1:
-        told = shown
+    prompts = [r for r in winners if r.entry.waiting_for is not None]
+    prompts.sort(key=lambda r: (r.source is not Source.POLLER, -r.entry.since, r.source, r.subject))
+    shown = [r for r in prompts if r.is_level]
+    if shown and len(prompts) > len(shown) + 1:
+        prompts = shown
     merged: WaitingFor | None = None
-    for register in told:
-        word = register.entry.waiting_for
-        if word is None:
+    for register in prompts:
+        prompt = register.entry.waiting_for
+        if prompt is None:
             continue
         if merged is None:
-            merged = word
+            merged = prompt
         else:
             merged = replace(
                 merged,
-                subject=merged.subject or word.subject,
-                text=merged.text or word.text,
-                options=merged.options or word.options,
-                fingerprint=merged.fingerprint or word.fingerprint,
+                subject=merged.subject or prompt.subject,
+                text=merged.text or prompt.text,
+                options=merged.options or prompt.options,
+                fingerprint=merged.fingerprint or prompt.fingerprint,
             )
     if merged is None:
         return WaitingFor("approval" if state is State.WAITING_APPROVAL else "dialog")
@@ -282,8 +287,11 @@ def _waiting_for(state: State, winners: Iterable[Register]) -> WaitingFor | None
 def _accepts_input(
     registers: Registers, facts: dict[tuple[Source, str], tuple[bool, tuple[str, int] | None]], state: State
 ) -> bool | None:
-    """What the screen last said of its composer; None when it was not read in time, or shows no sign yet of the
-    dialog that a hook or the status file told of."""
+    """Return what the screen last showed about the input field.
+
+    None if the screen was not read in time, or if it does not show the dialog yet that a hook or the status file
+    reported.
+    """
     screens = [r for r in registers.values() if r.source is Source.POLLER and r.entry.accepts_input is not None]
     if not screens:
         return None
@@ -317,9 +325,11 @@ def _explain(
 
 
 def recheck_at(registers: Registers, now: int) -> int | None:
-    """When a level that contradicts a newer edge may count, so that it is sampled again then; None if none does.
+    """Return when a level that contradicts a newer edge may count, so that it is sampled again then.
 
-    A completion that waits for the screen has it sampled as often as may be.
+    None if no level does.
+
+    While a completion waits for the screen, the screen is sampled as often as possible.
     """
     edges = [r for r in registers.values() if not r.is_level and r.entry.claim is not None]
     if not edges:

@@ -1,4 +1,4 @@
-"""The retirement table as a document: docs/retirement.md is this text. Pure; owns its words, decides nothing."""
+"""Write the retirement table as a document: the text of docs/retirement.md. Pure; decides nothing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _seconds(ns: int) -> str:
 
 
 def draw() -> str:
-    """The document, with a line end at its end."""
+    """Return the document, with a newline at its end."""
     lines = [
         "# What ends a claim",
         "",

@@ -1,7 +1,7 @@
-"""Whether reading an agent's screen and status again, with the same words as before, can change anything at all.
+"""Decide whether reading an agent's screen and status again, with the same claims, can change anything.
 
-Pure. Most readings say what the one before said; a daemon that took each of them through ``resolve`` would spend most
-of its time on proving that nothing happened.
+Pure. Most readings repeat the one before. A daemon that ran ``resolve`` for each would spend most of its time on
+proving that nothing happened.
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ from agtmuxd.core.state.registers import FROM_SINCE, OVERRUN, RETIREMENTS, Marks
 from agtmuxd.core.state.resolve import HINT_TTL
 
 _FIXED = tuple(row.mark for row in RETIREMENTS if row.at in FROM_SINCE or row.at == "began")
-"""Marks that do not grow while a level goes on saying the same; the others retire edges only."""
+"""Marks that do not grow while a level repeats its claim. The other marks retire edges only."""
 
 
 def is_unchanged(registers: Registers, marks: Marks, read_at: int, now: int) -> frozenset[Source] | None:
-    """The level sources of a runtime read at ``read_at``, if they may be read again without consequence; else None.
+    """Return the level sources of a runtime that may be read again without effect.
 
-    So it is once the levels prove a moment that lies OVERRUN behind every word and every fixed mark: a further reading
-    only moves that moment on, and nothing is left for it to pass. A new word ends it, and time alone (going stale,
-    demotion) is told by ``resolve`` as its next wake. Where the reading is so old at ``now`` that a claim may have gone
-    stale, the next one brings it back and is none without consequence.
+    None if any reading may change something.
+
+    ``read_at``: when the runtime was read (ns). Reading again has no effect once the levels prove a moment that is
+    OVERRUN after every claim and every fixed mark. A further reading only moves that moment on, and nothing is left
+    that it could retire. A new claim ends this. ``resolve`` covers time alone (going stale, demotion) with its next
+    wake. If the reading is so old at ``now`` that a claim may have gone stale, the next reading refreshes that claim,
+    so it does have an effect.
     """
     if now >= read_at + HINT_TTL:
         return None
@@ -29,7 +32,7 @@ def is_unchanged(registers: Registers, marks: Marks, read_at: int, now: int) -> 
         return None
     newest = max(marks.get(mark, 0) for mark in _FIXED)
     for register in registers.values():
-        unread = register.is_level and register.last_seen != read_at  # its file is gone, say
+        unread = register.is_level and register.last_seen != read_at  # for example, its file is gone
         newest = max(newest, register.last_seen if unread else register.entry.since)
     if any(level.last_seen - level.lag - OVERRUN <= newest for level in levels):
         return None
