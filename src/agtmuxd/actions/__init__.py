@@ -1,1 +1,1 @@
-"""The one door out: everything that the daemon does to a pane passes here, once, or not at all."""
+"""Act on panes. All actions pass through here, and each is done once or not at all."""

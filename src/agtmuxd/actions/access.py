@@ -1,6 +1,6 @@
-"""How the actions reach a target, and what they know of the daemon: the parts that they are handed.
+"""Define how actions reach a target, and the points at which a test crashes the daemon.
 
-Owns no decision. The fleet makes a ``TargetAccess`` of each target, local or remote alike.
+Decides nothing. The target manager makes a ``TargetAccess`` for each target, local or remote.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from agtmuxd.targets.executor import TargetExecutor
 
 @dataclass(frozen=True, slots=True)
 class TargetAccess:
-    """One target: its executor and the head of every tmux argument list there. ``timeout`` in seconds."""
+    """One target: its executor, and ``tmux``, the start of every tmux argument list there. ``timeout`` is in
+    seconds.
+    """
 
     target_id: str
     name: str
@@ -28,18 +30,18 @@ class TargetAccess:
 
 
 Reach = Callable[[str], TargetAccess]
-"""By target id. Raises AgtmuxError (E_TARGET_NOT_FOUND, E_TARGET_UNREACHABLE)."""
+"""Returns the access to a target by its id. Raises AgtmuxError (E_TARGET_NOT_FOUND, E_TARGET_UNREACHABLE)."""
 
 
 class Failpoints:
-    """Places at which a test ends the daemon as a crash would. Without ``AGTMUX_FAILPOINT`` there are none."""
+    """Points at which a test ends the daemon as a crash would. Without ``AGTMUX_FAILPOINT`` there are none."""
 
-    def __init__(self, told: str | None = None) -> None:
-        """``told``: ``<name>:kill``."""
-        name, _, how = (told or "").partition(":")
+    def __init__(self, setting: str | None = None) -> None:
+        """``setting``: ``<name>:kill``, the value of ``AGTMUX_FAILPOINT``."""
+        name, _, how = (setting or "").partition(":")
         self._name = name if how == "kill" else ""
 
     def __call__(self, name: str) -> None:
-        """Say that this place is reached."""
+        """End the process if ``name`` is the chosen point."""
         if name == self._name:
             os.kill(os.getpid(), signal.SIGKILL)

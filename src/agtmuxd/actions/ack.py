@@ -1,4 +1,4 @@
-"""``ack``: marks a pane as seen. The one action that touches no pane, but the state that the daemon shows."""
+"""Mark a pane as seen (``ack``). This action changes only the state that the daemon shows, not the pane."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from agtmuxd.ingest.pipeline import Pipeline
 
 
 def acknowledging(pipeline: Pipeline) -> Callable[[ActionContext], Awaitable[Result]]:
-    """The action over ``door``, which clears the attention of the pane's agent."""
+    """Return the action. It clears the attention of the pane's agent through ``pipeline``."""
 
     async def ack(context: ActionContext) -> Result:
         had = await pipeline.acknowledge(context.key, context.case.known.runtime_id)

@@ -1,4 +1,4 @@
-"""``answer``: an option of a dialog by its number or its words, or a text in the dialog's own field."""
+"""Answer a dialog (``answer``): choose an option by its number or text, or type text into the dialog's own field."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from agtmuxd.actions.context import STEADY, ActionContext, Result
 from agtmuxd.actions.dialog import (
     OPENED_WITHIN,
     keys_of,
+    options_text,
     point_at,
     press_and_see,
     prompt_of,
     same_prompt,
     take_option,
-    told_options,
     unknown_keys,
     waiting_of,
 )
@@ -26,13 +26,13 @@ from agtmuxd.core.screen.cells import folded
 from agtmuxd.core.screen.controls import DialogKeys
 
 _KEYS: Final = re.compile(r"[\x00-\x1f\x7f]")
-"""Characters that a dialog takes for keys: a line end submits, a tab or an escape leaves it."""
+"""Characters that a dialog takes as keys: a line end submits, a tab or an escape leaves it."""
 
 
 async def answer(context: ActionContext) -> Result:
-    """An option by its number or its words, or a text where the dialog takes one.
+    """Choose an option by its number or text, or type the text if the dialog takes one.
 
-    Raises E_INVALID_REQUEST for an option that is not there, E_UNSUPPORTED for a dialog whose keys are not known.
+    Raises E_INVALID_REQUEST for an option that does not exist, E_UNSUPPORTED for a dialog whose keys are not known.
     """
     params = context.case.request.params
     if not isinstance(params, AnswerParams):
@@ -44,22 +44,24 @@ async def answer(context: ActionContext) -> Result:
         number = same[0] if len(same) == 1 else None
     if number is not None:
         if not 1 <= number <= len(waiting.options):
-            raise AgtmuxError("E_INVALID_REQUEST", f"there is no option {number}; choose from: {told_options(waiting)}")
+            raise AgtmuxError("E_INVALID_REQUEST", f"there is no option {number}; choose from: {options_text(waiting)}")
         if not keys.option:
             raise unknown_keys(context, "answer")
         if keys.types(waiting.options[number - 1]):
             text = f"option {number} needs a text: run agtmux answer {context.key[1]} 'your text'"
             raise AgtmuxError("E_UNSUPPORTED", text, {"rule": context.case.fresh.rule})
         return await take_option(context, keys, number)
-    return await _answer_in_words(context, keys, waiting, params.text or "")
+    return await _answer_with_text(context, keys, waiting, params.text or "")
 
 
 def _words(text: str) -> str:
     return " ".join(folded(text).split()).casefold()
 
 
-async def _answer_in_words(context: ActionContext, keys: DialogKeys, waiting: WaitingFor, text: str) -> Result:
-    """Into the field of the dialog, where one is known and empty; submitted when that text alone stands in it."""
+async def _answer_with_text(context: ActionContext, keys: DialogKeys, waiting: WaitingFor, text: str) -> Result:
+    """Type the text into the dialog's field, if it has a known and empty one. Submit it if the field shows only that
+    text.
+    """
     if keys.write is None or _KEYS.search(text):
         raise unknown_keys(context, "answer with text")
     pattern = keys.write
@@ -81,9 +83,10 @@ async def _answer_in_words(context: ActionContext, keys: DialogKeys, waiting: Wa
 
 
 async def _open_field(context: ActionContext, keys: DialogKeys, number: int | None, options: Sequence[str]) -> bool:
-    """Whether the field for a text is open and empty. Raises E_PRECONDITION_FAILED for one that holds a text already.
+    """Open the field for a text and return whether it is open and empty.
 
-    Where the look of the field is not known, a change of the screen must do.
+    If the look of the field is not known, any change of the screen counts as opened. Raises E_PRECONDITION_FAILED if
+    the field already holds a text.
     """
     before = context.sample
     free = keys.free(before, number)

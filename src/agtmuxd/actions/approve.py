@@ -1,4 +1,4 @@
-"""``approve``: the key, or the option, that grants what a dialog asks for."""
+"""Approve what a dialog asks for (``approve``), with the dialog's key or option."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from agtmuxd.actions.dialog import keys_of, press_and_see, take_option, unknown_
 
 
 async def approve(context: ActionContext) -> Result:
-    """Raises E_UNSUPPORTED for a dialog whose key is not known."""
+    """Approve the open dialog. Raises E_UNSUPPORTED for a dialog whose key is not known."""
     keys = keys_of(context)
     if keys.approve_at:
         return await take_option(context, keys, keys.approve_at)

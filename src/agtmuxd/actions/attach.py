@@ -1,6 +1,6 @@
-"""``attach``: makes the pane the one that its session shows, and tells the command that brings a terminal to it.
+"""Select a pane in its session, and return the command that attaches a terminal to it (``attach``).
 
-Owns those command lines. No client is ever attached by the daemon: the caller's program runs them.
+Owns those command lines. The daemon itself attaches no client: the caller's program runs them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from agtmuxd.tmux.round import TEXT_MOST
 
 
 async def attach(context: ActionContext) -> Result:
-    """``argv`` attaches from outside tmux, ``switch`` switches a client of the same server, ``whole`` does it all."""
+    """Return the command lines. ``argv`` attaches from outside tmux. ``switch`` switches a client of the same server.
+    ``whole`` attaches and selects.
+    """
     params = context.case.request.params
     pane = context.reading.pane
     if not isinstance(params, AttachParams) or pane.row is None or pane.server is None:
@@ -33,7 +35,7 @@ async def attach(context: ActionContext) -> Result:
     selects = params.select and not _elsewhere(params, context, server)
     if selects:
         await context.keystrokes.select(session, row.window_id)
-    if reached.kind == "local" and "-S" in reached.tmux:  # some versions do not print every path as it is
+    if reached.kind == "local" and "-S" in reached.tmux:  # some tmux versions do not print every path as it is
         server = replace(server, socket_path=reached.tmux[reached.tmux.index("-S") + 1])
     tmux = [reached.tmux[0], "-u", "-S", server.socket_path]
     there = [*tmux, "attach-session", "-t", session]
@@ -56,7 +58,8 @@ async def attach(context: ActionContext) -> Result:
 
 
 async def _session_id(context: ActionContext, name: str) -> str | None:
-    """The id of another session that shows the pane too, by its name. tmux takes a name such as ``$1`` for an id.
+    """Return the id of another session that shows the pane too, by its name. tmux would take a name like ``$1`` for an
+    id.
 
     Raises E_TARGET_UNREACHABLE.
     """
@@ -74,7 +77,9 @@ async def _session_id(context: ActionContext, name: str) -> str | None:
 
 
 def _elsewhere(params: AttachParams, context: ActionContext, server: ServerInfo) -> bool:
-    """Whether the caller sits inside another tmux of this machine, whose client cannot be switched to that pane."""
+    """Return whether the caller is inside another tmux server on this machine. Its client cannot be switched to the
+    pane.
+    """
     if params.inside is None or context.reached.kind == "ssh":
         return False
     socket, pid = params.inside

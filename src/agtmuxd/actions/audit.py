@@ -1,6 +1,7 @@
-"""What is told of the actions that were asked for: who, what, on which runtime and version, and what came of it.
+"""Show recorded actions: who asked for what, on which runtime and state version, and the result.
 
-Owns the shape of an action in the API. Of what was sent it has length, keyed digest and shape, never the text.
+Owns the shape of an action in the API. Of a text that was sent it shows the length, keyed digest and shape, never the
+text.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _KEY_BYTES = 32
 
 
 def action_item(row: ActionRow, target: str | None) -> dict[str, Any]:
-    """One action as answers and GET /v1/actions serve it."""
+    """Return one action as the API returns it, in answers and in GET /v1/actions."""
     error = row.metadata.get("error") or {}
     return {
         "action_id": row.action_id,
@@ -41,9 +42,9 @@ def action_item(row: ActionRow, target: str | None) -> dict[str, Any]:
 
 
 def load_key(path: str) -> bytes:
-    """The key of digests and nonces, made on the first start; only its owner can read it.
+    """Return the key of digests and nonces. It is made on the first start, and only its owner can read it.
 
-    It lies beside the database and not in it, so that a copy of the database gives no text away. Raises OSError.
+    The key is kept beside the database, not in it. So a copy of the database gives no text away. Raises OSError.
     """
     file = Path(path)
     try:

@@ -1,8 +1,8 @@
-"""The names of the tmux buffers that texts go through, and what a crash left of them.
+"""Name the tmux buffers that texts are pasted from, and remove those that a crash left.
 
-A name carries a mark that the daemon's key makes, so that its own buffers are known from a user's, and from those of
-another daemon, on any server and after any restart. One daemon runs per key. A buffer is left over where no action of
-this daemon holds it.
+A name carries a mark made with the daemon's key. So the daemon can tell its own buffers from a user's and from those of
+another daemon, on any server and after any restart. One daemon runs per key. A buffer is left over if no action of this
+daemon holds it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Buffers:
 
     @contextmanager
     def one(self, target_id: str) -> Iterator[str]:
-        """A fresh name. It is held until the end of the block."""
+        """Yield a new buffer name. It is held until the end of the block."""
         number = os.urandom(6).hex()
         name = f"agtmux-{number}-{self._mark(number)}"
         self._held.add(name)
@@ -45,7 +45,7 @@ class Buffers:
             self._held.discard(name)
 
     def is_left(self, name: str) -> bool:
-        """Whether a buffer of this name is ours and no action holds it."""
+        """Return whether a buffer of this name is ours and no action holds it."""
         found = _NAME.fullmatch(name)
         return found is not None and name not in self._held and hmac.compare_digest(found[2], self._mark(found[1]))
 
@@ -53,8 +53,9 @@ class Buffers:
         return hmac.new(self._key, b"buffer " + number.encode(), hashlib.sha256).hexdigest()[:16]
 
     async def remove_left(self, tmux: Callable[[Sequence[str]], Awaitable[Completed]]) -> int:
-        """Remove what is left over on a server, where ``tmux`` runs a command; how many there were. Raises
-        ExecutorError."""
+        """Remove the buffers left on a server and return how many there were. ``tmux`` runs a command. Raises
+        ExecutorError.
+        """
         listed = await tmux(keys.listed_buffers("agtmux-*"))
         left = [name for name in listed.stdout.decode("utf-8", "replace").split("\n") if self.is_left(name)]
         for at in range(0, len(left), _AT_ONCE):

@@ -1,8 +1,8 @@
-"""Who may act: an operator, and not an agent that is supervised here, which could approve its own requests.
+"""Decide who may act: not an agent that is supervised here, because it could approve its own requests.
 
-Owns the walk from a caller's process to its ancestors. It is a fence against agents, not a wall against programs that
-mean harm: a process of the same user can always reach tmux itself, and one that leaves the process tree and clears its
-environment is not known for what it was (docs/reference/api.md).
+Owns the walk from a caller's process to its ancestors. It keeps agents out, but not programs that mean harm. A process
+of the same user can always reach tmux itself. A process that leaves the process tree and clears its environment is not
+recognised as part of an agent (docs/reference/api.md).
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from agtmuxd.targets.executor import ExecutorError
 SHOWN = 4
 """Ancestors that the audit names."""
 WORDS = 16
-"""Words of a command line by which an agent is known: some have a hundred thousand, and each is tried."""
+"""Words of a command line in which an agent is looked for. Some have a hundred thousand words, and each one
+is tried.
+"""
 
 
 class Callers:
@@ -36,9 +38,9 @@ class Callers:
         kind_of: KindOf = lambda _link: None,
         apart: Callable[[int | None], bool] = lambda _pid: False,
     ) -> None:
-        """``servers``: target ids by tmux socket and server pid; ``allowed``: whether supervised agents may act.
+        """``servers``: target ids by tmux socket and server pid. ``allowed``: whether supervised agents may act.
 
-        ``kind_of``: which agent a process is, by the adapters. ``apart``: whether a process is one of a container.
+        ``kind_of``: which agent a process is, by the adapters. ``apart``: whether a process runs in a container.
         """
         self._repository = repository
         self._reach = reach
@@ -48,13 +50,13 @@ class Callers:
         self._apart = apart
 
     async def identify_caller(self, uid: int | None, pid: int | None) -> tuple[Caller, str | None]:
-        """The caller, and why it may not act (None: it may)."""
+        """Return the caller, and why it may not act (None: it may)."""
         local = next((t for t in self._repository.targets.values() if t.kind == "local"), None)
         if local is None:
             return Caller(uid, pid), None
         try:
             executor = self._reach(local.target_id).executor
-        except AgtmuxError:  # no tmux on this machine: no agent is supervised here that could ask
+        except AgtmuxError:  # no tmux on this machine, so no agent is supervised here
             return Caller(uid, pid), "the caller is unknown" if any(self._living()) else None
         try:
             table = {proc.pid: proc for proc in await executor.process_table()}
@@ -90,8 +92,10 @@ class Callers:
                 yield runtime
 
     async def _agent_above(self, chain: list[Proc], supervised: frozenset[str]) -> str | None:
-        """An agent above the caller that is no runtime: a helper that does not descend from the one in the pane, or one
-        that has just begun in a pane that is watched.
+        """Return an agent above the caller that is not a runtime yet.
+
+        It is a helper that does not descend from the agent in the pane, or an agent that has just begun in a watched
+        pane.
         """
         watched = {pid for _, pid in self._servers}
         below = any(proc.pid in watched for proc in chain)
@@ -112,9 +116,11 @@ class Callers:
         return next(t for t in self._repository.targets.values() if t.kind == "local")
 
     async def _left_behind(self, chain: list[Proc]) -> Runtime | None:
-        """The agent in whose pane the caller, or one above it, was started, where the pane is not above them any more.
+        """Return the agent in whose pane the caller, or a process above it, was started, if that pane is no longer
+        above them.
 
-        Whoever leaves the process tree (``setsid``, ``nohup``, a parent that ended) still has the pane's variables.
+        A process that leaves the process tree (``setsid``, ``nohup``, a parent that ended) still has the pane's
+        variables.
         """
         executor = self._reach(self._local().target_id).executor
         lives = [(proc.pid, proc.start) for proc in chain]
@@ -126,7 +132,7 @@ class Callers:
             if not socket or not server.isdecimal() or not env.get("TMUX_PANE"):
                 continue
             if int(server) in above:
-                continue  # it still hangs below that server: the chain told all there is to tell
+                continue  # it is still below that server, so the chain already shows everything
             target_id = self._servers.get((os.path.realpath(socket), int(server)))
             runtime_id = self._repository.active.get((target_id or "", env["TMUX_PANE"]))
             if runtime_id:
@@ -135,7 +141,7 @@ class Callers:
 
 
 def _chain(table: Mapping[int, Proc], pid: int | None) -> Iterator[Proc]:
-    """A process and its ancestors, nearest first."""
+    """Return a process and its ancestors, nearest first."""
     seen: set[int] = set()
     while pid is not None and pid not in seen and pid in table:
         seen.add(pid)

@@ -1,6 +1,6 @@
-"""What one action has in its hands while it runs: the request, the pane as it was read, and ways to look again.
+"""Give an action what it needs while it runs: the request, the pane as it was read, and ways to read it again.
 
-Owns the waiting for signs. Decides nothing but through ``core.action.guard``.
+Owns the waiting for signs on the screen. Only ``core.action.guard`` decides.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ from agtmuxd.core.state.registers import TURN_START
 from agtmuxd.repository import PaneKey, Repository, Runtime
 
 PAUSES = (0.02, 0.03, 0.05, 0.08, 0.1)
-"""Seconds between looks for a sign; the last one goes on."""
+"""Seconds between two readings while waiting for a sign. The last one repeats."""
 
 STEADY = 0.15
-"""Seconds that typed text must stand in its field before it is submitted. Programs take an Enter that follows text at
-once for a line of a paste: Gemini CLI 0.61 for 30 ms after a key and 40 ms after a paste, and until it has drawn it."""
+"""Seconds that typed text must stay in the field before it is submitted. Programs treat an Enter that follows text at
+once as a line of a paste. Gemini CLI 0.61 does so for 30 ms after a key and 40 ms after a paste, and until it has drawn
+the text.
+"""
 
 Result = dict[str, Any]
-"""What an action came to, as its answer tells it."""
+"""The result of an action, as its answer shows it."""
 
 
 def refused(refusal: Refusal) -> AgtmuxError:
@@ -37,7 +39,7 @@ def refused(refusal: Refusal) -> AgtmuxError:
 
 @dataclass(slots=True)
 class ActionContext:
-    """One action under way. ``case`` is what it was decided on; ``look_again`` and ``check_again`` renew it."""
+    """One running action. ``case``: what the decision was based on. ``look_again`` and ``check_again`` renew it."""
 
     key: PaneKey
     boot_id: str
@@ -50,7 +52,7 @@ class ActionContext:
     clock: Callable[[], int]
     failpoint: Failpoints
     session: str | None = None  # the session that the caller's ref names, by its plain name
-    put: bool = False  # whether keys or text arrived in the pane: from then on nothing is refused any more
+    put: bool = False  # whether keys or text arrived in the pane: after that the action cannot be refused any more
 
     @property
     def keystrokes(self) -> Keystrokes:
@@ -78,18 +80,18 @@ class ActionContext:
         return self.reading.sample
 
     def known(self) -> KnownState:
-        """What the daemon says of the pane now."""
+        """Return what the daemon knows of the pane now."""
         return known_of(self.repository, self.key)
 
     async def look_again(self, *, processes: bool = True) -> PaneReading:
-        """The pane as it is now; without ``processes`` their last reading stands. Raises E_TARGET_UNREACHABLE."""
+        """Read the pane again. Without ``processes``, the last reading of them is kept. Raises E_TARGET_UNREACHABLE."""
         claim = screen_claim(self.repository, self.runtime)
         last = None if processes else self.reading.fresh
         self.reading = await self.reader.read(self.reached, self.key[1], self.boot_id, self.runtime, claim, last)
         return self.reading
 
     async def check_again(self) -> None:
-        """Read the pane and decide once more. Raises what speaks against it."""
+        """Read the pane and decide once more. Raises the reason for a refusal."""
         reading = await self.look_again()
         self.case = replace(self.case, known=self.known(), fresh=reading.fresh, now=self.clock())
         refusal = decide(self.case)
@@ -100,11 +102,12 @@ class ActionContext:
         self, sign: Callable[[PaneReading], bool], seconds: float, *, twice: bool = False, steady: float = 0.0,
         processes: bool = False,
     ) -> bool:  # fmt: skip
-        """Look until ``sign`` is seen (``twice``: by two looks in a row) or the time is over.
+        """Read the pane until ``sign`` is seen or ``seconds`` are over. Return whether it was seen.
 
-        ``steady``: it has to be seen by all looks for this many seconds, and for half as long as it took to come, up to
-        a second: who is slow to draw is slow to hear. ``processes``: the sign is one of them. A target that cannot be
-        read gives no sign.
+        ``twice``: two readings in a row must show it. ``steady``: all readings must show it for this many seconds, and
+        for half as long as it took to appear, up to a second: a program that is slow to draw is slow to read too.
+        ``processes``: read the processes too, because the sign is one of them. A target that cannot be read shows no
+        sign.
         """
         loop = asyncio.get_running_loop()
         begun = loop.time()
@@ -126,13 +129,13 @@ class ActionContext:
             turn += 1
 
     def turn_began(self, since: int) -> bool:
-        """Whether the agent itself said after ``since`` (ns) that a turn began."""
+        """Return whether the agent itself reported after ``since`` (ns) that a turn began."""
         marks = self.repository.marks.get(self.runtime.runtime_id, {}) if self.runtime is not None else {}
         return marks.get(TURN_START, 0) > since
 
 
 def known_of(repository: Repository, key: PaneKey, *, crashed: bool = False) -> KnownState:
-    """The pane as the daemon knows it. ``crashed``: an agent whose crash is still shown counts too."""
+    """Return the pane as the daemon knows it. ``crashed``: an agent whose crash is still shown counts too."""
     runtime_id = repository.active.get(key)
     state = repository.states.get(key)
     if runtime_id is None and crashed and state is not None:
@@ -150,7 +153,7 @@ def known_of(repository: Repository, key: PaneKey, *, crashed: bool = False) -> 
 
 
 def screen_claim(repository: Repository, runtime: Runtime | None) -> Claim | None:
-    """What the runtime's screen said last, for rules that ask."""
+    """Return the last claim of the runtime's screen, for rules that depend on it."""
     if runtime is None:
         return None
     register = repository.registers.get(runtime.runtime_id, {}).get((Source.POLLER, "turn"))

@@ -1,4 +1,4 @@
-"""``deny``: the key, or the option, that refuses what a dialog asks for."""
+"""Deny what a dialog asks for (``deny``), with the dialog's key or option."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from agtmuxd.actions.dialog import CLOSED_WITHIN, keys_of, press_and_see, take_o
 from agtmuxd.core.screen.controls import DialogKeys
 
 FOLLOWS_WITHIN: Final = 0.5
-"""Seconds for the dialog that a denial leads to."""
+"""Seconds to wait for a dialog that follows a denial."""
 
 
 async def deny(context: ActionContext) -> Result:
-    """Raises E_UNSUPPORTED for a dialog whose key is not known."""
+    """Deny the open dialog. Raises E_UNSUPPORTED for a dialog whose key is not known."""
     keys = keys_of(context)
     pressed = keys.denying(context.sample)
     if not keys.deny_at and not pressed:
@@ -23,10 +23,10 @@ async def deny(context: ActionContext) -> Result:
 
 
 async def _end_follow_up(context: ActionContext, result: Result) -> Result:
-    """A denial that led to a dialog of its own (words for the agent, which it does not need) is ended there."""
+    """Close a dialog that a denial led to: it asks for a message to the agent, which is not needed."""
     if result["delivery"] != "submitted" or not any(keys.finish for keys in context.controls.dialogs.values()):
         return result
-    await context.until(lambda r: r.fresh.rule is not None, FOLLOWS_WITHIN)  # what follows may not be drawn yet
+    await context.until(lambda r: r.fresh.rule is not None, FOLLOWS_WITHIN)  # the next dialog may not be drawn yet
     asked = context.reading.fresh.rule
     finish = context.controls.dialogs.get(asked or "", DialogKeys()).finish
     if not finish:

@@ -1,7 +1,7 @@
-"""A dialog of an agent, and how it is answered: its options, the pointer, the keys, and the sign that it closed.
+"""Operate an agent's dialog: its options, the pointer, the keys, and the sign that it closed.
 
-Owns what ``approve``, ``deny`` and ``answer`` share. Which keys a dialog takes is the adapter's data, beside the rule
-that recognised it.
+Owns what ``approve``, ``deny`` and ``answer`` share. The adapter defines which keys a dialog takes, next to the rule
+that recognises the dialog.
 """
 
 from __future__ import annotations
@@ -39,28 +39,30 @@ def waiting_of(context: ActionContext) -> WaitingFor:
 
 
 def unknown_keys(context: ActionContext, what: str) -> AgtmuxError:
-    """E_UNSUPPORTED, with what can be done instead: an option by its number, where numbers are known to work."""
+    """Return E_UNSUPPORTED with what to do instead: choose an option by its number, if numbers are known to work."""
     rule, waiting, pane = context.case.fresh.rule or "no rule", context.case.fresh.waiting, context.key[1]
     way = f"agtmux attach {pane}"
     if keys_of(context).option and waiting is not None and waiting.options:
-        way = f"agtmux answer {pane} N to choose an option ({told_options(waiting)})"
+        way = f"agtmux answer {pane} N to choose an option ({options_text(waiting)})"
     text = f"agtmux knows no key to {what} this dialog ({rule}): run {way}"
     return AgtmuxError("E_UNSUPPORTED", text, {"rule": context.case.fresh.rule})
 
 
-def told_options(waiting: WaitingFor) -> str:
-    """The options with their numbers, in one line."""
+def options_text(waiting: WaitingFor) -> str:
+    """Return the options with their numbers, on one line."""
     return "; ".join(f"{n} {option}" for n, option in enumerate(waiting.options, 1)) or "none are seen"
 
 
 def prompt_of(waiting: WaitingFor) -> dict[str, Any]:
-    """What was answered, for the answer and the audit, without secrets."""
-    told = {"kind": waiting.kind, "subject": waiting.subject, "text": waiting.text, "options": list(waiting.options)}
-    return {"prompt": {**redact(told), "fingerprint": waiting.fingerprint}}
+    """Return the prompt that was answered, for the answer and the audit, without secrets."""
+    prompt = {"kind": waiting.kind, "subject": waiting.subject, "text": waiting.text, "options": list(waiting.options)}
+    return {"prompt": {**redact(prompt), "fingerprint": waiting.fingerprint}}
 
 
 async def take_option(context: ActionContext, keys: DialogKeys, number: int) -> Result:
-    """Option ``number``, with the pointer on it first where keys act there. Raises E_UNSUPPORTED if it is not seen."""
+    """Choose option ``number``. Move the pointer to it first if keys act there. Raises E_UNSUPPORTED if it is not
+    visible.
+    """
     waiting = waiting_of(context)
     if number > len(waiting.options):
         raise unknown_keys(context, f"take option {number} of")
@@ -71,8 +73,9 @@ async def take_option(context: ActionContext, keys: DialogKeys, number: int) -> 
 
 
 async def point_at(context: ActionContext, keys: DialogKeys, number: int, options: Sequence[str], same: Sign) -> bool:
-    """Whether the pointer is on that option, moved there where it was not, of the ``same`` prompt. Raises E_UNSUPPORTED
-    if it is not seen."""
+    """Move the pointer to that option of the ``same`` prompt if needed, and return whether it is there. Raises
+    E_UNSUPPORTED if it is not visible.
+    """
     moves = keys.moves(context.sample, number, options)
     if moves is None:
         raise unknown_keys(context, "answer")
@@ -85,8 +88,11 @@ async def point_at(context: ActionContext, keys: DialogKeys, number: int, option
 
 
 def same_prompt(waiting: WaitingFor, rule: str | None = None) -> Sign:
-    """Whether the very prompt still stands: while the pointer moved, another could take its place. ``rule``: where
-    another rule speaks, as of an open field, what it says of the prompt is not compared."""
+    """Return a sign that the same prompt is still open: while the pointer moved, another one could take its place.
+
+    ``rule``: the rule that recognised the prompt. If another rule matches now, such as that of an open field, the
+    prompts are not compared.
+    """
 
     def same(reading: PaneReading) -> bool:
         now = reading.fresh.waiting
@@ -98,7 +104,7 @@ def same_prompt(waiting: WaitingFor, rule: str | None = None) -> Sign:
 
 
 async def press_and_see(context: ActionContext, keys: tuple[str, ...]) -> Result:
-    """The keys one by one, as a person presses them, and whether the dialog went."""
+    """Press the keys one by one, as a person does, and return whether the dialog closed."""
     waiting = waiting_of(context)
     asked = waiting.fingerprint
     for n, key in enumerate(keys):

@@ -1,6 +1,6 @@
-"""``interrupt``: the keys that stop a turn, one by one, and the sign that it stopped.
+"""Stop a turn (``interrupt``): press its keys one by one and wait for the sign that it stopped.
 
-Which keys these are is found by ``stop_keys``.
+``stop_keys`` finds the keys.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from agtmuxd.core.screen.controls import InputField
 from agtmuxd.core.screen.field_mode import FieldMode
 
 AGAIN_AFTER: Final = 0.2
-"""Seconds between the keys of an agent that wants to be told twice."""
+"""Seconds between the keys of an agent that needs two keys."""
 MOST_MODES: Final = 3
-"""Modes of an input field that are left, one after the other, before a key reaches the agent."""
+"""Modes of an input field to leave, one after the other, before a key reaches the agent."""
 _QUIET: Final = frozenset({Claim.NOT_RUNNING, Claim.IDLE, Claim.COMPLETED, Claim.ERROR})
 
 
 async def interrupt(context: ActionContext) -> Result:
-    """Escape, or what this agent takes for it.
+    """Press Escape, or the key that this agent uses for it.
 
-    Raises as ``stop_keys.interrupting``, and E_PRECONDITION_FAILED where the key would change what is typed in the
-    input field.
+    Raises as ``stop_keys.interrupting``. Raises E_PRECONDITION_FAILED if the key would change the draft in the input
+    field.
     """
     keys = await interrupting(context)
     for one in context.reading.fresh.modes:
@@ -39,14 +39,14 @@ async def interrupt(context: ActionContext) -> Result:
     while mode := _swallowing(context.reading.fresh, keys[0]):
         if len(pressed) == MOST_MODES:
             return {"delivery": "unconfirmed", "keys": pressed, "note": f"the input field did not leave {mode.name}"}
-        await context.keystrokes.press(keys[:1])  # only ends that mode
+        await context.keystrokes.press(keys[:1])  # this key only ends the mode
         pressed.append(keys[0])
         await asyncio.sleep(mode.pause)
         await context.until(_left(mode), OPENED_WITHIN)
         if context.reading.fresh.claim in _QUIET:
             return {"delivery": "submitted", "keys": pressed, "note": None}
     stopped = False
-    # each by itself: two at once are another key, and the second is not for a turn that is over
+    # Press each key by itself: two at once are another key, and the second is not needed once the turn has ended.
     for n, key in enumerate(keys, 1):
         await context.keystrokes.press([key])
         pressed.append(key)
@@ -59,7 +59,7 @@ async def interrupt(context: ActionContext) -> Result:
 
 
 def _swallowing(fresh: CurrentPane, key: str) -> FieldMode | None:
-    """The mode of the input field that this key would end, before the agent gets it."""
+    """Return the mode of the input field that this key would end before the agent gets it."""
     return next((mode for mode in fresh.modes if key in mode.swallows), None)
 
 

@@ -1,6 +1,6 @@
-"""What touches a target: keys and buffers through one guarded tmux command each, and signals.
+"""Write to a pane: keys and buffers, each through one guarded tmux command, and signals.
 
-Owns the writes and what their failure means. Nothing here is ever tried a second time.
+Owns the writes and the meaning of their failures. Nothing here is tried a second time.
 """
 
 from __future__ import annotations
@@ -30,16 +30,17 @@ class Keystrokes:
         self._failpoint = failpoint or Failpoints()
 
     async def type(self, data: bytes) -> None:
-        """These bytes as keys. Raises as ``_write``."""
+        """Type these bytes as keys. Raises as ``_write``."""
         await self._write([keys.typed(self._held.pane_id, data)])
 
     async def press(self, names: Sequence[str]) -> None:
-        """Named keys. Raises as ``_write``."""
+        """Press named keys. Raises as ``_write``."""
         await self._write([keys.pressed(self._held.pane_id, names)])
 
     async def paste(self, data: bytes, *, bracketed: bool) -> None:
-        """These bytes through a buffer of their own, which is gone afterwards. Raises as ``_write``, and E_UNSUPPORTED
-        where this tmux may change them."""
+        """Paste these bytes through a buffer of their own, and remove the buffer. Raises as ``_write``, and
+        E_UNSUPPORTED if this tmux may change the bytes.
+        """
         if self._version is None and keys.paste_changes(data):
             text = "this tmux's version is unknown, so agtmux cannot tell whether it pastes control characters safely"
             raise AgtmuxError("E_UNSUPPORTED", f"{text}; nothing was done", {"reason": "tmux_version"})
@@ -49,7 +50,9 @@ class Keystrokes:
     async def _paste(self, buffer: str, data: bytes, *, bracketed: bool) -> None:
         done = await self._run(keys.loaded(buffer), stdin=data, harmless=True)
         if done.returncode:
-            raise AgtmuxError("E_TARGET_UNREACHABLE", f"tmux did not take the text: {_said(done)}; nothing was done")
+            raise AgtmuxError(
+                "E_TARGET_UNREACHABLE", f"tmux did not take the text: {_output_of(done)}; nothing was done"
+            )
         self._failpoint("mid_paste")
         pasted = keys.pasted(self._held.pane_id, buffer, bracketed=bracketed, version=self._version)
         try:
@@ -60,7 +63,7 @@ class Keystrokes:
             raise
 
     async def leave_mode(self) -> None:
-        """Out of copy mode. The caller reads the pane again to see that it is gone."""
+        """Leave copy mode. The caller reads the pane again to see that it worked."""
         await self._run(keys.left_mode(self._held.pane_id), harmless=True)
 
     async def select(self, session_id: str, window_id: str) -> None:
@@ -68,7 +71,7 @@ class Keystrokes:
         await self._write(keys.selected(session_id, window_id, self._held.pane_id), puts=False)
 
     async def signal(self, name: str, pids: Sequence[int]) -> None:
-        """A signal to processes of the target. Raises E_UNSUPPORTED, E_ACTION_INDETERMINATE, E_RUNTIME_STALE."""
+        """Send a signal to processes of the target. Raises E_UNSUPPORTED, E_ACTION_INDETERMINATE, E_RUNTIME_STALE."""
         try:
             done = await self._reached.executor.run(
                 ["kill", f"-{name}", *map(str, pids)], timeout=self._reached.timeout
@@ -76,12 +79,17 @@ class Keystrokes:
         except ExecutorError as error:
             raise _lost(self._reached, error) from error
         if done.returncode:
-            code = "E_RUNTIME_STALE" if len(pids) == 1 else "E_ACTION_INDETERMINATE"  # some of several may have got it
-            raise AgtmuxError(code, f"the signal could not be sent to process {pids[0]}: {_said(done)}")
+            code = (
+                "E_RUNTIME_STALE" if len(pids) == 1 else "E_ACTION_INDETERMINATE"
+            )  # some of several may have received it
+            raise AgtmuxError(code, f"the signal could not be sent to process {pids[0]}: {_output_of(done)}")
 
     async def _write(self, commands: Sequence[Sequence[str]], *, puts: bool = True) -> None:
-        """Raises E_PRECONDITION_FAILED where tmux saw another pane than was read (then nothing was written),
-        E_TARGET_UNREACHABLE where nothing was started, E_ACTION_INDETERMINATE where nobody can tell."""
+        """Run the commands if the pane is still as it was read.
+
+        Raises E_PRECONDITION_FAILED if tmux saw a change: then nothing was written. Raises E_TARGET_UNREACHABLE if
+        nothing was started, and E_ACTION_INDETERMINATE if it is unknown.
+        """
         nonce = os.urandom(6).hex()
         done = await self._run(keys.guarded(self._held, commands, f"{nonce}yes", f"{nonce}no", puts=puts))
         said = done.stdout.decode("utf-8", "replace")
@@ -94,11 +102,11 @@ class Keystrokes:
             raise AgtmuxError("E_PRECONDITION_FAILED", text, {"reason": "changed"})
         raise AgtmuxError(
             "E_ACTION_INDETERMINATE",
-            f"tmux did not confirm that it wrote to {self._held.pane_id}: {_said(done)}; look at the pane",
+            f"tmux did not confirm that it wrote to {self._held.pane_id}: {_output_of(done)}; look at the pane",
         )
 
     async def _run(self, arguments: Sequence[str], *, stdin: bytes = b"", harmless: bool = False) -> Completed:
-        """``harmless``: a failure leaves the pane as it was."""
+        """Run tmux. ``harmless``: a failure leaves the pane as it was."""
         try:
             return await self._reached.executor.run(
                 [*self._reached.tmux, *arguments], stdin=stdin, timeout=self._reached.timeout
@@ -111,12 +119,12 @@ class Keystrokes:
 
 
 def _lost(reached: TargetAccess, error: ExecutorError) -> AgtmuxError:
-    if error.reason in ("refused", "no_tmux", "auth", "host_key", "channel_limit"):  # it did not start
+    if error.reason in ("refused", "no_tmux", "auth", "host_key", "channel_limit"):  # tmux did not start
         return AgtmuxError("E_TARGET_UNREACHABLE", f"{reached.name} cannot be reached: {error}; nothing was done")
     return AgtmuxError(
         "E_ACTION_INDETERMINATE", f"{reached.name} did not confirm that it was done: {error}; look at the pane"
     )
 
 
-def _said(done: Completed) -> str:
+def _output_of(done: Completed) -> str:
     return done.stderr.decode("utf-8", "replace").strip().partition("\n")[0] or f"exit status {done.returncode}"

@@ -1,4 +1,4 @@
-"""``kill``: C-c as a key, or a signal to the very process of the runtime."""
+"""Send C-c as a key, or a signal to the runtime's own process (``kill``)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ ENDED_WITHIN = 3.0
 
 
 async def kill(context: ActionContext) -> Result:
-    """Raises E_PID_UNAVAILABLE where no process is known to signal, E_RUNTIME_STALE where it has just ended."""
+    """Send the key or the signal.
+
+    Raises E_PID_UNAVAILABLE if no process is known, E_RUNTIME_STALE if it has just ended.
+    """
     params = context.case.request.params
     if not isinstance(params, KillParams):
         raise TypeError("kill takes KillParams")
@@ -22,7 +25,7 @@ async def kill(context: ActionContext) -> Result:
         raise AgtmuxError(
             "E_PID_UNAVAILABLE", f"no agent process is known in {context.key[1]}: use --mode key to send C-c instead"
         )
-    # an agent that wraps its own program passes no signal on, and what it wraps would outlive its SIGKILL
+    # An agent that wraps its own program passes no signal on, and that program would outlive the agent's SIGKILL.
     pids = await context.reader.processes(context.reached, row.pid, runtime)
     if not pids:
         raise AgtmuxError("E_RUNTIME_STALE", f"process {runtime.pid} has already ended", {"reason": "runtime"})

@@ -1,4 +1,4 @@
-"""What each kind of action does: the table that the runner looks into. One module an action."""
+"""Map each kind of action to what it does: the runner's table. One module per action."""
 
 from __future__ import annotations
 

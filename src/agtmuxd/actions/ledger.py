@@ -1,7 +1,7 @@
-"""The ledger of actions: each request is done once, and what came of it is kept.
+"""Keep the ledger of actions: each request is done once, and its result is kept.
 
 Owns idempotency (also for the same request twice at once, and over restarts and crashes), the rows of actions, the
-answers that a replay gets, and the audit event. What is done, and whether it may be, is decided in ``runner``.
+answers to repeated requests, and the audit event. ``runner`` decides what is done and whether it may be.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from agtmuxd.store.db import Store
 _LOG = structlog.get_logger("execute")
 _FAILED = frozenset({"E_TARGET_UNREACHABLE", "E_STORE_UNAVAILABLE", "E_INTERNAL"})
 KEPT_OUTPUTS = 16
-"""Outputs that a replay can still be given; they are never stored."""
+"""Outputs that a repeated request can still get. They are never stored."""
 KEPT_ANSWERED = 64
-"""Runtimes that have ended, of which it is still known what was answered, before they are forgotten."""
+"""Ended runtimes whose answered prompts are remembered."""
 _UNSTORED = ("output", "snapshot")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an action ended. ``started`` (ns) None: it did not begin. ``error`` None: it was done."""
+    """How an action ended. ``started`` (ns) None: it did not begin. ``error`` None: it succeeded."""
 
     started: int | None = None
     result: Result = field(default_factory=dict)
@@ -47,8 +47,7 @@ class Outcome:
 
 
 class Ledger:
-    """What was asked for, and what came of it. In the order of one request: ``once``, ``begin``, ``finish``,
-    ``answer``."""
+    """The requests and their results. One request calls, in order: ``once``, ``begin``, ``finish``, ``answer``."""
 
     def __init__(
         self,
@@ -71,8 +70,9 @@ class Ledger:
     # ---------------------------------------------------------------- once
 
     async def once(self, request: Request, run: Callable[[str], Awaitable[ActionRow]]) -> tuple[ActionRow, bool]:
-        """The finished row of this request, and whether it is of an earlier one. ``run`` is called at most once, with
-        the request's digest; it goes on where nobody waits for it any more.
+        """Return the finished row of this request, and whether it is of an earlier request.
+
+        ``run`` is called at most once, with the request's digest. It goes on even if its caller stops waiting.
 
         Raises E_IDEMPOTENCY_CONFLICT, and what ``run`` raises before there is a row.
         """
@@ -128,7 +128,7 @@ class Ledger:
         return row
 
     async def finish(self, row: ActionRow, outcome: Outcome) -> ActionRow:
-        """Record how it ended, then the audit event. Raises E_ACTION_INDETERMINATE where it cannot be recorded."""
+        """Record how it ended, then the audit event. Raises E_ACTION_INDETERMINATE if it cannot be recorded."""
         self._failpoint("before_result")
         done = _finished(row, outcome, self._clock())
         try:
@@ -144,7 +144,7 @@ class Ledger:
         return done
 
     async def view_output(self, action_id: str) -> ActionRow:
-        """A view-output that was recorded. Raises E_ACTION_NOT_FOUND."""
+        """Return a recorded view-output. Raises E_ACTION_NOT_FOUND."""
         row = await self._store.read(lambda c: rows.get(c, action_id))
         if row is None or row.action_type != Kind.VIEW:
             raise AgtmuxError("E_ACTION_NOT_FOUND", f"again: there is no view-output {action_id}")
@@ -153,8 +153,9 @@ class Ledger:
     # ---------------------------------------------------------------- prompts that were answered
 
     async def answered_version(self, key: PaneKey, runtime_id: str) -> int:
-        """The newest version of a waiting state of this runtime that got keys, also from a daemon before this one; -1:
-        none did."""
+        """Return the newest version of a waiting state of this runtime that got keys, from an earlier daemon too. -1:
+        none did.
+        """
         if runtime_id not in self._answered:
             found = await self._store.read(lambda c: rows.answered_version(c, *key, runtime_id))
             if runtime_id not in self._answered:
@@ -162,7 +163,7 @@ class Ledger:
         return self._answered[runtime_id]
 
     def mark_answered(self, runtime_id: str, state_version: int) -> None:
-        """Note the version. Now and then those of runtimes that have ended are forgotten."""
+        """Record the version. Now and then, versions of ended runtimes are removed."""
         alive = self._pipeline.repository.runtimes
         if len(self._answered) >= len(alive) + KEPT_ANSWERED:
             self._answered = {one: version for one, version in self._answered.items() if one in alive}
@@ -171,17 +172,17 @@ class Ledger:
     # ---------------------------------------------------------------- answers
 
     def answer(self, row: ActionRow, *, replayed: bool) -> dict[str, Any]:
-        """The answer to a request. Raises the error that the action ended with."""
-        told = row.metadata.get("error")
-        if row.result_code is None or (row.result_code == "indeterminate" and told is None):
+        """Return the answer to a request. Raises the error that the action ended with."""
+        error = row.metadata.get("error")
+        if row.result_code is None or (row.result_code == "indeterminate" and error is None):
             raise AgtmuxError(
                 "E_ACTION_INDETERMINATE",
                 f"the daemon ended while {row.action_type} ran, so it may or may not be done: look at {row.pane_id}",
                 {"action_id": row.action_id, "replayed": replayed},
             )
-        if told is not None:
-            details = {**told["details"], "action_id": row.action_id, "replayed": replayed}
-            raise AgtmuxError(row.error_code or "E_INTERNAL", told["message"], details)
+        if error is not None:
+            details = {**error["details"], "action_id": row.action_id, "replayed": replayed}
+            raise AgtmuxError(row.error_code or "E_INTERNAL", error["message"], details)
         target = self._pipeline.repository.targets.get(row.target_id or "")
         item = action_item(row, target.name if target is not None else None)
         result = {**row.metadata.get("result", {}), **self._outputs.get(row.action_id, {})}
@@ -194,7 +195,7 @@ class Ledger:
                 self._outputs.popitem(last=False)
 
     async def _audit(self, row: ActionRow) -> None:
-        """The audit event, by the same door as everything else that is known of a runtime."""
+        """Record the audit event, through the same pipeline as all events of a runtime."""
         if row.runtime_id is None:
             return
         now = self._clock()
@@ -212,12 +213,12 @@ class Ledger:
         )  # fmt: skip
         try:
             await self._pipeline.submit([event])
-        except AgtmuxError as error:  # the action row is the record; the event is its echo
+        except AgtmuxError as error:  # the action's row is the record; the event only repeats it
             _LOG.warning("audit event not kept", action_id=row.action_id, error=error.message)
 
 
 def _finished(row: ActionRow, outcome: Outcome, now: int) -> ActionRow:
-    """The row with its result; ``now`` in ns."""
+    """Return the row with its result. ``now``: ns since the epoch."""
     metadata, error = dict(row.metadata), outcome.error
     code = "done"
     if error is None:

@@ -1,6 +1,6 @@
-"""Reads one pane again, right before something is done to it: one tmux round, its processes, its screen by the rules.
+"""Read one pane again right before acting on it: one tmux round, its processes, its screen by the rules.
 
-Owns the reading. What follows from it is decided in ``core.action.guard``.
+Owns the reading. ``core.action.guard`` decides what follows from it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MOST_SETTINGS: Final = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class PaneReading:
-    """What the pane showed. ``held``: what must still be true when tmux writes; None where the pane has gone."""
+    """What the pane showed. ``held``: what must still be true when tmux writes. None if the pane has gone."""
 
     fresh: CurrentPane
     pane: onepane.OnePane
@@ -45,7 +45,7 @@ class PaneReading:
 
 
 _STOPPED = "Tt"
-"""States of a process that is stopped, by a signal or by who traces it."""
+"""States of a stopped process: by a signal or by a tracer."""
 
 
 def unreachable(reached: TargetAccess, why: str) -> AgtmuxError:
@@ -53,7 +53,7 @@ def unreachable(reached: TargetAccess, why: str) -> AgtmuxError:
 
 
 async def one_pane(reached: TargetAccess, pane_id: str, *, styled: bool = False) -> onepane.OnePane:
-    """One tmux round of one pane; ``styled``: with attributes. Raises E_TARGET_UNREACHABLE."""
+    """Read one pane in one tmux round. ``styled``: with attributes. Raises E_TARGET_UNREACHABLE."""
     nonce = os.urandom(8).hex()
     try:
         asked = onepane.ask(nonce, pane_id, styled=styled)
@@ -69,13 +69,13 @@ async def one_pane(reached: TargetAccess, pane_id: str, *, styled: bool = False)
 
 
 class PaneReader:
-    """Reads panes with the adapters' eyes."""
+    """Reads panes with the help of the adapters."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
     def controls(self, runtime: Runtime | None) -> Controls:
-        """How the agent is operated; nothing known of it: controls that can do nothing."""
+        """Return how to operate the agent. If nothing is known of it, the controls can do nothing."""
         adapter = self._adapter(runtime)
         return (adapter.controls() if adapter is not None else None) or Controls()
 
@@ -91,9 +91,9 @@ class PaneReader:
         before: Claim | None,
         last: CurrentPane | None = None,
     ) -> PaneReading:
-        """The pane as it is now. ``before``: what its screen said last. Raises E_TARGET_UNREACHABLE.
+        """Read the pane. ``before``: its screen's last claim. Raises E_TARGET_UNREACHABLE.
 
-        ``last``: an earlier reading whose word on processes will do; for looks that only wait for a sign.
+        ``last``: an earlier reading whose processes are used again, for readings that only wait for a sign.
         """
         styled = self.controls(runtime).styled
         pane = await one_pane(reached, pane_id, styled=styled)
@@ -120,7 +120,7 @@ class PaneReader:
     async def _processes(
         self, fresh: CurrentPane, reached: TargetAccess, pane_pid: int, runtime: Runtime | None
     ) -> CurrentPane:
-        """``fresh`` with what the process table says: whether the runtime's very process lives in this pane."""
+        """Return ``fresh`` with what the process table shows: whether the runtime's own process lives in this pane."""
         try:
             index = ProcessIndex(await reached.executor.process_table())
         except ExecutorError as error:
@@ -135,7 +135,7 @@ class PaneReader:
         return replace(fresh, alive=alive, foreground=foreground, stopped=stopped, holds=holds, other=other)
 
     def seen(self, fresh: CurrentPane, runtime: Runtime | None, sample: Sample, before: Claim | None) -> CurrentPane:
-        """``fresh`` with what the rules say of ``sample``."""
+        """Return ``fresh`` with what the rules find in ``sample``."""
         adapter = self._adapter(runtime)
         if adapter is None:
             return fresh
@@ -147,12 +147,13 @@ class PaneReader:
         )  # fmt: skip
         if write is None:
             return fresh
-        # of a turn that runs a screen that only misses its signs proves no end: whether it moves one look does not tell
+        # While a turn runs, a screen that only lacks the signs of work does not prove its end. One reading cannot show
+        # whether it moves.
         claim = None if write.scene is not None and before is Claim.RUNNING else write.claim
         return replace(fresh, claim=claim, rule=write.rule, waiting=write.waiting_for)
 
     async def key_overrides(self, reached: TargetAccess, runtime: Runtime | None) -> KeyOverrides:
-        """Which keys the user's own settings of this agent give to what; nothing where they cannot be read."""
+        """Return the keys that the user's own settings of this agent set. Empty if they cannot be read."""
         adapter = self._adapter(runtime)
         if adapter is None or runtime is None or runtime.pid is None or runtime.process_start is None:
             return KeyOverrides()
@@ -171,9 +172,9 @@ class PaneReader:
         return adapter.key_overrides(texts, argv)
 
     async def processes(self, reached: TargetAccess, pane_pid: int, runtime: Runtime) -> tuple[int, ...]:
-        """The processes that a runtime is made of: its own, then the program that this one wraps, if it does.
+        """Return the processes of a runtime: its own, then the program that it wraps, if it wraps one.
 
-        Empty where its very process is in the pane no more: the number may be somebody else's now. Raises
+        Empty if its own process is no longer in the pane: the pid may be another process's now. Raises
         E_TARGET_UNREACHABLE.
         """
         try:
@@ -192,7 +193,7 @@ class PaneReader:
     async def _stranger(
         self, reached: TargetAccess, index: ProcessIndex, mine: Iterable[Proc], pane_pid: int, known: Proc | None
     ) -> str | None:
-        """The agent in the foreground that is no runtime yet: it may have started a moment ago."""
+        """Return the agent in the foreground that is not a runtime yet: it may have started a moment ago."""
         for agent in await self._agents(reached, index, mine, pane_pid):
             if agent.foreground and (known is None or agent.proc.pid != known.pid):
                 return agent.match.agent_type
@@ -201,7 +202,7 @@ class PaneReader:
     async def _agents(
         self, reached: TargetAccess, index: ProcessIndex, mine: Iterable[Proc], pane_pid: int
     ) -> list[AgentProcess[None]]:
-        """The agents of a pane, by all of their words."""
+        """Return the agents of a pane, found by all words of their command lines."""
         argv: dict[int, Proc] = {}
         for proc in mine:
             try:
@@ -218,14 +219,15 @@ class PaneReader:
 
 
 def _life(processes: Iterable[Proc], runtime: Runtime | None) -> Proc | None:
-    """The very process of a runtime: a number alone may have come again."""
+    """Return the runtime's own process. The pid alone is not enough: it may have been used again."""
     return next((p for p in processes if runtime and p.pid == runtime.pid and p.start == runtime.process_start), None)
 
 
 def _is_stopped(index: ProcessIndex, mine: Iterable[Proc], proc: Proc) -> bool:
-    """Whether an agent cannot read: itself, a part of it in its process group, or what started it in this pane.
+    """Return whether an agent cannot read its input: it is stopped, or a part of it in its process group, or what
+    started it.
 
-    A shim may wait for the program that reads, and a program between may own the terminal (``script``, ``sudo``).
+    A shim may wait for the program that reads. A program in between may own the terminal (``script``, ``sudo``).
     """
     in_pane = list(mine)
     return any(one.state in _STOPPED and (one.pgid == proc.pgid or index.is_below(proc, one)) for one in in_pane)

@@ -1,7 +1,7 @@
-"""The one path of every action: resolve, record, read the pane again, decide, act once, record the result, answer.
+"""Run every action: resolve, record, read the pane again, decide, act once, record the result, answer.
 
-Owns that order and the lock of each pane. What is recorded and given again is the ledger's; what an action does is in
-its own module; whether it may is decided in ``core.action.guard``.
+Owns that order and the lock of each pane. The ledger owns what is recorded and returned again. Each action's module
+owns what it does. ``core.action.guard`` decides whether it may be done.
 """
 
 from __future__ import annotations
@@ -34,14 +34,16 @@ from agtmuxd.tmux.onepane import OnePane
 
 _LOG = structlog.get_logger("execute")
 LOOK_AGAIN_AFTER = (0.1, 0.2)
-"""Seconds before another look at a pane whose input field is not to be seen."""
+"""Seconds before each further reading of a pane whose input field is not visible."""
 _UNREAD = frozenset({Kind.ACK})
 """Kinds that do nothing to a pane, so that none is read."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedRequest:
-    """What a request names. ``snapshot``: pane, runtime and version as they are known now; ``session``: of the ref."""
+    """What a request names. ``snapshot``: the pane, runtime and version known now. ``session``: the session
+    in the ref.
+    """
 
     request: Request
     key: PaneKey
@@ -50,7 +52,7 @@ class ResolvedRequest:
 
 
 class ActionRunner:
-    """``perform`` a request, once."""
+    """Performs requests, each one once."""
 
     def __init__(
         self,
@@ -79,10 +81,12 @@ class ActionRunner:
         self._key = key
         self._clock = clock
         self._failpoint = failpoint or Failpoints()
-        self._locks: WeakValueDictionary[PaneKey, asyncio.Lock] = WeakValueDictionary()  # as long as one is held
+        self._locks: WeakValueDictionary[PaneKey, asyncio.Lock] = (
+            WeakValueDictionary()
+        )  # a lock exists while somebody holds it
 
     async def permit(self, uid: int | None, pid: int | None) -> None:
-        """Raises E_FORBIDDEN for a caller who may only read and report."""
+        """Check a caller. Raises E_FORBIDDEN if it may only read and report."""
         _, why_not = await self._callers.identify_caller(uid, pid)
         if why_not is not None:
             text = (
@@ -93,14 +97,16 @@ class ActionRunner:
     # ---------------------------------------------------------------- one request, from top to bottom
 
     async def perform(self, request: Request, uid: int | None, pid: int | None) -> dict[str, Any]:
-        """The answer. Raises AgtmuxError: what was refused or failed, now or when it was asked first."""
+        """Perform the request and return the answer. Raises AgtmuxError: the refusal or failure, now or of the first
+        request.
+        """
         if isinstance(request.params, ViewParams) and request.params.again is not None:
             return await self._view_again(request, request.params.again)
         row, replayed = await self._ledger.once(request, lambda digest: self._run(request, digest, uid, pid))
         return self._ledger.answer(row, replayed=replayed)
 
     async def _run(self, request: Request, digest: str, uid: int | None, pid: int | None) -> ActionRow:
-        """Do what was not asked for before. From the row on, whatever happens is its result."""
+        """Perform a request that is new. Once its row exists, every end of it is recorded as its result."""
         refusal = may_be_asked(request)
         if refusal is not None:
             raise refused(refusal)
@@ -115,7 +121,7 @@ class ActionRunner:
         return await self._ledger.finish(row, outcome)
 
     async def _resolve(self, request: Request) -> ResolvedRequest:
-        """Raises E_REF_*, E_RUNTIME_STALE for a runtime that has ended."""
+        """Resolve what the request names. Raises E_REF_*, E_RUNTIME_STALE for a runtime that has ended."""
         parsed = refs.parse(request.ref)
         try:
             key = self._view.resolve(request.ref)
@@ -135,15 +141,15 @@ class ActionRunner:
         return ResolvedRequest(request, where, snapshot, parsed.session if isinstance(parsed, refs.PaneRef) else None)
 
     async def _refuse_ended(self, runtime_id: str) -> None:
-        """Raises E_RUNTIME_STALE for a runtime that is known to have been."""
+        """Raise E_RUNTIME_STALE if the runtime is known and has ended."""
         if await self._store.read(lambda c: history.has_runtime(c, runtime_id)):
             text = f"runtime {runtime_id} has ended: run agtmux ls to see what runs now"
             raise AgtmuxError("E_RUNTIME_STALE", text, {"reason": "runtime"})
 
     async def _outcome(self, row: ActionRow, resolved: ResolvedRequest) -> Outcome:
-        """Do it, one action at a time in each pane. Raises nothing but a cancellation: errors are outcomes too."""
+        """Do it, one action at a time in each pane. Raises only a cancellation: errors are outcomes too."""
         try:
-            if resolved.request.kind is Kind.VIEW:  # it changes nothing: nobody need wait for it
+            if resolved.request.kind is Kind.VIEW:  # it changes nothing, so no other action has to wait for it
                 return await self._check_and_act(resolved)
             lock = self._locks.setdefault(resolved.key, asyncio.Lock())
             async with lock:
@@ -160,7 +166,7 @@ class ActionRunner:
         return await self._act(resolved.request.kind, context)
 
     async def _check(self, resolved: ResolvedRequest) -> ActionContext:
-        """Read the pane again and decide. Raises what speaks against it."""
+        """Read the pane again and decide. Raises the reason for a refusal."""
         request, key, repository = resolved.request, resolved.key, self._repository
         pane = repository.panes.get(key)
         boot_id = pane.boot_id if pane is not None else ""
@@ -178,7 +184,7 @@ class ActionRunner:
             if request.kind not in _UNREAD:
                 reading = await self._reader.read(reached, key[1], boot_id, runtime, screen_claim(repository, runtime))
             self._failpoint("after_read")
-            # the read took a moment: what the daemon knows may have moved meanwhile
+            # the reading took a moment: what the daemon knows may have changed since
             known = known_of(repository, key, crashed=crashed)
             case = GuardInput(request, resolved.snapshot, known, reading.fresh, self._clock(), shown, answered)
             refusal = decide_unread(case) if request.kind in _UNREAD else decide(case)
@@ -186,14 +192,14 @@ class ActionRunner:
                 break
             if refusal.reason != "no_composer" or pause is None:
                 raise refused(refusal)
-            await asyncio.sleep(pause)  # a screen that is being drawn anew; nothing was done yet, so look once more
+            await asyncio.sleep(pause)  # the screen is being redrawn and nothing was done yet, so read it again
         return ActionContext(
             key, boot_id, runtime, case, reading, reached, self._reader, repository, self._clock, self._failpoint,
             resolved.session,
         )  # fmt: skip
 
     async def _act(self, kind: Kind, context: ActionContext) -> Outcome:
-        """Act on what was decided. Raises what went wrong."""
+        """Act after the decision. Raises what went wrong."""
         key, known = context.key, context.case.known
         started = self._clock()
         self._failpoint("before_act")
@@ -202,20 +208,20 @@ class ActionRunner:
         except AgtmuxError as error:
             if not context.put or error.code == "E_ACTION_INDETERMINATE":
                 raise
-            text = (
-                f"keys were sent to {key[1]}, then it failed: {error.message}"  # who is refused takes nothing for done
-            )
+            text = f"keys were sent to {key[1]}, then it failed: {error.message}"  # not a refusal: keys arrived
             raise AgtmuxError("E_ACTION_INDETERMINATE", text, error.details) from error
         finally:
             if context.put and known.state in WAITING and known.runtime_id and known.state_version is not None:
                 self._ledger.mark_answered(known.runtime_id, known.state_version)
-        if kind is Kind.ATTACH:  # who goes there, or is told how, has seen the pane as it was checked
+        if (
+            kind is Kind.ATTACH
+        ):  # a caller who attaches, or gets the command for it, has seen the pane as it was checked
             result["snapshot"] = self.nonce_of(key, known.runtime_id, known.state_version)
         self._failpoint("after_act")
         return Outcome(started, result)
 
     async def _view_again(self, request: Request, action_id: str) -> dict[str, Any]:
-        """Another look of a view-output that was recorded. Raises E_ACTION_NOT_FOUND, E_RUNTIME_STALE."""
+        """Read a pane again for a recorded view-output. Raises E_ACTION_NOT_FOUND, E_RUNTIME_STALE."""
         row = await self._ledger.view_output(action_id)
         resolved = await self._resolve(request)
         if (*resolved.key, resolved.snapshot.runtime_id) != (row.target_id, row.pane_id, row.runtime_id):
@@ -226,16 +232,18 @@ class ActionRunner:
     # ---------------------------------------------------------------- snapshots
 
     def nonce(self, key: PaneKey) -> str:
-        """A nonce that stands for what is known of a pane now."""
+        """Return a nonce for what is known of a pane now."""
         known = known_of(self._repository, key)
         return self.nonce_of(key, known.runtime_id, known.state_version)
 
     def nonce_of(self, key: PaneKey, runtime_id: str | None, state_version: int | None) -> str:
-        """A nonce that stands for a pane as it is shown now: with this runtime, in this version of its state."""
+        """Return a nonce for a pane as it is shown now: with this runtime, at this state version."""
         return Snapshot(*key, runtime_id, state_version, self._clock()).nonce(self._key)
 
     def _shown(self, resolved: ResolvedRequest) -> Snapshot | None:
-        """What the caller's nonce stands for. Raises E_RUNTIME_STALE for one of another pane or runtime."""
+        """Return the snapshot that the caller's nonce stands for. Raises E_RUNTIME_STALE if it is of another pane or
+        runtime.
+        """
         nonce = resolved.request.guards.snapshot
         if nonce is None:
             return None

@@ -1,8 +1,12 @@
-"""``send``: text and keys into a pane, and the receipt for them.
+"""Send text and keys to a pane (``send``), and return a receipt.
 
-Owns the order of things (type, see it in the input field, submit, see that it went) and the words of the receipt:
-``typed`` (it stands in the input field, or was handed to a shell), ``submitted`` (the agent began a turn, or its input
-field emptied), ``unconfirmed`` (no sign of either within the time). Nothing is ever pressed a second time.
+Owns the order: type, see the text in the input field, submit, see that it was submitted. Owns the words of the receipt:
+
+- ``typed``: the text is in the input field, or was handed to a shell.
+- ``submitted``: the agent began a turn, or its input field emptied.
+- ``unconfirmed``: no sign of either within the time.
+
+Nothing is ever pressed a second time.
 """
 
 from __future__ import annotations
@@ -23,19 +27,21 @@ from agtmuxd.tmux.keys import KEY_BYTES
 MAX_TEXT: Final = 256 * 1024
 """Bytes of text that one send may carry."""
 SEEN_WITHIN: Final = 3.0
-"""Seconds for typed text to show in the input field; large texts get more."""
+"""Seconds for typed text to appear in the input field. Large texts get more."""
 PER_BYTE: Final = 1 / 20_000
 MODE_WITHIN: Final = 2.0
 """Seconds for the input field to leave a mode."""
 PASTE_END: Final = "\x1b[201~"
 
 _SPECIAL: Final = re.compile(r"[\x00-\x1f\x7f]")
-"""Characters that are keys when typed: a tab completes, a line feed submits. Pasted they are text."""
+"""Characters that act as keys when typed: a tab completes, a line feed submits. Pasted, they are text."""
 _WORKING: Final = frozenset({Claim.RUNNING, Claim.WAITING_APPROVAL, Claim.WAITING_INPUT})
 
 
 async def send(context: ActionContext) -> Result:
-    """Raises what the guard says after leaving copy mode, and what ``Keystrokes`` raises on the first write."""
+    """Send the text and keys. Raises what the guard raises after copy mode is left, and what ``Keystrokes`` raises on
+    the first write.
+    """
     params = context.case.request.params
     if not isinstance(params, SendParams):
         raise TypeError("send takes SendParams")
@@ -72,7 +78,7 @@ async def send(context: ActionContext) -> Result:
 
 
 def _asks(context: ActionContext) -> bool:
-    """Whether a dialog is on the screen, as it was read last."""
+    """Return whether the last reading shows a dialog."""
     return context.case.fresh.claim in (Claim.WAITING_APPROVAL, Claim.WAITING_INPUT)
 
 
@@ -88,7 +94,7 @@ async def _leave_mode(context: ActionContext) -> None:
 
 
 async def _takes_text(context: ActionContext, result: Result) -> bool:
-    """Whether the input field takes text, brought into a mode that does where it is in another one."""
+    """Make the input field take text: leave a mode that does not. Return whether it does."""
     mode = next((mode for mode in context.case.fresh.modes if mode.enter), None)
     if mode is None:
         return True
@@ -101,12 +107,14 @@ async def _takes_text(context: ActionContext, result: Result) -> bool:
 
 
 def _pastes(context: ActionContext) -> bool:
-    """Whether letters may be commands in the input field as it is now."""
+    """Return whether letters may be commands in the input field as it is now."""
     return context.controls.pastes or any(mode.text is TextMethod.PASTE for mode in context.reading.fresh.modes)
 
 
 async def _put(context: ActionContext, params: SendParams, data: bytes, *, paste: bool) -> str:
-    """The bytes into the pane; by which way. ``paste``: into an input field where keys may be commands."""
+    """Write the bytes to the pane and return how: keys, paste or buffer. ``paste``: into an input field where keys may
+    be commands.
+    """
     special = params.text is not None and _SPECIAL.search(params.text) is not None
     paste = params.paste if params.paste is not None else paste or special or len(data) > KEY_BYTES
     if paste and not params.shell and PASTE_END in (params.text or ""):
@@ -129,7 +137,9 @@ async def _for_a_shell(context: ActionContext, params: SendParams, result: Resul
 
 
 async def _stands(context: ActionContext, text: str, chips: int) -> bool:
-    """Whether the text shows in the input field, and stays as it is: a paste is taken in piece by piece."""
+    """Return whether the text appears in the input field and stays as it is. Programs take in a paste piece
+    by piece.
+    """
     controls = context.controls
 
     def seen(reading: PaneReading) -> bool:
@@ -141,7 +151,9 @@ async def _stands(context: ActionContext, text: str, chips: int) -> bool:
 async def _submit(
     context: ActionContext, params: SendParams, result: Result, keys: tuple[str, ...], *, blind: bool
 ) -> None:
-    """Press the submit key on what was seen, and wait for a sign that it went. ``keys``: where it is not the usual."""
+    """Press the submit key once the text was seen, and wait for a sign that it was submitted. ``keys``: other than the
+    usual key.
+    """
     before = context.known().state
     at = context.clock()
     held = context.sample.lines
@@ -184,7 +196,7 @@ async def _submit(
 
 
 def _unseen(context: ActionContext, params: SendParams) -> str:
-    """What is seen in the end where no sign of a submission came."""
+    """Return what the screen shows at the end if no sign of a submission came."""
     sample, field = context.reading.sample, context.reading.fresh.field
     pressed = f"the submit key was pressed {params.timeout:g} s ago"
     if sample is not None and params.text is not None and context.controls.holds(sample, params.text, 0):

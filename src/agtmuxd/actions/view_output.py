@@ -1,4 +1,4 @@
-"""``view-output``: what a pane shows and has shown, bounded and without anything that a terminal would obey."""
+"""Return what a pane shows and has shown (``view-output``), bounded and without control sequences for a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_BYTES = 8 * 1024 * 1024
 
 
 async def view(context: ActionContext) -> Result:
-    """Raises E_TARGET_UNREACHABLE, E_REF_NOT_FOUND."""
+    """Read the pane's text. Raises E_TARGET_UNREACHABLE, E_REF_NOT_FOUND."""
     params = context.case.request.params
     if not isinstance(params, ViewParams):
         raise TypeError("view-output takes ViewParams")

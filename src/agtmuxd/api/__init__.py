@@ -1,1 +1,1 @@
-"""HTTP over the Unix socket: route tables by resource, request models, one error middleware."""
+"""Serve HTTP on the Unix socket: route tables by resource, request models, one error middleware."""

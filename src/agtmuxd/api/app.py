@@ -1,6 +1,6 @@
-"""The HTTP server on the daemon's socket: limits, the peer check, and the one place where errors become answers.
+"""Run the HTTP server on the daemon's socket: limits, the check of the peer, and errors as answers.
 
-Owns the life of the server. Knows no route: it serves the tables that it is handed.
+Owns the life of the server. Knows no route: it serves the tables that it is given.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from agtmuxd.api.parsing import MAX_BODY, BrokenBodyError, too_large
 from agtmuxd.api.peer import Gate, Peer, peer_of
 from agtmuxd.api.route import Access, BrokenStreamError, Route, RouteTable, S
 
-IDLE_SECONDS = 30.0  # a connection that sends no whole request head within this is closed
+IDLE_SECONDS = 30.0  # a connection that sends no whole request head within this time is closed
 
 MOST = 512
-"""Connections, where nobody says how many."""
+"""Connections, if the configuration sets no number."""
 
 Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 async def _say_version(_request: web.Request, response: web.StreamResponse) -> None:
-    """By this line the CLI learns that a daemon is older than itself."""
+    """Name the daemon's version in each answer. The CLI compares it with its own."""
     response.headers["Server"] = f"agtmuxd/{__version__}"
 
 
 async def _expect(request: web.Request) -> web.StreamResponse | None:
-    """What a caller is told that asks before it sends its body."""
+    """Answer a caller that asks before it sends its body (``Expect: 100-continue``)."""
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # the answer is still to come
@@ -60,7 +60,7 @@ def _bound(route: Route[S], service: S) -> Serve:
 class ApiServer:
     """Serves ``tables`` on ``sock``, a bound Unix stream socket (listening or not), to processes of uid ``owner`` only.
 
-    The socket's file is the caller's: it is neither chmodded nor removed here.
+    The caller owns the socket's file: its mode is not changed here, and it is not removed.
     """
 
     def __init__(
@@ -75,7 +75,9 @@ class ApiServer:
         connections: Connections | None = None,
         log: Any = None,
     ) -> None:
-        """``permit`` refuses a caller that is no operator; ``end_streams`` ends every watch within so many seconds."""
+        """``permit``: refuses a caller that is not an operator. ``end_streams``: ends every watch within that many
+        seconds.
+        """
         self._permit = permit
         self._end_streams = end_streams
         self._sock = sock
@@ -87,17 +89,17 @@ class ApiServer:
         self._listeners: dict[socket.socket, asyncio.Server] = {}
         self._runner = web.AppRunner(
             self._app(tables),
-            handler_cancellation=True,  # a watcher that went away ends at once; what changes things is shielded
+            handler_cancellation=True,  # a reader that leaves ends its watch at once; changes are shielded
             shutdown_timeout=1.0,
         )
 
     async def start(self) -> None:
-        """Begin to accept. Raises OSError."""
+        """Start to accept connections. Raises OSError."""
         await self._runner.setup()
         await self.listen(self._sock)
 
     async def listen(self, sock: socket.socket) -> None:
-        """Accept on one more socket. Raises OSError."""
+        """Accept connections on one more socket. Raises OSError."""
         loop, server = asyncio.get_running_loop(), cast(web.Server, self._runner.server)
 
         def make() -> asyncio.Protocol:
@@ -109,13 +111,15 @@ class ApiServer:
         )
 
     def leave(self, sock: socket.socket) -> None:
-        """Accept on this socket no more; connections go on. Idempotent."""
+        """Stop accepting on this socket. Open connections go on. Idempotent."""
         listener = self._listeners.pop(sock, None)
         if listener is not None:
             listener.close()
 
     async def stop(self, patience: float = 2.0) -> None:
-        """Stop accepting, finish what is in flight, send watchers their terminal reset, close: in ~2 × ``patience``."""
+        """Stop accepting, finish running requests, send each watcher its final reset, close. Takes about 2 ×
+        ``patience`` seconds.
+        """
         for sock in list(self._listeners):
             self.leave(sock)
         if self._writes:
@@ -125,7 +129,7 @@ class ApiServer:
 
     @property
     def writing(self) -> int:
-        """Requests that change something and are in flight."""
+        """Running requests that change something."""
         return len(self._writes)
 
     def _app(self, tables: Iterable[RouteTable[Any]]) -> web.Application:
@@ -135,7 +139,7 @@ class ApiServer:
         app.on_response_prepare.append(_say_version)
         for table in tables:
             for route in table.routes:
-                # A part of the path that is empty is still that part: what is wrong with it its handler knows.
+                # An empty part of the path still counts as a part. Its handler knows what is wrong with it.
                 path = re.sub(r"\{(\w+)\}", r"{\1:[^/]*}", route.path)
                 app.router.add_route(route.method, path, _bound(route, table.service), expect_handler=_expect)
         return app
@@ -153,14 +157,14 @@ class ApiServer:
     async def _begun(self, request: web.Request, handler: Serve) -> web.StreamResponse:
         if request.method == "GET":
             return await self._answered(request, handler)
-        # A caller that hangs up does not undo half a change: the work goes on, only the answer is lost.
+        # A caller that disconnects does not undo half a change: the work goes on, and only the answer is lost.
         work = asyncio.create_task(self._answered(request, handler), name=f"{request.method} {request.path}")
         self._writes.add(work)
         work.add_done_callback(self._writes.discard)
         return await asyncio.shield(work)
 
     async def _answered(self, request: web.Request, handler: Serve) -> web.StreamResponse:
-        """The answer, or the error as an answer: the one translation at this edge."""
+        """Return the answer, or the error as an answer. Errors become answers only here."""
         try:
             return await handler(request)
         except BrokenBodyError as error:
@@ -191,7 +195,9 @@ class ApiServer:
             return internal(self._tell(request, error))
 
     def _tell(self, request: web.Request, error: BaseException) -> str:
-        """Log an error that nobody foresaw, without the values of variables; the id under which it is found."""
+        """Log an unexpected error, without the values of variables. Return the id under which it is found in
+        the log.
+        """
         request_id = new_request_id()
         trace = "".join(traceback.format_tb(error.__traceback__))
         self._log.error(

@@ -1,6 +1,7 @@
-"""The connections of one HTTP server: how many may be open, who makes room, and what is said to bytes that are no HTTP.
+"""Limit the connections of one HTTP server, and answer bytes that are not HTTP.
 
-Owns the bounds, the counts that health tells, and the lines in the log. Knows no route.
+Owns how many may be open, which one closes to make room, the counts in health, and the lines in the log. Knows no
+route.
 """
 
 from __future__ import annotations
@@ -19,32 +20,34 @@ from agtmux.protocol.text import one_line
 from agtmuxd.api.envelopes import failed
 
 WRITE_SECONDS: Final = 30.0
-"""For which a reader may take nothing of an answer. One of the stream may rest as long as it likes."""
+"""Seconds for which a reader may take nothing of an answer. A reader of the stream may pause for any time."""
 YOUNG: Final = 1.0
-"""Seconds for which a connection that has asked nothing yet is not closed for another one."""
+"""Seconds for which a connection without a request yet is not closed to make room."""
 TELL_EVERY: Final = 10.0
-"""Seconds between two lines in the log of one kind; those in between are counted."""
+"""Seconds between two log lines of one kind. Those in between are counted."""
 FULL_FOR: Final = 60.0
-"""Seconds for which health tells that connections were refused."""
+"""Seconds for which health reports that connections were refused."""
 MAX_LINE: Final = 64 * 1024
-"""Bytes of the first line of a request: a ref of the longest kind fits in, percent-encoded."""
+"""Bytes of the first line of a request. The longest kind of ref fits in, percent-encoded."""
 _SPARE_FILES: Final = 2
-"""One part in so many of the files that this process may open is left to connections."""
+"""Connections may use all but one part in this many of the files that this process may open."""
 
 
 def affordable(most: int) -> int:
-    """``most`` connections, or fewer where this process may not open that many files."""
+    """Return ``most``, or fewer connections if this process may not open that many files."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return most if soft == resource.RLIM_INFINITY else max(8, min(most, soft // _SPARE_FILES))
 
 
 class Connections:
-    """Those that are open, oldest first. ``count`` is told ``connections_refused``, ``connections_closed`` (for others,
-    or for taking nothing) and ``requests_malformed``.
+    """The open connections, oldest first.
+
+    ``count`` gets these names: ``connections_refused``, ``connections_closed`` (to make room, or because the reader
+    takes nothing) and ``requests_malformed``.
     """
 
     def __init__(self, most: int, count: Callable[[str], None], *, setting: str = "", log: Any = None) -> None:
-        """``setting``: the one that says how many, for those who read that there are too many."""
+        """``setting``: the configuration key of the limit, named in the message that there are too many."""
         self.most = most
         self._as_many = f"which is the limit{f' ({setting})' if setting else ''}"
         self.open: dict[Connection, None] = {}
@@ -56,7 +59,9 @@ class Connections:
         self._untold: dict[str, int] = {}
 
     def room(self) -> AgtmuxError | None:
-        """Whether one more may be opened: None, or what is said to it. An idle one is closed where there is no room."""
+        """Make room for one more connection: close an idle one if needed. Return None, or the error to send if there is
+        no room.
+        """
         if len(self.open) < self.most:
             return None
         now = time.monotonic()
@@ -76,7 +81,7 @@ class Connections:
         )
 
     def full(self) -> str | None:
-        """That connections were refused lately; None: none was."""
+        """Return a note that connections were refused lately. None if none was."""
         if time.monotonic() - self._refused_at >= FULL_FOR:
             return None
         return f"connections were refused: {self.most} were open, {self._as_many}"
@@ -90,7 +95,7 @@ class Connections:
         self.tell("connection closed", f"the client read nothing for {WRITE_SECONDS:g} s")
 
     def tell(self, what: str, why: str, **more: Any) -> None:
-        """One line in the log, with how many of its kind were not told since the last."""
+        """Write one line to the log, with the number of lines of its kind that were left out since the last."""
         now = time.monotonic()
         if now - self._told.get(what, -TELL_EVERY) < TELL_EVERY:
             self._untold[what] = self._untold.get(what, 0) + 1
@@ -101,7 +106,7 @@ class Connections:
 
 
 class Connection(web.RequestHandler):
-    """One connection. ``busy``: requests that are being answered; ``rests``: its reader may take its time."""
+    """One connection. ``busy``: requests that are being answered. ``rests``: its reader may take its time."""
 
     __slots__ = ("_connections", "_slow", "busy", "rests", "since")
 
@@ -126,7 +131,7 @@ class Connection(web.RequestHandler):
 
     @property
     def idle(self) -> bool:
-        """Whether nothing would be lost with it: no request is in work, no answer on its way."""
+        """Whether closing it loses nothing: no request is being answered, and no answer is being sent."""
         transport = self.transport
         return not self.busy and (transport is None or not transport.get_write_buffer_size())
 
@@ -159,7 +164,7 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """The answer to what aiohttp cannot read as a request: the error envelope, and one line in the log."""
+        """Answer what aiohttp cannot read as a request: send the error envelope and write one line to the log."""
         why = one_line(" ".join((message or type(exc).__name__).split()))[:200]
         self._connections.malformed(why)
         if request.writer.output_size > 0:

@@ -1,4 +1,4 @@
-"""How answers look: the envelope of reads, the error envelope, and what targets did not answer.
+"""Build the bodies of answers: the envelope of reads, the error envelope, and the targets that did not answer.
 
 Owns the bodies that several routes share. Knows no route.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 _TURN = 128
-"""Rows that are made before somebody else has a turn."""
+"""Rows to build before other tasks get a turn."""
 
 
 def reply(body: dict[str, Any], status: int = 200) -> web.Response:
@@ -32,9 +32,10 @@ def reply(body: dict[str, Any], status: int = 200) -> web.Response:
 
 
 async def reply_rows(body: dict[str, Any], rows: Iterable[bytes]) -> web.Response:
-    """``body``, whose last field ``items`` is empty, with these rows in it, as JSON.
+    """Answer with ``body`` as JSON, and with these rows in ``items``, its last field, which is empty.
 
-    They are made one by one, others having their turn in between: a thousand are a megabyte and some milliseconds.
+    The rows are built one by one, and other tasks get a turn in between: a thousand rows are a megabyte and take some
+    milliseconds.
     """
     texts = []
     for number, row in enumerate(rows, 1):
@@ -46,7 +47,7 @@ async def reply_rows(body: dict[str, Any], rows: Iterable[bytes]) -> web.Respons
 
 
 def said(**fields: Any) -> web.Response:
-    """The answer of a route that reads no rows: ``schema_version`` and what it says."""
+    """Answer without rows: ``schema_version`` and these fields."""
     return reply({"schema_version": SCHEMA_VERSION, **fields})
 
 
@@ -55,18 +56,18 @@ def failed(error: AgtmuxError) -> web.Response:
 
 
 def new_request_id() -> str:
-    """Names one failed request in the answer and in the log."""
+    """Return a new id that names one failed request in the answer and in the log."""
     return uuid.uuid4().hex[:12]
 
 
 def internal(request_id: str) -> web.Response:
-    """The answer to an error that nobody foresaw; the log knows more under ``request_id``."""
+    """Answer an unexpected error. The log has more under ``request_id``."""
     text = f"the daemon failed on this request: look for {request_id} in its log (agtmux daemon logs)"
     return failed(AgtmuxError("E_INTERNAL", text, {"request_id": request_id}))
 
 
 def invalid(error: ValidationError) -> AgtmuxError:
-    """A refused body or query as E_INVALID_REQUEST that names every field, the first one in the message."""
+    """Turn a refused body or query into E_INVALID_REQUEST. It names every field, with the first one in the message."""
     fields = []
     for one in error.errors(include_url=False):
         where = ".".join(str(part) for part in one["loc"]) or "request"
@@ -78,14 +79,16 @@ def invalid(error: ValidationError) -> AgtmuxError:
 
 
 def _problem(one: ErrorDetails) -> str:
-    """What is wrong with one field, for a person; what was given is told only where it was a word out of a few."""
+    """Return what is wrong with one field, for a person. It repeats the given value only if the field takes one of a
+    few words.
+    """
     if one["type"] == "extra_forbidden":
         return "is unknown"
     given, context = one.get("input"), one.get("ctx") or {}
     if one["type"] in ("literal_error", "enum") and isinstance(given, str):
         words = re.findall(r"'([^']*)'", str(context.get("expected", "")))
-        meant = get_close_matches(given, words, n=1)
-        return f"{given[:40]!r} is not one of {', '.join(words)}" + (f" (did you mean {meant[0]}?)" if meant else "")
+        close = get_close_matches(given, words, n=1)
+        return f"{given[:40]!r} is not one of {', '.join(words)}" + (f" (did you mean {close[0]}?)" if close else "")
     if one["type"] == "string_too_short" and given == "":
         return "is empty"
     if one["type"] == "string_pattern_mismatch" and isinstance(given, str):
@@ -94,22 +97,22 @@ def _problem(one: ErrorDetails) -> str:
 
 
 class Envelope:
-    """What every read says besides its rows: when it was made, and which targets did not answer.
+    """What every read returns besides its rows: when it was made, and which targets did not answer.
 
-    One for the whole daemon; each service that answers reads is given it.
+    There is one for the whole daemon. Each service that answers reads gets it.
     """
 
     def __init__(self, now: Callable[[], int], targets: Callable[[], list[dict[str, Any]]]) -> None:
-        """``now``: ns since the epoch; ``targets``: all target items by name, from memory (read for every listing)."""
+        """``now``: ns since the epoch. ``targets``: all target items by name, from memory (read for every listing)."""
         self._now = now
         self._targets = targets
 
     def head(self) -> dict[str, Any]:
-        """The fields that every answer with a time begins with."""
+        """Return the first fields of every answer with a time."""
         return {"schema_version": SCHEMA_VERSION, "generated_at": stamp(self._now())}
 
     def reply(self, **fields: Any) -> web.Response:
-        """The answer of a route that reads no rows, with its time."""
+        """Answer without rows, with the time."""
         return reply({**self.head(), **fields})
 
     def read(
@@ -120,10 +123,10 @@ class Envelope:
         items: Sequence[dict[str, Any]],
         named: Iterable[str] = (),
     ) -> dict[str, Any]:
-        """The body of every read of rows. ``named``: the targets that were asked for, none meaning all.
+        """Return the body of a read of rows. ``named``: the requested targets. Empty: all.
 
-        A target that is down is requested and not responded; its rows stay in ``items`` with their age. Raises
-        E_TARGET_NOT_FOUND for a named target that is not there.
+        A target that is down counts as requested and not responded. Its rows stay in ``items`` with their age. Raises
+        E_TARGET_NOT_FOUND for a named target that does not exist.
         """
         requested, responded, errors = self.answering(named)
         return {
@@ -138,7 +141,7 @@ class Envelope:
         }
 
     def answering(self, named: Iterable[str] = ()) -> tuple[list[str], list[str], list[dict[str, Any]]]:
-        """(requested, responded, errors) of the named targets, all if none is named. Raises E_TARGET_NOT_FOUND."""
+        """Return (requested, responded, errors) of the named targets, or of all. Raises E_TARGET_NOT_FOUND."""
         known = {str(item["target"]): item for item in self._targets()}
         requested = list(named) or list(known)
         responded: list[str] = []

@@ -1,4 +1,4 @@
-"""The contract as OpenAPI 3.1, generated from the routes that it is handed and their models.
+"""Generate the API's contract as OpenAPI 3.1 from the given routes and their models.
 
 Owns the translation. Knows no single route.
 """
@@ -21,7 +21,7 @@ _REF = "#/components/schemas/{model}"
 
 
 def document(routes: Iterable[Route[Any]]) -> dict[str, Any]:
-    """The whole document, ready for JSON."""
+    """Return the whole document, ready for JSON."""
     table = list(routes)
     modes: dict[type[BaseModel], JsonSchemaMode] = {ErrorEnvelope: "serialization"}
     for route in table:
@@ -84,7 +84,7 @@ def _in_query(model: type[BaseModel]) -> list[dict[str, Any]]:
 
 
 def _inlined(part: Any, definitions: dict[str, Any]) -> Any:
-    """``part`` with its references written out (query models refer to plain enumerations only)."""
+    """Return ``part`` with its references replaced by their content. Query models refer only to plain enumerations."""
     if isinstance(part, list):
         return [_inlined(one, definitions) for one in part]
     if not isinstance(part, dict):

@@ -1,4 +1,4 @@
-"""Read the query and the body of a request, within bounds.
+"""Read the query and the body of a request, within limits.
 
 Owns the limits of a body. Knows no route and no model.
 """
@@ -23,11 +23,13 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class BrokenBodyError(AgtmuxError):
-    """A body that did not come whole, not in time, or whose pieces are no HTTP: nobody's request."""
+    """The body was not whole, came too late, or its pieces are not HTTP. It counts as no request."""
 
 
 def read_query(model: type[M], query: MultiMapping[str]) -> M:
-    """The query as its model. Raises ValidationError naming the parameter, E_INVALID_REQUEST for one given twice."""
+    """Return the query as its model. Raises ValidationError with the parameter, E_INVALID_REQUEST for one
+    given twice.
+    """
     raw: dict[str, Any] = {}
     for name in dict.fromkeys(query):
         values = query.getall(name)
@@ -41,7 +43,7 @@ def read_query(model: type[M], query: MultiMapping[str]) -> M:
 
 
 def given(query: BaseModel, *names: str) -> dict[str, Any]:
-    """The named parameters that the caller gave, for the echo in ``filters``."""
+    """Return those of the named parameters that the caller gave, to repeat them in ``filters``."""
     return {name: getattr(query, name) for name in names if name in query.model_fields_set}
 
 
@@ -50,9 +52,9 @@ def too_large() -> AgtmuxError:
 
 
 async def read_json(request: web.Request) -> Any:
-    """The body as JSON, as ``core.json_codec`` reads it.
+    """Return the body as JSON, as ``core.json_codec`` reads it.
 
-    Raises E_INVALID_REQUEST (BrokenBodyError where it broke off), E_PAYLOAD_TOO_LARGE.
+    Raises E_INVALID_REQUEST (BrokenBodyError if it broke off), E_PAYLOAD_TOO_LARGE.
     """
     if (request.content_length or 0) > MAX_BODY:
         raise too_large()

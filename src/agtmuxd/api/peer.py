@@ -1,6 +1,6 @@
-"""Who is at the other end of a connection, by the kernel's word.
+"""Ask the kernel which process is at the other end of a connection, and admit only the owner.
 
-Owns the check of the peer's uid, which comes before a single byte is parsed. Knows nothing of HTTP but the refusal.
+Owns the check of the peer's uid. It comes before a single byte is parsed. Knows nothing of HTTP except the refusal.
 """
 
 from __future__ import annotations
@@ -17,27 +17,29 @@ from agtmuxd.api.connections import Connections
 from agtmuxd.core.json_codec import encode
 
 LINGER: Final = 1.0
-"""Seconds for which a refused caller's request is still taken, and thrown away."""
+"""Seconds for which a refused caller's request is still received and thrown away."""
 MOST_LINGERING: Final = 32
 
 
 class Peer(NamedTuple):
-    """``pid`` None where the platform does not tell it."""
+    """A process at the other end. ``pid`` is None if the platform does not report it."""
 
     uid: int
     pid: int | None
 
 
 def peer_of(sock: socket.socket) -> Peer:
-    """The process that connected ``sock`` (a Unix stream socket). Raises OSError where the kernel does not tell."""
+    """Return the process that connected ``sock`` (a Unix stream socket). Raises OSError if the kernel does
+    not name it.
+    """
     return Peer(*credentials(sock))
 
 
 class Gate(asyncio.Protocol):
-    """Stands before the HTTP protocol of one connection and lets only ``owner`` through.
+    """Checks the peer before the HTTP protocol of a connection starts, and admits only ``owner``.
 
-    ``make`` builds the HTTP protocol, ``ask`` names the peer. Anybody else gets one 403 envelope and is closed; what
-    they sent is never read.
+    ``make`` builds the HTTP protocol, and ``ask`` names the peer. Any other user gets one 403 envelope, and the
+    connection is closed. Nothing that they sent is read.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class Gate(asyncio.Protocol):
         ask: Callable[[socket.socket], Peer],
         connections: Connections,
     ) -> None:
-        """``connections`` say whether there is room for one more; asked for the owner only."""
+        """``connections`` reports whether there is room for one more. It is asked for the owner only."""
         self._make = make
         self._owner = owner
         self._ask = ask
@@ -59,7 +61,7 @@ class Gate(asyncio.Protocol):
         try:
             uid: int | None = self._ask(stream.get_extra_info("socket")).uid
         except OSError:
-            uid = None  # who cannot be named is not let in
+            uid = None  # a peer without a name is not admitted
         refused = _stranger(uid) if uid != self._owner else self._connections.room()
         if refused is None:
             inner = self._make()
@@ -70,7 +72,7 @@ class Gate(asyncio.Protocol):
         if uid != self._owner or self._connections.lingering >= MOST_LINGERING:
             stream.close()
             return
-        stream.write_eof()  # closed before its request was read it might miss the answer
+        stream.write_eof()  # if it were closed before its request was read, the caller might miss the answer
         self._connections.lingering += 1
         self._lingers = asyncio.get_running_loop().call_later(LINGER, stream.close)
 

@@ -1,7 +1,7 @@
-"""What requests look like: bodies and query strings, checked once at the door.
+"""Define the request models: bodies and query strings, checked once when they arrive.
 
-Owns the request models (unknown fields are refused, but in what hooks send) and the reading of query strings. Knows
-no route.
+Owns the models (unknown fields are refused, except in what hooks send) and the reading of query strings. Knows no
+route.
 """
 
 from __future__ import annotations
@@ -27,37 +27,39 @@ Pid = Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]
 PaneId = Annotated[str, Field(pattern=r"^%[0-9]{1,10}$")]
 TargetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Named = Annotated[str, Field(min_length=1)]
-"""The name of something that is there or is not: one that none can have is not there either, and that is the error."""
+"""The name of something that may not exist. A name that nothing can have gives the same error as one that
+nothing has.
+"""
 Short = Annotated[str, Field(min_length=1, max_length=256)]
 Path = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
 class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # few of them are used by each daemon
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # each daemon uses few of them
 
 
 class Sent(Model):
-    """What a hook sends. A field that is not known is passed over: the hook may be newer than this daemon."""
+    """What a hook sends. Unknown fields are ignored, because the hook may be newer than this daemon."""
 
     model_config = ConfigDict(extra="ignore")  # the rest as in Model
 
 
 class ConnectResult(NamedTuple):
-    """What reaching for a target came to: its item, and steps ``{"step", "ok", "message"}`` in order."""
+    """The result of connecting to a target: its item, and steps ``{"step", "ok", "message"}`` in order."""
 
     item: dict[str, Any]
     steps: list[dict[str, Any]]
 
 
 class TmuxHint(Sent):
-    """The tmux server that a hook ran under, out of its ``TMUX`` variable."""
+    """The tmux server that a hook ran under, from its ``TMUX`` variable."""
 
     socket: Path
     server_pid: Pid | None = None
 
 
 class ChainLink(Sent):
-    """One ancestor of the hook's process, nearest first."""
+    """One ancestor of the hook's process. The nearest one comes first."""
 
     pid: Pid
     start: Annotated[str, Field(max_length=64)]
@@ -120,14 +122,14 @@ class HookRequest(Model):
     agents: list[Short] | None = None
     dry_run: StrictBool = False
     command: Path
-    target: Named | None = None  # another machine: ``command`` is not used, its hook program is placed there
+    target: Named | None = None  # another machine: ``command`` is not used, the daemon places its hook program there
     config_homes: dict[str, Path] = {}
     probe: StrictBool = False  # status of another machine: send a test event through each installed command there
     tests: Annotated[list[Short], Field(max_length=32)] = []  # test events that were sent: did they arrive?
 
     @model_validator(mode="after")
     def _absolute(self) -> HookRequest:
-        """Else settings would land where the daemon happens to run."""
+        """Refuse a relative path: the daemon would resolve it in its own working directory."""
         for agent, home in self.config_homes.items():
             if not home.startswith("/"):
                 raise ValueError(f"config_homes.{agent}: {home!r} is not an absolute path (is HOME set?)")
@@ -135,11 +137,13 @@ class HookRequest(Model):
 
 
 class NoBody(Model):
-    """A request that says all by its path."""
+    """A request whose path says everything."""
 
 
 def _several(value: object) -> list[str]:
-    """Query values: the parameter may be repeated and each may hold several, separated by commas."""
+    """Return the values of a query parameter. It may be repeated, and each may hold several values separated
+    by commas.
+    """
     parts = [value] if isinstance(value, str) else value
     if not isinstance(parts, Iterable):
         raise ValueError("expected text")  # noqa: TRY004 - pydantic turns ValueError into a message that names the field
@@ -156,7 +160,7 @@ def _flag(value: object) -> bool:
 
 
 def seconds(value: object) -> float:
-    """A duration of a query, like ``2s``, ``500ms``, ``1m`` or plain seconds. Raises ValueError."""
+    """Parse a duration like ``2s``, ``500ms``, ``1m`` or plain seconds. Raises ValueError."""
     match = _DURATION.fullmatch(str(value))
     if match is None:
         raise ValueError("expected a duration like 2s or 500ms")
@@ -164,7 +168,7 @@ def seconds(value: object) -> float:
 
 
 def moment(value: object) -> int:
-    """A moment of a query: RFC 3339, or ns since the epoch. Raises ValueError."""
+    """Parse a moment: RFC 3339, or ns since the epoch. Raises ValueError."""
     text = str(value)
     if text.isdecimal():
         return int(text)
@@ -185,8 +189,8 @@ Duration = Annotated[float, BeforeValidator(seconds), Field(ge=0, le=86400)]
 class FilterQuery(Model):
     """The filters that listings and watch share.
 
-    ``target``, ``session``, ``state`` and ``agent`` may be repeated or comma-separated. A session whose name holds a
-    comma is asked for by ``target_session``, which is only repeated.
+    ``target``, ``session``, ``state`` and ``agent`` may be repeated or comma-separated. For a session whose name holds
+    a comma use ``target_session``, which can only be repeated.
     """
 
     target: Annotated[list[Named], BeforeValidator(_several)] = []
@@ -198,7 +202,9 @@ class FilterQuery(Model):
     all: Flag = False
 
     def filter(self) -> Filter:
-        """Raises E_REF_INVALID or E_REF_INVALID_ENCODING for a ``target_session`` that cannot be read."""
+        """Return the filter. Raises E_REF_INVALID or E_REF_INVALID_ENCODING for a ``target_session`` that cannot be
+        read.
+        """
         return Filter(
             targets=tuple(self.target),
             target_sessions=tuple(ref.parse_session(text) for text in self.target_session),
@@ -227,7 +233,7 @@ class WatchQuery(FilterQuery):
 
 
 class HistoryQuery(Model):
-    """One pane's, one runtime's or one action's events; none of them: all."""
+    """Events of one pane, one runtime or one action. Without any of them: all events."""
 
     pane: str | None = None
     action: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{8,128}$")] | None = None

@@ -1,4 +1,4 @@
-"""A route, and the routes of one resource together with the service that answers them.
+"""Define a route, and the routes of one resource together with the service that answers them.
 
 Owns these types. Knows no resource: each file of ``api/routes`` makes its own table, and so does a feature.
 """
@@ -23,15 +23,15 @@ class Access(StrEnum):
     """Who may call a route."""
 
     OPERATORS = (
-        "operators"  # all but processes inside a supervised agent; those too where the configuration lets agents act
+        "operators"  # all but processes inside a supervised agent; those too if the configuration lets agents act
     )
-    EVERYBODY = "everybody"  # a read that changes nothing and opens nothing for the caller, or a report
-    CHECKED_BY_ACTION = "checked_by_action"  # as OPERATORS, but the action checks it and keeps a record of a refusal
+    EVERYBODY = "everybody"  # a report, or a read that changes nothing and opens nothing for the caller
+    CHECKED_BY_ACTION = "checked_by_action"  # as OPERATORS, but the action checks it and records a refusal
 
 
 @dataclass(frozen=True, slots=True)
 class Route(Generic[S]):
-    """One method and path. ``body``: what the request carries; ``answer``: model of its 200 (of a line, for watch).
+    """One method and path. ``body``: what the request carries. ``answer``: model of its 200 (of a line, for watch).
 
     ``access``: who may call it. The default refuses a supervised agent.
     """
@@ -55,7 +55,7 @@ class RouteTable(Generic[S]):
 
 
 class BrokenStreamError(Exception):
-    """An error after the head of ``response`` went out: there is no room for another answer. The cause says why."""
+    """An error after the head of ``response`` was sent, when no other answer is possible. The cause has the reason."""
 
     def __init__(self, response: web.StreamResponse) -> None:
         super().__init__()

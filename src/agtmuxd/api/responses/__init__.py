@@ -1,1 +1,1 @@
-"""What answers look like, one file a resource."""
+"""Define the shapes of answers, one file per resource."""

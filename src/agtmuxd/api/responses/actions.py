@@ -1,4 +1,4 @@
-"""What answers to actions look like."""
+"""Define the answers to actions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from agtmuxd.api.responses.base import Shape, Time, Versioned
 
 
 class Action(Shape):
-    """One action. ``request`` tells of a text its length, keyed digest and shape; ``caller`` uid, pid and command."""
+    """One action. ``request`` shows a text's length, keyed digest and shape. ``caller`` has uid, pid and command."""
 
     action_id: str
     action: str

@@ -1,7 +1,7 @@
-"""What answers share: the models that the contract (openapi.json) is generated from, one file a resource.
+"""Define what answers share. The contract (openapi.json) is generated from these models, one file per resource.
 
-Owns the shapes of answers as documentation; answers are not built from them. A newer minor may add fields, never take
-one away or change its meaning.
+Owns the shapes of answers as documentation. Answers are not built from them. A newer minor version may add fields. It
+never removes one or changes its meaning.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Health_ = Literal["ok", "degraded", "down"]
 
 
 class Shape(BaseModel):
-    model_config = ConfigDict(extra="ignore", defer_build=True)  # the contract is asked for now and then
+    model_config = ConfigDict(extra="ignore", defer_build=True)  # the contract is asked for rarely
 
 
 class Versioned(Shape):

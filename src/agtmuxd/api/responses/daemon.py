@@ -1,4 +1,4 @@
-"""What answers of the daemon on itself look like."""
+"""Define the daemon's answers about itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from agtmuxd.api.responses.targets import Target
 
 
 class AgentServer(Shape):
-    """A server that agents share and that the user has asked; ``reason``: why it is not connected."""
+    """A server that agents share and that the user has agtmux ask. ``reason``: why it is not connected."""
 
     config_home: str
     connected: bool
@@ -30,7 +30,7 @@ class AdapterHealth(Shape):
 
 
 class StoreHealth(Shape):
-    """``bytes`` of the file; ``used_bytes`` of it hold something, null until counted. ``failures``: writes given up."""
+    """``bytes``: size of the file. ``used_bytes``: the used part, null until counted. ``failures``: writes given up."""
 
     bytes: int | None
     used_bytes: int | None
@@ -42,7 +42,9 @@ class StoreHealth(Shape):
 
 
 class LogHealth(Shape):
-    """``lost`` lines could not be written, ``left_out`` were of a flood. ``path`` null: standard error."""
+    """``lost``: lines that could not be written. ``left_out``: lines dropped from a flood. ``path`` null: standard
+    error.
+    """
 
     path: str | None
     max_bytes: int | None

@@ -1,4 +1,4 @@
-"""What answers on events look like."""
+"""Define the answers about events."""
 
 from __future__ import annotations
 

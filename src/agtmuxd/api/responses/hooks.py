@@ -1,4 +1,4 @@
-"""What answers on hooks look like."""
+"""Define the answers about hooks."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class HookItem(Shape):
     backup: str | None
     command: str | None = None
     as_argument: bool = False
-    switched_off: str | None = None  # the key and the file by which the agent runs no hooks at all
+    switched_off: str | None = None  # the key and file that make the agent run no hooks at all
     deaf_panes: list[str] = []
-    maybe_deaf_panes: list[str] = []  # never heard, and it cannot be told whether they began before
+    maybe_deaf_panes: list[str] = []  # no event yet, and it is unknown whether they began before the hooks
 
 
 class Hooks(Versioned):

@@ -1,4 +1,4 @@
-"""What answers on panes, windows and sessions look like."""
+"""Define the answers about panes, windows and sessions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class WindowIdentity(Shape):
 
 
 class SessionIdentity(Shape):
-    """``target`` is absent where sessions are merged by name."""
+    """``target`` is absent if sessions are merged by name."""
 
     target: str | None = None
     session_name: str
@@ -44,7 +44,7 @@ class LastKnown(Shape):
 
 
 class Pane(Shape):
-    """A pane; without an agent (listed with ``all`` only) its agent, runtime and state are null."""
+    """A pane. Without an agent (listed only with ``all``) its agent, runtime and state are null."""
 
     ref: str
     identity: PaneIdentity
@@ -78,12 +78,12 @@ class Pane(Shape):
     command: str | None
     source: str | None
     other_sessions: list[str] = []
-    detail: str | None = None  # of an error: what was said of it
-    snapshot: str | None = None  # in listings: the nonce of what is told here; an action takes it for 30 s
+    detail: str | None = None  # of an error: its message
+    snapshot: str | None = None  # in listings: the nonce of the pane as shown here; an action takes it for 30 s
 
 
 class Rollup(Shape):
-    """``panes``, ``counts`` and ``agents`` count panes with an agent; ``since`` is the oldest one in the top state."""
+    """``panes``, ``counts`` and ``agents`` count panes with an agent. ``since``: of the oldest one in the top state."""
 
     state: State | None
     panes: int
@@ -144,7 +144,7 @@ class Explanation(Versioned):
     recent_events: list[EventItem]
     oldest_version: str | None = None  # of this agent whose screens are known
     older: bool = False  # the agent's version is older than that
-    snapshot: str | None = None  # the nonce of what is told here; an action takes it for 30 s
+    snapshot: str | None = None  # the nonce of the pane as shown here; an action takes it for 30 s
 
 
 class LastMessage(Versioned):

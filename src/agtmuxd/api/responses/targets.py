@@ -1,4 +1,4 @@
-"""What answers on targets look like."""
+"""Define the answers about targets."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Target(Shape):
     last_seen_at: Time | None
     tmux_version: str | None
     rtt_ms: float | None
-    read: bool  # whether it was read well since the daemon started
+    read: bool  # whether it was read without error since the daemon started
     agents: int
     panes: int
-    unread_panes: int  # of those, how many tmux now lists in a way that cannot be read
+    unread_panes: int  # of those, how many tmux now lists in a form that cannot be read
     options: dict[str, Any]
 
 

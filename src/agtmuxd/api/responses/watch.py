@@ -1,4 +1,4 @@
-"""What a line of the stream looks like."""
+"""Define the lines of the stream."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The routes of the API, by resource."""
+"""Define the routes of the API, by resource."""

@@ -1,6 +1,6 @@
-"""The routes that act on a pane: what each request carries, and the request of the core that it becomes.
+"""Define the routes that act on a pane, and turn each request body into a request of the core.
 
-Owns their models. The kernel says who asks, never the body. Decides nothing.
+Owns their models. The kernel names the caller, never the body. Decides nothing.
 """
 
 from __future__ import annotations
@@ -44,10 +44,12 @@ States = Annotated[list[State], BeforeValidator(lambda value: [value] if isinsta
 
 
 class ActionBody(requests.Model):
-    """What every action may be asked with. The guards only narrow; ``force_stale`` waives age and state version."""
+    """What every action accepts. Guards only add conditions. ``force_stale`` skips the checks of age and
+    state version.
+    """
 
     request_ref: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{8,128}$")]
-    ref: str  # its grammar is the core's, and so is the error
+    ref: str  # the core owns its grammar and its error
     if_runtime: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{16,128}$")] | None = None
     if_state: Annotated[States, Field(max_length=7, default_factory=list)]
     if_state_version: Annotated[StrictInt, Field(ge=0, le=requests.MAX_NS)] | None = None
@@ -68,14 +70,14 @@ class ActionBody(requests.Model):
 
 
 class Inside(requests.Model):
-    """The tmux server that a terminal is in, by its ``TMUX``."""
+    """The tmux server that a terminal is in, from its ``TMUX``."""
 
     socket: Annotated[str, Field(min_length=1, max_length=4096)]
     server_pid: requests.Pid
 
 
 class AttachBody(ActionBody):
-    """``select`` false: nothing is selected, the answer only tells how; so from ``inside`` another server here."""
+    """``select`` false: select nothing, only return the commands. The same if ``inside`` is another server here."""
 
     select: StrictBool = True
     inside: Inside | None = None
@@ -91,7 +93,7 @@ def _text(value: str | None) -> str | None:
 
 
 class SendBody(ActionBody):
-    """Text, then keys, then the submit key. ``paste`` null: as the text is; several lines are pasted."""
+    """Text, then keys, then the submit key. ``paste`` null: decide by the text; several lines are pasted."""
 
     text: Annotated[str, Field(min_length=1)] | None = None
     keys: Annotated[
@@ -129,7 +131,7 @@ class SendBody(ActionBody):
 
 
 class ViewBody(ActionBody):
-    """``again``: the action that this look goes on from, for those who follow a pane; it is recorded once."""
+    """``again``: the action that this reading continues, for callers that follow a pane. It is recorded once."""
 
     lines: Annotated[StrictInt, Field(ge=1, le=10_000)] = 200
     ansi: StrictBool = False
@@ -154,7 +156,7 @@ class KillBody(ActionBody):
 
 
 class AnswerBody(ActionBody):
-    """The number of an option as it is shown, from 1; or text, which an option of that very text stands for too."""
+    """The number of an option as shown, from 1, or a text. A text equal to an option's text chooses that option."""
 
     option: Annotated[StrictInt, Field(ge=1, le=99)] | None = None
     text: Annotated[str, Field(min_length=1)] | None = None
@@ -182,7 +184,7 @@ BODIES: dict[Kind, type[ActionBody]] = {
     Kind.INTERRUPT: ActionBody,
     Kind.ACK: ActionBody,
 }
-"""What the request of each kind carries."""
+"""The request model of each kind."""
 
 SUMMARIES: dict[Kind, str] = {
     Kind.ATTACH: "Select a pane and return how to attach to it",
@@ -198,16 +200,16 @@ SUMMARIES: dict[Kind, str] = {
 
 
 class ActionService(Protocol):
-    """Does what is asked for, once, and records it."""
+    """Performs requests, each one once, and records them."""
 
     envelope: Envelope
 
     async def act(self, request: Request, uid: int | None, pid: int | None) -> dict[str, Any]:
-        """Do what is asked for, once; ``uid`` and ``pid`` are the caller's. Raises whatever it was refused with."""
+        """Perform the request, once. ``uid`` and ``pid`` are the caller's. Raises the reason for a refusal."""
 
 
 def _act(kind: Kind) -> Callable[[web.Request, ActionService], Awaitable[web.StreamResponse]]:
-    """The handler of one kind."""
+    """Return the handler of one kind."""
 
     async def act(request: web.Request, actions: ActionService) -> web.StreamResponse:
         asked = BODIES[kind].model_validate(await read_json(request)).request(kind)

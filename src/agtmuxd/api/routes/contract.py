@@ -1,4 +1,4 @@
-"""The route of the contract: /v1/openapi.json, generated from the routes that this server serves."""
+"""Define the route of the contract: /v1/openapi.json, generated from the routes that this server serves."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROUTES: tuple[Route[list[Route[Any]]], ...] = (
 
 
 def with_contract(tables: Iterable[RouteTable[Any]]) -> list[RouteTable[Any]]:
-    """These tables, and one more that describes them all and itself."""
+    """Return these tables, and one more that describes all of them and itself."""
     tables = list(tables)
     routes = [route for table in tables for route in table.routes] + list(ROUTES)
     return [*tables, RouteTable(ROUTES, routes)]

@@ -1,4 +1,4 @@
-"""The routes of the daemon itself: health, configuration, reload, stop."""
+"""Define the routes of the daemon itself: health, configuration, reload, stop."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from agtmuxd.api.route import Access, Route
 
 
 class DaemonService(Protocol):
-    """How the daemon is, and its two commands."""
+    """The daemon's health and configuration, and its two commands."""
 
     envelope: Envelope
 
     def health(self) -> dict[str, Any]:
-        """The body of /v1/health but for ``schema_version`` and ``generated_at``."""
+        """Return the body of /v1/health, except ``schema_version`` and ``generated_at``."""
 
     def config(self) -> dict[str, Any]:
-        """``{"path": str, "config": {effective values, no secrets}}``."""
+        """Return ``{"path": str, "config": {effective values, no secrets}}``."""
 
     def reload(self) -> None:
-        """Read the configuration again. Raises E_INVALID_REQUEST naming key and line."""
+        """Read the configuration again. Raises E_INVALID_REQUEST with key and line."""
 
     def stop(self) -> None:
-        """Begin the graceful stop soon; returns at once, so that the answer still goes out."""
+        """Start the graceful stop soon. Returns at once, so that the answer is still sent."""
 
 
 async def health(request: web.Request, daemon: DaemonService) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""The routes of events: take them in, and list the history."""
+"""Define the routes of events: ingest them, and list the history."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from agtmuxd.stream.published import PublishedRows
 
 
 class EventService(Protocol):
-    """Takes in events and reads their history."""
+    """Ingests events and reads their history."""
 
     envelope: Envelope
     view: PublishedRows
 
     async def ingest(self, events: Sequence[WireEvent], peer: Peer | None = None) -> list[dict[str, Any]]:
-        """Take in events, of ``peer`` where that is known; returns when they are committed. One result each, in order:
-        ``event_id``, ``status``, ``runtime_id``, ``reason_code``. Raises E_STORE_UNAVAILABLE when nothing of it could
-        be kept.
+        """Ingest events and return when they are committed. ``peer``: the sender, if known.
+
+        Returns one result per event, in order: ``event_id``, ``status``, ``runtime_id``, ``reason_code``. Raises
+        E_STORE_UNAVAILABLE if nothing could be stored.
         """
 
     async def history(self, query: HistoryQuery, pane: str | None) -> list[dict[str, Any]]:
-        """Events, newest first, at most ``query.limit``; ``pane`` is the pane key of ``query.pane``."""
+        """Return events, newest first, at most ``query.limit``. ``pane``: the pane key of ``query.pane``."""
 
 
 async def history(request: web.Request, events: EventService) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""The route of hooks: install, remove or check them in the agents' settings."""
+"""Define the route of hooks: install, remove or check them in the agents' settings."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class HookService(Protocol):
     """Hooks in the settings of agents, here and on ssh targets."""
 
     async def apply(self, request: HookRequest) -> list[dict[str, Any]]:
-        """Install, remove or check hooks: one item per agent and file."""
+        """Install, remove or check hooks. Returns one item per agent and file."""
 
     def tests_arrived(self, nonces: Sequence[str]) -> dict[str, str]:
-        """Which test events of hooks came in lately: ``posted`` or ``spooled`` by nonce."""
+        """Return which test events of hooks arrived lately: ``posted`` or ``spooled`` by nonce."""
 
 
 async def apply(request: web.Request, hooks: HookService) -> web.StreamResponse:

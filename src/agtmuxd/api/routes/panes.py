@@ -1,4 +1,4 @@
-"""The routes that read panes, windows and sessions, and why a pane shows its state.
+"""Define the routes that read panes, windows and sessions, and that explain a pane's state.
 
 Rows come from the published view. Changes nothing.
 """
@@ -20,23 +20,25 @@ from agtmuxd.stream.published import PublishedRows, merge_sessions
 
 
 class PaneService(Protocol):
-    """Panes as they are published, and what is known of one of them."""
+    """Published panes, and what is known of one of them."""
 
     envelope: Envelope
     view: PublishedRows
 
     def nonce(self, item: Mapping[str, Any]) -> str:
-        """What stands for a pane item as it is served now: an action takes it as ``snapshot`` for 30 s."""
+        """Return the nonce of a pane item as it is shown now. An action takes it as ``snapshot`` for 30 s."""
 
     async def explain(self, key: str) -> dict[str, Any]:
-        """Why the pane (by its key) shows its state: ``decided_by``, ``candidates``, ``marks``, ``recent_events``.
+        """Explain the state of the pane with this key: ``decided_by``, ``candidates``, ``marks``, ``recent_events``.
 
         The route adds the envelope, ``ref`` and ``item``.
         """
 
     def message(self, key: str) -> dict[str, Any]:
-        """What the agent of the pane (by key) said last, by its transcript: ``runtime_id``, ``text``, ``said_at``,
-        ``source`` (None where no transcript is followed). No secrets, no control characters but newlines.
+        """Return the agent's last message in the pane with this key, from its transcript.
+
+        It has ``runtime_id``, ``text``, ``said_at`` and ``source`` (None if no transcript is followed). It holds no
+        secrets and no control characters except newlines.
         """
 
 
@@ -46,7 +48,7 @@ def _listing(scope: Scope) -> Callable[[web.Request, PaneService], Awaitable[web
         wanted = query.filter()
         view = panes.view
         items = view.chosen(scope, wanted, query.sort)
-        # A nonce only here: in the stream it would be old before it is read.
+        # A nonce only in listings: in the stream it would be too old before it is read.
         rows = (view.written(item, {"snapshot": panes.nonce(item)} if scope is Scope.PANES else {}) for item in items)
         body = panes.envelope.read(
             filters={**wanted.echo(), **given(query, "sort")},

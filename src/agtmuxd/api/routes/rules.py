@@ -1,6 +1,6 @@
-"""The routes that try screen rules on captured screens and on samples.
+"""Define the routes that try screen rules on captured screens and on samples.
 
-Owns their models. What a rule makes of a screen is the core's.
+Owns their models. The core owns what a rule makes of a screen.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Agent = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class ReplayRequest(Model):
-    """One captured screen. ``before``: the claim of the look before; sizes left out are those of the text."""
+    """One captured screen. ``before``: the claim of the previous sample. Omitted sizes are those of the text."""
 
     agent: Agent
     screen: str
@@ -50,7 +50,7 @@ class ReplayRequest(Model):
 
 
 class CheckRequest(Model):
-    """Rules to try on their samples. ``corpus``: a folder of recordings, which are not installed with agtmux."""
+    """Rules to try on their samples. ``corpus``: a folder of recordings. They are not installed with agtmux."""
 
     agents: list[Agent] | None = None
     corpus: Path | None = None
@@ -68,7 +68,7 @@ class MissedRule(MatchedRule):
 
 
 class Replayed(Versioned):
-    """``version``: the agent's own, where the screen tells it; ``older``: than any whose screens are known."""
+    """``version``: the agent's version, if the screen shows it. ``older``: it is older than all with known screens."""
 
     agent: str
     version: str | None = None
@@ -111,10 +111,10 @@ class RuleService(Protocol):
     """Tries rules. Changes nothing."""
 
     def replay(self, asked: ReplayRequest) -> dict[str, Any]:
-        """What the rules make of a captured screen: the body of the answer. Raises E_INVALID_REQUEST."""
+        """Try the rules on a captured screen and return the body of the answer. Raises E_INVALID_REQUEST."""
 
     async def check(self, asked: CheckRequest) -> list[dict[str, Any]]:
-        """Every rule tried on its sample, one item per agent. Raises E_INVALID_REQUEST."""
+        """Try every rule on its sample and return one item per agent. Raises E_INVALID_REQUEST."""
 
 
 async def replay(request: web.Request, rules: RuleService) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""The routes of targets: list, add, connect, remove."""
+"""Define the routes of targets: list, add, connect, remove."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from agtmuxd.api.route import Access, Route
 
 
 class TargetService(Protocol):
-    """The tmux servers that are watched."""
+    """The watched tmux servers."""
 
     envelope: Envelope
 
     def items(self) -> list[dict[str, Any]]:
-        """All target items, by name, from memory."""
+        """Return all target items, by name, from memory."""
 
     async def add(self, request: TargetRequest) -> dict[str, Any]:
-        """Add a target, return its item. Raises E_TARGET_EXISTS, E_INVALID_REQUEST."""
+        """Add a target and return its item. Raises E_TARGET_EXISTS, E_INVALID_REQUEST."""
 
     async def connect(self, name: str) -> ConnectResult:
-        """Reach for a target now and say each step. Raises E_TARGET_NOT_FOUND; a failed step is no error."""
+        """Connect to a target now and report each step. Raises E_TARGET_NOT_FOUND. A failed step is not an error."""
 
     async def remove(self, name: str) -> None:
-        """Raises E_TARGET_NOT_FOUND."""
+        """Remove a target. Raises E_TARGET_NOT_FOUND."""
 
 
 async def listing(request: web.Request, targets: TargetService) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""The route of the stream: one JSON line for each change, until the reader leaves."""
+"""Define the route of the stream: one JSON line per change, until the reader leaves."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class WatchService(Protocol):
     envelope: Envelope
 
     async def open(self, request: WatchRequest) -> Watcher:
-        """A new watcher, to be ended by ``leave()``. Raises E_CURSOR_INVALID, E_CURSOR_EXPIRED, E_OVERLOADED."""
+        """Open a watcher; ``leave()`` ends it. Raises E_CURSOR_INVALID, E_CURSOR_EXPIRED, E_OVERLOADED."""
 
 
 async def watch(request: web.Request, streams: WatchService) -> web.StreamResponse:
@@ -41,7 +41,7 @@ async def watch(request: web.Request, streams: WatchService) -> web.StreamRespon
                 await response.write(line)
         await response.write_eof()
     except ConnectionError:
-        return response  # the reader went away, which is how a watch ends
+        return response  # the reader left, which is how a watch ends
     except Exception as error:
         raise BrokenStreamError(response) from error
     finally:
