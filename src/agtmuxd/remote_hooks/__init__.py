@@ -1,1 +1,1 @@
-"""Hooks on machines behind ssh: the program there, the way back from there, the spool there, settings there."""
+"""Hooks on machines behind ssh: the hook program, the reverse socket, the spool and the agents' settings there."""

@@ -1,4 +1,4 @@
-"""Another machine's clock: read from what ``date`` said, and events put right by how far it is off. Pure."""
+"""Read another machine's clock from the output of ``date``, and correct the times of its events. Pure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from agtmuxd.core.numbers import TIME_MOST, is_time, whole
 _HALF_SECOND: Final = NS // 2
 
 
-def read_clock(said: bytes) -> int | None:
-    """What ``date +%s%N`` said in ns; a ``date`` that knows no ``%N`` tells whole seconds. None for anything else, and
-    for a time that cannot be."""
-    text = said.decode("ascii", "replace").strip()
+def read_clock(output: bytes) -> int | None:
+    """Return the time in ns from the output of ``date +%s%N``, None if it is no possible time.
+
+    A ``date`` without ``%N`` prints whole seconds; then half a second is added.
+    """
+    text = output.decode("ascii", "replace").strip()
     seconds = text.removesuffix("N").removesuffix("%")
     try:
         if len(text) > 15:
@@ -25,8 +27,10 @@ def read_clock(said: bytes) -> int | None:
 
 
 def corrected(event: RawEvent, offset: int | None) -> RawEvent:
-    """``event`` with its times by our clock, never after it came in. ``offset``: the clock there minus ours in ns, None
-    where it was not measured."""
+    """Return ``event`` with its times by our clock, and no event time after its arrival.
+
+    ``offset``: the clock there minus ours in ns, None if it was not measured.
+    """
     if offset is None:
         return event
     hint = None if event.start_hint is None else event.start_hint - offset

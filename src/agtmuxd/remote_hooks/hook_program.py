@@ -1,9 +1,9 @@
-"""The hook program of a machine behind ssh: tells every daemon that watches it what an agent just said of itself.
+"""Report an agent's event to every daemon that watches this machine behind ssh.
 
-Placed there as one file (``program.py`` fills in ``REDACT``) and run by whatever python3 is there, 3.8 or newer:
-standard library only, no word and exit status 0 whatever happens. What it does not share with ``agtmux hook`` is who is
-told: each ``*.supervisor`` file of the state folder stands for one daemon elsewhere and holds the path of the socket
-that leads to it, or nothing while it is not connected. Who does not take an event finds it in a spool of its own.
+Installed as one file (``install_program.py`` fills in ``REDACT``), and run by any python3 from 3.8 on. Uses only the
+standard library, prints nothing and always exits with status 0. It differs from ``agtmux hook`` in its receivers: each
+``*.supervisor`` file of the state folder is one daemon elsewhere, and holds the path of the socket that leads to it.
+The file is empty while the daemon is not connected. An event that a daemon does not accept goes into its spool.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import sys
 import time
 
 REDACT = ""
-"""Source of the redaction, filled in; compiled only where something is spooled."""
+"""Source of the redaction, filled in when installed. Compiled only if an event is spooled."""
 
 MS = 1_000_000
 CAP = 250
 STDIN_BY, POST_BY, POST_FOR, SPOOL_BY, EXIT_BY = 110 * MS, 190 * MS, 150 * MS, 220 * MS, 235 * MS
-"""Deadlines as those of ``agtmux hook``."""
+"""Deadlines (ns after the start), the same as in ``agtmux hook``."""
 BEFORE = 30 * MS
-"""The most that the interpreter's own start counts for, by its CPU: a shell that became it may have taken more."""
+"""Most CPU time (ns) counted for the interpreter's start: a shell that became it by exec may have used more."""
 
 MOST_LATE, AHEAD = 9_000 * MS, 1_000 * MS
 """Both within the daemon's ``events.skew_budget``."""
@@ -37,15 +37,15 @@ ENV = ("CLAUDE_CODE_SESSION_ATTENDED", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CONFIG_
 
 MOST_SUPERVISORS = 8
 HUNG_AFTER, HUNG_FOR = 3, 30.0
-"""A daemon that let so many posts go unanswered is not tried for so many seconds: its events go into the spool."""
+"""After ``HUNG_AFTER`` unanswered posts a daemon is not tried for ``HUNG_FOR`` s: its events go into the spool."""
 FORGOTTEN = 30 * 86_400
-"""Seconds after which a daemon that never came back is spooled for no longer."""
+"""Seconds after which no more events are spooled for a daemon that never came back."""
 
 
 def run(argv: list[str], started: int, folder: str) -> None:
-    """Deliver one event to all that watch. May raise anything: the caller exits 0 whatever comes out.
+    """Deliver one event to all daemons that watch. May raise anything: the caller always exits with 0.
 
-    ``argv``: ``[hook] AGENT [--event NAME] [--at NS] [PAYLOAD]``; ``folder``: the state.
+    ``argv``: ``[hook] AGENT [--event NAME] [--at NS] [PAYLOAD]``; ``folder``: the state folder.
     """
     factor = (_number(os.environ.get("AGTMUX_HOOK_CAP_MS", "")) or CAP) / CAP
 
@@ -54,8 +54,8 @@ def run(argv: list[str], started: int, folder: str) -> None:
 
     signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
     signal.setitimer(signal.ITIMER_REAL, max(0.001, (by(EXIT_BY) - time.time_ns()) / 1e9))
-    told = supervisors(folder)
-    if not told:
+    daemons = supervisors(folder)
+    if not daemons:
         return
     argv = argv[1:] if argv[:1] == ["hook"] else argv
     agent = argv[0] if argv and _is_name(argv[0]) else "unknown"
@@ -66,18 +66,18 @@ def run(argv: list[str], started: int, folder: str) -> None:
     event = build_event(agent, "notify" if rest else "hook", parse(raw), at, os.environ, name)
     body = encode(event)
     until = min(time.time_ns() + int(POST_FOR * factor), by(POST_BY))
-    taken = post_all([one[0] for one in told], body, until)
-    for (_, _, hung), good in zip(told, taken):
-        note(hung, good)
-    left = [where for (_, where, _), good in zip(told, taken) if not good and where]
+    accepted = post_all([one[0] for one in daemons], body, until)
+    for (_, _, hung), good in zip(daemons, accepted):
+        count_unanswered(hung, good)
+    left = [where for (_, where, _), good in zip(daemons, accepted) if not good and where]
     if left:
-        late = time.time_ns() > by(STDIN_BY)  # then little time is left to redact a long body in
-        leave(json.loads(encode(event, LATE_BODY) if late else body), left, by(SPOOL_BY))
+        late = time.time_ns() > by(STDIN_BY)  # then there is little time left to redact a long body
+        spool_all(json.loads(encode(event, LATE_BODY) if late else body), left, by(SPOOL_BY))
 
 
-def leave(event: dict[str, object], spools: list[str], until: int) -> None:
-    """Write an event into these spools. Where that cannot be, the others get it all the same."""
-    made: dict[tuple[str, ...], bytes] = {}  # redacting takes long: daemons that look for the same share a line
+def spool_all(event: dict[str, object], spools: list[str], until: int) -> None:
+    """Write an event into these spools. If one cannot be written, the others still get it."""
+    made: dict[tuple[str, ...], bytes] = {}  # redacting is slow: daemons with the same patterns share a line
     for where in spools:
         extra = tuple(patterns(where))
         if extra not in made:
@@ -90,11 +90,11 @@ def leave(event: dict[str, object], spools: list[str], until: int) -> None:
 
 
 def supervisors(folder: str) -> list[tuple[str, str, str]]:
-    """``(socket path or "", spool path, hang path)`` of each daemon that watches this machine, those seen last first.
+    """Return ``(socket path or "", spool path, hang path)`` of each daemon that watches this machine, newest first.
 
-    A daemon that was not here for long has no spool path: it is tried and not written for. One that hangs (a laptop
-    that sleeps keeps its connection for hours) has no socket path for a while: agents would wait for it at each hook.
-    Nothing of a folder that is not this user's alone counts.
+    A daemon that was away for 30 days has no spool path: nothing is spooled for it. A daemon that hangs has no socket
+    path for a while, or agents would wait for it at each hook: a sleeping laptop keeps its connection for hours.
+    Returns nothing if the folder belongs to another user, or others may write to it.
     """
     info = os.stat(folder)
     if info.st_uid != os.getuid() or stat.S_IMODE(info.st_mode) & 0o022:
@@ -109,8 +109,8 @@ def supervisors(folder: str) -> list[tuple[str, str, str]]:
             with open(open_regular(os.path.join(folder, name), os.O_RDONLY), encoding="utf-8") as file:
                 target = file.readline(4096).strip()
                 at = os.fstat(file.fileno()).st_mtime
-            over = hangs(hung, at)
-        except (OSError, ValueError):  # it has just left, or it is no file of ours: the others are told all the same
+            over = is_hung(hung, at)
+        except (OSError, ValueError):  # it has just gone, or is no file of agtmux: go on with the others
             continue
         found.append((at, "" if over else target, os.path.join(folder, base + ".spool.jsonl"), hung))
     found.sort(reverse=True)
@@ -118,8 +118,8 @@ def supervisors(folder: str) -> list[tuple[str, str, str]]:
     return [(target, where if at > since else "", hung) for at, target, where, hung in found[:MOST_SUPERVISORS]]
 
 
-def hangs(path: str, since: float) -> bool:
-    """Whether the last few posts were not answered in time, lately and after the clock ``since`` (s) of connecting."""
+def is_hung(path: str, since: float) -> bool:
+    """Tell whether the last posts got no answer, within 30 s and after the daemon connected at ``since`` (s)."""
     try:
         info = os.stat(path)
     except FileNotFoundError:
@@ -127,8 +127,8 @@ def hangs(path: str, since: float) -> bool:
     return info.st_size >= HUNG_AFTER and info.st_mtime > max(since, time.time() - HUNG_FOR)
 
 
-def note(path: str, good: bool | None) -> None:
-    """Count a post that was not answered in time, a byte each; forget them after one that was. Never raises."""
+def count_unanswered(path: str, good: bool | None) -> None:
+    """Add one byte for a post without an answer (``good`` None); remove the file after a good post. Never raises."""
     try:
         if good is None:
             with open(open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW), "ab") as file:
@@ -140,7 +140,7 @@ def note(path: str, good: bool | None) -> None:
 
 
 def patterns(where: str) -> list[str]:
-    """What the daemon of that spool looks for besides, as it left it here."""
+    """Return the redaction patterns that the daemon of this spool wrote here."""
     path = where[: -len(".spool.jsonl")] + ".patterns.json"
     try:
         with open(open_regular(path, os.O_RDONLY), encoding="utf-8") as file:
@@ -152,14 +152,14 @@ def patterns(where: str) -> list[str]:
 
 def _redacted(event: dict[str, object], extra: list[str]) -> dict[str, object]:
     names: dict[str, object] = {"__name__": "redact"}
-    exec(compile(REDACT, "redact", "exec"), names)  # noqa: S102 our own text, put in when this was placed
+    exec(compile(REDACT, "redact", "exec"), names)  # noqa: S102 our own text, filled in when this was installed
     return names["redact_event"](event, extra)  # type: ignore[operator, no-any-return]
 
 
 def is_ours(sock: socket.socket) -> bool:
-    """Whether this user listens there, or root: what is posted is unredacted, and the path may be somebody else's now.
+    """Tell whether this user or root listens there: events are not redacted, and the path may now be another user's.
 
-    ``sock`` is a connected Unix stream socket. Raises OSError where the system does not tell.
+    ``sock`` is a connected Unix stream socket. Raises OSError if the system does not name the listener.
     """
     if sys.platform == "darwin":
         raw = sock.getsockopt(0, 1, 76)  # LOCAL_PEERCRED: version, uid, groups
@@ -168,8 +168,8 @@ def is_ours(sock: socket.socket) -> bool:
     return len(raw) >= 8 and int.from_bytes(raw[4:8], sys.byteorder) in (os.geteuid(), 0)
 
 
-class Talk:
-    """One post to one socket: written and answered as the socket is ready; ``good`` once it was answered by 2xx."""
+class Post:
+    """One post to one socket, sent and read when the socket is ready. ``good`` is True after an answer 2xx."""
 
     def __init__(self, path: str, data: bytes) -> None:
         self.data = memoryview(data)
@@ -186,7 +186,7 @@ class Talk:
                 self.over = True
 
     def go_on(self) -> None:
-        """Do what the socket is ready for."""
+        """Send or read what the socket is ready for."""
         try:
             if self.data:
                 self.data = self.data[self.sock.send(self.data) :]
@@ -204,25 +204,25 @@ class Talk:
 
 
 def post_all(paths: list[str], body: bytes, until: int) -> list[bool | None]:
-    """Which of the daemons behind ``paths`` took the event before the clock ``until`` (ns); None: it said nothing."""
+    """Post the event to each socket until the clock ``until`` (ns). True: accepted, None: no answer, else False."""
     head = (
         "POST /v1/events HTTP/1.1\r\nHost: agtmux\r\nConnection: close\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    talks = [Talk(path, head.encode() + body) for path in paths]
+    posts = [Post(path, head.encode() + body) for path in paths]
     while True:
-        writing = [talk for talk in talks if not talk.over and talk.data]
-        reading = [talk for talk in talks if not talk.over and not talk.data]
+        writing = [post for post in posts if not post.over and post.data]
+        reading = [post for post in posts if not post.over and not post.data]
         left = (until - time.time_ns()) / 1e9
         if left <= 0 or not (writing or reading):
             break
         readable, writable, _ = select.select([t.sock for t in reading], [t.sock for t in writing], [], left)
-        for talk in talks:
-            if talk.sock in readable or talk.sock in writable:
-                talk.go_on()
-    for talk in talks:
-        talk.sock.close()
-    return [talk.good if talk.over else None for talk in talks]
+        for post in posts:
+            if post.sock in readable or post.sock in writable:
+                post.go_on()
+    for post in posts:
+        post.sock.close()
+    return [post.good if post.over else None for post in posts]
 
 
 def said(words: list[str], started: int) -> tuple[str | None, int, list[str]]:
@@ -395,7 +395,7 @@ def encode(event: dict[str, object], limit: int = MAX_BODY) -> bytes:
 
 
 def open_regular(path: str, flags: int) -> int:
-    """A descriptor of a regular file. Never waits: a pipe in its place would be waited for. Raises OSError."""
+    """Open a regular file and return its descriptor. Never waits, not even for a pipe. Raises OSError."""
     fd = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, 0o600)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
@@ -456,17 +456,17 @@ def _keep_newest(fd: int, path: str, size: int, keep: int) -> None:
 
 
 def spool(line: bytes, path: str, until: int, most: int = MAX_SPOOL, keep: int = KEEP_SPOOL) -> None:
-    """Append one event to the spool, whole or not at all, under its lock.
+    """Append one event to the spool, as a whole or not at all, under its lock.
 
-    A spool that would pass ``most`` bytes is first cut to its newest ``keep`` bytes behind a gap line. Raises OSError
-    when the disk refuses, TimeoutError when the lock is not free by the clock ``until`` (ns).
+    If the spool would exceed ``most`` bytes, first replaces it by a gap line and its newest ``keep`` bytes. Raises
+    OSError if the write fails, TimeoutError if the lock is not free by the clock ``until`` (ns).
     """
     while True:
         fd = open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW)
         try:
             _lock(fd, until)
             if not _is_at(fd, path):
-                continue  # the daemon, or another hook's cut, put a new file in its place
+                continue  # the daemon took it, or another hook replaced it
             size = os.fstat(fd).st_size
             if size and size + len(line) + 1 > most:
                 _keep_newest(fd, path, size, keep)
@@ -480,13 +480,13 @@ def spool(line: bytes, path: str, until: int, most: int = MAX_SPOOL, keep: int =
                 os.ftruncate(fd, size)
                 raise OSError(f"{path} took {written} of {len(whole)} bytes")
             if _is_at(fd, path):
-                return  # else it was taken meanwhile, and perhaps read to its end: once more, ids dedupe
+                return  # else the daemon took it, maybe before this line: write again, a repeated id is a duplicate
         finally:
             os.close(fd)
 
 
 def main() -> None:
-    """Report one event, silently. The state folder lies where this file lies: an agent may have another HOME."""
+    """Report one event, silently. Finds the state folder from the path of this file: an agent may have another HOME."""
     try:
         started = time.time_ns() - min(time.process_time_ns(), BEFORE)
         share = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

@@ -1,6 +1,6 @@
-"""The hook program as it is placed on another machine: its text, where it lies there and how agents call it.
+"""Build the hook program for another machine: its text, its path there and the command that agents call.
 
-Knows neither ssh nor settings.
+Knows neither ssh nor the agents' settings.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 FOLDER = ".local/share/agtmux"
 STATE = ".local/state/agtmux-remote"
-"""In the home folder there; the program finds the second from where it lies itself."""
+"""Both are in the home folder there. The program finds STATE from its own path."""
 NAME = "hook.py"
 
 _GAP = 'REDACT = ""\n'
@@ -20,7 +20,7 @@ _GAP = 'REDACT = ""\n'
 
 @lru_cache(maxsize=1)
 def text() -> str:
-    """The whole program."""
+    """Return the whole program. Raises ValueError if it has no place for the redaction."""
     source = _source("agtmuxd.remote_hooks", "hook_program.py")
     if source.count(_GAP) != 1:
         raise ValueError("remote_hooks/hook_program.py has no place for the redaction")
@@ -32,15 +32,15 @@ def _source(package: str, name: str) -> str:
 
 
 def place() -> str:
-    """The program that puts files in place there."""
+    """Return the program that writes settings files there."""
     return _source("agtmuxd.remote_hooks", "place_files.py")
 
 
 def path(home: str) -> str:
-    """Where it lies on a machine with that home folder."""
+    """Return the path of the hook program on a machine with this home folder."""
     return str(PurePosixPath(home, FOLDER, NAME))
 
 
 def command(python: str, home: str) -> str:
-    """The command line that settings there get; the agent's name goes behind it. ``python``: its path there."""
+    """Return the command line for the settings there; the agent's name follows it. ``python``: its path there."""
     return f"{shlex.quote(python)} -IS {shlex.quote(path(home))} hook"

@@ -1,7 +1,7 @@
-"""Keeps the hooks of one machine behind ssh in touch with this daemon, for as long as its target is watched.
+"""Connect the hooks of one machine behind ssh to this daemon, as long as its target is watched.
 
-Owns the order of things: after the first good round of a connection the clock there is read, the way back opened, the
-spool fetched; and all of that is looked at again now and then.
+Owns the order of steps. After the first good round of a connection: read the clock there, open the reverse socket,
+fetch the spool. Then check all of this again every 15 s, or every 2 s without a socket.
 """
 
 from __future__ import annotations
@@ -27,46 +27,47 @@ from agtmuxd.targets.executor import ExecutorError
 from agtmuxd.targets.ssh.executor import SshExecutor
 
 AGAIN: Final = 15.0
-"""Seconds after which spool and clock there are looked at again: a hook may have been too late for the socket."""
+"""Seconds until spool and clock there are checked again: a hook may have been too late for the socket."""
 AGAIN_WITHOUT: Final = 2.0
-"""The same where no socket could be forwarded: then the spool is the only way."""
+"""Seconds until the next check if no socket could be forwarded: then events come only through the spool."""
 LEAVE_WITHIN: Final = 1.0
+"""Seconds that the clean-up of the remote machine may take."""
 
 _LOG = structlog.get_logger("remote")
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonAccess:
-    """What every outpost needs of the daemon. ``ingest(target_id, events, offset)``: durable when it returns."""
+    """What each link needs from the daemon. ``ingest(target_id, events, offset)`` returns when they are committed."""
 
     folder: str  # the daemon's runtime folder
-    identity: str  # tells this daemon from others, and is the same after a restart
+    identity: str  # unique to this daemon, and the same after a restart
     store: Store
     ingest: Callable[[str, Sequence[WireEvent], int | None], Awaitable[list[dict[str, Any]]]]
     count: Callable[[str], None]
     clock: Callable[[], int]
-    timeout: float  # s, for each thing done there
+    timeout: float  # s, for each command there
     patterns: Callable[[], Sequence[str]] = tuple
-    """Regular expressions of the configuration whose matches are to be removed."""
-    spool_rate: float = float(BURST)  # bytes a second of what was spooled there
+    """Configured regular expressions whose matches are redacted."""
+    spool_rate: float = float(BURST)  # bytes a second fetched from the spool there
 
 
 class RemoteHooksLink:
-    """The companion of one ssh target's observer: ``seen`` after each good round, ``run`` until cancelled."""
+    """Serve the hooks of one ssh target. Call ``seen`` after each good round; ``run`` works until cancelled."""
 
     def __init__(self, target_id: str, executor: SshExecutor, home: DaemonAccess) -> None:
         digest = hashlib.sha256(f"{home.identity} {target_id}".encode()).hexdigest()
         self.offset: int | None = None
-        """The clock there minus ours, ns, as last measured."""
+        """The clock there minus ours in ns, as last measured; None before."""
         self._target_id = target_id
         self._executor = executor
         self._home = home
         self._listener = EventListener(
-            os.path.join(home.folder, f"far-{digest[:8]}"), self._taken, self._flooded, count=home.count
+            os.path.join(home.folder, f"far-{digest[:8]}"), self._ingest, self._events_refused, count=home.count
         )
-        self._way = ReverseSocket(executor, digest[:16], self._listener.path, home.timeout)
+        self._reverse = ReverseSocket(executor, digest[:16], self._listener.path, home.timeout)
         self._spool = RemoteSpool(
-            target_id, digest[:16], executor, home.store, self._fetched, ByteBudget(home.spool_rate)
+            target_id, digest[:16], executor, home.store, self._ingest_spooled, ByteBudget(home.spool_rate)
         )
         self._round = asyncio.Event()
         self._connection = 0
@@ -74,14 +75,14 @@ class RemoteHooksLink:
         self._clock_due = 0.0
         self._refused = False
         self._behind = False
-        self._told = ""
+        self._last_failure = ""
 
     def seen(self) -> None:
-        """A round was good."""
+        """Note that a round was good."""
         self._round.set()
 
     def check_now(self) -> None:
-        """Something was changed there: look again at once."""
+        """Check the machine at once: something was changed there."""
         self._due = 0.0
         self._round.set()
 
@@ -96,40 +97,40 @@ class RemoteHooksLink:
                 await self._round.wait()
                 self._round.clear()
                 if self._connection != self._executor.link.connects or time.monotonic() >= self._due:
-                    await self._tend()
+                    await self._check()
         finally:
             await self._listener.stop()
 
-    async def _tend(self) -> None:
-        anew = self._connection != self._executor.link.connects
+    async def _check(self) -> None:
+        reconnected = self._connection != self._executor.link.connects
         self._connection = self._executor.link.connects
         now = time.monotonic()
         try:
             listens = await self._listens()
-            if not await self._way.placed():
-                if self._way.was_open:  # the hooks were uninstalled
+            if not await self._reverse.placed():
+                if self._reverse.was_open:  # the hooks were uninstalled
                     await self._spool.drain()
-                    await self._way.close(forget=True)
+                    await self._reverse.close(forget=True)
                 self._due = now + AGAIN
                 return
-            if anew or self.offset is None or now >= self._clock_due:
-                self.offset = await self._way.offset(self._home.clock)
+            if reconnected or self.offset is None or now >= self._clock_due:
+                self.offset = await self._reverse.offset(self._home.clock)
                 self._clock_due = now + AGAIN
-            if listens and (anew or not (self._way.is_open or self._refused)):
+            if listens and (reconnected or not (self._reverse.is_open or self._refused)):
                 await self._open()
-            await self._way.tell(self._home.patterns())
+            await self._reverse.tell(self._home.patterns())
             self._behind = False
             await self._spool.drain()
             if self._spool.waits:
                 self._behind = True
                 self._home.count("remote_spool_held")
-            self._due = now + (AGAIN if self._way.is_open and not self._behind else AGAIN_WITHOUT)
+            self._due = now + (AGAIN if self._reverse.is_open and not self._behind else AGAIN_WITHOUT)
         except (ExecutorError, AgtmuxError, OSError) as error:
             self._due = now + AGAIN_WITHOUT
-            self._say(str(error))
+            self._report_failure(str(error))
 
     async def _listens(self) -> bool:
-        """Whether the socket on this side is there; where it cannot be made, events come by the spool."""
+        """Check the socket on this side. Return False if it cannot be made: then events come through the spool."""
         try:
             await self._listener.look()
         except OSError as error:
@@ -139,48 +140,50 @@ class RemoteHooksLink:
 
     def _cannot_listen(self, error: OSError) -> None:
         path = self._listener.path
-        self._say(f"{path} cannot be listened at ({error.strerror or error}): a shorter AGTMUX_RUNTIME_DIR may help")
+        self._report_failure(
+            f"{path} cannot be listened at ({error.strerror or error}): a shorter AGTMUX_RUNTIME_DIR may help"
+        )
 
     async def _open(self) -> None:
         self._refused = False
         try:
-            await self._way.open()
+            await self._reverse.open()
         except ExecutorError as error:
             if error.reason != "refused":
                 raise
-            self._refused = True  # not asked for again on this connection
-            self._say(str(error))
+            self._refused = True  # do not ask again on this connection
+            self._report_failure(str(error))
             return
-        self._told = ""
+        self._last_failure = ""
         _LOG.info("remote hooks connected", target=self._target_id)
 
-    def _say(self, why: str) -> None:
+    def _report_failure(self, why: str) -> None:
         self._home.count("remote_hook_failures")
-        if why != self._told:
-            self._told = why
+        if why != self._last_failure:
+            self._last_failure = why
             _LOG.warning("remote hooks not connected; trying again", target=self._target_id, said=why)
 
     async def close(self, *, forget: bool) -> None:
-        """Leave in order where that is quick; ``forget``: with all that is ours there."""
-        if self._executor.link.connected and self._way.was_open:
+        """Clean up the machine if that takes at most 1 s. ``forget``: also remove all files of this daemon there."""
+        if self._executor.link.connected and self._reverse.was_open:
             try:
                 async with asyncio.timeout(LEAVE_WITHIN):
-                    await self._way.close(forget=forget)
+                    await self._reverse.close(forget=forget)
             except (ExecutorError, TimeoutError) as error:
                 _LOG.info("could not clean up the remote machine", target=self._target_id, said=str(error))
 
     # ---------------------------------------------------------------- events
 
-    async def _taken(self, events: Sequence[WireEvent]) -> list[dict[str, Any]]:
+    async def _ingest(self, events: Sequence[WireEvent]) -> list[dict[str, Any]]:
         return await self._home.ingest(self._target_id, events, self.offset)
 
-    def _flooded(self) -> None:
-        """Events were refused: they wait in the spool there, which is not left until its turn comes."""
+    def _events_refused(self) -> None:
+        """Note that events were refused: hooks spool them there, so fetch the spool within 2 s."""
         self._home.count("remote_events_refused")
         self._behind = True
         self._due = min(self._due, time.monotonic() + AGAIN_WITHOUT)
 
-    async def _fetched(self, lines: list[dict[str, Any]]) -> None:
+    async def _ingest_spooled(self, lines: list[dict[str, Any]]) -> None:
         good = []
         for line in lines:
             try:

@@ -1,7 +1,7 @@
-"""Where events of another machine come in through its forwarded socket: a server that takes events and nothing else.
+"""Accept events from another machine through its forwarded socket, and refuse every other request.
 
-Owns the socket on this side, the limits and the refusal of every other request. What it takes is handed on with nothing
-that could name another target; whose they are is the caller's to say.
+Owns the socket on this side and the limits. The caller decides which target the events belong to: nothing in a
+request can name another target.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from agtmuxd.api.requests import EventBatch, WireEvent
 
 RATE: Final = 200.0
 BURST: Final = 1000.0
-"""Events a second that are taken in the long run, and at once. What is refused waits in the spool there."""
+"""``RATE``: events a second in the long run. ``BURST``: events at once. Hooks spool the refused events there."""
 CONNECTIONS: Final = 64
 IDLE_SECONDS: Final = 5.0
 SOURCES: Final = frozenset(("hook", "notify", "wrapper"))
-"""Who may speak from there; the rest is what the daemon reads for itself."""
+"""Sources that may send events from there. The daemon itself reads all other sources."""
 
 Take = Callable[[Sequence[WireEvent]], Awaitable[list[dict[str, Any]]]]
 
 
 class TokenBucket:
-    """So many a second, and so many at once."""
+    """Limit a rate: ``rate`` items a second in the long run, ``burst`` at once."""
 
     def __init__(self, rate: float, burst: float, now: Callable[[], float]) -> None:
         self._rate, self._burst, self._now = rate, burst, now
         self._left, self._at = burst, now()
 
     def take(self, count: int) -> bool:
-        """Whether ``count`` more may pass now."""
+        """Take ``count`` items. Return False, and take none, if that is too many now."""
         now = self._now()
         self._left = min(self._burst, self._left + (now - self._at) * self._rate)
         self._at = now
@@ -55,7 +55,7 @@ class TokenBucket:
 
 
 class EventListener:
-    """``start`` serves ``path`` until ``stop``."""
+    """Accept events at the socket ``path``, from ``start`` until ``stop``."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class EventListener:
         rate: float = RATE,
         burst: float = BURST,
     ) -> None:
-        """``on_flood``: called for each request that is refused for being too many; ``count``: see ``Connections``."""
+        """``on_flood`` is called for each request that exceeds the rate. ``count``: see ``Connections``."""
         self.path = path
         self._take = take
         self._on_flood = on_flood
@@ -75,11 +75,11 @@ class EventListener:
         self._limits = rate, burst
         self._connections = Connections(CONNECTIONS, count, log=structlog.get_logger("remote"))
         self._listener: asyncio.Server | None = None
-        self._mark: tuple[int, int] | None = None
+        self._bound_as: tuple[int, int] | None = None
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
-        """Begin to accept. Raises OSError."""
+        """Start to accept connections. Raises OSError."""
         loop = asyncio.get_running_loop()
         self._bucket = TokenBucket(*self._limits, loop.time)
         app = web.Application(client_max_size=MAX_BODY + 1)
@@ -97,13 +97,13 @@ class EventListener:
         def accept() -> asyncio.Protocol:
             return Gate(make, os.getuid(), peer_of, self._connections)
 
-        sock = _bound(self.path)
-        self._mark = _mark_of(self.path)
+        sock = _bind(self.path)
+        self._bound_as = _identity(self.path)
         self._listener = await loop.create_server(accept, sock=sock, backlog=64)
 
     async def look(self) -> None:
-        """Bind again where the socket's file is gone, as after a logout that emptied the folder. Raises OSError."""
-        if self._runner is None or (self._listener is not None and _mark_of(self.path) == self._mark):
+        """Bind again if the socket's file is gone, as after a logout that emptied the folder. Raises OSError."""
+        if self._runner is None or (self._listener is not None and _identity(self.path) == self._bound_as):
             return
         if self._listener is not None:
             self._listener.close()
@@ -111,7 +111,7 @@ class EventListener:
         await self._listen(self._runner)
 
     async def stop(self) -> None:
-        """Stop accepting and take the socket away. Idempotent."""
+        """Stop accepting and remove the socket. Idempotent."""
         if self._listener is not None:
             self._listener.close()
             self._listener = None
@@ -141,7 +141,7 @@ class EventListener:
             return failed(invalid(error))
         except web.HTTPRequestEntityTooLarge:
             return failed(too_large())
-        except Exception as error:  # noqa: BLE001 - an edge: told in the log, answered without inner details
+        except Exception as error:  # noqa: BLE001 - the outermost edge: logged, and answered without inner details
             request_id = new_request_id()
             structlog.get_logger("remote").error("request failed", request_id=request_id, error=repr(error)[:500])
             return internal(request_id)
@@ -162,7 +162,7 @@ class EventListener:
         return said(results=await self._take(events))
 
 
-def _mark_of(path: str) -> tuple[int, int] | None:
+def _identity(path: str) -> tuple[int, int] | None:
     try:
         found = os.lstat(path)
     except OSError:
@@ -170,8 +170,8 @@ def _mark_of(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _bound(path: str) -> socket.socket:
-    """A socket at ``path``, in a folder of our own, 0600 from its first moment."""
+def _bind(path: str) -> socket.socket:
+    """Return a socket bound at ``path`` with mode 0600 from the start. Raises OSError."""
     with suppress(FileNotFoundError):
         os.unlink(path)
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

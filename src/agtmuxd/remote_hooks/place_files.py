@@ -1,9 +1,9 @@
-"""Puts settings files in place, with what was there kept: here, and as a program on a machine behind ssh.
+"""Write settings files and keep backups: here, and as a program on a machine behind ssh.
 
 There it runs by ``python3 -IS -c`` (3.8 or newer). Standard input: ``{"files": [{"path", "before", "after"}],
-"backups": N, "remove": bool}``, text or null for a file that is not there. Standard output, in that order:
-``[{"backup", "error", "left", "changed"}]``: ``left`` are all backups beside it, ``changed`` says that somebody else
-wrote the file meanwhile, so that it is worth to begin anew.
+"backups": N, "remove": bool}``; ``before`` and ``after`` are text, or null for no file. Standard output, in the same
+order: ``[{"backup", "error", "left", "changed"}]``. ``left``: all backups beside the file. ``changed``: another program
+wrote the file at the same time, so plan the change again.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 LOCK_WAIT = 5.0
-"""Seconds for which another one who puts files into the same folder is waited for."""
+"""Seconds to wait for another program that writes files into the same folder."""
 
 
 class ChangedError(ValueError):
-    """The file is not what it was when the change was planned."""
+    """The file changed after the change was planned."""
 
 
 def place(path: str, before: str | None, after: str | None, backups: int, remove: bool = False) -> str | None:
-    """Put one file in place; its backup, or None where there is none. Raises ValueError, OSError.
+    """Write one file. Return the path of its backup, None if there is none. Raises ValueError, OSError.
 
-    The backup comes first, then one atomic replacement by a file of the same mode and owner. A symbolic link is
-    followed: the file it names is replaced, the link stays. A file that nobody may write to is left alone.
+    First makes the backup, then replaces the file atomically by one of the same mode and owner. Follows a symbolic
+    link: replaces the file that it names, and keeps the link. Refuses a read-only file.
 
-    ``remove``: what was put in is taken out again. Where that leaves nothing, or the very bytes of a backup, there is
-    nothing to keep: no backup is made, and that one goes.
+    ``remove``: an uninstall. If it leaves no file, or the exact bytes of a backup, no new backup is made, and that
+    backup is removed.
 
-    Who puts files into the same folder at the same time waits. Raises ChangedError where somebody else wrote the file.
+    Waits while another program holds the folder's lock. Raises ChangedError if another program wrote the file.
     """
     real = os.path.realpath(path)
     now, old = found(real)
 
-    def check() -> None:  # once more right before it counts: agents write their settings at any moment, disks are slow
+    def check() -> None:  # also right before the write: agents write their settings at any time, and disks are slow
         if found(real)[0] != before:
             raise ChangedError(path + " changed meanwhile: try again")
 
@@ -62,7 +62,7 @@ def put(
     path: str, after: str | None, there: tuple[str | None, os.stat_result | None], backups: int, remove: bool,
     check: Callable[[], None],
 ) -> str | None:  # fmt: skip
-    """The change itself, of a file that is ``there``. See ``place``."""
+    """Make the change. ``there``: the text and status of the file now. See ``place``."""
     real, (now, old) = os.path.realpath(path), there
     backup = None
     same = [one for one in left(path) if remove and holds(one, after)]
@@ -88,13 +88,13 @@ def put(
 
 @contextlib.contextmanager
 def alone(folder: str) -> Iterator[None]:
-    """Hold the folder against others who put files into it: a lock on itself leaves no file behind.
+    """Lock the folder against other programs that write files into it. A lock on the folder leaves no file behind.
 
-    Raises ValueError where it is not free in time. Where the disk knows no such locks, nothing is held.
+    Raises ValueError if the lock is not free within 5 s. Takes no lock on a file system without such locks.
     """
     try:
         fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
-    except OSError:  # there is no folder, or it cannot be read: what is done in it says so
+    except OSError:  # no folder, or not readable: the write itself reports that
         yield
         return
     deadline = time.monotonic() + LOCK_WAIT
@@ -115,7 +115,7 @@ def alone(folder: str) -> Iterator[None]:
 
 
 def found(path: str) -> tuple[str | None, os.stat_result | None]:
-    """The text of a file, and whose it is; None for one that is not there. Raises ValueError, OSError."""
+    """Return a file's text and status, (None, None) if there is no file. Raises ValueError, OSError."""
     if not os.path.exists(path):
         return None, None
     with open(regular(path), encoding="utf-8", newline="") as file:
@@ -123,9 +123,9 @@ def found(path: str) -> tuple[str | None, os.stat_result | None]:
 
 
 def regular(path: str) -> int:
-    """A descriptor to read a regular file by. Never waits: a pipe in its place would be waited for.
+    """Open a regular file for reading, and return its descriptor. Never waits, not even for a pipe.
 
-    Raises ValueError for anything else, OSError.
+    Raises ValueError for anything but a regular file, OSError.
     """
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
@@ -135,12 +135,12 @@ def regular(path: str) -> int:
 
 
 def left(path: str) -> list[str]:
-    """The backups beside a file, oldest first."""
+    """Return the backups beside a file, oldest first."""
     return sorted(glob.glob(glob.escape(os.path.realpath(path)) + ".agtmux-backup-*"))
 
 
 def holds(path: str, text: str | None) -> bool:
-    """Whether a file is these very bytes."""
+    """Tell whether a file holds exactly this text."""
     if not os.path.isfile(path):
         return False
     with open(regular(path), "rb") as file:
@@ -148,7 +148,7 @@ def holds(path: str, text: str | None) -> bool:
 
 
 def free_name(name: str) -> str:
-    """``name``, with a number behind it where two backups fall into one second; names sort as they were made."""
+    """Return ``name``, with a number added if it is taken by a backup of the same second. Names sort by age."""
     number, free = 0, name
     while os.path.lexists(free):
         number += 1
@@ -157,10 +157,10 @@ def free_name(name: str) -> str:
 
 
 def write(path: str, text: str, like: os.stat_result | None, check: Callable[[], None] = lambda: None) -> None:
-    """Write beside, then replace. ``like`` gives mode and owner; without it the file is the user's alone.
+    """Write a temporary file beside ``path``, then rename it. ``like`` gives mode and owner; without it mode 0600.
 
-    Raises ValueError where the folder takes no file or the file would change its owner, and what ``check`` raises
-    right before it is replaced.
+    Raises ValueError if the folder cannot be written to or the file would change its owner, and whatever ``check``
+    raises right before the rename.
     """
     folder = os.path.dirname(path)
     try:
@@ -178,7 +178,7 @@ def write(path: str, text: str, like: os.stat_result | None, check: Callable[[],
             if made.st_uid != like.st_uid:
                 give(name, path, like.st_uid)
             if made.st_gid != like.st_gid:
-                with contextlib.suppress(PermissionError):  # a group that this user is not in cannot be given
+                with contextlib.suppress(PermissionError):  # a user can only set groups that they are in
                     os.chown(name, -1, like.st_gid)
             os.chmod(name, stat.S_IMODE(like.st_mode))
         check()
@@ -189,7 +189,7 @@ def write(path: str, text: str, like: os.stat_result | None, check: Callable[[],
 
 
 def give(name: str, path: str, owner: int) -> None:
-    """Raises ValueError where only root could."""
+    """Give the new file to ``owner``. Raises ValueError if only root may do that."""
     try:
         os.chown(name, owner, -1)
     except PermissionError as error:

@@ -1,7 +1,7 @@
-"""The way back from a machine behind ssh: a socket there that leads here, and the file by which hooks find it.
+"""Open a socket on a machine behind ssh that leads to this daemon, and write the file by which hooks find it.
 
-Owns the socket, its folder and our supervisor file there, and the reading of the clock there. Nothing is written on a
-machine where no hook program was placed.
+Owns the socket, its folder and this daemon's supervisor file there. Reads the clock there. ``link`` opens the socket
+only on machines with an installed hook program.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ for b in "$XDG_RUNTIME_DIR" "${{TMPDIR:-/tmp}}" /tmp; do
 done
 exit 1
 """
-"""``sh -c OPEN sh ID``: a new folder for the socket; what an earlier connection left is taken away."""
+"""``sh -c OPEN sh ID``: make a new folder for the socket, and remove what an earlier connection left."""
 
 _PLACED: Final = f"""
 [ -f "$HOME/{install_program.FOLDER}/{install_program.NAME}" ] && echo yes
@@ -53,14 +53,14 @@ cd "$HOME/{install_program.STATE}" || exit 0
 case $2 in */agtmux-*/s) rm -f "$2"; rmdir "${{2%/s}}" 2>/dev/null;; esac
 exit 0
 """
-"""The file stays, empty: for this daemon events are spooled from now on."""
+"""The supervisor file stays, empty: from now on hooks spool events for this daemon."""
 
 _TELL: Final = rf"""
 umask 077
 cd "$HOME/{install_program.STATE}" || exit 1
 printf '%s\n' "$2" >"$1.patterns.json.new" && mv -f "$1.patterns.json.new" "$1.patterns.json"
 """
-"""``sh -c TELL sh ID JSON``: what hooks there look for besides, before they write into the spool."""
+"""``sh -c TELL sh ID JSON``: write the redaction patterns that hooks there use before they spool an event."""
 
 _FORGET: Final = rf"""
 cd "$HOME/{install_program.STATE}" || exit 0
@@ -72,10 +72,10 @@ exit 0
 
 
 class ReverseSocket:
-    """One daemon's way back from one machine. ``name``: by which our files there are told from those of others."""
+    """The socket of one daemon on one machine. ``name`` begins the names of this daemon's files there."""
 
     def __init__(self, executor: SshExecutor, name: str, socket: str, timeout: float) -> None:
-        """``socket``: the listener on this side; ``timeout``: seconds for each thing that is done there."""
+        """``socket``: the listener on this side; ``timeout``: seconds for each command there."""
         self._executor = executor
         self._name = name
         self._socket = socket
@@ -83,20 +83,20 @@ class ReverseSocket:
         self._conn: asyncssh.SSHClientConnection | None = None
         self._listener: asyncssh.SSHListener | None = None
         self._there = ""
-        self._told: tuple[str, ...] | None = None  # not known: a daemon before this one may have left some there
+        self._sent_patterns: tuple[str, ...] | None = None  # not known: an earlier daemon may have left some
         self.was_open = False
-        """Whether something of ours is there."""
+        """Whether files of this daemon are there."""
 
     @property
     def is_open(self) -> bool:
         return self._conn is not None and not self._conn.is_closed()
 
     async def placed(self) -> bool:
-        """Whether the hook program is there. Raises ExecutorError."""
+        """Tell whether the hook program is installed there. Raises ExecutorError."""
         return bool((await self._script(_PLACED)).strip())
 
     async def open(self) -> None:
-        """Make the socket there and say where it is. Raises ExecutorError."""
+        """Make the socket there, and write its path to the supervisor file. Raises ExecutorError."""
         folder = (await self._script(_OPEN, self._name)).strip()
         there = self._there = f"{folder}/s"
         self.was_open = True
@@ -107,7 +107,7 @@ class ReverseSocket:
         except TimeoutError as error:
             raise ExecutorError("timeout", f"no forwarded socket within {self._timeout:g} s") from error
         except (asyncssh.Error, asyncssh.ChannelListenError, OSError) as error:
-            await self._script(_UNPOINT, self._name, there)  # hooks spool, and the spool is looked at
+            await self._script(_UNPOINT, self._name, there)  # so hooks spool, and the daemon fetches the spool
             raise ExecutorError(
                 "refused",
                 f"{self._executor.alias} does not forward sockets: allow AllowStreamLocalForwarding in its sshd_config",
@@ -116,23 +116,23 @@ class ReverseSocket:
         self._conn = conn
 
     async def tell(self, patterns: Sequence[str]) -> None:
-        """Leave there what hooks take out of what they write into the spool. Raises ExecutorError."""
-        known = self._told if self.was_open else self._told or ()
+        """Write the patterns that hooks there redact before they spool an event. Raises ExecutorError."""
+        known = self._sent_patterns if self.was_open else self._sent_patterns or ()
         if tuple(patterns) != known:
             await self._script(_TELL, self._name, json.dumps(list(patterns)))
-            self._told = tuple(patterns)
+            self._sent_patterns = tuple(patterns)
 
     async def close(self, *, forget: bool) -> None:
-        """Leave in order; ``forget``: with all that is ours there. Raises ExecutorError."""
+        """Remove the socket. ``forget``: also remove all files of this daemon there. Raises ExecutorError."""
         if self._listener is not None:
             self._listener.close()
         self._conn = self._listener = None
-        self._told = None
+        self._sent_patterns = None
         self.was_open = False
         await self._script(_FORGET if forget else _UNPOINT, self._name, self._there)
 
     async def offset(self, clock: Callable[[], int]) -> int:
-        """The clock there minus ours, ns, by the quickest of a few readings. Raises ExecutorError."""
+        """Return the clock there minus ours in ns, by the quickest of three readings. Raises ExecutorError."""
         best: tuple[int, int] | None = None
         for _ in range(_READINGS):
             before = clock()

@@ -1,6 +1,7 @@
-"""Hooks in the settings of agents on a machine behind ssh: read there, planned here, put in place there.
+"""Install, check and remove hooks in the settings of agents on a machine behind ssh.
 
-Owns the round trips and the hook program's own file. What changes is the adapters' word, as for the settings here.
+Reads the files there, plans the changes here, and writes the files there. Owns the round trips and the file of the hook
+program. The adapters decide what changes, as on this machine.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _FILES_AT_MOST: Final = 32
 _SECONDS: Final = 20.0
 _PROBE_SECONDS: Final = 5.0
 _PROBE_EVERY: Final = 0.05
-_WHO: Final = "import sys; sys.stdout.write(sys.executable if sys.version_info >= (3, 8) else '')"
+_VERSION_CHECK: Final = "import sys; sys.stdout.write(sys.executable if sys.version_info >= (3, 8) else '')"
 _PYTHON: Final = 'command -v python3 >/dev/null 2>&1 || exit 0; exec python3 -IS -c "$1"'
 _FOLDERS: Final = 'for d do if [ -d "$d" ]; then echo yes; else echo no; fi; done'
 _AGES: Final = """
@@ -39,13 +40,13 @@ for path in json.load(sys.stdin):
         ages[path] = time.time_ns() - os.stat(path).st_mtime_ns
 print(json.dumps(ages))
 """
-"""Both moments by the clock there: how far that one is off does not matter."""
+"""Both times are by the clock there, so its offset does not matter."""
 PROGRAM: Final = "agtmux"
-"""Stands in place of an agent's name in the item of the hook program itself."""
+"""Used instead of an agent's name in the item of the hook program itself."""
 
 
 class RemoteSettings:
-    """The settings of one machine, for one request: what was read is read once."""
+    """The settings of one machine, for one request. Each file is read once."""
 
     def __init__(self, name: str, executor: TargetExecutor) -> None:
         self._name = name
@@ -53,9 +54,9 @@ class RemoteSettings:
         self._files: dict[Path, str | None] = {}
 
     async def hooks(self, adapters: Sequence[IsolatedAdapter], request: HookRequest) -> list[dict[str, Any]]:
-        """Do what is asked for there; items as for this machine, and one of the hook program.
+        """Do the request there. Return items as for this machine, after one for the hook program.
 
-        Raises E_TARGET_UNREACHABLE, E_UNSUPPORTED where no python3 is found there.
+        Raises E_TARGET_UNREACHABLE, and E_UNSUPPORTED if no Python 3.8 or newer is found there.
         """
         try:
             return await self._hooks(adapters, request)
@@ -66,7 +67,7 @@ class RemoteSettings:
         home = (await self._executor.machine()).home
         command = install_program.command(await self._python(), home)
         item = hook_item(PROGRAM, Path(install_program.path(home)))
-        if request.op == "install":  # first: settings must not name a program that is not there
+        if request.op == "install":  # first: settings must not name a missing program
             await self._program(item, install_program.text(), request)
         out = []
         given = {a.agent_type: request.config_homes.get(a.agent_type) for a in adapters}
@@ -81,19 +82,19 @@ class RemoteSettings:
             except ValueError as error:
                 out.append({**hook_item(adapter.agent_type, where), "error": str(error)})
         if request.op == "uninstall" and request.agents is None and not any(one["error"] for one in out):
-            await self._program(item, None, request)  # last: as long as settings name it, it is there
+            await self._program(item, None, request)  # last: settings must not name a missing program
         text = await self._text(Path(item["path"]))
         item["installed"], item["outdated"] = text is not None, text is not None and text != install_program.text()
         return [item, *out]
 
     async def _folders(self, paths: Sequence[Path]) -> set[Path]:
-        """Which of these folders are there."""
+        """Return those of the folders that exist there."""
         done = await self._executor.run(["sh", "-c", _FOLDERS, "sh", *map(str, paths)], timeout=_SECONDS)
-        told = done.stdout.decode("utf-8", "replace").split()
-        return {path for path, is_there in zip(paths, told, strict=False) if is_there == "yes"}
+        answers = done.stdout.decode("utf-8", "replace").split()
+        return {path for path, is_there in zip(paths, answers, strict=False) if is_there == "yes"}
 
     async def changed(self, paths: Sequence[str], clock: Callable[[], int]) -> dict[str, int]:
-        """When those files there were last written, ns by our ``clock``; left out where it cannot be told.
+        """Return when those files were last written, in ns by our ``clock``. A file that cannot be read is left out.
 
         Raises E_TARGET_UNREACHABLE.
         """
@@ -116,10 +117,10 @@ class RemoteSettings:
         arrived: Callable[[Sequence[str]], dict[str, str]],
         hurry: Callable[[], None],
     ) -> None:
-        """Send a test event through each installed command there, and tell in its item whether it came in.
+        """Send a test event through each installed command there, and note in its item whether it arrived.
 
-        ``arrived``: how those of these numbers came; ``hurry``: have the spool there looked at. Raises
-        E_TARGET_UNREACHABLE.
+        ``arrived(nonces)`` returns how each test event arrived: ``posted`` or ``spooled``. ``hurry()`` has the spool
+        there fetched. Raises E_TARGET_UNREACHABLE.
         """
         sent = {uuid.uuid4().hex: item for item in items if item["command"]}
         try:
@@ -132,12 +133,12 @@ class RemoteSettings:
             if len(arrived(list(sent))) == len(sent):
                 break
             await asyncio.sleep(_PROBE_EVERY)
-        ways = arrived(list(sent))
+        arrivals = arrived(list(sent))
         for nonce, item in sent.items():
-            if nonce not in ways:
+            if nonce not in arrivals:
                 item["error"] = f"the hooks are installed, but a test event did not arrive within {_PROBE_SECONDS:g} s"
                 continue
-            item["notes"].append("test event: arrived" + (" by the spool" if ways[nonce] == "spooled" else ""))
+            item["notes"].append("test event: arrived" + (" by the spool" if arrivals[nonce] == "spooled" else ""))
 
     async def _send(self, nonce: str, item: dict[str, Any]) -> None:
         payload = json.dumps({"hook_event_name": "agtmux-test", "agtmux_test": nonce})
@@ -145,7 +146,7 @@ class RemoteSettings:
         await self._executor.run(["sh", "-c", line], stdin=given.encode(), timeout=_SECONDS)
 
     async def _python(self) -> str:
-        done = await self._executor.run(["sh", "-c", _PYTHON, "sh", _WHO], timeout=_SECONDS)
+        done = await self._executor.run(["sh", "-c", _PYTHON, "sh", _VERSION_CHECK], timeout=_SECONDS)
         found = done.stdout.decode("utf-8", "replace").strip()
         if done.returncode != 0 or not found.startswith("/"):
             raise AgtmuxError(
@@ -168,17 +169,17 @@ class RemoteSettings:
         done: dict[str, dict[str, Any]] = {}
         remove = request.op == "uninstall"
         if request.op != "status":
-            for turn in range(TRIES):
+            for attempt in range(TRIES):
                 plans = await self._planned(lambda: adapter.plan_hooks(where, command, remove=remove))
-                open_ = [plan for plan in plans if str(plan.path) not in done]
-                changes = [plan for plan in open_ if plan.changes and not request.dry_run]
+                pending = [plan for plan in plans if str(plan.path) not in done]
+                changes = [plan for plan in pending if plan.changes and not request.dry_run]
                 placed = dict(zip(changes, await self._place(changes, backups=BACKUPS, remove=remove), strict=True))
-                for plan in open_:
+                for plan in pending:
                     one = placed.get(plan, {})
-                    if one.get("changed") and turn < TRIES - 1:
-                        continue  # its agent wrote it meanwhile
-                    stay = one.get("left", ()) if remove else ()
-                    item = planned_item(adapter.agent_type, plan, one.get("backup"), stay)
+                    if one.get("changed") and attempt < TRIES - 1:
+                        continue  # another program, such as the agent, wrote it at the same time
+                    kept = one.get("left", ()) if remove else ()
+                    item = planned_item(adapter.agent_type, plan, one.get("backup"), kept)
                     item["error"] = kept_busy(plan.path) if one.get("changed") else one.get("error")
                     done[item["path"]] = item
         for status in await self._planned(lambda: adapter.hook_status(where, command)):
@@ -186,7 +187,7 @@ class RemoteSettings:
         return list(done.values())
 
     async def _planned(self, work: Callable[[], T]) -> T:
-        """The outcome of pure work over files that are read as it asks for them. Raises ValueError, ExecutorError."""
+        """Run pure work again and again until all files that it needs are read. Raises ValueError, ExecutorError."""
         while True:
             try:
                 with json_hooks.reading(self._files):
@@ -197,7 +198,7 @@ class RemoteSettings:
                 await self._text(error.path)
 
     async def _text(self, path: Path) -> str | None:
-        """Raises ValueError for a file that cannot be read."""
+        """Return a file's text, None if there is no file. Raises ValueError if it cannot be read."""
         if path not in self._files:
             found = await self._executor.read_files([str(path)], max_bytes=json_hooks.MOST)
             data = found.get(str(path), b"\xff")
@@ -222,5 +223,5 @@ class RemoteSettings:
             raise ExecutorError("refused", f"cannot write files on that machine: {first_line(done)}")
         out: list[dict[str, Any]] = json.loads(done.stdout)
         for plan in plans:
-            self._files.pop(plan.path, None)  # what stands there now is read again
+            self._files.pop(plan.path, None)  # read it again next time
         return out

@@ -1,6 +1,7 @@
-"""What hooks on another machine wrote down while nobody was connected: fetched once, in order, in bounded pieces.
+"""Fetch the spool that hooks on another machine wrote while no daemon was connected.
 
-Owns the taking over by rename there and the place reached in it. Lines are read as those of the spool here.
+Fetches each event once, in order, in bounded pieces. Owns the rename by which the daemon takes a spool over, and the
+offset up to which it was read. Parses lines like those of the local spool.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from agtmuxd.targets.ssh.commands import first_line
 from agtmuxd.targets.ssh.executor import SshExecutor
 
 BURST: Final = 64 * 1024 * 1024
-"""Bytes that are fetched at once: what the hook program lets a spool grow to."""
+"""Bytes that may be fetched at once: the size up to which the hook program lets a spool grow."""
 FILES: Final = 64
-"""Files of one spool that are looked at at once."""
+"""Files of one spool that one ``drain`` fetches."""
 LINE: Final = 256
-"""Bytes that a line counts for at least: each costs the daemon something."""
+"""Bytes of the budget that each line costs on top of its size: each is work for the daemon."""
 PIECE: Final = 1_500_000
-"""Bytes fetched at once; longer than any line that the hook program writes."""
+"""Bytes fetched by one command; longer than any line that the hook program writes."""
 _SECONDS: Final = 30.0
 
 _TAKE: Final = rf"""
@@ -37,7 +38,7 @@ _DROP: Final = rf"""cd "$HOME/{install_program.STATE}" && rm -f "$1" """
 
 
 class ByteBudget:
-    """How many bytes may be fetched now: ``rate`` a second in the long run, ``BURST`` at once."""
+    """Limit the bytes that are fetched: ``rate`` a second in the long run, ``BURST`` at once."""
 
     def __init__(self, rate: float, now: Callable[[], float] = time.monotonic) -> None:
         self._rate, self._now = rate, now
@@ -50,12 +51,12 @@ class ByteBudget:
         return self._left > 0
 
     def spend(self, size: int) -> None:
-        """Bytes that were fetched; more than is left keeps the next ones waiting for longer."""
+        """Count fetched bytes. If they exceed the budget, the next fetch waits longer."""
         self._left -= size
 
 
 class RemoteSpool:
-    """Drains the spool that one machine keeps for this daemon."""
+    """Fetch the spool that one machine keeps for this daemon."""
 
     def __init__(
         self,
@@ -66,9 +67,9 @@ class RemoteSpool:
         take: Take,
         allowance: ByteBudget | None = None,
     ) -> None:
-        """``name``: of our files there. ``take`` returns when the events are committed."""
+        """``name`` begins the names of this daemon's files there. ``take`` returns when the events are committed."""
         self.waits = False
-        """Whether more is there than may be fetched now."""
+        """Whether the budget was used up before the whole spool was fetched."""
         self._allowance = allowance or ByteBudget(float(BURST))
         self.drained = SpoolCounts()
         self._target_id = target_id
@@ -78,41 +79,41 @@ class RemoteSpool:
         self._take = take
 
     async def drain(self) -> None:
-        """Take everything in. A break in between costs nothing: ids dedupe, and the place reached is kept.
+        """Fetch the whole spool. It may be interrupted: the offset is stored, and repeated events are duplicates.
 
         Raises ExecutorError, AgtmuxError.
         """
         self.waits = not self._allowance.is_left()
         if self.waits:
             return
-        said = await self._script(_TAKE, self._name, f"{time.time_ns():020d}")
-        names = said.decode("utf-8", "replace").split()
+        output = await self._script(_TAKE, self._name, f"{time.time_ns():020d}")
+        names = output.decode("utf-8", "replace").split()
         for name in names[:FILES]:
             if self.waits:
                 return
-            if name.startswith(f"{self._name}.spool.jsonl.drain-"):  # a login shell may say this and that
-                await self._one(name)
+            if name.startswith(f"{self._name}.spool.jsonl.drain-"):  # a login shell may print other text
+                await self._fetch_file(name)
 
-    async def _one(self, name: str) -> None:
+    async def _fetch_file(self, name: str) -> None:
         at = await self._store.run(lambda c: read_offset(c, self._target_id, name))
         while True:
             if not self._allowance.is_left():
                 self.waits = True
                 return
             data = await self._script(_READ, name, str(at + 1), str(PIECE))
-            whole = data.rfind(b"\n") + 1
-            if not whole and len(data) == PIECE:  # no line of ours
+            complete = data.rfind(b"\n") + 1
+            if not complete and len(data) == PIECE:  # longer than any line of the hook program
                 self.drained.broken += 1
-                whole = len(data)
-            lines = data[:whole].splitlines()
+                complete = len(data)
+            lines = data[:complete].splitlines()
             self._allowance.spend(len(data) + LINE * len(lines))
             for first in range(0, len(lines), BATCH):
                 events = [e for line in lines[first : first + BATCH] if (e := parse_line(line, self.drained))]
                 await ingest_events(events, self._take, self.drained)
-            at += whole
+            at += complete
             await self._store.run(lambda c, at=at: save_offset(c, self._target_id, name, at))  # type: ignore[misc]
             if len(data) < PIECE:
-                break  # a hook that was cut off in its line wrote it again, into the spool that came after
+                break  # a hook that was interrupted in a line wrote it again, into the next spool
         await self._script(_DROP, name)
         await self._store.run(lambda c: forget(c, self._target_id, name))
 
