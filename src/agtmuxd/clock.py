@@ -14,8 +14,9 @@ from collections.abc import Callable
 from typing import Final
 
 SLOWER: Final = 100
-"""While the clock is ahead of the system's, it runs slower by one part in this many, until the system's has
-caught up.
+"""While the clock is ahead of the system's, it runs slower by one part in this many.
+
+It does so until the system's clock has caught up.
 """
 
 NOTICED: Final = 100_000_000

@@ -43,9 +43,7 @@ class ObserveSettings(_Table):
 
 
 class TargetSettings(_Table):
-    """``[targets]``: time limits for reaching a target, in seconds, and limits for what the daemon reads from one
-    target.
-    """
+    """``[targets]``: time limits, in seconds, and limits for what the daemon reads from one target."""
 
     connect_timeout: Seconds = 3.0
     command_timeout: Seconds = 5.0

@@ -201,8 +201,9 @@ class UnitOfWork:
         self.touched: set[str] = set()
         """Runtimes whose state may have changed."""
         self.used: dict[str, int] = {}
-        """By runtime: the version of a waiting state whose prompt received keys. That version allows no
-        further action.
+        """By runtime: the version of a waiting state whose prompt received keys.
+
+        That version allows no further action.
         """
         self.shown: set[PaneKey] = set()
         """Panes whose published row may have changed."""

@@ -114,12 +114,11 @@ class ProcessIndex:
 def find_agents(
     index: ProcessIndex, pane_pid: int, identify: Callable[[Proc], Match[T] | None]
 ) -> list[AgentProcess[T]]:
-    """Return the agents of a pane, the most likely first: those in the foreground of their terminal, then the
-    outermost.
+    """Return the agents of a pane, the most likely first.
 
-    What runs below an agent is that agent's tool and is skipped, unless the agent gives way. Example: ``claude -p`` in
-    a shell of Codex is no agent of the pane. A shim and the program that it starts in its own process group are one
-    agent.
+    Agents in the foreground of their terminal come first, then the outermost. What runs below an agent is that agent's
+    tool and is skipped, unless the agent gives way. Example: ``claude -p`` in a shell of Codex is no agent of the pane.
+    A shim and the program that it starts in its own process group are one agent.
     """
     found: list[tuple[int, AgentProcess[T]]] = []
     seen: set[int] = set()
@@ -156,8 +155,9 @@ def hidden_by(index: ProcessIndex, pane_pid: int) -> Proc | None:
 
 
 def _is_covered(index: ProcessIndex, one: AgentProcess[T], all_of_pane: list[AgentProcess[T]]) -> bool:
-    """Return whether another agent of the pane counts instead: this one gave way to it, or it did not give way to this
-    one.
+    """Return whether another agent of the pane counts instead of this one.
+
+    That is so if this one gave way to the other, or the other did not give way to this one.
     """
     if one.match.gives_way and any(
         other.match.takes_over and not other.match.gives_way and index.is_below(other.proc, one.proc)

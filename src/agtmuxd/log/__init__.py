@@ -1,6 +1,6 @@
-"""Structured logs: one line per event, as text or JSON. Secrets are taken out before anything is written.
+"""Write structured logs: one line for each event, as text or JSON, with secrets removed first.
 
-A log call never raises and never waits: what cannot be rendered or written is counted (``sink.LogCounts``).
+A log call never raises and never waits. Lines that cannot be rendered or written are counted (``sink.LogCounts``).
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ def _clean(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> Mutable
 
 
 def _harmless(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """One event is one line but for its traceback, and steers no terminal: names come from panes."""
+    """Keep an event on one line, except its traceback, and remove terminal control characters.
+
+    Needed because names come from panes.
+    """
     return {
         key: value if not isinstance(value, str) else block(value) if key == "exception" else one_line(value)
         for key, value in event.items()
@@ -36,7 +39,7 @@ def _harmless(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> Muta
 
 
 class _Render:
-    """The whole way from an event to its line, as one step that cannot raise."""
+    """All steps from an event to its line, as one step that cannot raise."""
 
     def __init__(self, form: str, losses: LogCounts, *, all_lines: bool) -> None:
         renderer: Any = (
@@ -56,11 +59,11 @@ class _Render:
         self._flood = None if all_lines else FloodFilter()
 
     def __call__(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
-        """The line. Raises structlog.DropEvent where there is none, which ends the log call in silence."""
+        """Return the line. Raises structlog.DropEvent if there is none, which ends the log call silently."""
         try:
             if self._flood is not None:
-                let, left_out = self._flood.allow(str(event.get("event"))[:200])
-                if not let:
+                allowed, left_out = self._flood.allow(str(event.get("event"))[:200])
+                if not allowed:
                     self._losses.left_out += 1
                     raise structlog.DropEvent
                 if left_out:
@@ -77,7 +80,7 @@ class _Render:
 
 
 class _Lines:
-    """structlog's last step: the line to its writer, whatever its level."""
+    """The last step of structlog: pass the line to its writer, whatever its level."""
 
     def __init__(self, write: Line) -> None:
         self._write = write
@@ -89,7 +92,7 @@ class _Lines:
 
 
 class _Others(logging.Handler):
-    """What libraries tell by the standard library's logging, as events like ours."""
+    """Turns the log records of libraries (standard library logging) into events like ours."""
 
     def __init__(self, write: Line, render: _Render, losses: LogCounts) -> None:
         super().__init__(logging.WARNING)
@@ -100,7 +103,7 @@ class _Others(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             text = record.getMessage()
-        except Exception as error:  # noqa: BLE001 whatever its arguments do when they are put in
+        except Exception as error:  # noqa: BLE001 formatting foreign arguments may raise anything
             self._losses.failed(f"a line could not be rendered: {type(error).__name__}")
             return
         event: dict[str, Any] = {"event": text, "logger": record.name}
@@ -115,7 +118,7 @@ def _to_stderr(line: str) -> None:
 
 
 def configure(level: str, form: str, write: Line = _to_stderr, losses: LogCounts | None = None) -> None:
-    """Send logs of ``level`` and above to ``write``; ``form`` is text or json. At ``debug`` floods are written too."""
+    """Send logs of ``level`` and above to ``write``. ``form``: text or json. At ``debug`` floods are written too."""
     counted = losses or LogCounts()
     render = _Render(form, counted, all_lines=level == "debug")
     structlog.configure(

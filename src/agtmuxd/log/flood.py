@@ -1,4 +1,4 @@
-"""Keeps one event from filling the log: so many lines of it in so many seconds, and a count of those left out."""
+"""Keep one event from filling the log: write at most ``MOST`` lines of it in ``SPAN`` seconds, and count the others."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Callable
 from typing import Final
 
 MOST: Final = 100
-"""Lines of one event in each span of ``SPAN`` seconds."""
+"""The most lines of one event in each span of ``SPAN`` seconds."""
 SPAN: Final = 10.0
 _KNOWN: Final = 1000
 
 
 class FloodFilter:
-    """``let(event)`` for each line."""
+    """Call ``allow(event)`` for each line."""
 
     def __init__(self, elapsed: Callable[[], float] = time.monotonic) -> None:
         self._elapsed = elapsed
         self._spans: dict[str, tuple[float, int]] = {}
 
     def allow(self, event: str) -> tuple[bool, int]:
-        """``(write it, lines of it that were left out before it)``."""
+        """Return ``(write the line, how many lines of this event were left out before it)``."""
         now = self._elapsed()
         began, count = self._spans.get(event, (now, 0))
         left_out = 0

@@ -1,6 +1,7 @@
-"""Where log lines go: a file that is turned over at its bound, or standard error. Never raises and never waits.
+"""Write log lines to a file that is rotated at its size limit, or to standard error. Never raises and never waits.
 
-Owns the queue between who logs and what is written, the file's bound, and the count of what was lost. Knows lines only.
+Owns the queue between callers and the writing thread, the file's size limit, and the count of lost lines. Knows only
+lines.
 """
 
 from __future__ import annotations
@@ -15,41 +16,47 @@ from types import TracebackType
 from typing import Any, Final
 
 WAITING: Final = 1000
-"""Lines that may wait to be written; more are lost."""
+"""The most lines that may wait to be written. Further lines are lost."""
 AGAIN: Final = 1.0
-"""Seconds between tries while nothing can be written."""
+"""Seconds between attempts while nothing can be written."""
 STOP_WITHIN: Final = 1.0
-"""Seconds for the last lines when the daemon ends."""
+"""Seconds to write the last lines when the daemon stops."""
 
 
 class LogCounts:
-    """What became of the lines. ``trouble``: why the last one was not written; None once one was."""
+    """Counts lines that were not written.
+
+    ``trouble``: why the last line was not written; None after a successful write.
+    """
 
     def __init__(self) -> None:
         self.lost = 0
         self.left_out = 0
-        """Lines of a flood: the same event more often than ``log.flood`` lets through."""
+        """Lines of a flood: the same event came more often than ``log.flood`` allows."""
         self.trouble: str | None = None
-        self._untold = 0
+        self._unreported = 0
 
     def failed(self, why: object) -> None:
         self.lost += 1
-        self._untold += 1
+        self._unreported += 1
         self.trouble = str(why)
 
     def to_tell(self) -> tuple[int, bytes]:
-        """How many lines were lost that the log does not tell of yet, and the line that does."""
-        untold = self._untold
-        return untold, b"%d log lines were lost here\n" % untold if untold else b""
+        """Return how many lost lines the log does not mention yet, and the line that mentions them."""
+        lost = self._unreported
+        return lost, b"%d log lines were lost here\n" % lost if lost else b""
 
-    def written(self, told: int) -> None:
-        """One write went well, which told of so many lost lines."""
+    def written(self, reported: int) -> None:
+        """Note a successful write, which mentioned this many lost lines."""
         self.trouble = None
-        self._untold -= told
+        self._unreported -= reported
 
 
 class _NoLock:
-    """One thread writes. A lock would keep the interpreter from ending while a write to a full pipe waits."""
+    """A lock that does nothing: only one thread writes.
+
+    A real lock would keep the interpreter from exiting while a write to a full pipe waits.
+    """
 
     def acquire(self) -> bool:
         return True
@@ -65,17 +72,20 @@ class _NoLock:
 
 
 class _Lines:
-    """Whole lines to a file descriptor, unbuffered; one that a full disk cut off is ended before the next."""
+    """Writes whole lines to a file descriptor, unbuffered.
+
+    A line that a full disk cut off is ended before the next one.
+    """
 
     def __init__(self, losses: LogCounts) -> None:
         self._losses = losses
         self._torn = False
 
     def put(self, fd: int, record: logging.LogRecord) -> None:
-        """Write a record, or an empty one to tell what was lost. Raises OSError."""
+        """Write a record, or an empty one to report lost lines. Raises OSError."""
         line = record.getMessage().encode("utf-8", "backslashreplace")
-        untold, told = self._losses.to_tell()
-        data = (b"\n" if self._torn else b"") + told + (line + b"\n" if line else b"")
+        lost, notice = self._losses.to_tell()
+        data = (b"\n" if self._torn else b"") + notice + (line + b"\n" if line else b"")
         whole = len(data)
         try:
             while data:
@@ -84,11 +94,11 @@ class _Lines:
             self._torn = self._torn or len(data) < whole
             raise
         self._torn = False
-        self._losses.written(untold)
+        self._losses.written(lost)
 
 
 class _Stream(logging.Handler):
-    """Lines to a file descriptor, unbuffered."""
+    """Writes lines to a file descriptor, unbuffered."""
 
     def __init__(self, fd: int, losses: LogCounts) -> None:
         super().__init__()
@@ -107,9 +117,11 @@ class _Stream(logging.Handler):
 
 
 class _File(RotatingFileHandler):
-    """Lines to a file of its own, which is set aside as ``PATH.1`` at half the bound: both together keep it.
+    """Writes lines to its own file.
 
-    Its descriptor stands for standard output and error too, so that what the interpreter says is found there.
+    At half the limit the file becomes ``PATH.1``, so that both together stay within the limit.
+
+    Standard output and error use the same descriptor, so that messages of the interpreter are in the file too.
     """
 
     def __init__(self, path: str, most: int, losses: LogCounts) -> None:
@@ -134,7 +146,7 @@ class _File(RotatingFileHandler):
         return int(size > 0 and size + len(record.getMessage()) > self.maxBytes)
 
     def _descriptor(self) -> int:
-        """Of the file as it is now; opened where it is not."""
+        """Return the descriptor of the current file. Open the file if it is not open."""
         if self.stream is None:
             self.stream = self._open()
         return int(self.stream.fileno())
@@ -151,7 +163,7 @@ class _File(RotatingFileHandler):
             self._losses.failed(error.strerror)
 
     def _is_there(self) -> bool:
-        """Whether the open file still has its name: somebody may have removed it."""
+        """Return whether the open file still has its name: somebody may have removed it."""
         try:
             return os.path.samestat(Path(self.baseFilename).stat(), os.fstat(self._descriptor()))
         except FileNotFoundError:
@@ -171,7 +183,7 @@ class _Queue(QueueHandler):
 
 
 class _Writer(QueueListener):
-    """Writes what waits; while nothing can be written, asks now and then, for else nobody would know that it can."""
+    """Writes the waiting lines. While nothing can be written, it tries again every ``AGAIN`` seconds."""
 
     def __init__(self, waiting: queue.Queue[Any], handler: logging.Handler, losses: LogCounts) -> None:
         super().__init__(waiting, handler)
@@ -191,10 +203,10 @@ def _record(line: str) -> logging.LogRecord:
 
 
 class Sink:
-    """Takes lines at once and writes them on a thread of its own. ``path`` None: to standard error."""
+    """Takes lines at once and writes them on its own thread. ``path`` None: to standard error."""
 
     def __init__(self, path: str | None = None, most: int = 0) -> None:
-        """``most``: bytes that the file and the one set aside before it may have together."""
+        """``most``: the most bytes of the file and the one before it together."""
         self.path = path
         self.most = most
         self.losses = LogCounts()
@@ -206,11 +218,11 @@ class Sink:
 
     @property
     def waiting(self) -> int:
-        """Lines that wait to be written."""
+        """How many lines wait to be written."""
         return self._waiting.qsize()
 
     def bound(self, most: int) -> None:
-        """Take another bound over."""
+        """Change the size limit."""
         self.most = most
         if self._file is not None:
             self._file.bound(most)
@@ -219,7 +231,7 @@ class Sink:
         self._queue.handle(_record(line))
 
     def close(self) -> None:
-        """Write what waits, for ``STOP_WITHIN`` at most. Idempotent."""
+        """Write what waits, for at most ``STOP_WITHIN`` seconds. Idempotent."""
         thread = self._listener._thread
         if thread is None:
             return

@@ -1,1 +1,1 @@
-"""Pure text of tmux: quoting, command rounds, reply splitting, row parsing. Starts no process."""
+"""Build tmux commands and parse tmux output, as pure text: quoting, rounds, replies, rows. Starts no process."""

@@ -1,7 +1,7 @@
-"""The tmux commands that change something: keys, buffers, selections, each as one guarded argument list.
+"""Build the tmux commands that change something (keys, buffers, selections), each as one guarded argument list.
 
-Owns how bytes are put into a pane and how tmux itself is asked, in the very command that writes, whether it is still
-the pane that was meant. Knows no agent and runs nothing.
+Owns how bytes get into a pane. The command that writes also asks tmux whether the pane is still the right one. Knows no
+agent and runs nothing.
 """
 
 from __future__ import annotations
@@ -15,16 +15,22 @@ from agtmuxd.tmux.quote import line
 
 _UNSAFE: Final = re.compile(rb"[\x00-\x06\x0b\x0c\x0e-\x1f]")
 KEY_BYTES: Final = 1024
-"""Bytes that one ``send-keys`` carries at most; longer text goes through a buffer."""
+"""The most bytes that one ``send-keys`` carries. Longer text goes through a buffer."""
 
 _NO_PROCESS: Final = "#{||:#{==:#{pane_pid},},#{==:#{pane_pid},0}}"
-"""From 3.8 on the pid of a pane whose program has ended is empty; that of a pane that never had one was 0 before."""
+"""Tests that a pane has no process. From tmux 3.8 on the pid of a pane whose program has ended is empty.
+
+Before, the pid of a pane that never had a program is 0.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteGuard:
-    """What must still be true inside tmux when it writes: its server, the pane's process (0: it has none), no mode, not
-    shared."""
+    """What must still be true inside tmux when it writes.
+
+    Checked: the server, the pane's process (0: it has none), that the pane is in no mode unless ``in_mode``, and that
+    its input is not shared with other panes.
+    """
 
     pane_id: str
     server_pid: int
@@ -33,32 +39,32 @@ class WriteGuard:
 
 
 def typed(pane_id: str, data: bytes) -> list[str]:
-    """These very bytes as keys. At most KEY_BYTES."""
+    """Send exactly these bytes as keys. At most KEY_BYTES."""
     return ["send-keys", "-H", "-t", pane_id, *(f"{byte:02x}" for byte in data)]
 
 
 def pressed(pane_id: str, names: Sequence[str]) -> list[str]:
-    """Named keys, which must be ``valid_key``."""
+    """Press named keys, each a ``valid_key``."""
     return ["send-keys", "-t", pane_id, "--", *names]
 
 
 def loaded(buffer: str) -> list[str]:
-    """Standard input into a buffer of that name."""
+    """Load standard input into a buffer of that name."""
     return ["load-buffer", "-b", buffer, "-"]
 
 
 def dropped(buffer: str) -> list[str]:
-    """Forget a buffer."""
+    """Delete a buffer."""
     return ["delete-buffer", "-b", buffer]
 
 
 def listed_buffers(pattern: str) -> list[str]:
-    """The names of the buffers that a pattern fits, a line each."""
+    """List the names of the buffers that match a pattern, one a line."""
     return ["list-buffers", "-F", "#{buffer_name}", "-f", f"#{{m:{pattern},#{{buffer_name}}}}"]
 
 
 def all_of(commands: Sequence[Sequence[str]]) -> list[str]:
-    """Several commands in one argument list. One that fails ends it."""
+    """Join several commands into one argument list. A command that fails ends the list."""
     out = list(commands[0])
     for command in commands[1:]:
         out += [";", *command]
@@ -66,17 +72,17 @@ def all_of(commands: Sequence[Sequence[str]]) -> list[str]:
 
 
 def pasted(pane_id: str, buffer: str, *, bracketed: bool, version: tuple[int, int] | None) -> list[str]:
-    """A buffer into the pane, byte for byte, and the buffer forgotten.
+    """Paste a buffer into the pane, byte for byte, and delete the buffer.
 
-    ``bracketed``: between paste marks where the program asked for them. From 3.7 on tmux would make control characters
-    visible unless told not to.
+    ``bracketed``: between paste marks, if the program asked for them. From 3.7 on tmux makes control characters
+    visible, unless ``-S`` is given.
     """
     raw = ["-S"] if version is not None and version >= (3, 7) else []
     return ["paste-buffer", "-d", "-r", *raw, *(["-p"] if bracketed else []), "-b", buffer, "-t", pane_id]
 
 
 def paste_changes(data: bytes) -> bool:
-    """Whether there are bytes in it that tmux makes visible from 3.7 on, where it is not told not to."""
+    """Return whether ``data`` holds bytes that tmux makes visible from 3.7 on without ``-S``."""
     return _UNSAFE.search(data) is not None or b"\x7f" in data or not _is_utf8(data)
 
 
@@ -99,10 +105,10 @@ def selected(session_id: str, window_id: str, pane_id: str) -> list[list[str]]:
 
 
 def guarded(held: WriteGuard, commands: Iterable[Sequence[str]], yes: str, no: str, *, puts: bool = True) -> list[str]:
-    """One tmux command that does ``commands`` only where ``held`` is true, and says ``yes`` after them, else ``no``.
+    """Return one tmux command that runs ``commands`` only if ``held`` is true.
 
-    ``puts``: the commands put something into the pane. ``yes`` and ``no``: letters and digits.
-    A command that fails ends the list, so that neither word is said.
+    It prints ``yes`` after them, or else ``no``. ``puts``: the commands put something into the pane. ``yes`` and
+    ``no``: letters and digits. A command that fails ends the list, so that neither is printed.
     """
     facts = [
         f"#{{==:#{{pid}},{held.server_pid}}}",

@@ -1,6 +1,6 @@
-"""One pane read by itself, right before something is done to it; and its text with history, for people.
+"""Read one pane by itself, right before an action, and read its text with history, for people.
 
-Owns the argument lists of such a reading and what their replies say. Knows no agent and runs nothing.
+Owns the argument lists of these reads and the parsing of their replies. Knows no agent and runs nothing.
 """
 
 from __future__ import annotations
@@ -27,8 +27,11 @@ _ESCAPES: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class OnePane:
-    """What one pane showed. ``row`` None: its server runs and has no such pane. ``capture``: the raw screen, with its
-    attributes where those were asked for."""
+    """What one pane showed. ``row`` None: its server has no such pane, or no server runs.
+
+    ``capture``: the raw screen, with its attributes if they were requested. ``history``: how many rows are above the
+    screen.
+    """
 
     server: ServerInfo | None
     row: PaneRow | None = None
@@ -39,14 +42,17 @@ class OnePane:
 
 
 def ask(nonce: str, pane_id: str, *, styled: bool = False) -> list[str]:
-    """The arguments of one reading. ``nonce``: letters and digits, fresh and random; ``styled``: with attributes."""
+    """Return the arguments of one reading.
+
+    ``nonce``: letters and digits, fresh and random. ``styled``: capture with attributes.
+    """
     head = f"{server_format(nonce)}{row_format(nonce)}{nonce}{_FLAGS}{nonce}"
     screen = ["capture-pane", "-p", *(["-e"] if styled else []), "-t", pane_id]
     return ["display-message", "-p", "-t", pane_id, head, ";", *screen]
 
 
 def read(nonce: str, stdout: bytes, stderr: bytes, returncode: int) -> OnePane | RoundFailed:
-    """What the reply says."""
+    """Parse the reply to ``ask``."""
     complaint = stderr.decode("utf-8", "replace")
     parts = stdout.decode("utf-8", "replace").split(nonce)
     if len(parts) == 1:
@@ -55,8 +61,10 @@ def read(nonce: str, stdout: bytes, stderr: bytes, returncode: int) -> OnePane |
         empty = no_server(complaint, returncode)
         return OnePane(None) if empty is None else empty
     if returncode or len(parts) != _PARTS:
-        said = complaint.strip().partition("\n")[0]
-        return OnePane(None) if _GONE.search(complaint) else RoundFailed("lost", said or "tmux answered in part only")
+        message = complaint.strip().partition("\n")[0]
+        return (
+            OnePane(None) if _GONE.search(complaint) else RoundFailed("lost", message or "tmux answered in part only")
+        )
     try:
         server = server_info(parts[1], parts[2])
         plain = undo(server.version)
@@ -74,17 +82,20 @@ _PARTS: Final = _FLAGS_AT + 2
 
 
 def text_of(pane_id: str, lines: int, *, escapes: bool) -> list[str]:
-    """The screen and ``lines`` rows of history above it; ``escapes``: with colours."""
+    """Return the arguments that read the screen and ``lines`` rows of history above it. ``escapes``: with colours."""
     return ["capture-pane", "-p", *(["-e"] if escapes else []), "-S", str(-lines), "-t", pane_id]
 
 
 def plain(text: str) -> str:
-    """Text of a pane without anything that a terminal would obey: no escape sequences, control or bidi characters."""
+    """Return text of a pane without anything that a terminal would obey.
+
+    Removed are escape sequences, control and bidi characters.
+    """
     return block(_ESCAPES.sub("", text))
 
 
 def coloured(text: str) -> str:
-    """The same, but colours and styles (SGR) stay."""
+    """Return the same, but keep colours and styles (SGR)."""
     out: list[str] = []
     at = 0
     for found in _SGR.finditer(text):
@@ -95,7 +106,7 @@ def coloured(text: str) -> str:
 
 
 def last_lines(text: str, count: int) -> tuple[list[str], bool]:
-    """The last ``count`` rows, trailing blank rows cut, and whether there were more."""
+    """Return the last ``count`` rows, without blank rows at the end, and whether there were more rows above."""
     rows: Sequence[str] = text.split("\n")
     end = len(rows)
     while end and not _SGR.sub("", rows[end - 1]).strip():

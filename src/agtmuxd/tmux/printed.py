@@ -1,8 +1,8 @@
-"""What some versions of tmux change in the text that they print: taken back.
+"""Undo what some versions of tmux change in the text that they print.
 
-Owns these versions. tmux 3.4 prints ``\\$`` for a ``$`` that a letter, ``_`` or ``{`` follows. 3.4 and 3.5 print
-control characters as ``\\033``; that stays, for they print a backslash as it is, so nobody can tell which one it was.
-Screens and buffers are printed as they are by all versions.
+Owns the list of these versions. tmux 3.4 prints ``\\$`` for a ``$`` before a letter, ``_`` or ``{``. 3.4 and 3.5 print
+control characters as ``\\033``. That is not undone: they print a real backslash the same way, so the two cannot be told
+apart. All versions print screens and buffers unchanged.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _DOLLAR: Final = re.compile(r"\\\$(?=[A-Za-z_{])")
 
 
 def undo(version: str) -> Callable[[str], str] | None:
-    """What makes a name of what a tmux of ``version`` printed; None where it prints names as they are."""
+    """Return the function that restores a name printed by a tmux of ``version``. None if it prints names unchanged."""
     return _dollars if parse_version(version) == (3, 4) else None
 
 

@@ -1,7 +1,7 @@
-"""Quoting for tmux's three grammars: a line of ``source-file``, an argument list, and a format.
+"""Quote text for tmux's three grammars: a line of ``source-file``, an argument list, and a format.
 
-Owns the one way in which a literal string is put into a tmux command. Knows no command and runs nothing. Proven against
-a real tmux by property tests.
+Owns the one way to put a literal string into a tmux command. Knows no command and runs nothing. Property tests check it
+against a real tmux.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from typing import Final
 
 _BARE: Final = re.compile(r"[A-Za-z0-9_./:@,+-]+")
-# Inside double quotes tmux gives a meaning to these (and drops blanks after a newline): as octal they have none.
+# Inside double quotes these are special to tmux (which also drops blanks after a newline). In octal they are not.
 _ESCAPES: Final = {code: f"\\{code:03o}" for code in (*range(1, 32), 127, *map(ord, '"\\$~'))}
 _HASHES: Final = re.compile(r"#+(?!\[|#)")
 
 
 def quote(argument: str) -> str:
-    """One argument as a word of tmux's command-line grammar (standard input of ``source-file -``).
+    """Quote one argument as a word of tmux's command-line grammar (standard input of ``source-file -``).
 
     Raises ValueError for a NUL, which no tmux argument can hold.
     """
@@ -29,17 +29,17 @@ def quote(argument: str) -> str:
 
 
 def line(arguments: Iterable[str]) -> str:
-    """One command, newline included. An operand that may begin with ``-`` belongs behind a ``--`` of the caller's."""
+    """Return one command as a line, with its newline. Put ``--`` before an operand that may begin with ``-``."""
     return " ".join(map(quote, arguments)) + "\n"
 
 
 def encode(text: str) -> bytes:
-    """Text for tmux as bytes. File names that are not UTF-8 (surrogate escapes) keep their bytes."""
+    """Encode text for tmux. File names that are not UTF-8 (surrogate escapes) keep their bytes."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def literal(argument: str) -> str:
-    """One argument of an argument list (``tmux cmd arg …``): a final ``;`` would else end the command there.
+    """Quote one argument of an argument list (``tmux cmd arg …``): otherwise a final ``;`` would end the command.
 
     Raises ValueError for a NUL.
     """
@@ -49,8 +49,8 @@ def literal(argument: str) -> str:
 
 
 def format_literal(text: str) -> str:
-    """Text where tmux expands formats (``-c``, ``-n``, ``display-message``): every ``#`` stands for itself.
+    """Quote text for places where tmux expands formats (``-c``, ``-n``, ``display-message``): every ``#`` is literal.
 
-    Hashes before a ``[`` are left alone: tmux keeps those for styles and does not fold them.
+    A ``#`` before a ``[`` stays single: tmux keeps it for styles and does not reduce ``##`` there.
     """
     return _HASHES.sub(lambda match: match.group() * 2, text)

@@ -1,15 +1,15 @@
-"""One observation of a tmux server: the text of all its reads, and what their replies say.
+"""Build the commands of one round of a tmux server, and parse their replies.
 
 Owns the layout of a round (identity, listing, captures, end) and its separators. Knows no agent and runs nothing.
 
-Every separator is the round's nonce, which nothing on the server can know: names, titles and paths may hold tabs,
+Every separator is the round's nonce, which nothing on the server can know. Names, titles and paths may hold tabs,
 newlines or anything else. A reply reads
 
     N s<pid> <start_time> <version> N <socket path>
     N p<numbers of one pane> N <session> N <window> N <title> N <command> N <path> N <agent> N <tty>
                                                                     (once per listed pane)
     N l<number of sessions>
-    N c<number of a pane>          followed by its screen, or by nothing when the pane has gone
+    N c<number of a pane>          followed by its screen, or by nothing if the pane is gone
     N e
 """
 
@@ -30,7 +30,7 @@ from agtmuxd.tmux.printed import undo
 
 CHUNK_BYTES: Final = 12 * 1024
 _NONCE: Final = "<nonce>"
-"""Stands for a round's own nonce, which holds letters and digits only, in what is the same in every round."""
+"""Placeholder for a round's nonce (letters and digits only) in text that is the same in every round."""
 _NUMBERS: Final = (
     "#{pane_id} #{session_id} #{window_id} #{window_index} #{pane_index} #{pane_pid} #{pane_active} #{window_active} "
     "#{session_attached} #{pane_dead} #{pane_dead_status} #{pane_dead_signal} #{pane_in_mode} #{alternate_on} "
@@ -47,31 +47,41 @@ _TEXTS: Final = (
 )
 ROW_PARTS: Final = 1 + len(_TEXTS)
 TEXT_MOST: Final = 512
-"""Characters of a name, title or command that are read: a program may set a title of a megabyte, again and again."""
+"""How many characters of a name, title or command are read. A program may set a title of a megabyte again and again."""
 PATH_MOST: Final = 4096
-"""Characters of a path that are read. Linux has no longer ones."""
+"""How many characters of a path are read. Linux has no longer ones."""
 _CUT: Final = {
     name: f"#{{?#{{e|>:#{{n:{name}}},{TEXT_MOST}}},#{{={TEXT_MOST}:{name}}},#{{{name}}}}}"
     for name in ("window_name", "pane_title")
 } | {"pane_current_command": f"#{{={TEXT_MOST}:pane_current_command}}"}
-"""What programs in panes set is cut by tmux already, so that no reply is long. Names and titles only where they are too
-long: tmux cuts between ``#[`` and ``]`` for a style, and a name may hold those."""
+"""Formats with which tmux cuts text that programs set, so that no reply is long.
+
+Names and titles are cut only if they are too long: tmux takes the text between ``#[`` and ``]`` as a style when it
+cuts, and a name may hold those.
+"""
 _HEAD: Final = re.compile(r"p%[0-9]{1,10} \$[0-9]{1,10} @[0-9]{1,10} ")
 _WHOSE: Final = re.compile(r"p(%[0-9]{1,10}) ")
 _TTY: Final = re.compile(r"(?:/[^\n]*)?\n")
 _LAST: Final = re.compile(r"l[0-9]*\n")
-"""How the row of a pane begins; how that of any pane does; how it ends; and what ends the listing."""
+"""What ends the listing.
+
+The patterns above, in order: how the row of a pane begins; how any row of a pane begins, even an unreadable one; how a
+row ends.
+"""
 _IDS: Final = tuple([re.compile(rf"{sign}[0-9]{{1,10}}") for sign in ("%", r"\$", "@")])
 _VERSION_MOST: Final = 64
 _TIME_MOST: Final = 10**11
-"""Seconds since the epoch, far ahead."""
+"""Seconds since the epoch, far in the future."""
 _EMPTY: Final = ("no server running on ", "(No such file or directory)")
 _REFUSED: Final = ("(Permission denied)", "access not allowed", "protocol version mismatch")
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRow:
-    """A row of the listing that cannot be read. ``pane_id`` None: not even whose it is. ``why`` is for people."""
+    """A row of the listing that cannot be read.
+
+    ``pane_id`` None: not even its pane is known. ``why`` is for people.
+    """
 
     pane_id: str | None
     why: str
@@ -81,9 +91,10 @@ class UnreadableRow:
 class Round:
     """What one round showed. ``server`` None: no server runs there, which is healthy and empty.
 
-    ``captures`` holds the raw screen of each pane that was asked for and is there (see ``lines``); ``gone`` those that
-    the server no longer has. A pane in neither was not answered for, which proves nothing. ``unread``: panes that the
-    server has, with a row that cannot be read; they are not in ``panes``.
+    - ``captures``: the raw screen (see ``lines``) of each requested pane that exists.
+    - ``gone``: the requested panes that the server no longer has. A pane in neither has no answer, which proves
+      nothing.
+    - ``unread``: panes that the server has, but with a row that cannot be read. They are not in ``panes``.
     """
 
     server: ServerInfo | None
@@ -98,14 +109,14 @@ ReadRow = Callable[[tuple[str, ...]], PaneRow]
 
 @dataclass(frozen=True, slots=True)
 class RoundFailed:
-    """A round that proves nothing. ``reason`` is one of refused, lost (see ExecutorError); ``message`` for people."""
+    """A round that proves nothing. ``reason``: refused or lost (see ExecutorError). ``message`` is for people."""
 
     reason: str
     message: str
 
 
 def lines(capture: str) -> tuple[str, ...]:
-    """The rows of a raw capture from the top, trailing blank rows cut."""
+    """Return the rows of a raw capture from the top, without the blank rows at its end."""
     rows = capture.split("\n")
     while rows and not rows[-1].strip():
         rows.pop()
@@ -113,7 +124,7 @@ def lines(capture: str) -> tuple[str, ...]:
 
 
 def build(nonce: str, pane_ids: Iterable[str], styled: Container[str] = ()) -> bytes:
-    """Standard input of ``source-file -`` for one round. ``nonce``: letters and digits, fresh and random.
+    """Return the standard input of ``source-file -`` for one round. ``nonce``: letters and digits, fresh and random.
 
     ``styled``: those of the panes that are captured with their attributes (see ``sgr``).
     """
@@ -127,14 +138,15 @@ def build(nonce: str, pane_ids: Iterable[str], styled: Container[str] = ()) -> b
 def build_chunks(
     nonce: str, pane_ids: Iterable[str], styled: Container[str] = (), limit: int = CHUNK_BYTES
 ) -> list[list[str]]:
-    """The same round as argument lists of at most ``limit`` bytes each, for a tmux whose ``source-file -`` is mute.
+    """Return the same round as argument lists of at most ``limit`` bytes each.
 
-    Run in order; hand all their outputs, joined in order, to ``parse``. A failing command would drop the rest of its
-    list, so each capture asks first whether its pane is there.
+    For a tmux whose ``source-file -`` prints nothing. Run the lists in order, and pass all their outputs, joined in
+    order, to ``parse``. A failing command drops the rest of its list, so each capture first checks that its pane
+    exists.
     """
     _check(nonce)
     chunks = [["display-message", "-p", server_format(nonce), ";", "list-panes", "-a", "-F", row_format(nonce)]]
-    # On a server without sessions the listing fails and drops what follows it, so its end begins another list.
+    # On a server without sessions the listing fails and drops what follows it, so its end is in another list.
     chunks.append(["display-message", "-p", _tail(nonce)])
     size = _size(chunks[-1])
     for pane_id in pane_ids:
@@ -155,9 +167,9 @@ def build_chunks(
 def parse(
     nonce: str, stdout: bytes, stderr: bytes, returncode: int, read_row: ReadRow | None = None
 ) -> Round | RoundFailed:
-    """What the replies of one round say. Status 1 is normal: tmux gives it when any one command failed.
+    """Parse the replies of one round. Exit status 1 is normal: tmux returns it if any one command failed.
 
-    ``read_row``: what makes a pane of the parts of its reply, else ``pane_row``.
+    ``read_row``: makes a pane of the parts of its reply. Default: ``pane_row``.
     """
     parts = stdout.decode("utf-8", "replace").split(nonce)
     complaint = stderr.decode("utf-8", "replace")
@@ -184,21 +196,25 @@ def parse(
 
 
 class Replies:
-    """``parse`` with a memory of one: what a reply says as the one before did, all or a pane, is the same object."""
+    """``parse`` with a memory of one reply.
+
+    If a reply, or the part of one pane, equals the one before, the result is the same object.
+    """
 
     def __init__(self) -> None:
-        self._said: tuple[bytes, bytes, int] | None = None
-        self._meant: Round | RoundFailed | None = None
+        self._reply: tuple[bytes, bytes, int] | None = None
+        self._parsed: Round | RoundFailed | None = None
         self._rows: dict[tuple[str, ...], PaneRow] = {}
 
     def parse(self, nonce: str, stdout: bytes, stderr: bytes, returncode: int) -> Round | RoundFailed:
-        """See the function ``parse``."""
+        """Parse a reply. See the function ``parse``."""
         text = stdout.replace(nonce.encode(), b"\0")  # tmux prints no NUL
-        said = (hashlib.blake2b(text).digest(), stderr, returncode)  # a thousand panes are a megabyte
-        if self._meant is None or said != self._said:
+        reply = (hashlib.blake2b(text).digest(), stderr, returncode)  # a digest: a thousand panes are a megabyte
+        if self._parsed is None or reply != self._reply:
             before, self._rows = self._rows, {}
-            self._said, self._meant = said, parse(nonce, stdout, stderr, returncode, lambda p: self._row(before, p))
-        return self._meant
+            parsed = parse(nonce, stdout, stderr, returncode, lambda p: self._row(before, p))
+            self._reply, self._parsed = reply, parsed
+        return self._parsed
 
     def _row(self, before: dict[tuple[str, ...], PaneRow], parts: tuple[str, ...]) -> PaneRow:
         row = self._rows[parts] = before.get(parts) or pane_row(parts)
@@ -211,12 +227,12 @@ def _check(nonce: str) -> None:
 
 
 def server_format(nonce: str) -> str:
-    """The format of a server's identity; ``server_info`` reads the two parts of its reply."""
+    """Return the format of a server's identity. ``server_info`` reads the two parts of its reply."""
     return f"{nonce}s#{{pid}} #{{start_time}} #{{version}}{nonce}#{{socket_path}}"
 
 
 def row_format(nonce: str) -> str:
-    """The format of one pane; ``pane_row`` reads the parts of its reply."""
+    """Return the format of one pane. ``pane_row`` reads the parts of its reply."""
     return f"{nonce}p{_NUMBERS}{nonce}" + nonce.join([_CUT.get(name, f"#{{{name}}}") for name in _TEXTS])
 
 
@@ -233,7 +249,7 @@ def _number(pane_id: str) -> str:
 
 @lru_cache(maxsize=4096)  # the same panes in every round
 def _capture_line(pane_id: str, styled: bool) -> str:
-    # The bare number: display-message reads "%1" as a date format.
+    # Only the number: display-message reads "%1" as a date format.
     return f"display-message -p {_NONCE}c{_number(pane_id)}\n{_capture(pane_id, styled)}\n"
 
 
@@ -250,7 +266,7 @@ def _no_reply(complaint: str, returncode: int) -> Round | RoundFailed:
 
 
 def no_server(complaint: str, returncode: int) -> RoundFailed | None:
-    """Why a reply without any answer proves nothing; None where it says that no server runs."""
+    """Return why a reply without any answer proves nothing. None if it says that no server runs."""
     message = _first_line(complaint, returncode)
     if message.startswith(_EMPTY[0]) or (message.startswith("error connecting to ") and message.endswith(_EMPTY[1])):
         return None
@@ -263,7 +279,7 @@ def _first_line(complaint: str, returncode: int) -> str:
 
 
 def server_info(head: str, socket_path: str) -> ServerInfo:
-    """Raises ValueError for what is no reply to ``server_format``."""
+    """Read the reply to ``server_format``. Raises ValueError for anything else."""
     pid, start, version = head[1:].split(" ", 2)
     plain = undo(version)
     return ServerInfo(
@@ -276,9 +292,9 @@ def server_info(head: str, socket_path: str) -> ServerInfo:
 def _rows(
     parts: list[str], read_row: ReadRow, plain: Callable[[str], str] | None
 ) -> tuple[list[PaneRow], list[UnreadableRow], int]:
-    """All listed rows, those that cannot be read, and the index of the part that ends the listing.
+    """Return all listed rows, those that cannot be read, and the index of the part that ends the listing.
 
-    Raises IndexError where nothing ends it.
+    Raises IndexError if nothing ends it.
     """
     rows: list[PaneRow] = []
     unread: list[UnreadableRow] = []
@@ -298,9 +314,9 @@ def _rows(
 
 
 def _next(parts: list[str], at: int) -> int:
-    """Where the row after one that cannot be read begins: that one may have too few parts, or too many.
+    """Return where the row after an unreadable one begins. The unreadable row may have too few parts, or too many.
 
-    Looked for in its usual place first, since a text may look like the beginning of a row.
+    The usual place is tried first, since a text may look like the beginning of a row.
     """
     usual = at + ROW_PARTS
     if usual < len(parts) and (_HEAD.match(parts[usual]) or _LAST.fullmatch(parts[usual])):
@@ -312,7 +328,7 @@ def _next(parts: list[str], at: int) -> int:
 
 
 def pane_row(parts: Sequence[str]) -> PaneRow:
-    """One pane out of the parts of its reply. Raises ValueError, which names the field, for what is none."""
+    """Read one pane from the parts of its reply. Raises ValueError, which names the wrong field."""
     numbers, texts = parts[0][1:].split(" "), parts[1:]
     if not parts[0].startswith("p") or len(numbers) != _NUMBERS.count("#") or len(texts) != len(_TEXTS):
         raise ValueError(f"no row of a pane: {parts[0][:40]!r} and {len(texts)} texts")
@@ -334,12 +350,15 @@ def pane_row(parts: Sequence[str]) -> PaneRow:
 
 
 def _some(text: str, what: str) -> int:
-    """A number that may be missing: from 3.8 on a pane without a process has no ``pane_pid``, before it is 0."""
+    """Read a number that may be missing.
+
+    From tmux 3.8 on a pane without a process has no ``pane_pid``; before, it is 0.
+    """
     return whole(text, what) if text else 0
 
 
 def _signal(name: str) -> int | None:
-    """tmux names the signal where the system has names for them, and numbers it elsewhere."""
+    """Return a signal's number. tmux prints its name if the system has names for signals, else its number."""
     if name.isdecimal():
         return whole(name, "pane_dead_signal")
     try:
@@ -349,9 +368,9 @@ def _signal(name: str) -> int | None:
 
 
 def _fold(rows: list[PaneRow]) -> tuple[PaneRow, ...]:
-    """One row per pane, under the session with the lowest id.
+    """Merge the rows of each pane into one, under the session with the lowest id.
 
-    Whether it is looked at (``active``, ``attached``) is told by the session through which it is, if there is one.
+    If a client shows the pane in one of the sessions, ``active`` and ``attached`` come from that session.
     """
     by_pane: dict[str, list[PaneRow]] = {}
     for row in rows:

@@ -1,9 +1,10 @@
-"""Reads a screen captured with its attributes (``capture-pane -e``): the text without them, and how it is drawn.
+"""Split a screen captured with its attributes (``capture-pane -e``) into plain text and styles.
 
 Owns the escape sequences that tmux writes into a capture. Pure; knows no rule.
 
-tmux names what changes from one cell to the next, across the ends of rows. The text that is left is the capture without
-``-e``, byte for byte: there tmux cuts blanks at the end of a row, here it only cuts those behind the last sequence.
+tmux writes what changes from one cell to the next, across the ends of rows. The text that is left equals a capture
+without ``-e``, byte for byte. There tmux cuts blanks at the end of a row; with ``-e`` it cuts only those after the last
+sequence, so this module cuts the rest.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ _OTHER: Final = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[PX^_][^\x1b]*(?:\x1b\\)?|\x1b\[[0-?]*[ -/]*(?:[@-l]|[n-~])"
     r"|\x1b\[[0-?]*[ -/]+m|\x1b\[[<-?][0-?]*m|\x1b[()*+][0-9A-Za-z]|[\x0e\x0f]"
 )
-"""Anything else that is no text: links (OSC 8), the line drawing set (SO, SI), and what no tmux writes."""
+"""Other sequences that are not text.
+
+These are links (OSC 8), the line drawing set (SO, SI), and sequences that tmux never writes.
+"""
 
 _ON: Final = {
     1: "bold", 2: "dim", 3: "italic", 4: "underline", 5: "blink", 6: "blink", 7: "reverse", 8: "hidden", 9: "strike",
@@ -35,9 +39,9 @@ _LAYERS: Final = {38: "fg", 48: "bg", 58: ""}
 
 @lru_cache(maxsize=128)
 def parse(capture: str) -> tuple[str, Spans]:
-    """The text of a capture, and the spans of each of its rows. Text without styles has no span.
+    """Return the text of a capture, and the spans of each of its rows. Text without styles has no span.
 
-    What is captured again and again is mostly the same, so the last ones are remembered.
+    The last results are cached: repeated captures are mostly equal.
     """
     if "\x1b" not in capture and "\x0e" not in capture:
         return capture, ((),) * (capture.count("\n") + 1)
@@ -63,7 +67,7 @@ def parse(capture: str) -> tuple[str, Spans]:
 
 
 def split(captures: Mapping[str, str], styled: Container[str]) -> tuple[Mapping[str, str], dict[str, Spans]]:
-    """The captures of a round as text alone, and the styles of those in ``styled``, by pane."""
+    """Return the captures of a round as plain text, and the styles of those in ``styled``, by pane."""
     parsed = {pane: parse(capture) for pane, capture in captures.items() if pane in styled}
     if not parsed:
         return captures, {}
@@ -77,7 +81,7 @@ def _add(row: list[Span], start: int, end: int, words: Words) -> None:
 
 
 def _end(rows: list[str], spans: list[tuple[Span, ...]], text: str, row: list[Span]) -> None:
-    """Keep a row without the blanks at its end; they are no text, however they are drawn."""
+    """Add a row without the blanks at its end. They are not text, however they are drawn."""
     text = text.rstrip(" ")
     rows.append(text)
     spans.append(tuple(Span(s.start, min(s.end, len(text)), s.words) for s in row if s.start < len(text)))
@@ -85,7 +89,7 @@ def _end(rows: list[str], spans: list[tuple[Span, ...]], text: str, row: list[Sp
 
 @lru_cache(maxsize=1024)
 def _changed(words: Words, parameters: str) -> Words:
-    """What one sequence makes of a style."""
+    """Return a style after one sequence."""
     now = set(words)
     listed = parameters.split(";")
     at = 0
@@ -121,7 +125,7 @@ def _simple(now: set[str], code: int) -> None:
 
 
 def _colons(now: set[str], fields: list[str]) -> None:
-    """``38:5:N``, ``38:2:R:G:B``, ``38:2:SPACE:R:G:B``, ``4:N``."""
+    """Apply ``38:5:N``, ``38:2:R:G:B``, ``38:2:SPACE:R:G:B`` or ``4:N``."""
     code = int(fields[0] or 0)
     if code == 4:
         _simple(now, 24 if fields[1] == "0" else 4)
@@ -132,7 +136,7 @@ def _colons(now: set[str], fields: list[str]) -> None:
 
 
 def _colour(fields: list[str]) -> tuple[str | None, int]:
-    """The colour behind 38, 48 or 58, and how many fields name it; None for what is no colour."""
+    """Return the colour after 38, 48 or 58, and how many fields it takes. The colour is None if these are no colour."""
     used = {"5": 2, "2": 4}.get(fields[0] if fields else "", 0)
     if not used or len(fields) < used or any(":" in part for part in fields[:used]):
         return None, used or len(fields)

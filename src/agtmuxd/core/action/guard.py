@@ -19,8 +19,9 @@ from agtmuxd.core.screen.field_mode import FieldMode, TextMethod
 
 @dataclass(frozen=True, slots=True)
 class KnownState:
-    """What the daemon knows about the pane. Without an agent everything is None. ``fingerprint``: of its open
-    prompt.
+    """What the daemon knows about the pane. Without an agent everything is None.
+
+    ``fingerprint``: of its open prompt.
     """
 
     runtime_id: str | None = None

@@ -15,8 +15,9 @@ _SUBMITTING: Final = frozenset({"Enter", "KPEnter", "m", "j", "M", "J"})
 
 
 def valid_key(name: str) -> bool:
-    """Return whether ``name`` is a key as tmux names it: ``Enter``, ``C-c``, ``M-Left``, ``F5`` or one printable
-    character.
+    """Return whether ``name`` is a key as tmux names it.
+
+    Examples: ``Enter``, ``C-c``, ``M-Left``, ``F5``, or one printable character.
     """
     match = _KEY.fullmatch(name)
     return match is not None and (match[2] in _NAMED or (len(match[2]) == 1 and match[2].isprintable()))

@@ -39,8 +39,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Guards:
-    """Additional conditions of the caller. Guards only narrow. ``force_stale`` skips only the age and version
-    checks.
+    """Additional conditions of the caller. Guards only narrow.
+
+    ``force_stale`` skips only the age and version checks.
     """
 
     if_runtime: str | None = None

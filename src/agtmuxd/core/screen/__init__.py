@@ -1,1 +1,1 @@
-"""Screen rules: regions of a captured screen, the rules that read them, the choices of a dialog. Pure."""
+"""Read captured screens: regions of a screen, the rules that read them, the options of a dialog. Pure."""

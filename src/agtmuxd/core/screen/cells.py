@@ -1,4 +1,4 @@
-"""Text as a terminal's cells: how wide it is, and what of it stands from a column on. Pure."""
+"""Measure text in the cells of a terminal: how wide it is, and what stands from a column on. Pure."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import unicodedata
 
 
 def folded(text: str) -> str:
-    """``text`` without what a program or a terminal may draw otherwise than it was sent: how letters are composed
-    (an "é" of one or of two characters), full-width forms, ligatures, marks and joiners."""
+    """Return ``text`` without differences that a program or terminal may add when it draws text.
+
+    These are: composed letters (an "é" of one or of two characters), full-width forms, ligatures, marks and joiners.
+    """
     if text.isascii():
         return text
     return "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) not in ("Mn", "Me", "Cf"))
 
 
 def width(char: str) -> int:
-    """Cells of one character: 0 for marks that are drawn over the one before, 2 for wide ones."""
+    """Return the cells of one character: 0 for marks that are drawn over the one before, 2 for wide ones."""
     if char.isascii():
         return 1
     if unicodedata.category(char) in ("Mn", "Me", "Cf"):
@@ -23,7 +25,7 @@ def width(char: str) -> int:
 
 
 def from_column(row: str, column: int) -> str:
-    """What of ``row`` stands in cell ``column`` (from 0) and behind it."""
+    """Return the part of ``row`` from cell ``column`` (from 0) on."""
     at = 0
     for index, char in enumerate(row):
         if at >= column and width(char):

@@ -1,7 +1,7 @@
-"""How one agent is operated: its input field, what a paste looks like in it, and which keys answer its dialogs.
+"""Describe how to operate one agent: its input field, how a paste looks in it, and which keys answer its dialogs.
 
-Owns the judgement of the input field (free, a draft, holding what was typed). Pure; knows no agent: all of it comes out
-of a rules file, each dialog's keys beside the rule that recognises it.
+Owns the decision what the input field holds (nothing, a draft, the text that was typed). Pure; knows no agent:
+everything comes from a rules file. Each dialog's keys are in the rule that recognises the dialog.
 """
 
 from __future__ import annotations
@@ -20,14 +20,17 @@ from agtmuxd.core.screen.field_mode import FieldMode, shown
 from agtmuxd.core.screen.regions import ComposerSpec, Place, View, is_frame, squash
 
 LAST: Final = 3
-"""Rows of a dialog's end in which it shows its keys."""
+"""How many last rows of a dialog are searched for the keys that it shows."""
 TAIL: Final = 24
-"""Characters of the end of a long text that must be seen in the field before it is submitted."""
+"""How many characters at the end of a long text must be seen in the field before it is submitted."""
 
 
 class InputField(StrEnum):
-    """What an agent's input field holds. ``UNSURE``: text that may be a draft or a placeholder. ``OFFERED``: nothing
-    typed, but a text that is no known placeholder: typing replaces it, Enter alone may take it for a prompt."""
+    """What an agent's input field holds.
+
+    ``UNSURE``: text that may be a draft or a placeholder. ``OFFERED``: nothing is typed, but there is a text that is no
+    known placeholder. Typing replaces it; Enter alone may take it as a prompt.
+    """
 
     ABSENT = "absent"
     FREE = "free"
@@ -38,14 +41,20 @@ class InputField(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DialogKeys:
-    """The keys of one dialog, as tmux names them. Empty: agtmux does not know them, a person must press them.
+    """The keys of one dialog, as tmux names them. Empty: agtmux does not know them, so a person must press them.
 
-    ``option``: with ``{n}`` for the number of the option; without it they act on the one that the pointer is on.
-    ``write``: matches the option behind which text is typed; ``pointer``: the row of the option that keys act on, its
-    number or its words as group 1, where an option's key would take it at once; ``open``: what opens the field for the
-    text, by default the option's keys with ``{n}``; ``field``: the row of that field up to where its text begins, the
-    option's number as group 1 where it shows one; ``behind``: what the agent draws behind such a text; ``submit``: what
-    ends it. ``finish``: of a dialog that the denial of another one leads to, what ends that denial; pressed there only.
+    - ``option``: the keys that take an option, with ``{n}`` for its number. Without ``{n}`` they act on the option that
+      the pointer is on.
+    - ``write``: matches the option behind which text is typed.
+    - ``pointer``: matches the row of the option that the keys act on, with its number or its text as group 1. Needed if
+      an option's key would take the option at once.
+    - ``open``: opens the field for the text. Default: the option's keys with ``{n}``.
+    - ``field``: matches the row of that field up to where its text begins, with the option's number as group 1 if it
+      shows one.
+    - ``behind``: matches what the agent draws after such a text.
+    - ``submit``: the keys that submit it.
+    - ``finish``: for a dialog that opens when another one is denied: the keys that complete that denial. They are
+      pressed only there.
     """
 
     approve: tuple[str, ...] = ()
@@ -59,9 +68,9 @@ class DialogKeys:
     submit: tuple[str, ...] = ("Enter",)
     finish: tuple[str, ...] = ()
     deny_shown: re.Pattern[str] | None = None  # matches the row that shows the key for ``deny``, as group 1
-    choices: DialogOptions | None = None  # instead of ``pointer``, where it is told by how an option is drawn
+    choices: DialogOptions | None = None  # instead of ``pointer``, if only the way an option is drawn shows it
     towards: tuple[str, str] = ("Up", "Down")  # the keys that move the pointer back and forth by one
-    approve_at: int = 0  # the option that approves, taken as an answer is; 0: by the keys
+    approve_at: int = 0  # the number of the option that approves, taken as an answer is; 0: use the keys
     deny_at: int = 0
 
     @property
@@ -71,7 +80,10 @@ class DialogKeys:
         return shown and bool(self.option) and not any("{n}" in key for key in self.option)
 
     def denying(self, sample: Sample) -> tuple[str, ...] | None:
-        """The keys that deny: those that the dialog shows in its last rows, if any; None: they cannot be pressed."""
+        """Return the keys that deny: those that the dialog shows in its last rows, if any, else ``deny``.
+
+        None: the dialog shows a key that cannot be pressed.
+        """
         shown = self.deny_shown
         last = [row for row in sample.lines if row.strip()][-LAST:]
         found = next((m for row in last if (m := shown.search(row))), None) if shown is not None else None
@@ -81,21 +93,24 @@ class DialogKeys:
         return None if key is None else (key,)
 
     def taking(self, number: int) -> tuple[str, ...]:
-        """The keys that take option ``number``, once the pointer is on it where ``points``."""
+        """Return the keys that take option ``number``. If ``points``, the pointer must be on it first."""
         return tuple(key.replace("{n}", str(number)) for key in self.option)
 
     def opening(self, number: int) -> tuple[str, ...]:
-        """The keys that open the field for a text behind option ``number``; empty: the pointer alone opens it."""
+        """Return the keys that open the field for a text behind option ``number``.
+
+        Empty: moving the pointer opens it.
+        """
         if self.points and not self.open:
             return ()
         return tuple(key.replace("{n}", str(number)) for key in self.open or self.option)
 
     def types(self, option: str) -> bool:
-        """Whether the keys of this option only open a field for a text."""
+        """Return whether the keys of this option only open a field for a text."""
         return self.write is not None and not self.open and self.write.search(option) is not None
 
     def moves(self, sample: Sample, number: int, options: Sequence[str] = ()) -> tuple[str, ...] | None:
-        """The keys that bring the pointer to option ``number``; None where it cannot be told where the pointer is."""
+        """Return the keys that move the pointer to option ``number``. None if the pointer's place is unknown."""
         if self.choices is not None:
             chosen = self.choices.chosen(sample, options)
             return None if chosen is None else self._way(number - chosen)
@@ -105,8 +120,8 @@ class DialogKeys:
         match = None if row is None else self.pointer.match(sample.lines[row])
         if match is None:
             return None
-        said = match.group(1).strip()
-        there = int(said) if said.isdecimal() and len(said) <= 4 else _only(said, options)
+        text = match.group(1).strip()
+        there = int(text) if text.isdecimal() and len(text) <= 4 else _only(text, options)
         if there is None:
             return None
         return self._way(number - there)
@@ -116,14 +131,14 @@ class DialogKeys:
         return (forth,) * steps if steps > 0 else (back,) * -steps
 
     def free(self, sample: Sample, number: int | None) -> bool | None:
-        """Whether the field for a text is open and empty; False: text stands in it; None: it is not open."""
+        """Return whether the field for a text is open and empty. False: it holds text. None: it is not open."""
         start = self._start(sample, number)
         if start is None:
             return None
         return (sample.cursor_y, sample.cursor_x) == start
 
     def written(self, sample: Sample, number: int | None, text: str) -> bool:
-        """Whether ``text`` stands in the field for it, and nothing else; of a long one its end must do."""
+        """Return whether the field holds ``text`` and nothing else. For a long text its end is enough."""
         if self.field is None:
             return bare(text) in bare("".join(sample.lines))
         start = self._start(sample, number)
@@ -137,13 +152,13 @@ class DialogKeys:
         return seen == wanted or (len(seen) >= TAIL and wanted.endswith(seen))
 
     def _pointed(self, sample: Sample) -> int | None:
-        """The row that the pointer is on."""
+        """Return the row that the pointer is on."""
         if self.pointer is None:
             return None
         return next((y for y in range(len(sample.lines) - 1, -1, -1) if self.pointer.match(sample.lines[y])), None)
 
     def _start(self, sample: Sample, number: int | None) -> tuple[int, int] | None:
-        """Row and column at which the field's text begins: the cursor stands in it, below the pointer."""
+        """Return the row and column at which the field's text begins. The cursor is in the field, below the pointer."""
         if self.field is None:
             return None
         above = self._pointed(sample)
@@ -157,8 +172,10 @@ class DialogKeys:
 
 @dataclass(frozen=True, slots=True)
 class KeyOverrides:
-    """Which keys a user's own settings give to what, as the agent spells them. None: nothing is said of it; empty: no
-    key does it."""
+    """The keys that a user's own settings assign, as the agent spells them.
+
+    None: the settings do not mention the function. Empty: no key has it.
+    """
 
     interrupt: tuple[str, ...] | None = None
     submit: tuple[str, ...] | None = None
@@ -166,20 +183,20 @@ class KeyOverrides:
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """Something that an agent shows somewhere: ``pattern``, tried on the rows of ``place``."""
+    """Something that an agent shows on the screen: ``pattern``, tried on the rows of ``place``."""
 
     place: Place
     pattern: re.Pattern[str]
 
     def found(self, view: View) -> re.Match[str] | None:
-        """Where it stands."""
+        """Return the match, or None."""
         region = view.region(self.place)
         return None if region is None else self.pattern.search(region.text)
 
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """What can be done to an agent, and how. ``chip`` matches what stands in the field for a large paste."""
+    """What can be done to an agent, and how. ``chip`` matches what the field shows for a large paste."""
 
     composer: ComposerSpec | None = None
     chip: re.Pattern[str] | None = None
@@ -187,20 +204,23 @@ class Controls:
     interrupt: tuple[str, ...] = ()
     dialogs: Mapping[str, DialogKeys] = field(default_factory=dict)
     styled_rules: tuple[tuple[str, ...], ...] = ()
-    """Of each rule that asks how text is drawn: words, without blanks, that have to be on the screen."""
+    """For each rule that needs styles: texts, without blanks, that must be on the screen."""
     modes: tuple[FieldMode, ...] = ()
     key_shown: Sign | None = None
     """Where the agent shows the key that stops a turn, as group 1."""
     no_key: Sign | None = None
-    """Where it shows that no key does."""
+    """Where the agent shows that no key stops a turn."""
     always: tuple[str, ...] = ()
-    """Keys that stop a turn whatever its user chose, in an empty field: with a text in it they would clear that."""
+    """Keys that stop a turn whatever the user's settings are, in an empty field.
+
+    If the field holds text, they would clear it.
+    """
     pastes: bool = False
-    """Text is always pasted: letters may be commands, and the field does not show when."""
+    """Always paste text: letters may be commands, and the field does not show when."""
 
     @property
     def styled(self) -> bool:
-        """Whether anything here is told by how it is drawn: panes are then to be read with their attributes."""
+        """Whether anything here depends on how text is drawn. Then panes must be captured with attributes."""
         return bool(
             self.styled_rules
             or (self.composer is not None and self.composer.styled)
@@ -208,23 +228,28 @@ class Controls:
         )
 
     def asks_style(self, sample: Sample) -> bool:
-        """Whether a rule that asks how text is drawn may hold."""
+        """Return whether a rule that needs styles may hold."""
         if not self.styled_rules:
             return False
         screen = squash("\n".join(sample.lines))
         return any(all(needle in screen for needle in needles) for needles in self.styled_rules)
 
     def undrawn(self, sample: Sample) -> str | None:
-        """A text in the field that is a placeholder or a draft by how it is drawn, and what is below; None for none.
+        """Return the text in the field that only its style identifies as placeholder or draft, with the rows below.
 
-        While that is the same with the cursor before it, how it is drawn is taken to be the same, for a time.
+        Else None.
+
+        While this text stays the same with the cursor before it, its style is assumed to stay the same for a time.
         """
         if self.composer is None or not self.composer.styled:
             return None
         return self.composer.before(sample)
 
     def shown_key(self, sample: Sample) -> str | None:
-        """The key that stops a turn as the agent shows it, as it spells it; empty: it shows that no key does."""
+        """Return the key that stops a turn, as the agent shows and spells it.
+
+        Empty: the agent shows that no key does. None: it shows neither.
+        """
         view = View(sample, self.composer)
         found = None if self.key_shown is None else self.key_shown.found(view)
         if found is not None:
@@ -232,12 +257,12 @@ class Controls:
         return "" if self.no_key is not None and self.no_key.found(view) else None
 
     def hint(self, sample: Sample) -> bool | None:
-        """Whether the text in the field is drawn as a placeholder; None where that cannot be told."""
+        """Return whether the text in the field is drawn as a placeholder. None if unknown."""
         found = View(sample, self.composer).composer
         return None if found is None else found.hint
 
     def look(self, sample: Sample) -> InputField:
-        """What the input field holds."""
+        """Return what the input field holds."""
         found = View(sample, self.composer).composer
         if found is None:
             return InputField.ABSENT
@@ -246,11 +271,11 @@ class Controls:
         return InputField.UNSURE if found.free is None else InputField.FREE if found.free else InputField.DRAFT
 
     def in_modes(self, sample: Sample) -> tuple[FieldMode, ...]:
-        """The modes that the input field is in, of those in which keys are not simply text."""
+        """Return the modes that the input field is in, of those in which keys are not simply text."""
         return shown(self.modes, View(sample, self.composer))
 
     def at_end(self, sample: Sample) -> bool:
-        """Whether nothing is typed from the cursor on. One that is hidden elsewhere speaks not against it."""
+        """Return whether no typed text follows the cursor. A hidden cursor outside the field counts as at the end."""
         view = View(sample, self.composer)
         found, y = view.composer, sample.cursor_y
         if found is None:
@@ -263,14 +288,14 @@ class Controls:
         return all(is_frame(row) for row in [rest, *below])
 
     def chips(self, sample: Sample) -> int:
-        """How many pastes the field shows as chips."""
+        """Return how many pastes the field shows as chips."""
         shown = self._shown(sample)
         return 0 if shown is None or self.chip is None else len(self.chip.findall(shown))
 
     def holds(self, sample: Sample, text: str, chips: int = 0) -> bool:
-        """Whether ``text`` stands in the input field: all of it, its end where the field shows no more, or its chip.
+        """Return whether the input field holds ``text``: all of it, its end if the field shows no more, or its chip.
 
-        ``chips``: how many stood there before it was typed.
+        ``chips``: how many chips were there before it was typed.
         """
         shown = self._shown(sample)
         if shown is None:
@@ -285,7 +310,7 @@ class Controls:
         return len(seen) >= TAIL and wanted.endswith(seen)
 
     def _shown(self, sample: Sample) -> str | None:
-        """The text in the field, prompt sign left out; None where there is no field or it is free."""
+        """Return the text in the field without the prompt sign. None if there is no field, or it is free."""
         view = View(sample, self.composer)
         found = view.composer
         if found is None or found.free is True:
@@ -303,25 +328,28 @@ class Controls:
 
 
 def _below(view: View, bottom: int, y: int) -> int:
-    """How many rows of the field, which ends above ``bottom``, stand below the row ``y`` of the screen."""
+    """Return how many rows of the field, which ends above ``bottom``, are below the row ``y`` of the screen."""
     return sum(1 for at in view.ys[:bottom] if at > y)
 
 
-def _only(said: str, options: Sequence[str]) -> int | None:
-    """The number of the one option that says so, or else that begins so."""
-    told = [bare(option) for option in options]
-    same = [n for n, option in enumerate(told, 1) if option == bare(said)]
-    same = same or [n for n, option in enumerate(told, 1) if option.startswith(bare(said))]
+def _only(text: str, options: Sequence[str]) -> int | None:
+    """Return the number of the one option whose text is equal, or else begins so."""
+    shown_options = [bare(option) for option in options]
+    same = [n for n, option in enumerate(shown_options, 1) if option == bare(text)]
+    same = same or [n for n, option in enumerate(shown_options, 1) if option.startswith(bare(text))]
     return same[0] if len(same) == 1 else None
 
 
 def bare(text: str) -> str:
-    """Text without blanks, and without the bars that dialogs are framed with, folded."""
+    """Return text without blanks and dialog frames, folded (see ``cells.folded``)."""
     return "".join(c for c in folded(text) if not c.isspace() and c not in "│┃|")
 
 
 def _letters(text: str) -> str:
-    """Letters and digits alone, and where there are none, what is no blank: fields wrap, frame and redraw the rest."""
+    """Return only letters and digits, or, if there are none, all printable characters except blanks.
+
+    Fields wrap, frame and redraw the rest.
+    """
     plain = folded(text)
     kept = "".join(c for c in plain if c.isalnum())
     return kept or "".join(c for c in plain if c.isprintable() and not c.isspace())

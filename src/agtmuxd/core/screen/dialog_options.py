@@ -1,6 +1,6 @@
-"""Which of a dialog's options its keys act on, where only the way it is drawn tells.
+"""Find the option of a dialog that its keys act on, if only the way it is drawn shows that.
 
-Owns that judgement. Pure; knows no agent: what an option looks like comes from a rules file.
+Pure. Knows no agent: what an option looks like comes from a rules file.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ from agtmuxd.core.screen.style import StyleTest, Words, words_of
 
 @dataclass(frozen=True, slots=True)
 class DialogOptions:
-    """The options of one kind of dialog. ``pattern`` matches each of them, group 1 its words; ``style`` is that of the
-    chosen one, None: it is the one that is drawn unlike all the others, which are drawn alike."""
+    """The options of one kind of dialog.
+
+    ``pattern`` matches each of them, with its text as group 1. ``style`` is that of the chosen one. None: the chosen
+    one is drawn unlike all the others, which are drawn alike.
+    """
 
     pattern: re.Pattern[str]
     style: StyleTest | None = None
 
     def chosen(self, sample: Sample, options: Sequence[str]) -> int | None:
-        """The number of the chosen one of ``options``, from 1; None where that cannot be told beyond doubt."""
+        """Return the number (from 1) of the chosen one of ``options``. None if that is in doubt."""
         shown = self._shown(sample)[-len(options) :] if options else []
         if len(shown) != len(options) or not shown:
             return None
@@ -37,15 +40,15 @@ class DialogOptions:
             return hits[0] if len(hits) == 1 else None
         times = Counter(drawn)
         odd = [letters for letters in times if times[letters] == 1]
-        if len(times) != 2 or len(odd) != 1:  # of two, either is unlike the other
+        if len(times) != 2 or len(odd) != 1:  # of two options, each is unlike the other
             return None
         return drawn.index(odd[0]) + 1
 
     def _shown(self, sample: Sample) -> list[tuple[str, frozenset[Words]]]:
-        """What matches, from the top and from the left: its words, and the styles of its letters."""
+        """Return the matches from the top and from the left: the text of each, and the styles of its letters."""
         shown = []
         for y, framed in enumerate(sample.lines if sample.styles is not None else ()):
-            row = unframe(framed)  # a bar is one character, and so is its blank
+            row = unframe(framed)  # unframe replaces a bar by a blank, so that columns stay the same
             for found in self.pattern.finditer(row):
                 start, end = found.span(1)
                 styles = sample.styles[y] if sample.styles is not None else ()

@@ -1,7 +1,6 @@
-"""The modes of an input field: what keys mean there where they are not simply text.
+"""Describe the modes of an input field in which keys are not simply text, such as vim's modes or a shell mode.
 
-Vim's modes and a shell mode are such. Owns what a mode does to text and to keys, and how it is seen. Pure; knows no
-agent: modes come out of a rules file.
+Owns what a mode does to text and keys, and how it is recognised. Pure; knows no agent: modes come from a rules file.
 """
 
 from __future__ import annotations
@@ -15,8 +14,10 @@ from agtmuxd.core.screen.regions import Place, View
 
 
 class TextMethod(StrEnum):
-    """How a field in some mode takes text. ``PASTE``: keys would be commands. ``NONE``: what is put there would be
-    something else than a prompt."""
+    """How a field in some mode takes text.
+
+    ``PASTE``: typed letters would be commands, so text must be pasted. ``NONE``: the text would not become a prompt.
+    """
 
     KEYS = "keys"
     PASTE = "paste"
@@ -25,10 +26,15 @@ class TextMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldMode:
-    """One mode. ``pattern`` is tried on the rows of ``place``. ``enter``: the keys, as tmux names them, that bring it
-    into a mode that takes text; ``swallows``: keys that only end this mode, so that the agent does not get them;
-    ``converts``: with its end, what is typed there becomes something else. ``pause``: seconds before such a key may be
-    pressed once more: two at once may be another command, that clears the field."""
+    """One mode of an input field.
+
+    - ``pattern``: tried on the rows of ``place``.
+    - ``enter``: the keys, as tmux names them, that switch to a mode that takes text.
+    - ``swallows``: keys that only end this mode, so that the agent does not receive them.
+    - ``converts``: when this mode ends, the typed text becomes something else.
+    - ``pause``: seconds to wait before pressing such a key again. Two at once may be another command, one that clears
+      the field.
+    """
 
     name: str
     place: Place
@@ -41,7 +47,10 @@ class FieldMode:
 
 
 def shown(modes: Sequence[FieldMode], view: View) -> tuple[FieldMode, ...]:
-    """Those of ``modes`` that the screen shows: a shell mode may be in vim's INSERT. None where there is no field."""
+    """Return those of ``modes`` that the screen shows: a shell mode may be in vim's INSERT.
+
+    Empty if there is no field.
+    """
     if not modes or view.composer is None:
         return ()
     regions = [(mode, view.region(mode.place)) for mode in modes]

@@ -1,7 +1,7 @@
-"""What moves above an agent's input field: words that were not there before are work, an unchanged screen is not.
+"""Detect what moves above an agent's input field: new words mean work, an unchanged screen does not.
 
-Pure. Knows no agent and no rule: it compares what stands above the field in one sample with the sample before.
-docs/reference/states.md, settle.
+Pure. Knows no agent and no rule: compares the rows above the field in one sample with those in the sample before.
+Source: docs/reference/states.md, settle.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from typing import Final
 from agtmuxd.core.model import MS, NS
 
 STILL: Final = 2 * NS
-"""A screen without a sign of a turn ends one only after nothing above its field moved for so long."""
+"""A screen without a sign of a turn ends a turn only after nothing moved above its field for this long."""
 
 LASTING: Final = 1 * NS
-"""New words count as a turn of their own only if they go on coming for so long, ..."""
+"""New words count as a new turn only if they go on coming for this long, and in at least CHANGES samples."""
 
 CHANGES: Final = 4
-"""... in at least so many samples. One change is a command of the user's, an answer to it, a notice."""
+"""The number of samples with new words. A single change is the user's own command, an answer to it, or a notice."""
 
 LOOK: Final = 250 * MS
 """How soon a screen that moves is sampled again."""
 
 _NEAR: Final = 8
-"""New words appear in the last rows above the field; further up only what was there before scrolls by."""
+"""New words appear in this many last rows above the field. Further up, old text only scrolls by."""
 
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """``rows``: what stood above the field in the last sample. Times are ns, 0 for never."""
+    """``rows``: what stood above the field in the last sample. Times are in ns, 0 for never."""
 
     rows: frozenset[int]
     began: int = 0
@@ -37,16 +37,20 @@ class Motion:
     changes: int = 0
 
     def moves(self, at: int) -> bool:
-        """Whether words came less than STILL ago."""
+        """Return whether new words came less than STILL ago."""
         return at - self.moved_at < STILL
 
     def lasts(self, at: int) -> bool:
-        """Whether words go on coming: a turn, whoever began it."""
+        """Return whether words go on coming. That is a turn, however it began."""
         return self.moves(at) and self.changes >= CHANGES and self.moved_at - self.began >= LASTING
 
 
 def follow(before: Motion | None, scene: tuple[int, ...], at: int) -> Motion:
-    """``scene``: the rows above the field, each as a number for its words. The first sample moves nothing."""
+    """Return the motion after one more sample.
+
+    ``scene``: the rows above the field, each as a number that stands for its words. The first sample never counts as
+    movement.
+    """
     rows = frozenset(scene)
     if before is None:
         return Motion(rows)
@@ -57,5 +61,5 @@ def follow(before: Motion | None, scene: tuple[int, ...], at: int) -> Motion:
 
 
 def moved(before: Motion | None, scene: tuple[int, ...], at: int) -> Motion:
-    """The same for a sample that counts as moving, whatever it shows: the sign of a turn went out of sight."""
+    """Return the same for a sample that counts as movement whatever it shows: the sign of a turn went out of sight."""
     return replace(before or Motion(frozenset()), rows=frozenset(scene), moved_at=at)

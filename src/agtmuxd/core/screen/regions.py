@@ -1,7 +1,7 @@
-"""One sample of a pane, cut into the regions that screen rules speak of.
+"""Cut one sample of a pane into the regions that screen rules name.
 
-Owns the words for places on a screen (tail, footer, above the composer, block, title) and the composer's shape. Pure;
-knows no agent: what a composer looks like comes from a rules file.
+Owns the names of places on a screen (tail, footer, above the composer, block, title) and the search for the composer,
+which is the agent's input field. Pure; knows no agent: what a composer looks like comes from a rules file.
 """
 
 from __future__ import annotations
@@ -16,17 +16,23 @@ from agtmuxd.core.screen.style import StyleTest, Words, colour_of, words_of
 
 _BARS: Final = "│┃║╎▎"
 _FRAME: Final = f"{_BARS}─━═╭╮╰╯▁▔▀▄█ \t\xa0"
-"""What a row that only draws the field's frame consists of. Gemini CLI rules a line below its field without colours; in
-true colour it draws the edges of the field's background in half blocks."""
+"""The characters of a row that only draws the field's frame.
+
+Gemini CLI draws a line below its field if it has no colours. In true colour it draws the edges of the field's
+background in half blocks.
+"""
 
 
 def is_frame(row: str) -> bool:
-    """Whether nothing stands in this row but a frame."""
+    """Return whether this row holds nothing but a frame."""
     return not row.strip(_FRAME)
 
 
 def unframe(text: str) -> str:
-    """``text`` with the bars of boxes as blanks. Each in its own pass: a table of look-ups costs ten times as much."""
+    """Return ``text`` with the bars of boxes as blanks.
+
+    Each bar has its own pass: one translation table takes ten times as long.
+    """
     for bar in _BARS:
         if bar in text:
             text = text.replace(bar, " ")
@@ -34,31 +40,38 @@ def unframe(text: str) -> str:
 
 
 def squash(text: str) -> str:
-    """``text`` without blanks and box bars: equal for the same words, however a narrow pane wrapped them."""
+    """Return ``text`` without blanks and box bars.
+
+    It is equal for the same words, however a narrow pane wrapped them.
+    """
     return "".join(unframe(text).split())
 
 
 def flatten(text: str) -> str:
-    """``text`` on one line with single blanks and no box bars."""
+    """Return ``text`` on one line with single blanks and no box bars."""
     return " ".join(unframe(text).split())
 
 
 @dataclass(frozen=True, slots=True)
 class ComposerSpec:
-    """How an agent's input field is recognised. All patterns are tried against single rows.
+    """How to recognise an agent's input field. All patterns are tried on single rows.
 
-    ``prompt`` the row with the prompt sign, its group 1 (if any) the text typed; ``above`` must match one of the
-    ``reach`` rows above it, ``below`` some row below it; ``hints`` match placeholder texts, which are no draft;
-    ``noise`` rows above the composer that ``above`` regions skip, ``panels`` what belongs to the frame there (a list of
-    tasks, of queued prompts), each matched on the rows up to the field; ``column`` where the cursor stands in an empty
-    field; ``below_last`` the ``below`` row must be among so many last rows (0: anywhere below); ``bare``: it may be
-    missing where nothing but a frame follows the prompt's row. How a placeholder is drawn:
-    ``hint_style`` its style; ``hint_like`` matches a row whose group 1 has the colour that placeholders have.
-    ``own`` matches the row of the footer that is the agent's: what stands over it there is the user's own.
-
-    ``ruled``: the field has no prompt sign, and ``prompt`` matches the rule above its text. ``unless`` matches a row
-    that only a list or a dialog in the field's place has. ``other``: the field in another layout, looked for where this
-    one is not found.
+    - ``prompt``: the row with the prompt sign. Its group 1, if any, is the typed text.
+    - ``above``: must match one of the ``reach`` rows above the prompt's row.
+    - ``below``: must match a row below it. ``below_last``: that row must be among this many last rows (0: anywhere
+      below).
+    - ``hints``: matches placeholder texts, which are no draft.
+    - ``noise``: rows above the composer that ``above`` regions skip.
+    - ``panels``: parts of the frame above the field (a list of tasks, of queued prompts). Each is matched on the rows
+      up to the field.
+    - ``column``: where the cursor stands in an empty field.
+    - ``bare``: the ``below`` row may be missing if nothing but a frame follows the prompt's row.
+    - ``hint_style``: the style of a placeholder.
+    - ``hint_like``: matches a row whose group 1 has the colour of placeholders.
+    - ``own``: matches the agent's own row of the footer. What is above it there belongs to the user.
+    - ``ruled``: the field has no prompt sign, and ``prompt`` matches the rule above its text.
+    - ``unless``: matches a row that only a list or a dialog in the field's place has.
+    - ``other``: the field in another layout, tried if this one is not found.
     """
 
     prompt: re.Pattern[str]
@@ -80,12 +93,14 @@ class ComposerSpec:
 
     @property
     def styled(self) -> bool:
-        """Whether a placeholder is told from a draft by how it is drawn."""
+        """Whether the way it is drawn tells a placeholder from a draft."""
         return self.hint_style is not None or self.hint_like is not None
 
     def before(self, sample: Sample) -> str | None:
-        """What stands from the cursor on, the rows below the field too, if a text begins there that may be a draft or a
-        placeholder; None where there is none."""
+        """Return the text from the cursor on, rows below the field included.
+
+        None if no text begins there that may be a draft or a placeholder.
+        """
         if sample.cursor_x > self.column or sample.cursor_y >= len(sample.lines):
             return None
         row = sample.lines[sample.cursor_y].rstrip()
@@ -98,9 +113,9 @@ class ComposerSpec:
 
 @dataclass(frozen=True, slots=True)
 class Composer:
-    """Where the input field is: indexes into the non-blank rows. ``free`` None: cannot be told.
+    """The place of the input field, as indexes into the non-blank rows. ``free`` None: unknown.
 
-    ``offered``: free, with a text in it that is no known placeholder. It may be one that Enter would take for a prompt.
+    ``offered``: the field is free but shows a text that is no known placeholder. Enter may take that text as a prompt.
     """
 
     top: int
@@ -108,12 +123,15 @@ class Composer:
     bottom: int
     free: bool | None
     offered: bool = False
-    hint: bool | None = None  # whether a text in it is drawn as a placeholder; None where that cannot be told
+    hint: bool | None = None  # whether a text in it is drawn as a placeholder; None: unknown
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A part of a screen: ``text`` its rows joined by newlines, ``flat`` on one line, ``squashed`` without blanks."""
+    """A part of a screen.
+
+    ``text``: its rows joined by newlines; ``flat``: on one line; ``squashed``: without blanks.
+    """
 
     rows: tuple[str, ...]
     text: str
@@ -125,7 +143,7 @@ EMPTY: Final = Region((), "", "", "")
 
 
 def region_of(rows: list[str] | tuple[str, ...]) -> Region:
-    """Join rows once in each of the forms that matchers read."""
+    """Join rows once, in each of the forms that matchers read."""
     if not rows:
         return EMPTY
     text = "\n".join(rows)
@@ -135,8 +153,11 @@ def region_of(rows: list[str] | tuple[str, ...]) -> Region:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place. kind: screen, tail, title, footer, own, below, above, composer or block. ``count`` rows; ``start`` of a
-    block: it begins at the last row that matches, or ``back`` matches before that one."""
+    """A place on the screen.
+
+    ``kind``: screen, tail, title, footer, own, below, above, composer or block. ``count``: the number of rows. A block
+    begins at the last row that matches ``start``, or ``back`` matches before that one.
+    """
 
     kind: str
     count: int = 0
@@ -149,7 +170,7 @@ class Place:
 
 
 class View:
-    """A sample being looked at. Regions are cut on first use and kept, so that many rules can share them."""
+    """A sample, ready to be searched. Regions are cut on first use and kept, so that many rules can share them."""
 
     __slots__ = ("_composer", "_found", "_known", "_over", "_regions", "_squashed", "rows", "sample", "title", "ys")
 
@@ -172,7 +193,7 @@ class View:
 
     @property
     def squashed(self) -> str:
-        """The whole screen without blanks: what cheap contains-tests are tried against first."""
+        """The whole screen without blanks. Cheap ``contains`` tests read this first."""
         if self._squashed is None:
             self._squashed = squash("\n".join(self.rows))
         return self._squashed
@@ -192,9 +213,9 @@ class View:
         return self._found
 
     def scene(self) -> tuple[int, ...]:
-        """What stands above the input field, row by row, each as a number for its words; all rows where it is not seen.
+        """Return the rows above the input field, each as a number for its words. Without a field, return all rows.
 
-        Marks, frames and pictures are no words, nor are rows of ``noise``: they move without anybody's work.
+        Marks, frames, pictures and rows of ``noise`` are left out: they move although nothing works.
         """
         found = self.composer
         noise = self._composer.noise if self._composer else None
@@ -203,7 +224,7 @@ class View:
         return tuple([hash(words) for row in shown if (words := "".join(filter(str.isalnum, row)))])
 
     def region(self, place: Place) -> Region | None:
-        """The rows of ``place``; None where the screen has no such place."""
+        """Return the rows of ``place``. None if the screen has no such place."""
         key = place.key
         if key not in self._regions:
             self._regions[key] = self._cut(place)
@@ -234,7 +255,10 @@ class View:
         return region_of([rows[i] for i in self._above(found.top, place.count)])
 
     def where(self, place: Place) -> Sequence[int]:
-        """The indexes into ``rows`` of what ``region`` shows: for those few who ask how it is drawn."""
+        """Return the indexes into ``rows`` of what ``region`` returns.
+
+        For callers that need to know how the text is drawn.
+        """
         kind, last = place.kind, len(self.rows)
         if kind == "screen":
             return range(last)
@@ -257,7 +281,10 @@ class View:
         return self._above(found.top, place.count)
 
     def _own(self, first: int) -> int:
-        """Where the agent's own rows of the footer begin: at the last that looks so, after all where none does."""
+        """Return where the agent's own rows of the footer begin.
+
+        That is the last row that matches ``own``, or the end if no row does.
+        """
         own = self._composer.own if self._composer else None
         if own is None:
             return first
@@ -286,11 +313,14 @@ class View:
 
 
 _PANEL_ROWS: Final = 40
-"""A panel above the field is looked for in so many rows."""
+"""How many rows above the field are searched for a panel."""
 
 
 def _without_panels(rows: list[str], over: list[int], panels: tuple[re.Pattern[str], ...]) -> list[int]:
-    """``over``, indexes of rows above the field, without the panels that end there; one may stand over another."""
+    """Return ``over`` (indexes of rows above the field) without the panels at its end.
+
+    One panel may be above another.
+    """
     left = list(over)
     while left:
         near = left[-_PANEL_ROWS:]
@@ -328,7 +358,7 @@ def _find_composer(view: View, spec: ComposerSpec) -> Composer | None:
 
 
 class _Typed:
-    """What stands in the field: its rows, each from where its text begins."""
+    """The text in the field: its rows, each from where its text begins."""
 
     def __init__(self, view: View, found: re.Match[str], prompt: int, bottom: int) -> None:
         row = view.rows[prompt]
@@ -344,11 +374,14 @@ class _Typed:
 
     @property
     def words(self) -> str:
-        """All of it on one line."""
+        """The whole text on one line."""
         return flatten(" ".join([row[start:end] for _, row, start, end in self.rows]))
 
     def drawn(self, view: View, *, whole: bool) -> list[Words]:
-        """The styles of its letters, but for one that the cursor is drawn on; none where styles are not known."""
+        """Return the styles of the text's letters, except one that the cursor is drawn on.
+
+        Empty if styles are unknown.
+        """
         styles = view.sample.styles
         if styles is None:
             return []
@@ -360,18 +393,18 @@ class _Typed:
 
 
 def _free(view: View, spec: ComposerSpec, typed: _Typed) -> tuple[bool | None, bool, bool | None]:
-    """``free``, ``offered`` and ``hint`` of the field.
+    """Return ``free``, ``offered`` and ``hint`` of the field.
 
-    Nothing is typed where there is no text, or a placeholder with the cursor still in front of it. How it is drawn
-    tells a placeholder, whatever its words. Where that is not known its words do: unknown ones may be a placeholder or
-    a draft, which is None.
+    Nothing is typed if there is no text, or if there is a placeholder with the cursor still before it. The way it is
+    drawn identifies a placeholder, whatever its words. If that is unknown, its words must. Unknown words may be a
+    placeholder or a draft: then ``free`` is None.
     """
     more = typed.more and (spec.above is not None or spec.ruled)
     if not typed.first and not more:
         return True, False, None
     sample = view.sample
     if not sample.cursor_visible and sample.cursor_y >= len(sample.lines):
-        return _known(spec, typed.words), False, None  # it draws a cursor of its own: words are all there is
+        return _known(spec, typed.words), False, None  # the agent draws its own cursor: only the words can tell
     if sample.cursor_y != typed.y or sample.cursor_x > spec.column:
         return False, False, None
     drawn = _drawn_as_hint(view, spec, typed)
@@ -387,36 +420,36 @@ def _known(spec: ComposerSpec, words: str) -> bool:
 
 
 def _drawn_as_hint(view: View, spec: ComposerSpec, typed: _Typed) -> bool | None:
-    """Whether the text is drawn as placeholders are; None where that cannot be told.
+    """Return whether the text is drawn as placeholders are. None if unknown.
 
-    False needs a sign that the program would have drawn a placeholder otherwise: a terminal may have no colours. The
-    sign is looked for from the field on: what stands above may be another program's.
+    False needs a sign that the program would have drawn a placeholder differently: a terminal may have no colours. Only
+    rows from the field on are searched for that sign. What is above may come from another program.
     """
     styles = view.sample.styles
     if not spec.styled:
         return None
     if styles is None:
         return view.sample.hint
-    letters = typed.drawn(view, whole=spec.above is not None)  # else rows below may be no part of the field
+    letters = typed.drawn(view, whole=spec.above is not None)  # else rows below may not be part of the field
     if not letters:
         return None
-    told = False
+    can_draw = False
     if spec.hint_style is not None:
         test = spec.hint_style
         if all(test.holds(words) for words in letters):
             return True
-        told = test.could_show(styles[typed.y :])
+        can_draw = test.could_show(styles[typed.y :])
     if spec.hint_like is not None:
         colour = _colour_like(view, spec.hint_like, typed.y)
         if colour is not None:
             if all(colour_of(words) == colour for words in letters):
                 return True
-            told = True
-    return False if told else None
+            can_draw = True
+    return False if can_draw else None
 
 
 def _colour_like(view: View, pattern: re.Pattern[str], top: int) -> str | None:
-    """The colour of the text that ``pattern`` finds lowest on the screen, below the row ``top``."""
+    """Return the colour of the lowest text that ``pattern`` finds on the screen, below the row ``top``."""
     styles = view.sample.styles or ()
     for row, y in zip(reversed(view.rows), reversed(view.ys), strict=True):
         found = pattern.search(row) if y > top else None

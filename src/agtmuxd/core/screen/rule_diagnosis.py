@@ -1,6 +1,6 @@
-"""Says why a rule does not hold on a screen, for the person who writes it: the first of its conditions that fails.
+"""Explain to the author of a rule why it does not hold on a screen: the first of its conditions that fails.
 
-Pure. Goes the way of ``Rule.matches``, which decides, and has none of its shortcuts.
+Pure. Follows the steps of ``Rule.matches``, which decides, but takes none of its shortcuts.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from agtmuxd.core.screen.rules import FIRST, Rule, Test, composer_is
 
 
 def why_not(rule: Rule, view: View, before: Claim | None) -> str | None:
-    """What keeps ``rule`` from holding, in the words of its file; None where it holds."""
+    """Return what keeps ``rule`` from holding, in the terms of its file. None if it holds."""
     if rule.refines is not None:
         base = why_not(rule.refines, view, before)
         if base is not None:
             return f"{rule.refines.name}, which it refines, does not hold: {base}"
-    said = _outside(rule, view, before)
-    if said is not None:
-        return said
+    problem = _outside(rule, view, before)
+    if problem is not None:
+        return problem
     region = view.region(rule.place)
     if region is None:
         return f"there is no region {_place(rule.place)} on this screen"
@@ -36,7 +36,7 @@ def why_not(rule: Rule, view: View, before: Claim | None) -> str | None:
 
 
 def _outside(rule: Rule, view: View, before: Claim | None) -> str | None:
-    """The conditions that are not about words."""
+    """Return the first failing condition that is not about text on the screen."""
     sample, last = view.sample, FIRST if before is None else before.value
     if rule.after is not None and last not in rule.after:
         return f"after: the look before said {last}, it has to be {' or '.join(sorted(rule.after))}"
@@ -65,7 +65,7 @@ def _test(test: Test, own: Place) -> str:
 
 
 def _elsewhere(test: Test, view: View, own: Region) -> str:
-    """A word more where only the region, the style or a capital is wrong."""
+    """Return an addition to the message, if only the region, the style or a capital letter is wrong."""
     screen = view.region(Place("screen"))
     if test.style is not None and replace(test, style=None).holds(view, own):
         return ", but the text is there, drawn otherwise"

@@ -1,7 +1,7 @@
-"""Reads a rules file (TOML text) into a ``RuleSet``, or says exactly what is wrong with it.
+"""Read a rules file (TOML text) into a ``RuleSet``, or report exactly what is wrong with it.
 
-Owns the file format: its keys, defaults and checks. Pure: gets the text, never a path to open. How a table is read, and
-what is said of a wrong one, is ``rulereader``'s business.
+Owns the file format: its keys, defaults and checks. Pure: takes the text and opens no path. ``rule_reader`` reads the
+tables and words the errors.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ FORMAT: Final = 1
 """The version of the file format that this reader understands."""
 
 LONGEST_SETTLE: Final = 5000
-"""Milliseconds that a rule may ask for before it is believed, and a file for its agent's screens."""
+"""The largest ``settle_ms`` of a rule and ``late_ms`` of a file, in milliseconds."""
 
 DEFAULT_OPTION: Final = r"^\s*[❯›●>]?\s*\d+\.\s+(\S.*)$"
-"""What an option looks like: rows come without bars and without trailing blanks."""
+"""What an option looks like. Rows have no bars and no trailing blanks here."""
 
 _TOP: Final = {
     "format", "agent", "recorded_on", "composer", "mode", "keys", "background", "rule", "process", "extends", "late_ms",
@@ -61,19 +61,19 @@ _WAITING_CLAIMS: Final = {Claim.WAITING_APPROVAL: {"approval"}, Claim.WAITING_IN
 
 
 class RuleFileError(ValueError):
-    """A rules file that cannot be used. The message names the file, the line where it can be told, rule and key."""
+    """A rules file cannot be used. The message names the file, the line if it is known, the rule and the key."""
 
 
 def load(text: str, file: str, agent: str | None = None) -> RuleSet:
-    """The rules in ``text``. ``file`` names it in messages; ``agent``: whose rules they must be.
+    """Return the rules in ``text``. ``file`` names it in messages. ``agent``: the agent that the rules must be for.
 
-    Raises RuleFileError (a ValueError) naming file, line, rule and key.
+    Raises RuleFileError (a ValueError), which names file, line, rule and key.
     """
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as e:
-        said = str(e).replace("Cannot overwrite a value", "a key is there twice")
-        raise RuleFileError(f"{file}: is not TOML: {said}") from e
+        problem = str(e).replace("Cannot overwrite a value", "a key is there twice")
+        raise RuleFileError(f"{file}: is not TOML: {problem}") from e
     except RecursionError as e:
         raise RuleFileError(f"{file}: is not TOML: nested too deeply") from e
     try:
@@ -136,7 +136,7 @@ def _late(top: Reader) -> int:
 
 
 def _rules(tables: list[Any]) -> list[Rule]:
-    """The rules, highest priority first. Those that refine another one are made after it."""
+    """Return the rules, highest priority first. A rule that refines another one is made after it."""
     seen: dict[str, Rule] = {}
     refining = [isinstance(t, Mapping) and "refines" in t for t in tables]
     order = sorted(range(len(tables)), key=lambda i: refining[i])
@@ -161,7 +161,7 @@ def _refined(read: Reader, claim: Claim, seen: Mapping[str, Rule]) -> Rule | Non
 
 
 def _programs(top: Reader) -> Programs | None:
-    """``[process]``: which processes are an agent that has no adapter."""
+    """Read ``[process]``: which processes are an agent that has no adapter."""
     if "process" not in top.table:
         return None
     read = top.inner("process", top.table["process"], _PROCESS)
@@ -196,7 +196,7 @@ def _composer(read: Reader) -> ComposerSpec:
 
 
 def _sign(read: Reader, key: str, groups: int | None) -> Sign | None:
-    """``{ region = "footer", row = '..' }``."""
+    """Read ``{ region = "footer", row = '..' }``."""
     if key not in read.table:
         return None
     inner = read.inner(key, read.table[key], {"region", "row"})
@@ -207,7 +207,7 @@ def _sign(read: Reader, key: str, groups: int | None) -> Sign | None:
 
 
 def _mode(index: int, table: Any) -> FieldMode:
-    """``[[mode]]``: what the input field is in, and what that does to text and keys."""
+    """Read ``[[mode]]``: a mode of the input field, and what it does to text and keys."""
     read = Reader(f"mode {index + 1}", table, _MODE, ("mode", index, ""))
     pattern = read.pattern("row", re.MULTILINE)
     if pattern is None:
@@ -233,7 +233,7 @@ def _key_names(read: Reader, key: str, default: tuple[str, ...] = ()) -> tuple[s
 
 
 def _choices(read: Reader, extract: Extract | None) -> DialogOptions | None:
-    """``chosen = "odd"`` or a style: which of the options that ``option_regex`` finds the keys act on."""
+    """Read ``chosen = "odd"`` or a style: which of the options that ``option_regex`` finds the keys act on."""
     if "chosen" not in read.table or extract is None or extract.option_pattern is None:
         return None
     if "pointer" in read.table:
@@ -242,7 +242,7 @@ def _choices(read: Reader, extract: Extract | None) -> DialogOptions | None:
 
 
 def _dialog_keys(read: Reader, claim: Claim, extract: Extract | None) -> DialogKeys | None:
-    """``keys = { approve = ["1"], deny = ["Escape"], option = ["{n}"], write = 'Type something' }`` of a dialog."""
+    """Read a dialog's ``keys = { approve = ["1"], deny = ["Escape"], option = ["{n}"], write = 'Type something' }``."""
     table = read.table.get("keys")
     if table is None:
         return None
@@ -284,7 +284,7 @@ def _count(where: str, table: Any, at: tuple[str, int, str]) -> Count:
 
 
 def _place(read: Reader, key: str, value: Any) -> Place:
-    """``screen``, ``title``, ``footer``, ``tail:N``, ``above:N``, ``below:N``, or a table ``{from, max}``."""
+    """Read ``screen``, ``title``, ``footer``, ``tail:N``, ``above:N``, ``below:N``, or a table ``{from, max}``."""
     if isinstance(value, Mapping):
         inner = read.inner(key, value, {"from", "max", "back"}, f"{read.where}, key {key}")
         start = inner.pattern("from")

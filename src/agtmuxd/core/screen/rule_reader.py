@@ -1,6 +1,6 @@
-"""Typed access to the tables of a rules file, with messages that name the table, the key and what is wrong.
+"""Read the tables of a rules file with types, and report errors with the table, the key and the problem.
 
-Knows no table of a rules file: which keys there are is ``rulefile``'s business. Pure.
+Does not know which keys a rules file has: see ``rule_file``. Pure.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from agtmuxd.core.screen.style import read as read_style
 
 
 class WrongError(Exception):
-    """What is wrong, and where: ``place`` is the table, which one of several, and the key in it."""
+    """An error in a rules file. ``place``: the table's name, which one of several, and the key in it."""
 
     def __init__(self, where: str, place: tuple[str, int, str], message: str) -> None:
         super().__init__(f"{where}: {message}" if where else message)
@@ -23,16 +23,16 @@ class WrongError(Exception):
 
 
 def suggestion(word: object, known: Iterable[str]) -> str:
-    """`` (did you mean x?)`` where one is near, else the known ones."""
+    """Return ``did you mean x?`` if a known word is similar, else the list of known words."""
     near = difflib.get_close_matches(str(word), list(known), 1)
     return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
 
 
 class Reader:
-    """Typed access to one table, with messages that name the place.
+    """Reads one table with types. Errors name the place.
 
-    ``where`` names it for people; ``table``, ``index`` and ``key`` are where it stands in the file: a table in a table
-    (``waiting = { .. }``) stands where its key does.
+    ``where`` names the place for people. ``table``, ``index`` and ``key`` of ``at`` say where it is in the file. A
+    table in a table (``waiting = { .. }``) has the place of its key.
     """
 
     def __init__(self, where: str, table: Any, known: set[str], at: tuple[str, int, str] = ("", 0, "")) -> None:
@@ -50,7 +50,7 @@ class Reader:
         return WrongError(f"{self.where}, key {key}" if self.where else f"key {key}", place, message)
 
     def inner(self, key: str, table: Any, known: set[str], where: str = "") -> Reader:
-        """The table at ``key`` of this one."""
+        """Return a reader for the table at ``key`` of this one."""
         name, index, held = self.at
         at = (name, index, held or key) if name else (key, 0, "")
         return Reader(where or (f"{self.where}, {key}" if self.where else key), table, known, at)

@@ -1,7 +1,7 @@
-"""Looks at one sample of a pane and says what its agent is doing, by rules that are data.
+"""Match one sample of a pane with screen rules, and return what its agent is doing. Rules are data.
 
-Owns matching, extraction of what a dialog asks, and its fingerprint. Pure; knows no agent, reads no file (``rulefile``
-makes a ``RuleSet`` out of a file's text). No rule matched is None, which is never idle.
+Owns matching, extraction of a dialog's request, and its fingerprint. Pure; knows no agent and reads no file
+(``rule_file`` makes a ``RuleSet`` of a file's text). If no rule matches, the result is None, which never means idle.
 """
 
 from __future__ import annotations
@@ -20,26 +20,28 @@ from agtmuxd.core.screen.regions import ComposerSpec, Place, Region, View, flatt
 from agtmuxd.core.screen.style import StyleTest, words_of
 
 FIRST: Final = "first"
-"""In a rule's ``after``: nothing was seen of this runtime before."""
+"""In a rule's ``after``: there was no earlier sample of this runtime."""
 
 _HEAD: Final = 16
-"""In so many first rows an agent's own banner with its version stands."""
+"""How many first rows are searched for an agent's banner with its version."""
 
 MAX_TEXT: Final = 2000
-"""Characters of a request's text that are kept."""
+"""How many characters of a request's text are kept."""
 
 _WAITING_CLAIMS: Final = frozenset({Claim.WAITING_APPROVAL, Claim.WAITING_INPUT})
 
 _NOT_PROMPT: Final = re.compile(r"[❯›→▸▶>●○◉◯•◦·✢*✶✻✽✳✔✓☐☒■□◐◑◒◓─━═╌╍┄▔▁╭╮╰╯┌┐└┘├┤│┃║╎▎█▀▄⠀-⣿\s]+")
-"""What moves, blinks or frames a dialog without making it another one: pointers, marks, spinners, boxes, bars."""
+"""Characters that move, blink or frame a dialog without making it another one.
+
+These are pointers, marks, spinners, boxes and bars.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One matcher. kind: contains (blank-free text), regex (unwrapped text) or row (one row).
+    """One matcher. ``kind``: contains (text without blanks), regex (unwrapped text) or row (one row).
 
-    ``style``: how the text of a ``row`` (its group 1, if it has one) has to be drawn, every letter of it; its place is
-    then never None.
+    ``style``: how every letter of a ``row`` (its group 1, if it has one) must be drawn. Then ``place`` is never None.
     """
 
     kind: str
@@ -47,10 +49,10 @@ class Test:
     pattern: re.Pattern[str] | None
     place: Place | None  # None: the rule's own region
     style: StyleTest | None = None
-    words: str = ""  # of ``contains`` as they were written
+    words: str = ""  # the text of ``contains`` as it was written
 
     def holds(self, view: View, own: Region) -> bool:
-        """Whether this matcher matches."""
+        """Return whether this matcher matches."""
         region = own if self.place is None else view.region(self.place)
         if region is None:
             return False
@@ -76,7 +78,7 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """What of a dialog goes into ``waiting_for``. Patterns read the region's rows; group 1 is taken.
+    """Which parts of a dialog go into ``waiting_for``. Patterns read the region's rows; group 1 is taken.
 
     ``option_pattern`` may match several times in one row: options side by side.
     """
@@ -92,11 +94,11 @@ class Extract:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many background tasks the screen names: the sum of group 1 over all matches in ``place``."""
+    """How to count background tasks on the screen: the sum of group 1 over all matches in ``place``."""
 
     place: Place
     pattern: re.Pattern[str]
-    running: bool = True  # False: names foreground work too, so it counts only while no turn runs
+    running: bool = True  # False: includes foreground work, so it counts only while no turn runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +113,11 @@ class SampleRef:
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """Which processes are an agent that only a rules file knows: ``names`` of the program or of an interpreted script,
-    options that make it ``headless``, first words or options that make it ``other`` than the agent."""
+    """How to recognise the processes of an agent that only a rules file knows.
+
+    ``names``: of the program or of an interpreted script. ``headless``: options that make it run without a screen.
+    ``other``: first words or options that make it something other than the agent.
+    """
 
     names: frozenset[str]
     headless: frozenset[str] = frozenset()
@@ -121,7 +126,10 @@ class Programs:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. Conditions first, then ``all``, ``any``, ``none``; the first rule by priority that holds speaks."""
+    """One rule. Its conditions come first, then ``all``, ``any``, ``none``.
+
+    The first rule by priority that holds makes the claim.
+    """
 
     name: str
     priority: int
@@ -135,21 +143,21 @@ class Rule:
     alternate_on: bool | None = None
     cursor_visible: bool | None = None
     composer: str | None = None  # absent | visible | free | draft
-    accepts_input: bool | None = None  # None: as the composer is
+    accepts_input: bool | None = None  # None: taken from the composer
     extract: Extract | None = None
     background: Count | None = None
     sample: SampleRef | None = None
-    refines: Rule | None = None  # a proven rule that must hold too: this one only says more of the same
+    refines: Rule | None = None  # a proven rule that must hold too: this one only adds detail to it
     keys: DialogKeys | None = None  # which keys answer this dialog
-    settle: int = 0  # ns that it must last; 0: as long as any other
-    lasting: bool = False  # a sign of a turn that stands for as long as the turn does
-    hides: bool = False  # here an agent hides its signs of a turn: that they are gone tells nothing
-    still: bool = False  # only misses the signs of a turn: while words come above the field, the turn goes on
-    quick: tuple[str, ...] = ()  # needles that must be somewhere on the screen: tried first, they cost least
-    styled: bool = False  # a matcher asks how text is drawn: without knowing that, the rule does not hold
+    settle: int = 0  # how long it must last, in ns; 0: as long as any other
+    lasting: bool = False  # a sign that stands for the whole turn
+    hides: bool = False  # here the agent hides its signs of a turn: their absence proves nothing
+    still: bool = False  # only lacks the signs of a turn: while words come above the field, the turn goes on
+    quick: tuple[str, ...] = ()  # texts that must be somewhere on the screen: tried first, because they are cheapest
+    styled: bool = False  # a matcher needs styles: without them, the rule does not hold
 
     def matches(self, view: View, before: Claim | None) -> Region | None:
-        """The region in which this rule holds, or None."""
+        """Return the region in which this rule holds, or None."""
         sample = view.sample
         if self.refines is not None and self.refines.matches(view, before) is None:
             return None
@@ -180,7 +188,7 @@ class Rule:
 
 
 def composer_is(wanted: str, view: View) -> bool:
-    """Whether the input field is as a rule's ``composer`` wants it."""
+    """Return whether the input field is as a rule's ``composer`` requires."""
     found = view.composer
     if found is None:
         return wanted == "absent"
@@ -201,7 +209,7 @@ class RuleSet:
     composer: ComposerSpec | None = None
     background: tuple[Count, ...] = ()
     programs: Programs | None = None
-    extends: bool = False  # laid over the rules that the agent's adapter ships
+    extends: bool = False  # added to the rules that the agent's adapter ships; see ``over``
     chip: re.Pattern[str] | None = None
     modes: tuple[FieldMode, ...] = ()
     submit: bytes = b"\r"
@@ -212,10 +220,10 @@ class RuleSet:
     pastes: bool = False
     late: int = 0  # ns: see ``Write.late``
     oldest: str | None = None  # the oldest version whose screens these rules read
-    version: re.Pattern[str] | None = None  # what tells the agent's version in the first rows of a screen
+    version: re.Pattern[str] | None = None  # finds the agent's version in the first rows of a screen
 
     def controls(self) -> Controls:
-        """How the agent is operated."""
+        """Return how to operate the agent."""
         dialogs = {rule.name: rule.keys for rule in self.rules if rule.keys is not None}
         styled = tuple([rule.quick for rule in self.rules if rule.styled])
         return Controls(
@@ -224,7 +232,7 @@ class RuleSet:
         )  # fmt: skip
 
     def over(self, shipped: RuleSet) -> RuleSet:
-        """These rules laid over ``shipped``: one of the same name takes its place, the rest stays."""
+        """Return ``shipped`` with these rules added. A rule of the same name replaces the shipped one."""
         mine = {rule.name for rule in self.rules}
         rules = [*self.rules, *(rule for rule in shipped.rules if rule.name not in mine)]
         return replace(
@@ -246,11 +254,11 @@ class RuleSet:
         )
 
     def view(self, sample: Sample) -> View:
-        """``sample`` ready to be looked at by these rules."""
+        """Return ``sample`` ready to be matched with these rules."""
         return View(sample, self.composer)
 
     def look(self, sample: Sample, before: Claim | None) -> Write | None:
-        """Fold one sample into one claim. None: no rule matched.
+        """Return the claim of one sample. None: no rule matched.
 
         ``before``: the claim of the previous sample of this runtime, None at first.
         """
@@ -262,12 +270,12 @@ class RuleSet:
         return None
 
     def speak(self, rule: Rule, view: View, region: Region) -> Write:
-        """What ``rule`` says of a sample that it matched in ``region``."""
+        """Return the claim of ``rule`` for a sample that it matched in ``region``."""
         waiting = rule.claim in _WAITING_CLAIMS
         accepts, found = rule.accepts_input, view.composer
         if accepts is None:
             accepts = False if found is None or waiting else found.free
-        elif accepts and found is not None and found.hint is False:  # a draft, by how it is drawn
+        elif accepts and found is not None and found.hint is False:  # drawn as a draft
             accepts = False
         if accepts is not False and any(mode.text is TextMethod.NONE for mode in shown(self.modes, view)):
             accepts = False
@@ -287,7 +295,7 @@ class RuleSet:
         )
 
     def version_on(self, view: View) -> str | None:
-        """The agent's version, where the head of the screen tells it."""
+        """Return the agent's version, if the first rows of the screen show it."""
         found = self.version.search("\n".join(view.rows[:_HEAD])) if self.version is not None else None
         return one_line(found.group(1))[:40] if found else None
 
@@ -304,16 +312,16 @@ class RuleSet:
             region = view.region(count.place)
             if region is not None:
                 total = (total or 0) + sum(_count(n) for n in count.pattern.findall(region.flat))
-        return total or None  # a footer cut off by a narrow pane is no proof that nothing runs
+        return total or None  # a narrow pane may cut off the footer, so 0 does not prove that nothing runs
 
 
 def _count(digits: str) -> int:
-    """A number on a screen; one that is too large to be a count is none."""
+    """Return a number on a screen as a count. A number that is too large counts as 0."""
     return int(digits) if len(digits) <= len(str(COUNT_MOST)) else 0
 
 
 def describe(extract: Extract, region: Region) -> WaitingFor:
-    """What the dialog in ``region`` waits for, with the fingerprint of this very prompt."""
+    """Return what the dialog in ``region`` waits for, with the fingerprint of this one prompt."""
     subject = extract.subject
     if extract.subject_pattern is not None:
         found = extract.subject_pattern.search(region.text)
@@ -338,7 +346,7 @@ _RULE_ROW: Final = re.compile(r"^[\s─━═╌╍┄▔▁╭╮╰╯┌┐�
 
 
 def _words(text: str, ignore: re.Pattern[str] | None) -> str:
-    """``text`` without the rows that only draw a frame, and without those that are not part of the request."""
+    """Return ``text`` without rows that only draw a frame, and without rows that are not part of the request."""
     rows = [r for r in text.split("\n") if not _RULE_ROW.match(r) and not (ignore is not None and ignore.search(r))]
     return "\n".join(rows)
 
@@ -347,12 +355,14 @@ def _options(extract: Extract, region: Region) -> tuple[str, ...]:
     if extract.option_pattern is None:
         return ()
     options: list[str] = []
-    column = -1  # where the text of the option above began; -1 once it is over
+    column = -1  # the column where the text of the option above began; -1 after its end
     for framed in region.rows:
         row = unframe(framed).rstrip()
         found = list(extract.option_pattern.finditer(row))
         if found:
-            if _NUMBER_ONE.search(row[: found[0].start(1)]):  # a numbered text stood above the real list
+            if _NUMBER_ONE.search(
+                row[: found[0].start(1)]
+            ):  # what was found so far is a numbered text above the real list
                 options.clear()
             options += [one.group(1) for one in found]
             column = found[0].start(1) if len(found) == 1 else -1
@@ -364,7 +374,10 @@ def _options(extract: Extract, region: Region) -> tuple[str, ...]:
 
 
 def fingerprint(region: Region, ignore: re.Pattern[str] | None = None) -> str:
-    """sha256 of the dialog's words. Pointer, check marks, spinners, frames, wraps and padding do not count."""
+    """Return the sha256 of the dialog's words.
+
+    Pointer, check marks, spinners, frames, wraps and padding do not count.
+    """
     rows = region.rows if ignore is None else [r for r in region.rows if not ignore.search(r)]
     words = _NOT_PROMPT.sub("", "".join(rows))
     return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,9 +1,9 @@
-"""How text on a screen is drawn, and what a rules file says of it.
+"""Describe how text on a screen is drawn, and match it with what a rules file says.
 
-Owns the words for styles and their matching. Pure; how they stand in a capture is ``tmux.sgr``'s business.
+Owns the terms for styles and their matching. Pure. How styles are written in a capture: see ``tmux.sgr``.
 
-A style is a set of words: ``bold dim italic underline blink reverse hidden strike``, ``fg:N`` and ``bg:N``
-of the palette (0 to 255), ``fg:#rrggbb`` and ``bg:#rrggbb``. The empty set is the terminal's own way of drawing text.
+A style is a set of words: ``bold dim italic underline blink reverse hidden strike``, ``fg:N`` and ``bg:N`` of the
+palette (0 to 255), ``fg:#rrggbb`` and ``bg:#rrggbb``. The empty set is the terminal's default.
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ Words = frozenset[str]
 ATTRIBUTES: Final = frozenset({"bold", "dim", "italic", "underline", "blink", "reverse", "hidden", "strike"})
 PLAIN: Final = "plain"
 ODD: Final = "odd"
-"""Of choices: the one that is drawn unlike the others, which are drawn alike."""
+"""For options of a dialog: the chosen one is drawn unlike the others, which are drawn alike."""
 
 _COLOUR: Final = re.compile(r"(?:fg|bg)(?::(?:\d{1,2}|1\d\d|2[0-4]\d|25[0-5]|#[0-9a-f]{6}))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Characters ``start`` up to ``end`` of one row, all drawn with ``words``. What no span names is plain."""
+    """Characters ``start`` up to ``end`` (exclusive) of one row, all drawn with ``words``.
+
+    Text outside of spans is plain.
+    """
 
     start: int
     end: int
@@ -33,11 +36,11 @@ class Span:
 
 
 Spans = tuple[tuple[Span, ...], ...]
-"""The spans of each row from the top, in order and apart."""
+"""The spans of each row from the top, in order, without overlap."""
 
 
 def words_of(spans: tuple[Span, ...], start: int, end: int) -> Iterator[tuple[int, Words]]:
-    """The style of each character from ``start`` up to ``end``, with its index."""
+    """Yield the style of each character from ``start`` up to ``end`` (exclusive), with its index."""
     at = start
     for span in spans:
         if span.end <= at:
@@ -58,17 +61,23 @@ _NONE: Final[Words] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class StyleTest:
-    """What a rules file says of a style: any one of the alternatives, each the words it must and must not have."""
+    """A style in a rules file: one of the alternatives must match.
+
+    Each has the words that must and must not be there.
+    """
 
     alternatives: tuple[tuple[Words, Words], ...]
 
     def holds(self, words: Words) -> bool:
-        """Whether text drawn so is meant."""
+        """Return whether text with this style matches."""
         return any(has <= _known(words) and not lacks & _known(words) for has, lacks in self.alternatives)
 
     def could_show(self, spans: Spans) -> bool:
-        """Whether the screen shows that its program can draw so: by colours where colours are asked for, else by
-        anything but reverse. Where it cannot, that a text lacks the style proves nothing."""
+        """Return whether the screen shows that its program can draw this style.
+
+        If the test asks for colours, colours show that; otherwise anything except reverse does. If the program cannot,
+        a text without the style proves nothing.
+        """
         words = {word for row in spans for span in row for word in span.words} - {"reverse"}
         if all(has and not has & ATTRIBUTES for has, _ in self.alternatives):
             words -= ATTRIBUTES
@@ -76,19 +85,22 @@ class StyleTest:
 
 
 def colour_of(words: Words) -> str | None:
-    """The colour of a text, None for the terminal's own."""
+    """Return the colour of a text, None for the terminal's default."""
     return next((word for word in words if word.startswith("fg:")), None)
 
 
 def _known(words: Words) -> Words:
-    """With ``fg`` for any colour of text, ``bg`` for any ground, ``plain`` for neither colours nor attributes."""
+    """Return ``words`` with the general words added.
+
+    ``fg`` stands for any text colour, ``bg`` for any background, ``plain`` for no colours or attributes.
+    """
     if not words:
         return frozenset({PLAIN})
     return words | {word[:2] for word in words if word[2:3] == ":"}
 
 
 def read(alternatives: list[str]) -> StyleTest:
-    """``["dim", "fg:248 !bold"]``: words of one string must all hold. Raises ValueError for what is no style."""
+    """Read ``["dim", "fg:248 !bold"]``: all words of one string must hold. Raises ValueError for what is no style."""
     tests = []
     for alternative in alternatives:
         listed = alternative.split()

@@ -1,4 +1,4 @@
-"""A pane's title as it is published: without the glyphs that only animate, on one line."""
+"""Publish a pane's title: on one line, without the glyphs that only animate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _GLYPHS = re.compile(
 )
 
 
-@lru_cache(maxsize=1024)  # asked of every pane in every round; titles that programs change all the time fill it
+@lru_cache(maxsize=1024)  # called for every pane in every round; titles that change all the time fill it
 def published(title: str) -> str:
-    """``title`` stripped of leading activity glyphs and control characters, at most 200 characters."""
+    """Return ``title`` without leading activity glyphs and control characters, at most 200 characters."""
     return _GLYPHS.sub("", one_line(title).strip()).strip()[:200]

@@ -1,6 +1,7 @@
-"""Finds the line of a rules file on which a thing stands, for messages: TOML's reader tells no lines of what it read.
+"""Find the line of a rules file on which a table or key is written, for error messages.
 
-Pure. A line that cannot be told is None. It understands what people write, not all of TOML.
+Pure. Needed because the TOML reader reports no lines for what it read. Returns None if the line cannot be found.
+Understands what people usually write, not all of TOML.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ _KEY = re.compile(r"""\s*["']?([A-Za-z0-9_-]+)["']?\s*[=.]""")
 
 
 def line_of(text: str, table: str, index: int, key: str) -> int | None:
-    """The line (from 1) of ``key`` in a table: ``table`` its name ("" for the top), ``index`` which of an array of
-    tables (from 0). Without the key, or "" for it: of the table's header, None for the top."""
+    """Return the line (from 1) of ``key`` in a table.
+
+    ``table``: the table's name, "" for the top. ``index``: which one of an array of tables (from 0). If the key is
+    missing or "", return the line of the table's header; None for the top.
+    """
     found: int | None = None
     inside, count = table == "", -1
     for number, line in _plain(text):
@@ -33,7 +37,7 @@ def line_of(text: str, table: str, index: int, key: str) -> int | None:
 
 
 def _plain(text: str) -> Iterator[tuple[int, str]]:
-    """The lines that begin outside of strings of several lines."""
+    """Yield the lines, with their numbers, that do not begin inside a multi-line string."""
     closing = ""
     for number, line in enumerate(text.splitlines(), 1):
         rest = line

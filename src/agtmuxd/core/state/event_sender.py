@@ -82,8 +82,9 @@ def in_terminal(event: RawEvent) -> Sequence[Ancestor]:
 
 
 def _is_shim(lower: Ancestor, upper: Ancestor, kind: ProcessRole, kind_of: KindOf) -> bool:
-    """Return whether ``upper`` is a part of the agent ``lower``: its direct parent, the same agent, in one process
-    group.
+    """Return whether ``upper`` is a part of the agent ``lower``.
+
+    It is if it is the direct parent, the same agent, and in the same process group.
     """
     other = kind_of(upper)
     if other is None or not (kind.session and other.session) or other.agent_type != kind.agent_type:

@@ -27,8 +27,10 @@ OVERRUN = 3000 * MS
 BLIP = 500 * MS
 """How long a level must claim running before a completion from before that counts as the last turn's."""
 UNDRAWN = 1000 * MS
-"""If a level still claims running this long after a wait was reported, the wait was answered, or its dialog never
-appeared. A busy machine draws a dialog up to 0.8 s after the hook that reports it.
+"""How long a level must go on claiming running, after a wait was reported, before it retires that wait.
+
+By then the wait was answered, or its dialog never appeared. A busy machine draws a dialog up to 0.8 s after the hook
+that reports it.
 """
 REDRAW = UNDRAWN - SCREEN_LAG
 """A turn that was reported as interrupted or cleared may stay on the screen for UNDRAWN more.
