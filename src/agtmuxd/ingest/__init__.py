@@ -1,1 +1,1 @@
-"""The one door in: events, observations and the passing of time become registers, states and published changes."""
+"""Turn events, observations and the passing of time into registers, states and published changes."""

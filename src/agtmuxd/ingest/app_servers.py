@@ -1,7 +1,8 @@
-"""What the servers say that agents of this machine share: levels of source ``status``, where the user asked for them.
+"""Read the state of agents from the app server that they share, for adapters where the user enabled it.
 
-Owns when a server is connected to and when it is left, and which of its words a pane's agent gets. Whether a socket may
-be connected to is ``targets.agentserver``; what is said there is the adapter's; what a level does is the observer's.
+The claims become levels of source ``status``. This module decides when to connect to a server, when to disconnect, and
+which claim belongs to which pane's agent. ``targets.local.agent_server`` decides whether a socket may be used, the
+adapter speaks the protocol, and the observer uses the levels.
 """
 
 from __future__ import annotations
@@ -24,24 +25,25 @@ from agtmuxd.targets.local.agent_server import UnreachableError, Wire, clients, 
 _LOG = structlog.get_logger("served")
 
 LOOK: Final = 1.0
-"""Seconds between looks for agents and for servers; a server is connected to when two looks found others there."""
+"""Seconds between two checks for agents and servers. agtmux connects when two checks in a row found other clients."""
 POLL: Final = 2.0
-"""Seconds between questions to a server: one that says nothing for so long after one is left."""
+"""Seconds between two queries to a server. agtmux disconnects from a server that sends nothing for so long."""
 BACKOFF: Final = (5.0, 300.0)
-"""Seconds until a server that would not talk is tried again, at first and at most."""
+"""Seconds until the next try after a failure: the first time, and at most."""
 PROVEN: Final = 60.0
-"""Seconds for which a conversation must have lasted for its end to be none of the server's failures."""
+"""A connection that lasted so many seconds worked: the wait until the next try starts at its minimum again."""
 MANY: Final = 2000
 MUCH: Final = 8 * 1024 * 1024
-"""Messages and bytes between two questions: a server that says more is left."""
+"""Messages and bytes between two queries. agtmux disconnects from a server that sends more."""
 DOUBT: Final = 2 * NS
-"""How long the screen may show no turn while the server tells of one: after that it shows another thread."""
+"""How long (ns) the server may report a turn that the screen does not show. After that, the terminal shows another
+thread, and the claim does not count."""
 
 ALONE: Final = "no terminal is connected to it, and agtmux never connects alone"
 
 _UNASKED: Final = Write(None, "app server: not connected")
 _UNKNOWN: Final = Write(None, "app server: session not known")
-_DOUBTED: Final = Write(None, "app server: a turn that the screen does not show")
+_OUTDATED: Final = Write(None, "app server: a turn that the screen does not show")
 
 
 class ServerAdapter(Protocol):
@@ -53,43 +55,47 @@ class ServerAdapter(Protocol):
 
 
 class ServerAdapters(Protocol):
-    """The adapters, as they are asked here."""
+    """Find the part of an adapter that talks to its agent's server; None if it has none."""
 
     def serving(self, agent_type: str) -> ServerAdapter | None: ...
 
 
 @dataclass(slots=True)
 class ServerLink:
-    """One server that may be there, and how it is with us. ``reason``: why it is not connected, for people."""
+    """One server that may exist, and the connection to it. ``since``: ns. ``reason``: why it is not connected, as text
+    for the user."""
 
     adapter: str
     home: Path
     talker: ServerAdapter
     since: int
-    talk: Conversation | None = None  # while it is connected and has told who is there
+    talk: Conversation | None = None  # set while connected, once the server has listed its sessions
     reason: str | None = "not searched yet"
-    met: bool = False  # others were connected at the look before
+    met: bool = False  # the previous check found other clients
     task: asyncio.Task[None] | None = None
 
 
 @dataclass(slots=True)
 class _Turn:
-    """What was said of one agent last, and since when (ns)."""
+    """The last claim about one agent, and since when (ns)."""
 
-    said: Write
+    claim: Write
     since: int
 
 
 @dataclass(slots=True)
-class _Bound:
-    """Agents of one link."""
+class _LinkAgents:
+    """The session ids and target ids of one link's agents."""
 
     sessions: set[str] = field(default_factory=set)
     targets: set[str] = field(default_factory=set)
 
 
 class AppServers:
-    """``run`` until cancelled; ``words`` and ``items`` at any time, from the loop's thread."""
+    """Keep a connection to each app server in use, and give its claims by pane.
+
+    ``run`` runs until cancelled. Call ``words`` and ``items`` at any time, from the event loop's thread.
+    """
 
     def __init__(
         self,
@@ -102,8 +108,8 @@ class AppServers:
         wanted: Callable[[], Collection[str]],
         version: str,
     ) -> None:
-        """``agents``: (target id, agent) of this machine. ``stir``: have that target's agents looked at. ``wanted``:
-        the adapters for whose servers the user asked."""
+        """``agents``: (target id, agent) pairs of this machine. ``stir``: requests a refresh of that target's agents.
+        ``wanted``: the names of the adapters whose servers the user enabled."""
         self._repository = repository
         self._readers = readers
         self._agents = agents
@@ -113,14 +119,14 @@ class AppServers:
         self._version = version
         self._links: dict[tuple[str, Path], ServerLink] = {}
         self._turns: dict[str, _Turn] = {}  # by runtime
-        self._hurry = asyncio.Event()
+        self._wake = asyncio.Event()
 
     def check_now(self) -> None:
-        """The settings may be others now."""
-        self._hurry.set()
+        """Check agents and servers now, because the settings may have changed."""
+        self._wake.set()
 
     def items(self, adapter: str) -> list[Mapping[str, Any]]:
-        """The servers of one adapter's agents: ``config_home``, ``connected``, ``reason``, ``since`` (ns)."""
+        """List the servers of one adapter's agents: ``config_home``, ``connected``, ``reason``, ``since`` (ns)."""
         return [
             {"config_home": str(link.home), "connected": link.talk is not None, "reason": link.reason,
              "since": link.since}
@@ -128,47 +134,50 @@ class AppServers:
         ]  # fmt: skip
 
     def words(self, target_id: str, agents: Iterable[Agent]) -> Mapping[str, Write]:
-        """``word`` of those agents for whom there is one, by pane."""
+        """Give the claim about each of these agents that has one, by pane id."""
         if not self._links:
             return {}
-        return {agent.pane_id: word for agent in agents if (word := self.word(target_id, agent)) is not None}
+        return {agent.pane_id: claim for agent in agents if (claim := self.word(target_id, agent)) is not None}
 
     def word(self, target_id: str, agent: Agent) -> Write | None:
-        """What its server says of this agent, the same object as long as it is the same; None: there is none to ask."""
+        """Give the server's claim about this agent; None if the agent has no server.
+
+        The result is the same object as long as the claim is the same.
+        """
         link = self._links.get((agent.adapter.name, agent.home))
         if link is None:
             return None
         runtime = self._runtime(target_id, agent)
         if link.talk is None or runtime is None:
             return _UNASKED
-        said = link.talk.said(runtime.agent_session_id) if runtime.agent_session_id is not None else None
-        if said is None:
+        claim = link.talk.said(runtime.agent_session_id) if runtime.agent_session_id is not None else None
+        if claim is None:
             return _UNKNOWN
         now, turn = self._clock(), self._turns.get(runtime.runtime_id)
-        if turn is None or turn.said is not said:
-            turn = self._turns[runtime.runtime_id] = _Turn(said, now)
-        return _DOUBTED if _is_doubted(agent, turn, now) else said
+        if turn is None or turn.claim is not claim:
+            turn = self._turns[runtime.runtime_id] = _Turn(claim, now)
+        return _OUTDATED if _is_outdated(agent, turn, now) else claim
 
     async def run(self) -> None:
-        """Keep to the servers of the agents that are there until cancelled. While nobody asked for one it rests."""
+        """Keep the connections in line with the running agents until cancelled. Sleep while no adapter is enabled."""
         async with asyncio.TaskGroup() as group:
             while True:
-                self._hurry.clear()
-                self._settle(group)
+                self._wake.clear()
+                self._update_links(group)
                 try:
                     async with asyncio.timeout(LOOK if self._wanted() else None):
-                        await self._hurry.wait()
+                        await self._wake.wait()
                 except TimeoutError:
                     continue
 
-    def _settle(self, group: asyncio.TaskGroup) -> None:
-        """Bring the links up to the agents and the settings: those that nobody wants are left at once."""
+    def _update_links(self, group: asyncio.TaskGroup) -> None:
+        """Update the links to match the agents and settings. Close a link at once if no agent needs it."""
         wanted: dict[tuple[str, Path], ServerAdapter] = {}
         runtimes = set()
-        names = self._wanted()
-        for target_id, agent in self._agents() if names else ():
+        enabled = self._wanted()
+        for target_id, agent in self._agents() if enabled else ():
             name = agent.adapter.name
-            talker = self._readers.serving(agent.identity.agent_type) if name in names else None
+            talker = self._readers.serving(agent.identity.agent_type) if name in enabled else None
             if talker is None or agent.identity.headless:
                 continue
             wanted[name, agent.home] = talker
@@ -179,42 +188,45 @@ class AppServers:
             link = self._links.pop(key)
             if link.task is not None:
                 link.task.cancel()
-            self._stir_all(link)
+            self._refresh_all(link)
         for key, talker in wanted.items():
             if key not in self._links:
                 link = self._links[key] = ServerLink(*key, talker, self._clock())
-                link.task = group.create_task(self._keep(link), name=f"server of {key[0]}")
+                link.task = group.create_task(self._keep_link(link), name=f"server of {key[0]}")
         self._turns = {k: turn for k, turn in self._turns.items() if k in runtimes}
 
     # ---------------------------------------------------------------- one server
 
-    async def _keep(self, link: ServerLink) -> None:
-        """Look for the server, talk to it, and go on doing so until cancelled."""
-        first, most = BACKOFF
-        rest = first
+    async def _keep_link(self, link: ServerLink) -> None:
+        """Find the server and talk to it, again and again, until cancelled."""
+        first, longest = BACKOFF
+        pause = first
         while True:
-            began, tried = self._clock(), False
+            began, attempted = self._clock(), False
             try:
-                path = await self._look(link)
+                path = await self._find_socket(link)
                 if path is not None:
-                    tried = True
+                    attempted = True
                     await self._talk(link, path)
-                    rest = first
+                    pause = first
             except (UnreachableError, ValueError) as error:
-                self._leave(link, str(error))
+                self._disconnect(link, str(error))
             except Exception:  # noqa: BLE001 the outermost edge of this task
                 _LOG.exception("connection to an app server failed", adapter=link.adapter)
-                tried = True
-                self._leave(link, "failed, see the log")
-            if not tried:
+                attempted = True
+                self._disconnect(link, "failed, see the log")
+            if not attempted:
                 await asyncio.sleep(LOOK)
                 continue
-            rest = first if self._clock() - began > PROVEN * NS else rest
-            await asyncio.sleep(rest)
-            rest = min(2 * rest, most)
+            pause = first if self._clock() - began > PROVEN * NS else pause
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, longest)
 
-    async def _look(self, link: ServerLink) -> str | None:
-        """The socket to connect to; None where others have to be met once more. Raises UnreachableError."""
+    async def _find_socket(self, link: ServerLink) -> str | None:
+        """Give the path of the socket to connect to; None if the next check must see other clients again.
+
+        Raises UnreachableError.
+        """
         socket = link.talker.server_socket(link.home)
         if socket is None:
             raise UnreachableError("its adapter does not know where it is")
@@ -226,7 +238,10 @@ class AppServers:
         return path if met else None
 
     async def _talk(self, link: ServerLink, path: str) -> None:
-        """Talk until nobody else is there. Raises UnreachableError, ValueError where it ends otherwise: why."""
+        """Talk until agtmux is the only client left.
+
+        Raises UnreachableError or ValueError, with the reason, if the connection ends in another way.
+        """
         link.met = False
         talk = link.talker.converse(self._version)
         if talk is None:
@@ -239,53 +254,53 @@ class AppServers:
                     await self._listen(link, wire, talk)
                     if await asyncio.to_thread(wire.others) < 1:
                         break
-                    for message in talk.again(sorted(self._bound(link).sessions)):
+                    for message in talk.again(sorted(self._agents_of(link).sessions)):
                         await wire.send(message)
         finally:
             link.talk = None
-        self._leave(link, ALONE)
+        self._disconnect(link, ALONE)
 
     async def _listen(self, link: ServerLink, wire: Wire, talk: Conversation) -> None:
-        """Take in what comes until the next question is due. Raises UnreachableError, ValueError."""
+        """Handle incoming messages until the next query is due. Raises UnreachableError, ValueError."""
         loop = asyncio.get_running_loop()
-        due, taken, came = loop.time() + POLL, wire.bytes, 0
+        due, taken, received = loop.time() + POLL, wire.bytes, 0
         while (left := due - loop.time()) > 0:
             try:
                 async with asyncio.timeout(left):
                     message = await wire.receive()
             except TimeoutError:
                 break
-            came += 1
-            if came > MANY or wire.bytes - taken > MUCH:
+            received += 1
+            if received > MANY or wire.bytes - taken > MUCH:
                 raise UnreachableError("it sends more than agtmux can read")
             if message is not None:
-                await self._take(link, wire, talk, message)
-            await asyncio.sleep(0)  # what is there already is handed over without a rest
-        if not came:
+                await self._handle(link, wire, talk, message)
+            await asyncio.sleep(0)  # ``receive`` does not yield to other tasks while messages are buffered
+        if not received:
             raise UnreachableError("it does not answer")
 
-    async def _take(self, link: ServerLink, wire: Wire, talk: Conversation, message: Mapping[str, Any]) -> None:
-        bound = self._bound(link)
+    async def _handle(self, link: ServerLink, wire: Wire, talk: Conversation, message: Mapping[str, Any]) -> None:
+        bound = self._agents_of(link)
         before = {session: talk.said(session) for session in bound.sessions}
         for answer in talk.take(message):
             await wire.send(answer)
         if link.talk is None and talk.ready:
             link.talk, link.reason, link.since = talk, None, self._clock()
             _LOG.info("server connected", adapter=link.adapter, home=str(link.home))
-            self._stir_all(link)
-        elif any(talk.said(session) is not said for session, said in before.items()):
-            self._stir_all(link)
+            self._refresh_all(link)
+        elif any(talk.said(session) is not claim for session, claim in before.items()):
+            self._refresh_all(link)
 
-    def _leave(self, link: ServerLink, why: str) -> None:
+    def _disconnect(self, link: ServerLink, why: str) -> None:
         if why != link.reason:
             _LOG.info("server not connected", adapter=link.adapter, home=str(link.home), why=why)
             link.reason, link.since = why, self._clock()
-            self._stir_all(link)
+            self._refresh_all(link)
 
-    # ---------------------------------------------------------------- whose
+    # ---------------------------------------------------------------- agents of a server
 
-    def _bound(self, link: ServerLink) -> _Bound:
-        found = _Bound()
+    def _agents_of(self, link: ServerLink) -> _LinkAgents:
+        found = _LinkAgents()
         for target_id, agent in self._agents():
             if (agent.adapter.name, agent.home) != (link.adapter, link.home):
                 continue
@@ -295,8 +310,8 @@ class AppServers:
                 found.sessions.add(runtime.agent_session_id)
         return found
 
-    def _stir_all(self, link: ServerLink) -> None:
-        for target_id in self._bound(link).targets:
+    def _refresh_all(self, link: ServerLink) -> None:
+        for target_id in self._agents_of(link).targets:
             self._stir(target_id)
 
     def _runtime(self, target_id: str, agent: Agent) -> Runtime | None:
@@ -307,9 +322,9 @@ class AppServers:
         return runtime
 
 
-def _is_doubted(agent: Agent, turn: _Turn, now: int) -> bool:
-    """Whether a screen that knows better has shown no turn for a while: terminals go from one thread to another."""
-    if turn.said.claim not in WORKS:
+def _is_outdated(agent: Agent, turn: _Turn, now: int) -> bool:
+    """Whether the screen has definitely shown no turn for ``DOUBT``: a terminal can switch to another thread."""
+    if turn.claim.claim not in WORKS:
         return False
     shows = agent.steady.get(Source.POLLER)
     if shows is None or shows.told is None or shows.told.strength is not Strength.DEFINITIVE:

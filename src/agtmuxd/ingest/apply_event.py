@@ -1,4 +1,7 @@
-"""Events into registers: binding, order, marks. Works on a unit; the caller's transaction makes it true."""
+"""Apply events and levels to registers.
+
+Covers binding, order and marks. All changes go into a unit of work; the caller's transaction commits them.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,11 @@ from agtmuxd.core.state.registers import Marks, Registers, obsolete, put, raise_
 from agtmuxd.repository import Runtime, UnitOfWork
 
 SESSION = "session"
-"""Subject of the register that remembers that the agent said it leaves."""
+"""Subject of the register that holds an agent's announcement that its session ends."""
 
 
 def candidate(runtime: Runtime, declared: Collection[str] = ()) -> Candidate:
-    """``declared``: the runtimes whose agents their users named."""
+    """Describe a runtime for binding. ``declared``: ids of the runtimes whose agent the user named."""
     return Candidate(
         runtime.runtime_id, runtime.target_id, runtime.pane_id, runtime.agent_type, runtime.agent_session_id,
         runtime.pid, runtime.process_start, runtime.started_at, runtime.headless, runtime.runtime_id in declared,
@@ -26,6 +29,7 @@ def candidate(runtime: Runtime, declared: Collection[str] = ()) -> Candidate:
 
 
 def active(unit: UnitOfWork) -> Iterator[Runtime]:
+    """Yield every active runtime."""
     for runtime_id in unit.active.values():
         runtime = unit.runtimes.get(runtime_id)
         if runtime is not None:
@@ -40,7 +44,7 @@ def find(
     sender: Sender,
     declared: Collection[str] = (),
 ) -> Binding:
-    """Bind by what the event carries; the pane it names saves a walk over all runtimes."""
+    """Find the runtime that an event belongs to. An event that names its pane is compared with one runtime only."""
     if target_id is not None and event.pane_id is not None and not signal.ambient:
         runtime = unit.active_runtime((target_id, event.pane_id))
         pool: Iterable[Runtime] = () if runtime is None else (runtime,)
@@ -50,17 +54,17 @@ def find(
 
 
 def apply_event(unit: UnitOfWork, runtime: Runtime, event: RawEvent, signal: Signal, *, skew_budget: int) -> bool:
-    """Put one bound event into the registers; False where it was late for all of them.
+    """Apply one bound event to the registers; False if it was late for all of them.
 
-    A late event moves no register, but what it retires stays retired: marks are maxima, so that any order of arrival
-    ends the same.
+    A late event changes no register, but the claims that it retires stay retired. Marks only grow, so the result is
+    the same in whatever order events arrive.
     """
     at = effective_time(event.event_time, event.ingested_at, skew_budget=skew_budget, spooled=event.spooled)
     stamp = Stamp(at, event.ingested_at, event.event_id)
-    writes = () if runtime.headless else signal.writes  # a headless run is one turn, its process tells of it
+    writes = () if runtime.headless else signal.writes  # a headless run is one turn; its process shows when it ends
     if signal.session_ended:
         writes = (*writes, Write(claim=None, rule=event.event_type, subject=SESSION, detail="ended"))
-    moved = _write(unit, runtime.runtime_id, event.source, writes, at, stamp, event.source_seq)
+    changed_any = _apply_writes(unit, runtime.runtime_id, event.source, writes, at, stamp, event.source_seq)
     update = {
         "agent_session_id": signal.session_id,
         "transcript_path": signal.transcript_path,
@@ -68,18 +72,18 @@ def apply_event(unit: UnitOfWork, runtime: Runtime, event: RawEvent, signal: Sig
         "agent_version": signal.agent_version,
     }
     changed = {k: v for k, v in update.items() if v and getattr(runtime, k) != v}
-    if changed and moved:
+    if changed and changed_any:
         unit.runtimes.put(runtime.runtime_id, replace(runtime, **changed))  # type: ignore[arg-type]
     unit.touched.add(runtime.runtime_id)
-    return moved or not writes
+    return changed_any or not writes
 
 
-def _write(
+def _apply_writes(
     unit: UnitOfWork, runtime_id: str, source: Source, writes: Iterable[Write], at: int, stamp: Stamp, seq: int | None
 ) -> bool:
     registers = dict(unit.registers.get(runtime_id) or {})
     marks = unit.marks.get(runtime_id) or {}
-    moved = False
+    changed_any = False
     for write in writes:
         entry = to_entry(write, at, stamp, seq)
         raised = raise_marks(marks, source, entry, at)
@@ -92,25 +96,28 @@ def _write(
             registers[(source, write.subject)] = new
             unit.told.add((runtime_id, source, write.subject))
             if retired(new, marks) is not None:
-                unit.marked.add(runtime_id)  # by what may have grown since it was stored
-            moved = True
+                unit.marked.add(runtime_id)  # its mark may have grown since it was stored
+            changed_any = True
     for key in obsolete(registers, marks):
         del registers[key]
         unit.told.add((runtime_id, *key))
-        unit.marked.add(runtime_id)  # what they are spent by
+        unit.marked.add(runtime_id)  # store the marks that made them obsolete
     unit.registers.put(runtime_id, registers)
-    return moved
+    return changed_any
 
 
 def apply_level(
     unit: UnitOfWork, runtime: Runtime, source: Source, settled: DebounceResult, at: int, event_id: str
 ) -> Write | None:
-    """Take one settled sample of a level in; the write where its claim changed (that is an event), else None."""
+    """Apply one settled sample of a level. Return the write if its claim changed, which counts as an event, else None.
+
+    ``at``: when the level was read (ns).
+    """
     registers = unit.registers.get(runtime.runtime_id) or {}
     current = registers.get((source, "turn"))
     if settled.changed is not None:
         stamp = Stamp(settled.since, at, event_id)
-        _write(unit, runtime.runtime_id, source, (settled.changed,), settled.since, stamp, None)
+        _apply_writes(unit, runtime.runtime_id, source, (settled.changed,), settled.since, stamp, None)
         registers = unit.registers.get(runtime.runtime_id) or {}
         current = registers.get((source, "turn"))
     if current is None or not (settled.refreshed or settled.changed):
@@ -129,7 +136,10 @@ def apply_level(
 
 
 def refresh_levels(unit: UnitOfWork, runtime_id: str, sources: Collection[Source], at: int) -> None:
-    """Let these levels of a runtime have been read at ``at``, saying what they said: what ``core.calm`` left out."""
+    """Record that these levels of a runtime were read at ``at`` (ns) with unchanged claims.
+
+    This makes up for the rounds that ``core.state.unchanged`` allowed to skip.
+    """
     registers = dict(unit.registers.get(runtime_id) or {})
     marks = before = unit.marks.get(runtime_id) or {}
     raised: dict[str, int] | None = None
@@ -147,14 +157,14 @@ def refresh_levels(unit: UnitOfWork, runtime_id: str, sources: Collection[Source
 
 
 def _retires(registers: Registers, before: Marks, after: Marks) -> bool:
-    """Whether marks that a reading raised retire what was told: then they are stored. Most only grow, with each one."""
+    """Whether the raised marks retire an edge that was not retired before. Only then they have to be stored."""
     return any(
         not r.is_level and retired(r, after) is not None and retired(r, before) is None for r in registers.values()
     )
 
 
 def announced_exit(unit: UnitOfWork, runtime: Runtime) -> bool:
-    """Whether the agent said that it leaves, and nothing since."""
+    """Whether the agent announced the end of its session and did no work since."""
     registers = unit.registers.get(runtime.runtime_id) or {}
     ends = [r.entry.since for (_, subject), r in registers.items() if subject == SESSION]
     if not ends:

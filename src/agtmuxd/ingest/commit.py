@@ -1,4 +1,7 @@
-"""What a pass came to: states judged, rows saved, changes published. On the store's thread, before the commit."""
+"""Finish a transaction: resolve states, save rows, publish changes.
+
+Runs on the store's thread, before the commit.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,11 @@ from agtmuxd.stream.published import Changes, PublishedRows, changes_for, pane_k
 
 
 def update_states(run: IngestContext, session_state: SessionState) -> tuple[dict[str, int | None], dict[str, int]]:
-    """Judge every runtime that was touched: when each may change by time alone, and when to look at which target."""
+    """Resolve the state of every touched runtime.
+
+    Returns two maps, in ns: runtime id to the time at which its state may change without new evidence (None: never),
+    and target id to the time at which to refresh it.
+    """
     wakes: dict[str, int | None] = {}
     looks: dict[str, int] = {}
     for runtime_id in sorted(run.unit.touched):
@@ -37,7 +44,7 @@ def update_states(run: IngestContext, session_state: SessionState) -> tuple[dict
 
 
 def save(run: IngestContext) -> None:
-    """Write what the pass changed."""
+    """Write what the transaction changed."""
     unit = run.unit
     at: dict[tuple[str, Source, str], int | None] = {}
     for runtime_id, source, subject in unit.told:
@@ -49,7 +56,10 @@ def save(run: IngestContext) -> None:
 
 
 def publish(run: IngestContext, session_state: SessionState, view: PublishedRows) -> tuple[Changes, int]:
-    """The rows that changed, into the stream log and the published table; nothing is told before the commit."""
+    """Write the changed rows to the stream log and the published table. Return the changes and their sequence.
+
+    Watchers get them only after the commit.
+    """
     items: dict[str, dict[str, Any] | None] = {}
     unit = run.unit
     for key in unit.shown:
@@ -66,7 +76,7 @@ def publish(run: IngestContext, session_state: SessionState, view: PublishedRows
         if runtime is None and state is not None:
             runtime = unit.runtimes.get(state.runtime_id)
         if runtime is not None and state is None:
-            runtime = None  # seen, not judged yet
+            runtime = None  # its state was not resolved yet
         items[pane_key(name, key[1])] = pane_item(name, pane, runtime, state)
     changes = changes_for(view, items)
     if not changes:

@@ -1,4 +1,7 @@
-"""What the ingest knows only while the daemon runs, and one transaction under way. Values and no decisions."""
+"""Hold what the ingest keeps in memory: the state of this session, and the context of one transaction.
+
+Contains values only, no decisions.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +20,22 @@ from agtmuxd.store.current import save_runtime
 
 PENDING_TTL = 10 * NS
 GRACE = 5 * NS
-"""How long after the start a target's persisted rows stand unchanged while no round of it was good."""
+"""How long after the start (ns) a target's stored rows stay unchanged while no round of it was good."""
 
 
 Kept = tuple[
     set[str], dict[tuple[str, int], str], dict[str, int], set[str], set[str], dict[str, frozenset[str]],
     dict[PaneKey, int], dict[str, int], int | None, dict[str, frozenset[str]], set[str],
 ]  # fmt: skip
-"""What ``SessionState.kept`` gives and ``SessionState.go_back`` takes."""
+"""The copy that ``SessionState.kept`` makes and ``SessionState.go_back`` restores."""
 
 
 @dataclass(slots=True)
 class SessionState:
-    """Volatile knowledge, by target or runtime id. Touched by one thread at a time, as ``QuietRuntimes`` is."""
+    """What is known only while the daemon runs, by target or runtime id.
+
+    One thread uses it at a time, as with ``QuietRuntimes``.
+    """
 
     opened_at: int
     pending: dict[int, RawEvent]
@@ -47,7 +53,7 @@ class SessionState:
     crash_due: int | None = None
 
     def life(self, runtime: Runtime) -> RuntimeFacts:
-        """What is known of a runtime apart from what is claimed of it."""
+        """Give the facts about a runtime that are not claims."""
         return RuntimeFacts(
             started_at=runtime.started_at,
             pane_read_at=self.read_at.get(runtime.target_id, 0),
@@ -57,7 +63,7 @@ class SessionState:
         )
 
     def kept(self) -> Kept:
-        """What a transaction changes of it, as it is now."""
+        """Copy everything that a transaction may change."""
         return (
             set(self.down), dict(self.servers), dict(self.read_at), set(self.ready), set(self.suspended),
             dict(self.looked_at), dict(self.title_at), dict(self.wakes), self.crash_due, dict(self.unread),
@@ -65,22 +71,22 @@ class SessionState:
         )  # fmt: skip
 
     def go_back(self, kept: Kept) -> None:
-        """To what it was; who was calm is watched closely until that is seen again."""
+        """Restore a copy after a rollback. Until a runtime is found unchanged again, each of its rounds is applied."""
         (self.down, servers, self.read_at, self.ready, self.suspended, self.looked_at, self.title_at, self.wakes, due,
          self.unread, self.declared) = kept  # fmt: skip
-        self.servers.clear()  # others hold it
+        self.servers.clear()  # change it in place: other objects refer to it
         self.servers.update(servers)
         self.crash_due = due
         self.calm.clear()
 
     def forget_runtime(self, runtime_id: str) -> None:
-        """It has ended: nothing of it changes by time alone, nor is it stopped."""
+        """Forget a runtime that has ended."""
         self.wakes.pop(runtime_id, None)
         self.suspended.discard(runtime_id)
         self.declared.discard(runtime_id)
 
     def forget_target(self, target_id: str) -> None:
-        """It is watched no more."""
+        """Forget a target that is no longer watched."""
         self.down.discard(target_id)
         self.ready.discard(target_id)
         self.read_at.pop(target_id, None)
@@ -102,13 +108,13 @@ class IngestContext:
     pending_added: dict[int, RawEvent] = field(default_factory=dict)
     pending_settled: set[int] = field(default_factory=set)
     counted: Counter[str] = field(default_factory=Counter)
-    pokes: set[str] = field(default_factory=set)  # targets whose panes are worth a look at once
-    sought: set[str] = field(default_factory=set)  # targets that may have the process of an event that waits
+    pokes: set[str] = field(default_factory=set)  # targets to refresh at once
+    sought: set[str] = field(default_factory=set)  # targets that may run the process of a waiting event
     rebind: bool = False
     removed_targets: dict[str, str] = field(default_factory=dict)
 
     def save_first(self, runtime: Runtime) -> None:
-        """A runtime that began in this very transaction must stand in its table before its first event."""
+        """Save a runtime that began in this transaction. Its row must exist before its first event is added."""
         for ended in self.unit.ended.values():
             save_runtime(self.connection, ended)
         for other in self.unit.runtimes.over.values():
@@ -118,7 +124,7 @@ class IngestContext:
 
 
 def living(unit: UnitOfWork, target_id: str) -> Iterable[Runtime]:
-    """The active runtimes of a target."""
+    """Yield the active runtimes of a target."""
     for key, runtime_id in unit.active.items():
         if key[0] == target_id:
             runtime = unit.runtimes.get(runtime_id)
@@ -128,5 +134,5 @@ def living(unit: UnitOfWork, target_id: str) -> Iterable[Runtime]:
 
 @lru_cache(maxsize=256)
 def real_path(path: str) -> str:
-    """A socket's path as both sides of a symbolic link know it."""
+    """Resolve the symbolic links in a socket's path."""
     return os.path.realpath(path)

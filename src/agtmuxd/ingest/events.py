@@ -1,7 +1,7 @@
-"""Events that were posted: understood by their adapter, bound to a runtime or kept waiting, folded. On the store's
-thread.
+"""Take in posted events: normalise each, bind it to a runtime, and apply it.
 
-Owns the waiting room. What a bound event does to registers is ``apply_event``.
+Runs on the store's thread. Owns the inbox of events that wait for their runtime. ``apply_event`` applies a bound event
+to the registers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from agtmuxd.store import history
 
 
 class EventAdapters(Protocol):
-    """The adapters, as the door asks them: ``normalise`` raises ValueError for what no adapter understands."""
+    """What the pipeline needs of the adapters. ``normalise`` raises ValueError if no adapter understands the event."""
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal: ...
 
@@ -28,12 +28,12 @@ class EventAdapters(Protocol):
 
 
 _SETTLED = ("bind_ambiguous", "bind_nested")
-"""Reasons that time does not change."""
+"""Reasons to drop an event at once: waiting does not help."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventResult:
-    """What became of one posted event."""
+    """The result of one posted event."""
 
     event_id: str
     status: str  # bound | pending_bind | duplicate | dropped_unbound | stale_runtime | late
@@ -50,7 +50,7 @@ class EventResult:
 
 
 class EventInbox:
-    """``post`` one event; ``bind_pending`` tries those that wait."""
+    """Bind and apply events. ``post`` takes one event; ``bind_pending`` tries the waiting events again."""
 
     def __init__(
         self,
@@ -60,23 +60,23 @@ class EventInbox:
         skew_budget: int,
         lives: Callable[[Ancestor], bool],
     ) -> None:
-        """``lives``: whether a process of this machine is still there."""
+        """``skew_budget``: ns. ``lives``: whether a process of this machine still runs."""
         self._repository = repository
         self._session_state = session_state
         self._adapters = adapters
         self._skew = skew_budget
         self._lives = lives
-        self._heard: dict[str, Ancestor] = {}
-        """Who was heard last of the agents that are hidden in containers, by runtime."""
+        self._last_senders: dict[str, Ancestor] = {}
+        """For runtimes that are containers: the agent inside that sent the last event, by runtime id."""
 
     def post(self, run: IngestContext, event: RawEvent) -> EventResult:
-        """Take one event in; what became of it."""
+        """Take in one event and return its result."""
         run.counted[f"events_{event.source}"] += 1
         if event.runtime_id is not None:
             return self._post_named(run, event, event.runtime_id)
-        at_once = self._post_to_pane(run, event)
-        if at_once is not None:
-            return at_once
+        result = self._post_to_pane(run, event)
+        if result is not None:
+            return result
         try:
             signal = self._understand(event, None)
         except ValueError as error:
@@ -95,13 +95,14 @@ class EventInbox:
             run.counted[f"events_{bound.reason}"] += 1
             return EventResult(event.event_id, "dropped_unbound", None, bound.reason)
         run.pending_added[inbox_id] = event
-        run.sought.update(self._where(event))
+        run.sought.update(self._possible_targets(event))
         return EventResult(event.event_id, "pending_bind")
 
     def _post_to_pane(self, run: IngestContext, event: RawEvent) -> EventResult | None:
-        """An event that names its pane, as nearly all do, is understood once: as one of the runtime that is there.
+        """Apply an event that names its pane to the runtime of that pane.
 
-        None where it is not that runtime's, or not understood.
+        Nearly all events name their pane; this way they are normalised only once. None if the event does not belong to
+        that runtime, or if no adapter understands it.
         """
         target_id, _known = self._target_of(event)
         if target_id is None or event.pane_id is None:
@@ -118,7 +119,7 @@ class EventInbox:
         return self._apply(run, event, runtime.runtime_id, signal)
 
     def bind_pending(self, run: IngestContext) -> None:
-        """Try the waiting events again; those whose time is over are dropped with their reason."""
+        """Try to bind the waiting events. Drop those that waited longer than ``PENDING_TTL``, with the reason."""
         waiting = {**self._session_state.pending, **run.pending_added}
         for inbox_id, event in sorted(waiting.items()):
             if inbox_id in run.pending_settled:
@@ -140,15 +141,15 @@ class EventInbox:
                 continue
             run.pending_settled.add(inbox_id)
 
-    def _where(self, event: RawEvent) -> Iterable[str]:
-        """The targets in which the process of an event may be: of one that names none, those of this machine."""
+    def _possible_targets(self, event: RawEvent) -> Iterable[str]:
+        """List the ids of the targets that may run the event's process: the named one, or else all of this machine."""
         target_id, _known = self._target_of(event)
         if target_id is not None:
             return (target_id,)
         return (target.target_id for target in self._repository.targets.values() if target.kind == "local")
 
     def _target_of(self, event: RawEvent) -> tuple[str | None, bool]:
-        """``(target_id, known)``: not known while the event names a tmux server that no target has shown yet."""
+        """Give ``(target_id, known)``. Not known: the event names a tmux server that no target has shown yet."""
         if event.target_id is not None:
             return event.target_id, True
         if event.tmux_socket is None:
@@ -158,7 +159,7 @@ class EventInbox:
 
     def _understand(self, event: RawEvent, runtime: Runtime | None) -> Signal:
         if event.source is Source.ACTION:
-            return Signal(event_type=event.event_type)  # our own audit: history, and no claim
+            return Signal(event_type=event.event_type)  # agtmux's own audit: it goes into history and makes no claim
         prior: dict[str, Any] = {}
         if runtime is not None:
             prior = {
@@ -184,22 +185,24 @@ class EventInbox:
         if runtime is None or event.target_id is None or event.tmux_server_pid is None or signal.ambient:
             return bound
         if runtime.boot_id.partition(".")[0] != str(event.tmux_server_pid):
-            return Binding(None, "bind_no_candidate")  # it ran under another tmux server of that machine
+            return Binding(None, "bind_no_candidate")  # it comes from another tmux server of that machine
         return bound
 
     def _is_first(self, runtime: Runtime, sender: Sender) -> bool:
-        """Whether no other agent that is still there spoke before as the one that this runtime's process hides.
+        """Whether no other live agent sent events before as the agent inside this runtime's container.
 
-        What a container was started with is in the environment of all that is started in it later, also from another
-        pane: a second agent in there may say that it is in the first one's.
+        A container passes its environment to every process that is started in it later, also from another pane. So a
+        second agent in there may name the first agent's pane.
         """
         if any(link.pid == runtime.pid for link in (*sender.links, *sender.above)):
-            return True  # it runs below that process, for all to see
-        link, before = sender.links[0], self._heard.get(runtime.runtime_id)
+            return True  # it is that process, or runs below it
+        link, before = sender.links[0], self._last_senders.get(runtime.runtime_id)
         if before is not None and (before.pid, before.start) != (link.pid, link.start) and self._lives(before):
             return False
-        self._heard = {known: heard for known, heard in self._heard.items() if known in self._repository.runtimes}
-        self._heard[runtime.runtime_id] = link
+        self._last_senders = {
+            known: heard for known, heard in self._last_senders.items() if known in self._repository.runtimes
+        }
+        self._last_senders[runtime.runtime_id] = link
         return True
 
     def _post_named(self, run: IngestContext, event: RawEvent, runtime_id: str) -> EventResult:
@@ -211,7 +214,7 @@ class EventInbox:
         return self._apply(run, event, runtime_id)
 
     def _apply(self, run: IngestContext, event: RawEvent, runtime_id: str, signal: Signal | None = None) -> EventResult:
-        """Fold an event of this runtime; ``signal``: as it was understood as one of it."""
+        """Apply an event to this runtime. ``signal``: the event as already normalised for this runtime, if it was."""
         runtime = run.unit.runtimes.get(runtime_id)
         if runtime is None:
             return EventResult(event.event_id, "stale_runtime", runtime_id, "E_RUNTIME_STALE")
@@ -228,11 +231,11 @@ class EventInbox:
         used = event.payload.get("uses_up") if event.source is Source.ACTION else None
         if isinstance(used, int):
             run.unit.used[runtime_id] = used
-        folded = apply_event(run.unit, runtime, event, signal, skew_budget=self._skew)
+        applied = apply_event(run.unit, runtime, event, signal, skew_budget=self._skew)
         known = run.unit.runtimes.get(runtime_id)
         if known is not None and known.agent_session_id != runtime.agent_session_id:
-            run.rebind = True  # events that can only be told by their session may have waited for this
-        if not folded:
+            run.rebind = True  # waiting events that name only this session can be bound now
+        if not applied:
             history.mark_late(run.connection, event.event_id)
             return EventResult(event.event_id, "late", runtime_id)
         run.unit.shown.add((runtime.target_id, runtime.pane_id))

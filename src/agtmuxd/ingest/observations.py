@@ -1,6 +1,7 @@
-"""Rounds and health of targets into panes, runtimes and levels. On the store's thread, but for ``nothing_new``.
+"""Apply rounds and health changes of targets to panes, runtimes and levels.
 
-Owns when a target's rows are judged again after a start. Who came and went is ``observed``.
+Runs on the store's thread, except ``nothing_new``. Owns when a target's states are resolved again after a start.
+``ingest.runtimes`` finds the agents that began and ended.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from agtmuxd.store import history
 
 
 class ObservationIntake:
-    """What observers tell, taken into a pass."""
+    """Take the results of observers into a transaction."""
 
     def __init__(self, repository: Repository, session_state: SessionState) -> None:
         self._repository = repository
         self._session_state = session_state
 
     def time_passed(self, run: IngestContext) -> None:
-        """What time alone brings: judging what was not read, states that may change, crashes shown long enough."""
+        """Do what is due by time alone: make unread targets ready, touch states that may change, forget old crashes."""
         if run.now >= self._session_state.opened_at + GRACE:
             for target_id in self._repository.targets:
                 self._make_ready(run, target_id)
@@ -36,7 +37,7 @@ class ObservationIntake:
         self._session_state.crash_due = runtimes.crash_due((s for _, s in run.unit.states.items()), None)
 
     def health(self, run: IngestContext, change: HealthChange) -> None:
-        """Take a target's health in."""
+        """Apply a change of a target's health."""
         target = run.unit.targets.get(change.target_id)
         if target is None:
             return
@@ -58,7 +59,7 @@ class ObservationIntake:
             run.unit.touched.update(r.runtime_id for r in living(run.unit, target.target_id))
 
     def remove(self, run: IngestContext, target_id: str) -> None:
-        """Forget a target with all that was known of it."""
+        """Remove a target with everything that was known about it."""
         target = run.unit.targets.get(target_id)
         if target is None:
             return
@@ -78,7 +79,7 @@ class ObservationIntake:
         run.unit.targets.drop(target_id)
 
     def nothing_new(self, seen: Observation) -> bool:
-        """Whether a round says what is known, with nothing else under way; then only its time is noted."""
+        """Whether a round shows nothing new. If so, note only its time: no transaction is needed."""
         if seen.target_id not in self._session_state.ready:
             return False
         if seen.target_id in self._session_state.down:
@@ -96,22 +97,19 @@ class ObservationIntake:
         return True
 
     def observed(self, run: IngestContext, seen: Observation) -> None:
-        """Take one good round in."""
+        """Apply one good round."""
         if run.unit.targets.get(seen.target_id) is None:
             return
         self._session_state.read_at[seen.target_id] = seen.at
-        if (
-            seen.target_id in self._session_state.down
-        ):  # back only now: until it was read, what it shows is as old as before
+        if seen.target_id in self._session_state.down:  # a target is up again only after a good round
             self._session_state.down.discard(seen.target_id)
             run.unit.touched.update(r.runtime_id for r in living(run.unit, seen.target_id))
         before = self._session_state.looked_at.get(seen.target_id, frozenset())
         self._session_state.looked_at[seen.target_id] = seen.looked_at
         server = _server_of(seen, run.unit.targets.get(seen.target_id))
         if server is not None:
-            run.rebind |= (
-                self._session_state.servers.get(server) != seen.target_id
-            )  # events may have come before their server was met
+            # events of this server may be waiting
+            run.rebind |= self._session_state.servers.get(server) != seen.target_id
             self._session_state.servers[server] = seen.target_id
         known = set(run.unit.active.values())
         runtimes.topology(run.unit, seen, self._session_state.title_at)
@@ -128,7 +126,7 @@ class ObservationIntake:
                 run.unit.touched.add(runtime.runtime_id)
             if agent.declared and runtime.runtime_id not in self._session_state.declared:
                 self._session_state.declared.add(runtime.runtime_id)
-                run.rebind = True  # of one that was known before, too: after a start of the daemon
+                run.rebind = True  # also for a runtime that was stored by an earlier daemon
             if runtime.runtime_id not in known:
                 run.rebind = True
             if self._session_state.calm.stays(runtime.runtime_id, agent):
@@ -136,16 +134,16 @@ class ObservationIntake:
                 continue
             self._session_state.calm.end(run.unit, runtime.runtime_id)
             for source, settled in agent.levels:
-                self._level(run, runtime, source, settled, seen.at)
-        self._unread(run, seen)
+                self._apply_level_sample(run, runtime, source, settled, seen.at)
+        self._update_unread(run, seen)
         for pane_id in seen.looked_at - before:
             runtime = run.unit.active_runtime((seen.target_id, pane_id))
             if runtime is not None:
                 run.unit.touched.add(runtime.runtime_id)
         run.rebind = run.rebind or bool(self._session_state.pending and seen.gone)
 
-    def _unread(self, run: IngestContext, seen: Observation) -> None:
-        """Judge anew whose pane cannot be read now, or can be again."""
+    def _update_unread(self, run: IngestContext, seen: Observation) -> None:
+        """Update which agents' panes cannot be read, and touch the runtimes for which that changed."""
         before = self._session_state.unread.pop(seen.target_id, frozenset())
         if not seen.unread and not before:
             return
@@ -159,16 +157,19 @@ class ObservationIntake:
         run.unit.touched.update(r.runtime_id for r in there if r.pane_id in before ^ now)
 
     def _make_ready(self, run: IngestContext, target_id: str) -> None:
-        """From now on this target's states are judged again; until then what was persisted stands."""
+        """Resolve this target's states from now on. Until then the stored states stay as they are."""
         if target_id in self._session_state.ready:
             return
         self._session_state.ready.add(target_id)
         run.unit.shown.update(key for key, _ in run.unit.panes.items() if key[0] == target_id)
         run.unit.touched.update(r.runtime_id for r in living(run.unit, target_id))
 
-    def _level(self, run: IngestContext, runtime: Runtime, source: Source, settled: DebounceResult, at: int) -> None:
+    def _apply_level_sample(
+        self, run: IngestContext, runtime: Runtime, source: Source, settled: DebounceResult, at: int
+    ) -> None:
         if settled.refreshed and (source, "turn") not in (run.unit.registers.get(runtime.runtime_id) or {}):
-            settled = replace(settled, changed=settled.steady.told, since=at)  # said of another runtime of that process
+            # the claim was made for another runtime of that process
+            settled = replace(settled, changed=settled.steady.told, since=at)
         event_id = uuid7(at) if settled.changed is not None else ""
         write = apply_level(run.unit, runtime, source, settled, at, event_id)
         if write is None:
@@ -186,7 +187,10 @@ class ObservationIntake:
 
 
 def _server_of(seen: Observation, target: Target | None) -> tuple[str, int] | None:
-    """What names a tmux server of this machine; one elsewhere may have the same socket path and pid."""
+    """Give ``(socket path, pid)`` of a tmux server of this machine, else None.
+
+    A server of another machine may have the same socket path and pid.
+    """
     if target is None or target.kind != "local" or seen.socket_path is None or seen.server_pid is None:
         return None
     return real_path(seen.socket_path), seen.server_pid

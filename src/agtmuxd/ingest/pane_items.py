@@ -1,4 +1,4 @@
-"""The published row of a pane, out of what is known of it. Owns the field names of ``GET /v1/panes`` items."""
+"""Build the published row of a pane. Owns the field names of ``GET /v1/panes`` items."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agtmuxd.core.screen.title import published
 from agtmuxd.repository import Pane, Runtime, StateRow
 
 DETAIL: Final = 200
-"""The longest word on an error that is shown, in characters."""
+"""Characters of an error's detail that are shown."""
 
 
 def _known(value: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -26,7 +26,7 @@ def _short(detail: str | None) -> str | None:
 
 
 def pane_item(target_name: str, pane: Pane, runtime: Runtime | None, state: StateRow | None) -> dict[str, Any]:
-    """One item; without an agent its agent fields are null (such panes are listed with ``all=true`` only)."""
+    """Build one item. Without a runtime, the agent fields are null; such panes are listed with ``all=true`` only."""
     row = pane.row
     waiting = None
     if state is not None and state.waiting_for is not None:

@@ -1,7 +1,7 @@
-"""The door: everything that may change state passes here, in one order, one transaction at a time.
+"""Run every change of state in order, one transaction at a time.
 
-Owns the queue, the batching, the write-commit-tell order and the timers. What the operations mean is in the sibling
-modules; what a claim does to a state is in ``core``.
+Owns the queue, the batches, the order (write, commit, publish) and the timers. The sibling modules implement the
+operations; ``core`` decides what a claim does to a state.
 """
 
 from __future__ import annotations
@@ -36,19 +36,21 @@ from agtmuxd.stream.published import Changes, PublishedRows
 _LOG = structlog.get_logger("ingest")
 
 BATCH = 512
+"""Operations in one transaction, at most."""
 
 AGAIN = 1 * NS
-"""After how long an alarm whose work could not be stored rings again."""
+"""ns until the alarm runs again after its work could not be stored."""
 
 OVERDUE = 1 * NS
-"""An alarm that has not rung for so long slept with the machine, or the clock was set forward: it rings now."""
+"""An alarm that is late by so many ns runs now: the machine slept, or the clock was set forward."""
 
 
 Publish = Callable[[int, int, Changes], None]
-"""``publish(sequence, committed_at, changes)``: called in the loop's thread after each commit that shows."""
+"""``publish(sequence, committed_at, changes)``: called in the loop's thread after each commit with published changes.
+``committed_at``: ns."""
 
 Poke = Callable[[str, int, bool], None]
-"""``poke(target_id, at, table)``: have a look at a target at ``at`` (ns); ``table``: with its processes."""
+"""``poke(target_id, at, table)``: request a refresh of a target at ``at`` (ns); ``table``: also read its processes."""
 
 
 @dataclass(slots=True)
@@ -69,7 +71,10 @@ class _Completion:
 
 
 class Pipeline:
-    """``submit`` events, ``observe`` rounds, ``tell`` health; read ``world`` from the loop's thread only."""
+    """Apply every change: ``submit`` events, ``observe`` rounds, ``tell`` changes of health.
+
+    Read ``repository`` from the event loop's thread only.
+    """
 
     def __init__(
         self,
@@ -84,13 +89,13 @@ class Pipeline:
         skew_budget: int = SKEW_BUDGET,
         lives: Callable[[Ancestor], bool] = lambda _link: True,
     ) -> None:
-        """``lives``: whether a process of this machine is still there."""
+        """``skew_budget``: ns. ``lives``: whether a process of this machine still runs."""
         self.repository = repository
         self.view = view
         self.counters: Counter[str] = Counter()
         self.passes = 0
-        """Transactions so far: as long as it stands, so does all that is known here."""
-        self._seeking = RefreshBudget()
+        """Transactions so far. While this number stays the same, nothing in the repository has changed."""
+        self._refresh_budget = RefreshBudget()
         self.on_poke: Poke = lambda _target, _at, _table: None
         self._store = store
         self._publish_batch = publish_batch
@@ -114,20 +119,20 @@ class Pipeline:
 
     @property
     def servers(self) -> dict[tuple[str, int], str]:
-        """``(socket, server pid)`` of this machine's tmux servers → target id."""
+        """Target ids by ``(socket, server pid)`` of this machine's tmux servers."""
         return self._session_state.servers
 
-    # ---------------------------------------------------------------- what others call
+    # ---------------------------------------------------------------- public operations
 
     async def submit(self, events: Sequence[RawEvent]) -> list[EventResult]:
-        """Take events in. Durable when this returns. Raises E_STORE_UNAVAILABLE."""
+        """Take in events and return one result each. They are durable when this returns. Raises E_STORE_UNAVAILABLE."""
         done: list[EventResult] = await self._do(lambda run: [self._inbox.post(run, event) for event in events])
         return done
 
     async def observe(self, seen: Observation) -> None:
-        """Take one good round in. One that shows nothing new costs no transaction."""
-        alone = not self._serving and self._queue.empty()
-        if not (alone and self._rounds.nothing_new(seen)):
+        """Apply one good round. A round that shows nothing new needs no transaction."""
+        idle = not self._serving and self._queue.empty()
+        if not (idle and self._rounds.nothing_new(seen)):
             await self._do(lambda run: self._rounds.observed(run, seen))
         if self._alarm is not None and seen.at >= self._alarm_at + OVERDUE:
             self._alarm.cancel()
@@ -138,23 +143,24 @@ class Pipeline:
             self.view.touch(target.name, seen.at)
 
     async def tell(self, change: HealthChange) -> None:
-        """Take a target's health in."""
+        """Apply a change of a target's health."""
         await self._do(lambda run: self._rounds.health(run, change))
 
     async def add_target(self, target: Target) -> None:
+        """Add a target, or replace its row."""
         await self._do(lambda run: run.unit.targets.put(target.target_id, target))
 
     async def remove_target(self, target_id: str) -> None:
-        """Forget a target with all that was known of it."""
+        """Remove a target with everything that was known about it."""
         await self._do(lambda run: self._rounds.remove(run, target_id))
 
     async def acknowledge(self, key: PaneKey, runtime_id: str | None) -> str:
-        """Take a person's word that a pane was looked at; the attention that it had."""
+        """Clear a pane's attention because somebody looked at it. Return the attention that it had."""
         had: str = await self._do(lambda run: acknowledge(run.unit, key, runtime_id, run.now))
         return had
 
     def last_levels(self, target_id: str, pane_id: str, pid: int, start: str) -> dict[Source, DebounceState]:
-        """What each level last said of this very process, for an observer that meets it again after a restart."""
+        """Give the last claim of each level about this process, so that an observer goes on from it after a restart."""
         runtime_id = self.repository.active.get((target_id, pane_id))
         runtime = self.repository.runtimes.get(runtime_id) if runtime_id else None
         if runtime is None or runtime.pid != pid or runtime.process_start != start:
@@ -166,13 +172,13 @@ class Pipeline:
         return out
 
     def words_of(self, runtime_id: str) -> tuple[Registers, Marks]:
-        """What every source said last of a runtime, and up to when older claims are retired."""
+        """Give the registers and marks of a runtime, up to its last reading."""
         unit = UnitOfWork(self.repository)
         self._session_state.calm.peek(unit, runtime_id)
         return unit.registers.get(runtime_id) or {}, unit.marks.get(runtime_id) or {}
 
     def life(self, runtime: Runtime) -> RuntimeFacts:
-        """What is known of a runtime apart from what is claimed of it, as its state was judged by."""
+        """Give the facts about a runtime that are not claims, as they were used to resolve its state."""
         return self._session_state.life(runtime)
 
     async def first_round(self, target_id: str) -> None:
@@ -195,9 +201,10 @@ class Pipeline:
 
     @property
     def depth(self) -> int:
+        """Operations that wait in the queue."""
         return self._queue.qsize()
 
-    # ---------------------------------------------------------------- the order of things
+    # ---------------------------------------------------------------- transactions and timers
 
     async def _do(self, apply: Callable[[IngestContext], Any]) -> Any:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -206,11 +213,11 @@ class Pipeline:
 
     async def _serve(self, batch: list[_Operation]) -> None:
         try:
-            done = await self._store.run(lambda connection: self._transact(connection, batch), undo=self._go_back)
-        except Exception as error:  # noqa: BLE001 told to every caller of this batch
+            done = await self._store.run(lambda connection: self._transact(connection, batch), undo=self._roll_back)
+        except Exception as error:  # noqa: BLE001 every caller of this batch gets it
             code = error.code if isinstance(error, AgtmuxError) else None
             if len(batch) > 1 and code != "E_STORE_UNAVAILABLE":
-                for op in batch:  # one bad operation must not take its neighbours along
+                for op in batch:  # one bad operation must not make the others fail
                     await self._serve([op])
                 return
             _LOG.error("operation failed", error=str(error), operations=len(batch), exc_info=code is None)
@@ -219,15 +226,15 @@ class Pipeline:
                 if not op.future.cancelled():
                     op.future.set_exception(error)
             if self._alarm is None:
-                self._schedule(self._clock() + AGAIN)  # time goes on changing states, though nobody is heard
+                self._schedule(self._clock() + AGAIN)  # states also change with time, without any event
             return
-        self._take_over(done)
+        self._finish(done)
         for op, result in zip(batch, done.results, strict=True):
             if not op.future.cancelled():
                 op.future.set_result(result)
 
     def _transact(self, connection: sqlite3.Connection, batch: list[_Operation]) -> _Completion:
-        """One try. What it leaves in memory is taken back by ``_go_back`` where it or its commit fails."""
+        """Try once. If this or the commit fails, ``_roll_back`` undoes the changes in memory."""
         self._before = self._session_state.kept()
         run = IngestContext(connection, UnitOfWork(self.repository), self._clock())
         results = [op.apply(run) for op in batch]
@@ -238,12 +245,12 @@ class Pipeline:
         changes, sequence = publish(run, self._session_state, self.view)
         return _Completion(results, run.unit, changes, sequence, wakes, looks, run)
 
-    def _go_back(self) -> None:
+    def _roll_back(self) -> None:
         if self._before is not None:
             self._session_state.go_back(self._before)
             self._before = None
 
-    def _take_over(self, done: _Completion) -> None:
+    def _finish(self, done: _Completion) -> None:
         done.unit.commit()
         self.passes += 1
         self.pending.update(done.run.pending_added)
@@ -259,7 +266,7 @@ class Pipeline:
         self._session_state.calm.keep(self.repository)
         if done.changes:
             self._publish_batch(done.sequence, done.run.now, done.changes)
-        sought = done.run.sought if done.run.sought and self._seeking.may(done.run.now) else set()
+        sought = done.run.sought if done.run.sought and self._refresh_budget.may(done.run.now) else set()
         for target_id in done.run.pokes | sought:
             self.on_poke(target_id, done.run.now, target_id in sought)
         for target_id, at in done.looks.items():
@@ -267,7 +274,7 @@ class Pipeline:
         self._schedule_next()
 
     def _forget(self, done: _Completion) -> None:
-        """What ended in this transaction."""
+        """Forget the runtimes and targets that ended in this transaction."""
         for runtime_id, runtime in done.unit.runtimes.over.items():
             if runtime is None or runtime.ended_at is not None:
                 self._session_state.forget_runtime(runtime_id)
@@ -281,7 +288,7 @@ class Pipeline:
             self._schedule(due)
 
     def _due(self) -> int | None:
-        """When time alone may change something next."""
+        """Give the next time (ns) at which something may change by time alone; None: never."""
         due = list(self._session_state.wakes.values())
         due += [event.ingested_at + PENDING_TTL + MS for event in self.pending.values()]
         if self._session_state.crash_due is not None:
@@ -307,7 +314,8 @@ class Pipeline:
                 self._schedule_next()
                 return
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        future.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody waits: it rings again
+        # nobody waits for the result: the alarm runs again
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
             self._queue.put_nowait(_Operation(self._tick, future))
         except asyncio.QueueFull:
@@ -319,7 +327,7 @@ class Pipeline:
 
 
 def write_of(register: Register) -> Write:
-    """The write that a register holds, as the observer once made it."""
+    """Rebuild the write that a register holds."""
     e = register.entry
     return Write(
         claim=e.claim, rule=e.rule, subject=register.subject, phase=e.phase, strength=e.strength,

@@ -1,6 +1,6 @@
-"""Secrets taken out by the built-in patterns and those of the configuration, before anything is stored.
+"""Remove secrets before anything is stored, by the built-in patterns and those of the configuration.
 
-Owns the time that the latter may take, and what of a pane's row is searched. Knows no database.
+Owns the time limit for the configured patterns, and which texts of a pane's row are searched. Knows no database.
 """
 
 from __future__ import annotations
@@ -22,35 +22,38 @@ from agtmuxd.core.model import PaneRow
 T = TypeVar("T")
 
 REDACT_FOR: Final = 1.0
-"""Seconds of CPU for one event; the longest that can be posted takes a tenth of that."""
+"""Seconds of CPU for one event. The longest event that can be posted takes a tenth of that."""
 KEPT: Final = 256
-"""Characters of a title, name or command that are stored. More are searched: a secret that was cut where it was read
-must not be left over in part."""
+"""Characters of a title, name or command that are stored. The whole text is searched first: cutting it first could
+leave a part of a secret that no pattern matches."""
 
 _LOG = structlog.get_logger("redactor")
 _TEXTS: Final = ("title", "window_name", "command", "cwd")
 
 
 class Redactor:
-    """Called with a JSON-like value: a copy without secrets. ``patterns``: those of the configuration, as it is now."""
+    """Copy a JSON-like value without its secrets: call it with the value.
+
+    ``patterns``: gives the patterns of the current configuration.
+    """
 
     def __init__(self, patterns: Callable[[], Sequence[str]] = tuple) -> None:
         self._patterns = patterns
-        self._known: tuple[str, ...] = ()
+        self._pattern_texts: tuple[str, ...] = ()
         self._compiled: tuple[re.Pattern[str], ...] = ()
 
     def patterns(self) -> tuple[str, ...]:
-        """Of the configuration."""
+        """Give the patterns of the current configuration."""
         return tuple(self._patterns())
 
     def __call__(self, value: T) -> T:
-        """Where a pattern of the configuration does not come to an end, all texts are taken for secrets: nothing is
-        stored unsearched."""
+        """Copy ``value`` without its secrets. If the configured patterns take longer than ``REDACT_FOR``, remove all
+        texts, because nothing may be stored unsearched."""
         patterns = self.patterns()
         if not patterns:
             return redact(value)
-        if patterns != self._known:
-            self._known, self._compiled = patterns, tuple(re.compile(p) for p in patterns)
+        if patterns != self._pattern_texts:
+            self._pattern_texts, self._compiled = patterns, tuple(re.compile(p) for p in patterns)
         try:
             return run_within(REDACT_FOR, lambda: redact(value, self._compiled))
         except TimeLimitError:
@@ -58,16 +61,19 @@ class Redactor:
             return redact(value, (re.compile(EVERYTHING),))
 
     def leave(self, path: str) -> None:
-        """Write the configuration's patterns where hooks look, which spool while no daemon answers. Raises OSError."""
-        fresh = f"{path}.new"
-        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        """Write the configured patterns to a file for hooks, which need them when they write to the spool.
+
+        Raises OSError.
+        """
+        new_path = f"{path}.new"
+        fd = os.open(new_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(fd, "w", encoding="utf-8") as file:
             json.dump(self.patterns(), file)
-        os.replace(fresh, path)
+        os.replace(new_path, path)
 
 
 class PaneTexts:
-    """The rows of one target's panes without secrets. The names of sessions stay: panes are called by them."""
+    """Remove secrets from the pane rows of one target. Session names stay, because refs of panes contain them."""
 
     def __init__(self, redact: Redactor) -> None:
         self._redact = redact
@@ -77,7 +83,7 @@ class PaneTexts:
         self._clean: tuple[PaneRow, ...] = ()
 
     def clean(self, rows: tuple[PaneRow, ...]) -> tuple[PaneRow, ...]:
-        """The same object for the same ``rows``, and row by row."""
+        """Give the rows without secrets. The same ``rows`` object, and each same row, gives the same object again."""
         patterns = self._redact.patterns()
         if patterns != self._patterns:
             self._patterns, self._before, self._rows = patterns, {}, ()
@@ -96,6 +102,6 @@ class PaneTexts:
             text = getattr(row, name)
             if before is not None and getattr(before[0], name) == text:
                 texts[name] = getattr(before[1], name)
-            else:  # what is invisible must not hide a secret that shows once it is taken out
+            else:  # remove invisible characters first: they could split a secret
                 texts[name] = self._redact(text) if name == "cwd" else self._redact(one_line(text))[:KEPT]
         return replace(row, **texts)

@@ -1,7 +1,7 @@
-"""How often events of processes that nobody knows make targets read their process tables. Pure.
+"""Limit how often events of unknown processes make targets read their process tables. Pure.
 
-Owns the allowance. Such an event may come of an agent that began this instant, and then the table tells; or of a
-program outside tmux that posts for ever, and then it never does.
+Such an event may come from an agent that has just started; then the process table shows it. It may also come from a
+program outside tmux that posts again and again; then reading the table never helps.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from typing import Final
 from agtmuxd.core.model import NS
 
 BURST: Final = 10
-"""Looks at once."""
+"""Refreshes that are allowed at once."""
 EVERY: Final = 10 * NS
-"""In the long run one look in so much time: as often as tables are read anyway."""
+"""ns for one more refresh in the long run: as often as process tables are read anyway."""
 
 
 class RefreshBudget:
-    """An allowance that time fills up again."""
+    """A token bucket: it holds up to ``BURST`` refreshes and gains one each ``EVERY`` ns."""
 
     def __init__(self) -> None:
         self._left = float(BURST)
         self._at: int | None = None
 
     def may(self, now: int) -> bool:
-        """Whether to look now (ns)."""
+        """Whether a refresh is allowed at ``now`` (ns). If so, it is counted."""
         since = 0 if self._at is None else max(0, now - self._at)
         self._at = now
         self._left = min(float(BURST), self._left + since / EVERY)

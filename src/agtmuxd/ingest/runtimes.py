@@ -1,4 +1,4 @@
-"""One round of one target into panes and runtimes: who came, who went, who stayed. Works on a unit."""
+"""Apply one round of a target to its panes and runtimes: begin, keep or end each. Works on a unit of work."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WORKING = frozenset({State.RUNNING, State.WAITING_APPROVAL, State.WAITING_INPUT
 
 
 def topology(unit: UnitOfWork, seen: Observation, title_at: dict[PaneKey, int]) -> None:
-    """Bring the panes of the target up to this listing."""
+    """Update the target's panes to match this listing. ``title_at``: when each title was published last (ns)."""
     there = {row.pane_id: row for row in seen.panes}
     for key, pane in list(unit.panes.items()):
         if key[0] != seen.target_id or (key[1] in there and pane.boot_id == seen.boot_id):
@@ -41,11 +41,11 @@ def topology(unit: UnitOfWork, seen: Observation, title_at: dict[PaneKey, int]) 
         key = (seen.target_id, pane_id)
         before = unit.panes.get(key)
         if before is not None and before.boot_id == boot:
-            if before.row is row or before.row == row or _shows(before) == _shows(replace(before, row=row)):
+            if before.row is row or before.row == row or _visible(before) == _visible(replace(before, row=row)):
                 continue
             if published(row.title) != published(before.row.title) and seen.at - title_at.get(key, 0) < TITLE_EVERY:
                 row = replace(row, title=before.row.title)
-                if _shows(before) == _shows(replace(before, row=row)):
+                if _visible(before) == _visible(replace(before, row=row)):
                     continue
         if before is None or published(before.row.title) != published(row.title):
             title_at[key] = seen.at
@@ -55,30 +55,30 @@ def topology(unit: UnitOfWork, seen: Observation, title_at: dict[PaneKey, int]) 
 
 
 def same_panes(repository: Repository, seen: Observation) -> bool:
-    """Whether this listing shows nothing that is not published already."""
+    """Whether everything that this listing shows is already published."""
     panes, target_id = repository.panes, seen.target_id
     for row in seen.panes:
         before = panes.get((target_id, row.pane_id))
         if before is None or before.boot_id != seen.boot_id:
             return False
-        if before.row is not row and before.row != row and _shows(before) != _shows(replace(before, row=row)):
+        if before.row is not row and before.row != row and _visible(before) != _visible(replace(before, row=row)):
             return False
     return sum(1 for key in panes if key[0] == target_id) == len(seen.panes)
 
 
 def same_agents(repository: Repository, seen: Observation) -> bool:
-    """Whether the agents of this observation are the active runtimes, no more, no less, none known better."""
+    """Whether the observed agents are exactly the active runtimes, with nothing new known about any of them."""
     for pane_id, agent in seen.agents.items():
         runtime_id = repository.active.get((seen.target_id, pane_id))
         runtime = repository.runtimes.get(runtime_id) if runtime_id is not None else None
-        if runtime is None or not _is(runtime, agent):
+        if runtime is None or not _is_same_process(runtime, agent):
             return False
         if agent.agent_version and agent.agent_version != runtime.agent_version:
             return False
     return sum(1 for key in repository.active if key[0] == seen.target_id) == len(seen.agents)
 
 
-def _shows(pane: Pane) -> tuple[object, ...]:
+def _visible(pane: Pane) -> tuple[object, ...]:
     r = pane.row
     return (
         r.session_id, r.session_name, r.window_id, r.window_index, r.window_name, r.pane_index, published(r.title),
@@ -87,20 +87,20 @@ def _shows(pane: Pane) -> tuple[object, ...]:
 
 
 def runtimes(unit: UnitOfWork, seen: Observation) -> None:
-    """End the runtimes whose process is gone, begin those that are new, note what is known better now."""
-    verdicts = {(g.pane_id, g.pid, g.process_start): g for g in seen.gone}
+    """End runtimes whose process is gone, begin new ones, and note a changed version or headless flag."""
+    exits = {(g.pane_id, g.pid, g.process_start): g for g in seen.gone}
     listed = {row.pane_id for row in seen.panes} if seen.unread else frozenset()
     for key, current_id in list(unit.active.items()):
         if key[0] != seen.target_id:
             continue
         runtime = unit.runtimes.get(current_id)
         agent = seen.agents.get(key[1])
-        if runtime is None or (agent is not None and _is(runtime, agent)):
+        if runtime is None or (agent is not None and _is_same_process(runtime, agent)):
             continue
         if agent is None and key[1] not in listed and runtime.boot_id == seen.boot_id and seen.cannot_tell(key[1]):
             continue
-        verdict = verdicts.get((key[1], runtime.pid or 0, runtime.process_start or ""))
-        end(unit, runtime, "replaced" if agent else "exited", seen.at, crashed=_crashed(unit, runtime, verdict))
+        exit_ = exits.get((key[1], runtime.pid or 0, runtime.process_start or ""))
+        end(unit, runtime, "replaced" if agent else "exited", seen.at, crashed=_crashed(unit, runtime, exit_))
     for pane_id, agent in seen.agents.items():
         key = (seen.target_id, pane_id)
         if unit.panes.get(key) is None:
@@ -116,7 +116,7 @@ def runtimes(unit: UnitOfWork, seen: Observation) -> None:
                 unit.shown.add(key)
 
 
-def _is(runtime: Runtime, agent: AgentObservation) -> bool:
+def _is_same_process(runtime: Runtime, agent: AgentObservation) -> bool:
     return (
         runtime.pid == agent.pid
         and runtime.process_start == agent.process_start
@@ -124,8 +124,12 @@ def _is(runtime: Runtime, agent: AgentObservation) -> bool:
     )
 
 
-def _crashed(unit: UnitOfWork, runtime: Runtime, verdict: AgentExit | None) -> bool:
-    """Whether it vanished in mid-turn without a sign that it left in order, or failed and is known not to have."""
+def _crashed(unit: UnitOfWork, runtime: Runtime, exit_: AgentExit | None) -> bool:
+    """Whether the runtime crashed.
+
+    It crashed if its process vanished during a turn with no sign of an orderly exit, or if its state was ``error`` and
+    its exit is known to be disorderly.
+    """
     state = unit.states.get((runtime.target_id, runtime.pane_id))
     if state is None or state.runtime_id != runtime.runtime_id or runtime.headless:
         return False
@@ -135,10 +139,10 @@ def _crashed(unit: UnitOfWork, runtime: Runtime, verdict: AgentExit | None) -> b
     if announced_exit(unit, runtime):
         return False
     if last is State.ERROR:
-        return verdict is not None and verdict.in_order is False
+        return exit_ is not None and exit_.in_order is False
     if last not in _WORKING:
         return False
-    return verdict is None or verdict.in_order is not True
+    return exit_ is None or exit_.in_order is not True
 
 
 def _begin(unit: UnitOfWork, seen: Observation, pane_id: str, agent: AgentObservation) -> None:
@@ -167,13 +171,13 @@ def _begin(unit: UnitOfWork, seen: Observation, pane_id: str, agent: AgentObserv
 
 
 def forget_old_crashes(unit: UnitOfWork, now: int) -> None:
-    """Drop crashes that were shown long enough."""
+    """Stop showing crashes older than ``CRASH_SHOWN``."""
     for key, state in list(unit.states.items()):
         if state.reason_code == "agent_crashed" and state.since + CRASH_SHOWN <= now:
             forget_crash(unit, key)
 
 
 def crash_due(states: Iterable[StateRow | None], due: int | None) -> int | None:
-    """When the next of these crashes was shown long enough, or ``due`` where that is sooner."""
+    """Give the time (ns) at which the next of these crashes is no longer shown, or ``due`` if that is earlier."""
     moments = [s.since + CRASH_SHOWN for s in states if s is not None and s.reason_code == "agent_crashed"]
     return min(moments if due is None else [*moments, due], default=None)

@@ -1,6 +1,6 @@
-"""What stands between an observer and the pipeline: each sink adds one thing to what a round shows or sets off.
+"""Wrap the pipeline for observers: each sink adds one step to the handling of a round.
 
-Owns no decision. The target manager puts them around the pipeline, one inside the other.
+Makes no decisions. The target manager nests the sinks around the pipeline.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from agtmuxd.targets.observer import ObservationSink
 
 
 class RemoteHooks(Protocol):
-    """What keeps in touch with the hooks of an ssh target besides watching it."""
+    """The link to the hooks of an ssh target."""
 
     def seen(self) -> None:
-        """A round was good."""
+        """Note a good round."""
 
     def check_now(self) -> None:
-        """Something was changed there."""
+        """Check the target's hooks now, because something was changed there."""
 
     async def run(self) -> None:
         """Serve until cancelled."""
 
     async def close(self, *, forget: bool) -> None:
-        """Leave in order; ``forget``: for good."""
+        """Close the link. ``forget``: the target was removed, so clean up there too."""
 
 
 class RedactingSink:
-    """The sink of every target: what is handed on of panes may be stored."""
+    """For every target: remove secrets from the pane rows before they are handed on and stored."""
 
     def __init__(self, sink: ObservationSink, texts: PaneTexts) -> None:
         self._texts = texts
@@ -44,12 +44,12 @@ class RedactingSink:
 
 
 class CleanupSink:
-    """The sink of every target: after its first good round, and after one that follows a failure, has it tidied."""
+    """For every target: clean up there after the first good round, and after the first one that follows a failure."""
 
     def __init__(
         self, sink: ObservationSink, target_id: str, due: set[str], tidy: Callable[[str], Awaitable[None]]
     ) -> None:
-        """``due``: the targets that are to be tidied; others add to it, too."""
+        """``due``: ids of the targets to clean up; other code adds to it too. ``tidy``: cleans up one target."""
         self._sink, self._target_id, self._due, self._tidy = sink, target_id, due, tidy
         self.last_levels = sink.last_levels
         due.add(target_id)
@@ -66,14 +66,14 @@ class CleanupSink:
 
 
 class RemoteHooksSink:
-    """The sink of an accompanied target: tells the companion of each good round, after the door."""
+    """For a target with remote hooks: report each good round to the link, after the pipeline has it."""
 
     def __init__(self, sink: ObservationSink, companion: RemoteHooks) -> None:
-        self._companion = companion
+        self._remote_hooks = companion
         self.tell = sink.tell
         self.last_levels = sink.last_levels
         self._observe = sink.observe
 
     async def observe(self, seen: Observation) -> None:
         await self._observe(seen)
-        self._companion.seen()
+        self._remote_hooks.seen()

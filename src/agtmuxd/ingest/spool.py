@@ -1,6 +1,6 @@
-"""What hooks wrote down while no daemon answered, taken in once and in order.
+"""Read the spool: take in the events that hooks wrote while no daemon answered, once each and in order.
 
-Owns the taking over by rename and the place reached in it. Knows the lines only as JSON objects.
+Owns the rename of a spool file before it is read, and the offset reached in it. Knows the lines only as JSON objects.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ from agtmuxd.store.db import Store
 _LOG = structlog.get_logger("spool")
 
 BATCH = 200
-"""Lines that are taken in at once, ..."""
+"""Lines that are taken in at once, at most."""
 SLICE: Final = 128 * 1024
-"""... and bytes, but for a line that is longer by itself: others have their turn behind each."""
+"""Bytes that are taken in at once, at most, unless one line is longer. Other work can run between two slices."""
 MAX_LINE: Final = 2 << 20
-"""Bytes of a line; hooks write less than half of that. A longer one is passed over."""
+"""Bytes of a line, at most; hooks write less than half of that. A longer line is skipped."""
 LOCK_WAIT: Final = 2.0
-"""Seconds for which a hook in the middle of its line is waited for."""
+"""Seconds to wait for a hook that is writing a line."""
 _LOCK_EVERY: Final = 0.02
 
 Take = Callable[[list[dict[str, Any]]], Awaitable[None]]
-"""Takes events in, all or none; returns when they are committed."""
+"""Takes in all events or none; returns when they are committed."""
 
 _OF_THE_EVENT: Final = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)
 
 
 @dataclass(slots=True)
 class SpoolCounts:
-    """Counts since the daemon started."""
+    """Counts since the daemon started. ``broken``: lines that hold no event."""
 
     events: int = 0
     broken: int = 0
@@ -54,21 +54,21 @@ class SpoolCounts:
 
 
 class SpoolReader:
-    """Drains one spool file for one target."""
+    """Drain one spool file for one target."""
 
     def __init__(self, path: str, store: Store, take: Take) -> None:
         self.path = Path(path)
         self.drained = SpoolCounts()
         self.wrong: str | None = None
-        """What is in the way of draining, None: nothing."""
+        """Why the spool cannot be read now; None if it can."""
         self._store = store
         self._take = take
 
     def blocked(self) -> str | None:
-        """Why hooks could not write to the spool now, and what to do; None where they can."""
+        """Say why hooks cannot write to the spool now, and what to do; None if they can."""
         folder = self.path.parent
         try:
-            if os.path.lexists(folder):  # hooks make one that is missing
+            if os.path.lexists(folder):  # hooks create a missing folder
                 check_private_dir(str(folder))
         except AgtmuxError as error:
             return f"hooks cannot write to the spool: {error.message}"
@@ -76,7 +76,7 @@ class SpoolReader:
 
     @property
     def waiting(self) -> int:
-        """Bytes that wait, taken over or not."""
+        """Bytes that wait, in the spool and in renamed files."""
         total = 0
         for path in (self.path, *self._taken_over()):
             try:
@@ -86,37 +86,40 @@ class SpoolReader:
         return total
 
     def _taken_over(self) -> list[Path]:
-        """Spools that were renamed and not finished, oldest first."""
+        """List renamed spool files that were not read to the end, oldest first."""
         return sorted(self.path.parent.glob(self.path.name + ".drain-*"))
 
     async def drain(self) -> None:
-        """Take everything in. A crash in between costs nothing: ids dedupe, and the place reached is kept."""
+        """Take in everything. Raises OSError, and the errors of ``take`` that are temporary.
+
+        A crash loses and doubles nothing: the offset is stored, and dedupe keys drop duplicates.
+        """
         wrong: list[str] = []
         try:
-            await self._all(wrong)
+            await self._drain_all(wrong)
         except OSError as error:
             where = error.filename or self.path
             wrong.append(f"cannot read {where}: {error.strerror}: make it readable, and its folder writable")
             raise
         finally:
-            self._tell(wrong)
+            self._report(wrong)
 
-    async def _all(self, wrong: list[str]) -> None:
+    async def _drain_all(self, wrong: list[str]) -> None:
         if not _is_absent(self.path, wrong):
-            aside = self.path.with_name(f"{self.path.name}.drain-{time.time_ns():020d}")
-            os.replace(self.path, aside)
+            renamed = self.path.with_name(f"{self.path.name}.drain-{time.time_ns():020d}")
+            os.replace(self.path, renamed)
         for path in self._taken_over():
             if not _is_absent(path, wrong):
-                await self._one(path)
+                await self._drain_one(path)
 
-    def _tell(self, wrong: list[str]) -> None:
-        said = "; ".join(wrong) or None
-        if said != self.wrong:
-            self.wrong = said
-            if said is not None:
-                _LOG.error("spool not read", why=said)
+    def _report(self, wrong: list[str]) -> None:
+        text = "; ".join(wrong) or None
+        if text != self.wrong:
+            self.wrong = text
+            if text is not None:
+                _LOG.error("spool not read", why=text)
 
-    async def _one(self, path: Path) -> None:
+    async def _drain_one(self, path: Path) -> None:
         done = await self._store.run(lambda c: read_offset(c, _HOST, path.name))
         with os.fdopen(open_regular(path), "rb") as file:
             await self._lock(file, path)
@@ -132,9 +135,9 @@ class SpoolReader:
         await self._store.run(lambda c: forget(c, _HOST, path.name))
 
     async def _lock(self, file: BinaryIO, path: Path) -> None:
-        """Wait for a hook in the middle of its line, but not for ever: one that was stopped may hold the lock for days.
+        """Wait up to ``LOCK_WAIT`` for a hook that is writing a line. A stopped hook may hold the lock for days.
 
-        Without the lock nothing is lost: a hook that finds its file taken away writes its line again, elsewhere.
+        Reading without the lock loses nothing: a hook that finds its file renamed writes its line to a new file.
         """
         deadline = time.monotonic() + LOCK_WAIT
         while True:
@@ -149,7 +152,7 @@ class SpoolReader:
                 return
 
     def _slice(self, file: BinaryIO) -> tuple[list[dict[str, Any]], bool]:
-        """The events of the next lines, and whether there was a line at all. For a thread: the disk may be slow."""
+        """Read the events of the next lines; also say whether there was a line. Runs in a thread: disks can be slow."""
         events, size, count = [], 0, 0
         while count < BATCH and size < SLICE and (line := file.readline(MAX_LINE)):
             count, size = count + 1, size + len(line)
@@ -165,7 +168,7 @@ class SpoolReader:
 
 
 def _is_absent(path: Path, wrong: list[str]) -> bool:
-    """Whether no spool lies there; what is no regular file is left where it is, and told in ``wrong``."""
+    """Whether there is no spool at ``path``. Anything but a regular file is left alone and reported in ``wrong``."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
@@ -177,16 +180,16 @@ def _is_absent(path: Path, wrong: list[str]) -> bool:
 
 
 async def ingest_events(events: list[dict[str, Any]], take: Take, drained: SpoolCounts) -> None:
-    """Take events in, in one go; where that fails, one by one, so that a bad one is left out and holds up no other.
+    """Take in events together; if that fails, one by one, so that only the bad ones are left out.
 
-    Raises what took none of them for a reason that passes: the store, the disk. Then all are to be tried again.
+    Raises an error that is temporary, of the store or the disk. Then try all events again later.
     """
     if not events:
         return
     try:
         await take(events)
-    except Exception as error:  # what lies in a file is not to stand in the way of what lies behind it
-        if _passes(error):
+    except Exception as error:  # a bad line must not block the lines after it
+        if _is_temporary(error):
             raise
         if len(events) > 1:
             for event in events:
@@ -199,8 +202,8 @@ async def ingest_events(events: list[dict[str, Any]], take: Take, drained: Spool
         drained.events += len(events)
 
 
-def _passes(error: Exception) -> bool:
-    """Whether it is no fault of an event, so that the same events may be taken in later."""
+def _is_temporary(error: Exception) -> bool:
+    """Whether the error is not the event's fault, so that the same events may be taken in later."""
     if isinstance(error, AgtmuxError):
         return error.code == "E_STORE_UNAVAILABLE"
     if isinstance(error, sqlite3.DatabaseError):
@@ -209,7 +212,7 @@ def _passes(error: Exception) -> bool:
 
 
 def parse_line(line: bytes, drained: SpoolCounts) -> dict[str, Any] | None:
-    """The event of one line, None for a gap or what is no event; both are counted."""
+    """Parse one line to an event. None for a gap record or for anything that is no event; both are counted."""
     try:
         value = decode(line)
     except ValueError:
@@ -229,7 +232,7 @@ _HOST = "host"
 
 
 def read_offset(connection: sqlite3.Connection, target_id: str, name: str) -> int:
-    """The byte up to which a spool was taken in."""
+    """Read the offset in bytes up to which a spool file was taken in."""
     row = connection.execute(
         "SELECT offset FROM spool_offsets WHERE target_id = ? AND spool_file = ?", (target_id, name)
     ).fetchone()
@@ -237,7 +240,7 @@ def read_offset(connection: sqlite3.Connection, target_id: str, name: str) -> in
 
 
 def save_offset(connection: sqlite3.Connection, target_id: str, name: str, offset: int) -> None:
-    """Note the byte reached."""
+    """Store the offset in bytes up to which a spool file was taken in."""
     connection.execute(
         "INSERT INTO spool_offsets VALUES (?, ?, ?, ?) ON CONFLICT (target_id, spool_file)"
         " DO UPDATE SET offset = excluded.offset, updated_at = excluded.updated_at",
@@ -246,5 +249,5 @@ def save_offset(connection: sqlite3.Connection, target_id: str, name: str, offse
 
 
 def forget(connection: sqlite3.Connection, target_id: str, name: str) -> None:
-    """The spool is no more."""
+    """Delete the offset of a spool file that was read to the end."""
     connection.execute("DELETE FROM spool_offsets WHERE target_id = ? AND spool_file = ?", (target_id, name))

@@ -1,6 +1,7 @@
-"""Which runtimes are calm, and rounds that show nothing new: they are noted in memory and cost no transaction.
+"""Skip transactions for rounds that show nothing new.
 
-Owns the time at which each calm runtime was read last. When a runtime is calm is decided in ``core.calm``.
+A runtime is quiet if a reading with the same claims changes nothing; ``core.state.unchanged`` decides that. This module
+keeps the time at which each quiet runtime was read last, in memory only.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ from agtmuxd.repository import Repository, UnitOfWork
 
 @dataclass(slots=True)
 class _Reading:
-    """``wake_of``: the reading (ns) of which the runtime's wake was reckoned, None where readings do not put it off."""
+    """The last reading of a quiet runtime, at ``at`` (ns).
+
+    ``wake_of``: the reading (ns) from which the runtime's wake was computed; None if readings do not delay the wake.
+    ``fixed_wake``: the wake (ns) that no reading delays.
+    """
 
     at: int
     sources: frozenset[Source]
@@ -28,7 +33,7 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """A round that showed what is known, and the readings that it was; one with the same objects shows the same."""
+    """A round that showed nothing new, and its readings. A later round with the same objects shows nothing new."""
 
     panes: tuple[PaneRow, ...]
     agents: dict[str, AgentObservation]
@@ -36,65 +41,69 @@ class _Round:
 
 
 class QuietRuntimes:
-    """The calm runtimes. Touched by one thread at a time: the store's in a transaction, the loop's between them."""
+    """The quiet runtimes.
+
+    One thread uses it at a time: the store's thread in a transaction, the event loop's between transactions.
+    """
 
     def __init__(self) -> None:
         self._read: dict[str, _Reading] = {}
         self._rounds: dict[str, _Round] = {}
 
     def stays(self, runtime_id: str, agent: AgentObservation) -> bool:
-        """Whether this reading of an agent can change nothing."""
-        held = self._read.get(runtime_id)
-        if held is None or len(agent.levels) != len(held.sources):
+        """Whether this reading of an agent changes nothing."""
+        reading = self._read.get(runtime_id)
+        if reading is None or len(agent.levels) != len(reading.sources):
             return False
-        return all(settled.refreshed and source in held.sources for source, settled in agent.levels)
+        return all(settled.refreshed and source in reading.sources for source, settled in agent.levels)
 
     def read(self, runtime_id: str, at: int) -> None:
-        """Note a reading that changes nothing."""
+        """Note a reading at ``at`` (ns) that changes nothing."""
         self._read[runtime_id].at = at
 
     def peek(self, unit: UnitOfWork, runtime_id: str) -> None:
-        """Bring the registers of ``unit`` up to the last reading."""
-        held = self._read.get(runtime_id)
-        if held is not None:
-            refresh_levels(unit, runtime_id, held.sources, held.at)
+        """Update the registers in ``unit`` to the last reading; the runtime stays quiet."""
+        reading = self._read.get(runtime_id)
+        if reading is not None:
+            refresh_levels(unit, runtime_id, reading.sources, reading.at)
 
     def end(self, unit: UnitOfWork, runtime_id: str) -> None:
-        """Something is new: bring the registers up to the last reading and watch closely again."""
+        """End a runtime's quiet time because something is new. Updates its registers to the last reading."""
         self._rounds.clear()
         self.peek(unit, runtime_id)
         self._read.pop(runtime_id, None)
 
     def judge(self, unit: UnitOfWork, runtime_id: str, read_at: int, resolution: Resolution, now: int) -> None:
-        """See whether a runtime that was just settled, with this outcome, is calm now."""
+        """Decide whether a runtime that was just resolved is quiet now."""
         sources = is_unchanged(unit.registers.get(runtime_id) or {}, unit.marks.get(runtime_id) or {}, read_at, now)
         if sources is not None:
             moves = resolution.next_wake != resolution.fixed_wake
             self._read[runtime_id] = _Reading(read_at, sources, read_at if moves else None, resolution.fixed_wake)
 
     def put_off(self, wakes: dict[str, int], now: int) -> None:
-        """Move those wakes of runtimes that are due on by what was read meanwhile: all that stands goes stale later."""
+        """Delay the due wakes of quiet runtimes by the time of their later readings: claims go stale later too."""
         for runtime_id, at in wakes.items():
-            held = self._read.get(runtime_id)
-            if at > now or held is None or held.wake_of is None:
+            reading = self._read.get(runtime_id)
+            if at > now or reading is None or reading.wake_of is None:
                 continue
-            later = at + held.at - held.wake_of
-            fixed = held.fixed_wake is not None and held.fixed_wake <= later
-            wakes[runtime_id] = held.fixed_wake if fixed and held.fixed_wake is not None else later
-            held.wake_of = None if fixed else held.at
+            later = at + reading.at - reading.wake_of
+            fixed = reading.fixed_wake is not None and reading.fixed_wake <= later
+            wakes[runtime_id] = reading.fixed_wake if fixed and reading.fixed_wake is not None else later
+            reading.wake_of = None if fixed else reading.at
 
     def keep(self, repository: Repository) -> None:
-        """After a transaction: forget the runtimes that are no more, and what rounds were compared with."""
+        """Forget runtimes that no longer exist, and all remembered rounds. Call it after each transaction."""
         self._rounds.clear()
         for gone in self._read.keys() - repository.runtimes.keys():
             del self._read[gone]
 
     def clear(self) -> None:
+        """Forget everything."""
         self._read.clear()
         self._rounds.clear()
 
     def all_same(self, repository: Repository, seen: Observation, suspended: set[str]) -> bool:
-        """Whether a round shows what is known, agent by agent and pane by pane; if so it is noted."""
+        """Whether a round shows nothing new for each agent and each pane. If so, note its time."""
         last = self._rounds.get(seen.target_id)
         if last is not None and last.panes is seen.panes and last.agents is seen.agents and not seen.gone:
             for reading in last.readings:

@@ -1,1 +1,1 @@
-"""Session files that agents write: found, followed, turned into events."""
+"""Find and follow the session files that agents write, and turn their lines into events."""

@@ -1,8 +1,8 @@
-"""The transcripts of the agents of this machine: followed, and told to the door as events of their own.
+"""Follow the transcripts of the agents of this machine, and post their lines as events.
 
-Owns which file is whose, how often files are looked at, and the last message of each agent, which is kept in memory
-only. What a line means is the adapter's; how a file is opened and read is ``targets.tail``; what an event does is the
-door's.
+Owns which file belongs to which agent, how often files are read, and the last message of each agent, which is kept in
+memory only. The adapter knows what a line means; ``targets.local.file_tail`` opens and reads files; the pipeline
+applies the events.
 """
 
 from __future__ import annotations
@@ -32,24 +32,25 @@ from agtmuxd.targets.local.file_tail import NotAllowedError, Piece, Tail
 _LOG = structlog.get_logger("transcripts")
 
 BUSY: Final = 0.1
-"""Seconds between looks while an agent that is followed works, waits or told something lately."""
+"""Seconds between two checks while a followed agent works, waits, or wrote a line in the last ``LATELY``."""
 QUIET: Final = 0.5
+"""The same while followed agents are idle."""
 EMPTY: Final = 2.0
-"""The same where nobody is to be followed."""
+"""The same while there is no agent to follow."""
 LATELY: Final = 5 * NS
 SWITCH: Final = 5 * NS
-"""How much older than its being noticed a line of another session may be, to be of this process."""
+"""After a switch to another session, its lines count if they are at most so old (ns) when the switch is noticed."""
 STATUS_LAG: Final = 500 * MS
 UNPOSTED: Final = 2000
-"""Events that are kept while nobody can take them in, the newest."""
+"""Events that are kept while they cannot be stored: the newest ones."""
 DAY: Final = 86_400 * NS
-"""How far ahead of now the time of a line may lie: agents and daemon have one clock."""
+"""How far (ns) the time of a line may lie ahead of now. Agents and daemon use the same clock."""
 OTHER_SESSION: Final = "other_session"
 
 
 @dataclass(frozen=True, slots=True)
 class LastMessage:
-    """What an agent said last to its user. ``at``: ns, when the line says so."""
+    """The last message of an agent to its user. ``at``: the time in its line (ns)."""
 
     text: str
     at: int
@@ -57,28 +58,28 @@ class LastMessage:
 
 @dataclass(slots=True)
 class TranscriptFile:
-    """One agent's file, and what is known of it."""
+    """One agent's transcript, and what is known about it."""
 
     runtime_id: str
     agent_type: str
     reader: TranscriptAdapter
     tail: Tail
-    floor: int  # ns: what is older is of another process, or of another session
+    floor: int  # ns: older lines belong to another process or session
     session_id: str | None = None
-    version: str | None = None  # of the program
-    found: bool = False  # by its opening: nobody else knows the path
+    version: str | None = None  # of the agent program
+    found: bool = False  # found by its folder and turn: no other source names the path
     said: LastMessage | None = None
     part_of: str | None = None
     told_at: int = 0
-    mute: bool = False  # its process has other sessions, too: nothing tells which one shows
-    beside: bool = False  # one of several sessions of its process
+    mute: bool = False  # its process has several sessions: which one the pane shows is not known
+    beside: bool = False  # this is one of several sessions of its process
     trouble: str | None = None
-    closed: str | None = None  # the line that said how the last turn ended
+    closed: str | None = None  # the id of the line that ended the last turn
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """By what it was settled whose file an agent's is: as long as these are the same objects, nothing else names it."""
+    """What the choice of an agent's file was based on. While these are the same objects, the choice stays valid."""
 
     runtime: Runtime
     status: Mapping[str, Any] | None
@@ -86,7 +87,7 @@ class _Known:
 
 
 class TranscriptAdapters(Protocol):
-    """The adapters, as they are asked here."""
+    """Find the parts of an adapter that read transcripts and open files; None if it has none."""
 
     def transcribed(self, agent_type: str) -> TranscriptAdapter | None: ...
 
@@ -97,7 +98,7 @@ Post = Callable[[Sequence[RawEvent]], Awaitable[object]]
 
 
 class TranscriptFollower:
-    """``run`` until cancelled; ``last_message`` at any time, from the loop's thread."""
+    """Follow transcripts. ``run`` runs until cancelled; call ``last_message`` at any time from the loop's thread."""
 
     def __init__(
         self,
@@ -112,10 +113,10 @@ class TranscriptFollower:
         moved: Callable[[], object] = object,
         ahead: Callable[[], int] = lambda: 0,
     ) -> None:
-        """``agents``: (target id, agent) of this machine. ``wanted``: whether that adapter's files are to be read.
+        """``agents``: (target id, agent) pairs of this machine. ``wanted``: whether to read that adapter's files.
 
-        ``moved``: equal to what it was before as long as no agent and no runtime can be another. ``ahead``: how
-        far (ns) the daemon's clock is before that of the agents.
+        ``moved``: gives a value that stays equal while agents and runtimes stay the same. ``ahead``: how far (ns) the
+        daemon's clock is ahead of the agents' clock.
         """
         self.counters: Counter[str] = Counter()
         self._repository = repository
@@ -132,24 +133,24 @@ class TranscriptFollower:
         self._known: dict[str, _Known] = {}
         self._followed: dict[str, TranscriptFile] = {}
         self._beside: dict[str, dict[str, TranscriptFile]] = {}  # by runtime and session, where a process has several
-        self._seeker = TranscriptFinder(clock)
-        self._holder = OpenFileIndex(clock)
-        self._unposted: list[RawEvent] = []  # a disk may be full: what was read once is not read again
-        self._somebody = False  # an agent is there whose file is to be followed, once it is known
+        self._finder = TranscriptFinder(clock)
+        self._open_files = OpenFileIndex(clock)
+        self._unposted: list[RawEvent] = []  # kept while the disk is full: a line is read only once
+        self._has_candidates = False  # an agent runs whose file is to be followed once it is found
 
     def follows(self, runtime_id: str) -> bool:
         """Whether this agent's transcript is known."""
         return runtime_id in self._followed
 
     def last_message(self, runtime_id: str) -> LastMessage | None:
-        """What this agent said last, without secrets and control characters; None where nothing was read."""
+        """Give this agent's last message without secrets and control characters; None if none was read."""
         held = self._followed.get(runtime_id)
         if held is None or held.said is None or held.mute:
             return None
         return replace(held.said, text=block(self._redacted(held.said.text)))
 
     async def run(self) -> None:
-        """Follow until cancelled. A failure is told and counted; it never takes the daemon along."""
+        """Follow until cancelled. A failure is logged and counted; it never ends the daemon."""
         while True:
             try:
                 rest = await self.once()
@@ -160,25 +161,25 @@ class TranscriptFollower:
             await (coalesced_sleep(rest) if rest >= QUIET else asyncio.sleep(rest))
 
     async def once(self) -> float:
-        """One look at all files; seconds until the next."""
+        """Check all files once. Return the seconds until the next check."""
         moved = self._moved()
         others = moved != self._settled_at
-        if await self._ask_held(others) or self._works or others:
-            self._works = await self._settle_whose()
+        if await self._refresh_open_files(others) or self._works or others:
+            self._works = await self._update_files()
             self._settled_at = moved
         works = self._works
         if not self._followed and not self._beside:
-            return BUSY if works else QUIET if self._somebody else EMPTY
+            return BUSY if works else QUIET if self._has_candidates else EMPTY
         held = [f for f in self._followed.values() if not f.mute]
         held += [f for sessions in self._beside.values() for f in sessions.values()]
         stirs = [one for one in held if one.tail.stirs()]
         read = await asyncio.to_thread(self._read_all, stirs) if stirs else []
         now = self._clock()
         more = False
-        for followed, told, again in read:
+        for followed, found, again in read:
             more = more or again
-            if self._still(followed):
-                self._unposted += self._take(followed, told, now)
+            if self._is_current(followed):
+                self._unposted += self._to_events(followed, found, now)
         if self._unposted:
             del self._unposted[:-UNPOSTED]
             await self._post_all()
@@ -186,14 +187,14 @@ class TranscriptFollower:
         return 0.0 if more else BUSY if works or lately else QUIET
 
     async def _post_all(self) -> None:
-        """Post what was read. What cannot be taken in even alone is left out, and holds up nothing behind it.
+        """Post the events that were read. An event that fails even alone is left out, so that it blocks no other.
 
-        Raises E_STORE_UNAVAILABLE: then what was not taken in yet is kept and posted later.
+        Raises E_STORE_UNAVAILABLE; then the remaining events are kept and posted later.
         """
         try:
             await self._post(self._unposted)
         except Exception as error:
-            if _passes(error):
+            if _is_temporary(error):
                 raise
             while self._unposted:
                 await self._post_one(self._unposted[0])
@@ -204,23 +205,23 @@ class TranscriptFollower:
         try:
             await self._post([event])
         except Exception as error:
-            if _passes(error):
+            if _is_temporary(error):
                 raise
-            self._put_aside(event.runtime_id, event.event_type, str(error))
+            self._refuse(event.runtime_id, event.event_type, str(error))
 
-    def _put_aside(self, runtime_id: str | None, kind: str, why: str) -> None:
+    def _refuse(self, runtime_id: str | None, kind: str, why: str) -> None:
         self.counters["transcript_events_refused"] += 1
         _LOG.error("a transcript line cannot be read and is left out", runtime=runtime_id, kind=kind,
                    error=why[:500])  # fmt: skip
 
-    # ---------------------------------------------------------------- whose file
+    # ---------------------------------------------------------------- which file belongs to which agent
 
-    async def _ask_held(self, others: bool) -> bool:
-        """Ask those agents again whose open files tell their session; whether one of them tells something else.
+    async def _refresh_open_files(self, others: bool) -> bool:
+        """List the open files of agents for which they name the session. Return whether a list changed.
 
-        ``others``: there may be other agents than at the last call.
+        ``others``: the agents may have changed since the last call.
         """
-        if not others and not self._holder.anybody_due():
+        if not others and not self._open_files.anybody_due():
             return False
         readers: dict[int, tuple[Agent, OpenFileAdapter]] = {}
         wanted: dict[str, OpenFileAdapter | None] = {}
@@ -231,13 +232,13 @@ class TranscriptFollower:
             reader = wanted[name]
             if reader is not None and not agent.identity.headless:
                 readers[id(agent)] = (agent, reader)
-        due = self._holder.due(agent for agent, _ in readers.values())
+        due = self._open_files.due(agent for agent, _ in readers.values())
         if not due:
             return False
-        return await asyncio.to_thread(self._holder.ask, [readers[id(agent)] for agent in due])
+        return await asyncio.to_thread(self._open_files.ask, [readers[id(agent)] for agent in due])
 
-    async def _settle_whose(self) -> bool:
-        """Bring the files that are followed up to the agents that are there; whether one of those works."""
+    async def _update_files(self) -> bool:
+        """Update the followed files to match the running agents. Return whether one of the agents works."""
         there: dict[str, _Known] = {}
         works = False
         wanted: dict[str, bool] = {}
@@ -259,30 +260,30 @@ class TranscriptFollower:
                 if path is None and agent.status_data is not None:
                     named = reader.transcript_path(agent.status_data, agent.proc, agent.home)
                     path = None if named is None else str(named)
-                if path is not None and not self._holder.known(agent):
+                if path is not None and not self._open_files.known(agent):
                     await self._follow(runtime, agent, reader, path)
-            held = self._holder.known(agent)
+            held = self._open_files.known(agent)
             if len(held) == 1:
                 await self._follow(runtime, agent, known.reader, str(held[0].path), held[0])
             several = held if len(held) > 1 else ()
             if several or runtime.runtime_id in self._beside:
-                await self._several(runtime, agent, known.reader, several)
+                await self._follow_several(runtime, agent, known.reader, several)
             there[runtime.runtime_id] = known
             if agent.works:
                 works = True
                 seek.append((runtime, agent, known.reader))
         self._known = there
-        self._somebody = bool(there)
+        self._has_candidates = bool(there)
         for gone in self._followed.keys() - there.keys():
             del self._followed[gone]
         for gone in self._beside.keys() - there.keys():
             del self._beside[gone]
         for runtime, agent, reader in seek:
-            await self._seek(runtime, agent, reader)
+            await self._find_by_turn(runtime, agent, reader)
         return works
 
     def _runtime(self, target_id: str, agent: Agent) -> Runtime | None:
-        """The runtime that this process is; none of a run without a screen, which is one turn whatever it writes."""
+        """Give the runtime of this process. None for a headless run, which is one turn whatever it writes."""
         runtime_id = self._repository.active.get((target_id, agent.pane_id))
         runtime = self._repository.runtimes.get(runtime_id) if runtime_id is not None else None
         if runtime is None or runtime.headless or agent.gone_at is not None:
@@ -303,20 +304,23 @@ class TranscriptFollower:
             followed.session_id, followed.version = by.session_id, by.version
         self._followed[runtime.runtime_id] = followed
         if held is not None and (by is not None or runtime.transcript_path is None):
-            await self._leave(followed)  # no hook told it
+            await self._end_session(followed)  # no hook reported the new session
 
-    async def _leave(self, followed: TranscriptFile) -> None:
-        """Whatever the session before was left with is past."""
+    async def _end_session(self, followed: TranscriptFile) -> None:
+        """Post an event that ends whatever the previous session was doing."""
         now = self._clock()
         self._unposted.append(self._event(followed, TranscriptEvent(now - STATUS_LAG, OTHER_SESSION), now, str(now)))
         await self._post_all()
 
-    async def _several(
+    async def _follow_several(
         self, runtime: Runtime, agent: Agent, reader: TranscriptAdapter, held: Sequence[TranscriptOwner]
     ) -> None:
-        """Of a process that has ``held`` sessions (none: it has one) read only what each of them asks of somebody."""
+        """Follow a process that has several sessions at once: read only what each session asks of the user.
+
+        ``held``: its sessions; empty if it has only one now.
+        """
         followed, before = self._followed.get(runtime.runtime_id), self._beside.get(runtime.runtime_id, {})
-        now = {one.session_id: before.get(one.session_id) or self._one_of(runtime, agent, reader, one) for one in held}
+        now = {one.session_id: before.get(one.session_id) or self._file_of(runtime, agent, reader, one) for one in held}
         known = before.keys() | ({followed.session_id} if followed is not None else set())
         come = [session for session in now if session not in known] if known else []
         if now:
@@ -325,35 +329,35 @@ class TranscriptFollower:
             self._beside.pop(runtime.runtime_id, None)
         if followed is not None:
             followed.mute = bool(now)
-        if come:  # it shows, most likely
+        if come:  # most likely the pane shows the new session
             named = followed or now[come[0]]
-            await self._leave(replace(named, session_id=come[0] if len(come) == 1 else None, beside=False))
+            await self._end_session(replace(named, session_id=come[0] if len(come) == 1 else None, beside=False))
 
     @staticmethod
-    def _one_of(runtime: Runtime, agent: Agent, reader: TranscriptAdapter, held: TranscriptOwner) -> TranscriptFile:
+    def _file_of(runtime: Runtime, agent: Agent, reader: TranscriptAdapter, held: TranscriptOwner) -> TranscriptFile:
         tail = Tail(str(agent.home), str(held.path))
         return TranscriptFile(
             runtime.runtime_id, runtime.agent_type, reader, tail, runtime.started_at, held.session_id, held.version,
             beside=True,
         )  # fmt: skip
 
-    def _still(self, followed: TranscriptFile) -> bool:
-        """Whether this file is still the agent's, or one of those of its sessions."""
+    def _is_current(self, followed: TranscriptFile) -> bool:
+        """Whether this file still belongs to the agent, or to one of its sessions."""
         if followed.beside:
             return self._beside.get(followed.runtime_id, {}).get(str(followed.session_id)) is followed
         return self._followed.get(followed.runtime_id) is followed
 
-    async def _seek(self, runtime: Runtime, agent: Agent, reader: TranscriptAdapter) -> None:
-        """Find a file in which a turn began when this agent's screen began to show one, and that no other wrote."""
+    async def _find_by_turn(self, runtime: Runtime, agent: Agent, reader: TranscriptAdapter) -> None:
+        """Find the file in which a turn began when this agent's screen began to show one (see ``by_folder``)."""
         tree, turn = reader.transcript_tree(agent.home), began_with(agent)
         if tree is None or turn is None:
             return
         held = self._followed.get(runtime.runtime_id)
         if held is not None and held.told_at >= turn - BEFORE:
-            return  # its file tells of this turn
+            return  # its file holds this turn
         taken = {f.tail.path for f in self._followed.values()}
         rivals = [a for _, a in self._agents() if a is not agent and a.identity.agent_type == agent.identity.agent_type]
-        found = await asyncio.to_thread(self._seeker.seek, agent, rivals, reader, tree, taken, turn)
+        found = await asyncio.to_thread(self._finder.seek, agent, rivals, reader, tree, taken, turn)
         if found is None:
             return
         path, opening = found
@@ -364,16 +368,16 @@ class TranscriptFollower:
         self._followed[runtime.runtime_id] = followed
         self.counters["transcripts_found"] += 1
 
-    # ---------------------------------------------------------------- what it tells
+    # ---------------------------------------------------------------- lines to events
 
     def _read_all(
         self, held: list[TranscriptFile]
     ) -> list[tuple[TranscriptFile, list[tuple[str, TranscriptEvent]], bool]]:
-        """In a thread: ``_read`` of those in which something came."""
+        """Read the files that have new lines. Runs in a thread."""
         return [(one, *came) for one in held if (came := self._read(one)) is not None]
 
     def _read(self, followed: TranscriptFile) -> tuple[list[tuple[str, TranscriptEvent]], bool] | None:
-        """The lines that came, understood, each with a name of its own; whether more can be read. None: no lines."""
+        """Read new lines: their events, each with a unique name, and whether there is more. None: no new lines."""
         try:
             piece = followed.tail.read()
         except (NotAllowedError, OSError) as error:
@@ -384,32 +388,35 @@ class TranscriptFollower:
             return None
         if piece is None:
             return None
-        told = list(_understood(followed, piece))
-        if piece.met:  # what lies behind: of the turns in it the last counts
-            told = told[max((i for i, (_, t) in enumerate(told) if t.begins), default=0) :]
-        return told, piece.more
+        found = list(_read_events(followed, piece))
+        if piece.met:  # the first reading of a file: only its last turn counts
+            found = found[max((i for i, (_, t) in enumerate(found) if t.begins), default=0) :]
+        return found, piece.more
 
-    def _take(self, followed: TranscriptFile, told: list[tuple[str, TranscriptEvent]], now: int) -> list[RawEvent]:
+    def _to_events(
+        self, followed: TranscriptFile, found: list[tuple[str, TranscriptEvent]], now: int
+    ) -> list[RawEvent]:
         events, ahead = [], self._ahead()
-        for name, said in told:
-            if not is_time(said.at) or said.at + ahead > now + DAY:
-                self._put_aside(followed.runtime_id, str(said.event), f"{followed.tail.path}: its time cannot be")
+        for name, event in found:
+            if not is_time(event.at) or event.at + ahead > now + DAY:
+                self._refuse(followed.runtime_id, str(event.event), f"{followed.tail.path}: its time cannot be")
                 continue
-            one = replace(said, at=min(said.at + ahead, now)) if ahead else said
+            one = replace(event, at=min(event.at + ahead, now)) if ahead else event
             if one.message is not None:
                 text = joined(followed.said.text if followed.said else None, followed.part_of, one) or one.message
                 followed.said, followed.part_of = LastMessage(text, one.at), one.part_of
             if one.event is not None and one.at >= followed.floor and (one.asks or not followed.beside):
                 events.append(self._event(followed, one, now, name))
-        if told:
+        if found:
             followed.told_at = now
         return events
 
-    def _event(self, followed: TranscriptFile, told: TranscriptEvent, now: int, name: str) -> RawEvent:
-        way = "beside:" if followed.beside else ""  # a line that was told as the only session's is told anew
-        source_id = f"{followed.runtime_id}:{way}{told.event_id or name}"
-        kind = str(told.event)
-        payload: dict[str, Any] = {k: v for k, v in told.payload.items() if v is not None}
+    def _event(self, followed: TranscriptFile, event: TranscriptEvent, now: int, name: str) -> RawEvent:
+        # a different id, so that a line of the only session can be posted again
+        way = "beside:" if followed.beside else ""
+        source_id = f"{followed.runtime_id}:{way}{event.event_id or name}"
+        kind = str(event.event)
+        payload: dict[str, Any] = {k: v for k, v in event.payload.items() if v is not None}
         if followed.session_id is not None:
             payload["beside" if followed.beside else "session_id"] = followed.session_id
         if followed.version is not None:
@@ -418,24 +425,24 @@ class TranscriptFollower:
             payload["transcript_path"] = followed.tail.path
         return RawEvent(
             event_id=uuid7(now), event_type=kind, source=Source.TRANSCRIPT, agent_type=followed.agent_type,
-            event_time=told.at, ingested_at=now, dedupe_key=dedupe_key("transcript", source_id, kind),
-            source_event_id=told.event_id, runtime_id=followed.runtime_id,
-            spooled=True,  # it waited in a file: its own time counts, however old it is
+            event_time=event.at, ingested_at=now, dedupe_key=dedupe_key("transcript", source_id, kind),
+            source_event_id=event.event_id, runtime_id=followed.runtime_id,
+            spooled=True,  # it waited in a file, so its own time counts
             payload=self._redacted(payload),
         )  # fmt: skip
 
 
-def _passes(error: Exception) -> bool:
-    """Whether it is no fault of an event, so that it may be taken in later."""
+def _is_temporary(error: Exception) -> bool:
+    """Whether the error is not the event's fault, so that it may be taken in later."""
     return isinstance(error, AgtmuxError) and error.code == "E_STORE_UNAVAILABLE"
 
 
-def _understood(followed: TranscriptFile, piece: Piece) -> Iterable[tuple[str, TranscriptEvent]]:
+def _read_events(followed: TranscriptFile, piece: Piece) -> Iterable[tuple[str, TranscriptEvent]]:
     for at, line in piece.lines:
         data = parsed(line)
-        told = followed.reader.read_line(data) if data is not None else None
-        if told is None or (told.follows is not None and told.follows == followed.closed):
+        event = followed.reader.read_line(data) if data is not None else None
+        if event is None or (event.follows is not None and event.follows == followed.closed):
             continue
-        if told.event is not None:
-            followed.closed = told.event_id if told.closes else None
-        yield f"{followed.tail.path}:{at}", told
+        if event.event is not None:
+            followed.closed = event.event_id if event.closes else None
+        yield f"{followed.tail.path}:{at}", event
