@@ -33,7 +33,7 @@ class Clock:
         self._system = system
         self._elapsed = elapsed
         self._last = system(), elapsed()
-        self._alone = threading.Lock()
+        self._lock = threading.Lock()
 
     def __call__(self) -> int:
         return self._read()[0]
@@ -44,7 +44,7 @@ class Clock:
         return now - system if now - system >= NOTICED else 0
 
     def _read(self) -> tuple[int, int]:
-        with self._alone:
+        with self._lock:
             system, elapsed = self._system(), self._elapsed()
             at, then = self._last
             ran = elapsed - then

@@ -148,6 +148,7 @@ class Settings(_Table):
     adapters: dict[str, AdapterSettings] = Field(default_factory=dict)
 
     def adapter(self, name: str) -> AdapterSettings:
+        """Return the settings of one adapter, or the defaults if the file has none."""
         return self.adapters.get(name, _UNSET)
 
 

@@ -120,6 +120,7 @@ class OverlayTable(Generic[K, V]):
         self.over: dict[K, V | None] = {}
 
     def get(self, key: K) -> V | None:
+        """Return the current value: from the overlay, else from the base. None if there is none."""
         if self.over:
             found = self.over.get(key, _ABSENT)
             if found is not _ABSENT:
@@ -127,12 +128,15 @@ class OverlayTable(Generic[K, V]):
         return self.base.get(key)
 
     def put(self, key: K, value: V) -> None:
+        """Set a value in the overlay."""
         self.over[key] = value
 
     def drop(self, key: K) -> None:
+        """Delete a key in the overlay."""
         self.over[key] = None
 
     def items(self) -> Iterator[tuple[K, V]]:
+        """Yield all current items. Items only in the base come first."""
         for key, value in self.base.items():
             if key not in self.over:
                 yield key, value
@@ -141,9 +145,11 @@ class OverlayTable(Generic[K, V]):
                 yield key, changed
 
     def values(self) -> Iterator[V]:
+        """Yield all current values, in the order of ``items``."""
         yield from (value for _, value in self.items())
 
     def commit(self) -> None:
+        """Apply the overlay to the base."""
         for key, value in self.over.items():
             if value is None:
                 self.base.pop(key, None)
@@ -170,6 +176,7 @@ class Repository:
     """The state version of a pane whose runtime ended: the next runtime goes on from there."""
 
     def target_named(self, name: str) -> Target | None:
+        """Return the target of that name, or None."""
         return next((target for target in self.targets.values() if target.name == name), None)
 
     def pane_key(self, published: str) -> PaneKey:
@@ -211,10 +218,12 @@ class UnitOfWork:
         """Runtimes that ended and are no longer kept in memory."""
 
     def active_runtime(self, key: PaneKey) -> Runtime | None:
+        """Return the active runtime of a pane, or None."""
         runtime_id = self.active.get(key)
         return self.runtimes.get(runtime_id) if runtime_id is not None else None
 
     def commit(self) -> None:
+        """Apply all overlays to the repository. Call it after the database has committed."""
         for table in (
             self.targets, self.panes, self.runtimes, self.active, self.registers, self.marks, self.states, self.epochs,
             self.versions,

@@ -15,7 +15,7 @@ DEEPEST: Final = 64
 
 Code that walks a value recurses once a level.
 """
-_HOLDS: Final = (list, dict)
+_CONTAINERS: Final = (list, dict)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -36,41 +36,44 @@ def decode(data: bytes) -> Any:
     """
     text = data.decode("utf-8", "replace")
     try:
-        value = json.loads(text, parse_constant=_no_number, parse_float=_number)
+        value = json.loads(text, parse_constant=_reject_constant, parse_float=_number)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if text.count("[") + text.count("{") > DEEPEST and _is_deep(value):
         raise ValueError("nested too deeply")
-    return _whole(value) if "\\ud" in text or "\\uD" in text else value
+    return _without_surrogates(value) if "\\ud" in text or "\\uD" in text else value
 
 
-def _no_number(name: str) -> float:
+def _reject_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
 
 
 def _number(text: str) -> float:
     value = float(text)
-    return value if isfinite(value) else _no_number(text)
+    return value if isfinite(value) else _reject_constant(text)
 
 
 def _is_deep(value: Any) -> bool:
-    level = [value] if type(value) in _HOLDS else []
+    level = [value] if type(value) in _CONTAINERS else []
     for _ in range(DEEPEST):
         level = [
-            below for one in level for below in (one if type(one) is list else one.values()) if type(below) in _HOLDS
+            below
+            for one in level
+            for below in (one if type(one) is list else one.values())
+            if type(below) in _CONTAINERS
         ]
         if not level:
             return False
     return True
 
 
-def _whole(value: Any) -> Any:
+def _without_surrogates(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
-        return [_whole(one) for one in value]
+        return [_without_surrogates(one) for one in value]
     if isinstance(value, dict):
-        return {_whole(name): _whole(one) for name, one in value.items()}
+        return {_without_surrogates(name): _without_surrogates(one) for name, one in value.items()}
     return value
 
 
@@ -81,4 +84,5 @@ def stamp(at: int) -> str:
 
 
 def stamp_or_none(at: int | None) -> str | None:
+    """Return ``stamp(at)``, or None for None."""
     return None if at is None else stamp(at)

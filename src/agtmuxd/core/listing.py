@@ -64,6 +64,7 @@ class Attrs(NamedTuple):
 
     @classmethod
     def from_json(cls, value: list[Any]) -> Attrs:
+        """Return the attributes stored as a JSON array in the order of the fields."""
         target, session, state, agents, attention = value
         return cls(target, session, state, tuple(agents), attention)
 
@@ -85,6 +86,7 @@ class Filter:
     everything: bool = False
 
     def matches(self, row: Attrs) -> bool:
+        """Return whether a row with these attributes is selected."""
         if not row.agents and not self.everything:
             return False
         if self.targets and row.target not in self.targets:
@@ -151,6 +153,7 @@ class Tally:
         self.attention[row.attention] = self.attention.get(row.attention, 0) + n
 
     def copy(self) -> Tally:
+        """Return an independent copy."""
         return Tally(self.total, dict(self.states), dict(self.agents), dict(self.targets), dict(self.attention))
 
     def summary(self) -> dict[str, Any]:
@@ -165,6 +168,7 @@ class Tally:
 
 
 def tally(rows: Iterable[Attrs]) -> Tally:
+    """Return the tally of ``rows``."""
     out = Tally()
     for row in rows:
         out.add(row)

@@ -264,4 +264,5 @@ class ServerInfo:
 
     @property
     def boot_id(self) -> str:
+        """The name of this life of the server: its pid and start time."""
         return f"{self.pid}.{self.start_time}"

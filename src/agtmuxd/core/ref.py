@@ -73,6 +73,7 @@ def format_pane(target: str, session: str, window_id: str, pane_id: str) -> str:
 
 
 def format_runtime(runtime_id: str) -> str:
+    """Return the full ref of a runtime."""
     return f"runtime:{runtime_id}"
 
 

@@ -1,4 +1,4 @@
-"""Compare versions of agents: is one older than any whose screens are known?
+"""Compare versions of agents, to find those older than any whose screens are known.
 
 Pure. A version is the numbers in it, however many. Text after them (a pre-release) does not count.
 """

@@ -23,11 +23,11 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 Line = Callable[[str], None]
 
 
-def _clean(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _without_secrets(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     return redact(dict(event))
 
 
-def _harmless(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _without_control_characters(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Keep an event on one line, except its traceback, and remove terminal control characters.
 
     Needed because names come from panes.
@@ -51,8 +51,8 @@ class _Render:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            _clean,
-            *([] if form == "json" else [_harmless]),
+            _without_secrets,
+            *([] if form == "json" else [_without_control_characters]),
             renderer,
         )
         self._losses = losses
@@ -91,7 +91,7 @@ class _Lines:
     debug = info = warning = warn = error = err = critical = exception = fatal = failure = log = msg
 
 
-class _Others(logging.Handler):
+class _LibraryLogs(logging.Handler):
     """Turns the log records of libraries (standard library logging) into events like ours."""
 
     def __init__(self, write: Line, render: _Render, losses: LogCounts) -> None:
@@ -128,6 +128,6 @@ def configure(level: str, form: str, write: Line = _to_stderr, losses: LogCounts
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
-    for handler in [h for h in root.handlers if isinstance(h, _Others)]:
+    for handler in [h for h in root.handlers if isinstance(h, _LibraryLogs)]:
         root.removeHandler(handler)
-    root.addHandler(_Others(write, render, counted))
+    root.addHandler(_LibraryLogs(write, render, counted))

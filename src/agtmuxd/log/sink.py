@@ -37,11 +37,12 @@ class LogCounts:
         self._unreported = 0
 
     def failed(self, why: object) -> None:
+        """Count one lost line, and remember why."""
         self.lost += 1
         self._unreported += 1
         self.trouble = str(why)
 
-    def to_tell(self) -> tuple[int, bytes]:
+    def unreported(self) -> tuple[int, bytes]:
         """Return how many lost lines the log does not mention yet, and the line that mentions them."""
         lost = self._unreported
         return lost, b"%d log lines were lost here\n" % lost if lost else b""
@@ -84,7 +85,7 @@ class _Lines:
     def put(self, fd: int, record: logging.LogRecord) -> None:
         """Write a record, or an empty one to report lost lines. Raises OSError."""
         line = record.getMessage().encode("utf-8", "backslashreplace")
-        lost, notice = self._losses.to_tell()
+        lost, notice = self._losses.unreported()
         data = (b"\n" if self._torn else b"") + notice + (line + b"\n" if line else b"")
         whole = len(data)
         try:
@@ -228,6 +229,7 @@ class Sink:
             self._file.bound(most)
 
     def write(self, line: str) -> None:
+        """Queue a line. Lines that do not fit in the queue are counted as lost."""
         self._queue.handle(_record(line))
 
     def close(self) -> None:

@@ -104,22 +104,22 @@ def selected(session_id: str, window_id: str, pane_id: str) -> list[list[str]]:
     return [["select-window", "-t", f"{session_id}:{window_id}"], ["select-pane", "-t", pane_id]]
 
 
-def guarded(held: WriteGuard, commands: Iterable[Sequence[str]], yes: str, no: str, *, puts: bool = True) -> list[str]:
-    """Return one tmux command that runs ``commands`` only if ``held`` is true.
+def guarded(guard: WriteGuard, commands: Iterable[Sequence[str]], yes: str, no: str, *, puts: bool = True) -> list[str]:
+    """Return one tmux command that runs ``commands`` only if ``guard`` is true.
 
     It prints ``yes`` after them, or else ``no``. ``puts``: the commands put something into the pane. ``yes`` and
     ``no``: letters and digits. A command that fails ends the list, so that neither is printed.
     """
     facts = [
-        f"#{{==:#{{pid}},{held.server_pid}}}",
-        f"#{{==:#{{pane_pid}},{held.pane_pid}}}" if held.pane_pid else _NO_PROCESS,
+        f"#{{==:#{{pid}},{guard.server_pid}}}",
+        f"#{{==:#{{pane_pid}},{guard.pane_pid}}}" if guard.pane_pid else _NO_PROCESS,
     ]
     if puts:
         facts += ["#{!=:#{pane_dead},1}", "#{!=:#{pane_synchronized},1}", "#{!=:#{pane_input_off},1}"]
-    if puts and not held.in_mode:
+    if puts and not guard.in_mode:
         facts.append("#{?pane_in_mode,0,1}")
     test = facts[0]
     for fact in facts[1:]:
         test = f"#{{&&:{test},{fact}}}"
     act = " ; ".join(line(command).rstrip("\n") for command in [*commands, ["display-message", "-p", yes]])
-    return ["if-shell", "-F", "-t", held.pane_id, test, act, line(["display-message", "-p", no]).rstrip("\n")]
+    return ["if-shell", "-F", "-t", guard.pane_id, test, act, line(["display-message", "-p", no]).rstrip("\n")]

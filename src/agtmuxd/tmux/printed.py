@@ -1,8 +1,8 @@
 """Undo what some versions of tmux change in the text that they print.
 
 Owns the list of these versions. tmux 3.4 prints ``\\$`` for a ``$`` before a letter, ``_`` or ``{``. 3.4 and 3.5 print
-control characters as ``\\033``. That is not undone: they print a real backslash the same way, so the two cannot be told
-apart. All versions print screens and buffers unchanged.
+control characters as ``\\033``. That is not undone: they print a real backslash unchanged, so the two look the same.
+All versions print screens and buffers unchanged.
 """
 
 from __future__ import annotations

@@ -120,6 +120,7 @@ class GuardInput:
 
     @property
     def needs(self) -> Requirements:
+        """The requirements of the requested action."""
         return NEEDS[self.request.kind]
 
 

@@ -106,7 +106,7 @@ class AnswerParams:
 
 @dataclass(frozen=True, slots=True)
 class NoParams:
-    pass
+    """For actions without parameters."""
 
 
 Params = SendParams | ViewParams | KillParams | AttachParams | AnswerParams | NoParams
@@ -126,6 +126,8 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Request:
+    """One action request. ``request_ref`` is the caller's name for it; ``ref`` names the pane or runtime."""
+
     kind: Kind
     request_ref: str
     ref: str
@@ -174,6 +176,7 @@ class Snapshot:
 
     @property
     def expires_at(self) -> int:
+        """When this snapshot expires, in ns."""
         return self.observed_at + SNAPSHOT_TTL
 
     def nonce(self, key: bytes) -> str:

@@ -113,7 +113,7 @@ class DialogKeys:
         """Return the keys that move the pointer to option ``number``. None if the pointer's place is unknown."""
         if self.choices is not None:
             chosen = self.choices.chosen(sample, options)
-            return None if chosen is None else self._way(number - chosen)
+            return None if chosen is None else self._pointer_keys(number - chosen)
         if self.pointer is None:
             return ()
         row = self._pointed(sample)
@@ -121,12 +121,12 @@ class DialogKeys:
         if match is None:
             return None
         text = match.group(1).strip()
-        there = int(text) if text.isdecimal() and len(text) <= 4 else _only(text, options)
+        there = int(text) if text.isdecimal() and len(text) <= 4 else _option_number(text, options)
         if there is None:
             return None
-        return self._way(number - there)
+        return self._pointer_keys(number - there)
 
-    def _way(self, steps: int) -> tuple[str, ...]:
+    def _pointer_keys(self, steps: int) -> tuple[str, ...]:
         back, forth = self.towards
         return (forth,) * steps if steps > 0 else (back,) * -steps
 
@@ -332,7 +332,7 @@ def _below(view: View, bottom: int, y: int) -> int:
     return sum(1 for at in view.ys[:bottom] if at > y)
 
 
-def _only(text: str, options: Sequence[str]) -> int | None:
+def _option_number(text: str, options: Sequence[str]) -> int | None:
     """Return the number of the one option whose text is equal, or else begins so."""
     shown_options = [bare(option) for option in options]
     same = [n for n, option in enumerate(shown_options, 1) if option == bare(text)]

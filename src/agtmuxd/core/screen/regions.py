@@ -166,6 +166,7 @@ class Place:
 
     @property
     def key(self) -> tuple[str, int, str, int]:
+        """A key that is equal for equal places."""
         return (self.kind, self.count, self.start.pattern if self.start else "", self.back)
 
 
@@ -283,7 +284,8 @@ class View:
     def _own(self, first: int) -> int:
         """Return where the agent's own rows of the footer begin.
 
-        That is the last row that matches ``own``, or the end if no row does.
+        That is the last row that matches ``own``, or the end if no row does. Without ``own``, all rows from ``first``
+        on are the agent's.
         """
         own = self._composer.own if self._composer else None
         if own is None:

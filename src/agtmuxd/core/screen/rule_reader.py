@@ -45,6 +45,7 @@ class Reader:
                 raise self.wrong(key, f"there is no such key, {suggestion(key, known)}")
 
     def wrong(self, key: str, message: str) -> WrongError:
+        """Return the error for ``key`` of this table. The caller raises it."""
         name, index, held = self.at
         place = (name, index, held or (key if key in self.table else ""))
         return WrongError(f"{self.where}, key {key}" if self.where else f"key {key}", place, message)
@@ -56,42 +57,52 @@ class Reader:
         return Reader(where or (f"{self.where}, {key}" if self.where else key), table, known, at)
 
     def text(self, key: str, default: str | None = None) -> str | None:
+        """Return a string, or ``default`` if the key is missing. Raises WrongError for any other type."""
         value = self.table.get(key, default)
         if value is not None and not isinstance(value, str):
             raise self.wrong(key, f"must be a string, {kind_of(value)}")
         return value
 
     def needed(self, key: str) -> str:
+        """Return a string that must be there and not be empty. Raises WrongError."""
         value = self.text(key)
         if not value:
             raise self.wrong(key, "is missing")
         return value
 
     def number(self, key: str, default: int) -> int:
+        """Return a whole number, or ``default`` if the key is missing. Raises WrongError for any other type."""
         value = self.table.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.wrong(key, f"must be a whole number, {kind_of(value)}")
         return value
 
     def flag(self, key: str) -> bool | None:
+        """Return true or false, or None if the key is missing. Raises WrongError for any other type."""
         value = self.table.get(key)
         if value is not None and not isinstance(value, bool):
             raise self.wrong(key, f"must be true or false, {kind_of(value)}")
         return value
 
     def listing(self, key: str) -> list[Any]:
+        """Return a list, empty if the key is missing. Raises WrongError for any other type."""
         value = self.table.get(key, [])
         if not isinstance(value, list):
             raise self.wrong(key, f"must be a list, {kind_of(value)}")
         return value
 
     def strings(self, key: str) -> tuple[str, ...]:
+        """Return a list of strings, empty if the key is missing. Raises WrongError for any other type."""
         value = self.listing(key)
         if not all(isinstance(v, str) for v in value):
             raise self.wrong(key, 'must be a list of strings, as in ["a", "b"]')
         return tuple(value)
 
     def pattern(self, key: str, flags: int = 0, groups: int | None = None) -> re.Pattern[str] | None:
+        """Return a compiled regular expression, or None if the key is missing.
+
+        ``groups``: how many groups it must have. Raises WrongError.
+        """
         value = self.text(key)
         if value is None:
             return None
@@ -103,6 +114,7 @@ class Reader:
         return compiled
 
     def patterns(self, key: str, flags: int = 0) -> tuple[re.Pattern[str], ...]:
+        """Return a list of compiled regular expressions, empty if the key is missing. Raises WrongError."""
         return tuple([self._compiled(key, value, flags) for value in self.strings(key)])
 
     def _compiled(self, key: str, value: str, flags: int) -> re.Pattern[str]:
@@ -112,6 +124,7 @@ class Reader:
             raise self.wrong(key, f"{value[:60]!r} is no regular expression: {e}") from e
 
     def style(self, key: str) -> StyleTest | None:
+        """Return the test for one style or a list of styles, or None if the key is missing. Raises WrongError."""
         value = self.table.get(key)
         if value is None:
             return None
@@ -122,5 +135,6 @@ class Reader:
 
 
 def kind_of(value: object) -> str:
+    """Return what kind of TOML value this is, for an error message: ``is a number``."""
     names = {bool: "true or false", int: "a number", float: "a number with a point", str: "a string", list: "a list"}
     return f"is {'a table' if isinstance(value, Mapping) else names.get(type(value), 'a date')}"

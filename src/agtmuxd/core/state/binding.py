@@ -56,7 +56,7 @@ def _process_fits(event: RawEvent, candidate: Candidate, sender: Sender) -> bool
     return False if event.chain else None
 
 
-def _is_lost(signal: Signal, candidate: Candidate) -> bool:
+def _is_other_session(signal: Signal, candidate: Candidate) -> bool:
     """Return whether the event names no process and names another session than the runtime's.
 
     A sender that has just ended names no process. The pane alone is then no proof: an agent that was run as a tool has
@@ -87,7 +87,7 @@ def _fits(event: RawEvent, signal: Signal, target_id: str | None, candidate: Can
         return False
     if target_id is not None and candidate.target_id != target_id:
         return False
-    if process is None and _is_lost(signal, candidate):
+    if process is None and _is_other_session(signal, candidate):
         return False
     if event.pane_id is not None:
         return candidate.pane_id == event.pane_id and (target_id is not None or process is True)

@@ -29,7 +29,7 @@ AFTER_WAIT = 150 * MS
 FIRST_RUNNING = 400 * MS
 """The same for a screen whose first claim is running: Codex shows its spinner for an instant as it starts."""
 
-_LESS: dict[Claim | None, tuple[Claim, ...]] = {
+_WEAKER: dict[Claim | None, tuple[Claim, ...]] = {
     Claim.COMPLETED: (Claim.COMPLETED, Claim.NOT_RUNNING),
     Claim.ERROR: (Claim.ERROR,),
 }
@@ -166,7 +166,7 @@ def _without_signs(steady: DebounceState, seen: Write, at: int) -> tuple[Debounc
 def _settle(steady: DebounceState, source: Source, seen: Write, at: int) -> DebounceResult:
     """Compare a sample with the register's write, and decide whether it changes, confirms or must wait."""
     current = steady.told
-    if current is not None and seen.claim in _LESS.get(current.claim, ()):
+    if current is not None and seen.claim in _WEAKER.get(current.claim, ()):
         seen = replace(seen, claim=current.claim, strength=current.strength)
     if current is not None and _same(current, seen):
         unchanged = steady if steady.pending is None else replace(steady, pending=None, pending_since=0)

@@ -81,6 +81,7 @@ class Register:
 
     @property
     def is_level(self) -> bool:
+        """Whether this is a level. Otherwise it is an edge."""
         return self.source in LEVELS
 
     @property
@@ -347,7 +348,7 @@ def obsolete(registers: Registers, marks: Marks) -> list[tuple[Source, str]]:
     if len(registers) <= MANY:
         return []
     quiet = marks.get("quiet_edges", 0)
-    passing = [r for r in registers.values() if r.subject.startswith(_PASSING) and not r.is_level]
+    passing = [r for r in registers.values() if r.subject.startswith(_PASSING_SUBJECTS) and not r.is_level]
     return [
         (r.source, r.subject)
         for r in passing
@@ -357,4 +358,5 @@ def obsolete(registers: Registers, marks: Marks) -> list[tuple[Source, str]]:
     ]
 
 
-_PASSING = ("tool:", "approval:", "agent:", HIDDEN)
+_PASSING_SUBJECTS = ("tool:", "approval:", "agent:", HIDDEN)
+"""Prefixes of subjects that come and go, such as one tool call or one request."""
