@@ -1,6 +1,6 @@
-"""The fork in the road: ``agtmux hook …`` goes to the hook before click is imported, everything else to the commands.
+"""Start the program: ``agtmux hook …`` runs the hook before click is imported, everything else runs the commands.
 
-Owns nothing else. ``hook --help`` is a person asking, so it goes to the commands.
+Owns nothing else. ``hook --help`` is typed by a person, so the commands answer it.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import time
 
 
 def main() -> int:
-    """Run this process's arguments, return the exit status. The hook does not return: it exits 0 whatever happens."""
+    """Run this process's arguments and return the exit status. The hook does not return: it always exits with 0."""
     if sys.argv[1:2] == ["hook"] and sys.argv[2:3] not in (["-h"], ["--help"]):
         try:
             started = time.time_ns()
-            from agtmux import hook  # here, so that even a broken installation never disturbs an agent
+            from agtmux import hook  # imported here, so that even a broken installation never disturbs an agent
 
             hook.run(sys.argv[2:], started)
         finally:
-            os._exit(0)  # no traceback, no status, no teardown: an agent must not feel its hook
+            os._exit(0)  # no traceback, no status, no teardown: a hook must not disturb its agent
     try:
         from agtmux.cli.root import run
 

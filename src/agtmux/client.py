@@ -1,4 +1,4 @@
-"""The daemon's API as a class: one method per route.
+"""Call the daemon's API: one method per route.
 
 Owns routes, query strings and the meaning of error answers. Knows neither click nor what a command prints.
 """
@@ -23,7 +23,7 @@ _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 
 
 class Reply:
-    """A good answer: ``body`` as it came, ``json()`` for its object."""
+    """A successful answer: ``body`` as it came, ``json()`` for its object."""
 
     def __init__(self, body: bytes) -> None:
         self.body = body
@@ -38,8 +38,8 @@ class Reply:
 class Client:
     """Talks to the first socket of ``sockets`` where a daemon answers.
 
-    ``start`` is called once when none does; if it returns, the request is made again. ``hear`` is told the daemon's
-    version with the first answer that names it. Every method raises AgtmuxError: the daemon's own error, or
+    ``start`` is called once if none answers. If it returns, the request is made again. ``hear`` gets the daemon's
+    version from the first answer that names it. Every method raises AgtmuxError: the daemon's own error, or
     E_DAEMON_UNREACHABLE.
     """
 
@@ -70,11 +70,11 @@ class Client:
         return self._ask("DELETE", f"/v1/targets/{quote(name)}")
 
     def listing(self, scope: str, params: Params | None = None) -> Reply:
-        """``scope``: panes, windows or sessions."""
+        """List ``scope``: panes, windows or sessions."""
         return self._ask("GET", f"/v1/{scope}{query(params or {})}")
 
     def message(self, ref: str) -> Reply:
-        """What the agent of a pane said last, from its transcript."""
+        """Return the agent's last message in a pane, from its transcript."""
         return self._ask("GET", f"/v1/panes/{quote(ref)}/message")
 
     def explain(self, ref: str) -> Reply:
@@ -87,14 +87,14 @@ class Client:
         return self._ask("GET", f"/v1/actions{query(params or {})}")
 
     def act(self, kind: str, request: Mapping[str, object], timeout: float = 30.0) -> Reply:
-        """``request`` names itself by ``request_ref``: asked again, it is not done again."""
+        """Perform an action. ``request_ref`` names the request: the same name never acts twice."""
         return self._ask("POST", f"/v1/actions/{kind}", request, timeout)
 
     def hooks(self, request: Mapping[str, object]) -> Reply:
         return self._ask("POST", "/v1/hooks", request)
 
     def replay(self, request: Mapping[str, object]) -> Reply:
-        """One captured screen through the rules of an agent."""
+        """Try the rules of an agent on one captured screen."""
         return self._ask("POST", "/v1/rules/replay", request)
 
     def check_rules(self, request: Mapping[str, object]) -> Reply:
@@ -110,7 +110,7 @@ class Client:
         return self._ask("GET", "/v1/daemon/config")
 
     def watch(self, params: Params) -> Exchange:
-        """The stream of lines; the caller closes it."""
+        """Open the stream of lines. The caller closes it."""
         exchange = self._open("GET", f"/v1/watch{query(params)}", None, self._timeout)
         if exchange.status >= 400:
             with exchange:
@@ -153,12 +153,12 @@ class Client:
 
 
 def quote(text: str) -> str:
-    """Percent-encoding of everything that is not unreserved in a URL, as in refs."""
+    """Percent-encode everything that is not unreserved in a URL, as in refs."""
     return "".join(chr(b) if b in _SAFE else f"%{b:02X}" for b in text.encode("utf-8", "surrogateescape"))
 
 
 def query(params: Params) -> str:
-    """``?a=b&…``, lists repeated, None and empty left out; "" for nothing."""
+    """Build ``?a=b&…``. Lists are repeated; None and empty values are left out. "" for nothing."""
     pairs = [
         f"{key}={quote(item)}"
         for key, value in params.items()
@@ -169,7 +169,7 @@ def query(params: Params) -> str:
 
 
 def is_older(version: str) -> bool:
-    """Whether a daemon of this version is older than this program."""
+    """Return whether a daemon of this version is older than this program."""
     return _numbers(version) < _numbers(__version__)
 
 
@@ -185,7 +185,7 @@ def _load(body: bytes) -> object:
 
 
 def _error(status: int, body: bytes) -> AgtmuxError:
-    """The daemon's error as the same error here."""
+    """Turn the daemon's error into the same error here."""
     value = _load(body)
     error = value.get("error") if isinstance(value, dict) else None
     if not isinstance(error, dict) or not isinstance(error.get("code"), str):

@@ -1,6 +1,6 @@
-"""``agtmux hook AGENT``: tells the daemon what an agent just said of itself, and never slows or breaks that agent.
+"""Report an agent's event to the daemon (``agtmux hook AGENT``), and never slow or break that agent.
 
-Owns the event as a hook sends it, its deadlines and the spool's writing side. Knows no agent by name. Imports only what
+Owns the event as a hook sends it, its deadlines and the writing of the spool. Knows no agent by name. Imports only what
 costs next to nothing, because every tool call of every agent waits for it.
 """
 
@@ -21,38 +21,43 @@ from agtmux.protocol.regular import open_regular, read_regular
 MS = 1_000_000
 CAP = 250
 STDIN_BY = 110 * MS
-"""Deadlines count from the process's start, in nanoseconds: the payload must be here, ..."""
+"""Deadlines count from the process's start, in nanoseconds. By this one the payload must be read."""
 POST_BY = 190 * MS
 POST_FOR = 150 * MS
 SPOOL_BY = 220 * MS
 EXIT_BY = 235 * MS
-"""... and here an alarm ends the process, whatever it waits for: with the interpreter's start it stays under 250 ms.
-``AGTMUX_HOOK_CAP_MS`` stretches them all, for a machine too slow or busy to report anything within so little."""
+"""At this deadline an alarm ends the process, whatever it waits for. With the interpreter's start it stays under 250
+ms. ``AGTMUX_HOOK_CAP_MS`` stretches all deadlines, for a machine that is too slow or busy for them.
+"""
 
 PS_BY = 90 * MS
-"""... where ps has to tell what ``/proc`` would."""
+"""The deadline of ``ps``, where it replaces ``/proc``."""
 PROC = "/proc/self/stat"
 
 MOST_LATE = 9_000 * MS
 AHEAD = 1_000 * MS
-"""Both within the daemon's ``events.skew_budget``."""
+"""How far ``--at`` may lie before (``MOST_LATE``) and after (``AHEAD``) the start. Both are within the daemon's
+``events.skew_budget``.
+"""
 MAX_STDIN = 16 << 20
 MAX_BODY = 1_000_000
 LATE_BODY = 100_000
 MAX_STRING = 8192
 MAX_SPOOL = 64 << 20
 KEEP_SPOOL = 16 << 20
-"""What a full spool is cut down to: small enough to be copied within the deadline."""
+"""Bytes to which a full spool is cut. Small enough to be copied before the deadline."""
 
 ENV = ("CLAUDE_CODE_SESSION_ATTENDED", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_SESSION_ID")
 
 
 def run(argv: list[str], started: int) -> None:
-    """Deliver one event: ``argv`` is ``AGENT [--event NAME] [--at NS] [PAYLOAD]``, ``started`` the clock at the
-    process's start in ns. NAME is the event's, for agents whose payloads do not name it; NS its moment, if told later.
+    """Deliver one event. ``argv`` is ``AGENT [--event NAME] [--at NS] [PAYLOAD]``.
 
-    Posts to the first socket that answers 2xx, else appends the same event to the spool. May raise anything: the
-    caller exits 0 whatever comes out.
+    ``started``: the clock at the process's start, in ns. NAME: the event's name, for agents whose payloads do not name
+    it. NS: the event's time, if it is reported later.
+
+    Posts the event to the first socket that answers 2xx, else appends it to the spool. May raise anything: the caller
+    exits with 0 in any case.
     """
     factor = (_number(os.environ.get("AGTMUX_HOOK_CAP_MS", "")) or CAP) / CAP
 
@@ -62,7 +67,7 @@ def run(argv: list[str], started: int) -> None:
     signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
     signal.setitimer(signal.ITIMER_REAL, max(0.001, (by(EXIT_BY) - time.time_ns()) / 1e9))
     agent = argv[0] if argv and _is_name(argv[0]) else "unknown"
-    name, at, rest = said(argv[1:], started)
+    name, at, rest = options(argv[1:], started)
     raw = os.fsencode(rest[-1]) if rest else _stdin(by(STDIN_BY))
     if len(raw) > MAX_BODY:
         end_at(by(EXIT_BY))
@@ -74,12 +79,12 @@ def run(argv: list[str], started: int) -> None:
     body = encode(event)
     until = min(time.time_ns() + int(POST_FOR * factor), by(POST_BY))
     if not any(post(path, body, until) for path in paths.socket_candidates()):
-        late = time.time_ns() > by(STDIN_BY)  # then little time is left to redact a long body in
+        late = time.time_ns() > by(STDIN_BY)  # then there is little time left to redact a long body
         spool(to_spool(json.loads(encode(event, LATE_BODY) if late else body)), paths.spool_path(), by(SPOOL_BY))
 
 
 def to_spool(event: dict[str, object]) -> bytes:
-    """The line of an event in the spool. Secrets are taken out here: the daemon does it for what is posted."""
+    """Return the event's line for the spool. Secrets are removed here. For posted events the daemon removes them."""
     from agtmux.protocol.redact import redact_event
 
     try:
@@ -93,18 +98,20 @@ def to_spool(event: dict[str, object]) -> bytes:
 
 
 def pid_space() -> str | None:
-    """What tells a container's process numbers from others: of a process that has ended no kernel tells it any more."""
+    """Return what tells a container's pids apart from others. After a process has ended, the kernel no
+    longer shows it.
+    """
     try:
         return os.readlink("/proc/self/ns/pid")
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         return None
 
 
-def said(words: list[str], started: int) -> tuple[str | None, int, list[str]]:
-    """The event's name where it is said, its moment in ns, and what is left of the words.
+def options(words: list[str], started: int) -> tuple[str | None, int, list[str]]:
+    """Return the event's name if it is given, its time in ns, and the remaining words.
 
-    ``--at`` is of plugins that tell one event after the other. Within ``MOST_LATE`` and ``AHEAD`` it counts, else
-    ``started`` does.
+    Plugins that send one event after the other use ``--at``. It counts only within ``MOST_LATE`` and ``AHEAD``.
+    Otherwise ``started`` counts.
     """
     name, at = None, started
     while len(words) > 1 and words[0] in ("--event", "--at"):
@@ -117,8 +124,9 @@ def said(words: list[str], started: int) -> tuple[str | None, int, list[str]]:
 
 
 def end_at(deadline: int) -> None:
-    """End this process, with status 1, at the clock ``deadline`` (ns), also in the middle of a long payload's parsing:
-    the alarm is heard only behind that."""
+    """End this process with status 1 at the clock ``deadline`` (ns), even in the middle of parsing a long payload, when
+    the alarm's signal would have to wait.
+    """
     import faulthandler
 
     left = max(0.001, (deadline - time.time_ns()) / 1e9)
@@ -126,7 +134,7 @@ def end_at(deadline: int) -> None:
 
 
 def _stdin(until: int) -> bytes:
-    """What stands on standard input by the end of file or the deadline, whichever is first; never reads a terminal."""
+    """Read standard input until its end or the deadline, whichever comes first. Never reads a terminal."""
     data = bytearray()
     try:
         while len(data) < MAX_STDIN and not os.isatty(0):
@@ -138,12 +146,12 @@ def _stdin(until: int) -> bytes:
                 break
             data += piece
     except OSError:
-        return bytes(data)  # it is closed or broken: what came counts
+        return bytes(data)  # it is closed or broken: what arrived counts
     return bytes(data)
 
 
 def parse(raw: bytes) -> dict[str, object]:
-    """The payload as an object, long strings cut; what is not a JSON object comes back under ``_raw``."""
+    """Parse the payload as an object and cut long strings. What is not a JSON object is returned under ``_raw``."""
     text = raw.decode("utf-8", "replace")
     try:
         value = json.loads(text, parse_constant=str)
@@ -155,7 +163,7 @@ def parse(raw: bytes) -> dict[str, object]:
 
 
 def cut(text: str, most: int = MAX_STRING) -> str:
-    """``text`` within ``most`` characters, saying how much is missing, without lone surrogates."""
+    """Return ``text`` within ``most`` characters, with a note of how much is missing, and without lone surrogates."""
     if len(text) > most:
         text = f"{text[:most]}…[{len(text) - most} characters cut]"
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
@@ -165,7 +173,7 @@ def _shrink(value: object, most: int, items: int, depth: int) -> object:
     if isinstance(value, str):
         return cut(value, most)
     if not isinstance(value, (dict, list)):
-        return str(value) if isinstance(value, float) and value - value else value  # no JSON has a number such as 1e999
+        return str(value) if isinstance(value, float) and value - value else value  # JSON has no number such as 1e999
     if depth == 0:
         return "…[too deep]"
     if isinstance(value, list):
@@ -179,10 +187,10 @@ def build_event(
     payload: dict[str, object],
     started: int,
     env: os._Environ[str] | dict[str, str],
-    said: str | None = None,
+    name_option: str | None = None,
 ) -> dict[str, object]:
-    """The event as ``POST /v1/events`` takes it. ``started`` in ns; what is not known is left out."""
-    name = said or payload.get("hook_event_name") or payload.get("type")
+    """Build the event as ``POST /v1/events`` takes it. ``started`` is in ns. Unknown fields are left out."""
+    name = name_option or payload.get("hook_event_name") or payload.get("type")
     event_id = uuid7(started)
     event: dict[str, object] = {
         "event_id": event_id,
@@ -213,12 +221,12 @@ def _is_name(text: str) -> bool:
 
 
 def _number(text: str) -> int | None:
-    """A process or pane number, None for anything that is none."""
+    """Parse a process or pane number. None for any other text."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
 def uuid7(now: int) -> str:
-    """A UUID of version 7 (ordered by time) for the clock ``now`` in ns."""
+    """Return a UUID of version 7 (ordered by time) for the clock ``now`` in ns."""
     number = (now // MS & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
     number = number & ~(0xF << 76) & ~(0x3 << 62) | 7 << 76 | 2 << 62
     text = f"{number:032x}"
@@ -226,7 +234,9 @@ def uuid7(now: int) -> str:
 
 
 def ancestors(pid: int) -> list[dict[str, object]]:
-    """The processes from ``pid`` upwards with their start times (Linux clock ticks), nearest first; [] elsewhere."""
+    """Return the processes from ``pid`` upwards with their start times (Linux clock ticks), nearest first. []
+    elsewhere.
+    """
     chain: list[dict[str, object]] = []
     while pid > 1 and len(chain) < 32:
         try:
@@ -245,21 +255,21 @@ def ancestors(pid: int) -> list[dict[str, object]]:
 
 
 def first_words(pid: int) -> list[str]:
-    """The first words of a process's command line, cut: they tell which agent it is, and what it was started for.
+    """Return the first words of a process's command line, cut. They show which agent it is and what it was started for.
 
-    The first two, and of the next two those that hold no blank: they may be a prompt.
+    These are the first two words, and those of the next two without a blank: with one, they may be a prompt.
     """
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = file.read(1024).split(b"\0")[:4]
     except OSError:
         return []
-    told = words[:2] + [word for word in words[2:] if b" " not in word and b"\n" not in word]
-    return [word[-200:].decode("utf-8", "replace") for word in told if word]
+    kept = words[:2] + [word for word in words[2:] if b" " not in word and b"\n" not in word]
+    return [word[-200:].decode("utf-8", "replace") for word in kept if word]
 
 
 def encode(event: dict[str, object], limit: int = MAX_BODY) -> bytes:
-    """The event as JSON of at most ``limit`` bytes: a payload that is still too long is cut harder and harder."""
+    """Return the event as JSON of at most ``limit`` bytes. A payload that is too long is cut in several steps."""
     body = json.dumps(event, separators=(",", ":")).encode()
     payload = event["payload"]
     for most, items, depth in ((2048, 200, 16), (256, 50, 6), (128, 50, 1)):
@@ -270,9 +280,9 @@ def encode(event: dict[str, object], limit: int = MAX_BODY) -> bytes:
 
 
 def post(path: str, body: bytes, until: int) -> bool:
-    """Whether a daemon of this user at ``path`` took the event (2xx) before the clock ``until`` (ns).
+    """Return whether a daemon of this user at ``path`` accepted the event (2xx) before the clock ``until`` (ns).
 
-    What is posted holds what the user typed, unredacted: nobody else is told a word.
+    The posted body holds what the user typed, unredacted. So it goes to no other user's process.
     """
     head = (
         "POST /v1/events HTTP/1.1\r\nHost: agtmux\r\nConnection: close\r\n"
@@ -306,7 +316,7 @@ def spool(line: bytes, path: str, until: int, most: int = MAX_SPOOL, keep: int =
     """Append one event to the spool, whole or not at all, under its lock.
 
     A spool that would pass ``most`` bytes is first cut to its newest ``keep`` bytes behind a gap line. Raises OSError
-    when the disk refuses, TimeoutError when the lock is not free by the clock ``until`` (ns).
+    if the disk refuses, TimeoutError if the lock is not free by the clock ``until`` (ns).
     """
     paths.ensure_private_dir(os.path.dirname(path))
     while True:
@@ -314,7 +324,7 @@ def spool(line: bytes, path: str, until: int, most: int = MAX_SPOOL, keep: int =
         try:
             _lock(fd, until)
             if not _is_at(fd, path):
-                continue  # the daemon, or another hook's cut, put a new file in its place
+                continue  # the daemon, or another hook that cut the spool, put a new file in its place
             size = os.fstat(fd).st_size
             if size and size + len(line) + 1 > most:
                 _keep_newest(fd, path, size, keep)
@@ -328,7 +338,7 @@ def spool(line: bytes, path: str, until: int, most: int = MAX_SPOOL, keep: int =
                 os.ftruncate(fd, size)
                 raise OSError(f"{path} took {written} of {len(whole)} bytes")
             if _is_at(fd, path):
-                return  # else it was taken meanwhile, and perhaps read to its end: once more, ids dedupe
+                return  # else the daemon took the file meanwhile: append again, the dedupe key drops doubles
         finally:
             os.close(fd)
 
@@ -353,7 +363,7 @@ def _is_at(fd: int, path: str) -> bool:
 
 
 def _keep_newest(fd: int, path: str, size: int, keep: int) -> None:
-    """Replace the locked spool by a gap line and its last ``keep`` bytes, from a whole line on."""
+    """Replace the locked spool by a gap line and its last ``keep`` bytes, from the start of a line."""
     dropped, start, first = 0, max(0, size - keep), True
     place = 0
     while place < start:
@@ -367,14 +377,14 @@ def _keep_newest(fd: int, path: str, size: int, keep: int) -> None:
         place += len(piece)
     tail = os.pread(fd, keep, start)
     if start and os.pread(fd, 1, start - 1) != b"\n":
-        dropped, tail = dropped + 1, tail.partition(b"\n")[2]  # the rest of a line whose beginning goes
-    fresh = f"{path}.tmp"  # one name: what a hook leaves that was ended in the middle is written over by the next
+        dropped, tail = dropped + 1, tail.partition(b"\n")[2]  # the rest of a line whose beginning is cut off
+    fresh = f"{path}.tmp"  # one fixed name: the next hook overwrites what an ended one left
     out = open_regular(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW)
     try:
         data = memoryview(json.dumps({"gap": {"dropped": dropped}}).encode() + b"\n" + tail)
         while data:
             data = data[os.write(out, data) :]
-        if _is_at(fd, path):  # else the daemon took it meanwhile, and what stands there now is newer
+        if _is_at(fd, path):  # else the daemon took the file meanwhile, and the file at ``path`` is newer
             os.rename(fresh, path)
         else:
             os.unlink(fresh)

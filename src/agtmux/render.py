@@ -1,6 +1,6 @@
-"""How listings look: tables on a terminal, aligned plain text in a pipe. The only file that names rich.
+"""Draw listings: tables on a terminal, aligned plain text in a pipe. The only file that imports rich.
 
-Owns columns, colours, ages and widths. Knows neither the client nor click; every text from a pane passes through
+Owns columns, colours, ages and widths. Knows neither the client nor click. Every text from a pane passes through
 ``agtmux.protocol.text`` here. Items are those of the API.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Column = tuple[str, Callable[[Item, float], str]]
 
 STATES = ("error", "waiting_approval", "waiting_input", "running", "completed", "idle", "unknown")
-"""Highest precedence first, as the API counts them."""
+"""Highest precedence first, in the order of the API."""
 
 _STYLE = {
     "error": "bold red",
@@ -39,24 +39,26 @@ _STYLE = {
 
 _MARK = {"needs_action": "!", "review": "*"}
 _WIDEST, _LEAST = 32, 12
-"""Of a table's columns: all but the last are cut at the first figure, the last is never narrower than the second."""
-_SAID = 60
-"""So much of what was said of an error stands before what was asked."""
+"""Widths of a table's columns. All but the last are cut at the first number. The last is never narrower than the
+second.
+"""
+_ERROR_CHARS = 60
+"""Characters of an error's message that are shown before the prompt."""
 _EXPENDABLE = (
     "CONNECTION", "ID", "RUNTIME", "NAME", "WINDOWS", "PANES", "TARGET", "RUNNING", "APPLIED", "WAITING", "AGENT",
     "PANE", "FOR",
 )  # fmt: skip
-"""What a narrow terminal does without, in this order."""
+"""Columns that a narrow terminal leaves out, in this order."""
 _EXPENDABLE_TARGETS = ("CONNECTION", "RTT_MS", "TMUX", "KIND", "SEEN", "PANES", "AGENTS")
 
 
 def clean(value: object, empty: str = "-") -> str:
-    """Any field as safe text on one line; ``empty`` for null and blank."""
+    """Return any field as safe text on one line; ``empty`` for null and blank."""
     return (one_line(str(value)).strip() if value is not None else "") or empty
 
 
 def age(stamp: object, now: float) -> str:
-    """How long ago an RFC 3339 UTC time was, in one or two units: ``4s``, ``12m``, ``3h05m``, ``2d``."""
+    """Return how long ago an RFC 3339 UTC time was, in one or two units: ``4s``, ``12m``, ``3h05m``, ``2d``."""
     seconds = _seconds(stamp)
     if seconds is None:
         return "-"
@@ -96,11 +98,11 @@ def _state(item: Item, _: float) -> str:
 
 def _brief(detail: object) -> str:
     text = clean(detail, "")
-    return text if len(text) <= _SAID else text[: _SAID - 1] + "…"
+    return text if len(text) <= _ERROR_CHARS else text[: _ERROR_CHARS - 1] + "…"
 
 
 def _why(item: Item) -> str:
-    """What a person wants to know first: what is waited for, else what the agent was asked, else the pane's title."""
+    """Return what a person wants to know first: what the agent waits for, else its prompt, else the pane's title."""
     waiting = item.get("waiting_for") or {}
     asked = ": ".join(clean(waiting.get(key)) for key in ("subject", "text") if waiting.get(key))
     if asked:
@@ -134,19 +136,21 @@ _WAIT_RUN: tuple[Column, ...] = (("WAITING", _field("waiting")), ("RUNNING", _fi
 
 
 def _targets(item: Item, _now: float) -> str:
-    """The target of a session, or those that have one of its name."""
+    """Return the target of a session, or all targets that have a session of its name."""
     merged = ",".join(clean(one.get("target")) for one in item.get("targets") or ())
     return merged or _identity(item, "target")
 
 
 def _tmux(item: Item, _now: float) -> str:
-    """The server's version; that there is none says why a target that is ok has no panes."""
+    """Return the server's version. If no server runs, the column says so: that explains a healthy target
+    without panes.
+    """
     running = item.get("tmux_version") or item.get("health") != "ok" or item.get("read") is False
     return clean(item.get("tmux_version")) if running else "no server"
 
 
 def _listed(item: Item, _now: float) -> str:
-    """How many panes, and of how many tmux says what cannot be read."""
+    """Return the number of panes, and for how many of them tmux's output cannot be read."""
     unread = item.get("unread_panes")
     return f"{clean(item.get('panes'))} ({clean(unread)} unreadable)" if unread else clean(item.get("panes"))
 
@@ -229,11 +233,13 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("ID", _field("action_id")),
     ),
 }
-"""What each kind of item shows, in order; the last column takes what width is left."""
+"""The columns of each kind of item, in order. The last column takes the remaining width."""
 
 
 def plain(scope: str, items: Sequence[Item], now: float) -> str:
-    """Items as aligned columns under a header line, nothing cut, no colour: the same on every terminal."""
+    """Format items as aligned columns under a header line. Nothing is cut or coloured: it is the same on every
+    terminal.
+    """
     columns = COLUMNS[scope]
     rows = [[name for name, _ in columns], *([show(item, now) for _, show in columns] for item in items)]
     widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
@@ -242,7 +248,7 @@ def plain(scope: str, items: Sequence[Item], now: float) -> str:
 
 
 def width(text: str) -> int:
-    """Columns that ``text`` takes on a terminal."""
+    """Return how many columns ``text`` takes on a terminal."""
     if text.isascii():
         return len(text)
     import unicodedata
@@ -251,7 +257,7 @@ def width(text: str) -> int:
 
 
 def summary_line(scope: str, body: Item) -> str:
-    """``5 agents: 1 waiting_approval, 4 idle; 1 needs you``, from a listing's summary."""
+    """Return ``5 agents: 1 waiting_approval, 4 idle; 1 needs you``, from a listing's summary."""
     summary = body.get("summary") or {}
     states = summary.get("by_state") or {}
     needs = (summary.get("by_attention") or {}).get("needs_action", 0)
@@ -263,7 +269,7 @@ def summary_line(scope: str, body: Item) -> str:
 
 
 def partial_lines(body: Item, now: float) -> list[str]:
-    """One line per target that did not answer; empty when the listing is whole."""
+    """Return one line per target that did not answer. Empty if the listing is complete."""
     lines = []
     for error in body.get("target_errors") or ():
         seen = error.get("last_seen_at")
@@ -278,7 +284,7 @@ def partial_lines(body: Item, now: float) -> list[str]:
 
 
 def console(color: str, stream: IO[str] | None = None) -> Console:
-    """A rich console for stdout. ``color``: auto, always or never; NO_COLOR counts under auto."""
+    """Return a rich console for stdout. ``color``: auto, always or never. NO_COLOR counts under auto."""
     from rich.console import Console
 
     out = stream or sys.stdout
@@ -294,10 +300,10 @@ def console(color: str, stream: IO[str] | None = None) -> Console:
 
 
 def table(scope: str, items: Sequence[Item], now: float, room: int = 120) -> Table:
-    """Items as a rich table of at most ``room`` columns of text: the last column is cut first, and where that is not
-    enough some columns are left out. Nothing wraps.
+    """Format items as a rich table of at most ``room`` columns of text.
 
-    What needs a person is marked ``!``, a completion that nobody has looked at ``*``, in a column of its own.
+    The last column is cut first. If that is not enough, some columns are left out. Nothing wraps. A column of its own
+    marks what needs a person with ``!``, and a completion that nobody has seen with ``*``.
     """
     from rich.table import Table
     from rich.text import Text
@@ -330,7 +336,7 @@ def table(scope: str, items: Sequence[Item], now: float, room: int = 120) -> Tab
 
 
 def _narrow(widths: list[int], shown: list[int], room: int) -> None:
-    """Cut the widest columns but the last where they are too wide together."""
+    """Cut the widest columns, except the last, if they are too wide together."""
     over = sum(widths[n] + 2 for n in shown) - room
     for n in sorted(shown[:-1], key=lambda n: -widths[n]):
         cut = max(0, min(over, widths[n] - _LEAST))
@@ -339,14 +345,14 @@ def _narrow(widths: list[int], shown: list[int], room: int) -> None:
 
 
 def live(first: ListingView, color: str) -> Live:
-    """A table that is redrawn in place by ``update(screen, refresh=True)``; a context manager. Needs a terminal."""
+    """Return a table that ``update(screen, refresh=True)`` redraws in place; a context manager. Needs a terminal."""
     from rich.live import Live
 
     return Live(first, console=console(color), auto_refresh=False, screen=True)
 
 
 class ListingView:
-    """A listing with its summary and footer as one thing to draw, for ``list`` and for ``watch``."""
+    """A listing with its summary and footer, drawn as one. For ``list`` and ``watch``."""
 
     def __init__(self, scope: str, body: Item, now: float, *, quiet: bool = False) -> None:
         self._scope, self._body, self._now, self._quiet = scope, body, now, quiet
@@ -366,7 +372,7 @@ class ListingView:
 
 
 def _empty(scope: str, body: Item) -> str:
-    """What stands in place of a table without rows."""
+    """Return the text shown in place of a table without rows."""
     if scope not in ("panes", "windows", "sessions"):
         return "nothing yet"
     filters = {name for name, value in (body.get("filters") or {}).items() if value}
@@ -378,5 +384,5 @@ def _empty(scope: str, body: Item) -> str:
 
 
 def safe_block(text: object) -> str:
-    """Text of several lines, safe for a terminal."""
+    """Return a text of several lines, safe for a terminal."""
     return block(str(text))

@@ -1,7 +1,7 @@
-"""HTTP/1.1 over the daemon's Unix socket: one request with its answer, or one stream of lines.
+"""Speak HTTP/1.1 over the daemon's Unix socket: one request with its answer, or one stream of lines.
 
-Owns the bytes on the wire and the clocks. Knows no route and no JSON shape. Own code instead of http.client, whose
-import alone costs more than the whole exchange.
+Owns the bytes sent and received and the timeouts. Knows no route and no JSON shape. It replaces http.client, whose
+import alone takes longer than the whole exchange.
 """
 
 from __future__ import annotations
@@ -18,24 +18,26 @@ MAX_LINE = 64 << 20
 
 
 class NoDaemonError(AgtmuxError):
-    """Nobody listens at that socket (E_DAEMON_UNREACHABLE): nothing was sent, so asking again is safe."""
+    """Nobody listens at that socket (E_DAEMON_UNREACHABLE). Nothing was sent, so it is safe to ask again."""
 
 
 class ConnectionLostError(AgtmuxError):
-    """The daemon was there, and went silent or away before its answer was complete (E_DAEMON_UNREACHABLE)."""
+    """The daemon was there, but stopped answering or left before its answer was complete (E_DAEMON_UNREACHABLE)."""
 
 
 class Exchange:
-    """One request in flight. ``status`` and ``headers`` (names in lower case) are there once it is constructed.
+    """One running request. ``status`` and ``headers`` (names in lower case) are set once it is constructed.
 
-    Raises NoDaemonError, ConnectionLostError; ``timeout`` (seconds) bounds each wait for the daemon, not the whole.
+    Raises NoDaemonError, ConnectionLostError. ``timeout`` (seconds) limits each wait for the daemon, not the whole.
     """
 
     def __init__(self, path: str, method: str, target: str, body: bytes | None = None, timeout: float = 10.0) -> None:
         self._path, self._timeout = path, timeout
-        self._raw, self._text = bytearray(), bytearray()  # off the wire; of the body
+        self._raw, self._text = bytearray(), bytearray()  # as received; of the body
         self._chunked, self._ended = False, False
-        self._left: int | None = 0  # bytes of this chunk or body still to come, None: until the daemon hangs up
+        self._left: int | None = (
+            0  # bytes of this chunk or body still to come; None: until the daemon closes the connection
+        )
         self._sock = _connect(path, timeout)
         try:
             length = "" if body is None else f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
@@ -57,13 +59,13 @@ class Exchange:
             raise
 
     def read(self) -> bytes:
-        """The rest of the body."""
+        """Read the rest of the body."""
         while self._decode() or self._more():
             pass
         return bytes(self._text)
 
     def line(self) -> bytes | None:
-        """The next line of the body with its newline, None at the end. Waits without limit for its first byte."""
+        """Read the next line of the body with its newline. None at the end. Waits without limit for its first byte."""
         scanned = 0
         while True:
             place = self._text.find(b"\n", scanned)
@@ -84,7 +86,9 @@ class Exchange:
             self._more()
 
     def wait(self, seconds: float, reader: int | None = None) -> bool:
-        """Whether ``line`` has something to say within ``seconds``. Raises BrokenPipeError if fd ``reader`` is gone."""
+        """Return whether ``line`` has data within ``seconds``. Raises BrokenPipeError if the reader of fd ``reader`` is
+        gone.
+        """
         while self._decode():
             pass
         if b"\n" in self._text or self._ended:
@@ -99,7 +103,7 @@ class Exchange:
         return self._sock.fileno() in ready
 
     def close(self) -> None:
-        """Hang up. Idempotent."""
+        """Close the connection. Idempotent."""
         self._sock.close()
 
     def __enter__(self) -> Exchange:
@@ -114,10 +118,10 @@ class Exchange:
         except TimeoutError:
             raise self._lost(f"did not take the request within {self._timeout:g} s") from None
         except OSError:
-            return  # it may have answered (too large, forbidden) before it hung up: the answer is read next
+            return  # it may have answered (too large, forbidden) before it closed: that answer is read next
 
     def _more(self) -> bool:
-        """Receive once. False when the body is complete; raises when the daemon ends it early."""
+        """Receive once. False if the body is complete. Raises if the daemon ends it early."""
         if self._ended:
             return False
         try:
@@ -143,7 +147,7 @@ class Exchange:
         return out
 
     def _decode(self) -> bool:
-        """Move what is complete from the wire's buffer to the body's. False when there was nothing to move."""
+        """Move complete parts from the receive buffer to the body's. False if there was nothing to move."""
         if self._ended or not self._raw:
             return False
         if self._chunked and self._left == 0:
@@ -157,7 +161,7 @@ class Exchange:
         return True
 
     def _chunk_head(self) -> bool:
-        if self._raw[:2] == b"\r\n":  # what ends the chunk before
+        if self._raw[:2] == b"\r\n":  # the end of the chunk before
             del self._raw[:2]
         place = self._raw.find(b"\r\n")
         if place <= 0:

@@ -1,1 +1,1 @@
-"""The commands, one noun per file. Knows click; owns no state."""
+"""Define the commands, one noun per file. Knows click; owns no state."""

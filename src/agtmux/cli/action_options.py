@@ -1,6 +1,6 @@
-"""What the commands that act share: their guards as options, the request they make, how its answer is told.
+"""Share code among the commands that act: guards as options, the request, the printed answer.
 
-Owns ``request_ref`` and the waiver of nothing. Knows no single action.
+Owns ``request_ref``. Skips no check by itself. Knows no single action.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     F = TypeVar("F", bound=Callable[..., Any])
     Item = Mapping[str, Any]
 
-_SAID = frozenset({"select", "paste"})
-"""Fields for which no is another thing than nothing."""
+_NO_IS_A_VALUE = frozenset({"select", "paste"})
+"""Fields in which "no" differs from "not given"."""
 UNCONFIRMED = 7
-"""Exit status where a receipt was asked for and no sign came."""
+"""Exit status if a receipt was requested and no sign of success came."""
 
 
 def uuid7() -> str:
-    """A fresh name for one request."""
+    """Return a new name for one request."""
     stamp = (time.time_ns() // 1_000_000) & ((1 << 48) - 1)
     raw = int.from_bytes(os.urandom(10), "big")
     value = (stamp << 80) | (0x7 << 76) | ((raw >> 68 & 0xFFF) << 64) | (0b10 << 62) | (raw & ((1 << 62) - 1))
@@ -42,7 +42,7 @@ def uuid7() -> str:
 
 
 def guards(function: F) -> F:
-    """The guards, ``--request-ref`` and ``--json``; they come as one dict named ``guard``."""
+    """Add the guards, ``--request-ref`` and ``--json``. Their values arrive as one dict named ``guard``."""
     options: tuple[tuple[str, dict[str, Any]], ...] = (
         ("--json", {"is_flag": True, "help": "Print the API's JSON answer unchanged."}),
         ("--request-ref", {"metavar": "NAME", "help": "Name this request; using the name again repeats nothing."}),
@@ -79,18 +79,18 @@ def guards(function: F) -> F:
     return collected  # type: ignore[return-value]
 
 
-def _said(name: str, value: object) -> bool:
+def _is_given(name: str, value: object) -> bool:
     if name in ("request_ref", "json") or value in (None, [], ()):
         return False
-    return value is not False or name in _SAID
+    return value is not False or name in _NO_IS_A_VALUE
 
 
 def perform(app: App, client: Client, kind: str, ref: str, guard: Item, **body: Any) -> Reply:
-    """Ask for one action. What is None, False or empty is left out of the request."""
+    """Request one action. Values that are None, False or empty are left out of the request."""
     request: dict[str, Any] = {"request_ref": guard.get("request_ref") or uuid7(), "ref": ref}
     states = guard.get("if_state")
     wanted = {**guard, "if_state": states.split(",") if isinstance(states, str) else states}
-    request |= {name: value for name, value in {**wanted, **body}.items() if _said(name, value)}
+    request |= {name: value for name, value in {**wanted, **body}.items() if _is_given(name, value)}
     try:
         return client.act(kind, request, timeout=30.0 + float(body.get("timeout") or 0.0))
     except AgtmuxError as error:
@@ -101,14 +101,14 @@ def perform(app: App, client: Client, kind: str, ref: str, guard: Item, **body: 
 
 
 def pane(client: Client, text: str) -> Item:
-    """The row of the pane that ``text`` names, as it is now."""
+    """Return the row of the pane that ``text`` names, as it is now."""
     item = client.explain(refs.resolve(text, client)).json()
     row = item.get("item") or {}
     return {**row, "snapshot": item.get("snapshot")}
 
 
 def print_result(reply: Reply, guard: Item, line: Callable[[Item], str]) -> Item:
-    """Say what came of it: the body, or one line. The ``result`` of the answer."""
+    """Print the answer: its JSON body, or one line. Return its ``result``."""
     body = reply.json()
     if guard.get("json"):
         write_body(reply.body)
@@ -120,7 +120,7 @@ def print_result(reply: Reply, guard: Item, line: Callable[[Item], str]) -> Item
 
 
 def receipt(app: App, result: Item) -> None:
-    """A note on stderr, and another exit status where no sign of success came."""
+    """Print the receipt's note on stderr, and set another exit status if no sign of success came."""
     if result.get("note"):
         app.say(clean(result["note"]))
     if result.get("delivery") == "unconfirmed":
@@ -129,7 +129,7 @@ def receipt(app: App, result: Item) -> None:
 
 
 def pressed(body: Item, done: str) -> str:
-    """What keys did, in words: ``done``, or where no sign of that came, only that they were pressed."""
+    """Return the effect of keys as text: ``done``, or only that they were pressed if no sign of it came."""
     result = body.get("result") or {}
     if result.get("delivery") != "unconfirmed":
         return f"{done} {where(body)}"
@@ -138,12 +138,12 @@ def pressed(body: Item, done: str) -> str:
 
 
 def where(body: Item) -> str:
-    """The pane of an answer, in words."""
+    """Return the pane of an answer as text."""
     return f"{clean(body.get('target'))} {clean(body.get('pane_id'))}"
 
 
 def confirm(question: str, yes: bool) -> None:
-    """Ask a person. Raises E_INVALID_REQUEST where there is none and ``--yes`` is not given, Abort for no."""
+    """Ask a person. Raises E_INVALID_REQUEST if there is no terminal and no ``--yes``, Abort for no."""
     if yes:
         return
     if not sys.stdin.isatty():

@@ -1,4 +1,4 @@
-"""``agtmux attach``: bring this terminal to a pane. Owns which command does that from where the caller is."""
+"""Bring this terminal to a pane (``agtmux attach``). Owns which command does that from where the caller is."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def attach(app: App, ref: str, only_print: bool, guard: dict[str, Any]) -> None:
 
 
 def _inside() -> tuple[str, str] | None:
-    """Socket and server pid of the tmux that this terminal is in."""
-    words = os.environ.get("TMUX", "").rsplit(",", 2)  # from behind: a path may hold commas
+    """Return the socket and server pid of the tmux that this terminal is in."""
+    words = os.environ.get("TMUX", "").rsplit(",", 2)  # from the end: a path may hold commas
     return (words[0], words[1]) if len(words) == 3 and words[0] else None
 
 

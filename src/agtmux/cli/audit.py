@@ -1,4 +1,4 @@
-"""``agtmux actions``: the audit of what was asked for. Owns its options."""
+"""List recorded actions (``agtmux actions``). Owns its options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``agtmux completion SHELL``: the script that gives a shell tab completion. click writes it."""
+"""Print the tab completion script for a shell (``agtmux completion SHELL``). click writes the script."""
 
 from __future__ import annotations
 

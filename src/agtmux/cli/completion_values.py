@@ -1,6 +1,6 @@
-"""What a shell completes in place of a ref, a state, an agent, a target, a sort: for the Tab key, not for a command.
+"""Complete refs, states, agents, targets and sort keys for the Tab key of a shell.
 
-Owns that choice. Asks the daemon that runs and starts none; where none answers there is nothing to complete.
+Owns the choice of values. Asks a running daemon and starts none. If none answers, there is nothing to complete.
 """
 
 from __future__ import annotations
@@ -30,16 +30,18 @@ _TIMEOUT = 1.0
 
 
 def refs(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Pane ids, and agents that are there once. (A place has a colon, at which bash begins a new word.)"""
+    """Return pane ids, and agents that are there only once. (A position has a colon, at which bash begins a
+    new word.)
+    """
     from click.shell_completion import CompletionItem
 
     rows = _rows("panes")
     agents = [str(row.get("agent_type")) for row in rows]
     found = []
     for row, agent in zip(rows, agents, strict=True):
-        told = one_line(f"{agent} {row.get('state')} {row.get('title') or ''}".strip())
+        description = one_line(f"{agent} {row.get('state')} {row.get('title') or ''}".strip())
         names = [str((row.get("identity") or {}).get("pane_id")), *([agent] if agents.count(agent) == 1 else [])]
-        found += [CompletionItem(name, help=told) for name in names if name.startswith(incomplete)]
+        found += [CompletionItem(name, help=description) for name in names if name.startswith(incomplete)]
     return found
 
 
@@ -60,7 +62,7 @@ def sorts(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list
 
 
 def _listed(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
-    """Words that go on with what is typed behind the last comma."""
+    """Return the words that complete what is typed after the last comma."""
     from click.shell_completion import CompletionItem
 
     before, comma, last = incomplete.rpartition(",")
@@ -68,7 +70,7 @@ def _listed(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
 
 
 def known_agents() -> list[str]:
-    """The agent types of the running daemon, its users' own among them; empty where no daemon answers."""
+    """Return the agent types of the running daemon, with the user's own. Empty if no daemon answers."""
     try:
         adapters = Client(timeout=_TIMEOUT).health().json().get("adapters") or ()
     except AgtmuxError:

@@ -1,6 +1,6 @@
-"""What every command shares: the global options, the client, and how to speak on stderr.
+"""Give every command the global options, the client, and messages on stderr.
 
-Owns the autostart decision. Knows no command.
+Owns the decision to start a daemon. Knows no command.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     F = TypeVar("F", bound=Callable[..., Any])
 
 FIRST_LOOK = 1.5
-"""Seconds that the command which started the daemon waits for its first round."""
+"""Seconds that a command which started the daemon waits for its first round."""
 
 
 class App:
@@ -35,17 +35,18 @@ class App:
         self.autostart = True
 
     def client(self, *, autostart: bool = True, timeout: float = 10.0) -> Client:
-        """A client that starts the daemon when none answers, unless the caller, a flag, the environment or the
-        config says not to."""
+        """Return a client that starts the daemon if none answers, unless the caller, a flag, the environment or the
+        config forbids it.
+        """
         return Client(start=self._start if autostart else None, hear=self._hear, timeout=timeout)
 
     def say(self, text: str) -> None:
-        """One line on stderr, unless ``--quiet``."""
+        """Print one line on stderr, unless ``--quiet``."""
         if not self.quiet:
             click.echo(f"agtmux: {text}", err=True)
 
     def styled(self, stream: IO[str] | None = None) -> bool:
-        """Whether to draw for a person: a terminal, or colour asked for."""
+        """Return whether to format for a person: on a terminal, or if colour is requested."""
         return self.color == "always" or (stream or sys.stdout).isatty()
 
     def _start(self) -> None:
@@ -64,7 +65,7 @@ class App:
         self._first_look()
 
     def _first_look(self) -> None:
-        """Give a fresh daemon a moment to see its targets: an empty first listing would say that nothing runs."""
+        """Give a new daemon a moment to read its targets. An empty first listing would claim that nothing runs."""
         import time
 
         deadline = time.monotonic() + FIRST_LOOK
@@ -94,9 +95,9 @@ class App:
 
 
 def why_not_from_here(config: dict[str, object] | None = None) -> str:
-    """Why no daemon is to be started by this process; empty where nothing speaks against it.
+    """Return why this process must not start a daemon. Empty if it may.
 
-    It would go on with the environment, the folders and the sandbox of the agent that it is to watch.
+    Such a daemon would run with the environment, the folders and the sandbox of the agent that it should watch.
     """
     from agtmux.cli.inside_agent import agent_above
 
@@ -107,7 +108,7 @@ def why_not_from_here(config: dict[str, object] | None = None) -> str:
 
 
 def _config() -> dict[str, object]:
-    """The config file, unchecked; empty where there is none."""
+    """Return the config file, unchecked. Empty if there is none."""
     import tomllib
 
     path = paths.config_file()
@@ -117,7 +118,7 @@ def _config() -> dict[str, object]:
         return {}
     except OSError as error:
         raise AgtmuxError("E_INVALID_REQUEST", f"cannot read {path}: {error.strerror}. Check its permissions") from None
-    except ValueError as error:  # no TOML, or no UTF-8
+    except ValueError as error:  # not TOML, or not UTF-8
         raise AgtmuxError(
             "E_INVALID_REQUEST", f"{path} is not valid TOML: {error}. Correct the file, then try again"
         ) from None
@@ -140,7 +141,9 @@ def _set(ctx: click.Context, param: click.Parameter, value: object) -> None:
 
 
 def shared(hidden: bool = True) -> Callable[[F], F]:
-    """Adds the global options, so that they may stand before or after a command; shown in the help of the root only."""
+    """Add the global options, so that they may stand before or after a command. Only the help of the root
+    shows them.
+    """
 
     def add(function: F) -> F:
         for names, text in (
@@ -170,8 +173,11 @@ def shared(hidden: bool = True) -> Callable[[F], F]:
 
 
 def write_body(body: bytes) -> None:
-    """The API's body on stdout, byte for byte but for what would steer a terminal: that is escaped, which means the
-    same JSON value, also in a pipe, at whose end is often a terminal. On a terminal a newline goes after it."""
+    """Write the API's body to stdout, byte for byte, with a newline after it on a terminal.
+
+    Only what would control a terminal is escaped, which keeps the JSON value the same. A pipe gets the same, because it
+    often ends at a terminal.
+    """
     sys.stdout.flush()
     if not body.isascii() or b"\x7f" in body:
         from agtmux.protocol.text import escaped

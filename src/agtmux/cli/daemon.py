@@ -1,4 +1,4 @@
-"""``agtmux daemon start|stop|restart|status|logs|config|reload``. Owns how a background daemon is spoken of."""
+"""Control the daemon (``agtmux daemon start|stop|restart|status|logs|config|reload``). Owns these messages."""
 
 from __future__ import annotations
 
@@ -201,9 +201,9 @@ def _start(app: App) -> None:
 
 
 def _stop(app: App) -> int:
-    """Have the daemon stop and wait until its process is gone; its pid. Raises NoDaemonError where none runs.
+    """Stop the daemon, wait until its process is gone, and return its pid. Raises NoDaemonError if none runs.
 
-    One that does not answer, or that nobody can reach any more, is known by the locks that it holds.
+    A daemon that does not answer, or whose socket is lost, is found by the locks that it holds.
     """
     client = app.client(autostart=False)
     try:
@@ -224,7 +224,7 @@ def _stop(app: App) -> int:
 
 
 def _unreachable(error: NoDaemonError) -> AgtmuxError:
-    """The error of a client that found no socket, or that a daemon runs all the same."""
+    """Return the error of a client that found no socket, or an error that a daemon runs although its socket is lost."""
     pid = daemon_process.running()
     if pid is None:
         return error
@@ -265,7 +265,7 @@ def _tell_health(app: App, body: Mapping[str, Any]) -> None:
 
 
 def _show(path: str, lines: int, *, follow: bool) -> None:
-    """The log's last lines, those of the one set aside before it too; with ``follow`` what is added, for good."""
+    """Print the log's last lines, also from the previous log file. With ``follow``, keep printing what is added."""
     first = True
     while first or follow:
         with open(open_regular(path), "rb") as raw:
@@ -275,12 +275,12 @@ def _show(path: str, lines: int, *, follow: bool) -> None:
             while follow and not _is_another(path, raw.fileno()):
                 time.sleep(0.2)
                 _copy(raw)
-            _copy(raw)  # what came before it was set aside
+            _copy(raw)  # the rest of the file that was rotated
         first = False
 
 
 def _show_before(path: str, lines: int) -> None:
-    """The last lines of the log that was set aside before this one, if there is one."""
+    """Print the last lines of the previous log file, if there is one."""
     if lines and os.path.exists(path + ".1"):
         with open(open_regular(path + ".1"), "rb") as before:
             _to_last(before, lines)
@@ -295,7 +295,7 @@ def _copy(raw: BinaryIO) -> None:
 
 
 def _is_another(path: str, fd: int) -> bool:
-    """Whether the log is another file by now."""
+    """Return whether the log is now another file."""
     try:
         return not os.path.samestat(os.stat(path), os.fstat(fd))
     except FileNotFoundError:
@@ -303,7 +303,9 @@ def _is_another(path: str, fd: int) -> bool:
 
 
 def _to_last(file: BinaryIO, count: int) -> int:
-    """Go to where the last ``count`` lines begin, from the end backwards: a log can be long. How many it lacks."""
+    """Move to the start of the last ``count`` lines, reading backwards: a log can be long. Return how many lines are
+    missing.
+    """
     place = end = file.seek(0, os.SEEK_END)
     found = 0
     while place and count:
@@ -312,7 +314,7 @@ def _to_last(file: BinaryIO, count: int) -> int:
         piece = file.read(place - start)
         at = len(piece)
         while (at := piece.rfind(b"\n", 0, at)) >= 0:
-            found += start + at + 1 < end  # the newline that ends the last line begins none
+            found += start + at + 1 < end  # the newline that ends the last line begins no new line
             if found == count:
                 file.seek(start + at + 1)
                 return 0
@@ -341,7 +343,7 @@ def _mib(count: object) -> str:
 
 
 def _toml(config: Mapping[str, Any], prefix: str) -> list[str]:
-    """The configuration as TOML: values first, then a section per table."""
+    """Return the configuration as TOML: values first, then a section per table."""
     import json
 
     lines = [

@@ -1,6 +1,6 @@
-"""The daemon's process on this machine: found by the locks that it holds, told to stop, waited for.
+"""Find the daemon's process on this machine by the locks that it holds, stop it, and wait for its end.
 
-For a daemon that its socket no longer leads to. Knows neither the API nor click.
+For a daemon that cannot be reached through its socket. Knows neither the API nor click.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.regular import read_regular
 
 STOP_WITHIN = 8.0
-"""Seconds; the daemon itself promises 5."""
+"""Seconds. The daemon itself promises 5."""
 
 
 def running() -> int | None:
-    """The pid of the daemon of this state or runtime folder, None where none is known to run.
+    """Return the pid of the daemon of this state or runtime folder. None if none is known to run.
 
-    A pid that merely stands in a file counts for nothing: the process must have that very lock file open.
+    A pid in a file alone proves nothing: the process must have that lock file open.
     """
     if paths.socket_path() != os.path.join(paths.runtime_dir(), "agtmuxd.sock"):
         return None  # AGTMUX_SOCKET names a daemon somewhere else
@@ -32,18 +32,18 @@ def running() -> int | None:
 
 
 def end(pid: int) -> None:
-    """Tell the daemon ``pid``, as ``running`` found it, to stop, and wait until it is gone.
+    """Ask the daemon ``pid``, as ``running`` found it, to stop, and wait until it is gone.
 
-    One that was stopped by a signal is continued, so that it hears. Raises E_TIMEOUT.
+    A daemon that a signal stopped is continued first, so that it gets the request. Raises E_TIMEOUT.
     """
     try:
         handle = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
     except ProcessLookupError:
         return
-    except OSError:  # a kernel or a container that has no such call
+    except OSError:  # a kernel or a container without this call
         handle = None
     try:
-        if running() != pid:  # asked again with the handle held: from here on the number cannot become another's
+        if running() != pid:  # checked again with the handle open: from now on the pid cannot become another process's
             return
         for number in (signal.SIGTERM, signal.SIGCONT):
             if handle is not None:
@@ -82,7 +82,7 @@ def is_alive(pid: int) -> bool:
 
 
 def _holder(path: str) -> int | None:
-    """The process that a lock file names, if it holds that file."""
+    """Return the process that a lock file names, if it holds that file."""
     try:
         text = read_regular(path, 32).strip()
         mark = os.stat(path)
@@ -112,7 +112,9 @@ def _has_open(pid: int, path: str, mark: os.stat_result) -> bool:
 
 
 def _is_locked(path: str) -> bool:
-    """Whether somebody holds the lock, where the system does not tell who has a file open. Takes it for an instant."""
+    """Return whether the lock is held, where the system does not show who has a file open. Takes the lock for an
+    instant.
+    """
     import fcntl
 
     with open(path, "rb") as file:
@@ -124,7 +126,9 @@ def _is_locked(path: str) -> bool:
 
 
 def _is_zombie(pid: int) -> bool:
-    """Whether it has ended and nobody collected it: in a container whose first process does not, that stays so."""
+    """Return whether it has ended and was not collected. In a container whose first process does not collect, it stays
+    so.
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return file.read(4096).rpartition(b")")[2].split()[:1] == [b"Z"]

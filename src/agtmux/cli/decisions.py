@@ -1,4 +1,4 @@
-"""``approve``, ``deny``, ``answer``, ``interrupt``, ``ack``: what a person decides. Owns what is shown before."""
+"""Decide for an agent: ``approve``, ``deny``, ``answer``, ``interrupt``, ``ack``. Owns what is shown before."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from agtmux.client import Client
 
 SHOWN_WITHIN = 3.0
-"""Seconds for a prompt that was reported to show on the screen too: only there it has its fingerprint."""
+"""Seconds for a reported prompt to appear on the screen too. Only the screen gives its fingerprint."""
 RUNNING_FOR = 1.0
-"""Seconds that an agent may be shown running before there is nothing to decide: its box is perhaps being drawn."""
+"""Seconds that an agent may be shown as running before there is nothing to decide: its dialog may still be drawn."""
 
 
 def _prompted(client: Client, ref: str, states: tuple[str, ...], verb: str) -> Mapping[str, Any]:
-    """The pane with its open prompt. Raises E_PRECONDITION_FAILED where there is none to see."""
+    """Return the pane with its open prompt. Raises E_PRECONDITION_FAILED if there is none."""
     begun = time.monotonic()
     while True:
         item = pane(client, ref)
         state, waited = item.get("state"), time.monotonic() - begun
         if state not in states and (state != "running" or waited > RUNNING_FOR):
-            told = item.get("state") or "without an agent"
+            shown = item.get("state") or "without an agent"
             raise AgtmuxError(
-                "E_PRECONDITION_FAILED", f"there is nothing to {verb}: {item['identity']['pane_id']} is {told}",
+                "E_PRECONDITION_FAILED", f"there is nothing to {verb}: {item['identity']['pane_id']} is {shown}",
                 {"reason": "no_prompt", "state": item.get("state")},
             )  # fmt: skip
         if state in states and (item.get("waiting_for") or {}).get("fingerprint"):
@@ -74,17 +74,17 @@ def _decide(
         "if_runtime": guard["if_runtime"] or item["runtime_id"],
     }
     body: dict[str, Any] = {}
-    if words is not None:  # where there are no options, a number is a text like any other
+    if words is not None:  # without options, a number is a text like any other
         body = {"option": int(words)} if words.isdecimal() and shown.get("options") else {"text": words}
     reply = perform(app, client, kind, str(item["ref"]), seen, **body)
 
-    def said(answer: Mapping[str, Any]) -> str:
+    def summary(answer: Mapping[str, Any]) -> str:
         prompt = (answer.get("result") or {}).get("prompt") or {}
         asked = ": ".join(clean(prompt[key]) for key in ("subject", "text") if prompt.get(key))
         done = {"approve": "approved", "deny": "denied"}.get(kind, "answered")
         return f"{pressed(answer, f'{done} in')}: {asked}"
 
-    receipt(app, print_result(reply, guard, said))
+    receipt(app, print_result(reply, guard, summary))
 
 
 @click.command()
@@ -184,7 +184,7 @@ def ack(app: App, ref: str, guard: dict[str, Any]) -> None:
     seen = {**guard, "if_runtime": guard["if_runtime"] or item.get("runtime_id")}
     reply = perform(app, client, "ack", str(item["ref"]), seen)
 
-    def said(body: Mapping[str, Any]) -> str:
+    def summary(body: Mapping[str, Any]) -> str:
         before = clean((body.get("result") or {}).get("attention_before"), "none")
         return (
             f"{where(body)}: marked as seen"
@@ -192,4 +192,4 @@ def ack(app: App, ref: str, guard: dict[str, Any]) -> None:
             else f"{where(body)}: marked as seen; its attention was {before}"
         )
 
-    print_result(reply, guard, said)
+    print_result(reply, guard, summary)

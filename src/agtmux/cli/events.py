@@ -1,4 +1,4 @@
-"""``agtmux events``: the history of what agents reported. Owns its options."""
+"""List the events that agents reported (``agtmux events``). Owns its options."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def events(app: App, ref: str | None, action: str | None, limit: int, before: st
 
 
 def _with_panes(items: list[dict[str, Any]], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The events, with the agents and panes of runtimes that are listed: their ids tell a person nothing."""
+    """Return the events with the agents and panes of listed runtimes, because a runtime id tells a person nothing."""
     known = {row.get("runtime_id"): row for row in rows}
     out = []
     for item in items:

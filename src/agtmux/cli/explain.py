@@ -1,6 +1,6 @@
-"""``agtmux explain``: why a pane is in its state, or what the rules make of a captured screen.
+"""Explain a pane's state, or what the rules find on a captured screen (``agtmux explain``).
 
-Owns the command, and the wording of the latter.
+Owns the command, and the wording for captured screens.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 _MOST = 262_144
-"""Characters of a captured screen that the daemon takes."""
+"""Characters of a captured screen that the daemon accepts."""
 _SCREEN = click.File("r", encoding="utf-8", errors="replace")
 
 
@@ -96,7 +96,7 @@ def explain(
 
 
 def _read(screen: IO[str]) -> str:
-    """The text of a capture; a usage error where it is longer than any screen (a device, a log)."""
+    """Read a capture. A usage error if it is longer than any screen (a device, a log)."""
     text = screen.read(_MOST + 1)
     if len(text) > _MOST:
         raise click.UsageError(
@@ -106,9 +106,9 @@ def _read(screen: IO[str]) -> str:
 
 
 def replay_story(body: Row, *, every: bool = False) -> Iterator[str]:
-    """What the rules make of a captured screen, line by line, safe for a terminal.
+    """Yield what the rules find on a captured screen, line by line, safe for a terminal.
 
-    ``every``: also why rules do not hold, which is told anyhow where none does.
+    ``every``: also why rules do not match. If none matches, this is always printed.
     """
     where = clean(body.get("rules_file"), "the shipped rules")
     versions = ", ".join(clean(v) for v in body.get("recorded_on") or ()) or "nothing"

@@ -1,6 +1,6 @@
-"""The evidence behind one pane's state, told to a person: who decided, who was not believed and why, and what happened.
+"""Print the evidence behind one pane's state: which claims decided, which were ignored and why, and recent events.
 
-Owns the wording. Knows neither the client nor the command; every text of an agent passes through ``clean``.
+Owns the wording. Knows neither the client nor the command. Every text of an agent passes through ``clean``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Row = Mapping[str, Any]
 
 SOURCES = {"poller": "screen", "status": "status file", "transcript": "session file", "wrapper": "agtmux run"}
-"""Sources as a person knows them; others have names that say it."""
+"""Names of sources for a person. Sources that are not listed here keep their names."""
 _SERVER = "app server"
 
 _ENDED = {
@@ -34,7 +34,7 @@ _ENDED = {
     "busy_completed": "{by} showed the agent at work on its next turn",
     "busy_overrun": "{by} kept showing the agent at work on its next turn",
 }
-"""What each mark of docs/retirement.md means for a claim that is older than it."""
+"""What each mark of docs/retirement.md means for an older claim."""
 _NOTHING = {
     "agent_crashed": "the end of its process: it failed, was killed, or ended in the middle of a turn",
     "pane_unreadable": "nothing: what tmux lists for this pane cannot be read; run agtmux daemon status to see why",
@@ -42,14 +42,14 @@ _NOTHING = {
     "unsupported_signal": "nothing: no rule matches its screen",
     "suspended": "nothing: its process is suspended; resume it in its pane with fg",
 }
-"""What to print where no claim decided, by the reason of the state."""
+"""What to print if no claim decided, by the reason of the state."""
 _AGREE = {"idle": ("idle", "not_running", "completed"), "completed": ("completed", "not_running")}
 """Claims that agree with these states."""
 _RECENT = 12
 
 
 def waits(waiting: Row) -> Iterator[str]:
-    """What is waited for, and between what one may choose."""
+    """Yield what the agent waits for, and the options."""
     what = " ".join(clean(waiting[key]) for key in ("subject", "text") if waiting.get(key))
     yield f"  waits for {clean(waiting.get('kind'))}: {what}"
     if waiting.get("options"):
@@ -57,7 +57,7 @@ def waits(waiting: Row) -> Iterator[str]:
 
 
 def too_old(version: Any, oldest: Any) -> str:
-    """What an agent's version means for what is read of it."""
+    """Return what the agent's version means for the reading of its screens."""
     return (
         f"version {clean(version)} is older than the oldest tested version ({clean(oldest)}): its screen may be "
         "misread; update the agent, or install its hooks"
@@ -65,14 +65,14 @@ def too_old(version: Any, oldest: Any) -> str:
 
 
 def section(title: str, lines: list[str], empty: str | None) -> Iterator[str]:
-    """A heading and its lines; ``empty`` in place of none, where that is to be said."""
+    """Yield a heading and its lines. ``empty``: printed if there are none, unless it is None."""
     if lines or empty:
         yield f"{title}:"
         yield from (f"  {line}" for line in lines or [str(empty)])
 
 
 def explanation(body: Row, now: float) -> Iterator[str]:
-    """The explanation line by line, safe for a terminal. ``body``: the API's; ``now``: seconds since 1970."""
+    """Yield the explanation line by line, safe for a terminal. ``body``: the API's. ``now``: seconds since 1970."""
     item = body.get("item") or {}
     yield clean(body.get("ref"))
     yield f"  {_headline(item, now)}"
@@ -104,9 +104,9 @@ def explanation(body: Row, now: float) -> Iterator[str]:
 
 def _decided(item: Row, decided: Iterable[Row], candidates: Iterable[Row], now: float) -> Iterator[str]:
     lines = [_claim(row, now) for row in decided if row.get("claim")]
-    if not lines and candidates and decided:  # only while something newer is being held back
-        said = ", ".join(f"{_source(row)} by {clean(row.get('rule'))}" for row in decided)
-        lines = [f"{said}; a newer claim will count once the screen confirms it"]
+    if not lines and candidates and decided:  # only while a newer claim is being held back
+        sources = ", ".join(f"{_source(row)} by {clean(row.get('rule'))}" for row in decided)
+        lines = [f"{sources}; a newer claim will count once the screen confirms it"]
     empty = _NOTHING.get(str(item.get("reason_code")), "nothing: no fresh evidence")
     if item.get("reason_code") == "agent_crashed" and item.get("detail"):
         empty = f"the end of its process: {clean(item['detail'])}"
@@ -125,7 +125,7 @@ def _headline(item: Row, now: float) -> str:
 def _source(row: Row) -> str:
     name = clean(row.get("source"))
     if name == "status" and str(row.get("rule")).startswith(_SERVER):
-        return _SERVER  # not a file: the user has that asked
+        return _SERVER  # not a file: the server that the user has agtmux ask
     return SOURCES.get(name, name)
 
 
@@ -144,13 +144,13 @@ def _claim(row: Row, now: float) -> str:
 
 
 def _discarded(row: Row, by: str, now: float) -> str:
-    """``by``: the sources that tell by what they show."""
+    """Return the line of a claim that was ignored. ``by``: the sources whose levels ended it."""
     why = clean(row.get("discarded_because"), "")
     mark = str(row.get("retired_by") or why.partition("retired: ")[2])
     if mark in _ENDED:
         seen = age(row.get("last_seen") or row.get("since"), now)
-        said = f"{_source(row)}{_subject(row)} said {clean(row.get('claim'))}, by {clean(row.get('rule'))}, {seen} ago"
-        return f"{said}: since then {_ENDED[mark].format(by=by)} ({mark})"
+        claim = f"{_source(row)}{_subject(row)} said {clean(row.get('claim'))}, by {clean(row.get('rule'))}, {seen} ago"
+        return f"{claim}: since then {_ENDED[mark].format(by=by)} ({mark})"
     if why.startswith("outranked by "):
         why = f"{why.removeprefix('outranked by ')} has precedence"
     elif why == "stale":
@@ -165,18 +165,18 @@ def _levels(candidates: Iterable[Row]) -> str:
 
 
 def _events(rows: Iterable[Row], now: float) -> list[str]:
-    """Newest first; of equal ones in a row only the first."""
+    """Return event lines, newest first. Of equal ones in a row, only the first."""
     out: list[str] = []
     for row in sorted(rows, key=lambda row: str(row.get("event_time")), reverse=True):
         kind, _, what = clean(row.get("event_type")).partition(":")
-        told = f"{_source(row)} {kind}{what and ':'}{what}"
+        text = f"{_source(row)} {kind}{what and ':'}{what}"
         if kind == "claim":
-            told = f"{_source(row)} shows {'nothing known' if what == 'none' else what}"
+            text = f"{_source(row)} shows {'nothing known' if what == 'none' else what}"
         elif kind == "action":
-            told = f"agtmux {what}"
+            text = f"agtmux {what}"
         code = (row.get("raw_payload") or {}).get("exit_code")
-        told += "" if code is None else f", exit status {clean(code)}"
-        line = f"{age(row.get('event_time'), now):>6} ago  {told}"
+        text += "" if code is None else f", exit status {clean(code)}"
+        line = f"{age(row.get('event_time'), now):>6} ago  {text}"
         line += "" if row.get("applied", True) else "  (not applied)"
         if out[-1:] != [line]:
             out.append(line)

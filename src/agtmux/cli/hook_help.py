@@ -1,4 +1,4 @@
-"""The help page of ``agtmux hook``. The hook itself is ``agtmux.hook`` and never comes here but for ``--help``."""
+"""Define the help page of ``agtmux hook``. The hook itself is ``agtmux.hook``; it comes here only for ``--help``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""``agtmux hooks install|uninstall|status``: lets agents report by themselves.
+"""Install, remove and check the agents' hooks (``agtmux hooks install|uninstall|status``).
 
-Owns where the agents' settings lie for this user and which program they are to call; the daemon's adapters change the
-files.
+Owns where this user's agent settings lie and which program they call. The daemon's adapters change the files.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
     F = TypeVar("F", bound=Callable[..., Any])
 
 TEST_FOR = 5.0
-"""Seconds that a test event may take, from the command's start to the daemon, where hooks have their usual time."""
+"""Seconds that a test event may take, from the command's start to the daemon, if hooks have their usual time."""
 SPOOLED_FOR = 3.0
-"""Until the daemon takes in what a hook left in the spool at the end of its time, in seconds."""
+"""Seconds until the daemon reads what a hook left in the spool at its deadline."""
 
 HOMES = {
     "claude": ((("CLAUDE_CONFIG_DIR", ""),), ".claude"),
@@ -42,7 +41,9 @@ HOMES = {
     "qwen": ((("QWEN_HOME", ""),), ".qwen"),
     "cursor": ((), ".cursor"),
 }
-"""Per agent: the variables that name its folder and what lies under each, and the folder in the home directory else."""
+"""Per agent: the variables that name its folder with the path below each, and the default folder in the home
+directory.
+"""
 
 
 def _options(function: F) -> F:
@@ -62,7 +63,7 @@ _CACHES = {
     "uv's cache, where uvx puts what it runs": (r"/(?:archive|builds|environments)-v\d+/",),
     "pipx's cache, where pipx run puts what it runs": (r"/pipx/\.cache/", r"/(?:\.cache|Caches)/pipx/"),
 }
-"""Where environments lie that are made for one run, by what such paths have in them."""
+"""Parts of paths of environments that exist for one run only."""
 
 _dry = click.option("--dry-run", is_flag=True, help="Show the change without making it.")
 
@@ -131,9 +132,9 @@ def status(app: App, agents: tuple[str, ...], target: str | None, no_test: bool,
 
 
 def hook_command(argv0: str, python: str) -> str:
-    """The shell command that agents are to call, by absolute path; the agent's name goes behind it.
+    """Return the shell command that agents call, by absolute path. The agent's name follows it.
 
-    ``argv0`` is how this process was started, ``python`` its interpreter.
+    ``argv0``: how this process was started. ``python``: its interpreter.
     """
     import shlex
     import shutil
@@ -151,10 +152,11 @@ def hook_command(argv0: str, python: str) -> str:
 
 
 def fleeting(program: str, temporary: str) -> str | None:
-    """In what a program lies that is not kept, None where nothing says so: ``uvx``, ``pipx run``, the temporary folder.
+    """Return what makes a program's location temporary: ``uvx``, ``pipx run``, the temporary folder. None if nothing
+    does.
 
-    ``program``: its absolute path; a link to it counts as little as what it leads to is kept. ``temporary``: the folder
-    for temporary files.
+    ``program``: its absolute path. If it is a link, its destination counts too. ``temporary``: the folder for temporary
+    files.
     """
     folder, name = os.path.split(program)
     paths = (os.path.join(os.path.realpath(folder), name), os.path.realpath(program))
@@ -170,7 +172,7 @@ def fleeting(program: str, temporary: str) -> str | None:
 
 
 def _warn(app: App, command: str) -> None:
-    """That hooks call a program which will not be there for long, if so."""
+    """Warn if hooks call a program that will not be there for long."""
     import shlex
     import tempfile
 
@@ -184,7 +186,7 @@ def _warn(app: App, command: str) -> None:
 
 
 def config_homes(env: Mapping[str, str]) -> dict[str, str]:
-    """The folder of each agent's settings, by the agent's own variables, else in the home directory."""
+    """Return the folder of each agent's settings: by the agent's own variables, else in the home directory."""
     homes = {}
     for agent, (variables, usual) in HOMES.items():
         homes[agent] = os.path.expanduser(f"~/{usual}")
@@ -196,14 +198,14 @@ def config_homes(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def test_for(env: Mapping[str, str]) -> float:
-    """Seconds that a test event may take: where hooks are given more time than usual it has that too."""
+    """Return the seconds that a test event may take. If hooks have more time than usual, it has more too."""
     cap = env.get("AGTMUX_HOOK_CAP_MS", "")
     given = int(cap) / 1000 if cap.isascii() and cap.isdecimal() and len(cap) < 10 else 0.0
     return max(TEST_FOR, given + SPOOLED_FOR)
 
 
 def send_test(item: Mapping[str, Any]) -> str:
-    """Run the command that an agent's settings name, with a test payload as the agent would; the test's number."""
+    """Run the command in an agent's settings with a test payload, as the agent would. Return the test's number."""
     import json
     import subprocess
     import uuid
@@ -212,7 +214,7 @@ def send_test(item: Mapping[str, Any]) -> str:
     payload = json.dumps({"hook_event_name": "agtmux-test", "agtmux_test": nonce})
     line = f"{item['command']} '{payload}'" if item.get("as_argument") else str(item["command"])
     given = b"" if item.get("as_argument") else payload.encode()
-    with contextlib.suppress(subprocess.TimeoutExpired, OSError):  # then it does not arrive, which is what is told
+    with contextlib.suppress(subprocess.TimeoutExpired, OSError):  # then it does not arrive, and that is reported
         subprocess.run(
             ["/bin/sh", "-c", line],
             input=given,
@@ -225,7 +227,9 @@ def send_test(item: Mapping[str, Any]) -> str:
 
 
 def _tested(app: App, request: dict[str, object], reply: Reply) -> tuple[Reply, dict[str, bool]]:
-    """Send a test event through every installed command; the newest answer, and by path whether it arrived."""
+    """Send a test event through every installed command. Return the newest answer, and by path whether the event
+    arrived.
+    """
     sent = {str(i["path"]): send_test(i) for i in reply.json().get("items") or () if i.get("command")}
     arrived: dict[str, str] = {}
     end = time.monotonic() + test_for(os.environ)
@@ -269,9 +273,9 @@ def _ask(
     if as_json:
         write_body(reply.body)
     items = reply.json().get("items") or ()
-    told = {item.get("agent") for item in items}
+    reported = {item.get("agent") for item in items}
     for agent in () if as_json else agents:
-        if agent not in told:
+        if agent not in reported:
             app.say(f"agtmux knows no hooks for {render.clean(agent)}")
     if op == "status" and not as_json and items and not any(_matters(item) for item in items):
         _tell_none(agents, target)
@@ -288,7 +292,7 @@ def _ask(
 
 
 def _matters(item: Mapping[str, Any]) -> bool:
-    """Whether a file says more than that nothing is installed in it."""
+    """Return whether there is more to report on a file than that nothing is installed in it."""
     return bool(item.get("installed") or item.get("error") or item.get("deaf_panes"))
 
 
@@ -306,7 +310,7 @@ def _tell_test(item: Mapping[str, Any], arrived: bool | None) -> None:
     if arrived is True:
         click.echo("  test event: arrived")
     elif arrived is False:
-        loud = render.clean(item.get("command")).partition(" 2>/dev/null")[0]  # so that it says what is wrong
+        loud = render.clean(item.get("command")).partition(" 2>/dev/null")[0]  # so that it prints what is wrong
         click.echo(f"  test event: did not arrive. Try: echo '{{}}' | {loud}; then")
         click.echo("  agtmux hooks install, and agtmux daemon status to see the socket that hooks use")
     for ref in item.get("deaf_panes") or ():
@@ -321,8 +325,8 @@ def _tell(item: Mapping[str, Any], op: str, dry_run: bool) -> None:
     agent, path = render.clean(item.get("agent")), render.clean(item.get("path"))
     name = f"{agent}: {path}"
     if item.get("error"):
-        said = render.clean(item["error"])
-        click.echo(f"{agent if path in said else name}: {said}", err=True)
+        text = render.clean(item["error"])
+        click.echo(f"{agent if path in text else name}: {text}", err=True)
         return
     if op == "status":
         what = "outdated: run agtmux hooks install" if item.get("outdated") else "installed"
@@ -336,7 +340,7 @@ def _tell(item: Mapping[str, Any], op: str, dry_run: bool) -> None:
         click.echo(f"{name}: {'would change' if dry_run else f'{op}ed'}")
         if dry_run and item.get("diff"):
             click.echo(render.safe_block(item["diff"]).rstrip("\n"))
-    if item.get("backup") and op == "install":  # what stays of an uninstall is among the notes
+    if item.get("backup") and op == "install":  # what an uninstall leaves is among the notes
         click.echo(f"  backup: {render.clean(item['backup'])}")
     if item.get("switched_off"):
         click.echo(f"  switched off by {render.clean(item['switched_off'])}: remove that setting, or ask who set it")

@@ -1,7 +1,7 @@
-"""Whether this command runs inside a coding agent that a daemon would supervise: such a one starts no daemon.
+"""Check whether this command runs inside a coding agent in tmux. Such a command starts no daemon.
 
-Owns the few names that agents' programs have. The daemon judges callers by more than that (who may act); this is asked
-only where there is no daemon.
+Owns the few names of agents' programs. The daemon uses more than that to decide who may act. This check is used only if
+there is no daemon.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ _PACKAGES = {
     "/claude-code/": "claude", "/gemini-cli/": "gemini", "/@openai/codex": "codex", "/@github/copilot": "copilot",
     "/opencode-ai/": "opencode", "/pi-coding-agent/": "pi", "/@qwen-code/": "qwen", "/cursor-agent/": "cursor-agent",
 }  # fmt: skip
-"""Folders in which an agent's script lies that has a name of its own, by what their paths have in them."""
+"""Folders of agents' scripts that have another name, by a part of their path."""
 _CLAUDE = re.compile(r"(?:^|/)(?:\.claude-[\w-]+|versions/\d+\.\d+\.\d+[\w.-]*)$")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _PLATFORM = re.compile(r"-(?:x86_64|aarch64)[\w-]*$|\.exe$")
 _NODES = frozenset({"node", "nodejs", "bun", "deno", "MainThread", "node-MainThread"})
 _SERVER = "tmux: server"
 _COMM = 15
-"""Characters of a program's name that Linux keeps in comm."""
+"""Characters of a program's name that Linux keeps in ``comm``."""
 _PS_FOR = 2_000_000_000
-"""Nanoseconds that ps may take where there is no ``/proc``."""
+"""Nanoseconds that ps may take on systems without ``/proc``."""
 
 
 def agent_above() -> str | None:
-    """The agent in a tmux pane that runs this process, like ``claude (pid 4711)``; None for none, or none in tmux."""
+    """Return the agent in a tmux pane that runs this process, like ``claude (pid 4711)``. None if there is none."""
     found = None
     above = hook.ancestors(os.getppid())
     if not above and not os.path.exists(hook.PROC):
@@ -48,7 +48,7 @@ def agent_above() -> str | None:
 
 
 def _program(comm: str, words: list[str]) -> str | None:
-    """The agent that a process is, by its own name or by that of the script that its interpreter runs."""
+    """Return the agent that a process is, by its own name or by the script that its interpreter runs."""
     if not words:
         return comm if comm in PROGRAMS else None
     name = os.path.basename(words[0])
@@ -57,7 +57,7 @@ def _program(comm: str, words: list[str]) -> str | None:
     if _CLAUDE.search(words[0]) and comm == name[:_COMM]:
         return "claude"
     known = _PLATFORM.sub("", name)
-    if known == "pi":  # others have programs of that name: the agent names its process so, without arguments
+    if known == "pi":  # other programs have that name: the agent sets it as its process title, without arguments
         return known if words == ["pi"] and comm == known else None
     claude = known == "claude" and (_VERSION.match(comm) or comm.startswith(".claude-"))
     if known in PROGRAMS and (claude or comm == name[:_COMM] or comm in _NODES):
@@ -66,7 +66,7 @@ def _program(comm: str, words: list[str]) -> str | None:
 
 
 def _script(path: str) -> str | None:
-    """The agent of a script, by its name or by the folder of its package."""
+    """Return the agent of a script, by its name or by the folder of its package."""
     name = os.path.basename(path).removesuffix(".js")
     if name in PROGRAMS:
         return name

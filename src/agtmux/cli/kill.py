@@ -1,4 +1,4 @@
-"""``agtmux kill``: interrupt or end an agent. Owns its options and what is asked first."""
+"""Interrupt or end an agent (``agtmux kill``). Owns its options and the question asked first."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def kill(app: App, ref: str, mode: str, name: str, yes: bool, guard: dict[str, A
     seen = {**guard, "if_runtime": guard["if_runtime"] or item.get("runtime_id")}
     reply = perform(app, client, "kill", str(item["ref"]), seen, mode=mode, signal=name)
 
-    def said(body: Mapping[str, Any]) -> str:
+    def summary(body: Mapping[str, Any]) -> str:
         ended = (body.get("result") or {}).get("ended")
         return f"sent {what} {'to' if mode == 'signal' else 'in'} {where(body)}" + (", it ended" if ended else "")
 
-    print_result(reply, guard, said)
+    print_result(reply, guard, summary)

@@ -1,6 +1,6 @@
-"""``agtmux list panes|windows|sessions`` and ``agtmux ls``.
+"""List panes, windows or sessions (``agtmux list panes|windows|sessions`` and ``agtmux ls``).
 
-Owns the filters of listings and the choice of how to print. Knows neither columns nor routes' bodies beyond ``items``.
+Owns the filters of listings and the choice of how to print. Knows neither columns nor the bodies beyond ``items``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STATES_HELP = ", ".join(render.STATES)
 
 
 def filters(function: F) -> F:
-    """Adds the filters that listings and watch share. Values may be repeated or separated by commas."""
+    """Add the filters that listings and watch share. Values may be repeated or separated by commas."""
     for option in reversed(
         (
             click.option(
@@ -66,7 +66,7 @@ def filters(function: F) -> F:
 
 
 def params_of(options: dict[str, Any]) -> dict[str, Any]:
-    """The query of a listing from the values of ``filters``."""
+    """Return the query of a listing from the values of ``filters``."""
     out: dict[str, Any] = {key: list(options[key]) for key in ("target", "target_session", "session", "state", "agent")}
     out["state"] = [_spelled_out(words) for words in options["state"]]
     out["needs_action"] = "true" if options["needs_action"] else None
@@ -75,12 +75,12 @@ def params_of(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _spelled_out(words: str) -> str:
-    """States separated by commas, with those that a group's name stands for."""
+    """Return states separated by commas. Names of groups are replaced by their states."""
     return ",".join(state for word in words.split(",") for state in GROUPS.get(word, (word,)))
 
 
 def how_to_print(function: F) -> F:
-    """Adds ``--sort``, ``--json`` and the global options."""
+    """Add ``--sort``, ``--json`` and the global options."""
     json_option = click.option("--json", "as_json", is_flag=True, help="Print the API's JSON answer unchanged.")
     sort = click.option(
         "--sort",
@@ -107,7 +107,7 @@ def show(app: App, scope: str, params: dict[str, Any], as_json: bool) -> None:
 
 
 class _Panes(click.Group):
-    """``agtmux list`` and ``agtmux list --json`` are those of panes."""
+    """Makes ``agtmux list`` and ``agtmux list --json`` list panes."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not ctx.resilient_parsing and (not args or (args[0][:1] == "-" and args[0] not in ctx.help_option_names)):

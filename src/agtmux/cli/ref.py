@@ -1,6 +1,6 @@
-"""Turns what a person types into a full ref: ``%12``, ``work:1.0``, an agent's name.
+"""Turn what a person types into a full ref: ``%12``, ``work:1.0``, an agent's name.
 
-Owns the short forms. Full refs (``pane:…``, ``runtime:…``) pass as they are; the daemon judges them.
+Owns the short forms. Full refs (``pane:…``, ``runtime:…``) pass unchanged; the daemon checks them.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from agtmux.client import Client
 
 LONGEST = 1024
-"""Characters of a short form; a full ref is the daemon's to judge."""
+"""Characters of a short form. The daemon checks full refs."""
 HELP = (
     "REF is a full ref (pane:…, runtime:…) or, if unique, a pane id (%12), a position (work:1.0) or an agent (claude)."
 )
 
 
 def resolve(text: str, client: Client) -> str:
-    """The full ref of ``text``. Raises E_REF_NOT_FOUND, E_REF_AMBIGUOUS (listing the candidates), E_REF_INVALID."""
+    """Return the full ref of ``text``. Raises E_REF_NOT_FOUND, E_REF_AMBIGUOUS (with the candidates), E_REF_INVALID."""
     if text.startswith(("pane:", "runtime:")):
         return text
     if not text or len(text) > LONGEST:
@@ -74,5 +74,5 @@ def _test(text: str) -> Callable[[Mapping[str, Any]], bool]:
 
 
 def _is_number(text: str) -> bool:
-    """Whether it is an id or index as tmux writes them."""
+    """Return whether it is an id or index as tmux writes them."""
     return text.isascii() and text.isdecimal() and len(text) <= 10

@@ -1,7 +1,7 @@
-"""The command tree and its one error edge.
+"""Define the command tree, and turn errors into output in one place.
 
-Owns the names of the commands, their one-line help, and how an error becomes a line, an envelope and an exit status.
-A command's module is imported when that command runs, so ``agtmux -h`` and ``agtmux ls`` stay quick.
+Owns the names of the commands, their one-line help, and how an error becomes a line, an envelope and an exit status. A
+command's module is imported when that command runs, so ``agtmux -h`` and ``agtmux ls`` stay quick.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are asked for."""
+    """A group whose commands are imported when they are needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -109,7 +109,7 @@ def root() -> None:
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run one command line and return the exit status. Nothing is raised but KeyboardInterrupt."""
+    """Run one command line and return the exit status. Raises only KeyboardInterrupt."""
     if "_AGTMUX_COMPLETE" in os.environ:
         root.main(list(argv), prog_name="agtmux")  # answers the shell and exits
     if None in (sys.stdin, sys.stdout, sys.stderr):
@@ -135,7 +135,7 @@ def run(argv: Sequence[str]) -> int:
         return 130
     except BrokenPipeError:
         _write_nowhere()  # the reader has left
-    except OSError as error:  # a full disk, a folder that cannot be made
+    except OSError as error:  # a full disk, or a folder that cannot be made
         _write_nowhere()
         where = f" ({error.filename})" if error.filename else ""
         return _fail(AgtmuxError("E_INTERNAL", f"{error.strerror or error}{where}"), ())
@@ -143,7 +143,9 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _open_closed() -> None:
-    """A standard stream that the caller closed goes nowhere, and its number is never that of a file or a socket."""
+    """Open standard streams that the caller closed, so that no file or socket gets their numbers. Output to them is
+    dropped.
+    """
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
         continue
     os.close(fd)
@@ -154,19 +156,19 @@ def _open_closed() -> None:
 
 
 def _write_what_can_be_written() -> None:
-    """Screens of agents are full of lines and signs: a ``?`` stands for what the locale's encoding has not."""
+    """Print ``?`` for characters that the locale's encoding lacks. Screens of agents are full of lines and signs."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower().replace("-", "") != "utf8":
             stream.reconfigure(errors="replace")
 
 
 def _write_nowhere() -> None:
-    """What Python still flushes at its exit is not to fail once more."""
+    """Drop what Python still flushes at its exit, so that this does not fail too."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _fail(error: AgtmuxError, argv: Sequence[str]) -> int:
-    """Say it in one line on stderr; with ``--json`` the envelope goes to stdout."""
+    """Print the error in one line on stderr. With ``--json``, print the envelope on stdout."""
     if "--json" in argv:
         click.echo(escaped(json.dumps(error.envelope(), ensure_ascii=False)))
     click.echo(f"agtmux: {one_line(error.message)} ({error.code})", err=True)

@@ -1,4 +1,4 @@
-"""``agtmux rules check``: the screen rules tried on the samples that prove them. Owns its wording."""
+"""Try the screen rules on their samples (``agtmux rules check``). Owns its wording."""
 
 from __future__ import annotations
 
@@ -67,7 +67,9 @@ def check(app: App, agents: tuple[str, ...], corpus: str | None, every: bool, as
 
 
 def left_out(items: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """What was not tried for want of recordings, and what was tried all the same; nothing where all are here."""
+    """Yield what was not tried because recordings are missing, and what was tried. Nothing if all recordings
+    are here.
+    """
     away = sum(is_for_corpus(rule) for item in items for rule in item["rules"])
     if not away:
         return
@@ -81,12 +83,12 @@ def left_out(items: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def is_for_corpus(rule: Mapping[str, Any]) -> bool:
-    """Whether a rule was not tried because its recording is not here."""
+    """Return whether a rule was not tried because its recording is not here."""
     return rule.get("ok") is None and "--corpus" in str(rule.get("message"))
 
 
 def rule_lines(item: Mapping[str, Any], *, every: bool) -> Iterator[str]:
-    """One agent's rules line by line, safe for a terminal."""
+    """Yield one agent's rules line by line, safe for a terminal."""
     name = clean(item.get("agent"))
     if item.get("error"):
         yield f"{name}: {clean(item['error'])}"

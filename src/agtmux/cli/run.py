@@ -1,6 +1,6 @@
-"""``agtmux run -- COMMAND``: runs a program in this pane and tells the daemon when it starts and how it ends.
+"""Run a program in this pane and report its start and end to the daemon (``agtmux run -- COMMAND``).
 
-Owns the wrapper's process: signals, exit status. What its events mean is the daemon's.
+Owns the wrapper's process: signals, exit status. The daemon owns the meaning of its events.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 POST_FOR = 1_000_000_000
-"""How long (ns) a report may take; with no daemon there is no wait."""
+"""How long (ns) a report may take. Without a daemon there is no wait."""
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -71,15 +71,17 @@ def check_agent(agent: str) -> None:
 
 
 def spawn(command: tuple[str, ...]) -> int:
-    """Run ``command`` on this terminal and wait for it; its exit status as a shell gives it.
+    """Run ``command`` on this terminal and wait for it. Return its exit status as a shell gives it.
 
-    Interrupts of the terminal reach both processes: they are the program's to judge. A signal sent to this process
-    alone is passed on as long as the program runs.
+    Interrupts of the terminal reach both processes, and the program handles them. A signal sent to this process alone
+    is passed on while the program runs.
     """
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
     passed_on = (signal.SIGTERM, signal.SIGHUP)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, passed_on)  # they wait until there is somebody to pass them on to
+    before = signal.pthread_sigmask(
+        signal.SIG_BLOCK, passed_on
+    )  # they wait until there is a process to pass them on to
     try:
         pid = os.posix_spawnp(
             command[0], list(command), os.environ, setsigdef=[signal.SIGINT, signal.SIGQUIT], setsigmask=before
@@ -100,13 +102,15 @@ def spawn(command: tuple[str, ...]) -> int:
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     _, status = os.waitpid(pid, 0)
     for number in passed_on:
-        signal.signal(number, signal.SIG_IGN)  # its number may be somebody else's now, and its end is to be told
+        signal.signal(
+            number, signal.SIG_IGN
+        )  # its pid may be another process's now, and its end still has to be reported
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
 
 
 def report(name: str, payload: dict[str, object]) -> None:
-    """Tell the daemon, or leave it in the spool. A report that cannot be made never stops the program."""
+    """Report to the daemon, or write to the spool. A report that fails never stops the program."""
     try:
         _report(name, payload)
     except (OSError, AgtmuxError) as error:
@@ -114,7 +118,7 @@ def report(name: str, payload: dict[str, object]) -> None:
 
 
 def _report(name: str, payload: dict[str, object]) -> None:
-    """Raises OSError, AgtmuxError where it cannot be left in the spool either."""
+    """Send the report. Raises OSError, AgtmuxError if the spool cannot be written either."""
     now = time.time_ns()
     event = hook.build_event("generic", "wrapper", payload, now, os.environ, name)
     event["chain"] = hook.ancestors(os.getpid())
@@ -126,7 +130,7 @@ def _report(name: str, payload: dict[str, object]) -> None:
 
 
 def _folder() -> str | None:
-    """Where it runs; None in a folder that was removed, in which programs run all the same."""
+    """Return the working directory. None in a removed directory, where programs run all the same."""
     try:
         return os.getcwd()
     except OSError:

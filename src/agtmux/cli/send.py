@@ -1,4 +1,4 @@
-"""``agtmux send`` and ``agtmux prompt``: text and keys into a pane. Owns their options and the words of the receipt."""
+"""Send text and keys to a pane (``agtmux send``, ``agtmux prompt``). Owns their options and the printed receipt."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_TEXT = 256 * 1024
 
 
 def standard_input() -> str:
-    """All of it. Raises E_PAYLOAD_TOO_LARGE, E_INVALID_REQUEST for what is no UTF-8."""
+    """Read all of standard input. Raises E_PAYLOAD_TOO_LARGE, E_INVALID_REQUEST for input that is not UTF-8."""
     raw = sys.stdin.buffer.read(MAX_TEXT + 1)
     if len(raw) > MAX_TEXT:
         raise AgtmuxError("E_PAYLOAD_TOO_LARGE", f"standard input is longer than {MAX_TEXT} bytes: send it in parts")
@@ -36,7 +36,7 @@ def standard_input() -> str:
 
 
 def receipt_lines(body: Mapping[str, Any]) -> str:
-    """The receipt in one line."""
+    """Return the receipt in one line."""
     result = body.get("result") or {}
     queued = ", queued by the agent" if result.get("queued") else ""
     keys = f", keys {' '.join(result['keys'])}" if result.get("keys") else ""

@@ -1,6 +1,6 @@
-"""Starts a daemon in the background and waits until it answers.
+"""Start a daemon in the background and wait until it answers.
 
-Owns the detaching and the log file's creation. Knows nothing of what the daemon does.
+Owns the detaching and the creation of the log file. Knows nothing about what the daemon does.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from agtmux.protocol.text import one_line
 
 WAIT = 5.0
 _OTHER = "already runs"
-"""In the message of a daemon that finds another one; the other one may be about to answer."""
+"""In the message of a daemon that finds another one. The other one may be about to answer."""
 _CODE = re.compile(r" \(E_[A-Z_]+\)$")
-"""Of its own error: the one that is told has another."""
+"""The code of the daemon's own error. It is removed, because the printed error has another code."""
 _OVERRIDES = ("AGTMUX_RUNTIME_DIR", "AGTMUX_STATE_DIR", "AGTMUX_CONFIG")
 
 
 def start_daemon() -> int:
-    """Start ``agtmuxd`` in its own session, logging to the log file; return its pid once the socket answers.
+    """Start ``agtmuxd`` in its own session, logging to the log file. Return its pid once the socket answers.
 
     Raises E_DAEMON_UNREACHABLE with the log's last line if it does not within 5 s, E_FORBIDDEN for an unsafe folder.
     """
@@ -63,17 +63,18 @@ def start_daemon() -> int:
         if process.poll() is not None and _OTHER not in "".join(_lines(log, before)):
             break
         time.sleep(0.02)
-    told = next((one_line(line)[:300] for line in reversed(_lines(log, before)) if line.strip()), "")
+    last_line = next((one_line(line)[:300] for line in reversed(_lines(log, before)) if line.strip()), "")
     how = "the daemon was started but does not answer" if process.poll() is None else "the daemon did not start"
     raise AgtmuxError(
         "E_DAEMON_UNREACHABLE",
-        f"{how}{': ' + _CODE.sub('', told).removeprefix('agtmuxd: ') if told else ''}; see its log: {log}",
+        f"{how}{': ' + _CODE.sub('', last_line).removeprefix('agtmuxd: ') if last_line else ''}; see its log: {log}",
         {"log": log, "pid": process.pid},
     )
 
 
 def _answers(path: str, deadline: float) -> bool:
-    """Whether a daemon answers there; one that listens and is still busy at ``deadline`` (monotonic, s) counts too.
+    """Return whether a daemon answers there. One that listens and is still busy at ``deadline`` (monotonic, s) counts
+    too.
 
     A daemon listens before it can answer, and may end in between.
     """
@@ -92,11 +93,11 @@ def _answers(path: str, deadline: float) -> bool:
 
 
 def _lines(log: str, start: int) -> list[str]:
-    """What was logged behind ``start``, the end of it."""
+    """Return the end of what was logged after ``start``."""
     try:
         with open(open_regular(log), "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            file.seek(max(start if start <= size else 0, size - 8192))  # it may have been set aside meanwhile
+            file.seek(max(start if start <= size else 0, size - 8192))  # the log may have been rotated meanwhile
             return file.read(8192).decode("utf-8", "replace").split("\n")
     except OSError:
         return []

@@ -1,4 +1,4 @@
-"""``agtmux target add|connect|list|remove``: the tmux servers that agtmux supervises. Owns their options."""
+"""Manage the watched tmux servers (``agtmux target add|connect|list|remove``). Owns their options."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def remove(app: App, name: str, yes: bool, as_json: bool) -> None:
 
 
 def show_targets(app: App, items: Sequence[dict[str, Any]]) -> None:
-    """The targets, as a table or as plain text."""
+    """Print the targets, as a table or as plain text."""
     if app.styled():
         render.console(app.color).print(render.ListingView("targets", {"items": items}, time.time()))
     else:

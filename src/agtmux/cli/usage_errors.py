@@ -1,6 +1,6 @@
-"""How a wrong command line is told: what is wrong, what may have been meant, and where to look.
+"""Describe a wrong command line: what is wrong, what was probably meant, and where to look.
 
-Owns that wording only. Imported when something is wrong.
+Owns that wording only. It is imported only if something is wrong.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def usage_message(error: click.UsageError) -> str:
-    """A usage error in one line."""
+    """Return a usage error in one line."""
     where = f"; see {error.ctx.command_path} --help" if error.ctx else ""
     option, command = getattr(error, "option_name", None), getattr(error, "command_name", None)
     meant = getattr(error, "possibilities", None) or ()
@@ -29,7 +29,7 @@ def usage_message(error: click.UsageError) -> str:
 
 
 def no_command(name: str, root: click.Group, ctx: click.Context) -> str:
-    """``name`` is no command of the root: what is spelled like it there, or has that very name one level down."""
+    """Return the error for an unknown command, with similar names and with commands of that name one level down."""
     known = root.list_commands(ctx)
     meant = get_close_matches(name, known)
     for group in known:

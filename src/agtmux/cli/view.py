@@ -1,4 +1,4 @@
-"""``agtmux view-output``: what a pane shows. Owns its options."""
+"""Show what a pane shows (``agtmux view-output``). Owns its options."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from agtmux.client import Client
 
 EVERY = 0.5
-"""Seconds between two looks of ``--follow``."""
+"""Seconds between two readings of ``--follow``."""
 FOLLOWED = 200
-"""Rows that each of them takes."""
+"""Rows that each reading takes."""
 
 
 @click.command("view-output")
@@ -72,7 +72,7 @@ def view_output(app: App, ref: str, lines: int, ansi: bool, follow: bool, guard:
 def _go_on(
     app: App, client: Client, ref: str, guard: dict[str, Any], first: Mapping[str, Any], shown: str, *, ansi: bool
 ) -> None:
-    """Look again and again, and print what came below what was shown. Raises AgtmuxError when the agent ends."""
+    """Read the pane again and again, and print the new rows. Raises AgtmuxError when the agent ends."""
     seen = {**guard, "request_ref": None, "if_runtime": guard["if_runtime"] or first.get("runtime_id")}
     before = shown.splitlines()
     while True:
@@ -88,9 +88,9 @@ def _go_on(
 
 
 def added(before: list[str], rows: list[str]) -> list[str]:
-    """The rows that are new: what follows the longest end of ``before`` that ``rows`` goes on from.
+    """Return the new rows: those after the longest end of ``before`` that ``rows`` continues.
 
-    A screen that was drawn anew goes on from nothing: then all rows that were not there before.
+    A screen that was redrawn continues nothing. Then all rows count that were not there before.
     """
     for size in range(min(len(before), len(rows)), max(1, min(3, len(before))) - 1, -1):
         tail = before[len(before) - size :]

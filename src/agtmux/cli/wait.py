@@ -1,7 +1,7 @@
-"""``agtmux wait``, and waiting for the end of one turn. Owns when a wait is over; follows the stream, asks nobody.
+"""Wait for states (``agtmux wait``), and for the end of one turn. Owns when a wait is over. It only follows the stream.
 
-A wait is bound to the runtimes that it began with: it never ends by another agent in the same pane, and it ends with an
-error when its agent ends. A restart of the daemon does not end it.
+A wait is bound to the runtimes that it began with. Another agent in the same pane never ends it. If its own agent ends,
+the wait ends with an error. A restart of the daemon does not end it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Item = Mapping[str, Any]
 
 MESSAGES = ("last_assistant_message", "last-assistant-message", "prompt_response")
-"""Where agents put their last message into what they report of a turn's end."""
+"""Fields in which agents put their last message when they report the end of a turn."""
 _OVER = ("completed", "idle", "error", "waiting_approval", "waiting_input")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
@@ -42,7 +42,7 @@ _LATE = 1.0
 
 
 def duration(text: str) -> float:
-    """Seconds of ``90``, ``30s``, ``10m`` or ``2h``. Raises UsageError."""
+    """Return the seconds of ``90``, ``30s``, ``10m`` or ``2h``. Raises UsageError."""
     match = _DURATION.fullmatch(text)
     if match is None:
         raise click.UsageError(f"{text!r} is not a duration: write it like 30s, 10m or 2h")
@@ -54,7 +54,7 @@ class _OverError(Exception):
 
 
 def _follow(app: App, cursor: str | None, deadline: float) -> Iterator[tuple[Rows, dict[str, Any]]]:
-    """The rows and the line that changed them last. Raises _OverError at ``deadline`` (monotonic seconds)."""
+    """Yield the rows and the line that changed them last. Raises _OverError at ``deadline`` (monotonic seconds)."""
 
     def tick() -> None:
         if time.monotonic() > deadline:
@@ -142,7 +142,7 @@ def wait(app: App, refs: tuple[str, ...], wanted: str, any_of: bool, all_of: boo
 
 
 def _reached(rows: Rows, open_ones: dict[str, Item], states: set[str]) -> Iterator[Item]:
-    """Those that are where they should be; they are taken out of ``open_ones``. Raises E_RUNTIME_STALE."""
+    """Yield the rows that are in a wanted state, and remove them from ``open_ones``. Raises E_RUNTIME_STALE."""
     there = {item.get("runtime_id"): item for item in rows.body["items"]}
     for runtime_id, was in list(open_ones.items()):
         item = _mine(there, runtime_id, was, "error" in states)
@@ -167,7 +167,7 @@ def _mine(there: Mapping[Any, Item], runtime_id: str, was: Item, crash_counts: b
 
 
 def place(client: Client) -> str:
-    """Where the stream is now."""
+    """Return the current cursor of the stream."""
     exchange = client.watch({"scope": "panes", "once": "true"})
     with exchange:
         line = exchange.line()
@@ -175,9 +175,9 @@ def place(client: Client) -> str:
 
 
 def turn(app: App, before: Item, cursor: str, asked: float, seconds: float) -> Item:
-    """The row in which the turn that was asked for at ``asked`` ended. Raises E_TIMEOUT, E_RUNTIME_STALE.
+    """Return the row in which the turn that was requested at ``asked`` ended. Raises E_TIMEOUT, E_RUNTIME_STALE.
 
-    ``cursor``: a place in the stream before it was asked for, so that the shortest turn is not missed.
+    ``cursor``: of a moment before the request, so that even the shortest turn is not missed.
     """
     since, item, ran = _stamp(asked), before, before.get("state") == "running"
     try:
@@ -198,7 +198,9 @@ def turn(app: App, before: Item, cursor: str, asked: float, seconds: float) -> I
 
 
 def _versions(line: Item, was: Item, runtime_id: str) -> Iterator[Item]:
-    """The rows of one runtime in a line of the stream. Raises E_RUNTIME_STALE where it says that it has gone."""
+    """Yield the rows of one runtime in a line of the stream. Raises E_RUNTIME_STALE if the line reports that it has
+    gone.
+    """
     rows = line.get("items") if line["type"] == "snapshot" else [c.get("item") for c in line.get("changes") or ()]
     mine = [item for item in rows or () if item and item.get("runtime_id") == runtime_id]
     gone = line["type"] == "snapshot" or any(c["identity"] == was["identity"] for c in line.get("changes") or ())
@@ -209,11 +211,11 @@ def _versions(line: Item, was: Item, runtime_id: str) -> Iterator[Item]:
 
 
 def print_outcome(client: Client, item: Item, asked: float, *, as_json: bool, answer: Item) -> None:
-    """The state in which the turn ended, and the agent's last message where it reported one."""
+    """Print the state in which the turn ended, and the agent's last message if it reported one."""
     message = _last_message(client, item, asked) if item["state"] == "completed" else None
     if as_json:
-        told = {"schema_version": SCHEMA_VERSION, "action": answer, "item": item, "last_message": message}
-        click.echo(escaped(json.dumps(told, ensure_ascii=False)))
+        outcome = {"schema_version": SCHEMA_VERSION, "action": answer, "item": item, "last_message": message}
+        click.echo(escaped(json.dumps(outcome, ensure_ascii=False)))
         return
     waiting = item.get("waiting_for") or {}
     asks = ": ".join(clean(waiting[key]) for key in ("subject", "text") if waiting.get(key))
@@ -224,15 +226,17 @@ def print_outcome(client: Client, item: Item, asked: float, *, as_json: bool, an
 
 
 def _last_message(client: Client, item: Item, asked: float) -> str | None:
-    """As a hook reported it, else out of the agent's transcript, where its last lines may be some 100 ms late."""
+    """Return the last message: from a hook, else from the agent's transcript, whose last lines may be some
+    100 ms late.
+    """
     reported = _reported(client, str(item["runtime_id"]), _stamp(asked))
     until = time.monotonic() + _LATE
     while reported is None:
-        said = client.message(str(item["ref"])).json()
-        if said.get("runtime_id") != item["runtime_id"] or said.get("source") is None:
+        reply = client.message(str(item["ref"])).json()
+        if reply.get("runtime_id") != item["runtime_id"] or reply.get("source") is None:
             return None
-        if said.get("text") and str(said.get("said_at")) >= _stamp(asked):
-            return str(said["text"])
+        if reply.get("text") and str(reply.get("said_at")) >= _stamp(asked):
+            return str(reply["text"])
         if time.monotonic() >= until:
             return None
         time.sleep(_TICK)

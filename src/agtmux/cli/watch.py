@@ -1,6 +1,6 @@
-"""``agtmux watch``: the daemon's stream, as it is (jsonl) or drawn (table), through restarts of the daemon.
+"""Print the daemon's stream as it is (jsonl) or as a table, across restarts of the daemon (``agtmux watch``).
 
-Owns reconnecting, the cursor to go on from, and the live table's rows. Lines are passed on byte for byte.
+Owns reconnecting, the cursor to continue from, and the live table's rows. Lines are passed on byte for byte.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 LISTEN = 1.0
-"""Seconds for which a line is waited for at a time: a Ctrl-C in the instant before such a wait is seen after it."""
+"""Seconds to wait for a line at a time. A Ctrl-C in the instant before such a wait is noticed after it."""
 REDRAW = 2.0
 
 
@@ -73,7 +73,7 @@ def watch(app: App, **options: Any) -> None:
         if jsonl:
             _pass_on(follower)
         else:
-            # a terminal that cannot move its cursor gets one table below the other
+            # A terminal that cannot move its cursor gets one table below the other.
             live = on_terminal and not options["once"] and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
             _draw(app, follower, options["scope"], live=live)
     except KeyboardInterrupt:
@@ -81,7 +81,7 @@ def watch(app: App, **options: Any) -> None:
 
 
 class Follower:
-    """The stream's lines over any number of connections. ``cursor`` is where the next connection goes on."""
+    """Yields the stream's lines over any number of connections. ``cursor``: where the next connection continues."""
 
     def __init__(self, app: App, params: dict[str, Any], *, reconnect: bool) -> None:
         self._app, self._params, self._reconnect = app, params, reconnect
@@ -89,16 +89,16 @@ class Follower:
         self._connected = False
 
     def lines(self, idle: Callable[[], None], every: float) -> Iterator[bytes]:
-        """Each line of the stream; ``idle`` is called whenever ``every`` seconds passed without one.
+        """Yield each line of the stream. Call ``idle`` whenever ``every`` seconds passed without one.
 
-        Ends when the daemon ends the stream and reconnecting is off. Raises AgtmuxError, and BrokenPipeError when
-        nobody reads standard output any more.
+        Ends if the daemon ends the stream and reconnecting is off. Raises AgtmuxError, and BrokenPipeError if nobody
+        reads standard output any more.
         """
-        client, pause, told = self._app.client(), FIRST_PAUSE, False
+        client, pause, warned = self._app.client(), FIRST_PAUSE, False
         while True:
             try:
                 with self._open(client) as exchange:
-                    told = False
+                    warned = False
                     while (line := _next(exchange, idle, every)) is not None:
                         self._note(line)
                         pause = FIRST_PAUSE
@@ -107,13 +107,13 @@ class Follower:
                     return
             except AgtmuxError as error:
                 if error.code == "E_CURSOR_INVALID" and self.cursor and self.cursor != self._params["cursor"]:
-                    self.cursor = None  # a database that lost its last moments: begin with a snapshot
+                    self.cursor = None  # the database lost its last moments: begin with a snapshot
                     continue
                 if not self._reconnect or not CODES[error.code].retryable or not self._was_connected(error):
                     raise
-                if not told:
+                if not warned:
                     self._app.say("lost the daemon; waiting for it to come back")
-                    told = True
+                    warned = True
             client = self._app.client(autostart=False)
             _pause(pause, idle)
             pause = min(pause * 2, LONGEST_PAUSE)
@@ -127,16 +127,17 @@ class Follower:
         return self._connected or error.code != "E_DAEMON_UNREACHABLE"
 
     def _note(self, line: bytes) -> None:
-        """Keep the place to go on from. A reset voids what was shown, so after it only a snapshot will do; but one
-        that only says that the daemon shuts down voids nothing."""
+        """Keep the cursor to continue from. A reset makes the shown rows invalid, so only a snapshot can follow it. But
+        a reset that only reports the daemon's shutdown changes nothing.
+        """
         try:
-            told = json.loads(line)
+            message = json.loads(line)
         except ValueError:
             return
-        if told.get("type") == "reset":
-            self.cursor = self.cursor if told.get("reason") == "shutdown" else None
+        if message.get("type") == "reset":
+            self.cursor = self.cursor if message.get("reason") == "shutdown" else None
         else:
-            self.cursor = told.get("cursor") or self.cursor
+            self.cursor = message.get("cursor") or self.cursor
 
 
 def _next(exchange: Exchange, idle: Callable[[], None], every: float) -> bytes | None:
@@ -156,14 +157,14 @@ def _pass_on(follower: Follower) -> None:
 
 
 class Rows:
-    """What the stream says there is now: a snapshot with its changes applied, in the order of a listing."""
+    """The current rows of the stream: a snapshot with its changes applied, in the order of a listing."""
 
     def __init__(self) -> None:
         self._items: dict[str, dict[str, Any]] = {}
         self.body: dict[str, Any] = {"items": []}
 
     def apply(self, line: dict[str, Any]) -> bool:
-        """Take one line in. False if it changes nothing that is shown."""
+        """Apply one line. False if it changes nothing that is shown."""
         if line.get("type") == "snapshot":
             self._items = {_key(item): item for item in line.get("items") or ()}
         elif line.get("type") == "delta":
@@ -183,7 +184,9 @@ def _key(item: dict[str, Any]) -> str:
 
 
 def _order(item: dict[str, Any]) -> tuple[bool, int, str, str]:
-    """As the listing's default: what needs a person first, then by precedence, then the oldest first."""
+    """Return the sort key of a listing's default order: what needs a person first, then by precedence, then the oldest
+    first.
+    """
     state = item.get("state")
     rank = render.STATES.index(state) if state in render.STATES else len(render.STATES)
     return item.get("attention") != "needs_action", rank, str(item.get("since") or ""), _key(item)

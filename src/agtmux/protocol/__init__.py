@@ -1,1 +1,1 @@
-"""The front hall: what the CLI and the daemon must agree on. Standard library only, imports nothing of either."""
+"""Define what the CLI and the daemon must agree on. Standard library only; imports nothing of either."""

@@ -1,6 +1,7 @@
-"""The table of error codes: one row per code with its HTTP status and the CLI's exit status.
+"""List the error codes: one row per code with its HTTP status and the CLI's exit status.
 
-Owns the codes; knows neither HTTP servers nor click. docs/reference/api.md holds the same table; a test compares them.
+Owns the codes. Knows neither HTTP servers nor click. docs/reference/api.md holds the same table, and a test compares
+them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
     from typing import NamedTuple
 
     class CodeRow(NamedTuple):
-        """What a code means outside: ``http`` (None: never sent by the daemon), ``exit`` status, ``retryable``."""
+        """What a code means outside. ``http``: None if the daemon never sends it. ``exit``: exit status. ``retryable``:
+        a bool.
+        """
 
         http: int | None
         exit: int
@@ -59,7 +62,8 @@ SCHEMA_VERSION = "1.0"
 class AgtmuxError(Exception):
     """An error with a code of the table. ``message`` says what is wrong and what to do next, in one line.
 
-    ``details`` is JSON-able. Raised wherever the reason is known; translated once, at the API's or the CLI's edge.
+    ``details`` can be written as JSON. It is raised where the reason is known. It is translated only once, in the API
+    or in the CLI.
     """
 
     def __init__(self, code: str, message: str, details: dict[str, object] | None = None) -> None:
@@ -80,7 +84,7 @@ class AgtmuxError(Exception):
         return CODES[self.code].http or 500
 
     def envelope(self) -> dict[str, object]:
-        """The error envelope of the API, the same that ``--json`` prints."""
+        """Return the error envelope of the API. ``--json`` prints the same."""
         return {
             "schema_version": SCHEMA_VERSION,
             "error": {

@@ -1,7 +1,8 @@
-"""Where things lie: socket, lock, database, spool, log, config. The one reader of the environment for paths.
+"""Find the paths of the socket, lock, database, spool, log and config. Only this module reads the environment for
+paths.
 
-Light on purpose (os only): the hook and every CLI call import it. The rules are those of platformdirs, written out
-for the two platforms that have tmux; a test compares them with platformdirs itself.
+It imports only ``os``, because the hook and every CLI call import it. The rules are those of platformdirs, written out
+for the two platforms that have tmux. A test compares them with platformdirs itself.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ APP = "agtmux"
 
 
 def _home() -> str:
-    """The user's folder. Raises E_FORBIDDEN where there is none: what is kept would land wherever an agent works."""
+    """Return the user's home folder. Raises E_FORBIDDEN if there is none: files would land in an agent's working
+    directory.
+    """
     home = os.environ.get("HOME", "")
     if home.startswith("/"):
         return home
@@ -35,7 +38,7 @@ def _xdg(variable: str, fallback: str) -> str:
 
 
 def state_dir() -> str:
-    """Folder of the database, spool and log. ``AGTMUX_STATE_DIR`` overrides."""
+    """Return the folder of the database, spool and log. ``AGTMUX_STATE_DIR`` overrides it."""
     own = os.environ.get("AGTMUX_STATE_DIR")
     if own:
         return os.path.abspath(own)
@@ -45,7 +48,9 @@ def state_dir() -> str:
 
 
 def runtime_dir() -> str:
-    """Folder of the socket and lock: ``AGTMUX_RUNTIME_DIR``, else ``$XDG_RUNTIME_DIR/agtmux``, else the state's."""
+    """Return the folder of the socket and lock: ``AGTMUX_RUNTIME_DIR``, else ``$XDG_RUNTIME_DIR/agtmux``, else the
+    state's.
+    """
     own = os.environ.get("AGTMUX_RUNTIME_DIR")
     if own:
         return os.path.abspath(own)
@@ -56,7 +61,7 @@ def runtime_dir() -> str:
 
 
 def runtime_is_gone() -> bool:
-    """Whether ``XDG_RUNTIME_DIR`` names a folder that is not there: a tmux that outlives its login has that."""
+    """Return whether ``XDG_RUNTIME_DIR`` names a missing folder. A tmux server that outlives its login has that."""
     folder = runtime_dir()
     return folder not in (os.environ.get("AGTMUX_RUNTIME_DIR"), state_dir()) and not os.path.lexists(
         os.path.dirname(folder)
@@ -64,7 +69,7 @@ def runtime_is_gone() -> bool:
 
 
 def config_file() -> str:
-    """Path of ``config.toml``. ``AGTMUX_CONFIG`` overrides."""
+    """Return the path of ``config.toml``. ``AGTMUX_CONFIG`` overrides it."""
     own = os.environ.get("AGTMUX_CONFIG")
     if own:
         return os.path.abspath(own)
@@ -74,35 +79,39 @@ def config_file() -> str:
 
 
 def socket_path() -> str:
-    """The socket a client talks to: ``AGTMUX_SOCKET``, else ``agtmuxd.sock`` in the runtime folder."""
+    """Return the socket that a client connects to: ``AGTMUX_SOCKET``, else ``agtmuxd.sock`` in the runtime folder."""
     own = os.environ.get("AGTMUX_SOCKET")
     return os.path.abspath(own) if own else os.path.join(runtime_dir(), "agtmuxd.sock")
 
 
 def lock_paths() -> list[str]:
-    """Files that a running daemon holds locked and that name its pid: the database's, then the runtime folder's."""
+    """Return the files that a running daemon holds locked and that name its pid: the database's, then the runtime
+    folder's.
+    """
     return [database_path() + ".lock", os.path.join(runtime_dir(), "agtmuxd.lock")]
 
 
 def spare_socket_path() -> str:
-    """The socket of a daemon that cannot listen in the runtime folder any more."""
+    """Return the socket of a daemon that can no longer listen in the runtime folder."""
     return os.path.join(state_dir(), "agtmuxd.spare.sock")
 
 
 def pointer_path() -> str:
-    """File in the state folder that holds the path of the running daemon's socket (one line)."""
+    """Return the file in the state folder that holds the path of the running daemon's socket (one line)."""
     return os.path.join(state_dir(), "socket-path")
 
 
 def socket_candidates() -> list[str]:
-    """Sockets a hook tries, in order: a tmux server may have been started without ``XDG_RUNTIME_DIR``."""
+    """Return the sockets that a hook tries, in order. A tmux server may have been started without
+    ``XDG_RUNTIME_DIR``.
+    """
     out = [socket_path()]
     try:
-        told = read_regular(pointer_path(), 4096).decode("utf-8").strip()
+        recorded = read_regular(pointer_path(), 4096).decode("utf-8").strip()
     except (OSError, ValueError, AgtmuxError):
-        told = ""
-    if told and told not in out and not os.environ.get("AGTMUX_SOCKET"):
-        out.append(told)
+        recorded = ""
+    if recorded and recorded not in out and not os.environ.get("AGTMUX_SOCKET"):
+        out.append(recorded)
     return out
 
 
@@ -111,12 +120,12 @@ def database_path() -> str:
 
 
 def spool_path() -> str:
-    """JSONL file that hooks append to while no daemon answers."""
+    """Return the JSONL file that hooks append to while no daemon answers."""
     return os.path.join(state_dir(), "spool.jsonl")
 
 
 def patterns_path() -> str:
-    """JSON list: ``redaction.patterns`` of the configuration, left by the daemon for hooks that have to spool."""
+    """Return the JSON list of ``redaction.patterns``. The daemon writes it for hooks that have to spool."""
     return os.path.join(state_dir(), "redaction-patterns.json")
 
 
@@ -125,9 +134,9 @@ def log_path() -> str:
 
 
 def ensure_private_dir(path: str) -> None:
-    """Create ``path`` as 0700, folders above it that are missing too, or check it.
+    """Create ``path`` and missing folders above it with mode 0700, or check it.
 
-    Raises E_FORBIDDEN if it cannot be made or written to, somebody else owns it or others may write to it.
+    Raises E_FORBIDDEN if it cannot be made or written to, if another user owns it, or if others may write to it.
     """
     try:
         _make_private(path)
@@ -137,7 +146,7 @@ def ensure_private_dir(path: str) -> None:
 
 
 def check_private_dir(path: str) -> None:
-    """Raises E_FORBIDDEN where ``path`` is no folder of ours that we can write to, or others may write to it."""
+    """Raise E_FORBIDDEN if ``path`` is not our own writable folder, or if others may write to it."""
     try:
         info = os.stat(path)
     except OSError as error:

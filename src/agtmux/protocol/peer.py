@@ -1,7 +1,7 @@
-"""Who is at the other end of a Unix socket, by the kernel's word: asked before a word is said there.
+"""Ask the kernel which user is at the other end of a Unix socket, before anything is sent.
 
-Light on purpose: the hook and every CLI call import it. A path proves nothing: a folder may have been emptied, and
-somebody else may listen at a path that was remembered.
+It imports little, because the hook and every CLI call import it. A path proves nothing: a folder may have been emptied,
+and another user may listen at a remembered path.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ _LOCAL_PEERPID = 0x002
 
 
 def credentials(sock: socket.socket) -> tuple[int, int | None]:
-    """``(uid, pid)`` of the other end of a connected Unix stream socket; of a listener, whoever began to listen.
+    """Return ``(uid, pid)`` of the other end of a connected Unix stream socket. For a listener: who began to listen.
 
-    The pid is None where the platform does not tell it. Raises OSError where the kernel tells nothing.
+    The pid is None if the platform does not report it. Raises OSError if the kernel reports nothing.
     """
     if sys.platform == "darwin":
         uid = _word(sock.getsockopt(0, _LOCAL_PEERCRED, 76), 1)
@@ -29,14 +29,16 @@ def credentials(sock: socket.socket) -> tuple[int, int | None]:
 
 
 def _word(raw: bytes, place: int) -> int:
-    """The 32-bit number at that place. Raises OSError where the answer is too short for it; ``struct`` costs more."""
+    """Return the 32-bit number at that offset. Raises OSError if the answer is too short. ``struct`` would
+    take longer.
+    """
     if len(raw) < 4 * place + 4:
         raise OSError("the system's word on a peer is cut short")
     return int.from_bytes(raw[4 * place : 4 * place + 4], sys.byteorder)
 
 
 def stranger(sock: socket.socket) -> str | None:
-    """Who listens there, like ``uid 1001``, unless it is this user, or root, from whom nothing can be kept anyway."""
+    """Return who listens there, like ``uid 1001``. None for this user, and for root, who can read everything anyway."""
     try:
         uid, _ = credentials(sock)
     except OSError:

@@ -1,6 +1,6 @@
-"""A process's ancestors by ``ps``, for systems without ``/proc`` (macOS): imported by the hook there alone.
+"""Find a process's ancestors with ``ps``, on systems without ``/proc`` (macOS). The hook imports it only there.
 
-Owns the one call of ``ps`` and its reading. Never waits beyond its deadline.
+Owns the one call of ``ps`` and its parsing. Never waits beyond its deadline.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ MOST = 32
 
 
 def ancestors(pid: int, until: int) -> list[dict[str, object]]:
-    """The processes from ``pid`` upwards, nearest first; [] where ps says nothing by the clock ``until`` (ns).
+    """Return the processes from ``pid`` upwards, nearest first. [] if ps prints nothing by the clock ``until`` (ns).
 
-    Each with ``pid``, ``pgid`` and the first words of its command line. ``start`` is empty: ps tells it in the caller's
-    time zone, and a process that is above a living one now is the one that the daemon knows.
+    Each has ``pid``, ``pgid`` and the first words of its command line. ``start`` is empty, because ps prints it in the
+    caller's time zone. It is not needed: a process above a living one is the one that the daemon knows by this pid.
     """
     table: dict[int, tuple[int, int, list[str]]] = {}
     for line in _printed(until).decode("utf-8", "replace").splitlines():
@@ -38,7 +38,7 @@ def ancestors(pid: int, until: int) -> list[dict[str, object]]:
 
 
 def _printed(until: int) -> bytes:
-    """What ps prints, whole; nothing where it does not come to its end in time."""
+    """Return the whole output of ps. Empty if it does not end in time."""
     reader, writer = os.pipe()
     try:
         nowhere = ((os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 2))

@@ -1,7 +1,7 @@
-"""Takes secrets out of what agents report, before it is stored, logged or spooled.
+"""Remove secrets from what agents report, before it is stored, logged or spooled.
 
-Owns the patterns and the sensitive key names. Knows neither events nor databases. Standard library ``re`` only; each
-pattern has a literal hint, so that text without secrets costs a few substring searches.
+Owns the patterns and the sensitive key names. Knows neither events nor databases. Uses only ``re`` of the standard
+library. Each pattern has a literal hint, so text without secrets costs only a few substring searches.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MARK = "[redacted]"
 EVERYTHING = r"(?s).+"
 EVENT_FOR = 0.05
-"""Seconds of CPU that the patterns of the configuration may take in a hook, which has little time."""
+"""Seconds of CPU that the configuration's patterns may take in a hook, which has little time."""
 
 _KEY_BLOCK = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]{0,40}-----|\Z)"
 _TOKENS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
@@ -50,7 +50,7 @@ _AUTH = re.compile(
 _BEARER = re.compile(r"\b(bearer|basic)(\s+)(?=[^\s'\"]*[0-9=]|[^\s'\"]{24})[A-Za-z0-9._~+/=-]{12,}", re.I)
 _COOKIE = re.compile(r"\b((?:set-)?cookie\s{0,8}:\s{0,8})[^\r\n'\"]+", re.I)
 _URL = re.compile(r"\b([a-z][a-z0-9+.-]{1,15}://)[^\s/?#@'\"<>]+@", re.I)
-_PAIR = re.compile(  # its first character is a plain set: re then skips most places of a text at once
+_PAIR = re.compile(  # its first character is a plain set: re then skips most positions of a text at once
     r"""(?P<head>(?P<name>(?-i:[AaCcPpSsTt])(?:
           (?<=p)(?:ass(?:word|wd|phrase)?|wd|rivate[_-]?key)
           |(?<=s)(?:ecret(?:[_-]?(?:access[_-]?)?key|[_-]?token)?|igning[_-]?key|ession[_-]?token)
@@ -67,7 +67,7 @@ _OPTION = re.compile(
     re.I,
 )
 _SHORT = 128
-"""Characters up to which a text that holds no secret is known again."""
+"""Characters up to which a text without a secret is remembered."""
 _PAIR_HINTS = ("pass", "pwd", "secret", "key", "token", "credential", "cookie")
 _PLAIN = frozenset(("true", "false", "null", "none", "undefined", MARK))
 _KEYS = re.compile(
@@ -78,18 +78,21 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def redact(value: T, extra: Iterable[re.Pattern[str]] = ()) -> T:
-    """A copy of a JSON-like value without secrets: strings cleaned, values under sensitive key names replaced.
+    """Return a copy of a JSON-like value without secrets: strings cleaned, values under sensitive key names replaced.
 
-    ``extra`` are further patterns (from the config), whose whole match is replaced. Keys, booleans and
-    null stay, numbers too but under names such as ``password`` (the counts under ``input_tokens`` are numbers).
+    ``extra``: further patterns (from the config), whose whole match is replaced. Keys, booleans and null stay. Numbers
+    stay too, except under names such as ``password`` (the counts under ``input_tokens`` are numbers).
     """
     patterns = tuple(extra)
     return _walk(value, patterns)  # type: ignore[return-value]
 
 
 def redact_event(event: dict[str, object], patterns: Iterable[str] = ()) -> dict[str, object]:
-    """An event as hooks build it, without secrets. ``patterns``: of the configuration; what agents say is searched for
-    them, and left out altogether where one is no pattern or takes too long."""
+    """Return an event as hooks build it, without secrets.
+
+    ``patterns``: of the configuration. They are applied to the agent's own text. If a pattern is invalid or takes too
+    long, that text is left out altogether.
+    """
     safe = redact(event)
     extra = tuple(patterns)
     if not extra:
@@ -103,27 +106,27 @@ def redact_event(event: dict[str, object], patterns: Iterable[str] = ()) -> dict
     try:
         signal.setitimer(signal.ITIMER_VIRTUAL, EVENT_FOR)
         try:
-            said = _said(safe, tuple([re.compile(pattern) for pattern in extra]))
+            found = _texts_of(safe, tuple([re.compile(pattern) for pattern in extra]))
         finally:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
     except (TimeoutError, re.error, RecursionError, OverflowError):
-        said = _said(safe, (re.compile(EVERYTHING),))
+        found = _texts_of(safe, (re.compile(EVERYTHING),))
     finally:
         signal.signal(signal.SIGVTALRM, before)
-    return {**safe, **said}
+    return {**safe, **found}
 
 
-def _said(event: dict[str, object], extra: tuple[re.Pattern[str], ...]) -> dict[str, object]:
-    """What of an event is an agent's own words, and not what the event is told from others by."""
-    said: dict[str, object] = {name: redact(event[name], extra) for name in ("payload", "env") if name in event}
+def _texts_of(event: dict[str, object], extra: tuple[re.Pattern[str], ...]) -> dict[str, object]:
+    """Return the parts of an event that hold an agent's own text. Other parts tell the event apart from others."""
+    found: dict[str, object] = {name: redact(event[name], extra) for name in ("payload", "env") if name in event}
     chain = event.get("chain")
     if isinstance(chain, list):
-        said["chain"] = [{**link, "argv": redact(link["argv"], extra)} if "argv" in link else link for link in chain]
-    return said
+        found["chain"] = [{**link, "argv": redact(link["argv"], extra)} if "argv" in link else link for link in chain]
+    return found
 
 
 def redact_text(text: str, extra: Iterable[re.Pattern[str]] = ()) -> str:
-    """``text`` without secrets."""
+    """Return ``text`` without secrets."""
     if len(text) > _SHORT:
         text = _cleaned(text)
     else:
@@ -137,7 +140,7 @@ def redact_text(text: str, extra: Iterable[re.Pattern[str]] = ()) -> str:
 
 
 class _SecretError(Exception):
-    """There is a secret in it; raised, because what raises is not remembered."""
+    """The text holds a secret. It is raised because a call that raises is not cached."""
 
 
 @lru_cache(maxsize=2048)  # names of sessions, folders and tools come with every event; no secret is kept
@@ -147,7 +150,7 @@ def _known_clean(text: str) -> None:
 
 
 def _cleaned(text: str) -> str:
-    """``text`` without what the built-in patterns know."""
+    """Return ``text`` without what the built-in patterns match."""
     low = text.lower()
     for hints, pattern in _TOKENS:
         for hint in hints:  # no any(): a generator costs ten times the search, and this runs for every string
@@ -172,7 +175,9 @@ def _cleaned(text: str) -> str:
 
 
 def sensitive(key: str) -> bool:
-    """Whether what stands under this key is a secret by its name. ``session_id``, ``max_tokens`` and such are not."""
+    """Return whether the value under this key is a secret, by the key's name. ``session_id``, ``max_tokens`` and such
+    are not.
+    """
     return _known_key(key) if len(key) <= 64 else _named(key)
 
 
@@ -198,7 +203,7 @@ def _walk(value: object, extra: tuple[re.Pattern[str], ...]) -> object:
 
 
 def _hide(value: object, counts: bool) -> object:
-    """A secret's shape without its content. ``counts``: numbers stay, as they do under ``input_tokens``."""
+    """Return a secret's shape without its content. ``counts``: numbers stay, as they do under ``input_tokens``."""
     if value is None or isinstance(value, bool) or value == "":
         return value
     if isinstance(value, dict):
@@ -218,7 +223,7 @@ def _pair(match: re.Match[str]) -> str:
     if value.lower() in _PLAIN or value.startswith(("$", "%", "<", MARK)) or not value.strip("*.…x"):
         return match[0]  # a variable, a placeholder or nothing secret
     if value == MARK[:-1]:
-        return match[0]  # the mark itself: without quotes a value ends before its bracket
+        return match[0]  # the mark of a removed secret: without quotes a value ends before its bracket
     return f"{match['head']}{match['open'] or ''}{MARK}"
 
 

@@ -1,6 +1,6 @@
-"""Opens files that lie at a known path, and only if they are regular files: a pipe or a device would be waited for.
+"""Open files at a known path, but only regular files: reading a pipe or a device could block.
 
-Light on purpose: the hook imports it. Knows nothing of what is in a file.
+It imports little, because the hook imports it. Knows nothing about the content of a file.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import stat
 
 
 def open_regular(path: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
-    """A file descriptor of the regular file ``path``, closed on exec. Never waits, whatever stands there.
+    """Open the regular file ``path`` and return its descriptor, closed on exec. Never blocks, whatever is at the path.
 
-    ``flags`` and ``mode`` as for ``os.open``; a file that ``O_CREAT`` makes is 0600. Raises OSError: the system's own,
-    or EINVAL for a pipe, a device, a folder or a socket.
+    ``flags`` and ``mode`` as for ``os.open``. A file made by ``O_CREAT`` is 0600. Raises OSError: the system's own, or
+    EINVAL for a pipe, a device, a folder or a socket.
     """
     try:
         fd = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, mode)
@@ -29,9 +29,9 @@ def open_regular(path: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: i
 
 
 def read_regular(path: str | os.PathLike[str], most: int) -> bytes:
-    """The bytes of the regular file ``path``; of ``/dev/null``, which people name to mean nothing, none.
+    """Return the bytes of the regular file ``path``. Empty for ``/dev/null``, which people use to mean nothing.
 
-    Raises OSError as ``open_regular`` does, EFBIG for a file of more than ``most`` bytes.
+    Raises OSError as ``open_regular`` does, and EFBIG for a file of more than ``most`` bytes.
     """
     if os.fspath(path) == os.devnull:
         return b""

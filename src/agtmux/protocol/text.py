@@ -1,6 +1,6 @@
-"""Makes text from panes safe for the operator's terminal: no control, escape or bidi characters survive.
+"""Make text from panes safe for the user's terminal: remove control, escape and bidi characters.
 
-Owns the one list of dangerous characters. Knows nothing of colours or tables.
+Owns the one list of dangerous characters. Knows nothing about colours or tables.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ _BLOCK = {**_DROP, 0x09: "    ", 0x0A: "\n"}
 
 
 def one_line(text: str) -> str:
-    """``text`` on one line: tabs and newlines become blanks, control and bidi characters go."""
+    """Return ``text`` on one line: tabs and newlines become blanks, control and bidi characters are removed."""
     return text.translate(_LINE)
 
 
 def block(text: str) -> str:
-    """``text`` with its newlines kept, tabs as four blanks, control and bidi characters gone."""
+    """Return ``text`` with its newlines, tabs as four blanks, and without control and bidi characters."""
     return text.translate(_BLOCK)
 
 
 def shell_word(word: str) -> str:
-    """``word`` as a shell takes it; one with control or bidi characters as ``$'\\342'`` (bash, zsh, ksh)."""
+    r"""Quote ``word`` for a shell. One with control or bidi characters becomes ``$'\342'`` (bash, zsh, ksh)."""
     if word == word.translate(_DROP):
         import shlex
 
@@ -45,6 +45,8 @@ def shell_word(word: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """JSON ``text`` that means the same, with control and bidi characters as ``\\uXXXX``; those below a blank never
-    stand in JSON strings as they are, and the layout is made of them."""
+    r"""Return JSON ``text`` that means the same, with control and bidi characters as ``\uXXXX``.
+
+    Characters below a blank stay: JSON strings never hold them as they are, and the layout needs them.
+    """
     return text if text.isascii() and "\x7f" not in text else text.translate(_ESCAPED)
