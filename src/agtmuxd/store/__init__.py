@@ -1,1 +1,1 @@
-"""SQLite: one writer thread, migrations, rows to frozen values and back."""
+"""Store everything in SQLite: one writer thread, migrations, and the conversion between rows and frozen values."""

@@ -1,4 +1,4 @@
-"""Statements on actions and their snapshots. Owns their SQL and nothing that decides."""
+"""Read and write actions and their snapshots. Owns the SQL of both tables and makes no decisions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agtmuxd.store.current import dumps
 
 @dataclass(frozen=True, slots=True)
 class ActionRow:
-    """One action as it is stored. ``result_code`` None: in flight. Times in ns."""
+    """One stored action. ``result_code`` None: still in flight. Times in ns."""
 
     action_id: str
     action_type: str
@@ -37,12 +37,13 @@ COLUMNS = (
 
 
 def row_of(values: tuple[Any, ...]) -> ActionRow:
+    """Build a row from the values of ``COLUMNS``."""
     names = ActionRow.__slots__[:-1]
     return ActionRow(**dict(zip(names, values[:-1], strict=True)), metadata=json.loads(values[-1]))
 
 
 def find(connection: sqlite3.Connection, action_type: str, request_ref: str) -> ActionRow | None:
-    """The action that this request made before."""
+    """Find the action that an earlier request with this type and request ref made; None if there is none."""
     found = connection.execute(
         f"SELECT {COLUMNS} FROM actions WHERE action_type = ? AND request_ref = ?",  # noqa: S608 constants
         (action_type, request_ref),
@@ -51,6 +52,7 @@ def find(connection: sqlite3.Connection, action_type: str, request_ref: str) -> 
 
 
 def get(connection: sqlite3.Connection, action_id: str) -> ActionRow | None:
+    """Read one action by its id; None if there is none."""
     found = connection.execute(
         f"SELECT {COLUMNS} FROM actions WHERE action_id = ?",  # noqa: S608 constants
         (action_id,),
@@ -59,7 +61,10 @@ def get(connection: sqlite3.Connection, action_id: str) -> ActionRow | None:
 
 
 def begin(connection: sqlite3.Connection, row: ActionRow, snapshot: Snapshot, snapshot_id: str, nonce: str) -> None:
-    """The action and what it was decided on, together. Raises sqlite3.IntegrityError for a request that was made."""
+    """Insert an action together with the snapshot that it was decided on.
+
+    Raises sqlite3.IntegrityError if a request with this type and request ref was already made.
+    """
     connection.execute(
         f"INSERT INTO actions ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 constants
         (row.action_id, row.action_type, row.request_ref, row.payload_digest, row.target_id, row.pane_id,
@@ -74,7 +79,7 @@ def begin(connection: sqlite3.Connection, row: ActionRow, snapshot: Snapshot, sn
 
 
 def finish(connection: sqlite3.Connection, row: ActionRow) -> None:
-    """What came of an action that was in flight; one that has its result keeps it."""
+    """Store the result of an action that is in flight. An action that has a result keeps it."""
     connection.execute(
         "UPDATE actions SET started_at = ?, completed_at = ?, result_code = ?, error_code = ?, metadata_json = ?"
         " WHERE action_id = ? AND result_code IS NULL",
@@ -83,9 +88,9 @@ def finish(connection: sqlite3.Connection, row: ActionRow) -> None:
 
 
 def answered_version(connection: sqlite3.Connection, target_id: str, pane_id: str, runtime_id: str) -> int | None:
-    """The newest version of this runtime's state for which a prompt was answered, or may have been.
+    """Give the newest state version of this runtime at which a prompt was answered, or may have been; None: never.
 
-    Its pane is named, too: actions are found by that.
+    The pane is part of the query because the index on actions starts with it.
     """
     found = connection.execute(
         "SELECT MAX(json_extract(metadata_json, '$.state_version')) FROM actions"
@@ -97,7 +102,7 @@ def answered_version(connection: sqlite3.Connection, target_id: str, pane_id: st
 
 
 def abandon(connection: sqlite3.Connection, now: int) -> int:
-    """After a restart: what was in flight is indeterminate, for good. How many there were."""
+    """Mark every action in flight as indeterminate, and return how many there were. Call it after a restart."""
     return connection.execute(
         "UPDATE actions SET result_code = 'indeterminate', error_code = 'E_ACTION_INDETERMINATE', completed_at = ?"
         " WHERE result_code IS NULL",

@@ -1,7 +1,7 @@
-"""A database whose times lie ahead of the clock, because that was set back: its current rows are put back as a whole.
+"""Repair a database whose times lie ahead of the clock because the clock was set back: shift all current rows together.
 
-Owns which columns are times that are compared with the present. History (events, actions, the stream log) keeps the
-times that it was told with.
+Owns the list of columns whose times are compared with the present. History (events, actions, the stream log) keeps its
+times.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SELECT max(at) FROM (
   UNION ALL SELECT max(updated_at) FROM targets
 )
 """
-"""Moments of the daemon's own clock alone: an event may name a time to come."""
+"""The newest time (ns) that the daemon's own clock wrote. Times of events are left out: they may lie in the future."""
 
 _COLUMNS: Final = {
     "targets": ("health_since", "last_seen_at", "updated_at"),
@@ -35,9 +35,9 @@ _CURRENT: Final = {
 
 
 def put_back(connection: sqlite3.Connection, now: int) -> int:
-    """Move all that is current back by as far (ns) as the newest of it lies ahead of ``now``; how far that was.
+    """Shift all current times back so that the newest is not ahead of ``now`` (ns). Return the shift in ns.
 
-    What stood to each other in some order goes on to: nothing that comes from now on passes for older than it is.
+    All times keep their order, and everything that arrives from now on counts as newer.
     """
     newest = connection.execute(_NEWEST).fetchone()[0]
     by = 0 if newest is None else max(0, newest - now)
@@ -53,8 +53,8 @@ def put_back(connection: sqlite3.Connection, now: int) -> int:
             " WHERE status = 'pending_bind'",
             {"by": by},
         )
-        _put_back_texts(connection, by)
-        connection.execute("UPDATE upkeep SET emptied_until = 0")  # what comes in from now on may be older than that
+        _put_back_json(connection, by)
+        connection.execute("UPDATE upkeep SET emptied_until = 0")  # new events may now be older than that
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
@@ -62,12 +62,12 @@ def put_back(connection: sqlite3.Connection, now: int) -> int:
     return int(by)
 
 
-def _put_back_texts(connection: sqlite3.Connection, by: int) -> None:
-    """The times that stand in JSON."""
-    told = [(key, json.loads(text)) for *key, text in connection.execute(
+def _put_back_json(connection: sqlite3.Connection, by: int) -> None:
+    """Shift the times inside JSON columns."""
+    rows = [(key, json.loads(text)) for *key, text in connection.execute(
         "SELECT runtime_id, source, subject, evidence_json FROM candidates"
     )]  # fmt: skip
-    for _, evidence in told:
+    for _, evidence in rows:
         for entry in (evidence["entry"], evidence["shadow"]):
             if entry is not None:
                 entry["since"] -= by
@@ -75,7 +75,7 @@ def _put_back_texts(connection: sqlite3.Connection, by: int) -> None:
                 entry["stamp"] = [time - by, ingested_at - by, event_id]
     connection.executemany(
         "UPDATE candidates SET evidence_json = ? WHERE runtime_id = ? AND source = ? AND subject = ?",
-        [(json.dumps(evidence), *key) for key, evidence in told],
+        [(json.dumps(evidence), *key) for key, evidence in rows],
     )
     known: list[tuple[list[str], dict[str, Any]]] = [(key, json.loads(text)) for *key, text in connection.execute(
         "SELECT target_id, pane_id, last_known_json FROM states WHERE last_known_json IS NOT NULL"

@@ -1,7 +1,6 @@
-"""Rows and frozen values: every statement on the current tables, and nothing that decides.
+"""Convert between the current tables and frozen values. Makes no decisions.
 
-Owns the SQL of targets, panes, runtimes, registers, marks, states. Dicts and JSON live here and at the API, nowhere
-else.
+Owns the SQL of targets, panes, runtimes, registers, marks and states. Only this module and the API use dicts and JSON.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys
 
 
 def dumps(value: object) -> str:
-    """Canonical JSON: one text per value."""
+    """Encode as canonical JSON: equal values give equal text."""
     return _ENCODER.encode(value)
 
 
@@ -181,16 +180,19 @@ def save_register(connection: sqlite3.Connection, runtime_id: str, r: Register, 
     save_registers(connection, [(runtime_id, r, retired_at)])
 
 
-def save_registers(connection: sqlite3.Connection, told: list[tuple[str, Register, int | None]]) -> None:
-    """Registers of runtimes with when they were retired, and their cursors."""
-    connection.executemany(_CANDIDATE, [_candidate_values(*one) for one in told])
-    connection.executemany(_CURSOR, [_cursor_values(runtime_id, register) for runtime_id, register, _ in told])
+def save_registers(connection: sqlite3.Connection, rows: list[tuple[str, Register, int | None]]) -> None:
+    """Save registers and their cursors. ``rows``: (runtime id, register, when it was retired in ns or None)."""
+    connection.executemany(_CANDIDATE, [_candidate_values(*one) for one in rows])
+    connection.executemany(_CURSOR, [_cursor_values(runtime_id, register) for runtime_id, register, _ in rows])
 
 
 def save_unit(
     connection: sqlite3.Connection, unit: UnitOfWork, retired_at: dict[tuple[str, Source, str], int | None]
 ) -> None:
-    """Write what the unit changed, parents before children."""
+    """Write everything that the unit of work changed, parents before children.
+
+    ``retired_at``: when each register was retired (ns), by runtime id, source and subject.
+    """
     for target_id, target in unit.targets.over.items():
         if target is None:
             _remove_target(connection, target_id)
@@ -198,7 +200,7 @@ def save_unit(
             save_target(connection, target)
     changed = [r for r in unit.runtimes.over.values() if r is not None]
     for gone in (*unit.ended.values(), *(r for r in changed if r.ended_at is not None)):
-        save_runtime(connection, gone)  # first, so that the pane is free for its next runtime
+        save_runtime(connection, gone)  # first, because a pane has at most one active runtime
     for living in (r for r in changed if r.ended_at is None):
         save_runtime(connection, living)
     for key, pane in unit.panes.over.items():
@@ -206,19 +208,19 @@ def save_unit(
             connection.execute("DELETE FROM panes WHERE target_id = ? AND pane_id = ?", key)
         else:
             save_pane(connection, pane)
-    _save_words(connection, unit, retired_at)
+    _save_registers_and_marks(connection, unit, retired_at)
     gone_states = [key for key, state in unit.states.over.items() if state is None]
     connection.executemany("DELETE FROM states WHERE target_id = ? AND pane_id = ?", gone_states)
     connection.executemany(_STATE, [_state_values(s) for s in unit.states.over.values() if s is not None])
 
 
 def _remove_target(connection: sqlite3.Connection, target_id: str) -> None:
-    """Forget a target at once and leave its history to retention: the events can be a million."""
-    grave = f"removed:{uuid4().hex}"
+    """Remove a target at once, and leave its history to retention: it can have a million events."""
+    tombstone = f"removed:{uuid4().hex}"
     connection.execute(
         "INSERT INTO targets (target_id, target_name, kind, health_since, updated_at, removed_at)"
         " SELECT ?, ?, kind, health_since, updated_at, updated_at FROM targets WHERE target_id = ?",
-        (grave, grave, target_id),
+        (tombstone, tombstone, target_id),
     )
     connection.execute(
         "INSERT INTO pane_numbers SELECT target_id, pane_id, max(pane_epoch), ifnull(max(last_state_version), 0)"
@@ -229,30 +231,30 @@ def _remove_target(connection: sqlite3.Connection, target_id: str) -> None:
     )
     connection.execute(
         "UPDATE runtimes SET target_id = ?, ended_at = ifnull(ended_at, started_at) WHERE target_id = ?",
-        (grave, target_id),
+        (tombstone, target_id),
     )
     connection.execute("DELETE FROM states WHERE target_id = ?", (target_id,))
     connection.execute("DELETE FROM targets WHERE target_id = ?", (target_id,))
 
 
-def _save_words(
+def _save_registers_and_marks(
     connection: sqlite3.Connection, unit: UnitOfWork, retired_at: dict[tuple[str, Source, str], int | None]
 ) -> None:
-    """Registers, their cursors and marks; many at once, because each statement lets go of the interpreter."""
-    told: list[tuple[str, Register, int | None]] = []
-    spent: list[tuple[str, str, str]] = []
+    """Save registers, their cursors and marks. Uses few large statements, because each one releases the GIL."""
+    changed: list[tuple[str, Register, int | None]] = []
+    deleted: list[tuple[str, str, str]] = []
     for runtime_id, source, subject in unit.told:
-        words = unit.registers.get(runtime_id)
-        register = (words or {}).get((source, subject))
+        registers = unit.registers.get(runtime_id)
+        register = (registers or {}).get((source, subject))
         if register is not None:
-            told.append((runtime_id, register, retired_at.get((runtime_id, source, subject))))
-        elif words is not None:
-            spent.append((runtime_id, source.value, subject))
-    save_registers(connection, told)
-    for table in ("candidates", "runtime_source_cursors") if spent else ():
+            changed.append((runtime_id, register, retired_at.get((runtime_id, source, subject))))
+        elif registers is not None:
+            deleted.append((runtime_id, source.value, subject))
+    save_registers(connection, changed)
+    for table in ("candidates", "runtime_source_cursors") if deleted else ():
         connection.executemany(
             f"DELETE FROM {table} WHERE runtime_id = ? AND source = ? AND subject = ?",  # noqa: S608 constants
-            spent,
+            deleted,
         )
     marks = [(r, mark, at) for r in unit.marked for mark, at in (unit.marks.get(r) or {}).items()]
     connection.executemany(
@@ -262,7 +264,7 @@ def _save_words(
 
 
 def load_world(connection: sqlite3.Connection) -> Repository:
-    """What was current when the last daemon stopped."""
+    """Load the rows that were current when the last daemon stopped."""
     repository = Repository()
     connection.row_factory = sqlite3.Row
     try:
@@ -327,7 +329,7 @@ def _load_runtimes(connection: sqlite3.Connection, repository: Repository) -> No
 
 
 def _pane_row(r: sqlite3.Row) -> PaneRow:
-    """A stored pane; what only a listing knows (cursor, size) is blank until the next round."""
+    """Build the row of a stored pane. Cursor, size and the like are not stored: they are empty until the next round."""
     return PaneRow(
         pane_id=r["pane_id"], session_id=r["session_id"], session_name=r["session_name"], window_id=r["window_id"],
         window_index=r["window_index"], window_name=r["window_name"], pane_index=r["pane_index"], title=r["title"],

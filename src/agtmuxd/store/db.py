@@ -1,7 +1,7 @@
-"""The database: one writer on a thread of its own, one reader on another.
+"""Run the database: one writer thread and one reader thread.
 
-Owns opening (WAL, permissions, corruption set aside), the threads, and what is done about a database that is locked,
-full or damaged. Knows no table but ``upkeep``, and the functions it is handed.
+Owns the opening (WAL, permissions, setting a corrupt file aside), the threads, and the handling of a database that is
+locked, full or damaged. Knows no table except ``upkeep``; callers hand in functions that hold the SQL.
 """
 
 from __future__ import annotations
@@ -30,30 +30,31 @@ Work = Callable[[sqlite3.Connection], T]
 
 _RETRY = ("locked", "busy", "full", "disk i/o")
 WAL_PAGES = 4000
-"""Pages (of 4 KiB) in the log before they are put into the file: a page written many times is put there once."""
+"""Pages (of 4 KiB) in the write-ahead log before a checkpoint copies them to the file. A page that was written many
+times is copied once."""
 BUSY_WAITS = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
-"""Seconds between tries at a locked or full database; then E_STORE_UNAVAILABLE."""
+"""Seconds between two tries on a locked or full database. After the last try: E_STORE_UNAVAILABLE."""
 PROBE_EVERY: Final = 1.0
-"""Seconds between writes that ask whether a database that was locked or full takes writes again."""
+"""Seconds between two test writes to a database that was locked or full."""
 ROOM: Final = 1 << 20
-"""Bytes that must be free on the disk before a database that was full counts as well again."""
+"""Bytes that must be free on the disk before a database that was full counts as healthy again."""
 CLOSE_WITHIN: Final = 2.0
-"""Seconds for what is queued when the daemon ends."""
+"""Seconds to finish queued work when the daemon stops."""
 
 
 def connect(path: str, newest: int | None = None) -> sqlite3.Connection:
-    """Open with the pragmas the contract names. The file is 0600 before anything is in it.
+    """Open the database and set its pragmas. A new file gets mode 0600 before anything is written to it.
 
-    Raises E_STORE_UNAVAILABLE for a schema above ``newest``, before a pragma touches the file.
+    Raises E_STORE_UNAVAILABLE for a schema above ``newest``, before a pragma changes the file.
     """
-    for name in (path, f"{path}-wal", f"{path}-shm"):  # SQLite would wait for a pipe
+    for name in (path, f"{path}-wal", f"{path}-shm"):  # SQLite would hang on a pipe
         with contextlib.suppress(FileNotFoundError):
             os.close(open_regular(name, os.O_RDWR | (os.O_CREAT if name == path else 0)))
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.25)
     try:
         if newest is not None:
             refuse_newer(connection, newest)
-        if connection.execute("PRAGMA page_count").fetchone()[0] == 0:  # others stay as they are; it would write
+        if connection.execute("PRAGMA page_count").fetchone()[0] == 0:  # only for a new file: this pragma writes
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
@@ -76,10 +77,10 @@ def _set_aside(path: str) -> str:
     return kept
 
 
-def _refuse_damaged(path: str, connection: sqlite3.Connection) -> None:
-    """After an end out of order the file is checked, as far as that goes in a moment; the rest is left for later.
+def _check_after_crash(path: str, connection: sqlite3.Connection) -> None:
+    """Check the file if the last daemon did not close it. A check that takes too long is left to the background.
 
-    Raises sqlite3.DatabaseError for a damaged one.
+    Also begins a new stream if the machine was restarted meanwhile. Raises sqlite3.DatabaseError for a damaged file.
     """
     was = housekeeping.left(connection)
     checked, wrong = (True, None) if was.whole else check_for(path)
@@ -92,14 +93,14 @@ def _refuse_damaged(path: str, connection: sqlite3.Connection) -> None:
         housekeeping.opened(connection, started, checked=checked)
     except sqlite3.OperationalError as error:
         if not checked or "full" not in str(error):
-            raise  # else the disk is full, and ``Store`` makes up for it with its first write
+            raise  # the disk is full: the first write of ``Store`` notes the opening later
 
 
 def open_database(path: str, migrations: list[Migration] | None = None) -> tuple[sqlite3.Connection, str | None]:
-    """``(connection, set_aside)``: the migrated database, and where a corrupt predecessor was moved, if one was.
+    """Open and migrate the database. Return ``(connection, set_aside)``.
 
-    Takes a moment whatever its size, and opens on a full disk too, where SQLite can. Raises E_STORE_UNAVAILABLE for a
-    newer schema or an unusable file.
+    ``set_aside``: where a corrupt file was moved; None if there was none. Opening is quick whatever the size, and works
+    on a full disk if SQLite allows it. Raises E_STORE_UNAVAILABLE for a newer schema or an unusable file.
     """
     steps = migrations if migrations is not None else load()
     set_aside = _set_aside(path) if note_of(path).exists() else None
@@ -109,7 +110,7 @@ def open_database(path: str, migrations: list[Migration] | None = None) -> tuple
             connection = connect(path, steps[-1].number)
             migrate(connection, steps)
             if migrations is None:
-                _refuse_damaged(path, connection)
+                _check_after_crash(path, connection)
         except (sqlite3.OperationalError, OSError) as error:
             if connection is not None:
                 connection.close()
@@ -134,16 +135,16 @@ def _file_of(connection: sqlite3.Connection) -> str:
 
 
 class Store:
-    """Runs writes on one thread and reads on another: a locked database stops no read."""
+    """Run writes on one thread and reads on another, so that a locked database does not block reads."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.path = _file_of(connection)
         self.trouble: str | None = "its opening could not be noted" if housekeeping.is_closed(connection) else None
-        """Why the last write had to be retried or failed; None once something was really written again."""
+        """Why the last write failed or had to be retried; None once a write has succeeded again."""
         self.damage: str | None = None
-        """What is wrong with the file; for good."""
+        """How the file is damaged; None if it is not. Never reset."""
         self.failures = 0
-        """Transactions that were given up."""
+        """Transactions that failed after all tries."""
         self._connection = connection
         self._queue: queue.Queue[Callable[[], object] | None] = queue.Queue(maxsize=10_000)
         self._thread = threading.Thread(target=self._loop, name="agtmux-store", daemon=True)
@@ -154,17 +155,18 @@ class Store:
         self._checking: IntegrityCheck | None = None
 
     def start(self) -> None:
+        """Start the writer thread."""
         self._started = True
         self._thread.start()
 
     def check(self) -> None:
-        """Check the file in the background, if that is due."""
+        """Start a check of the file in the background if one is due."""
         if not housekeeping.is_checked(self._connection):
             self._checking = IntegrityCheck(self.path, self._checked)
 
     @property
     def checks(self) -> bool:
-        """Whether a check is under way."""
+        """Whether a check is running."""
         return self._checking is not None and self._checking.runs
 
     def _checked(self, wrong: str | None) -> None:
@@ -174,23 +176,24 @@ class Store:
             self._queue.put(lambda: self._transact(housekeeping.whole, None))
 
     async def run(self, work: Work[T], *, power_safe: bool = False, undo: Callable[[], None] | None = None) -> T:
-        """Run ``work(connection)`` in a transaction of its own, durable when this returns.
+        """Run ``work(connection)`` in its own transaction. It is durable when this returns.
 
-        ``power_safe``: it survives a power cut too, at the price of waiting for the disk. ``undo``: called on the
-        writer's thread each time that the transaction was rolled back, at COMMIT too: what ``work`` told memory is to
-        be taken back. An exception rolls it back and is raised here. A locked or full database is retried, then
-        E_STORE_UNAVAILABLE.
+        ``power_safe``: it also survives a power cut; this waits for the disk. ``undo``: called on the writer's thread
+        after each rollback, also of a failed COMMIT, to undo what ``work`` changed in memory.
+
+        An exception rolls the transaction back and is raised here. A locked or full database is tried again (see
+        ``BUSY_WAITS``). Raises E_STORE_UNAVAILABLE.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
 
         def serve() -> None:
             try:
-                result = self._safely(work, undo) if power_safe else self._transact(work, undo)
-            except BaseException as error:  # noqa: BLE001 the caller of run() gets it, whatever it is
-                self._tell(loop, future, None, error)
+                result = self._transact_power_safe(work, undo) if power_safe else self._transact(work, undo)
+            except BaseException as error:  # noqa: BLE001 the caller of run() gets it
+                self._deliver(loop, future, None, error)
             else:
-                self._tell(loop, future, result, None)
+                self._deliver(loop, future, result, None)
 
         try:
             self._queue.put_nowait(serve)
@@ -199,10 +202,10 @@ class Store:
         return await future
 
     async def read(self, work: Work[T]) -> T:
-        """Run ``work(connection)`` on what is committed, beside the writer. Raises E_STORE_UNAVAILABLE."""
+        """Run ``work(connection)`` on the committed data, in parallel with the writer. Raises E_STORE_UNAVAILABLE."""
         try:
             reading = asyncio.get_running_loop().run_in_executor(self._reading, self._read, work)
-        except RuntimeError as error:  # it was closed meanwhile
+        except RuntimeError as error:  # the reader thread was shut down
             raise AgtmuxError(
                 "E_STORE_UNAVAILABLE", "the database is closed because the daemon is stopping: try again later"
             ) from error
@@ -216,21 +219,21 @@ class Store:
             try:
                 return work(self._reader)
             finally:
-                self._reader.execute("ROLLBACK")  # whatever was left open would keep the log from being truncated
+                self._reader.execute("ROLLBACK")  # an open read transaction would keep the log from being truncated
         except sqlite3.DatabaseError as error:
             if type(error) is sqlite3.DatabaseError:
                 self._damaged(str(error))
             raise AgtmuxError("E_STORE_UNAVAILABLE", f"the database cannot be read: {error}") from error
 
     async def truncate_log(self) -> None:
-        """Bring the log into the file and cut it, if nobody reads an older state of the database."""
+        """Copy the write-ahead log into the file and truncate it, unless a reader still uses an older state."""
         done = asyncio.get_running_loop().create_future()
 
         def cut() -> None:
             try:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             finally:
-                self._tell(done.get_loop(), done, None, None)
+                self._deliver(done.get_loop(), done, None, None)
 
         try:
             self._queue.put_nowait(cut)
@@ -240,17 +243,18 @@ class Store:
 
     @property
     def depth(self) -> int:
+        """Writes that wait in the queue."""
         return self._queue.qsize()
 
     @property
     def wal_bytes(self) -> int:
-        """How long the log is now."""
+        """The size of the write-ahead log in bytes."""
         try:
             return Path(self.path + "-wal").stat().st_size
         except OSError:
             return 0
 
-    def _safely(self, work: Work[T], undo: Callable[[], None] | None) -> T:
+    def _transact_power_safe(self, work: Work[T], undo: Callable[[], None] | None) -> T:
         self._connection.execute("PRAGMA synchronous=FULL")
         try:
             return self._transact(work, undo)
@@ -320,17 +324,17 @@ class Store:
             if item is None:
                 self._leave()
                 return
-            with contextlib.suppress(AgtmuxError, sqlite3.Error):  # told to who waits for it, and in ``trouble``
+            with contextlib.suppress(AgtmuxError, sqlite3.Error):  # the caller gets it, and ``trouble`` holds it
                 item()
 
     def _leave(self) -> None:
-        """Note that the daemon ends in order; where that cannot be written, the next start checks the file."""
+        """Note that the daemon stopped in order. If that cannot be written, the next start checks the file."""
         if self.damage is None:
             with contextlib.suppress(sqlite3.Error):
                 housekeeping.closed(self._connection)
 
     @staticmethod
-    def _tell(
+    def _deliver(
         loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], result: Any, error: BaseException | None
     ) -> None:
         def settle() -> None:
@@ -341,15 +345,15 @@ class Store:
             else:
                 future.set_result(result)
 
-        with contextlib.suppress(RuntimeError):  # the loop closed while this was under way: nobody is left to tell
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and so is the caller
             loop.call_soon_threadsafe(settle)
 
     def check_now(self) -> None:
-        """The daemon ends: wait for no lock any more."""
+        """Stop waiting for locks, because the daemon stops."""
         self._ending.set()
 
     def close(self) -> None:
-        """Finish what is queued, then close: within ``CLOSE_WITHIN``, whoever holds the database. Idempotent."""
+        """Finish queued work, then close. Waits for each of both at most ``CLOSE_WITHIN``. Idempotent."""
         self._ending.set()
         if self._checking is not None:
             self._checking.close()

@@ -1,4 +1,4 @@
-"""The file system below the database: how much room it has, and whether it is one of another machine."""
+"""Look at the file system of the database: how much space is free, and whether it is a network file system."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ NETWORK: Final = frozenset(
      "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse", "fuse.davfs2",
      "davfs", "afpfs", "webdav"}
 )  # fmt: skip
-"""Kinds of file systems, as the system names them, whose files other machines write too."""
+"""Types of network file systems, as ``/proc/self/mountinfo`` names them."""
 _MOUNTS: Final = "/proc/self/mountinfo"
 _SPACES: Final = (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\"))
 
 
 def room(path: str) -> int | None:
-    """Bytes that are free where ``path`` lies; None where nobody can tell."""
+    """Give the free bytes of the file system that holds ``path``; None if it cannot be asked."""
     try:
         found = os.statvfs(path)
     except OSError:
@@ -26,7 +26,7 @@ def room(path: str) -> int | None:
 
 
 def network(path: str, mounts: str | None = None) -> str | None:
-    """The kind of the network file system that ``path`` lies on; None for a local one, or where nobody can tell.
+    """Give the type of the network file system that holds ``path``; None if it is local or cannot be found out.
 
     ``mounts``: the text of ``/proc/self/mountinfo``, read when it is not given.
     """
@@ -46,6 +46,6 @@ def network(path: str, mounts: str | None = None) -> str | None:
         for coded, plain in _SPACES:
             point = point.replace(coded, plain)
         inside = wanted == point or wanted.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(best):  # a later mount lies over an earlier one of the same place
+        if inside and len(point) >= len(best):  # a later mount hides an earlier one at the same place
             best, kind = point, kinds[0]
     return kind if kind in NETWORK else None

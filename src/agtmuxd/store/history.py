@@ -1,6 +1,6 @@
-"""Statements on history: events, the inbox, the stream log, what was published, retention.
+"""Read and write history: events, the inbox, the stream log, the published items, and what retention deletes.
 
-Owns their SQL and nothing that decides.
+Owns their SQL and makes no decisions.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from agtmuxd.stream.published import Change
 PAYLOAD_CAP = 16 * 1024
 """Characters of a redacted payload that are kept with its event."""
 SPARE_PAGES = 4000
-"""Free pages that stay in the file, to be used again."""
+"""Free pages that stay in the file for later use."""
 
 
 ReadLog = Callable[[int, str, int], Awaitable[list[tuple[int, int, list[Change]]] | None]]
-"""``await read_log(after, scope, limit)``: sequences, times (ns) and changes, as ``read_batches``."""
+"""``await read_log(after, scope, limit)``: lists (sequence, time in ns, changes), as ``read_batches`` does."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionLimits:
-    """How long history is kept, in ns (rows for the stream)."""
+    """How long history is kept, in ns; ``stream_rows`` counts rows."""
 
     payloads: int = 7 * 86_400 * NS
     events: int = 14 * 86_400 * NS
@@ -43,6 +43,7 @@ class RetentionLimits:
 
 
 def payload_text(payload: Mapping[str, Any]) -> str | None:
+    """Encode a payload for its row, cut after ``PAYLOAD_CAP`` characters; None for an empty one."""
     if not payload:
         return None
     text = dumps(payload)
@@ -50,7 +51,7 @@ def payload_text(payload: Mapping[str, Any]) -> str | None:
 
 
 def add_event(connection: sqlite3.Connection, event: RawEvent, runtime_id: str, applied: str) -> bool:
-    """Insert; False where this occurrence is there already. Of its payload is kept what ``echo`` leaves of it."""
+    """Insert an event; False if this occurrence is already stored. ``store.payload_text`` shortens its payload."""
     kept = echo.kept(connection, runtime_id, event.source.value, event.event_id, event.payload, dumps)
     cursor = connection.execute(
         "INSERT INTO events (event_id, runtime_id, event_type, source, source_event_id, source_seq, event_time,"
@@ -63,6 +64,7 @@ def add_event(connection: sqlite3.Connection, event: RawEvent, runtime_id: str, 
 
 
 def mark_late(connection: sqlite3.Connection, event_id: str) -> None:
+    """Note that an event was late: it changed no register."""
     connection.execute("UPDATE events SET applied = 'late' WHERE event_id = ?", (event_id,))
 
 
@@ -79,7 +81,7 @@ def _envelope(event: RawEvent) -> str:
 
 
 def add_pending(connection: sqlite3.Connection, event: RawEvent, session_key: str | None) -> int | None:
-    """Put an unbound event into the inbox; its row id, or None where it is there already."""
+    """Put an unbound event into the inbox. Return its row id, or None if it is already there."""
     cursor = connection.execute(
         "INSERT INTO event_inbox (target_id, pane_id, session_key, event_id, event_type, source, dedupe_key,"
         " event_time, ingested_at, pid, start_hint, status, envelope)"
@@ -91,7 +93,7 @@ def add_pending(connection: sqlite3.Connection, event: RawEvent, session_key: st
 
 
 def already_bound(connection: sqlite3.Connection, event: RawEvent) -> bool:
-    """Whether this occurrence reached the inbox before, whatever became of it."""
+    """Whether this occurrence was in the inbox before, whatever its result."""
     row = connection.execute(
         "SELECT 1 FROM event_inbox WHERE target_id = ? AND ifnull(pane_id, '') = ? AND source = ? AND dedupe_key = ?",
         (event.target_id or "", event.pane_id or "", event.source, event.dedupe_key),
@@ -102,7 +104,7 @@ def already_bound(connection: sqlite3.Connection, event: RawEvent) -> bool:
 def settle_pending(
     connection: sqlite3.Connection, inbox_id: int, status: str, reason: str | None, runtime_id: str | None
 ) -> None:
-    """What became of an unbound event. The payload of one that was bound stands with its event, and not here too."""
+    """Store the result of an unbound event. If it was bound, its payload is kept with the event and removed here."""
     payload = None
     if status != "bound":
         row = connection.execute("SELECT envelope FROM event_inbox WHERE inbox_id = ?", (inbox_id,)).fetchone()
@@ -115,6 +117,7 @@ def settle_pending(
 
 
 def load_pending(connection: sqlite3.Connection) -> dict[int, RawEvent]:
+    """Load the events that wait for their runtime, by inbox id."""
     out: dict[int, RawEvent] = {}
     rows = connection.execute(
         "SELECT inbox_id, target_id, pane_id, event_id, event_type, source, dedupe_key, event_time, ingested_at, pid,"
@@ -134,7 +137,7 @@ def load_pending(connection: sqlite3.Connection) -> dict[int, RawEvent]:
 
 
 def load_stream(connection: sqlite3.Connection, fresh_id: str, now: int) -> tuple[str, int]:
-    """``(stream_id, next_sequence)``; the stream is born with its database."""
+    """Give ``(stream_id, next_sequence)``. A new database gets a stream with the id ``fresh_id``."""
     connection.execute("INSERT OR IGNORE INTO stream VALUES (1, ?, 1, ?)", (fresh_id, now))
     row = connection.execute("SELECT stream_id, next_sequence FROM stream").fetchone()
     return str(row[0]), int(row[1])
@@ -143,7 +146,7 @@ def load_stream(connection: sqlite3.Connection, fresh_id: str, now: int) -> tupl
 def add_batch(
     connection: sqlite3.Connection, stream_id: str, sequence: int, scopes: Mapping[str, str], now: int
 ) -> None:
-    """One published batch: ``scopes`` maps scope to its changes as JSON text."""
+    """Add one published batch to the stream log. ``scopes``: the changes as JSON text, by scope."""
     connection.executemany(
         "INSERT INTO stream_log VALUES (?, ?, ?, ?, ?)",
         [(stream_id, sequence, scope, text, now) for scope, text in scopes.items()],
@@ -152,7 +155,7 @@ def add_batch(
 
 
 def publish(connection: sqlite3.Connection, items: Mapping[str, str | None]) -> None:
-    """Keep the published pane items: what a restarted daemon says until its first good round."""
+    """Store the published pane items by key; None deletes one. A restarted daemon shows them until a good round."""
     gone = [(key,) for key, text in items.items() if text is None]
     connection.executemany("DELETE FROM published WHERE item_key = ?", gone)
     connection.executemany(
@@ -162,13 +165,17 @@ def publish(connection: sqlite3.Connection, items: Mapping[str, str | None]) -> 
 
 
 def load_published(connection: sqlite3.Connection) -> dict[str, dict[str, Any]]:
+    """Load the published pane items, by key."""
     return {key: json.loads(text) for key, text in connection.execute("SELECT item_key, item_json FROM published")}
 
 
 def read_batches(
     connection: sqlite3.Connection, stream_id: str, after: int, scope: str, limit: int
 ) -> list[tuple[int, int, list[dict[str, Any]]]] | None:
-    """The oldest ``limit`` ``(sequence, committed_at, changes)`` above ``after``; None where some were purged."""
+    """List the oldest ``limit`` batches above sequence ``after``; None if one of them was purged.
+
+    Each is ``(sequence, committed_at in ns, changes)``.
+    """
     oldest = connection.execute("SELECT min(sequence) FROM stream_log WHERE stream_id = ?", (stream_id,)).fetchone()[0]
     upcoming = connection.execute("SELECT next_sequence FROM stream").fetchone()[0]
     if after + 1 < (oldest if oldest is not None else upcoming):
@@ -182,7 +189,7 @@ def read_batches(
 
 
 def log_of(store: Store, stream_id: str) -> ReadLog:
-    """Reads the log of a stream as ``read_batches``, with changes as values."""
+    """Make a function that reads the log of a stream as ``read_batches`` does, with changes as values."""
 
     async def read(after: int, scope: str, limit: int) -> list[tuple[int, int, list[Change]]] | None:
         rows = await store.read(lambda c: read_batches(c, stream_id, after, scope, limit))
@@ -201,20 +208,20 @@ def history(
     limit: int,
     action: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Events, newest first. ``before``: an event id to page on from; ``action``: those of one action.
+    """List events, newest first. ``before``: list events older than this event id; ``action``: only of this action.
 
-    Raises E_INVALID_REQUEST for an event id that is not there.
+    Raises E_INVALID_REQUEST if there is no event ``before``.
     """
     where: list[str] = []
     values: list[Any] = []
     if before is not None:
-        edge = connection.execute("SELECT ingested_at, event_id FROM events WHERE event_id = ?", (before,)).fetchone()
-        if edge is None:
+        start = connection.execute("SELECT ingested_at, event_id FROM events WHERE event_id = ?", (before,)).fetchone()
+        if start is None:
             raise AgtmuxError(
                 "E_INVALID_REQUEST", f"before: there is no event {before}; run agtmux events to list them"
             )
         where += ["ingested_at <= ?", "(ingested_at, event_id) < (?, ?)"]
-        values += [edge[0], *edge]
+        values += [start[0], *start]
     if action is not None:
         where.append("action_id = ?")
         values.append(action)
@@ -240,10 +247,10 @@ def history(
 def _newest_of(
     connection: sqlite3.Connection, runtime_ids: Iterable[str], where: list[str], values: list[Any], limit: int
 ) -> list[str]:
-    """The newest ``limit`` events of these runtimes, by id: each source's newest are at one end of an index."""
+    """Give the ids of the newest ``limit`` events of these runtimes. Queries by source, because the index does."""
     clause = " AND ".join(["runtime_id = ?", "source = ?", "ingested_at >= ?", *where])
     found: list[tuple[int, str]] = []
-    oldest = 0  # that is still among the newest
+    oldest = 0  # time (ns) of the oldest event that is still among the newest
     for runtime_id in runtime_ids:
         for source in Source:
             found += connection.execute(
@@ -258,12 +265,12 @@ def _newest_of(
 
 
 def has_runtime(connection: sqlite3.Connection, runtime_id: str) -> bool:
-    """Whether it runs, or has run."""
+    """Whether a runtime is stored, running or ended."""
     return connection.execute("SELECT 1 FROM runtimes WHERE runtime_id = ?", (runtime_id,)).fetchone() is not None
 
 
 def runtimes_of(connection: sqlite3.Connection, target_id: str, pane_id: str) -> list[str]:
-    """The runtimes that a pane has had, newest first."""
+    """List the ids of all runtimes of a pane, newest first."""
     rows = connection.execute(
         "SELECT runtime_id FROM runtimes WHERE target_id = ? AND pane_id = ? ORDER BY pane_epoch DESC",
         (target_id, pane_id),
@@ -272,7 +279,10 @@ def runtimes_of(connection: sqlite3.Connection, target_id: str, pane_id: str) ->
 
 
 def purge_payloads(connection: sqlite3.Connection, older_than: int, batch: int) -> int:
-    """Empty the oldest payloads of before ``older_than``; how many. What was emptied is not looked at again."""
+    """Empty a batch of the oldest payloads from before ``older_than`` (ns). Return how many.
+
+    Notes how far it came, so that the next call does not search the emptied ones again.
+    """
     rows = connection.execute(
         "UPDATE events SET raw_payload = NULL WHERE event_id IN (SELECT event_id FROM events"
         " WHERE raw_payload IS NOT NULL AND ingested_at >= ? AND ingested_at < ? ORDER BY ingested_at LIMIT ?)"
@@ -286,14 +296,17 @@ def purge_payloads(connection: sqlite3.Connection, older_than: int, batch: int) 
 
 
 def purge_oldest_events(connection: sqlite3.Connection, batch: int) -> int:
-    """Delete the oldest events, whatever their age; how many."""
+    """Delete a batch of the oldest events, whatever their age. Return how many."""
     return connection.execute(
         "DELETE FROM events WHERE event_id IN (SELECT event_id FROM events ORDER BY ingested_at LIMIT ?)", (batch,)
     ).rowcount
 
 
 def purge_removed(connection: sqlite3.Connection, batch: int) -> int:
-    """Delete a batch of what targets left that were removed: events, then runtimes, then the target's row; how many."""
+    """Delete a batch of the history of removed targets: events, then runtimes, then the target's row.
+
+    Returns how many rows were deleted.
+    """
     of_removed = "FROM runtimes r JOIN targets t ON t.target_id = r.target_id AND t.removed_at IS NOT NULL"
     for statement in (
         "DELETE FROM events WHERE event_id IN (SELECT e.event_id"
@@ -309,7 +322,7 @@ def purge_removed(connection: sqlite3.Connection, batch: int) -> int:
 
 
 def used_bytes(connection: sqlite3.Connection) -> int:
-    """Bytes of the file that hold something."""
+    """Give the bytes of the file that are in use, without free pages."""
     pages, free, size = (
         connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
     )
@@ -317,7 +330,11 @@ def used_bytes(connection: sqlite3.Connection) -> int:
 
 
 def give_back(connection: sqlite3.Connection, pages: int) -> int:
-    """Let the file end ``pages`` earlier where most of it is free; how many pages it did. Only of files made so."""
+    """Shorten the file by up to ``pages`` pages. Return by how many it was shortened.
+
+    Does nothing unless a quarter of the file and at least ``SPARE_PAGES`` pages are free, and the file was created with
+    incremental vacuum.
+    """
     free, total = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_count"))
     if free < max(SPARE_PAGES, total // 4) or connection.execute("PRAGMA auto_vacuum").fetchone()[0] != 2:
         return 0
@@ -333,7 +350,7 @@ PURGES: tuple[tuple[str, str, str], ...] = (
     ("runtimes", "DELETE FROM runtimes WHERE runtime_id IN (SELECT r.runtime_id FROM runtimes r WHERE r.ended_at < ?"
      " AND NOT EXISTS (SELECT 1 FROM states s WHERE s.runtime_id = r.runtime_id)"
      " AND NOT EXISTS (SELECT 1 FROM events e WHERE e.runtime_id = r.runtime_id) LIMIT ?)", "events"),
-    # Whole sequences, oldest first: a hole in the log would let a cursor resume past what it never saw.
+    # Whole sequences, oldest first: a hole in the log would make a resuming watcher miss changes.
     ("stream", "DELETE FROM stream_log WHERE sequence IN (SELECT DISTINCT sequence FROM stream_log WHERE sequence <"
      " ifnull((SELECT min(sequence) FROM stream_log WHERE committed_at >= ?), 9223372036854775807)"
      " ORDER BY sequence LIMIT ?)", "stream"),
@@ -342,15 +359,19 @@ PURGES: tuple[tuple[str, str, str], ...] = (
     ("actions", "DELETE FROM actions WHERE action_id IN (SELECT action_id FROM actions"
      " WHERE requested_at < ? AND result_code IS NOT NULL ORDER BY requested_at LIMIT ?)", "actions"),
 )  # fmt: skip
-"""``(name, statement, retention field)``: each deletes one batch of what is older than its time."""
+"""``(name, statement, retention field)``: each statement deletes one batch of rows that are too old."""
 
 
 def purge_batch(connection: sqlite3.Connection, statement: str, older_than: int, batch: int) -> int:
+    """Delete one batch with a statement of ``PURGES``. Return how many rows. ``older_than``: ns."""
     return connection.execute(statement, (older_than, batch)).rowcount
 
 
 def purge_stream_rows(connection: sqlite3.Connection, keep: int, batch: int) -> int:
-    """Drop the oldest batches past ``keep`` rows: whole sequences, and never one row more than is due."""
+    """Delete the oldest sequences beyond ``keep`` rows, whole ones only. Return how many rows.
+
+    Never deletes a row that belongs to the newest ``keep``.
+    """
     total = connection.execute("SELECT count(*) FROM stream_log").fetchone()[0]
     if total <= keep:
         return 0

@@ -1,6 +1,6 @@
-"""Statements on the one row that the store keeps of itself: how it was left, and how far its housekeeping came.
+"""Read and write the store's row about itself: how the last daemon left it, and how far housekeeping came.
 
-Owns the table ``upkeep``.
+Owns the table ``upkeep``, which has one row.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from agtmuxd.core.ids import uuid7
 
 @dataclass(frozen=True, slots=True)
 class ShutdownState:
-    """How the last daemon left the database. ``whole``: a check found nothing wrong, or none is due."""
+    """How the last daemon left the database.
+
+    ``closed``: it stopped in order. ``whole``: no check of the file is due. ``machine_start``: see the function.
+    """
 
     closed: bool
     whole: bool
@@ -24,7 +27,7 @@ class ShutdownState:
 
 
 def machine_start() -> str | None:
-    """A name of the machine's current start, another one after each boot; None where none is known."""
+    """Give an id of the machine's current boot; it changes with each boot. None if the system has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except (OSError, ValueError):
@@ -41,67 +44,71 @@ def machine_start() -> str | None:
 
 
 def left(connection: sqlite3.Connection) -> ShutdownState:
+    """Read how the last daemon left the database."""
     closed, checked, started = connection.execute("SELECT closed, checked, machine_start FROM upkeep").fetchone()
     return ShutdownState(bool(closed), bool(closed and checked), started)
 
 
 def opened(connection: sqlite3.Connection, started: str | None, *, checked: bool) -> None:
-    """From now on an end without ``closed`` is an end out of order."""
+    """Note that the database is open. Without a later ``closed``, the next start knows that the daemon crashed."""
     connection.execute("UPDATE upkeep SET closed = 0, checked = ?, machine_start = ?", (int(checked), started))
 
 
 def begin_new_stream(connection: sqlite3.Connection, now: int) -> None:
-    """After a power cut what was committed last may be lost though watchers saw it: their cursors end with the stream.
+    """Give the stream a new id, so that old cursors no longer match.
 
-    Sequences go on growing, so that rows of both streams stay in order.
+    Needed after a power cut: the last commits may be lost although watchers saw them. Sequences go on growing, so that
+    rows of both streams stay in order.
     """
     connection.execute("UPDATE stream SET stream_id = ?", (stream_name(now),))
 
 
 def stream_name(now: int) -> str:
-    """A name for a new stream; later ones sort behind earlier ones."""
+    """Make an id for a new stream. Later ids sort after earlier ones. ``now``: ns."""
     return "s-" + uuid7(now).replace("-", "")[:20]
 
 
 def is_checked(connection: sqlite3.Connection) -> bool:
+    """Whether no check of the file is due."""
     return bool(connection.execute("SELECT checked FROM upkeep").fetchone()[0])
 
 
 def whole(connection: sqlite3.Connection) -> None:
-    """A check found nothing wrong."""
+    """Note that a check found nothing wrong."""
     connection.execute("UPDATE upkeep SET checked = 1")
 
 
 def closed(connection: sqlite3.Connection) -> None:
-    """The daemon ends in order."""
+    """Note that the daemon stopped in order."""
     connection.execute("UPDATE upkeep SET closed = 1")
 
 
 def is_closed(connection: sqlite3.Connection) -> bool:
-    """Whether the last daemon ended in order and nobody has noted to have opened the database since."""
+    """Whether the last daemon stopped in order and no later opening was noted."""
     return bool(connection.execute("SELECT closed FROM upkeep").fetchone()[0])
 
 
 def probe(connection: sqlite3.Connection) -> None:
-    """Write something that was not there before: only that proves that the disk takes writes.
+    """Write a new value: only that proves that the disk takes writes.
 
-    It makes up for ``opened`` where the disk was full then.
+    It also notes the opening, in case the disk was full when ``opened`` tried.
     """
     connection.execute("UPDATE upkeep SET probes = probes + 1, closed = 0")
 
 
 def forget_at(connection: sqlite3.Connection) -> tuple[int | None, int]:
-    """``(the time retention goes by, for how long a jump was seen)``, ns."""
+    """Read ``(the time that retention uses, how long a clock jump has lasted)``, both in ns."""
     row = connection.execute("SELECT forget_at, forget_waited FROM upkeep").fetchone()
     return row[0], row[1]
 
 
 def keep_forget_at(connection: sqlite3.Connection, at: int, waited: int) -> None:
+    """Store what ``forget_at`` reads."""
     connection.execute("UPDATE upkeep SET forget_at = ?, forget_waited = ?", (at, waited))
 
 
 def last_seen(connection: sqlite3.Connection) -> int | None:
-    """The newest moment (ns) that the database knows of, whatever wrote it."""
+    """Give the newest time (ns) in the database; None if it is empty."""
     newest: int | None = connection.execute(
         "SELECT max(at) FROM (SELECT max(ingested_at) AS at FROM events UNION ALL SELECT max(updated_at) FROM targets"
         " UNION ALL SELECT max(updated_at) FROM states UNION ALL SELECT max(requested_at) FROM actions"
@@ -111,8 +118,10 @@ def last_seen(connection: sqlite3.Connection) -> int | None:
 
 
 def emptied_until(connection: sqlite3.Connection) -> int:
+    """Read the time (ns) up to which payloads were emptied."""
     return int(connection.execute("SELECT emptied_until FROM upkeep").fetchone()[0])
 
 
 def keep_emptied_until(connection: sqlite3.Connection, at: int) -> None:
+    """Store the time (ns) up to which payloads were emptied."""
     connection.execute("UPDATE upkeep SET emptied_until = ?", (at,))

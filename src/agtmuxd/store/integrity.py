@@ -1,6 +1,6 @@
-"""Whether the database file is whole: looked at by a connection of its own, for a bounded time or in the background.
+"""Check whether the database file is damaged, on a separate connection: for a limited time, or in the background.
 
-Owns the note beside the file that says that it is damaged. Knows no table.
+Owns the ``.damaged`` file beside the database. Knows no table.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Final
 
 AT_ONCE: Final = 0.3
-"""Seconds for a check before the daemon answers. A database that takes longer is checked behind its back."""
+"""Seconds for the check at the start. A check that takes longer goes on in the background."""
 _NICE: Final = 10
 
 
 def read_only(path: str) -> sqlite3.Connection:
-    """A connection that never writes. It must not touch the file but through SQLite: closing any other descriptor of it
-    would drop the locks of this process."""
+    """Open a connection that never writes.
+
+    Never open the file except through SQLite: closing any other descriptor of it drops the locks of this process.
+    """
     connection = sqlite3.connect(
         f"file:{_quoted(path)}?mode=ro", uri=True, isolation_level=None, check_same_thread=False, timeout=1.0
     )
@@ -34,18 +36,18 @@ def _quoted(path: str) -> str:
 
 
 def quick_check(connection: sqlite3.Connection) -> str | None:
-    """What is wrong; None where all is well. Raises sqlite3.OperationalError where it was interrupted."""
+    """Check the file. Return what is wrong, None if nothing is. Raises sqlite3.OperationalError if interrupted."""
     try:
-        said = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+        result = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as error:
         return str(error)
-    return None if said == "ok" else said.partition("\n")[0]
+    return None if result == "ok" else result.partition("\n")[0]
 
 
 def check_for(path: str, seconds: float = AT_ONCE) -> tuple[bool, str | None]:
-    """``(finished, what is wrong)`` after ``seconds`` at most."""
+    """Check the file for at most ``seconds``. Return ``(whether it finished, what is wrong or None)``."""
     connection = read_only(path)
     timer = threading.Timer(seconds, connection.interrupt)
     timer.start()
@@ -60,28 +62,33 @@ def check_for(path: str, seconds: float = AT_ONCE) -> tuple[bool, str | None]:
 
 
 class IntegrityCheck:
-    """One check in the background. ``told(wrong)`` is called on its thread when it is over, unless it was ended."""
+    """One check in the background.
+
+    Calls ``told(wrong)`` on its thread when it has finished, but not after ``close``. ``wrong``: None if nothing is.
+    """
 
     def __init__(self, path: str, told: Callable[[str | None], None]) -> None:
         self._connection = read_only(path)
-        self._told = told
+        self._on_result = told
         self._thread = threading.Thread(target=self._run, name="agtmux-check", daemon=True)
         self._thread.start()
 
     @property
     def runs(self) -> bool:
+        """Whether the check is still running."""
         return self._thread.is_alive()
 
     def _run(self) -> None:
-        with suppress(OSError, AttributeError):  # where a thread cannot be made to stand back, it does not
+        with suppress(OSError, AttributeError):  # some systems cannot lower a thread's priority
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
         try:
             wrong = quick_check(self._connection)
         except sqlite3.OperationalError:
             return
-        self._told(wrong)
+        self._on_result(wrong)
 
     def close(self) -> None:
+        """Interrupt the check and close its connection."""
         self._connection.interrupt()
         self._thread.join(1.0)
         if not self._thread.is_alive():
@@ -89,10 +96,14 @@ class IntegrityCheck:
 
 
 def note_of(path: str) -> Path:
+    """Give the path of the file that says that a database is damaged."""
     return Path(path + ".damaged")
 
 
 def note_damage(path: str, why: str) -> None:
-    """Let the next start set the file aside. Where even that cannot be written, the next check finds out again."""
+    """Note that the file is damaged, so that the next start sets it aside.
+
+    If the note cannot be written, the next check finds the damage again.
+    """
     with suppress(OSError):
         note_of(path).write_text(why + "\n", encoding="utf-8")

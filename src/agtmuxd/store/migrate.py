@@ -1,4 +1,4 @@
-"""Numbered SQL files applied one by one, each all-or-nothing, each with its way back.
+"""Apply numbered SQL files one by one, each in one transaction, up or down.
 
 Owns ``PRAGMA user_version``. Does not know what the tables mean.
 """
@@ -17,27 +17,29 @@ _NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.(up|down)\.sql$")
 
 @dataclass(frozen=True, slots=True)
 class Migration:
+    """One migration: its number and its scripts in both directions."""
+
     number: int
     up: str
     down: str
 
 
 def migrations_dir() -> Path:
-    """Where the files lie: in the wheel beside this package, in a checkout at the top."""
+    """Find the daemon's migrations: inside this package in a wheel, at the top in a checkout."""
     shipped = Path(__file__).resolve().parent.parent / "migrations"
     return shipped if shipped.is_dir() else Path(__file__).resolve().parents[3] / "migrations"
 
 
 def folders(features: Path | None = None) -> list[Path]:
-    """The daemon's own migrations, and those that features bring: ``features/<name>/migrations``."""
+    """List the folders of the daemon's migrations and of each feature: ``features/<name>/migrations``."""
     features = features or Path(__file__).resolve().parent.parent / "features"
     return [migrations_dir(), *sorted(features.glob("*/migrations"))]
 
 
 def load(*directories: Path) -> list[Migration]:
-    """The migrations of these folders (of all that belong to the program by default) in order of their one numbering.
+    """Load the migrations of these folders, in order of their number. Default: the folders of ``folders()``.
 
-    Raises E_INTERNAL on a gap, a double number or a missing way back.
+    Raises E_INTERNAL if a number is missing or used twice, or if an up or down file is missing.
     """
     found: dict[int, dict[str, str]] = {}
     for path in sorted(path for folder in directories or folders() for path in folder.glob("*.sql")):
@@ -61,11 +63,12 @@ def load(*directories: Path) -> list[Migration]:
 
 
 def version(connection: sqlite3.Connection) -> int:
+    """Read the schema version of the database."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def refuse_newer(connection: sqlite3.Connection, newest: int) -> None:
-    """Raises E_STORE_UNAVAILABLE for a database that is newer than this program. Only reads."""
+    """Raise E_STORE_UNAVAILABLE if the database is newer than this program. Only reads."""
     at = version(connection)
     if at > newest:
         raise AgtmuxError(
@@ -76,7 +79,7 @@ def refuse_newer(connection: sqlite3.Connection, newest: int) -> None:
 
 
 def _run(connection: sqlite3.Connection, script: str, then: int) -> None:
-    """One script and its version stamp in one transaction: ``executescript`` alone would commit piecemeal."""
+    """Run one script and set the version in one transaction; ``executescript`` alone would commit each statement."""
     try:
         connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {then};\nCOMMIT;")
     except sqlite3.Error:
@@ -86,9 +89,9 @@ def _run(connection: sqlite3.Connection, script: str, then: int) -> None:
 
 
 def migrate(connection: sqlite3.Connection, migrations: list[Migration], to: int | None = None) -> int:
-    """Bring the database to version ``to`` (newest by default), up or down; returns the version reached.
+    """Migrate the database to version ``to`` (default: the newest), up or down. Return the version reached.
 
-    Raises E_STORE_UNAVAILABLE for a database that is newer than this program, before anything is touched.
+    Raises E_STORE_UNAVAILABLE for a database that is newer than this program, before it changes anything.
     """
     newest = migrations[-1].number
     goal = newest if to is None else to

@@ -1,8 +1,10 @@
-"""What of a payload is kept: long texts inside its values are cut, and one that an earlier event of the runtime has is
-named, not kept again. Agents tell a tool's input before and after its call, and its output often holds it once more.
+"""Shorten payloads before they are stored: cut long texts, and replace repeated ones by a reference.
 
-Texts that are values of the payload itself (a prompt, an agent's last message) stay as they are. Owns the form of what
-stands in a text's place.
+Agents report a tool's input before and after its call, and its output often contains it again. A text that an earlier
+event of the runtime holds is replaced by ``{"same_as": event id, "chars": length}``.
+
+Only texts inside nested values are shortened. A text that is itself a value of the payload (a prompt, an agent's last
+message) stays as it is.
 """
 
 from __future__ import annotations
@@ -12,11 +14,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 TEXT_CAP: Final = 4096
-"""Characters of one text that are kept."""
+"""Characters of one nested text that are kept."""
 WORTH: Final = 512
-"""Characters from which a text is looked for in earlier payloads."""
+"""Texts with at least so many characters are searched for in earlier payloads."""
 BACK: Final = 12
-"""Payloads that are looked into: as many tool calls as agents make side by side."""
+"""Earlier payloads that are searched: as many as the tool calls that agents make in parallel."""
 
 Dumps = Callable[[object], str]
 
@@ -29,9 +31,9 @@ def kept(
     payload: Mapping[str, Any],
     dumps: Dumps,
 ) -> dict[str, Any]:
-    """``payload`` without what is too long and what is there already: ``{"same_as": event id, "chars": length}``."""
-    cut = _inside(payload, _cut)
-    if not _long([value for value in cut.values() if not isinstance(value, str)]):
+    """Copy ``payload`` with its nested texts shortened. ``dumps``: the encoder that stored the earlier payloads."""
+    cut = _map_nested(payload, _cut)
+    if not _has_long_text([value for value in cut.values() if not isinstance(value, str)]):
         return cut
     earlier = connection.execute(
         "SELECT event_id, raw_payload FROM events WHERE runtime_id = ? AND source = ? AND raw_payload IS NOT NULL"
@@ -40,41 +42,41 @@ def kept(
     ).fetchall()
     seen: dict[str, str] = {}
 
-    def name(text: str) -> Any:
+    def shorten(text: str) -> Any:
         if len(text) < WORTH:
             return text
         if text not in seen:
-            coded = dumps(text)  # with its quotes: only a whole text is the same
+            coded = dumps(text)  # with its quotes, so that only a whole text matches
             found = next((other for other, raw in earlier if coded in raw), None)
             seen[text] = found or event_id
             if found is None:
                 return text
         return {"same_as": seen[text], "chars": len(text)}
 
-    return _inside(cut, name)
+    return _map_nested(cut, shorten)
 
 
-def _inside(payload: Mapping[str, Any], change: Callable[[str], Any]) -> dict[str, Any]:
-    return {key: value if isinstance(value, str) else _each(value, change) for key, value in payload.items()}
+def _map_nested(payload: Mapping[str, Any], change: Callable[[str], Any]) -> dict[str, Any]:
+    return {key: value if isinstance(value, str) else _map_texts(value, change) for key, value in payload.items()}
 
 
 def _cut(text: str) -> str:
     return text if len(text) <= TEXT_CAP else f"{text[:TEXT_CAP]}… ({len(text) - TEXT_CAP} more characters)"
 
 
-def _each(value: Any, change: Callable[[str], Any]) -> Any:
+def _map_texts(value: Any, change: Callable[[str], Any]) -> Any:
     if isinstance(value, str):
         return change(value)
     if isinstance(value, Mapping):
-        return {key: _each(one, change) for key, one in value.items()}
+        return {key: _map_texts(one, change) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_each(one, change) for one in value]
+        return [_map_texts(one, change) for one in value]
     return value
 
 
-def _long(value: Any) -> bool:
+def _has_long_text(value: Any) -> bool:
     if isinstance(value, str):
         return len(value) >= WORTH
     if isinstance(value, Mapping):
-        return any(_long(one) for one in value.values())
-    return isinstance(value, list | tuple) and any(_long(one) for one in value)
+        return any(_has_long_text(one) for one in value.values())
+    return isinstance(value, list | tuple) and any(_has_long_text(one) for one in value)

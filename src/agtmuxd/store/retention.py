@@ -1,6 +1,6 @@
-"""Forgets history that is older than its time, or too much, a small batch at a time so that ingestion never waits.
+"""Delete history that is too old or too large, in small batches, so that ingestion never waits.
 
-Owns the order and the pace. What is deleted by which statement is ``store.log``; by what time, ``core.forgetting``.
+Owns the order and the pace. ``store.history`` holds the statements; ``core.retention_clock`` gives the time to use.
 """
 
 from __future__ import annotations
@@ -23,14 +23,17 @@ from agtmuxd.store.db import Store
 
 _LOG = structlog.get_logger("retention")
 BATCH = 500
+"""Rows that are deleted in one transaction."""
 PAUSE = 0.05
+"""Seconds between two batches."""
 EVERY: Final = 60.0
+"""Seconds between two runs."""
 DOWN_TO: Final = 0.9
-"""Where the database is larger than it may be, it is brought down to this part of that."""
+"""A database that is too large is reduced to this part of the allowed size."""
 
 
 def kept(settings: RetentionSettings) -> history.RetentionLimits:
-    """How long history is kept, in ns."""
+    """Convert the settings (days) to limits in ns."""
     day = 86_400 * NS
     return history.RetentionLimits(
         int(settings.payloads * day), int(settings.events * day), int(settings.actions * day),
@@ -39,13 +42,13 @@ def kept(settings: RetentionSettings) -> history.RetentionLimits:
 
 
 def ran_for() -> int:
-    """ns since whenever, the time that the machine slept included where the system counts that."""
+    """Give a monotonic time in ns. It includes the time that the machine slept, if the system counts that."""
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return time.clock_gettime_ns(clock)
 
 
 async def purge(store: Store, keep: history.RetentionLimits, now: int) -> dict[str, int]:
-    """Forget all that is due; how many rows of each kind went."""
+    """Delete everything that is due at ``now`` (ns). Return how many rows of each kind were deleted."""
     gone: dict[str, int] = {}
 
     async def batches(name: str, one: Callable[[sqlite3.Connection], int], least: int = BATCH) -> None:
@@ -66,7 +69,10 @@ async def purge(store: Store, keep: history.RetentionLimits, now: int) -> dict[s
 
 
 async def shrink(store: Store, most: int, now: int) -> int:
-    """Forget the oldest payloads, then the oldest events, until no more than ``most`` bytes are used; how many are."""
+    """If more than ``most`` bytes are used, delete the oldest payloads, then the oldest events.
+
+    Stops at ``DOWN_TO`` of ``most``. Returns the bytes in use afterwards.
+    """
     used = await store.read(history.used_bytes)
     if used <= most:
         return used
@@ -85,7 +91,7 @@ async def shrink(store: Store, most: int, now: int) -> int:
 
 
 class RetentionTask:
-    """``run`` until cancelled."""
+    """Delete old history from time to time: ``run`` runs until cancelled."""
 
     def __init__(
         self,
@@ -95,11 +101,11 @@ class RetentionTask:
         clock: Callable[[], int],
         ran: Callable[[], int] = ran_for,
     ) -> None:
-        """``most``: bytes that the database may use. ``clock``: ns since the epoch; ``ran``: ns since whenever."""
+        """``most``: bytes that the database may use. ``clock``: ns since the epoch; ``ran``: a monotonic time in ns."""
         self.used: int | None = None
-        """Bytes of the database that hold something; None until they were counted."""
+        """Bytes of the database that are in use; None until they were counted."""
         self.jumped = 0
-        """By how much (ns) the system's clock jumped ahead, while that is not believed."""
+        """How far (ns) the system's clock jumped ahead; 0 if it did not, or once the jump is accepted."""
         self._store = store
         self._keep = keep
         self._most = most
@@ -110,11 +116,11 @@ class RetentionTask:
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
-        """There is something to forget now."""
+        """Run now, because there is something to delete."""
         self._wake.set()
 
     async def run(self, every: float = EVERY) -> None:
-        """Forget now and then. What cannot be forgotten now is forgotten the next time."""
+        """Delete old history every ``every`` seconds. If a run fails, the next one tries again."""
         while True:
             self._wake.clear()
             try:
@@ -153,4 +159,4 @@ class RetentionTask:
 
 
 WAL_WORTH: Final = 16 << 20
-"""Bytes of the log from which it is worth to bring it into the file by hand."""
+"""A write-ahead log larger than so many bytes is copied into the file and truncated."""

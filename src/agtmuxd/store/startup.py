@@ -1,6 +1,6 @@
-"""All that a daemon takes out of its database when it starts, in a moment whatever the database's size.
+"""Open the database at the start and load everything that the daemon needs. Quick, whatever the database's size.
 
-Owns the order of the first statements, and what is done where the current rows cannot be read.
+Owns the order of the first statements, and what happens if the current rows cannot be read.
 """
 
 from __future__ import annotations
@@ -24,8 +24,12 @@ from agtmuxd.store.integrity import note_damage
 
 @dataclass(frozen=True, slots=True)
 class StartupState:
-    """``set_aside``: where a corrupt predecessor is kept. ``moved``: by how much (ns) its times were put back, because
-    they lay ahead. ``abandoned``: actions that were in flight. ``notes``: what is odd about the place."""
+    """What was loaded.
+
+    ``set_aside``: where a corrupt database was moved. ``upcoming``: the next sequence of the stream. ``moved``: how far
+    (ns) times were shifted back because they lay ahead of the clock. ``abandoned``: how many actions were in flight.
+    ``notes``: warnings about the folder of the database.
+    """
 
     connection: sqlite3.Connection
     set_aside: str | None
@@ -51,7 +55,7 @@ def load_all(path: str, now: int) -> StartupState:
             connection.close()
             if type(error) is not sqlite3.DatabaseError or attempt == 2:
                 raise AgtmuxError("E_STORE_UNAVAILABLE", f"cannot read {path}: {error}") from error
-            note_damage(path, str(error))  # so that it is set aside as it is opened again
+            note_damage(path, str(error))  # the next opening sets it aside
         except BaseException:
             connection.close()
             raise
@@ -63,14 +67,15 @@ def _load(connection: sqlite3.Connection, path: str, set_aside: str | None, now:
     moved = put_back(connection, now)
     repository = load_world(connection)
     published, pending = history.load_published(connection), history.load_pending(connection)
-    abandoned = abandon(connection, now)  # before the socket opens: a replay must find that nobody knows
+    # before the socket opens: a repeated request must find its action indeterminate
+    abandoned = abandon(connection, now)
     return StartupState(
         connection, set_aside, stream_id, upcoming, moved, abandoned, repository, published, pending,
-        tuple(_oddities(connection, path)),
+        tuple(_warnings_of(connection, path)),
     )  # fmt: skip
 
 
-def _oddities(connection: sqlite3.Connection, path: str) -> list[str]:
+def _warnings_of(connection: sqlite3.Connection, path: str) -> list[str]:
     out, folder = [], Path(path).parent
     kind = network(path)
     if kind is not None:
