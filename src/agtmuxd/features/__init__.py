@@ -1,1 +1,1 @@
-"""Features: what stands on top of the daemon, one folder each. ``contract`` says what a feature is and may use."""
+"""Features: optional parts of the daemon, one folder each. ``contract`` defines what a feature is and may use."""

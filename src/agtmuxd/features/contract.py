@@ -1,17 +1,17 @@
-"""What a feature is: what it gives the daemon, and what it may use of it.
+"""Define a feature: what it gives the daemon, and what it may use.
 
 A feature is a folder ``features/<name>/``, named in ``FEATURES`` in ``daemon.py``. Its module ``feature`` has a
-function ``build(context: Context) -> Feature``. Beside that, as far as it needs them:
+function ``build(context: Context) -> Feature``. It may also have:
 
 - ``model.py``: values and decisions, pure.
 - ``store.py``: its SQL.
 - ``service.py``: what it does.
 - ``routes.py``: its routes and their models.
 - ``migrations/NNNN_words.up.sql`` and ``.down.sql``: its tables. All migrations of the daemon share one numbering; take
-  the next free number. A migration that was released is never deleted: it moves to ``migrations/`` with its number.
+  the next free number. Never delete a released migration: move it to ``migrations/`` and keep its number.
 
-A feature imports no other feature, and nothing outside ``features`` imports one. It reaches no pane itself: it acts by
-``Context.act``, so that each action is checked, done once and recorded.
+A feature imports no other feature, and nothing outside ``features`` imports one. It never touches a pane directly: it
+acts through ``Context.act``, so that each action is checked, done once and recorded.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from agtmuxd.stream.published import PublishedRows
 from agtmuxd.stream.subscription import Subscriber
 
 Act = Callable[[Request, int | None, int | None], Awaitable[dict[str, Any]]]
-"""``await act(request, uid, pid)``: ``perform`` of ``actions.runner``. Raises whatever it was refused with."""
+"""``await act(request, uid, pid)``: ``perform`` of ``actions.runner``. Raises AgtmuxError if the action is refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a feature may use."""
+    """What a feature may use. ``clock``: ns since the epoch."""
 
     store: Store
     """Run its SQL here: ``read`` for reads, ``run`` for writes of its own tables."""
@@ -45,7 +45,7 @@ class Context:
     repository: Repository
     """The rows in memory. Read only."""
     envelope: Envelope
-    """Of answers that list rows."""
+    """The common fields of answers that list rows."""
     act: Act
     clock: Callable[[], int]
     settings: Callable[[], Settings]
@@ -53,12 +53,12 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """What a feature gives the daemon. Everything may be left out."""
+    """What a feature gives the daemon. Every field is optional."""
 
     tables: tuple[RouteTable[Any], ...] = ()
     subscriber: Subscriber | None = None
-    """Hears of changes after each commit."""
+    """Receives published changes after each commit."""
     run: Callable[[], Awaitable[None]] | None = None
-    """A task of its own, until the daemon stops. What it raises ends this task alone, and is told in health."""
+    """A task that runs until the daemon stops. An exception ends only this task, and health reports it."""
     health: Callable[[], HealthPart] | None = None
-    """Its part of health; counters are shown as ``<feature>_<counter>``."""
+    """The feature's part of health. Counters are shown as ``<feature>_<counter>``."""

@@ -1,6 +1,6 @@
-"""The host of the features: builds those that are named, runs them, and keeps what goes wrong in one from the daemon.
+"""Build and run the features that are named. An error in a running feature never ends the daemon.
 
-Knows no feature: it is handed their names.
+Knows no feature: the caller passes their names.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class FeatureHost:
 
     @classmethod
     def build(cls, names: Iterable[str], context: Context, subscriptions: Subscriptions) -> FeatureHost:
-        """Build those features in ``agtmuxd.features``. An error in one is an error of the program: it is raised."""
+        """Build the named features of ``agtmuxd.features``. An exception while building one is raised."""
         return cls({name: _module_of(name).build(context) for name in names}, subscriptions)
 
     @property
@@ -42,7 +42,7 @@ class FeatureHost:
         return [table for feature in self._features.values() for table in feature.tables]
 
     def start(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
-        """Start what runs: subscriptions first, then the features' own tasks. The caller cancels them."""
+        """Start the subscriptions, then the features' own tasks. The caller cancels them."""
         tasks = [
             group.create_task(subscription.run(), name=f"changes for {name}")
             for name, subscription in self._subscriptions.items()
@@ -53,15 +53,15 @@ class FeatureHost:
         return tasks
 
     def health(self) -> HealthPart:
-        """Of all together, each line with the feature's name before it."""
+        """Collect the health of all features. Each line starts with the feature's name."""
         problems = [f"{name}: its task ended: {why}" for name, why in self._ended.items()]
         notes: list[str] = []
         counters: dict[str, int] = {}
         for name, feature in self._features.items():
-            told = _health_of(name, feature)
-            problems += [f"{name}: {text}" for text in told.problems]
-            notes += [f"{name}: {text}" for text in told.notes]
-            counters |= {f"{name}_{what}": count for what, count in told.counters.items()}
+            part = _health_of(name, feature)
+            problems += [f"{name}: {text}" for text in part.problems]
+            notes += [f"{name}: {text}" for text in part.notes]
+            counters |= {f"{name}_{what}": count for what, count in part.counters.items()}
         for name, subscription in self._subscriptions.items():
             counters[f"{name}_subscriber_failures"] = subscription.failures
             counters[f"{name}_subscriber_overflows"] = subscription.overflows

@@ -1,1 +1,1 @@
-"""What is published: rows of panes, and the hub that hands changes to watchers."""
+"""Publish rows of panes, windows and sessions, and send their changes to watchers."""

@@ -1,4 +1,4 @@
-"""What of the changes a watcher with a filter sees, and several changes made into one. Pure."""
+"""Filter changes for a watcher, and merge several changes into one. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from agtmuxd.stream.published import Change, Identity, name_of, same
 
 
 def visible(changes: Iterable[Change], wanted: Filter) -> list[Change]:
-    """The changes that a watcher with this filter must hear of; a row that no longer matches is gone for it."""
+    """Give the changes that a watcher with this filter must get. A row that no longer matches becomes a delete."""
     out = []
     for change in changes:
         if change.now is not None and wanted.matches(change.now):
@@ -21,7 +21,7 @@ def visible(changes: Iterable[Change], wanted: Filter) -> list[Change]:
 
 
 def recount(tally: Tally, changes: Iterable[Change], wanted: Filter, sign: int = 1) -> None:
-    """Bring a filtered tally over ``changes``, forward (1) or back (-1)."""
+    """Update a filtered tally by ``changes``, forward (``sign`` 1) or back (-1)."""
     for change in changes:
         if change.was is not None and wanted.matches(change.was):
             tally.add(change.was, -sign)
@@ -30,7 +30,7 @@ def recount(tally: Tally, changes: Iterable[Change], wanted: Filter, sign: int =
 
 
 class NetChanges:
-    """The net effect of changes in a row, one per identity; what came and went in between vanishes."""
+    """The net effect of successive changes, one per identity. A row that came and went in between leaves no change."""
 
     def __init__(self) -> None:
         self._net: dict[Identity, Change] = {}
@@ -43,17 +43,18 @@ class NetChanges:
             name = name_of(change.identity)
             first = self._net.pop(name, None)
             if first is not None:
-                change = replace(change, was=first.was, before=first.before)  # the newest content, the oldest past
+                # the newest content with the oldest previous row
+                change = replace(change, was=first.was, before=first.before)
             self._net[name] = change
 
     def extend(self, later: NetChanges) -> None:
         self.add(later._net.values())
 
     def take(self, wanted: Filter) -> list[Change]:
-        """The visible net changes; empties the collection."""
+        """Give the visible net changes, and empty the collection."""
         net, self._net = self._net, {}
-        return [change for change in visible(net.values(), wanted) if not _says_nothing(change)]
+        return [change for change in visible(net.values(), wanted) if not _has_no_effect(change)]
 
 
-def _says_nothing(change: Change) -> bool:
+def _has_no_effect(change: Change) -> bool:
     return change.item is not None and change.before is not None and same(change.item, change.before)

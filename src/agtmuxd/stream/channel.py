@@ -1,6 +1,6 @@
-"""The lines of the stream: all watchers of one scope and filter share them.
+"""Write the lines of the stream. All watchers with the same scope and filter share them.
 
-Owns the shape of a line. Knows of a watcher only how it takes one.
+Owns the shape of a line. Knows a watcher only as a ``Listener``.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from agtmuxd.stream.published import Change, PublishedRows
 
 
 class Listener(Protocol):
-    """A watcher as its channel knows it. Nothing of it waits."""
+    """A watcher as its channel knows it. No method waits."""
 
     @property
     def merges(self) -> bool:
-        """Whether it takes changes, to make lines of several publications, and not a line of each."""
+        """Whether it merges several publications into one line: then it gets changes, not lines."""
 
     def push(self, sequence: int, line: bytes) -> None:
         """Queue a line."""
 
     def collect(self, changes: Iterable[Change]) -> None:
-        """Take changes for the next merged line."""
+        """Keep changes for the next merged line."""
 
     def end(self) -> None:
-        """Give out what it waits for, then a terminal reset."""
+        """Send what is queued, then a last reset."""
 
 
 class Channel:
-    """All watchers of one scope and filter: their lines are written once and their summary is kept by counting."""
+    """All watchers with one scope and filter. Writes each line once, and updates their summary with each change."""
 
     def __init__(self, view: PublishedRows, now: Callable[[], int], scope: str, wanted: Filter) -> None:
         """``now``: ns since the epoch."""
@@ -47,6 +47,7 @@ class Channel:
         self._now = now
 
     def publish(self, batch: Batch) -> None:
+        """Give the visible changes of a batch to every watcher."""
         changes = batch.changes.get(self.scope)
         if not changes:
             return
@@ -63,20 +64,24 @@ class Channel:
                 watcher.push(batch.sequence, line)
 
     def snapshot(self) -> bytes:
+        """Write a line with all current rows."""
         items = self.view.select(self.scope, self.wanted, "target")
         return self._line("snapshot", self.view.sequence, None, self.tally, {"items": items})
 
     def delta(self, sequence: int, committed_at: int | None, changes: Iterable[Change], tally: Tally) -> bytes:
-        told = [self._told(change) for change in changes]
-        return self._line("delta", sequence, committed_at, tally, {"changes": told})
+        """Write a line with changes. ``committed_at``: ns; None: now."""
+        items = [self._to_json(change) for change in changes]
+        return self._line("delta", sequence, committed_at, tally, {"changes": items})
 
     def reset(self, sequence: int, reason: str) -> bytes:
+        """Write a line that tells the watcher to forget what it had."""
         return self._line("reset", sequence, None, self.tally, {"reason": reason})
 
     def heartbeat(self) -> bytes:
+        """Write a line that only shows that the stream is alive."""
         return self._line("heartbeat", self.view.sequence, None, self.tally, {})
 
-    def _told(self, change: Change) -> dict[str, Any]:
+    def _to_json(self, change: Change) -> dict[str, Any]:
         if change.item is None:
             return {"op": "delete", "identity": change.identity}
         return {"op": "upsert", "identity": change.identity, "item": self.view.served(change.item)}

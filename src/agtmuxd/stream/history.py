@@ -1,6 +1,6 @@
-"""What was published, to be told again: cursors, and the stream's short memory with the log behind it.
+"""Find what was published after a cursor: in a ring of the last batches, or else in the stream log.
 
-Owns the ring of the last batches. Does not know the database: what left the ring is asked from the log by ``ReadLog``.
+Owns the ring and the form of a cursor. Does not know the database: ``ReadLog`` reads the log.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.stream.published import Change
 
 RING: Final = 2048  # batches
-RING_CHANGES: Final = 4096  # changes in them, in all scopes: what bounds the memory
+RING_CHANGES: Final = 4096  # changes in the ring, in all scopes: this limits its memory
 PAGE: Final = 500  # log entries read at once for a resuming watcher
 _CURSOR = re.compile(r"([A-Za-z0-9._-]{1,64}):([0-9]{1,18})")
 
@@ -24,12 +24,12 @@ LogEntry = tuple[int, int, list[Change]]
 
 ReadLog = Callable[[int, str, int], Awaitable[list[LogEntry] | None]]
 """``await read_log(after, scope, limit)``: the oldest ``limit`` entries of ``scope`` with a sequence above ``after``,
-in order; sequences without changes in that scope have none. None: something above ``after`` was already purged."""
+in order. Sequences without changes in that scope have no entry. None: entries above ``after`` were purged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One publication: committed as ``sequence`` (one more than the last) at ``committed_at`` (ns)."""
+    """One publication, committed as ``sequence`` (one more than the last) at ``committed_at`` (ns)."""
 
     sequence: int
     committed_at: int
@@ -41,7 +41,7 @@ class Batch:
 
 
 def parse_cursor(text: str) -> tuple[str, int]:
-    """(stream_id, sequence). Raises E_CURSOR_INVALID for what is not ``<stream_id>:<sequence>``."""
+    """Parse a cursor to (stream_id, sequence). Raises E_CURSOR_INVALID unless it is ``<stream_id>:<sequence>``."""
     match = _CURSOR.fullmatch(text)
     if match is None:
         shown = text if len(text) <= 100 else text[:97] + "..."
@@ -50,27 +50,28 @@ def parse_cursor(text: str) -> tuple[str, int]:
 
 
 class History:
-    """The batches up to ``sequence``, the last one taken in."""
+    """The published batches up to ``sequence``, which is the newest."""
 
     def __init__(self, sequence: int, read_log: ReadLog, ring: int = RING) -> None:
         self.sequence = sequence
         self._read_log = read_log
         self._ring: deque[Batch] = deque()
         self._ring_limit = ring
-        self._held = 0  # changes in the ring
+        self._ring_changes = 0  # changes in the ring
 
     def add(self, batch: Batch) -> None:
+        """Add a batch to the ring, and drop the oldest ones past its limits."""
         if self._ring and self._ring[-1].sequence + 1 != batch.sequence:
-            self._ring.clear()  # a hole: let the log answer
-            self._held = 0
+            self._ring.clear()  # a sequence is missing: use the log for older ones
+            self._ring_changes = 0
         self.sequence = batch.sequence
         self._ring.append(batch)
-        self._held += batch.size
-        while len(self._ring) > self._ring_limit or self._held > RING_CHANGES:
-            self._held -= self._ring.popleft().size
+        self._ring_changes += batch.size
+        while len(self._ring) > self._ring_limit or self._ring_changes > RING_CHANGES:
+            self._ring_changes -= self._ring.popleft().size
 
     def recent(self, after: int) -> list[Batch] | None:
-        """All batches after ``after`` out of the ring; None if it does not reach back that far."""
+        """Give all batches after sequence ``after`` from the ring; None if the ring does not reach back that far."""
         if after >= self.sequence:
             return []
         if not self._ring or self._ring[0].sequence > after + 1:
@@ -78,7 +79,7 @@ class History:
         return [batch for batch in self._ring if batch.sequence > after]
 
     async def logged(self, scope: str, after: int, until: int) -> AsyncIterator[LogEntry | None]:
-        """Entries of the log in order, up to ``until``; None, then the end, where the log was purged."""
+        """Yield entries of the log in order, up to ``until``. Yields None and stops if needed entries were purged."""
         while after < until:
             page = await self._read_log(after, scope, PAGE)
             if page is None:

@@ -1,7 +1,7 @@
-"""Fan-out: tells every watcher what was published, in order, without ever waiting for one.
+"""Send every published change to every watcher, in order, without waiting for any of them.
 
-Owns which watchers there are, by scope and filter. What one of them is told is its own (``watcher``); what was told
-before is the history's.
+Owns the list of watchers, by scope and filter. ``watcher`` decides what one watcher gets; ``history`` holds what was
+published before.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from agtmuxd.stream.published import PublishedRows
 from agtmuxd.stream.watcher import BACKLOG_BYTES, BACKLOG_LINES, Backlog, Watcher, WatchRequest
 
 WATCHERS: Final = 256
-"""At once, where nobody says how many."""
+"""Watchers at the same time, at most, unless configured."""
 
 
 class Hub:
-    """The one publisher. Single-threaded: every method is called in the event loop."""
+    """The publisher of the stream. Call every method in the event loop."""
 
     def __init__(
         self,
@@ -47,10 +47,14 @@ class Hub:
 
     @property
     def watchers(self) -> int:
+        """How many watchers are connected."""
         return sum(len(channel.watchers) for channel in self._channels.values())
 
     def publish(self, batch: Batch) -> None:
-        """Take a committed batch into the view and tell the watchers. Never waits. Raises ValueError out of order."""
+        """Apply a committed batch to the view and send it to the watchers. Never waits.
+
+        Raises ValueError if the sequence is not above the last one.
+        """
         if batch.sequence <= self.view.sequence:
             raise ValueError(f"batch {batch.sequence} after {self.view.sequence}")
         self.view.apply(batch.sequence, batch.changes)
@@ -59,9 +63,9 @@ class Hub:
             channel.publish(batch)
 
     async def open(self, request: WatchRequest) -> Watcher:
-        """A new watcher, to be ended by ``leave()``.
+        """Open a watcher. End it with its ``leave()``.
 
-        Raises E_CURSOR_INVALID, E_CURSOR_EXPIRED (one-shot only), E_OVERLOADED where there are enough.
+        Raises E_CURSOR_INVALID, E_CURSOR_EXPIRED (one-shot only), and E_OVERLOADED if there are too many watchers.
         """
         if self.watchers >= self.most:
             text = f"{self.most} watchers are connected, which is the limit (api.watchers): close some"
@@ -91,7 +95,7 @@ class Hub:
             self._empty.set()
 
     async def close(self, patience: float = 1.0) -> None:
-        """Send every watcher what it waits for and a terminal reset; the slow ones get ``patience`` seconds."""
+        """Send every watcher its queued lines and a last reset. Wait at most ``patience`` seconds for slow ones."""
         self._closing = True
         for channel in self._channels.values():
             for watcher in channel.watchers:

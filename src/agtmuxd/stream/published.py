@@ -1,11 +1,11 @@
-"""The published rows: what every listing reads and every watcher is told.
+"""Keep the published rows, which every listing reads, and compute their changes, which every watcher gets.
 
-Owns the rows of the three scopes in memory, their rollups, and what changes between two publications. Pure: knows no
-database, no clock, no socket. The order of use is ``changes_for``, commit, ``Hub.publish`` (which calls ``apply``): so
-what is served and the sequence it is served under always belong together.
+Owns the rows of panes, windows and sessions in memory, the rollups, and the changes between two publications. Pure:
+knows no database, clock or socket. Use it in this order: ``changes_for``, commit, ``Hub.publish`` (which calls
+``apply``). So the rows always match the sequence that is sent with them.
 
-A pane's key is ``<target>/<pane_id>`` and stays when the pane moves; its identity does not. A pane that moved to
-another window, or whose session was renamed, is a delete of the old identity and an upsert of the new one.
+A pane's key is ``<target>/<pane_id>``. It stays the same when the pane moves; its identity changes. If a pane moves to
+another window or its session is renamed, the old identity is deleted and the new one is upserted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from agtmuxd.core.json_codec import encode, stamp
 from agtmuxd.core.listing import ATTENTION, LAST_RANK, RANK, Attrs, Filter, Item, Scope, Tally, ordered, tally
 
 VOLATILE = frozenset({"last_seen_at", "rtt_ms", "age_s"})
-"""Fields outside change detection: they move all the time and say nothing new."""
+"""Fields that change all the time. A change in these alone is not published."""
 
 Identity = tuple[str, ...]
 
@@ -38,12 +38,12 @@ def session_key(identity: Mapping[str, str]) -> str:
 
 
 def name_of(identity: Mapping[str, str]) -> Identity:
-    """An identity as a value that can be a key: its parts in the order of the contract."""
+    """Convert an identity to a tuple that can be a dict key, with its parts in the order of the API."""
     return tuple(identity.values())
 
 
 def same(one: Item | None, other: Item | None) -> bool:
-    """Whether two rows say the same, volatile fields aside."""
+    """Whether two rows are equal except for the volatile fields."""
     if one is None or other is None or one is other:
         return one is other
     return one == other or _lasting(one) == _lasting(other)
@@ -55,10 +55,10 @@ def _lasting(item: Item) -> Item:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One row came, changed or went. ``was`` are the attributes of the row as published before (None: it is new).
+    """One row was added, changed or deleted.
 
-    ``was`` is what lets a filtered watcher be told "gone" exactly for the rows that it had. ``before`` is the previous
-    row itself where it is still in memory; the log does not keep it.
+    ``was``: the attributes of the row before (None: it is new). With them, a filtered watcher gets a delete for exactly
+    the rows that it had. ``before``: the previous row itself, if it is still in memory; the log does not keep it.
     """
 
     op: str  # upsert | delete
@@ -80,7 +80,7 @@ class Change:
         return cls("delete", str(scope), key, before["identity"], None, Attrs.of(before), None, before)
 
     def to_json(self) -> dict[str, Any]:
-        """For ``stream_log.changes_json``; ``from_json`` gives an equal change."""
+        """Convert for ``stream_log.changes_json``. ``from_json`` gives an equal change."""
         was = None if self.was is None else list(self.was)
         return {"op": self.op, "key": self.key, "identity": self.identity, "item": self.item, "was": was}
 
@@ -99,14 +99,14 @@ class Change:
 
 
 Changes = dict[str, list[Change]]
-"""Changes of one publication by scope ("panes", "windows", "sessions"); scopes without any may be absent."""
+"""Changes of one publication by scope ("panes", "windows", "sessions"). Scopes without changes may be absent."""
 
 
 class PublishedRows:
-    """All published rows and the place in the stream that they stand for. Rows are never altered, only replaced."""
+    """All published rows, as of ``sequence`` in the stream. Rows are never changed in place, only replaced."""
 
     def __init__(self, stream_id: str, sequence: int = 0, panes: Mapping[str, Item] | None = None) -> None:
-        """``panes``: rows by pane key as they were published last (after a restart); windows and sessions follow."""
+        """``panes``: after a restart, the last published rows by pane key. Windows and sessions are computed."""
         self.stream_id = stream_id
         self.sequence = sequence
         self.panes: dict[str, Item] = {}
@@ -121,13 +121,13 @@ class PublishedRows:
             self.apply(sequence, changes_for(self, panes))
 
     def rows(self, scope: str) -> dict[str, Item]:
-        """Rows of one scope by key. Not to be altered."""
+        """Give the rows of one scope by key. Do not change them."""
         if scope == Scope.PANES:
             return self.panes
         return self.windows if scope == Scope.WINDOWS else self.sessions
 
     def apply(self, sequence: int, changes: Mapping[str, Sequence[Change]]) -> None:
-        """Take over what was committed as ``sequence``."""
+        """Apply the changes that were committed as ``sequence``."""
         for scope, some in changes.items():
             rows, attrs = self.rows(scope), self._attrs[scope]
             for change in some:
@@ -148,11 +148,11 @@ class PublishedRows:
         self.sequence = sequence
 
     def touch(self, target: str, at: int) -> None:
-        """A good round of ``target`` at ``at`` (ns): the ``last_seen_at`` of all its panes from now on."""
+        """Note a good round of ``target`` at ``at`` (ns): the new ``last_seen_at`` of all its panes."""
         self._seen[target] = stamp(at)
 
     def served(self, item: Item) -> Item:
-        """``item`` as it goes out: a pane's ``last_seen_at`` is that of its target's last good round, or its own."""
+        """Prepare ``item`` for output. A pane's ``last_seen_at`` is the later of its own and the last good round."""
         if "last_seen_at" not in item:
             return item
         seen = self._seen.get(item["identity"]["target"])
@@ -161,7 +161,10 @@ class PublishedRows:
         return {**item, "last_seen_at": seen}
 
     def written(self, item: Item, more: Item) -> bytes:
-        """``item`` as it goes out, and ``more`` fields, as JSON. Of a pane what lasts is encoded once: it is long."""
+        """Encode ``item``, prepared for output, with the fields ``more``, as JSON.
+
+        The fields of a pane that are not volatile are encoded once and kept, because they are long.
+        """
         if "last_seen_at" not in item:
             return encode({**item, **more})
         identity = item["identity"]
@@ -173,22 +176,22 @@ class PublishedRows:
         return held[1] + b"," + encode({"last_seen_at": seen or None, **more})[1:]
 
     def select(self, scope: str, wanted: Filter, sort: str = "attention") -> list[Item]:
-        """Rows of ``scope`` that ``wanted`` matches, in the order ``sort``, ready to be served."""
+        """List the rows of ``scope`` that match ``wanted``, in the order ``sort``, prepared for output."""
         return [self.served(item) for item in self.chosen(scope, wanted, sort)]
 
     def chosen(self, scope: str, wanted: Filter, sort: str = "attention") -> list[Item]:
-        """The same rows as they were published: each is still to be ``served``, or ``written``."""
+        """List the same rows as published. Pass each to ``served`` or ``written`` before output."""
         attrs = self._attrs[scope]
         return ordered([item for key, item in self.rows(scope).items() if wanted.matches(attrs[key])], sort)
 
     def tally(self, scope: str, wanted: Filter) -> Tally:
-        """Count the rows of ``scope`` that ``wanted`` matches."""
+        """Count the rows of ``scope`` that match ``wanted``."""
         return tally(row for row in self._attrs[scope].values() if wanted.matches(row))
 
     def resolve(self, text: str) -> str:
-        """The key of the one pane that the full ref ``text`` names.
+        """Give the key of the pane that the full ref ``text`` names.
 
-        A pane of a session group resolves through any of its sessions (the row's ``other_sessions``). Raises
+        In a session group, a pane can be named by each of its sessions (the row's ``other_sessions``). Raises
         E_REF_INVALID, E_REF_INVALID_ENCODING, E_REF_NOT_FOUND.
         """
         parsed = ref.parse(text)
@@ -215,11 +218,11 @@ class PublishedRows:
         return key
 
     def members(self, window: str) -> Iterable[str]:
-        """Keys of the panes in a window (by window key)."""
+        """Give the keys of the panes in a window. ``window``: a window key."""
         return self._in_window.get(window, {}).keys()
 
     def windows_of(self, session: str) -> Iterable[str]:
-        """Keys of the windows in a session (by session key)."""
+        """Give the keys of the windows in a session. ``session``: a session key."""
         return self._in_session.get(session, {}).keys()
 
     def _place(self, scope: str, key: str, item: Item) -> None:
@@ -244,10 +247,10 @@ def _leave(index: dict[str, dict[str, None]], group: str, key: str) -> None:
 
 
 def changes_for(view: PublishedRows, pane_changes: Mapping[str, Item | None]) -> Changes:
-    """What publishing these panes would change, in all three scopes; ``view`` is left as it is.
+    """Compute what publishing these panes changes, in all three scopes. Does not change ``view``.
 
-    ``pane_changes``: the new row by pane key, None where the pane is gone. Only rows whose non-volatile fields differ
-    count; nothing differs: an empty dict. Only the windows and sessions that hold such a pane are counted again.
+    ``pane_changes``: the new row by pane key; None if the pane is gone. Only rows whose non-volatile fields differ
+    count; if there are none, the result is empty. Only windows and sessions that hold such a pane are computed again.
     """
     panes: list[Change] = []
     new: dict[str, Item | None] = {}
@@ -290,7 +293,7 @@ def _differences(scope: str, key: str, old: Item | None, new: Item | None) -> li
 def _roll_windows(
     view: PublishedRows, touched: Mapping[str, Mapping[str, Item]]
 ) -> tuple[list[Change], dict[str, dict[str, Item | None]]]:
-    """Changes of the touched windows, and their new rows (None: gone) by session key and window key."""
+    """Compute the changes of the touched windows, and their new rows (None: gone) by session key and window key."""
     changes: list[Change] = []
     rolled: dict[str, dict[str, Item | None]] = {}
     for key, rows in touched.items():
@@ -318,7 +321,10 @@ def _roll_sessions(view: PublishedRows, rolled: Mapping[str, Mapping[str, Item |
 
 
 def roll_window(panes: Iterable[Item]) -> Item:
-    """The row of a window out of its panes (at least one). ``panes`` counts those with an agent, as ``counts`` does."""
+    """Build the row of a window from its panes (at least one).
+
+    Its fields ``panes`` and ``counts`` count only panes with an agent.
+    """
     rows = list(panes)
     first = min(rows, key=lambda row: (row.get("pane_index") or 0, row["identity"]["pane_id"]))
     identity = first["identity"]
@@ -339,7 +345,10 @@ def roll_window(panes: Iterable[Item]) -> Item:
 
 
 def roll_session(windows: Iterable[Item]) -> Item:
-    """The row of a session out of its windows' rows (at least one). ``windows`` counts those that hold an agent."""
+    """Build the row of a session from its windows' rows (at least one).
+
+    Its field ``windows`` counts only windows with an agent.
+    """
     rows = list(windows)
     identity = rows[0]["identity"]
     busy = [row for row in rows if row["panes"]]
@@ -353,7 +362,7 @@ def roll_session(windows: Iterable[Item]) -> Item:
 
 
 def merge_sessions(sessions: Iterable[Item]) -> list[Item]:
-    """Session rows of several targets as one row per session name, each with its breakdown ``targets``."""
+    """Merge the session rows of several targets to one row per session name. ``targets`` lists the parts."""
     groups: dict[str, list[Item]] = {}
     for row in sessions:
         groups.setdefault(row["identity"]["session_name"], []).append(row)
@@ -386,17 +395,20 @@ def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 def _roll(rows: Sequence[Item], counts: Mapping[str, int]) -> dict[str, Any]:
-    """The fields that windows and sessions share. ``since``: the oldest of the rows in the top state."""
+    """Compute the fields that windows and sessions share.
+
+    ``state`` is the first by precedence; ``since`` is the oldest among the rows in that state.
+    """
     top = min((row["state"] for row in rows), key=lambda state: RANK.get(state, LAST_RANK), default=None)
     since = [row["since"] for row in rows if row["state"] == top and row.get("since") is not None]
     updated = [row["updated_at"] for row in rows if row.get("updated_at") is not None]
-    said = {row.get("attention") or "none" for row in rows}
+    attentions = {row.get("attention") or "none" for row in rows}
     return {
         "state": None if top is None else str(top),
         "counts": {state: counts.get(str(state), 0) for state in RANK},
         "waiting": counts.get("waiting_approval", 0) + counts.get("waiting_input", 0),
         "running": counts.get("running", 0),
-        "attention": next((one for one in ATTENTION if one in said), "none"),
+        "attention": next((one for one in ATTENTION if one in attentions), "none"),
         "since": min(since, default=None),
         "updated_at": max(updated, default=None),
     }

@@ -1,7 +1,7 @@
-"""Subscriptions: parts of the daemon hear of published changes, after the commit, and never delay one.
+"""Deliver published changes to parts of the daemon, after the commit, without ever delaying a commit.
 
-Owns a bounded queue for each subscriber and what happens when it is full or a subscriber fails: the queued changes are
-dropped and the subscriber is told to read again. Knows no subscriber. Watchers outside the daemon have ``stream.hub``.
+Owns a bounded queue for each subscriber. If a queue is full or a subscriber fails, its queued changes are dropped and
+it must read everything again. Knows no subscriber. Watchers outside the daemon use ``stream.hub``.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ from agtmuxd.stream.history import Batch
 
 _LOG = structlog.get_logger("stream")
 MOST_CHANGES: Final = 4096
-"""Changes that may wait for one subscriber. One larger publication alone is taken all the same."""
+"""Changes that may wait for one subscriber. A single larger publication is queued all the same."""
 
 
 class Resync(StrEnum):
-    """Why a subscriber has to read again."""
+    """Why a subscriber has to read everything again."""
 
-    STARTED = "started"  # it heard of nothing yet
+    STARTED = "started"  # it is new
     OVERFLOW = "overflow"  # it was too slow: changes were dropped
-    FAILED = "failed"  # it raised: nobody knows how far it came
+    FAILED = "failed"  # it raised: how far it came is unknown
 
 
 class Subscriber(Protocol):
-    """Hears of changes, one call at a time, in the event loop. It may wait; changes are queued meanwhile."""
+    """Receives changes, one call at a time, in the event loop. A call may wait; changes are queued meanwhile."""
 
     async def on_changes(self, batch: Batch) -> None:
-        """One publication: it is committed, and the view holds it. Batches come in order, none twice."""
+        """Handle one publication, which is committed and in the view. Batches come in order, none twice."""
 
     async def on_resync(self, reason: Resync) -> None:
-        """Read everything from the view again. Called first of all, and after changes were lost.
+        """Read everything from the view again. Called at the start, and after changes were lost.
 
-        A batch with a sequence up to that of the view as you read it may follow: you have its changes already.
+        A batch whose sequence is not above the view's sequence at that time may follow: you already have its changes.
         """
 
 
 class Subscription:
-    """One subscriber and its queue. It counts how often the subscriber raised, and how often it was too slow."""
+    """One subscriber and its queue. ``failures`` counts its exceptions, ``overflows`` how often it was too slow."""
 
     def __init__(self, name: str, subscriber: Subscriber, most_changes: int = MOST_CHANGES) -> None:
         self.name = name
@@ -60,7 +60,7 @@ class Subscription:
         """Queue one publication. Never waits, never raises."""
         self._wake.set()
         if self._resync is not None:
-            return  # what it will read holds this
+            return  # it will read everything, including this
         if self._queue and self._changes + batch.size > self._most:
             self.overflows += 1
             _LOG.warning("subscriber is too slow, it has to read again", subscriber=self.name)
@@ -70,8 +70,8 @@ class Subscription:
         self._changes += batch.size
 
     async def run(self) -> None:
-        """Deliver until cancelled. What the subscriber raises is logged; it then has to read again, with the next
-        publication."""
+        """Deliver until cancelled. An exception of the subscriber is logged; it then has to read everything again, at
+        the next publication."""
         while True:
             await self._wake.wait()
             try:
@@ -100,17 +100,18 @@ class Subscription:
 
 
 class Subscriptions:
-    """All of them. ``publish`` is called after each commit, when the view has followed."""
+    """All subscriptions. Call ``publish`` after each commit, once the view is updated."""
 
     def __init__(self) -> None:
         self._all: list[Subscription] = []
 
     def add(self, name: str, subscriber: Subscriber, most_changes: int = MOST_CHANGES) -> Subscription:
-        """A new one; somebody has to ``run`` it."""
+        """Add a subscriber. The caller must ``run`` the subscription."""
         made = Subscription(name, subscriber, most_changes)
         self._all.append(made)
         return made
 
     def publish(self, batch: Batch) -> None:
+        """Queue one publication for every subscriber. Never waits, never raises."""
         for subscription in self._all:
             subscription.publish(batch)

@@ -1,7 +1,7 @@
-"""One reader of the stream: its place, its bounded backlog, and the lines that it is given.
+"""Serve one reader of the stream: its position, its bounded backlog, and the order of its lines.
 
-Owns what it is told in which order: a snapshot or a replay first, then each publication, a reset where it was too slow.
-Does not know HTTP: it gives lines.
+A reader gets a snapshot or a replay first, then each publication, and a reset if it was too slow. Does not know HTTP:
+it yields lines.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BACKLOG_BYTES: Final = 2 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How much may wait for a watcher that is slow."""
+    """How much may wait for a slow watcher."""
 
     lines: int = BACKLOG_LINES
     bytes: int = BACKLOG_BYTES
@@ -33,7 +33,7 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class WatchRequest:
-    """What a watcher asked for. ``interval`` and ``heartbeat`` in seconds; interval 0: a line per publication."""
+    """The parameters of a watcher. ``interval`` and ``heartbeat`` in seconds; interval 0: one line per publication."""
 
     scope: str = str(Scope.PANES)
     wanted: Filter = field(default_factory=Filter)
@@ -44,10 +44,10 @@ class WatchRequest:
 
 
 class Watcher:
-    """One reader of the stream: ``lines()`` gives it whole lines, each ending in a newline, as fast as it takes them.
+    """One reader of the stream: ``lines()`` yields whole lines, each ending in a newline, as fast as it takes them.
 
-    What it has not taken yet waits in a bounded backlog; past the bound that is dropped and the reader gets a reset
-    (``slow_consumer``) and a snapshot instead. ``at`` is the sequence that it has been told up to.
+    Lines that it has not taken yet wait in a bounded backlog. Past the bound the backlog is dropped, and the reader
+    gets a reset (``slow_consumer``) and a snapshot instead. ``at``: the sequence up to which it has got everything.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Watcher:
         backlog: Backlog,
         left: Callable[[Watcher], None],
     ) -> None:
-        """``left``: called when it leaves."""
+        """``left``: called when the watcher leaves."""
         self.request = request
         self.at = 0
         self._channel = channel
@@ -80,18 +80,18 @@ class Watcher:
         return bool(self.request.interval)
 
     def push(self, sequence: int, line: bytes) -> None:
-        """See Listener; past the bound of its backlog it starts over."""
+        """See Listener. Past the bound of its backlog, it starts over with a reset."""
         if self._reset or self._snapshot:
             return  # a snapshot is due, which will hold this
         self._backlog.append((sequence, line))
         self._bytes += len(line)
         over = len(self._backlog) > self._limit.lines or self._bytes > self._limit.bytes
-        if over and len(self._backlog) > 1:  # one large line alone is nobody's slowness
+        if over and len(self._backlog) > 1:  # one large line alone does not mean that the reader is slow
             self._start_over("slow_consumer")
         self._wake.set()
 
     def collect(self, changes: Iterable[Change]) -> None:
-        """See Listener; bounded by the number of rows."""
+        """See Listener. The number of rows bounds what is kept."""
         if not (self._reset or self._snapshot):
             self._pending.add(changes)
             self._wake.set()
@@ -102,7 +102,7 @@ class Watcher:
         self._wake.set()
 
     async def begin(self) -> None:
-        """Find the place that the cursor names. Raises E_CURSOR_INVALID; one-shot requests also E_CURSOR_EXPIRED."""
+        """Go to the position of the cursor. Raises E_CURSOR_INVALID; for one-shot requests also E_CURSOR_EXPIRED."""
         cursor, view = self.request.cursor, self._channel.view
         if cursor is None:
             self._snapshot = True
@@ -133,7 +133,7 @@ class Watcher:
             self._replay = replay
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
-        """The stream. Ends after a one-shot request's answer, or with a terminal reset (``shutdown``)."""
+        """Yield the lines. Ends after the answer to a one-shot request, or with a last reset (``shutdown``)."""
         clock = asyncio.get_running_loop().time
         flushed = beat = clock() - self.request.interval
         if self._replay is not None:
@@ -160,7 +160,7 @@ class Watcher:
                     beat = flushed
                 continue
             if self._reset or self._snapshot:
-                continue  # the backlog ran over while a line was being taken
+                continue  # the backlog overflowed while the reader took a line
             if not self._pending:
                 self.at = self._channel.view.sequence
             if self.request.once:
@@ -181,7 +181,7 @@ class Watcher:
 
     async def _replayed(self, replay: _Replay) -> AsyncIterator[bytes]:
         async for entry in replay.entries():
-            if entry is None:  # purged under our feet
+            if entry is None:  # purged during the replay
                 self._start_over("cursor_expired")
                 break
             sequence, committed_at, changes = entry
@@ -191,7 +191,7 @@ class Watcher:
             if seen:
                 yield self._channel.delta(sequence, committed_at, seen, replay.tally)
             if self._reset:
-                break  # its backlog ran over meanwhile: the rest of the replay is in the snapshot
+                break  # its backlog overflowed: the snapshot contains the rest of the replay
         self._replay = None
 
     def _restart(self) -> Iterable[bytes]:
@@ -235,10 +235,10 @@ class Watcher:
 
 
 class _Replay:
-    """What lies between a cursor and the moment a watcher came, from the ring or else from the log."""
+    """The entries between a cursor and the moment a watcher connected, from the ring or else from the log."""
 
     def __init__(self, history: History, channel: Channel, after: int) -> None:
-        self.tally = channel.tally.copy()  # brought back to ``after`` by prepare
+        self.tally = channel.tally.copy()  # ``prepare`` counts it back to ``after``
         self._channel = channel
         self._after = after
         self._until = history.sequence
@@ -246,7 +246,7 @@ class _Replay:
         self._ring = history.recent(after)
 
     async def prepare(self) -> bool:
-        """Count back to the cursor. False: the log no longer reaches back that far."""
+        """Count the tally back to the cursor. False: the log no longer reaches back that far."""
         async for entry in self.entries():
             if entry is None:
                 return False
@@ -254,7 +254,7 @@ class _Replay:
         return True
 
     async def entries(self) -> AsyncIterator[LogEntry | None]:
-        """Entries in order; None, then the end, where the log was purged."""
+        """Yield entries in order. Yields None and stops if needed entries were purged."""
         if self._ring is None:
             async for entry in self._history.logged(self._channel.scope, self._after, self._until):
                 yield entry

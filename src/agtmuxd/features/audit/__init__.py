@@ -1,1 +1,1 @@
-"""The audit: what was asked for, who asked, and the result. Listed by ``agtmux actions``."""
+"""List the audit: which actions were requested, by whom, and their results. Used by ``agtmux actions``."""

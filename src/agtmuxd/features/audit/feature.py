@@ -1,4 +1,4 @@
-"""The audit as a feature: one table of routes."""
+"""Build the audit feature: one route table."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from agtmuxd.features.contract import Context, Feature
 
 
 def build(context: Context) -> Feature:
+    """Build the feature."""
     audit = Audit(
         envelope=context.envelope, resolve=context.view.resolve, store=context.store, repository=context.repository
     )

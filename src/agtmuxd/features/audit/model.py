@@ -1,4 +1,4 @@
-"""Which actions a reader of the audit asks for. Pure."""
+"""The filter for listing the audit. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Actions, newest first; every field that is None asks for all. Times in ns."""
+    """Which actions to list, newest first. A field that is None does not filter. Times in ns."""
 
     limit: int
     action: str | None = None
@@ -16,6 +16,6 @@ class AuditFilter:
     pane: tuple[str, str] | None = None
     """(target id, pane id)"""
     since: int | None = None
-    """Requested then or later."""
+    """Only actions requested at this time or later."""
     before: str | None = None
-    """An action id: list what is older, the next page."""
+    """An action id: list only older actions, for the next page."""

@@ -1,4 +1,4 @@
-"""The route of the audit, and its query."""
+"""The route that lists the audit, and its query."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ class Actions(Read):
 
 
 class AuditService(Protocol):
-    """Lists what was asked for."""
+    """Lists the requested actions."""
 
     envelope: Envelope
 
     async def listing(self, wanted: AuditFilter, pane: str | None) -> list[dict[str, Any]]:
-        """Actions, newest first; ``pane``: the ref of one whose actions are asked for.
+        """List actions, newest first. ``pane``: the ref of the pane whose actions to list.
 
-        Raises E_ACTION_NOT_FOUND for an id that is none, E_REF_* for a pane that is not there.
+        Raises E_ACTION_NOT_FOUND for an unknown action id, and E_REF_* for an unknown pane.
         """
 
 

@@ -1,4 +1,4 @@
-"""Lists the audit. Changes nothing."""
+"""List the audit. Changes nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Audit:
     def __init__(
         self, *, envelope: Envelope, resolve: Callable[[str], str], store: Store, repository: Repository
     ) -> None:
-        """``resolve``: a pane's published key by its ref."""
+        """``resolve``: gives a pane's published key for its ref."""
         self.envelope = envelope
         self._resolve = resolve
         self._store = store

@@ -1,4 +1,4 @@
-"""The audit's SQL. It reads the rows that the ledger of actions writes (``store.actions``) and writes none."""
+"""Read the audit's rows. The ledger of actions writes them, by ``store.actions``; this module writes none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from agtmuxd.store.actions import COLUMNS, ActionRow, row_of
 
 
 def listing(connection: sqlite3.Connection, wanted: AuditFilter) -> list[ActionRow]:
-    """Raises E_INVALID_REQUEST for an action id to page on from that is not there."""
+    """List the actions that match, newest first. Raises E_INVALID_REQUEST if there is no action ``wanted.before``."""
     where: list[str] = []
     values: list[Any] = []
     for clause, value in (
@@ -25,15 +25,15 @@ def listing(connection: sqlite3.Connection, wanted: AuditFilter) -> list[ActionR
         where.append("target_id = ? AND pane_id = ?")
         values += wanted.pane
     if wanted.before is not None:
-        edge = connection.execute(
+        start = connection.execute(
             "SELECT requested_at, action_id FROM actions WHERE action_id = ?", (wanted.before,)
         ).fetchone()
-        if edge is None:
+        if start is None:
             raise AgtmuxError(
                 "E_INVALID_REQUEST", f"before: there is no action {wanted.before}; agtmux actions lists them"
             )
         where += ["requested_at <= ?", "(requested_at, action_id) < (?, ?)"]
-        values += [edge[0], *edge]
+        values += [start[0], *start]
     clause = f"WHERE {' AND '.join(where)}" if where else ""
     rows = connection.execute(
         f"SELECT {COLUMNS} FROM actions {clause} ORDER BY requested_at DESC, action_id DESC LIMIT ?",  # noqa: S608
@@ -43,7 +43,7 @@ def listing(connection: sqlite3.Connection, wanted: AuditFilter) -> list[ActionR
 
 
 def events_of(connection: sqlite3.Connection, action_ids: list[str]) -> dict[str, list[str]]:
-    """The events of these actions, oldest first, by action."""
+    """List the event ids of these actions, oldest first, by action id."""
     out: dict[str, list[str]] = {}
     marks = ",".join("?" * len(action_ids))
     for action_id, event_id in connection.execute(
