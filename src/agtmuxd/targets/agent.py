@@ -1,6 +1,7 @@
-"""One agent in one pane: who it is, what its screen, status file and server said last, what it left behind.
+"""Remember one agent in one pane: its identity, and the last reading of its screen, status file and shared server.
 
-Owns what is remembered of it between rounds, and the judgement of its end. Who is in which pane is ``roster``'s.
+Owns what is kept about an agent between rounds, and decides whether it ended normally. ``roster`` owns which agent is
+in which pane.
 """
 
 from __future__ import annotations
@@ -18,15 +19,17 @@ from agtmuxd.core.state.debounce import DebounceResult, DebounceState
 from agtmuxd.tmux.round import lines
 
 STYLES_HOLD: Final = 30 * NS
-"""How long the text in a field is taken to be drawn as it was. A draft can take the place of a placeholder of the same
-words between two looks: what follows from that for an action is read anew right before it."""
+"""Time (ns) for which the text in the input field is taken to have the same style as when it was last read.
+
+A draft can replace a placeholder of the same text between two rounds. Right before an action the style is read again.
+"""
 
 _WORKS: Final = (Claim.RUNNING, Claim.WAITING_APPROVAL, Claim.WAITING_INPUT)
 
 
 @dataclass(slots=True)
 class Agent:
-    """One agent in one pane. Mutable: it lives in the loop's thread only."""
+    """One agent in one pane. Mutable: used only in the event loop's thread."""
 
     pane_id: str
     adapter: Adapter
@@ -37,43 +40,47 @@ class Agent:
     home: Path  # the agent's configuration folder
     steady: dict[Source, DebounceState]
     screen: tuple[str, str, bool, bool, int, int] | None = None
-    styles: Spans | None = None  # of that screen, where they were captured
+    styles: Spans | None = None  # of that screen, if they were captured
     looked: Write | None = None
     looked_before: Claim | None = None
     status_text: bytes | None = None
     status_mark: object | None = None
     status_write: Write | None = None
     status_data: Mapping[str, Any] | None = None
-    word: Write | None = None  # of the server that it shares; None: there is none to ask
+    server_claim: Write | None = None  # the claim of its shared server; None: no server
     sample: Sample | None = None
-    controls: Controls | None = None  # None: to be asked for
-    undrawn: str | None = None  # the text in its field of which ``hint`` was found out
+    controls: Controls | None = None  # None: not yet read from the adapter
+    undrawn: str | None = None  # the text in its input field that ``hint`` is about
     hint: bool | None = None
     hint_at: int = 0
-    wants_styles: bool = False
-    asks_style: bool = False  # a rule does, of this screen
+    wants_styles: bool = False  # the next round has to capture styles
+    asks_style: bool = False  # a rule needs the styles of this screen
     title: str = ""
     gone_at: int | None = None
-    released: bool = False  # its process runs on, and no adapter knows it any more
+    released: bool = False  # its process still runs, but no adapter recognises it any more
     levels: list[tuple[Source, DebounceResult]] = field(default_factory=list)
 
     @property
     def works(self) -> bool:
-        """Whether it is worth a look every quarter of a second."""
+        """Whether it works or waits for you, so that rounds come every quarter of a second."""
         for steady in self.steady.values():  # noqa: SIM110 asked of every agent several times a second
             if steady.told is not None and steady.told.claim in _WORKS:
                 return True
         return False
 
     def faded(self, now: int) -> bool:
-        """Whether it is too long ago that the text in its field was seen as it is drawn."""
+        """Tell whether the style of the text in its input field was read 30 s ago or earlier."""
         return self.undrawn is not None and now - self.hint_at >= STYLES_HOLD
 
 
 def left_in_order(
     agent: Agent, row: PaneRow | None, capture: str | None, left: Mapping[str, bytes | None]
 ) -> bool | None:
-    """Whether it left in order, by what it left behind; None where nothing tells."""
+    """Tell whether an agent ended normally, None if unknown.
+
+    Uses its last screen (``capture``), its exit status and its status file. ``left``: by path, the status files read
+    after it ended, None for a missing one.
+    """
     if row is None or capture is None:
         return None
     if row.dead and row.dead_signal is not None:
@@ -85,7 +92,7 @@ def left_in_order(
 
 
 def to_sample(row: PaneRow, capture: str, styles: Spans | None = None) -> Sample:
-    """``styles``: of the capture's rows, where they are known."""
+    """Make a sample of a pane's row and its captured screen. ``styles``: of the screen's rows, if known."""
     return Sample(
         lines(capture), row.title, row.alternate_on, row.cursor_visible, row.cursor_x, row.cursor_y, row.cols, row.rows,
         styles,

@@ -1,7 +1,7 @@
-"""Reaching for a target step by step, for somebody who wants to know where it fails.
+"""Connect to a target step by step, to show where it fails.
 
-Owns the steps' names and order: resolve, connect, host key, auth (of ssh targets), tmux found, version, round trip. A
-failed step ends the list; it is no error. Knows no adapter and no database.
+Owns the names and order of the steps: resolve, connect, host key, auth (of ssh targets), tmux found, version, round
+trip. A failed step ends the list; it raises nothing. Knows no adapter and no database.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from agtmuxd.tmux.server import MINIMUM, parse_version
 T = TypeVar("T")
 
 AGAIN: Final = (0.25, 1.0)
-"""Pauses (s) before a single read on a caller's behalf is tried again. Rounds are not: the next one is the retry."""
+"""Pauses (s) before a single read for a caller is tried again. A round is not: the next round is its retry."""
 _PASSING: Final = frozenset({"timeout", "lost", "channel_limit"})
 
 Step = dict[str, Any]
@@ -26,7 +26,7 @@ Step = dict[str, Any]
 
 
 async def read_again(read: Callable[[], Awaitable[T]], pauses: Sequence[float] = AGAIN) -> T:
-    """One read, tried again where the failure may pass. Only for what changes nothing. Raises ExecutorError."""
+    """Read once, and try again after a failure that may pass. Only for reads without effect. Raises ExecutorError."""
     for pause in pauses:
         try:
             return await read()
@@ -48,7 +48,7 @@ def failed(name: str, message: str) -> Step:
 async def tmux_steps(
     executor: TargetExecutor, find: Callable[[], Awaitable[str]], observer: Observer, limit: float
 ) -> list[Step]:
-    """From tmux being found to a good round. ``find`` tells where tmux is; ``limit``: seconds for one program."""
+    """Run the steps from "tmux found" to "round trip". ``find`` returns tmux's path; ``limit``: seconds per program."""
     out: list[Step] = []
     try:
         program = await read_again(find)
@@ -64,7 +64,7 @@ async def tmux_steps(
 
 
 async def _round_trip(observer: Observer) -> Step:
-    """Good rounds until the target is ok again: it takes two after a failure."""
+    """Run rounds until the target is ``ok`` again: after a failure that takes two."""
     for _ in range(2):
         before = observer.health.last_good
         await observer.once()

@@ -1,6 +1,7 @@
-"""The one contract for reaching a machine: every read and write on a target goes through it.
+"""Define the contract for running programs and reading files on a target.
 
-Owns the protocol and its result types. The same behaviour for ``local`` and ``ssh`` is the promise.
+Every read and write on a target goes through it. Owns the protocol and its result types. ``local`` and ``ssh`` behave
+the same.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """``home``: the user's folder there. ``booted_at``: ns by the daemon's clock, None where it is not known.
+    """A machine. ``home``: the user's home folder. ``booted_at``: ns by the daemon's clock, None if not known.
 
-    ``identity``: tells this start of this machine (and, of containers, this space of process numbers) from all others;
-    None where the system does not tell. Linux: ``/proc/sys/kernel/random/boot_id`` and ``/proc/self/ns/pid``.
+    ``identity``: unique to this boot of this machine and, for containers, to this pid namespace; None if the system
+    does not name it. Linux: ``/proc/sys/kernel/random/boot_id`` and ``/proc/self/ns/pid``.
     """
 
     home: str
@@ -36,7 +37,7 @@ class Machine:
 
 
 class ExecutorError(Exception):
-    """The program could not be run to its end: it proves nothing about what it would have said.
+    """The program did not run to its end, so there is no result.
 
     ``reason`` is one of timeout, refused, auth, host_key, no_tmux, channel_limit, lost, too_large.
     """
@@ -47,7 +48,7 @@ class ExecutorError(Exception):
 
 
 class TargetExecutor(Protocol):
-    """Runs programs on one machine. Never through a shell locally; never interactive."""
+    """Run programs on one machine. Uses no shell on this machine, and is never interactive."""
 
     async def run(
         self,
@@ -60,40 +61,40 @@ class TargetExecutor(Protocol):
         """Run one program by argv. Raises ExecutorError on timeout (the program is killed) or when it cannot start."""
 
     async def process_table(self) -> Sequence[Proc]:
-        """All processes of that machine, argv only where cheap. Raises ExecutorError."""
+        """Return all processes of the machine, with argv only if it is cheap. Raises ExecutorError."""
 
     async def machine(self) -> Machine:
-        """What is to be known of the machine as a whole; costs nothing after a process table. Raises ExecutorError."""
+        """Return the facts about the machine. Costs nothing after a process table. Raises ExecutorError."""
 
     async def argv(self, pid: int, start: str) -> tuple[str, ...] | None:
-        """Command line of one process, None if that life of it is over; empty in the middle of an exec: ask again."""
+        """Return the command line of a process, None if it ended, empty during an exec: then ask again."""
 
     async def peek(self, processes: Sequence[tuple[int, str]]) -> dict[int, str]:
-        """State letters of these lives of processes by pid, ``X`` for one that is over; empty where it is not cheap."""
+        """Return the state letters of processes ``(pid, start)`` by pid, ``X`` if ended; empty if it is not cheap."""
 
     async def environs(self, processes: Sequence[tuple[int, str]], names: Sequence[str]) -> dict[int, dict[str, str]]:
-        """Those of the named variables that each life of a process has, by pid. Raises ExecutorError."""
+        """Return the named environment variables of processes ``(pid, start)``, by pid. Raises ExecutorError."""
 
     async def read_file(self, path: str, *, max_bytes: int = 65536) -> bytes | None:
-        """A small file's content, None if there is none. Raises ExecutorError."""
+        """Return a small file's content, None if there is no file. Raises ExecutorError."""
 
     async def read_files(self, paths: Sequence[str], *, max_bytes: int = 65536) -> dict[str, bytes | None]:
-        """Small files in one go, by path: None where there is none, left out where it may not be read.
+        """Return the contents of small files at once, by path: None for a missing file, left out if not readable.
 
-        Raises ExecutorError where nothing could be asked.
+        Raises ExecutorError if the machine could not be asked.
         """
 
     async def mark(self, path: str) -> object | None:
-        """What differs whenever that file was written in between, where this costs less than to read it; else None."""
+        """Return a value that changes with each write to the file; None if it costs as much as reading the file."""
 
     async def which(self, program: str) -> str:
-        """Where a program is. Raises ExecutorError."""
+        """Return the path of a program. Raises ExecutorError."""
 
     async def dial_steps(self) -> list[dict[str, Any]]:
-        """The way there, gone once more: ``{"step", "ok", "message"}`` in order. Nothing for this machine."""
+        """Connect once more, and return the steps ``{"step", "ok", "message"}`` in order; none for this machine."""
 
     def terminal(self) -> tuple[str, ...]:
-        """What a person's terminal runs with a command line as its last word, to have it run there; empty for here."""
+        """Return the words that run a command line, added as the last word, there in a terminal; none for local."""
 
     async def close(self) -> None:
         """Release connections. Idempotent."""

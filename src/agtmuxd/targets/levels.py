@@ -1,6 +1,6 @@
-"""What an agent's screen and status file say now, taken into its levels.
+"""Update an agent's levels from its screen and its status file.
 
-Owns when a look is needed at all: what is the same as at the last look is not looked at again.
+Owns the decision whether to read them again: what did not change since the last time is not read again.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ _NEW: Final = DebounceState()
 
 
 def take(agent: Agent, source: Source, write: Write | None, now: int) -> int | None:
+    """Take a claim of ``source`` into the agent's levels. Return when (ns) to read again, None for no hurry."""
     settled = sample(agent.steady.get(source, _NEW), source, write, now)
     agent.steady[source] = settled.steady
     agent.levels.append((source, settled))
@@ -28,7 +29,7 @@ def take(agent: Agent, source: Source, write: Write | None, now: int) -> int | N
 
 
 def hold(agent: Agent, now: int) -> int | None:
-    """A stopped agent draws nothing: the pane shows its shell, so what was last seen of the agent stands."""
+    """Keep the levels of a stopped agent: its pane shows the shell. Return when (ns) to read again."""
     again: int | None = None
     for source, steady in list(agent.steady.items()):
         if steady.told is not None:
@@ -37,8 +38,9 @@ def hold(agent: Agent, now: int) -> int | None:
 
 
 def screen(agent: Agent, row: PaneRow, capture: str, styles: Spans | None, now: int) -> Write | None:
-    told = agent.steady.get(Source.POLLER, _NEW).told
-    before = told.claim if told is not None else None
+    """Return the claim of the agent's screen, from the last round if nothing changed."""
+    last = agent.steady.get(Source.POLLER, _NEW).told
+    before = last.claim if last is not None else None
     look = (capture, row.title, row.alternate_on, row.cursor_visible, row.cursor_x, row.cursor_y)
     if look == agent.screen and before is agent.looked_before and (styles is None or styles is agent.styles):
         if styles is not None:
@@ -47,22 +49,22 @@ def screen(agent: Agent, row: PaneRow, capture: str, styles: Spans | None, now: 
     agent.screen, agent.styles, agent.looked_before = look, styles, before
     agent.sample = _with_hint(agent, to_sample(row, capture, styles), now)
     agent.looked = agent.adapter.look(agent.sample, before)
-    _known_better(agent, agent.looked)
+    _take_version(agent, agent.looked)
     return agent.looked
 
 
 def _with_hint(agent: Agent, sample: Sample, now: int) -> Sample:
-    """``sample`` with what is known of the text in its field; whether the next round has to bring styles.
+    """Return ``sample`` with what is known about the text in its input field, and set ``agent.wants_styles``.
 
-    They are dear to capture and to read, so they are asked for once per text in the field, and again after
-    ``STYLES_HOLD``: who types something else, or moves the cursor, makes it another one.
+    Styles are slow to capture and to parse. So they are captured once per text in the input field, and again after
+    ``STYLES_HOLD``. Typing or moving the cursor changes the text.
     """
     if agent.controls is None:
         known = agent.adapter.controls() if isinstance(agent.adapter, Operable) else None
         agent.controls = known or Controls()
     controls = agent.controls
     if not controls.styled:
-        agent.wants_styles = agent.asks_style = False  # rules of before may have asked for them
+        agent.wants_styles = agent.asks_style = False  # earlier rules may have asked for styles
         return sample
     text, agent.asks_style = controls.undrawn(sample), controls.asks_style(sample)
     if text is not None and sample.styles is not None:
@@ -76,7 +78,10 @@ def _with_hint(agent: Agent, sample: Sample, now: int) -> Sample:
 
 
 def status(agent: Agent, read: Mapping[str, bytes | None]) -> tuple[Write | None, bool]:
-    """``(write, read)``: not read where the file is not there (it comes late and is optional)."""
+    """Return the claim of the agent's status file, and whether there is one to take: the file may be missing.
+
+    ``read``: by path, the files that were read in this round, None for a missing file.
+    """
     if agent.status_path is None or agent.status_path not in read:
         return agent.status_write, True
     text = read[agent.status_path]
@@ -91,17 +96,18 @@ def status(agent: Agent, read: Mapping[str, bytes | None]) -> tuple[Write | None
         except ValueError:
             data = {}
         agent.status_data = data if isinstance(data, dict) else None
-        said = agent.adapter.read_status(data, agent.proc) if isinstance(data, dict) else ()
-        agent.status_write = next((write for write in said if write.subject == "turn"), None)
-        _known_better(agent, agent.status_write)
+        writes = agent.adapter.read_status(data, agent.proc) if isinstance(data, dict) else ()
+        agent.status_write = next((write for write in writes if write.subject == "turn"), None)
+        _take_version(agent, agent.status_write)
     return agent.status_write, True
 
 
-def _known_better(agent: Agent, said: Write | None) -> None:
-    """Take over the version that its screen or status tells, where its process does not."""
-    if said is not None and said.version is not None and agent.identity.version is None:
-        agent.identity = replace(agent.identity, version=said.version)
+def _take_version(agent: Agent, write: Write | None) -> None:
+    """Use the version from the agent's screen or status file if its process does not show one."""
+    if write is not None and write.version is not None and agent.identity.version is None:
+        agent.identity = replace(agent.identity, version=write.version)
 
 
 def sooner(a: int | None, b: int | None) -> int | None:
+    """Return the earlier of two times, where None means never."""
     return b if a is None else a if b is None else min(a, b)

@@ -1,6 +1,6 @@
-"""How much one target may make the daemon read: a machine that lies or is broken costs no more than this.
+"""Limit how much the daemon reads from one target, even from a broken or hostile machine.
 
-Owns the numbers and the words for what is over them. Pure.
+Owns the limits and the error for what exceeds them. Pure.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from agtmuxd.targets.executor import ExecutorError
 
 MIB: Final = 1024 * 1024
 OFF_LOOP: Final = 256 * 1024
-"""A longer answer is read by a thread: the daemon goes on meanwhile."""
+"""Bytes. A longer answer is parsed in a thread, so that the event loop is not blocked."""
 DROPPED_MOST: Final = 16 * MIB
-"""Bytes of an answer that are read and dropped, so that the program can end; then the program is given up."""
+"""Bytes of an answer that are read and dropped so that the program can end. After them the program is given up."""
 ABANDONED_MOST: Final = 8
-"""Channels that were given up and that the other side does not close; then the connection is made anew."""
+"""Channels that were given up but that the other side keeps open. After more of them a new connection is made."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """``panes`` and ``processes``: rows; ``answer``: bytes of one round or one process table."""
+    """Limits of one target. ``panes``, ``processes``: rows. ``answer``: bytes of one round or one process table."""
 
     panes: int = 5000
     processes: int = 50_000
@@ -29,5 +29,5 @@ class Bounds:
 
 
 def too_large(what: str, setting: str, limit: int, unit: str = "") -> ExecutorError:
-    """The error of a read that is over a bound: nothing of it is taken."""
+    """Return the error for a read that exceeds a limit. Nothing of such a read is used."""
     return ExecutorError("too_large", f"{what} than {limit}{unit} (targets.{setting})")

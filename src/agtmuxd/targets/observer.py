@@ -1,7 +1,7 @@
-"""Watches one target: one tmux round per tick, the process table only when something points to it.
+"""Watch one target: read tmux once per round, and the process table only when something calls for it.
 
-Owns the cadence and the target's health, and what a round is taken for. How tmux is read is ``rounds``', what panes
-show the roster's; what it means for states is told through ``ObservationSink``.
+Owns the intervals between rounds, the target's health, and how a round becomes an observation. ``rounds`` reads tmux.
+``roster`` reads what the panes show. ``ObservationSink`` receives the observations.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ _LOG = structlog.get_logger("observe")
 LOOKED_AT: Final = 2 * NS
 _BOUNDS: Final = Bounds()
 _SHARE: Final = 8
-"""A storm of events may have rounds made one part of so many of the time, until they are as rare as ticks."""
+"""Under many events, rounds use at most one part in 8 of the time. The gap between them grows up to ``active``."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoundIntervals:
-    """Seconds between rounds and process tables; docs/reference/targets.md."""
+    """Seconds between rounds and process tables. See docs/reference/targets.md."""
 
     active: float = 0.25
     quiet: float = 2.0
     empty: float = 5.0
     table: float = 10.0
-    peek: float = 1.0  # whether an agent was stopped; that one ended is told by its pidfd
-    glance: float = 0.5  # whether a program was started where no agent is, on this machine
-    gap: float = 0.06  # least time between two rounds, however many events come
+    peek: float = 1.0  # checks for stopped agents; a pidfd reports their end
+    glance: float = 0.5  # checks for new programs in panes without an agent, on this machine
+    gap: float = 0.06  # least time between two rounds, however many events arrive
     active_for: float = 10.0
     timeout: float = 5.0
 
 
 class ObservationSink(Protocol):
-    """Where observations go."""
+    """Receive the observations and health changes of a target."""
 
     async def observe(self, seen: Observation) -> None: ...
 
@@ -66,7 +66,7 @@ class ObservationSink(Protocol):
 
 
 class Observer:
-    """The watch over one target; ``run`` until cancelled."""
+    """Watch one target. ``run`` works until cancelled."""
 
     def __init__(
         self,
@@ -85,14 +85,14 @@ class Observer:
         twin: Callable[[str | None], str | None] | None = None,
         bounds: Bounds = _BOUNDS,
     ) -> None:
-        """``twin``: told what names the server that is read; the target that watches it already, by name."""
+        """``twin``: takes the server's name, and returns the name of the target that already watches that server."""
         self.target_id = target_id
         self.health = Health(since=clock())
-        self._told: tuple[str, str | None] | None = None
+        self._reported: tuple[str, str | None] | None = None
         self.version: str | None = None
         self.rtt_ms: float | None = None
         self.said = ""
-        """What the last failed round was told, for people."""
+        """The error message of the last failed round."""
         self.rounds = 0
         self.tables = 0
         self._executor = executor
@@ -106,37 +106,37 @@ class Observer:
         )  # fmt: skip
         self._local = local
         self._pids: PidWatcher | None = None
-        self._newcomers = NewProcesses()
+        self._new_processes = NewProcesses()
         self._socket = socket
         self._twin = twin
         self._claimed: tuple[str, str | None] = ("", None)
-        self._gave_up = False
+        self._yielded = False
         self._server: int | None = None
         self._boot: str | None = None
         self._listed = PaneListing.of(())
         self._signs: dict[str, tuple[object, ...]] = {}
         self._table_at = 0
-        self._peeked_at = 0
+        self._states_read_at = 0
         self._table_due = 0
         self._want_table = True
         self._active_until = 0
         self._look_again: int | None = None
-        self._looking: dict[str, int] = {}
+        self._shown_since: dict[str, int] = {}
         self.unread = UnreadablePanes(target_id)
         self._large: dict[str, str] = {}
         self._poked = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._tries = 0
-        self._one_at_a_time = asyncio.Lock()
+        self._round_lock = asyncio.Lock()
 
     @property
     def agents(self) -> int:
         return len(self.roster.agents)
 
     def request_refresh(self, at: int, *, table: bool = False) -> None:
-        """Have a round at ``at`` (ns): at once for the past. ``table``: an unknown process spoke, look who is there.
+        """Request a round at ``at`` (ns), at once if that is past. ``table``: also read the process table.
 
-        Of several moments to come the first counts: by what that round shows, the others are asked for again.
+        Of several future times the earliest counts. After that round the others are requested again if needed.
         """
         self._want_table = self._want_table or table
         now = self._clock()
@@ -154,11 +154,11 @@ class Observer:
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        glances: asyncio.Task[None] | None = None
+        checks: asyncio.Task[None] | None = None
         if self._local:
             self._pids = PidWatcher(self._process_ended)
         if self._local and self._socket is not None:
-            glances = asyncio.create_task(self._glance(self._socket), name=f"newcomers of {self.target_id}")
+            checks = asyncio.create_task(self._check_new_programs(self._socket), name=f"newcomers of {self.target_id}")
         try:
             while True:
                 self._poked.clear()
@@ -167,7 +167,7 @@ class Observer:
                 rest = self._rest()
                 took = (self._clock() - began) / NS
                 gap = min(self._cadence.active, max(self._cadence.gap, _SHARE * took)) - took
-                gap = max(gap, self._reader.worked)  # what takes long to read is read less often
+                gap = max(gap, self._reader.worked)  # read slow targets less often
                 if gap > 0:
                     await asyncio.sleep(gap)
                 with suppress(TimeoutError):
@@ -178,16 +178,16 @@ class Observer:
                 self._alarm.cancel()
             if self._pids is not None:
                 self._pids.close()
-            if glances is not None:
-                glances.cancel()
+            if checks is not None:
+                checks.cancel()
 
-    async def _glance(self, socket: Callable[[], str]) -> None:
-        """Between rounds that are far apart, see whether a program starts in a pane without an agent."""
+    async def _check_new_programs(self, socket: Callable[[], str]) -> None:
+        """Check between rounds whether a program started in a pane without an agent."""
         while True:
             await coalesced_sleep(self._cadence.glance)
             taken = self.roster.agents
             free = [row.pid for pane, row in self._listed.panes.items() if pane not in taken and not row.dead]
-            if self._newcomers.check_for_changes(socket(), self._server, free, self._clock()):
+            if self._new_processes.check_for_changes(socket(), self._server, free, self._clock()):
                 self._want_table = True
                 self._poked.set()
 
@@ -195,9 +195,9 @@ class Observer:
         self.request_refresh(0, table=True)
 
     def _rest(self) -> float:
-        """Seconds until the next round."""
+        """Return the seconds until the next round."""
         now = self._clock()
-        if self.health.level == "down" and not self.health.good:  # once it was read well it is read again soon
+        if self.health.level == "down" and not self.health.good:  # after one good round the next one comes soon
             self._tries += 1
             return self.health.pause(self._tries - 1, random.random()) / NS  # noqa: S311 jitter
         self._tries = 0
@@ -218,8 +218,8 @@ class Observer:
     # ---------------------------------------------------------------- one round
 
     async def once(self) -> None:
-        """One round: read, understand, tell. A failure is told as health and proves nothing else."""
-        async with self._one_at_a_time:
+        """Run one round: read tmux and report an observation. A failure is reported as health, and changes no state."""
+        async with self._round_lock:
             await self._once()
 
     async def _once(self) -> None:
@@ -239,16 +239,16 @@ class Observer:
     async def _failed(self, at: int, reason: str, message: str) -> None:
         self.said = message
         self.health = self.health.failed(at, reason)
-        if self._told != (self.health.level, reason):
+        if self._reported != (self.health.level, reason):
             _LOG.warning("round failed", target=self.target_id, health=self.health.level, reason=reason, said=message)
-        await self._tell(at)
+        await self._report_health(at)
 
-    async def _tell(self, at: int) -> None:
-        """Tell the health where it is not what was taken in last: what could not be told then is told now."""
+    async def _report_health(self, at: int) -> None:
+        """Report the health if it differs from the last one that was reported without error."""
         now = self.health.level, self.health.reason
-        if now != self._told:
+        if now != self._reported:
             await self._sink.tell(HealthChange(self.target_id, *now, at, self.version))
-            self._told = now
+            self._reported = now
 
     async def _good(self, seen: tmux_round.Round, at: int, styled: frozenset[str]) -> None:
         server = seen.server
@@ -260,13 +260,13 @@ class Observer:
             self.version = server.version
         other = await self._watched_already(server.boot_id if server is not None else None)
         if other is not None:
-            await self._give_up_to(other, at)
+            await self._yield_to(other, at)
             return
-        self._gave_up = False
+        self._yielded = False
         self.health = self.health.succeeded(at)
-        await self._tell(at)
+        await self._report_health(at)
         if self.health.level == "down":
-            return  # not told, so not taken in either: what is new here is new in the next round as well
+            return  # report no observation: the next round finds the same news again
         self._server = server.pid if server is not None else None
         boot = server.boot_id if server is not None else None
         if boot != self._boot:
@@ -274,13 +274,13 @@ class Observer:
             self.roster.clear()
             self._signs.clear()
             self._reader.oversized.clear()
-            self._looking.clear()
+            self._shown_since.clear()
             self._listed = PaneListing.of(())
             self._want_table = True
         rows = self._take_rows(seen, at)
         captures, styles = split(seen.captures, styled)
         if await self._identify(at):
-            if self._too_large(seen, at).keys() - self._large.keys():  # of an agent that is new
+            if self._too_large(seen, at).keys() - self._large.keys():  # the screen of a new agent
                 rows = self._take_rows(seen, at)
             missing = [p for p in self.roster.wanted() if p not in captures and p not in self._large]
             if missing:
@@ -290,7 +290,7 @@ class Observer:
         gone = await self.roster.find_exits(self._listed.panes, captures, self._clock(), self._large)
         shown = self.unread.without(captures)
         self._look_again = await self.roster.look(self._listed.panes, shown, at, styles)
-        self._follow()
+        self._stay_active()
         observation = Observation(
             target_id=self.target_id, at=at, boot_id=boot, server_pid=server.pid if server else None,
             socket_path=self._where(server), panes=rows, agents=self.roster.seen(),
@@ -299,12 +299,12 @@ class Observer:
         try:
             await self._sink.observe(observation)
         except BaseException:
-            self.roster.clear()  # what was new in it was not taken in, and has to be new again
+            self.roster.clear()  # the news was not stored: the next round has to find it again
             self._want_table = True
             raise
 
     def _take_rows(self, seen: tmux_round.Round, at: int) -> tuple[PaneRow, ...]:
-        """The rows of a round, and which of the panes cannot be read."""
+        """Return the rows of a round, and note which panes cannot be read."""
         self._large = self._too_large(seen, at)
         if self._large:
             unread = [tmux_round.UnreadableRow(pane, why) for pane, why in self._large.items()]
@@ -318,7 +318,7 @@ class Observer:
         return self._reader.oversized.why(self.roster.wanted(), {row.pane_id: row for row in seen.panes}, at)
 
     async def _watched_already(self, boot: str | None) -> str | None:
-        """The target that has this very server, on this very machine; None also where the machine cannot be told."""
+        """Return the target that already watches this server on this machine, None also if the machine is not known."""
         if self._twin is None:
             return None
         if boot is None:
@@ -328,9 +328,9 @@ class Observer:
             self._claimed = boot, None if identity is None else f"{identity} {boot}"
         return self._twin(self._claimed[1])
 
-    async def _give_up_to(self, other: str, at: int) -> None:
-        """Another target has this server: what this one showed of it is shown there, and not twice."""
-        if not self._gave_up:
+    async def _yield_to(self, other: str, at: int) -> None:
+        """Remove this target's panes and report it as failed: the target ``other`` shows this server already."""
+        if not self._yielded:
             self._boot, self._server, self._listed = None, None, PaneListing.of(())
             self.roster.clear()
             empty = Observation(
@@ -338,20 +338,20 @@ class Observer:
                 gone=(), looked_at=frozenset(),
             )  # fmt: skip
             await self._sink.observe(empty)
-            self._gave_up = True
+            self._yielded = True
         await self._failed(at, "same_server", f"target {other} watches this tmux server already: remove one of them")
 
     def _where(self, server: ServerInfo | None) -> str | None:
-        """The server's socket. Of this machine it is known: some versions of tmux do not print every path as it is."""
+        """Return the server's socket. For this machine it is known: some tmux versions print some paths changed."""
         if server is None:
             return None
         return self._socket() if self._socket is not None else server.socket_path
 
     async def _identify(self, at: int) -> bool:
-        """Read the process table where something points to it; whether somebody came or went."""
+        """Read the process table if something calls for it. Return whether an agent started or ended."""
         signs = self._listed.signs
-        if self.roster.agents and not self._want_table and self._peek_due(at):
-            self._peeked_at = at
+        if self.roster.agents and not self._want_table and self._state_check_due(at):
+            self._states_read_at = at
             await self.roster.refresh_states()
         due = at - self._table_at >= int(self._cadence.table * NS) or 0 < self._table_due <= at
         if not (self._want_table or due or signs != self._signs or self.roster.missing()):
@@ -359,28 +359,28 @@ class Observer:
         changed = await self.roster.identify(self._listed.rows, at)
         self.tables += 1
         self._signs, self._table_at, self._want_table = signs, at, False
-        self._table_due = at + YOUNG // 2 if changed else 0  # a young process is not yet what it will be
+        self._table_due = at + YOUNG // 2 if changed else 0  # a new process may still exec its real program
         if changed:
             self._active_until = max(self._active_until, at + int(self._cadence.active_for * NS))
             self._watch_pids()
         return changed
 
-    def _peek_due(self, at: int) -> bool:
-        """Whether to look if agents were stopped: often while one works, else the process table tells soon enough."""
+    def _state_check_due(self, at: int) -> bool:
+        """Tell whether to check for stopped agents now: every second while one works, else every 5 s by default."""
         works = at < self._active_until or self.roster.works
-        return at - self._peeked_at >= int((self._cadence.peek if works else self._cadence.table / 2) * NS)
+        return at - self._states_read_at >= int((self._cadence.peek if works else self._cadence.table / 2) * NS)
 
     def _watch_pids(self) -> None:
         if self._pids is not None:
             for agent in self.roster.agents.values():
                 self._pids.watch(agent.proc.pid, agent.proc.start)
 
-    def _follow(self) -> None:
-        """A change seen keeps the target active for a while."""
+    def _stay_active(self) -> None:
+        """Keep the target active for a while after a change of a level."""
         if any(s.changed is not None for a in self.roster.agents.values() for _, s in a.levels):
             self._active_until = max(self._active_until, self._clock() + int(self._cadence.active_for * NS))
 
     def _looked_at(self, at: int) -> frozenset[str]:
-        """Panes that an attached client has had before it for two seconds."""
-        self._looking = {p: self._looking.get(p, at) for p in self._listed.viewed}
-        return frozenset(p for p, since in self._looking.items() if at - since >= LOOKED_AT)
+        """Return the panes that an attached client has shown for 2 s."""
+        self._shown_since = {p: self._shown_since.get(p, at) for p in self._listed.viewed}
+        return frozenset(p for p, since in self._shown_since.items() if at - since >= LOOKED_AT)

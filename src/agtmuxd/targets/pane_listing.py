@@ -1,4 +1,4 @@
-"""What one listing of the panes tells, with what follows from it for the round after it. Pure."""
+"""Hold one listing of a target's panes, and the values that the next round compares with. Pure."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from agtmuxd.core.screen.title import published
 
 @dataclass(frozen=True, slots=True)
 class PaneListing:
-    """What one listing of the panes tells, by pane id. ``signs``: what points to the process table where it changes."""
+    """One listing of the panes. ``signs``: values by pane id; a change of one calls for a new process table."""
 
     rows: tuple[PaneRow, ...]
     panes: dict[str, PaneRow]
     signs: dict[str, tuple[object, ...]]
-    viewed: tuple[str, ...]  # panes that an attached client has before it
+    viewed: tuple[str, ...]  # panes that an attached client shows
 
     @classmethod
     def of(cls, rows: tuple[PaneRow, ...], before: PaneListing | None = None) -> PaneListing:
-        """``before``: the last listing; of panes that are the same objects in it nothing is made anew."""
+        """Make a listing of ``rows``. ``before``: the last listing; the signs of identical row objects are reused."""
         known, signs = (before.panes, before.signs) if before is not None else ({}, {})
         return cls(
             rows,

@@ -1,7 +1,7 @@
-"""The agents of one target: who is there, who is leaving, and what each of them says in this round.
+"""Keep the agents of one target: find them, read what they show, and report when one has ended.
 
-Owns the agents from one round to the next. How one is known by its processes is ``recognition``'s, what its screen says
-``levels``'. Knows no database.
+Owns the agents from one round to the next. ``recognition`` finds an agent by its processes. ``levels`` reads its
+screen and status file. Knows no database.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from agtmuxd.targets.executor import Machine, TargetExecutor
 from agtmuxd.targets.recognition import AgentAdapters, Choice, Recognition, same_life
 
 GRACE: Final = 250 * MS
-"""How long an agent whose process is gone is kept, so that its last words, title and files can be seen."""
+"""Time (ns) for which an agent is kept after its process ended, to read its last screen, title and files."""
 _HEADLESS: Final = Write(claim=Claim.RUNNING, rule="headless run", phase=Phase.START, accepts_input=False)
-"""A run without a terminal interface is one turn: it runs until its process ends, and never waits."""
+"""A run without a terminal interface is one turn. It runs until its process ends, and never waits for you."""
 
-_UNHEARD: Final = Write(claim=None, rule="status not told any more")
+_NO_STATUS_CLAIM: Final = Write(claim=None, rule="status not told any more")
 
 Heard = Callable[[Iterable["Agent"]], Mapping[str, Write]]
-"""What the servers say that agents share, by pane: the same object as long as it is the same. None: there is none to
-ask."""
+"""Returns the claims of the agents' shared servers, by pane. An unchanged claim is the same object. A pane without such
+a server is missing."""
 Remembered = Callable[[str, int, str], dict[Source, DebounceState]]
-"""``(pane_id, pid, start)`` → what each level last said of that very process."""
+"""``(pane_id, pid, start)`` → the last state of each level of exactly that process."""
 
 
 class Roster:
-    """Agents by pane, brought up to each process table and each round."""
+    """The agents of one target by pane. Updated by each process table and each round."""
 
     def __init__(
         self,
@@ -56,52 +56,52 @@ class Roster:
         self._recognition = Recognition(executor, known)
         self._remembered = remembered
         self._status_files = status_files
-        self._heard = heard
-        self._hears = False
+        self._server_claims = heard
+        self._has_server_claims = False
         self._machine: Machine | None = None
-        self._still: Mapping[str, str] | None = None
+        self._last_captures: Mapping[str, str] | None = None
         self.stirs = 0
-        """How often something of an agent may have become another."""
+        """Number of times that something about an agent may have changed."""
         self._seen: dict[str, AgentObservation] | None = None
 
     @property
     def works(self) -> bool:
-        """Whether one of them is worth a look every quarter of a second."""
+        """Whether an agent works or waits for you, so that rounds come every quarter of a second."""
         return any(agent.works for agent in self.agents.values())
 
-    def _stir(self) -> None:
-        """Something may be another now: what was looked at and seen last is not to be gone by."""
+    def _invalidate(self) -> None:
+        """Drop the cached results of the last round: something may have changed."""
         self.stirs += 1
-        self._still = self._seen = None
+        self._last_captures = self._seen = None
 
     def clear(self) -> None:
-        """Another tmux server: nothing that was known holds."""
+        """Forget everything: the target has another tmux server."""
         self.agents.clear()
         self.leaving.clear()
         self._machine = None
-        self._stir()
+        self._invalidate()
 
     def forget_looks(self) -> None:
-        """The adapters know more, or other things, than before: what they said is not to be repeated unasked."""
+        """Ask the adapters again about every process and screen: their rules changed."""
         self._recognition.forget_matches()
         for agent in self.agents.values():
             agent.screen = agent.controls = agent.undrawn = None
-        self._stir()
+        self._invalidate()
 
     def wanted(self) -> list[str]:
-        """Panes whose screen the next round should bring."""
+        """Return the panes whose screens the next round has to read."""
         return [*self.agents, *(p for p in self.leaving if p not in self.agents)]
 
     def styled(self) -> frozenset[str]:
-        """Those of them whose screen means one thing or another by how it is drawn."""
+        """Return those of them whose screens have to be read with styles."""
         return frozenset([pane for pane, agent in self.agents.items() if agent.wants_styles])
 
     # ---------------------------------------------------------------- processes
 
     async def identify(self, panes: Iterable[PaneRow], now: int) -> bool:
-        """Read the process table and see who is where; whether anybody came or went. Raises ExecutorError."""
+        """Read the process table and find the agents. Return whether one started or ended. Raises ExecutorError."""
         index = ProcessIndex(await self._executor.process_table())
-        self._stir()
+        self._invalidate()
         changed = False
         there = await self._recognition.find(panes, index, self.agents.get, now)
         env = await self._environs(there)
@@ -121,7 +121,7 @@ class Roster:
     def _place(
         self, pane_id: str, found: AgentProcess[Choice] | None, envs: Mapping[int, Mapping[str, str]], now: int
     ) -> bool:
-        """Whether the agent of this pane is another one now."""
+        """Set the agent of a pane. Return whether it is another one than before."""
         current = self.agents.get(pane_id)
         if current is not None and found is not None and _stays(current, found):
             current.proc = replace(found.proc, argv=current.proc.argv)
@@ -150,7 +150,7 @@ class Roster:
         return True
 
     async def _environs(self, there: Mapping[str, AgentProcess[Choice] | None]) -> dict[int, dict[str, str]]:
-        """The environments of the agents that are new, in one go. Raises ExecutorError."""
+        """Read the environments of new agents, all at once. Raises ExecutorError."""
         new = []
         for pane_id, found in there.items():
             current = self.agents.get(pane_id)
@@ -161,7 +161,7 @@ class Roster:
         return await self._executor.environs(new, ENV_NAMES) if new else {}
 
     def _started_at(self, proc: Proc, now: int) -> int:
-        """When the process began (ns): Linux counts ticks of 10 ms from the boot."""
+        """Return when the process started (ns): Linux counts ticks of 10 ms from the boot. Elsewhere ``now``."""
         if (
             not (proc.start.isascii() and proc.start.isdecimal())
             or self._machine is None
@@ -172,16 +172,16 @@ class Roster:
         return began if is_time(began) else now
 
     async def refresh_states(self) -> None:
-        """Whether the agents are stopped or gone, without a whole process table, where the machine can tell cheaply."""
+        """Check whether agents were stopped or ended, without a process table, if that is cheap on the machine."""
         states = await self._executor.peek([(a.proc.pid, a.proc.start) for a in self.agents.values()])
         for agent in self.agents.values():
             state = states.get(agent.proc.pid)
             if state is not None and state != agent.proc.state:
                 agent.proc = replace(agent.proc, state=state)
-                self._stir()
+                self._invalidate()
 
     def missing(self) -> bool:
-        """Whether an agent's process was seen to be gone by ``refresh_states``."""
+        """Tell whether ``refresh_states`` found that an agent's process ended."""
         return any(a.proc.state in "ZX" for a in self.agents.values())
 
     # ---------------------------------------------------------------- what they show
@@ -193,19 +193,19 @@ class Roster:
         now: int,
         styles: Mapping[str, Spans] = MappingProxyType({}),
     ) -> int | None:
-        """Fold each agent's screen and status into its levels; when to look again at the latest, None for no hurry.
+        """Update each agent's levels from its screen, status file and shared server.
 
-        ``styles``: of the captures that were taken with them.
-        ``captures`` that are those of the last look (the same object: nothing at all changed in that round) are not
-        looked at again where all levels said what they had said before. Raises ExecutorError.
+        Return when (ns) to read again at the latest, None for no hurry. ``captures``: screens by pane. ``styles``: of
+        the screens that were read with styles. If ``captures`` is the same object as in the last round, nothing
+        changed; then the screens are not read again, unless a level changed. Raises ExecutorError.
         """
         again: int | None = None
         read = await self._read_statuses()
-        still = captures is self._still
-        news = self._hear(still) or self._news_in(read)
-        if still and not news and not any(a.faded(now) for a in self.agents.values()):
+        unchanged = captures is self._last_captures
+        changed = self._take_server_claims(unchanged) or self._status_changed(read)
+        if unchanged and not changed and not any(a.faded(now) for a in self.agents.values()):
             return None
-        self._stir()
+        self._invalidate()
         for agent in self.agents.values():
             agent.levels.clear()
             if agent.proc.state == "T":
@@ -226,41 +226,41 @@ class Roster:
                 write, there = levels.status(agent, read)
                 if there:
                     again = levels.sooner(again, levels.take(agent, Source.STATUS, write, now))
-            elif agent.word is not None:
-                again = levels.sooner(again, levels.take(agent, Source.STATUS, agent.word, now))
+            elif agent.server_claim is not None:
+                again = levels.sooner(again, levels.take(agent, Source.STATUS, agent.server_claim, now))
         if again is None and all(settled.refreshed for agent in self.agents.values() for _, settled in agent.levels):
-            self._still = captures
+            self._last_captures = captures
         return again
 
     async def _read_statuses(self) -> dict[str, bytes | None]:
-        """The status files that may have changed, in one go. Raises ExecutorError."""
+        """Read the status files that may have changed, all at once. Raises ExecutorError."""
         wanted = []
         for agent in self.agents.values():
             if agent.status_path is not None:
                 mark = await self._executor.mark(agent.status_path)
                 if mark is None or mark != agent.status_mark:
                     wanted.append(agent.status_path)
-                agent.status_mark = mark  # taken before the file is read: a write in between shows in the next one
+                agent.status_mark = mark  # taken before the read: the next mark shows a write in between
         read = await self._executor.read_files(wanted) if wanted else {}
         return {path: read.get(path) for path in wanted}
 
-    def _hear(self, still: bool) -> bool:
-        """Take in what their servers say; whether one of them says something else than it did."""
-        words, news = self._heard(self.agents.values()), False
-        if still and not words and not self._hears:
+    def _take_server_claims(self, unchanged: bool) -> bool:
+        """Take in the claims of shared servers. Return whether one of them changed."""
+        claims, changed = self._server_claims(self.agents.values()), False
+        if unchanged and not claims and not self._has_server_claims:
             return False
-        self._hears = bool(words)
+        self._has_server_claims = bool(claims)
         for agent in self.agents.values():
             silent = agent.identity.headless or agent.status_path is not None
-            word = None if silent else words.get(agent.pane_id)
-            if word is None and agent.status_path is None and Source.STATUS in agent.steady:
-                word = _UNHEARD  # what it said last does not stand
-            news |= word is not agent.word
-            agent.word = word
-        return news
+            claim = None if silent else claims.get(agent.pane_id)
+            if claim is None and agent.status_path is None and Source.STATUS in agent.steady:
+                claim = _NO_STATUS_CLAIM  # its last claim no longer counts
+            changed |= claim is not agent.server_claim
+            agent.server_claim = claim
+        return changed
 
-    def _news_in(self, read: Mapping[str, bytes | None]) -> bool:
-        """Whether one of these status files says something else than it did."""
+    def _status_changed(self, read: Mapping[str, bytes | None]) -> bool:
+        """Tell whether the text of one of these status files changed."""
         texts = {agent.status_path: agent.status_text for agent in self.agents.values()} if read else {}
         return any(text != texts.get(path) for path, text in read.items())
 
@@ -269,9 +269,9 @@ class Roster:
     async def find_exits(
         self, panes: Mapping[str, PaneRow], captures: Mapping[str, str], now: int, unread: Container[str] = ()
     ) -> list[AgentExit]:
-        """The verdicts on those whose grace is over, or whose pane has its next agent already.
+        """Return the exits of agents whose grace time is over, or whose pane already has another agent.
 
-        ``unread``: panes whose screen cannot be read; nobody waits for that.
+        ``unread``: panes whose screen cannot be read; their agents' exits do not wait for it. Raises ExecutorError.
         """
         out = []
         files = [
@@ -282,7 +282,7 @@ class Roster:
             row, capture = panes.get(pane_id), captures.get(pane_id)
             replaced = pane_id in self.agents
             if row is not None and capture is None and not replaced and pane_id not in unread:
-                continue  # look first
+                continue  # wait for its screen
             verdict = agent.released or left_in_order(agent, row, capture, left)
             due = agent.gone_at is not None and now - agent.gone_at >= GRACE
             if not (due or replaced or verdict is True):
@@ -292,9 +292,9 @@ class Roster:
         return out
 
     def seen(self) -> dict[str, AgentObservation]:
-        """All agents as an observation carries them; one that is leaving is still there until its verdict.
+        """Return all agents for an observation. An agent that is leaving is included until its exit is reported.
 
-        The same object as long as nothing is another.
+        Returns the same object as long as nothing changed.
         """
         if self._seen is not None and not self.leaving:
             return self._seen
@@ -306,14 +306,15 @@ class Roster:
                 process_started_at=agent.started_at, suspended=agent.proc.state == "T",
                 levels=tuple(agent.levels) if pane_id in self.agents else (), declared=agent.identity.gives_way,
             )  # fmt: skip
-        self._seen = out if self._still is not None and not self.leaving else None
+        self._seen = out if self._last_captures is not None and not self.leaving else None
         return out
 
 
 def _stays(agent: Agent, found: AgentProcess[Choice]) -> bool:
-    """Whether what was found is this very agent: a process that becomes another one by an exec is not."""
+    """Tell whether ``found`` is the same agent in the same process. After an exec into another agent it is not."""
     return same_life(agent.proc, found.proc) and agent.identity.agent_type == found.match.agent_type
 
 
 def _became(agent: Agent | None, proc: Proc) -> bool:
+    """Tell whether the agent's process became ``proc`` by an exec."""
     return agent is not None and same_life(agent.proc, proc)

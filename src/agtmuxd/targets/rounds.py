@@ -1,7 +1,7 @@
-"""Reads tmux for one round: the panes' rows and the screens that are wanted, bounded, in one command where tmux can.
+"""Read tmux for one round: the list of panes and the wanted screens, within the limits.
 
-Owns how a reply is asked for, and what is left out of one that would be too large. Never attaches, never changes
-anything on the server that it reads.
+Uses one tmux command if this tmux can. Owns the form of the command, and leaves out screens that are too large. Never
+attaches a client, and changes nothing on the tmux server.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from agtmuxd.targets.oversize import OversizedPanes
 from agtmuxd.tmux import round as tmux_round
 
 _LEFT_OUT_MOST: Final = 4
-"""Screens that one round finds to be too large and leaves out, before it fails as a whole."""
+"""Too large screens that one round leaves out. With more of them the whole round fails."""
 
 
 class RoundReader:
-    """``read`` one round."""
+    """Read rounds of one target."""
 
     def __init__(self, executor: TargetExecutor, argv: Callable[[], list[str]], timeout: float, bounds: Bounds) -> None:
-        """``argv``: the head of every tmux argument list; ``timeout`` in seconds."""
+        """``argv`` returns the first words of every tmux command line. ``timeout`` in seconds."""
         self.oversized = OversizedPanes()
         self.worked = 0.0
-        """Seconds that it took to understand the last reply."""
+        """Seconds that it took to parse the last reply."""
         self.by_arguments = False
         self._executor = executor
         self._argv = argv
@@ -41,8 +41,12 @@ class RoundReader:
     async def read(
         self, wanted: Sequence[str], styled: frozenset[str], panes: Mapping[str, PaneRow], now: int
     ) -> tmux_round.Round | tmux_round.RoundFailed:
-        """A round without the screens that are too large: where one makes the reply too long it is found by a listing
-        and left out. ``panes``: the last listing. Raises ExecutorError."""
+        """Read one round without the screens that are too large.
+
+        If the reply is too long, lists the panes, leaves out the largest screen and reads again. ``wanted``: panes
+        whose screens to read. ``styled``: those to read with styles. ``panes``: the last listing. ``now``: ns. Raises
+        ExecutorError.
+        """
         fits = list(wanted)
         for turn in range(_LEFT_OUT_MOST + 1):
             if turn or self._list_first:
@@ -77,21 +81,21 @@ class RoundReader:
             timeout=self._timeout,
             max_output=self._bounds.answer,
         )
-        self._check_whole(done)
+        self._check_complete(done)
         if not done.stdout and not done.stderr and done.returncode == 0:
-            self.by_arguments = True  # source-file - of this tmux does not answer on standard output
+            self.by_arguments = True  # this tmux prints no output for ``source-file -``
             return await self._round_by_arguments(nonce, wanted, styled)
         return await self._parsed(nonce, done)
 
     async def _parsed(self, nonce: str, done: Completed) -> tmux_round.Round | tmux_round.RoundFailed:
-        """What a reply says; a long one is read by a thread. Raises ExecutorError (too_large)."""
+        """Parse a reply, a long one in a thread. Raises ExecutorError (too_large)."""
         began = time.monotonic()
-        replies, said = self._replies, (nonce, done.stdout, done.stderr, done.returncode)
+        replies, reply = self._replies, (nonce, done.stdout, done.stderr, done.returncode)
         if len(done.stdout) <= OFF_LOOP:
-            seen = replies.parse(*said)
+            seen = replies.parse(*reply)
         else:
-            self._replies = tmux_round.Replies()  # nobody else has it while the thread does
-            seen = await asyncio.to_thread(replies.parse, *said)
+            self._replies = tmux_round.Replies()  # only the thread may use ``replies`` now
+            seen = await asyncio.to_thread(replies.parse, *reply)
             self._replies = replies
         self.worked = time.monotonic() - began
         if isinstance(seen, tmux_round.Round) and len(seen.panes) > self._bounds.panes:
@@ -105,11 +109,11 @@ class RoundReader:
         for arguments in tmux_round.build_chunks(nonce, wanted, styled):
             room = self._bounds.answer - len(out)
             done = await self._executor.run([*self._argv(), *arguments], timeout=self._timeout, max_output=room)
-            self._check_whole(done)
+            self._check_complete(done)
             out, err, status = out + done.stdout, err + done.stderr, status or done.returncode
         return await self._parsed(nonce, Completed(status, out, err))
 
-    def _check_whole(self, done: Completed) -> None:
-        """Raises ExecutorError (too_large)."""
+    def _check_complete(self, done: Completed) -> None:
+        """Check that the reply is complete. Raises ExecutorError (too_large)."""
         if done.truncated:
             raise too_large("the reply of tmux is longer", "max_answer", self._bounds.answer // MIB, " MiB")

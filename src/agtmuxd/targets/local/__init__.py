@@ -1,1 +1,1 @@
-"""This machine as a target."""
+"""Run programs and read processes and files on this machine."""

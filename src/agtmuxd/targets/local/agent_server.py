@@ -1,8 +1,8 @@
-"""A server that agents of this machine share, reached over its Unix socket: whether it may be, and messages both ways.
+"""Connect to a server that agents of this machine share, over its Unix socket, and exchange messages.
 
-Owns which socket is one to connect to, the count of those who are connected already, and every bound (size of a
-message, time for an answer). Never starts a server and is never its first or only client. Knows no agent: what is said
-is the adapter's. Linux only, for nothing else tells who is connected.
+Owns the check of the socket, the count of the connected clients, and the limits of size and time. Never starts a
+server, and is never its first or only client. Knows no agent: the adapter owns the messages. Linux only: other systems
+do not show who is connected.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from aiohttp import ClientWebSocketResponse
 
 LARGEST: Final = 1024 * 1024
-"""Bytes of one message: it ends the connection. Replies that are asked for are about 1 KiB."""
+"""Most bytes of one message. A larger one ends the connection. The requested replies have about 1 KiB."""
 PATIENCE: Final = 3.0
-"""Seconds for the connection, and for each answer."""
+"""Seconds that connecting, and sending each message, may take."""
 _LISTED: Final = 8 * 1024 * 1024  # bytes of the system's list of sockets
 _CONNECTED: Final = "03"
 
 
 class UnreachableError(Exception):
-    """There is no server to talk to, or none that may be talked to; the message says why, for people."""
+    """There is no server, or agtmux may not connect to it. The message says why."""
 
 
 def clients(path: str) -> int:
-    """How many are connected to the server that listens at ``path`` (as it was bound). Raises UnreachableError."""
+    """Return the number of clients connected to the server bound at ``path``. Raises UnreachableError."""
     text = process_table.read_sockets(_LISTED)
     if text is None:
         raise UnreachableError("this system does not tell who else is connected")
@@ -46,8 +46,10 @@ def clients(path: str) -> int:
 
 
 def find(path: Path) -> str:
-    """The socket that ``path`` leads to. Raises UnreachableError where none may be connected to: it and its folder have
-    to be this user's, and the folder nobody else's to enter."""
+    """Return the real path of the socket at ``path``.
+
+    The socket and its folder must belong to this user, and no other user may enter the folder. Raises UnreachableError.
+    """
     real = os.path.realpath(path)
     try:
         found, folder = os.lstat(real), os.lstat(Path(real).parent)
@@ -63,7 +65,7 @@ def find(path: Path) -> str:
 
 
 class Wire:
-    """One connection: messages, each within its bound."""
+    """One connection. Sends and receives messages within the limits."""
 
     def __init__(self, path: str, ws: ClientWebSocketResponse) -> None:
         self.path = path
@@ -71,7 +73,7 @@ class Wire:
         self._ws = ws
 
     async def send(self, message: Mapping[str, Any]) -> None:
-        """Raises UnreachableError where it is not taken in time."""
+        """Send a message. Raises UnreachableError if the server does not take it within 3 s."""
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._ws.send_str(encode(message).decode())
@@ -79,7 +81,10 @@ class Wire:
             raise UnreachableError("it does not take what is asked") from error
 
     async def receive(self) -> Mapping[str, Any] | None:
-        """The next message, None for one that is nothing. Raises UnreachableError when the connection ended."""
+        """Return the next message, None for one that is no JSON object. Waits without limit.
+
+        Raises UnreachableError if the connection ended or the message is no JSON.
+        """
         from aiohttp import WSMsgType
 
         got = await self._ws.receive()
@@ -97,13 +102,13 @@ class Wire:
         return message if isinstance(message, dict) else None
 
     def others(self) -> int:
-        """How many but us are connected. Raises UnreachableError."""
+        """Return the number of other clients. Raises UnreachableError."""
         return clients(self.path) - 1
 
 
 @asynccontextmanager
 async def connected(path: str) -> AsyncIterator[Wire]:
-    """A connection to the socket at ``path``, as ``find`` gave it, closed at the end. Raises UnreachableError."""
+    """Connect to the socket at ``path``, as ``find`` returned it, and close at the end. Raises UnreachableError."""
     from aiohttp import ClientError, ClientSession, ClientTimeout, ClientWSTimeout, UnixConnector
 
     session = ClientSession(connector=UnixConnector(path, force_close=True), timeout=ClientTimeout(total=None))
@@ -125,8 +130,10 @@ async def connected(path: str) -> AsyncIterator[Wire]:
 
 
 def _check_peer(ws: ClientWebSocketResponse) -> None:
-    """Whoever listens has to be this user. Raises UnreachableError."""
+    """Check that the listening process belongs to this user. Raises UnreachableError."""
     found = ws.get_extra_info("socket")
-    told = found.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")) if found is not None else b""
-    if len(told) != struct.calcsize("3i") or struct.unpack("3i", told)[1] != os.getuid():
+    credentials = (
+        found.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")) if found is not None else b""
+    )
+    if len(credentials) != struct.calcsize("3i") or struct.unpack("3i", credentials)[1] != os.getuid():
         raise UnreachableError("another user's program answers")

@@ -1,7 +1,7 @@
-"""One program that runs: spawned by argv, fed, read, bounded, killed when it is late, always reaped.
+"""Run one program: spawn it, write its input, read its output within a limit, kill it if it is late, and reap it.
 
-Owns the pipes and the process. Knows nothing of tmux. asyncio's own subprocesses do the same for two to three times the
-CPU (0.3 ms a spawn instead of 0.7 to 1.1), which counts at four rounds a second.
+Owns the pipes and the process. Knows nothing about tmux. asyncio's own subprocesses need two to three times the CPU
+(0.7 to 1.1 ms a spawn instead of 0.3 ms), which matters at four rounds a second.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from agtmuxd.targets.executor import Completed, ExecutorError
 
 _CHUNK = 128 * 1024
 _PIPE = 1024 * 1024
-"""Room asked for in the pipe of the output: what fits is read once, when the program has ended, instead of in dozens of
-turns of the loop while it writes."""
+"""Bytes requested for the output pipe. Output that fits is read once, after the program has ended, instead of in
+dozens of turns of the event loop."""
 _PATIENCE = 0.05
-"""After this (seconds) its output is read as it comes: it may be more than fits."""
+"""Seconds after which the output is read while the program runs: it may not fit into the pipe."""
 _SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", None)
 
 
 class _Sink:
-    """What comes out of one pipe, cut at a size; the rest is read and dropped so that the program can end."""
+    """Read one pipe and keep ``limit`` bytes. The rest is read and dropped, so that the program can end."""
 
     def __init__(self, fd: int, limit: int) -> None:
         self.fd = fd
@@ -34,7 +34,7 @@ class _Sink:
         self.truncated = False
 
     def read(self) -> bool:
-        """Read once. False at the end of the pipe, or where nothing is there now."""
+        """Read once. Return False at the end of the pipe, or if there is nothing to read now."""
         try:
             data = os.read(self.fd, _CHUNK)
         except BlockingIOError:
@@ -48,12 +48,12 @@ class _Sink:
 
 
 class Child:
-    """A running program. ``done`` resolves to its Completed, or to ExecutorError when ``expire`` came first."""
+    """A running program. ``done`` resolves to its Completed, or to ExecutorError if ``expire`` was called first."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, argv: list[str], env: Mapping[str, str], stdin: bytes, max_output: int
     ) -> None:
-        """Spawn it. ``argv[0]`` is a path. Raises OSError when it cannot be started."""
+        """Spawn the program. ``argv[0]`` is a path. Raises OSError if it cannot be started."""
         self._loop = loop
         self.done: asyncio.Future[Completed] = loop.create_future()
         self.reaped: asyncio.Future[None] = loop.create_future()
@@ -69,7 +69,7 @@ class Child:
                     (os.POSIX_SPAWN_DUP2, out_write, 1),
                     (os.POSIX_SPAWN_DUP2, err_write, 2),
                 ],
-                setpgroup=0,  # a Ctrl-C at a daemon in the foreground is not for its children
+                setpgroup=0,  # Ctrl-C in the daemon's terminal must not end its children
                 setsigmask=[],
                 setsigdef=[signal.SIGPIPE, signal.SIGINT],
             )
@@ -94,13 +94,13 @@ class Child:
         self._await_exit()
 
     def expire(self, message: str) -> None:
-        """Give up: kill it and say so at once; it is reaped when the kernel lets go of it."""
+        """Kill the program, and set the timeout error at once. It is reaped when the kernel reports its end."""
         if not self.done.done():
             self.done.set_exception(ExecutorError("timeout", message))
         self.kill()
 
     def kill(self) -> None:
-        """Kill it and what it started. Nothing happens when it has ended."""
+        """Kill the program and its process group. Does nothing if it has ended."""
         if not self.reaped.done():
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
@@ -113,7 +113,7 @@ class Child:
             self._loop.add_writer(self._stdin, self._feed)
             return
         except BrokenPipeError:
-            self._unsent = memoryview(b"")  # it does not want to know
+            self._unsent = memoryview(b"")  # the program reads no more input
         self._close_stdin()
 
     def _close_stdin(self) -> None:
@@ -133,7 +133,7 @@ class Child:
     def _await_exit(self) -> None:
         try:
             self._pidfd = os.pidfd_open(self.pid)
-        except (AttributeError, OSError):  # no such thing here: a thread waits
+        except (AttributeError, OSError):  # no pidfd on this system: wait in a thread
             waiting = self._loop.run_in_executor(None, os.waitpid, self.pid, 0)
             waiting.add_done_callback(lambda ended: self._ended(ended.result()[1]))
         else:
@@ -146,7 +146,7 @@ class Child:
         self._ended(os.waitpid(self.pid, 0)[1])
 
     def _ended(self, status: int) -> None:
-        """The program is over; what it left in the pipes is read, what its own children may still write is not."""
+        """Set the result. Reads what is left in the pipes, but not what the program's own children write later."""
         self._close_stdin()
         if self._reading is not None:
             self._reading.cancel()
@@ -163,7 +163,7 @@ class Child:
 
 
 def _roomy(fd: int) -> bool:
-    """Ask for a large pipe. False where that is not given: then the program would wait for its reader."""
+    """Request a large pipe. Return False if the system refuses: then a long output would wait for its reader."""
     if _SET_PIPE_SIZE is None:
         return False
     try:

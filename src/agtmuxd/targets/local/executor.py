@@ -1,6 +1,6 @@
-"""This machine as a target: programs, processes and files, by the one contract.
+"""Run programs and read processes and files on this machine, by the executor contract.
 
-Owns the environment that programs get and the search for tmux. Knows no tmux command and no agent.
+Owns the environment of the programs and the search for tmux. Knows no tmux command and no agent.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _USUAL_PLACES: Final = (
 )
 _PS_TIMEOUT: Final = 5.0
 _COARSE: Final = 1_000_000_000
-"""Files written within this (ns) are read: far more than any file system's clock is coarse, but for FAT."""
+"""A file written less than this (ns) ago is always read: far more than the clock step of any file system but FAT."""
 _GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
@@ -46,13 +46,13 @@ class LocalExecutor:
     """TargetExecutor for this machine."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        """``environ``: the daemon's own environment, of which programs get what they need and no more."""
+        """``environ``: the daemon's own environment. Programs get only the variables that they need."""
         self._env = child_environment(environ)
         self._children: set[Child] = set()
         self._have_proc = proctable.have_proc()
 
     def find_tmux(self, override: str | None = None) -> str:
-        """Where tmux is: as told, on PATH, or in one of the usual places. Raises ExecutorError (no_tmux)."""
+        """Return tmux's path: ``override``, or found on PATH or in a usual place. Raises ExecutorError (no_tmux)."""
         home = self._env.get("HOME", "~")
         wanted = "tmux" if override is None else f"{home}{override[1:]}" if override.startswith("~/") else override
         found = shutil.which(wanted, path=search_path(self._env))
@@ -85,10 +85,10 @@ class LocalExecutor:
             return await child.done
         finally:
             timer.cancel()
-            child.kill()  # only a cancelled wait leaves one to kill
+            child.kill()  # it still runs only if this wait was cancelled
 
     async def process_table(self) -> Sequence[Proc]:
-        """All processes of this machine; argv only where ps prints it anyway. Raises ExecutorError."""
+        """Return all processes of this machine, with argv only if they come from ps. Raises ExecutorError."""
         if self._have_proc:
             return await asyncio.to_thread(proctable.read_table)
         done = await self.run(proctable.PS_ARGV, timeout=_PS_TIMEOUT)
@@ -98,37 +98,37 @@ class LocalExecutor:
         return table
 
     async def argv(self, pid: int, start: str) -> tuple[str, ...] | None:
-        """Command line of one process, None if that life of it is over."""
+        """Return the command line of a process, None if it ended."""
         if self._have_proc:
             return proctable.read_argv(pid, start)
         found = next((proc for proc in await self.process_table() if proc.pid == pid and proc.start == start), None)
         return found.argv if found else None
 
     async def peek(self, processes: Sequence[tuple[int, str]]) -> dict[int, str]:
-        """State letters of these lives of processes by pid, ``X`` for one that is over; empty without ``/proc``."""
+        """Return the state letters of processes ``(pid, start)`` by pid, ``X`` if ended; empty without ``/proc``."""
         if not self._have_proc:
             return {}
         read = [(pid, start, proctable.read_one(pid)) for pid, start in processes]
         return {pid: "X" if proc is None or proc.start != start else proc.state for pid, start, proc in read}
 
     async def machine(self) -> Machine:
-        """The daemon's own home folder, and when Linux says that it was started."""
+        """Return the daemon's own home folder, and on Linux the boot time and identity."""
         stat_file = await self.read_file("/proc/stat", max_bytes=1024 * 1024) if self._have_proc else None
         found = [line for line in (stat_file or b"").split(b"\n") if line.startswith(b"btime ")]
         home = self._env.get("HOME") or str(Path.home())
         return Machine(home, int(found[0][6:]) * NS if found else None, proctable.read_identity())
 
     async def environs(self, processes: Sequence[tuple[int, str]], names: Sequence[str]) -> dict[int, dict[str, str]]:
-        """Those of the named variables that each process has, by pid; nothing where it may not be read."""
+        """Return the named environment variables by pid; processes that may not be read are left out."""
         if not self._have_proc:
             return {}
         read = {pid: proctable.read_environ(pid, start, names) for pid, start in processes}
         return {pid: found for pid, found in read.items() if found}
 
     async def read_file(self, path: str, *, max_bytes: int = 65536) -> bytes | None:
-        """A small regular file's content, its first ``max_bytes``; None if there is none. Raises ExecutorError."""
+        """Return the first ``max_bytes`` of a regular file, None if there is no file. Raises ExecutorError."""
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO must not hold us
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # do not block on a FIFO
             try:
                 if not stat.S_ISREG(os.fstat(fd).st_mode):
                     raise ExecutorError("refused", f"{path} is not a regular file")
@@ -141,7 +141,7 @@ class LocalExecutor:
             raise ExecutorError("refused", f"{path} cannot be read: {error}") from error
 
     async def read_files(self, paths: Sequence[str], *, max_bytes: int = 65536) -> dict[str, bytes | None]:
-        """Small regular files by path: None where there is none, left out where it may not be read."""
+        """Return small regular files by path: None for a missing file, left out if it may not be read."""
         out: dict[str, bytes | None] = {}
         for path in paths:
             with suppress(ExecutorError):
@@ -149,8 +149,10 @@ class LocalExecutor:
         return out
 
     async def mark(self, path: str) -> object | None:
-        """Inode, size and times of a file; None where there is none, or where it was written just now: its clock is
-        coarse, so the next write might not show."""
+        """Return inode, size and times of a file; None if it is missing or was written less than 1 s ago.
+
+        File times have coarse steps, so another write within one step would not show.
+        """
         try:
             found = os.stat(path)  # noqa: PTH116 four times a second per agent
         except (OSError, ValueError):
@@ -160,21 +162,22 @@ class LocalExecutor:
         return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
     async def which(self, program: str) -> str:
-        """Where a program is. Raises ExecutorError."""
+        """Return the path of a program. Raises ExecutorError."""
         found = shutil.which(program, path=search_path(self._env))
         if found is None:
             raise ExecutorError("refused", f"{program}: no such program")
         return found
 
     async def dial_steps(self) -> list[dict[str, Any]]:
-        """Nothing: one is here already."""
+        """Return no steps: this machine needs no connection."""
         return []
 
     def terminal(self) -> tuple[str, ...]:
+        """Return no words: a command line runs here as it is."""
         return ()
 
     async def close(self) -> None:
-        """Kill what still runs and wait a moment for it. Idempotent."""
+        """Kill all running programs, and wait up to 1 s for them. Idempotent."""
         children = tuple(self._children)
         for child in children:
             child.expire("the daemon closes")
@@ -183,9 +186,9 @@ class LocalExecutor:
 
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """What a program is given: no TMUX (the default server is meant), UTF-8 text, dates and messages in C.
+    """Return a program's environment: no TMUX (so tmux uses its default server), UTF-8, dates and messages in C.
 
-    tmux sends each variable to its server one by one, so few are kept.
+    Keeps few variables: tmux sends each one to its server separately.
     """
     env = {name: environ[name] for name in _KEPT if name in environ}
     env.setdefault("PATH", os.defpath)
@@ -195,7 +198,7 @@ def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def search_path(env: Mapping[str, str]) -> str:
-    """PATH and behind it the usual places: a non-login shell's short PATH must not hide tmux."""
+    """Return PATH followed by the usual places: tmux must be found even with the short PATH of a non-login shell."""
     home = env.get("HOME", "")
     usual = [place.replace("~", home, 1) for place in _USUAL_PLACES if home or "~" not in place]
     return os.pathsep.join([env.get("PATH", os.defpath), *usual])

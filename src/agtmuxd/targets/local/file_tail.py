@@ -1,8 +1,8 @@
-"""The end of a file that grows line by line, read so that nothing can come of it: bounded, and only where it may be.
+"""Read the end of a file that grows line by line, within limits, and only below its folder.
 
-Owns how a transcript's file is opened and how much of it is read. Blocks: for threads, not for the loop, but for the
-one look that tells whether there is anything to read. Knows no agent. Only this machine's files: behind ssh each look
-would be a round trip for what hooks and screen tell as well.
+Owns how a transcript file is opened and how much of it is read. Blocks, so call it in a thread; only ``stirs`` is for
+the event loop. Knows no agent. Reads only files of this machine: behind ssh each read would be a round trip for what
+hooks and screen show as well.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from pathlib import Path
 from typing import Final
 
 FIRST: Final = 256 * 1024
-"""Bytes from the end of a file that is met for the first time: what lies before is history."""
+"""Bytes read from the end of a file at the first read. Older lines are skipped as history."""
 PIECE: Final = 1024 * 1024
-"""Bytes read at a time; a line that is longer is passed over."""
+"""Bytes read at a time. A longer line is skipped."""
 LEAP: Final = 8 * 1024 * 1024
-"""A file that grew by more than this since it was read is read from its end again."""
+"""Bytes. A file that grew by more since the last read is read like a new file, from near its end."""
 MOST: Final = 500
-"""Files of one folder that are looked at."""
+"""Files that ``files_since`` returns at most."""
 FOLDERS: Final = 20
-"""Folders whose files are looked at: those that changed last."""
+"""Folders whose files are listed: those that changed last."""
 _GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO must not hold us
+_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # do not block on a FIFO
 
 
 class NotAllowedError(Exception):
-    """The file is not one that may be read: outside its folder, behind a link, another user's, no regular file."""
+    """The file may not be read: it is outside its folder, behind a link, another user's, or no regular file."""
 
 
 def open_inside(root: str, path: str) -> int:
-    """A descriptor of a regular file of this user below ``root``; no link on the way down is followed.
+    """Open a regular file of this user below ``root``, without following links below it. Return its descriptor.
 
     Raises NotAllowedError, OSError.
     """
@@ -68,7 +68,7 @@ def _open_at(name: str, flags: int, at: int) -> int:
 
 
 def _below(root: str, path: str) -> tuple[str, ...]:
-    """The names that lead from ``root`` to ``path``. Agents name the folder as they found it, or as it really is."""
+    """Return the names from ``root`` down to ``path``. Agents write the folder's given path or its real path."""
     wanted = Path(path)
     for top in dict.fromkeys((Path(root), Path(os.path.realpath(root)))):
         if wanted.is_relative_to(top):
@@ -80,9 +80,9 @@ def _below(root: str, path: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Whole lines, oldest first, each with the byte at which it begins. ``met``: of a file not read before, or anew.
+    """Whole lines, oldest first, each with the byte offset at which it begins.
 
-    ``more``: the file has more that can be read at once.
+    ``met``: the file was not read before, or was replaced, cut or skipped. ``more``: more can be read at once.
     """
 
     lines: tuple[tuple[int, bytes], ...]
@@ -91,7 +91,7 @@ class Piece:
 
 
 class Tail:
-    """One file, read on from where it was left."""
+    """Read one file, each time from where the last read ended."""
 
     def __init__(self, root: str, path: str) -> None:
         self.path = path
@@ -99,10 +99,10 @@ class Tail:
         self._mark: tuple[int, int, int] | None = None
         self._inode: int | None = None
         self._offset = 0
-        self._passing = False  # in the midst of a line that is passed over
+        self._skipping = False  # inside a line that is skipped
 
     def stirs(self) -> bool:
-        """Whether ``read`` may have something to say: by one stat, which takes less than to ask a thread for it."""
+        """Tell by one ``stat`` whether ``read`` may return something. That is cheaper than a call in a thread."""
         try:
             found = os.stat(self.path, follow_symlinks=False)  # noqa: PTH116 several times a second per agent
         except OSError as error:
@@ -110,9 +110,9 @@ class Tail:
         return (found.st_ino, found.st_size, found.st_mtime_ns) != self._mark
 
     def read(self) -> Piece | None:
-        """What came since the last call; None where nothing did or there is no file. Raises NotAllowedError, OSError.
+        """Return what was added since the last call; None if nothing was, or there is no file.
 
-        A file that was replaced or cut is read like one that is met for the first time.
+        A file that was replaced or cut is read like a new file. Raises NotAllowedError, OSError.
         """
         mark = self._look()
         if mark is None or mark == self._mark:
@@ -138,7 +138,7 @@ class Tail:
         except OSError as error:
             if error.errno not in _GONE:
                 raise
-            self._mark = self._inode = None  # its number may be given to the next one
+            self._mark = self._inode = None  # the next file may get the same inode number
             return None
         return found.st_ino, found.st_size, found.st_mtime_ns
 
@@ -146,21 +146,21 @@ class Tail:
         met = inode != self._inode or size < self._offset or size - self._offset > LEAP
         if met:
             self._inode, self._offset = inode, max(0, size - FIRST)
-            self._passing = self._offset > 0  # most likely in the midst of a line
-            if self._passing:
-                self._offset -= 1  # unless the byte before it ended one
+            self._skipping = self._offset > 0  # most likely inside a line
+            if self._skipping:
+                self._offset -= 1  # unless the byte before ended a line
         data = os.pread(fd, PIECE, self._offset)
         start = self._offset
-        if self._passing:
+        if self._skipping:
             end = data.find(b"\n") + 1
             if not end:
                 self._offset += len(data)
                 return Piece((), met, self._offset < size)
-            self._passing = False
+            self._skipping = False
             start, data = start + end, data[end:]
         whole = data.rfind(b"\n") + 1
         if not whole and len(data) >= PIECE:
-            self._passing, self._offset = True, start + len(data)
+            self._skipping, self._offset = True, start + len(data)
             return Piece((), met, self._offset < size)
         lines = []
         at = start
@@ -173,7 +173,7 @@ class Tail:
 
 
 def first_line(root: str, path: str) -> bytes | None:
-    """The first line of a file, None while it is not whole. Raises NotAllowedError, OSError."""
+    """Return the first line of a file, None while it is not complete. Raises NotAllowedError, OSError."""
     fd = open_inside(root, path)
     try:
         data = os.pread(fd, PIECE, 0)
@@ -184,10 +184,10 @@ def first_line(root: str, path: str) -> bytes | None:
 
 
 def files_since(folder: str, depth: int, since: int) -> list[str]:
-    """Files below a folder written to after ``since`` (ns), newest first, at most 500.
+    """Return ``*.jsonl`` files below a folder written at or after ``since`` (ns), newest first, at most 500.
 
-    Of ``depth`` levels of folders: of those named by numbers (years, months, days) only the two of a level that sort
-    last are looked into; of what is left, the 20 in which something was made or renamed last. No link is followed.
+    Descends ``depth`` levels of folders. If all folders of a level have numbers as names (years, months, days), uses
+    only the two that sort last. Of the folders found, uses the 20 that changed last. Follows no links.
     """
     latest = sorted(_folders(folder, depth), reverse=True)[:FOLDERS]
     found = [(_changed(e), e.path) for _, path in latest for e in _entries(path) if e.name.endswith(".jsonl")]
@@ -195,7 +195,7 @@ def files_since(folder: str, depth: int, since: int) -> list[str]:
 
 
 def _folders(folder: str, depth: int, changed: int = 0) -> Iterator[tuple[int, str]]:
-    """(when it was changed, path) of the folders that hold the files."""
+    """Yield ``(changed, path)`` of the folders that hold the files."""
     if not depth:
         yield changed, folder
         return
@@ -207,7 +207,7 @@ def _folders(folder: str, depth: int, changed: int = 0) -> Iterator[tuple[int, s
 
 
 def _changed(entry: os.DirEntry[str]) -> int:
-    """When it was (ns); 0 for what has gone since it was listed."""
+    """Return when an entry was changed (ns), 0 if it has gone since it was listed."""
     try:
         return entry.stat(follow_symlinks=False).st_mtime_ns
     except FileNotFoundError:

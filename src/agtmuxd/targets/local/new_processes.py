@@ -1,8 +1,8 @@
-"""Whether something was started in a tmux server of this machine, asked between rounds and without tmux.
+"""Check between rounds, without tmux, whether a program was started in a tmux server of this machine.
 
-Owns what a glance saw: the socket, the server's panes by their processes, and the programs below the panes that have no
-agent. Knows no agent and decides nothing: news is a reason for a round. Where the kernel does not list a process's
-children, only the socket tells; the next round finds the rest, later.
+Owns what the last check saw: the socket, the pids of the server's panes, and the programs below panes without an agent.
+Knows no agent and decides nothing: news is only a reason for a round. If the kernel does not list a process's children,
+only the socket is checked, and the next round finds the rest, later.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from agtmuxd.core.model import NS
 from agtmuxd.targets.local.process_table import read_children, read_comm
 
 DEPTH: Final = 4
-"""Looked at below a pane: a shell, a wrapper, a launcher, the agent."""
+"""Levels of processes checked below a pane: a shell, a wrapper, a launcher, the agent."""
 WIDTH: Final = 8
-"""Processes looked at below one pane."""
+"""Processes checked below one pane."""
 PATIENCE: Final = (0, NS // 2, NS, 2 * NS, 4 * NS)
-"""Least time between two pieces of news of one place: a build starts programs all the time."""
+"""Least times (ns) between two pieces of news from one place: a build starts programs all the time."""
 RESTED: Final = 10 * NS
-"""After so long without news a place's patience is what it was at first."""
+"""Time (ns) without news after which a place starts again at the first value of ``PATIENCE``."""
 
 _Sight = tuple[object, ...]
-"""What was seen in one place: the pids of a server's panes, else what tells processes or sockets from others."""
+"""What was seen in one place: the pids of a server's panes, or the identity of processes or of the socket."""
 _SOCKET: Final = 0
-"""The socket among the places that are looked at; all others are pids."""
+"""The key of the socket among the places; all other keys are pids."""
 
 
 class NewProcesses:
-    """What was there at the last glance."""
+    """Remember the last check, and find what is new."""
 
     def __init__(self, proc: str = "/proc") -> None:
         self._proc = proc
         self._seen: dict[int, _Sight] = {}
-        self._told: dict[int, tuple[int, int]] = {}
+        self._reported: dict[int, tuple[int, int]] = {}
 
     def check_for_changes(self, socket: str, server: int | None, panes: Iterable[int], now: int) -> bool:
-        """Whether there is something that was not there at the last glance.
+        """Tell whether something is there that the last check did not see.
 
-        ``socket``: the server's, looked at while there is no ``server`` (its pid); ``panes``: the processes of panes
+        ``socket``: the server's socket, checked while there is no ``server`` (its pid). ``panes``: the pids of panes
         without an agent. ``now`` in ns.
         """
         there: dict[int, _Sight | None] = {pid: self._below(pid) for pid in panes}
@@ -50,27 +50,27 @@ class NewProcesses:
             there[_SOCKET] = _identity(socket)
         for gone in self._seen.keys() - there.keys():
             del self._seen[gone]
-            self._told.pop(gone, None)
-        news = [place for place, sight in there.items() if sight is not None and self._news(place, sight, now)]
+            self._reported.pop(gone, None)
+        news = [place for place, sight in there.items() if sight is not None and self._is_new(place, sight, now)]
         return bool(news)
 
-    def _news(self, place: int, sight: _Sight, now: int) -> bool:
+    def _is_new(self, place: int, sight: _Sight, now: int) -> bool:
         before = self._seen.get(place, ())
         if sight == before:
             return False
         fresh = not set(sight) <= set(before)
         if fresh:
-            at, times = self._told.get(place, (0, 0))
+            at, times = self._reported.get(place, (0, 0))
             if now - at >= RESTED:
                 times = 0
             if now - at < PATIENCE[times]:
-                return False  # not noted as seen: it is news once patience is over, if it is still there
-            self._told[place] = (now, min(times + 1, len(PATIENCE) - 1))
+                return False  # not noted as seen: it is news later, if it is still there then
+            self._reported[place] = (now, min(times + 1, len(PATIENCE) - 1))
         self._seen[place] = sight
         return fresh
 
     def _below(self, pid: int) -> _Sight | None:
-        """Pid and name of the processes below a pane's; None where that cannot be told."""
+        """Return pid and name of the processes below a pane's process, None if the kernel does not list them."""
         found: list[tuple[int, bytes]] = []
         level = read_children(pid, self._proc)
         if level is None:

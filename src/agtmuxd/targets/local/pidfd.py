@@ -1,6 +1,6 @@
-"""Being told at once when a process of this machine ends.
+"""Report at once when a process of this machine ends.
 
-Owns one pidfd per watched process. Does nothing where the platform has none: the process table still tells, later.
+Owns one pidfd per watched process. Does nothing on systems without pidfd: the process table shows the end later.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Final
 from agtmuxd.targets.local import process_table
 
 LIMIT: Final = 512
-"""At most so many are watched; agents beyond are seen to end by the next process table."""
+"""Most processes that are watched. The next process table shows the end of the others."""
 
 
 class PidWatcher:
-    """Calls ``on_exit(pid, start)`` once, in the event loop, when that life of a watched process is over."""
+    """Call ``on_exit(pid, start)`` once, in the event loop, when a watched process ends."""
 
     def __init__(self, on_exit: Callable[[int, str], None], *, limit: int = LIMIT) -> None:
         self._on_exit = on_exit
@@ -29,7 +29,7 @@ class PidWatcher:
         return len(self._fds)
 
     def watch(self, pid: int, start: str) -> bool:
-        """Watch one process. False where that cannot be. One that is over already is told of in the next loop turn."""
+        """Watch one process. Return False if that is not possible. If it has ended, the next loop turn reports it."""
         key = (pid, start)
         if key in self._fds:
             return True
@@ -43,7 +43,7 @@ class PidWatcher:
             return True
         except OSError:
             return False
-        proc = process_table.read_one(pid)  # asked after opening: the descriptor cannot be of a later life then
+        proc = process_table.read_one(pid)  # read after opening: the descriptor cannot be of a later process
         if proc is None or proc.start != start:
             os.close(fd)
             loop.call_soon(self._on_exit, pid, start)
@@ -53,14 +53,14 @@ class PidWatcher:
         return True
 
     def forget(self, pid: int, start: str) -> None:
-        """Stop watching. Nothing happens for one that is not watched."""
+        """Stop watching a process. Does nothing if it is not watched."""
         fd = self._fds.pop((pid, start), None)
         if fd is not None:
             asyncio.get_running_loop().remove_reader(fd)
             os.close(fd)
 
     def close(self) -> None:
-        """Forget all. Called in the event loop. Idempotent."""
+        """Stop watching all processes. Call it in the event loop. Idempotent."""
         for pid, start in tuple(self._fds):
             self.forget(pid, start)
 

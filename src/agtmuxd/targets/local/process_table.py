@@ -1,7 +1,7 @@
-"""Reading a machine's process table: Linux's ``/proc``, and the output of ``ps`` elsewhere.
+"""Read and parse a machine's process table: Linux's ``/proc``, and the output of ``ps`` elsewhere.
 
-Owns the two formats and what stands in them. Knows no agent and no pane; reads files of ``/proc``, starts nothing.
-A process that vanishes meanwhile is left out, never an error.
+Owns both formats. Knows no agent and no pane. Reads files of ``/proc``, and starts no program. A process that ends
+during the read is left out; that is no error.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from agtmuxd.core.model import Proc
 from agtmuxd.core.numbers import whole
 
 PS_ARGV: Final = ("ps", "-axo", "pid=,ppid=,pgid=,tpgid=,tty=,stat=,lstart=,args=")
-"""For systems without ``/proc``. Run with LC_TIME=C."""
+"""Command line for systems without ``/proc``. Run it with LC_TIME=C."""
 
 TICKS_MOST: Final = 10**13
 """More ticks than any machine has been up for."""
@@ -30,39 +30,39 @@ _SPACE: Final = re.compile(r"pid:\[[0-9]{1,20}\]")
 
 
 def have_proc() -> bool:
-    """Whether this machine tells of its processes in ``/proc`` as Linux does."""
+    """Tell whether this machine has Linux's ``/proc``."""
     return Path("/proc/self/stat").exists()
 
 
 def read_table() -> list[Proc]:
-    """All processes of this machine but kernel threads, without argv. Linux."""
+    """Return all processes of this machine except kernel threads, without argv. Linux."""
     with os.scandir("/proc") as entries:
         read = [parse_stat(_read(f"{entry.path}/stat")) for entry in entries if entry.name.isdigit()]
     return [proc for proc in read if proc is not None]
 
 
 def read_one(pid: int) -> Proc | None:
-    """One process, None when it is gone (a zombie is still there, with state Z). Linux."""
+    """Return one process, None if it is gone (a zombie is returned, with state Z). Linux."""
     return parse_stat(_read(f"/proc/{pid}/stat"))
 
 
 def read_argv(pid: int, start: str) -> tuple[str, ...] | None:
-    """The command line of that life of a process, None when it is over. Linux.
+    """Return the command line of a process, None if it has ended. Linux.
 
-    Empty while the process is in the middle of an exec: not to be remembered, ask again.
+    Empty during an exec: do not store it, read again.
     """
     data = _read(f"/proc/{pid}/cmdline", _MAX_ARGV)
-    return split_argv(data) if _still(pid, start) else None
+    return split_argv(data) if _still_runs(pid, start) else None
 
 
 def read_environ(pid: int, start: str, names: Iterable[str]) -> dict[str, str]:
-    """Those of the named variables that the process was started with; empty where it is gone or not ours. Linux."""
+    """Return the named variables of a process's start environment; empty if it is gone or another user's. Linux."""
     data = _read(f"/proc/{pid}/environ", 1024 * 1024)
-    return pick_environ(data, names) if data and _still(pid, start) else {}
+    return pick_environ(data, names) if data and _still_runs(pid, start) else {}
 
 
 def read_cwd(pid: int) -> str | None:
-    """The folder that a process works in; None where it is gone or not ours. Linux."""
+    """Return a process's working folder, None if it is gone or another user's. Linux."""
     try:
         return str(Path(f"/proc/{pid}/cwd").readlink())
     except OSError:
@@ -70,12 +70,12 @@ def read_cwd(pid: int) -> str | None:
 
 
 def read_open(pid: int) -> list[str]:
-    """The paths of the files that a process holds open; none where it is gone or not ours. Linux."""
+    """Return the paths of a process's open files; none if it is gone or another user's. Linux."""
     folder = f"/proc/{pid}/fd"
     found = []
     try:
         for name in os.listdir(folder):  # noqa: PTH208 every agent's, again and again
-            with contextlib.suppress(OSError):  # closed meanwhile
+            with contextlib.suppress(OSError):  # closed since it was listed
                 link = os.readlink(f"{folder}/{name}")  # noqa: PTH115
                 if link.startswith("/"):
                     found.append(link)
@@ -85,7 +85,7 @@ def read_open(pid: int) -> list[str]:
 
 
 def count_open(pid: int) -> int:
-    """How many files a process holds open; 0 where this kernel does not tell, or the process is gone. Linux 6.2."""
+    """Return the number of a process's open files; 0 before Linux 6.2, or if the process is gone."""
     try:
         return os.stat(f"/proc/{pid}/fd").st_size  # noqa: PTH116 every agent's, again and again
     except OSError:
@@ -93,18 +93,18 @@ def count_open(pid: int) -> int:
 
 
 def read_children(pid: int, root: str = "/proc") -> list[int] | None:
-    """The children of a process, oldest first; None where it is gone or this kernel lists none. Linux."""
+    """Return the children of a process, oldest first; None if it is gone or this kernel does not list them. Linux."""
     listed = read_whole(f"{root}/{pid}/task/{pid}/children")
     return None if listed is None else [int(word) for word in listed.split()]
 
 
 def read_comm(pid: int, root: str = "/proc") -> bytes:
-    """The name of a process's program; empty where it is gone. Linux."""
+    """Return the name of a process's program, empty if it is gone. Linux."""
     return read_whole(f"{root}/{pid}/comm") or b""
 
 
 def read_sockets(most: int) -> bytes | None:
-    """The table of this machine's Unix sockets, its first ``most`` bytes; None where there is none. Linux."""
+    """Return the first ``most`` bytes of the table of Unix sockets, None if there is no table. Linux."""
     try:
         with open("/proc/net/unix", "rb") as file:
             return file.read(most)
@@ -113,7 +113,7 @@ def read_sockets(most: int) -> bytes | None:
 
 
 def read_identity(root: str = "/proc") -> str | None:
-    """What tells this start of this machine and this space of process numbers from all others. Linux."""
+    """Return a text that is unique to this boot of this machine and this pid namespace. Linux."""
     boot = (read_whole(f"{root}/sys/kernel/random/boot_id") or b"").decode("ascii", "replace").strip()
     try:
         space = os.readlink(f"{root}/self/ns/pid")  # noqa: PTH115
@@ -123,13 +123,13 @@ def read_identity(root: str = "/proc") -> str | None:
 
 
 def identity_of(boot: str, space: str) -> str | None:
-    """The same of two lines that are as Linux writes them; None for anything else."""
+    """Return that text from a boot id and a pid namespace as Linux writes them, None for other texts."""
     known = _BOOT_ID.fullmatch(boot) and _SPACE.fullmatch(space)
     return f"{boot} {space}" if known else None
 
 
 def read_whole(path: str) -> bytes | None:
-    """A small file of ``/proc``; None where it is gone or may not be read."""
+    """Return a small file of ``/proc``, None if it is gone or may not be read."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -143,19 +143,19 @@ def read_whole(path: str) -> bytes | None:
 
 
 def split_argv(data: bytes) -> tuple[str, ...]:
-    """The content of ``/proc/PID/cmdline``. A program that rewrote its title may have made one word of it."""
+    """Split the content of ``/proc/PID/cmdline``. A program that rewrote its title may have left only one word."""
     return tuple(os.fsdecode(data).rstrip("\0").split("\0")) if data else ()
 
 
 def pick_environ(data: bytes, names: Iterable[str]) -> dict[str, str]:
-    """The named variables of a ``/proc/PID/environ``."""
+    """Return the named variables from the content of ``/proc/PID/environ``."""
     wanted = frozenset(names)
     pairs = (entry.partition("=") for entry in os.fsdecode(data).split("\0"))
     return {name: value for name, sep, value in pairs if sep and name in wanted}
 
 
 def parse_stat(data: bytes) -> Proc | None:
-    """One ``/proc/PID/stat``. None for a kernel thread or anything that is not such a line."""
+    """Parse one ``/proc/PID/stat``. None for a kernel thread or any other text."""
     left = data.find(b"(")
     right = data.rfind(b")")  # the name may hold parentheses, blanks, anything
     if left < 0 or right < 0:
@@ -175,13 +175,13 @@ def parse_stat(data: bytes) -> Proc | None:
 
 
 def _pid(word: bytes | str) -> int:
-    """A number of a process as the system has them, -1 for none. Raises ValueError for any other."""
+    """Parse a pid, negative ones included: -1 means none. Raises ValueError for any other text."""
     text = word.decode("ascii").strip() if isinstance(word, bytes) else word
     return -whole(text[1:], "a pid") if text.startswith("-") else whole(text, "a pid")
 
 
 def parse_ps(text: str) -> list[Proc]:
-    """The output of ``PS_ARGV``. ``argv`` is cut at blanks, as ps prints it; lines not understood are left out."""
+    """Parse the output of ``PS_ARGV``. ``argv`` is split at blanks. Lines in another form are left out."""
     return [proc for proc in map(_parse_ps_line, text.splitlines()) if proc is not None]
 
 
@@ -203,14 +203,14 @@ def _parse_ps_line(line: str) -> Proc | None:
     )  # fmt: skip
 
 
-def _still(pid: int, start: str) -> bool:
-    """Asked after a read: a process that is still there was there all along."""
+def _still_runs(pid: int, start: str) -> bool:
+    """Tell, after a read, whether the process still runs. Then it also ran during the read."""
     proc = read_one(pid)
     return proc is not None and proc.start == start
 
 
 def read_up_to(fd: int, size: int) -> bytes:
-    """The first ``size`` bytes of an open file; files of ``/proc`` come in pieces. Raises OSError."""
+    """Return the first ``size`` bytes of an open file. Files of ``/proc`` come in pieces. Raises OSError."""
     first = os.read(fd, size)
     pieces = [first]
     left = size - len(first)
@@ -221,7 +221,7 @@ def read_up_to(fd: int, size: int) -> bytes:
 
 
 def _read(path: str, size: int = 4096) -> bytes:
-    """What a file of ``/proc`` holds, up to ``size`` bytes; nothing where it is gone or may not be read."""
+    """Return up to ``size`` bytes of a file of ``/proc``; empty if it is gone or may not be read."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
