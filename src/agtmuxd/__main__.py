@@ -1,4 +1,7 @@
-"""``agtmuxd``: flags, configuration, run. In the foreground; logs go to stderr."""
+"""Run ``agtmuxd`` in the foreground: read flags and configuration, set up the log, start the daemon.
+
+Logs go to standard error unless ``--log-file`` is given.
+"""
 
 from __future__ import annotations
 
@@ -48,8 +51,8 @@ def main(
         return
     if config is not None:
         os.environ["AGTMUX_CONFIG"] = os.path.abspath(config)
-    _leave_out("rich")
-    from agtmuxd.config import load  # late: --help and --version stay quick
+    _import_structlog_without("rich")
+    from agtmuxd.config import load  # late, so that --help and --version are quick
     from agtmuxd.daemon import main_async
     from agtmuxd.log import configure
     from agtmuxd.log.sink import Sink
@@ -66,8 +69,8 @@ def main(
     sys.exit(main_async(places, sink))
 
 
-def _leave_out(name: str) -> None:
-    """Let structlog do without a package that it would load for tracebacks, which are plain here: 3 MiB of memory."""
+def _import_structlog_without(name: str) -> None:
+    """Import structlog without a package that it would load to format tracebacks. Saves 3 MiB of memory."""
     if name not in sys.modules:
         sys.modules[name] = None  # type: ignore[assignment]
         importlib.import_module("structlog")

@@ -1,8 +1,9 @@
-"""The composition root: builds the parts, runs them in one TaskGroup, and stops them in order.
+"""Build the parts of the daemon, run them in one TaskGroup, and stop them in order.
 
-Owns the process's life: start, signals, shutdown. Every other module is handed what it needs. The end, in order: no
-target is watched any more, the API answers what was asked and closes its streams, the tasks end, the database closes,
-then the sockets, last the locks.
+This is the composition root: every other module gets what it needs from here. It owns start, signals and shutdown.
+
+Shutdown goes in this order: stop watching targets; answer open requests and close the streams; cancel the tasks; close
+the database; close the sockets; release the locks.
 """
 
 from __future__ import annotations
@@ -88,10 +89,10 @@ _LOG = structlog.get_logger("agtmuxd")
 FEATURES: tuple[str, ...] = (
     "audit",
 )  # fmt: skip
-"""The features of this daemon, each a folder of ``features/``. Delete a line and the daemon goes without it."""
+"""The features of this daemon, each a folder of ``features/``. To leave one out, delete its line."""
 SWITCH_EVERY = 0.0005
-"""Seconds for which one thread may keep the other waiting. The store's gives way at every statement, and with Python's
-5 ms it would wait that long for each while requests are being parsed."""
+"""Seconds for which one thread may make another wait for the GIL. The store's thread releases the GIL at every
+statement. With Python's default of 5 ms, it would wait that long each time while requests are parsed."""
 
 
 class Daemon:
@@ -108,30 +109,30 @@ class Daemon:
         self._stopping = asyncio.Event()
         self._troubles: dict[str, str] = {}
         self._resources = ProcessResources(places, environ)
-        self._reachable: SocketRepair | None = None
-        self._gave_way: str | None = None
+        self._socket_repair: SocketRepair | None = None
+        self._stop_reason: str | None = None
         self._read_rules: Callable[[], None] = lambda: None
         self._settings_changed: Callable[[], None] = lambda: None
 
-    # ---------------------------------------------------------------- the life of a daemon
+    # ---------------------------------------------------------------- start and stop
 
     async def run(self) -> None:
-        """Serve until told to stop. Raises AgtmuxError where it cannot start, or has to end for another daemon."""
-        self._listen_for_signals()  # first: a stop that comes during the start must leave nothing behind either
+        """Serve until ``stop`` or a signal. Raises AgtmuxError if it cannot start, or if another daemon replaced it."""
+        self._handle_signals()  # first, so that a stop during the start cleans up too
         try:
             self._read_settings()
             await self._serve(self._resources.take())
         finally:
-            if self._reachable is not None:
-                self._reachable.close()
+            if self._socket_repair is not None:
+                self._socket_repair.close()
             self._resources.release()
-        if self._gave_way is not None:
-            raise AgtmuxError("E_PRECONDITION_FAILED", self._gave_way)
+        if self._stop_reason is not None:
+            raise AgtmuxError("E_PRECONDITION_FAILED", self._stop_reason)
 
     async def _serve(self, first: BoundSocket) -> None:
-        """From the database to the database: whatever happens in between, it is closed."""
+        """Open the database, build and run the parts, and always close the database at the end."""
         found = load_all(self._places.database, self._clock())
-        self._tell_of_start(found)
+        self._report_start(found)
         store = Store(found.connection)
         store.start()
         try:
@@ -150,8 +151,8 @@ class Daemon:
                 with_contract(tables), first.sock,
                 permit=engine.actions.permit, end_streams=engine.hub.close, connections=connections,
             )  # fmt: skip
-            self._reachable = self._repair(first, server, status, files)
-            await self._until_stopped(first, engine, intake, features, files, server, self._reachable)
+            self._socket_repair = self._repair(first, server, status, files)
+            await self._until_stopped(first, engine, intake, features, files, server, self._socket_repair)
         finally:
             store.close()
 
@@ -163,9 +164,9 @@ class Daemon:
         features: FeatureHost,
         files: LookupFiles,
         server: ApiServer,
-        reachable: SocketRepair,
+        socket_repair: SocketRepair,
     ) -> None:
-        """Start the parts, wait, and stop them: what watches before what answers, what answers before what stores."""
+        """Start the parts, wait for the stop, and stop them in order: targets, then API, then tasks."""
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(engine.pipeline.run(), name="door"),
@@ -176,7 +177,7 @@ class Daemon:
             await server.start()
             engine.store.check()
             tasks += [
-                group.create_task(reachable.run(), name="reachable"),
+                group.create_task(socket_repair.run(), name="reachable"),
                 group.create_task(intake.spool.run(), name="spool"),
                 group.create_task(files.run(), name="files for hooks"),
                 group.create_task(intake.transcripts.run(), name="transcripts"),
@@ -193,7 +194,7 @@ class Daemon:
             for task in tasks:
                 task.cancel()
 
-    def _tell_of_start(self, found: StartupState) -> None:
+    def _report_start(self, found: StartupState) -> None:
         if found.set_aside is not None:
             self._trouble(
                 "database", f"the database was corrupt and is kept at {found.set_aside}; a new one was started"
@@ -210,22 +211,23 @@ class Daemon:
             _LOG.warning("the database is in an unsuitable folder", why=note)
 
     def stop(self) -> None:
+        """Stop the daemon. ``run`` returns when it has stopped."""
         self._stopping.set()
 
-    def _listen_for_signals(self) -> None:
+    def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self.stop)
         loop.add_signal_handler(signal.SIGINT, self.stop)
-        loop.add_signal_handler(signal.SIGHUP, self._reload_aloud)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_or_log)
 
-    def _reload_aloud(self) -> None:
+    def _reload_or_log(self) -> None:
         try:
             self.reload()
         except AgtmuxError as error:
             _LOG.error("configuration not loaded; the old one stays in use", error=error.message)
 
     def _trouble(self, topic: str, wrong: str | None) -> None:
-        """Tell in health what is wrong now; None: nothing any more."""
+        """Report a current problem in health, by topic. ``wrong`` None: the problem is over."""
         if wrong is None:
             self._troubles.pop(topic, None)
         else:
@@ -237,8 +239,11 @@ class Daemon:
         self._settings = load(self._places.config)
 
     def reload(self) -> None:
-        """Read the configuration and the rules again. Raises E_INVALID_REQUEST; then the old ones stay, which health
-        tells until they are read well."""
+        """Read the configuration and the rules again.
+
+        Raises E_INVALID_REQUEST if they are wrong. Then the old ones stay in use, and health reports it until a later
+        reload succeeds.
+        """
         before = self._settings
         try:
             self._read_settings()
@@ -254,7 +259,7 @@ class Daemon:
         _LOG.info("configuration reloaded", path=self._places.config)
 
     def _on_reload(self, engine: Engine, intake: Intake, files: LookupFiles) -> None:
-        """Say what has to follow the configuration, and let the hooks have its patterns now."""
+        """Set what a reload must update, and write the configured patterns for hooks now."""
 
         def read_rules() -> None:
             engine.rule_catalog.read()
@@ -312,7 +317,7 @@ class Daemon:
         )
 
     def _adapters(self, redact: Redactor) -> tuple[Registry, RuleCatalog]:
-        """The adapters in use, with the user's rules laid over theirs."""
+        """Build the registry of enabled adapters, with the user's rules on top of theirs."""
         registry = discover([name for name, adapter in self._settings.adapters.items() if not adapter.enabled])
         registry.redact = redact
         rule_catalog = RuleCatalog(registry, Path(self._places.config).parent / "rules")
@@ -323,7 +328,7 @@ class Daemon:
     def _actions(
         self, store: Store, view: PublishedRows, pipeline: Pipeline, registry: Registry, target_manager: TargetManager
     ) -> ActionRunner:
-        """What acts on panes, with the key of its digests, nonces and buffers."""
+        """Build the action runner, with the key for its digests, nonces and buffers."""
         key = self._action_key()
         target_manager.watches.buffers = Buffers(key)
         reach, failpoint = target_manager.watches.reach, Failpoints(self._environ.get("AGTMUX_FAILPOINT"))
@@ -346,7 +351,7 @@ class Daemon:
             raise AgtmuxError("E_STORE_UNAVAILABLE", f"{path} cannot be read or made: {error.strerror}") from error
 
     def _intake(self, engine: Engine, envelope: Envelope) -> Intake:
-        """What posts, and what follows the agents of this machine: their transcripts, the servers that they share."""
+        """Build the parts that post events: API, spool, transcripts and app servers of this machine's agents."""
         repository, registry, pipeline, watches = (
             engine.repository,
             engine.registry,
@@ -378,13 +383,14 @@ class Daemon:
         return Intake(events, hook_tests, spool, transcripts, served)
 
     def _companions(self, engine: Engine, events: Events) -> Callable[[Target, TargetExecutor], RemoteHooks]:
-        """What keeps in touch with the hooks of a target over ssh."""
+        """Give a function that makes the link to the hooks of an ssh target."""
 
         def accompany(target: Target, executor: TargetExecutor) -> RemoteHooks:
-            from agtmuxd.remote_hooks.link import DaemonAccess, RemoteHooksLink  # loaded by now: see Watches.load
+            # late: ``Watches.load`` has loaded it for ssh targets
+            from agtmuxd.remote_hooks.link import DaemonAccess, RemoteHooksLink
             from agtmuxd.targets.ssh.executor import SshExecutor
 
-            assert isinstance(executor, SshExecutor)  # noqa: S101 the fleet asks for ssh targets only
+            assert isinstance(executor, SshExecutor)  # noqa: S101 the target manager calls this for ssh targets only
             home = DaemonAccess(
                 folder=self._places.runtime_dir, identity=engine.view.stream_id, store=engine.store,
                 ingest=events.ingest_from, count=engine.count, clock=self._clock,
@@ -411,7 +417,7 @@ class Daemon:
         connections: Connections,
         socket: str,
     ) -> DaemonStatus:
-        """What health tells of."""
+        """Build the service for health and configuration."""
         sources = HealthSources(
             pipeline=engine.pipeline, target_manager=engine.target_manager, hub=engine.hub,
             store=engine.store, registry=engine.registry,
@@ -431,7 +437,7 @@ class Daemon:
     def _routes(
         self, engine: Engine, intake: Intake, envelope: Envelope, status: DaemonStatus
     ) -> list[RouteTable[Any]]:
-        """Each resource of the API with the service that answers for it."""
+        """Build the route table of each resource, with the service that answers it."""
         view, repository, target_manager = engine.view, engine.repository, engine.target_manager
         panes = Panes(
             envelope=envelope, view=view, pipeline=engine.pipeline, registry=engine.registry, actions=engine.actions,
@@ -457,7 +463,7 @@ class Daemon:
         ]
 
     def _repair(self, first: BoundSocket, server: ApiServer, status: DaemonStatus, files: LookupFiles) -> SocketRepair:
-        """What puts the socket and the locks back where they are gone, and ends this daemon for another one."""
+        """Build the part that restores a missing socket or lock, and stops this daemon if another one replaced it."""
 
         def moved(path: str) -> None:
             status.listens_at(path)
@@ -467,8 +473,8 @@ class Daemon:
             self._trouble("socket", wrong)
 
         def give_way(rival: str) -> None:
-            self._gave_way = f"{rival}: this daemon stops"
-            _LOG.error("another daemon has taken over", why=self._gave_way)
+            self._stop_reason = f"{rival}: this daemon stops"
+            _LOG.error("another daemon has taken over", why=self._stop_reason)
             self.stop()
 
         return SocketRepair(
@@ -478,8 +484,8 @@ class Daemon:
 
 
 def main_async(places: DaemonPaths, log_sink: Sink) -> int:
-    """Run a daemon to its end; the exit status. Says in the log why it cannot start."""
-    gc.freeze()  # what was imported is no garbage: a quarter of a million objects that need not be looked at
+    """Run a daemon until it stops. Return the exit status. Log why it cannot start."""
+    gc.freeze()  # the garbage collector need not check the 250 000 objects of the imported modules
     sys.setswitchinterval(SWITCH_EVERY)
     try:
         asyncio.run(Daemon(places, dict(os.environ), log_sink=log_sink).run())

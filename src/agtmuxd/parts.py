@@ -1,4 +1,4 @@
-"""The parts of a daemon, by what they are for. ``daemon`` builds them and starts and stops them."""
+"""Group the parts of a daemon by purpose. ``daemon`` builds, starts and stops them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from agtmuxd.target_manager.manager import TargetManager
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What knows, watches, tells and acts: all parts that need no socket."""
+    """All parts that need no socket: they store, watch, publish and act."""
 
     store: Store
     repository: Repository
@@ -41,13 +41,13 @@ class Engine:
     subscriptions: Subscriptions
 
     def count(self, what: str) -> None:
-        """One more of what health counts."""
+        """Increment the health counter ``what``."""
         self.pipeline.counters[what] += 1
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What comes in besides what the watch over the targets sees."""
+    """The parts that take in events from other sources than the targets' rounds."""
 
     events: Events
     hook_tests: HookHealth

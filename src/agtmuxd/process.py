@@ -1,7 +1,7 @@
-"""What one daemon has of a machine: its files' places, its locks, and the socket that it listens at.
+"""Take and release what one daemon uses on a machine: its folders, its locks, and the socket that it listens on.
 
-Owns taking them in an order that leaves another daemon alone, and giving them back. A lock names its holder: there is
-one daemon per runtime folder, and one per database. Knows nothing of HTTP.
+Owns the order of these steps, so that a second daemon does not disturb the first. There is one daemon for each runtime
+folder, and one for each database; a lock file contains the pid of its holder. Knows nothing about HTTP.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.regular import open_regular
 
 SOCKET_LIMIT: Final = 104
-"""Bytes of a path, above which a socket cannot be bound on every platform."""
+"""Bytes of a socket's path, at most. Some platforms cannot bind longer ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonPaths:
-    """Where this daemon's files lie."""
+    """The paths of this daemon's folders and files."""
 
     runtime_dir: str
     state_dir: str
@@ -43,7 +43,7 @@ class DaemonPaths:
 
 
 class Lock:
-    """A lock on the file ``path``. The lock itself counts, never that the file exists. ``what`` it guards, in words."""
+    """A lock on the file ``path``. Only the lock counts, not whether the file exists. ``what``: what it protects."""
 
     def __init__(self, path: str, what: str) -> None:
         self.path = path
@@ -51,7 +51,11 @@ class Lock:
         self._fd: int | None = None
 
     def take(self) -> None:
-        """Raises E_PRECONDITION_FAILED with the pid of the daemon that holds it, E_FORBIDDEN for no regular file."""
+        """Take the lock.
+
+        Raises E_PRECONDITION_FAILED, with the pid, if another daemon holds it, and E_FORBIDDEN if the file cannot be
+        used, for example if it is not a regular file.
+        """
         holder = self._try()
         if holder is not None:
             raise AgtmuxError(
@@ -60,13 +64,13 @@ class Lock:
             )
 
     def stands(self) -> bool:
-        """Whether the file at the path is still the one that is locked."""
+        """Whether the file at the path is still the locked one."""
         return self._fd is not None and _is_at(self._fd, self.path)
 
     def keep(self) -> str | None:
-        """Take the lock again if its file was deleted or replaced; the pid of another daemon that has it now, or None.
+        """Take the lock again if its file was deleted or replaced. The old lock is held until then.
 
-        The old lock is held until then. Raises OSError, E_FORBIDDEN.
+        Returns the pid of another daemon that holds the new file, else None. Raises OSError, E_FORBIDDEN.
         """
         return None if self.stands() else self._try()
 
@@ -90,9 +94,9 @@ class Lock:
                 return holder
             if _is_at(fd, self.path):
                 break
-            os.close(fd)  # it was deleted between the opening and the lock, which then guards nothing
+            os.close(fd)  # the file was deleted before it was locked: try again
         os.ftruncate(fd, 0)
-        with suppress(OSError):  # a full disk: it is held all the same, and names nobody
+        with suppress(OSError):  # on a full disk, the lock is held without a pid
             os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         self.release()
         self._fd = fd
@@ -100,32 +104,35 @@ class Lock:
 
 
 class BoundSocket:
-    """One bound socket and its file. ``own``: made by this daemon, which takes the file away at the end."""
+    """One bound socket and its file. ``own``: this daemon made it and deletes the file at the end."""
 
     def __init__(self, path: str, sock: socket.socket, *, own: bool = True) -> None:
         self.path, self.sock, self.own = path, sock, own
-        self._mark = _mark(path)
+        self._file_id = _file_id(path)
 
     @classmethod
     def bind(cls, path: str) -> BoundSocket:
-        """Raises AgtmuxError, OSError."""
+        """Bind a new socket at ``path``. Raises AgtmuxError, OSError."""
         return cls(path, bind_socket(path))
 
     def stands(self) -> bool:
-        """Whether the file at the path is still this socket's. A bound socket keeps its inode from being used again."""
-        return self._mark is not None and _mark(self.path) == self._mark
+        """Whether the file at the path is still this socket's. While a socket is bound, its inode is not used again."""
+        return self._file_id is not None and _file_id(self.path) == self._file_id
 
     def close(self) -> None:
-        """Close it, and take the file away where it is this socket's and nobody else's. Idempotent."""
+        """Close the socket. Delete its file if this daemon made it and it is still this socket's. Idempotent."""
         if self.own and self.stands():
             with suppress(OSError):
                 os.unlink(self.path)
-        self._mark = None
+        self._file_id = None
         self.sock.close()
 
 
 def activated_socket(environ: Mapping[str, str]) -> socket.socket | None:
-    """The socket that systemd passed (LISTEN_FDS), if it was meant for this process."""
+    """Give the socket that systemd passed to this process (LISTEN_FDS), else None.
+
+    Raises E_INVALID_REQUEST if it is not a Unix socket.
+    """
     if environ.get("LISTEN_PID") != str(os.getpid()) or environ.get("LISTEN_FDS", "0") == "0":
         return None
     passed = socket.socket(fileno=3)
@@ -136,7 +143,10 @@ def activated_socket(environ: Mapping[str, str]) -> socket.socket | None:
 
 
 def bind_socket(path: str) -> socket.socket:
-    """A socket at ``path``, 0600 from its first moment; a stale one is replaced (the lock says that it is stale)."""
+    """Bind a socket at ``path``, with mode 0600 from the start. An old socket is replaced: the lock proves it is stale.
+
+    Raises E_INVALID_REQUEST for a path that is too long, E_FORBIDDEN if something else is there, OSError.
+    """
     if len(os.fsencode(path)) > SOCKET_LIMIT:
         raise AgtmuxError(
             "E_INVALID_REQUEST",
@@ -160,7 +170,7 @@ def bind_socket(path: str) -> socket.socket:
 
 
 class ProcessResources:
-    """The folders, locks and socket of one daemon: ``take`` them before anything is served, ``release`` them last."""
+    """The folders, locks and socket of one daemon. ``take`` them first, and ``release`` them last."""
 
     def __init__(self, places: DaemonPaths, environ: Mapping[str, str]) -> None:
         self.locks = (
@@ -168,19 +178,19 @@ class ProcessResources:
             Lock(os.path.join(places.runtime_dir, "agtmuxd.lock"), places.runtime_dir),
         )
         self.usual = places.socket
-        """Where clients look first: the socket that systemd passed, where it passed one."""
+        """The path where clients look first. If systemd passed a socket, its path."""
         self._address: BoundSocket | None = None
         self._places = places
         self._environ = environ
 
     def take(self) -> BoundSocket:
-        """Where the daemon listens. Raises AgtmuxError, OSError; ``release`` gives back what was taken till then."""
+        """Take everything and return the bound socket. Raises AgtmuxError, OSError; then call ``release`` too."""
         paths.ensure_private_dir(self._places.state_dir)
         has_folder = self._has_runtime_folder()
-        of_database, of_folder = self.locks
-        of_database.take()  # first: who may not have it leaves the runtime folder of the other daemon alone
+        database_lock, folder_lock = self.locks
+        database_lock.take()  # first, so that a second daemon stops before it touches the runtime folder of the first
         if has_folder:
-            of_folder.take()
+            folder_lock.take()
         passed = activated_socket(self._environ)
         if passed is not None:
             self.usual = os.fsdecode(passed.getsockname())
@@ -190,7 +200,7 @@ class ProcessResources:
         return self._address
 
     def _has_runtime_folder(self) -> bool:
-        """Make or check the runtime folder. False where a logout took the one above away. Raises E_FORBIDDEN."""
+        """Create or check the runtime folder. False if a logout deleted its parent folder. Raises E_FORBIDDEN."""
         gone = paths.runtime_is_gone()
         try:
             paths.ensure_private_dir(self._places.runtime_dir)
@@ -201,7 +211,7 @@ class ProcessResources:
         return True
 
     def release(self) -> None:
-        """Idempotent."""
+        """Close the socket and release the locks. Idempotent."""
         if self._address is not None:
             self._address.close()
         for lock in self.locks:
@@ -215,8 +225,8 @@ def _is_at(fd: int, path: str) -> bool:
         return False
 
 
-def _mark(path: str) -> tuple[int, int] | None:
-    """What tells a socket's file from another at the same path; None where there is no socket."""
+def _file_id(path: str) -> tuple[int, int] | None:
+    """Give device and inode of the socket file at ``path``; None if there is no socket."""
     try:
         found = os.lstat(path)
     except OSError:

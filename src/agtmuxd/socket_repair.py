@@ -1,7 +1,7 @@
-"""Keeps the daemon where its clients look for it: the socket's file and the locks are looked at, and put back.
+"""Check the socket's file and the locks from time to time, and restore them if they are gone.
 
-A logout empties ``$XDG_RUNTIME_DIR`` while tmux lives on. Owns the choice between the usual path and the spare one.
-Knows nothing of HTTP.
+They can vanish because a logout empties ``$XDG_RUNTIME_DIR`` while tmux goes on running. This module chooses between
+the usual path and the spare path of the socket. Knows nothing about HTTP.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from agtmuxd.clock import coalesced_sleep
 from agtmuxd.process import BoundSocket, Lock
 
 EVERY: Final = 2.0
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 BELIEVED: Final = 3
-"""Looks in a row at which another daemon holds a lock of this one, until this one ends: a daemon that only tries to
-start holds one for an instant."""
+"""This daemon stops after so many checks in a row at which another daemon holds one of its locks. A daemon that only
+tries to start holds a lock for a moment."""
 
 _LOG = structlog.get_logger("agtmuxd")
 
 
 class SocketRepair:
-    """The addresses of one daemon. ``look`` puts back what is missing; ``run`` looks now and then until cancelled."""
+    """Keep one daemon reachable. ``look`` checks once and restores what is missing; ``run`` repeats that forever."""
 
     def __init__(
         self,
@@ -44,19 +44,19 @@ class SocketRepair:
         tell: Callable[[str | None], None],
         give_way: Callable[[str], None],
     ) -> None:
-        """``first``: where it listens from the start. ``usual``: where clients look first; ``spare``: a path to listen
-        at while the usual one cannot be used.
+        """``first``: the socket from the start. ``usual``: the path where clients look first. ``spare``: a path to
+        listen on while the usual one cannot be used.
 
-        ``listen`` and ``leave`` begin and end to accept on a socket; ``moved`` is told each new path, ``tell`` what is
-        wrong now (None: nothing), ``give_way`` why this daemon has to end.
+        ``listen`` and ``leave`` start and stop accepting on a socket. ``moved`` gets each new path. ``tell`` gets the
+        current problem (None: none). ``give_way`` gets the reason why this daemon has to stop.
         """
         self._usual, self._spare, self._locks = usual, spare, locks
         self._folder = str(Path(usual).parent)
         self._real = os.path.realpath(self._folder)
-        self._first, self._at = first, first
+        self._first, self._current = first, first
         self._listen, self._leave, self._moved, self._tell, self._give_way = listen, leave, moved, tell, give_way
-        self._rivals = 0
-        self._told: str | None = None
+        self._rival_checks = 0
+        self._reported: str | None = None
 
     async def run(self) -> None:
         while True:
@@ -64,33 +64,35 @@ class SocketRepair:
             await self.look()
 
     async def look(self) -> None:
-        """Put back what is missing. Never raises for what lies at these paths: that is told."""
+        """Restore what is missing. A problem with these paths is reported, never raised."""
         if self._is_whole():
-            self._rivals = 0
-            self._say(None)
+            self._rival_checks = 0
+            self._report(None)
             return
         wrong: list[str] = []
         rival = self._keep_locks(wrong)
         if rival is not None:
-            self._rivals += 1
-            if self._rivals >= BELIEVED:
+            self._rival_checks += 1
+            if self._rival_checks >= BELIEVED:
                 self._give_way(rival)
             return
-        self._rivals = 0
-        if not (self._at.path == self._usual and self._at.stands()):
+        self._rival_checks = 0
+        if not (self._current.path == self._usual and self._current.stands()):
             await self._restore(wrong)
-        self._say("; ".join(wrong) or None)
+        self._report("; ".join(wrong) or None)
 
     def close(self) -> None:
-        """Leave every address. Idempotent."""
-        for one in {self._at, self._first}:
-            one.close()
+        """Close every socket. Idempotent."""
+        for bound in {self._current, self._first}:
+            bound.close()
 
     def _is_whole(self) -> bool:
-        return self._at.path == self._usual and self._at.stands() and all(lock.stands() for lock in self._locks)
+        return (
+            self._current.path == self._usual and self._current.stands() and all(lock.stands() for lock in self._locks)
+        )
 
     def _keep_locks(self, wrong: list[str]) -> str | None:
-        """Take the locks again whose files are gone; who holds one instead, in words."""
+        """Take the locks again whose files are gone. If another daemon holds one, return a text that names it."""
         for lock in self._locks:
             try:
                 self._ensure(str(Path(lock.path).parent))
@@ -103,32 +105,32 @@ class SocketRepair:
         return None
 
     async def _restore(self, wrong: list[str]) -> None:
-        """Bind at the usual path again, else at the spare one."""
+        """Bind the socket at the usual path again, or else at the spare one."""
         for path in (self._usual, self._spare):
-            if self._at.path == path and self._at.stands():
+            if self._current.path == path and self._current.stands():
                 return
             try:
                 self._ensure(str(Path(path).parent))
                 made = BoundSocket.bind(path)
             except (AgtmuxError, OSError) as error:
-                said = error.message if isinstance(error, AgtmuxError) else f"cannot listen at {path}: {error.strerror}"
-                if said not in wrong:
-                    wrong.append(said)
+                text = error.message if isinstance(error, AgtmuxError) else f"cannot listen at {path}: {error.strerror}"
+                if text not in wrong:
+                    wrong.append(text)
                 continue
             await self._move(made)
             return
 
     async def _move(self, made: BoundSocket) -> None:
-        before, self._at = self._at, made
+        before, self._current = self._current, made
         await self._listen(made.sock)
-        if before.own:  # one that systemd passed is left at the end: systemd may put its file back
+        if before.own:  # keep a socket that systemd passed: systemd may restore its file
             self._leave(before.sock)
             before.close()
         self._moved(made.path)
         _LOG.warning("the socket was gone and is bound again", socket=made.path)
 
     def _ensure(self, folder: str) -> None:
-        """Make a private folder again. Raises E_FORBIDDEN, also where the usual one leads somewhere else now."""
+        """Create a private folder again. Raises E_FORBIDDEN, also if the usual one now leads to another folder."""
         paths.ensure_private_dir(folder)
         if folder == self._folder and os.path.realpath(folder) != self._real:
             where = os.path.realpath(folder)
@@ -136,9 +138,9 @@ class SocketRepair:
                 "E_FORBIDDEN", f"{folder} leads to {where} since this daemon started: run agtmux daemon restart"
             )
 
-    def _say(self, wrong: str | None) -> None:
-        if wrong != self._told:
-            self._told = wrong
+    def _report(self, wrong: str | None) -> None:
+        if wrong != self._reported:
+            self._reported = wrong
             self._tell(wrong)
             if wrong is not None:
-                _LOG.error("clients may not find this daemon", why=wrong, socket=self._at.path)
+                _LOG.error("clients may not find this daemon", why=wrong, socket=self._current.path)

@@ -1,4 +1,4 @@
-"""Read the state of agents from the app server that they share, for adapters where the user enabled it.
+"""Read the state of agents from the app server that they share, for the adapters for which the user enabled this.
 
 The claims become levels of source ``status``. This module decides when to connect to a server, when to disconnect, and
 which claim belongs to which pane's agent. ``targets.local.agent_server`` decides whether a socket may be used, the

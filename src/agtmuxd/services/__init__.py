@@ -1,1 +1,1 @@
-"""What the daemon does for its clients, by resource."""
+"""Answer the API's requests: one service for each resource."""

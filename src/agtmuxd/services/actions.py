@@ -1,4 +1,4 @@
-"""Actions as the API asks for them. What was asked for is listed by the audit (``features.audit``)."""
+"""Perform actions for the API. The audit lists them (``features.audit``)."""
 
 from __future__ import annotations
 

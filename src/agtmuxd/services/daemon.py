@@ -1,4 +1,4 @@
-"""The daemon as the API shows it: health, configuration, and the commands to read it again and to stop."""
+"""Serve the daemon's health and configuration, and the commands to reload and to stop."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from agtmuxd.target_manager.manager import TargetManager
 
 @dataclass(frozen=True, slots=True)
 class HealthSources:
-    """The parts that health tells of. It reads them and changes none."""
+    """The parts that health reports on. It only reads them."""
 
     pipeline: Pipeline
     target_manager: TargetManager
@@ -42,7 +42,7 @@ class HealthSources:
     connections: Connections
     storage_health: StorageHealth
     troubles: Mapping[str, str]
-    """What is wrong with the daemon itself now, by topic."""
+    """Current problems of the daemon itself, by topic."""
 
 
 class DaemonStatus:
@@ -59,7 +59,7 @@ class DaemonStatus:
         stop: Callable[[], None],
         features: Callable[[], HealthPart] = HealthPart,
     ) -> None:
-        """``paths``: of ``socket``, ``database`` and ``config``; ``features``: the part of all features together."""
+        """``paths``: the paths ``socket``, ``database`` and ``config``. ``features``: gives the features' health."""
         self.envelope = envelope
         self.reload = reload
         self.stop = stop
@@ -71,7 +71,7 @@ class DaemonStatus:
         self._schema = len(load())
 
     def listens_at(self, path: str) -> None:
-        """The daemon listens at another socket now."""
+        """Show ``path`` as the socket from now on."""
         self._paths["socket"] = path
 
     def config(self) -> dict[str, Any]:

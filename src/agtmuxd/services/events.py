@@ -1,6 +1,7 @@
-"""Events as the API takes them in and lists them.
+"""Take in and list events for the API.
 
-Owns the way of a posted event to the pipeline: redaction, the time of its sender, the container it may come from.
+Owns what happens to a posted event before the pipeline: redaction, correction of its time, and the sender's process
+chain if it comes from a container.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from agtmuxd.targets.apart import chain_of, is_apart, was_apart
 
 
 class Events:
-    """Implements ``EventService`` of ``api.routes.events``; hooks of other machines come in by ``ingest_from``."""
+    """Implements ``EventService`` of ``api.routes.events``. ``ingest_from`` takes in events of remote hooks."""
 
     def __init__(
         self,
@@ -42,7 +43,7 @@ class Events:
         clock: Callable[[], int],
         ahead: Callable[[], int] = lambda: 0,
     ) -> None:
-        """``ahead``: how far (ns) the clock is ahead of the system's, which hooks on this machine go by."""
+        """``ahead``: how far (ns) the clock is ahead of the system's clock, which hooks on this machine use."""
         self.envelope = envelope
         self.view = view
         self._pipeline = pipeline
@@ -68,9 +69,9 @@ class Events:
     async def ingest_from(
         self, target_id: str, events: Sequence[WireEvent], offset: int | None
     ) -> list[dict[str, Any]]:
-        """Take in what another machine sent: it is of that target whatever it says, and its time is put right.
+        """Take in events of another machine, with their time corrected. The target is always ``target_id``.
 
-        ``offset``: the clock there minus ours in ns, None where it was not measured.
+        ``offset``: that machine's clock minus this one's in ns; None if it was not measured.
         """
         now = self._clock()
 
@@ -93,7 +94,7 @@ class Events:
         ]
 
     async def _submit(self, events: Sequence[WireEvent], make: Callable[[WireEvent], RawEvent]) -> list[dict[str, Any]]:
-        """Events to the pipeline, but for test events: one result each, in order."""
+        """Submit events to the pipeline, except test events. Return one result for each event, in order."""
         tests = {i for i, event in enumerate(events) if self._hook_tests.is_test(event)}
         raws = [make(event) for i, event in enumerate(events) if i not in tests]
         posted = iter(await self._pipeline.submit(raws) if raws else ())
@@ -103,7 +104,7 @@ class Events:
         ]
 
     def _raw(self, event: WireEvent, now: int) -> RawEvent:
-        """The event as the core knows it, redacted before anything else sees it."""
+        """Convert an event for the pipeline, and remove its secrets first."""
         target_id = None if event.target is None else self._target_id(event.target)
         source = Source(event.source)
         chain, env, payload = self._redact(([link.argv for link in event.chain], event.env, event.payload))
@@ -131,9 +132,9 @@ class Events:
 
 
 def _as_seen(event: WireEvent, seen: Sequence[Mapping[str, Any]]) -> WireEvent:
-    """An event of a process in a container, with this machine's numbers for those that it told.
+    """Replace the pids in an event from a container by this machine's pids.
 
-    ``seen``: that process and its ancestors. A hook tells of those above it, a wrapper of itself too.
+    ``seen``: the sending process and its ancestors. A hook reports only its ancestors, a wrapper also itself.
     """
     links = seen if event.source == "wrapper" else seen[1:]
     return event.model_copy(update={"chain": [ChainLink.model_validate(link) for link in links], "pid": None})

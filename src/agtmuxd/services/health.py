@@ -1,4 +1,4 @@
-"""How database, log and retention are, as health tells it. Reads the parts and changes none."""
+"""Report the health of database, log and retention. Only reads them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agtmuxd.store.db import Store
 from agtmuxd.store.retention import RetentionTask
 
 WAL_MOST: Final = 64 << 20
-"""Bytes of the database's log from which it is told: it is usually a quarter of that."""
+"""A write-ahead log with more bytes than this is reported. It usually has a quarter of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +21,15 @@ class HealthPart:
     """What one part of the daemon adds to health."""
 
     problems: tuple[str, ...] = ()
-    """What does not work now: health is degraded while there is any of it."""
+    """What does not work now. Health is degraded while there is a problem."""
     notes: tuple[str, ...] = ()
-    """What a person should know."""
+    """What the user should know; it does not degrade health."""
     counters: Mapping[str, int] = field(default_factory=dict)
 
 
 class StorageHealth:
+    """The health of database, log and retention."""
+
     def __init__(
         self, store: Store, most: Callable[[], int], log: Sink | None = None, retention: RetentionTask | None = None
     ) -> None:
@@ -38,7 +40,7 @@ class StorageHealth:
         self._log = log
 
     def wrong(self) -> list[str]:
-        """What stands in the way of work now: health is degraded while there is any of it."""
+        """List what does not work now. Health is degraded while there is a problem."""
         out = []
         if self._store.damage is not None:
             out.append(f"database: it is damaged ({self._store.damage}): run agtmux daemon restart to replace it")
@@ -49,7 +51,7 @@ class StorageHealth:
         return out
 
     def notes(self) -> list[str]:
-        """What a person should know."""
+        """List what the user should know."""
         out = []
         if self._store.wal_bytes > WAL_MOST:
             out.append(
@@ -70,7 +72,7 @@ class StorageHealth:
         return out
 
     def store(self) -> dict[str, Any]:
-        """``bytes`` of the file; ``used_bytes`` of it hold something, null until they were counted."""
+        """Describe the database. ``bytes``: size of the file; ``used_bytes``: bytes in use, null until counted."""
         try:
             size: int | None = Path(self._store.path).stat().st_size
         except OSError:
@@ -86,7 +88,11 @@ class StorageHealth:
         }
 
     def log(self) -> dict[str, Any]:
-        """``lost`` lines could not be written, ``left_out`` were of a flood; ``path`` null: standard error."""
+        """Describe the log.
+
+        ``path`` null: standard error. ``lost``: lines that could not be written. ``left_out``: lines that were left out
+        because there were too many.
+        """
         if self._log is None:
             return {"path": None, "max_bytes": None, "lost": 0, "left_out": 0, "trouble": None}
         losses = self._log.losses

@@ -1,4 +1,4 @@
-"""Hooks as the API installs, removes and checks them: in this machine's settings, and in those of ssh targets."""
+"""Install, remove and check hooks for the API, in the settings of this machine and of ssh targets."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class Hooks:
     async def apply(self, request: HookRequest) -> list[dict[str, Any]]:
         adapters = [self._adapter(name) for name in request.agents] if request.agents else list(self._registry)
         if request.target is not None:
-            reached = self._target_manager.watches.reach(self._target_id(request.target))
-            if reached.kind == "ssh":
-                return await self._apply_remotely(reached, adapters, request)
+            access = self._target_manager.watches.reach(self._target_id(request.target))
+            if access.kind == "ssh":
+                return await self._apply_remotely(access, adapters, request)
         wrong = foreign(request.command) if request.op == "install" else None
         if wrong is not None:
             raise AgtmuxError("E_INVALID_REQUEST", wrong)
@@ -59,7 +59,7 @@ class Hooks:
                 out.append(absent_item(adapter.agent_type, where))
                 continue
             try:
-                async with self._settings_files:  # one change at a time; not on the loop, for a disk can be slow
+                async with self._settings_files:  # one change at a time; in a thread, because a disk can be slow
                     out += await asyncio.to_thread(_hooks_of, adapter, where, request)
             except (ValueError, OSError) as error:
                 out.append({**hook_item(adapter.agent_type, where), "error": str(error)})
@@ -71,17 +71,17 @@ class Hooks:
         return self._hook_tests.arrived(nonces)
 
     async def _apply_remotely(
-        self, reached: TargetAccess, adapters: Sequence[IsolatedAdapter], request: HookRequest
+        self, access: TargetAccess, adapters: Sequence[IsolatedAdapter], request: HookRequest
     ) -> list[dict[str, Any]]:
-        far = RemoteSettings(reached.name, reached.executor)
-        items = await far.hooks(adapters, request)
-        self._target_manager.watches.check_now(reached.target_id)
-        changed = await far.changed([str(item["path"]) for item in items if item["installed"]], self._clock)
+        remote = RemoteSettings(access.name, access.executor)
+        items = await remote.hooks(adapters, request)
+        self._target_manager.watches.check_now(access.target_id)
+        changed = await remote.changed([str(item["path"]) for item in items if item["installed"]], self._clock)
         for item in items:
-            self._add_deaf(item, changed.get(item["path"]), reached.target_id)
+            self._add_deaf(item, changed.get(item["path"]), access.target_id)
         if request.probe and request.op == "status":
-            await far.probe(
-                items, self._hook_tests.arrived, lambda: self._target_manager.watches.check_now(reached.target_id)
+            await remote.probe(
+                items, self._hook_tests.arrived, lambda: self._target_manager.watches.check_now(access.target_id)
             )
         return items
 
@@ -103,12 +103,14 @@ class Hooks:
 
 
 def _hooks_of(adapter: IsolatedAdapter, home: Path, request: HookRequest) -> list[dict[str, Any]]:
-    command = request.command  # each adapter puts its own name behind it
+    command = request.command  # each adapter appends its own name
     done: dict[str, dict[str, Any]] = {}
     remove = request.op == "uninstall"
     if request.op != "status":
         for plan in adapter.plan_hooks(home, command, remove=remove):
-            placed, backup = (plan, None) if request.dry_run else _placed(adapter, home, command, plan, remove=remove)
+            placed, backup = (
+                (plan, None) if request.dry_run else _place_file(adapter, home, command, plan, remove=remove)
+            )
             path = str(plan.path)
             stay = left(path) if placed.changes and remove and not request.dry_run else ()
             done[path] = planned_item(adapter.agent_type, placed, backup, stay)
@@ -117,10 +119,13 @@ def _hooks_of(adapter: IsolatedAdapter, home: Path, request: HookRequest) -> lis
     return list(done.values())
 
 
-def _placed(
+def _place_file(
     adapter: IsolatedAdapter, home: Path, command: str, plan: HookPlan, *, remove: bool
 ) -> tuple[HookPlan, str | None]:
-    """What was done to one file, and its backup. Planned anew where an agent wrote it meanwhile. Raises ValueError."""
+    """Write one file as planned. Return the plan that was carried out, and the path of the backup.
+
+    Plans again, up to ``TRIES`` times, if an agent changed the file meanwhile. Then raises ValueError.
+    """
     for _ in range(TRIES):
         if not plan.changes:
             return plan, None

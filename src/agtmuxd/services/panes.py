@@ -1,4 +1,4 @@
-"""Panes as the API explains them: why one shows its state, and what its agent said last."""
+"""Explain panes for the API: why a pane shows its state, and the last message of its agent."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Panes:
         self._clock = clock
 
     def nonce(self, item: Mapping[str, Any]) -> str:
-        """Of a target that was removed while a listing was written: a nonce of nothing, rather than no listing."""
+        """Make a nonce for an item. If its target was removed meanwhile, the nonce is valid for no pane."""
         identity = item["identity"]
         target = self._pipeline.repository.target_named(identity["target"])
         where = "" if target is None else target.target_id, str(identity["pane_id"])
@@ -88,7 +88,7 @@ class Panes:
 
 
 def _candidates(resolution: Resolution, now: int) -> list[dict[str, Any]]:
-    """Every claim that was considered, those that decided first."""
+    """List every claim that was considered. Those that decided the state come first."""
     candidates = []
     for seen in resolution.considered:
         register, entry = seen.register, seen.register.entry

@@ -1,6 +1,6 @@
-"""What hooks spooled while no daemon answered, taken in as if it had been posted.
+"""Take in the events that hooks spooled while no daemon answered, as if they had been posted.
 
-Owns when the spool is looked at. Its file is ``ingest.spool``'s, what an event means ``services.events``'.
+Owns when the spool is read. ``ingest.spool`` reads the file; ``services.events`` takes in the events.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from agtmuxd.store.db import Store
 
 _LOG = structlog.get_logger("agtmuxd")
 EVERY: Final = 2.0
-"""Seconds between two looks."""
+"""Seconds between two readings of the spool."""
 
 
 class SpoolIntake:
-    """``run`` takes the spool in until cancelled."""
+    """Read the spool again and again: ``run`` runs until cancelled."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class SpoolIntake:
         count: Callable[[str], None],
         ready: Callable[[], Awaitable[object]],
     ) -> None:
-        """``count``: called with the name of a counter of health. ``ready``: waits until events can be bound."""
+        """``count``: increments the health counter with this name. ``ready``: waits until events can be bound."""
         self.spool = SpoolReader(path, store, self._take)
         self._events = events
         self._count = count
@@ -48,7 +48,7 @@ class SpoolIntake:
             except (OSError, AgtmuxError) as error:
                 _LOG.warning("spool not read; trying again later", error=str(error))
                 self._count("spool_failures")
-            except Exception:  # noqa: BLE001 the outermost edge of this task: what lies in a file never ends the daemon
+            except Exception:  # noqa: BLE001 the outermost edge of this task: a spool file never ends the daemon
                 _LOG.exception("spool not read; trying again later")
                 self._count("spool_failures")
             await asyncio.sleep(EVERY)

@@ -1,4 +1,4 @@
-"""Targets as the API lists and changes them."""
+"""List, add, connect and remove targets for the API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agtmuxd.target_manager.manager import TargetManager
 
 
 def target_items(target_manager: TargetManager, view: PublishedRows) -> list[dict[str, Any]]:
-    """All target items, by name, after each pane was told when its target was last seen."""
+    """List all target items by name. First updates the ``last_seen_at`` of all panes in ``view``."""
     target_manager.touch(view.touch)
     return target_manager.items()
 
@@ -23,7 +23,7 @@ class Targets:
     def __init__(
         self, *, envelope: Envelope, target_manager: TargetManager, view: PublishedRows, removed: Callable[[], None]
     ) -> None:
-        """``removed``: called after a target was removed; its rows may be forgotten now."""
+        """``removed``: called after a target was removed, when its rows may be deleted."""
         self.envelope = envelope
         self._target_manager = target_manager
         self._view = view

@@ -1,4 +1,4 @@
-"""The stream as the API opens it."""
+"""Open watchers of the stream for the API."""
 
 from __future__ import annotations
 

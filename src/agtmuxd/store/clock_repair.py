@@ -1,4 +1,4 @@
-"""Repair a database whose times lie ahead of the clock because the clock was set back: shift all current rows together.
+"""Repair a database whose times are ahead of the clock because the clock was set back: shift all current rows together.
 
 Owns the list of columns whose times are compared with the present. History (events, actions, the stream log) keeps its
 times.

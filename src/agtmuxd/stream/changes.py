@@ -30,7 +30,7 @@ def recount(tally: Tally, changes: Iterable[Change], wanted: Filter, sign: int =
 
 
 class NetChanges:
-    """The net effect of successive changes, one per identity. A row that came and went in between leaves no change."""
+    """The net effect of successive changes, one per identity. A row that was added and deleted leaves no change."""
 
     def __init__(self) -> None:
         self._net: dict[Identity, Change] = {}
