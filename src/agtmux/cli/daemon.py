@@ -118,7 +118,7 @@ def status(app: App, as_json: bool) -> None:
     if as_json:
         write_body(reply.body)
         return
-    _tell_health(app, reply.json())
+    _print_health(app, reply.json())
 
 
 @daemon_group.command()
@@ -235,7 +235,7 @@ def _unreachable(error: NoDaemonError) -> AgtmuxError:
     )
 
 
-def _tell_health(app: App, body: Mapping[str, Any]) -> None:
+def _print_health(app: App, body: Mapping[str, Any]) -> None:
     say = render.clean
     click.echo(f"agtmuxd {say(body.get('version'))}, pid {say(body.get('pid'))}, up {say(body.get('uptime_s'))} s")
     click.echo(f"status    {say(body.get('status'))}")
@@ -245,7 +245,7 @@ def _tell_health(app: App, body: Mapping[str, Any]) -> None:
         values = body.get(name) or {}
         if values:
             click.echo(f"{name:<9} " + ", ".join(f"{say(key)} {say(value)}" for key, value in values.items()))
-    _tell_sizes(body.get("store") or {}, body.get("log") or {})
+    _print_sizes(body.get("store") or {}, body.get("log") or {})
     for adapter in body.get("adapters") or ():
         state = "on" if adapter.get("enabled", True) else "off"
         errors = (
@@ -323,7 +323,7 @@ def _to_last(file: BinaryIO, count: int) -> int:
     return count - found - (end > 0) if count else 0
 
 
-def _tell_sizes(store: Mapping[str, Any], log: Mapping[str, Any]) -> None:
+def _print_sizes(store: Mapping[str, Any], log: Mapping[str, Any]) -> None:
     say = render.clean
     if store:
         used = store.get("used_bytes")

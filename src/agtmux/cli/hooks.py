@@ -278,13 +278,13 @@ def _ask(
         if agent not in reported:
             app.say(f"agtmux knows no hooks for {render.clean(agent)}")
     if op == "status" and not as_json and items and not any(_matters(item) for item in items):
-        _tell_none(agents, target)
+        _print_none(agents, target)
         items = ()
     for item in items:
         failed = failed or bool(item.get("error")) or bool(item.get("switched_off") and op == "status")
         if not as_json:
-            _tell(item, op, dry_run)
-            _tell_test(item, arrived.get(str(item.get("path"))))
+            _print_file(item, op, dry_run)
+            _print_test(item, arrived.get(str(item.get("path"))))
     if test and not as_json and any(item.get("command") for item in items):
         click.echo("agtmux itself ran the hook commands for these tests, in the same way as the agents do.")
     if failed:
@@ -296,7 +296,7 @@ def _matters(item: Mapping[str, Any]) -> bool:
     return bool(item.get("installed") or item.get("error") or item.get("deaf_panes"))
 
 
-def _tell_none(agents: tuple[str, ...], target: str | None) -> None:
+def _print_none(agents: tuple[str, ...], target: str | None) -> None:
     of = f" of {', '.join(render.clean(agent) for agent in agents)}" if agents else ""
     where = f" on {render.clean(target)}" if target else ""
     words = [f"--agent {render.clean(agent)}" for agent in agents] + (
@@ -306,7 +306,7 @@ def _tell_none(agents: tuple[str, ...], target: str | None) -> None:
     click.echo(f"no hooks{of} are installed{where}: agtmux only reads the agents' screens. Run: {typed}")
 
 
-def _tell_test(item: Mapping[str, Any], arrived: bool | None) -> None:
+def _print_test(item: Mapping[str, Any], arrived: bool | None) -> None:
     if arrived is True:
         click.echo("  test event: arrived")
     elif arrived is False:
@@ -321,7 +321,7 @@ def _tell_test(item: Mapping[str, Any], arrived: bool | None) -> None:
         )
 
 
-def _tell(item: Mapping[str, Any], op: str, dry_run: bool) -> None:
+def _print_file(item: Mapping[str, Any], op: str, dry_run: bool) -> None:
     agent, path = render.clean(item.get("agent")), render.clean(item.get("path"))
     name = f"{agent}: {path}"
     if item.get("error"):

@@ -66,7 +66,7 @@ def add(
     if as_json:
         write_body(reply.body)
         return
-    click.echo(_told(reply.json().get("item") or {}, f"added {render.clean(name)}"))
+    click.echo(_describe(reply.json().get("item") or {}, f"added {render.clean(name)}"))
 
 
 @target_group.command()
@@ -92,7 +92,7 @@ def connect(app: App, name: str, as_json: bool) -> None:
         for step in steps:
             sign = "ok  " if step.get("ok") else "FAIL"
             click.echo(f"{sign}  {render.clean(step.get('step'))}: {render.clean(step.get('message'), '')}")
-        click.echo(_told(body.get("item") or {}, render.clean(name)))
+        click.echo(_describe(body.get("item") or {}, render.clean(name)))
     if not all(step.get("ok") for step in steps):
         click.get_current_context().exit(CODES["E_TARGET_UNREACHABLE"].exit)
 
@@ -153,7 +153,7 @@ def show_targets(app: App, items: Sequence[dict[str, Any]]) -> None:
         sys.stdout.write(render.plain("targets", items, time.time()))
 
 
-def _told(item: Mapping[str, Any], what: str) -> str:
+def _describe(item: Mapping[str, Any], what: str) -> str:
     why = f" ({render.clean(item.get('reason'))})" if item.get("reason") else ""
     health = "not tried yet" if item.get("read") is False and not why else render.clean(item.get("health"))
     absent = health == "ok" and item.get("read") and not item.get("tmux_version")

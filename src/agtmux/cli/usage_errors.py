@@ -18,31 +18,31 @@ def usage_message(error: click.UsageError) -> str:
     """Return a usage error in one line."""
     where = f"; see {error.ctx.command_path} --help" if error.ctx else ""
     option, command = getattr(error, "option_name", None), getattr(error, "command_name", None)
-    meant = getattr(error, "possibilities", None) or ()
+    similar = getattr(error, "possibilities", None) or ()
     if option and error.ctx is not None and error.ctx.parent is None:
         return f"No such option {option!r} before a command: put a command's options after its name{where}"
     if option and isinstance(error, click.NoSuchOption):
-        return f"No such option {option!r}{_meant(meant)}{where}"
+        return f"No such option {option!r}{_suggestion(similar)}{where}"
     if command:
-        return f"{no_such_command(command, meant)}{where}"
+        return f"{no_such_command(command, similar)}{where}"
     return f"{error.format_message().rstrip('.')}{where}"
 
 
 def no_command(name: str, root: click.Group, ctx: click.Context) -> str:
     """Return the error for an unknown command, with similar names and with commands of that name one level down."""
     known = root.list_commands(ctx)
-    meant = get_close_matches(name, known)
+    similar = get_close_matches(name, known)
     for group in known:
         command = root.get_command(ctx, group)
         if isinstance(command, click.Group):
-            meant += [f"{group} {below}" for below in command.list_commands(ctx) if below == name]
-    return no_such_command(name, (f"agtmux {one}" for one in meant))
+            similar += [f"{group} {below}" for below in command.list_commands(ctx) if below == name]
+    return no_such_command(name, (f"agtmux {one}" for one in similar))
 
 
-def no_such_command(name: str, meant: Iterable[str]) -> str:
-    return f"No such command {name!r}{_meant(meant)}"
+def no_such_command(name: str, similar: Iterable[str]) -> str:
+    return f"No such command {name!r}{_suggestion(similar)}"
 
 
-def _meant(names: Iterable[str]) -> str:
+def _suggestion(names: Iterable[str]) -> str:
     listed = list(names)
     return f" (did you mean {' or '.join(listed)}?)" if listed else ""

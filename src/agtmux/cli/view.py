@@ -64,12 +64,12 @@ def view_output(app: App, ref: str, lines: int, ansi: bool, follow: bool, guard:
         app.say(f"older rows are left out: use --lines {min(lines * 5, 10_000)} to see more")
     if follow:
         try:
-            _go_on(app, client, full, guard, body, shown, ansi=ansi)
+            _follow(app, client, full, guard, body, shown, ansi=ansi)
         except KeyboardInterrupt:
             click.get_current_context().exit(130)
 
 
-def _go_on(
+def _follow(
     app: App, client: Client, ref: str, guard: dict[str, Any], first: Mapping[str, Any], shown: str, *, ansi: bool
 ) -> None:
     """Read the pane again and again, and print the new rows. Raises AgtmuxError when the agent ends."""

@@ -20,15 +20,15 @@ def credentials(sock: socket.socket) -> tuple[int, int | None]:
     The pid is None if the platform does not report it. Raises OSError if the kernel reports nothing.
     """
     if sys.platform == "darwin":
-        uid = _word(sock.getsockopt(0, _LOCAL_PEERCRED, 76), 1)
-        pid = _word(sock.getsockopt(0, _LOCAL_PEERPID, 4), 0)
+        uid = _uint32(sock.getsockopt(0, _LOCAL_PEERCRED, 76), 1)
+        pid = _uint32(sock.getsockopt(0, _LOCAL_PEERPID, 4), 0)
     else:
         raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)  # pid, uid, gid
-        pid, uid = _word(raw, 0), _word(raw, 1)
+        pid, uid = _uint32(raw, 0), _uint32(raw, 1)
     return uid, pid or None
 
 
-def _word(raw: bytes, place: int) -> int:
+def _uint32(raw: bytes, place: int) -> int:
     """Return the 32-bit number at that offset. Raises OSError if the answer is too short. ``struct`` would
     take longer.
     """

@@ -32,7 +32,7 @@ async def attach(context: ActionContext) -> Result:
     session = row.session_id
     if context.session is not None and context.session != row.session_name:
         session = await _session_id(context, context.session) or session
-    selects = params.select and not _elsewhere(params, context, server)
+    selects = params.select and not _inside_other_tmux(params, context, server)
     if selects:
         await context.keystrokes.select(session, row.window_id)
     if reached.kind == "local" and "-S" in reached.tmux:  # some tmux versions do not print every path as it is
@@ -76,7 +76,7 @@ async def _session_id(context: ActionContext, name: str) -> str | None:
     return None
 
 
-def _elsewhere(params: AttachParams, context: ActionContext, server: ServerInfo) -> bool:
+def _inside_other_tmux(params: AttachParams, context: ActionContext, server: ServerInfo) -> bool:
     """Return whether the caller is inside another tmux server on this machine. Its client cannot be switched to the
     pane.
     """

@@ -79,7 +79,7 @@ class Callers:
         agent = await self._agent_above(chain, frozenset(r.agent_type for r in living))
         if agent is not None:
             return caller, f"the caller belongs to {agent}"
-        runtime = await self._left_behind(chain)
+        runtime = await self._agent_by_environment(chain)
         if runtime is None:
             return caller, None
         return caller, f"the caller was started by {runtime.agent_type} in {runtime.pane_id}"
@@ -92,7 +92,7 @@ class Callers:
                 yield runtime
 
     async def _agent_above(self, chain: list[Proc], supervised: frozenset[str]) -> str | None:
-        """Return an agent above the caller that is not a runtime yet.
+        """Return an agent above the caller that is not a known runtime.
 
         It is a helper that does not descend from the agent in the pane, or an agent that has just begun in a watched
         pane.
@@ -115,7 +115,7 @@ class Callers:
     def _local(self) -> Target:
         return next(t for t in self._repository.targets.values() if t.kind == "local")
 
-    async def _left_behind(self, chain: list[Proc]) -> Runtime | None:
+    async def _agent_by_environment(self, chain: list[Proc]) -> Runtime | None:
         """Return the agent in whose pane the caller, or a process above it, was started, if that pane is no longer
         above them.
 

@@ -126,11 +126,11 @@ class PaneReader:
         except ExecutorError as error:
             raise unreachable(reached, str(error)) from error
         mine = index.candidates(pane_pid)
-        proc = _life(mine, runtime)
+        proc = _own_process(mine, runtime)
         holds = proc is not None and proc.pgid == proc.tpgid
         stopped = proc is not None and _is_stopped(index, mine, proc)
         foreground = holds and not stopped
-        other = None if foreground else await self._stranger(reached, index, mine, pane_pid, proc)
+        other = None if foreground else await self._other_agent(reached, index, mine, pane_pid, proc)
         alive = proc is not None
         return replace(fresh, alive=alive, foreground=foreground, stopped=stopped, holds=holds, other=other)
 
@@ -182,7 +182,7 @@ class PaneReader:
         except ExecutorError as error:
             raise unreachable(reached, str(error)) from error
         mine = index.candidates(pane_pid)
-        if _life(mine, runtime) is None:
+        if _own_process(mine, runtime) is None:
             return ()
         for agent in await self._agents(reached, index, mine, pane_pid):
             pids = tuple(proc.pid for proc in agent.chain)
@@ -190,7 +190,7 @@ class PaneReader:
                 return pids[pids.index(agent.proc.pid) :]
         return () if runtime.pid is None else (runtime.pid,)
 
-    async def _stranger(
+    async def _other_agent(
         self, reached: TargetAccess, index: ProcessIndex, mine: Iterable[Proc], pane_pid: int, known: Proc | None
     ) -> str | None:
         """Return the agent in the foreground that is not a runtime yet: it may have started a moment ago."""
@@ -218,7 +218,7 @@ class PaneReader:
         return find_agents(index, pane_pid, identify)
 
 
-def _life(processes: Iterable[Proc], runtime: Runtime | None) -> Proc | None:
+def _own_process(processes: Iterable[Proc], runtime: Runtime | None) -> Proc | None:
     """Return the runtime's own process. The pid alone is not enough: it may have been used again."""
     return next((p for p in processes if runtime and p.pid == runtime.pid and p.start == runtime.process_start), None)
 

@@ -48,8 +48,8 @@ async def send(context: ActionContext) -> Result:
     if params.leave_mode and context.reading.pane.row is not None and context.reading.pane.row.in_mode:
         await _leave_mode(context)
     result: Result = {"delivery": "typed", "entered": False, "queued": False, "bytes": 0, "by": None, "note": None}
-    submit = await submitting(context) if params.enter and not params.shell and not _asks(context) else ()
-    dialog = _asks(context)
+    submit = await submitting(context) if params.enter and not params.shell and not _dialog_open(context) else ()
+    dialog = _dialog_open(context)
     field = context.case.fresh.field
     chips = context.controls.chips(context.sample)
     if params.text is not None and not params.shell and not dialog and not await _takes_text(context, result):
@@ -57,16 +57,16 @@ async def send(context: ActionContext) -> Result:
     if params.text is not None:
         data = params.text.encode("utf-8", "replace")
         result["bytes"] = len(data)
-        result["by"] = await _put(context, params, data, paste=not dialog and _pastes(context))
+        result["by"] = await _write_text(context, params, data, paste=not dialog and _must_paste(context))
         context.failpoint("mid_act")
     if params.keys:
         await context.keystrokes.press(params.keys)
         result["keys"] = list(params.keys)
     if params.shell:
-        return await _for_a_shell(context, params, result)
+        return await _to_shell(context, params, result)
     seen = True
     if params.text is not None and not dialog and field is not InputField.ABSENT:
-        seen = await _stands(context, params.text, chips)
+        seen = await _shows_text(context, params.text, chips)
         if not seen:
             result["delivery"] = "unconfirmed"
             result["note"] = "the text was typed, but does not show in the input field" + (
@@ -77,7 +77,7 @@ async def send(context: ActionContext) -> Result:
     return result
 
 
-def _asks(context: ActionContext) -> bool:
+def _dialog_open(context: ActionContext) -> bool:
     """Return whether the last reading shows a dialog."""
     return context.case.fresh.claim in (Claim.WAITING_APPROVAL, Claim.WAITING_INPUT)
 
@@ -106,12 +106,12 @@ async def _takes_text(context: ActionContext, result: Result) -> bool:
     return False
 
 
-def _pastes(context: ActionContext) -> bool:
+def _must_paste(context: ActionContext) -> bool:
     """Return whether letters may be commands in the input field as it is now."""
     return context.controls.pastes or any(mode.text is TextMethod.PASTE for mode in context.reading.fresh.modes)
 
 
-async def _put(context: ActionContext, params: SendParams, data: bytes, *, paste: bool) -> str:
+async def _write_text(context: ActionContext, params: SendParams, data: bytes, *, paste: bool) -> str:
     """Write the bytes to the pane and return how: keys, paste or buffer. ``paste``: into an input field where keys may
     be commands.
     """
@@ -129,14 +129,14 @@ async def _put(context: ActionContext, params: SendParams, data: bytes, *, paste
     return "paste" if paste else "buffer"
 
 
-async def _for_a_shell(context: ActionContext, params: SendParams, result: Result) -> Result:
+async def _to_shell(context: ActionContext, params: SendParams, result: Result) -> Result:
     if params.enter:
         await context.keystrokes.type(b"\r")
         result["entered"] = True
     return result
 
 
-async def _stands(context: ActionContext, text: str, chips: int) -> bool:
+async def _shows_text(context: ActionContext, text: str, chips: int) -> bool:
     """Return whether the text appears in the input field and stays as it is. Programs take in a paste piece
     by piece.
     """
@@ -192,10 +192,10 @@ async def _submit(
             result["note"] = "the agent is busy and has queued the text itself"
     else:
         result["delivery"] = "unconfirmed"
-        result["note"] = _unseen(context, params)
+        result["note"] = _why_unconfirmed(context, params)
 
 
-def _unseen(context: ActionContext, params: SendParams) -> str:
+def _why_unconfirmed(context: ActionContext, params: SendParams) -> str:
     """Return what the screen shows at the end if no sign of a submission came."""
     sample, field = context.reading.sample, context.reading.fresh.field
     pressed = f"the submit key was pressed {params.timeout:g} s ago"

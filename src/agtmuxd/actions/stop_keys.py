@@ -34,7 +34,7 @@ async def interrupting(context: ActionContext) -> tuple[str, ...]:
     shown = controls.shown_key(context.sample)
     chosen: tuple[str, ...] | None = (shown,) if shown else ()
     if shown is None:
-        chosen = (await _rebound(context)).interrupt
+        chosen = (await _keys_from_settings(context)).interrupt
     if chosen is None or usual[0] in map(named, chosen):
         return usual
     if controls.always and context.case.fresh.field is InputField.FREE:
@@ -44,13 +44,13 @@ async def interrupting(context: ActionContext) -> tuple[str, ...]:
 
 async def submitting(context: ActionContext) -> tuple[str, ...]:
     """Return the keys that submit the input field. Empty for the usual key. Raises as ``interrupting``."""
-    chosen = (await _rebound(context)).submit
+    chosen = (await _keys_from_settings(context)).submit
     if chosen is None or "Enter" in map(named, chosen):
         return ()
     return (_pressable(context, chosen, "submits a text"),)
 
 
-async def _rebound(context: ActionContext) -> KeyOverrides:
+async def _keys_from_settings(context: ActionContext) -> KeyOverrides:
     """Return the keys in the agent's settings. Raises as ``ActionContext.check_again``."""
     loop = asyncio.get_running_loop()
     begun = loop.time()

@@ -34,7 +34,7 @@ MOST = 512
 Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-async def _say_version(_request: web.Request, response: web.StreamResponse) -> None:
+async def _add_version(_request: web.Request, response: web.StreamResponse) -> None:
     """Name the daemon's version in each answer. The CLI compares it with its own."""
     response.headers["Server"] = f"agtmuxd/{__version__}"
 
@@ -136,7 +136,7 @@ class ApiServer:
         app = web.Application(client_max_size=MAX_BODY + 1, middlewares=[self._edge])
         app[ASK_PEER] = self._ask_peer
         app[PERMIT] = self._permit
-        app.on_response_prepare.append(_say_version)
+        app.on_response_prepare.append(_add_version)
         for table in tables:
             for route in table.routes:
                 # An empty part of the path still counts as a part. Its handler knows what is wrong with it.
@@ -187,14 +187,14 @@ class ApiServer:
             text = f"{request.method} {request.path}: {error.reason}; /v1/openapi.json lists the routes"
             return failed(AgtmuxError("E_INVALID_REQUEST", text))
         except BrokenStreamError as error:
-            self._tell(request, error.__cause__ or error)
+            self._log_error(request, error.__cause__ or error)
             if request.transport is not None:
                 request.transport.close()
             return error.response
         except Exception as error:  # noqa: BLE001 - the edge of the daemon: told in the log, answered without inner details
-            return internal(self._tell(request, error))
+            return internal(self._log_error(request, error))
 
-    def _tell(self, request: web.Request, error: BaseException) -> str:
+    def _log_error(self, request: web.Request, error: BaseException) -> str:
         """Log an unexpected error, without the values of variables. Return the id under which it is found in
         the log.
         """

@@ -55,8 +55,8 @@ class Connections:
         self._count = count
         self._log = log or structlog.get_logger("agtmuxd.api")
         self._refused_at = -FULL_FOR
-        self._told: dict[str, float] = {}
-        self._untold: dict[str, int] = {}
+        self._logged_at: dict[str, float] = {}
+        self._left_out: dict[str, int] = {}
 
     def room(self) -> AgtmuxError | None:
         """Make room for one more connection: close an idle one if needed. Return None, or the error to send if there is
@@ -97,11 +97,11 @@ class Connections:
     def tell(self, what: str, why: str, **more: Any) -> None:
         """Write one line to the log, with the number of lines of its kind that were left out since the last."""
         now = time.monotonic()
-        if now - self._told.get(what, -TELL_EVERY) < TELL_EVERY:
-            self._untold[what] = self._untold.get(what, 0) + 1
+        if now - self._logged_at.get(what, -TELL_EVERY) < TELL_EVERY:
+            self._left_out[what] = self._left_out.get(what, 0) + 1
             return
-        self._told[what] = now
-        repeats = self._untold.pop(what, 0)
+        self._logged_at[what] = now
+        repeats = self._left_out.pop(what, 0)
         self._log.warning(what, why=why, **({"not_told_before": repeats} if repeats else {}), **more)
 
 

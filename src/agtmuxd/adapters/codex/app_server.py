@@ -4,8 +4,8 @@ Owns the messages (JSON-RPC, measured on 0.169.0). Pure: it does not know how th
 requests that change nothing on the server, except that ``initialize`` gives a client name. It never loads, resumes or
 answers a thread.
 
-The server sends everything in a sub-agent's thread, and its requests, to every client that did not ask for it. So such
-threads are unsubscribed from at once.
+The server sends every client everything that happens in a sub-agent's thread, and its requests, without being asked.
+So such threads are unsubscribed from at once.
 """
 
 from __future__ import annotations
@@ -110,13 +110,13 @@ class Conversation:
                 return []
             if "id" in message or method.startswith(_INSIDE):
                 return self._unsubscribe(params.get("threadId"))
-            return self._told(method, params)
+            return self._on_notification(method, params)
         number = message.get("id")
         asked = self._open.pop(number, None) if isinstance(number, int) else None
         if asked is None:
             return []
         result = message.get("result")
-        return self._answered(*asked, result if isinstance(result, Mapping) else None)
+        return self._on_reply(*asked, result if isinstance(result, Mapping) else None)
 
     def said(self, session_id: str) -> Write | None:
         """Return the claim about this thread and its sub-agents' threads. None if the server does not know the thread.
@@ -152,7 +152,7 @@ class Conversation:
 
     # ---------------------------------------------------------------- replies
 
-    def _answered(self, method: str, thread: str, result: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
+    def _on_reply(self, method: str, thread: str, result: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
         if method == "initialize":
             if result is None:
                 raise ValueError("it refused initialize")
@@ -176,7 +176,7 @@ class Conversation:
             self._threads.pop(thread, None)  # the thread has gone meanwhile
         return [*more, *self._read([])]
 
-    def _told(self, method: str, params: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    def _on_notification(self, method: str, params: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         thread = params.get("threadId")
         if method == "thread/started":
             found = params.get("thread")

@@ -39,11 +39,11 @@ def plan(path: Path, ours: OwnEntries, command: str, *, remove: bool) -> HookPla
     before = json_hooks.read(path)
     text = before or ""
     value_of(path, text)
-    bare = _without(text, ours)
+    bare = _without_ours(text, ours)
     if remove:
         gone = before is not None and text != bare == "" and text.endswith("\n")
         return HookPlan(path, before, before if text == bare else None if gone else bare)
-    after, notes = _with(bare, command, ends=before is None or _ends(text, bare))
+    after, notes = _with_ours(bare, command, ends=before is None or _has_line_end(text, bare))
     if after is None or value_of(path, after) is None:
         return HookPlan(path, before, before, notes)
     return HookPlan(path, before, after, notes)
@@ -55,10 +55,10 @@ def status(path: Path, ours: OwnEntries, command: str) -> HookStatus:
     value = value_of(path, text)
     found = _ours(text, ours)
     if found is None:
-        _, notes = _with(text, command, ends=True)
+        _, notes = _with_ours(text, command, ends=True)
         return HookStatus(path, False, False, (), notes if value is not None else ())
-    bare = _without(text, ours)
-    wanted, _ = _with(bare, command, ends=_ends(text, bare))
+    bare = _without_ours(text, ours)
+    wanted, _ = _with_ours(bare, command, ends=_has_line_end(text, bare))
     call = shlex.join(
         _own_words(json.loads(found.group(1)))
     )  # without the user's program: it should not run for a test
@@ -115,7 +115,7 @@ def _own_words(words: list[str]) -> list[str]:
     return words
 
 
-def _without(text: str, ours: OwnEntries) -> str:
+def _without_ours(text: str, ours: OwnEntries) -> str:
     """Return ``text`` as it was before the installation, with the user's own lines if they were kept."""
     found = _ours(text, ours)
     if found is None:
@@ -128,14 +128,14 @@ def _without(text: str, ours: OwnEntries) -> str:
     return text[: found.start()] + theirs + text[kept.end() :]
 
 
-def _ends(text: str, bare: str) -> bool:
+def _has_line_end(text: str, bare: str) -> bool:
     """Return whether our line has a line end in this file. In a file that existed but was empty it has none. This is
     how such a file is text apart from one that we made.
     """
     return bare != "" or text.endswith("\n")
 
 
-def _with(text: str, command: str, *, ends: bool) -> tuple[str | None, tuple[str, ...]]:
+def _with_ours(text: str, command: str, *, ends: bool) -> tuple[str | None, tuple[str, ...]]:
     """Return ``text`` with our line added, and notes for the user. None for the text if the file has to stay as it is.
 
     ``text`` holds nothing of ours. ``ends``: whether our line gets a line end.

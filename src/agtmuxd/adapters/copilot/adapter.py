@@ -94,7 +94,7 @@ class CopilotAdapter(RuleAdapter):
         marks = _sidebar(sample)
         if marks is None:
             return super().look(sample, before)
-        found = super().look(_beside_it(sample), before)
+        found = super().look(_without_sidebar(sample), before)
         if found is not None and found.claim in WAITS:
             return found
         if "!" in marks:
@@ -116,7 +116,7 @@ class CopilotAdapter(RuleAdapter):
         agent = text_of(payload, "agentId") if text_of(payload, "parentAgentId") else None
         headless = bool(prior.get("headless"))
         kind = _CANONICAL.get(name, name)
-        if not agent and name not in _SHOWS and _behind(payload, prior):
+        if not agent and name not in _SHOWS and _is_of_hidden_session(payload, prior):
             # The user left this session with /new, and it works on. Its requests count. Its turn is not the visible
             # session's.
             asks = [w for w in _writes(name, payload, agent, headless) if w.subject.startswith("approval:")]
@@ -210,7 +210,7 @@ def _sidebar(sample: Sample) -> str | None:
     return "".join(found[1] for row in sample.lines if (found := _MARK.match(row)) is not None)
 
 
-def _beside_it(sample: Sample) -> Sample:
+def _without_sidebar(sample: Sample) -> Sample:
     """Return the same screen without the sidebar."""
     edge = sample.lines[0].index("│") + 1
     rows = tuple(row.partition("│")[2] for row in sample.lines)
@@ -242,7 +242,7 @@ _SHOWS: Final = ("sessionStart", "userPromptSubmitted")
 """Events of a session that the user wrote to: so it is the session on the screen."""
 
 
-def _behind(payload: Mapping[str, Any], prior: Mapping[str, Any]) -> bool:
+def _is_of_hidden_session(payload: Mapping[str, Any], prior: Mapping[str, Any]) -> bool:
     """Return whether the event is of a session of the process that is not on the screen, as far as that is known."""
     session, shows = text_of(payload, "sessionId"), text_of(prior, "agent_session_id")
     return session is not None and shows is not None and session != shows
@@ -263,13 +263,13 @@ def _writes(name: str, payload: Mapping[str, Any], agent: str | None, headless: 
     if name == "notification":
         return [] if headless else _notification(name, payload)
     if agent:
-        return _granted(name, payload) if name == "postToolUse" else []
+        return _answers_request(name, payload) if name == "postToolUse" else []
     if name == "userPromptSubmitted":
         return [Write(Claim.RUNNING, name, phase=Phase.START), answered]
     if name == "preToolUse":
         return [Write(Claim.RUNNING, name, phase=Phase.DURING)]
     if name == "postToolUse":
-        return [Write(Claim.RUNNING, name, phase=Phase.DURING), *_granted(name, payload)]
+        return [Write(Claim.RUNNING, name, phase=Phase.DURING), *_answers_request(name, payload)]
     if name == "errorOccurred":
         # The last failure, with no retry after it, looks the same. Only the screen shows that it is the last.
         detail = (
@@ -295,7 +295,7 @@ def _notification(name: str, payload: Mapping[str, Any]) -> list[Write]:
     return []
 
 
-def _granted(name: str, payload: Mapping[str, Any]) -> list[Write]:
+def _answers_request(name: str, payload: Mapping[str, Any]) -> list[Write]:
     """Return the answer to what a tool that ran had asked for, if it had. Requests have no id here, but name what they
     are about.
     """

@@ -174,7 +174,7 @@ def understand(event: RawEvent, payload: Mapping[str, Any]) -> Signal:
     kind, writes = _meaning(event.event_type, payload)
     session = text_of(payload, "beside")
     if session is not None:
-        return Signal(kind, tuple(_beside(session, write) for write in writes if write.subject != "turn"))
+        return Signal(kind, tuple(_of_other_session(session, write) for write in writes if write.subject != "turn"))
     return Signal(
         kind, writes, session_id=text_of(payload, "session_id"), task=first_line(payload.get("prompt")),
         agent_version=text_of(payload, "agent_version"),
@@ -217,7 +217,7 @@ def _meaning(name: str, payload: Mapping[str, Any]) -> tuple[str, tuple[Write, .
     return name, ()
 
 
-def _beside(session: str, write: Write) -> Write:
+def _of_other_session(session: str, write: Write) -> Write:
     """Return the same write for one of several sessions of a process. No screen confirms it while the session is not
     shown.
     """

@@ -47,7 +47,7 @@ def read(line: Mapping[str, Any]) -> TranscriptEvent | None:
         return None
     event_id = text_of(line, "id")
     if kind == "user":
-        asked = _asked(content)
+        asked = _prompt_of(content)
         return None if asked is None or asked.startswith(_CONTEXT) else TranscriptEvent(at, begins=True)
     if not isinstance(content, str):
         return None
@@ -60,7 +60,7 @@ def read(line: Mapping[str, Any]) -> TranscriptEvent | None:
     return None
 
 
-def _asked(content: Any) -> str | None:
+def _prompt_of(content: Any) -> str | None:
     """Return the first words of a prompt. At the start of a session it is the text that the program itself sends its
     model.
     """

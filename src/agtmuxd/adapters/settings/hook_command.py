@@ -1,7 +1,7 @@
 """Write the command line by which an agent calls our hook program, and recognise it in settings.
 
 Owns how our entries are told apart from others. There are two hook programs. ``agtmux hook`` reports to the daemon of
-its own machine. The other one is a file that a daemon on another machine placed (``far``), and it reports to that
+its own machine. The other one is a file that a daemon on another machine placed (``remote``), and it reports to that
 daemon. Both may stand in the same settings, and neither takes the other's entries for its own. Knows no agent.
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-FAR_PROGRAM: Final = "agtmux/hook.py"
+REMOTE_PROGRAM: Final = "agtmux/hook.py"
 """How the path of the placed program ends."""
 
 NAME: Final = "agtmux"
@@ -45,24 +45,25 @@ def of_plugin(text: str) -> str | None:
         return None
 
 
-def is_far(words: Sequence[str]) -> bool:
+def is_remote(words: Sequence[str]) -> bool:
     """Return whether a command's words name the program that a daemon on another machine placed."""
-    return any(word.endswith(FAR_PROGRAM) for word in words)
+    return any(word.endswith(REMOTE_PROGRAM) for word in words)
 
 
 @dataclass(frozen=True, slots=True)
 class OwnEntries:
-    """Which entries are ours: those that call the hook program for ``agent``. ``far``: the program placed from another
-    machine.
+    """Which entries are ours: those that call the hook program for ``agent``.
+
+    ``remote``: the program that a daemon on another machine placed.
     """
 
     agent: str
-    far: bool
+    remote: bool
 
     @classmethod
     def of(cls, agent: str, command: str) -> OwnEntries:
         """Return the entries that an installation with this ``command`` may change."""
-        return cls(agent, is_far(shlex.split(command)))
+        return cls(agent, is_remote(shlex.split(command)))
 
     def holds(self, entry: Any) -> bool:
         """Return whether an entry of an agent's settings runs our program and nothing else, at any path."""
@@ -79,8 +80,8 @@ class OwnEntries:
         program = words[:-2]
         if words[-2:] != ["hook", self.agent] or not program:
             return False
-        if self.far:
-            return program[-1].endswith(FAR_PROGRAM)
+        if self.remote:
+            return program[-1].endswith(REMOTE_PROGRAM)
         return PurePosixPath(program[-1]).name == NAME
 
 

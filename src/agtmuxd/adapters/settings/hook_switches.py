@@ -58,7 +58,7 @@ def at(settings: Mapping[str, Any], key: str) -> Any:
 
 
 def any_off(files: Sequence[tuple[Path, Mapping[str, Any]]], keys: Sequence[tuple[str, bool]]) -> str | None:
-    """Return a text that names the first key that turns hooks off, if any single key is enough. None if no key does."""
+    """Return a text that names the first key that turns hooks off, if one such key is enough. None if no key does."""
     for path, settings in files:
         for key, off in keys:
             if at(settings, key) is off:
@@ -67,8 +67,9 @@ def any_off(files: Sequence[tuple[Path, Mapping[str, Any]]], keys: Sequence[tupl
 
 
 def first_off(files: Sequence[tuple[Path, Mapping[str, Any]]], keys: Sequence[tuple[str, bool]]) -> str | None:
-    """Return the same if the first file with one of the keys decides. ``files``: the one with the highest priority
-    first.
+    """Return a text that names the key that turns hooks off, if the first file with one of the keys decides.
+
+    ``files``: the one with the highest priority first. None if that key keeps hooks on, or if there is no key.
     """
     for path, settings in files:
         for key, off in keys:

@@ -108,13 +108,13 @@ def plan(
         return HookPlan(path, None, None if remove_ours else fresh, notes)
     try:
         check(before, mark=dialect.mark, comments=dialect.comments)
-        bare = _without(before, ours, {})
+        bare = _without_ours(before, ours, {})
         alone = bare != before and value(bare, parse(bare)) == top and _made_by_us(before, len(top))
         if remove_ours:
             return HookPlan(path, before, None if alone else bare, notes)
-        kept = _without(before, ours, groups)
+        kept = _without_ours(before, ours, groups)
         # A file that we made is written anew, not emptied and filled. So it can be removed together with our hooks.
-        after = fresh if alone and kept != before else _with(kept, ours, groups)
+        after = fresh if alone and kept != before else _with_ours(kept, ours, groups)
     except ValueError as e:
         raise ValueError(f"{path}: {e}. {FIX}") from e
     return HookPlan(path, before, after, notes)
@@ -129,7 +129,7 @@ def status(
         return HookStatus(path, False, False, (), notes)
     try:
         check(text, mark=dialect.mark, comments=dialect.comments)
-        found = _found(text, ours)
+        found = _groups_with_ours(text, ours)
     except ValueError as e:
         raise ValueError(f"{path}: {e}. {FIX}") from e
     wanted = {event: [dict(group)] for event, group in groups.items()}
@@ -173,7 +173,7 @@ def status_own(
 def own_file(folder: Path, name: str, ours: OwnEntries) -> Path:
     """Return the path of our own file in ``folder``. Each of the two hook programs has one."""
     path = folder / name
-    return path.with_name(f"{path.stem}-ssh{path.suffix}") if ours.far else path
+    return path.with_name(f"{path.stem}-ssh{path.suffix}") if ours.remote else path
 
 
 def _calls_us(text: str, ours: OwnEntries) -> bool:
@@ -199,7 +199,7 @@ def places(path: Path, ours: OwnEntries) -> list[tuple[str, int, int]]:
     return out
 
 
-def _found(text: str, ours: OwnEntries) -> dict[str, list[Any]]:
+def _groups_with_ours(text: str, ours: OwnEntries) -> dict[str, list[Any]]:
     """Return event → groups that hold a hook of ours."""
     out: dict[str, list[Any]] = {}
     hooks = _hooks(text, parse(text))
@@ -228,7 +228,7 @@ def _hooks(text: str, root: Node) -> Node | None:
     return member.node
 
 
-def _without(text: str, ours: OwnEntries, keep: Groups) -> str:
+def _without_ours(text: str, ours: OwnEntries, keep: Groups) -> str:
     """Return ``text`` without our hooks. Events that already hold exactly what ``keep`` wants are not changed."""
     while True:
         changed = _drop_one(text, ours, keep)
@@ -242,7 +242,7 @@ def _drop_one(text: str, ours: OwnEntries, keep: Groups) -> str | None:
     hooks = _hooks(text, root)
     if hooks is None:
         return None
-    found = _found(text, ours)
+    found = _groups_with_ours(text, ours)
     for at, event in enumerate(hooks.members):
         if event.key not in found or event.node.kind != "array":
             continue
@@ -273,10 +273,10 @@ def _drop_group(text: str, root: Node, hooks: Node, at: int, index: int) -> str:
     return remove(text, root, next(i for i, m in enumerate(root.members) if m.node is hooks))
 
 
-def _with(text: str, ours: OwnEntries, groups: Groups) -> str:
+def _with_ours(text: str, ours: OwnEntries, groups: Groups) -> str:
     style = Style.of(text)
     for event, group in groups.items():
-        if event in _found(text, ours):
+        if event in _groups_with_ours(text, ours):
             continue
         root = parse(text)
         hooks = _hooks(text, root)

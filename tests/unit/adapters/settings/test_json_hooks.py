@@ -55,7 +55,7 @@ def ours(agent: str, settings_: Any) -> dict[str, int]:
     """Event → how many hooks of ours it has."""
     out: dict[str, int] = {}
     for event, groups in settings_.get("hooks", {}).items():
-        count = sum(OwnEntries(agent, far=False).holds(h) for g in groups for h in g.get("hooks", [g]))
+        count = sum(OwnEntries(agent, remote=False).holds(h) for g in groups for h in g.get("hooks", [g]))
         if count:
             out[event] = count
     return out
@@ -378,8 +378,8 @@ FAR = "/usr/bin/python3 -IS /home/me/.local/share/agtmux/hook.py hook"
     ],
 )
 def test_an_entry_is_ours_only_if_it_runs_our_program_and_nothing_else(line: str, is_ours: bool) -> None:
-    assert OwnEntries("claude", far=False).holds({"command": line}) is is_ours
-    assert OwnEntries("claude", far=True).holds({"command": line}) is line.startswith(FAR)
+    assert OwnEntries("claude", remote=False).holds({"command": line}) is is_ours
+    assert OwnEntries("claude", remote=True).holds({"command": line}) is line.startswith(FAR)
 
 
 @pytest.mark.tc("TC-102")
