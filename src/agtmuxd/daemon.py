@@ -169,7 +169,7 @@ class Daemon:
         """Start the parts, wait for the stop, and stop them in order: targets, then API, then tasks."""
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(engine.pipeline.run(), name="door"),
+                group.create_task(engine.pipeline.run(), name="pipeline"),
                 group.create_task(engine.retention.run(), name="retention"),
             ]
             await engine.target_manager.start(group)
@@ -177,7 +177,7 @@ class Daemon:
             await server.start()
             engine.store.check()
             tasks += [
-                group.create_task(socket_repair.run(), name="reachable"),
+                group.create_task(socket_repair.run(), name="socket repair"),
                 group.create_task(intake.spool.run(), name="spool"),
                 group.create_task(files.run(), name="files for hooks"),
                 group.create_task(intake.transcripts.run(), name="transcripts"),

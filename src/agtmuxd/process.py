@@ -36,6 +36,7 @@ class DaemonPaths:
 
     @classmethod
     def from_environment(cls) -> DaemonPaths:
+        """Find the paths from the environment, as ``agtmux.protocol.paths`` does for clients."""
         return cls(
             paths.runtime_dir(), paths.state_dir(), os.path.join(paths.runtime_dir(), "agtmuxd.sock"),
             paths.database_path(), paths.spool_path(), paths.config_file(),
@@ -75,6 +76,7 @@ class Lock:
         return None if self.stands() else self._try()
 
     def release(self) -> None:
+        """Release the lock. Idempotent."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None

@@ -59,6 +59,7 @@ class SocketRepair:
         self._reported: str | None = None
 
     async def run(self) -> None:
+        """Check every ``EVERY`` seconds until cancelled."""
         while True:
             await coalesced_sleep(EVERY)
             await self.look()

@@ -23,11 +23,11 @@ GRACE = 5 * NS
 """How long after the start (ns) a target's stored rows stay unchanged while no round of it was good."""
 
 
-Kept = tuple[
+SessionCopy = tuple[
     set[str], dict[tuple[str, int], str], dict[str, int], set[str], set[str], dict[str, frozenset[str]],
     dict[PaneKey, int], dict[str, int], int | None, dict[str, frozenset[str]], set[str],
 ]  # fmt: skip
-"""The copy that ``SessionState.kept`` makes and ``SessionState.go_back`` restores."""
+"""The copy that ``SessionState.copy`` makes and ``SessionState.restore`` restores."""
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ class SessionState:
             unread=runtime.pane_id in self.unread.get(runtime.target_id, ()),
         )
 
-    def kept(self) -> Kept:
+    def copy(self) -> SessionCopy:
         """Copy everything that a transaction may change."""
         return (
             set(self.down), dict(self.servers), dict(self.read_at), set(self.ready), set(self.suspended),
@@ -70,10 +70,10 @@ class SessionState:
             set(self.declared),
         )  # fmt: skip
 
-    def go_back(self, kept: Kept) -> None:
+    def restore(self, copy: SessionCopy) -> None:
         """Restore a copy after a rollback. Until a runtime is found unchanged again, each of its rounds is applied."""
         (self.down, servers, self.read_at, self.ready, self.suspended, self.looked_at, self.title_at, self.wakes, due,
-         self.unread, self.declared) = kept  # fmt: skip
+         self.unread, self.declared) = copy  # fmt: skip
         self.servers.clear()  # change it in place: other objects refer to it
         self.servers.update(servers)
         self.crash_due = due
@@ -109,11 +109,11 @@ class IngestContext:
     pending_settled: set[int] = field(default_factory=set)
     counted: Counter[str] = field(default_factory=Counter)
     pokes: set[str] = field(default_factory=set)  # targets to refresh at once
-    sought: set[str] = field(default_factory=set)  # targets that may run the process of a waiting event
+    search_targets: set[str] = field(default_factory=set)  # targets that may run the process of a waiting event
     rebind: bool = False
     removed_targets: dict[str, str] = field(default_factory=dict)
 
-    def save_first(self, runtime: Runtime) -> None:
+    def save_new_runtime(self, runtime: Runtime) -> None:
         """Save a runtime that began in this transaction. Its row must exist before its first event is added."""
         for ended in self.unit.ended.values():
             save_runtime(self.connection, ended)

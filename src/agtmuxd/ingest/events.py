@@ -41,6 +41,7 @@ class EventResult:
     reason_code: str | None = None
 
     def to_json(self) -> dict[str, Any]:
+        """Convert for the answer of ``POST /v1/events``."""
         return {
             "event_id": self.event_id,
             "status": self.status,
@@ -67,7 +68,7 @@ class EventInbox:
         self._skew = skew_budget
         self._lives = lives
         self._last_senders: dict[str, Ancestor] = {}
-        """For runtimes that are containers: the agent inside that sent the last event, by runtime id."""
+        """For agents inside containers: the process that sent the last event, by runtime id."""
 
     def post(self, run: IngestContext, event: RawEvent) -> EventResult:
         """Take in one event and return its result."""
@@ -95,7 +96,7 @@ class EventInbox:
             run.counted[f"events_{bound.reason}"] += 1
             return EventResult(event.event_id, "dropped_unbound", None, bound.reason)
         run.pending_added[inbox_id] = event
-        run.sought.update(self._possible_targets(event))
+        run.search_targets.update(self._possible_targets(event))
         return EventResult(event.event_id, "pending_bind")
 
     def _post_to_pane(self, run: IngestContext, event: RawEvent) -> EventResult | None:
@@ -219,7 +220,7 @@ class EventInbox:
         if runtime is None:
             return EventResult(event.event_id, "stale_runtime", runtime_id, "E_RUNTIME_STALE")
         if runtime_id in run.unit.runtimes.over and runtime_id not in self._repository.runtimes:
-            run.save_first(runtime)
+            run.save_new_runtime(runtime)
         if not history.add_event(run.connection, event, runtime_id, "applied"):
             return EventResult(event.event_id, "duplicate", runtime_id)
         try:

@@ -91,7 +91,7 @@ class ObservationIntake:
         server = _server_of(seen, self._repository.targets.get(seen.target_id))
         if server is not None and self._session_state.servers.get(server) != seen.target_id:
             return False
-        if not self._session_state.calm.all_same(self._repository, seen, self._session_state.suspended):
+        if not self._session_state.calm.shows_nothing_new(self._repository, seen, self._session_state.suspended):
             return False
         self._session_state.read_at[seen.target_id] = seen.at
         return True
@@ -181,7 +181,7 @@ class ObservationIntake:
             payload={"rule": write.rule, "claim": write.claim, "detail": write.detail},
         )  # fmt: skip
         if runtime.runtime_id in run.unit.runtimes.over:
-            run.save_first(runtime)
+            run.save_new_runtime(runtime)
         history.add_event(run.connection, event, runtime.runtime_id, "applied")
         run.counted[f"events_{source}"] += 1
 

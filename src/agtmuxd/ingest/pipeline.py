@@ -23,7 +23,7 @@ from agtmuxd.core.state.ordering import SKEW_BUDGET
 from agtmuxd.core.state.registers import Marks, Register, Registers
 from agtmuxd.core.state.resolve import RuntimeFacts
 from agtmuxd.ingest.commit import publish, save, update_states
-from agtmuxd.ingest.context import GRACE, PENDING_TTL, IngestContext, Kept, SessionState
+from agtmuxd.ingest.context import GRACE, PENDING_TTL, IngestContext, SessionCopy, SessionState
 from agtmuxd.ingest.events import EventAdapters, EventInbox, EventResult
 from agtmuxd.ingest.observations import ObservationIntake
 from agtmuxd.ingest.refresh_budget import RefreshBudget
@@ -108,7 +108,7 @@ class Pipeline:
         self._rounds = ObservationIntake(repository, self._session_state)
         self._serving = False
         self._read: dict[str, asyncio.Event] = {}
-        self._before: Kept | None = None
+        self._before: SessionCopy | None = None
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = 0
 
@@ -235,7 +235,7 @@ class Pipeline:
 
     def _transact(self, connection: sqlite3.Connection, batch: list[_Operation]) -> _Completion:
         """Try once. If this or the commit fails, ``_roll_back`` undoes the changes in memory."""
-        self._before = self._session_state.kept()
+        self._before = self._session_state.copy()
         run = IngestContext(connection, UnitOfWork(self.repository), self._clock())
         results = [op.apply(run) for op in batch]
         if run.rebind:
@@ -247,7 +247,7 @@ class Pipeline:
 
     def _roll_back(self) -> None:
         if self._before is not None:
-            self._session_state.go_back(self._before)
+            self._session_state.restore(self._before)
             self._before = None
 
     def _finish(self, done: _Completion) -> None:
@@ -266,9 +266,11 @@ class Pipeline:
         self._session_state.calm.keep(self.repository)
         if done.changes:
             self._publish_batch(done.sequence, done.run.now, done.changes)
-        sought = done.run.sought if done.run.sought and self._refresh_budget.may(done.run.now) else set()
-        for target_id in done.run.pokes | sought:
-            self.on_poke(target_id, done.run.now, target_id in sought)
+        search_targets = done.run.search_targets
+        if search_targets and not self._refresh_budget.may(done.run.now):
+            search_targets = set()
+        for target_id in done.run.pokes | search_targets:
+            self.on_poke(target_id, done.run.now, target_id in search_targets)
         for target_id, at in done.looks.items():
             self.on_poke(target_id, at, False)
         self._schedule_next()

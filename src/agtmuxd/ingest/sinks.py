@@ -27,7 +27,7 @@ class RemoteHooks(Protocol):
         """Serve until cancelled."""
 
     async def close(self, *, forget: bool) -> None:
-        """Close the link. ``forget``: the target was removed, so clean up there too."""
+        """Close the link. ``forget``: also remove all files of this daemon on the target's machine."""
 
 
 class RedactingSink:

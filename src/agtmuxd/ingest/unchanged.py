@@ -102,7 +102,7 @@ class QuietRuntimes:
         self._read.clear()
         self._rounds.clear()
 
-    def all_same(self, repository: Repository, seen: Observation, suspended: set[str]) -> bool:
+    def shows_nothing_new(self, repository: Repository, seen: Observation, suspended: set[str]) -> bool:
         """Whether a round shows nothing new for each agent and each pane. If so, note its time."""
         last = self._rounds.get(seen.target_id)
         if last is not None and last.panes is seen.panes and last.agents is seen.agents and not seen.gone:

@@ -123,6 +123,7 @@ def _bool(value: bool | None) -> int | None:
 
 
 def save_target(connection: sqlite3.Connection, t: Target) -> None:
+    """Insert or update a target."""
     connection.execute(
         _TARGET,
         (t.target_id, t.name, t.kind, t.connection_ref, int(t.is_default), t.health, t.health_since, t.reason,
@@ -131,6 +132,7 @@ def save_target(connection: sqlite3.Connection, t: Target) -> None:
 
 
 def save_pane(connection: sqlite3.Connection, p: Pane) -> None:
+    """Insert or update a pane."""
     r = p.row
     connection.execute(
         _PANE,
@@ -140,6 +142,7 @@ def save_pane(connection: sqlite3.Connection, p: Pane) -> None:
 
 
 def save_runtime(connection: sqlite3.Connection, r: Runtime) -> None:
+    """Insert or update a runtime."""
     connection.execute(
         _RUNTIME,
         (r.runtime_id, r.target_id, r.pane_id, r.boot_id, r.pane_epoch, r.agent_type, r.agent_version,
@@ -177,6 +180,7 @@ def _cursor_values(runtime_id: str, r: Register) -> tuple[Any, ...]:
 
 
 def save_register(connection: sqlite3.Connection, runtime_id: str, r: Register, retired_at: int | None) -> None:
+    """Save one register and its cursor. ``retired_at``: ns."""
     save_registers(connection, [(runtime_id, r, retired_at)])
 
 

@@ -78,7 +78,9 @@ def _set_aside(path: str) -> str:
 
 
 def _check_after_crash(path: str, connection: sqlite3.Connection) -> None:
-    """Check the file if the last daemon did not close it. A check that takes too long is left to the background.
+    """Check the file if the last daemon did not stop in order, or left a check undone.
+
+    A check that takes too long is left to the background.
 
     Also begins a new stream if the machine was restarted meanwhile. Raises sqlite3.DatabaseError for a damaged file.
     """
@@ -353,7 +355,10 @@ class Store:
         self._ending.set()
 
     def close(self) -> None:
-        """Finish queued work, then close. Waits for each of both at most ``CLOSE_WITHIN``. Idempotent."""
+        """Finish queued work, then close. Idempotent.
+
+        Gives up after about ``CLOSE_WITHIN`` seconds if another program holds the database.
+        """
         self._ending.set()
         if self._checking is not None:
             self._checking.close()

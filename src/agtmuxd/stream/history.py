@@ -37,6 +37,7 @@ class Batch:
 
     @property
     def size(self) -> int:
+        """How many changes it holds, in all scopes."""
         return sum(len(some) for some in self.changes.values())
 
 

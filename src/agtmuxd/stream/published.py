@@ -26,14 +26,17 @@ Identity = tuple[str, ...]
 
 
 def pane_key(target: str, pane_id: str) -> str:
+    """Give the key of a pane: ``<target>/<pane_id>``."""
     return f"{target}/{pane_id}"
 
 
 def window_key(identity: Mapping[str, str]) -> str:
+    """Give the key of the window in an identity: ``<session key>/<window_id>``."""
     return f"{session_key(identity)}/{identity['window_id']}"
 
 
 def session_key(identity: Mapping[str, str]) -> str:
+    """Give the key of the session in an identity: its ref."""
     return ref.format_session(identity["target"], identity["session_name"])
 
 

@@ -118,7 +118,7 @@ class TranscriptFinder:
         known = {0, agent.proc.tty, *(other.proc.tty for other in neighbours)}
         for proc in process_table.read_table():
             if proc.tty in known:
-                continue  # a known agent's own process, or one without a terminal, which shows no turn
+                continue  # on a known agent's terminal, or without a terminal, so that it shows no turn
             argv = process_table.read_argv(proc.pid, proc.start)
             found = agent.adapter.identify(replace(proc, argv=argv)) if argv else None
             if found is not None and not found.headless and process_table.read_cwd(proc.pid) in (None, cwd):
