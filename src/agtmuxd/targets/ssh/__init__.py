@@ -1,1 +1,1 @@
-"""A machine behind ssh as a target."""
+"""Run programs and read processes and files on a machine behind ssh."""

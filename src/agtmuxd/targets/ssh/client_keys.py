@@ -1,7 +1,7 @@
-"""The keys that are offered to one host: key files, certificates and the agent, as the ssh config names them.
+"""Choose the keys to offer to one host: key files, certificates and the ssh agent's keys, as the ssh config says.
 
-Owns which keys, in which order, and why one is passed over. Never asks for a passphrase or a PIN. Opens no connection
-but to the agent.
+Owns the choice of keys, their order, and the reason why a key is skipped. Never asks for a passphrase or a PIN. Opens
+no connection except to the ssh agent.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ import asyncssh
 from asyncssh.agent import SSHAgentClient
 
 KEY_MOST: Final = 1024 * 1024
-"""Bytes of one key file; a longer one is passed over."""
+"""Bytes that are read of one key file."""
 _MAGIC: Final = b"openssh-key-v1\0"
 _PUBLIC_ONLY: Final = "only its public half is there"
 
 
 @dataclass(frozen=True, slots=True)
 class KeyOptions:
-    """What the config says: files in their order, the agent's socket (None: none).
+    """The keys that the ssh config names. ``agent``: the ssh agent's socket, None for no agent.
 
-    ``only``: other keys of the agent are left out. ``skipped``: sources of keys that are not used, and why.
+    ``only``: leave out other keys of the ssh agent. ``skipped``: sources of keys that are not used, and why.
     """
 
     identities: Sequence[str] = ()
@@ -41,21 +41,21 @@ class KeyOptions:
 
 @dataclass(slots=True)
 class KeyRing:
-    """Key pairs in the order in which they are offered, and why others are not among them."""
+    """The key pairs in the order in which they are offered, and why others are left out."""
 
     pairs: list[asyncssh.SSHKeyPair] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     agent: SSHAgentClient | None = None
 
     def close(self) -> None:
-        """Let go of the agent. The pairs of it are of no use then."""
+        """Close the connection to the ssh agent. Its key pairs cannot be used any more."""
         if self.agent is not None:
             self.agent.close()
 
 
 @dataclass(slots=True)
 class Files:
-    """What the files hold: key pairs, the public halves that an agent may have, and certificates by public half."""
+    """What the files hold: key pairs, paths by public key (to find keys of the agent), certificates by public key."""
 
     pairs: list[asyncssh.SSHKeyPair] = field(default_factory=list)
     halves: dict[bytes, str] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Files:
 
 
 def read_files(wanted: KeyOptions) -> Files:
-    """Load the key files and certificates. Blocks. A file that cannot be used is passed over and named, as ssh does."""
+    """Load the key files and certificates. Blocks. Skips and names a file that cannot be used, as ssh does."""
     out = Files(skipped=list(wanted.skipped))
     for path in wanted.certificates:
         try:
@@ -115,7 +115,7 @@ def _content(path: str) -> bytes:
 
 
 def _public_half(path: str) -> bytes | None:
-    """The public key that belongs to a key file: of ``PATH.pub``, of the file itself, or of a private key in it."""
+    """Return the public key of a key file: from ``PATH.pub``, the file itself, or the private key in it."""
     for name in (f"{path}.pub", path):
         data = _content(name)
         if not data or b"PRIVATE KEY" in data:
@@ -124,11 +124,11 @@ def _public_half(path: str) -> bytes | None:
             return asyncssh.import_public_key(data).public_data
         except (asyncssh.KeyImportError, ValueError):
             continue
-    return _of_private(_content(path))
+    return _from_private(_content(path))
 
 
-def _of_private(data: bytes) -> bytes | None:
-    """The public key in clear in front of a private key of OpenSSH's own format, encrypted or not."""
+def _from_private(data: bytes) -> bytes | None:
+    """Return the public key from a private key in OpenSSH's own format; it is readable even if the key is encrypted."""
     lines = data.replace(b"\r", b"").split(b"\n")
     try:
         first = lines.index(b"-----BEGIN OPENSSH PRIVATE KEY-----")
@@ -147,7 +147,7 @@ def _of_private(data: bytes) -> bytes | None:
 
 
 def too_small(key: asyncssh.SSHKey, bits: int) -> bool:
-    """Whether this is an RSA key of fewer bits."""
+    """Tell whether this is an RSA key of fewer than ``bits`` bits."""
     return _too_small(key.public_data, bits)
 
 
@@ -165,29 +165,29 @@ def _too_small(blob: bytes, bits: int) -> bool:
 
 
 async def gather(wanted: KeyOptions, files: Files) -> KeyRing:
-    """Keys in ssh's order: those of the agent that the config names, the agent's others, then the key files."""
+    """Return keys in ssh's order: the agent's keys that the config names, its other keys, then the key files."""
     ring = KeyRing(skipped=files.skipped)
-    held: list[asyncssh.SSHKeyPair] = []
+    agent_keys: list[asyncssh.SSHKeyPair] = []
     if wanted.agent:
         ring.agent = SSHAgentClient(wanted.agent)
         try:
-            held = list(await ring.agent.get_keys())
+            agent_keys = list(await ring.agent.get_keys())
         except (ValueError, OSError, asyncssh.Error) as error:
             ring.skipped.append(f"the agent at {wanted.agent} does not answer ({error or 'it hung up'})")
-    named = [pair for pair in held if _half(pair) in files.halves]
-    others = [] if wanted.only else [pair for pair in held if _half(pair) not in files.halves]
+    named = [pair for pair in agent_keys if _half(pair) in files.halves]
+    others = [] if wanted.only else [pair for pair in agent_keys if _half(pair) not in files.halves]
     for pair in (*named, *others):
         certificate = files.certificates.get(pair.key_public_data)
         if certificate is not None and not pair.has_cert:
             pair.set_certificate(certificate)
-    mine = {pair.key_public_data for pair in held}
-    local = [pair for pair in files.pairs if pair.has_cert or pair.key_public_data not in mine]
+    in_agent = {pair.key_public_data for pair in agent_keys}
+    local = [pair for pair in files.pairs if pair.has_cert or pair.key_public_data not in in_agent]
     ring.pairs = [*named, *others, *local]
     return ring
 
 
 def _half(pair: asyncssh.SSHKeyPair) -> bytes:
-    """The public key of a pair; of a certificate in the agent, the key that it certifies."""
+    """Return the public key of a pair; for a certificate in the ssh agent, the key that it certifies."""
     if not pair.has_cert:
         return pair.key_public_data
     try:
@@ -197,5 +197,5 @@ def _half(pair: asyncssh.SSHKeyPair) -> bytes:
 
 
 def default_identities(home: Path) -> list[str]:
-    """The key files that ssh looks for where the config names none."""
+    """Return the key files that ssh uses if the config names none."""
     return [str(home / ".ssh" / f"id_{kind}") for kind in ("rsa", "ecdsa", "ecdsa_sk", "ed25519", "ed25519_sk")]

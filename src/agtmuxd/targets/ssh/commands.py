@@ -1,16 +1,16 @@
-"""What is said to a remote machine's shell, and how its answers read. Pure: builds and parses, sends nothing.
+"""Build the commands for a remote machine's shell, and parse its answers. Pure: sends nothing.
 
-Owns the one quoting for an SSH exec string, and the scripts that read a remote process table, files and environments.
-Knows no connection and no agent. Proven against a real sshd with several login shells.
+Owns the quoting of an SSH exec string, and the scripts that read a remote process table, files and environments. Knows
+no connection and no agent. Tested against a real sshd with several login shells.
 
-An exec string is read by the user's login shell, whatever that is; it is therefore only ever
+The user's login shell reads an exec string, and it can be any shell. So an exec string always has the form
 
     exec /bin/sh -c 'eval "$(printf %b "$0")"' '<script>'
 
-with the script in octal where a shell of any family (POSIX, csh, fish) could give a byte a meaning inside single
-quotes. Login shells are slow (their rc files run for every command) and talkative. So the script is mostly a loop that
-stays and does what it is told, one line each (``call``); every answer stands between two marks that nobody can know
-before, and what else is printed is dropped.
+In the script, each byte that a shell of any family (POSIX, csh, fish) could interpret inside single quotes is written
+in octal. Login shells are slow (their rc files run for every command) and may print other text. So the script is mostly
+a loop that stays and runs one line each (``call``). Each answer stands between two marks that cannot be guessed, and
+all other output is dropped.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ _PLACES: Final = (
     "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin:$HOME/.local/bin:$HOME/bin:$HOME/.nix-profile/bin:"
     "/run/current-system/sw/bin:/nix/var/nix/profiles/default/bin:/home/linuxbrew/.linuxbrew/bin:/opt/local/bin:/snap/bin"
 )
-"""Searched behind PATH: a non-login shell's short PATH must not hide tmux."""
+"""Searched after PATH: tmux must be found even with the short PATH of a non-login shell."""
 _PREPARE: Final = (
     "unset TMUX TMUX_PANE LC_ALL TMOUT\n"
     f"PATH=$PATH:{_PLACES} LC_CTYPE=C.UTF-8 LC_TIME=C LC_MESSAGES=C\n"
     "export PATH LC_CTYPE LC_TIME LC_MESSAGES\n"
     "t=; command -v timeout >/dev/null 2>&1 && t='timeout -s KILL'\n"
 )
-"""Late programs are ended by ``timeout`` there, where it is installed. They are never killed by number from here: a
-number may name somebody else by then (and procps 4.0.2 takes ``kill -KILL -123`` for *every* process).
+"""``timeout`` ends late programs there, if it is installed. The daemon never kills them by pid: the pid may belong to
+another process by then, and procps 4.0.2 applies ``kill -KILL -123`` to *every* process.
 """
 _LOOP: Final = 'while IFS= read -r c; do eval "$c"; done'
 _NOISE_KEPT: Final = 4096
 _STATUS_MOST: Final = 16
 NOT_FOUND: Final = "-"
-"""Said in place of an exit status by a program that is not there."""
+"""Printed instead of an exit status if the program does not exist."""
 
 TABLE: Final = r"""
 read -r m
@@ -76,9 +76,9 @@ else
   printf '%se' "$m"
 fi
 """
-"""``sh -c TABLE``: every process with its command line, in one go. See ``parse_table``.
+"""``sh -c TABLE``: print every process with its command line, all at once. See ``parse_table``.
 
-The marker comes on standard input, as for the others: a command line would show up in the table.
+The marker comes on standard input, as for the other scripts: on a command line it would be in the table itself.
 """
 
 FILES: Final = r"""
@@ -100,7 +100,10 @@ if [ $# -gt 0 ]; then
 fi
 printf '%se' "$m"
 """
-"""``sh -c FILES sh MAX_BYTES|all PATH...``: the beginning of each, or all of it by one process; see ``parse_files``."""
+"""``sh -c FILES sh MAX_BYTES|all PATH...``: print the beginning of each, or all of each by one process.
+
+See ``parse_files``.
+"""
 
 ENVIRON: Final = r"""
 read -r m
@@ -114,18 +117,18 @@ for p do
 done
 printf '%se' "$m"
 """
-"""``sh -c ENVIRON sh 'A|B' PID...``: only the named variables leave that machine. See ``parse_environ``."""
+"""``sh -c ENVIRON sh 'A|B' PID...``: print the named variables; no others leave the machine. See ``parse_environ``."""
 
 
 UPTIME_MOST: Final = 3e9
-"""Seconds for which no machine has been up."""
+"""Seconds. No machine has been up for so long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """All processes of a remote machine, the home folder there and how long (s) it is up, where it tells.
+    """All processes of a remote machine, its home folder and its uptime (s, None if not known).
 
-    ``identity``: as of ``Machine``.
+    ``identity``: see ``Machine``.
     """
 
     procs: tuple[Proc, ...]
@@ -135,28 +138,28 @@ class Table:
 
 
 def quote_script(script: str) -> str:
-    """The exec string that has ``/bin/sh`` run ``script``, whatever the login shell. ASCII. Raises ValueError (NUL)."""
+    """Return the ASCII exec string that runs ``script`` by ``/bin/sh`` in any login shell. Raises ValueError (NUL)."""
     if "\0" in script:
         raise ValueError("an argument cannot hold a NUL")
     return f"""exec /bin/sh -c 'eval "$(printf %b "$0")"' '{encode(script)}'"""
 
 
 def encode(text: str | bytes) -> str:
-    """Bytes as printf's ``%b`` reads them, in letters that mean themselves between single quotes of any shell."""
+    """Encode bytes for printf's ``%b``, with characters that are literal inside single quotes of any shell."""
     data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
     return "".join([_ENCODED[byte] for byte in data])
 
 
 def loop() -> str:
-    """The exec string of a shell that stays and obeys ``call`` lines."""
+    """Return the exec string of a shell that stays and runs ``call`` lines."""
     return quote_script(_PREPARE + _LOOP)
 
 
 def call(argv: Sequence[str], stdin: bytes, nonce: str, seconds: float) -> bytes:
-    """The line that has the loop run one program, and answer ``<nonce>b output <nonce>e status newline``.
+    """Return the line that makes the loop run one program and print ``<nonce>b output <nonce>e status newline``.
 
-    On standard error the same without the status. The program is killed some time after ``seconds``. Raises ValueError
-    for a NUL in ``argv``.
+    Standard error has the same form without the status. The program is killed some time after ``seconds``. Raises
+    ValueError for a NUL in ``argv``.
     """
     script = _guarded(argv, stdin, nonce, seconds)
     if not (script.isascii() and script.isprintable()):
@@ -165,7 +168,7 @@ def call(argv: Sequence[str], stdin: bytes, nonce: str, seconds: float) -> bytes
 
 
 def once(argv: Sequence[str], nonce: str, seconds: float) -> str:
-    """The exec string that runs one program by itself, on the standard input of its channel. Answers as ``call``."""
+    """Return the exec string that runs one program with the channel's standard input. It prints as for ``call``."""
     return quote_script(_PREPARE + _guarded(argv, None, nonce, seconds))
 
 
@@ -187,15 +190,15 @@ def _guarded(argv: Sequence[str], stdin: bytes | None, nonce: str, seconds: floa
 
 
 class Answer:
-    """Collects one stream of one answer as it comes: what stands between its marks, at most ``most`` bytes."""
+    """Collect one stream of an answer: the bytes between its marks, at most ``most``."""
 
     def __init__(self, nonce: str, most: int, *, main: bool) -> None:
-        """``main``: standard output, which tells the exit status too."""
+        """``main``: this is standard output, which also has the exit status."""
         self._begin, self._end = f"{nonce}b".encode(), f"{nonce}e".encode()
         self._main = main
         self._room = most
         self._pieces: list[bytes] = []
-        self._held = b""  # may be the first part of a mark
+        self._pending = b""  # may be the first part of a mark
         self._begun = False
         self._ended = False
         self._noise = b""
@@ -209,8 +212,8 @@ class Answer:
 
     @property
     def noise(self) -> bytes:
-        """The last of what came instead of an answer."""
-        return b"" if self._begun else self._noise + self._held
+        """The last bytes that came instead of an answer."""
+        return b"" if self._begun else self._noise + self._pending
 
     @property
     def output(self) -> bytes:
@@ -218,21 +221,21 @@ class Answer:
 
     @property
     def endless(self) -> bool:
-        """Whether more came than is worth waiting for its end."""
+        """Whether more bytes were dropped than ``DROPPED_MOST``, so that the program has to be given up."""
         return self._dropped > DROPPED_MOST
 
     def feed(self, data: bytes) -> None:
         if self.complete:
             self._dropped += len(data)
             return
-        data = self._held + data
+        data = self._pending + data
         if not self._begun:
             _, found, after = data.partition(self._begin)
             if not found:
                 cut = max(0, len(data) - len(self._begin))
                 self._dropped += cut
                 self._noise = (self._noise + data[:cut])[-_NOISE_KEPT:]
-                self._held = data[cut:]
+                self._pending = data[cut:]
                 return
             self._begun = True
             data = after
@@ -242,12 +245,12 @@ class Answer:
             keep = 0 if found else min(len(self._end), len(text))
             self._take(text[: len(text) - keep])
             data = after if found else text[len(text) - keep :]
-        self._held = data
+        self._pending = data
         if self._ended:
             line, found, _ = data.partition(b"\n")
             if self._main and (found or len(line) > _STATUS_MOST):
                 self.status = line[:_STATUS_MOST].decode("ascii", "replace")
-            self._held = line[: _STATUS_MOST + 1]
+            self._pending = line[: _STATUS_MOST + 1]
 
     def _take(self, data: bytes) -> None:
         if len(data) > self._room:
@@ -258,7 +261,7 @@ class Answer:
 
 
 def parse_table(done: Completed, marker: str) -> Table:
-    """What ``TABLE`` said. Raises ExecutorError when it did not come to its end."""
+    """Parse the output of ``TABLE``. Raises ExecutorError if it is incomplete."""
     mark = marker.encode()
     parts = done.stdout.split(mark)
     if done.truncated or len(parts) < 4 or parts[-1] != b"e" or b"\n" not in parts[1]:
@@ -288,7 +291,8 @@ def _is_pid(name: bytes) -> bool:
 
 
 def _argvs(parts: Sequence[bytes]) -> dict[int, tuple[str, ...]]:
-    """Command lines by pid: of grep, each argument with its file's name; or one part per process, with its name."""
+    """Return command lines by pid. ``parts``: grep's output, each argument after its file's name; or one part per
+    process, after the name."""
     words: dict[int, list[bytes]] = {}
     if len(parts) == 1:
         for record in parts[0].split(b"\0"):
@@ -305,23 +309,22 @@ def _argvs(parts: Sequence[bytes]) -> dict[int, tuple[str, ...]]:
 
 
 def parse_files(done: Completed, marker: str, paths: Sequence[str]) -> dict[str, bytes | None]:
-    """What ``FILES`` said, by path: its content, None where there is none; one that may not be read is left out.
+    """Parse the output of ``FILES``: contents by path, None for a missing file, left out if it may not be read.
 
-    Where all were read by one process, a NUL at the very end of a file is lost. Raises ExecutorError when the answer
-    did not come to its end.
+    With ``all``, a NUL at the end of a file is lost. Raises ExecutorError if the output is incomplete.
     """
     parts = done.stdout.split(marker.encode())
-    told = parts[1].decode("ascii", "replace") if len(parts) > 1 else ""
-    if done.truncated or len(parts) < 4 or len(parts) % 2 or parts[-1] != b"e" or len(told) != len(paths):
+    letters = parts[1].decode("ascii", "replace") if len(parts) > 1 else ""
+    if done.truncated or len(parts) < 4 or len(parts) % 2 or parts[-1] != b"e" or len(letters) != len(paths):
         raise ExecutorError("lost", f"the files came incomplete: {first_line(done)}")
-    kinds = dict(zip(paths, told, strict=True))
+    kinds = dict(zip(paths, letters, strict=True))
     there = _records(parts[2], [path for path, kind in kinds.items() if kind == "f"])
     there |= {os.fsdecode(path): data for path, data in zip(parts[3:-1:2], parts[4:-1:2], strict=True)}
     return {path: there.get(path, b"") if kind == "f" else None for path, kind in kinds.items() if kind in "fn"}
 
 
 def _records(data: bytes, paths: Sequence[str]) -> dict[str, bytes]:
-    """What grep printed of these files, in their order: each piece up to a NUL with its file's name before it."""
+    """Parse grep's output for these files, in their order: each piece up to a NUL follows its file's name."""
     found: dict[str, list[bytes]] = {}
     left = [(path, os.fsencode(path) + b":") for path in paths]
     for record in data.removesuffix(b"\0").split(b"\0") if data else ():
@@ -333,7 +336,10 @@ def _records(data: bytes, paths: Sequence[str]) -> dict[str, bytes]:
 
 
 def parse_environ(done: Completed, marker: str, wanted: Iterable[tuple[int, str]]) -> dict[int, dict[str, str]]:
-    """What ``ENVIRON`` said, by pid; a process that is another one now is left out."""
+    """Parse the output of ``ENVIRON``: variables by pid. Leaves out a process whose start differs now.
+
+    Raises ExecutorError if the output is incomplete.
+    """
     parts = done.stdout.split(marker.encode())
     if done.truncated or parts[-1] != b"e" or len(parts) % 3 != 2:
         raise ExecutorError("lost", f"the environments came incomplete: {first_line(done)}")
@@ -349,13 +355,13 @@ def parse_environ(done: Completed, marker: str, wanted: Iterable[tuple[int, str]
 
 
 def first_line(done: Completed) -> str:
-    """What a failed command said, for people."""
+    """Return the first line that a failed command printed, for a message."""
     text = (done.stderr or done.stdout).decode("utf-8", "replace").strip().partition("\n")[0]
     return text[:200] or f"it said nothing (exit status {done.returncode})"
 
 
 def _number(text: str) -> float | None:
-    """Seconds for which a machine can have been up; None for anything else."""
+    """Parse an uptime in seconds. None for anything that cannot be one."""
     try:
         read = float(text.split()[0])
     except (IndexError, ValueError):

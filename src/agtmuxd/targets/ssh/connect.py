@@ -1,10 +1,10 @@
-"""One attempt to reach a host: its settings asked, its jump hosts gone through, its host key proven, a key accepted.
+"""Make one SSH connection: read the settings, go through the jump hosts, check the host key, sign in with a key.
 
-Owns the order of these, the time they may take, and the sockets until a connection has them. What the settings mean is
-in ``sshroute``. Knows no channel and no tmux.
+Owns the order of these steps, their time limit, and the sockets until a connection takes them over. ``ssh_config`` owns
+the meaning of the settings. Knows no channel and no tmux.
 
-Reading of files and the resolver block: they run in a thread of this dialler's own, so that one host with a dead name
-server keeps no thread from the others.
+Reading files and resolving names block. Each connector runs them in its own thread, so that one host with a dead name
+server does not block the others.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ JUMPS: Final = 8
 
 
 class Abortable(Protocol):
-    """What ends at once when it is no longer wanted."""
+    """Something that can be ended at once."""
 
     def abort(self) -> None:
         """End it."""
@@ -52,18 +52,18 @@ class Abortable(Protocol):
 
 @dataclass(slots=True)
 class ConnectionPath:
-    """A connection, and what it goes through: connections to jump hosts, a proxy command."""
+    """A connection, and what it depends on: connections to jump hosts, a proxy command."""
 
     conn: asyncssh.SSHClientConnection
     behind: list[Abortable] = field(default_factory=list)
 
     def abort(self) -> None:
-        """Give it all up."""
+        """End the connection and everything that it depends on."""
         abort((self.conn, *self.behind))
 
 
 class Connector:
-    """Makes connections to one alias of the ssh config."""
+    """Make connections to one alias of the ssh config."""
 
     def __init__(self, alias: str, config_file: str, *, connect_timeout: float) -> None:
         """``alias``: a destination as ssh(1) takes it; ``config_file``: a path, ``~`` allowed."""
@@ -73,45 +73,45 @@ class Connector:
         self._thread: threading.Thread | None = None
 
     def config_words(self) -> tuple[str, ...]:
-        """The words by which ssh(1) reads the same config."""
+        """Return the arguments with which ssh(1) reads the same config."""
         return config_words(self._file)
 
-    async def dial(self, dialling: ConnectProgress) -> ConnectionPath:
-        """Make a new connection, and those to the jump hosts on its way. Raises LinkError."""
+    async def dial(self, progress: ConnectProgress) -> ConnectionPath:
+        """Make a new connection, and those to its jump hosts. Raises LinkError."""
         behind: list[Abortable] = []
         try:
             async with asyncio.timeout(self._timeout):
-                return ConnectionPath(await self._dial(Destination(self.alias), None, behind, dialling, 0), behind)
+                return ConnectionPath(await self._dial(Destination(self.alias), None, behind, progress, 0), behind)
         except TimeoutError as error:
             abort(behind)
-            raise self._late(dialling) from error
+            raise self._timeout_error(progress) from error
         except BaseException:
             abort(behind)
             raise
 
-    def _late(self, dialling: ConnectProgress) -> LinkError:
-        said = {
+    def _timeout_error(self, progress: ConnectProgress) -> LinkError:
+        message = {
             "config": "the ssh config was not read (does a Match exec of it wait?)",
             "jump": "a jump host on the way there did not answer",
             "resolve": "its name was not resolved",
             "connect": "nobody answered",
             "host key": "it took the connection and then said nothing",
             "auth": "it did not decide on the key",
-        }.get(dialling.step, "it did not answer")
-        step = {"ready": "connect", "config": "resolve", "jump": "resolve"}.get(dialling.step, dialling.step)
-        return LinkError(step, "timeout", f"{self.alias}: {said} within {self._timeout:g} s")
+        }.get(progress.step, "it did not answer")
+        step = {"ready": "connect", "config": "resolve", "jump": "resolve"}.get(progress.step, progress.step)
+        return LinkError(step, "timeout", f"{self.alias}: {message} within {self._timeout:g} s")
 
     async def _dial(
         self,
         place: Destination,
         via: asyncssh.SSHClientConnection | None,
         behind: list[Abortable],
-        dialling: ConnectProgress,
+        progress: ConnectProgress,
         depth: int,
     ) -> asyncssh.SSHClientConnection:
-        dialling.step = "config"
-        route = await self._route(place, dialling)
-        dialling.step = "jump"
+        progress.step = "config"
+        route = await self._route(place, progress)
+        progress.step = "jump"
         for name, user, port in hops(route.jump) if via is None else ():
             if depth >= JUMPS or len(behind) >= JUMPS:
                 raise LinkError(
@@ -119,25 +119,25 @@ class Connector:
                 )
             via = await self._dial(Destination(name, user, port), via, behind, ConnectProgress(), depth + 1)
             behind.append(via)
-        dialling.step = "resolve"
-        files = await self._in_thread(lambda: read_files(route.wanted), dialling)
+        progress.step = "resolve"
+        files = await self._in_thread(lambda: read_files(route.wanted), progress)
         ring = await gather(route.wanted, files)
         try:
-            return await self._proven(route, ring, via, behind, dialling)
+            return await self._verified(route, ring, via, behind, progress)
         finally:
             ring.close()
 
-    async def _route(self, place: Destination, dialling: ConnectProgress) -> Route:
-        """What ssh says of a place, or where there is no ssh, what asyncssh reads. Raises LinkError."""
+    async def _route(self, place: Destination, progress: ConnectProgress) -> Route:
+        """Return the route by ``ssh -G``, or if there is no usable ssh, by asyncssh. Raises LinkError."""
         environ = dict(os.environ)
         ssh, words = program(environ), self.config_words()
         try:
             settings = await ask(ssh, words, place, environ) if ssh is not None else None
             if settings is None:
                 file = str(Path(self._file).expanduser())
-                return await self._in_thread(lambda: read_route(place, file, environ), dialling)
-            told = settings
-            route = await self._in_thread(lambda: route_of(place, told, words), dialling)
+                return await self._in_thread(lambda: read_route(place, file, environ), progress)
+            found = settings
+            route = await self._in_thread(lambda: route_of(place, found, words), progress)
             for krl in route.krls:
                 route = replace(route, trust=await by_krl(krl, route.trust, environ))
             return route
@@ -146,49 +146,49 @@ class Connector:
 
     # ---------------------------------------------------------------- the host key
 
-    async def _proven(
+    async def _verified(
         self,
         route: Route,
         ring: KeyRing,
         via: asyncssh.SSHClientConnection | None,
         behind: list[Abortable],
-        dialling: ConnectProgress,
+        progress: ConnectProgress,
     ) -> asyncssh.SSHClientConnection:
-        """A connection whose host key is known.
+        """Make a connection whose host key is known. Raises LinkError.
 
-        Two answers need a key that was seen: what KnownHostsCommand says of it, and whether a host whose certificate
-        does not hold has a known key without it, as ssh accepts. Then the connection is made once more.
+        Two checks need the key that the host showed: KnownHostsCommand for that key, and whether a host with an invalid
+        certificate has a known plain key, which ssh accepts. Then the connection is made a second time.
         """
         attempt = _Attempt(route, route.trust, route.known_in)
-        if _commanded(route):
+        if _has_command(route):
             hint = await self._by_command(route, None)
             attempt.hint = hint.keys
             signers = [*route.trust.authorities, *hint.authorities]
             attempt.trust = replace(route.trust, authorities=signers).without(hint.revoked)
         try:
-            return await self._shake(attempt, ring, via, behind, dialling)
+            return await self._handshake(attempt, ring, via, behind, progress)
         except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed) as error:
-            another = await self._another(attempt)
-            if another is None:
-                raise explained(error, route, attempt.watcher, dialling) from error
+            second = await self._second_attempt(attempt)
+            if second is None:
+                raise explained(error, route, attempt.watcher, progress) from error
         except (asyncssh.Error, OSError, ValueError) as error:
-            raise await self._told(error, attempt, ring, dialling) from error
-        dialling.back("resolve")
+            raise await self._explained_error(error, attempt, ring, progress) from error
+        progress.back("resolve")
         try:
-            return await self._shake(another, ring, via, behind, dialling)
+            return await self._handshake(second, ring, via, behind, progress)
         except (asyncssh.Error, OSError, ValueError) as error:
-            raise await self._told(error, another, ring, dialling) from error
+            raise await self._explained_error(error, second, ring, progress) from error
 
-    async def _told(
-        self, error: BaseException, attempt: _Attempt, ring: KeyRing, dialling: ConnectProgress
+    async def _explained_error(
+        self, error: BaseException, attempt: _Attempt, ring: KeyRing, progress: ConnectProgress
     ) -> LinkError:
-        said = await attempt.proxy.why() if attempt.proxy is not None and dialling.step == "host key" else ""
-        return explained(error, attempt.route, attempt.watcher, dialling, ring.skipped, said)
+        message = await attempt.proxy.why() if attempt.proxy is not None and progress.step == "host key" else ""
+        return explained(error, attempt.route, attempt.watcher, progress, ring.skipped, message)
 
-    async def _another(self, attempt: _Attempt) -> _Attempt | None:
-        """How to try again after a key was refused; None where that is the end of it."""
+    async def _second_attempt(self, attempt: _Attempt) -> _Attempt | None:
+        """Return a second attempt after a refused key, None if there is none to make."""
         route, key = attempt.route, attempt.watcher.refused
-        if key is not None and _commanded(route):
+        if key is not None and _has_command(route):
             more = await self._by_command(route, key)
             trust = replace(attempt.trust, keys=[*attempt.trust.keys, *more.keys]).without(more.revoked)
             if key in trust.keys:
@@ -198,8 +198,8 @@ class Connector:
         return None
 
     async def _by_command(self, route: Route, key: asyncssh.SSHKey | None) -> Trust:
-        """What KnownHostsCommand says, less what a list of revoked keys names: that counts for every source."""
-        assert route.settings is not None  # noqa: S101 only ssh tells of such a command
+        """Return the keys of KnownHostsCommand, without revoked ones: revocation counts for every source of keys."""
+        assert route.settings is not None  # noqa: S101 only ``ssh -G`` names such a command
         environ = dict(os.environ)
         try:
             trust = await by_command(route.settings, route.names, key, environ)
@@ -211,34 +211,34 @@ class Connector:
 
     # ---------------------------------------------------------------- the connection
 
-    async def _shake(
+    async def _handshake(
         self,
         attempt: _Attempt,
         ring: KeyRing,
         via: asyncssh.SSHClientConnection | None,
         behind: list[Abortable],
-        dialling: ConnectProgress,
+        progress: ConnectProgress,
     ) -> asyncssh.SSHClientConnection:
         route = attempt.route
-        attempt.watcher = watcher = Watcher(route, dialling, attempt.known_in)
+        attempt.watcher = watcher = Watcher(route, progress, attempt.known_in)
         sock, trust = None, attempt.trust
         if route.proxy is not None and via is None:
             attempt.proxy, sock = self._proxy(route, route.proxy)
             behind.append(attempt.proxy)
         elif via is None:
-            sock = await self._tcp(route, dialling)
+            sock = await self._tcp(route, progress)
             address = sock.getpeername()[0]
             if route.address_too and not ipaddress.ip_address(address.partition("%")[0]).is_loopback:  # as ssh
                 trust = known_hosts.agreeing(trust, route.known, address, route.port)
         if via is not None or attempt.proxy is not None:
-            dialling.done("resolve", _shown(route, route.host, "by way of another host"), then="connect")
+            progress.done("resolve", _resolve_message(route, route.host, "by way of another host"), then="connect")
         options = route.connect_options(trust, ring.pairs, certificates=attempt.certificates, hint=attempt.hint)
         try:
             return await asyncssh.connect(
                 route.host, route.port, sock=sock, tunnel=via, client_factory=lambda: watcher, **options
             )
         finally:
-            if sock is not None and dialling.step == "connect":
+            if sock is not None and progress.step == "connect":
                 sock.close()
 
     def _proxy(self, route: Route, command: str) -> tuple[Proxy, socket.socket]:
@@ -249,11 +249,11 @@ class Connector:
                 "connect", "refused", f"the ProxyCommand of {route.alias} cannot be started: {error}"
             ) from error
 
-    async def _tcp(self, route: Route, dialling: ConnectProgress) -> socket.socket:
-        """A connected socket; each address of the name has its share of the time."""
+    async def _tcp(self, route: Route, progress: ConnectProgress) -> socket.socket:
+        """Return a connected socket. Each address of the name gets an equal share of the time. Raises LinkError."""
         try:
             found = await self._in_thread(
-                lambda: socket.getaddrinfo(route.host, route.port, route.family, socket.SOCK_STREAM), dialling
+                lambda: socket.getaddrinfo(route.host, route.port, route.family, socket.SOCK_STREAM), progress
             )
         except OSError as error:
             raise LinkError(
@@ -261,7 +261,7 @@ class Connector:
                 f"{route.host} cannot be resolved ({error.strerror or error}): check HostName of {route.alias} "
                 f"({route.asked})",
             ) from error  # fmt: skip
-        dialling.done("resolve", _shown(route, str(found[0][4][0])), then="connect")
+        progress.done("resolve", _resolve_message(route, str(found[0][4][0])), then="connect")
         loop = asyncio.get_running_loop()
         failed: OSError = TimeoutError("no answer")
         for family, kind, protocol, _, address in found:
@@ -281,16 +281,16 @@ class Connector:
             else:
                 return sock
         late = isinstance(failed, TimeoutError)
-        said = "does not answer" if late else f"cannot be reached ({_why(failed)})"
+        why = "does not answer" if late else f"cannot be reached ({_why(failed)})"
         raise LinkError(
             "connect", "timeout" if late else "refused",
-            f"{route.host} port {route.port} {said}: is the machine up and sshd running there? try: ssh {self.alias}",
+            f"{route.host} port {route.port} {why}: is the machine up and sshd running there? try: ssh {self.alias}",
         )  # fmt: skip
 
-    async def _in_thread(self, work: Callable[[], T], dialling: ConnectProgress) -> T:
-        """Do blocking work in this dialler's own thread, one at a time; the daemon's end does not wait for it."""
+    async def _in_thread(self, work: Callable[[], T], progress: ConnectProgress) -> T:
+        """Run blocking work in this connector's own thread, one at a time. The daemon's exit does not wait for it."""
         if self._thread is not None and self._thread.is_alive():
-            step = "resolve" if dialling.step in {"config", "jump"} else dialling.step
+            step = "resolve" if progress.step in {"config", "jump"} else progress.step
             raise LinkError(step, "timeout", f"{self.alias}: its name is still being resolved")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
@@ -303,7 +303,7 @@ class Connector:
             result, error = None, None
             try:
                 result = work()
-            except Exception as failure:  # noqa: BLE001 it is raised where the work was asked for
+            except Exception as failure:  # noqa: BLE001 raised again for the caller
                 error = failure
             finished.set()
             if not loop.is_closed():
@@ -322,7 +322,7 @@ class Connector:
 
 @dataclass(slots=True)
 class _Attempt:
-    """One handshake: what is trusted in it, and what it brought to light."""
+    """One handshake: the keys trusted in it, and what it found out."""
 
     route: Route
     trust: Trust
@@ -336,22 +336,22 @@ class _Attempt:
         self.watcher = Watcher(self.route, ConnectProgress(), self.known_in)
 
 
-def _commanded(route: Route) -> bool:
+def _has_command(route: Route) -> bool:
     return route.settings is not None and bool(route.settings.every("knownhostscommand"))
 
 
-def _shown(route: Route, where: str, how: str = "") -> str:
-    """What the step ``resolve`` shows: where to, as whom, and who said so."""
+def _resolve_message(route: Route, where: str, how: str = "") -> str:
+    """Return the message of the step ``resolve``: address, user, and the source of both."""
     way = f", {how}" if how else ""
     return f"{where} port {route.port}{way}, user {route.user} ({route.asked})"
 
 
 def _why(failed: OSError) -> str:
-    """The reason of a refused connection; of an address that does not fit the socket, too, which has its own words."""
+    """Return why a connection failed. An address error has no positive errno; then its own text is used."""
     return os.strerror(failed.errno) if failed.errno and failed.errno > 0 else failed.strerror or str(failed)
 
 
 def abort(connections: Iterable[Abortable]) -> None:
-    """End all of them."""
+    """End all these connections."""
     for conn in connections:
         conn.abort()

@@ -1,7 +1,7 @@
-"""One SSH connection: shared, watched, and dropped when it is wedged.
+"""Keep the one SSH connection of a target, and open channels on it.
 
-Owns the connection, its channels and their number. How a host is reached and trusted is in ``sshdial``. Knows no tmux
-and no agent.
+Owns the connection, and drops it if opening a channel is cancelled. ``connect`` makes connections and checks host keys.
+Knows no tmux and no agent.
 """
 
 from __future__ import annotations
@@ -18,44 +18,44 @@ from agtmuxd.targets.ssh.ssh_config import ConnectProgress, LinkError
 
 CHANNELS: Final = 4
 _OPEN_AGAIN: Final = (0.05, 0.3)
-"""Pauses (s) before a refused channel is asked for again: nothing ran, and sshd may not have let go of the last one."""
+"""Pauses (s) before a refused channel is requested again: no program ran, and sshd may still hold the last channel."""
 
 logging.getLogger("asyncssh").setLevel(logging.CRITICAL)
 
 
 class SshLink:
-    """The connection of one target; ``open`` gives a channel on it, and connects first where that is needed."""
+    """The connection of one target. ``open`` opens a channel, and connects first if needed."""
 
     def __init__(self, alias: str, config_file: str, *, connect_timeout: float) -> None:
         """``alias``: a host of the ssh config; ``config_file``: its path, ``~`` allowed."""
         self.alias = alias
-        self._dialler = Connector(alias, config_file, connect_timeout=connect_timeout)
-        self._way: ConnectionPath | None = None
+        self._connector = Connector(alias, config_file, connect_timeout=connect_timeout)
+        self._path: ConnectionPath | None = None
         self._connecting: asyncio.Task[asyncssh.SSHClientConnection] | None = None
         self._closed = False
         self.connects = 0
 
     @property
     def connected(self) -> bool:
-        return self._way is not None and not self._way.conn.is_closed()
+        return self._path is not None and not self._path.conn.is_closed()
 
     def config_words(self) -> tuple[str, ...]:
-        """The words by which ssh(1) reads the same config."""
-        return self._dialler.config_words()
+        """Return the arguments with which ssh(1) reads the same config."""
+        return self._connector.config_words()
 
-    async def dial(self, dialling: ConnectProgress) -> ConnectionPath:
+    async def dial(self, progress: ConnectProgress) -> ConnectionPath:
         """Make a new connection beside the one in use. Raises LinkError."""
-        return await self._dialler.dial(dialling)
+        return await self._connector.dial(progress)
 
     async def connection(self) -> asyncssh.SSHClientConnection:
-        """The one connection, made where there is none; whoever comes meanwhile waits for the same attempt.
+        """Return the connection, and make it if there is none. Callers at the same time share one attempt.
 
-        For all that is no program: forwarded sockets. Raises LinkError.
+        Use it for what is no program, such as forwarded sockets. Raises LinkError.
         """
         if self._closed:
             raise LinkError("connect", "lost", f"{self.alias} is no longer watched")
-        if self._way is not None and not self._way.conn.is_closed():
-            return self._way.conn
+        if self._path is not None and not self._path.conn.is_closed():
+            return self._path.conn
         if self._connecting is None:
             self._connecting = asyncio.create_task(self._connect(), name=f"ssh {self.alias}")
             self._connecting.add_done_callback(self._connected)
@@ -64,22 +64,22 @@ class SshLink:
     def _connected(self, task: asyncio.Task[asyncssh.SSHClientConnection]) -> None:
         self._connecting = None
         if not task.cancelled():
-            task.exception()  # told to those who waited; nobody waits when they were cancelled
+            task.exception()  # mark it as retrieved: the waiting callers get it, and all of them may be cancelled
 
     async def _connect(self) -> asyncssh.SSHClientConnection:
         self.drop()
-        self._way = await self.dial(ConnectProgress())
+        self._path = await self.dial(ConnectProgress())
         self.connects += 1
-        return self._way.conn
+        return self._path.conn
 
     def drop(self) -> None:
-        """Give up this connection: what runs over it fails with ``lost``. The next use makes another."""
-        if self._way is not None:
-            self._way.abort()
-        self._way = None
+        """Abort this connection: programs on it fail with ``lost``. The next use makes a new one."""
+        if self._path is not None:
+            self._path.abort()
+        self._path = None
 
     async def close(self) -> None:
-        """Drop it for good. Idempotent, waits for nothing that the other side could hold up."""
+        """Drop the connection for good. Idempotent. Does not wait for the other side."""
         self._closed = True
         if self._connecting is not None:
             self._connecting.cancel()
@@ -88,11 +88,11 @@ class SshLink:
     # ---------------------------------------------------------------- channels
 
     async def open(self, command: str, session: asyncssh.SSHClientSession[bytes]) -> None:
-        """Run an exec string on a channel of its own, connecting first where that is needed. Raises ExecutorError."""
+        """Run an exec string on a new channel. Connects first if needed. Raises ExecutorError."""
         conn = await self.connection()
         for pause in (*_OPEN_AGAIN, None):
             try:
-                # A channel that is not yet open cannot be taken back: who loses patience drops the connection (below).
+                # A channel that is not yet open cannot be cancelled: a cancelled caller drops the connection (below).
                 await conn.create_session(
                     lambda: session,
                     command,
@@ -112,7 +112,7 @@ class SshLink:
                     ) from error
                 await asyncio.sleep(pause)
             except asyncio.CancelledError:
-                if self._way is not None and conn is self._way.conn:
+                if self._path is not None and conn is self._path.conn:
                     self.drop()
                 raise
             except (asyncssh.Error, OSError) as error:

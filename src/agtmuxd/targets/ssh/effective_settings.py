@@ -1,7 +1,7 @@
-"""What OpenSSH itself says of one host: ``ssh -G``, asked anew for each connection.
+"""Read the effective settings of one host from ``ssh -G``, anew for each connection.
 
-Owns the question, the reading of the answer, and the tokens (``%h``, ``${VAR}``, ``~``) that ``ssh -G`` leaves as they
-are written. Opens no connection. ``ssh -G`` runs the ``Match exec`` commands of the user's own file, as ssh does.
+Owns the command, the parsing of its output, and the tokens (``%h``, ``${VAR}``, ``~``) that ``ssh -G`` does not fill
+in. Opens no connection. ``ssh -G`` runs the ``Match exec`` commands of the user's config, as ssh does.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from agtmuxd.targets.local.child_process import Child
 
 DEFAULT_CONFIG: Final = "~/.ssh/config"
 _ANSWER_MOST: Final = 256 * 1024
-_SAID_MOST: Final = 300
+_MESSAGE_MOST: Final = 300
 _WRONG_LINE: Final = re.compile(r"^(?P<file>.+?):? line (?P<line>\d+): (?P<what>.*)$")
 _TOKEN: Final = re.compile(r"%(.?)")
 _VARIABLE: Final = re.compile(r"\$\{([^}]*)\}")
@@ -31,19 +31,19 @@ _OLD: Final = re.compile(r"(unknown|illegal|invalid) option -- '?G")
 
 
 class ConfigError(ValueError):
-    """The settings of a host cannot be told, or ask for something that agtmux does not do. The message says what."""
+    """The settings of a host cannot be read, or need something that agtmux does not do. The message says what."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where to go: a destination as ssh(1) takes it (``alias``, ``user@host``, ``ssh://…``), and what overrides it."""
+    """A destination as ssh(1) takes it (``alias``, ``user@host``, ``ssh://…``), with an overriding user and port."""
 
     alias: str
     user: str | None = None
     port: int | None = None
 
     def words(self) -> list[str]:
-        """The words for ssh(1). Raises ConfigError for what ssh would take for an option."""
+        """Return the arguments for ssh(1). Raises ConfigError for a name that ssh would read as an option."""
         for name, text in (("host", self.alias), ("user", self.user or "")):
             if text.startswith("-") or not text.isprintable():
                 raise ConfigError(f"{text!r} is no {name}: it begins with '-' or holds a control character")
@@ -56,7 +56,7 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class EffectiveSettings:
-    """The effective settings, by option in small letters; ``environ``: of the daemon, where variables are looked up."""
+    """The effective settings by option in lower case. ``environ``: the daemon's environment, for variables."""
 
     original: str
     values: Mapping[str, Sequence[str]]
@@ -67,14 +67,14 @@ class EffectiveSettings:
         return found[0] if found else otherwise
 
     def every(self, option: str) -> list[str]:
-        """All values; nothing for ``none``."""
+        """Return all values of an option, except ``none``."""
         return [value for value in self.values.get(option, ()) if value.lower() != "none"]
 
     def yes(self, option: str) -> bool:
         return self.first(option) in {"yes", "true"}
 
     def names(self, option: str) -> list[str]:
-        """A list that ssh writes with commas."""
+        """Return the items of an option that ssh prints as a list with commas."""
         return [name for name in self.first(option).split(",") if name]
 
     @property
@@ -90,7 +90,7 @@ class EffectiveSettings:
         return self.first("user") or getpass.getuser()
 
     def tokens(self) -> dict[str, str]:
-        """What the tokens stand for. See TOKENS in ssh_config(5)."""
+        """Return the values of the tokens. See TOKENS in ssh_config(5)."""
         here = socket.gethostname()
         port = str(self.port)
         whole = "".join((here, self.host, port, self.user))
@@ -102,7 +102,7 @@ class EffectiveSettings:
         }  # fmt: skip
 
     def expand(self, text: str, option: str, more: Mapping[str, str] | None = None) -> str:
-        """A value with its tokens filled in; variables are not. Raises ConfigError naming the option."""
+        """Fill in the tokens of a value, but no variables. Raises ConfigError, which names the option."""
         tokens = {**self.tokens(), **(more or {})}
 
         def fill(found: re.Match[str]) -> str:
@@ -113,14 +113,14 @@ class EffectiveSettings:
         return _TOKEN.sub(fill, text)
 
     def path(self, text: str, option: str, more: Mapping[str, str] | None = None) -> str:
-        """A value with ``~``, tokens (and those of ``more``) and ``${VAR}`` filled in. Raises ConfigError."""
+        """Fill in ``~``, tokens (also those of ``more``) and ``${VAR}`` in a value. Raises ConfigError."""
 
         def fill(found: re.Match[str]) -> str:
             if found[1] not in self.environ:
                 raise ConfigError(f"{option} {text}: the daemon's environment has no {found[1]}")
             return self.environ[found[1]]
 
-        # each piece once: what a token or a variable stands for is not looked through again
+        # fill in each piece once: the value of a token or a variable is not expanded again
         whole = _tilde(text)
         plain = [self.expand(piece, option, more) for piece in _VARIABLE.split(whole)[::2]]
         named = [fill(found) for found in _VARIABLE.finditer(whole)]
@@ -131,7 +131,7 @@ class EffectiveSettings:
 
 
 def home() -> str:
-    """The home folder as ssh takes it: of the user database, whatever HOME says."""
+    """Return the home folder as ssh does: from the user database, not from HOME."""
     try:
         return pwd.getpwuid(os.getuid()).pw_dir
     except KeyError:
@@ -145,7 +145,7 @@ def _tilde(text: str) -> str:
 
 
 def config_words(config_file: str) -> tuple[str, ...]:
-    """The words by which ssh(1) reads this configuration: none for the file that it reads by itself."""
+    """Return the arguments with which ssh(1) reads this config file; none for the file that it reads by default."""
     file = str(Path(config_file).expanduser())
     if config_file != DEFAULT_CONFIG and file != str(Path(DEFAULT_CONFIG).expanduser()):
         return ("-F", file)
@@ -153,16 +153,16 @@ def config_words(config_file: str) -> tuple[str, ...]:
 
 
 def program(environ: Mapping[str, str]) -> str | None:
-    """Where the user's ssh is: on the daemon's PATH."""
+    """Return the path of ``ssh`` on the daemon's PATH, None if there is none."""
     return shutil.which("ssh", path=environ.get("PATH", os.defpath))
 
 
 async def ask(
     ssh: str, words: Sequence[str], place: Destination, environ: Mapping[str, str]
 ) -> EffectiveSettings | None:
-    """The effective settings of ``place``; None where this ssh is too old to tell (before 6.8).
+    """Run ``ssh -G`` for ``place`` and return the effective settings; None if this ssh is too old (before 6.8).
 
-    Runs until it ends or the caller is cancelled; then it is killed with what it started. Raises ConfigError.
+    If the caller is cancelled, ssh and the programs that it started are killed. Raises ConfigError.
     """
     argv = [ssh, "-G", *words, *place.words()]
     try:
@@ -173,18 +173,18 @@ async def ask(
         done = await child.done
     finally:
         child.kill()
-    said = done.stderr.decode("utf-8", "replace").strip()
+    text = done.stderr.decode("utf-8", "replace").strip()
     if done.returncode != 0:
-        if _OLD.search(said):
+        if _OLD.search(text):
             return None
-        raise ConfigError(f"ssh -G {place.alias}: {_explained(said, done.returncode)}")
+        raise ConfigError(f"ssh -G {place.alias}: {_explained(text, done.returncode)}")
     if done.truncated:
         raise ConfigError(f"ssh -G {place.alias}: its answer is longer than {_ANSWER_MOST // 1024} KiB")
     return parse(os.fsdecode(done.stdout), place, environ)
 
 
 def parse(text: str, place: Destination, environ: Mapping[str, str]) -> EffectiveSettings:
-    """What ``ssh -G`` printed. Raises ConfigError where that is no such answer."""
+    """Parse the output of ``ssh -G``. Raises ConfigError if it names no host and port."""
     values: dict[str, list[str]] = {}
     for line in text.splitlines():
         option, _, value = line.partition(" ")
@@ -197,20 +197,20 @@ def parse(text: str, place: Destination, environ: Mapping[str, str]) -> Effectiv
 
 
 def _bare(alias: str) -> str:
-    """The host of a destination, for an ssh that does not tell it (before 8.5)."""
+    """Return the host of a destination, for an ssh that does not print it (before 8.5)."""
     rest = alias.removeprefix("ssh://").rpartition("@")[2]
     return rest.rstrip("/").partition(":")[0] if alias.startswith("ssh://") and not rest.startswith("[") else rest
 
 
-def _explained(said: str, status: int) -> str:
-    """ssh's own words, with the line that it names."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+def _explained(text: str, status: int) -> str:
+    """Return ssh's own message, with the text of the config line that it names."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     for line in lines:
         found = _WRONG_LINE.match(line)
         if found is not None:
             written = _line(found["file"], int(found["line"]))
-            return f"{found['file']} line {found['line']}: {found['what']}{written}"[:_SAID_MOST]
-    return "; ".join(lines)[:_SAID_MOST] or f"it said nothing (exit status {status})"
+            return f"{found['file']} line {found['line']}: {found['what']}{written}"[:_MESSAGE_MOST]
+    return "; ".join(lines)[:_MESSAGE_MOST] or f"it said nothing (exit status {status})"
 
 
 def _line(file: str, number: int) -> str:
@@ -220,5 +220,5 @@ def _line(file: str, number: int) -> str:
                 if at == number:
                     return f" ({line.strip()[:120]})"
     except OSError:
-        return ""  # ssh's words say enough
+        return ""  # ssh's message is enough
     return ""

@@ -1,7 +1,7 @@
-"""A machine reached by SSH as a target: programs, processes and files, by the one contract.
+"""Run programs and read processes and files on a machine behind ssh, by the executor contract.
 
-Owns the few shells that programs run on. How the machine is reached is the link's, what is said is ``remote``'s.
-Imported only when the first ssh target appears: asyncssh is not small.
+Owns the few shells that run the programs. ``connection`` owns the SSH connection. ``commands`` builds the commands.
+Imported only with the first ssh target: asyncssh takes long to load.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from agtmuxd.targets.ssh.ssh_config import ConnectProgress, LinkError
 T = TypeVar("T")
 
 _SMALL: Final = 32 * 1024
-"""Input up to this size goes to a shell that stays; more has a channel of its own."""
+"""Bytes. Input up to this size goes to a shell that stays; for more a new channel is opened."""
 _BOUNDS: Final = Bounds()
 _PATHS_AT_ONCE: Final = 64
 _WHOLE: Final = 4096
-"""Who wants less of several files wants the beginning of each, not all of them."""
+"""Bytes. If fewer are wanted of several files, the beginning of each is read, not the whole files."""
 
 
 class SshExecutor:
@@ -43,7 +43,7 @@ class SshExecutor:
         command_timeout: float = 5.0,
         bounds: Bounds = _BOUNDS,
     ) -> None:
-        """``alias``: a host of the ssh config. ``tmux``: that program missing is ``no_tmux``, any other ``refused``."""
+        """``alias``: a host of the ssh config. ``tmux``: if this program is missing, the error is ``no_tmux``."""
         self.link = SshLink(alias, config_file, connect_timeout=connect_timeout)
         self.alias = alias
         self._tmux = tmux
@@ -53,9 +53,9 @@ class SshExecutor:
         self._booted_at: int | None = None
         self._identity: str | None = None
         self._procs: dict[int, Proc] = {}
-        self._places = asyncio.Semaphore(CHANNELS)
+        self._slots = asyncio.Semaphore(CHANNELS)
         self._idle: list[Shell] = []
-        self._left: list[Shell] = []
+        self._abandoned: list[Shell] = []
 
     async def run(
         self,
@@ -67,9 +67,9 @@ class SshExecutor:
     ) -> Completed:
         """Run one program by argv. Raises ExecutorError on timeout (the program is killed) or when it cannot start."""
         try:
-            async with asyncio.timeout(timeout), self._places:
+            async with asyncio.timeout(timeout), self._slots:
                 if len(stdin) > _SMALL:
-                    return await self._by_itself(argv, stdin, max_output, timeout)
+                    return await self._run_alone(argv, stdin, max_output, timeout)
                 return await self._on_shell(argv, stdin, max_output, timeout)
         except TimeoutError as error:
             raise ExecutorError("timeout", f"{argv[0]} on {self.alias} did not end within {timeout:g} s") from error
@@ -90,7 +90,7 @@ class SshExecutor:
             if shell.usable:
                 self._idle.append(shell)
             else:
-                self._leave(shell)
+                self._abandon(shell)
 
     async def _shell(self) -> Shell:
         while self._idle:
@@ -101,9 +101,9 @@ class SshExecutor:
         await self.link.open(commands.loop(), shell)
         return shell
 
-    async def _by_itself(self, argv: Sequence[str], stdin: bytes, most: int, seconds: float) -> Completed:
+    async def _run_alone(self, argv: Sequence[str], stdin: bytes, most: int, seconds: float) -> Completed:
         if self._idle:
-            self._leave(self._idle.pop())  # never more than four channels
+            self._abandon(self._idle.pop())  # never more than four channels
         nonce = _marker()
         shell = Shell(self.alias)
         shell.expect(nonce, most)
@@ -111,18 +111,18 @@ class SshExecutor:
         try:
             return await shell.feed(argv[0], stdin)
         finally:
-            self._leave(shell)
+            self._abandon(shell)
 
-    def _leave(self, shell: Shell) -> None:
-        """Give a channel up. Where the other side does not close its end, the connection is made anew."""
+    def _abandon(self, shell: Shell) -> None:
+        """Give up a channel. If the other side leaves more than 8 of them open, drop the connection."""
         shell.give_up()
-        self._left = [*(one for one in self._left if not one.closed), shell]
-        if len(self._left) > ABANDONED_MOST:
-            self._left.clear()
+        self._abandoned = [*(one for one in self._abandoned if not one.closed), shell]
+        if len(self._abandoned) > ABANDONED_MOST:
+            self._abandoned.clear()
             self.link.drop()
 
     async def which(self, program: str) -> str:
-        """Where a program is there. Raises ExecutorError."""
+        """Return the path of a program there. Raises ExecutorError."""
         done = await self.run(["sh", "-c", 'command -v "$0"', program], timeout=self._timeout)
         found = done.stdout.decode("utf-8", "replace").strip()
         if done.returncode != 0 or not found:
@@ -130,20 +130,20 @@ class SshExecutor:
         return found
 
     async def dial_steps(self) -> list[dict[str, Any]]:
-        """Connect once more from the beginning, beside the connection in use, and hang up."""
-        dialling, wrong = ConnectProgress(), []
+        """Make a second connection from the beginning, close it, and return its steps."""
+        progress, failure = ConnectProgress(), []
         try:
-            way = await self.link.dial(dialling)
+            path = await self.link.dial(progress)
         except LinkError as error:
-            wrong = [{"step": error.step, "ok": False, "message": str(error)}]
+            failure = [{"step": error.step, "ok": False, "message": str(error)}]
         else:
-            way.abort()
-        return [*({"step": name, "ok": True, "message": showed} for name, showed in dialling.passed), *wrong]
+            path.abort()
+        return [*({"step": name, "ok": True, "message": showed} for name, showed in progress.passed), *failure]
 
     # ---------------------------------------------------------------- processes and files
 
     async def process_table(self) -> Sequence[Proc]:
-        """All processes of that machine with their command lines, in one go. Raises ExecutorError."""
+        """Return all processes of the machine with their command lines, at once. Raises ExecutorError."""
         marker = _marker()
         done = await self._script(commands.TABLE, marker, max_output=self._bounds.answer)
         if done.truncated:
@@ -158,22 +158,22 @@ class SshExecutor:
         return table.procs
 
     async def machine(self) -> Machine:
-        """The home folder there, and when it was started by our own clock. Raises ExecutorError."""
+        """Return the home folder there, the boot time by our clock, and the identity. Raises ExecutorError."""
         if self._home is None:
             await self.process_table()
         return Machine(self._home or "/", self._booted_at, self._identity)
 
     async def argv(self, pid: int, start: str) -> tuple[str, ...] | None:
-        """Command line of one process, as the last process table brought it: no round trip per process."""
+        """Return the command line of a process from the last process table, without a round trip."""
         found = self._procs.get(pid)
         return found.argv if found is not None and found.start == start else None
 
     async def peek(self, processes: Sequence[tuple[int, str]]) -> dict[int, str]:
-        """Nothing: it would be a round trip of its own."""
+        """Return nothing: it would need a round trip."""
         return {}
 
     async def environs(self, processes: Sequence[tuple[int, str]], names: Sequence[str]) -> dict[int, dict[str, str]]:
-        """Those of the named variables that each process has, by pid; nothing of the others leaves that machine."""
+        """Return the named environment variables by pid. No other variables leave the machine."""
         if not processes:
             return {}
         marker = _marker()
@@ -181,25 +181,25 @@ class SshExecutor:
         return await self._read_out(done, lambda: commands.parse_environ(done, marker, processes))
 
     async def read_file(self, path: str, *, max_bytes: int = 65536) -> bytes | None:
-        """A small regular file's content, its first ``max_bytes``; None if there is none. Raises ExecutorError."""
+        """Return the first ``max_bytes`` of a regular file, None if there is no file. Raises ExecutorError."""
         found = await self.read_files([path], max_bytes=max_bytes)
         if path not in found:
             raise ExecutorError("refused", f"{path} on {self.alias} cannot be read or is not a regular file")
         return found[path]
 
     async def read_files(self, paths: Sequence[str], *, max_bytes: int = 65536) -> dict[str, bytes | None]:
-        """Small text files in one go, by path: None where there is none, left out where it may not be read."""
+        """Return small text files by path, at once: None for a missing file, left out if it may not be read."""
         out: dict[str, bytes | None] = {}
         for first in range(0, len(paths), _PATHS_AT_ONCE):
-            some = list(dict.fromkeys(paths[first : first + _PATHS_AT_ONCE]))
-            if len(some) > 1 and max_bytes >= _WHOLE:
+            batch = list(dict.fromkeys(paths[first : first + _PATHS_AT_ONCE]))
+            if len(batch) > 1 and max_bytes >= _WHOLE:
                 try:
-                    out |= await self._read(some, "all", max_bytes)
+                    out |= await self._read(batch, "all", max_bytes)
                     continue
                 except ExecutorError as error:
                     if error.reason != "lost" or not self.link.connected:
-                        raise  # else one of them is not small: the first bytes of each, then
-            out |= await self._read(some, str(max_bytes), max_bytes)
+                        raise  # otherwise one of them is too large: read the first bytes of each
+            out |= await self._read(batch, str(max_bytes), max_bytes)
         return {path: None if data is None else data[:max_bytes] for path, data in out.items()}
 
     async def _read(self, paths: Sequence[str], how: str, max_bytes: int) -> dict[str, bytes | None]:
@@ -209,11 +209,11 @@ class SshExecutor:
         return await self._read_out(done, lambda: commands.parse_files(done, marker, paths))
 
     async def mark(self, path: str) -> object | None:
-        """Nothing: to ask costs as much as to read."""
+        """Return None: asking costs as much as reading the file."""
         return None
 
     async def _read_out(self, done: Completed, parse: Callable[[], T]) -> T:
-        """What an answer says, read by a thread where it is long. Raises ExecutorError where it says nothing known."""
+        """Parse an answer, a long one in a thread. Raises ExecutorError if it cannot be parsed."""
         try:
             return await asyncio.to_thread(parse) if len(done.stdout) > OFF_LOOP else parse()
         except (ValueError, IndexError, OverflowError) as error:
@@ -228,11 +228,11 @@ class SshExecutor:
         )
 
     def terminal(self) -> tuple[str, ...]:
-        """``ssh`` with the config that is read here, whatever command that one has for the user's own sessions."""
+        """Return ``ssh`` with the same config, but without its RemoteCommand for the user's own sessions."""
         return ("ssh", *self.link.config_words(), "-t", "-o", "RemoteCommand=none", self.alias)
 
     async def close(self) -> None:
-        """Hang up. Idempotent."""
+        """Close the connection. Idempotent."""
         await self.link.close()
 
 

@@ -1,6 +1,6 @@
-"""Host keys that no known_hosts file tells: the user's KnownHostsCommand, and lists of revoked keys.
+"""Read host keys from known_hosts files and from KnownHostsCommand, and read lists of revoked keys.
 
-Owns when and how those programs are asked, as ssh does it. Which key is accepted is decided with ``sshtrust``.
+Owns how these programs are run, as ssh does it. ``known_hosts`` decides which keys a name has.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _KRL: Final = b"SSHKRL\n\0"
 async def by_command(
     settings: EffectiveSettings, names: Sequence[str], key: asyncssh.SSHKey | None, environ: Mapping[str, str]
 ) -> Trust:
-    """What KnownHostsCommand says of the name looked for: of ``key``, or before any was shown. Raises ConfigError.
+    """Run KnownHostsCommand for a host and return its keys. ``key``: the key that the host showed, None before that.
 
-    A command that fails says nothing, as to ssh.
+    A command that fails returns no keys, as with ssh. Raises ConfigError.
     """
     written = settings.first("knownhostscommand")
     if not written or written == "none":
@@ -61,9 +61,9 @@ async def by_command(
 
 
 def read_revoked(file: str) -> tuple[list[asyncssh.SSHKey], bool]:
-    """The keys of RevokedHostKeys, and whether it is a binary list, which only ``ssh-keygen`` reads. Blocks.
+    """Return the keys of RevokedHostKeys, and whether it is a binary list, which only ``ssh-keygen`` reads. Blocks.
 
-    Raises ConfigError where it cannot be read: ssh accepts no key then.
+    Raises ConfigError if it cannot be read: then ssh accepts no key.
     """
     try:
         with open(file, "rb") as opened:
@@ -81,9 +81,9 @@ def read_revoked(file: str) -> tuple[list[asyncssh.SSHKey], bool]:
 
 
 async def by_krl(file: str, trust: Trust, environ: Mapping[str, str]) -> Trust:
-    """What is left of a trust when a binary list of revoked keys was asked. Raises ConfigError.
+    """Return ``trust`` without the keys that a binary list revokes. Raises ConfigError.
 
-    Authorities go: which of their certificates are revoked can only be told when one is shown.
+    Removes all authorities: only a shown certificate could be checked against the list.
     """
     keygen = shutil.which("ssh-keygen", path=environ.get("PATH", os.defpath))
     if keygen is None:
@@ -95,7 +95,7 @@ async def by_krl(file: str, trust: Trust, environ: Mapping[str, str]) -> Trust:
             done = await _run([keygen, "-Q", "-f", file, "/dev/stdin"], environ, data)
         except (OSError, ValueError) as error:
             raise ConfigError(f"{keygen} cannot be started: {error}") from error
-        if done.returncode != 0:  # revoked, or it cannot tell
+        if done.returncode != 0:  # revoked, or ssh-keygen failed
             revoked.append(key)
     left = trust.without(revoked)
     left.authorities.clear()
@@ -103,7 +103,7 @@ async def by_krl(file: str, trust: Trust, environ: Mapping[str, str]) -> Trust:
 
 
 def read_known(files: Sequence[str]) -> str:
-    """The text of all files of known hosts that are there, each on lines of its own. Blocks."""
+    """Return the text of all existing known_hosts files; each begins on a new line. Blocks."""
     out = []
     for name in files:
         path = Path(name)
@@ -114,7 +114,7 @@ def read_known(files: Sequence[str]) -> str:
 
 
 async def _run(argv: Sequence[str], environ: Mapping[str, str], stdin: bytes = b"") -> Completed:
-    """Run it to its end, or until the caller is cancelled. Raises OSError, ValueError."""
+    """Run a program to its end, or until the caller is cancelled. Raises OSError, ValueError."""
     child = Child(asyncio.get_running_loop(), list(argv), environ, stdin, _ANSWER_MOST)
     try:
         return await child.done

@@ -1,7 +1,7 @@
-"""Which host keys are trusted for one name, by the files that OpenSSH looks in and by its rules. Pure.
+"""Decide which host keys are trusted for a name, by known_hosts lines and OpenSSH's rules. Pure.
 
-Owns the reading of known_hosts lines: markers, patterns, hashed names, names with a port. A line that cannot be read
-is passed over, as ssh does. Knows no connection.
+Owns the parsing of known_hosts lines: markers, patterns, hashed names, names with a port. Skips a line that cannot be
+parsed, as ssh does. Knows no connection.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import asyncssh
 
 DEFAULT_PORT: Final = 22
 LINE_MOST: Final = 64 * 1024
-"""Characters of one line; a longer one is passed over."""
+"""Most characters of one line; a longer one is skipped."""
 
 
 @dataclass(slots=True)
 class Trust:
-    """What is known of one name: its ``keys``, the ``authorities`` that may sign for it, and what is ``revoked``."""
+    """The keys of one name: its ``keys``, the ``authorities`` that may sign for it, and the ``revoked`` keys."""
 
     keys: list[asyncssh.SSHKey] = field(default_factory=list)
     authorities: list[asyncssh.SSHKey] = field(default_factory=list)
@@ -35,7 +35,7 @@ class Trust:
         self.revoked += other.revoked
 
     def without(self, refused: Iterable[asyncssh.SSHKey]) -> Trust:
-        """The same, but that these are trusted no more."""
+        """Return a copy that does not trust the ``refused`` and the revoked keys."""
         out = set(refused) | set(self.revoked)
         return Trust(
             [key for key in self.keys if key not in out], [key for key in self.authorities if key not in out], list(out)
@@ -43,7 +43,7 @@ class Trust:
 
 
 def searched(host: str, port: int, alias: str | None) -> tuple[str, ...]:
-    """The names under which ssh looks for a host: its alias alone; else with its port, then without."""
+    """Return the names under which ssh looks for a host: only its alias, or its name with the port, then without."""
     if alias:
         return (alias.lower(),)
     name = host.lower()
@@ -51,14 +51,14 @@ def searched(host: str, port: int, alias: str | None) -> tuple[str, ...]:
 
 
 def read(text: str, names: Sequence[str]) -> Trust:
-    """What these lines say of the first of ``names`` that they know; what is revoked counts under each of them."""
-    found = [_of(text, name) for name in names]
+    """Return the keys of the first of ``names`` that has any in these lines, and the revoked keys of all ``names``."""
+    found = [_keys_for(text, name) for name in names]
     out = next((trust for trust in found if trust.keys or trust.authorities), Trust())
     revoked = [key for trust in found for key in trust.revoked]
     return Trust(list(out.keys), list(out.authorities), revoked)
 
 
-def _of(text: str, name: str) -> Trust:
+def _keys_for(text: str, name: str) -> Trust:
     out = Trust()
     lists = {"": out.keys, "@cert-authority": out.authorities, "@revoked": out.revoked}
     for line in text.split("\n"):
@@ -76,7 +76,7 @@ def _of(text: str, name: str) -> Trust:
 
 
 def agreeing(trust: Trust, text: str, address: str, port: int) -> Trust:
-    """The trust without keys whose kind these lines have another key of for the address (CheckHostIP yes)."""
+    """Return ``trust`` without keys that differ from the address's key of the same kind (CheckHostIP yes)."""
     there = read(text, searched(address, port, None)).keys
     kinds = {key.get_algorithm() for key in there}
     keys = [key for key in trust.keys if key in there or key.get_algorithm() not in kinds]
@@ -84,7 +84,7 @@ def agreeing(trust: Trust, text: str, address: str, port: int) -> Trust:
 
 
 def public_key(text: str) -> asyncssh.SSHKey | None:
-    """The key of ``TYPE BASE64``; None where that is none."""
+    """Parse a key of the form ``TYPE BASE64``. None if it is no key."""
     try:
         return asyncssh.import_public_key(text)
     except (asyncssh.KeyImportError, ValueError):
@@ -92,38 +92,38 @@ def public_key(text: str) -> asyncssh.SSHKey | None:
 
 
 def matches(patterns: str, name: str) -> bool:
-    """Whether the first word of a line names this host: a hashed name, or patterns of which none says no."""
+    """Tell whether a line's first word, a hashed name or patterns, names this host. A ``!`` pattern excludes it."""
     if patterns.startswith("|"):
-        return _hashed(patterns, name)
+        return _matches_hash(patterns, name)
     hit = False
     for pattern in patterns.lower().split(","):
-        if _like(pattern.removeprefix("!"), name):
+        if _matches_pattern(pattern.removeprefix("!"), name):
             if pattern.startswith("!"):
                 return False
             hit = True
     return hit
 
 
-def _like(pattern: str, name: str) -> bool:
-    """``*`` and ``?`` are the only special letters: brackets hold a name with a port."""
+def _matches_pattern(pattern: str, name: str) -> bool:
+    """Match a pattern. Only ``*`` and ``?`` are special: brackets enclose a name with a port."""
     if "*" not in pattern and "?" not in pattern:
         return pattern == name
     return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), name, re.DOTALL) is not None
 
 
-def _hashed(word: str, name: str) -> bool:
+def _matches_hash(word: str, name: str) -> bool:
     parts = word.split("|")
     if len(parts) != 4 or parts[1] != "1":
         return False
     try:
-        salt, told = base64.b64decode(parts[2], validate=True), base64.b64decode(parts[3], validate=True)
+        salt, digest = base64.b64decode(parts[2], validate=True), base64.b64decode(parts[3], validate=True)
     except (binascii.Error, ValueError):
         return False
-    return hmac.compare_digest(hmac.digest(salt, name.encode(), "sha1"), told)
+    return hmac.compare_digest(hmac.digest(salt, name.encode(), "sha1"), digest)
 
 
 def keys_of(text: str) -> list[asyncssh.SSHKey] | None:
-    """The keys of a plain list of revoked keys, one a line; None where a line is none: it then tells nothing."""
+    """Parse a plain list of revoked keys, one a line. None if a line is no key: then the list cannot be used."""
     out = []
     for line in text.split("\n"):
         line = line.strip()

@@ -1,6 +1,6 @@
-"""A ProxyCommand that runs: by the user's shell, as ssh does, with a socket to it and the last that it complained of.
+"""Run a ProxyCommand by the user's shell, as ssh does, with a socket as its input and output.
 
-Owns the process, and a thread that hears it out and reaps it. Knows nothing of what is said over the socket.
+Owns the process, and a thread that reads its standard error and reaps it. Knows nothing about the data on the socket.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
-_SAID_MOST: Final = 2048
+_ERRORS_MOST: Final = 2048
 _PATIENCE: Final = 2.0
-"""Seconds that it has to end by itself when it is no longer wanted."""
+"""Seconds between SIGHUP and SIGKILL."""
 
 
 class Proxy:
-    """The process behind one connection."""
+    """The ProxyCommand process of one connection."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
-        self._said = b""
-        self._thread = threading.Thread(target=self._hear, name="proxy command", daemon=True)
+        self._errors = b""
+        self._thread = threading.Thread(target=self._read_errors, name="proxy command", daemon=True)
         self._thread.start()
 
     @classmethod
     def start(cls, command: str, environ: Mapping[str, str]) -> tuple[Proxy, socket.socket]:
-        """Run it, and give the socket that is its standard input and output. Raises OSError, ValueError."""
+        """Run a command. Return it and the other end of its standard input and output. Raises OSError, ValueError."""
         ours, theirs = socket.socketpair()
         try:
             process = subprocess.Popen(
@@ -47,22 +47,22 @@ class Proxy:
         ours.setblocking(False)
         return cls(process), ours
 
-    def _hear(self) -> None:
-        """Keep the end of its standard error until that is closed; then wait for its end."""
+    def _read_errors(self) -> None:
+        """Keep the last bytes of its standard error until that is closed, then reap the process."""
         if self._process.stderr is not None:
-            with self._process.stderr as complaints:
-                while data := os.read(complaints.fileno(), 4096):
-                    self._said = (self._said + data)[-_SAID_MOST:]
+            with self._process.stderr as stderr:
+                while data := os.read(stderr.fileno(), 4096):
+                    self._errors = (self._errors + data)[-_ERRORS_MOST:]
         self._process.wait()
 
     async def why(self) -> str:
-        """The last line that it printed to complain; what it prints within 0.2 s is waited for."""
+        """Return the last line of its standard error. Waits up to 0.2 s for it."""
         await asyncio.to_thread(self._thread.join, 0.2)
-        lines = [line.strip() for line in self._said.decode("utf-8", "replace").splitlines() if line.strip()]
+        lines = [line.strip() for line in self._errors.decode("utf-8", "replace").splitlines() if line.strip()]
         return lines[-1][:200] if lines else ""
 
     def abort(self) -> None:
-        """End it and what it started: asked first, then killed. Idempotent."""
+        """End the process group: SIGHUP first, SIGKILL 2 s later. Idempotent."""
         if self._process.returncode is None:
             self._signal(signal.SIGHUP)
             timer = threading.Timer(_PATIENCE, self._signal, (signal.SIGKILL,))
@@ -70,6 +70,6 @@ class Proxy:
             timer.start()
 
     def _signal(self, number: signal.Signals) -> None:
-        if self._process.returncode is None:  # not reaped: the number is still its own
+        if self._process.returncode is None:  # not reaped: the pid is still its own
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, number)

@@ -1,6 +1,6 @@
-"""Programs on one channel: a shell that stays and runs one program after the other, or one program by itself.
+"""Run programs on one channel: a shell that runs one program after the other, or a single program.
 
-Owns the conversation over a channel. What is said is ``remote``'s, the channel is the link's.
+Owns the exchange on the channel. ``commands`` builds the commands. ``connection`` opens the channel.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from agtmuxd.targets.ssh import commands
 
 
 class Shell(asyncssh.SSHClientSession[bytes]):
-    """One channel. ``usable`` until it is closed or a program on it was given up."""
+    """One channel. ``usable`` until it is closed or a program on it is given up."""
 
     def __init__(self, alias: str) -> None:
         self._alias = alias
@@ -26,7 +26,7 @@ class Shell(asyncssh.SSHClientSession[bytes]):
         self._done: asyncio.Future[None] | None = None
         self.usable = True
         self.closed = False
-        """Whether the other side closed it too."""
+        """Whether the other side closed the channel too."""
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         self._channel = chan
@@ -36,62 +36,62 @@ class Shell(asyncssh.SSHClientSession[bytes]):
         if answer is not None:
             answer.feed(data)
             if answer.endless:
-                self.give_up()  # nobody waits for the end of that
-            self._look()
+                self.give_up()  # do not wait for the end of that output
+            self._check_done()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.usable, self.closed = False, True
         if self._done is not None and not self._done.done():
             self._done.set_result(None)
 
-    def _look(self) -> None:
+    def _check_done(self) -> None:
         if self._out is None or self._err is None or self._done is None or self._done.done():
             return
         if self._out.complete and self._err.complete:
             self._done.set_result(None)
 
     async def call(self, argv: Sequence[str], nonce: str, stdin: bytes, most: int, seconds: float) -> Completed:
-        """Run one program on a shell that stays; small input only. Raises ExecutorError (lost, refused)."""
+        """Run one program on a shell that stays, with small input only. Raises ExecutorError (lost, refused)."""
         line = commands.call(argv, stdin, nonce, seconds)
         self.expect(nonce, most)
-        return await self._converse(argv[0], line, eof=False)
+        return await self._exchange(argv[0], line, eof=False)
 
     def expect(self, nonce: str, most: int) -> None:
-        """An answer with this nonce is to come: said before the channel is opened for one program."""
+        """Expect an answer with this nonce. Call it before the channel for a single program is opened."""
         self._out = commands.Answer(nonce, most, main=True)
         self._err = commands.Answer(nonce, most, main=False)
         self._done = asyncio.get_running_loop().create_future()
 
     async def feed(self, program: str, stdin: bytes) -> Completed:
-        """Give the one program of this channel its input. Raises ExecutorError (lost, refused)."""
-        return await self._converse(program, stdin, eof=True)
+        """Send the input of this channel's single program. Raises ExecutorError (lost, refused)."""
+        return await self._exchange(program, stdin, eof=True)
 
-    async def _converse(self, program: str, data: bytes, *, eof: bool) -> Completed:
+    async def _exchange(self, program: str, data: bytes, *, eof: bool) -> Completed:
         channel, out, err, done = self._channel, self._out, self._err, self._done
         if channel is None or out is None or err is None or done is None:
             raise ExecutorError("lost", f"the connection to {self._alias} was lost")
         finished = False
         try:
-            with suppress(OSError):  # it was closed under us, which is told below
+            with suppress(OSError):  # the channel was closed: reported below
                 channel.write(data)
                 if eof:
                     channel.write_eof()
             if self.usable:
                 await done
             finished = out.complete and err.complete
-            return self._told(program, out, err, finished)
+            return self._result(program, out, err, finished)
         finally:
             self._out = self._err = None
             if not finished:
                 self.give_up()
 
-    def _told(self, program: str, out: commands.Answer, err: commands.Answer, finished: bool) -> Completed:
+    def _result(self, program: str, out: commands.Answer, err: commands.Answer, finished: bool) -> Completed:
         if out.endless or err.endless:
             raise ExecutorError("too_large", f"{program} on {self._alias} prints without end")
         if not finished:
-            said = commands.first_line(Completed(0, b"", err.noise or out.noise)) if out.noise or err.noise else ""
+            text = commands.first_line(Completed(0, b"", err.noise or out.noise)) if out.noise or err.noise else ""
             if self._channel is not None and self._channel.get_exit_status() is not None:
-                raise ExecutorError("refused", f"the login shell of {self._alias} does not run commands: {said}")
+                raise ExecutorError("refused", f"the login shell of {self._alias} does not run commands: {text}")
             raise ExecutorError("lost", f"the connection to {self._alias} was lost while {program} ran")
         status = out.status or ""
         if status == commands.NOT_FOUND:
@@ -99,12 +99,12 @@ class Shell(asyncssh.SSHClientSession[bytes]):
         if not status.isascii() or not status.isdigit() or len(status) > 3:
             raise ExecutorError("lost", f"{self._alias} told no exit status of {program}, but {status[:16]!r}")
         number = int(status)
-        # a shell tells of a signal by 128 + its number
+        # a shell reports a signal as 128 + its number
         code = 128 - number if 128 < number < 193 else number
         return Completed(code, out.output, err.output, out.truncated or err.truncated)
 
     def give_up(self) -> None:
-        """Close the channel; what runs there is ended by its own time limit. Idempotent."""
+        """Close the channel. The program on it ends by its own time limit. Idempotent."""
         self.usable = False
         if self._channel is not None and not self._channel.is_closing():
             self._channel.abort()

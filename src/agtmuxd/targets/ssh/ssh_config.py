@@ -1,9 +1,10 @@
-"""The way to one host: what the user's ssh config and known_hosts say of it, and why it could not be gone.
+"""Turn the user's ssh config and known_hosts into asyncssh's options for one host, and explain a failed connection.
 
-Owns the translation of the effective settings to asyncssh's options, and the words for what went wrong. Strict by
-construction: known host keys only, public keys only, nothing forwarded, nobody asked. Opens no connection.
+Owns the translation of the effective settings, and the error messages. Always strict: accepts only known host keys,
+signs in only with public keys, forwards nothing and asks no question. Opens no connection.
 
-The settings are OpenSSH's own (``sshconfig``). Where no ``ssh`` is installed asyncssh reads the file, which knows less.
+The settings come from ``ssh -G`` (``effective_settings``). If no usable ``ssh`` is installed, asyncssh reads the config
+file; it knows fewer options.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _FAMILIES: Final = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
 
 
 class LinkError(ExecutorError):
-    """No connection. ``step`` is one of resolve, connect, host key, auth; the message says what to do."""
+    """The connection failed. ``step`` is one of resolve, connect, host key, auth. The message says what to do."""
 
     def __init__(self, step: str, reason: str, message: str) -> None:
         super().__init__(reason, message)
@@ -45,7 +46,7 @@ class LinkError(ExecutorError):
 
 @dataclass(slots=True)
 class ConnectProgress:
-    """How far one attempt has come: ``passed`` steps as (step, what it showed), and the step that is under way."""
+    """The progress of one attempt: the ``passed`` steps as (step, message), and the current step."""
 
     step: str = "resolve"
     passed: list[tuple[str, str]] = field(default_factory=list)
@@ -55,7 +56,7 @@ class ConnectProgress:
         self.step = then
 
     def back(self, step: str) -> None:
-        """Go on from before this step: another connection is made."""
+        """Go back to this step, because a second connection is made."""
         names = [name for name, _ in self.passed]
         del self.passed[names.index(step) if step in names else len(names) :]
         self.step = step
@@ -63,10 +64,10 @@ class ConnectProgress:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What the ssh config says of one host.
+    """What the ssh config says about one host.
 
-    ``names``: those under which its key is looked for; ``known``: the lines in which; ``proxy``: a shell's command that
-    leads there, tokens filled in; ``asked``: who said all this, for people; ``settings``: None where ssh said nothing.
+    ``names``: names under which its key is looked up. ``known``: the known_hosts lines. ``proxy``: the ProxyCommand,
+    with tokens filled in. ``asked``: the source of these settings, for messages. ``settings``: None without ``ssh -G``.
     """
 
     alias: str
@@ -94,9 +95,9 @@ class Route:
     def connect_options(
         self, trust: Trust, pairs: Sequence[asyncssh.SSHKeyPair], *, certificates: bool, hint: Sequence[asyncssh.SSHKey]
     ) -> dict[str, Any]:
-        """The options of asyncssh for one connection with this trust.
+        """Return asyncssh's options for one connection with this trust.
 
-        ``certificates``: host certificates may come; ``hint``: keys that are not trusted, only their kinds preferred.
+        ``certificates``: accept host certificates. ``hint``: keys that are not trusted; only their types are preferred.
         """
         small = self.wanted.smallest_rsa
         keys = [key for key in trust.keys if not client_keys.too_small(key, small)]
@@ -115,7 +116,7 @@ class Route:
         return allowed and not client_keys.too_small(key, small)
 
     def _host_algorithms(self, keys: Sequence[asyncssh.SSHKey], signers: Sequence[asyncssh.SSHKey]) -> list[str]:
-        """Those that ssh would ask for, the ones of known keys first, so that the server shows one of them."""
+        """Return the host key algorithms that ssh would offer, those of known keys first: the server then uses one."""
         known = {algorithm.decode() for key in keys for algorithm in key.sig_algorithms}
         signed = {algorithm.decode() for algorithm in get_certificate_algs()}
         certified = [name for name in self.host_algorithms if name in signed and signers]
@@ -124,7 +125,7 @@ class Route:
 
 
 class Watcher(asyncssh.SSHClient):
-    """Notes how far a connection came, and what was wrong with the host key."""
+    """Note the progress of a connection, and the host key that was refused."""
 
     def __init__(self, route: Route, dialling: ConnectProgress, known_in: str) -> None:
         self.route = route
@@ -152,7 +153,7 @@ class Watcher(asyncssh.SSHClient):
 
 
 def hops(jump: str | None) -> list[tuple[str, str | None, int | None]]:
-    """``user@host:port,...`` of ProxyJump as (host, user, port)."""
+    """Split ``user@host:port,...`` of ProxyJump into (host, user, port)."""
     out = []
     for hop in (jump or "").split(","):
         user, _, place = hop.strip().removeprefix("ssh://").rpartition("@")
@@ -169,7 +170,7 @@ def hops(jump: str | None) -> list[tuple[str, str | None, int | None]]:
 
 
 def _strict() -> dict[str, Any]:
-    """What no ssh config changes: no question, nothing forwarded, keys only."""
+    """Return the options that no ssh config changes: no questions, no forwarding, keys only."""
     return {
         "canonicalize_hostname": False, "preferred_auth": "publickey", "password_auth": False,
         "kbdint_auth": False, "host_based_auth": False, "gss_auth": False, "gss_kex": False, "agent_forwarding": False,
@@ -179,11 +180,11 @@ def _strict() -> dict[str, Any]:
     }  # fmt: skip
 
 
-# ---------------------------------------------------------------- as ssh says
+# ---------------------------------------------------------------- by ssh -G
 
 
 def route_of(place: Destination, settings: EffectiveSettings, words: Sequence[str]) -> Route:
-    """The route by the answer of ``ssh -G``. Reads the files of host keys: blocks. Raises ConfigError."""
+    """Make the route from the settings of ``ssh -G``. Reads files with host keys, so it blocks. Raises ConfigError."""
     _unsupported(settings)
     alias = settings.first("hostkeyalias") or None
     names = known_hosts.searched(settings.host, settings.port, alias)
@@ -192,7 +193,7 @@ def route_of(place: Destination, settings: EffectiveSettings, words: Sequence[st
     trust = known_hosts.read(known, names)
     krls = []
     for written in _files(settings, "revokedhostkeys"):
-        # before OpenSSH 10 as it is written, since then filled in: what is there is meant
+        # OpenSSH before 10 prints the path as written, later ones fill it in: use the path that exists
         file = written if Path(written).exists() else settings.path(written, "RevokedHostKeys")
         revoked, binary = host_keys.read_revoked(file)
         trust = trust.without(revoked)
@@ -223,7 +224,7 @@ def route_of(place: Destination, settings: EffectiveSettings, words: Sequence[st
 
 
 def _unsupported(settings: EffectiveSettings) -> None:
-    """Raise ConfigError for what would lead elsewhere than ssh goes."""
+    """Raise ConfigError for unsupported options that would change where the connection leads."""
     if settings.yes("proxyusefdpass"):
         raise ConfigError("ProxyUseFdpass yes: agtmux does not do that; let the ProxyCommand carry the data itself")
     if settings.every("bindinterface"):
@@ -231,7 +232,7 @@ def _unsupported(settings: EffectiveSettings) -> None:
 
 
 def _stricter(settings: EffectiveSettings) -> list[str]:
-    """Where ssh would accept a host key and agtmux does not."""
+    """Return the options that let ssh accept a host key, and that agtmux ignores."""
     out = []
     if settings.first("stricthostkeychecking") in {"no", "off", "false", "accept-new"}:
         out.append("StrictHostKeyChecking")
@@ -243,7 +244,7 @@ def _stricter(settings: EffectiveSettings) -> list[str]:
 
 
 def _wanted(settings: EffectiveSettings) -> KeyOptions:
-    """The keys that the settings name, and what of them agtmux does not use."""
+    """Return the keys that the settings name, and the sources of keys that agtmux does not use."""
     skipped = []
     if settings.every("pkcs11provider"):
         skipped.append("PKCS11Provider is not used: give its keys to the agent (ssh-add -s)")
@@ -270,18 +271,18 @@ def _wanted(settings: EffectiveSettings) -> KeyOptions:
 
 
 def _known_files(settings: EffectiveSettings) -> list[str]:
-    """The files of known hosts, in the order in which ssh reads them."""
+    """Return the known_hosts files in the order in which ssh reads them."""
     return [*_files(settings, "userknownhostsfile"), *_files(settings, "globalknownhostsfile")]
 
 
 def _files(settings: EffectiveSettings, option: str) -> list[str]:
-    """The files of an option. ``ssh -G`` writes them with spaces between and no quotes: a path begins with ``/``."""
+    """Return the files of an option. ``ssh -G`` prints them with spaces and no quotes; each path begins with ``/``."""
     pieces = [piece for line in settings.every(option) for piece in line.replace(" /", "\0/").split("\0")]
     return [piece for piece in pieces if piece != "none"]
 
 
 def _common(settings: EffectiveSettings, option: str, shown: str, known: Sequence[bytes]) -> list[str]:
-    """Those of a list of algorithms that are known here too. Raises ConfigError where none is."""
+    """Return the algorithms of an option that asyncssh also knows. Raises ConfigError if there are none."""
     here = {name.decode() for name in known}
     wanted = settings.names(option)
     found = [name for name in wanted if name in here]
@@ -294,11 +295,11 @@ def _common(settings: EffectiveSettings, option: str, shown: str, known: Sequenc
 
 
 def read_route(place: Destination, config_file: str, environ: Mapping[str, str]) -> Route:
-    """What asyncssh reads, where no ssh can be asked. Blocks. Raises asyncssh.Error, OSError, ValueError."""
-    place.words()  # what is no name is refused
+    """Make the route as asyncssh reads the config, without ssh. Blocks. Raises asyncssh.Error, OSError, ValueError."""
+    place.words()  # raises for an invalid name
     files = [config_file] if os.access(config_file, os.R_OK) else []
     if config_file == str(Path(DEFAULT_CONFIG).expanduser()) and os.access(_SYSTEM_CONFIG, os.R_OK):
-        files.append(_SYSTEM_CONFIG)  # as ssh does; not with a file of one's own (ssh -F)
+        files.append(_SYSTEM_CONFIG)  # as ssh does, but not with another config file (ssh -F)
     user, _, alias = place.alias.removeprefix("ssh://").rpartition("@")
     name = place.user or user
     options = _strict()
@@ -338,7 +339,7 @@ def _words(names: Sequence[bytes]) -> list[str]:
 
 
 def _listed(read: asyncssh.SSHClientConnectionOptions, option: str, otherwise: Sequence[str]) -> list[str]:
-    """The files that an option names, ``~`` filled in."""
+    """Return the files that an option names, with ``~`` filled in."""
     found = read.config.get(option)
     names = found if isinstance(found, list) and found else otherwise
     return [str(Path(str(name)).expanduser()) for name in names]
@@ -353,9 +354,9 @@ def explained(
     watcher: Watcher,
     dialling: ConnectProgress,
     skipped: Sequence[str] = (),
-    said: str = "",
+    message: str = "",
 ) -> LinkError:
-    """What went wrong, at which step, and what to do. ``skipped``: keys not offered; ``said``: by the proxy command."""
+    """Return the error with its step and a remedy. ``skipped``: keys not offered. ``message``: the ProxyCommand's."""
     where = f"{route.host} port {route.port}"
     step = dialling.step if dialling.step != "ready" else "auth"
     if isinstance(error, asyncssh.HostKeyNotVerifiable) or "host key" in str(error).lower():
@@ -369,17 +370,17 @@ def explained(
         )  # fmt: skip
     if isinstance(error, asyncssh.ChannelOpenError):
         return LinkError("connect", "refused", f"the jump host does not reach {where}: {error.reason}")
-    if said:
-        return LinkError("connect", "refused", f"the ProxyCommand of {route.alias} leads nowhere: {said}")
+    if message:
+        return LinkError("connect", "refused", f"the ProxyCommand of {route.alias} leads nowhere: {message}")
     if isinstance(error, asyncssh.ConnectionLost | asyncssh.DisconnectError | ConnectionError):
         return LinkError(step, "lost", f"{where} closed the connection: {error}")
     return LinkError(step, "refused", f"no connection to {where}: {error}")
 
 
-def _host_key_message(said: str, route: Route, watcher: Watcher) -> str:
+def _host_key_message(message: str, route: Route, watcher: Watcher) -> str:
     key = watcher.refused
     if key is None:
-        return f"the host key of {route.host} is not accepted: {said}"
+        return f"the host key of {route.host} is not accepted: {message}"
     shown = f"{key.get_algorithm()} {key.get_fingerprint()}"
     name = route.names[0]
     if any(key.get_algorithm() == other.get_algorithm() for other in route.trust.keys):
