@@ -1,7 +1,7 @@
 """Open a socket on a machine behind ssh that leads to this daemon, and write the file by which hooks find it.
 
-Owns the socket, its folder and this daemon's supervisor file there. Reads the clock there. ``link`` opens the socket
-only on machines with an installed hook program.
+Owns the socket, its folder and this daemon's supervisor file there. Reads the clock there. Nothing is written on a
+machine without an installed hook program: ``link`` checks that first.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ class TargetExecutor(Protocol):
         """Connect once more, and return the steps ``{"step", "ok", "message"}`` in order; none for this machine."""
 
     def terminal(self) -> tuple[str, ...]:
-        """Return the words that run a command line, added as the last word, there in a terminal; none for local."""
+        """Return the argv prefix that runs a command line (its last word) there in a terminal; empty for local."""
 
     async def close(self) -> None:
         """Release connections. Idempotent."""

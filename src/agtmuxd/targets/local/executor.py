@@ -173,7 +173,7 @@ class LocalExecutor:
         return []
 
     def terminal(self) -> tuple[str, ...]:
-        """Return no words: a command line runs here as it is."""
+        """Return an empty prefix: a command line runs here as it is."""
         return ()
 
     async def close(self) -> None:

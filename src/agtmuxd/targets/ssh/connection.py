@@ -50,7 +50,7 @@ class SshLink:
     async def connection(self) -> asyncssh.SSHClientConnection:
         """Return the connection, and make it if there is none. Callers at the same time share one attempt.
 
-        Use it for what is no program, such as forwarded sockets. Raises LinkError.
+        Call it only for other uses than programs, such as forwarded sockets. Raises LinkError.
         """
         if self._closed:
             raise LinkError("connect", "lost", f"{self.alias} is no longer watched")
