@@ -156,7 +156,7 @@ class ActionRunner:
                 return await self._check_and_act(resolved)
         except AgtmuxError as error:
             return Outcome(error=error)
-        except Exception as error:  # noqa: BLE001 told below: nobody can say how far it came
+        except Exception as error:  # noqa: BLE001 - reported below as indeterminate
             _LOG.exception("action failed", action_id=row.action_id, kind=row.action_type)
             text = f"the daemon failed during the action: {type(error).__name__}; see agtmux daemon logs"
             return Outcome(error=AgtmuxError("E_ACTION_INDETERMINATE", text))

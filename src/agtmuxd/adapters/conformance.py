@@ -62,7 +62,7 @@ def _processes(adapter: Adapter) -> Iterator[str]:
     for comm, argv in others:
         try:
             found = adapter.identify(_process(comm, *argv))
-        except Exception as error:  # noqa: BLE001 - whatever it raises is what is to be statuses
+        except Exception as error:  # noqa: BLE001 - every exception is reported
             yield f"identify: raises {type(error).__name__} for {list(argv)}: {error}"
         else:
             if found is not None:

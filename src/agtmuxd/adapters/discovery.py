@@ -47,7 +47,7 @@ def discover(disabled: Iterable[str] = (), points: Iterable[EntryPoint] | None =
             continue
         try:
             made = point.load()()
-        except Exception as e:  # noqa: BLE001 - see isolation.Fenced
+        except Exception as e:  # noqa: BLE001 - see isolation.IsolatedAdapter
             registry.refused[point.name] = f"adapter {point.name}: {type(e).__name__}: {e}"[:500]
             continue
         registry.add(made)

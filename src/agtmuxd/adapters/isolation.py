@@ -67,7 +67,7 @@ class IsolatedAdapter:
     def _call(self, what: str, call: Callable[[], T], otherwise: T) -> T:
         try:
             return call()
-        except Exception as e:  # noqa: BLE001 - the fence: a third party's adapter must not end the daemon
+        except Exception as e:  # noqa: BLE001 - isolation: a third party's adapter must not end the daemon
             self.errors += 1
             self.last_error = f"{what}: {type(e).__name__}: {e}"[:500]
             return otherwise

@@ -191,7 +191,7 @@ class ApiServer:
             if request.transport is not None:
                 request.transport.close()
             return error.response
-        except Exception as error:  # noqa: BLE001 - the edge of the daemon: told in the log, answered without inner details
+        except Exception as error:  # noqa: BLE001 - every error becomes an answer; only the log has its details
             return internal(self._log_error(request, error))
 
     def _log_error(self, request: web.Request, error: BaseException) -> str:

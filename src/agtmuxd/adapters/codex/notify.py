@@ -148,7 +148,7 @@ def _with_ours(text: str, command: str, *, ends: bool) -> tuple[str | None, tupl
     span = _span(text, theirs)
     if span is None:
         return None, (TAKEN,)
-    if any(_is_call(theirs, OwnEntries("codex", far)) for far in (True, False)):
+    if any(_is_call(theirs, OwnEntries("codex", remote)) for remote in (True, False)):
         return None, (_OTHER,)
     start, end = span
     kept = text[start:end].splitlines(keepends=True)
