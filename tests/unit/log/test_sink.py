@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -93,6 +94,11 @@ def test_lines_of_a_full_disk_are_counted_and_told_when_there_is_room(tmp_path: 
 @pytest.mark.tc("TC-151")
 def test_a_pipe_that_nobody_reads_keeps_nobody_waiting() -> None:
     read, write = os.pipe()
+    os.set_blocking(write, False)
+    with contextlib.suppress(BlockingIOError):  # full from the start: a first line that fits would clear `trouble`
+        while True:
+            os.write(write, b"x" * 4096)
+    os.set_blocking(write, True)
     kept = os.dup(2)
     os.dup2(write, 2)
     try:
