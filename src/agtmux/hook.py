@@ -124,9 +124,7 @@ def options(words: list[str], started: int) -> tuple[str | None, int, list[str]]
 
 
 def end_at(deadline: int) -> None:
-    """End this process with status 1 at the clock ``deadline`` (ns), even in the middle of parsing a long payload, when
-    the alarm's signal would have to wait.
-    """
+    """End this process with status 1 at the clock ``deadline`` (ns), even in the middle of parsing a long payload."""
     import faulthandler
 
     left = max(0.001, (deadline - time.time_ns()) / 1e9)
@@ -234,9 +232,7 @@ def uuid7(now: int) -> str:
 
 
 def ancestors(pid: int) -> list[dict[str, object]]:
-    """Return the processes from ``pid`` upwards with their start times (Linux clock ticks), nearest first. []
-    elsewhere.
-    """
+    """Return the processes from ``pid`` upwards with their start times (Linux clock ticks). [] without ``/proc``."""
     chain: list[dict[str, object]] = []
     while pid > 1 and len(chain) < 32:
         try:

@@ -59,7 +59,7 @@ def run(argv: list[str], started: int, folder: str) -> None:
         return
     argv = argv[1:] if argv[:1] == ["hook"] else argv
     agent = argv[0] if argv and _is_name(argv[0]) else "unknown"
-    name, at, rest = said(argv[1:], started)
+    name, at, rest = options(argv[1:], started)
     raw = os.fsencode(rest[-1]) if rest else _stdin(by(STDIN_BY))
     if len(raw) > MAX_BODY:
         end_at(by(EXIT_BY))
@@ -225,11 +225,11 @@ def post_all(paths: list[str], body: bytes, until: int) -> list[bool | None]:
     return [post.good if post.over else None for post in posts]
 
 
-def said(words: list[str], started: int) -> tuple[str | None, int, list[str]]:
-    """The event's name where it is said, its moment in ns, and what is left of the words.
+def options(words: list[str], started: int) -> tuple[str | None, int, list[str]]:
+    """Return the event's name if it is given, its time in ns, and the remaining words.
 
-    ``--at`` is of plugins that tell one event after the other. Within ``MOST_LATE`` and ``AHEAD`` it counts, else
-    ``started`` does.
+    Plugins that send one event after the other use ``--at``. It counts only within ``MOST_LATE`` and ``AHEAD``.
+    Otherwise ``started`` counts.
     """
     name, at = None, started
     while len(words) > 1 and words[0] in ("--event", "--at"):
@@ -242,8 +242,7 @@ def said(words: list[str], started: int) -> tuple[str | None, int, list[str]]:
 
 
 def end_at(deadline: int) -> None:
-    """End this process, with status 1, at the clock ``deadline`` (ns), also in the middle of a long payload's parsing:
-    the alarm is heard only behind that."""
+    """End this process with status 1 at the clock ``deadline`` (ns), even in the middle of parsing a long payload."""
     import faulthandler
 
     left = max(0.001, (deadline - time.time_ns()) / 1e9)
@@ -251,7 +250,7 @@ def end_at(deadline: int) -> None:
 
 
 def _stdin(until: int) -> bytes:
-    """What stands on standard input by the end of file or the deadline, whichever is first; never reads a terminal."""
+    """Read standard input until its end or the deadline, whichever comes first. Never reads a terminal."""
     data = bytearray()
     try:
         while len(data) < MAX_STDIN and not os.isatty(0):
@@ -263,12 +262,12 @@ def _stdin(until: int) -> bytes:
                 break
             data += piece
     except OSError:
-        return bytes(data)  # it is closed or broken: what came counts
+        return bytes(data)  # it is closed or broken: what arrived counts
     return bytes(data)
 
 
 def parse(raw: bytes) -> dict[str, object]:
-    """The payload as an object, long strings cut; what is not a JSON object comes back under ``_raw``."""
+    """Parse the payload as an object and cut long strings. What is not a JSON object is returned under ``_raw``."""
     text = raw.decode("utf-8", "replace")
     try:
         value = json.loads(text, parse_constant=str)
@@ -280,7 +279,7 @@ def parse(raw: bytes) -> dict[str, object]:
 
 
 def cut(text: str, most: int = MAX_STRING) -> str:
-    """``text`` within ``most`` characters, saying how much is missing, without lone surrogates."""
+    """Return ``text`` within ``most`` characters, with a note of how much is missing, and without lone surrogates."""
     if len(text) > most:
         text = f"{text[:most]}…[{len(text) - most} characters cut]"
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
@@ -304,10 +303,10 @@ def build_event(
     payload: dict[str, object],
     started: int,
     env: os._Environ[str] | dict[str, str],
-    said: str | None = None,
+    name_option: str | None = None,
 ) -> dict[str, object]:
-    """The event as ``POST /v1/events`` takes it. ``started`` in ns; what is not known is left out."""
-    name = said or payload.get("hook_event_name") or payload.get("type")
+    """Build the event as ``POST /v1/events`` takes it. ``started`` is in ns. Unknown fields are left out."""
+    name = name_option or payload.get("hook_event_name") or payload.get("type")
     event_id = uuid7(started)
     event: dict[str, object] = {
         "event_id": event_id,
@@ -338,12 +337,12 @@ def _is_name(text: str) -> bool:
 
 
 def _number(text: str) -> int | None:
-    """A process or pane number, None for anything that is none."""
+    """Parse a process or pane number. None for any other text."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
 def uuid7(now: int) -> str:
-    """A UUID of version 7 (ordered by time) for the clock ``now`` in ns."""
+    """Return a UUID of version 7 (ordered by time) for the clock ``now`` in ns."""
     number = (now // MS & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
     number = number & ~(0xF << 76) & ~(0x3 << 62) | 7 << 76 | 2 << 62
     text = f"{number:032x}"
@@ -351,7 +350,7 @@ def uuid7(now: int) -> str:
 
 
 def ancestors(pid: int) -> list[dict[str, object]]:
-    """The processes from ``pid`` upwards with their start times (Linux clock ticks), nearest first; [] elsewhere."""
+    """Return the processes from ``pid`` upwards with their start times (Linux clock ticks). [] without ``/proc``."""
     chain: list[dict[str, object]] = []
     while pid > 1 and len(chain) < 32:
         try:
@@ -370,21 +369,21 @@ def ancestors(pid: int) -> list[dict[str, object]]:
 
 
 def first_words(pid: int) -> list[str]:
-    """The first words of a process's command line, cut: they tell which agent it is, and what it was started for.
+    """Return the first words of a process's command line, cut. They show which agent it is and what it was started for.
 
-    The first two, and of the next two those that hold no blank: they may be a prompt.
+    These are the first two words, and those of the next two without a blank: with one, they may be a prompt.
     """
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = file.read(1024).split(b"\0")[:4]
     except OSError:
         return []
-    told = words[:2] + [word for word in words[2:] if b" " not in word and b"\n" not in word]
-    return [word[-200:].decode("utf-8", "replace") for word in told if word]
+    kept = words[:2] + [word for word in words[2:] if b" " not in word and b"\n" not in word]
+    return [word[-200:].decode("utf-8", "replace") for word in kept if word]
 
 
 def encode(event: dict[str, object], limit: int = MAX_BODY) -> bytes:
-    """The event as JSON of at most ``limit`` bytes: a payload that is still too long is cut harder and harder."""
+    """Return the event as JSON of at most ``limit`` bytes. A payload that is too long is cut in several steps."""
     body = json.dumps(event, separators=(",", ":")).encode()
     payload = event["payload"]
     for most, items, depth in ((2048, 200, 16), (256, 50, 6), (128, 50, 1)):
@@ -423,7 +422,7 @@ def _is_at(fd: int, path: str) -> bool:
 
 
 def _keep_newest(fd: int, path: str, size: int, keep: int) -> None:
-    """Replace the locked spool by a gap line and its last ``keep`` bytes, from a whole line on."""
+    """Replace the locked spool by a gap line and its last ``keep`` bytes, from the start of a line."""
     dropped, start, first = 0, max(0, size - keep), True
     place = 0
     while place < start:
@@ -437,14 +436,14 @@ def _keep_newest(fd: int, path: str, size: int, keep: int) -> None:
         place += len(piece)
     tail = os.pread(fd, keep, start)
     if start and os.pread(fd, 1, start - 1) != b"\n":
-        dropped, tail = dropped + 1, tail.partition(b"\n")[2]  # the rest of a line whose beginning goes
-    fresh = f"{path}.tmp"  # one name: what an interrupted hook leaves is written over by the next
+        dropped, tail = dropped + 1, tail.partition(b"\n")[2]  # the rest of a line whose beginning is cut off
+    fresh = f"{path}.tmp"  # one fixed name: the next hook overwrites what an ended one left
     out = open_regular(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW)
     try:
         data = memoryview(json.dumps({"gap": {"dropped": dropped}}).encode() + b"\n" + tail)
         while data:
             data = data[os.write(out, data) :]
-        if _is_at(fd, path):  # else the daemon took it meanwhile, and what stands there now is newer
+        if _is_at(fd, path):  # else the daemon took the file meanwhile, and the file at ``path`` is newer
             os.rename(fresh, path)
         else:
             os.unlink(fresh)

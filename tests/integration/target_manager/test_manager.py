@@ -154,7 +154,7 @@ async def test_a_server_that_a_target_watches_is_no_other_target_however_it_is_s
     link.symlink_to(tmux.socket)
     path = {"path": tmux.socket, "link": link, "dots": f"{tmux.socket.parent}/../{tmux.socket.parent.name}/"
             f"{tmux.socket.name}"}[spelled]  # fmt: skip
-    with pytest.raises(AgtmuxError, match="target host watches") as caught:
+    with pytest.raises(AgtmuxError, match="target host already watches") as caught:
         await stage.add("twin", str(path))
     assert caught.value.code == "E_TARGET_EXISTS"
 

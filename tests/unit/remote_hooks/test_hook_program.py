@@ -21,8 +21,8 @@ from tests.unit.daemon_stub import Stub
 
 SRC = Path(__file__).parents[3] / "src"
 SHARED = (
-    "said", "end_at", "_stdin", "parse", "cut", "_shrink", "build_event", "_is_name", "_number", "uuid7", "ancestors",
-    "first_words", "encode", "_lock", "_is_at", "_keep_newest",
+    "options", "end_at", "_stdin", "parse", "cut", "_shrink", "build_event", "_is_name", "_number", "uuid7",
+    "ancestors", "first_words", "encode", "_lock", "_is_at", "_keep_newest",
 )  # fmt: skip
 
 
