@@ -20,6 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.tmux_server import private_server
+
 from agtmux.transport import Exchange, NoDaemonError
 
 COLS, ROWS = 120, 40
@@ -37,12 +39,16 @@ DAEMON = [sys.executable, "-m", "agtmuxd"]
 
 
 class Server:
-    """One private tmux server. ``panes``: (pane id, pid, tty) of the stand-ins in it, in order."""
+    """One private tmux server. libtmux builds and reads it; ``source`` calls tmux, for libtmux takes no input.
+
+    ``panes``: (pane id, pid, tty) of the stand-ins in it, in order.
+    """
 
     def __init__(self, socket: Path, env: dict[str, str]) -> None:
         self.socket, self.env = socket, env
         self.panes: list[tuple[str, int, str]] = []
-        self.run("new-session", "-d", "-s", "keep", "-x", str(COLS), "-y", str(ROWS), "sleep", "86400")
+        self.server = private_server(socket, env)
+        self.server.new_session("keep", x=COLS, y=ROWS, window_command="exec sleep 86400")
         self.source('set -g status off\nset -g default-size "120x40"\n')
         self.pid = int(self.run("display-message", "-p", "#{pid}"))
 
@@ -61,9 +67,11 @@ class Server:
             session = f"{name}{first // 20}"
             self.run("new-session", "-d", "-s", session, "-x", str(COLS), "-y", str(ROWS), *program.split())
             self.source(f"new-window -d -t {session}: {program}\n" * (min(20, count - first) - 1))
-        listed = self.run("list-panes", "-a", "-F", "#{session_name} #{pane_id} #{pane_pid} #{pane_tty}")
-        rows = [line.split(" ") for line in listed.splitlines()]
-        made = [(pane, int(pid), tty) for session, pane, pid, tty in rows if session.rstrip("0123456789") == name]
+        made = [
+            (str(pane.pane_id), int(pane.pane_pid or 0), str(pane.pane_tty))
+            for pane in self.server.panes
+            if str(pane.session_name).rstrip("0123456789") == name
+        ]
         made.sort(key=lambda row: int(row[0][1:]))
         return made
 

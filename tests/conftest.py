@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
-import shlex
 import shutil
 import struct
 import subprocess
@@ -23,6 +22,8 @@ from typing import TypeVar
 import libtmux
 import pytest
 from hypothesis import settings
+
+from tests.tmux_server import private_server
 
 settings.register_profile("agtmux", deadline=None)  # how long an example takes is the machine's affair
 settings.load_profile("agtmux")
@@ -69,14 +70,8 @@ class Tmux:
 
     @property
     def server(self) -> libtmux.Server:
-        """This server as libtmux sees it. Its client is a script that sets the environment, which libtmux cannot."""
-        client = self.socket.with_name(f"{self.socket.name}.client")
-        words = [shutil.which("env") or "env", "-i", *(f"{name}={value}" for name, value in self.env.items())]
-        text = f'#!/bin/sh\nexec {shlex.join([*words, self.program, "-u"])} "$@"\n'
-        if not client.exists() or client.read_text() != text:
-            client.write_text(text)
-            client.chmod(0o700)
-        return libtmux.Server(socket_path=self.socket, config_file="/dev/null", tmux_bin=client)
+        """This server as libtmux sees it."""
+        return private_server(self.socket, self.env, self.program)
 
     def try_run(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

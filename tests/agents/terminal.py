@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.tmux_server import private_server
+
 POLL_S = 0.1
 
 
@@ -32,7 +34,11 @@ class ScreenTimeoutError(AssertionError):
 
 
 class Tmux:
-    """``tmux -S SOCKET -f /dev/null`` with a bare environment of its own. A context manager."""
+    """A private tmux server with a bare environment of its own. A context manager.
+
+    libtmux builds it and opens its windows. ``run`` calls tmux directly: libtmux drops the empty rows at the end of a
+    capture, and takes no several commands at once.
+    """
 
     def __init__(self, socket: Path, env: dict[str, str], size: tuple[int, int] = (120, 40)) -> None:
         self.socket = socket
@@ -49,8 +55,9 @@ class Tmux:
 
     def __enter__(self) -> Self:
         # the first pane keeps the server alive and gives every later one its size
-        size = ("-x", str(self.columns), "-y", str(self.rows))
-        self.run("new-session", "-d", "-s", "lab", "-n", "keep", *size, "exec sleep 86400")
+        self._session = private_server(self.socket, self.env).new_session(
+            "lab", window_name="keep", x=self.columns, y=self.rows, window_command="exec sleep 86400"
+        )
         for name, value in (("status", "off"), ("default-terminal", "tmux-256color"), ("history-limit", "5000")):
             self.run("set-option", "-g", name, value)
         return self
@@ -60,10 +67,11 @@ class Tmux:
 
     def open(self, name: str, env: dict[str, str], cwd: Path, command: str = "exec bash --norc --noprofile") -> Pane:
         """A window of its own for one agent, by default with a shell in it."""
-        args = ["new-window", "-d", "-P", "-F", "#{pane_id}", "-t", "lab:", "-n", name, "-c", str(cwd)]
-        for key, value in env.items():
-            args += ["-e", f"{key}={value}"]
-        return Pane(self, self.run(*args, command).strip())
+        window = self._session.new_window(name, start_directory=cwd, window_shell=command, environment=env)
+        pane = window.active_pane
+        if pane is None or pane.pane_id is None:
+            raise RuntimeError(f"the window {name} closed at once")
+        return Pane(self, pane.pane_id)
 
 
 class Pane:
