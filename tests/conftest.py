@@ -126,7 +126,7 @@ class Tmux:
         if told.returncode != 0 or not told.stdout.strip():
             return
         pid = int(told.stdout)
-        self.server.kill()
+        self.try_run("kill-server")  # its client may see the server go before it has its answer
         until(lambda: not _alive(pid), what=f"tmux server {pid} ends")
 
 

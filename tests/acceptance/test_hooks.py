@@ -46,8 +46,8 @@ def test_where_nothing_is_installed_one_line_says_so_and_what_to_type(place: Pla
     code, said = status(place)
     assert (code, said.count("\n")) == (0, 1)
     assert said.startswith("no hooks are installed: ")
-    assert said.endswith("Type: agtmux hooks install\n")
-    assert status(place, "--agent", "claude")[1].endswith("Type: agtmux hooks install --agent claude\n")
+    assert said.endswith("Run: agtmux hooks install\n")
+    assert status(place, "--agent", "claude")[1].endswith("Run: agtmux hooks install --agent claude\n")
     assert len(place.json("hooks", "status")["items"]) > 1, "JSON says all"
     assert place.cli("hooks", "install", "--agent", "claude").returncode == 0
     assert f"claude: {place.home}/.claude/settings.json: installed\n" in status(place)[1]
