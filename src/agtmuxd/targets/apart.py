@@ -21,10 +21,9 @@ def is_apart(pid: int | None, root: str = "/proc") -> bool:
 
     A process that has ended cannot be checked: the result is False, so its own chain counts.
     """
-    try:
-        own = os.readlink(f"{root}/self/ns/pid")  # noqa: PTH115 asked for every hook
-    except OSError:
-        return False  # another system, or no /proc
+    own = _own_space(root)
+    if own is None:
+        return False
     if pid is None:
         return True
     try:
@@ -36,12 +35,16 @@ def is_apart(pid: int | None, root: str = "/proc") -> bool:
 
 def was_apart(pid_space: str | None, root: str = "/proc") -> bool:
     """Tell whether ``pid_space``, the pid namespace named in a spooled event, is another one than the daemon's."""
-    if pid_space is None:
-        return False
+    own = _own_space(root)
+    return own is not None and pid_space is not None and pid_space != own
+
+
+def _own_space(root: str) -> str | None:
+    """Return the name of the daemon's own pid namespace. None: another system, or no ``/proc``."""
     try:
-        return os.readlink(f"{root}/self/ns/pid") != pid_space  # noqa: PTH115
+        return os.readlink(f"{root}/self/ns/pid")  # noqa: PTH115 asked for every hook
     except OSError:
-        return False
+        return None
 
 
 def chain_of(pid: int | None) -> list[dict[str, Any]]:
