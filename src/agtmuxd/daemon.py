@@ -15,7 +15,6 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -35,15 +34,6 @@ from agtmuxd.adapters.registry import Registry
 from agtmuxd.api.app import ApiServer
 from agtmuxd.api.connections import Connections, affordable
 from agtmuxd.api.envelopes import Envelope
-from agtmuxd.api.route import RouteTable
-from agtmuxd.api.routes import actions as action_routes
-from agtmuxd.api.routes import daemon as daemon_routes
-from agtmuxd.api.routes import events as event_routes
-from agtmuxd.api.routes import hooks as hook_routes
-from agtmuxd.api.routes import panes as pane_routes
-from agtmuxd.api.routes import rules as rule_routes
-from agtmuxd.api.routes import targets as target_routes
-from agtmuxd.api.routes import watch as watch_routes
 from agtmuxd.api.routes.contract import with_contract
 from agtmuxd.clock import Clock
 from agtmuxd.config import Settings, load
@@ -61,16 +51,13 @@ from agtmuxd.log.sink import Sink
 from agtmuxd.parts import Engine, Intake
 from agtmuxd.process import BoundSocket, DaemonPaths, ProcessResources
 from agtmuxd.repository import Target
+from agtmuxd.resources import route_tables
 from agtmuxd.rules.catalog import RuleCatalog
-from agtmuxd.services.actions import ActionRequests
 from agtmuxd.services.daemon import DaemonStatus, HealthSources
 from agtmuxd.services.events import Events
 from agtmuxd.services.health import StorageHealth
-from agtmuxd.services.hooks import Hooks
-from agtmuxd.services.panes import Panes
 from agtmuxd.services.spool_intake import SpoolIntake
-from agtmuxd.services.targets import Targets, target_items
-from agtmuxd.services.watch import Watch
+from agtmuxd.services.targets import target_items
 from agtmuxd.socket_repair import SocketRepair
 from agtmuxd.store import history
 from agtmuxd.store.db import Store
@@ -146,7 +133,7 @@ class Daemon:
             )
             features = self._features(engine, envelope)
             status = self._status(engine, intake, envelope, features, connections, first.path)
-            tables = self._routes(engine, intake, envelope, status) + features.tables
+            tables = route_tables(engine, intake, envelope, status, self._clock) + features.tables
             server = ApiServer(
                 with_contract(tables), first.sock,
                 permit=engine.actions.permit, end_streams=engine.hub.close, connections=connections,
@@ -433,34 +420,6 @@ class Daemon:
             paths={"socket": socket, "database": self._places.database, "config": self._places.config},
             reload=self.reload, stop=self.stop, features=features.health,
         )  # fmt: skip
-
-    def _routes(
-        self, engine: Engine, intake: Intake, envelope: Envelope, status: DaemonStatus
-    ) -> list[RouteTable[Any]]:
-        """Build the route table of each resource, with the service that answers it."""
-        view, repository, target_manager = engine.view, engine.repository, engine.target_manager
-        panes = Panes(
-            envelope=envelope, view=view, pipeline=engine.pipeline, registry=engine.registry, actions=engine.actions,
-            transcripts=intake.transcripts, history=intake.events.history, clock=self._clock,
-        )  # fmt: skip
-        targets = Targets(envelope=envelope, target_manager=target_manager, view=view, removed=engine.retention.wake)
-        hooks = Hooks(
-            repository=repository,
-            registry=engine.registry,
-            target_manager=target_manager,
-            hook_tests=intake.hook_tests,
-            clock=self._clock,
-        )
-        return [
-            RouteTable(daemon_routes.ROUTES, status),
-            RouteTable(target_routes.ROUTES, targets),
-            RouteTable(pane_routes.ROUTES, panes),
-            RouteTable(watch_routes.ROUTES, Watch(envelope, engine.hub)),
-            RouteTable(event_routes.ROUTES, intake.events),
-            RouteTable(action_routes.ROUTES, ActionRequests(envelope, engine.actions)),
-            RouteTable(hook_routes.ROUTES, hooks),
-            RouteTable(rule_routes.ROUTES, engine.rule_catalog),
-        ]
 
     def _repair(self, first: BoundSocket, server: ApiServer, status: DaemonStatus, files: LookupFiles) -> SocketRepair:
         """Build the part that restores a missing socket or lock, and stops this daemon if another one replaced it."""

@@ -44,6 +44,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("agtmuxd.features",),
     tuple(f"agtmuxd.features.{folder.parent.name}" for folder in SRC.glob("agtmuxd/features/*/__init__.py")),
     ("agtmuxd.parts",),
+    ("agtmuxd.resources",),
     ("agtmuxd.daemon",),
     ("agtmuxd.__main__",),
 )

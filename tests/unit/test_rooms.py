@@ -14,7 +14,7 @@ from agtmuxd.core.action.request import Kind
 from agtmuxd.ingest.pipeline import Pipeline
 
 ROOT = {
-    "__init__", "__main__", "daemon", "process", "socket_repair", "config", "clock", "repository", "parts",
+    "__init__", "__main__", "daemon", "process", "socket_repair", "config", "clock", "repository", "parts", "resources",
     "core", "tmux", "adapters", "store", "targets", "target_manager", "ingest", "stream", "actions", "rules", "hooks",
     "remote_hooks", "services", "api", "features", "log",
 }  # fmt: skip

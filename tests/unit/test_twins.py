@@ -17,6 +17,7 @@ WITHOUT_TWIN = frozenset(
         "client.py",
         "config.py",
         "parts.py",
+        "resources.py",
         "process.py",
         "render.py",
         "repository.py",
