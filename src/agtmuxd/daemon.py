@@ -391,7 +391,8 @@ class Daemon:
     def _features(self, engine: Engine, envelope: Envelope) -> FeatureHost:
         context = Context(
             store=engine.store, view=engine.view, repository=engine.repository, envelope=envelope,
-            act=engine.actions.perform, clock=self._clock, settings=lambda: self._settings,
+            act=engine.actions.perform, annotate=engine.pipeline.annotate, clock=self._clock,
+            settings=lambda: self._settings,
         )  # fmt: skip
         return FeatureHost.build(FEATURES, context, engine.subscriptions)
 

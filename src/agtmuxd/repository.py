@@ -171,6 +171,8 @@ class Repository:
     registers: dict[str, RegisterMap] = field(default_factory=dict)
     marks: dict[str, dict[str, int]] = field(default_factory=dict)
     states: dict[PaneKey, StateRow] = field(default_factory=dict)
+    annotations: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What features add to the row of a pane, by runtime id and name."""
     epochs: dict[PaneKey, int] = field(default_factory=dict)
     versions: dict[PaneKey, int] = field(default_factory=dict)
     """The state version of a pane whose runtime ended: the next runtime goes on from there."""
@@ -199,6 +201,7 @@ class UnitOfWork:
         self.registers = OverlayTable(repository.registers)
         self.marks = OverlayTable(repository.marks)
         self.states = OverlayTable(repository.states)
+        self.annotations = OverlayTable(repository.annotations)
         self.epochs = OverlayTable(repository.epochs)
         self.versions = OverlayTable(repository.versions)
         self.told: set[tuple[str, Source, str]] = set()
@@ -226,6 +229,6 @@ class UnitOfWork:
         """Apply all overlays to the repository. Call it after the database has committed."""
         for table in (
             self.targets, self.panes, self.runtimes, self.active, self.registers, self.marks, self.states, self.epochs,
-            self.versions,
+            self.versions, self.annotations,
         ):  # fmt: skip
             table.commit()

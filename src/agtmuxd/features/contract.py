@@ -33,6 +33,14 @@ from agtmuxd.stream.subscription import Subscriber
 Act = Callable[[Request, int | None, int | None], Awaitable[dict[str, Any]]]
 """``await act(request, uid, pid)``: ``perform`` of ``actions.runner``. Raises AgtmuxError if the action is refused."""
 
+Annotate = Callable[[str, str, Any], Awaitable[bool]]
+"""``await annotate(runtime_id, name, value)``: the row gets the field ``name`` until the runtime ends.
+
+``value``: JSON, or None to remove it. An object with ``attention`` (``review`` or ``needs_action``) and ``since`` (RFC
+3339) gives the row that attention while it has none itself; ``ack`` ends it. Survives a restart. Returns False if the
+runtime has ended. Declare the field in ``api.responses.panes.Pane``. Raises E_STORE_UNAVAILABLE.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -47,6 +55,8 @@ class Context:
     envelope: Envelope
     """The common fields of answers that list rows."""
     act: Act
+    annotate: Annotate
+    """Add a field to the row of a runtime's pane, and publish it."""
     clock: Callable[[], int]
     settings: Callable[[], Settings]
 

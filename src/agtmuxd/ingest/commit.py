@@ -11,6 +11,7 @@ from agtmuxd.core.json_codec import encode
 from agtmuxd.core.model import Source
 from agtmuxd.core.state.registers import retired
 from agtmuxd.core.state.resolve import recheck_at
+from agtmuxd.ingest.annotations import annotated, forget_ended
 from agtmuxd.ingest.context import IngestContext, SessionState
 from agtmuxd.ingest.pane_items import pane_item
 from agtmuxd.ingest.state_rows import update_state
@@ -53,6 +54,7 @@ def save(run: IngestContext) -> None:
             gone = retired(register, unit.marks.get(runtime_id) or {})
             at[(runtime_id, source, subject)] = gone[1] if gone is not None else None
     save_unit(run.connection, unit, at)
+    forget_ended(run)
 
 
 def publish(run: IngestContext, session_state: SessionState, view: PublishedRows) -> tuple[Changes, int]:
@@ -77,7 +79,7 @@ def publish(run: IngestContext, session_state: SessionState, view: PublishedRows
             runtime = unit.runtimes.get(state.runtime_id)
         if runtime is not None and state is None:
             runtime = None  # its state was not resolved yet
-        items[pane_key(name, key[1])] = pane_item(name, pane, runtime, state)
+        items[pane_key(name, key[1])] = annotated(pane_item(name, pane, runtime, state), unit)
     changes = changes_for(view, items)
     if not changes:
         return {}, view.sequence

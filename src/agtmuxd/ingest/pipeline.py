@@ -22,6 +22,8 @@ from agtmuxd.core.state.observation import HealthChange, Observation
 from agtmuxd.core.state.ordering import SKEW_BUDGET
 from agtmuxd.core.state.registers import Marks, Register, Registers
 from agtmuxd.core.state.resolve import RuntimeFacts
+from agtmuxd.ingest.annotations import acknowledge as acknowledge_annotations
+from agtmuxd.ingest.annotations import annotate
 from agtmuxd.ingest.commit import publish, save, update_states
 from agtmuxd.ingest.context import GRACE, PENDING_TTL, IngestContext, SessionCopy, SessionState
 from agtmuxd.ingest.events import EventAdapters, EventInbox, EventResult
@@ -156,8 +158,22 @@ class Pipeline:
 
     async def acknowledge(self, key: PaneKey, runtime_id: str | None) -> str:
         """Clear a pane's attention because somebody looked at it. Return the attention that it had."""
-        had: str = await self._do(lambda run: acknowledge(run.unit, key, runtime_id, run.now))
+
+        def apply(run: IngestContext) -> str:
+            noted = acknowledge_annotations(run, key, runtime_id)
+            had = acknowledge(run.unit, key, runtime_id, run.now)
+            return noted if had == "none" else had
+
+        had: str = await self._do(apply)
         return had
+
+    async def annotate(self, runtime_id: str, name: str, value: Any) -> bool:
+        """Set (or, with None, remove) what a feature adds to the row of a runtime's pane, as JSON.
+
+        Returns False if the runtime has ended. Raises E_STORE_UNAVAILABLE.
+        """
+        lives: bool = await self._do(lambda run: annotate(run, runtime_id, name, value))
+        return lives
 
     def last_levels(self, target_id: str, pane_id: str, pid: int, start: str) -> dict[Source, DebounceState]:
         """Give the last claim of each level about this process, so that an observer goes on from it after a restart."""

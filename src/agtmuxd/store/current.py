@@ -319,6 +319,10 @@ def _load_runtimes(connection: sqlite3.Connection, repository: Repository) -> No
         )  # fmt: skip
     for r in connection.execute(f"SELECT * FROM retirement_marks WHERE runtime_id IN {shown}"):  # noqa: S608 a constant
         repository.marks[r["runtime_id"]][r["mark"]] = r["at"]
+    for r in connection.execute("SELECT * FROM annotations"):
+        if r["runtime_id"] in repository.runtimes:
+            notes = repository.annotations.setdefault(r["runtime_id"], {})
+            notes[r["name"]] = json.loads(r["value_json"])
     for r in connection.execute("SELECT * FROM states"):
         decided = json.loads(r["decided_by_json"])
         repository.states[(r["target_id"], r["pane_id"])] = StateRow(
