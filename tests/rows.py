@@ -60,6 +60,11 @@ def pane(
         "pane_index": int(pane_id[1:]) % 10,
         "session_id": "$1",
         "cwd": "/src",
+        "project": "src",
+        "branch": None,
+        "worktree": None,
+        "agent_name": None,
+        "message": None,
         "command": "zsh" if agent is None else agent,
         "source": None if agent is None else "hook",
     }

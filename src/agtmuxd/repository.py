@@ -51,6 +51,30 @@ class Pane:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """What people call a folder: its project, and the branch and worktree if it is in a git repository.
+
+    ``project``: the name of the repository's main folder, else of the folder. ``branch``: ``@`` and 7 hex digits for a
+    detached HEAD. ``worktree``: the name of a linked worktree. None: not known, or there is none.
+    """
+
+    project: str | None = None
+    branch: str | None = None
+    worktree: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What an agent says of itself and to its user. One line each, without secrets.
+
+    ``name``: its own name or the title of its session. ``message``: the first line of its last message.
+    """
+
+    name: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Runtime:
     """One life of one agent process in one pane instance. Times are in ns."""
 
@@ -107,6 +131,8 @@ class StateRow:
         return next((by["detail"] for by in self.decided_by if by.get("detail")), None)
 
 
+NOWHERE: Final = Place()
+SILENT: Final = Words()
 _ABSENT: Final = object()
 
 

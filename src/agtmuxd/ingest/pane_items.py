@@ -9,7 +9,7 @@ from agtmux.protocol.text import one_line
 from agtmuxd.core import ref
 from agtmuxd.core.json_codec import stamp, stamp_or_none
 from agtmuxd.core.screen.title import published
-from agtmuxd.repository import Pane, Runtime, StateRow
+from agtmuxd.repository import NOWHERE, SILENT, Pane, Place, Runtime, StateRow, Words
 
 DETAIL: Final = 200
 """Characters of an error's detail that are shown."""
@@ -25,7 +25,14 @@ def _short(detail: str | None) -> str | None:
     return None if detail is None else one_line(detail)[:DETAIL]
 
 
-def pane_item(target_name: str, pane: Pane, runtime: Runtime | None, state: StateRow | None) -> dict[str, Any]:
+def pane_item(
+    target_name: str,
+    pane: Pane,
+    runtime: Runtime | None,
+    state: StateRow | None,
+    place: Place = NOWHERE,
+    words: Words = SILENT,
+) -> dict[str, Any]:
     """Build one item. Without a runtime, the agent fields are null; such panes are listed with ``all=true`` only."""
     row = pane.row
     waiting = None
@@ -70,5 +77,10 @@ def pane_item(target_name: str, pane: Pane, runtime: Runtime | None, state: Stat
         "session_id": row.session_id,
         "other_sessions": list(row.other_sessions),
         "cwd": row.cwd,
+        "project": place.project,
+        "branch": place.branch,
+        "worktree": place.worktree,
         "command": one_line(row.command),
+        "agent_name": words.name if runtime else None,
+        "message": words.message if runtime else None,
     }

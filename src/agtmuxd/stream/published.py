@@ -400,13 +400,16 @@ def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 def _roll(rows: Sequence[Item], counts: Mapping[str, int]) -> dict[str, Any]:
     """Compute the fields that windows and sessions share.
 
-    ``state`` is the first by precedence; ``since`` is the oldest among the rows in that state.
+    ``state`` is the first by precedence; ``since`` is the oldest among the rows in that state. ``project`` is the one
+    that all rows have, else None.
     """
     top = min((row["state"] for row in rows), key=lambda state: RANK.get(state, LAST_RANK), default=None)
     since = [row["since"] for row in rows if row["state"] == top and row.get("since") is not None]
     updated = [row["updated_at"] for row in rows if row.get("updated_at") is not None]
     attentions = {row.get("attention") or "none" for row in rows}
+    projects = {row.get("project") for row in rows}
     return {
+        "project": projects.pop() if len(projects) == 1 else None,
         "state": None if top is None else str(top),
         "counts": {state: counts.get(str(state), 0) for state in RANK},
         "waiting": counts.get("waiting_approval", 0) + counts.get("waiting_input", 0),

@@ -75,7 +75,12 @@ class Pane(Shape):
     pane_index: int | None
     session_id: str | None
     cwd: str | None
+    project: str | None  # name of the repository's main folder, else of the folder
+    branch: str | None  # "@" and 7 hex digits: a detached HEAD
+    worktree: str | None  # name of the linked worktree, where it is one
     command: str | None
+    agent_name: str | None  # the agent's own name of itself or of its session
+    message: str | None  # first line of the agent's last message
     source: str | None
     other_sessions: list[str] = []
     detail: str | None = None  # of an error: its message
@@ -83,9 +88,13 @@ class Pane(Shape):
 
 
 class Rollup(Shape):
-    """``panes``, ``counts`` and ``agents`` count panes with an agent. ``since``: of the oldest one in the top state."""
+    """``panes``, ``counts`` and ``agents`` count panes with an agent. ``since``: of the oldest one in the top state.
+
+    ``project``: the project of all its agents; null if they have several, or one that is not known.
+    """
 
     state: State | None
+    project: str | None
     panes: int
     agents: dict[str, int]
     counts: dict[State, int]
