@@ -20,7 +20,7 @@ from agtmuxd.api.requests import ConnectResult, HistoryQuery, HookRequest, Targe
 from agtmuxd.api.route import RouteTable
 from agtmuxd.api.routes.contract import with_contract
 from agtmuxd.api.routes.rules import CheckRequest, ReplayRequest
-from agtmuxd.core.action.request import Request
+from agtmuxd.core.action.request import Caller, Request
 from agtmuxd.core.model import NS
 from agtmuxd.stream.history import Batch, LogEntry
 from agtmuxd.stream.hub import Hub
@@ -105,7 +105,7 @@ class FakeServices:
     def nonce(self, item: Mapping[str, Any]) -> str:
         return f"1.-.{item['identity']['pane_id']}"
 
-    async def act(self, request: Request, uid: int | None, pid: int | None) -> dict[str, Any]:
+    async def act(self, request: Request, caller: Caller) -> dict[str, Any]:
         self.acted.append(request)
         raise AgtmuxError("E_PRECONDITION_FAILED", f"{request.kind} is refused here", {"reason": "fake"})
 

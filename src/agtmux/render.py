@@ -162,7 +162,7 @@ def _outcome(item: Item, _now: float) -> str:
 
 def _caller(item: Item, _now: float) -> str:
     caller = item.get("caller") or {}
-    return " ".join(clean(caller[key]) for key in ("pid", "command") if caller.get(key)) or "-"
+    return " ".join(clean(caller[key]) for key in ("actor", "pid", "command") if caller.get(key)) or "-"
 
 
 COLUMNS: dict[str, tuple[Column, ...]] = {

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.tc("TC-233")
 PROBE = """
 from agtmuxd.api.envelopes import said
 from agtmuxd.api.route import Access, Route, RouteTable
-from agtmuxd.core.action.request import Guards, Kind, Request, ViewParams
+from agtmuxd.core.action.request import Caller, Guards, Kind, Request, ViewParams
 from agtmuxd.features.contract import Context, Feature
 
 
@@ -46,7 +46,7 @@ async def heard(_request, probe):
 
 async def look(request, probe):
     asked = Request(Kind.VIEW, "request-of-the-probe", request.match_info["ref"], Guards(), ViewParams())
-    return said(**await probe.context.act(asked, None, None))
+    return said(**await probe.context.act(asked, Caller()))
 
 
 def build(context: Context) -> Feature:

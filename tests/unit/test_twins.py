@@ -68,7 +68,6 @@ WITHOUT_TWIN = frozenset(
         "api/responses/panes.py",
         "api/responses/targets.py",
         "api/responses/watch.py",
-        "api/routes/actions.py",
         "api/routes/contract.py",
         "api/routes/daemon.py",
         "api/routes/events.py",

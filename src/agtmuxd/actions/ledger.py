@@ -10,7 +10,7 @@ import asyncio
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -107,7 +107,7 @@ class Ledger:
         """Record the request and what is known of its pane, before anything is done. Raises E_INTERNAL."""
         now = self._clock()
         metadata = {
-            "caller": {"uid": caller.uid, "pid": caller.pid, "command": caller.command},
+            "caller": asdict(caller),
             "ref": request.ref,
             "request": request.told(self._key),
             "state_version": snapshot.state_version,

@@ -23,7 +23,7 @@ from agtmuxd.actions.ledger import Ledger, Outcome
 from agtmuxd.actions.pane_check import PaneReader, PaneReading
 from agtmuxd.core import ref as refs
 from agtmuxd.core.action.guard import CurrentPane, GuardInput, decide, decide_unread, may_be_asked
-from agtmuxd.core.action.request import Kind, Request, Snapshot, ViewParams, read_nonce
+from agtmuxd.core.action.request import Caller, Kind, Request, Snapshot, ViewParams, read_nonce
 from agtmuxd.core.model import WAITING
 from agtmuxd.repository import PaneKey, Repository
 from agtmuxd.store import history
@@ -96,21 +96,23 @@ class ActionRunner:
 
     # ---------------------------------------------------------------- one request, from top to bottom
 
-    async def perform(self, request: Request, uid: int | None, pid: int | None) -> dict[str, Any]:
+    async def perform(self, request: Request, caller: Caller) -> dict[str, Any]:
         """Perform the request and return the answer. Raises AgtmuxError: the refusal or failure, now or of the first
         request.
         """
         if isinstance(request.params, ViewParams) and request.params.again is not None:
             return await self._view_again(request, request.params.again)
-        row, replayed = await self._ledger.once(request, lambda digest: self._run(request, digest, uid, pid))
+        row, replayed = await self._ledger.once(request, lambda digest: self._run(request, digest, caller))
         return self._ledger.answer(row, replayed=replayed)
 
-    async def _run(self, request: Request, digest: str, uid: int | None, pid: int | None) -> ActionRow:
+    async def _run(self, request: Request, digest: str, caller: Caller) -> ActionRow:
         """Perform a request that is new. Once its row exists, every end of it is recorded as its result."""
         refusal = may_be_asked(request)
         if refusal is not None:
             raise refused(refusal)
-        caller, why_not = await self._callers.identify_caller(uid, pid)
+        why_not = None
+        if caller.actor is None:
+            caller, why_not = await self._callers.identify_caller(caller.uid, caller.pid)
         resolved = await self._resolve(request)
         row = await self._ledger.begin(request, digest, caller, resolved.snapshot)
         if why_not is not None and request.kind is not Kind.VIEW:

@@ -1,6 +1,7 @@
-"""Find the process that sent a request, and check that it may do what operators may.
+"""Find out who sent a request, and check that they may do what operators may.
 
-Owns how a handler asks for both. The kernel names the process; the request's body never does.
+Owns how a handler asks for both. The kernel names the process, or the server that took the request in names its actor.
+The request's body never does.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from agtmuxd.api.peer import Peer
+from agtmuxd.core.action.request import Caller
 
 ASK_PEER: web.AppKey[Callable[[socket.socket], Peer]] = web.AppKey("ask_peer")
 """How to find the process at the other end of a connection."""
@@ -19,6 +21,9 @@ Permit = Callable[[int | None, int | None], Awaitable[None]]
 """``await permit(uid, pid)`` raises E_FORBIDDEN for a process inside a supervised agent, if agents may not act."""
 
 PERMIT: web.AppKey[Permit] = web.AppKey("permit")
+
+ACTOR: web.RequestKey[str] = web.RequestKey("actor", str)
+"""Who sent a request, if its server has checked that by itself. Such as ``device:phone``."""
 
 
 def peer(request: web.Request) -> Peer | None:
@@ -30,12 +35,17 @@ def peer(request: web.Request) -> Peer | None:
         return None
 
 
-def caller(request: web.Request) -> tuple[int | None, int | None]:
-    """Return the uid and pid at the other end, as far as the kernel names them."""
+def caller(request: web.Request) -> Caller:
+    """Return who asks: the actor, or the process at the other end as far as the kernel names it."""
+    actor = request.get(ACTOR)
+    if actor is not None:
+        return Caller(actor=actor)
     other = peer(request)
-    return (other.uid, other.pid) if other is not None else (None, None)
+    return Caller(other.uid, other.pid) if other is not None else Caller()
 
 
 async def require_operator(request: web.Request) -> None:
     """Raise E_FORBIDDEN if the caller runs inside a supervised agent and agents may only read and report."""
-    await request.app[PERMIT](*caller(request))
+    one = caller(request)
+    if one.actor is None:
+        await request.app[PERMIT](one.uid, one.pid)

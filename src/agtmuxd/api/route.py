@@ -29,11 +29,30 @@ class Access(StrEnum):
     CHECKED_BY_ACTION = "checked_by_action"  # as OPERATORS, but the action checks it and records a refusal
 
 
+class WebScope(StrEnum):
+    """What a device may do that is linked with the web page. Each scope includes those above it.
+
+    ``OWN`` is no scope of a device: the route checks a proof that the request itself carries, such as a single-use
+    code.
+    """
+
+    OWN = "own"
+    OBSERVE = "observe"
+    ACT = "act"
+    ALL = "all"
+
+    def allows(self, wanted: WebScope) -> bool:
+        """Return whether a device of this scope may call a route that wants ``wanted``."""
+        order = list(WebScope)
+        return order.index(wanted) <= order.index(self)
+
+
 @dataclass(frozen=True, slots=True)
 class Route(Generic[S]):
     """One method and path. ``body``: what the request carries. ``answer``: model of its 200 (of a line, for watch).
 
-    ``access``: who may call it. The default refuses a supervised agent.
+    ``access``: who may call it on the daemon's socket. The default refuses a supervised agent. ``web``: the scope that
+    a device needs to call it through the web page's server. None: it is not served there.
     """
 
     method: str
@@ -44,6 +63,7 @@ class Route(Generic[S]):
     body: type[BaseModel] | None = None
     answer: type[BaseModel] | None = None
     access: Access = Access.OPERATORS
+    web: WebScope | None = None
 
 
 @dataclass(frozen=True, slots=True)

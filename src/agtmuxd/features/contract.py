@@ -23,15 +23,18 @@ from typing import Any
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.route import RouteTable
 from agtmuxd.config import Settings
-from agtmuxd.core.action.request import Request
+from agtmuxd.core.action.request import Caller, Request
 from agtmuxd.repository import Repository
 from agtmuxd.services.health import HealthPart
 from agtmuxd.store.db import Store
 from agtmuxd.stream.published import PublishedRows
 from agtmuxd.stream.subscription import Subscriber
 
-Act = Callable[[Request, int | None, int | None], Awaitable[dict[str, Any]]]
-"""``await act(request, uid, pid)``: ``perform`` of ``actions.runner``. Raises AgtmuxError if the action is refused."""
+Act = Callable[[Request, Caller], Awaitable[dict[str, Any]]]
+"""``await act(request, caller)``: ``perform`` of ``actions.runner``. Raises AgtmuxError if the action is refused.
+
+A caller with an ``actor`` is not checked again: set it only for someone whose proof the feature has checked.
+"""
 
 Annotate = Callable[[str, str, Any], Awaitable[bool]]
 """``await annotate(runtime_id, name, value)``: the row gets the field ``name`` until the runtime ends.

@@ -6,7 +6,7 @@ from typing import Any
 
 from agtmuxd.actions.runner import ActionRunner
 from agtmuxd.api.envelopes import Envelope
-from agtmuxd.core.action.request import Request
+from agtmuxd.core.action.request import Caller, Request
 
 
 class ActionRequests:
@@ -16,5 +16,5 @@ class ActionRequests:
         self.envelope = envelope
         self._runner = runner
 
-    async def act(self, request: Request, uid: int | None, pid: int | None) -> dict[str, Any]:
-        return await self._runner.perform(request, uid, pid)
+    async def act(self, request: Request, caller: Caller) -> dict[str, Any]:
+        return await self._runner.perform(request, caller)

@@ -20,7 +20,7 @@ from agtmuxd.actions.ledger import KEPT_OUTPUTS, Ledger
 from agtmuxd.actions.pane_check import PaneReader, PaneReading, one_pane
 from agtmuxd.actions.runner import LOOK_AGAIN_AFTER, ActionRunner
 from agtmuxd.adapters.discovery import discover
-from agtmuxd.core.action.request import Guards, Kind, NoParams, Params, Request, SendParams, ViewParams
+from agtmuxd.core.action.request import Caller, Guards, Kind, NoParams, Params, Request, SendParams, ViewParams
 from agtmuxd.core.model import PaneRow, Source, State
 from agtmuxd.core.screen.controls import InputField
 from agtmuxd.repository import Runtime
@@ -180,7 +180,7 @@ class Desk(Ground):
         item = self.rig.item(self.pane)
         assert item is not None
         request = Request(kind, name, ref or item["ref"], Guards(**guards), params or NoParams())
-        return await self.actions.perform(request, os.getuid(), pid or os.getpid())
+        return await self.actions.perform(request, Caller(os.getuid(), pid or os.getpid()))
 
     async def refused(self, kind: Kind, params: Params | None = None, **more: Any) -> str:
         with pytest.raises(AgtmuxError) as caught:

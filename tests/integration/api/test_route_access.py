@@ -38,7 +38,9 @@ def test_only_reads_and_reports_are_open_to_agents() -> None:
     opened = OPEN.union(*(OPEN_OF_FEATURES[feature] for feature in features))
     assert {name(route) for route in ROUTES if route.access is Access.EVERYBODY} == opened
     recorded = {route.path for route in ROUTES if route.access is Access.CHECKED_BY_ACTION}
-    assert recorded == {f"/v1/actions/{kind}" for kind in Kind}, "an action asks itself, and keeps whom it refused"
+    assert recorded == {f"/v1/actions/{kind}" for kind in (*Kind, "prompt")}, (
+        "an action asks itself, and keeps whom it refused"
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,12 @@ from agtmuxd.api.callers import caller
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.parsing import read_json
 from agtmuxd.api.responses.actions import ActionDone
-from agtmuxd.api.route import Access, Route
+from agtmuxd.api.route import Access, Route, WebScope
 from agtmuxd.core.action.keys import submits, valid_key
 from agtmuxd.core.action.request import (
     AnswerParams,
     AttachParams,
+    Caller,
     Guards,
     KillParams,
     Kind,
@@ -31,7 +32,7 @@ from agtmuxd.core.action.request import (
     SendParams,
     ViewParams,
 )
-from agtmuxd.core.model import State
+from agtmuxd.core.model import WAITING, State
 
 MAX_TEXT = 256 * 1024
 """Bytes of text that one action may carry."""
@@ -130,6 +131,24 @@ class SendBody(ActionBody):
         )  # fmt: skip
 
 
+class PromptBody(ActionBody):
+    """One prompt for an agent: a text that is submitted. It is never typed into a dialog, a shell or a draft."""
+
+    text: Annotated[str, Field(min_length=1)]
+    if_runtime: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{16,128}$")]
+    timeout: Annotated[float, Field(ge=0, le=60)] = 5.0
+
+    @field_validator("if_state")
+    @classmethod
+    def _no_dialog(cls, value: list[State]) -> list[State]:
+        if set(value) & WAITING:
+            raise ValueError("a prompt is never typed into a dialog: leave the waiting states out, or use answer")
+        return value
+
+    def params(self) -> Params:
+        return SendParams(_text(self.text), enter=True, timeout=self.timeout)
+
+
 class ViewBody(ActionBody):
     """``again``: the action that this reading continues, for callers that follow a pane. It is recorded once."""
 
@@ -204,16 +223,32 @@ class ActionService(Protocol):
 
     envelope: Envelope
 
-    async def act(self, request: Request, uid: int | None, pid: int | None) -> dict[str, Any]:
-        """Perform the request, once. ``uid`` and ``pid`` are the caller's. Raises the reason for a refusal."""
+    async def act(self, request: Request, caller: Caller) -> dict[str, Any]:
+        """Perform the request, once. Raises the reason for a refusal."""
 
 
-def _act(kind: Kind) -> Callable[[web.Request, ActionService], Awaitable[web.StreamResponse]]:
-    """Return the handler of one kind."""
+WEB: dict[Kind, WebScope | None] = {
+    Kind.ATTACH: None,  # it needs a terminal
+    Kind.SEND: WebScope.ALL,
+    Kind.VIEW: WebScope.OBSERVE,
+    Kind.KILL: WebScope.ALL,
+    Kind.APPROVE: WebScope.ACT,
+    Kind.DENY: WebScope.ACT,
+    Kind.ANSWER: WebScope.ACT,
+    Kind.INTERRUPT: WebScope.ACT,
+    Kind.ACK: WebScope.ACT,
+}
+"""The scope that a device of the web page needs for each kind. None: not from there."""
+
+
+def _act(
+    kind: Kind, model: type[ActionBody] | None = None
+) -> Callable[[web.Request, ActionService], Awaitable[web.StreamResponse]]:
+    """Return the handler of one kind. ``model``: of the body, if it is not the kind's own."""
 
     async def act(request: web.Request, actions: ActionService) -> web.StreamResponse:
-        asked = BODIES[kind].model_validate(await read_json(request)).request(kind)
-        result = await actions.act(asked, *caller(request))
+        asked = (model or BODIES[kind]).model_validate(await read_json(request)).request(kind)
+        result = await actions.act(asked, caller(request))
         return actions.envelope.reply(**result)
 
     return act
@@ -223,8 +258,12 @@ ROUTES: tuple[Route[ActionService], ...] = (
     *(
         Route(
             "POST", f"/v1/actions/{kind}", _act(kind), SUMMARIES[kind], body=BODIES[kind],
-            answer=ActionDone, access=Access.CHECKED_BY_ACTION,
+            answer=ActionDone, access=Access.CHECKED_BY_ACTION, web=WEB[kind],
         )
         for kind in Kind
+    ),
+    Route(
+        "POST", "/v1/actions/prompt", _act(Kind.SEND, PromptBody), "Send an agent a prompt", body=PromptBody,
+        answer=ActionDone, access=Access.CHECKED_BY_ACTION, web=WebScope.ACT,
     ),
 )  # fmt: skip

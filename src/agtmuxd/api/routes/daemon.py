@@ -11,7 +11,7 @@ from agtmuxd.api.parsing import read_query
 from agtmuxd.api.requests import NoQuery
 from agtmuxd.api.responses.base import Done
 from agtmuxd.api.responses.daemon import Config, Health
-from agtmuxd.api.route import Access, Route
+from agtmuxd.api.route import Access, Route, WebScope
 
 
 class DaemonService(Protocol):
@@ -53,7 +53,10 @@ async def stop(_request: web.Request, daemon: DaemonService) -> web.StreamRespon
 
 
 ROUTES: tuple[Route[DaemonService], ...] = (
-    Route("GET", "/v1/health", health, "Show the daemon's status", answer=Health, access=Access.EVERYBODY),
+    Route(
+        "GET", "/v1/health", health, "Show the daemon's status", answer=Health,
+        access=Access.EVERYBODY, web=WebScope.OBSERVE,
+    ),
     Route(
         "GET", "/v1/daemon/config", config, "Show the configuration in effect", answer=Config,
         access=Access.EVERYBODY,

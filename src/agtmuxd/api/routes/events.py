@@ -13,7 +13,7 @@ from agtmuxd.api.parsing import given, read_json, read_query
 from agtmuxd.api.peer import Peer
 from agtmuxd.api.requests import EventBatch, HistoryQuery, WireEvent
 from agtmuxd.api.responses.events import Events, Ingested
-from agtmuxd.api.route import Access, Route
+from agtmuxd.api.route import Access, Route, WebScope
 from agtmuxd.stream.published import PublishedRows
 
 
@@ -55,7 +55,7 @@ async def post(request: web.Request, events: EventService) -> web.StreamResponse
 ROUTES: tuple[Route[EventService], ...] = (
     Route(
         "GET", "/v1/events", history, "List events, newest first", HistoryQuery, answer=Events,
-        access=Access.EVERYBODY,
+        access=Access.EVERYBODY, web=WebScope.OBSERVE,
     ),
     Route(
         "POST", "/v1/events", post, "Report events", body=EventBatch, answer=Ingested,

@@ -14,7 +14,7 @@ from agtmuxd.api.envelopes import Envelope, reply, reply_rows
 from agtmuxd.api.parsing import given, read_query
 from agtmuxd.api.requests import ListingQuery, NoQuery, SessionQuery
 from agtmuxd.api.responses.panes import Explanation, LastMessage, Panes, Sessions, Windows
-from agtmuxd.api.route import Access, Route
+from agtmuxd.api.route import Access, Route, WebScope
 from agtmuxd.core.listing import Attrs, Scope, ordered, tally
 from agtmuxd.stream.published import PublishedRows, merge_sessions
 
@@ -98,21 +98,22 @@ async def message(request: web.Request, panes: PaneService) -> web.StreamRespons
 ROUTES: tuple[Route[PaneService], ...] = (
     Route(
         "GET", "/v1/panes", _listing(Scope.PANES), "Panes", ListingQuery, answer=Panes,
-        access=Access.EVERYBODY,
+        access=Access.EVERYBODY, web=WebScope.OBSERVE,
     ),
     Route(
         "GET", "/v1/windows", _listing(Scope.WINDOWS), "Windows", ListingQuery, answer=Windows,
-        access=Access.EVERYBODY,
+        access=Access.EVERYBODY, web=WebScope.OBSERVE,
     ),
     Route(
-        "GET", "/v1/sessions", sessions, "Sessions", SessionQuery, answer=Sessions, access=Access.EVERYBODY
+        "GET", "/v1/sessions", sessions, "Sessions", SessionQuery, answer=Sessions,
+        access=Access.EVERYBODY, web=WebScope.OBSERVE,
     ),
     Route(
         "GET", "/v1/panes/{ref}/explain", explain, "Explain why a pane is in its state", answer=Explanation,
-        access=Access.EVERYBODY,
+        access=Access.EVERYBODY, web=WebScope.OBSERVE,
     ),
     Route(
         "GET", "/v1/panes/{ref}/message", message, "Get the agent's last message", answer=LastMessage,
-        access=Access.EVERYBODY,
+        access=Access.EVERYBODY, web=WebScope.OBSERVE,
     ),
 )  # fmt: skip

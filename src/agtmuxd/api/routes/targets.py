@@ -10,7 +10,7 @@ from agtmuxd.api.envelopes import Envelope, reply, said
 from agtmuxd.api.parsing import read_json, read_query
 from agtmuxd.api.requests import ConnectResult, NoQuery, TargetRequest
 from agtmuxd.api.responses.targets import TargetAdded, TargetConnected, TargetRemoved, Targets
-from agtmuxd.api.route import Access, Route
+from agtmuxd.api.route import Access, Route, WebScope
 
 
 class TargetService(Protocol):
@@ -56,8 +56,11 @@ async def remove(request: web.Request, targets: TargetService) -> web.StreamResp
 
 
 ROUTES: tuple[Route[TargetService], ...] = (
-    Route("GET", "/v1/targets", listing, "List targets", answer=Targets, access=Access.EVERYBODY),
+    Route(
+        "GET", "/v1/targets", listing, "List targets", answer=Targets,
+        access=Access.EVERYBODY, web=WebScope.OBSERVE,
+    ),
     Route("POST", "/v1/targets", add, "Add a target", body=TargetRequest, answer=TargetAdded),
     Route("POST", "/v1/targets/{name}/connect", connect, "Connect to a target now", answer=TargetConnected),
     Route("DELETE", "/v1/targets/{name}", remove, "Remove a target", answer=TargetRemoved),
-)
+)  # fmt: skip

@@ -12,7 +12,7 @@ from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.parsing import read_query
 from agtmuxd.api.requests import WatchQuery
 from agtmuxd.api.responses.watch import WatchLine
-from agtmuxd.api.route import Access, BrokenStreamError, Route
+from agtmuxd.api.route import Access, BrokenStreamError, Route, WebScope
 from agtmuxd.stream.watcher import Watcher, WatchRequest
 
 
@@ -52,6 +52,6 @@ async def watch(request: web.Request, streams: WatchService) -> web.StreamRespon
 ROUTES: tuple[Route[WatchService], ...] = (
     Route(
         "GET", "/v1/watch", watch, "Watch changes as JSON lines", WatchQuery, answer=WatchLine,
-        access=Access.EVERYBODY,
+        access=Access.EVERYBODY, web=WebScope.OBSERVE,
     ),
 )  # fmt: skip

@@ -114,14 +114,16 @@ Params = SendParams | ViewParams | KillParams | AttachParams | AnswerParams | No
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The process that sent the request, as the kernel reports it.
+    """Who asks: the process that sent the request, as the kernel reports it, or an actor that the daemon has checked.
 
-    ``command`` is for the audit: the program and its first words.
+    ``command`` is for the audit: the program and its first words. ``actor`` is set only by a part of the daemon that
+    has checked who asks, such as ``device:phone`` for a linked device. Then no process is looked up.
     """
 
-    uid: int | None
-    pid: int | None
+    uid: int | None = None
+    pid: int | None = None
     command: str | None = None
+    actor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from agtmuxd.api.envelopes import Envelope, reply
 from agtmuxd.api.parsing import given, read_query
 from agtmuxd.api.responses.actions import Action
 from agtmuxd.api.responses.base import Read, Shape
-from agtmuxd.api.route import Access, Route
+from agtmuxd.api.route import Access, Route, WebScope
 from agtmuxd.core.action.request import Kind
 from agtmuxd.features.audit.model import AuditFilter
 
@@ -67,6 +67,7 @@ async def listing(request: web.Request, audit: AuditService) -> web.StreamRespon
 
 ROUTES: tuple[Route[AuditService], ...] = (
     Route(
-        "GET", "/v1/actions", listing, "What was asked for", ActionQuery, answer=Actions, access=Access.EVERYBODY
+        "GET", "/v1/actions", listing, "What was asked for", ActionQuery, answer=Actions,
+        access=Access.EVERYBODY, web=WebScope.OBSERVE,
     ),
 )  # fmt: skip
