@@ -68,6 +68,7 @@ from agtmuxd.stream.hub import Hub
 from agtmuxd.stream.published import Changes, PublishedRows
 from agtmuxd.stream.subscription import Subscriptions
 from agtmuxd.target_manager.manager import TargetManager
+from agtmuxd.target_manager.tmux_servers import TmuxServers
 from agtmuxd.target_manager.watches import HOST
 from agtmuxd.targets.apart import is_apart, lives
 from agtmuxd.targets.executor import TargetExecutor
@@ -391,8 +392,8 @@ class Daemon:
     def _features(self, engine: Engine, envelope: Envelope) -> FeatureHost:
         context = Context(
             store=engine.store, view=engine.view, repository=engine.repository, envelope=envelope,
-            act=engine.actions.perform, annotate=engine.pipeline.annotate, clock=self._clock,
-            settings=lambda: self._settings,
+            act=engine.actions.perform, annotate=engine.pipeline.annotate,
+            tmux=TmuxServers(engine.target_manager.watches), clock=self._clock, settings=lambda: self._settings,
         )  # fmt: skip
         return FeatureHost.build(FEATURES, context, engine.subscriptions)
 

@@ -266,3 +266,22 @@ class ServerInfo:
     def boot_id(self) -> str:
         """The name of this life of the server: its pid and start time."""
         return f"{self.pid}.{self.start_time}"
+
+
+@dataclass(frozen=True, slots=True)
+class TmuxClient:
+    """One terminal that is attached to a tmux server. All texts but the ids come from outside: treat them as data.
+
+    ``session_id``, ``window_id``, ``pane_id``: what it shows; ``pane_id`` is the active pane of that window.
+    ``flags``: such as ``attached``, ``focused``, ``control-mode``. ``activity``: seconds since the epoch.
+    """
+
+    name: str
+    tty: str
+    session_id: str
+    window_id: str
+    pane_id: str
+    flags: frozenset[str]
+    termname: str
+    termtype: str
+    activity: int

@@ -11,19 +11,21 @@ function ``build(context: Context) -> Feature``. It may also have:
   the next free number. Never delete a released migration: move it to ``migrations/`` and keep its number.
 
 A feature imports no other feature, and nothing outside ``features`` imports one. It never touches a pane directly: it
-acts through ``Context.act``, so that each action is checked, done once and recorded.
+acts through ``Context.act``, so that each action is checked, done once and recorded. ``Context.tmux`` reaches tmux
+servers, not panes: write to a server only if its user set ``@agtmux on`` there, or asked for exactly this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.route import RouteTable
 from agtmuxd.config import Settings
 from agtmuxd.core.action.request import Caller, Request
+from agtmuxd.core.model import TmuxClient
 from agtmuxd.repository import Repository
 from agtmuxd.services.health import HealthPart
 from agtmuxd.store.db import Store
@@ -45,6 +47,42 @@ runtime has ended. Declare the field in ``api.responses.panes.Pane``. Raises E_S
 """
 
 
+class Tmux(Protocol):
+    """The tmux servers of the connected targets, here and behind ssh.
+
+    It never starts a server, and never returns what a pane shows.
+    """
+
+    def targets(self) -> Sequence[str]:
+        """Return the ids of the targets whose last round read a running server."""
+
+    def options(self, target_id: str) -> Mapping[str, str]:
+        """Return the global user options for agtmux that the last round read, such as ``{"@agtmux": "on"}``.
+
+        Options that are not set or empty are left out. Empty if the target is not connected. Costs nothing. Which
+        options a round reads: ``NAMES`` of ``agtmuxd.tmux.user_options``.
+        """
+
+    async def clients(self, target_id: str) -> Sequence[TmuxClient]:
+        """Return the attached clients of a target's server. Asks tmux each time.
+
+        Raises E_TARGET_NOT_FOUND, and E_TARGET_UNREACHABLE if it is not connected or does not answer in time.
+        """
+
+    async def run(self, target_id: str, commands: Sequence[Sequence[str]]) -> None:
+        """Run tmux commands, each a list of words, in order. Nothing that they print is returned.
+
+        The words are quoted here. Many commands expand formats in their operands: pass text for them through
+        ``message``. A command that fails does not keep the next ones from running. Raises ValueError for an empty
+        command or a NUL, E_TARGET_NOT_FOUND, E_PRECONDITION_FAILED if tmux refused a command, and
+        E_TARGET_UNREACHABLE if the target is not connected, was restarted since its last round (both: nothing was
+        done) or does not answer in time (then nobody knows).
+        """
+
+    def message(self, text: str) -> str:
+        """Return text as one line that ``display-message`` shows as it is: no format, date or control character."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a feature may use. ``clock``: ns since the epoch."""
@@ -60,6 +98,7 @@ class Context:
     act: Act
     annotate: Annotate
     """Add a field to the row of a runtime's pane, and publish it."""
+    tmux: Tmux
     clock: Callable[[], int]
     settings: Callable[[], Settings]
 

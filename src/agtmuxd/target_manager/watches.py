@@ -152,6 +152,10 @@ class Watches:
     def observer(self, target_id: str) -> Observer | None:
         return self._observers.get(target_id)
 
+    def observers(self) -> list[tuple[str, Observer]]:
+        """Return the observers of all targets, each with the id of its target."""
+        return list(self._observers.items())
+
     async def _keep_running(self, target: Target, run: Callable[[], Awaitable[None]]) -> None:
         """Run an observer. After an error, log it and start again: an error here must not end the daemon."""
         while True:

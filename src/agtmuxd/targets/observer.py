@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
@@ -93,6 +93,10 @@ class Observer:
         self.rtt_ms: float | None = None
         self.said = ""
         """The error message of the last failed round."""
+        self.server: ServerInfo | None = None
+        """The server that the last round read, None after a round that failed or found none."""
+        self.options: Mapping[str, str] = {}
+        """Its user options for agtmux (see ``tmux.user_options``)."""
         self.rounds = 0
         self.tables = 0
         self._executor = executor
@@ -238,6 +242,7 @@ class Observer:
 
     async def _failed(self, at: int, reason: str, message: str) -> None:
         self.said = message
+        self.server, self.options = None, {}
         self.health = self.health.failed(at, reason)
         if self._reported != (self.health.level, reason):
             _LOG.warning("round failed", target=self.target_id, health=self.health.level, reason=reason, said=message)
@@ -267,6 +272,7 @@ class Observer:
         await self._report_health(at)
         if self.health.level == "down":
             return  # report no observation: the next round finds the same news again
+        self.server, self.options = server, seen.options
         self._server = server.pid if server is not None else None
         boot = server.boot_id if server is not None else None
         if boot != self._boot:

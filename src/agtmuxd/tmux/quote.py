@@ -54,3 +54,11 @@ def format_literal(text: str) -> str:
     A ``#`` before a ``[`` stays single: tmux keeps it for styles and does not reduce ``##`` there.
     """
     return _HASHES.sub(lambda match: match.group() * 2, text)
+
+
+def message(text: str) -> str:
+    """Quote text for ``display-message``, which expands formats and then dates: every ``#`` and ``%`` is literal.
+
+    A ``#[``, which would begin a style, becomes ``# [``.
+    """
+    return format_literal(text.replace("#[", "# [")).replace("%", "%%")

@@ -5,7 +5,7 @@ Owns the layout of a round (identity, listing, captures, end) and its separators
 Every separator is the round's nonce, which nothing on the server can know. Names, titles and paths may hold tabs,
 newlines or anything else. A reply reads
 
-    N s<pid> <start_time> <version> N <socket path>
+    N s<pid> <start_time> <version> N <socket path> N <user option> … (see ``user_options``)
     N p<numbers of one pane> N <session> N <window> N <title> N <command> N <path> N <agent> N <tty>
                                                                     (once per listed pane)
     N l<number of sessions>
@@ -27,6 +27,7 @@ from agtmux.protocol.text import one_line
 from agtmuxd.core.model import PaneRow, ServerInfo
 from agtmuxd.core.numbers import whole
 from agtmuxd.tmux.printed import undo
+from agtmuxd.tmux.user_options import NAMES, options_format, read_options
 
 CHUNK_BYTES: Final = 12 * 1024
 _NONCE: Final = "<nonce>"
@@ -69,6 +70,8 @@ The patterns above, in order: how the row of a pane begins; how any row of a pan
 row ends.
 """
 _IDS: Final = tuple([re.compile(rf"{sign}[0-9]{{1,10}}") for sign in ("%", r"\$", "@")])
+_FIRST_ROW: Final = 3 + len(NAMES)
+"""Where the listing begins in the parts of a reply."""
 _VERSION_MOST: Final = 64
 _TIME_MOST: Final = 10**11
 """Seconds since the epoch, far in the future."""
@@ -95,6 +98,7 @@ class Round:
     - ``gone``: the requested panes that the server no longer has. A pane in neither has no answer, which proves
       nothing.
     - ``unread``: panes that the server has, but with a row that cannot be read. They are not in ``panes``.
+    - ``options``: the user options for agtmux that are set (see ``user_options``).
     """
 
     server: ServerInfo | None
@@ -102,6 +106,7 @@ class Round:
     captures: Mapping[str, str] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
     unread: tuple[UnreadableRow, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 ReadRow = Callable[[tuple[str, ...]], PaneRow]
@@ -130,7 +135,7 @@ def build(nonce: str, pane_ids: Iterable[str], styled: Container[str] = ()) -> b
     """
     _check(nonce)
     captures = "".join([_capture_line(pane_id, pane_id in styled) for pane_id in pane_ids]).replace(_NONCE, nonce)
-    head = f'display-message -p "{server_format(nonce)}"\nlist-panes -a -F "{row_format(nonce)}"\n'
+    head = f'display-message -p "{_head(nonce)}"\nlist-panes -a -F "{row_format(nonce)}"\n'
     head += f'display-message -p "{_tail(nonce)}"'
     return f'{head}\n{captures}display-message -p "{nonce}e"\n'.encode()
 
@@ -145,7 +150,7 @@ def build_chunks(
     exists.
     """
     _check(nonce)
-    chunks = [["display-message", "-p", server_format(nonce), ";", "list-panes", "-a", "-F", row_format(nonce)]]
+    chunks = [["display-message", "-p", _head(nonce), ";", "list-panes", "-a", "-F", row_format(nonce)]]
     # On a server without sessions the listing fails and drops what follows it, so its end is in another list.
     chunks.append(["display-message", "-p", _tail(nonce)])
     size = _size(chunks[-1])
@@ -179,7 +184,9 @@ def parse(
         return RoundFailed("lost", f"the reply of tmux ends early: {_first_line(complaint, returncode)}")
     try:
         server = server_info(parts[1], parts[2])
-        rows, unread, at = _rows(parts, read_row or pane_row, undo(server.version))
+        plain = undo(server.version)
+        options = read_options(parts[3:_FIRST_ROW] if plain is None else [plain(part) for part in parts[3:_FIRST_ROW]])
+        rows, unread, at = _rows(parts, read_row or pane_row, plain)
     except (ValueError, IndexError) as error:
         return RoundFailed("lost", f"tmux answered something else than asked: {error}")
     if not rows and not unread and parts[at] != "l0\n" and "no current target" not in complaint:
@@ -192,7 +199,7 @@ def parse(
             captures["%" + number[1:]] = screen
         else:
             gone.append("%" + number[1:])
-    return Round(server, _fold(rows), captures, frozenset(gone), tuple(unread))
+    return Round(server, _fold(rows), captures, frozenset(gone), tuple(unread), options)
 
 
 class Replies:
@@ -229,6 +236,10 @@ def _check(nonce: str) -> None:
 def server_format(nonce: str) -> str:
     """Return the format of a server's identity. ``server_info`` reads the two parts of its reply."""
     return f"{nonce}s#{{pid}} #{{start_time}} #{{version}}{nonce}#{{socket_path}}"
+
+
+def _head(nonce: str) -> str:
+    return f"{server_format(nonce)}{nonce}{options_format(nonce)}"
 
 
 def row_format(nonce: str) -> str:
@@ -298,7 +309,7 @@ def _rows(
     """
     rows: list[PaneRow] = []
     unread: list[UnreadableRow] = []
-    at = 3
+    at = _FIRST_ROW
     while not _LAST.fullmatch(parts[at]):
         these = tuple(parts[at : at + ROW_PARTS] if plain is None else map(plain, parts[at : at + ROW_PARTS]))
         try:

@@ -200,6 +200,25 @@ async def test_a_server_without_sessions_is_there_and_empty(tmux: Tmux, observer
         assert found.gone == {"%0"}
 
 
+@pytest.mark.tc("TC-360")
+@pytest.mark.parametrize("sessions", [True, False])
+async def test_a_round_reads_the_user_options_for_agtmux(tmux: Tmux, observer: Observer, sessions: bool) -> None:
+    """Read in the same commands as before, as they are, and without those that are too long to be ours."""
+    tmux.run("start-server", ";", "set-option", "-s", "exit-empty", "off")
+    if sessions:
+        tmux.start()
+    assert (await observer.round(tmux.socket)).options == {}
+    tmux.run("set-option", "-g", "@agtmux", "on")
+    tmux.run("set-option", "-g", "@agtmux_by", "#{pid} #(id) %H ü")
+    tmux.run("set-option", "-g", "@agtmux_at", "x" * 3000)
+    tmux.run("set-option", "-g", "@other", "1")
+    for found in (await observer.round(tmux.socket), await observer.in_chunks(tmux.socket, [], 12_000)):
+        assert found.options == {"@agtmux": "on", "@agtmux_by": "#{pid} #(id) %H ü"}
+    tmux.run("set-option", "-gu", "@agtmux")
+    tmux.run("set-option", "-s", "@agtmux", "on")
+    assert (await observer.round(tmux.socket)).options["@agtmux"] == "on"
+
+
 async def test_a_restarted_server_is_another_one(tmux: Tmux, observer: Observer) -> None:
     pane = tmux.start()
     before = (await observer.round(tmux.socket)).server

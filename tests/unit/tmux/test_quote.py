@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from agtmuxd.tmux.quote import encode, format_literal, line, literal, quote
+from agtmuxd.tmux.quote import encode, format_literal, line, literal, message, quote
 from agtmuxd.tmux.server import parse_version
 from tests.conftest import Tmux
 
@@ -131,6 +131,16 @@ def test_a_format_shows_literal_text(server: Tmux, text: str) -> None:
     text = printable(server, text.replace("%", "").replace("\n", " "))  # dates and lines are display-message's own
     shown = _source(server, line(["display-message", "-p", "--", f"{format_literal(text)}|"]))
     assert shown == encode(f"{text}|\n")
+
+
+@pytest.mark.tc("TC-362")
+@settings(max_examples=60, deadline=None)
+@given(text=_TEXT)
+@example(text="%H:%M %% 100% #{pid} #(id) ##[x] #[fg=red]%")
+def test_a_message_shows_literal_text(server: Tmux, text: str) -> None:
+    text = printable(server, text.replace("\n", " "))
+    shown = _source(server, line(["display-message", "-p", "--", f"{message(text)}|"]))
+    assert shown == encode(f"{text.replace('#[', '# [')}|\n")
 
 
 def test_a_nul_is_refused() -> None:

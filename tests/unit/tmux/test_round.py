@@ -10,9 +10,11 @@ from agtmuxd.core.model import ServerInfo
 from agtmuxd.tmux.onepane import OnePane, read
 from agtmuxd.tmux.round import CHUNK_BYTES, Replies, Round, RoundFailed, build, build_chunks, lines, parse
 from agtmuxd.tmux.server import parse_version
+from agtmuxd.tmux.user_options import NAMES
 
 N = "0123456789abcdef"
-HEAD = f"{N}s42 1700000000 3.3a{N}/tmp/a b\n"
+NO_OPTIONS = N * len(NAMES) + "\n"
+HEAD = f"{N}s42 1700000000 3.3a{N}/tmp/a b{NO_OPTIONS}"
 END = f"{N}e\n"
 
 
@@ -124,7 +126,7 @@ def test_a_listing_that_failed_is_no_empty_server() -> None:
 
 
 def test_a_reply_of_another_shape_is_a_failed_round() -> None:
-    assert _failed(f"{N}s42 x 3.3a{N}/tmp/s\n{N}l0\n" + END).reason == "lost"
+    assert _failed(f"{N}s42 x 3.3a{N}/tmp/s{NO_OPTIONS}{N}l0\n" + END).reason == "lost"
     assert _failed(HEAD + END).reason == "lost"
 
 
@@ -194,7 +196,7 @@ def test_a_server_that_cannot_be_told_from_another_is_a_failed_round(head: str) 
 
 @pytest.mark.tc("TC-130")
 def test_a_version_of_any_length_is_kept_short_and_read() -> None:
-    found = _good(f"{N}s42 1700000000 3.{'9' * 5000}\x1b]0;{N}/tmp/s\n{N}l0\n" + END)
+    found = _good(f"{N}s42 1700000000 3.{'9' * 5000}\x1b]0;{N}/tmp/s{NO_OPTIONS}{N}l0\n" + END)
     assert found.server is not None and len(found.server.version) <= 64 and "\x1b" not in found.server.version
     assert parse_version(found.server.version) is None
     assert parse_version("tmux 3." + "9" * 5000) is None
