@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final, Protocol
 
 import structlog
@@ -68,6 +69,11 @@ class ObservationSink(Protocol):
 class Observer:
     """Watch one target. ``run`` works until cancelled."""
 
+    server: ServerInfo | None = None
+    """The server that the last round read, None after a round that failed or found none."""
+    options: Mapping[str, str] = MappingProxyType({})
+    """Its user options for agtmux (see ``tmux.user_options``)."""
+
     def __init__(
         self,
         target_id: str,
@@ -93,10 +99,6 @@ class Observer:
         self.rtt_ms: float | None = None
         self.said = ""
         """The error message of the last failed round."""
-        self.server: ServerInfo | None = None
-        """The server that the last round read, None after a round that failed or found none."""
-        self.options: Mapping[str, str] = {}
-        """Its user options for agtmux (see ``tmux.user_options``)."""
         self.rounds = 0
         self.tables = 0
         self._executor = executor
