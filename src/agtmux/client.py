@@ -86,6 +86,9 @@ class Client:
     def actions(self, params: Params | None = None) -> Reply:
         return self._ask("GET", f"/v1/actions{query(params or {})}")
 
+    def recap(self, params: Params) -> Reply:
+        return self._ask("GET", f"/v1/recap{query(params)}")
+
     def act(self, kind: str, request: Mapping[str, object], timeout: float = 30.0) -> Reply:
         """Perform an action. ``request_ref`` names the request: the same name never acts twice."""
         return self._ask("POST", f"/v1/actions/{kind}", request, timeout)

@@ -76,6 +76,7 @@ from agtmuxd.targets.executor import TargetExecutor
 _LOG = structlog.get_logger("agtmuxd")
 FEATURES: tuple[str, ...] = (
     "audit",
+    "recap",
 )  # fmt: skip
 """The features of this daemon, each a folder of ``features/``. To leave one out, delete its line."""
 SWITCH_EVERY = 0.0005

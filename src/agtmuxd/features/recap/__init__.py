@@ -1,0 +1,1 @@
+"""Tell what happened while you were away, from the stream log. Used by ``agtmux recap``."""
