@@ -99,7 +99,7 @@ class Rig:
         self.clock = clock
         self.registry = registry or discover([])
         self.published: list[tuple[int, Changes]] = []
-        self.pokes: list[tuple[str, int, bool]] = []
+        self.refresh_requests: list[tuple[str, int, bool]] = []
         self.subscriptions = Subscriptions()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -115,7 +115,7 @@ class Rig:
         self.pipeline = Pipeline(
             self.store, repository, self.view, self.registry, self._publish, self.clock, pending=pending
         )
-        self.pipeline.on_poke = lambda target, at, table: self.pokes.append((target, at, table))
+        self.pipeline.on_refresh_request = lambda target, at, table: self.refresh_requests.append((target, at, table))
         self._tasks = [asyncio.create_task(self.pipeline.run(), name="door")]
         if TARGET not in repository.targets:
             await self.pipeline.add_target(

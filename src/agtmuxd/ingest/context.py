@@ -108,7 +108,7 @@ class IngestContext:
     pending_added: dict[int, RawEvent] = field(default_factory=dict)
     pending_settled: set[int] = field(default_factory=set)
     counted: Counter[str] = field(default_factory=Counter)
-    pokes: set[str] = field(default_factory=set)  # targets to refresh at once
+    refresh_targets: set[str] = field(default_factory=set)  # targets to refresh at once
     search_targets: set[str] = field(default_factory=set)  # targets that may run the process of a waiting event
     rebind: bool = False
     removed_targets: dict[str, str] = field(default_factory=dict)

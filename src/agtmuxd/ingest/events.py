@@ -228,7 +228,7 @@ class EventInbox:
         except ValueError as error:
             run.counted["events_not_understood"] += 1
             return EventResult(event.event_id, "bound", runtime_id, f"not_understood: {error}"[:200])
-        run.pokes.add(runtime.target_id)
+        run.refresh_targets.add(runtime.target_id)
         used = event.payload.get("uses_up") if event.source is Source.ACTION else None
         if isinstance(used, int):
             run.unit.used[runtime_id] = used

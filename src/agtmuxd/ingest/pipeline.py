@@ -51,8 +51,8 @@ Publish = Callable[[int, int, Changes], None]
 """``publish(sequence, committed_at, changes)``: called in the loop's thread after each commit with published changes.
 ``committed_at``: ns."""
 
-Poke = Callable[[str, int, bool], None]
-"""``poke(target_id, at, table)``: request a refresh of a target at ``at`` (ns); ``table``: also read its processes."""
+RequestRefresh = Callable[[str, int, bool], None]
+"""``request_refresh(target_id, at, table)``: request a refresh of a target at ``at`` (ns); ``table``: also read its processes."""
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ class Pipeline:
         self.passes = 0
         """Transactions so far. While this number stays the same, nothing in the repository has changed."""
         self._refresh_budget = RefreshBudget()
-        self.on_poke: Poke = lambda _target, _at, _table: None
+        self.on_refresh_request: RequestRefresh = lambda _target, _at, _table: None
         self._store = store
         self._publish_batch = publish_batch
         self._clock = clock
@@ -285,10 +285,10 @@ class Pipeline:
         search_targets = done.run.search_targets
         if search_targets and not self._refresh_budget.may(done.run.now):
             search_targets = set()
-        for target_id in done.run.pokes | search_targets:
-            self.on_poke(target_id, done.run.now, target_id in search_targets)
+        for target_id in done.run.refresh_targets | search_targets:
+            self.on_refresh_request(target_id, done.run.now, target_id in search_targets)
         for target_id, at in done.looks.items():
-            self.on_poke(target_id, at, False)
+            self.on_refresh_request(target_id, at, False)
         self._schedule_next()
 
     def _forget(self, done: _Completion) -> None:

@@ -65,7 +65,7 @@ class Watches:
         """Modules that an ssh target needs. Loading them, with asyncssh, takes nearly a second."""
         self.buffers = Buffers(os.urandom(32))
         self.heard: Callable[[str, Iterable[Agent]], Mapping[str, Write]] = lambda _target, _agents: {}
-        pipeline.on_poke = self._request_refresh
+        pipeline.on_refresh_request = self._request_refresh
 
     # ---------------------------------------------------------------- one target
 

@@ -130,7 +130,7 @@ class Observer:
         self._shown_since: dict[str, int] = {}
         self.unread = UnreadablePanes(target_id)
         self._large: dict[str, str] = {}
-        self._poked = asyncio.Event()
+        self._refresh_requested = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._tries = 0
         self._round_lock = asyncio.Lock()
@@ -148,7 +148,7 @@ class Observer:
         now = self._clock()
         self._active_until = max(self._active_until, now + int(self._cadence.active_for * NS))
         if at <= now:
-            self._poked.set()
+            self._refresh_requested.set()
             return
         loop = asyncio.get_running_loop()
         due = loop.time() + (at - now) / NS
@@ -156,7 +156,7 @@ class Observer:
             if loop.time() < self._alarm.when() <= due:
                 return
             self._alarm.cancel()
-        self._alarm = loop.call_at(due, self._poked.set)
+        self._alarm = loop.call_at(due, self._refresh_requested.set)
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -167,7 +167,7 @@ class Observer:
             checks = asyncio.create_task(self._check_new_programs(self._socket), name=f"newcomers of {self.target_id}")
         try:
             while True:
-                self._poked.clear()
+                self._refresh_requested.clear()
                 began = self._clock()
                 await self.once()
                 rest = self._rest()
@@ -178,7 +178,7 @@ class Observer:
                     await asyncio.sleep(gap)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(max(0.0, rest - max(0.0, gap))):  # wait_for may lose a cancellation
-                        await self._poked.wait()
+                        await self._refresh_requested.wait()
         finally:
             if self._alarm is not None:
                 self._alarm.cancel()
@@ -195,7 +195,7 @@ class Observer:
             free = [row.pid for pane, row in self._listed.panes.items() if pane not in taken and not row.dead]
             if self._new_processes.check_for_changes(socket(), self._server, free, self._clock()):
                 self._want_table = True
-                self._poked.set()
+                self._refresh_requested.set()
 
     def _process_ended(self, _pid: int, _start: str) -> None:
         self.request_refresh(0, table=True)

@@ -52,7 +52,7 @@ async def test_a_hook_that_came_before_the_pane_was_seen_binds_when_its_runtime_
     [posted] = await rig.post(event(PROMPT, agent, at=clock()))
     assert posted.status == "pending_bind"
     assert inbox(rig) == [("pending_bind", None, None)]
-    assert any(table for _, _, table in rig.pokes), "an unknown process spoke: look who is there"
+    assert any(table for _, _, table in rig.refresh_requests), "an unknown process spoke: look who is there"
     clock.forward(2)
     await rig.round(agent)
     assert inbox(rig) == [("bound", None, rig.runtime_id())]
@@ -335,7 +335,7 @@ async def test_a_program_outside_tmux_that_posts_for_ever_has_tables_read_no_mor
 ) -> None:
     for _ in range(300):
         await rig.post(event(PROMPT, at=clock.forward(1)))
-    tables = [at for _, at, table in rig.pokes if table]
+    tables = [at for _, at, table in rig.refresh_requests if table]
     assert 1 <= len(tables) <= 10 + 300 // 10 + 1
 
 
@@ -346,7 +346,7 @@ async def test_an_event_of_this_machine_makes_no_machine_behind_ssh_look_for_its
     far = Target("ssh:far", "far", "ssh", "far", False, "ok", clock(), None, None, None, {}, clock())
     await rig.pipeline.add_target(far)
     await rig.post(event(PROMPT, at=clock.forward(1)))
-    assert {target for target, _, table in rig.pokes if table} == {TARGET}
-    rig.pokes.clear()
+    assert {target for target, _, table in rig.refresh_requests if table} == {TARGET}
+    rig.refresh_requests.clear()
     await rig.post(event(PROMPT, at=clock.forward(1), target_id="ssh:far"))
-    assert {target for target, _, table in rig.pokes if table} == {"ssh:far"}
+    assert {target for target, _, table in rig.refresh_requests if table} == {"ssh:far"}

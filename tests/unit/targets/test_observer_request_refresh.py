@@ -24,8 +24,8 @@ async def test_of_two_moments_to_look_the_first_counts(moments: tuple[int, int])
     for moment in moments:
         one.request_refresh(T0 + moment)
     async with asyncio.timeout(20):
-        await one._poked.wait()
-    one._poked.clear()
+        await one._refresh_requested.wait()
+    one._refresh_requested.clear()
     one.request_refresh(T0 + 30 * MS)  # the last one has rung: it stands in nobody's way
     async with asyncio.timeout(20):
-        await one._poked.wait()
+        await one._refresh_requested.wait()
