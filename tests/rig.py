@@ -184,7 +184,7 @@ class Rig:
         return await self.pipeline.submit(events)
 
     async def health(self, level: str, reason: str | None = None) -> None:
-        await self.pipeline.tell(HealthChange(TARGET, level, reason, self.clock()))
+        await self.pipeline.report_health(HealthChange(TARGET, level, reason, self.clock()))
 
     async def tick(self) -> None:
         """Let the door notice what time it is."""

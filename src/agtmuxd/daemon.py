@@ -170,7 +170,7 @@ class Daemon:
                 group.create_task(intake.spool.run(), name="spool"),
                 group.create_task(files.run(), name="files for hooks"),
                 group.create_task(intake.transcripts.run(), name="transcripts"),
-                group.create_task(intake.served.run(), name="served"),
+                group.create_task(intake.app_servers.run(), name="app servers"),
                 group.create_task(engine.rule_catalog.watch(engine.target_manager.watches.look_again), name="rules"),
                 *features.start(group),
             ]
@@ -256,7 +256,7 @@ class Daemon:
 
         def settings_changed() -> None:
             files.leave_patterns()
-            intake.served.check_now()
+            intake.app_servers.check_now()
 
         self._read_rules, self._settings_changed = read_rules, settings_changed
         files.leave_patterns()
@@ -358,23 +358,23 @@ class Daemon:
             moved=lambda: (watches.local_revision(), pipeline.passes, id(self._settings)),
             ahead=self._clock.ahead,
         )  # fmt: skip
-        served = AppServers(
-            repository, registry, watches.local_agents, watches.stir, self._clock,
+        app_servers = AppServers(
+            repository, registry, watches.local_agents, watches.refresh_now, self._clock,
             wanted=lambda: [n for n, adapter in self._settings.adapters.items() if adapter.app_server],
             version=__version__,
         )  # fmt: skip
-        watches.heard = served.words
-        watches.accompany = self._companions(engine, events)
+        watches.server_claims = app_servers.claims
+        watches.make_remote_hooks = self._remote_hooks_factory(engine, events)
         watches.ssh_modules.append("agtmuxd.remote_hooks.link")
         spool = SpoolIntake(
             self._places.spool, engine.store, events, engine.count, ready=lambda: pipeline.first_round(HOST)
         )
-        return Intake(events, hook_tests, spool, transcripts, served)
+        return Intake(events, hook_tests, spool, transcripts, app_servers)
 
-    def _companions(self, engine: Engine, events: Events) -> Callable[[Target, TargetExecutor], RemoteHooks]:
+    def _remote_hooks_factory(self, engine: Engine, events: Events) -> Callable[[Target, TargetExecutor], RemoteHooks]:
         """Give a function that makes the link to the hooks of an ssh target."""
 
-        def accompany(target: Target, executor: TargetExecutor) -> RemoteHooks:
+        def make_remote_hooks(target: Target, executor: TargetExecutor) -> RemoteHooks:
             # late: ``Watches.load`` has loaded it for ssh targets
             from agtmuxd.remote_hooks.link import DaemonAccess, RemoteHooksLink
             from agtmuxd.targets.ssh.executor import SshExecutor
@@ -388,7 +388,7 @@ class Daemon:
             )  # fmt: skip
             return RemoteHooksLink(target.target_id, executor, home)
 
-        return accompany
+        return make_remote_hooks
 
     def _features(self, engine: Engine, envelope: Envelope) -> FeatureHost:
         context = Context(
@@ -412,7 +412,7 @@ class Daemon:
             pipeline=engine.pipeline, target_manager=engine.target_manager, hub=engine.hub,
             store=engine.store, registry=engine.registry,
             rule_catalog=engine.rule_catalog, spool=intake.spool.spool,
-            transcripts=intake.transcripts, served=intake.served,
+            transcripts=intake.transcripts, served=intake.app_servers,
             connections=connections, troubles=self._troubles,
             storage_health=StorageHealth(
                 engine.store, lambda: self._settings.store.max_bytes, self._log, engine.retention

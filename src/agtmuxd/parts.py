@@ -53,4 +53,4 @@ class Intake:
     hook_tests: HookHealth
     spool: SpoolIntake
     transcripts: TranscriptFollower
-    served: AppServers
+    app_servers: AppServers

@@ -230,7 +230,7 @@ class UnitOfWork:
         self.annotations = OverlayTable(repository.annotations)
         self.epochs = OverlayTable(repository.epochs)
         self.versions = OverlayTable(repository.versions)
-        self.told: set[tuple[str, Source, str]] = set()
+        self.changed_registers: set[tuple[str, Source, str]] = set()
         """Registers whose content changed (not those that were only read again)."""
         self.marked: set[str] = set()
         """Runtimes whose marks changed."""

@@ -110,10 +110,10 @@ def shown(recording: Recording, look: Look) -> list[tuple[int, int, str, Write |
         for a, b in spans:
             start, end = max(t, a), min(until, b)
             while start < end:
-                before = steady.told.claim if steady.told else None
+                before = steady.current.claim if steady.current else None
                 told = debounce.sample(steady, Source.POLLER, look(sample, before), start * MS)
                 steady = told.steady
-                write = steady.told
+                write = steady.current
                 if write is None or write.claim is None:
                     state, write = "unknown", None
                 elif write.claim is Claim.NOT_RUNNING:

@@ -67,10 +67,10 @@ class Runtime:
     def turn(self) -> int | None:
         """When the screen began to show the turn that it shows."""
         steady = self.steady.get(Source.POLLER, DebounceState())
-        return steady.told_since if steady.told is not None and steady.told.claim is Claim.RUNNING else None
+        return steady.current_since if steady.current is not None and steady.current.claim is Claim.RUNNING else None
 
     def before(self) -> Claim | None:
-        told = self.steady.get(Source.POLLER, DebounceState()).told
+        told = self.steady.get(Source.POLLER, DebounceState()).current
         return told.claim if told else None
 
 
@@ -131,7 +131,9 @@ def states(
         if t % STEP == 0 or any(at <= now for at in again):
             again, read_at = [at for at in again if at > now], now
             if stopped:
-                again += [runtime.level(s, steady.told, now) for s, steady in runtime.steady.items() if steady.told]
+                again += [
+                    runtime.level(s, steady.current, now) for s, steady in runtime.steady.items() if steady.current
+                ]
             elif recording.headless:
                 runtime.level(Source.POLLER, HEADLESS, now)
             elif screen:

@@ -101,10 +101,13 @@ async def test_more_panes_than_the_bound_are_a_round_that_failed_and_the_setting
     executor = LocalExecutor(tmux.env)
     assert (await rounds(executor, tmux, panes=2)).health.reason is None
     many = await rounds(executor, tmux, panes=1)
-    assert (many.health.reason, many.said) == ("too_large", "tmux lists more panes than 1 (targets.max_panes)")
+    assert (many.health.reason, many.failure_message) == (
+        "too_large",
+        "tmux lists more panes than 1 (targets.max_panes)",
+    )
     long = await rounds(executor, tmux, answer=64)
     assert long.health.reason == "too_large"
-    assert "targets.max_answer" in long.said
+    assert "targets.max_answer" in long.failure_message
     await executor.close()
 
 
@@ -116,10 +119,13 @@ async def test_the_bounds_of_a_round_hold_where_tmux_is_asked_by_arguments_too(t
     executor = LocalExecutor(tmux.env)
     assert (await rounds(executor, tmux, by_arguments=True, panes=2)).health.reason is None
     many = await rounds(executor, tmux, by_arguments=True, panes=1)
-    assert (many.health.reason, many.said) == ("too_large", "tmux lists more panes than 1 (targets.max_panes)")
+    assert (many.health.reason, many.failure_message) == (
+        "too_large",
+        "tmux lists more panes than 1 (targets.max_panes)",
+    )
     long = await rounds(executor, tmux, by_arguments=True, answer=64)
     assert long.health.reason == "too_large"
-    assert "targets.max_answer" in long.said
+    assert "targets.max_answer" in long.failure_message
     await executor.close()
 
 

@@ -47,7 +47,7 @@ class Sink:
     async def observe(self, seen: Observation) -> None:
         self.seen.append(seen)
 
-    async def tell(self, change: HealthChange) -> None:
+    async def report_health(self, change: HealthChange) -> None:
         self.health.append(change)
 
     def last_levels(self, target_id: str, pane_id: str, pid: int, start: str) -> dict[Source, DebounceState]:

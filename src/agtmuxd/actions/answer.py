@@ -49,7 +49,7 @@ async def answer(context: ActionContext) -> Result:
             raise unknown_keys(context, "answer")
         if keys.types(waiting.options[number - 1]):
             text = f"option {number} needs a text: run agtmux answer {context.key[1]} 'your text'"
-            raise AgtmuxError("E_UNSUPPORTED", text, {"rule": context.case.fresh.rule})
+            raise AgtmuxError("E_UNSUPPORTED", text, {"rule": context.case.current.rule})
         return await take_option(context, keys, number)
     return await _answer_with_text(context, keys, waiting, params.text or "")
 
@@ -97,7 +97,7 @@ async def _open_field(context: ActionContext, keys: DialogKeys, number: int | No
         )  # fmt: skip
     if number is None:
         return free is True or keys.field is None
-    if not await point_at(context, keys, number, options, same_prompt(waiting_of(context), context.case.fresh.rule)):
+    if not await point_at(context, keys, number, options, same_prompt(waiting_of(context), context.case.current.rule)):
         return False
     if free:
         return True

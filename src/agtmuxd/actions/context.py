@@ -93,7 +93,7 @@ class ActionContext:
     async def check_again(self) -> None:
         """Read the pane and decide once more. Raises the reason for a refusal."""
         reading = await self.look_again()
-        self.case = replace(self.case, known=self.known(), fresh=reading.fresh, now=self.clock())
+        self.case = replace(self.case, known=self.known(), current=reading.fresh, now=self.clock())
         refusal = decide(self.case)
         if refusal is not None:
             raise refused(refusal)

@@ -28,11 +28,11 @@ Sign = Callable[[PaneReading], bool]
 
 
 def keys_of(context: ActionContext) -> DialogKeys:
-    return context.controls.dialogs.get(context.case.fresh.rule or "") or DialogKeys()
+    return context.controls.dialogs.get(context.case.current.rule or "") or DialogKeys()
 
 
 def waiting_of(context: ActionContext) -> WaitingFor:
-    waiting = context.case.fresh.waiting
+    waiting = context.case.current.waiting
     if waiting is None:
         raise AgtmuxError("E_PRECONDITION_FAILED", "no dialog is open", {"reason": "no_prompt"})
     return waiting
@@ -40,12 +40,12 @@ def waiting_of(context: ActionContext) -> WaitingFor:
 
 def unknown_keys(context: ActionContext, what: str) -> AgtmuxError:
     """Return E_UNSUPPORTED with what to do instead: choose an option by its number, if numbers are known to work."""
-    rule, waiting, pane = context.case.fresh.rule or "no rule", context.case.fresh.waiting, context.key[1]
+    rule, waiting, pane = context.case.current.rule or "no rule", context.case.current.waiting, context.key[1]
     way = f"agtmux attach {pane}"
     if keys_of(context).option and waiting is not None and waiting.options:
         way = f"agtmux answer {pane} N to choose an option ({options_text(waiting)})"
     text = f"agtmux knows no key to {what} this dialog ({rule}): run {way}"
-    return AgtmuxError("E_UNSUPPORTED", text, {"rule": context.case.fresh.rule})
+    return AgtmuxError("E_UNSUPPORTED", text, {"rule": context.case.current.rule})
 
 
 def options_text(waiting: WaitingFor) -> str:

@@ -28,7 +28,7 @@ from agtmuxd.store import actions as rows
 from agtmuxd.store.actions import ActionRow
 from agtmuxd.store.db import Store
 
-_LOG = structlog.get_logger("execute")
+_LOG = structlog.get_logger("actions")
 _FAILED = frozenset({"E_TARGET_UNREACHABLE", "E_STORE_UNAVAILABLE", "E_INTERNAL"})
 KEPT_OUTPUTS = 16
 """Outputs that a repeated request can still get. They are never stored."""
@@ -109,7 +109,7 @@ class Ledger:
         metadata = {
             "caller": asdict(caller),
             "ref": request.ref,
-            "request": request.told(self._key),
+            "request": request.to_record(self._key),
             "state_version": snapshot.state_version,
         }
         row = ActionRow(

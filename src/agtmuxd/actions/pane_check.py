@@ -143,7 +143,7 @@ class PaneReader:
         controls = self.controls(runtime)
         fresh = replace(
             fresh, field=controls.look(sample), modes=controls.in_modes(sample), at_end=controls.at_end(sample),
-            told=controls.composer is not None
+            has_field_rules=controls.composer is not None
         )  # fmt: skip
         if write is None:
             return fresh

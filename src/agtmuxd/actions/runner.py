@@ -32,7 +32,7 @@ from agtmuxd.store.db import Store
 from agtmuxd.stream.published import PublishedRows
 from agtmuxd.tmux.onepane import OnePane
 
-_LOG = structlog.get_logger("execute")
+_LOG = structlog.get_logger("actions")
 LOOK_AGAIN_AFTER = (0.1, 0.2)
 """Seconds before each further reading of a pane whose input field is not visible."""
 _UNREAD = frozenset({Kind.ACK})

@@ -50,7 +50,7 @@ async def send(context: ActionContext) -> Result:
     result: Result = {"delivery": "typed", "entered": False, "queued": False, "bytes": 0, "by": None, "note": None}
     submit = await submitting(context) if params.enter and not params.shell and not _dialog_open(context) else ()
     dialog = _dialog_open(context)
-    field = context.case.fresh.field
+    field = context.case.current.field
     chips = context.controls.chips(context.sample)
     if params.text is not None and not params.shell and not dialog and not await _takes_text(context, result):
         return result
@@ -79,7 +79,7 @@ async def send(context: ActionContext) -> Result:
 
 def _dialog_open(context: ActionContext) -> bool:
     """Return whether the last reading shows a dialog."""
-    return context.case.fresh.claim in (Claim.WAITING_APPROVAL, Claim.WAITING_INPUT)
+    return context.case.current.claim in (Claim.WAITING_APPROVAL, Claim.WAITING_INPUT)
 
 
 async def _leave_mode(context: ActionContext) -> None:
@@ -95,7 +95,7 @@ async def _leave_mode(context: ActionContext) -> None:
 
 async def _takes_text(context: ActionContext, result: Result) -> bool:
     """Make the input field take text: leave a mode that does not. Return whether it does."""
-    mode = next((mode for mode in context.case.fresh.modes if mode.enter), None)
+    mode = next((mode for mode in context.case.current.modes if mode.enter), None)
     if mode is None:
         return True
     await context.keystrokes.press(mode.enter)

@@ -37,7 +37,7 @@ async def interrupting(context: ActionContext) -> tuple[str, ...]:
         chosen = (await _keys_from_settings(context)).interrupt
     if chosen is None or usual[0] in map(named, chosen):
         return usual
-    if controls.always and context.case.fresh.field is InputField.FREE:
+    if controls.always and context.case.current.field is InputField.FREE:
         return controls.always
     return (_pressable(context, chosen, "stops a turn"),) * len(usual)
 

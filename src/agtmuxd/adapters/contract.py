@@ -269,7 +269,7 @@ class Conversation(Protocol):
 
     @property
     def ready(self) -> bool:
-        """Whether the server has answered everything that ``said`` needs."""
+        """Whether the server has answered everything that ``claim_of`` needs."""
 
     def opening(self) -> Sequence[Mapping[str, Any]]:
         """Return the first messages to send."""
@@ -284,7 +284,7 @@ class Conversation(Protocol):
         be used.
         """
 
-    def said(self, session_id: str) -> Write | None:
+    def claim_of(self, session_id: str) -> Write | None:
         """Return the server's claim about this session, as a level. None: not known.
 
         It is the same object for as long as the claim does not change.

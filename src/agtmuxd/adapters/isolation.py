@@ -276,9 +276,9 @@ class IsolatedConversation:
         """See Conversation; empty where the adapter raised anything but ValueError."""
         return self._isolated._call_or_refuse("take", lambda: self._talk.take(message), ())
 
-    def said(self, session_id: str) -> Write | None:
+    def claim_of(self, session_id: str) -> Write | None:
         """See Conversation; None where the adapter raised."""
-        return self._isolated._call("said", lambda: self._talk.said(session_id), None)
+        return self._isolated._call("claim_of", lambda: self._talk.claim_of(session_id), None)
 
 
 def _slow_rule(adapter: Adapter, sample: Sample, before: Claim | None) -> str:

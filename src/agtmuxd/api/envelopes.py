@@ -46,7 +46,7 @@ async def reply_rows(body: dict[str, Any], rows: Iterable[bytes]) -> web.Respons
     return web.Response(body=b"".join((head, b",".join(texts), b"]}")), content_type=JSON, charset="utf-8")
 
 
-def said(**fields: Any) -> web.Response:
+def answer(**fields: Any) -> web.Response:
     """Answer without rows: ``schema_version`` and these fields."""
     return reply({"schema_version": SCHEMA_VERSION, **fields})
 

@@ -22,7 +22,7 @@ from agtmuxd.repository import Repository, Runtime
 from agtmuxd.targets.agent import Agent
 from agtmuxd.targets.local.agent_server import UnreachableError, Wire, clients, connected, find
 
-_LOG = structlog.get_logger("served")
+_LOG = structlog.get_logger("app_servers")
 
 LOOK: Final = 1.0
 """Seconds between two checks for agents and servers. agtmux connects when two checks in a row found other clients."""
@@ -94,7 +94,7 @@ class _LinkAgents:
 class AppServers:
     """Keep a connection to each app server in use, and give its claims by pane.
 
-    ``run`` runs until cancelled. Call ``words`` and ``items`` at any time, from the event loop's thread.
+    ``run`` runs until cancelled. Call ``claims`` and ``items`` at any time, from the event loop's thread.
     """
 
     def __init__(
@@ -102,18 +102,18 @@ class AppServers:
         repository: Repository,
         readers: ServerAdapters,
         agents: Callable[[], Iterable[tuple[str, Agent]]],
-        stir: Callable[[str], None],
+        request_refresh: Callable[[str], None],
         clock: Callable[[], int],
         *,
         wanted: Callable[[], Collection[str]],
         version: str,
     ) -> None:
-        """``agents``: (target id, agent) pairs of this machine. ``stir``: requests a refresh of that target's agents.
+        """``agents``: (target id, agent) pairs of this machine. ``request_refresh``: requests a round of that target.
         ``wanted``: the names of the adapters whose servers the user enabled."""
         self._repository = repository
         self._readers = readers
         self._agents = agents
-        self._stir = stir
+        self._request_refresh = request_refresh
         self._clock = clock
         self._wanted = wanted
         self._version = version
@@ -133,13 +133,13 @@ class AppServers:
             for link in self._links.values() if link.adapter == adapter
         ]  # fmt: skip
 
-    def words(self, target_id: str, agents: Iterable[Agent]) -> Mapping[str, Write]:
+    def claims(self, target_id: str, agents: Iterable[Agent]) -> Mapping[str, Write]:
         """Give the claim about each of these agents that has one, by pane id."""
         if not self._links:
             return {}
-        return {agent.pane_id: claim for agent in agents if (claim := self.word(target_id, agent)) is not None}
+        return {agent.pane_id: claim for agent in agents if (claim := self.claim(target_id, agent)) is not None}
 
-    def word(self, target_id: str, agent: Agent) -> Write | None:
+    def claim(self, target_id: str, agent: Agent) -> Write | None:
         """Give the server's claim about this agent; None if the agent has no server.
 
         The result is the same object as long as the claim is the same.
@@ -150,7 +150,7 @@ class AppServers:
         runtime = self._runtime(target_id, agent)
         if link.talk is None or runtime is None:
             return _UNASKED
-        claim = link.talk.said(runtime.agent_session_id) if runtime.agent_session_id is not None else None
+        claim = link.talk.claim_of(runtime.agent_session_id) if runtime.agent_session_id is not None else None
         if claim is None:
             return _UNKNOWN
         now, turn = self._clock(), self._turns.get(runtime.runtime_id)
@@ -281,14 +281,14 @@ class AppServers:
 
     async def _handle(self, link: ServerLink, wire: Wire, talk: Conversation, message: Mapping[str, Any]) -> None:
         bound = self._agents_of(link)
-        before = {session: talk.said(session) for session in bound.sessions}
+        before = {session: talk.claim_of(session) for session in bound.sessions}
         for answer in talk.take(message):
             await wire.send(answer)
         if link.talk is None and talk.ready:
             link.talk, link.reason, link.since = talk, None, self._clock()
             _LOG.info("server connected", adapter=link.adapter, home=str(link.home))
             self._refresh_all(link)
-        elif any(talk.said(session) is not claim for session, claim in before.items()):
+        elif any(talk.claim_of(session) is not claim for session, claim in before.items()):
             self._refresh_all(link)
 
     def _disconnect(self, link: ServerLink, why: str) -> None:
@@ -312,7 +312,7 @@ class AppServers:
 
     def _refresh_all(self, link: ServerLink) -> None:
         for target_id in self._agents_of(link).targets:
-            self._stir(target_id)
+            self._request_refresh(target_id)
 
     def _runtime(self, target_id: str, agent: Agent) -> Runtime | None:
         runtime_id = self._repository.active.get((target_id, agent.pane_id))
@@ -327,6 +327,6 @@ def _is_outdated(agent: Agent, turn: _Turn, now: int) -> bool:
     if turn.claim.claim not in WORKS:
         return False
     shows = agent.steady.get(Source.POLLER)
-    if shows is None or shows.told is None or shows.told.strength is not Strength.DEFINITIVE:
+    if shows is None or shows.current is None or shows.current.strength is not Strength.DEFINITIVE:
         return False
-    return shows.told.claim in QUIET - {Claim.ERROR} and now - max(shows.told_since, turn.since) >= DOUBT
+    return shows.current.claim in QUIET - {Claim.ERROR} and now - max(shows.current_since, turn.since) >= DOUBT

@@ -94,13 +94,13 @@ def _apply_writes(
         new = put(registers.get((source, write.subject)), source, write.subject, entry)
         if new is not None:
             registers[(source, write.subject)] = new
-            unit.told.add((runtime_id, source, write.subject))
+            unit.changed_registers.add((runtime_id, source, write.subject))
             if retired(new, marks) is not None:
                 unit.marked.add(runtime_id)  # its mark may have grown since it was stored
             changed_any = True
     for key in obsolete(registers, marks):
         del registers[key]
-        unit.told.add((runtime_id, *key))
+        unit.changed_registers.add((runtime_id, *key))
         unit.marked.add(runtime_id)  # store the marks that made them obsolete
     unit.registers.put(runtime_id, registers)
     return changed_any

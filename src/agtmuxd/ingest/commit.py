@@ -32,7 +32,7 @@ def update_states(run: IngestContext, session_state: SessionState) -> tuple[dict
         runtime = run.unit.runtimes.get(runtime_id)
         if runtime is None or runtime.ended_at is not None or runtime.target_id not in session_state.ready:
             continue
-        session_state.calm.end(run.unit, runtime_id)
+        session_state.quiet_runtimes.end(run.unit, runtime_id)
         life = session_state.life(runtime)
         looked_at = runtime.pane_id in session_state.looked_at.get(runtime.target_id, frozenset())
         resolution = update_state(run.unit, runtime, life, run.now, looked_at=looked_at)
@@ -40,7 +40,7 @@ def update_states(run: IngestContext, session_state: SessionState) -> tuple[dict
         look = recheck_at(run.unit.registers.get(runtime_id) or {}, run.now)
         if look is not None:
             looks[runtime.target_id] = min(look, looks.get(runtime.target_id, look))
-        session_state.calm.judge(run.unit, runtime_id, life.pane_read_at, resolution, run.now)
+        session_state.quiet_runtimes.decide(run.unit, runtime_id, life.pane_read_at, resolution, run.now)
     return wakes, looks
 
 
@@ -48,7 +48,7 @@ def save(run: IngestContext) -> None:
     """Write what the transaction changed."""
     unit = run.unit
     at: dict[tuple[str, Source, str], int | None] = {}
-    for runtime_id, source, subject in unit.told:
+    for runtime_id, source, subject in unit.changed_registers:
         register = (unit.registers.get(runtime_id) or {}).get((source, subject))
         if register is not None:
             gone = retired(register, unit.marks.get(runtime_id) or {})

@@ -49,7 +49,7 @@ class SessionState:
     title_at: dict[PaneKey, int] = field(default_factory=dict)
     unread: dict[str, frozenset[str]] = field(default_factory=dict)  # panes of agents that cannot be read, by target
     wakes: dict[str, int] = field(default_factory=dict)
-    calm: QuietRuntimes = field(default_factory=QuietRuntimes)
+    quiet_runtimes: QuietRuntimes = field(default_factory=QuietRuntimes)
     crash_due: int | None = None
 
     def life(self, runtime: Runtime) -> RuntimeFacts:
@@ -77,7 +77,7 @@ class SessionState:
         self.servers.clear()  # change it in place: other objects refer to it
         self.servers.update(servers)
         self.crash_due = due
-        self.calm.clear()
+        self.quiet_runtimes.clear()
 
     def forget_runtime(self, runtime_id: str) -> None:
         """Forget a runtime that has ended."""

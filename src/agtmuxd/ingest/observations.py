@@ -31,7 +31,7 @@ class ObservationIntake:
         if run.now >= self._session_state.opened_at + GRACE:
             for target_id in self._repository.targets:
                 self._make_ready(run, target_id)
-        self._session_state.calm.put_off(self._session_state.wakes, run.now)
+        self._session_state.quiet_runtimes.delay_wakes(self._session_state.wakes, run.now)
         run.unit.touched.update(r for r, at in self._session_state.wakes.items() if at <= run.now)
         runtimes.forget_old_crashes(run.unit, run.now)
         self._session_state.crash_due = runtimes.crash_due((s for _, s in run.unit.states.items()), None)
@@ -91,7 +91,9 @@ class ObservationIntake:
         server = _server_of(seen, self._repository.targets.get(seen.target_id))
         if server is not None and self._session_state.servers.get(server) != seen.target_id:
             return False
-        if not self._session_state.calm.shows_nothing_new(self._repository, seen, self._session_state.suspended):
+        if not self._session_state.quiet_runtimes.shows_nothing_new(
+            self._repository, seen, self._session_state.suspended
+        ):
             return False
         self._session_state.read_at[seen.target_id] = seen.at
         return True
@@ -129,10 +131,10 @@ class ObservationIntake:
                 run.rebind = True  # also for a runtime that was stored by an earlier daemon
             if runtime.runtime_id not in known:
                 run.rebind = True
-            if self._session_state.calm.stays(runtime.runtime_id, agent):
-                self._session_state.calm.read(runtime.runtime_id, seen.at)
+            if self._session_state.quiet_runtimes.is_unchanged(runtime.runtime_id, agent):
+                self._session_state.quiet_runtimes.read(runtime.runtime_id, seen.at)
                 continue
-            self._session_state.calm.end(run.unit, runtime.runtime_id)
+            self._session_state.quiet_runtimes.end(run.unit, runtime.runtime_id)
             for source, settled in agent.levels:
                 self._apply_level_sample(run, runtime, source, settled, seen.at)
         self._update_unread(run, seen)
@@ -169,7 +171,7 @@ class ObservationIntake:
     ) -> None:
         if settled.refreshed and (source, "turn") not in (run.unit.registers.get(runtime.runtime_id) or {}):
             # the claim was made for another runtime of that process
-            settled = replace(settled, changed=settled.steady.told, since=at)
+            settled = replace(settled, changed=settled.steady.current, since=at)
         event_id = uuid7(at) if settled.changed is not None else ""
         write = apply_level(run.unit, runtime, source, settled, at, event_id)
         if write is None:

@@ -52,7 +52,8 @@ Publish = Callable[[int, int, Changes], None]
 ``committed_at``: ns."""
 
 RequestRefresh = Callable[[str, int, bool], None]
-"""``request_refresh(target_id, at, table)``: request a refresh of a target at ``at`` (ns); ``table``: also read its processes."""
+"""``request_refresh(target_id, at, table)``: request a round of a target at ``at`` (ns). ``table``: also read its
+processes."""
 
 
 @dataclass(slots=True)
@@ -73,7 +74,7 @@ class _Completion:
 
 
 class Pipeline:
-    """Apply every change: ``submit`` events, ``observe`` rounds, ``tell`` changes of health.
+    """Apply every change: ``submit`` events, ``observe`` rounds, ``report_health`` changes of health.
 
     Read ``repository`` from the event loop's thread only.
     """
@@ -144,7 +145,7 @@ class Pipeline:
         if target is not None:
             self.view.touch(target.name, seen.at)
 
-    async def tell(self, change: HealthChange) -> None:
+    async def report_health(self, change: HealthChange) -> None:
         """Apply a change of a target's health."""
         await self._do(lambda run: self._rounds.health(run, change))
 
@@ -184,13 +185,13 @@ class Pipeline:
         out: dict[Source, DebounceState] = {}
         for (source, subject), register in self.repository.registers.get(runtime.runtime_id, {}).items():
             if subject == "turn" and register.is_level:
-                out[source] = DebounceState(told=write_of(register), told_since=register.entry.since)
+                out[source] = DebounceState(current=write_of(register), current_since=register.entry.since)
         return out
 
-    def words_of(self, runtime_id: str) -> tuple[Registers, Marks]:
+    def registers_of(self, runtime_id: str) -> tuple[Registers, Marks]:
         """Give the registers and marks of a runtime, up to its last reading."""
         unit = UnitOfWork(self.repository)
-        self._session_state.calm.peek(unit, runtime_id)
+        self._session_state.quiet_runtimes.update_registers(unit, runtime_id)
         return unit.registers.get(runtime_id) or {}, unit.marks.get(runtime_id) or {}
 
     def life(self, runtime: Runtime) -> RuntimeFacts:
@@ -279,7 +280,7 @@ class Pipeline:
             else:
                 self._session_state.wakes[runtime_id] = wake
         self._forget(done)
-        self._session_state.calm.keep(self.repository)
+        self._session_state.quiet_runtimes.drop_ended(self.repository)
         if done.changes:
             self._publish_batch(done.sequence, done.run.now, done.changes)
         search_targets = done.run.search_targets
@@ -326,7 +327,7 @@ class Pipeline:
     def _ring(self) -> None:
         self._alarm = None
         if not self._serving:
-            self._session_state.calm.put_off(self._session_state.wakes, self._clock())
+            self._session_state.quiet_runtimes.delay_wakes(self._session_state.wakes, self._clock())
             due = self._due()
             if due is None or due > self._clock():
                 self._schedule_next()

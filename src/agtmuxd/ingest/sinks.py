@@ -35,7 +35,7 @@ class RedactingSink:
 
     def __init__(self, sink: ObservationSink, texts: PaneTexts) -> None:
         self._texts = texts
-        self.tell = sink.tell
+        self.report_health = sink.report_health
         self.last_levels = sink.last_levels
         self._observe = sink.observe
 
@@ -54,9 +54,9 @@ class CleanupSink:
         self.last_levels = sink.last_levels
         due.add(target_id)
 
-    async def tell(self, change: HealthChange) -> None:
+    async def report_health(self, change: HealthChange) -> None:
         self._due.add(self._target_id)
-        await self._sink.tell(change)
+        await self._sink.report_health(change)
 
     async def observe(self, seen: Observation) -> None:
         await self._sink.observe(seen)
@@ -68,9 +68,9 @@ class CleanupSink:
 class RemoteHooksSink:
     """For a target with remote hooks: report each good round to the link, after the pipeline has it."""
 
-    def __init__(self, sink: ObservationSink, companion: RemoteHooks) -> None:
-        self._remote_hooks = companion
-        self.tell = sink.tell
+    def __init__(self, sink: ObservationSink, remote_hooks: RemoteHooks) -> None:
+        self._remote_hooks = remote_hooks
+        self.report_health = sink.report_health
         self.last_levels = sink.last_levels
         self._observe = sink.observe
 

@@ -186,7 +186,7 @@ def end(unit: UnitOfWork, runtime: Runtime, reason: str, now: int, *, crashed: b
         unit.runtimes.drop(runtime.runtime_id)
         unit.registers.drop(runtime.runtime_id)
         unit.marks.drop(runtime.runtime_id)
-        unit.told = {t for t in unit.told if t[0] != runtime.runtime_id}
+        unit.changed_registers = {t for t in unit.changed_registers if t[0] != runtime.runtime_id}
         unit.marked.discard(runtime.runtime_id)
         unit.ended[runtime.runtime_id] = ended
         if before is not None and before.runtime_id == runtime.runtime_id:

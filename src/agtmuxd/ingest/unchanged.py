@@ -50,7 +50,7 @@ class QuietRuntimes:
         self._read: dict[str, _Reading] = {}
         self._rounds: dict[str, _Round] = {}
 
-    def stays(self, runtime_id: str, agent: AgentObservation) -> bool:
+    def is_unchanged(self, runtime_id: str, agent: AgentObservation) -> bool:
         """Whether this reading of an agent changes nothing."""
         reading = self._read.get(runtime_id)
         if reading is None or len(agent.levels) != len(reading.sources):
@@ -61,7 +61,7 @@ class QuietRuntimes:
         """Note a reading at ``at`` (ns) that changes nothing."""
         self._read[runtime_id].at = at
 
-    def peek(self, unit: UnitOfWork, runtime_id: str) -> None:
+    def update_registers(self, unit: UnitOfWork, runtime_id: str) -> None:
         """Update the registers in ``unit`` to the last reading; the runtime stays quiet."""
         reading = self._read.get(runtime_id)
         if reading is not None:
@@ -70,17 +70,17 @@ class QuietRuntimes:
     def end(self, unit: UnitOfWork, runtime_id: str) -> None:
         """End a runtime's quiet time because something is new. Updates its registers to the last reading."""
         self._rounds.clear()
-        self.peek(unit, runtime_id)
+        self.update_registers(unit, runtime_id)
         self._read.pop(runtime_id, None)
 
-    def judge(self, unit: UnitOfWork, runtime_id: str, read_at: int, resolution: Resolution, now: int) -> None:
+    def decide(self, unit: UnitOfWork, runtime_id: str, read_at: int, resolution: Resolution, now: int) -> None:
         """Decide whether a runtime that was just resolved is quiet now."""
         sources = is_unchanged(unit.registers.get(runtime_id) or {}, unit.marks.get(runtime_id) or {}, read_at, now)
         if sources is not None:
             moves = resolution.next_wake != resolution.fixed_wake
             self._read[runtime_id] = _Reading(read_at, sources, read_at if moves else None, resolution.fixed_wake)
 
-    def put_off(self, wakes: dict[str, int], now: int) -> None:
+    def delay_wakes(self, wakes: dict[str, int], now: int) -> None:
         """Delay the due wakes of quiet runtimes by the time of their later readings: claims go stale later too."""
         for runtime_id, at in wakes.items():
             reading = self._read.get(runtime_id)
@@ -91,7 +91,7 @@ class QuietRuntimes:
             wakes[runtime_id] = reading.fixed_wake if fixed and reading.fixed_wake is not None else later
             reading.wake_of = None if fixed else reading.at
 
-    def keep(self, repository: Repository) -> None:
+    def drop_ended(self, repository: Repository) -> None:
         """Forget runtimes that no longer exist, and all remembered rounds. Call it after each transaction."""
         self._rounds.clear()
         for gone in self._read.keys() - repository.runtimes.keys():
@@ -113,7 +113,7 @@ class QuietRuntimes:
             return False
         ids = [(repository.active[(seen.target_id, pane_id)], agent) for pane_id, agent in seen.agents.items()]
         for runtime_id, agent in ids:
-            if agent.suspended != (runtime_id in suspended) or not self.stays(runtime_id, agent):
+            if agent.suspended != (runtime_id in suspended) or not self.is_unchanged(runtime_id, agent):
                 return False
         if not runtimes.same_panes(repository, seen):
             return False

@@ -161,7 +161,7 @@ class RemoteHooksLink:
         self._home.count("remote_hook_failures")
         if why != self._last_failure:
             self._last_failure = why
-            _LOG.warning("remote hooks not connected; trying again", target=self._target_id, said=why)
+            _LOG.warning("remote hooks not connected; trying again", target=self._target_id, error=why)
 
     async def close(self, *, forget: bool) -> None:
         """Clean up the machine if that takes at most 1 s. ``forget``: also remove all files of this daemon there."""
@@ -170,7 +170,7 @@ class RemoteHooksLink:
                 async with asyncio.timeout(LEAVE_WITHIN):
                     await self._reverse.close(forget=forget)
             except (ExecutorError, TimeoutError) as error:
-                _LOG.info("could not clean up the remote machine", target=self._target_id, said=str(error))
+                _LOG.info("could not clean up the remote machine", target=self._target_id, error=str(error))
 
     # ---------------------------------------------------------------- events
 

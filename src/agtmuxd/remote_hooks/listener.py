@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.connections import Connection, Connections
-from agtmuxd.api.envelopes import failed, internal, invalid, new_request_id, said
+from agtmuxd.api.envelopes import answer, failed, internal, invalid, new_request_id
 from agtmuxd.api.parsing import MAX_BODY, BrokenBodyError, read_json, too_large
 from agtmuxd.api.peer import Gate, peer_of
 from agtmuxd.api.requests import EventBatch, WireEvent
@@ -159,7 +159,7 @@ class EventListener:
         if self._bucket is None or not self._bucket.take(len(events)):
             self._on_flood()
             raise AgtmuxError("E_OVERLOADED", "too many events at once: spool them; agtmux fetches them in a moment")
-        return said(results=await self._take(events))
+        return answer(results=await self._take(events))
 
 
 def _identity(path: str) -> tuple[int, int] | None:

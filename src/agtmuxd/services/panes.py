@@ -64,7 +64,7 @@ class Panes:
         adapter = self._registry.get(runtime.agent_type)
         oldest = None if adapter is None else adapter.oldest
         now = self._clock()
-        registers, marks = self._pipeline.words_of(runtime_id)
+        registers, marks = self._pipeline.registers_of(runtime_id)
         candidates = _candidates(resolve(registers, marks, self._pipeline.life(runtime), now), now)
         return {
             "oldest_version": oldest,

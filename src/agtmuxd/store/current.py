@@ -247,7 +247,7 @@ def _save_registers_and_marks(
     """Save registers, their cursors and marks. Uses few large statements, because each one releases the GIL."""
     changed: list[tuple[str, Register, int | None]] = []
     deleted: list[tuple[str, str, str]] = []
-    for runtime_id, source, subject in unit.told:
+    for runtime_id, source, subject in unit.changed_registers:
         registers = unit.registers.get(runtime_id)
         register = (registers or {}).get((source, subject))
         if register is not None:

@@ -32,7 +32,7 @@ from agtmuxd.targets.same_server import SharedServers
 from agtmuxd.tmux.server import socket_path, tmux_argv
 
 HOST = "host"
-_LOG = structlog.get_logger("fleet")
+_LOG = structlog.get_logger("targets")
 
 
 class Watches:
@@ -60,11 +60,11 @@ class Watches:
         self._link_tasks: dict[str, asyncio.Task[None]] = {}
         self._links: dict[str, RemoteHooks] = {}
         self._shared = SharedServers(self._rank, self._is_down)
-        self.accompany: Callable[[Target, TargetExecutor], RemoteHooks] | None = None
+        self.make_remote_hooks: Callable[[Target, TargetExecutor], RemoteHooks] | None = None
         self.ssh_modules = ["agtmuxd.targets.ssh.executor"]
         """Modules that an ssh target needs. Loading them, with asyncssh, takes nearly a second."""
         self.buffers = Buffers(os.urandom(32))
-        self.heard: Callable[[str, Iterable[Agent]], Mapping[str, Write]] = lambda _target, _agents: {}
+        self.server_claims: Callable[[str, Iterable[Agent]], Mapping[str, Write]] = lambda _target, _agents: {}
         pipeline.on_refresh_request = self._request_refresh
 
     # ---------------------------------------------------------------- one target
@@ -86,8 +86,8 @@ class Watches:
         executor = self._executor(target)
         sink: ObservationSink = RedactingSink(self._pipeline, PaneTexts(self._redact))
         sink = CleanupSink(sink, target.target_id, self.buffers.due, self._remove_buffers)
-        if target.kind == "ssh" and self.accompany is not None:
-            link = self._links[target.target_id] = self.accompany(target, executor)
+        if target.kind == "ssh" and self.make_remote_hooks is not None:
+            link = self._links[target.target_id] = self.make_remote_hooks(target, executor)
             sink = RemoteHooksSink(sink, link)
             name = f"hooks of {target.name}"
             self._link_tasks[target.target_id] = self._group.create_task(
@@ -110,7 +110,7 @@ class Watches:
             local=target.kind == "local",
             socket=lambda: self.socket(target),
             status_files=lambda name: self._settings().adapter(name).status_file,
-            heard=lambda agents: self.heard(target.target_id, agents) if target.kind == "local" else {},
+            server_claims=lambda agents: self.server_claims(target.target_id, agents) if target.kind == "local" else {},
             twin=lambda server: self._other_target(target.target_id, server),
             bounds=self._bounds(),
         )  # fmt: skip
@@ -237,7 +237,7 @@ class Watches:
         if observer is not None:
             observer.request_refresh(at, table=table)
 
-    def stir(self, target_id: str) -> None:
+    def refresh_now(self, target_id: str) -> None:
         """Request a round of this target now."""
         self._request_refresh(target_id, 0, table=False)
 
@@ -251,7 +251,7 @@ class Watches:
     def local_revision(self) -> int:
         """Return a number that stays the same as long as nothing changed for the agents of this machine."""
         here = (o for t, o in self._observers.items() if isinstance(self._executors.get(t), LocalExecutor))
-        return sum(observer.roster.stirs for observer in here)
+        return sum(observer.roster.revision for observer in here)
 
     def look_again(self) -> None:
         """Read all screens again with the rules that are now in use, and request a round of every target."""

@@ -64,7 +64,7 @@ class Agent:
     def works(self) -> bool:
         """Whether it works or waits for you, so that rounds come every quarter of a second."""
         for steady in self.steady.values():  # noqa: SIM110 asked of every agent several times a second
-            if steady.told is not None and steady.told.claim in _WORKS:
+            if steady.current is not None and steady.current.claim in _WORKS:
                 return True
         return False
 

@@ -69,7 +69,7 @@ async def _round_trip(observer: Observer) -> Step:
         before = observer.health.last_good
         await observer.once()
         if observer.health.last_good == before:
-            return failed("round trip", f"{observer.health.reason}: {observer.said}")
+            return failed("round trip", f"{observer.health.reason}: {observer.failure_message}")
         if observer.health.level == "ok":
             break
     return passed("round trip", f"{observer.rtt_ms:.1f} ms" if observer.rtt_ms is not None else "")

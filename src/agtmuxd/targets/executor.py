@@ -69,7 +69,7 @@ class TargetExecutor(Protocol):
     async def argv(self, pid: int, start: str) -> tuple[str, ...] | None:
         """Return the command line of a process, None if it ended, empty during an exec: then ask again."""
 
-    async def peek(self, processes: Sequence[tuple[int, str]]) -> dict[int, str]:
+    async def process_states(self, processes: Sequence[tuple[int, str]]) -> dict[int, str]:
         """Return the state letters of processes ``(pid, start)`` by pid, ``X`` if ended; empty if it is not cheap."""
 
     async def environs(self, processes: Sequence[tuple[int, str]], names: Sequence[str]) -> dict[int, dict[str, str]]:

@@ -32,14 +32,14 @@ def hold(agent: Agent, now: int) -> int | None:
     """Keep the levels of a stopped agent: its pane shows the shell. Return when (ns) to read again."""
     again: int | None = None
     for source, steady in list(agent.steady.items()):
-        if steady.told is not None:
-            again = sooner(again, take(agent, source, steady.told, now))
+        if steady.current is not None:
+            again = sooner(again, take(agent, source, steady.current, now))
     return again
 
 
 def screen(agent: Agent, row: PaneRow, capture: str, styles: Spans | None, now: int) -> Write | None:
     """Return the claim of the agent's screen, from the last round if nothing changed."""
-    last = agent.steady.get(Source.POLLER, _NEW).told
+    last = agent.steady.get(Source.POLLER, _NEW).current
     before = last.claim if last is not None else None
     look = (capture, row.title, row.alternate_on, row.cursor_visible, row.cursor_x, row.cursor_y)
     if look == agent.screen and before is agent.looked_before and (styles is None or styles is agent.styles):

@@ -27,14 +27,14 @@ from agtmuxd.targets.local.new_processes import NewProcesses
 from agtmuxd.targets.local.pidfd import PidWatcher
 from agtmuxd.targets.pane_listing import PaneListing
 from agtmuxd.targets.recognition import YOUNG, AgentAdapters
-from agtmuxd.targets.roster import Heard, Roster
+from agtmuxd.targets.roster import Roster, ServerClaims
 from agtmuxd.targets.rounds import RoundReader
 from agtmuxd.targets.unreadable_panes import UnreadablePanes
 from agtmuxd.tmux import round as tmux_round
 from agtmuxd.tmux.server import too_old
 from agtmuxd.tmux.sgr import split
 
-_LOG = structlog.get_logger("observe")
+_LOG = structlog.get_logger("targets")
 LOOKED_AT: Final = 2 * NS
 _BOUNDS: Final = Bounds()
 _SHARE: Final = 8
@@ -49,8 +49,8 @@ class RoundIntervals:
     quiet: float = 2.0
     empty: float = 5.0
     table: float = 10.0
-    peek: float = 1.0  # checks for stopped agents; a pidfd reports their end
-    glance: float = 0.5  # checks for new programs in panes without an agent, on this machine
+    stop_check: float = 1.0  # checks for stopped agents; a pidfd reports their end
+    program_check: float = 0.5  # checks for new programs in panes without an agent, on this machine
     gap: float = 0.06  # least time between two rounds, however many events arrive
     active_for: float = 10.0
     timeout: float = 5.0
@@ -61,7 +61,7 @@ class ObservationSink(Protocol):
 
     async def observe(self, seen: Observation) -> None: ...
 
-    async def tell(self, change: HealthChange) -> None: ...
+    async def report_health(self, change: HealthChange) -> None: ...
 
     def last_levels(self, target_id: str, pane_id: str, pid: int, start: str) -> dict[Source, DebounceState]: ...
 
@@ -87,7 +87,7 @@ class Observer:
         local: bool,
         socket: Callable[[], str] | None = None,
         status_files: Callable[[str], bool] = lambda _adapter: True,
-        heard: Heard = lambda _agents: {},
+        server_claims: ServerClaims = lambda _agents: {},
         twin: Callable[[str | None], str | None] | None = None,
         bounds: Bounds = _BOUNDS,
     ) -> None:
@@ -97,7 +97,7 @@ class Observer:
         self._reported: tuple[str, str | None] | None = None
         self.version: str | None = None
         self.rtt_ms: float | None = None
-        self.said = ""
+        self.failure_message = ""
         """The error message of the last failed round."""
         self.rounds = 0
         self.tables = 0
@@ -108,7 +108,7 @@ class Observer:
         self._reader = RoundReader(executor, argv, self._cadence.timeout, bounds)
         self.roster = Roster(
             executor, known, lambda pane, pid, start: sink.last_levels(target_id, pane, pid, start),
-            status_files=status_files, heard=heard,
+            status_files=status_files, server_claims=server_claims,
         )  # fmt: skip
         self._local = local
         self._pids: PidWatcher | None = None
@@ -190,7 +190,7 @@ class Observer:
     async def _check_new_programs(self, socket: Callable[[], str]) -> None:
         """Check between rounds whether a program started in a pane without an agent."""
         while True:
-            await coalesced_sleep(self._cadence.glance)
+            await coalesced_sleep(self._cadence.program_check)
             taken = self.roster.agents
             free = [row.pid for pane, row in self._listed.panes.items() if pane not in taken and not row.dead]
             if self._new_processes.check_for_changes(socket(), self._server, free, self._clock()):
@@ -243,18 +243,18 @@ class Observer:
             await self._failed(began, error.reason, str(error))
 
     async def _failed(self, at: int, reason: str, message: str) -> None:
-        self.said = message
+        self.failure_message = message
         self.server, self.options = None, {}
         self.health = self.health.failed(at, reason)
         if self._reported != (self.health.level, reason):
-            _LOG.warning("round failed", target=self.target_id, health=self.health.level, reason=reason, said=message)
+            _LOG.warning("round failed", target=self.target_id, health=self.health.level, reason=reason, error=message)
         await self._report_health(at)
 
     async def _report_health(self, at: int) -> None:
         """Report the health if it differs from the last one that was reported without error."""
         now = self.health.level, self.health.reason
         if now != self._reported:
-            await self._sink.tell(HealthChange(self.target_id, *now, at, self.version))
+            await self._sink.report_health(HealthChange(self.target_id, *now, at, self.version))
             self._reported = now
 
     async def _good(self, seen: tmux_round.Round, at: int, styled: frozenset[str]) -> None:
@@ -376,7 +376,7 @@ class Observer:
     def _state_check_due(self, at: int) -> bool:
         """Tell whether to check for stopped agents now: every second while one works, else every 5 s by default."""
         works = at < self._active_until or self.roster.works
-        return at - self._states_read_at >= int((self._cadence.peek if works else self._cadence.table / 2) * NS)
+        return at - self._states_read_at >= int((self._cadence.stop_check if works else self._cadence.table / 2) * NS)
 
     def _watch_pids(self) -> None:
         if self._pids is not None:

@@ -31,10 +31,10 @@ _HEADLESS: Final = Write(claim=Claim.RUNNING, rule="headless run", phase=Phase.S
 
 _NO_STATUS_CLAIM: Final = Write(claim=None, rule="status not told any more")
 
-Heard = Callable[[Iterable["Agent"]], Mapping[str, Write]]
+ServerClaims = Callable[[Iterable["Agent"]], Mapping[str, Write]]
 """Returns the claims of the agents' shared servers, by pane. An unchanged claim is the same object. A pane without such
 a server is missing."""
-Remembered = Callable[[str, int, str], dict[Source, DebounceState]]
+LastLevels = Callable[[str, int, str], dict[Source, DebounceState]]
 """``(pane_id, pid, start)`` → the last state of each level of exactly that process."""
 
 
@@ -45,22 +45,22 @@ class Roster:
         self,
         executor: TargetExecutor,
         known: AgentAdapters,
-        remembered: Remembered,
+        last_levels: LastLevels,
         *,
         status_files: Callable[[str], bool],
-        heard: Heard = lambda _agents: {},
+        server_claims: ServerClaims = lambda _agents: {},
     ) -> None:
         self.agents: dict[str, Agent] = {}
         self.leaving: dict[str, Agent] = {}
         self._executor = executor
         self._recognition = Recognition(executor, known)
-        self._remembered = remembered
+        self._last_levels = last_levels
         self._status_files = status_files
-        self._server_claims = heard
+        self._server_claims = server_claims
         self._has_server_claims = False
         self._machine: Machine | None = None
         self._last_captures: Mapping[str, str] | None = None
-        self.stirs = 0
+        self.revision = 0
         """Number of times that something about an agent may have changed."""
         self._seen: dict[str, AgentObservation] | None = None
 
@@ -71,7 +71,7 @@ class Roster:
 
     def _invalidate(self) -> None:
         """Drop the cached results of the last round: something may have changed."""
-        self.stirs += 1
+        self.revision += 1
         self._last_captures = self._seen = None
 
     def clear(self) -> None:
@@ -145,7 +145,7 @@ class Roster:
         self.agents[pane_id] = Agent(
             pane_id=pane_id, adapter=adapter, identity=identity, proc=proc,
             started_at=self._started_at(proc, now), status_path=None if path is None else str(path), home=home,
-            steady={} if _became(current, proc) else self._remembered(pane_id, proc.pid, proc.start),
+            steady={} if _became(current, proc) else self._last_levels(pane_id, proc.pid, proc.start),
         )  # fmt: skip
         return True
 
@@ -173,7 +173,7 @@ class Roster:
 
     async def refresh_states(self) -> None:
         """Check whether agents were stopped or ended, without a process table, if that is cheap on the machine."""
-        states = await self._executor.peek([(a.proc.pid, a.proc.start) for a in self.agents.values()])
+        states = await self._executor.process_states([(a.proc.pid, a.proc.start) for a in self.agents.values()])
         for agent in self.agents.values():
             state = states.get(agent.proc.pid)
             if state is not None and state != agent.proc.state:

@@ -14,7 +14,7 @@ import structlog
 from agtmuxd.core.model import PaneRow
 from agtmuxd.tmux.round import Round
 
-_LOG = structlog.get_logger("observe")
+_LOG = structlog.get_logger("targets")
 _WARNED_MOST: Final = 1000
 
 

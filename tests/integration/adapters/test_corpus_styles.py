@@ -68,7 +68,7 @@ def test_the_plain_screen_alone_takes_the_words_of_a_placeholder_for_one(agent: 
     assert look(screens.load(f"{agent}/draft-home"), styled=False)[1] is None
 
 
-class Ears:
+class RecordingSink:
     """Takes in what an observer tells."""
 
     def __init__(self) -> None:
@@ -77,14 +77,14 @@ class Ears:
     async def observe(self, seen: Observation) -> None:
         self.seen = seen
 
-    async def tell(self, change: HealthChange) -> None:
+    async def report_health(self, change: HealthChange) -> None:
         assert change.health == "ok"
 
     def last_levels(self, target_id: str, pane_id: str, pid: int, start: str) -> dict[Source, DebounceState]:
         return {}
 
 
-class Noting(LocalExecutor):
+class RecordingExecutor(LocalExecutor):
     """Notes what each tmux client was asked."""
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ class Watched:
 
     def __init__(self, tmux: Tmux, folder: Path) -> None:
         self.tmux, self.folder = tmux, folder
-        self.executor, self.ears = Noting(), Ears()
+        self.executor, self.ears = RecordingExecutor(), RecordingSink()
         argv = ["tmux", "-u", "-S", str(tmux.socket)]
         self.title = "toy"
         self.later = 0  # ns that the observer's clock is ahead
@@ -140,7 +140,7 @@ class Watched:
         """What the screen said last."""
         agents = list(self.observer.roster.agents.values())
         steady = agents[0].steady.get(Source.POLLER) if agents else None
-        return None if steady is None else steady.told
+        return None if steady is None else steady.current
 
     async def becomes(self, accepts: bool | None) -> None:
         """Rounds until the field is told to accept input, or not."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from agtmuxd.api.envelopes import said
+from agtmuxd.api.envelopes import answer
 from agtmuxd.api.route import Access, Route, RouteTable
 from agtmuxd.core.action.request import Kind
 from tests.fake_services import EVENT, FakeServices, serving
@@ -93,7 +93,7 @@ async def test_a_folder_that_the_daemon_would_read_for_an_agent_is_refused(short
 
 async def test_a_route_that_says_nothing_of_its_callers_is_fenced(short_dir: Path) -> None:
     async def handler(_request: web.Request, _service: None) -> web.StreamResponse:
-        return said(ok=True)
+        return answer(ok=True)
 
     services = FakeServices()
     services.forbids = True

@@ -160,7 +160,7 @@ class Side:
 
     @property
     def word(self) -> Write | None:
-        return self.served.words("host", [self.agent]).get("%1")
+        return self.served.claims("host", [self.agent]).get("%1")
 
     @property
     def claim(self) -> Claim | None:

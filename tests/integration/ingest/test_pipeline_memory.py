@@ -23,7 +23,7 @@ def held(rig: Rig) -> dict[str, list[Any]]:
         f"present.{f.name}": getattr(pipeline._session_state, f.name) for f in fields(pipeline._session_state)
     }
     tables |= {f"world.{f.name}": getattr(pipeline.repository, f.name) for f in fields(pipeline.repository)}
-    tables |= {f"calm.{name}": value for name, value in vars(pipeline._session_state.calm).items()}
+    tables |= {f"calm.{name}": value for name, value in vars(pipeline._session_state.quiet_runtimes).items()}
     tables |= {f"door.{name}": value for name, value in vars(pipeline).items()}
     return {name: sorted(map(repr, table)) for name, table in tables.items() if isinstance(table, dict | set)}
 

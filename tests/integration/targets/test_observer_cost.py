@@ -181,15 +181,15 @@ async def test_agents_are_known_to_be_as_they_were_while_rounds_show_nothing_new
     async with _watching(tmux, short_dir) as watched:
         await _calm(watched)
         while True:
-            stirs, tables = watched.observer.roster.stirs, watched.observer.tables
+            stirs, tables = watched.observer.roster.revision, watched.observer.tables
             for _ in range(5):
                 await watched.observer.once()
             if watched.observer.tables == tables:  # which is read now and then, and may tell anything
                 break
-        assert watched.observer.roster.stirs == stirs
+        assert watched.observer.roster.revision == stirs
         _asks(tmux, pane)
         await watched.observer.once()
-        assert watched.observer.roster.stirs > stirs
+        assert watched.observer.roster.revision > stirs
 
 
 @pytest.mark.tc("TC-109")

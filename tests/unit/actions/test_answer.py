@@ -124,7 +124,7 @@ async def test_a_secret_of_the_prompt_is_not_in_the_answer() -> None:
     script = Script([(FREE, "")])
     some = asked(script, Kind.APPROVE)
     secret = replace(WAITING, text="curl -H 'Authorization: Bearer abcdefghijklmnopqrstuvwxyz012345'")
-    some.case = replace(some.case, fresh=replace(ASKS, waiting=secret))
+    some.case = replace(some.case, current=replace(ASKS, waiting=secret))
     told = await approve(some)
     assert "abcdefghijklmnop" not in str(told)
     assert told["prompt"]["fingerprint"] == WAITING.fingerprint

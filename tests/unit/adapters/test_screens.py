@@ -52,7 +52,7 @@ def test_claude_a_dialog_quoted_in_a_draft_is_no_dialog() -> None:
 
 def test_claude_a_draft_in_mid_turn_does_not_end_the_turn() -> None:
     """The footer loses its hint then: the turn goes on while words come, as a hint."""
-    steady = DebounceState(told=look("claude", claude("● A", footer="  ⏸ manual mode on · esc to interrupt")))
+    steady = DebounceState(current=look("claude", claude("● A", footer="  ⏸ manual mode on · esc to interrupt")))
     for second in range(1, 9):
         shown = claude(
             "● A long answer",
@@ -61,10 +61,10 @@ def test_claude_a_draft_in_mid_turn_does_not_end_the_turn() -> None:
             footer="  ⏸ manual mode on",
         )
         steady = debounce.sample(steady, Source.POLLER, look("claude", shown, Claim.RUNNING), second * NS).steady
-        assert steady.told is not None
-        assert (steady.told.claim, steady.told.strength) == (Claim.RUNNING, Strength.HINT)
+        assert steady.current is not None
+        assert (steady.current.claim, steady.current.strength) == (Claim.RUNNING, Strength.HINT)
         if second == 1:
-            assert steady.told.accepts_input is False
+            assert steady.current.accepts_input is False
     spinning = claude("● text", "✻ Wandering… (3s · ↓ 5 tokens)", typed="and then", footer="  ⏸ manual mode on")
     assert said("claude", spinning) == "running"
 

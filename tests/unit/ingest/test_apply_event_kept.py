@@ -50,7 +50,7 @@ class Daemon:
     repository: Repository = field(
         default_factory=lambda: Repository(runtimes={ID: RUNTIME}, registers={ID: {}}, marks={ID: {}})
     )
-    calm: QuietRuntimes = field(default_factory=QuietRuntimes)
+    quiet: QuietRuntimes = field(default_factory=QuietRuntimes)
     steady: DebounceState = field(default_factory=DebounceState)
     read_at: int = 0
     kept: Registers = field(default_factory=dict)
@@ -67,21 +67,21 @@ class Daemon:
         settled = sample(self.steady, Source.POLLER, write, now)
         self.steady = settled.steady
         seen = AgentObservation("claude", None, False, 1, "1", 0, False, ((Source.POLLER, settled),))
-        if self.calm.stays(ID, seen):
-            self.calm.read(ID, now)
+        if self.quiet.is_unchanged(ID, seen):
+            self.quiet.read(ID, now)
             return
         unit = UnitOfWork(self.repository)
-        self.calm.end(unit, ID)
+        self.quiet.end(unit, ID)
         apply_level(unit, RUNTIME, Source.POLLER, settled, now, f"p{number:03d}")
         self._close(unit, now)
 
     def _close(self, unit: UnitOfWork, now: int) -> None:
         """What settling and saving do of it."""
-        self.calm.end(unit, ID)
+        self.quiet.end(unit, ID)
         registers, marks = unit.registers.get(ID) or {}, unit.marks.get(ID) or {}
         resolution = resolve(registers, marks, RuntimeFacts(T0, self.read_at), now)
-        self.calm.judge(unit, ID, self.read_at, resolution, now)
-        for _, source, subject in unit.told:
+        self.quiet.decide(unit, ID, self.read_at, resolution, now)
+        for _, source, subject in unit.changed_registers:
             if (source, subject) in registers:
                 self.kept[(source, subject)] = registers[(source, subject)]
         if unit.marked:
@@ -93,7 +93,7 @@ class Daemon:
 
     def live(self, now: int) -> set[tuple[Source, str]]:
         unit = UnitOfWork(self.repository)
-        self.calm.peek(unit, ID)
+        self.quiet.update_registers(unit, ID)
         return self.gone(unit.registers.get(ID) or {}, unit.marks.get(ID) or {})
 
 

@@ -170,7 +170,7 @@ def test_a_duplicate_moves_nothing(history: list[tuple[RawEvent, tuple[Write, ..
     unit = UnitOfWork(repository)
     moved = apply_event(unit, a_runtime(), event, Signal("x", said), skew_budget=SKEW_BUDGET)
     assert not moved
-    assert (unit.told, unit.marked) == (set(), set())
+    assert (unit.changed_registers, unit.marked) == (set(), set())
 
 
 # ------------------------------------------------ single cases, so that a failure has a name

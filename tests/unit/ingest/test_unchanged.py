@@ -27,7 +27,7 @@ class Model:
 
     lazy: bool
     repository: Repository = field(default_factory=Repository)
-    calm: QuietRuntimes = field(default_factory=QuietRuntimes)
+    quiet: QuietRuntimes = field(default_factory=QuietRuntimes)
     says: dict[Source, Write] = field(default_factory=dict)
     skipped: int = 0
     settled: int = 0  # by time alone
@@ -49,13 +49,13 @@ class Model:
         seen = AgentObservation(
             "claude", None, False, 1, "1", 0, False, tuple(_settled(s, w, same) for s, w in says.items())
         )
-        if self.lazy and self.calm.stays(ID, seen):
-            self.calm.read(ID, now)
+        if self.lazy and self.quiet.is_unchanged(ID, seen):
+            self.quiet.read(ID, now)
             self.skipped += 1
             self.pass_time(now)
             return
         unit = UnitOfWork(self.repository)
-        self.calm.end(unit, ID)
+        self.quiet.end(unit, ID)
         for source, write in says.items():
             if self.says.get(source) != write:
                 self._put(unit, source, write, now, now)
@@ -72,7 +72,7 @@ class Model:
         """The alarm rings where it is due, and is put off where it need not."""
         if self.wake is not None:
             wakes = {ID: self.wake}
-            self.calm.put_off(wakes, now)
+            self.quiet.delay_wakes(wakes, now)
             self.wake = wakes[ID]
             if self.wake <= now:
                 self.settled += 1
@@ -90,12 +90,12 @@ class Model:
         unit.registers.put(ID, registers)
 
     def _settle(self, unit: UnitOfWork, now: int) -> None:
-        self.calm.end(unit, ID)
+        self.quiet.end(unit, ID)
         life = RuntimeFacts(started_at=T0 - 60 * NS, pane_read_at=self.read_at)
         self.shown = resolve(unit.registers.get(ID) or {}, unit.marks.get(ID) or {}, life, now)
         self.wake = self.shown.next_wake
         if self.lazy:
-            self.calm.judge(unit, ID, self.read_at, self.shown, now)
+            self.quiet.decide(unit, ID, self.read_at, self.shown, now)
         unit.commit()
 
     def tells(self) -> tuple[object, ...]:

@@ -38,7 +38,7 @@ class _Watch:
         self.at = 0
         self.roster = Roster(
             nothing, nothing, lambda *_: {}, status_files=lambda _: True,
-            heard=lambda agents: {a.pane_id: self.word for a in agents if self.word is not None},
+            server_claims=lambda agents: {a.pane_id: self.word for a in agents if self.word is not None},
         )  # fmt: skip
         proc, who = Proc(7, 1, 7, 7, 1, "S", "99", "codex", ("codex",)), Identity("codex", headless=headless)
         self.agent = Agent("%1", ADAPTERS["codex"], who, proc, 0, None, Path("/"), steady or {})
@@ -74,7 +74,7 @@ async def test_what_is_not_told_any_more_claims_nothing(before: str) -> None:
     watch.word = None
     await watch.look()
     (settled,) = await watch.look()
-    told = settled.steady.told
+    told = settled.steady.current
     assert told is not None
     assert told.claim is None
 

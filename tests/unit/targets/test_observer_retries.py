@@ -21,7 +21,7 @@ class _Sink:
         self.full = False
         self.told: list[tuple[str, str | None]] = []
 
-    async def tell(self, change: HealthChange) -> None:
+    async def report_health(self, change: HealthChange) -> None:
         if self.full:
             raise AgtmuxError("E_STORE_UNAVAILABLE", "the disk is full")
         self.told.append((change.health, change.reason))

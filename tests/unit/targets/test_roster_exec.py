@@ -13,7 +13,7 @@ from agtmuxd.targets.roster import Roster
 from tests.rig import BUSY, Agent, Clock, Rig
 from tests.unit.targets.test_roster import ADAPTERS, ROW, SHELL, _Table
 
-SPINS = {Source.POLLER: DebounceState(told=BUSY)}
+SPINS = {Source.POLLER: DebounceState(current=BUSY)}
 
 
 @pytest.mark.tc("TC-114")

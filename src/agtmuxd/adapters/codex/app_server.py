@@ -118,7 +118,7 @@ class Conversation:
         result = message.get("result")
         return self._on_reply(*asked, result if isinstance(result, Mapping) else None)
 
-    def said(self, session_id: str) -> Write | None:
+    def claim_of(self, session_id: str) -> Write | None:
         """Return the claim about this thread and its sub-agents' threads. None if the server does not know the thread.
 
         It is the same object for as long as the claim does not change.

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from agtmuxd.api.envelopes import Envelope, said
+from agtmuxd.api.envelopes import Envelope, answer
 from agtmuxd.api.parsing import read_query
 from agtmuxd.api.requests import NoQuery
 from agtmuxd.api.responses.base import Done
@@ -39,17 +39,17 @@ async def health(request: web.Request, daemon: DaemonService) -> web.StreamRespo
 
 async def config(request: web.Request, daemon: DaemonService) -> web.StreamResponse:
     read_query(NoQuery, request.query)
-    return said(**daemon.config())
+    return answer(**daemon.config())
 
 
 async def reload(_request: web.Request, daemon: DaemonService) -> web.StreamResponse:
     daemon.reload()
-    return said(ok=True)
+    return answer(ok=True)
 
 
 async def stop(_request: web.Request, daemon: DaemonService) -> web.StreamResponse:
     daemon.stop()
-    return said(ok=True)
+    return answer(ok=True)
 
 
 ROUTES: tuple[Route[DaemonService], ...] = (

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from agtmuxd.api.callers import peer
-from agtmuxd.api.envelopes import Envelope, reply, said
+from agtmuxd.api.envelopes import Envelope, answer, reply
 from agtmuxd.api.parsing import given, read_json, read_query
 from agtmuxd.api.peer import Peer
 from agtmuxd.api.requests import EventBatch, HistoryQuery, WireEvent
@@ -49,7 +49,7 @@ async def post(request: web.Request, events: EventService) -> web.StreamResponse
         batch = EventBatch.model_validate(value).events
     else:
         batch = [WireEvent.model_validate(value)]
-    return said(results=await events.ingest(batch, peer(request)))
+    return answer(results=await events.ingest(batch, peer(request)))
 
 
 ROUTES: tuple[Route[EventService], ...] = (

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from agtmuxd.api.envelopes import said
+from agtmuxd.api.envelopes import answer
 from agtmuxd.api.parsing import read_json
 from agtmuxd.api.requests import HookRequest
 from agtmuxd.api.responses.hooks import Hooks
@@ -26,7 +26,7 @@ class HookService(Protocol):
 
 async def apply(request: web.Request, hooks: HookService) -> web.StreamResponse:
     asked = HookRequest.model_validate(await read_json(request))
-    return said(items=await hooks.apply(asked), arrived=hooks.tests_arrived(asked.tests))
+    return answer(items=await hooks.apply(asked), arrived=hooks.tests_arrived(asked.tests))
 
 
 ROUTES: tuple[Route[HookService], ...] = (

@@ -13,7 +13,7 @@ from pydantic import Field, StrictBool, StrictInt, field_validator
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.callers import require_operator
-from agtmuxd.api.envelopes import said
+from agtmuxd.api.envelopes import answer
 from agtmuxd.api.parsing import read_json
 from agtmuxd.api.requests import Model
 from agtmuxd.api.responses.base import Shape, Versioned, WaitingFor
@@ -119,14 +119,14 @@ class RuleService(Protocol):
 
 async def replay(request: web.Request, rules: RuleService) -> web.StreamResponse:
     asked = ReplayRequest.model_validate(await read_json(request))
-    return said(**rules.replay(asked))
+    return answer(**rules.replay(asked))
 
 
 async def check(request: web.Request, rules: RuleService) -> web.StreamResponse:
     asked = CheckRequest.model_validate(await read_json(request))
     if asked.corpus is not None:  # a folder that the daemon reads for the caller
         await require_operator(request)
-    return said(items=await rules.check(asked))
+    return answer(items=await rules.check(asked))
 
 
 ROUTES: tuple[Route[RuleService], ...] = (

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from agtmuxd.api.envelopes import Envelope, reply, said
+from agtmuxd.api.envelopes import Envelope, answer, reply
 from agtmuxd.api.parsing import read_json, read_query
 from agtmuxd.api.requests import ConnectResult, NoQuery, TargetRequest
 from agtmuxd.api.responses.targets import TargetAdded, TargetConnected, TargetRemoved, Targets
@@ -41,18 +41,18 @@ async def listing(request: web.Request, targets: TargetService) -> web.StreamRes
 
 async def add(request: web.Request, targets: TargetService) -> web.StreamResponse:
     asked = TargetRequest.model_validate(await read_json(request))
-    return said(item=await targets.add(asked))
+    return answer(item=await targets.add(asked))
 
 
 async def connect(request: web.Request, targets: TargetService) -> web.StreamResponse:
     item, steps = await targets.connect(request.match_info["name"])
-    return said(item=item, steps=steps)
+    return answer(item=item, steps=steps)
 
 
 async def remove(request: web.Request, targets: TargetService) -> web.StreamResponse:
     name = request.match_info["name"]
     await targets.remove(name)
-    return said(removed=name)
+    return answer(removed=name)
 
 
 ROUTES: tuple[Route[TargetService], ...] = (

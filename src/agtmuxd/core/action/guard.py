@@ -58,7 +58,7 @@ class CurrentPane:
     field: InputField = InputField.ABSENT
     modes: tuple[FieldMode, ...] = ()  # modes of the input field in which keys are not simply text
     at_end: bool = False  # the cursor is at the end of the typed text
-    told: bool = True  # the rules describe this agent's input field
+    has_field_rules: bool = True  # the rules describe this agent's input field
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +106,14 @@ _QUIET: Final = frozenset({Claim.NOT_RUNNING, Claim.IDLE, Claim.COMPLETED, Claim
 class GuardInput:
     """Everything that one decision is based on.
 
-    ``meant``: what the request resolved to. ``known``: what the daemon knows. ``fresh``: what was just read. ``shown``:
-    the snapshot of the caller's nonce. ``now`` is in ns.
+    ``resolved``: the pane and runtime of the request. ``known``: what the daemon knows. ``current``: what was just
+    read. ``shown``: the snapshot of the caller's nonce. ``now`` is in ns.
     """
 
     request: Request
-    meant: Snapshot
+    resolved: Snapshot
     known: KnownState
-    fresh: CurrentPane
+    current: CurrentPane
     now: int
     shown: Snapshot | None = None
     used: int | None = None  # the version of a waiting state whose prompt already received keys
@@ -158,7 +158,7 @@ def decide_unread(case: GuardInput) -> Refusal | None:
 def same_runtime(case: GuardInput) -> Refusal | None:
     """Return a refusal if the pane or the runtime is no longer the one that the request was for."""
     wanted = case.request.guards.if_runtime
-    if case.known.runtime_id != case.meant.runtime_id:
+    if case.known.runtime_id != case.resolved.runtime_id:
         return _stale("another agent runs in that pane now")
     if wanted is not None and wanted != case.known.runtime_id:
         holds = f"if_runtime does not match: runtime {case.known.runtime_id} is in the pane"
@@ -177,14 +177,14 @@ def _unmet(reason: str, message: str, **details: Any) -> Refusal:
 
 
 def _identity(case: GuardInput) -> Refusal | None:
-    fresh, known = case.fresh, case.known
+    fresh, known = case.current, case.known
     if fresh.row is None or not fresh.same_server:
-        if case.meant.runtime_id is not None:
+        if case.resolved.runtime_id is not None:
             return _stale("its pane is gone")
         return Refusal(
             "E_REF_NOT_FOUND",
             "gone",
-            f"the pane {case.meant.pane_id} is gone: run agtmux list panes --all to see panes",
+            f"the pane {case.resolved.pane_id} is gone: run agtmux list panes --all to see panes",
         )
     refusal = same_runtime(case)
     if refusal is not None:
@@ -192,7 +192,7 @@ def _identity(case: GuardInput) -> Refusal | None:
     if known.runtime_id is not None and not fresh.alive:
         return _stale("its process has ended")
     if case.needs.agent and known.runtime_id is None:
-        return _unmet("no_agent", f"no agent runs in {case.meant.pane_id}: there is nothing to {case.request.kind}")
+        return _unmet("no_agent", f"no agent runs in {case.resolved.pane_id}: there is nothing to {case.request.kind}")
     return None
 
 
@@ -203,10 +203,10 @@ def _writes(case: GuardInput) -> bool:
 def _stopped(case: GuardInput) -> Refusal | None:
     """Refuse to type at a stopped agent: the keys would wait in its terminal for whatever it shows when it resumes."""
     params = case.request.params
-    to_shell = isinstance(params, SendParams) and params.shell and not case.fresh.holds
-    if not case.fresh.stopped or to_shell or not _writes(case):
+    to_shell = isinstance(params, SendParams) and params.shell and not case.current.holds
+    if not case.current.stopped or to_shell or not _writes(case):
         return None
-    text = f"{case.known.agent_type} in {case.meant.pane_id} is suspended; resume it in its pane with fg"
+    text = f"{case.known.agent_type} in {case.resolved.pane_id} is suspended; resume it in its pane with fg"
     return _unmet("suspended", text)
 
 
@@ -226,7 +226,7 @@ def _used(case: GuardInput) -> Refusal | None:
 def _caller_guards(case: GuardInput) -> Refusal | None:
     """Check version, age and state. ``force_stale`` skips version and age, but not ``if_state``."""
     guards, known, force = case.request.guards, case.known, case.request.guards.force_stale
-    for given, what in ((case.shown, "the snapshot given"), (case.meant, "the request")):
+    for given, what in ((case.shown, "the snapshot given"), (case.resolved, "the request")):
         if given is None or force:
             continue
         if case.now > given.expires_at:
@@ -260,11 +260,11 @@ def _version(wanted: int | None, known: KnownState) -> Refusal:
 
 def _prompt(case: GuardInput) -> Refusal | None:
     wanted = case.request.guards.if_fingerprint
-    seen = case.fresh.waiting.fingerprint if case.fresh.waiting is not None else None
+    seen = case.current.waiting.fingerprint if case.current.waiting is not None else None
     need = case.needs.prompt
-    if need and case.fresh.claim not in need:
+    if need and case.current.claim not in need:
         what = "approval" if need == _APPROVAL else "question or dialog"
-        return _unmet("no_prompt", f"there is no open {what} on the screen of {case.meant.pane_id}")
+        return _unmet("no_prompt", f"there is no open {what} on the screen of {case.resolved.pane_id}")
     if wanted is not None and wanted != seen:
         found = "no prompt is open now" if seen is None else "another one is on the screen"
         return _unmet("fingerprint", f"this is not the prompt that you saw: {found}; look again")
@@ -272,7 +272,7 @@ def _prompt(case: GuardInput) -> Refusal | None:
 
 
 def _pane(case: GuardInput) -> Refusal | None:
-    request, fresh = case.request, case.fresh
+    request, fresh = case.request, case.current
     row = fresh.row
     if row is None or not _writes(case):
         return None
@@ -296,10 +296,11 @@ def _pane(case: GuardInput) -> Refusal | None:
 
 def _agent(case: GuardInput) -> Refusal | None:
     """Check what is in the foreground: the agent that was meant, or a shell if a shell was meant."""
-    fresh, known, request = case.fresh, case.known, case.request
+    fresh, known, request = case.current, case.known, case.request
     if case.needs.front and not fresh.foreground:
         return _unmet(
-            "background", f"{known.agent_type} is not in the foreground of {case.meant.pane_id}: bring it there with fg"
+            "background",
+            f"{known.agent_type} is not in the foreground of {case.resolved.pane_id}: bring it there with fg",
         )
     if not isinstance(request.params, SendParams):
         return None
@@ -309,12 +310,12 @@ def _agent(case: GuardInput) -> Refusal | None:
         if name is not None:
             return _unmet(
                 "agent_there",
-                f"--shell was given, but {name} is in the foreground of {case.meant.pane_id}: leave --shell out",
+                f"--shell was given, but {name} is in the foreground of {case.resolved.pane_id}: leave --shell out",
             )
         return None
     if not there:
         who = f"{name} has just started there" if name else "no agent is in its foreground"
-        text = f"{case.meant.pane_id}: {who}, and a shell would run the text: add --shell if you want that"
+        text = f"{case.resolved.pane_id}: {who}, and a shell would run the text: add --shell if you want that"
         return _unmet("shell", text)
     if known.headless:
         text = f"{known.agent_type} runs without a terminal interface and reads no keys"
@@ -334,20 +335,21 @@ def _turning(case: GuardInput) -> Refusal | None:
     known = case.known
     if known.runtime_id is None or getattr(case.request.params, "mode", "key") == "signal":
         return None
-    if known.state not in _TURNING or case.fresh.claim in _QUIET:
+    if known.state not in _TURNING or case.current.claim in _QUIET:
         text = f"{known.agent_type} is {known.state} and no turn runs: the key would quit it or change its input"
         if case.request.kind is Kind.KILL:
             text += "; to end it, use --mode signal --signal TERM"
         return _unmet("not_running", text, state=None if known.state is None else str(known.state))
-    if not case.fresh.foreground:
+    if not case.current.foreground:
         return _unmet(
-            "background", f"{known.agent_type} is not in the foreground of {case.meant.pane_id}: bring it there with fg"
+            "background",
+            f"{known.agent_type} is not in the foreground of {case.resolved.pane_id}: bring it there with fg",
         )
     return None
 
 
 def _send(case: GuardInput) -> Refusal | None:
-    params, fresh, known = case.request.params, case.fresh, case.known
+    params, fresh, known = case.request.params, case.current, case.known
     if not isinstance(params, SendParams) or params.shell:
         return None
     named = str(known.state or "") in case.request.guards.if_state
@@ -366,12 +368,12 @@ def _send(case: GuardInput) -> Refusal | None:
         return None
     if fresh.field is InputField.ABSENT:
         typed = params.text is not None or params.enter
-        if named and not (typed and fresh.told):  # keys alone may be meant for what is on the screen
+        if named and not (typed and fresh.has_field_rules):  # keys alone may be meant for what is on the screen
             return None
         what = f"the input field of {known.agent_type} is not on the screen"
-        way = "agtmux attach" if fresh.told else "--if-state if meant for"
-        return _unmet("no_composer", f"{what}: {way} {case.meant.pane_id}")
-    where = case.meant.pane_id
+        way = "agtmux attach" if fresh.has_field_rules else "--if-state if meant for"
+        return _unmet("no_composer", f"{what}: {way} {case.resolved.pane_id}")
+    where = case.resolved.pane_id
     for mode in fresh.modes:
         refusal = _mode(params, mode, fresh.field, where)
         if refusal is not None:

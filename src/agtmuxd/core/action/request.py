@@ -145,7 +145,7 @@ class Request:
         text = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hmac.new(key, text.encode("ascii"), hashlib.sha256).hexdigest()
 
-    def told(self, key: bytes) -> dict[str, Any]:
+    def to_record(self, key: bytes) -> dict[str, Any]:
         """Return what the audit keeps of the request. Instead of a text: its length, a keyed digest and its shape."""
         params = asdict(self.params)
         if isinstance(self.params, (SendParams, AnswerParams)) and self.params.text is not None:

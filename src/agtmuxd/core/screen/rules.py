@@ -266,10 +266,10 @@ class RuleSet:
         for rule in self.rules:
             region = rule.matches(view, before)
             if region is not None:
-                return self.speak(rule, view, region)
+                return self.claim_of_rule(rule, view, region)
         return None
 
-    def speak(self, rule: Rule, view: View, region: Region) -> Write:
+    def claim_of_rule(self, rule: Rule, view: View, region: Region) -> Write:
         """Return the claim of ``rule`` for a sample that it matched in ``region``."""
         waiting = rule.claim in _WAITING_CLAIMS
         accepts, found = rule.accepts_input, view.composer

@@ -52,14 +52,14 @@ MOVES = "words go on coming above the field"
 class DebounceState:
     """What is remembered between two samples of one level.
 
-    - ``told``: the write that the register holds, since ``told_since`` (ns).
+    - ``current``: the write that the register holds, since ``current_since`` (ns).
     - ``pending``: a newer write that has not lasted long enough yet, since ``pending_since`` (ns).
     - ``motion``: what moves above the input field.
     - ``quiet``: the write from before movement alone showed a turn.
     """
 
-    told: Write | None = None
-    told_since: int = 0
+    current: Write | None = None
+    current_since: int = 0
     pending: Write | None = None
     pending_since: int = 0
     motion: Motion | None = None
@@ -135,7 +135,7 @@ def _without_signs(steady: DebounceState, seen: Write, at: int) -> tuple[Debounc
     - If no turn was shown, words that go on coming show one. Words that only just came prove nothing: a turn that a
       hook or a file reported may show no other sign.
     """
-    current = steady.told
+    current = steady.current
     scene = seen.scene or ()
     showed = current is not None and current.claim is Claim.RUNNING
     if current is not None and showed and current.rule != MOVES:
@@ -165,12 +165,12 @@ def _without_signs(steady: DebounceState, seen: Write, at: int) -> tuple[Debounc
 
 def _settle(steady: DebounceState, source: Source, seen: Write, at: int) -> DebounceResult:
     """Compare a sample with the register's write, and decide whether it changes, confirms or must wait."""
-    current = steady.told
+    current = steady.current
     if current is not None and seen.claim in _WEAKER.get(current.claim, ()):
         seen = replace(seen, claim=current.claim, strength=current.strength)
     if current is not None and _same(current, seen):
         unchanged = steady if steady.pending is None else replace(steady, pending=None, pending_since=0)
-        return DebounceResult(unchanged, None, steady.told_since, True, None)
+        return DebounceResult(unchanged, None, steady.current_since, True, None)
     since = at
     settle_time = _settle_time(source, current, seen)
     if settle_time:
@@ -182,6 +182,6 @@ def _settle(steady: DebounceState, source: Source, seen: Write, at: int) -> Debo
             return DebounceResult(waiting, None, steady.pending_since, False, steady.pending_since + settle_time)
         since = steady.pending_since
     if current is not None and current.claim is seen.claim and seen.claim is not None:
-        since = steady.told_since if seen.waiting_for == current.waiting_for else at
-    kept = replace(steady, told=seen, told_since=since, pending=None, pending_since=0)
+        since = steady.current_since if seen.waiting_for == current.waiting_for else at
+    kept = replace(steady, current=seen, current_since=since, pending=None, pending_since=0)
     return DebounceResult(kept, seen, since, False, None)

@@ -137,7 +137,7 @@ class Retirement:
     """
 
     mark: str
-    says: str
+    summary: str
     by_level: bool
     by_phases: frozenset[Phase]
     by_claims: frozenset[Claim]

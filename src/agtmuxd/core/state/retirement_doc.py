@@ -62,7 +62,7 @@ def draw() -> str:
         "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| `{r.mark}` | {r.says} | {_by(r)} | {_AT[r.at]} | {_claims(r.retires)} | {_of(r)} |" for r in RETIREMENTS
+        f"| `{r.mark}` | {r.summary} | {_by(r)} | {_AT[r.at]} | {_claims(r.retires)} | {_of(r)} |" for r in RETIREMENTS
     ]
     lines += [
         "",

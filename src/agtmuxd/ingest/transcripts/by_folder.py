@@ -36,10 +36,10 @@ KEPT: Final = 256
 def began_with(agent: Agent) -> int | None:
     """Give the time (ns) at which the screen began to show the current turn; None if it shows none."""
     steady = agent.steady.get(Source.POLLER)
-    shown = steady.told if steady is not None else None
+    shown = steady.current if steady is not None else None
     if steady is None or shown is None or shown.claim is not Claim.RUNNING:
         return None
-    return steady.told_since
+    return steady.current_since
 
 
 def parsed(line: bytes) -> Mapping[str, Any] | None:

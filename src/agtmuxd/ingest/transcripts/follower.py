@@ -68,9 +68,9 @@ class TranscriptFile:
     session_id: str | None = None
     version: str | None = None  # of the agent program
     found: bool = False  # found by its folder and turn: no other source names the path
-    said: LastMessage | None = None
+    last_message: LastMessage | None = None
     part_of: str | None = None
-    told_at: int = 0
+    last_event_at: int = 0
     mute: bool = False  # its process has several sessions: which one the pane shows is not known
     beside: bool = False  # this is one of several sessions of its process
     trouble: str | None = None
@@ -145,9 +145,9 @@ class TranscriptFollower:
     def last_message(self, runtime_id: str) -> LastMessage | None:
         """Give this agent's last message without secrets and control characters; None if none was read."""
         held = self._followed.get(runtime_id)
-        if held is None or held.said is None or held.mute:
+        if held is None or held.last_message is None or held.mute:
             return None
-        return replace(held.said, text=block(self._redacted(held.said.text)))
+        return replace(held.last_message, text=block(self._redacted(held.last_message.text)))
 
     async def run(self) -> None:
         """Follow until cancelled. A failure is logged and counted; it never ends the daemon."""
@@ -172,8 +172,8 @@ class TranscriptFollower:
             return BUSY if works else QUIET if self._has_candidates else EMPTY
         held = [f for f in self._followed.values() if not f.mute]
         held += [f for sessions in self._beside.values() for f in sessions.values()]
-        stirs = [one for one in held if one.tail.stirs()]
-        read = await asyncio.to_thread(self._read_all, stirs) if stirs else []
+        changed = [one for one in held if one.tail.has_changed()]
+        read = await asyncio.to_thread(self._read_all, changed) if changed else []
         now = self._clock()
         more = False
         for followed, found, again in read:
@@ -183,7 +183,7 @@ class TranscriptFollower:
         if self._unposted:
             del self._unposted[:-UNPOSTED]
             await self._post_all()
-        lately = any(now - f.told_at < LATELY for f in held)
+        lately = any(now - f.last_event_at < LATELY for f in held)
         return 0.0 if more else BUSY if works or lately else QUIET
 
     async def _post_all(self) -> None:
@@ -353,7 +353,7 @@ class TranscriptFollower:
         if tree is None or turn is None:
             return
         held = self._followed.get(runtime.runtime_id)
-        if held is not None and held.told_at >= turn - BEFORE:
+        if held is not None and held.last_event_at >= turn - BEFORE:
             return  # its file holds this turn
         taken = {f.tail.path for f in self._followed.values()}
         rivals = [a for _, a in self._agents() if a is not agent and a.identity.agent_type == agent.identity.agent_type]
@@ -403,12 +403,15 @@ class TranscriptFollower:
                 continue
             one = replace(event, at=min(event.at + ahead, now)) if ahead else event
             if one.message is not None:
-                text = joined(followed.said.text if followed.said else None, followed.part_of, one) or one.message
-                followed.said, followed.part_of = LastMessage(text, one.at), one.part_of
+                text = (
+                    joined(followed.last_message.text if followed.last_message else None, followed.part_of, one)
+                    or one.message
+                )
+                followed.last_message, followed.part_of = LastMessage(text, one.at), one.part_of
             if one.event is not None and one.at >= followed.floor and (one.asks or not followed.beside):
                 events.append(self._event(followed, one, now, name))
         if found:
-            followed.told_at = now
+            followed.last_event_at = now
         return events
 
     def _event(self, followed: TranscriptFile, event: TranscriptEvent, now: int, name: str) -> RawEvent:

@@ -104,7 +104,7 @@ class LocalExecutor:
         found = next((proc for proc in await self.process_table() if proc.pid == pid and proc.start == start), None)
         return found.argv if found else None
 
-    async def peek(self, processes: Sequence[tuple[int, str]]) -> dict[int, str]:
+    async def process_states(self, processes: Sequence[tuple[int, str]]) -> dict[int, str]:
         """Return the state letters of processes ``(pid, start)`` by pid, ``X`` if ended; empty without ``/proc``."""
         if not self._have_proc:
             return {}

@@ -1,8 +1,8 @@
 """Read the end of a file that grows line by line, within limits, and only below its folder.
 
-Owns how a transcript file is opened and how much of it is read. Blocks, so call it in a thread; only ``stirs`` is for
-the event loop. Knows no agent. Reads only files of this machine: behind ssh each read would be a round trip for what
-hooks and screen show as well.
+Owns how a transcript file is opened and how much of it is read. Blocks, so call it in a thread; only ``has_changed`` is
+for the event loop. Knows no agent. Reads only files of this machine: behind ssh each read would be a round trip for
+what hooks and screen show as well.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Tail:
         self._offset = 0
         self._skipping = False  # inside a line that is skipped
 
-    def stirs(self) -> bool:
+    def has_changed(self) -> bool:
         """Tell by one ``stat`` whether ``read`` may return something. That is cheaper than a call in a thread."""
         try:
             found = os.stat(self.path, follow_symlinks=False)  # noqa: PTH116 several times a second per agent

@@ -168,7 +168,7 @@ class SshExecutor:
         found = self._procs.get(pid)
         return found.argv if found is not None and found.start == start else None
 
-    async def peek(self, processes: Sequence[tuple[int, str]]) -> dict[int, str]:
+    async def process_states(self, processes: Sequence[tuple[int, str]]) -> dict[int, str]:
         """Return nothing: it would need a round trip."""
         return {}
 

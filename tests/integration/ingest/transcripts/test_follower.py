@@ -416,7 +416,7 @@ async def test_a_file_that_may_be_anothers_is_nobodys(tmp_path: Path, sleepers: 
             h.write(folder / "rollout-2.jsonl", *thread(at, cwd, "thread-2"))
         if doubt == "rival":
             _, other = codex_of(h, sleepers[1], "%2")
-            other.steady[Source.POLLER] = replace(SPINS, told_since=T0 + 400 * MS)
+            other.steady[Source.POLLER] = replace(SPINS, current_since=T0 + 400 * MS)
         await h.rig.round(agent)
         h.clock.forward(2)
         await h.look()

@@ -23,7 +23,7 @@ from agtmuxd.targets.agent import Agent as Watched
 from agtmuxd.targets.local import process_table
 from tests.rig import T0, TARGET, Agent, Clock, Rig, event
 
-SPINS = DebounceState(told=Write(Claim.RUNNING, "spinner"), told_since=T0)
+SPINS = DebounceState(current=Write(Claim.RUNNING, "spinner"), current_since=T0)
 
 
 def iso(at: int) -> str:

@@ -61,7 +61,7 @@ class Server:
         self.play(self.talk.take(message))
 
     def claim(self, name: str = "t") -> Claim | None:
-        said = self.talk.said(name)
+        said = self.talk.claim_of(name)
         return said.claim if said is not None else None
 
 
@@ -105,7 +105,7 @@ def test_a_status_is_understood_for_certain_or_says_nothing(status: object, clai
 
 def test_a_failure_is_only_a_hint() -> None:
     """Screen and session file tell of it, and when it is past: the server's word stays until the next turn."""
-    said = Server({"t": {"type": "systemError"}}).talk.said("t")
+    said = Server({"t": {"type": "systemError"}}).talk.claim_of("t")
     assert said is not None
     assert said.strength is Strength.HINT
 
@@ -113,9 +113,9 @@ def test_a_failure_is_only_a_hint() -> None:
 def test_an_end_counts_only_once_others_had_the_time_to_tell_how_it_ended() -> None:
     """Seen on the real one: idle is told some milliseconds before the session file's ``task_complete``."""
     server = Server({"t": ACTIVE})
-    running = server.talk.said("t")
+    running = server.talk.claim_of("t")
     server.tell(changed("t", IDLE))
-    ended = server.talk.said("t")
+    ended = server.talk.claim_of("t")
     steady = sample(DebounceState(), Source.STATUS, running, 0).steady
     for at in (1000 * MS, 1299 * MS):
         settled = sample(steady, Source.STATUS, ended, at)
@@ -127,29 +127,29 @@ def test_an_end_counts_only_once_others_had_the_time_to_tell_how_it_ended() -> N
 def test_active_after_a_wait_counts_only_once_it_lasted() -> None:
     """A thread whose request was refused is active for an instant; asked anew it is the same word."""
     server = Server({"t": ACTIVE})
-    begun = server.talk.said("t")
+    begun = server.talk.claim_of("t")
     assert begun is not None
     assert begun.settle == 0
     for wait in (APPROVAL, QUESTION):
         server.tell(changed("t", wait))
         server.tell(changed("t", ACTIVE))
-        resumed = server.talk.said("t")
+        resumed = server.talk.claim_of("t")
         assert resumed is not None
         assert (resumed.claim, resumed.settle) == (Claim.RUNNING, AFTER_WAIT)
         server.threads["t"] = ACTIVE
         server.play(server.talk.again(["t"]))
-        assert server.talk.said("t") is resumed
+        assert server.talk.claim_of("t") is resumed
         server.tell(changed("t", IDLE))
         server.tell(changed("t", ACTIVE))
-        assert server.talk.said("t") is begun
+        assert server.talk.claim_of("t") is begun
 
 
 def test_a_word_is_the_same_object_as_long_as_it_is_the_same() -> None:
     server = Server({"t": ACTIVE})
-    before = server.talk.said("t")
+    before = server.talk.claim_of("t")
     server.tell(changed("t", dict(ACTIVE)))
     server.play(server.talk.again(["t"]))
-    assert server.talk.said("t") is before
+    assert server.talk.claim_of("t") is before
 
 
 def test_nothing_is_said_before_the_threads_were_told_nor_of_those_that_are_gone() -> None:
@@ -274,7 +274,7 @@ def test_threads_and_open_questions_are_bounded() -> None:
     assert read == set(names[:MOST])
     for name in names:
         talk.take(changed(name, APPROVAL))
-    assert sum(talk.said(name) is not None for name in names) == MOST
+    assert sum(talk.claim_of(name) is not None for name in names) == MOST
 
 
 def test_the_socket_lies_in_codexs_own_folder() -> None:

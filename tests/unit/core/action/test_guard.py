@@ -241,11 +241,11 @@ def test_a_nonce_stands_for_one_pane_runtime_and_version() -> None:
 def test_nothing_that_is_kept_of_a_text_gives_it_away(text: str) -> None:
     assert set(preview(text)) <= set("x9 .…")
     request = Request(Kind.SEND, "request-1", "r", Guards(snapshot="1.7.nonce"), SendParams(text=text))
-    assert request.told(KEY)["guards"] == {}, "nor what a nonce lets its holder do"
-    told = request.told(KEY)["params"]["text"]
+    assert request.to_record(KEY)["guards"] == {}, "nor what a nonce lets its holder do"
+    told = request.to_record(KEY)["params"]["text"]
     assert (told["characters"], told["preview"]) == (len(text), preview(text))
     assert told.keys() == {"characters", "digest", "preview"}
-    assert told["digest"] != request.told(b"another")["params"]["text"]["digest"]
+    assert told["digest"] != request.to_record(b"another")["params"]["text"]["digest"]
 
 
 @pytest.mark.tc("TC-026")

@@ -112,7 +112,7 @@ def test_a_screen_without_the_input_field_takes_no_prompt_whatever_the_flag() ->
     absent = replace(FREE, field=InputField.ABSENT)
     for params in (text(), text(None), text(over_draft=True)):
         assert reason(case(Kind.SEND, params, absent, if_state=("idle",))) == "no_composer"
-        assert reason(case(Kind.SEND, params, replace(absent, told=False), if_state=("idle",))) is None
+        assert reason(case(Kind.SEND, params, replace(absent, has_field_rules=False), if_state=("idle",))) is None
     assert reason(case(Kind.SEND, SendParams(keys=("Enter",)), absent, if_state=("idle",))) is None
     assert reason(case(Kind.SEND, SendParams(keys=("Enter",)), absent)) == "no_composer"
 

@@ -46,9 +46,9 @@ def streams(write: Write, first: int, last: int, every: int = 250) -> list[tuple
     ]
 
 
-WORKED = DebounceState(told=ROW, told_since=T0)
-SPUN = DebounceState(told=SPINS, told_since=T0)
-QUIET = DebounceState(told=FIELD, told_since=T0 - 60 * NS)
+WORKED = DebounceState(current=ROW, current_since=T0)
+SPUN = DebounceState(current=SPINS, current_since=T0)
+QUIET = DebounceState(current=FIELD, current_since=T0 - 60 * NS)
 
 
 @pytest.mark.tc("TC-180")
@@ -61,8 +61,8 @@ def test_a_sign_that_stands_for_the_whole_turn_ends_it_when_it_goes() -> None:
 def test_a_sign_that_goes_while_words_stream_ends_nothing_before_the_screen_is_still() -> None:
     told = play(*streams(ENDED, 1000, 6000), steady=WORKED)
     assert claims(told) == [Claim.RUNNING]  # a hint from then on
-    assert told[-1].steady.told is not None
-    assert (told[-1].steady.told.rule, told[-1].steady.told.strength) == (MOVES, Strength.HINT)
+    assert told[-1].steady.current is not None
+    assert (told[-1].steady.current.rule, told[-1].steady.current.strength) == (MOVES, Strength.HINT)
     last = streams(ENDED, 1000, 6000)[-1][1]
     soon = play((6000 + STILL // MS - 50, last), steady=told[-1].steady)
     assert claims(soon) == []
@@ -84,7 +84,7 @@ def test_words_that_go_on_coming_are_a_turn_though_nothing_shows_one() -> None:
 def test_a_few_new_rows_are_no_turn_and_leave_what_was_told(changes: int) -> None:
     done = Write(Claim.COMPLETED, "still done", scene=())
     shown = [(1000 + 400 * i, over(done, *[f"row {n}" for n in range(i + 1)])) for i in range(changes)]
-    told = play((0, over(done, "old")), *shown, steady=DebounceState(told=done, told_since=T0))
+    told = play((0, over(done, "old")), *shown, steady=DebounceState(current=done, current_since=T0))
     assert claims(told) == []
     assert not told[-1].refreshed  # nothing is proven while it moves
 
@@ -99,7 +99,7 @@ def test_rows_that_scroll_pictures_and_marks_are_no_words() -> None:
 @pytest.mark.tc("TC-181")
 def test_a_turn_that_movement_alone_showed_leaves_an_end_of_before_as_it_was() -> None:
     done = Write(Claim.COMPLETED, "still done", scene=())
-    before = DebounceState(told=done, told_since=T0)
+    before = DebounceState(current=done, current_since=T0)
     told = play((0, over(done, "old")), *streams(ENDED, 1000, 4000), steady=before)
     assert claims(told) == [Claim.RUNNING]
     assert claims(play(*[(ms, over(FIELD, "row 4000")) for ms in (6000, 6300)], steady=told[-1].steady)) == [

@@ -25,7 +25,7 @@ def box(fingerprint: str) -> Write:
     return Write(Claim.WAITING_APPROVAL, "box", waiting_for=WaitingFor("approval", fingerprint=fingerprint))
 
 
-RUNS = DebounceState(told=BUSY, told_since=T0)
+RUNS = DebounceState(current=BUSY, current_since=T0)
 
 
 def play(source: Source, *shown: tuple[int, Write | None], steady: DebounceState | None = None) -> list[DebounceResult]:

@@ -58,7 +58,7 @@ def test_a_look_tells_whether_there_is_anything_to_read(tmp_path: Path) -> None:
     tail, path = tail_of(tmp_path, b"{}\n")
 
     def agree() -> bool:
-        told = tail.stirs()
+        told = tail.has_changed()
         assert (tail.read() is not None) is told
         return told
 
@@ -69,13 +69,13 @@ def test_a_look_tells_whether_there_is_anything_to_read(tmp_path: Path) -> None:
     path.with_suffix(".new").replace(path)
     assert [agree(), agree()] == [True, False]
     path.unlink()
-    assert tail.stirs()  # to forget it: its number may be given to the next one
+    assert tail.has_changed()  # to forget it: its number may be given to the next one
     assert tail.read() is None
     assert [agree(), agree()] == [False, False]
     path.write_bytes(b"{}\n")
     assert [agree(), agree()] == [True, False]
     path.parent.chmod(0)
-    assert tail.stirs() is (os.getuid() != 0)  # what is in the way is told by who reads
+    assert tail.has_changed() is (os.getuid() != 0)  # what is in the way is told by who reads
     path.parent.chmod(0o700)
 
 
