@@ -412,7 +412,7 @@ class Daemon:
             pipeline=engine.pipeline, target_manager=engine.target_manager, hub=engine.hub,
             store=engine.store, registry=engine.registry,
             rule_catalog=engine.rule_catalog, spool=intake.spool.spool,
-            transcripts=intake.transcripts, served=intake.app_servers,
+            transcripts=intake.transcripts, app_servers=intake.app_servers,
             connections=connections, troubles=self._troubles,
             storage_health=StorageHealth(
                 engine.store, lambda: self._settings.store.max_bytes, self._log, engine.retention
@@ -431,7 +431,7 @@ class Daemon:
             status.listens_at(path)
             files.point(path)
 
-        def tell(wrong: str | None) -> None:
+        def report(wrong: str | None) -> None:
             self._trouble("socket", wrong)
 
         def give_way(rival: str) -> None:
@@ -441,7 +441,7 @@ class Daemon:
 
         return SocketRepair(
             first, self._resources.locks, self._resources.usual, paths.spare_socket_path(), listen=server.listen,
-            leave=server.leave, moved=moved, tell=tell, give_way=give_way,
+            leave=server.leave, moved=moved, report=report, give_way=give_way,
         )  # fmt: skip
 
 

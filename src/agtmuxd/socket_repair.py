@@ -41,20 +41,21 @@ class SocketRepair:
         listen: Callable[[socket.socket], Awaitable[None]],
         leave: Callable[[socket.socket], None],
         moved: Callable[[str], None],
-        tell: Callable[[str | None], None],
+        report: Callable[[str | None], None],
         give_way: Callable[[str], None],
     ) -> None:
         """``first``: the socket from the start. ``usual``: the path where clients look first. ``spare``: a path to
         listen on while the usual one cannot be used.
 
-        ``listen`` and ``leave`` start and stop accepting on a socket. ``moved`` gets each new path. ``tell`` gets the
+        ``listen`` and ``leave`` start and stop accepting on a socket. ``moved`` gets each new path. ``report`` gets the
         current problem (None: none). ``give_way`` gets the reason why this daemon has to stop.
         """
         self._usual, self._spare, self._locks = usual, spare, locks
         self._folder = str(Path(usual).parent)
         self._real = os.path.realpath(self._folder)
         self._first, self._current = first, first
-        self._listen, self._leave, self._moved, self._tell, self._give_way = listen, leave, moved, tell, give_way
+        self._listen, self._leave, self._moved = listen, leave, moved
+        self._report_problem, self._give_way = report, give_way
         self._rival_checks = 0
         self._reported: str | None = None
 
@@ -142,6 +143,6 @@ class SocketRepair:
     def _report(self, wrong: str | None) -> None:
         if wrong != self._reported:
             self._reported = wrong
-            self._tell(wrong)
+            self._report_problem(wrong)
             if wrong is not None:
                 _LOG.error("clients may not find this daemon", why=wrong, socket=self._current.path)

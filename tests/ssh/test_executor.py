@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agtmuxd.core.model import NS
-from agtmuxd.targets.executor import Completed, ExecutorError
+from agtmuxd.targets.executor import ExecutorError, ProgramResult
 from agtmuxd.targets.local import process_table
 from agtmuxd.targets.ssh import commands
 from agtmuxd.targets.ssh.executor import SshExecutor
@@ -240,7 +240,7 @@ async def test_when_a_machine_was_started_is_told_by_our_own_clock(new_sshd: Mak
 
 async def test_a_machine_without_proc_is_read_by_ps() -> None:
     text = " 1 0 1 -1 ? Ss Mon Jan  1 00:00:00 2024 /sbin/init\n 7 1 7 7 pts/0 S+ Mon Jan  1 00:00:01 2024 claude -c\n"
-    done = Completed(0, f"mPP\n/Users/me\nmP{text}mPe".encode(), b"")
+    done = ProgramResult(0, f"mPP\n/Users/me\nmP{text}mPe".encode(), b"")
     table = commands.parse_table(done, "mP")
     assert [proc.argv for proc in table.procs] == [("/sbin/init",), ("claude", "-c")]
     assert (table.home, table.uptime) == ("/Users/me", None)
@@ -341,7 +341,7 @@ def test_a_machine_whose_grep_is_of_no_use_tells_command_lines_too(short_dir: Pa
             ["/bin/sh", "-c", commands.TABLE], input=b"m4rk\n", env={"PATH": str(short_dir), "HOME": "/h"},
             capture_output=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
-        table = commands.parse_table(Completed(done.returncode, done.stdout, done.stderr), "m4rk")
+        table = commands.parse_table(ProgramResult(done.returncode, done.stdout, done.stderr), "m4rk")
     finally:
         child.kill()
         child.wait()
@@ -354,7 +354,7 @@ def test_a_machine_whose_grep_is_of_no_use_tells_command_lines_too(short_dir: Pa
         ["/bin/sh", "-c", commands.FILES, "sh", "all", *paths], input=b"m4rk\n", env={"PATH": str(short_dir)},
         capture_output=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
-    told = commands.parse_files(Completed(done.returncode, done.stdout, done.stderr), "m4rk", paths)
+    told = commands.parse_files(ProgramResult(done.returncode, done.stdout, done.stderr), "m4rk", paths)
     assert told == {paths[0]: b"one\n", paths[1]: b"\0two\0", paths[2]: None}
 
 

@@ -18,7 +18,7 @@ from agtmuxd.core.model import Source
 from agtmuxd.core.state.debounce import DebounceState
 from agtmuxd.core.state.health import Health
 from agtmuxd.core.state.observation import HealthChange, Observation
-from agtmuxd.targets.executor import Completed, TargetExecutor
+from agtmuxd.targets.executor import ProgramResult, TargetExecutor
 from agtmuxd.targets.local.executor import LocalExecutor
 from agtmuxd.targets.observer import Observer
 from agtmuxd.targets.ssh.executor import SshExecutor
@@ -156,7 +156,7 @@ async def test_a_round_costs_one_tmux_call_and_one_file_batch_however_many_agent
     asked: Counter[str] = Counter()
     run = executor.run
 
-    async def counted(argv: Sequence[str], **more: Any) -> Completed:
+    async def counted(argv: Sequence[str], **more: Any) -> ProgramResult:
         asked["tmux" if argv[0] == "tmux" else "script"] += 1
         return await run(argv, **more)
 

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from agtmuxd.targets.executor import Completed, ExecutorError
+from agtmuxd.targets.executor import ExecutorError, ProgramResult
 from agtmuxd.tmux import keys
 
 _NAME: Final = re.compile(r"agtmux-([0-9a-f]{12})-([0-9a-f]{16})")
@@ -52,14 +52,14 @@ class Buffers:
     def _mark(self, number: str) -> str:
         return hmac.new(self._key, b"buffer " + number.encode(), hashlib.sha256).hexdigest()[:16]
 
-    async def remove_left(self, tmux: Callable[[Sequence[str]], Awaitable[Completed]]) -> int:
+    async def remove_left(self, tmux: Callable[[Sequence[str]], Awaitable[ProgramResult]]) -> int:
         """Remove the buffers left on a server and return how many there were. ``tmux`` runs a command. Raises
         ExecutorError.
         """
-        listed = await tmux(keys.listed_buffers("agtmux-*"))
+        listed = await tmux(keys.list_buffers("agtmux-*"))
         left = [name for name in listed.stdout.decode("utf-8", "replace").split("\n") if self.is_left(name)]
         for at in range(0, len(left), _AT_ONCE):
-            drop = keys.all_of([keys.dropped(name) for name in left[at : at + _AT_ONCE]])
+            drop = keys.join([keys.delete_buffer(name) for name in left[at : at + _AT_ONCE]])
             done = await tmux(drop)
             if done.returncode:
                 raise ExecutorError("lost", f"tmux did not remove a buffer: {done.stderr.decode('utf-8', 'replace')}")

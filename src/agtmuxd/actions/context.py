@@ -57,7 +57,7 @@ class ActionContext:
     @property
     def keystrokes(self) -> Keystrokes:
         """Keystrokes that are written only while the pane is as it was read."""
-        held = self.reading.held
+        held = self.reading.write_guard
         if held is None:
             raise AgtmuxError(
                 "E_REF_NOT_FOUND", f"the pane {self.key[1]} is gone: run agtmux list panes --all to see panes"
@@ -86,14 +86,14 @@ class ActionContext:
     async def look_again(self, *, processes: bool = True) -> PaneReading:
         """Read the pane again. Without ``processes``, the last reading of them is kept. Raises E_TARGET_UNREACHABLE."""
         claim = screen_claim(self.repository, self.runtime)
-        last = None if processes else self.reading.fresh
+        last = None if processes else self.reading.current
         self.reading = await self.reader.read(self.reached, self.key[1], self.boot_id, self.runtime, claim, last)
         return self.reading
 
     async def check_again(self) -> None:
         """Read the pane and decide once more. Raises the reason for a refusal."""
         reading = await self.look_again()
-        self.case = replace(self.case, known=self.known(), current=reading.fresh, now=self.clock())
+        self.case = replace(self.case, known=self.known(), current=reading.current, now=self.clock())
         refusal = decide(self.case)
         if refusal is not None:
             raise refused(refusal)

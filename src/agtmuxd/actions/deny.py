@@ -26,14 +26,14 @@ async def _end_follow_up(context: ActionContext, result: Result) -> Result:
     """Close a dialog that a denial led to: it asks for a message to the agent, which is not needed."""
     if result["delivery"] != "submitted" or not any(keys.finish for keys in context.controls.dialogs.values()):
         return result
-    await context.until(lambda r: r.fresh.rule is not None, FOLLOWS_WITHIN)  # the next dialog may not be drawn yet
-    asked = context.reading.fresh.rule
+    await context.until(lambda r: r.current.rule is not None, FOLLOWS_WITHIN)  # the next dialog may not be drawn yet
+    asked = context.reading.current.rule
     finish = context.controls.dialogs.get(asked or "", DialogKeys()).finish
     if not finish:
         return result
     await context.keystrokes.press(finish)
     result = {**result, "keys": [*result["keys"], *finish]}
-    if await context.until(lambda r: r.fresh.row is not None and r.fresh.rule != asked, CLOSED_WITHIN, twice=True):
+    if await context.until(lambda r: r.current.row is not None and r.current.rule != asked, CLOSED_WITHIN, twice=True):
         return {**result, "delivery": "submitted", "note": None}
     note = "denied, but such a dialog is still open: it may be the same request or the next one"
     return {**result, "delivery": "unconfirmed", "note": note}

@@ -95,8 +95,8 @@ def same_prompt(waiting: WaitingFor, rule: str | None = None) -> Sign:
     """
 
     def same(reading: PaneReading) -> bool:
-        now = reading.fresh.waiting
-        if rule is not None and reading.fresh.rule != rule:
+        now = reading.current.waiting
+        if rule is not None and reading.current.rule != rule:
             return True
         return now is not None and now.fingerprint == waiting.fingerprint
 
@@ -113,8 +113,8 @@ async def press_and_see(context: ActionContext, keys: tuple[str, ...]) -> Result
         await context.keystrokes.press([key])
 
     def went(reading: PaneReading) -> bool:
-        now = reading.fresh.waiting
-        return reading.fresh.row is not None and (now is None or now.fingerprint != asked)
+        now = reading.current.waiting
+        return reading.current.row is not None and (now is None or now.fingerprint != asked)
 
     closed = await context.until(went, CLOSED_WITHIN, twice=True)  # a redraw may leave it out once
     result = {**prompt_of(waiting), "keys": list(keys)}

@@ -31,19 +31,19 @@ async def interrupt(context: ActionContext) -> Result:
     field.
     """
     keys = await interrupting(context)
-    for one in context.reading.fresh.modes:
-        if keys[0] in one.swallows and one.converts and context.reading.fresh.field is not InputField.FREE:
+    for one in context.reading.current.modes:
+        if keys[0] in one.swallows and one.converts and context.reading.current.field is not InputField.FREE:
             text = f"{keys[0]} would end {one.name} and change the draft: run agtmux attach {context.key[1]}"
             raise AgtmuxError("E_PRECONDITION_FAILED", text, {"reason": "field_mode", "mode": one.name})
     pressed: list[str] = []
-    while mode := _swallowing(context.reading.fresh, keys[0]):
+    while mode := _swallowing(context.reading.current, keys[0]):
         if len(pressed) == MOST_MODES:
             return {"delivery": "unconfirmed", "keys": pressed, "note": f"the input field did not leave {mode.name}"}
         await context.keystrokes.press(keys[:1])  # this key only ends the mode
         pressed.append(keys[0])
         await asyncio.sleep(mode.pause)
         await context.until(_left(mode), OPENED_WITHIN)
-        if context.reading.fresh.claim in _QUIET:
+        if context.reading.current.claim in _QUIET:
             return {"delivery": "submitted", "keys": pressed, "note": None}
     stopped = False
     # Press each key by itself: two at once are another key, and the second is not needed once the turn has ended.
@@ -51,7 +51,7 @@ async def interrupt(context: ActionContext) -> Result:
         await context.keystrokes.press([key])
         pressed.append(key)
         last = n == len(keys)
-        stopped = await context.until(lambda r: r.fresh.claim in _QUIET, CLOSED_WITHIN if last else AGAIN_AFTER)
+        stopped = await context.until(lambda r: r.current.claim in _QUIET, CLOSED_WITHIN if last else AGAIN_AFTER)
         if stopped:
             break
     note = None if stopped else f"the agent did not stop within {CLOSED_WITHIN:g} s"
@@ -64,4 +64,4 @@ def _swallowing(fresh: CurrentPane, key: str) -> FieldMode | None:
 
 
 def _left(mode: FieldMode) -> Sign:
-    return lambda reading: reading.fresh.claim in _QUIET or mode not in reading.fresh.modes
+    return lambda reading: reading.current.claim in _QUIET or mode not in reading.current.modes

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.actions.access import Failpoints, TargetAccess
-from agtmuxd.targets.executor import Completed, ExecutorError
+from agtmuxd.targets.executor import ExecutorError, ProgramResult
 from agtmuxd.tmux import keys
 from agtmuxd.tmux.keys import WriteGuard
 
@@ -31,11 +31,11 @@ class Keystrokes:
 
     async def type(self, data: bytes) -> None:
         """Type these bytes as keys. Raises as ``_write``."""
-        await self._write([keys.typed(self._held.pane_id, data)])
+        await self._write([keys.send_bytes(self._held.pane_id, data)])
 
     async def press(self, names: Sequence[str]) -> None:
         """Press named keys. Raises as ``_write``."""
-        await self._write([keys.pressed(self._held.pane_id, names)])
+        await self._write([keys.press_keys(self._held.pane_id, names)])
 
     async def paste(self, data: bytes, *, bracketed: bool) -> None:
         """Paste these bytes through a buffer of their own, and remove the buffer. Raises as ``_write``, and
@@ -48,27 +48,27 @@ class Keystrokes:
             await self._paste(buffer, data, bracketed=bracketed)
 
     async def _paste(self, buffer: str, data: bytes, *, bracketed: bool) -> None:
-        done = await self._run(keys.loaded(buffer), stdin=data, harmless=True)
+        done = await self._run(keys.load_buffer(buffer), stdin=data, harmless=True)
         if done.returncode:
             raise AgtmuxError(
                 "E_TARGET_UNREACHABLE", f"tmux did not take the text: {_output_of(done)}; nothing was done"
             )
         self._failpoint("mid_paste")
-        pasted = keys.pasted(self._held.pane_id, buffer, bracketed=bracketed, version=self._version)
+        pasted = keys.paste_buffer(self._held.pane_id, buffer, bracketed=bracketed, version=self._version)
         try:
             await self._write([pasted])
         except AgtmuxError as error:
             if error.code == "E_PRECONDITION_FAILED":
-                await self._run(keys.dropped(buffer), harmless=True)
+                await self._run(keys.delete_buffer(buffer), harmless=True)
             raise
 
     async def leave_mode(self) -> None:
         """Leave copy mode. The caller reads the pane again to see that it worked."""
-        await self._run(keys.left_mode(self._held.pane_id), harmless=True)
+        await self._run(keys.leave_mode(self._held.pane_id), harmless=True)
 
     async def select(self, session_id: str, window_id: str) -> None:
         """Make the pane the one that its session shows. Raises as ``_write``."""
-        await self._write(keys.selected(session_id, window_id, self._held.pane_id), puts=False)
+        await self._write(keys.select_pane(session_id, window_id, self._held.pane_id), puts=False)
 
     async def signal(self, name: str, pids: Sequence[int]) -> None:
         """Send a signal to processes of the target. Raises E_UNSUPPORTED, E_ACTION_INDETERMINATE, E_RUNTIME_STALE."""
@@ -91,7 +91,7 @@ class Keystrokes:
         nothing was started, and E_ACTION_INDETERMINATE if it is unknown.
         """
         nonce = os.urandom(6).hex()
-        done = await self._run(keys.guarded(self._held, commands, f"{nonce}yes", f"{nonce}no", puts=puts))
+        done = await self._run(keys.guard_commands(self._held, commands, f"{nonce}yes", f"{nonce}no", puts=puts))
         said = done.stdout.decode("utf-8", "replace")
         if f"{nonce}yes" in said:
             if puts:
@@ -105,7 +105,7 @@ class Keystrokes:
             f"tmux did not confirm that it wrote to {self._held.pane_id}: {_output_of(done)}; look at the pane",
         )
 
-    async def _run(self, arguments: Sequence[str], *, stdin: bytes = b"", harmless: bool = False) -> Completed:
+    async def _run(self, arguments: Sequence[str], *, stdin: bytes = b"", harmless: bool = False) -> ProgramResult:
         """Run tmux. ``harmless``: a failure leaves the pane as it was."""
         try:
             return await self._reached.executor.run(
@@ -126,5 +126,5 @@ def _lost(reached: TargetAccess, error: ExecutorError) -> AgtmuxError:
     )
 
 
-def _output_of(done: Completed) -> str:
+def _output_of(done: ProgramResult) -> str:
     return done.stderr.decode("utf-8", "replace").strip().partition("\n")[0] or f"exit status {done.returncode}"

@@ -31,5 +31,5 @@ async def kill(context: ActionContext) -> Result:
         raise AgtmuxError("E_RUNTIME_STALE", f"process {runtime.pid} has already ended", {"reason": "runtime"})
     await context.keystrokes.signal(params.signal, pids)
     patience = ENDED_WITHIN if params.signal != "INT" else 0.0
-    ended = await context.until(lambda r: not r.fresh.alive, patience, processes=True)
+    ended = await context.until(lambda r: not r.current.alive, patience, processes=True)
     return {"mode": "signal", "signal": params.signal, "ended": ended, "pid": runtime.pid, "pids": list(pids)}

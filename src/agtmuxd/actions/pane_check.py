@@ -25,7 +25,7 @@ from agtmuxd.targets.agent import to_sample
 from agtmuxd.targets.executor import ExecutorError
 from agtmuxd.tmux import onepane
 from agtmuxd.tmux.keys import WriteGuard
-from agtmuxd.tmux.round import RoundFailed
+from agtmuxd.tmux.round import RoundFailure
 from agtmuxd.tmux.server import parse_version
 from agtmuxd.tmux.sgr import parse
 
@@ -35,12 +35,13 @@ MOST_SETTINGS: Final = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class PaneReading:
-    """What the pane showed. ``held``: what must still be true when tmux writes. None if the pane has gone."""
+    """What the pane showed. ``write_guard``: what must still be true when tmux writes, None if the pane
+    has gone."""
 
-    fresh: CurrentPane
+    current: CurrentPane
     pane: onepane.OnePane
     sample: Sample | None = None
-    held: WriteGuard | None = None
+    write_guard: WriteGuard | None = None
     version: tuple[int, int] | None = None
 
 
@@ -63,7 +64,7 @@ async def one_pane(reached: TargetAccess, pane_id: str, *, styled: bool = False)
     if done.truncated:
         raise unreachable(reached, f"the screen of {pane_id} is too large to be read: make it smaller")
     pane = onepane.read(nonce, done.stdout, done.stderr, done.returncode)
-    if isinstance(pane, RoundFailed):
+    if isinstance(pane, RoundFailure):
         raise unreachable(reached, pane.message)
     return pane
 

@@ -188,7 +188,7 @@ class ActionRunner:
             self._failpoint("after_read")
             # the reading took a moment: what the daemon knows may have changed since
             known = known_of(repository, key, crashed=crashed)
-            case = GuardInput(request, resolved.snapshot, known, reading.fresh, self._clock(), shown, answered)
+            case = GuardInput(request, resolved.snapshot, known, reading.current, self._clock(), shown, answered)
             refusal = decide_unread(case) if request.kind in _UNREAD else decide(case)
             if refusal is None:
                 break

@@ -99,7 +99,9 @@ async def _takes_text(context: ActionContext, result: Result) -> bool:
     if mode is None:
         return True
     await context.keystrokes.press(mode.enter)
-    if await context.until(lambda r: r.fresh.field is not InputField.ABSENT and mode not in r.fresh.modes, MODE_WITHIN):
+    if await context.until(
+        lambda r: r.current.field is not InputField.ABSENT and mode not in r.current.modes, MODE_WITHIN
+    ):
         return True
     result["delivery"] = "unconfirmed"
     result["note"] = f"the input field did not leave {mode.name}: the text was not typed"
@@ -108,7 +110,7 @@ async def _takes_text(context: ActionContext, result: Result) -> bool:
 
 def _must_paste(context: ActionContext) -> bool:
     """Return whether letters may be commands in the input field as it is now."""
-    return context.controls.pastes or any(mode.text is TextMethod.PASTE for mode in context.reading.fresh.modes)
+    return context.controls.pastes or any(mode.text is TextMethod.PASTE for mode in context.reading.current.modes)
 
 
 async def _write_text(context: ActionContext, params: SendParams, data: bytes, *, paste: bool) -> str:
@@ -176,7 +178,7 @@ async def _submit(
     def went(reading: PaneReading) -> bool:
         if context.turn_began(at):
             return True
-        fresh = reading.fresh
+        fresh = reading.current
         if blind:
             return reading.sample is not None and reading.sample.lines != held
         if fresh.field in (InputField.FREE, InputField.OFFERED) and params.text is not None:
@@ -197,7 +199,7 @@ async def _submit(
 
 def _why_unconfirmed(context: ActionContext, params: SendParams) -> str:
     """Return what the screen shows at the end if no sign of a submission came."""
-    sample, field = context.reading.sample, context.reading.fresh.field
+    sample, field = context.reading.sample, context.reading.current.field
     pressed = f"the submit key was pressed {params.timeout:g} s ago"
     if sample is not None and params.text is not None and context.controls.holds(sample, params.text, 0):
         return f"{pressed} and the text is still in the input field: another key may submit it, or a list is open"

@@ -23,7 +23,7 @@ WRITE_SECONDS: Final = 30.0
 """Seconds for which a reader may take nothing of an answer. A reader of the stream may pause for any time."""
 YOUNG: Final = 1.0
 """Seconds for which a connection without a request yet is not closed to make room."""
-TELL_EVERY: Final = 10.0
+LOG_EVERY: Final = 10.0
 """Seconds between two log lines of one kind. Those in between are counted."""
 FULL_FOR: Final = 60.0
 """Seconds for which health reports that connections were refused."""
@@ -73,7 +73,7 @@ class Connections:
             return None
         self._refused_at = now
         self._count("connections_refused")
-        self.tell("connection refused", "too many are open", most=self.most)
+        self.warn("connection refused", "too many are open", most=self.most)
         return AgtmuxError(
             "E_OVERLOADED",
             f"{self.most} connections are open, {self._as_many}: close some, then try again",
@@ -88,21 +88,21 @@ class Connections:
 
     def malformed(self, why: str) -> None:
         self._count("requests_malformed")
-        self.tell("request refused: it is not valid HTTP", why)
+        self.warn("request refused: it is not valid HTTP", why)
 
     def slow(self) -> None:
         self._count("connections_closed")
-        self.tell("connection closed", f"the client read nothing for {WRITE_SECONDS:g} s")
+        self.warn("connection closed", f"the client read nothing for {WRITE_SECONDS:g} s")
 
-    def tell(self, what: str, why: str, **more: Any) -> None:
+    def warn(self, what: str, why: str, **more: Any) -> None:
         """Write one line to the log, with the number of lines of its kind that were left out since the last."""
         now = time.monotonic()
-        if now - self._logged_at.get(what, -TELL_EVERY) < TELL_EVERY:
+        if now - self._logged_at.get(what, -LOG_EVERY) < LOG_EVERY:
             self._left_out[what] = self._left_out.get(what, 0) + 1
             return
         self._logged_at[what] = now
         repeats = self._left_out.pop(what, 0)
-        self._log.warning(what, why=why, **({"not_told_before": repeats} if repeats else {}), **more)
+        self._log.warning(what, why=why, **({"left_out": repeats} if repeats else {}), **more)
 
 
 class Connection(web.RequestHandler):

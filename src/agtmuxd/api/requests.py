@@ -38,7 +38,7 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # each daemon uses few of them
 
 
-class Sent(Model):
+class HookModel(Model):
     """What a hook sends. Unknown fields are ignored, because the hook may be newer than this daemon."""
 
     model_config = ConfigDict(extra="ignore")  # the rest as in Model
@@ -51,14 +51,14 @@ class ConnectResult(NamedTuple):
     steps: list[dict[str, Any]]
 
 
-class TmuxHint(Sent):
+class TmuxHint(HookModel):
     """The tmux server that a hook ran under, from its ``TMUX`` variable."""
 
     socket: Path
     server_pid: Pid | None = None
 
 
-class ChainLink(Sent):
+class ChainLink(HookModel):
     """One ancestor of the hook's process. The nearest one comes first."""
 
     pid: Pid
@@ -68,7 +68,7 @@ class ChainLink(Sent):
     pgid: Pid | None = None
 
 
-class WireEvent(Sent):
+class WireEvent(HookModel):
     """One event as a hook, a wrapper or a third party sends it. The daemon's own sources cannot be sent."""
 
     event_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{8,128}$")]
@@ -91,7 +91,7 @@ class WireEvent(Sent):
     payload: Annotated[dict[str, Any], Field(default_factory=dict)]
 
 
-class EventBatch(Sent):
+class EventBatch(HookModel):
     events: Annotated[list[WireEvent], Field(min_length=1, max_length=1000)]
 
 

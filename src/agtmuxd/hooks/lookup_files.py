@@ -26,15 +26,15 @@ EVERY: Final = 2.0
 class LookupFiles:
     """Write one file each by ``point`` and ``leave_patterns``. ``run`` retries failed writes until cancelled."""
 
-    def __init__(self, redact: Redactor, tell: Callable[[str, str | None], None]) -> None:
-        """``tell`` is called with a topic and its current error (None: no error), for the daemon's health."""
+    def __init__(self, redact: Redactor, report: Callable[[str, str | None], None]) -> None:
+        """``report`` is called with a topic and its current error (None: no error), for the daemon's health."""
         self._redact = redact
-        self._tell = tell
+        self._report_problem = report
         self._socket = ""
         self._wrong: dict[str, str] = {}
 
     def point(self, socket: str) -> None:
-        """Write the path of the socket at which the daemon listens. Reports an OSError through ``tell``."""
+        """Write the path of the socket at which the daemon listens. Reports an OSError through ``report``."""
         self._socket = socket
         pointer = Path(paths.pointer_path())
         fresh = pointer.with_name(pointer.name + ".new")
@@ -50,7 +50,7 @@ class LookupFiles:
             self._cleared("pointer")
 
     def leave_patterns(self) -> None:
-        """Write the redaction patterns. Reports an OSError through ``tell``."""
+        """Write the redaction patterns. Reports an OSError through ``report``."""
         path = paths.patterns_path()
         try:
             self._redact.leave(path)
@@ -74,9 +74,9 @@ class LookupFiles:
         """Report an error. Return whether it is new."""
         new = self._wrong.get(topic) != wrong
         self._wrong[topic] = wrong
-        self._tell(topic, wrong)
+        self._report_problem(topic, wrong)
         return new
 
     def _cleared(self, topic: str) -> None:
         self._wrong.pop(topic, None)
-        self._tell(topic, None)
+        self._report_problem(topic, None)

@@ -118,7 +118,7 @@ class RemoteHooksLink:
                 self._clock_due = now + AGAIN
             if listens and (reconnected or not (self._reverse.is_open or self._refused)):
                 await self._open()
-            await self._reverse.tell(self._home.patterns())
+            await self._reverse.send_patterns(self._home.patterns())
             self._behind = False
             await self._spool.drain()
             if self._spool.waits:

@@ -55,7 +55,7 @@ exit 0
 """
 """The supervisor file stays, empty: from now on hooks spool events for this daemon."""
 
-_TELL: Final = rf"""
+_WRITE_PATTERNS: Final = rf"""
 umask 077
 cd "$HOME/{install_program.STATE}" || exit 1
 printf '%s\n' "$2" >"$1.patterns.json.new" && mv -f "$1.patterns.json.new" "$1.patterns.json"
@@ -115,11 +115,11 @@ class ReverseSocket:
         await self._script(_POINT, self._name, there)
         self._conn = conn
 
-    async def tell(self, patterns: Sequence[str]) -> None:
+    async def send_patterns(self, patterns: Sequence[str]) -> None:
         """Write the patterns that hooks there redact before they spool an event. Raises ExecutorError."""
         known = self._sent_patterns if self.was_open else self._sent_patterns or ()
         if tuple(patterns) != known:
-            await self._script(_TELL, self._name, json.dumps(list(patterns)))
+            await self._script(_WRITE_PATTERNS, self._name, json.dumps(list(patterns)))
             self._sent_patterns = tuple(patterns)
 
     async def close(self, *, forget: bool) -> None:

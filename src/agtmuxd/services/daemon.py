@@ -38,7 +38,7 @@ class HealthSources:
     rule_catalog: RuleCatalog
     spool: SpoolReader
     transcripts: TranscriptFollower
-    served: AppServers
+    app_servers: AppServers
     connections: Connections
     storage_health: StorageHealth
     troubles: Mapping[str, str]
@@ -124,7 +124,9 @@ class DaemonStatus:
                 "name": a.name, "agent_type": a.agent_type, "version": a.version,
                 "contract_version": a.contract_version, "oldest_version": a.oldest, "enabled": True,
                 "errors": a.errors, "last_error": a.last_error,
-                "servers": [{**link, "since": stamp(link["since"])} for link in self._sources.served.items(a.name)],
+                "servers": [
+                    {**link, "since": stamp(link["since"])} for link in self._sources.app_servers.items(a.name)
+                ],
             }
             for a in self._sources.registry
         ]  # fmt: skip

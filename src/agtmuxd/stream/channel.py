@@ -84,7 +84,7 @@ class Channel:
     def _to_json(self, change: Change) -> dict[str, Any]:
         if change.item is None:
             return {"op": "delete", "identity": change.identity}
-        return {"op": "upsert", "identity": change.identity, "item": self.view.served(change.item)}
+        return {"op": "upsert", "identity": change.identity, "item": self.view.with_age(change.item)}
 
     def _line(self, kind: str, sequence: int, made_at: int | None, tally: Tally, more: dict[str, Any]) -> bytes:
         now = self._now()

@@ -154,7 +154,7 @@ class PublishedRows:
         """Note a good round of ``target`` at ``at`` (ns): the new ``last_seen_at`` of all its panes."""
         self._seen[target] = stamp(at)
 
-    def served(self, item: Item) -> Item:
+    def with_age(self, item: Item) -> Item:
         """Prepare ``item`` for output. A pane's ``last_seen_at`` is the later of its own and the last good round."""
         if "last_seen_at" not in item:
             return item
@@ -180,10 +180,10 @@ class PublishedRows:
 
     def select(self, scope: str, wanted: Filter, sort: str = "attention") -> list[Item]:
         """List the rows of ``scope`` that match ``wanted``, in the order ``sort``, prepared for output."""
-        return [self.served(item) for item in self.chosen(scope, wanted, sort)]
+        return [self.with_age(item) for item in self.chosen(scope, wanted, sort)]
 
     def chosen(self, scope: str, wanted: Filter, sort: str = "attention") -> list[Item]:
-        """List the same rows as published. Pass each to ``served`` or ``written`` before output."""
+        """List the same rows as published. Pass each to ``with_age`` or ``written`` before output."""
         attrs = self._attrs[scope]
         return ordered([item for key, item in self.rows(scope).items() if wanted.matches(attrs[key])], sort)
 

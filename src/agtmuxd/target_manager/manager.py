@@ -216,12 +216,12 @@ class TargetManager:
             "options": {k: v for k, v in target.options.items() if v is not None},
         }
 
-    def touch(self, tell: Callable[[str, int], None]) -> None:
-        """Call ``tell`` with each target's name and the time (ns) of its last good round."""
+    def touch(self, report: Callable[[str, int], None]) -> None:
+        """Call ``report`` with each target's name and the time (ns) of its last good round."""
         for target in self._pipeline.repository.targets.values():
             observer = self.watches.observer(target.target_id)
             if observer is not None and observer.health.last_good is not None:
-                tell(target.name, observer.health.last_good)
+                report(target.name, observer.health.last_good)
 
     def figures(self) -> dict[str, int]:
         """Return counters for the daemon's health: rounds, process tables and unread rows per target."""

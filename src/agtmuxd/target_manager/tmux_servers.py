@@ -13,11 +13,11 @@ from agtmux.protocol.text import one_line
 from agtmuxd.actions.access import TargetAccess
 from agtmuxd.core.model import ServerInfo, TmuxClient
 from agtmuxd.target_manager.watches import Watches
-from agtmuxd.targets.executor import Completed, ExecutorError
+from agtmuxd.targets.executor import ExecutorError, ProgramResult
 from agtmuxd.tmux import quote
 from agtmuxd.tmux.batch import batch, who_answered
 from agtmuxd.tmux.clients import list_clients, read_clients
-from agtmuxd.tmux.round import RoundFailed
+from agtmuxd.tmux.round import RoundFailure
 
 _MOST_BYTES = 64 * 1024
 """Of a reply: clients are few, and what commands print is not read."""
@@ -41,7 +41,7 @@ class TmuxServers:
         nonce = os.urandom(6).hex()
         done = await _run(access, list_clients(nonce))
         found = read_clients(nonce, server.version, done.stdout, done.stderr, done.returncode)
-        if isinstance(found, RoundFailed):
+        if isinstance(found, RoundFailure):
             raise AgtmuxError("E_TARGET_UNREACHABLE", f"{access.name}: {one_line(found.message)[:200]}")
         return found
 
@@ -68,7 +68,7 @@ class TmuxServers:
         return observer.server, access
 
 
-async def _run(access: TargetAccess, arguments: Sequence[str], stdin: bytes = b"") -> Completed:
+async def _run(access: TargetAccess, arguments: Sequence[str], stdin: bytes = b"") -> ProgramResult:
     try:
         return await access.executor.run(
             [*access.tmux, *arguments], stdin=stdin, timeout=access.timeout, max_output=_MOST_BYTES
@@ -77,6 +77,6 @@ async def _run(access: TargetAccess, arguments: Sequence[str], stdin: bytes = b"
         raise AgtmuxError("E_TARGET_UNREACHABLE", f"{access.name}: {error}") from error
 
 
-def _complaint(done: Completed) -> str:
+def _complaint(done: ProgramResult) -> str:
     said = done.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
     return one_line(said)[:200] or f"tmux said nothing (exit status {done.returncode})"

@@ -14,7 +14,7 @@ from agtmuxd.core.model import Proc
 
 
 @dataclass(frozen=True, slots=True)
-class Completed:
+class ProgramResult:
     """A program that ran to its end. ``stdout``/``stderr`` in bytes, cut at ``max_output`` (then ``truncated``)."""
 
     returncode: int
@@ -57,7 +57,7 @@ class TargetExecutor(Protocol):
         stdin: bytes = b"",
         timeout: float,  # noqa: ASYNC109 - the contract kills the program, which asyncio.timeout cannot
         max_output: int = 16 * 1024 * 1024,
-    ) -> Completed:
+    ) -> ProgramResult:
         """Run one program by argv. Raises ExecutorError on timeout (the program is killed) or when it cannot start."""
 
     async def process_table(self) -> Sequence[Proc]:

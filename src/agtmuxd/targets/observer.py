@@ -234,7 +234,7 @@ class Observer:
         try:
             styled = self.roster.styled()
             seen = await self._reader.read(self.roster.wanted(), styled, self._listed.panes, began)
-            if isinstance(seen, tmux_round.RoundFailed):
+            if isinstance(seen, tmux_round.RoundFailure):
                 await self._failed(began, seen.reason, seen.message)
                 return
             self.rtt_ms = (self._clock() - began) / 1e6

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from agtmuxd.core.model import PaneRow
-from agtmuxd.targets.executor import Completed, ExecutorError, TargetExecutor
+from agtmuxd.targets.executor import ExecutorError, ProgramResult, TargetExecutor
 from agtmuxd.targets.limits import MIB, OFF_LOOP, Bounds, too_large
 from agtmuxd.targets.oversize import OversizedPanes
 from agtmuxd.tmux import round as tmux_round
@@ -40,7 +40,7 @@ class RoundReader:
 
     async def read(
         self, wanted: Sequence[str], styled: frozenset[str], panes: Mapping[str, PaneRow], now: int
-    ) -> tmux_round.Round | tmux_round.RoundFailed:
+    ) -> tmux_round.Round | tmux_round.RoundFailure:
         """Read one round without the screens that are too large.
 
         If the reply is too long, lists the panes, leaves out the largest screen and reads again. ``wanted``: panes
@@ -51,7 +51,7 @@ class RoundReader:
         for turn in range(_LEFT_OUT_MOST + 1):
             if turn or self._list_first:
                 listed = await self._round([])
-                if isinstance(listed, tmux_round.RoundFailed):
+                if isinstance(listed, tmux_round.RoundFailure):
                     return listed
                 panes = {row.pane_id: row for row in listed.panes}
                 if turn and not self.oversized.leave_out_largest(fits, panes, now):
@@ -71,7 +71,7 @@ class RoundReader:
 
     async def _round(
         self, wanted: Sequence[str], styled: frozenset[str] = frozenset()
-    ) -> tmux_round.Round | tmux_round.RoundFailed:
+    ) -> tmux_round.Round | tmux_round.RoundFailure:
         nonce = os.urandom(6).hex()
         if self.by_arguments:
             return await self._round_by_arguments(nonce, wanted, styled)
@@ -87,7 +87,7 @@ class RoundReader:
             return await self._round_by_arguments(nonce, wanted, styled)
         return await self._parsed(nonce, done)
 
-    async def _parsed(self, nonce: str, done: Completed) -> tmux_round.Round | tmux_round.RoundFailed:
+    async def _parsed(self, nonce: str, done: ProgramResult) -> tmux_round.Round | tmux_round.RoundFailure:
         """Parse a reply, a long one in a thread. Raises ExecutorError (too_large)."""
         began = time.monotonic()
         replies, reply = self._replies, (nonce, done.stdout, done.stderr, done.returncode)
@@ -104,16 +104,16 @@ class RoundReader:
 
     async def _round_by_arguments(
         self, nonce: str, wanted: Sequence[str], styled: frozenset[str]
-    ) -> tmux_round.Round | tmux_round.RoundFailed:
+    ) -> tmux_round.Round | tmux_round.RoundFailure:
         out, err, status = b"", b"", 0
         for arguments in tmux_round.build_chunks(nonce, wanted, styled):
             room = self._bounds.answer - len(out)
             done = await self._executor.run([*self._argv(), *arguments], timeout=self._timeout, max_output=room)
             self._check_complete(done)
             out, err, status = out + done.stdout, err + done.stderr, status or done.returncode
-        return await self._parsed(nonce, Completed(status, out, err))
+        return await self._parsed(nonce, ProgramResult(status, out, err))
 
-    def _check_complete(self, done: Completed) -> None:
+    def _check_complete(self, done: ProgramResult) -> None:
         """Check that the reply is complete. Raises ExecutorError (too_large)."""
         if done.truncated:
             raise too_large("the reply of tmux is longer", "max_answer", self._bounds.answer // MIB, " MiB")

@@ -11,7 +11,7 @@ from typing import Final
 from agtmuxd.core.model import TmuxClient
 from agtmuxd.core.numbers import whole
 from agtmuxd.tmux.printed import undo
-from agtmuxd.tmux.round import RoundFailed, no_server
+from agtmuxd.tmux.round import RoundFailure, no_server
 
 _FIELDS: Final = (
     "#{session_id} #{window_id} #{pane_id} #{client_activity}",
@@ -33,7 +33,7 @@ def list_clients(nonce: str) -> list[str]:
 
 def read_clients(
     nonce: str, version: str, stdout: bytes, stderr: bytes, returncode: int
-) -> tuple[TmuxClient, ...] | RoundFailed:
+) -> tuple[TmuxClient, ...] | RoundFailure:
     """Parse the reply to ``list_clients``. ``version``: of the server.
 
     A server that does not run has no clients. A client that shows no session (it is about to leave) is left out.
@@ -43,7 +43,7 @@ def read_clients(
         if not parts and returncode and no_server(stderr.decode("utf-8", "replace"), returncode) is None:
             return ()
         said = stderr.decode("utf-8", "replace").strip().partition("\n")[0]
-        return RoundFailed("lost", f"tmux did not list its clients: {said or 'the reply ends early'}")
+        return RoundFailure("lost", f"tmux did not list its clients: {said or 'the reply ends early'}")
     plain, width = undo(version) or str, len(_FIELDS)
     found = [_client([plain(part) for part in parts[at : at + width]]) for at in range(0, len(parts), width)]
     return tuple([client for client in found if client is not None])

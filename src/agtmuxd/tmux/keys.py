@@ -38,32 +38,32 @@ class WriteGuard:
     in_mode: bool = False
 
 
-def typed(pane_id: str, data: bytes) -> list[str]:
+def send_bytes(pane_id: str, data: bytes) -> list[str]:
     """Send exactly these bytes as keys. At most KEY_BYTES."""
     return ["send-keys", "-H", "-t", pane_id, *(f"{byte:02x}" for byte in data)]
 
 
-def pressed(pane_id: str, names: Sequence[str]) -> list[str]:
+def press_keys(pane_id: str, names: Sequence[str]) -> list[str]:
     """Press named keys, each a ``valid_key``."""
     return ["send-keys", "-t", pane_id, "--", *names]
 
 
-def loaded(buffer: str) -> list[str]:
+def load_buffer(buffer: str) -> list[str]:
     """Load standard input into a buffer of that name."""
     return ["load-buffer", "-b", buffer, "-"]
 
 
-def dropped(buffer: str) -> list[str]:
+def delete_buffer(buffer: str) -> list[str]:
     """Delete a buffer."""
     return ["delete-buffer", "-b", buffer]
 
 
-def listed_buffers(pattern: str) -> list[str]:
+def list_buffers(pattern: str) -> list[str]:
     """List the names of the buffers that match a pattern, one a line."""
     return ["list-buffers", "-F", "#{buffer_name}", "-f", f"#{{m:{pattern},#{{buffer_name}}}}"]
 
 
-def all_of(commands: Sequence[Sequence[str]]) -> list[str]:
+def join(commands: Sequence[Sequence[str]]) -> list[str]:
     """Join several commands into one argument list. A command that fails ends the list."""
     out = list(commands[0])
     for command in commands[1:]:
@@ -71,7 +71,7 @@ def all_of(commands: Sequence[Sequence[str]]) -> list[str]:
     return out
 
 
-def pasted(pane_id: str, buffer: str, *, bracketed: bool, version: tuple[int, int] | None) -> list[str]:
+def paste_buffer(pane_id: str, buffer: str, *, bracketed: bool, version: tuple[int, int] | None) -> list[str]:
     """Paste a buffer into the pane, byte for byte, and delete the buffer.
 
     ``bracketed``: between paste marks, if the program asked for them. From 3.7 on tmux makes control characters
@@ -94,17 +94,19 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def left_mode(pane_id: str) -> list[str]:
+def leave_mode(pane_id: str) -> list[str]:
     """Leave copy mode or any other mode of a pane."""
     return ["copy-mode", "-q", "-t", pane_id]
 
 
-def selected(session_id: str, window_id: str, pane_id: str) -> list[list[str]]:
+def select_pane(session_id: str, window_id: str, pane_id: str) -> list[list[str]]:
     """Make the window current in its session, and the pane active in its window."""
     return [["select-window", "-t", f"{session_id}:{window_id}"], ["select-pane", "-t", pane_id]]
 
 
-def guarded(guard: WriteGuard, commands: Iterable[Sequence[str]], yes: str, no: str, *, puts: bool = True) -> list[str]:
+def guard_commands(
+    guard: WriteGuard, commands: Iterable[Sequence[str]], yes: str, no: str, *, puts: bool = True
+) -> list[str]:
     """Return one tmux command that runs ``commands`` only if ``guard`` is true.
 
     It prints ``yes`` after them, or else ``no``. ``puts``: the commands put something into the pane. ``yes`` and

@@ -14,7 +14,7 @@ from agtmux.protocol.text import block
 from agtmuxd.core.model import PaneRow, ServerInfo
 from agtmuxd.core.numbers import whole
 from agtmuxd.tmux.printed import undo
-from agtmuxd.tmux.round import ROW_PARTS, RoundFailed, no_server, pane_row, row_format, server_format, server_info
+from agtmuxd.tmux.round import ROW_PARTS, RoundFailure, no_server, pane_row, row_format, server_format, server_info
 
 _FLAGS: Final = "#{pane_synchronized} #{pane_input_off} #{history_size} #{pane_in_mode}"
 _GONE: Final = re.compile(r"can't find (?:pane|window|session)")
@@ -51,7 +51,7 @@ def ask(nonce: str, pane_id: str, *, styled: bool = False) -> list[str]:
     return ["display-message", "-p", "-t", pane_id, head, ";", *screen]
 
 
-def read(nonce: str, stdout: bytes, stderr: bytes, returncode: int) -> OnePane | RoundFailed:
+def read(nonce: str, stdout: bytes, stderr: bytes, returncode: int) -> OnePane | RoundFailure:
     """Parse the reply to ``ask``."""
     complaint = stderr.decode("utf-8", "replace")
     parts = stdout.decode("utf-8", "replace").split(nonce)
@@ -63,7 +63,7 @@ def read(nonce: str, stdout: bytes, stderr: bytes, returncode: int) -> OnePane |
     if returncode or len(parts) != _PARTS:
         message = complaint.strip().partition("\n")[0]
         return (
-            OnePane(None) if _GONE.search(complaint) else RoundFailed("lost", message or "tmux answered in part only")
+            OnePane(None) if _GONE.search(complaint) else RoundFailure("lost", message or "tmux answered in part only")
         )
     try:
         server = server_info(parts[1], parts[2])
@@ -72,7 +72,7 @@ def read(nonce: str, stdout: bytes, stderr: bytes, returncode: int) -> OnePane |
         synchronized, input_off, history, _mode = parts[_FLAGS_AT].split(" ")
         above = whole(history, "history_size") if history else 0
     except ValueError as error:
-        return RoundFailed("lost", f"tmux answered something else than asked: {error}")
+        return RoundFailure("lost", f"tmux answered something else than asked: {error}")
     capture = parts[_FLAGS_AT + 1].removeprefix("\n")
     return OnePane(server, row, synchronized == "1", input_off == "1", above, capture)
 

@@ -113,7 +113,7 @@ ReadRow = Callable[[tuple[str, ...]], PaneRow]
 
 
 @dataclass(frozen=True, slots=True)
-class RoundFailed:
+class RoundFailure:
     """A round that proves nothing. ``reason``: refused or lost (see ExecutorError). ``message`` is for people."""
 
     reason: str
@@ -171,7 +171,7 @@ def build_chunks(
 
 def parse(
     nonce: str, stdout: bytes, stderr: bytes, returncode: int, read_row: ReadRow | None = None
-) -> Round | RoundFailed:
+) -> Round | RoundFailure:
     """Parse the replies of one round. Exit status 1 is normal: tmux returns it if any one command failed.
 
     ``read_row``: makes a pane of the parts of its reply. Default: ``pane_row``.
@@ -181,16 +181,16 @@ def parse(
     if len(parts) == 1:
         return _no_reply(complaint, returncode)
     if parts[-1] != "e\n":
-        return RoundFailed("lost", f"the reply of tmux ends early: {_first_line(complaint, returncode)}")
+        return RoundFailure("lost", f"the reply of tmux ends early: {_first_line(complaint, returncode)}")
     try:
         server = server_info(parts[1], parts[2])
         plain = undo(server.version)
         options = read_options(parts[3:_FIRST_ROW] if plain is None else [plain(part) for part in parts[3:_FIRST_ROW]])
         rows, unread, at = _rows(parts, read_row or pane_row, plain)
     except (ValueError, IndexError) as error:
-        return RoundFailed("lost", f"tmux answered something else than asked: {error}")
+        return RoundFailure("lost", f"tmux answered something else than asked: {error}")
     if not rows and not unread and parts[at] != "l0\n" and "no current target" not in complaint:
-        return RoundFailed("lost", f"tmux did not list its panes: {_first_line(complaint, returncode)}")
+        return RoundFailure("lost", f"tmux did not list its panes: {_first_line(complaint, returncode)}")
     captures: dict[str, str] = {}
     gone: list[str] = []
     for part in parts[at + 1 : -1]:
@@ -210,10 +210,10 @@ class Replies:
 
     def __init__(self) -> None:
         self._reply: tuple[bytes, bytes, int] | None = None
-        self._parsed: Round | RoundFailed | None = None
+        self._parsed: Round | RoundFailure | None = None
         self._rows: dict[tuple[str, ...], PaneRow] = {}
 
-    def parse(self, nonce: str, stdout: bytes, stderr: bytes, returncode: int) -> Round | RoundFailed:
+    def parse(self, nonce: str, stdout: bytes, stderr: bytes, returncode: int) -> Round | RoundFailure:
         """Parse a reply. See the function ``parse``."""
         text = stdout.replace(nonce.encode(), b"\0")  # tmux prints no NUL
         reply = (hashlib.blake2b(text).digest(), stderr, returncode)  # a digest: a thousand panes are a megabyte
@@ -272,17 +272,17 @@ def _size(arguments: Sequence[str]) -> int:
     return sum([len(argument) + 1 for argument in arguments])
 
 
-def _no_reply(complaint: str, returncode: int) -> Round | RoundFailed:
+def _no_reply(complaint: str, returncode: int) -> Round | RoundFailure:
     return no_server(complaint, returncode) or Round(None)
 
 
-def no_server(complaint: str, returncode: int) -> RoundFailed | None:
+def no_server(complaint: str, returncode: int) -> RoundFailure | None:
     """Return why a reply without any answer proves nothing. None if it says that no server runs."""
     message = _first_line(complaint, returncode)
     if message.startswith(_EMPTY[0]) or (message.startswith("error connecting to ") and message.endswith(_EMPTY[1])):
         return None
     refused = any(word in complaint for word in _REFUSED)
-    return RoundFailed("refused" if refused else "lost", message)
+    return RoundFailure("refused" if refused else "lost", message)
 
 
 def _first_line(complaint: str, returncode: int) -> str:

@@ -17,7 +17,7 @@ from agtmuxd.actions.access import TargetAccess
 from agtmuxd.actions.buffers import Buffers
 from agtmuxd.actions.keystrokes import Keystrokes
 from agtmuxd.actions.pane_check import one_pane
-from agtmuxd.targets.executor import Completed
+from agtmuxd.targets.executor import ProgramResult
 from agtmuxd.targets.local.executor import LocalExecutor
 from agtmuxd.tmux.keys import KEY_BYTES, WriteGuard
 from agtmuxd.tmux.server import parse_version
@@ -123,7 +123,7 @@ async def test_a_buffer_is_left_over_only_when_no_action_holds_it(receiver: Rece
     removed then. Another daemon's buffers stay."""
     reached, buffers, other = receiver.reached, receiver.reached.buffers, Buffers(b"another key")
 
-    async def tmux(command: Sequence[str]) -> Completed:
+    async def tmux(command: Sequence[str]) -> ProgramResult:
         return await reached.executor.run([*reached.tmux, *command], timeout=10)
 
     with other.one("t") as foreign, pytest.raises(AgtmuxError), buffers.one("t") as mine:

@@ -24,7 +24,7 @@ from agtmuxd.core.action.request import Caller, Guards, Kind, NoParams, Params, 
 from agtmuxd.core.model import PaneRow, Source, State
 from agtmuxd.core.screen.controls import InputField
 from agtmuxd.repository import Runtime
-from agtmuxd.targets.executor import Completed, ExecutorError
+from agtmuxd.targets.executor import ExecutorError, ProgramResult
 from agtmuxd.targets.local import process_table
 from agtmuxd.targets.local.executor import LocalExecutor
 from tests.conftest import Tmux, until
@@ -79,13 +79,13 @@ async def test_only_the_very_life_of_a_process_counts_as_the_agent(ground: Groun
     """A number that came again, or a process of another pane, is somebody else."""
     pane, other = await asyncio.to_thread(ground.agent), await asyncio.to_thread(ground.agent, "other")
     mine, theirs = ground.life(ground.tmux.pid(pane)), ground.life(ground.tmux.pid(other))
-    found = (await ground.read(pane, mine)).fresh
+    found = (await ground.read(pane, mine)).current
     assert (found.alive, found.foreground, found.other) == (True, True, None)
-    again = (await ground.read(pane, replace(mine, process_start="1"))).fresh
+    again = (await ground.read(pane, replace(mine, process_start="1"))).current
     assert (again.alive, again.foreground) == (False, False)
-    elsewhere = (await ground.read(pane, theirs)).fresh
+    elsewhere = (await ground.read(pane, theirs)).current
     assert (elsewhere.alive, elsewhere.foreground) == (False, False)
-    assert (await ground.read(pane, None)).fresh.other == "claude", "one that is no runtime yet"
+    assert (await ground.read(pane, None)).current.other == "claude", "one that is no runtime yet"
     own = ground.tmux.pid(pane)
     signalled = [
         await ground.reader.processes(ground.reached, own, life)
@@ -100,7 +100,7 @@ async def test_a_screen_that_is_read_in_part_is_no_ground_for_an_action(ground: 
     pane = ground.agent()
 
     class Short(LocalExecutor):
-        async def run(self, argv: Sequence[str], **how: Any) -> Completed:
+        async def run(self, argv: Sequence[str], **how: Any) -> ProgramResult:
             return await super().run(argv, **{**how, "max_output": 400})
 
     short = Short({"PATH": os.environ["PATH"]})
@@ -123,9 +123,9 @@ async def test_an_agent_in_the_background_is_not_who_reads_the_keys(ground: Grou
 
     (pid,) = await asyncio.to_thread(until, started)
     runtime = ground.life(int(pid))
-    found = (await ground.read(pane, runtime)).fresh
+    found = (await ground.read(pane, runtime)).current
     assert (found.alive, found.foreground, found.other) == (True, False, None)
-    assert (await ground.read(pane, None)).fresh.other is None
+    assert (await ground.read(pane, None)).current.other is None
 
 
 class Desk(Ground):
@@ -270,7 +270,7 @@ async def test_a_field_that_is_being_drawn_anew_is_looked_for_again(
         found = await real(*args)
         if looks > away:
             return found
-        return replace(found, fresh=replace(found.fresh, field=InputField.ABSENT))
+        return replace(found, current=replace(found.current, field=InputField.ABSENT))
 
     monkeypatch.setattr(desk.reader, "read", blank)
     for away, reason in ((1, None), (len(LOOK_AGAIN_AFTER), None), (99, "no_composer")):

@@ -18,7 +18,7 @@ from agtmuxd.core.screen.rule_file import load
 from agtmuxd.core.state.debounce import DebounceState
 from agtmuxd.core.state.observation import HealthChange, Observation
 from agtmuxd.targets.agent import STYLES_HOLD
-from agtmuxd.targets.executor import Completed
+from agtmuxd.targets.executor import ProgramResult
 from agtmuxd.targets.local.executor import LocalExecutor
 from agtmuxd.targets.observer import Observer
 from tests.conftest import Tmux, until
@@ -98,7 +98,7 @@ class RecordingExecutor(LocalExecutor):
         stdin: bytes = b"",
         timeout: float,  # noqa: ASYNC109 the contract
         max_output: int = 16 * 1024 * 1024,
-    ) -> Completed:
+    ) -> ProgramResult:
         self.asked.append(stdin.decode())
         return await super().run(argv, stdin=stdin, timeout=timeout, max_output=max_output)
 

@@ -19,10 +19,10 @@ from agtmuxd.api.envelopes import invalid
 from agtmuxd.api.requests import Short
 from agtmuxd.api.responses.base import ErrorEnvelope
 from agtmuxd.api.responses.daemon import Config, Health
-from agtmuxd.api.responses.events import Events, Ingested
+from agtmuxd.api.responses.events import Events, IngestAnswer
 from agtmuxd.api.responses.hooks import Hooks
 from agtmuxd.api.responses.panes import Explanation, LastMessage, Panes, Sessions, Windows
-from agtmuxd.api.responses.targets import TargetAdded, TargetConnected, Targets
+from agtmuxd.api.responses.targets import ConnectAnswer, TargetAnswer, Targets
 from agtmuxd.core.action.request import Kind
 from tests.fake_services import EVENT, Api, FakeServices, eventually, serving, target
 from tests.route_tables import resources
@@ -299,7 +299,7 @@ async def test_an_error_that_nobody_foresaw_names_a_request_id_and_tells_nothing
 
 async def test_events_come_single_or_in_batches(api: Api) -> None:
     body = await api.call("POST", "/v1/events", json=EVENT)
-    assert Ingested.model_validate(body).model_dump() == body
+    assert IngestAnswer.model_validate(body).model_dump() == body
     second = {**EVENT, "event_id": "01890000-0000-7000-8000-000000000002", "chain": [{"pid": 7, "start": "99"}]}
     body = await api.call("POST", "/v1/events", json={"events": [EVENT, second]})
     assert [one["event_id"] for one in body["results"]] == [EVENT["event_id"], second["event_id"]]
@@ -406,11 +406,11 @@ async def test_a_caller_that_hangs_up_does_not_undo_half_a_change(api: Api) -> N
 
 async def test_targets_are_added_reached_and_removed(api: Api) -> None:
     added = await api.call("POST", "/v1/targets", json={"name": "two", "kind": "local", "tmux_socket": "two"})
-    assert TargetAdded.model_validate(added).model_dump() == added
+    assert TargetAnswer.model_validate(added).model_dump() == added
     again = await api.call("POST", "/v1/targets", 409, json={"name": "two", "kind": "local"})
     assert again["error"]["code"] == "E_TARGET_EXISTS"
     reached = await api.call("POST", "/v1/targets/two/connect")
-    assert TargetConnected.model_validate(reached).model_dump() == reached
+    assert ConnectAnswer.model_validate(reached).model_dump() == reached
     assert await api.call("DELETE", "/v1/targets/two") == {"schema_version": "1.0", "removed": "two"}
     wrong = await api.call("POST", "/v1/targets", 400, json={"name": "far", "kind": "ssh"})
     assert "ssh_target" in wrong["error"]["message"]

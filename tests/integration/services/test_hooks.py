@@ -16,7 +16,7 @@ from agtmuxd.adapters.isolation import IsolatedAdapter
 from agtmuxd.api.requests import HookRequest
 from agtmuxd.remote_hooks.settings import RemoteSettings
 from agtmuxd.services import hooks
-from agtmuxd.targets.executor import Completed
+from agtmuxd.targets.executor import ProgramResult
 from agtmuxd.targets.local.executor import LocalExecutor
 
 
@@ -60,7 +60,7 @@ async def far(writer: Writer, home: Path, _monkeypatch: pytest.MonkeyPatch) -> d
     """Install on another machine; the agent writes right before the files are put in place."""
 
     class Machine(LocalExecutor):
-        async def run(self, argv: Sequence[str], **how: Any) -> Completed:
+        async def run(self, argv: Sequence[str], **how: Any) -> ProgramResult:
             if b'"files"' in how.get("stdin", b"") and str(home).encode() in how["stdin"]:
                 writer.write()
             return await super().run(argv, **how)

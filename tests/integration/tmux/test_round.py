@@ -16,7 +16,7 @@ from agtmuxd.core.model import PaneRow, Proc
 from agtmuxd.core.process_tree import Match, ProcessIndex, find_agents
 from agtmuxd.targets.executor import TargetExecutor
 from agtmuxd.targets.local.executor import LocalExecutor
-from agtmuxd.tmux.round import Round, RoundFailed, build, build_chunks, lines, parse
+from agtmuxd.tmux.round import Round, RoundFailure, build, build_chunks, lines, parse
 from agtmuxd.tmux.server import tmux_argv
 from tests.conftest import Tmux, until
 
@@ -27,7 +27,7 @@ class Observer:
     def __init__(self, executor: TargetExecutor) -> None:
         self.executor = executor
 
-    async def raw(self, socket_path: Path, panes: Iterable[str] = ()) -> Round | RoundFailed:
+    async def raw(self, socket_path: Path, panes: Iterable[str] = ()) -> Round | RoundFailure:
         nonce = secrets.token_hex(8)
         argv = [*tmux_argv("tmux", str(socket_path)), "source-file", "-"]
         done = await self.executor.run(argv, stdin=build(nonce, panes), timeout=20)
@@ -189,7 +189,7 @@ async def test_no_server_is_healthy_and_empty_and_is_not_started(observer: Obser
 async def test_what_is_no_tmux_server_is_no_empty_one(observer: Observer, short_dir: Path) -> None:
     (short_dir / "file").write_text("")
     found = await observer.raw(short_dir / "file" / "s")
-    assert isinstance(found, RoundFailed)
+    assert isinstance(found, RoundFailure)
 
 
 async def test_a_server_without_sessions_is_there_and_empty(tmux: Tmux, observer: Observer) -> None:

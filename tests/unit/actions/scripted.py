@@ -29,7 +29,7 @@ from agtmuxd.core.model import NS, Claim, PaneRow, Sample, State, WaitingFor
 from agtmuxd.core.screen.controls import Controls, DialogKeys, InputField, KeyOverrides
 from agtmuxd.core.state.registers import TURN_START
 from agtmuxd.repository import Repository, Runtime, StateRow
-from agtmuxd.targets.executor import Completed
+from agtmuxd.targets.executor import ProgramResult
 from agtmuxd.tmux.keys import WriteGuard
 from agtmuxd.tmux.onepane import OnePane
 
@@ -81,7 +81,7 @@ class Script:
 
     def __init__(
         self, looks: Iterable[tuple[CurrentPane, str]], *, dialog: DialogKeys = DIALOG,
-        interrupt: tuple[str, ...] = ("Escape",), changed_at: str | None = None, signal: Completed | None = None,
+        interrupt: tuple[str, ...] = ("Escape",), changed_at: str | None = None, signal: ProgramResult | None = None,
         pids: tuple[int, ...] = (50,), keys: KeyOverrides = KeyOverrides(),  # noqa: B008 frozen
     ) -> None:  # fmt: skip
         self.looks = list(looks)
@@ -91,7 +91,7 @@ class Script:
         self.changed_at = changed_at
         self.pids = pids
         self.keys = keys
-        self.signal = signal or Completed(0, b"", b"")
+        self.signal = signal or ProgramResult(0, b"", b"")
 
     async def read(self, *_: object) -> PaneReading:
         fresh, shown = self.looks[min(self.seen, len(self.looks) - 1)]
@@ -107,20 +107,20 @@ class Script:
     def controls(self, _runtime: Runtime | None) -> Controls:
         return cast(Controls, FakeControls(self.dialog, self.interrupt))
 
-    async def run(self, argv: Sequence[str], **_: Any) -> Completed:
+    async def run(self, argv: Sequence[str], **_: Any) -> ProgramResult:
         if argv[0] == "kill":
             self.written.append(" ".join(argv))
             return self.signal
         if "if-shell" not in argv:
             self.written.append(argv[1])
-            return Completed(0, b"", b"")
+            return ProgramResult(0, b"", b"")
         act = argv[argv.index("if-shell") + 5]
         word = re.findall(r"[0-9a-f]{12}", act)[-1]
         command = act.partition(" ; ")[0]  # behind it stand random words
         if self.changed_at is not None and self.changed_at in command:
-            return Completed(0, f"{word}no\n".encode(), b"")
+            return ProgramResult(0, f"{word}no\n".encode(), b"")
         self.written.append(command)
-        return Completed(0, f"{word}yes\n".encode(), b"")
+        return ProgramResult(0, f"{word}yes\n".encode(), b"")
 
 
 def reading(fresh: CurrentPane, shown: str) -> PaneReading:

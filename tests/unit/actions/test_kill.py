@@ -14,7 +14,7 @@ from agtmuxd.core.action.request import (
     KillParams,
     Kind,
 )
-from agtmuxd.targets.executor import Completed, ExecutorError
+from agtmuxd.targets.executor import ExecutorError, ProgramResult
 from tests.unit.actions.scripted import FREE, Script, context, soon, text  # noqa: F401 fixture
 
 
@@ -44,7 +44,7 @@ async def test_a_number_whose_process_has_just_ended_gets_no_signal() -> None:
 @pytest.mark.tc("TC-029")
 @pytest.mark.parametrize(("pids", "code"), [((50,), "E_RUNTIME_STALE"), ((50, 51), "E_ACTION_INDETERMINATE")])
 async def test_a_process_that_takes_no_signal_is_told_as_what_it_is(pids: tuple[int, ...], code: str) -> None:
-    script = Script([(FREE, "")], signal=Completed(1, b"", b"kill: (50) - No such process"))
+    script = Script([(FREE, "")], signal=ProgramResult(1, b"", b"kill: (50) - No such process"))
     with pytest.raises(AgtmuxError, match="No such process") as caught:
         await signalled(script, "TERM").keystrokes.signal("TERM", pids)
     assert caught.value.code == code
@@ -56,7 +56,7 @@ async def test_a_write_of_which_nobody_can_tell_is_called_so() -> None:
                          ("refused", "E_TARGET_UNREACHABLE"), ("auth", "E_TARGET_UNREACHABLE")):  # fmt: skip
         some = context(Script([(FREE, "")]), Kind.SEND, text())
 
-        async def fails(*_: object, why: str = reason, **__: object) -> Completed:
+        async def fails(*_: object, why: str = reason, **__: object) -> ProgramResult:
             raise ExecutorError(why, "gone")
 
         cast(Any, some.reached.executor).run = fails

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from agtmuxd.remote_hooks.reverse_socket import ReverseSocket
-from agtmuxd.targets.executor import Completed
+from agtmuxd.targets.executor import ProgramResult
 from agtmuxd.targets.ssh.executor import SshExecutor
 
 pytestmark = pytest.mark.tc("TC-103")
@@ -22,21 +22,21 @@ class Machine:
     def __init__(self) -> None:
         self.told: list[str] = []
 
-    async def run(self, argv: Sequence[str], **_: Any) -> Completed:
+    async def run(self, argv: Sequence[str], **_: Any) -> ProgramResult:
         if "patterns.json.new" in argv[2] and "supervisor" not in argv[2]:
             self.told.append(argv[5])
-        return Completed(0, b"", b"")
+        return ProgramResult(0, b"", b"")
 
 
 async def test_patterns_that_were_taken_out_of_the_configuration_do_not_stay_there() -> None:
     machine = Machine()
     way = ReverseSocket(cast(SshExecutor, machine), "a", "/nowhere", 1.0)
-    await way.tell(())
+    await way.send_patterns(())
     assert machine.told == [], "nothing of ours is there"
     way.was_open = True
-    await way.tell(())
-    await way.tell(())
-    await way.tell(("x",))
-    await way.tell(("x",))
-    await way.tell(())
+    await way.send_patterns(())
+    await way.send_patterns(())
+    await way.send_patterns(("x",))
+    await way.send_patterns(("x",))
+    await way.send_patterns(())
     assert machine.told == ["[]", '["x"]', "[]"]

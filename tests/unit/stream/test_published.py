@@ -180,7 +180,7 @@ def test_a_round_of_a_target_is_when_its_panes_were_seen_last() -> None:
     assert seen == {"host": "2027-01-15T08:00:00.000Z", "far": T0}
     assert view.panes["host/%1"]["last_seen_at"] == T0
     later = "2027-02-01T00:00:00.000Z"
-    assert view.served(pane(last_seen_at=later))["last_seen_at"] == later
+    assert view.with_age(pane(last_seen_at=later))["last_seen_at"] == later
     assert "last_seen_at" not in view.select("windows", Filter())[0]
 
 

@@ -9,11 +9,11 @@ import pytest
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.model import NS
 from agtmuxd.core.state.observation import HealthChange, Observation
-from agtmuxd.targets.executor import Completed, ExecutorError
+from agtmuxd.targets.executor import ExecutorError, ProgramResult
 from agtmuxd.targets.observer import Observer
 from tests.rig import Clock
 
-EMPTY = Completed(1, b"", b"no server running on /tmp/x\n", False)
+EMPTY = ProgramResult(1, b"", b"no server running on /tmp/x\n", False)
 
 
 class _Sink:
@@ -35,7 +35,7 @@ class _Reach:
 
     there = True
 
-    async def run(self, *_: Any, **__: Any) -> Completed:
+    async def run(self, *_: Any, **__: Any) -> ProgramResult:
         if not self.there:
             raise ExecutorError("timeout", "took too long")
         return EMPTY

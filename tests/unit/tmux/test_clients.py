@@ -8,7 +8,7 @@ import pytest
 
 from agtmuxd.core.model import TmuxClient
 from agtmuxd.tmux.clients import list_clients, read_clients
-from agtmuxd.tmux.round import RoundFailed
+from agtmuxd.tmux.round import RoundFailure
 
 N = "0123456789abcdef"
 pytestmark = pytest.mark.tc("TC-361")
@@ -19,7 +19,7 @@ def _row(ids: str = "$1 @2 %3 1700000000", termtype: str = "kitty(0.35)") -> str
     return f"{N}{ids}{N}{N.join(texts)}\n"
 
 
-def _read(reply: str, stderr: str = "", returncode: int = 0) -> tuple[TmuxClient, ...] | RoundFailed:
+def _read(reply: str, stderr: str = "", returncode: int = 0) -> tuple[TmuxClient, ...] | RoundFailure:
     return read_clients(N, "3.3a", reply.encode(), stderr.encode(), returncode)
 
 
@@ -34,7 +34,7 @@ def test_a_client_is_read_field_by_field() -> None:
 
 def test_a_long_text_is_cut_and_a_client_without_a_session_is_left_out() -> None:
     found = _read(_row(termtype="x" * 9000) + _row(ids="   1700000000"))
-    assert not isinstance(found, RoundFailed)
+    assert not isinstance(found, RoundFailure)
     assert [len(client.termtype) for client in found] == [256]
 
 
@@ -43,6 +43,6 @@ def test_no_server_has_no_clients_and_anything_else_proves_nothing() -> None:
     assert _read("", "", 0) == ()
     for reply, stderr, code in (("", "server exited unexpectedly", 1), (_row()[:-30].replace(N, "", 1), "", 0)):
         found = _read(reply, stderr, code)
-        assert isinstance(found, RoundFailed)
+        assert isinstance(found, RoundFailure)
     cut = _read(_row().rpartition(N)[0])
-    assert cut == RoundFailed("lost", "tmux did not list its clients: the reply ends early")
+    assert cut == RoundFailure("lost", "tmux did not list its clients: the reply ends early")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agtmuxd.core.model import ServerInfo
 from agtmuxd.tmux.onepane import OnePane, read
-from agtmuxd.tmux.round import CHUNK_BYTES, Replies, Round, RoundFailed, build, build_chunks, lines, parse
+from agtmuxd.tmux.round import CHUNK_BYTES, Replies, Round, RoundFailure, build, build_chunks, lines, parse
 from agtmuxd.tmux.server import parse_version
 from agtmuxd.tmux.user_options import NAMES
 
@@ -41,9 +41,9 @@ def _good(reply: str, stderr: str = "", returncode: int = 0) -> Round:
     return found
 
 
-def _failed(reply: str, stderr: str = "", returncode: int = 1) -> RoundFailed:
+def _failed(reply: str, stderr: str = "", returncode: int = 1) -> RoundFailure:
     found = parse(N, reply.encode(), stderr.encode(), returncode)
-    assert isinstance(found, RoundFailed), found
+    assert isinstance(found, RoundFailure), found
     return found
 
 
@@ -211,7 +211,7 @@ def test_a_pane_read_alone_is_read_or_the_reading_failed(fields: dict[int, str],
     row = _spoilt("%1", fields).removesuffix("\n")
     reply = HEAD.removesuffix("\n") + row + f"{N}0 0 {history} 0{N}\nhello\n"
     found = read(N, reply.encode("utf-8", "surrogatepass"), b"", 0)
-    assert isinstance(found, OnePane | RoundFailed)
+    assert isinstance(found, OnePane | RoundFailure)
     if isinstance(found, OnePane) and found.row is not None:
         assert 0 <= found.history < 2**31 and 0 <= found.row.pid < 2**31
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from agtmuxd.api.responses.base import Shape, Time, Versioned
+from agtmuxd.api.responses.base import Answer, ResponseModel, Time
 
 
-class Action(Shape):
+class Action(ResponseModel):
     """One action. ``request`` shows a text's length, keyed digest and shape. ``caller`` has uid, pid and command."""
 
     action_id: str
@@ -29,7 +29,7 @@ class Action(Shape):
     result: dict[str, Any] | None
 
 
-class ActionDone(Versioned, Action):
+class ActionAnswer(Answer, Action):
     """``replayed``: it was done before, and nothing was done now."""
 
     generated_at: Time

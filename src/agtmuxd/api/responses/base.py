@@ -18,26 +18,26 @@ Attention = Literal["needs_action", "review", "none"]
 Health_ = Literal["ok", "degraded", "down"]
 
 
-class Shape(BaseModel):
+class ResponseModel(BaseModel):
     model_config = ConfigDict(extra="ignore", defer_build=True)  # the contract is asked for rarely
 
 
-class Versioned(Shape):
+class Answer(ResponseModel):
     schema_version: str
 
 
-class ErrorBody(Shape):
+class ErrorBody(ResponseModel):
     code: str
     message: str
     details: dict[str, Any]
     retryable: bool
 
 
-class ErrorEnvelope(Versioned):
+class ErrorEnvelope(Answer):
     error: ErrorBody
 
 
-class TargetError(Shape):
+class TargetError(ResponseModel):
     target: str
     code: str
     message: str
@@ -45,7 +45,7 @@ class TargetError(Shape):
     last_seen_at: Time | None
 
 
-class Read(Versioned):
+class RowsAnswer(Answer):
     generated_at: Time
     filters: dict[str, Any]
     partial: bool
@@ -54,7 +54,7 @@ class Read(Versioned):
     target_errors: list[TargetError]
 
 
-class WaitingFor(Shape):
+class WaitingFor(ResponseModel):
     kind: str
     subject: str | None
     text: str | None
@@ -62,5 +62,5 @@ class WaitingFor(Shape):
     fingerprint: str | None
 
 
-class Done(Versioned):
+class OkAnswer(Answer):
     ok: bool

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from agtmuxd.api.responses.base import Shape, Time, Versioned
+from agtmuxd.api.responses.base import Answer, ResponseModel, Time
 from agtmuxd.api.responses.targets import Target
 
 
-class AgentServer(Shape):
+class AgentServer(ResponseModel):
     """A server that agents share and that the user has agtmux ask. ``reason``: why it is not connected."""
 
     config_home: str
@@ -17,7 +17,7 @@ class AgentServer(Shape):
     since: Time
 
 
-class AdapterHealth(Shape):
+class AdapterHealth(ResponseModel):
     name: str
     agent_type: str
     version: str
@@ -29,7 +29,7 @@ class AdapterHealth(Shape):
     servers: list[AgentServer] = []
 
 
-class StoreHealth(Shape):
+class StoreHealth(ResponseModel):
     """``bytes``: size of the file. ``used_bytes``: the used part, null until counted. ``failures``: writes given up."""
 
     bytes: int | None
@@ -41,7 +41,7 @@ class StoreHealth(Shape):
     trouble: str | None
 
 
-class LogHealth(Shape):
+class LogHealth(ResponseModel):
     """``lost``: lines that could not be written. ``left_out``: lines dropped from a flood. ``path`` null: standard
     error.
     """
@@ -53,7 +53,7 @@ class LogHealth(Shape):
     trouble: str | None
 
 
-class Health(Versioned):
+class Health(Answer):
     generated_at: Time
     status: Literal["ok", "degraded"]
     version: str
@@ -75,6 +75,6 @@ class Health(Versioned):
     last_errors: list[Any]
 
 
-class Config(Versioned):
+class Config(Answer):
     path: str | None
     config: dict[str, Any]

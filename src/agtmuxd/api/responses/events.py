@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from agtmuxd.api.responses.base import Read, Shape, Time, Versioned
+from agtmuxd.api.responses.base import Answer, ResponseModel, RowsAnswer, Time
 
 
-class EventItem(Shape):
+class EventItem(ResponseModel):
     event_id: str
     runtime_id: str | None
     event_type: str
@@ -21,21 +21,21 @@ class EventItem(Shape):
     raw_payload: Any = None
 
 
-class EventSummary(Shape):
+class EventSummary(ResponseModel):
     total: int
 
 
-class Events(Read):
+class Events(RowsAnswer):
     summary: EventSummary
     items: list[EventItem]
 
 
-class IngestResult(Shape):
+class IngestResult(ResponseModel):
     event_id: str
     status: Literal["bound", "pending_bind", "duplicate", "dropped_unbound", "stale_runtime", "late"]
     runtime_id: str | None
     reason_code: str | None
 
 
-class Ingested(Versioned):
+class IngestAnswer(Answer):
     results: list[IngestResult]

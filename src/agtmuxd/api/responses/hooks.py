@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from agtmuxd.api.responses.base import Shape, Versioned
+from agtmuxd.api.responses.base import Answer, ResponseModel
 
 
-class HookItem(Shape):
+class HookItem(ResponseModel):
     agent: str
     path: str | None
     changed: bool
@@ -23,6 +23,6 @@ class HookItem(Shape):
     maybe_deaf_panes: list[str] = []  # no event yet, and it is unknown whether they began before the hooks
 
 
-class Hooks(Versioned):
+class Hooks(Answer):
     items: list[HookItem]
     arrived: dict[str, str] = {}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from agtmuxd.api.responses.base import Attention, Read, Shape, Time, Versioned, WaitingFor
+from agtmuxd.api.responses.base import Answer, Attention, ResponseModel, RowsAnswer, Time, WaitingFor
 from agtmuxd.api.responses.events import EventItem
 from agtmuxd.core.model import State
 
 
-class Summary(Shape):
+class Summary(ResponseModel):
     total: int
     by_state: dict[State, int]
     by_agent: dict[str, int]
@@ -17,33 +17,33 @@ class Summary(Shape):
     by_attention: dict[Attention, int]
 
 
-class PaneIdentity(Shape):
+class PaneIdentity(ResponseModel):
     target: str
     session_name: str
     window_id: str
     pane_id: str
 
 
-class WindowIdentity(Shape):
+class WindowIdentity(ResponseModel):
     target: str
     session_name: str
     window_id: str
 
 
-class SessionIdentity(Shape):
+class SessionIdentity(ResponseModel):
     """``target`` is absent if sessions are merged by name."""
 
     target: str | None = None
     session_name: str
 
 
-class LastKnown(Shape):
+class LastKnownState(ResponseModel):
     state: State
     since: Time | None
     at: Time | None
 
 
-class Pane(Shape):
+class Pane(ResponseModel):
     """A pane. Without an agent (listed only with ``all``) its agent, runtime and state are null."""
 
     ref: str
@@ -69,7 +69,7 @@ class Pane(Shape):
     accepts_input: bool | None
     background_tasks: int
     resumed: bool
-    last_known: LastKnown | None
+    last_known: LastKnownState | None
     window_name: str | None
     window_index: int | None
     pane_index: int | None
@@ -87,7 +87,7 @@ class Pane(Shape):
     snapshot: str | None = None  # in listings: the nonce of the pane as shown here; an action takes it for 30 s
 
 
-class Rollup(Shape):
+class Rollup(ResponseModel):
     """``panes``, ``counts`` and ``agents`` count panes with an agent. ``since``: of the oldest one in the top state.
 
     ``project``: the project of all its agents; null if they have several, or one that is not known.
@@ -111,7 +111,7 @@ class Window(Rollup):
     window_index: int | None
 
 
-class SessionPart(Shape):
+class SessionPart(ResponseModel):
     target: str
     state: State | None
     windows: int
@@ -128,22 +128,22 @@ class Session(Rollup):
     targets: list[SessionPart] | None = None
 
 
-class Panes(Read):
+class Panes(RowsAnswer):
     summary: Summary
     items: list[Pane]
 
 
-class Windows(Read):
+class Windows(RowsAnswer):
     summary: Summary
     items: list[Window]
 
 
-class Sessions(Read):
+class Sessions(RowsAnswer):
     summary: Summary
     items: list[Session]
 
 
-class Explanation(Versioned):
+class Explanation(Answer):
     generated_at: Time
     ref: str
     item: Pane
@@ -156,7 +156,7 @@ class Explanation(Versioned):
     snapshot: str | None = None  # the nonce of the pane as shown here; an action takes it for 30 s
 
 
-class LastMessage(Versioned):
+class LastMessage(Answer):
     generated_at: Time
     ref: str
     runtime_id: str | None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from agtmuxd.api.responses.base import Health_, Read, Shape, Time, Versioned
+from agtmuxd.api.responses.base import Answer, Health_, ResponseModel, RowsAnswer, Time
 
 
-class Target(Shape):
+class Target(ResponseModel):
     target: str
     target_id: str
     kind: Literal["local", "ssh"]
@@ -26,30 +26,30 @@ class Target(Shape):
     options: dict[str, Any]
 
 
-class TargetSummary(Shape):
+class TargetSummary(ResponseModel):
     total: int
     by_health: dict[Health_, int]
 
 
-class Targets(Read):
+class Targets(RowsAnswer):
     summary: TargetSummary
     items: list[Target]
 
 
-class TargetAdded(Versioned):
+class TargetAnswer(Answer):
     item: Target
 
 
-class Step(Shape):
+class Step(ResponseModel):
     step: str
     ok: bool
     message: str | None
 
 
-class TargetConnected(Versioned):
+class ConnectAnswer(Answer):
     item: Target
     steps: list[Step]
 
 
-class TargetRemoved(Versioned):
+class RemovalAnswer(Answer):
     removed: str

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from agtmuxd.api.responses.base import Shape, Time, Versioned
+from agtmuxd.api.responses.base import Answer, ResponseModel, Time
 from agtmuxd.api.responses.panes import Pane, PaneIdentity, Session, SessionIdentity, Summary, Window, WindowIdentity
 
 
-class ChangeLine(Shape):
+class ChangeLine(ResponseModel):
     """``item`` comes with an upsert."""
 
     op: Literal["upsert", "delete"]
@@ -16,7 +16,7 @@ class ChangeLine(Shape):
     item: Pane | Window | Session | None = None
 
 
-class WatchLine(Versioned):
+class WatchLine(Answer):
     """One line of the stream: ``items`` in a snapshot, ``changes`` in a delta, ``reason`` in a reset."""
 
     generated_at: Time

@@ -16,7 +16,7 @@ from agtmuxd.api import requests
 from agtmuxd.api.callers import caller
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.parsing import read_json
-from agtmuxd.api.responses.actions import ActionDone
+from agtmuxd.api.responses.actions import ActionAnswer
 from agtmuxd.api.route import Access, Route, WebScope
 from agtmuxd.core.action.keys import submits, valid_key
 from agtmuxd.core.action.request import (
@@ -70,7 +70,7 @@ class ActionBody(requests.Model):
         return Request(kind, self.request_ref, self.ref, guards, self.params())
 
 
-class Inside(requests.Model):
+class TerminalServer(requests.Model):
     """The tmux server that a terminal is in, from its ``TMUX``."""
 
     socket: Annotated[str, Field(min_length=1, max_length=4096)]
@@ -81,7 +81,7 @@ class AttachBody(ActionBody):
     """``select`` false: select nothing, only return the commands. The same if ``inside`` is another server here."""
 
     select: StrictBool = True
-    inside: Inside | None = None
+    inside: TerminalServer | None = None
 
     def params(self) -> Params:
         return AttachParams(self.select, (self.inside.socket, self.inside.server_pid) if self.inside else None)
@@ -258,12 +258,12 @@ ROUTES: tuple[Route[ActionService], ...] = (
     *(
         Route(
             "POST", f"/v1/actions/{kind}", _act(kind), SUMMARIES[kind], body=BODIES[kind],
-            answer=ActionDone, access=Access.CHECKED_BY_ACTION, web=WEB[kind],
+            answer=ActionAnswer, access=Access.CHECKED_BY_ACTION, web=WEB[kind],
         )
         for kind in Kind
     ),
     Route(
         "POST", "/v1/actions/prompt", _act(Kind.SEND, PromptBody), "Send an agent a prompt", body=PromptBody,
-        answer=ActionDone, access=Access.CHECKED_BY_ACTION, web=WebScope.ACT,
+        answer=ActionAnswer, access=Access.CHECKED_BY_ACTION, web=WebScope.ACT,
     ),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from aiohttp import web
 from agtmuxd.api.envelopes import Envelope, answer
 from agtmuxd.api.parsing import read_query
 from agtmuxd.api.requests import NoQuery
-from agtmuxd.api.responses.base import Done
+from agtmuxd.api.responses.base import OkAnswer
 from agtmuxd.api.responses.daemon import Config, Health
 from agtmuxd.api.route import Access, Route, WebScope
 
@@ -61,6 +61,6 @@ ROUTES: tuple[Route[DaemonService], ...] = (
         "GET", "/v1/daemon/config", config, "Show the configuration in effect", answer=Config,
         access=Access.EVERYBODY,
     ),
-    Route("POST", "/v1/daemon/reload", reload, "Reload the configuration", answer=Done),
-    Route("POST", "/v1/daemon/stop", stop, "Stop the daemon", answer=Done),
+    Route("POST", "/v1/daemon/reload", reload, "Reload the configuration", answer=OkAnswer),
+    Route("POST", "/v1/daemon/stop", stop, "Stop the daemon", answer=OkAnswer),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from agtmuxd.api.envelopes import Envelope, answer, reply
 from agtmuxd.api.parsing import given, read_json, read_query
 from agtmuxd.api.peer import Peer
 from agtmuxd.api.requests import EventBatch, HistoryQuery, WireEvent
-from agtmuxd.api.responses.events import Events, Ingested
+from agtmuxd.api.responses.events import Events, IngestAnswer
 from agtmuxd.api.route import Access, Route, WebScope
 from agtmuxd.stream.published import PublishedRows
 
@@ -58,7 +58,7 @@ ROUTES: tuple[Route[EventService], ...] = (
         access=Access.EVERYBODY, web=WebScope.OBSERVE,
     ),
     Route(
-        "POST", "/v1/events", post, "Report events", body=EventBatch, answer=Ingested,
+        "POST", "/v1/events", post, "Report events", body=EventBatch, answer=IngestAnswer,
         access=Access.EVERYBODY,
     ),
 )  # fmt: skip

@@ -83,7 +83,7 @@ async def sessions(request: web.Request, panes: PaneService) -> web.StreamRespon
 async def explain(request: web.Request, panes: PaneService) -> web.StreamResponse:
     read_query(NoQuery, request.query)
     key = panes.view.resolve(request.match_info["ref"])
-    item = panes.view.served(panes.view.panes[key])
+    item = panes.view.with_age(panes.view.panes[key])
     why = await panes.explain(key)
     return panes.envelope.reply(ref=item["ref"], item=item, **why)
 
@@ -91,7 +91,7 @@ async def explain(request: web.Request, panes: PaneService) -> web.StreamRespons
 async def message(request: web.Request, panes: PaneService) -> web.StreamResponse:
     read_query(NoQuery, request.query)
     key = panes.view.resolve(request.match_info["ref"])
-    ref = panes.view.served(panes.view.panes[key])["ref"]
+    ref = panes.view.with_age(panes.view.panes[key])["ref"]
     return panes.envelope.reply(ref=ref, **panes.message(key))
 
 

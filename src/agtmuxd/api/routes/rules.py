@@ -16,7 +16,7 @@ from agtmuxd.api.callers import require_operator
 from agtmuxd.api.envelopes import answer
 from agtmuxd.api.parsing import read_json
 from agtmuxd.api.requests import Model
-from agtmuxd.api.responses.base import Shape, Versioned, WaitingFor
+from agtmuxd.api.responses.base import Answer, ResponseModel, WaitingFor
 from agtmuxd.api.route import Access, Route
 from agtmuxd.core.model import Claim
 
@@ -56,18 +56,18 @@ class CheckRequest(Model):
     corpus: Path | None = None
 
 
-class MatchedRule(Shape):
+class RuleMatch(ResponseModel):
     rule: str
     priority: int
     claim: str
     strength: str
 
 
-class MissedRule(MatchedRule):
+class RuleMiss(RuleMatch):
     why: str
 
 
-class Replayed(Versioned):
+class ReplayAnswer(Answer):
     """``version``: the agent's version, if the screen shows it. ``older``: it is older than all with known screens."""
 
     agent: str
@@ -83,11 +83,11 @@ class Replayed(Versioned):
     background_tasks: int | None
     waiting_for: WaitingFor | None
     composer: str | None
-    matched: list[MatchedRule]
-    missed: list[MissedRule]
+    matched: list[RuleMatch]
+    missed: list[RuleMiss]
 
 
-class TriedRule(Shape):
+class RuleTrial(ResponseModel):
     rule: str
     claim: str
     strength: str
@@ -95,16 +95,16 @@ class TriedRule(Shape):
     message: str
 
 
-class TriedRules(Shape):
+class RuleFileTrial(ResponseModel):
     agent: str
     rules_file: str | None
     error: str | None
     recorded_on: list[str]
-    rules: list[TriedRule]
+    rules: list[RuleTrial]
 
 
-class Checked(Versioned):
-    items: list[TriedRules]
+class CheckAnswer(Answer):
+    items: list[RuleFileTrial]
 
 
 class RuleService(Protocol):
@@ -131,11 +131,11 @@ async def check(request: web.Request, rules: RuleService) -> web.StreamResponse:
 
 ROUTES: tuple[Route[RuleService], ...] = (
     Route(
-        "POST", "/v1/rules/replay", replay, "Try the rules on a captured screen", body=ReplayRequest, answer=Replayed,
-        access=Access.EVERYBODY,
+        "POST", "/v1/rules/replay", replay, "Try the rules on a captured screen", body=ReplayRequest,
+        answer=ReplayAnswer, access=Access.EVERYBODY,
     ),
     Route(
-        "POST", "/v1/rules/check", check, "Check the rules against their samples", body=CheckRequest, answer=Checked,
-        access=Access.EVERYBODY,
+        "POST", "/v1/rules/check", check, "Check the rules against their samples", body=CheckRequest,
+        answer=CheckAnswer, access=Access.EVERYBODY,
     ),
 )  # fmt: skip

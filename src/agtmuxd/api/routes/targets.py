@@ -9,7 +9,7 @@ from aiohttp import web
 from agtmuxd.api.envelopes import Envelope, answer, reply
 from agtmuxd.api.parsing import read_json, read_query
 from agtmuxd.api.requests import ConnectResult, NoQuery, TargetRequest
-from agtmuxd.api.responses.targets import TargetAdded, TargetConnected, TargetRemoved, Targets
+from agtmuxd.api.responses.targets import ConnectAnswer, RemovalAnswer, TargetAnswer, Targets
 from agtmuxd.api.route import Access, Route, WebScope
 
 
@@ -60,7 +60,7 @@ ROUTES: tuple[Route[TargetService], ...] = (
         "GET", "/v1/targets", listing, "List targets", answer=Targets,
         access=Access.EVERYBODY, web=WebScope.OBSERVE,
     ),
-    Route("POST", "/v1/targets", add, "Add a target", body=TargetRequest, answer=TargetAdded),
-    Route("POST", "/v1/targets/{name}/connect", connect, "Connect to a target now", answer=TargetConnected),
-    Route("DELETE", "/v1/targets/{name}", remove, "Remove a target", answer=TargetRemoved),
+    Route("POST", "/v1/targets", add, "Add a target", body=TargetRequest, answer=TargetAnswer),
+    Route("POST", "/v1/targets/{name}/connect", connect, "Connect to a target now", answer=ConnectAnswer),
+    Route("DELETE", "/v1/targets/{name}", remove, "Remove a target", answer=RemovalAnswer),
 )  # fmt: skip

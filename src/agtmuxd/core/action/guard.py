@@ -107,7 +107,7 @@ class GuardInput:
     """Everything that one decision is based on.
 
     ``resolved``: the pane and runtime of the request. ``known``: what the daemon knows. ``current``: what was just
-    read. ``shown``: the snapshot of the caller's nonce. ``now`` is in ns.
+    read. ``snapshot``: the snapshot of the caller's nonce. ``now`` is in ns.
     """
 
     request: Request
@@ -115,7 +115,7 @@ class GuardInput:
     known: KnownState
     current: CurrentPane
     now: int
-    shown: Snapshot | None = None
+    snapshot: Snapshot | None = None
     used: int | None = None  # the version of a waiting state whose prompt already received keys
 
     @property
@@ -226,13 +226,13 @@ def _used(case: GuardInput) -> Refusal | None:
 def _caller_guards(case: GuardInput) -> Refusal | None:
     """Check version, age and state. ``force_stale`` skips version and age, but not ``if_state``."""
     guards, known, force = case.request.guards, case.known, case.request.guards.force_stale
-    for given, what in ((case.shown, "the snapshot given"), (case.resolved, "the request")):
+    for given, what in ((case.snapshot, "the snapshot given"), (case.resolved, "the request")):
         if given is None or force:
             continue
         if case.now > given.expires_at:
             text = f"{what} is older than 30 s: look at the pane again, then repeat the action"
             return Refusal("E_SNAPSHOT_EXPIRED", "expired", text)
-        if (given is case.shown or case.needs.version) and given.state_version != known.state_version:
+        if (given is case.snapshot or case.needs.version) and given.state_version != known.state_version:
             return _version(given.state_version, known)
     if guards.if_state_version is not None and not force and guards.if_state_version != known.state_version:
         return _version(guards.if_state_version, known)

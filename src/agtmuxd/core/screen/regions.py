@@ -355,11 +355,11 @@ def _find_composer(view: View, spec: ComposerSpec) -> Composer | None:
                 continue
         if spec.unless is not None and any(spec.unless.search(row) for row in rows[i + 1 : bottom]):
             return None
-        return Composer(top, i, bottom, *_free(view, spec, _Typed(view, found, i, bottom)))
+        return Composer(top, i, bottom, *_free(view, spec, _FieldText(view, found, i, bottom)))
     return None
 
 
-class _Typed:
+class _FieldText:
     """The text in the field: its rows, each from where its text begins."""
 
     def __init__(self, view: View, found: re.Match[str], prompt: int, bottom: int) -> None:
@@ -394,7 +394,7 @@ class _Typed:
         return found
 
 
-def _free(view: View, spec: ComposerSpec, typed: _Typed) -> tuple[bool | None, bool, bool | None]:
+def _free(view: View, spec: ComposerSpec, typed: _FieldText) -> tuple[bool | None, bool, bool | None]:
     """Return ``free``, ``offered`` and ``hint`` of the field.
 
     Nothing is typed if there is no text, or if there is a placeholder with the cursor still before it. The way it is
@@ -421,7 +421,7 @@ def _known(spec: ComposerSpec, words: str) -> bool:
     return spec.hints is not None and spec.hints.search(words) is not None
 
 
-def _drawn_as_hint(view: View, spec: ComposerSpec, typed: _Typed) -> bool | None:
+def _drawn_as_hint(view: View, spec: ComposerSpec, typed: _FieldText) -> bool | None:
     """Return whether the text is drawn as placeholders are. None if unknown.
 
     False needs a sign that the program would have drawn a placeholder differently: a terminal may have no colours. Only

@@ -17,7 +17,7 @@ from agtmuxd.core.screen.controls import DialogKeys, Sign
 from agtmuxd.core.screen.dialog_options import DialogOptions
 from agtmuxd.core.screen.field_mode import FieldMode, TextMethod
 from agtmuxd.core.screen.regions import ComposerSpec, Place, squash
-from agtmuxd.core.screen.rule_reader import Reader, WrongError, suggestion
+from agtmuxd.core.screen.rule_reader import Reader, RuleReadError, suggestion
 from agtmuxd.core.screen.rules import FIRST, Count, Extract, Programs, Rule, RuleSet, SampleRef, Test
 from agtmuxd.core.screen.style import ODD
 from agtmuxd.core.screen.toml_lines import line_of
@@ -78,7 +78,7 @@ def load(text: str, file: str, agent: str | None = None) -> RuleSet:
         raise RuleFileError(f"{file}: is not TOML: nested too deeply") from e
     try:
         return _read(table, agent)
-    except WrongError as e:
+    except RuleReadError as e:
         line = line_of(text, *e.place)
         raise RuleFileError(f"{file}, line {line}: {e}" if line else f"{file}: {e}") from e
 
@@ -143,7 +143,9 @@ def _rules(tables: list[Any]) -> list[Rule]:
     for i in order:
         rule = _rule(i, tables[i], seen)
         if rule.name in seen:
-            raise WrongError(f"rule {rule.name}", ("rule", i, "name"), "the name is used twice: give this one another")
+            raise RuleReadError(
+                f"rule {rule.name}", ("rule", i, "name"), "the name is used twice: give this one another"
+            )
         seen[rule.name] = rule
     return sorted(seen.values(), key=lambda r: -r.priority)
 

@@ -14,7 +14,7 @@ from agtmuxd.core.screen.style import StyleTest
 from agtmuxd.core.screen.style import read as read_style
 
 
-class WrongError(Exception):
+class RuleReadError(Exception):
     """An error in a rules file. ``place``: the table's name, which one of several, and the key in it."""
 
     def __init__(self, where: str, place: tuple[str, int, str], message: str) -> None:
@@ -38,17 +38,17 @@ class Reader:
     def __init__(self, where: str, table: Any, known: set[str], at: tuple[str, int, str] = ("", 0, "")) -> None:
         self.where, self.at = where, at
         if not isinstance(table, Mapping):
-            raise WrongError(where, at, f"must be a table, {kind_of(table)}")
+            raise RuleReadError(where, at, f"must be a table, {kind_of(table)}")
         self.table: Mapping[str, Any] = table
         for key in table:
             if key not in known:
                 raise self.wrong(key, f"there is no such key, {suggestion(key, known)}")
 
-    def wrong(self, key: str, message: str) -> WrongError:
+    def wrong(self, key: str, message: str) -> RuleReadError:
         """Return the error for ``key`` of this table. The caller raises it."""
         name, index, held = self.at
         place = (name, index, held or (key if key in self.table else ""))
-        return WrongError(f"{self.where}, key {key}" if self.where else f"key {key}", place, message)
+        return RuleReadError(f"{self.where}, key {key}" if self.where else f"key {key}", place, message)
 
     def inner(self, key: str, table: Any, known: set[str], where: str = "") -> Reader:
         """Return a reader for the table at ``key`` of this one."""
@@ -57,42 +57,42 @@ class Reader:
         return Reader(where or (f"{self.where}, {key}" if self.where else key), table, known, at)
 
     def text(self, key: str, default: str | None = None) -> str | None:
-        """Return a string, or ``default`` if the key is missing. Raises WrongError for any other type."""
+        """Return a string, or ``default`` if the key is missing. Raises RuleReadError for any other type."""
         value = self.table.get(key, default)
         if value is not None and not isinstance(value, str):
             raise self.wrong(key, f"must be a string, {kind_of(value)}")
         return value
 
     def needed(self, key: str) -> str:
-        """Return a string that must be there and not be empty. Raises WrongError."""
+        """Return a string that must be there and not be empty. Raises RuleReadError."""
         value = self.text(key)
         if not value:
             raise self.wrong(key, "is missing")
         return value
 
     def number(self, key: str, default: int) -> int:
-        """Return a whole number, or ``default`` if the key is missing. Raises WrongError for any other type."""
+        """Return a whole number, or ``default`` if the key is missing. Raises RuleReadError for any other type."""
         value = self.table.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.wrong(key, f"must be a whole number, {kind_of(value)}")
         return value
 
     def flag(self, key: str) -> bool | None:
-        """Return true or false, or None if the key is missing. Raises WrongError for any other type."""
+        """Return true or false, or None if the key is missing. Raises RuleReadError for any other type."""
         value = self.table.get(key)
         if value is not None and not isinstance(value, bool):
             raise self.wrong(key, f"must be true or false, {kind_of(value)}")
         return value
 
     def listing(self, key: str) -> list[Any]:
-        """Return a list, empty if the key is missing. Raises WrongError for any other type."""
+        """Return a list, empty if the key is missing. Raises RuleReadError for any other type."""
         value = self.table.get(key, [])
         if not isinstance(value, list):
             raise self.wrong(key, f"must be a list, {kind_of(value)}")
         return value
 
     def strings(self, key: str) -> tuple[str, ...]:
-        """Return a list of strings, empty if the key is missing. Raises WrongError for any other type."""
+        """Return a list of strings, empty if the key is missing. Raises RuleReadError for any other type."""
         value = self.listing(key)
         if not all(isinstance(v, str) for v in value):
             raise self.wrong(key, 'must be a list of strings, as in ["a", "b"]')
@@ -101,7 +101,7 @@ class Reader:
     def pattern(self, key: str, flags: int = 0, groups: int | None = None) -> re.Pattern[str] | None:
         """Return a compiled regular expression, or None if the key is missing.
 
-        ``groups``: how many groups it must have. Raises WrongError.
+        ``groups``: how many groups it must have. Raises RuleReadError.
         """
         value = self.text(key)
         if value is None:
@@ -114,7 +114,7 @@ class Reader:
         return compiled
 
     def patterns(self, key: str, flags: int = 0) -> tuple[re.Pattern[str], ...]:
-        """Return a list of compiled regular expressions, empty if the key is missing. Raises WrongError."""
+        """Return a list of compiled regular expressions, empty if the key is missing. Raises RuleReadError."""
         return tuple([self._compiled(key, value, flags) for value in self.strings(key)])
 
     def _compiled(self, key: str, value: str, flags: int) -> re.Pattern[str]:
@@ -124,7 +124,7 @@ class Reader:
             raise self.wrong(key, f"{value[:60]!r} is no regular expression: {e}") from e
 
     def style(self, key: str) -> StyleTest | None:
-        """Return the test for one style or a list of styles, or None if the key is missing. Raises WrongError."""
+        """Return the test for one style or a list of styles, or None if the key is missing. Raises RuleReadError."""
         value = self.table.get(key)
         if value is None:
             return None

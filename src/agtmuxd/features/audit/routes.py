@@ -11,7 +11,7 @@ from agtmuxd.api import requests
 from agtmuxd.api.envelopes import Envelope, reply
 from agtmuxd.api.parsing import given, read_query
 from agtmuxd.api.responses.actions import Action
-from agtmuxd.api.responses.base import Read, Shape
+from agtmuxd.api.responses.base import ResponseModel, RowsAnswer
 from agtmuxd.api.route import Access, Route, WebScope
 from agtmuxd.core.action.request import Kind
 from agtmuxd.features.audit.model import AuditFilter
@@ -37,11 +37,11 @@ class ActionItem(Action):
     events: list[str]
 
 
-class ActionSummary(Shape):
+class ActionSummary(ResponseModel):
     total: int
 
 
-class Actions(Read):
+class Actions(RowsAnswer):
     summary: ActionSummary
     items: list[ActionItem]
 

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 from agtmuxd.api import requests
 from agtmuxd.api.envelopes import Envelope, reply
 from agtmuxd.api.parsing import read_query
-from agtmuxd.api.responses.base import Read, Shape, Time
+from agtmuxd.api.responses.base import ResponseModel, RowsAnswer, Time
 from agtmuxd.api.responses.panes import PaneIdentity
 from agtmuxd.api.route import Access, Route
 from agtmuxd.core.model import State
@@ -22,7 +22,7 @@ class RecapQuery(requests.Model):
     since: Annotated[int, BeforeValidator(requests.moment), Field(ge=0, le=requests.MAX_NS)]
 
 
-class WaitItem(Shape):
+class WaitItem(ResponseModel):
     """``until`` null: it still waits."""
 
     state: State
@@ -33,12 +33,12 @@ class WaitItem(Shape):
     waited_s: float
 
 
-class FailureItem(Shape):
+class FailureItem(ResponseModel):
     at: Time
     detail: str | None
 
 
-class AgentItem(Shape):
+class AgentItem(ResponseModel):
     """One runtime. ``waits`` has the longest ones, ``failures`` the newest; the counts include all."""
 
     runtime_id: str
@@ -62,7 +62,7 @@ class AgentItem(Shape):
     running_s: float
 
 
-class RecapSummary(Shape):
+class RecapSummary(ResponseModel):
     agents: int
     waited_s: float
     waits: int
@@ -71,7 +71,7 @@ class RecapSummary(Shape):
     running_s: float
 
 
-class RecapAnswer(Read):
+class RecapAnswer(RowsAnswer):
     """``log_begins``: older changes were deleted. If it is later than ``since``, the recap begins there."""
 
     since: Time

@@ -78,7 +78,7 @@ class TranscriptFile:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _FileChoice:
     """What the choice of an agent's file was based on. While these are the same objects, the choice stays valid."""
 
     runtime: Runtime
@@ -130,7 +130,7 @@ class TranscriptFollower:
         self._ahead = ahead
         self._settled_at: object = None
         self._works = False
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, _FileChoice] = {}
         self._followed: dict[str, TranscriptFile] = {}
         self._beside: dict[str, dict[str, TranscriptFile]] = {}  # by runtime and session, where a process has several
         self._finder = TranscriptFinder(clock)
@@ -239,7 +239,7 @@ class TranscriptFollower:
 
     async def _update_files(self) -> bool:
         """Update the followed files to match the running agents. Return whether one of the agents works."""
-        there: dict[str, _Known] = {}
+        there: dict[str, _FileChoice] = {}
         works = False
         wanted: dict[str, bool] = {}
         seek: list[tuple[Runtime, Agent, TranscriptAdapter]] = []
@@ -255,7 +255,7 @@ class TranscriptFollower:
                 reader = self._readers.transcribed(agent.identity.agent_type)
                 if reader is None:
                     continue
-                known = _Known(runtime, agent.status_data, reader)
+                known = _FileChoice(runtime, agent.status_data, reader)
                 path = runtime.transcript_path
                 if path is None and agent.status_data is not None:
                     named = reader.transcript_path(agent.status_data, agent.proc, agent.home)

@@ -13,7 +13,7 @@ import signal
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 
-from agtmuxd.targets.executor import Completed, ExecutorError
+from agtmuxd.targets.executor import ExecutorError, ProgramResult
 
 _CHUNK = 128 * 1024
 _PIPE = 1024 * 1024
@@ -48,14 +48,14 @@ class _Sink:
 
 
 class Child:
-    """A running program. ``done`` resolves to its Completed, or to ExecutorError if ``expire`` was called first."""
+    """A running program. ``done`` resolves to its ProgramResult, or to ExecutorError if ``expire`` was called first."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, argv: list[str], env: Mapping[str, str], stdin: bytes, max_output: int
     ) -> None:
         """Spawn the program. ``argv[0]`` is a path. Raises OSError if it cannot be started."""
         self._loop = loop
-        self.done: asyncio.Future[Completed] = loop.create_future()
+        self.done: asyncio.Future[ProgramResult] = loop.create_future()
         self.reaped: asyncio.Future[None] = loop.create_future()
         self._pidfd: int | None = None
         (in_read, self._stdin), (out_read, out_write), (err_read, err_write) = _pipes(3)
@@ -159,7 +159,7 @@ class Child:
         if not self.done.done():
             out, err = b"".join(self._out.pieces), b"".join(self._err.pieces)
             truncated = self._out.truncated or self._err.truncated
-            self.done.set_result(Completed(os.waitstatus_to_exitcode(status), out, err, truncated))
+            self.done.set_result(ProgramResult(os.waitstatus_to_exitcode(status), out, err, truncated))
 
 
 def _roomy(fd: int) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agtmuxd.core.model import NS, Proc
-from agtmuxd.targets.executor import Completed, ExecutorError, Machine
+from agtmuxd.targets.executor import ExecutorError, Machine, ProgramResult
 from agtmuxd.targets.local import process_table as proctable
 from agtmuxd.targets.local.child_process import Child
 
@@ -68,7 +68,7 @@ class LocalExecutor:
         stdin: bytes = b"",
         timeout: float,  # noqa: ASYNC109 - the contract kills the program, which asyncio.timeout cannot
         max_output: int = 16 * 1024 * 1024,
-    ) -> Completed:
+    ) -> ProgramResult:
         """Run one program by argv. Raises ExecutorError on timeout (the program is killed) or when it cannot start."""
         program = argv[0] if "/" in argv[0] else shutil.which(argv[0], path=self._env["PATH"])
         if program is None:

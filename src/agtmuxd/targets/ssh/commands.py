@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agtmuxd.core.model import Proc
-from agtmuxd.targets.executor import Completed, ExecutorError
+from agtmuxd.targets.executor import ExecutorError, ProgramResult
 from agtmuxd.targets.limits import DROPPED_MOST
 from agtmuxd.targets.local import process_table
 
@@ -260,7 +260,7 @@ class Answer:
         self._room -= len(self._pieces[-1])
 
 
-def parse_table(done: Completed, marker: str) -> Table:
+def parse_table(done: ProgramResult, marker: str) -> Table:
     """Parse the output of ``TABLE``. Raises ExecutorError if it is incomplete."""
     mark = marker.encode()
     parts = done.stdout.split(mark)
@@ -308,7 +308,7 @@ def _argvs(parts: Sequence[bytes]) -> dict[int, tuple[str, ...]]:
     return out
 
 
-def parse_files(done: Completed, marker: str, paths: Sequence[str]) -> dict[str, bytes | None]:
+def parse_files(done: ProgramResult, marker: str, paths: Sequence[str]) -> dict[str, bytes | None]:
     """Parse the output of ``FILES``: contents by path, None for a missing file, left out if it may not be read.
 
     With ``all``, a NUL at the end of a file is lost. Raises ExecutorError if the output is incomplete.
@@ -335,7 +335,7 @@ def _records(data: bytes, paths: Sequence[str]) -> dict[str, bytes]:
     return {path: b"\0".join(pieces) for path, pieces in found.items()}
 
 
-def parse_environ(done: Completed, marker: str, wanted: Iterable[tuple[int, str]]) -> dict[int, dict[str, str]]:
+def parse_environ(done: ProgramResult, marker: str, wanted: Iterable[tuple[int, str]]) -> dict[int, dict[str, str]]:
     """Parse the output of ``ENVIRON``: variables by pid. Leaves out a process whose start differs now.
 
     Raises ExecutorError if the output is incomplete.
@@ -354,7 +354,7 @@ def parse_environ(done: Completed, marker: str, wanted: Iterable[tuple[int, str]
     return out
 
 
-def first_line(done: Completed) -> str:
+def first_line(done: ProgramResult) -> str:
     """Return the first line that a failed command printed, for a message."""
     text = (done.stderr or done.stdout).decode("utf-8", "replace").strip().partition("\n")[0]
     return text[:200] or f"it said nothing (exit status {done.returncode})"

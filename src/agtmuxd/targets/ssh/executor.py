@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from agtmuxd.core.model import NS, Proc
-from agtmuxd.targets.executor import Completed, ExecutorError, Machine
+from agtmuxd.targets.executor import ExecutorError, Machine, ProgramResult
 from agtmuxd.targets.limits import ABANDONED_MOST, MIB, OFF_LOOP, Bounds, too_large
 from agtmuxd.targets.ssh import commands
 from agtmuxd.targets.ssh.connection import CHANNELS, SshLink
@@ -64,7 +64,7 @@ class SshExecutor:
         stdin: bytes = b"",
         timeout: float,  # noqa: ASYNC109 - the contract kills the program, which asyncio.timeout cannot
         max_output: int = 16 * 1024 * 1024,
-    ) -> Completed:
+    ) -> ProgramResult:
         """Run one program by argv. Raises ExecutorError on timeout (the program is killed) or when it cannot start."""
         try:
             async with asyncio.timeout(timeout), self._slots:
@@ -82,7 +82,7 @@ class SshExecutor:
         where = f"no {program} on {self.alias}: not on PATH, not in the usual places; set tmux_path"
         return ExecutorError("no_tmux" if program == self._tmux else "refused", where)
 
-    async def _on_shell(self, argv: Sequence[str], stdin: bytes, most: int, seconds: float) -> Completed:
+    async def _on_shell(self, argv: Sequence[str], stdin: bytes, most: int, seconds: float) -> ProgramResult:
         shell = await self._shell()
         try:
             return await shell.call(argv, _marker(), stdin, most, seconds)
@@ -101,7 +101,7 @@ class SshExecutor:
         await self.link.open(commands.loop(), shell)
         return shell
 
-    async def _run_alone(self, argv: Sequence[str], stdin: bytes, most: int, seconds: float) -> Completed:
+    async def _run_alone(self, argv: Sequence[str], stdin: bytes, most: int, seconds: float) -> ProgramResult:
         if self._idle:
             self._abandon(self._idle.pop())  # never more than four channels
         nonce = _marker()
@@ -212,14 +212,14 @@ class SshExecutor:
         """Return None: asking costs as much as reading the file."""
         return None
 
-    async def _read_out(self, done: Completed, parse: Callable[[], T]) -> T:
+    async def _read_out(self, done: ProgramResult, parse: Callable[[], T]) -> T:
         """Parse an answer, a long one in a thread. Raises ExecutorError if it cannot be parsed."""
         try:
             return await asyncio.to_thread(parse) if len(done.stdout) > OFF_LOOP else parse()
         except (ValueError, IndexError, OverflowError) as error:
             raise ExecutorError("lost", f"{self.alias} answered something else than asked: {error}") from error
 
-    async def _script(self, script: str, marker: str, *arguments: str, max_output: int = 1024 * 1024) -> Completed:
+    async def _script(self, script: str, marker: str, *arguments: str, max_output: int = 1024 * 1024) -> ProgramResult:
         return await self.run(
             ["sh", "-c", script, "sh", *arguments],
             stdin=f"{marker}\n".encode(),

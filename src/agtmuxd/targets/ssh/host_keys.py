@@ -16,7 +16,7 @@ from typing import Final
 
 import asyncssh
 
-from agtmuxd.targets.executor import Completed
+from agtmuxd.targets.executor import ProgramResult
 from agtmuxd.targets.local.child_process import Child
 from agtmuxd.targets.ssh import known_hosts
 from agtmuxd.targets.ssh.effective_settings import ConfigError, EffectiveSettings
@@ -113,7 +113,7 @@ def read_known(files: Sequence[str]) -> str:
     return "\n".join(out) + "\n"
 
 
-async def _run(argv: Sequence[str], environ: Mapping[str, str], stdin: bytes = b"") -> Completed:
+async def _run(argv: Sequence[str], environ: Mapping[str, str], stdin: bytes = b"") -> ProgramResult:
     """Run a program to its end, or until the caller is cancelled. Raises OSError, ValueError."""
     child = Child(asyncio.get_running_loop(), list(argv), environ, stdin, _ANSWER_MOST)
     try:

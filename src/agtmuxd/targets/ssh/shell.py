@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import asyncssh
 
-from agtmuxd.targets.executor import Completed, ExecutorError
+from agtmuxd.targets.executor import ExecutorError, ProgramResult
 from agtmuxd.targets.ssh import commands
 
 
@@ -50,7 +50,7 @@ class Shell(asyncssh.SSHClientSession[bytes]):
         if self._out.complete and self._err.complete:
             self._done.set_result(None)
 
-    async def call(self, argv: Sequence[str], nonce: str, stdin: bytes, most: int, seconds: float) -> Completed:
+    async def call(self, argv: Sequence[str], nonce: str, stdin: bytes, most: int, seconds: float) -> ProgramResult:
         """Run one program on a shell that stays, with small input only. Raises ExecutorError (lost, refused)."""
         line = commands.call(argv, stdin, nonce, seconds)
         self.expect(nonce, most)
@@ -62,11 +62,11 @@ class Shell(asyncssh.SSHClientSession[bytes]):
         self._err = commands.Answer(nonce, most, main=False)
         self._done = asyncio.get_running_loop().create_future()
 
-    async def feed(self, program: str, stdin: bytes) -> Completed:
+    async def feed(self, program: str, stdin: bytes) -> ProgramResult:
         """Send the input of this channel's single program. Raises ExecutorError (lost, refused)."""
         return await self._exchange(program, stdin, eof=True)
 
-    async def _exchange(self, program: str, data: bytes, *, eof: bool) -> Completed:
+    async def _exchange(self, program: str, data: bytes, *, eof: bool) -> ProgramResult:
         channel, out, err, done = self._channel, self._out, self._err, self._done
         if channel is None or out is None or err is None or done is None:
             raise ExecutorError("lost", f"the connection to {self._alias} was lost")
@@ -85,11 +85,11 @@ class Shell(asyncssh.SSHClientSession[bytes]):
             if not finished:
                 self.give_up()
 
-    def _result(self, program: str, out: commands.Answer, err: commands.Answer, finished: bool) -> Completed:
+    def _result(self, program: str, out: commands.Answer, err: commands.Answer, finished: bool) -> ProgramResult:
         if out.endless or err.endless:
             raise ExecutorError("too_large", f"{program} on {self._alias} prints without end")
         if not finished:
-            text = commands.first_line(Completed(0, b"", err.noise or out.noise)) if out.noise or err.noise else ""
+            text = commands.first_line(ProgramResult(0, b"", err.noise or out.noise)) if out.noise or err.noise else ""
             if self._channel is not None and self._channel.get_exit_status() is not None:
                 raise ExecutorError("refused", f"the login shell of {self._alias} does not run commands: {text}")
             raise ExecutorError("lost", f"the connection to {self._alias} was lost while {program} ran")
@@ -101,7 +101,7 @@ class Shell(asyncssh.SSHClientSession[bytes]):
         number = int(status)
         # a shell reports a signal as 128 + its number
         code = 128 - number if 128 < number < 193 else number
-        return Completed(code, out.output, err.output, out.truncated or err.truncated)
+        return ProgramResult(code, out.output, err.output, out.truncated or err.truncated)
 
     def give_up(self) -> None:
         """Close the channel. The program on it ends by its own time limit. Idempotent."""

@@ -144,7 +144,9 @@ def test_what_moved_between_the_asking_and_the_acting_is_refused() -> None:
     looked = replace(case(Kind.VIEW, ViewParams()), known=replace(IDLE, state_version=8))
     assert reason(looked) is None  # looking is no acting on a state
     shown = Snapshot("host", "%1", RUNTIME, 7, NOW)
-    assert reason(replace(looked, shown=shown)) == "state_version"  # but a snapshot that was named must still be true
+    assert (
+        reason(replace(looked, snapshot=shown)) == "state_version"
+    )  # but a snapshot that was named must still be true
     assert reason(case(Kind.SEND, TEXT, known=replace(IDLE, updated_at=None), if_updated_within=60.0)) == "age"
 
 
@@ -231,9 +233,9 @@ def test_a_nonce_stands_for_one_pane_runtime_and_version() -> None:
     assert read_nonce(nonce.replace(".7.", ".8."), KEY, "host", "%1", RUNTIME) is None
     for junk in ("", "a.b.c", "1.2", "1.2.3.4", "-1.2.3", "1.-.x"):
         assert read_nonce(junk, KEY, "host", "%1", RUNTIME) is None
-    shown = replace(case(Kind.ATTACH, KillParams()), shown=replace(made, observed_at=NOW - 31 * NS))
+    shown = replace(case(Kind.ATTACH, KillParams()), snapshot=replace(made, observed_at=NOW - 31 * NS))
     assert reason(shown) == "expired"
-    assert reason(replace(shown, shown=replace(made, state_version=6))) == "state_version"
+    assert reason(replace(shown, snapshot=replace(made, state_version=6))) == "state_version"
 
 
 @pytest.mark.tc("TC-031")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agtmuxd.targets.executor import Completed, ExecutorError
+from agtmuxd.targets.executor import ExecutorError, ProgramResult
 from agtmuxd.targets.ssh import commands
 
 _PART = st.sampled_from(
@@ -20,7 +20,7 @@ _PART = st.sampled_from(
 @given(st.lists(_PART | st.binary(max_size=6), max_size=8))
 def test_an_answer_of_any_shape_is_read_or_is_a_lost_one(parts: list[bytes]) -> None:
     for shape in (parts, [*parts, b"e"]):
-        done = Completed(0, b"m4rk".join(shape), b"")
+        done = ProgramResult(0, b"m4rk".join(shape), b"")
         with suppress(ExecutorError):
             commands.parse_files(done, "m4rk", ["/a", "/b"])
         with suppress(ExecutorError):
