@@ -37,6 +37,7 @@ ADAPTERS = {page.stem: page.read_text("utf-8") for page in sorted((ROOT / "docs"
 SHORT = {
     **{f"reference/{stem}": text for stem, text in REFERENCE.items()},
     **{f"adapters/{stem}": text for stem, text in ADAPTERS.items()},
+    "explanation/detection-scenes": (ROOT / "docs" / "explanation" / "detection-scenes.md").read_text("utf-8"),
     "explanation/detection": (ROOT / "docs" / "explanation" / "detection.md").read_text("utf-8"),
 }
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text("utf-8")

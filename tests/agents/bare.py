@@ -1,12 +1,13 @@
 """Scenes in which signs are taken away: by settings, by the terminal, by what the model says. Recorded by ``record``.
 
 The driver knows here as little as it can of what the agent shows: that a turn is over it has from the fake model's last
-byte and a screen that stands still.
+byte and a screen that stands still, and from hooks where the scene has them.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ from typing import Any
 
 from tests.agents.driver import Driver
 from tests.agents.ears import Ears
-from tests.agents.record import Scene, Take, Tape
+from tests.agents.ready import seen, takes_keys, wait_ready
+from tests.agents.record import AFTER_SEEN, Scene, Take, Tape
 
 Settings = Mapping[str, Any]
 KEYS: Mapping[str, tuple[str, ...]] = {
@@ -24,24 +26,60 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "answer": ("Enter",),
     "dismiss": ("Escape",),
     "interrupt": ("Escape",),
+    "erase": ("C-u",),
 }
 """What is pressed for an act, one after the other."""
+PATTERNS: Mapping[str, Mapping[str, str]] = {
+    "claude": {
+        "approval_pattern": r"1\. Yes",
+        "question_pattern": r"1\. Green",
+        "error_pattern": r"(?i)error",
+    },
+    "codex": {
+        "approval_pattern": r"1\. Yes",
+        "question_pattern": r"1\. Red",
+        "error_pattern": r"(?i)error|■",
+    },
+    "gemini": {
+        "approval_pattern": r"1\. Allow once",
+        "question_pattern": r"Question 1 of 1|1\. +Red",
+        "error_pattern": "for full details",
+    },
+    "copilot": {
+        "approval_pattern": r"1\. Yes",
+        "question_pattern": r"\bRed$",
+        "error_pattern": "Authentication failed",
+    },
+    "opencode": {
+        "approval_pattern": r"Permission required|Allow once",
+        "question_pattern": r"1\. Red",
+    },
+}
+"""What boxes have in any layout."""
+LATEST_END = 5000
+"""Milliseconds after a cause within which the agent itself may say that it changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bare(Scene):
-    """A scene of an agent: ``files`` below its home are merged into what is there, ``acts`` are ``BareTake``'s."""
+    """A scene of an agent: settings over those that every scene has, keys, and ``acts``, which are ``BareTake``'s."""
 
     colours: str = "truecolor"
     theme: str = "untold"
     agent: str
     doc: str
     acts: tuple[str, ...]
-    files: Mapping[str, Settings] = field(default_factory=dict)
+    files: Mapping[str, Settings | str] = field(default_factory=dict)
+    """Below its home: settings are merged into the JSON that is there, a text is a whole file."""
+    toml: tuple[str, ...] = ()
+    """Lines behind Codex's ``config.toml``, and values of keys that stand in it:"""
+    replaced: Mapping[str, str] = field(default_factory=dict)
     command: str | None = None
     pause: float = 0.25  # between the keys of one act, in seconds
-    patterns: Mapping[str, str] = field(default_factory=dict)  # of the driver, where the screen is another one
+    patterns: Mapping[str, str] = field(default_factory=dict)  # of the driver, where ``PATTERNS`` are not these
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of an act, where others than ``KEYS``
+    vim: bool = False
+    hooks: bool = True
 
     @property
     def told(self) -> str:
@@ -49,10 +87,11 @@ class Bare(Scene):
         return self.doc
 
     def take(self, driver: Driver, tape: Tape) -> Take:
-        """All of its acts, with the agent's hooks and session files on the tape."""
-        with Ears(driver, tape):
-            take = BareTake(driver, tape, {})
-            take.play(self)
+        """All of its acts, with the agent's session files, and hooks where it has them, on the tape."""
+        with Ears(driver, tape, hooks=self.hooks) as ears:
+            take = BareTake(driver, tape, self, ears)
+            take.play()
+        take.allow_for(ears.changed)
         return take
 
     def prepare(self, home: Path) -> None:
@@ -60,8 +99,17 @@ class Bare(Scene):
         for name, more in self.files.items():
             path = home / name
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if isinstance(more, str):
+                path.write_text(more, encoding="utf-8")
+                continue
             known = json.loads(path.read_text()) if path.exists() else {}
             path.write_text(json.dumps(_merged(known, more), indent=1) + "\n")
+        if self.toml or self.replaced:
+            path = home / ".codex/config.toml"
+            text = path.read_text(encoding="utf-8")
+            for key, value in self.replaced.items():
+                text = re.sub(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
+            path.write_text(text + "\n".join(self.toml) + "\n", encoding="utf-8")
 
 
 def _merged(one: Settings, more: Settings) -> dict[str, Any]:
@@ -74,46 +122,97 @@ def _merged(one: Settings, more: Settings) -> dict[str, Any]:
 class BareTake(Take):
     """Says what became true by keys and by the model's last byte, whatever the screen looks like."""
 
-    scene: Bare
+    def __init__(self, driver: Driver, tape: Tape, scene: Bare, ears: Ears) -> None:
+        super().__init__(driver, tape, {})
+        self.scene, self.ears = scene, ears
 
-    def play(self, scene: Bare) -> None:
-        """All acts of a scene."""
-        self.scene = scene
-        for name, pattern in scene.patterns.items():
+    def play(self) -> None:
+        """All acts of the scene."""
+        for name, pattern in {**PATTERNS[self.driver.agent], **self.scene.patterns}.items():
             setattr(self.driver, name, pattern)
         self.begin()
         self.rest()
-        for act in scene.acts:
+        for act in self.scene.acts:
             name, _, text = act.partition(": ")
             getattr(self, f"act_{name}")(text)
         self.leave()
+
+    def allow_for(self, changed: list[int]) -> None:
+        """Where the agent's own files tell of an end later than its cause, nothing is scored until a little after."""
+        for label in self.truth.intervals[1:]:
+            last = min(label["from"] + LATEST_END, label["to"])
+            near = next((at for at in changed if label["from"] - 50 <= at <= last), None)
+            if near is None or label["state"] == "no_agent":
+                continue
+            for span in self.truth.dont_care:
+                if span["from"] <= label["from"] <= span["to"]:
+                    span["to"] = max(span["to"], near + AFTER_SEEN)
 
     # ------------------------------------------------ what the screen need not tell
     def launch(self) -> None:
         self.driver.launch(self.scene.command)
 
     def at_prompt(self) -> None:
-        self.driver.at.wait_text(self.driver.ready_pattern, 40)
-        self.settle(1.0)
+        if self.scene.hooks and self.driver.agent == "codex":
+            self._review_hooks()
+        wait_ready(self.driver, insert="i" if self.scene.vim else None)
 
-    def settle(self, still: float = 0.5) -> None:
-        """The screen has stood still; returns after 4 s though it does not."""
-        self.driver.at.wait_still(still, 4)
+    def _review_hooks(self) -> None:
+        """Codex reviews hooks that are new to it."""
+        at = self.driver.at
+        for _ in range(4):
+            look = at.wait_text(r"Hooks need review|Trust this folder|Trust and continue", 30)
+            hooks = look.has("Hooks need review")
+            if hooks and not look.has(r"^\s*› 2\."):
+                at.keys("Down")
+                at.wait_text(r"^\s*› 2\.", 5)
+            at.wait_still()
+            at.keys("Enter")
+            if hooks:
+                at.wait(lambda look: not look.has("Hooks need review"), "the review is over", 10)
+                return
+
+    def settle(self, still: float = 0.5) -> int:
+        """Since when the screen stands still; returns after 4 s though it does not."""
+        at, end = self.driver.at, self.tape.now() + 4000
+        since, last = self.tape.now(), at.look().text
+        while (now := self.tape.now()) < end:
+            if now - since >= still * 1000:
+                return since
+            time.sleep(0.03)
+            if (text := at.look().text) != last:
+                since, last = self.tape.now(), text
+        return now
+
+    def write(self, text: str) -> None:
+        """Into the field, also where vim's keys want to be told first."""
+        at = self.driver.at
+        began = self.tape.now()
+        if self.scene.vim and not takes_keys(self.driver, 1.5):
+            at.keys("i")
+            at.wait_still(0.2, 1)
+        at.letters(text)
+        at.wait_still(0.25, 1)
+        if self.driver.draft_says_idle:
+            self.truth.blind(began, self.tape.now())
 
     def prompt(self, text: str) -> None:
         """Types a prompt and sends it: running."""
-        self.prompt_unseen(text)
+        self.write(text)
+        asked, cause = self.asked, self.tape.now()
+        self.driver.at.keys("Enter")
+        self._until(lambda: self.asked > asked, "it asks its model", 15)
+        self.truth.becomes("running", cause, self.tape.now())
 
-    def over(self, answers: int) -> None:
-        """So many answers were sent in all, and their last words are drawn."""
+    def over(self, answers: int) -> int:
+        """So many answers were sent in all; since when their last words are drawn."""
         self._until(lambda: self.done >= answers, "the model's answer", 60)
-        self.settle()
+        if self.scene.hooks and self.driver.agent in ("claude", "codex"):
+            seen(lambda: any(at >= self.answered - 50 for name, at in self.ears.hooked if name in _ENDS), 2)
+        return self.settle()
 
     def _until(self, true: Callable[[], bool], what: str, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while not true():
-            assert time.monotonic() < end, f"{what}: not in {seconds:.0f} s\n{self.driver.at.look().text}"
-            time.sleep(0.02)
+        assert seen(true, seconds), f"{what}: not in {seconds:.0f} s\n{self.driver.at.look().text}"
 
     # ------------------------------------------------ the acts
     def act_rest(self, text: str) -> None:
@@ -125,14 +224,47 @@ class BareTake(Take):
         self.driver.at.keys(*text.split())
         self.settle(0.3)
 
+    def act_draft(self, text: str) -> None:
+        """Words that are written and taken back."""
+        self.write(text)
+        time.sleep(1.5)
+        self._pressed("erase")
+        self.settle(0.3)
+        if self.driver.draft_says_idle:
+            self.truth.intervals[-1]["either"] = [self.truth.intervals[-1]["state"], "idle"]
+
+    def act_resize(self, text: str) -> None:
+        """The pane gets so many columns and rows; what is drawn in between is not looked at."""
+        columns, _, rows = text.partition("x")
+        at, began = self.driver.at, self.tape.now()
+        at.tmux.run("resize-window", "-t", at.id, "-x", columns, "-y", rows)
+        self.truth.blind(began, self.settle() + AFTER_SEEN)
+
+    def act_command(self, text: str) -> None:
+        """A command that begins a new conversation: idle."""
+        began = self.tape.now()
+        self.write(text)
+        cause = self.tape.now()
+        self.driver.at.keys("Enter")
+        still = self.settle()
+        self.truth.blind(began, cause)
+        self.truth.becomes("idle", cause, still)
+        self.rest()
+
+    def act_again(self, text: str) -> None:
+        """It is left, and started in the same pane."""
+        self.leave()
+        self._start()
+        self.rest()
+
     def act_turn(self, text: str) -> None:
         """A prompt and its answer, of one call or of as many as the number before it."""
         count, _, rest = text.partition(" ")
         calls, words = (int(count), rest) if count.isdigit() else (1, text)
         wanted = self.done + calls
         self.prompt(words)
-        self.over(wanted)
-        self.truth.becomes("completed", self.answered, self.tape.now())
+        drawn = self.over(wanted)
+        self.truth.becomes("completed", self.answered, drawn)
         self.rest()
 
     def _asked(self, text: str, pattern: str, state: str, kind: str) -> None:
@@ -147,6 +279,16 @@ class BareTake(Take):
     def act_allow(self, text: str) -> None:
         """A command, which is allowed."""
         self._asked(text, self.driver.approval_pattern, "waiting_approval", "approval")
+        self._goes_on("allow", self.driver.approval_pattern)
+
+    def act_both(self, text: str) -> None:
+        """Two commands of one answer, which are allowed one after the other."""
+        self._asked(text, self.driver.approval_pattern, "waiting_approval", "approval")
+        cause = self._pressed("allow")
+        time.sleep(0.6)
+        self.driver.at.wait_text(self.driver.approval_pattern)
+        self.truth.blind(cause, self.settle() + AFTER_SEEN)
+        self.rest()
         self._goes_on("allow", self.driver.approval_pattern)
 
     def act_refuse(self, text: str) -> None:
@@ -165,11 +307,16 @@ class BareTake(Take):
         self._left("dismiss", self.driver.question_pattern)
 
     def _goes_on(self, act: str, box: str) -> None:
-        wanted, cause = self.done + 1, self._pressed(act)
+        asked, wanted = self.asked, self.done + 1
+        cause = self._pressed(act)
         self._gone(box)
-        self.truth.becomes("running", cause, self.tape.now())
-        self.over(wanted)
-        self.truth.becomes("completed", max(self.answered, cause), self.tape.now())
+        if not seen(lambda: self.asked > asked, 8) and self.driver.at.look().has(box):  # it was still being drawn
+            cause = self._pressed(act)
+            self._gone(box)
+        gone = self.tape.now() if self.asked == asked else cause
+        self.truth.becomes("running", cause, gone)
+        drawn = self.over(wanted)
+        self.truth.becomes("completed", max(self.answered, cause), drawn)
         self.rest()
 
     def _pressed(self, act: str) -> int:
@@ -182,59 +329,83 @@ class BareTake(Take):
 
     def _gone(self, box: str) -> None:
         """The box is no longer drawn; returns after 2 s though words of it still stand, in what has scrolled up."""
-        end = time.monotonic() + 2
-        while time.monotonic() < end and self.driver.at.look().has(box):
-            time.sleep(0.02)
+        seen(lambda: not self.driver.at.look().has(box), 2)
 
     def _left(self, act: str, box: str) -> None:
         """The turn ends by it, or the model is told of it and goes on."""
-        asked, wanted = len(self.driver.model.seen), self.done + 1
+        asked, wanted = self.asked, self.done + 1
         cause = self._pressed(act)
         self._gone(box)
-        gone, end = self.tape.now(), time.monotonic() + 2.5
-        while time.monotonic() < end and len(self.driver.model.seen) == asked:
-            time.sleep(0.02)
-        if len(self.driver.model.seen) > asked:
+        gone = self.tape.now()
+        if seen(lambda: self.asked > asked, 2.5):
             self.truth.becomes("running", cause, gone)
-            self.over(wanted)
-            self.truth.becomes("completed", self.answered, self.tape.now())
+            drawn = self.over(wanted)
+            self.truth.becomes("completed", self.answered, drawn)
         else:
             self.truth.becomes("idle", cause, gone)
         self.rest()
 
     def act_interrupt(self, text: str) -> None:
-        """A long answer, which is stopped in its midst; ends when the model has noticed."""
-        wanted = self.done + 1
+        """A long answer, which is stopped in its midst: its connection closes."""
         self.prompt(text)
         time.sleep(3.5)
-        cause = self._pressed("interrupt")
-        self.settle()
-        self.truth.becomes("idle", cause, self.tape.now())
+        done = self.done
+        for _ in range(2):
+            cause = self._pressed("interrupt")
+            if seen(lambda: self.done > done, 5):
+                break
+            self.truth.blind(cause, self.tape.now())
+        else:
+            raise AssertionError("the turn was not interrupted:\n" + self.driver.at.look().text)
+        self.truth.becomes("idle", cause, self.settle())
         if not self.driver.interrupt_shows:
             self.truth.intervals[-1]["either"] = ["idle", "completed"]
-        time.sleep(2.0)
-        self._until(lambda: self.done >= wanted, "the end of the answer", 30)
+        time.sleep(2.5)
 
     def act_queue(self, text: str) -> None:
         """A prompt, and another one while its answer comes: one long turn."""
         first, _, second = text.partition(" / ")
         wanted = self.done + 2
         self.prompt(first)
-        self.driver.wait_streaming()
-        self.driver.at.type(second)
+        time.sleep(1.5)
+        self.write(second)
         self.driver.at.keys("Enter")
         self._until(lambda: self.done >= wanted - 1, "the first answer", 60)
         between = self.answered
         self.truth.blind(between, between + 600)
-        self.over(wanted)
-        self.truth.becomes("completed", self.answered, self.tape.now())
+        drawn = self.over(wanted)
+        self.truth.becomes("completed", self.answered, drawn)
         self.rest()
 
     def act_fail(self, text: str) -> None:
         """The service refuses for good."""
         wanted = self.done + 1
         self.prompt(text or self.driver.error_prompt)
-        self.over(wanted)
-        self.driver.at.wait_text(self.driver.error_pattern, 40)
-        self.truth.becomes("error", self.answered, self.tape.now())
-        time.sleep(2.0)
+        self._until(lambda: self.done >= wanted, "the refusal", 60)
+        while True:
+            self.driver.at.wait_text(self.driver.error_pattern, 40)
+            told = self.settle()
+            if not self._asks_again(2.5):
+                break
+        self.truth.becomes("error", self.answered, told)
+
+    def _asks_again(self, seconds: float) -> bool:
+        asked = self.asked
+        return seen(lambda: self.asked > asked, seconds)
+
+    def leave(self) -> None:
+        """An orderly end."""
+        began = self.tape.now()
+        self.write("/exit" if self.driver.agent == "claude" else "/quit")
+        self.driver.at.keys("Enter")
+        if not seen(lambda: not self.driver.processes(), 4):  # the first one took the command from a list
+            self.driver.at.keys("Enter")
+        self.driver.wait_shell()
+        gone = self.tape.now()
+        self.tape.write("proc", event="exit", code=0)
+        self.truth.blind(began, gone)
+        self.truth.becomes("no_agent", gone, gone)
+        self.rest()
+
+
+_ENDS = ("Stop", "StopFailure", "TurnEnd")

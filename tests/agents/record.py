@@ -11,16 +11,18 @@ import argparse
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.agents import processes
 from tests.agents.driver import Driver
 from tests.agents.kinds import KINDS
 from tests.agents.models.server import FakeModel
+from tests.agents.ready import wait_ready
 from tests.agents.terminal import Pane
 from tests.agents.world import COLOURS, REPO, THEMES, World, modules_of, version_of
 
@@ -28,6 +30,9 @@ POLL_S = 0.12
 AFTER_CAUSE, AFTER_SEEN = 400, 250
 """Milliseconds after a cause, and after the driver saw what it led to, in which nothing is scored."""
 _HEAD = "\t".join(f"#{{{x}}}" for x in ("cursor_x", "cursor_y", "cursor_flag", "alternate_on", "pane_title"))
+_SIZED = "#{pane_width}\t#{pane_height}\t" + _HEAD
+_ASIDE = frozenset({"title", "side request", "suggestion"})
+"""What an agent asks its model beside the turn."""
 CORPUS = REPO / "tests/corpus"
 
 
@@ -64,6 +69,10 @@ class TapedPane(Pane):
         self.tape.write("key", keys=[f"text:{text}"])
         super().type(text)
 
+    def letters(self, text: str) -> None:
+        self.tape.write("key", keys=[f"text:{text}"])
+        super().letters(text)
+
 
 class Camera:
     """Writes each change of a pane's screen and title to a tape, from a thread of its own. A context manager."""
@@ -71,6 +80,7 @@ class Camera:
     def __init__(self, pane: Pane, tape: Tape) -> None:
         self.pane, self.tape = pane, tape
         self._rows: list[str] | None = None
+        self._size: tuple[int, int] | None = None
         self._told: tuple[object, ...] = ()
         self._title: str | None = None
         self._over = threading.Event()
@@ -93,21 +103,25 @@ class Camera:
         to = ("-t", self.pane.id)
         at = self.tape.now()
         head, _, text = self.pane.tmux.run(
-            "display-message", "-p", *to, _HEAD, ";", "capture-pane", "-p", *to, check=False
+            "display-message", "-p", *to, _SIZED, ";", "capture-pane", "-p", *to, check=False
         ).partition("\n")
         if not head:
             return
-        x, y, visible, alt, title = head.split("\t", 4)
+        columns, height, x, y, visible, alt, title = head.split("\t", 6)
         if title != self._title:
             self._title = title
             self.tape.write("title", at=at, title=title)
         rows = [row.rstrip() for row in text.split("\n")]
         line: dict[str, Any] = {}
-        if self._rows is None:
+        size = (int(columns), int(height))
+        if self._rows is None or size != self._size:
             shown = list(rows)
             while shown and not shown[-1]:
                 shown.pop()
             line["full"] = shown
+            if self._rows is not None:
+                line["size"] = list(size)
+            self._size = size
         elif rows != self._rows:
             line["rows"] = {str(i): row for i, row in enumerate(rows) if self._rows[i : i + 1] != [row]}
         cursor = [int(x), int(y), int(visible)]
@@ -146,7 +160,7 @@ class Take:
     def __init__(self, driver: Driver, tape: Tape, shots: dict[str, tuple[str, dict[str, Any]]]) -> None:
         self.driver, self.tape, self.truth, self.shots = driver, tape, Truth(), shots
         self.answered = 0  # when the model's last answer had been sent
-        self.done = 0  # how many of them
+        self.asked = self.done = 0  # requests of the agent's turns, and those answered
         self._time_answers(driver.model)
 
     def _time_answers(self, model: FakeModel) -> None:
@@ -154,6 +168,7 @@ class Take:
 
         def noted(script: str, prompt: str) -> None:
             here.script = script
+            self.asked += script not in _ASIDE
             note(script, prompt)
 
         def timed(path: str, body: dict[str, Any], reply: Any) -> None:
@@ -161,7 +176,7 @@ class Take:
             try:
                 post(path, body, reply)
             finally:
-                if here.script != "side request":
+                if here.script not in _ASIDE:
                     self.answered, self.done = self.tape.now(), self.done + 1
 
         model.note, model.post = noted, timed  # type: ignore[method-assign]
@@ -169,26 +184,36 @@ class Take:
     def begin(self) -> None:
         """Started in a shell; at its prompt."""
         self.truth.intervals.append({"from": 0, "to": 0, "state": "no_agent"})
+        self._start()
+
+    def _start(self) -> None:
         driver = self.driver
         began = self.tape.now()
         self.launch()
         driver.at.wait(lambda _: bool(driver.processes()), "its process", 20)
         started = self.tape.now()
-        chain = [{"comm": p.comm, "argv": [self._path(a) for a in p.argv]} for p in driver.processes()]
+        chain = [
+            {"comm": p.comm, "argv": [self._path(a) for a in p.argv]} for p in (*self.wrappers(), *driver.processes())
+        ]
         self.tape.write("proc", event="start", chain=chain)
         self.at_prompt()
         self.truth.becomes("idle", started, self.tape.now())
         self.truth.blind(began, started)
         self.truth.dont_care[-1]["from"] = min(began, self.truth.dont_care[-1]["from"])
 
+    def wrappers(self) -> list[processes.Process]:
+        """The processes between the shell and the agent."""
+        tree, own = processes.below(self.driver.at.pid), self.driver.processes()
+        return tree[: tree.index(own[0])] if own and own[0] in tree else []
+
     def launch(self) -> None:
         """Types the command that starts it."""
         self.driver.launch()
 
     def at_prompt(self) -> None:
-        """Waits until the start-up is over."""
+        """Waits until the start-up is over: the field takes keys."""
         self.driver.pass_start_up()
-        self.driver.at.wait_still(0.6, 4)
+        wait_ready(self.driver)
 
     def _path(self, argument: str) -> str:
         home = str(self.driver.world.home)
@@ -362,6 +387,9 @@ class Scene:
     doc: str = ""
     played: str = "life"
     """What is played: a method of ``Take``."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Of the pane, over the driver's."""
+    started_as: str = "shell"
 
     @property
     def told(self) -> str:
@@ -389,7 +417,7 @@ def record(kind: type[Driver], scene: Scene, modules: Path, out: Path) -> None:
         driver.seed(trusted=True)
         scene.prepare(world.home)
         tape = Tape()
-        pane = TapedPane(world.tmux.open(kind.agent, world.env(**driver.env()), world.work), tape)
+        pane = TapedPane(world.tmux.open(kind.agent, world.env(**{**driver.env(), **scene.env}), world.work), tape)
         pane.wait_text(r"[$#] ?$")
         driver.pane = pane
         tape.write("proc", event="shell", chain=[{"comm": "bash", "argv": ["bash", "--norc", "--noprofile"]}])
@@ -405,7 +433,7 @@ def keep(folder: Path, take: Take, scene: Scene, version: str, tmux: str) -> Non
     cols, rows = scene.size
     same = {"agent": take.driver.agent, "version": version, "scenario": scene.name}
     header = {
-        "kind": "header", "format": 1, **same, "cols": cols, "rows": rows, "started_as": "shell",
+        "kind": "header", "format": 1, **same, "cols": cols, "rows": rows, "started_as": scene.started_as,
         "doc": scene.told,
         "recorded_with": f"{tmux}, tests/agents/record.py, screen polled every {int(POLL_S * 1000)} ms",
         "chain_root": "shell", "hook_env": {"TMUX": "$TMUX", "TMUX_PANE": "$PANE"}, "duration_ms": duration,

@@ -98,6 +98,10 @@ class Pane:
         """tmux key names, sent together."""
         self.tmux.run("send-keys", "-t", self.id, *names)
 
+    def letters(self, text: str) -> None:
+        """Text, typed; whether it shows is not looked at."""
+        self.tmux.run("send-keys", "-t", self.id, "-l", text)
+
     def wait(self, seen: Callable[[Look], bool], what: str, timeout: float = 30) -> Look:
         """The first look for which ``seen`` holds. Raises ScreenTimeoutError after ``timeout`` seconds."""
         end = time.monotonic() + timeout

@@ -1,0 +1,256 @@
+"""Scenes of Claude Code in which signs are taken away. Blind sets were recorded with them."""
+
+from __future__ import annotations
+
+from tests.agents.bare import Bare
+
+SCENES: tuple[Bare, ...] = (
+    Bare(
+        name="v8-screen-reader",
+        agent="claude",
+        size=(80, 24),
+        theme="dark",
+        doc=(
+            "the layout for screen readers, no title: turns, an approval given and one refused, questions, an interrupt"
+        ),
+        files={".claude/settings.json": {"axScreenReader": True}},
+        env={"CLAUDE_CODE_DISABLE_TERMINAL_TITLE": "1"},
+        patterns={"approval_pattern": r"(?i)\b1[.):]? +Yes", "question_pattern": r"(?i)\b1[.):]? +Green"},
+        keys={"allow": ("1", "Enter"), "answer": ("1", "Enter")},
+        acts=(
+            "turn: hello",
+            "allow: bash one",
+            "turn: slow 6",
+            "refuse: write it",
+            "answer: ask me",
+            "dismiss: ask again",
+            "interrupt: slow 20",
+            "turn: think hard",
+            "rest: 6",
+        ),
+    ),
+    Bare(
+        name="v9-focus-view",
+        agent="claude",
+        size=(100, 30),
+        theme="light",
+        doc=(
+            "the focus view, own words beside the spinner, no motion, no row that ends a turn, another theme: "
+            "turns, a queued prompt, approvals, a question, an interrupt"
+        ),
+        files={
+            ".claude/settings.json": {
+                "viewMode": "focus",
+                "prefersReducedMotion": True,
+                "spinnerTipsEnabled": False,
+                "spinnerVerbs": {"mode": "replace", "verbs": ["Done", "Waiting"]},
+            },
+            ".claude.json": {"theme": "light-ansi", "showTurnDuration": False},
+        },
+        acts=(
+            "turn: hello",
+            "queue: slow 5 / hello",
+            "refuse: bash one",
+            "allow: write it",
+            "answer: ask me",
+            "interrupt: slow 20",
+            "turn: 2 todo",
+            "draft: half a thought",
+            "rest: 5",
+        ),
+    ),
+    Bare(
+        name="v10-status-words",
+        agent="claude",
+        size=(60, 16),
+        colours="none",
+        doc=(
+            "no colours, a status line of the user's that speaks of waits, errors and ends: turns, a failed call "
+            "that is tried again, one for good, approvals, a question, an interrupt"
+        ),
+        files={
+            ".claude/settings.json": {
+                "statusLine": {"type": "command", "command": "sh ~/line.sh", "refreshInterval": 1}
+            },
+            "line.sh": "#!/bin/sh\n"
+            "printf '\\342\\240\\213 build running 12s | waiting for approval of PR 7 | error: 2 "
+            "tests failed | done 3m ago'\n",
+        },
+        env={"TERM": "xterm"},
+        acts=(
+            "turn: hello",
+            "turn: 3 flaky",
+            "allow: bash one",
+            "refuse: bash two",
+            "fail: boom 400",
+            "turn: slow 5",
+            "dismiss: ask me",
+            "interrupt: slow 20",
+            "rest: 5",
+        ),
+    ),
+    Bare(
+        name="v11-verbose-vim",
+        agent="claude",
+        size=(180, 50),
+        theme="dark",
+        doc=(
+            "a very wide pane, the verbose view, vim's keys without their row, the terminal's own cursor, another"
+            " theme; answers in other languages and full of signs"
+        ),
+        files={
+            ".claude/settings.json": {
+                "viewMode": "verbose",
+                "editorMode": "vim",
+                "statusLine": {"type": "command", "command": "echo ready", "hideVimModeIndicator": True},
+            },
+            ".claude.json": {"theme": "dark-daltonized", "editorMode": "vim", "verbose": True},
+        },
+        env={"CLAUDE_CODE_NATIVE_CURSOR": "1", "CLAUDE_CODE_ACCESSIBILITY": "1"},
+        vim=True,
+        patterns={"approval_pattern": r"Esc to cancel · Tab"},
+        acts=(
+            "turn: abroad",
+            "turn: parrot",
+            "allow: bash one",
+            "refuse: write it",
+            "turn: think hard",
+            "interrupt: slow 20",
+            "answer: ask me",
+            "turn: parrot",
+            "rest: 5",
+        ),
+    ),
+    Bare(
+        name="v12-low-main-screen",
+        agent="claude",
+        size=(45, 12),
+        doc=(
+            "a low, narrow pane, the main screen, no title, no motion, no tips, another key that interrupts: "
+            "turns, a queued prompt, a failed call that is tried again, approvals, a question, an interrupt"
+        ),
+        files={
+            ".claude/settings.json": {"prefersReducedMotion": True, "spinnerTipsEnabled": False},
+            ".claude.json": {"showTurnDuration": False},
+            ".claude/keybindings.json": {
+                "bindings": [{"context": "Chat", "bindings": {"escape": None, "ctrl+y": "chat:cancel"}}]
+            },
+        },
+        env={"CLAUDE_CODE_DISABLE_TERMINAL_TITLE": "1", "CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN": "1"},
+        keys={"interrupt": ("C-y",)},
+        acts=(
+            "turn: slow 4",
+            "allow: bash one",
+            "queue: slow 5 / hello",
+            "refuse: write it",
+            "turn: 3 flaky",
+            "answer: ask me",
+            "interrupt: slow 20",
+            "turn: abroad",
+            "rest: 5",
+        ),
+    ),
+    Bare(
+        name="v13-reader-edits",
+        agent="claude",
+        size=(60, 20),
+        colours="none",
+        doc=(
+            "the layout for screen readers in accept-edits mode, a status line of the user's, no colours: a "
+            "failure, a failed call that is tried again, a queued prompt, a command refused, a draft, an "
+            "interrupt"
+        ),
+        files={
+            ".claude/settings.json": {
+                "permissions": {"defaultMode": "acceptEdits"},
+                "statusLine": {"type": "command", "command": "sh ~/line.sh", "refreshInterval": 1},
+            },
+            "line.sh": "#!/bin/sh\n"
+            "printf '\\342\\240\\213 build running 12s | waiting for approval of PR 7 | error: 2 "
+            "tests failed | done 3m ago'\n",
+        },
+        env={"CLAUDE_AX_SCREEN_READER": "1"},
+        patterns={"approval_pattern": r"(?i)\b1[.):]? +Yes", "question_pattern": r"(?i)\b1[.):]? +Green"},
+        keys={"allow": ("1", "Enter"), "answer": ("1", "Enter")},
+        acts=(
+            "turn: hello",
+            "turn: 2 write it",
+            "queue: slow 5 / hello",
+            "refuse: webfetch",
+            "fail: boom 400",
+            "turn: 3 flaky",
+            "draft: half a thought",
+            "interrupt: slow 20",
+            "answer: ask me",
+            "turn: abroad",
+            "rest: 5",
+        ),
+    ),
+    Bare(
+        name="v14-words-and-clocks",
+        agent="claude",
+        size=(120, 12),
+        theme="dark",
+        doc=(
+            "a wide, low pane, the main screen, no title, own words beside the spinner, an own clock, times "
+            "beside messages, narrow prose: turns, a long command, a command refused, a question left, an "
+            "interrupt"
+        ),
+        files={
+            ".claude/settings.json": {
+                "spinnerVerbs": {"mode": "replace", "verbs": ["still at it", "nearly done"]},
+                "timeFormat": "%Hh%M",
+                "maxProseWidth": 40,
+            },
+            ".claude.json": {"showMessageTimestamps": True, "theme": "dark-ansi"},
+        },
+        env={
+            "CLAUDE_CODE_DISABLE_TERMINAL_TITLE": "1",
+            "TERM": "screen-256color",
+            "CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN": "1",
+        },
+        patterns={"approval_pattern": r"Esc to cancel · Tab"},
+        acts=(
+            "turn: slow 5",
+            "allow: longbash",
+            "turn: abroad",
+            "refuse: bash two",
+            "dismiss: ask me",
+            "interrupt: slow 20",
+            "turn: parrot",
+            "turn: think hard",
+            "rest: 5",
+        ),
+    ),
+    Bare(
+        name="v15-plan-view",
+        agent="claude",
+        size=(160, 45),
+        theme="dark",
+        doc=(
+            "plan mode in the focus view, no title, no motion, another theme: a plan granted and one refused, "
+            "questions, an interrupt"
+        ),
+        files={
+            ".claude/settings.json": {
+                "permissions": {"defaultMode": "plan"},
+                "viewMode": "focus",
+                "prefersReducedMotion": True,
+            },
+            ".claude.json": {"theme": "light-daltonized"},
+        },
+        env={"CLAUDE_CODE_DISABLE_TERMINAL_TITLE": "1"},
+        patterns={"approval_pattern": r"Would you like to proceed\?"},
+        acts=(
+            "turn: hello",
+            "refuse: plan it",
+            "answer: ask me",
+            "interrupt: slow 20",
+            "dismiss: ask again",
+            "turn: slow 5",
+            "allow: plan it",
+            "turn: hello",
+            "rest: 5",
+        ),
+    ),
+)
