@@ -1,4 +1,4 @@
-"""Draw listings: tables on a terminal, aligned plain text in a pipe. The only file that imports rich.
+"""Draw listings: tables on a terminal, aligned plain text in a pipe. Imports rich only to draw a table.
 
 Owns columns, colours, ages and widths. Knows neither the client nor click. Every text from a pane passes through
 ``agtmux.protocol.text`` here. Items are those of the API.

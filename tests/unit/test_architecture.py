@@ -55,9 +55,13 @@ CLIENT_FLOORS: tuple[tuple[str, ...], ...] = (
     ("agtmux.protocol",),
     ("agtmux.transport", "agtmux.hook", "agtmux.render"),
     ("agtmux.client",),
+    ("agtmux.top",),
     ("agtmux.cli",),
     ("agtmux.__main__",),
 )
+
+PLAIN_TOP = ("arrange", "filter", "keys", "layout", "lines", "model", "operations", "text")
+"""Modules of the dashboard that decide what is shown. They are tested without a screen."""
 
 NOT_FOR_FEATURES = ("adapters", "daemon", "ingest", "remote_hooks", "target_manager", "targets", "tmux")
 """Rooms that reach panes or decide states. A feature acts by ``actions.runner`` and reads what is published."""
@@ -73,6 +77,7 @@ HEAVY = {
     "http.client",
     "importlib.metadata",
     "rich",
+    "textual",
     "platformdirs",
     "structlog",
     "tomllib",
@@ -208,11 +213,16 @@ def test_the_pure_rooms_have_no_clock_wait_or_log(package: str) -> None:
 
 
 @pytest.mark.tc("TC-111")
-def test_only_one_file_names_rich_and_only_commands_name_click() -> None:
-    rich = {name for name, tree in modules("agtmux") if any(found.split(".")[0] == "rich" for found in imports(tree))}
-    click = {name for name, tree in modules("agtmux") if any(found.split(".")[0] == "click" for found in imports(tree))}
-    assert rich == {"agtmux.render"}
-    assert all(name.startswith("agtmux.cli.") for name in click)
+def test_rich_textual_and_click_are_named_where_they_belong() -> None:
+    """rich by tables and the dashboard, textual by the dashboard's widgets alone, click by commands."""
+    named = {
+        package: {name for name, tree in modules("agtmux") if any(f.split(".")[0] == package for f in imports(tree))}
+        for package in ("rich", "textual", "click")
+    }
+    assert {name for name in named["rich"] if not name.startswith("agtmux.top.")} == {"agtmux.render"}
+    assert all(name.startswith("agtmux.top.") for name in named["textual"])
+    assert all(name.startswith("agtmux.cli.") for name in named["click"])
+    assert not named["textual"] & {f"agtmux.top.{module}" for module in PLAIN_TOP}
 
 
 def loaded(folder: Path, *argv: str) -> set[str]:

@@ -1,0 +1,1 @@
+"""The terminal dashboard (``agtmux top``): the only package that imports textual."""
