@@ -9,7 +9,7 @@ import re
 import tomllib
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.regular import read_regular
@@ -17,7 +17,20 @@ from agtmux.protocol.regular import read_regular
 MOST = 1 << 20
 """The largest size of the file, in bytes."""
 
+
+def _duration(value: object) -> object:
+    """Convert ``"15m"`` to seconds. Numbers stay as they are. Raises ValueError."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h|d)", value.strip(), re.ASCII)
+    if match is None:
+        raise ValueError(f"{value!r} is not a duration: write it like 30s, 10m or 2h")
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[match[2]]
+
+
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0, le=86_400 * 366)]
+"""Seconds, written as ``"90s"``, ``"15m"``, ``"2h"``, ``"1d"`` or a number."""
 Days = Annotated[float, Field(gt=0, le=3650)]
 
 
@@ -89,6 +102,12 @@ class RetentionSettings(_Table):
     stream_rows: Annotated[int, Field(ge=1000, le=10_000_000)] = 100_000
 
 
+class StuckSettings(_Table):
+    """``[stuck]``: when an agent that runs without progress needs your attention."""
+
+    after: Duration = Field("15m", validate_default=True, description="time without progress; 0 turns it off")
+
+
 class StoreSettings(_Table):
     """``[store]``: how large the database may grow."""
 
@@ -143,6 +162,7 @@ class Settings(_Table):
     api: ApiSettings = Field(default_factory=ApiSettings)
     events: EventSettings = Field(default_factory=EventSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
+    stuck: StuckSettings = Field(default_factory=StuckSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     redaction: RedactionSettings = Field(default_factory=RedactionSettings)
     adapters: dict[str, AdapterSettings] = Field(default_factory=dict)

@@ -68,6 +68,7 @@ from agtmuxd.stream.hub import Hub
 from agtmuxd.stream.published import Changes, PublishedRows
 from agtmuxd.stream.subscription import Subscriptions
 from agtmuxd.target_manager.manager import TargetManager
+from agtmuxd.target_manager.screen_rows import screen_rows
 from agtmuxd.target_manager.tmux_servers import TmuxServers
 from agtmuxd.target_manager.watches import HOST
 from agtmuxd.targets.apart import is_apart, lives
@@ -77,6 +78,7 @@ _LOG = structlog.get_logger("agtmuxd")
 FEATURES: tuple[str, ...] = (
     "audit",
     "recap",
+    "stuck",
 )  # fmt: skip
 """The features of this daemon, each a folder of ``features/``. To leave one out, delete its line."""
 SWITCH_EVERY = 0.0005
@@ -394,7 +396,8 @@ class Daemon:
         context = Context(
             store=engine.store, view=engine.view, repository=engine.repository, envelope=envelope,
             act=engine.actions.perform, annotate=engine.pipeline.annotate,
-            tmux=TmuxServers(engine.target_manager.watches), clock=self._clock, settings=lambda: self._settings,
+            tmux=TmuxServers(engine.target_manager.watches), screen_rows=screen_rows(engine.target_manager.watches),
+            clock=self._clock, settings=lambda: self._settings,
         )  # fmt: skip
         return FeatureHost.build(FEATURES, context, engine.subscriptions)
 

@@ -99,6 +99,8 @@ class Context:
     annotate: Annotate
     """Add a field to the row of a runtime's pane, and publish it."""
     tmux: Tmux
+    screen_rows: Callable[[str, str], frozenset[int] | None]
+    """``screen_rows(target_id, pane_id)``: a number for the words of each row on an agent's screen, to see it move."""
     clock: Callable[[], int]
     settings: Callable[[], Settings]
 

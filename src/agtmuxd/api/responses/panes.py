@@ -43,6 +43,15 @@ class LastKnownState(ResponseModel):
     at: Time | None
 
 
+class StuckAlarm(ResponseModel):
+    """The agent runs but makes no progress. ``since``: its last progress. ``seen``: somebody acknowledged it."""
+
+    since: Time
+    reason: str
+    attention: Literal["review"]
+    seen: bool = False
+
+
 class Pane(ResponseModel):
     """A pane. Without an agent (listed only with ``all``) its agent, runtime and state are null."""
 
@@ -84,6 +93,7 @@ class Pane(ResponseModel):
     source: str | None
     other_sessions: list[str] = []
     detail: str | None = None  # of an error: its message
+    stuck: StuckAlarm | None = None  # left out unless it is stuck
     snapshot: str | None = None  # in listings: the nonce of the pane as shown here; an action takes it for 30 s
 
 
