@@ -94,7 +94,7 @@ def _left(path: Path, *, orderly: bool) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("UPDATE upkeep SET checked = 1")
     if orderly:
-        housekeeping.closed(connection)
+        housekeeping.note_closed(connection)
     else:
         connection.execute("UPDATE upkeep SET closed = 0")
     connection.close()

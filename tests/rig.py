@@ -25,7 +25,7 @@ from agtmuxd.ingest.pipeline import Pipeline
 from agtmuxd.repository import StateRow, Target
 from agtmuxd.store import history
 from agtmuxd.store.clock_repair import put_back
-from agtmuxd.store.current import load_world
+from agtmuxd.store.current import load_repository
 from agtmuxd.store.db import Store, open_database
 from agtmuxd.stream.history import Batch
 from agtmuxd.stream.published import Changes, PublishedRows, pane_key
@@ -110,7 +110,7 @@ class Rig:
         stream_id, upcoming = history.load_stream(connection, "s-rig", self.clock())
         self.view = PublishedRows(stream_id, upcoming - 1, history.load_published(connection))
         self.store = Store(connection)
-        repository, pending = load_world(connection), history.load_pending(connection)
+        repository, pending = load_repository(connection), history.load_pending(connection)
         self.store.start()
         self.pipeline = Pipeline(
             self.store, repository, self.view, self.registry, self._publish, self.clock, pending=pending

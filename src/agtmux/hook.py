@@ -15,7 +15,7 @@ import socket
 import time
 
 from agtmux.protocol import paths
-from agtmux.protocol.peer import stranger
+from agtmux.protocol.peer import other_user
 from agtmux.protocol.regular import open_regular, read_regular
 
 MS = 1_000_000
@@ -290,7 +290,7 @@ def post(path: str, body: bytes, until: int) -> bool:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
             sock.settimeout(max(0.001, (until - time.time_ns()) / 1e9))
             sock.connect(path)
-            if stranger(sock) is not None:
+            if other_user(sock) is not None:
                 return False
             while data:
                 sock.settimeout(max(0.001, (until - time.time_ns()) / 1e9))

@@ -11,7 +11,7 @@ import socket
 
 from agtmux import __version__
 from agtmux.protocol.errors import AgtmuxError
-from agtmux.protocol.peer import stranger
+from agtmux.protocol.peer import other_user
 
 MAX_HEAD = 65536
 MAX_LINE = 64 << 20
@@ -211,7 +211,7 @@ def _connect(path: str, timeout: float) -> socket.socket:
         raise NoDaemonError(
             "E_DAEMON_UNREACHABLE", f"no daemon answers at {path}: run agtmux daemon start", {"socket": path}
         ) from None
-    who = stranger(sock)
+    who = other_user(sock)
     if who is not None:
         sock.close()
         text = (

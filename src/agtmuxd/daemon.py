@@ -25,7 +25,7 @@ from agtmuxd.actions.access import Failpoints
 from agtmuxd.actions.audit import load_key
 from agtmuxd.actions.buffers import Buffers
 from agtmuxd.actions.callers import Callers
-from agtmuxd.actions.kinds import acts
+from agtmuxd.actions.kinds import action_functions
 from agtmuxd.actions.ledger import Ledger
 from agtmuxd.actions.pane_check import PaneReader
 from agtmuxd.actions.runner import ActionRunner
@@ -61,7 +61,7 @@ from agtmuxd.services.targets import target_items
 from agtmuxd.socket_repair import SocketRepair
 from agtmuxd.store import history
 from agtmuxd.store.db import Store
-from agtmuxd.store.retention import RetentionTask, kept
+from agtmuxd.store.retention import RetentionTask, limits_of
 from agtmuxd.store.startup import StartupState, load_all
 from agtmuxd.stream.history import Batch
 from agtmuxd.stream.hub import Hub
@@ -71,7 +71,7 @@ from agtmuxd.target_manager.manager import TargetManager
 from agtmuxd.target_manager.screen_rows import screen_rows
 from agtmuxd.target_manager.tmux_servers import TmuxServers
 from agtmuxd.target_manager.watches import HOST
-from agtmuxd.targets.apart import is_apart, lives
+from agtmuxd.targets.apart import in_other_pid_space, is_alive
 from agtmuxd.targets.executor import TargetExecutor
 
 _LOG = structlog.get_logger("agtmuxd")
@@ -128,7 +128,7 @@ class Daemon:
         store.start()
         try:
             engine = self._engine(store, found)
-            files = LookupFiles(engine.redact, self._trouble)
+            files = LookupFiles(engine.redact, self._report_problem)
             envelope = Envelope(self._clock, lambda: target_items(engine.target_manager, engine.view))
             intake = self._intake(engine, envelope)
             self._on_reload(engine, intake, files)
@@ -164,7 +164,7 @@ class Daemon:
                 group.create_task(engine.retention.run(), name="retention"),
             ]
             await engine.target_manager.start(group)
-            files.point(first.path)
+            files.write_socket_path(first.path)
             await server.start()
             engine.store.check()
             tasks += [
@@ -187,7 +187,7 @@ class Daemon:
 
     def _report_start(self, found: StartupState) -> None:
         if found.set_aside is not None:
-            self._trouble(
+            self._report_problem(
                 "database", f"the database was corrupt and is kept at {found.set_aside}; a new one was started"
             )
             _LOG.error("the database was corrupt: started a new one", kept_at=found.set_aside)
@@ -198,7 +198,7 @@ class Daemon:
                 "actions were running when the last daemon ended; their results are unknown", actions=found.abandoned
             )
         for number, note in enumerate(found.notes):
-            self._trouble(f"place {number}", note)
+            self._report_problem(f"place {number}", note)
             _LOG.warning("the database is in an unsuitable folder", why=note)
 
     def stop(self) -> None:
@@ -217,7 +217,7 @@ class Daemon:
         except AgtmuxError as error:
             _LOG.error("configuration not loaded; the old one stays in use", error=error.message)
 
-    def _trouble(self, topic: str, wrong: str | None) -> None:
+    def _report_problem(self, topic: str, wrong: str | None) -> None:
         """Report a current problem in health, by topic. ``wrong`` None: the problem is over."""
         if wrong is None:
             self._troubles.pop(topic, None)
@@ -243,9 +243,9 @@ class Daemon:
                 self._log.bound(self._settings.log_max_bytes)
         except AgtmuxError as error:
             self._settings = before
-            self._trouble("configuration", f"configuration not loaded: {error.message}")
+            self._report_problem("configuration", f"configuration not loaded: {error.message}")
             raise
-        self._trouble("configuration", None)
+        self._report_problem("configuration", None)
         self._settings_changed()
         _LOG.info("configuration reloaded", path=self._places.config)
 
@@ -257,11 +257,11 @@ class Daemon:
             engine.target_manager.watches.look_again()
 
         def settings_changed() -> None:
-            files.leave_patterns()
+            files.write_patterns()
             intake.app_servers.check_now()
 
         self._read_rules, self._settings_changed = read_rules, settings_changed
-        files.leave_patterns()
+        files.write_patterns()
 
     # ---------------------------------------------------------------- builders
 
@@ -282,13 +282,13 @@ class Daemon:
 
         pipeline = Pipeline(
             store, repository, view, registry, publish, self._clock, pending=found.pending,
-            skew_budget=int(self._settings.events.skew_budget * NS), lives=lives,
+            skew_budget=int(self._settings.events.skew_budget * NS), lives=is_alive,
         )  # fmt: skip
         target_manager = TargetManager(pipeline, registry, lambda: self._settings, self._environ, self._clock, redact)
         actions = self._actions(store, view, pipeline, registry, target_manager)
         retention = RetentionTask(
             store,
-            lambda: kept(self._settings.retention),
+            lambda: limits_of(self._settings.retention),
             lambda: self._settings.store.max_bytes,
             lambda: self._clock() - self._clock.ahead(),
         )
@@ -312,7 +312,7 @@ class Daemon:
         registry = discover([name for name, adapter in self._settings.adapters.items() if not adapter.enabled])
         registry.redact = redact
         rule_catalog = RuleCatalog(registry, Path(self._places.config).parent / "rules")
-        for wrong in rule_catalog.read_what_can_be():
+        for wrong in rule_catalog.read_good_files():
             _LOG.error("rules not loaded", why=wrong)
         return registry, rule_catalog
 
@@ -329,9 +329,9 @@ class Daemon:
             callers=Callers(
                 pipeline.repository, reach, pipeline.servers,
                 lambda: self._settings.allow_agent_actions, registry.kind_of,
-                is_apart,
+                in_other_pid_space,
             ),
-            acts=acts(pipeline), key=key, clock=self._clock, failpoint=failpoint,
+            acts=action_functions(pipeline), key=key, clock=self._clock, failpoint=failpoint,
         )  # fmt: skip
 
     def _action_key(self) -> bytes:
@@ -432,10 +432,10 @@ class Daemon:
 
         def moved(path: str) -> None:
             status.listens_at(path)
-            files.point(path)
+            files.write_socket_path(path)
 
         def report(wrong: str | None) -> None:
-            self._trouble("socket", wrong)
+            self._report_problem("socket", wrong)
 
         def give_way(rival: str) -> None:
             self._stop_reason = f"{rival}: this daemon stops"
@@ -444,7 +444,7 @@ class Daemon:
 
         return SocketRepair(
             first, self._resources.locks, self._resources.usual, paths.spare_socket_path(), listen=server.listen,
-            leave=server.leave, moved=moved, report=report, give_way=give_way,
+            leave=server.stop_listening, moved=moved, report=report, give_way=give_way,
         )  # fmt: skip
 
 

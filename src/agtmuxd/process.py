@@ -64,7 +64,7 @@ class Lock:
                 f"agtmuxd already runs for {self._what}, pid {holder}: run agtmux daemon status",
             )
 
-    def stands(self) -> bool:
+    def is_intact(self) -> bool:
         """Whether the file at the path is still the locked one."""
         return self._fd is not None and _is_at(self._fd, self.path)
 
@@ -73,7 +73,7 @@ class Lock:
 
         Returns the pid of another daemon that holds the new file, else None. Raises OSError, E_FORBIDDEN.
         """
-        return None if self.stands() else self._try()
+        return None if self.is_intact() else self._try()
 
     def release(self) -> None:
         """Release the lock. Idempotent."""
@@ -117,13 +117,13 @@ class BoundSocket:
         """Bind a new socket at ``path``. Raises AgtmuxError, OSError."""
         return cls(path, bind_socket(path))
 
-    def stands(self) -> bool:
+    def is_intact(self) -> bool:
         """Whether the file at the path is still this socket's. While a socket is bound, its inode is not used again."""
         return self._file_id is not None and _file_id(self.path) == self._file_id
 
     def close(self) -> None:
         """Close the socket. Delete its file if this daemon made it and it is still this socket's. Idempotent."""
-        if self.own and self.stands():
+        if self.own and self.is_intact():
             with suppress(OSError):
                 os.unlink(self.path)
         self._file_id = None

@@ -79,7 +79,7 @@ class SocketRepair:
                 self._give_way(rival)
             return
         self._rival_checks = 0
-        if not (self._current.path == self._usual and self._current.stands()):
+        if not (self._current.path == self._usual and self._current.is_intact()):
             await self._restore(wrong)
         self._report("; ".join(wrong) or None)
 
@@ -90,7 +90,9 @@ class SocketRepair:
 
     def _is_whole(self) -> bool:
         return (
-            self._current.path == self._usual and self._current.stands() and all(lock.stands() for lock in self._locks)
+            self._current.path == self._usual
+            and self._current.is_intact()
+            and all(lock.is_intact() for lock in self._locks)
         )
 
     def _keep_locks(self, wrong: list[str]) -> str | None:
@@ -109,7 +111,7 @@ class SocketRepair:
     async def _restore(self, wrong: list[str]) -> None:
         """Bind the socket at the usual path again, or else at the spare one."""
         for path in (self._usual, self._spare):
-            if self._current.path == path and self._current.stands():
+            if self._current.path == path and self._current.is_intact():
                 return
             try:
                 self._ensure(str(Path(path).parent))

@@ -119,7 +119,7 @@ def conversing(socket: Path) -> Iterator[list[Mapping[str, Any]]]:
                     continue
                 if message is not None:
                     heard.append(message)
-                    for answer in talk.take(message):
+                    for answer in talk.receive(message):
                         await wire.send(answer)
 
     thread = threading.Thread(target=lambda: asyncio.run(converse()))

@@ -27,7 +27,7 @@ class Follower:
         self._reader: TranscriptAdapter | None
         self._holding: OpenFileAdapter | None
         if isinstance(adapter, IsolatedAdapter):
-            self._reader, self._holding = adapter.transcribed(), adapter.holding()
+            self._reader, self._holding = adapter.transcript_adapter(), adapter.open_file_adapter()
         else:
             self._reader = adapter if isinstance(adapter, TranscriptAdapter) else None
             self._holding = adapter if isinstance(adapter, OpenFileAdapter) else None

@@ -15,7 +15,7 @@ from agtmuxd.core.model import MS, Claim, Proc, RawEvent, Signal, Source, State,
 from agtmuxd.core.state.debounce import DebounceResult, DebounceState
 from agtmuxd.core.state.debounce import sample as settle
 from agtmuxd.core.state.ordering import Stamp
-from agtmuxd.core.state.registers import Marks, Register, put, raise_marks, see_again, to_entry
+from agtmuxd.core.state.registers import Marks, Register, put, raise_marks, refresh, to_entry
 from agtmuxd.core.state.resolve import RuntimeFacts, recheck_at, resolve
 from tests.corpus import events, offline
 from tests.corpus.lines import Follower
@@ -53,7 +53,7 @@ class Runtime:
             self.write(source, (told.changed,), told.since, at, f"{source}{at}")
         current = self.registers.get((source, "turn"))
         if current is not None and (told.refreshed or told.changed):
-            seen = see_again(current, at)
+            seen = refresh(current, at)
             self.registers[source, "turn"] = seen
             self.marks = raise_marks(self.marks, source, seen.entry, at) or self.marks
         return told.again_at or 0

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 import agtmuxd
-from agtmuxd.actions.kinds import acts
+from agtmuxd.actions.kinds import action_functions
 from agtmuxd.core.action.request import Kind
 from agtmuxd.ingest.pipeline import Pipeline
 
@@ -33,7 +33,7 @@ def test_no_loose_module_lies_in_the_root_of_the_daemon() -> None:
 @pytest.mark.tc("TC-235")
 def test_each_kind_of_action_has_a_module_of_its_name() -> None:
     """What the runner looks into knows all kinds, and each is defined where its name says."""
-    table = acts(cast(Pipeline, None))
+    table = action_functions(cast(Pipeline, None))
     assert set(table) == set(Kind)
     for kind, act in table.items():
         module = import_module(f"agtmuxd.actions.{MODULES.get(kind, kind)}")

@@ -151,7 +151,7 @@ def hook_command(argv0: str, python: str) -> str:
     return f"{shlex.quote(os.path.abspath(found))} hook"
 
 
-def fleeting(program: str, temporary: str) -> str | None:
+def temporary_place(program: str, temporary: str) -> str | None:
     """Return what makes a program's location temporary: ``uvx``, ``pipx run``, the temporary folder. None if nothing
     does.
 
@@ -177,7 +177,7 @@ def _warn(app: App, command: str) -> None:
     import tempfile
 
     program = shlex.split(command)[0]
-    where = fleeting(program, tempfile.gettempdir())
+    where = temporary_place(program, tempfile.gettempdir())
     if where is not None:
         app.say(
             f"the hooks call {render.clean(program)}, in {render.clean(where)}: they stop working when it is deleted."

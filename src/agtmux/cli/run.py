@@ -51,9 +51,9 @@ def run(agent: str | None, command: tuple[str, ...]) -> None:
     """
     if agent is not None:
         check_agent(agent)
-        raise click.exceptions.Exit(spawn(command))
+        raise click.exceptions.Exit(run_program(command))
     report("start", {"command": list(command), "cwd": _folder()})
-    code = spawn(command)
+    code = run_program(command)
     report("exit", {"command": list(command), "exit_code": code})
     sys.stdout.flush()
     raise click.exceptions.Exit(code)
@@ -70,7 +70,7 @@ def check_agent(agent: str) -> None:
         )
 
 
-def spawn(command: tuple[str, ...]) -> int:
+def run_program(command: tuple[str, ...]) -> int:
     """Run ``command`` on this terminal and wait for it. Return its exit status as a shell gives it.
 
     Interrupts of the terminal reach both processes, and the program handles them. A signal sent to this process alone

@@ -15,7 +15,7 @@ import time
 
 from agtmux.protocol import paths
 from agtmux.protocol.errors import AgtmuxError
-from agtmux.protocol.peer import stranger
+from agtmux.protocol.peer import other_user
 from agtmux.protocol.regular import open_regular
 from agtmux.protocol.text import one_line
 
@@ -82,7 +82,7 @@ def _answers(path: str, deadline: float) -> bool:
         sock.settimeout(max(0.01, deadline - time.monotonic()))
         try:
             sock.connect(path)
-            if stranger(sock) is not None:
+            if other_user(sock) is not None:
                 return False
             sock.sendall(b"GET /v1/health HTTP/1.1\r\nHost: agtmux\r\nConnection: close\r\n\r\n")
             return bool(sock.recv(1))

@@ -37,7 +37,7 @@ def _uint32(raw: bytes, place: int) -> int:
     return int.from_bytes(raw[4 * place : 4 * place + 4], sys.byteorder)
 
 
-def stranger(sock: socket.socket) -> str | None:
+def other_user(sock: socket.socket) -> str | None:
     """Return who listens there, like ``uid 1001``. None for this user, and for root, who can read everything anyway."""
     try:
         uid, _ = credentials(sock)

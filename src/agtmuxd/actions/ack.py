@@ -8,7 +8,7 @@ from agtmuxd.actions.context import ActionContext, Result
 from agtmuxd.ingest.pipeline import Pipeline
 
 
-def acknowledging(pipeline: Pipeline) -> Callable[[ActionContext], Awaitable[Result]]:
+def make_acknowledge(pipeline: Pipeline) -> Callable[[ActionContext], Awaitable[Result]]:
     """Return the action. It clears the attention of the pane's agent through ``pipeline``."""
 
     async def ack(context: ActionContext) -> Result:

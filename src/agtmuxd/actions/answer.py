@@ -13,7 +13,7 @@ from agtmuxd.actions.dialog import (
     keys_of,
     options_text,
     point_at,
-    press_and_see,
+    press_and_confirm,
     prompt_of,
     same_prompt,
     take_option,
@@ -22,7 +22,7 @@ from agtmuxd.actions.dialog import (
 )
 from agtmuxd.core.action.request import AnswerParams
 from agtmuxd.core.model import WaitingFor
-from agtmuxd.core.screen.cells import folded
+from agtmuxd.core.screen.cells import fold
 from agtmuxd.core.screen.controls import DialogKeys
 
 _KEYS: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -55,7 +55,7 @@ async def answer(context: ActionContext) -> Result:
 
 
 def _words(text: str) -> str:
-    return " ".join(folded(text).split()).casefold()
+    return " ".join(fold(text).split()).casefold()
 
 
 async def _answer_with_text(context: ActionContext, keys: DialogKeys, waiting: WaitingFor, text: str) -> Result:
@@ -79,7 +79,7 @@ async def _answer_with_text(context: ActionContext, keys: DialogKeys, waiting: W
     if not shown:
         note = "the text was typed, but its field shows something else too, so it was not submitted"
         return {**prompt_of(waiting), "delivery": "unconfirmed", "note": note}
-    return await press_and_see(context, keys.submit)
+    return await press_and_confirm(context, keys.submit)
 
 
 async def _open_field(context: ActionContext, keys: DialogKeys, number: int | None, options: Sequence[str]) -> bool:

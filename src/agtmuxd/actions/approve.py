@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agtmuxd.actions.context import ActionContext, Result
-from agtmuxd.actions.dialog import keys_of, press_and_see, take_option, unknown_keys
+from agtmuxd.actions.dialog import keys_of, press_and_confirm, take_option, unknown_keys
 
 
 async def approve(context: ActionContext) -> Result:
@@ -13,4 +13,4 @@ async def approve(context: ActionContext) -> Result:
         return await take_option(context, keys, keys.approve_at)
     if not keys.approve:
         raise unknown_keys(context, "approve")
-    return await press_and_see(context, keys.approve)
+    return await press_and_confirm(context, keys.approve)

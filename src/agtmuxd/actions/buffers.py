@@ -44,7 +44,7 @@ class Buffers:
         finally:
             self._held.discard(name)
 
-    def is_left(self, name: str) -> bool:
+    def is_leftover(self, name: str) -> bool:
         """Return whether a buffer of this name is ours and no action holds it."""
         found = _NAME.fullmatch(name)
         return found is not None and name not in self._held and hmac.compare_digest(found[2], self._mark(found[1]))
@@ -52,12 +52,12 @@ class Buffers:
     def _mark(self, number: str) -> str:
         return hmac.new(self._key, b"buffer " + number.encode(), hashlib.sha256).hexdigest()[:16]
 
-    async def remove_left(self, tmux: Callable[[Sequence[str]], Awaitable[ProgramResult]]) -> int:
+    async def remove_leftovers(self, tmux: Callable[[Sequence[str]], Awaitable[ProgramResult]]) -> int:
         """Remove the buffers left on a server and return how many there were. ``tmux`` runs a command. Raises
         ExecutorError.
         """
         listed = await tmux(keys.list_buffers("agtmux-*"))
-        left = [name for name in listed.stdout.decode("utf-8", "replace").split("\n") if self.is_left(name)]
+        left = [name for name in listed.stdout.decode("utf-8", "replace").split("\n") if self.is_leftover(name)]
         for at in range(0, len(left), _AT_ONCE):
             drop = keys.join([keys.delete_buffer(name) for name in left[at : at + _AT_ONCE]])
             done = await tmux(drop)

@@ -81,7 +81,7 @@ class ActionContext:
 
     def known(self) -> KnownState:
         """Return what the daemon knows of the pane now."""
-        return known_of(self.repository, self.key)
+        return known_state(self.repository, self.key)
 
     async def look_again(self, *, processes: bool = True) -> PaneReading:
         """Read the pane again. Without ``processes``, the last reading of them is kept. Raises E_TARGET_UNREACHABLE."""
@@ -134,7 +134,7 @@ class ActionContext:
         return marks.get(TURN_START, 0) > since
 
 
-def known_of(repository: Repository, key: PaneKey, *, crashed: bool = False) -> KnownState:
+def known_state(repository: Repository, key: PaneKey, *, crashed: bool = False) -> KnownState:
     """Return the pane as the daemon knows it. ``crashed``: an agent whose crash is still shown counts too."""
     runtime_id = repository.active.get(key)
     state = repository.states.get(key)

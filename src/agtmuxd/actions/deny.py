@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from agtmuxd.actions.context import ActionContext, Result
-from agtmuxd.actions.dialog import CLOSED_WITHIN, keys_of, press_and_see, take_option, unknown_keys
+from agtmuxd.actions.dialog import CLOSED_WITHIN, keys_of, press_and_confirm, take_option, unknown_keys
 from agtmuxd.core.screen.controls import DialogKeys
 
 FOLLOWS_WITHIN: Final = 0.5
@@ -18,7 +18,7 @@ async def deny(context: ActionContext) -> Result:
     pressed = keys.denying(context.sample)
     if not keys.deny_at and not pressed:
         raise unknown_keys(context, "deny")
-    taken = take_option(context, keys, keys.deny_at) if keys.deny_at else press_and_see(context, pressed or ())
+    taken = take_option(context, keys, keys.deny_at) if keys.deny_at else press_and_confirm(context, pressed or ())
     return await _end_follow_up(context, await taken)
 
 

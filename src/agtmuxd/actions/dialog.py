@@ -69,7 +69,7 @@ async def take_option(context: ActionContext, keys: DialogKeys, number: int) -> 
     if keys.points and not await point_at(context, keys, number, waiting.options, same_prompt(waiting)):
         note = "that option could not be selected in the dialog: nothing was answered; look again"
         return {**prompt_of(waiting), "delivery": "unconfirmed", "note": note}
-    return await press_and_see(context, keys.taking(number))
+    return await press_and_confirm(context, keys.taking(number))
 
 
 async def point_at(context: ActionContext, keys: DialogKeys, number: int, options: Sequence[str], same: Sign) -> bool:
@@ -103,7 +103,7 @@ def same_prompt(waiting: WaitingFor, rule: str | None = None) -> Sign:
     return same
 
 
-async def press_and_see(context: ActionContext, keys: tuple[str, ...]) -> Result:
+async def press_and_confirm(context: ActionContext, keys: tuple[str, ...]) -> Result:
     """Press the keys one by one, as a person does, and return whether the dialog closed."""
     waiting = waiting_of(context)
     asked = waiting.fingerprint

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from agtmuxd.actions.ack import acknowledging
+from agtmuxd.actions.ack import make_acknowledge
 from agtmuxd.actions.answer import answer
 from agtmuxd.actions.approve import approve
 from agtmuxd.actions.attach import attach
@@ -20,7 +20,7 @@ from agtmuxd.ingest.pipeline import Pipeline
 Act = Callable[[ActionContext], Awaitable[Result]]
 
 
-def acts(pipeline: Pipeline) -> dict[Kind, Act]:
+def action_functions(pipeline: Pipeline) -> dict[Kind, Act]:
     return {
         Kind.ATTACH: attach,
         Kind.SEND: send,
@@ -30,5 +30,5 @@ def acts(pipeline: Pipeline) -> dict[Kind, Act]:
         Kind.DENY: deny,
         Kind.ANSWER: answer,
         Kind.INTERRUPT: interrupt,
-        Kind.ACK: acknowledging(pipeline),
+        Kind.ACK: make_acknowledge(pipeline),
     }

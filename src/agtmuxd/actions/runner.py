@@ -17,7 +17,7 @@ import structlog
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.actions.access import Failpoints, Reach
 from agtmuxd.actions.callers import Callers
-from agtmuxd.actions.context import ActionContext, known_of, refused, screen_claim
+from agtmuxd.actions.context import ActionContext, known_state, refused, screen_claim
 from agtmuxd.actions.kinds import Act
 from agtmuxd.actions.ledger import Ledger, Outcome
 from agtmuxd.actions.pane_check import PaneReader, PaneReading
@@ -136,7 +136,7 @@ class ActionRunner:
         if target is None:
             raise AgtmuxError("E_REF_NOT_FOUND", f"there is no target {identity['target']}")
         where = (target.target_id, identity["pane_id"])
-        known = known_of(self._repository, where, crashed=request.kind is Kind.ACK)
+        known = known_state(self._repository, where, crashed=request.kind is Kind.ACK)
         if isinstance(parsed, refs.RuntimeRef) and known.runtime_id != parsed.runtime_id:
             await self._refuse_ended(parsed.runtime_id)
         snapshot = Snapshot(*where, known.runtime_id, known.state_version, self._clock())
@@ -173,7 +173,7 @@ class ActionRunner:
         pane = repository.panes.get(key)
         boot_id = pane.boot_id if pane is not None else ""
         crashed = request.kind is Kind.ACK
-        known = known_of(repository, key, crashed=crashed)
+        known = known_state(repository, key, crashed=crashed)
         runtime = repository.runtimes.get(known.runtime_id) if known.runtime_id is not None else None
         shown = self._shown(resolved)
         reached = self._reach(key[0])
@@ -187,7 +187,7 @@ class ActionRunner:
                 reading = await self._reader.read(reached, key[1], boot_id, runtime, screen_claim(repository, runtime))
             self._failpoint("after_read")
             # the reading took a moment: what the daemon knows may have changed since
-            known = known_of(repository, key, crashed=crashed)
+            known = known_state(repository, key, crashed=crashed)
             case = GuardInput(request, resolved.snapshot, known, reading.current, self._clock(), shown, answered)
             refusal = decide_unread(case) if request.kind in _UNREAD else decide(case)
             if refusal is None:
@@ -235,7 +235,7 @@ class ActionRunner:
 
     def nonce(self, key: PaneKey) -> str:
         """Return a nonce for what is known of a pane now."""
-        known = known_of(self._repository, key)
+        known = known_state(self._repository, key)
         return self.nonce_of(key, known.runtime_id, known.state_version)
 
     def nonce_of(self, key: PaneKey, runtime_id: str | None, state_version: int | None) -> str:

@@ -274,12 +274,12 @@ class Conversation(Protocol):
     def opening(self) -> Sequence[Mapping[str, Any]]:
         """Return the first messages to send."""
 
-    def again(self, sessions: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+    def ask_again(self, sessions: Sequence[str]) -> Sequence[Mapping[str, Any]]:
         """Return messages that ask about these sessions again. The daemon sends them now and then. If no answer comes,
         it treats the server as hung.
         """
 
-    def take(self, message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    def receive(self, message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """Read one message and return the messages to send next. Raises ValueError with the reason if the server cannot
         be used.
         """

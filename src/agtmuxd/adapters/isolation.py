@@ -156,15 +156,15 @@ class IsolatedAdapter:
         rebindable: Rebindable = adapter
         return self._call("rebound", lambda: rebindable.key_overrides(texts, argv), KeyOverrides())
 
-    def transcribed(self) -> TranscriptAdapter | None:
+    def transcript_adapter(self) -> TranscriptAdapter | None:
         """Return this adapter, isolated, if its agent writes a transcript. Else None."""
         return self._transcribed
 
-    def holding(self) -> OpenFileAdapter | None:
+    def open_file_adapter(self) -> OpenFileAdapter | None:
         """Return this adapter, isolated, if its agent's open files name its session. Else None."""
         return self._holding
 
-    def serving(self) -> IsolatedAppServer | None:
+    def app_server_adapter(self) -> IsolatedAppServer | None:
         """Return this adapter, isolated, if its agent has a server that reports states. Else None."""
         return self._serving
 
@@ -253,7 +253,7 @@ class IsolatedAppServer:
 
 
 class IsolatedConversation:
-    """A conversation of an isolated adapter; see Conversation. ``take`` passes ValueError on."""
+    """A conversation of an isolated adapter; see Conversation. ``receive`` passes ValueError on."""
 
     def __init__(self, isolated: IsolatedAdapter, talk: Conversation) -> None:
         self._talk = talk
@@ -268,13 +268,13 @@ class IsolatedConversation:
         """See Conversation; empty where the adapter raised."""
         return self._isolated._call("opening", self._talk.opening, ())
 
-    def again(self, sessions: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+    def ask_again(self, sessions: Sequence[str]) -> Sequence[Mapping[str, Any]]:
         """See Conversation; empty where the adapter raised."""
-        return self._isolated._call("again", lambda: self._talk.again(sessions), ())
+        return self._isolated._call("ask_again", lambda: self._talk.ask_again(sessions), ())
 
-    def take(self, message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    def receive(self, message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """See Conversation; empty where the adapter raised anything but ValueError."""
-        return self._isolated._call_or_refuse("take", lambda: self._talk.take(message), ())
+        return self._isolated._call_or_refuse("receive", lambda: self._talk.receive(message), ())
 
     def claim_of(self, session_id: str) -> Write | None:
         """See Conversation; None where the adapter raised."""

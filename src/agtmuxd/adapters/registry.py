@@ -17,7 +17,7 @@ from agtmuxd.adapters.generic.run_command import wrapper_of
 from agtmuxd.adapters.isolation import IsolatedAdapter, IsolatedAppServer
 from agtmuxd.adapters.rules_only import RulesOnlyAdapter
 from agtmuxd.adapters.shared import RuleAdapter
-from agtmuxd.adapters.validation import ContractError, check_contract, lacking
+from agtmuxd.adapters.validation import ContractError, check_contract, missing_parts
 from agtmuxd.core.model import Ancestor, Proc, RawEvent, Signal
 from agtmuxd.core.screen.rules import RuleSet
 from agtmuxd.core.state.event_sender import ProcessRole
@@ -53,7 +53,7 @@ class Registry:
             self.refused[name] = str(e)
             return
         if not isinstance(adapter, Adapter):
-            self.refused[name] = f"adapter {name}: lacks parts of the contract: {', '.join(lacking(adapter))}"
+            self.refused[name] = f"adapter {name}: lacks parts of the contract: {', '.join(missing_parts(adapter))}"
         elif adapter.agent_type in self.adapters:
             self.refused[name] = f"adapter {name}: agent type {adapter.agent_type!r} is taken"
         else:
@@ -114,20 +114,20 @@ class Registry:
     def get(self, agent_type: str) -> IsolatedAdapter | None:
         return self.adapters.get(agent_type)
 
-    def transcribed(self, agent_type: str) -> TranscriptAdapter | None:
+    def transcript_adapter(self, agent_type: str) -> TranscriptAdapter | None:
         """Return the reader of that agent's transcript, or None."""
         adapter = self.adapters.get(agent_type)
-        return None if adapter is None else adapter.transcribed()
+        return None if adapter is None else adapter.transcript_adapter()
 
-    def holding(self, agent_type: str) -> OpenFileAdapter | None:
+    def open_file_adapter(self, agent_type: str) -> OpenFileAdapter | None:
         """Return the reader of that agent's open files, or None."""
         adapter = self.adapters.get(agent_type)
-        return None if adapter is None else adapter.holding()
+        return None if adapter is None else adapter.open_file_adapter()
 
-    def serving(self, agent_type: str) -> IsolatedAppServer | None:
+    def app_server_adapter(self, agent_type: str) -> IsolatedAppServer | None:
         """Return the part that talks to that agent's server, or None."""
         adapter = self.adapters.get(agent_type)
-        return None if adapter is None else adapter.serving()
+        return None if adapter is None else adapter.app_server_adapter()
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
         """See Adapter; the event's agent type selects the adapter. Raises ValueError if no adapter in use has that
@@ -138,7 +138,7 @@ class Registry:
             raise ValueError(f"no adapter for agent {event.agent_type!r}")
         return adapter.normalise(event, prior)
 
-    def declared(self, agent_type: str) -> tuple[IsolatedAdapter, Identity] | None:
+    def declared_identity(self, agent_type: str) -> tuple[IsolatedAdapter, Identity] | None:
         """Return the identity of a process that, the user says, hides such an agent. None if no adapter in use has that
         type.
 
@@ -157,7 +157,7 @@ class Registry:
         """
         wrapper = wrapper_of(proc.argv)
         if wrapper is not None and wrapper.agent in self.adapters:
-            return self.declared(wrapper.agent)
+            return self.declared_identity(wrapper.agent)
         for adapter in self.adapters.values():
             found = adapter.identify(proc)
             if found is not None:

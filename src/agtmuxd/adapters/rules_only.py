@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from agtmuxd.adapters.argv import base_name, has_option, positional, program
 from agtmuxd.adapters.contract import Capabilities, Ending, Identity
-from agtmuxd.adapters.shared import RuleAdapter, checked, exit_status, was_killed
+from agtmuxd.adapters.shared import RuleAdapter, checked_payload, exit_status, was_killed
 from agtmuxd.core.model import Proc, RawEvent, Signal
 from agtmuxd.core.screen.rules import RuleSet
 
@@ -61,7 +61,7 @@ class RulesOnlyAdapter(RuleAdapter):
         """Keep the event in history. A rules file does not define what events mean. Raises ValueError for another
         agent's event.
         """
-        checked(event, self.agent_type)
+        checked_payload(event, self.agent_type)
         return Signal(event_type=event.event_type)
 
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:

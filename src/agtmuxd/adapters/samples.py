@@ -16,7 +16,7 @@ MAX_SCREEN: Final = 256 * 1024
 """Bytes of a captured screen that are read."""
 
 
-def captured(
+def from_capture(
     text: str,
     *,
     title: str = "",
@@ -39,7 +39,7 @@ def captured(
     return Sample(tuple(lines), title, alternate, shown, *cursor, wide, rows or max(len(lines), 1), styles)
 
 
-def recorded(path: Path, t_ms: int) -> Sample:
+def from_recording(path: Path, t_ms: int) -> Sample:
     """Return what a recorded pane showed at ``t_ms``. Raises OSError, ValueError."""
     head: dict[str, Any] = {}
     rows: list[str] = []

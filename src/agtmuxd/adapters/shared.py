@@ -141,7 +141,7 @@ def request_subject(agent: str | None, request: str | None) -> str:
     return f"tool:{request}" if agent is None else f"approval:{agent}:{request}"
 
 
-def checked(event: RawEvent, agent: str) -> Mapping[str, Any]:
+def checked_payload(event: RawEvent, agent: str) -> Mapping[str, Any]:
     """Return the payload of ``event``. Raises ValueError if it is of another agent or not an object."""
     if event.agent_type != agent:
         raise ValueError(f"an event of {event.agent_type!r} was handed to the adapter {agent!r}")

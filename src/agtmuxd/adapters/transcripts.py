@@ -46,7 +46,7 @@ def texts(content: Any, kind: str) -> str | None:
     return whole[:MESSAGE_CHARS] or None
 
 
-def joined(before: str | None, part_of: str | None, event: TranscriptEvent) -> str | None:
+def join_message(before: str | None, part_of: str | None, event: TranscriptEvent) -> str | None:
     """Return the message after one more line: with a further piece of it, or another message."""
     if event.message is None:
         return before
@@ -62,5 +62,5 @@ def last_message(lines: Sequence[Mapping[str, Any]], read: Reader) -> str | None
     for line in lines:
         event = read(line)
         if event is not None and event.message is not None:
-            message, part_of = joined(message, part_of, event), event.part_of
+            message, part_of = join_message(message, part_of, event), event.part_of
     return message

@@ -24,7 +24,7 @@ def check_contract(name: str, version: object) -> None:
         )
 
 
-def lacking(adapter: object) -> list[str]:
+def missing_parts(adapter: object) -> list[str]:
     """Return the parts of the contract that the adapter lacks."""
     parts = {*Adapter.__annotations__, *(n for n, part in vars(Adapter).items() if callable(part) and n[0] != "_")}
     return sorted(part for part in parts if not hasattr(adapter, part))

@@ -110,7 +110,7 @@ class ApiServer:
             lambda: Gate(make, self._owner, self._ask_peer, self._connections), sock=sock, backlog=128
         )
 
-    def leave(self, sock: socket.socket) -> None:
+    def stop_listening(self, sock: socket.socket) -> None:
         """Stop accepting on this socket. Open connections go on. Idempotent."""
         listener = self._listeners.pop(sock, None)
         if listener is not None:
@@ -121,7 +121,7 @@ class ApiServer:
         ``patience`` seconds.
         """
         for sock in list(self._listeners):
-            self.leave(sock)
+            self.stop_listening(sock)
         if self._writes:
             await asyncio.wait(self._writes, timeout=patience)
         await self._end_streams(patience / 2)
@@ -168,7 +168,7 @@ class ApiServer:
         try:
             return await handler(request)
         except BrokenBodyError as error:
-            self._connections.malformed(error.message)
+            self._connections.note_malformed(error.message)
             return failed(error)
         except AgtmuxError as error:
             return failed(error)

@@ -58,7 +58,7 @@ class Connections:
         self._logged_at: dict[str, float] = {}
         self._left_out: dict[str, int] = {}
 
-    def room(self) -> AgtmuxError | None:
+    def make_room(self) -> AgtmuxError | None:
         """Make room for one more connection: close an idle one if needed. Return None, or the error to send if there is
         no room.
         """
@@ -80,17 +80,17 @@ class Connections:
             {"connections": self.most},
         )
 
-    def full(self) -> str | None:
+    def refusal_note(self) -> str | None:
         """Return a note that connections were refused lately. None if none was."""
         if time.monotonic() - self._refused_at >= FULL_FOR:
             return None
         return f"connections were refused: {self.most} were open, {self._as_many}"
 
-    def malformed(self, why: str) -> None:
+    def note_malformed(self, why: str) -> None:
         self._count("requests_malformed")
         self.warn("request refused: it is not valid HTTP", why)
 
-    def slow(self) -> None:
+    def note_slow(self) -> None:
         self._count("connections_closed")
         self.warn("connection closed", f"the client read nothing for {WRITE_SECONDS:g} s")
 
@@ -166,7 +166,7 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """Answer what aiohttp cannot read as a request: send the error envelope and write one line to the log."""
         why = one_line(" ".join((message or type(exc).__name__).split()))[:200]
-        self._connections.malformed(why)
+        self._connections.note_malformed(why)
         if request.writer.output_size > 0:
             raise ConnectionError("a part of an answer went out already: there is no room for another one")
         answer = failed(AgtmuxError("E_INVALID_REQUEST", f"the daemon cannot read this request: {why}"))
@@ -174,7 +174,7 @@ class Connection(web.RequestHandler):
         return answer
 
     def _too_slow(self) -> None:
-        self._connections.slow()
+        self._connections.note_slow()
         self.close_now()
 
     def _forgive(self) -> None:

@@ -62,7 +62,7 @@ class Gate(asyncio.Protocol):
             uid: int | None = self._ask(stream.get_extra_info("socket")).uid
         except OSError:
             uid = None  # a peer without a name is not admitted
-        refused = _stranger(uid) if uid != self._owner else self._connections.room()
+        refused = _stranger(uid) if uid != self._owner else self._connections.make_room()
         if refused is None:
             inner = self._make()
             stream.set_protocol(inner)

@@ -132,7 +132,7 @@ def find_agents(
         if match is None:
             stack.extend((child, depth + 1) for child in reversed(index.children(proc.pid)))
         else:
-            agent = alone(proc, match) if match.gives_way else _follow(index, proc, match, identify, seen)
+            agent = single_agent(proc, match) if match.gives_way else _follow(index, proc, match, identify, seen)
             found.append((depth, agent))
             if match.gives_way:
                 stack.extend((child, depth + 1) for child in reversed(index.children(agent.chain[-1].pid)))
@@ -170,7 +170,7 @@ def _is_covered(index: ProcessIndex, one: AgentProcess[T], all_of_pane: list[Age
     )
 
 
-def alone(proc: Proc, match: Match[T]) -> AgentProcess[T]:
+def single_agent(proc: Proc, match: Match[T]) -> AgentProcess[T]:
     """Return one process that is an agent by itself."""
     return AgentProcess(proc, match, (proc,), proc.pgid == proc.tpgid)
 

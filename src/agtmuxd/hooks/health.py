@@ -35,7 +35,7 @@ class HookHealth:
     def is_test(event: WireEvent) -> bool:
         return isinstance(event.payload.get(TEST_KEY), str)
 
-    def arrived_test(self, event: WireEvent) -> dict[str, Any]:
+    def receive_test(self, event: WireEvent) -> dict[str, Any]:
         """Remember a test event. Return the result for its sender."""
         self._tests[str(event.payload[TEST_KEY])] = "spooled" if event.spooled else "posted"
         while len(self._tests) > KEPT:
@@ -44,7 +44,7 @@ class HookHealth:
             "event_id": event.event_id, "status": "dropped_unbound", "runtime_id": None, "reason_code": "test_event"
         }  # fmt: skip
 
-    def arrived(self, nonces: Sequence[str]) -> dict[str, str]:
+    def received_tests(self, nonces: Sequence[str]) -> dict[str, str]:
         return {nonce: self._tests[nonce] for nonce in nonces if nonce in self._tests}
 
     def deaf_panes(

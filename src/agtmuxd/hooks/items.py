@@ -56,7 +56,7 @@ def planned_item(agent: str, plan: HookPlan, backup: str | None, left: Sequence[
     }  # fmt: skip
 
 
-def kept_busy(path: Path) -> str:
+def busy_error(path: Path) -> str:
     """Return the error for a file that another program wrote during each try."""
     return f"another program keeps writing {path}. Quit its agent, then run this again."
 
@@ -75,7 +75,7 @@ def add_status(items: dict[str, dict[str, Any]], agent: str, status: HookStatus,
     item["notes"] = [*earlier, *status.notes]
 
 
-def foreign(command: str) -> str | None:
+def why_not_ours(command: str) -> str | None:
     """Return why hooks may not call ``command``; None if it is the hook command of this daemon's installation.
 
     An installed command runs at each step of each agent. So only ``<program> hook`` and ``<python> -m agtmux hook``

@@ -24,7 +24,7 @@ EVERY: Final = 2.0
 
 
 class LookupFiles:
-    """Write one file each by ``point`` and ``leave_patterns``. ``run`` retries failed writes until cancelled."""
+    """Write one file each by ``write_socket_path`` and ``write_patterns``. ``run`` retries failed ones."""
 
     def __init__(self, redact: Redactor, report: Callable[[str, str | None], None]) -> None:
         """``report`` is called with a topic and its current error (None: no error), for the daemon's health."""
@@ -33,7 +33,7 @@ class LookupFiles:
         self._socket = ""
         self._wrong: dict[str, str] = {}
 
-    def point(self, socket: str) -> None:
+    def write_socket_path(self, socket: str) -> None:
         """Write the path of the socket at which the daemon listens. Reports an OSError through ``report``."""
         self._socket = socket
         pointer = Path(paths.pointer_path())
@@ -49,11 +49,11 @@ class LookupFiles:
         else:
             self._cleared("pointer")
 
-    def leave_patterns(self) -> None:
+    def write_patterns(self) -> None:
         """Write the redaction patterns. Reports an OSError through ``report``."""
         path = paths.patterns_path()
         try:
-            self._redact.leave(path)
+            self._redact.write_patterns(path)
         except OSError as error:
             if self._failed(
                 "patterns", f"{path} could not be written: {error.strerror}: hooks lack redaction.patterns"
@@ -66,9 +66,9 @@ class LookupFiles:
         while True:
             await asyncio.sleep(EVERY)
             if "pointer" in self._wrong:
-                self.point(self._socket)
+                self.write_socket_path(self._socket)
             if "patterns" in self._wrong:
-                self.leave_patterns()
+                self.write_patterns()
 
     def _failed(self, topic: str, wrong: str) -> bool:
         """Report an error. Return whether it is new."""

@@ -57,7 +57,7 @@ class ServerAdapter(Protocol):
 class ServerAdapters(Protocol):
     """Find the part of an adapter that talks to its agent's server; None if it has none."""
 
-    def serving(self, agent_type: str) -> ServerAdapter | None: ...
+    def app_server_adapter(self, agent_type: str) -> ServerAdapter | None: ...
 
 
 @dataclass(slots=True)
@@ -177,7 +177,7 @@ class AppServers:
         enabled = self._wanted()
         for target_id, agent in self._agents() if enabled else ():
             name = agent.adapter.name
-            talker = self._readers.serving(agent.identity.agent_type) if name in enabled else None
+            talker = self._readers.app_server_adapter(agent.identity.agent_type) if name in enabled else None
             if talker is None or agent.identity.headless:
                 continue
             wanted[name, agent.home] = talker
@@ -254,7 +254,7 @@ class AppServers:
                     await self._listen(link, wire, talk)
                     if await asyncio.to_thread(wire.others) < 1:
                         break
-                    for message in talk.again(sorted(self._agents_of(link).sessions)):
+                    for message in talk.ask_again(sorted(self._agents_of(link).sessions)):
                         await wire.send(message)
         finally:
             link.talk = None
@@ -282,7 +282,7 @@ class AppServers:
     async def _handle(self, link: ServerLink, wire: Wire, talk: Conversation, message: Mapping[str, Any]) -> None:
         bound = self._agents_of(link)
         before = {session: talk.claim_of(session) for session in bound.sessions}
-        for answer in talk.take(message):
+        for answer in talk.receive(message):
             await wire.send(answer)
         if link.talk is None and talk.ready:
             link.talk, link.reason, link.since = talk, None, self._clock()

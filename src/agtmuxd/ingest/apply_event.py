@@ -13,7 +13,7 @@ from agtmuxd.core.state.binding import Binding, Candidate, bind
 from agtmuxd.core.state.debounce import DebounceResult
 from agtmuxd.core.state.event_sender import Sender
 from agtmuxd.core.state.ordering import Stamp, effective_time
-from agtmuxd.core.state.registers import Marks, Registers, obsolete, put, raise_marks, retired, see_again, to_entry
+from agtmuxd.core.state.registers import Marks, Registers, find_obsolete, put, raise_marks, refresh, retired, to_entry
 from agtmuxd.repository import Runtime, UnitOfWork
 
 SESSION = "session"
@@ -98,7 +98,7 @@ def _apply_writes(
             if retired(new, marks) is not None:
                 unit.marked.add(runtime_id)  # its mark may have grown since it was stored
             changed_any = True
-    for key in obsolete(registers, marks):
+    for key in find_obsolete(registers, marks):
         del registers[key]
         unit.changed_registers.add((runtime_id, *key))
         unit.marked.add(runtime_id)  # store the marks that made them obsolete
@@ -122,7 +122,7 @@ def apply_level(
         current = registers.get((source, "turn"))
     if current is None or not (settled.refreshed or settled.changed):
         return settled.changed
-    seen = see_again(current, at)
+    seen = refresh(current, at)
     if seen is not current:
         unit.registers.put(runtime.runtime_id, {**registers, (source, "turn"): seen})
     marks = unit.marks.get(runtime.runtime_id) or {}
@@ -145,7 +145,7 @@ def refresh_levels(unit: UnitOfWork, runtime_id: str, sources: Collection[Source
     raised: dict[str, int] | None = None
     for key, register in registers.items():
         if register.source in sources:
-            registers[key] = see_again(register, at)
+            registers[key] = refresh(register, at)
             more = raise_marks(marks, register.source, register.entry, at)
             if more is not None:
                 marks = raised = more

@@ -33,7 +33,7 @@ def update_states(run: IngestContext, session_state: SessionState) -> tuple[dict
         if runtime is None or runtime.ended_at is not None or runtime.target_id not in session_state.ready:
             continue
         session_state.quiet_runtimes.end(run.unit, runtime_id)
-        life = session_state.life(runtime)
+        life = session_state.runtime_facts(runtime)
         looked_at = runtime.pane_id in session_state.looked_at.get(runtime.target_id, frozenset())
         resolution = update_state(run.unit, runtime, life, run.now, looked_at=looked_at)
         wakes[runtime_id] = resolution.next_wake

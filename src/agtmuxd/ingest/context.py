@@ -52,7 +52,7 @@ class SessionState:
     quiet_runtimes: QuietRuntimes = field(default_factory=QuietRuntimes)
     crash_due: int | None = None
 
-    def life(self, runtime: Runtime) -> RuntimeFacts:
+    def runtime_facts(self, runtime: Runtime) -> RuntimeFacts:
         """Give the facts about a runtime that are not claims."""
         return RuntimeFacts(
             started_at=runtime.started_at,

@@ -26,7 +26,7 @@ class ObservationIntake:
         self._repository = repository
         self._session_state = session_state
 
-    def time_passed(self, run: IngestContext) -> None:
+    def apply_time(self, run: IngestContext) -> None:
         """Do what is due by time alone: make unread targets ready, touch states that may change, forget old crashes."""
         if run.now >= self._session_state.opened_at + GRACE:
             for target_id in self._repository.targets:
@@ -36,7 +36,7 @@ class ObservationIntake:
         runtimes.forget_old_crashes(run.unit, run.now)
         self._session_state.crash_due = runtimes.crash_due((s for _, s in run.unit.states.items()), None)
 
-    def health(self, run: IngestContext, change: HealthChange) -> None:
+    def apply_health(self, run: IngestContext, change: HealthChange) -> None:
         """Apply a change of a target's health."""
         target = run.unit.targets.get(change.target_id)
         if target is None:
@@ -98,7 +98,7 @@ class ObservationIntake:
         self._session_state.read_at[seen.target_id] = seen.at
         return True
 
-    def observed(self, run: IngestContext, seen: Observation) -> None:
+    def apply_round(self, run: IngestContext, seen: Observation) -> None:
         """Apply one good round."""
         if run.unit.targets.get(seen.target_id) is None:
             return
@@ -114,8 +114,8 @@ class ObservationIntake:
             run.rebind |= self._session_state.servers.get(server) != seen.target_id
             self._session_state.servers[server] = seen.target_id
         known = set(run.unit.active.values())
-        runtimes.topology(run.unit, seen, self._session_state.title_at)
-        runtimes.runtimes(run.unit, seen)
+        runtimes.update_panes(run.unit, seen, self._session_state.title_at)
+        runtimes.update_runtimes(run.unit, seen)
         self._make_ready(run, seen.target_id)
         for pane_id, agent in seen.agents.items():
             runtime = run.unit.active_runtime((seen.target_id, pane_id))

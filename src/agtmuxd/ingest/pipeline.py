@@ -136,7 +136,7 @@ class Pipeline:
         """Apply one good round. A round that shows nothing new needs no transaction."""
         idle = not self._serving and self._queue.empty()
         if not (idle and self._rounds.nothing_new(seen)):
-            await self._do(lambda run: self._rounds.observed(run, seen))
+            await self._do(lambda run: self._rounds.apply_round(run, seen))
         if self._alarm is not None and seen.at >= self._alarm_at + OVERDUE:
             self._alarm.cancel()
             self._ring()
@@ -147,7 +147,7 @@ class Pipeline:
 
     async def report_health(self, change: HealthChange) -> None:
         """Apply a change of a target's health."""
-        await self._do(lambda run: self._rounds.health(run, change))
+        await self._do(lambda run: self._rounds.apply_health(run, change))
 
     async def add_target(self, target: Target) -> None:
         """Add a target, or replace its row."""
@@ -194,9 +194,9 @@ class Pipeline:
         self._session_state.quiet_runtimes.update_registers(unit, runtime_id)
         return unit.registers.get(runtime_id) or {}, unit.marks.get(runtime_id) or {}
 
-    def life(self, runtime: Runtime) -> RuntimeFacts:
+    def runtime_facts(self, runtime: Runtime) -> RuntimeFacts:
         """Give the facts about a runtime that are not claims, as they were used to resolve its state."""
-        return self._session_state.life(runtime)
+        return self._session_state.runtime_facts(runtime)
 
     async def first_round(self, target_id: str) -> None:
         """Wait for the first good round of a target since the start."""
@@ -341,7 +341,7 @@ class Pipeline:
             self._schedule(self._clock() + NS)
 
     def _tick(self, run: IngestContext) -> None:
-        self._rounds.time_passed(run)
+        self._rounds.apply_time(run)
         self._inbox.bind_pending(run)
 
 

@@ -60,7 +60,7 @@ class Redactor:
             _LOG.warning("a pattern in redaction.patterns takes too long: all texts were removed")
             return redact(value, (re.compile(EVERYTHING),))
 
-    def leave(self, path: str) -> None:
+    def write_patterns(self, path: str) -> None:
         """Write the configured patterns to a file for hooks, which need them when they write to the spool.
 
         Raises OSError.

@@ -11,7 +11,7 @@ from agtmuxd.core.model import State
 from agtmuxd.core.screen.title import published
 from agtmuxd.core.state.observation import AgentExit, AgentObservation, Observation
 from agtmuxd.ingest.apply_event import announced_exit
-from agtmuxd.ingest.state_rows import CRASH_SHOWN, end, forget_crash
+from agtmuxd.ingest.state_rows import CRASH_SHOWN, end_runtime, forget_crash
 from agtmuxd.repository import Pane, PaneKey, Repository, Runtime, StateRow, UnitOfWork
 
 TITLE_EVERY: Final = 1_000_000_000
@@ -20,17 +20,19 @@ TITLE_EVERY: Final = 1_000_000_000
 _WORKING = frozenset({State.RUNNING, State.WAITING_APPROVAL, State.WAITING_INPUT})
 
 
-def topology(unit: UnitOfWork, seen: Observation, title_at: dict[PaneKey, int]) -> None:
+def update_panes(unit: UnitOfWork, seen: Observation, title_at: dict[PaneKey, int]) -> None:
     """Update the target's panes to match this listing. ``title_at``: when each title was published last (ns)."""
     there = {row.pane_id: row for row in seen.panes}
     for key, pane in list(unit.panes.items()):
         if key[0] != seen.target_id or (key[1] in there and pane.boot_id == seen.boot_id):
             continue
-        if pane.boot_id == seen.boot_id and seen.cannot_tell(key[1]):
+        if pane.boot_id == seen.boot_id and seen.may_exist(key[1]):
             continue
         runtime = unit.active_runtime(key)
         if runtime is not None:
-            end(unit, runtime, "pane_gone" if pane.boot_id == seen.boot_id else "server_gone", seen.at, crashed=False)
+            end_runtime(
+                unit, runtime, "pane_gone" if pane.boot_id == seen.boot_id else "server_gone", seen.at, crashed=False
+            )
         forget_crash(unit, key)
         if key[1] not in there:
             unit.panes.drop(key)
@@ -86,7 +88,7 @@ def _visible(pane: Pane) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def runtimes(unit: UnitOfWork, seen: Observation) -> None:
+def update_runtimes(unit: UnitOfWork, seen: Observation) -> None:
     """End runtimes whose process is gone, begin new ones, and note a changed version or headless flag."""
     exits = {(g.pane_id, g.pid, g.process_start): g for g in seen.gone}
     listed = {row.pane_id for row in seen.panes} if seen.unread else frozenset()
@@ -97,10 +99,10 @@ def runtimes(unit: UnitOfWork, seen: Observation) -> None:
         agent = seen.agents.get(key[1])
         if runtime is None or (agent is not None and _is_same_process(runtime, agent)):
             continue
-        if agent is None and key[1] not in listed and runtime.boot_id == seen.boot_id and seen.cannot_tell(key[1]):
+        if agent is None and key[1] not in listed and runtime.boot_id == seen.boot_id and seen.may_exist(key[1]):
             continue
         exit_ = exits.get((key[1], runtime.pid or 0, runtime.process_start or ""))
-        end(unit, runtime, "replaced" if agent else "exited", seen.at, crashed=_crashed(unit, runtime, exit_))
+        end_runtime(unit, runtime, "replaced" if agent else "exited", seen.at, crashed=_crashed(unit, runtime, exit_))
     for pane_id, agent in seen.agents.items():
         key = (seen.target_id, pane_id)
         if unit.panes.get(key) is None:

@@ -64,7 +64,7 @@ class SpoolReader:
         self._store = store
         self._take = take
 
-    def blocked(self) -> str | None:
+    def why_blocked(self) -> str | None:
         """Say why hooks cannot write to the spool now, and what to do; None if they can."""
         folder = self.path.parent
         try:

@@ -165,7 +165,7 @@ def _attention(
     return new, (now if new != "none" else None)
 
 
-def end(unit: UnitOfWork, runtime: Runtime, reason: str, now: int, *, crashed: bool) -> None:
+def end_runtime(unit: UnitOfWork, runtime: Runtime, reason: str, now: int, *, crashed: bool) -> None:
     """End a runtime at ``now`` (ns).
 
     After a crash, the pane shows error/agent_crashed. After an orderly end, the pane has no agent.

@@ -31,7 +31,7 @@ def _source(package: str, name: str) -> str:
     return resources.files(package).joinpath(name).read_text(encoding="utf-8")
 
 
-def place() -> str:
+def file_writer() -> str:
     """Return the program that writes settings files there."""
     return _source("agtmuxd.remote_hooks", "place_files.py")
 

@@ -107,7 +107,7 @@ class RemoteHooksLink:
         now = time.monotonic()
         try:
             listens = await self._listens()
-            if not await self._reverse.placed():
+            if not await self._reverse.is_installed():
                 if self._reverse.was_open:  # the hooks were uninstalled
                     await self._spool.drain()
                     await self._reverse.close(forget=True)

@@ -133,7 +133,7 @@ class EventListener:
         try:
             return await self._answer(request)
         except BrokenBodyError as error:
-            self._connections.malformed(error.message)
+            self._connections.note_malformed(error.message)
             return failed(error)
         except AgtmuxError as error:
             return failed(error)

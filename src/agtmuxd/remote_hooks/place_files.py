@@ -42,10 +42,10 @@ def place(path: str, before: str | None, after: str | None, backups: int, remove
     Waits while another program holds the folder's lock. Raises ChangedError if another program wrote the file.
     """
     real = os.path.realpath(path)
-    now, old = found(real)
+    now, old = read_existing(real)
 
     def check() -> None:  # also right before the write: agents write their settings at any time, and disks are slow
-        if found(real)[0] != before:
+        if read_existing(real)[0] != before:
             raise ChangedError(path + " changed meanwhile: try again")
 
     check()
@@ -53,7 +53,7 @@ def place(path: str, before: str | None, after: str | None, backups: int, remove
         raise ValueError(path + ": is read-only. Allow writing (chmod u+w), or add by hand what --dry-run shows.")
     if after is not None:
         os.makedirs(os.path.dirname(real), mode=0o700, exist_ok=True)
-    with alone(os.path.dirname(real)):
+    with lock_folder(os.path.dirname(real)):
         check()
         return put(path, after, (now, old), backups, remove, check)
 
@@ -65,11 +65,11 @@ def put(
     """Make the change. ``there``: the text and status of the file now. See ``place``."""
     real, (now, old) = os.path.realpath(path), there
     backup = None
-    same = [one for one in left(path) if remove and holds(one, after)]
+    same = [one for one in list_backups(path) if remove and has_text(one, after)]
     if now is not None and old is not None and backups and not (remove and (same or after is None)):
         backup = free_name(real + time.strftime(".agtmux-backup-%Y%m%d-%H%M%S"))
         write(backup, now, old)
-        for gone in left(path)[:-backups]:
+        for gone in list_backups(path)[:-backups]:
             os.unlink(gone)
     try:
         if after is not None:
@@ -87,7 +87,7 @@ def put(
 
 
 @contextlib.contextmanager
-def alone(folder: str) -> Iterator[None]:
+def lock_folder(folder: str) -> Iterator[None]:
     """Lock the folder against other programs that write files into it. A lock on the folder leaves no file behind.
 
     Raises ValueError if the lock is not free within 5 s. Takes no lock on a file system without such locks.
@@ -114,15 +114,15 @@ def alone(folder: str) -> Iterator[None]:
         os.close(fd)
 
 
-def found(path: str) -> tuple[str | None, os.stat_result | None]:
+def read_existing(path: str) -> tuple[str | None, os.stat_result | None]:
     """Return a file's text and status, (None, None) if there is no file. Raises ValueError, OSError."""
     if not os.path.exists(path):
         return None, None
-    with open(regular(path), encoding="utf-8", newline="") as file:
+    with open(open_regular(path), encoding="utf-8", newline="") as file:
         return file.read(), os.fstat(file.fileno())
 
 
-def regular(path: str) -> int:
+def open_regular(path: str) -> int:
     """Open a regular file for reading, and return its descriptor. Never waits, not even for a pipe.
 
     Raises ValueError for anything but a regular file, OSError.
@@ -134,16 +134,16 @@ def regular(path: str) -> int:
     return fd
 
 
-def left(path: str) -> list[str]:
+def list_backups(path: str) -> list[str]:
     """Return the backups beside a file, oldest first."""
     return sorted(glob.glob(glob.escape(os.path.realpath(path)) + ".agtmux-backup-*"))
 
 
-def holds(path: str, text: str | None) -> bool:
+def has_text(path: str, text: str | None) -> bool:
     """Tell whether a file holds exactly this text."""
     if not os.path.isfile(path):
         return False
-    with open(regular(path), "rb") as file:
+    with open(open_regular(path), "rb") as file:
         return text is not None and file.read() == text.encode("utf-8")
 
 
@@ -176,7 +176,7 @@ def write(path: str, text: str, like: os.stat_result | None, check: Callable[[],
         if like is not None:
             made = os.stat(name)
             if made.st_uid != like.st_uid:
-                give(name, path, like.st_uid)
+                change_owner(name, path, like.st_uid)
             if made.st_gid != like.st_gid:
                 with contextlib.suppress(PermissionError):  # a user can only set groups that they are in
                     os.chown(name, -1, like.st_gid)
@@ -188,7 +188,7 @@ def write(path: str, text: str, like: os.stat_result | None, check: Callable[[],
         raise
 
 
-def give(name: str, path: str, owner: int) -> None:
+def change_owner(name: str, path: str, owner: int) -> None:
     """Give the new file to ``owner``. Raises ValueError if only root may do that."""
     try:
         os.chown(name, owner, -1)
@@ -202,7 +202,7 @@ def main() -> None:
     for one in asked["files"]:
         try:
             backup = place(one["path"], one["before"], one["after"], asked["backups"], asked.get("remove", False))
-            out.append({"backup": backup, "error": None, "left": left(one["path"]), "changed": False})
+            out.append({"backup": backup, "error": None, "left": list_backups(one["path"]), "changed": False})
         except (ValueError, OSError) as error:
             changed = isinstance(error, ChangedError)
             out.append({"backup": None, "error": str(error), "left": [], "changed": changed})

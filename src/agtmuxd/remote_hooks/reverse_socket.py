@@ -91,7 +91,7 @@ class ReverseSocket:
     def is_open(self) -> bool:
         return self._conn is not None and not self._conn.is_closed()
 
-    async def placed(self) -> bool:
+    async def is_installed(self) -> bool:
         """Tell whether the hook program is installed there. Raises ExecutorError."""
         return bool((await self._script(_PLACED)).strip())
 

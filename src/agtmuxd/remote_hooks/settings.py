@@ -18,7 +18,7 @@ from agtmuxd.adapters.contract import HookPlan
 from agtmuxd.adapters.isolation import IsolatedAdapter
 from agtmuxd.adapters.settings import json_hooks
 from agtmuxd.api.requests import HookRequest
-from agtmuxd.hooks.items import BACKUPS, TRIES, absent_item, add_status, hook_item, kept_busy, planned_item
+from agtmuxd.hooks.items import BACKUPS, TRIES, absent_item, add_status, busy_error, hook_item, planned_item
 from agtmuxd.remote_hooks import install_program
 from agtmuxd.targets.executor import ExecutorError, TargetExecutor
 from agtmuxd.targets.ssh.commands import first_line
@@ -180,7 +180,7 @@ class RemoteSettings:
                         continue  # another program, such as the agent, wrote it at the same time
                     kept = one.get("left", ()) if remove else ()
                     item = planned_item(adapter.agent_type, plan, one.get("backup"), kept)
-                    item["error"] = kept_busy(plan.path) if one.get("changed") else one.get("error")
+                    item["error"] = busy_error(plan.path) if one.get("changed") else one.get("error")
                     done[item["path"]] = item
         for status in await self._planned(lambda: adapter.hook_status(where, command)):
             add_status(done, adapter.agent_type, status, leaving=remove)
@@ -215,7 +215,7 @@ class RemoteSettings:
             return []
         files = [{"path": str(plan.path), "before": plan.before, "after": plan.after} for plan in plans]
         done = await self._executor.run(
-            ["python3", "-IS", "-c", install_program.place()],
+            ["python3", "-IS", "-c", install_program.file_writer()],
             stdin=json.dumps({"files": files, "backups": backups, "remove": remove}).encode(),
             timeout=_SECONDS,
         )

@@ -44,7 +44,7 @@ class ByteBudget:
         self._rate, self._now = rate, now
         self._left, self._at = float(BURST), now()
 
-    def is_left(self) -> bool:
+    def has_bytes_left(self) -> bool:
         at = self._now()
         self._left = min(float(BURST), self._left + (at - self._at) * self._rate)
         self._at = at
@@ -83,7 +83,7 @@ class RemoteSpool:
 
         Raises ExecutorError, AgtmuxError.
         """
-        self.waits = not self._allowance.is_left()
+        self.waits = not self._allowance.has_bytes_left()
         if self.waits:
             return
         output = await self._script(_TAKE, self._name, f"{time.time_ns():020d}")
@@ -97,7 +97,7 @@ class RemoteSpool:
     async def _fetch_file(self, name: str) -> None:
         at = await self._store.run(lambda c: read_offset(c, self._target_id, name))
         while True:
-            if not self._allowance.is_left():
+            if not self._allowance.has_bytes_left():
                 self.waits = True
                 return
             data = await self._script(_READ, name, str(at + 1), str(PIECE))

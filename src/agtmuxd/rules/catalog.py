@@ -54,7 +54,7 @@ class RuleCatalog:
         self._own_rules, self.wrong, self._changes.taken = own, {}, marks
         self._registry.use_rules(_by_agent(own))  # even if unchanged: rules that were put aside are tried again
 
-    def read_what_can_be(self) -> list[str]:
+    def read_good_files(self) -> list[str]:
         """Read the user's folder and use the rules of its good files. Return the errors of the others."""
         try:
             marks, found = self._read_files()
@@ -214,7 +214,7 @@ class RuleCatalog:
         if why is not None:
             raise AgtmuxError("E_INVALID_REQUEST", why)
         rules, path = self._rules_of(asked.agent, own)
-        return trial.replayed(rules, path, asked)
+        return trial.replay(rules, path, asked)
 
     async def check(self, asked: CheckRequest) -> list[dict[str, Any]]:
         """Try every rule on its own sample. Return one item per agent. Raises E_INVALID_REQUEST."""
@@ -238,7 +238,7 @@ class RuleCatalog:
                 {
                     "agent": agent, "rules_file": None if path is None else str(path), "error": None,
                     "recorded_on": list(rules.recorded_on),
-                    "rules": [one async for one in trial.tried(rules, screens, asked.corpus)],
+                    "rules": [one async for one in trial.try_rules(rules, screens, asked.corpus)],
                 }
             )  # fmt: skip
         return items

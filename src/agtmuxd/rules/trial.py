@@ -27,7 +27,7 @@ from agtmuxd.tmux import sgr
 TOO_LONG: Final = "a repeat within a repeat, as in (a+)+, tries too many ways"
 
 
-def replayed(rules: RuleSet, file: Path | None, asked: ReplayRequest) -> dict[str, Any]:
+def replay(rules: RuleSet, file: Path | None, asked: ReplayRequest) -> dict[str, Any]:
     """Try ``rules`` on one captured screen. Return the claim, the rules that match, and why the others do not.
 
     Raises E_INVALID_REQUEST if a pattern takes too long on the screen.
@@ -71,7 +71,7 @@ def _named(rule: Rule) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def tried(
+async def try_rules(
     rules: RuleSet, screens: Mapping[str, Path | None], corpus: Path | None
 ) -> AsyncIterator[dict[str, Any]]:
     """Try each rule on its sample, one after the other.
@@ -111,7 +111,7 @@ def _sample(rule: Rule, folder: Path | None, corpus: Path | None) -> Sample | st
             return _captured(text, title=ref.title) if text.strip() else f"its sample {folder / ref.screen} is empty"
         if corpus is None:
             return "its recording is not installed: use --corpus FOLDER with a folder that has it"
-        return samples.recorded(corpus / f"{ref.recording}.jsonl", ref.t_ms)
+        return samples.from_recording(corpus / f"{ref.recording}.jsonl", ref.t_ms)
     except FileNotFoundError as error:
         how = f"; make it with: tmux capture-pane -p -t PANE > {error.filename}" if ref.screen else ""
         return f"its sample {error.filename} is not there{how}"
@@ -142,9 +142,9 @@ def _captured(text: str, **more: Any) -> Sample:
     """Make a sample from the output of ``tmux capture-pane -p``, with or without ``-e``."""
     text = text.replace("\r\n", "\n")
     if "\x1b" not in text:
-        return samples.captured(text, **more)
+        return samples.from_capture(text, **more)
     plain, styles = sgr.parse(text)
-    return samples.captured(plain, **more, styles=styles)
+    return samples.from_capture(plain, **more, styles=styles)
 
 
 def _waiting(waiting: WaitingFor | None) -> dict[str, Any] | None:

@@ -80,7 +80,7 @@ class DaemonStatus:
     def health(self) -> dict[str, Any]:
         of, view = self._sources, self._sources.hub.view
         items = of.target_manager.items()
-        stuck = [wrong for wrong in (of.spool.wrong, of.spool.blocked()) if wrong is not None]
+        stuck = [wrong for wrong in (of.spool.wrong, of.spool.why_blocked()) if wrong is not None]
         more = self._features()
         down = any(t["health"] != "ok" for t in items)
         degraded = down or of.storage_health.wrong() or stuck or more.problems or "socket" in of.troubles
@@ -97,7 +97,7 @@ class DaemonStatus:
             "targets": items,
             "queues": {"ingest": of.pipeline.depth, "store": of.store.depth, "pending_bind": len(of.pipeline.pending),
                        "connections": len(of.connections.open), "connections_most": of.connections.most},
-            "counters": {**dict(sorted(of.pipeline.counters.items())), **of.target_manager.figures(),
+            "counters": {**dict(sorted(of.pipeline.counters.items())), **of.target_manager.counters(),
                          **of.transcripts.counters,
                          **more.counters, "watchers": of.hub.watchers},
             "store": of.storage_health.store(),
@@ -110,8 +110,8 @@ class DaemonStatus:
         of = self._sources
         errors = [*of.troubles.values(), *of.storage_health.wrong(), *of.storage_health.notes()]
         errors += [f"spool: {wrong}" for wrong in spool]
-        errors += of.target_manager.complaints()
-        full = of.connections.full()
+        errors += of.target_manager.unreadable_panes()
+        full = of.connections.refusal_note()
         if full is not None:
             errors.append(full)
         errors += [f"rules not loaded: {why}" for why in of.rule_catalog.wrong.values()]

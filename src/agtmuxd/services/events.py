@@ -25,7 +25,7 @@ from agtmuxd.remote_hooks.clock_offset import corrected
 from agtmuxd.store import history
 from agtmuxd.store.db import Store
 from agtmuxd.stream.published import PublishedRows
-from agtmuxd.targets.apart import chain_of, is_apart, was_apart
+from agtmuxd.targets.apart import chain_of, in_other_pid_space, was_in_other_pid_space
 
 
 class Events:
@@ -55,11 +55,11 @@ class Events:
 
     async def ingest(self, events: Sequence[WireEvent], peer: Peer | None = None) -> list[dict[str, Any]]:
         now, ahead = self._clock(), self._ahead()
-        apart = peer is not None and is_apart(peer.pid)
+        apart = peer is not None and in_other_pid_space(peer.pid)
         seen = chain_of(peer.pid) if apart and peer is not None else []
 
         def make(event: WireEvent) -> RawEvent:
-            elsewhere = apart or (peer is None and was_apart(event.pid_space))
+            elsewhere = apart or (peer is None and was_in_other_pid_space(event.pid_space))
             raw = self._raw(_as_seen(event, seen) if elsewhere else event, now)
             raw = replace(raw, apart=True) if elsewhere else raw
             return replace(raw, event_time=min(raw.event_time + ahead, now)) if ahead else raw
@@ -99,7 +99,7 @@ class Events:
         raws = [make(event) for i, event in enumerate(events) if i not in tests]
         posted = iter(await self._pipeline.submit(raws) if raws else ())
         return [
-            self._hook_tests.arrived_test(event) if i in tests else next(posted).to_json()
+            self._hook_tests.receive_test(event) if i in tests else next(posted).to_json()
             for i, event in enumerate(events)
         ]
 

@@ -16,8 +16,17 @@ from agtmuxd.adapters.isolation import IsolatedAdapter
 from agtmuxd.adapters.registry import Registry
 from agtmuxd.api.requests import HookRequest
 from agtmuxd.hooks.health import HookHealth, changed_here
-from agtmuxd.hooks.items import BACKUPS, TRIES, absent_item, add_status, foreign, hook_item, kept_busy, planned_item
-from agtmuxd.remote_hooks.place_files import ChangedError, left, place
+from agtmuxd.hooks.items import (
+    BACKUPS,
+    TRIES,
+    absent_item,
+    add_status,
+    busy_error,
+    hook_item,
+    planned_item,
+    why_not_ours,
+)
+from agtmuxd.remote_hooks.place_files import ChangedError, list_backups, place
 from agtmuxd.remote_hooks.settings import RemoteSettings
 from agtmuxd.repository import Repository
 from agtmuxd.target_manager.manager import TargetManager
@@ -48,7 +57,7 @@ class Hooks:
             access = self._target_manager.watches.reach(self._target_id(request.target))
             if access.kind == "ssh":
                 return await self._apply_remotely(access, adapters, request)
-        wrong = foreign(request.command) if request.op == "install" else None
+        wrong = why_not_ours(request.command) if request.op == "install" else None
         if wrong is not None:
             raise AgtmuxError("E_INVALID_REQUEST", wrong)
         out: list[dict[str, Any]] = []
@@ -68,7 +77,7 @@ class Hooks:
         return out
 
     def tests_arrived(self, nonces: Sequence[str]) -> dict[str, str]:
-        return self._hook_tests.arrived(nonces)
+        return self._hook_tests.received_tests(nonces)
 
     async def _apply_remotely(
         self, access: TargetAccess, adapters: Sequence[IsolatedAdapter], request: HookRequest
@@ -81,7 +90,7 @@ class Hooks:
             self._add_deaf(item, changed.get(item["path"]), access.target_id)
         if request.probe and request.op == "status":
             await remote.probe(
-                items, self._hook_tests.arrived, lambda: self._target_manager.watches.check_now(access.target_id)
+                items, self._hook_tests.received_tests, lambda: self._target_manager.watches.check_now(access.target_id)
             )
         return items
 
@@ -112,7 +121,7 @@ def _hooks_of(adapter: IsolatedAdapter, home: Path, request: HookRequest) -> lis
                 (plan, None) if request.dry_run else _place_file(adapter, home, command, plan, remove=remove)
             )
             path = str(plan.path)
-            stay = left(path) if placed.changes and remove and not request.dry_run else ()
+            stay = list_backups(path) if placed.changes and remove and not request.dry_run else ()
             done[path] = planned_item(adapter.agent_type, placed, backup, stay)
     for status in adapter.hook_status(home, command):
         add_status(done, adapter.agent_type, status, leaving=remove)
@@ -134,4 +143,4 @@ def _place_file(
         except ChangedError:
             again = adapter.plan_hooks(home, command, remove=remove)
             plan = next((one for one in again if one.path == plan.path), replace(plan, after=plan.before))
-    raise ValueError(kept_busy(plan.path))
+    raise ValueError(busy_error(plan.path))

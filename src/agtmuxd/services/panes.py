@@ -65,7 +65,7 @@ class Panes:
         oldest = None if adapter is None else adapter.oldest
         now = self._clock()
         registers, marks = self._pipeline.registers_of(runtime_id)
-        candidates = _candidates(resolve(registers, marks, self._pipeline.life(runtime), now), now)
+        candidates = _candidates(resolve(registers, marks, self._pipeline.runtime_facts(runtime), now), now)
         return {
             "oldest_version": oldest,
             "older": older(runtime.agent_version, oldest),

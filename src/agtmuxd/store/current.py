@@ -267,7 +267,7 @@ def _save_registers_and_marks(
     )
 
 
-def load_world(connection: sqlite3.Connection) -> Repository:
+def load_repository(connection: sqlite3.Connection) -> Repository:
     """Load the rows that were current when the last daemon stopped."""
     repository = Repository()
     connection.row_factory = sqlite3.Row

@@ -21,7 +21,7 @@ from typing import Any, Final, TypeVar
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.regular import open_regular
 from agtmuxd.store import housekeeping
-from agtmuxd.store.disk import room
+from agtmuxd.store.disk import free_bytes
 from agtmuxd.store.integrity import IntegrityCheck, check_for, note_damage, note_of, read_only
 from agtmuxd.store.migrate import Migration, load, migrate, refuse_newer
 
@@ -84,7 +84,7 @@ def _check_after_crash(path: str, connection: sqlite3.Connection) -> None:
 
     Also begins a new stream if the machine was restarted meanwhile. Raises sqlite3.DatabaseError for a damaged file.
     """
-    was = housekeeping.left(connection)
+    was = housekeeping.last_shutdown(connection)
     checked, wrong = (True, None) if was.whole else check_for(path)
     if wrong is not None:
         raise sqlite3.DatabaseError(wrong)
@@ -92,7 +92,7 @@ def _check_after_crash(path: str, connection: sqlite3.Connection) -> None:
     if not was.closed and was.machine_start not in (None, started):
         housekeeping.begin_new_stream(connection, time.time_ns())
     try:
-        housekeeping.opened(connection, started, checked=checked)
+        housekeeping.note_open(connection, started, checked=checked)
     except sqlite3.OperationalError as error:
         if not checked or "full" not in str(error):
             raise  # the disk is full: the first write of ``Store`` notes the opening later
@@ -175,7 +175,7 @@ class Store:
         if wrong is not None:
             self._damaged(wrong)
         else:
-            self._queue.put(lambda: self._transact(housekeeping.whole, None))
+            self._queue.put(lambda: self._transact(housekeeping.note_checked, None))
 
     async def run(self, work: Work[T], *, power_safe: bool = False, undo: Callable[[], None] | None = None) -> T:
         """Run ``work(connection)`` in its own transaction. It is durable when this returns.
@@ -300,7 +300,7 @@ class Store:
             if undo is not None:
                 undo()
             raise
-        free = room(self.path) if troubled else None
+        free = free_bytes(self.path) if troubled else None
         if troubled and (free is None or free >= ROOM):
             self.trouble = None
         return result
@@ -333,7 +333,7 @@ class Store:
         """Note that the daemon stopped in order. If that cannot be written, the next start checks the file."""
         if self.damage is None:
             with contextlib.suppress(sqlite3.Error):
-                housekeeping.closed(self._connection)
+                housekeeping.note_closed(self._connection)
 
     @staticmethod
     def _deliver(

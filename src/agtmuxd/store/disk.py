@@ -16,7 +16,7 @@ _MOUNTS: Final = "/proc/self/mountinfo"
 _SPACES: Final = (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\"))
 
 
-def room(path: str) -> int | None:
+def free_bytes(path: str) -> int | None:
     """Give the free bytes of the file system that holds ``path``; None if it cannot be asked."""
     try:
         found = os.statvfs(path)
@@ -25,7 +25,7 @@ def room(path: str) -> int | None:
     return found.f_bavail * found.f_frsize
 
 
-def network(path: str, mounts: str | None = None) -> str | None:
+def network_type(path: str, mounts: str | None = None) -> str | None:
     """Give the type of the network file system that holds ``path``; None if it is local or cannot be found out.
 
     ``mounts``: the text of ``/proc/self/mountinfo``, read when it is not given.

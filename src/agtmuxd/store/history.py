@@ -52,7 +52,7 @@ def payload_text(payload: Mapping[str, Any]) -> str | None:
 
 def add_event(connection: sqlite3.Connection, event: RawEvent, runtime_id: str, applied: str) -> bool:
     """Insert an event; False if this occurrence is already stored. ``store.payload_text`` shortens its payload."""
-    kept = echo.kept(connection, runtime_id, event.source.value, event.event_id, event.payload, dumps)
+    kept = echo.shorten_texts(connection, runtime_id, event.source.value, event.event_id, event.payload, dumps)
     cursor = connection.execute(
         "INSERT INTO events (event_id, runtime_id, event_type, source, source_event_id, source_seq, event_time,"
         " ingested_at, dedupe_key, applied, action_id, raw_payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -291,7 +291,7 @@ def purge_payloads(connection: sqlite3.Connection, older_than: int, batch: int) 
     ).fetchall()
     reached = max(row[0] for row in rows) if len(rows) == batch else older_than
     if reached > housekeeping.emptied_until(connection):
-        housekeeping.keep_emptied_until(connection, reached)
+        housekeeping.save_emptied_until(connection, reached)
     return len(rows)
 
 

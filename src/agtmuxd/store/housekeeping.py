@@ -43,14 +43,14 @@ def machine_start() -> str | None:
     return None
 
 
-def left(connection: sqlite3.Connection) -> ShutdownState:
+def last_shutdown(connection: sqlite3.Connection) -> ShutdownState:
     """Read how the last daemon left the database."""
     closed, checked, started = connection.execute("SELECT closed, checked, machine_start FROM upkeep").fetchone()
     return ShutdownState(bool(closed), bool(closed and checked), started)
 
 
-def opened(connection: sqlite3.Connection, started: str | None, *, checked: bool) -> None:
-    """Note that the database is open. Without a later ``closed``, the next start knows that the daemon crashed."""
+def note_open(connection: sqlite3.Connection, started: str | None, *, checked: bool) -> None:
+    """Note that the database is open. Without a later ``note_closed``, the next start knows that the daemon crashed."""
     connection.execute("UPDATE upkeep SET closed = 0, checked = ?, machine_start = ?", (int(checked), started))
 
 
@@ -73,12 +73,12 @@ def is_checked(connection: sqlite3.Connection) -> bool:
     return bool(connection.execute("SELECT checked FROM upkeep").fetchone()[0])
 
 
-def whole(connection: sqlite3.Connection) -> None:
+def note_checked(connection: sqlite3.Connection) -> None:
     """Note that a check found nothing wrong."""
     connection.execute("UPDATE upkeep SET checked = 1")
 
 
-def closed(connection: sqlite3.Connection) -> None:
+def note_closed(connection: sqlite3.Connection) -> None:
     """Note that the daemon stopped in order."""
     connection.execute("UPDATE upkeep SET closed = 1")
 
@@ -91,7 +91,7 @@ def is_closed(connection: sqlite3.Connection) -> bool:
 def probe(connection: sqlite3.Connection) -> None:
     """Write a new value: only that proves that the disk takes writes.
 
-    It also notes the opening, in case the disk was full when ``opened`` tried.
+    It also notes the opening, in case the disk was full when ``note_open`` tried.
     """
     connection.execute("UPDATE upkeep SET probes = probes + 1, closed = 0")
 
@@ -102,7 +102,7 @@ def forget_at(connection: sqlite3.Connection) -> tuple[int | None, int]:
     return row[0], row[1]
 
 
-def keep_forget_at(connection: sqlite3.Connection, at: int, waited: int) -> None:
+def save_forget_at(connection: sqlite3.Connection, at: int, waited: int) -> None:
     """Store what ``forget_at`` reads."""
     connection.execute("UPDATE upkeep SET forget_at = ?, forget_waited = ?", (at, waited))
 
@@ -122,6 +122,6 @@ def emptied_until(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT emptied_until FROM upkeep").fetchone()[0])
 
 
-def keep_emptied_until(connection: sqlite3.Connection, at: int) -> None:
+def save_emptied_until(connection: sqlite3.Connection, at: int) -> None:
     """Store the time (ns) up to which payloads were emptied."""
     connection.execute("UPDATE upkeep SET emptied_until = ?", (at,))

@@ -23,7 +23,7 @@ BACK: Final = 12
 Dumps = Callable[[object], str]
 
 
-def kept(
+def shorten_texts(
     connection: sqlite3.Connection,
     runtime_id: str,
     source: str,

@@ -32,7 +32,7 @@ DOWN_TO: Final = 0.9
 """A database that is too large is reduced to this part of the allowed size."""
 
 
-def kept(settings: RetentionSettings) -> history.RetentionLimits:
+def limits_of(settings: RetentionSettings) -> history.RetentionLimits:
     """Convert the settings (days) to limits in ns."""
     day = 86_400 * NS
     return history.RetentionLimits(
@@ -41,7 +41,7 @@ def kept(settings: RetentionSettings) -> history.RetentionLimits:
     )  # fmt: skip
 
 
-def ran_for() -> int:
+def monotonic_ns() -> int:
     """Give a monotonic time in ns. It includes the time that the machine slept, if the system counts that."""
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return time.clock_gettime_ns(clock)
@@ -99,7 +99,7 @@ class RetentionTask:
         keep: Callable[[], history.RetentionLimits],
         most: Callable[[], int],
         clock: Callable[[], int],
-        ran: Callable[[], int] = ran_for,
+        ran: Callable[[], int] = monotonic_ns,
     ) -> None:
         """``most``: bytes that the database may use. ``clock``: ns since the epoch; ``ran``: a monotonic time in ns."""
         self.used: int | None = None
@@ -139,7 +139,7 @@ class RetentionTask:
             if at is None:
                 at = housekeeping.last_seen(connection) or system
             moved = RetentionTime(at, waited).step(system, elapsed, away=self._began)
-            housekeeping.keep_forget_at(connection, moved.at, moved.waited)
+            housekeeping.save_forget_at(connection, moved.at, moved.waited)
             return moved
 
         by = await self._store.run(step)

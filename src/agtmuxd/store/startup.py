@@ -16,9 +16,9 @@ from agtmuxd.repository import Repository
 from agtmuxd.store import history, housekeeping
 from agtmuxd.store.actions import abandon
 from agtmuxd.store.clock_repair import put_back
-from agtmuxd.store.current import load_world
+from agtmuxd.store.current import load_repository
 from agtmuxd.store.db import open_database
-from agtmuxd.store.disk import network
+from agtmuxd.store.disk import network_type
 from agtmuxd.store.integrity import note_damage
 
 
@@ -65,7 +65,7 @@ def load_all(path: str, now: int) -> StartupState:
 def _load(connection: sqlite3.Connection, path: str, set_aside: str | None, now: int) -> StartupState:
     stream_id, upcoming = history.load_stream(connection, housekeeping.stream_name(now), now)
     moved = put_back(connection, now)
-    repository = load_world(connection)
+    repository = load_repository(connection)
     published, pending = history.load_published(connection), history.load_pending(connection)
     # before the socket opens: a repeated request must find its action indeterminate
     abandoned = abandon(connection, now)
@@ -77,7 +77,7 @@ def _load(connection: sqlite3.Connection, path: str, set_aside: str | None, now:
 
 def _warnings_of(connection: sqlite3.Connection, path: str) -> list[str]:
     out, folder = [], Path(path).parent
-    kind = network(path)
+    kind = network_type(path)
     if kind is not None:
         out.append(
             f"{folder} lies on a network file system ({kind}), where SQLite cannot keep a database safe:"

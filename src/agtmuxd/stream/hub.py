@@ -63,7 +63,7 @@ class Hub:
             channel.publish(batch)
 
     async def open(self, request: WatchRequest) -> Watcher:
-        """Open a watcher. End it with its ``leave()``.
+        """Open a watcher. End it with its ``close()``.
 
         Raises E_CURSOR_INVALID, E_CURSOR_EXPIRED (one-shot only), and E_OVERLOADED if there are too many watchers.
         """
@@ -82,7 +82,7 @@ class Hub:
         try:
             await watcher.begin()
         except BaseException:
-            watcher.leave()
+            watcher.close()
             raise
         return watcher
 

@@ -163,7 +163,7 @@ class PublishedRows:
             return item
         return {**item, "last_seen_at": seen}
 
-    def written(self, item: Item, more: Item) -> bytes:
+    def encode_row(self, item: Item, more: Item) -> bytes:
         """Encode ``item``, prepared for output, with the fields ``more``, as JSON.
 
         The fields of a pane that are not volatile are encoded once and kept, because they are long.
@@ -183,7 +183,7 @@ class PublishedRows:
         return [self.with_age(item) for item in self.chosen(scope, wanted, sort)]
 
     def chosen(self, scope: str, wanted: Filter, sort: str = "attention") -> list[Item]:
-        """List the same rows as published. Pass each to ``with_age`` or ``written`` before output."""
+        """List the same rows as published. Pass each to ``with_age`` or ``encode_row`` before output."""
         attrs = self._attrs[scope]
         return ordered([item for key, item in self.rows(scope).items() if wanted.matches(attrs[key])], sort)
 

@@ -175,7 +175,7 @@ class Watcher:
                 continue
             await self._sleep(clock(), flushed, beat)
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """End this watcher. Idempotent."""
         self._left(self)
 

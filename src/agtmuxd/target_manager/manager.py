@@ -223,7 +223,7 @@ class TargetManager:
             if observer is not None and observer.health.last_good is not None:
                 report(target.name, observer.health.last_good)
 
-    def figures(self) -> dict[str, int]:
+    def counters(self) -> dict[str, int]:
         """Return counters for the daemon's health: rounds, process tables and unread rows per target."""
         out = {}
         for target in self._pipeline.repository.targets.values():
@@ -235,7 +235,7 @@ class TargetManager:
                     out[f"unread_rows_{target.name}"] = observer.unread.count
         return out
 
-    def complaints(self) -> list[str]:
+    def unreadable_panes(self) -> list[str]:
         """Return a message per target that has panes that cannot be read now."""
         out = []
         for target in self._pipeline.repository.targets.values():

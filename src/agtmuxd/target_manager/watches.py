@@ -221,7 +221,7 @@ class Watches:
         """
         try:
             reached = self.reach(target_id)
-            left = await self.buffers.remove_left(
+            left = await self.buffers.remove_leftovers(
                 lambda command: reached.executor.run([*reached.tmux, *command], timeout=reached.timeout)
             )
         except (AgtmuxError, ExecutorError) as error:

@@ -68,7 +68,7 @@ class Agent:
                 return True
         return False
 
-    def faded(self, now: int) -> bool:
+    def style_is_old(self, now: int) -> bool:
         """Tell whether the style of the text in its input field was read 30 s ago or earlier."""
         return self.undrawn is not None and now - self.hint_at >= STYLES_HOLD
 

@@ -16,7 +16,7 @@ MOST: Final = 32
 """Links of a chain, as many as a hook sends."""
 
 
-def is_apart(pid: int | None, root: str = "/proc") -> bool:
+def in_other_pid_space(pid: int | None, root: str = "/proc") -> bool:
     """Tell whether the peer ``pid`` is in another pid namespace. None: the kernel has no number for it here.
 
     A process that has ended cannot be checked: the result is False, so its own chain counts.
@@ -33,7 +33,7 @@ def is_apart(pid: int | None, root: str = "/proc") -> bool:
         return len(numbers.split()) > 1
 
 
-def was_apart(pid_space: str | None, root: str = "/proc") -> bool:
+def was_in_other_pid_space(pid_space: str | None, root: str = "/proc") -> bool:
     """Tell whether ``pid_space``, the pid namespace named in a spooled event, is another one than the daemon's."""
     own = _own_space(root)
     return own is not None and pid_space is not None and pid_space != own
@@ -70,7 +70,7 @@ def _readable(text: str) -> str:
     return os.fsencode(text).decode("utf-8", "replace")
 
 
-def lives(link: Ancestor) -> bool:
+def is_alive(link: Ancestor) -> bool:
     """Tell whether exactly this process, with the same pid and start time, still runs."""
     proc = read_one(link.pid)
     return proc is not None and proc.start == link.start and proc.state not in "ZXx"

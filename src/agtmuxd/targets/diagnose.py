@@ -37,11 +37,11 @@ async def read_again(read: Callable[[], Awaitable[T]], pauses: Sequence[float] =
     return await read()
 
 
-def passed(name: str, message: str) -> Step:
+def passed_step(name: str, message: str) -> Step:
     return {"step": name, "ok": True, "message": message}
 
 
-def failed(name: str, message: str) -> Step:
+def failed_step(name: str, message: str) -> Step:
     return {"step": name, "ok": False, "message": message}
 
 
@@ -52,15 +52,15 @@ async def tmux_steps(
     out: list[Step] = []
     try:
         program = await read_again(find)
-        out.append(passed("tmux found", program))
+        out.append(passed_step("tmux found", program))
         done = await read_again(lambda: executor.run([program, "-V"], timeout=limit))
     except ExecutorError as error:
-        return [*out, failed("version" if out else "tmux found", str(error))]
+        return [*out, failed_step("version" if out else "tmux found", str(error))]
     text = done.stdout.decode("utf-8", "replace").strip()
     number = parse_version(text)
     if number is not None and number < MINIMUM:
-        return [*out, failed("version", f"{text}: 3.3 or newer is needed")]
-    return [*out, passed("version", text), await _round_trip(observer)]
+        return [*out, failed_step("version", f"{text}: 3.3 or newer is needed")]
+    return [*out, passed_step("version", text), await _round_trip(observer)]
 
 
 async def _round_trip(observer: Observer) -> Step:
@@ -69,7 +69,7 @@ async def _round_trip(observer: Observer) -> Step:
         before = observer.health.last_good
         await observer.once()
         if observer.health.last_good == before:
-            return failed("round trip", f"{observer.health.reason}: {observer.failure_message}")
+            return failed_step("round trip", f"{observer.health.reason}: {observer.failure_message}")
         if observer.health.level == "ok":
             break
-    return passed("round trip", f"{observer.rtt_ms:.1f} ms" if observer.rtt_ms is not None else "")
+    return passed_step("round trip", f"{observer.rtt_ms:.1f} ms" if observer.rtt_ms is not None else "")

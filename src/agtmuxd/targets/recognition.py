@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from agtmuxd.adapters.contract import Adapter, Identity
 from agtmuxd.core.model import NS, PaneRow, Proc
-from agtmuxd.core.process_tree import AgentProcess, Match, ProcessIndex, alone, find_agents, hidden_by
+from agtmuxd.core.process_tree import AgentProcess, Match, ProcessIndex, find_agents, hidden_by, single_agent
 from agtmuxd.targets.agent import Agent
 from agtmuxd.targets.executor import TargetExecutor
 
@@ -28,7 +28,7 @@ class AgentAdapters(Protocol):
 
     def identify(self, proc: Proc) -> Choice | None: ...
 
-    def declared(self, agent_type: str) -> Choice | None: ...
+    def declared_identity(self, agent_type: str) -> Choice | None: ...
 
 
 class Recognition:
@@ -83,10 +83,10 @@ class Recognition:
 
     def _declared(self, row: PaneRow, index: ProcessIndex) -> AgentProcess[Choice] | None:
         """Return the agent that the pane's option names, if a program that can hide it runs there."""
-        chosen, proc = self._known.declared(row.declared_agent), hidden_by(index, row.pid)
+        chosen, proc = self._known.declared_identity(row.declared_agent), hidden_by(index, row.pid)
         if chosen is None or proc is None:
             return None
-        return alone(proc, chosen[1].match(chosen[0].innermost, chosen))
+        return single_agent(proc, chosen[1].match(chosen[0].innermost, chosen))
 
     def _is_left_shim(self, current: Agent | None, found: AgentProcess[Choice] | None, index: ProcessIndex) -> bool:
         """Tell whether ``found`` is the shim of an agent that has ended: it runs an instant longer, and is no agent."""

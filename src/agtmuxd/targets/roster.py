@@ -203,7 +203,7 @@ class Roster:
         read = await self._read_statuses()
         unchanged = captures is self._last_captures
         changed = self._take_server_claims(unchanged) or self._status_changed(read)
-        if unchanged and not changed and not any(a.faded(now) for a in self.agents.values()):
+        if unchanged and not changed and not any(a.style_is_old(now) for a in self.agents.values()):
             return None
         self._invalidate()
         for agent in self.agents.values():
@@ -218,7 +218,7 @@ class Roster:
                 agent.title = row.title
                 write = levels.screen(agent, row, capture, styles.get(agent.pane_id), now)
                 again = levels.sooner(again, levels.take(agent, Source.POLLER, write, now))
-                if agent.faded(now):
+                if agent.style_is_old(now):
                     agent.wants_styles = True
                 elif agent.wants_styles and agent.pane_id not in styles:
                     again = levels.sooner(again, now)

@@ -129,11 +129,11 @@ async def test_a_buffer_is_left_over_only_when_no_action_holds_it(receiver: Rece
     with other.one("t") as foreign, pytest.raises(AgtmuxError), buffers.one("t") as mine:
         for name in (mine, foreign, "agtmux-notes"):
             receiver.tmux.run("set-buffer", "-b", name, "text")
-        assert await buffers.remove_left(tmux) == 0
+        assert await buffers.remove_leftovers(tmux) == 0
         assert buffers.due == set()
         raise AgtmuxError("E_ACTION_INDETERMINATE", "the paste got no answer")
     assert buffers.due == {"t"}
-    assert await buffers.remove_left(tmux) == 1
+    assert await buffers.remove_leftovers(tmux) == 1
     assert set(receiver.tmux.run("list-buffers", "-F", "#{buffer_name}").split()) == {foreign, "agtmux-notes"}
 
 

@@ -15,7 +15,7 @@ import pytest
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.actions.access import Failpoints, TargetAccess
 from agtmuxd.actions.callers import Callers
-from agtmuxd.actions.kinds import acts
+from agtmuxd.actions.kinds import action_functions
 from agtmuxd.actions.ledger import KEPT_OUTPUTS, Ledger
 from agtmuxd.actions.pane_check import PaneReader, PaneReading, one_pane
 from agtmuxd.actions.runner import LOOK_AGAIN_AFTER, ActionRunner
@@ -154,7 +154,7 @@ class Desk(Ground):
             store=rig.store, repository=rig.pipeline.repository, view=rig.view,
             reader=self.reader, reach=lambda _: self.reached,
             callers=Callers(rig.pipeline.repository, lambda _: self.reached, rig.pipeline.servers, lambda: False),
-            acts=acts(rig.pipeline), key=KEY, clock=rig.clock, failpoint=self,  # type: ignore[arg-type]
+            acts=action_functions(rig.pipeline), key=KEY, clock=rig.clock, failpoint=self,  # type: ignore[arg-type]
         )  # fmt: skip
 
     async def _row(self) -> PaneRow:

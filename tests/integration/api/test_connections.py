@@ -289,11 +289,11 @@ def test_connections_are_told_in_health_for_a_while(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("agtmuxd.api.connections.time.monotonic", lambda: now[0])
     log = structlog.wrap_logger(None, processors=[LogCapture()])
     held = Connections(0, lambda _: None, setting="api.connections", log=log)
-    assert held.full() is None
-    assert held.room() is not None
-    assert "0 were open" in str(held.full())
+    assert held.refusal_note() is None
+    assert held.make_room() is not None
+    assert "0 were open" in str(held.refusal_note())
     now[0] += connection.FULL_FOR
-    assert held.full() is None
+    assert held.refusal_note() is None
 
 
 @pytest.mark.tc("TC-203")

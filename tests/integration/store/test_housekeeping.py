@@ -23,7 +23,7 @@ from agtmuxd.services.health import StorageHealth
 from agtmuxd.store import db as database
 from agtmuxd.store import history, housekeeping, integrity
 from agtmuxd.store.db import Store, open_database
-from agtmuxd.store.disk import network
+from agtmuxd.store.disk import network_type
 from agtmuxd.store.migrate import load, migrate
 from agtmuxd.store.retention import RetentionTask, purge, shrink
 from agtmuxd.store.startup import load_all
@@ -153,7 +153,7 @@ async def test_a_check_in_the_background_that_finds_nothing_is_not_made_again(
 def test_current_rows_that_cannot_be_read_after_an_orderly_end_are_set_aside_too(path: str) -> None:
     connection, _ = open_database(path)
     put(connection, "targets", **row("targets"))
-    housekeeping.closed(connection)
+    housekeeping.note_closed(connection)
     connection.close()
     spoil(path, "targets")
     found = load_all(path, time.time_ns())
@@ -165,7 +165,7 @@ def test_current_rows_that_cannot_be_read_after_an_orderly_end_are_set_aside_too
 @pytest.mark.tc("TC-153")
 async def test_a_damage_that_a_write_or_a_read_meets_is_told(path: str, db: sqlite3.Connection) -> None:
     fill(db, 50)
-    housekeeping.closed(db)
+    housekeeping.note_closed(db)
     db.close()
     spoil(path, "events")
     async with serving(path) as store:
@@ -468,7 +468,7 @@ async def test_trouble_ends_by_itself_when_something_was_written_and_by_nothing_
         other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(AgtmuxError, match="locked"):
-            await store.run(housekeeping.whole)
+            await store.run(housekeeping.note_checked)
         await store.read(housekeeping.is_checked)
         assert store.trouble is not None
         other.execute("ROLLBACK")
@@ -672,7 +672,7 @@ def test_after_a_power_cut_the_stream_is_another_one_and_after_a_kill_it_goes_on
         found = load_all(path, time.time_ns())
         history.add_batch(found.connection, found.stream_id, found.upcoming, {"panes": "[]"}, time.time_ns())
         if ends_well:
-            housekeeping.closed(found.connection)
+            housekeeping.note_closed(found.connection)
         found.connection.close()
         return found.stream_id, found.upcoming
 
@@ -700,13 +700,13 @@ def test_a_network_file_system_below_the_database_is_told(where: str, kind: str 
         "32 21 0:41 / /srv rw - fuse.sshfs host: rw\n"
         "broken line\n"
     )
-    assert network(where, mounts) == kind
+    assert network_type(where, mounts) == kind
 
 
 @pytest.mark.tc("TC-153")
 def test_a_place_that_takes_no_write_ahead_log_is_told(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     connection, _ = open_database(path)
-    housekeeping.closed(connection)
+    housekeeping.note_closed(connection)
     connection.execute("PRAGMA journal_mode=DELETE")
     connection.close()
 

@@ -85,7 +85,7 @@ ASKED: dict[str, Callable[[sqlite3.Connection], object]] = {
     "purge what removed targets left": lambda c: history.purge_removed(c, 500),
     "answered_version": lambda c: actions.answered_version(c, "t1", "%1", "r1"),
     "abandon": lambda c: actions.abandon(c, NOW),
-    "load_world": current.load_world,
+    "load_repository": current.load_repository,
 }
 
 

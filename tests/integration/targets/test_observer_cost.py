@@ -19,7 +19,7 @@ from agtmuxd.adapters.discovery import discover
 from agtmuxd.ingest.pipeline import Pipeline
 from agtmuxd.repository import Target
 from agtmuxd.store import history
-from agtmuxd.store.current import load_world
+from agtmuxd.store.current import load_repository
 from agtmuxd.store.db import Store, open_database
 from agtmuxd.stream.published import PublishedRows
 from agtmuxd.targets.local.executor import LocalExecutor
@@ -62,7 +62,7 @@ async def _watching(tmux: Tmux, folder: Path) -> AsyncIterator[Watched]:
     def publish(sequence: int, _at: int, changes: object) -> None:
         view.apply(sequence, changes)  # type: ignore[arg-type]
 
-    pipeline = Pipeline(store, load_world(connection), view, registry, publish, time.time_ns, pending={})
+    pipeline = Pipeline(store, load_repository(connection), view, registry, publish, time.time_ns, pending={})
     task = asyncio.create_task(pipeline.run())
     executor = LocalExecutor({**os.environ, "CLAUDE_CONFIG_DIR": str(folder)})
     try:

@@ -14,7 +14,7 @@ import pytest
 
 from agtmuxd.actions import send as sending
 from agtmuxd.actions.access import Failpoints, TargetAccess
-from agtmuxd.actions.context import ActionContext, known_of
+from agtmuxd.actions.context import ActionContext, known_state
 from agtmuxd.actions.pane_check import PaneReader, PaneReading
 from agtmuxd.core.action.guard import CurrentPane, GuardInput
 from agtmuxd.core.action.request import (
@@ -140,7 +140,7 @@ def context(
     repository.states[KEY] = state_row(state)
     repository.marks[RUNTIME.runtime_id] = {TURN_START: began}
     reached = TargetAccess("t", "host", "local", cast(Any, script), ("tmux",), 1.0)
-    known = known_of(repository, KEY)
+    known = known_state(repository, KEY)
     meant = Snapshot(*KEY, RUNTIME.runtime_id, known.state_version, NOW)
     case = GuardInput(Request(kind, "request-1", "pane:host/s/@1/%1", guards, params), meant, known, fresh, NOW)
     return ActionContext(

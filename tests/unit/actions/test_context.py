@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from agtmuxd.actions.context import known_of
+from agtmuxd.actions.context import known_state
 from agtmuxd.core.action.guard import KnownState
 from agtmuxd.core.model import State
 from agtmuxd.repository import Repository
@@ -18,5 +18,5 @@ def test_a_crash_that_is_shown_is_an_agent_for_who_looked_at_it_and_for_nobody_e
     repository = Repository()
     repository.runtimes[RUNTIME.runtime_id] = replace(RUNTIME, ended_at=5)
     repository.states[KEY] = state_row(State.ERROR, reason="agent_crashed")
-    assert known_of(repository, KEY) == KnownState()
-    assert known_of(repository, KEY, crashed=True).state is State.ERROR
+    assert known_state(repository, KEY) == KnownState()
+    assert known_state(repository, KEY, crashed=True).state is State.ERROR

@@ -12,7 +12,7 @@ import pytest
 from agtmuxd.adapters.conformance import violations
 from agtmuxd.adapters.contract import Adapter, HookPlan, HookStatus, Identity
 from agtmuxd.adapters.discovery import BUILT_IN
-from agtmuxd.adapters.shared import checked
+from agtmuxd.adapters.shared import checked_payload
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Write
 from tests.unit.adapters.test_registry import ToyAdapter
 
@@ -35,7 +35,7 @@ def test_a_shipped_adapter_owes_nothing(adapter: Adapter, tmp_path: Path) -> Non
 
 class Good(ToyAdapter):
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
-        checked(event, self.agent_type)
+        checked_payload(event, self.agent_type)
         return Signal(event.event_type)
 
 
@@ -46,13 +46,13 @@ class Anybody(Good):
 
 class Careless(Good):
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
-        checked(event, self.agent_type)
+        checked_payload(event, self.agent_type)
         return Signal(event.payload["hook_event_name"])
 
 
 class Asking(Good):
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
-        checked(event, self.agent_type)
+        checked_payload(event, self.agent_type)
         return Signal(event.event_type, (Write(Claim.WAITING_INPUT, "x"),))
 
 

@@ -14,7 +14,7 @@ from agtmuxd.adapters.contract import CONTRACT_VERSION, Adapter, Ending, Identit
 from agtmuxd.adapters.discovery import BUILT_IN, discover
 from agtmuxd.adapters.isolation import STRIKES, IsolatedAdapter
 from agtmuxd.adapters.registry import Registry
-from agtmuxd.adapters.samples import captured
+from agtmuxd.adapters.samples import from_capture
 from agtmuxd.adapters.shared import RuleAdapter
 from agtmuxd.adapters.validation import ContractError, check_contract
 from agtmuxd.core.model import Ancestor, Claim, Proc, RawEvent, Sample, Signal, Source
@@ -203,7 +203,7 @@ def test_a_users_rule_that_never_ends_leaves_the_shipped_ones_in_use() -> None:
     registry.add(ClaudeAdapter())
     registry.use_rules({"claude": load(ENDLESS, "claude.toml", "claude")})
     fenced = registry.adapters["claude"]
-    sample = captured("a" * 60 + "b")
+    sample = from_capture("a" * 60 + "b")
     assert fenced.look(sample, None) is None
     assert (fenced.errors, "rule endless takes too long" in str(fenced.last_error)) == (1, True)
     assert isinstance(fenced.adapter, RuleAdapter)
@@ -221,10 +221,10 @@ class Slow(ClaudeAdapter):
 def test_an_adapter_that_takes_too_long_again_and_again_is_not_asked_any_more() -> None:
     fenced = IsolatedAdapter(Slow())
     for _ in range(STRIKES + 2):
-        assert fenced.look(captured(""), None) is None
+        assert fenced.look(from_capture(""), None) is None
     assert (fenced.errors, "put aside" in str(fenced.last_error)) == (STRIKES, True)
     fenced.reset_failures()
-    fenced.look(captured(""), None)
+    fenced.look(from_capture(""), None)
     assert fenced.errors == STRIKES + 1
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from agtmux import render
 from agtmux.cli import hooks
-from agtmux.cli.hooks import config_homes, fleeting, hook_command, send_test
+from agtmux.cli.hooks import config_homes, hook_command, send_test, temporary_place
 from agtmux.cli.hooks import test_for as time_for
 from agtmux.cli.root import root
 from agtmux.protocol.errors import CODES, AgtmuxError
@@ -481,7 +481,7 @@ def test_the_hook_command_survives_blanks_and_other_ways_to_start(tmp_path: Path
     ],
 )
 def test_a_program_that_is_not_kept_is_known_by_where_it_lies(program: str, said: str | None) -> None:
-    found = fleeting(program, "/temporary")
+    found = temporary_place(program, "/temporary")
     assert (found is None) == (said is None)
     assert (said or "") in (found or "")
 
@@ -492,9 +492,9 @@ def test_a_program_is_kept_no_longer_than_what_its_link_leads_to(tmp_path: Path)
     (venv / "agtmux").touch(0o755)
     (venv / "python").symlink_to("/usr/bin/env")
     link.symlink_to(venv / "agtmux")
-    assert fleeting(str(link), str(tmp_path / "t")) is not None
-    assert fleeting(str(venv / "python"), str(tmp_path / "t")) is not None, "a venv's python leads out of it"
-    assert fleeting(str(link), "/") is None
+    assert temporary_place(str(link), str(tmp_path / "t")) is not None
+    assert temporary_place(str(venv / "python"), str(tmp_path / "t")) is not None, "a venv's python leads out of it"
+    assert temporary_place(str(link), "/") is None
 
 
 def test_a_test_event_has_the_time_that_hooks_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

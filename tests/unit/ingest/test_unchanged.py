@@ -12,7 +12,7 @@ from agtmuxd.core.model import MS, NS, Claim, Phase, Source, Write
 from agtmuxd.core.state.debounce import DebounceResult, DebounceState
 from agtmuxd.core.state.observation import AgentObservation
 from agtmuxd.core.state.ordering import Stamp
-from agtmuxd.core.state.registers import put, raise_marks, see_again, to_entry
+from agtmuxd.core.state.registers import put, raise_marks, refresh, to_entry
 from agtmuxd.core.state.resolve import Resolution, RuntimeFacts, resolve
 from agtmuxd.ingest.unchanged import QuietRuntimes
 from agtmuxd.repository import Repository, UnitOfWork
@@ -60,7 +60,7 @@ class Model:
             if self.says.get(source) != write:
                 self._put(unit, source, write, now, now)
             registers = dict(unit.registers.get(ID) or {})
-            register = registers[(source, "turn")] = see_again(registers[(source, "turn")], now)
+            register = registers[(source, "turn")] = refresh(registers[(source, "turn")], now)
             unit.registers.put(ID, registers)
             raised = raise_marks(unit.marks.get(ID) or {}, source, register.entry, now)
             if raised is not None:

@@ -158,7 +158,7 @@ def test_root_may_listen_since_it_reads_everything_anyway(monkeypatch: pytest.Mo
     with ours, theirs:
         for uid, expected in ((os.geteuid(), None), (0, None), (os.geteuid() + 1, f"uid {os.geteuid() + 1}")):
             monkeypatch.setattr(peer, "credentials", lambda _sock, uid=uid: (uid, 1))
-            assert peer.stranger(ours) == expected
+            assert peer.other_user(ours) == expected
 
 
 def test_both_hooks_ask_the_same_of_a_listener(short_dir: Path) -> None:
@@ -168,7 +168,7 @@ def test_both_hooks_ask_the_same_of_a_listener(short_dir: Path) -> None:
         with socket.socket(socket.AF_UNIX) as sock:
             sock.connect(str(stub.socket))
             assert far_hook.is_ours(sock)
-            assert peer.stranger(sock) is None
+            assert peer.other_user(sock) is None
             assert peer.credentials(sock)[0] == os.geteuid()
     finally:
         stub.stop()

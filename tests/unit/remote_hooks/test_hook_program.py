@@ -79,7 +79,7 @@ def test_it_is_agtmux_hook_but_for_who_is_told() -> None:
 def test_it_needs_nothing_newer_than_python_3_8_and_only_its_library() -> None:
     for source in (
         install_program.text(),
-        install_program.place(),
+        install_program.file_writer(),
         (SRC / "agtmux" / "protocol" / "redact.py").read_text(),
     ):
         tree = ast.parse(source, feature_version=(3, 8))

@@ -23,8 +23,8 @@ def place(*files: tuple[Path, str | None, str | None], backups: int = 2, remove:
     each = [{"path": str(p), "before": b, "after": a} for p, b, a in files]
     asked = {"files": each, "backups": backups, "remove": remove}
     done = subprocess.run(
-        [sys.executable, "-IS", "-c", install_program.place()], input=json.dumps(asked).encode(), capture_output=True,
-        check=True, timeout=30,
+        [sys.executable, "-IS", "-c", install_program.file_writer()], input=json.dumps(asked).encode(),
+        capture_output=True, check=True, timeout=30,
     )  # fmt: skip
     out: list[dict[str, Any]] = json.loads(done.stdout)
     return out

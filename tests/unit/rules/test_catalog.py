@@ -121,7 +121,7 @@ def test_a_wrong_file_is_named_and_the_rules_stay_as_they_were(
     assert message in caught.value.message
     assert f"{name}.toml" in caught.value.message
     assert said(registry, "claude", "my own words") == "mine"
-    assert len(book.read_what_can_be()) == 1
+    assert len(book.read_good_files()) == 1
     assert said(registry, "claude", "my own words") is None
 
 

@@ -27,7 +27,7 @@ class Bench:
         self.book = RuleCatalog(self.registry, folder)
         self.now = 0
         self.changes = 0
-        self.book.read_what_can_be()
+        self.book.read_good_files()
 
     def write(self, agent: str, text: str) -> None:
         (self.folder / f"{agent}.toml").write_text(text)

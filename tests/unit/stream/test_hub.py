@@ -105,7 +105,7 @@ class Reader:
                 return out
 
     def leave(self) -> None:
-        self.watcher.leave()
+        self.watcher.close()
 
 
 async def catch_up(stream: Stream, cursor: str | None, rows: Rows | None = None, **asked: Any) -> Reader:
@@ -440,7 +440,7 @@ async def test_a_hundred_watchers_of_one_filter_share_one_line() -> None:
     lines = [await anext(source) for source in sources]
     assert len({id(line) for line in lines}) == 1
     for watcher in watchers:
-        watcher.leave()
+        watcher.close()
     assert stream.hub.watchers == 0
 
 

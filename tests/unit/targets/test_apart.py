@@ -13,7 +13,7 @@ from agtmuxd.adapters.discovery import discover
 from agtmuxd.core.model import Ancestor, RawEvent, Signal, Source
 from agtmuxd.core.state.binding import Binding, Candidate, bind
 from agtmuxd.core.state.event_sender import find_sender
-from agtmuxd.targets.apart import chain_of, is_apart, lives
+from agtmuxd.targets.apart import chain_of, in_other_pid_space, is_alive
 from tests.acceptance.boxes import UNSHARE, missing
 
 KNOWN = discover([])
@@ -83,15 +83,15 @@ def test_an_agent_below_the_wrapper_in_its_pane_waits_until_it_is_listed_itself(
 @pytest.mark.tc("TC-218")
 def test_who_numbers_processes_as_we_do_is_not_apart(tmp_path: Path) -> None:
     """Also where the link is not ours to read, by the numbers that everybody may read; and on other systems."""
-    assert not is_apart(os.getpid())
-    assert not is_apart(os.getppid())
-    assert not is_apart(5, str(tmp_path))
+    assert not in_other_pid_space(os.getpid())
+    assert not in_other_pid_space(os.getppid())
+    assert not in_other_pid_space(5, str(tmp_path))
     (tmp_path / "self" / "ns").mkdir(parents=True)
     (tmp_path / "self" / "ns" / "pid").symlink_to("pid:[4026531836]")
     for pid, numbers in ((5, "5"), (6, "6\t1"), (7, "7\t9\t1")):
         (tmp_path / str(pid)).mkdir()
         (tmp_path / str(pid) / "status").write_text(f"Name:\tx\nNStgid:\t1\nNSpid:\t{numbers}\nNSpgid:\t1\t1\n")
-    assert [is_apart(pid, str(tmp_path)) for pid in (None, 4, 5, 6, 7)] == [True, False, False, True, True]
+    assert [in_other_pid_space(pid, str(tmp_path)) for pid in (None, 4, 5, 6, 7)] == [True, False, False, True, True]
 
 
 @pytest.mark.tc("TC-218")
@@ -105,15 +105,15 @@ def test_a_process_in_a_container_is_apart_and_its_chain_leads_out_of_it() -> No
         above = [process.pid]
         while (more := Path(f"/proc/{above[-1]}/task/{above[-1]}/children").read_text().split()) != []:
             above.append(int(more[0]))
-        assert is_apart(above[-1])
+        assert in_other_pid_space(above[-1])
         chain = chain_of(above[-1])
         assert [link["pid"] for link in chain][: len(above)] == above[::-1]
         assert chain[0]["comm"] == "sh" and chain[0]["argv"][:2] == ["sh", "-c"]
         assert os.getpid() in [link["pid"] for link in chain]
         link = Ancestor(above[-1], str(chain[0]["start"]))
-        assert lives(link)
+        assert is_alive(link)
         process.stdin.write(b"\n")
         process.stdin.close()
         process.wait(20)
-    assert not lives(link)
+    assert not is_alive(link)
     assert chain_of(None) == []

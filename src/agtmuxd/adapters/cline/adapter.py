@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
 from agtmuxd.adapters.contract import Capabilities, Ending, Identity
-from agtmuxd.adapters.shared import RuleAdapter, checked, exit_status, was_killed
+from agtmuxd.adapters.shared import RuleAdapter, checked_payload, exit_status, was_killed
 from agtmuxd.core.model import Proc, RawEvent, Signal
 
 _SUBCOMMANDS: Final = words(
@@ -55,7 +55,7 @@ class ClineAdapter(RuleAdapter):
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
         """Keep the event in history. No event of Cline is understood. Raises ValueError for another agent's event."""
-        checked(event, self.agent_type)
+        checked_payload(event, self.agent_type)
         return Signal(event_type=event.event_type)
 
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:

@@ -19,7 +19,7 @@ from agtmuxd.adapters.contract import Ending, HookPlan, HookStatus, Identity, Se
 from agtmuxd.adapters.settings import hook_command, hook_switches, json_hooks, key_bindings
 from agtmuxd.adapters.shared import (
     RuleAdapter,
-    checked,
+    checked_payload,
     event_name,
     exit_status,
     first_line,
@@ -92,7 +92,7 @@ class CodexAdapter(RuleAdapter):
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
         """Turn one hook or notify event into a signal. Raises ValueError for another agent's event."""
-        payload = checked(event, self.agent_type)
+        payload = checked_payload(event, self.agent_type)
         if event.source is Source.TRANSCRIPT:
             return transcript.understand(event, payload)
         if event.source is Source.NOTIFY or "thread-id" in payload:

@@ -90,7 +90,7 @@ class Conversation:
         info = {"name": "agtmux", "title": "agtmux", "version": self._version}
         return [self._ask("initialize", {"clientInfo": info})]
 
-    def again(self, sessions: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+    def ask_again(self, sessions: Sequence[str]) -> Sequence[Mapping[str, Any]]:
         """Return requests for the state of these threads. A status is a level, so asking again makes up for a missed
         message.
         """
@@ -98,7 +98,7 @@ class Conversation:
             return []
         return [*self._read([s for s in sessions if s in self._threads]), self._list()]
 
-    def take(self, message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    def receive(self, message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """Read one message and return the messages to send next. Raises ValueError if the server refuses to talk.
 
         The server's own requests get no answer from us: another client may answer them.

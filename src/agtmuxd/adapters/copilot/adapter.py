@@ -29,7 +29,7 @@ from agtmuxd.adapters.copilot import transcript
 from agtmuxd.adapters.settings import hook_command, hook_switches, json_hooks
 from agtmuxd.adapters.shared import (
     RuleAdapter,
-    checked,
+    checked_payload,
     exit_status,
     first_line,
     last_rows,
@@ -109,7 +109,7 @@ class CopilotAdapter(RuleAdapter):
         """Turn one hook event into a signal. The payload does not name the event. Raises ValueError for another agent's
         event.
         """
-        payload = checked(event, self.agent_type)
+        payload = checked_payload(event, self.agent_type)
         if event.source is Source.TRANSCRIPT:
             return transcript.understand(event, payload)
         name = event.event_type
@@ -154,7 +154,7 @@ class CopilotAdapter(RuleAdapter):
 
         One process may have several sessions at work (``/new`` and its sidebar). It shows one of them.
         """
-        return transcript.held(files, config_home)
+        return transcript.open_logs(files, config_home)
 
     def read_line(self, line: Mapping[str, Any]) -> TranscriptEvent | None:
         """Read one line of the event log."""

@@ -53,7 +53,7 @@ def path(session: str, config_home: Path) -> Path | None:
     return config_home / _FOLDER / session / "events.jsonl"
 
 
-def held(files: Sequence[str], config_home: Path) -> tuple[TranscriptOwner, ...]:
+def open_logs(files: Sequence[str], config_home: Path) -> tuple[TranscriptOwner, ...]:
     """Return the logs of the sessions that a process holds open."""
     root = os.path.join(os.path.realpath(config_home), _FOLDER)
     sessions = set()

@@ -14,7 +14,15 @@ from typing import Any, Final
 from agtmuxd.adapters.argv import has_option, positional, program, words
 from agtmuxd.adapters.contract import Capabilities, Ending, HookPlan, HookStatus, Identity
 from agtmuxd.adapters.settings import hook_command, json_hooks
-from agtmuxd.adapters.shared import RuleAdapter, checked, event_name, exit_status, first_line, text_of, was_killed
+from agtmuxd.adapters.shared import (
+    RuleAdapter,
+    checked_payload,
+    event_name,
+    exit_status,
+    first_line,
+    text_of,
+    was_killed,
+)
 from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, Strength, Write
 
 EVENTS: Final = ("beforeSubmitPrompt", "stop")
@@ -63,7 +71,7 @@ class CursorAdapter(RuleAdapter):
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
         """Turn one hook event into a signal. Raises ValueError for another agent's event."""
-        payload = checked(event, self.agent_type)
+        payload = checked_payload(event, self.agent_type)
         name = event_name(event, payload)
         return Signal(
             event_type=_CANONICAL.get(name, name),

@@ -18,7 +18,7 @@ from agtmuxd.adapters.gemini import transcript
 from agtmuxd.adapters.settings import hook_command, hook_switches, json_hooks, key_bindings
 from agtmuxd.adapters.shared import (
     RuleAdapter,
-    checked,
+    checked_payload,
     event_name,
     exit_status,
     first_line,
@@ -78,7 +78,7 @@ class GeminiAdapter(RuleAdapter):
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
         """Turn one hook event into a signal. Raises ValueError for another agent's event."""
-        payload = checked(event, self.agent_type)
+        payload = checked_payload(event, self.agent_type)
         if event.source is Source.TRANSCRIPT:
             return transcript.understand(event, payload)
         name = event_name(event, payload)

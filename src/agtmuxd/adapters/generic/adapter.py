@@ -12,7 +12,7 @@ from typing import Any, Final
 from agtmuxd.adapters.argv import base_name
 from agtmuxd.adapters.contract import CONTRACT_VERSION, Capabilities, Ending, HookPlan, HookStatus, Identity
 from agtmuxd.adapters.generic.run_command import wrapper_of
-from agtmuxd.adapters.shared import checked, first_line
+from agtmuxd.adapters.shared import checked_payload, first_line
 from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Sample, Signal, Write
 
 AGENTS: Final = frozenset({"claude", "codex", "gemini", "copilot", "opencode", "pi", "qwen", "cline", "cursor-agent"})
@@ -49,7 +49,7 @@ class GenericAdapter:
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
         """Turn ``start`` and ``exit`` into signals. Raises ValueError for anything else."""
-        payload = checked(event, self.agent_type)
+        payload = checked_payload(event, self.agent_type)
         if event.event_type == "start":
             command = payload.get("command")
             words = [w for w in command if isinstance(w, str)] if isinstance(command, list) else []

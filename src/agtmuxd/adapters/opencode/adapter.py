@@ -19,7 +19,7 @@ from agtmuxd.adapters.contract import Ending, HookPlan, HookStatus, Identity
 from agtmuxd.adapters.settings import hook_command, json_hooks, key_bindings
 from agtmuxd.adapters.shared import (
     RuleAdapter,
-    checked,
+    checked_payload,
     exit_status,
     first_line,
     last_rows,
@@ -87,7 +87,7 @@ class OpenCodeAdapter(RuleAdapter):
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
         """Turn one event of the plugin into a signal. Raises ValueError for another agent's event."""
-        payload = checked(event, self.agent_type)
+        payload = checked_payload(event, self.agent_type)
         name = event.event_type.partition(":")[2] or event.event_type
         data = payload.get("input") if name == "chat.message" else payload
         where: Mapping[str, Any] = data if isinstance(data, Mapping) else {}

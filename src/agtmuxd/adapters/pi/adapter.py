@@ -17,7 +17,7 @@ from typing import Any, Final
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
 from agtmuxd.adapters.contract import Ending, HookPlan, HookStatus, Identity
 from agtmuxd.adapters.settings import hook_command, json_hooks
-from agtmuxd.adapters.shared import RuleAdapter, checked, exit_status, first_line, shorten, text_of, was_killed
+from agtmuxd.adapters.shared import RuleAdapter, checked_payload, exit_status, first_line, shorten, text_of, was_killed
 from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, Strength, Write
 
 EVENTS: Final = ("session_start", "session_shutdown", "before_agent_start", "agent_end")
@@ -60,7 +60,7 @@ class PiAdapter(RuleAdapter):
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
         """Turn one event of the extension into a signal. Raises ValueError for another agent's event."""
-        payload = checked(event, self.agent_type)
+        payload = checked_payload(event, self.agent_type)
         name = event.event_type
         return Signal(
             event_type=_CANONICAL.get(name, name),

@@ -17,7 +17,7 @@ from agtmuxd.adapters.contract import Ending, HookPlan, HookStatus, Identity
 from agtmuxd.adapters.settings import hook_command, json_hooks
 from agtmuxd.adapters.shared import (
     RuleAdapter,
-    checked,
+    checked_payload,
     event_name,
     exit_status,
     first_line,
@@ -69,7 +69,7 @@ class QwenAdapter(RuleAdapter):
 
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
         """Turn one hook event into a signal. Raises ValueError for another agent's event."""
-        payload = checked(event, self.agent_type)
+        payload = checked_payload(event, self.agent_type)
         name, headless, agent = event_name(event, payload), bool(prior.get("headless")), text_of(payload, "agent_id")
         writes = subagent_writes(name, payload, agent, headless) if agent else main_writes(name, payload, headless)
         kind = CANONICAL.get(name, name)

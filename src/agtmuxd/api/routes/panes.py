@@ -49,7 +49,9 @@ def _listing(scope: Scope) -> Callable[[web.Request, PaneService], Awaitable[web
         view = panes.view
         items = view.chosen(scope, wanted, query.sort)
         # A nonce only in listings: in the stream it would be too old before it is read.
-        rows = (view.written(item, {"snapshot": panes.nonce(item)} if scope is Scope.PANES else {}) for item in items)
+        rows = (
+            view.encode_row(item, {"snapshot": panes.nonce(item)} if scope is Scope.PANES else {}) for item in items
+        )
         body = panes.envelope.read(
             filters={**wanted.echo(), **given(query, "sort")},
             summary=view.tally(scope, wanted).summary(),

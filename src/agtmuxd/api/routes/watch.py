@@ -22,7 +22,7 @@ class WatchService(Protocol):
     envelope: Envelope
 
     async def open(self, request: WatchRequest) -> Watcher:
-        """Open a watcher; ``leave()`` ends it. Raises E_CURSOR_INVALID, E_CURSOR_EXPIRED, E_OVERLOADED."""
+        """Open a watcher; ``close()`` ends it. Raises E_CURSOR_INVALID, E_CURSOR_EXPIRED, E_OVERLOADED."""
 
 
 async def watch(request: web.Request, streams: WatchService) -> web.StreamResponse:
@@ -45,7 +45,7 @@ async def watch(request: web.Request, streams: WatchService) -> web.StreamRespon
     except Exception as error:
         raise BrokenStreamError(response) from error
     finally:
-        watcher.leave()
+        watcher.close()
     return response
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 
-def folded(text: str) -> str:
+def fold(text: str) -> str:
     """Return ``text`` without differences that a program or terminal may add when it draws text.
 
     These are: composed letters (an "é" of one or of two characters), full-width forms, ligatures, marks and joiners.

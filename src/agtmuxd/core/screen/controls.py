@@ -14,7 +14,7 @@ from typing import Final
 
 from agtmuxd.core.action.keys import named
 from agtmuxd.core.model import Sample
-from agtmuxd.core.screen.cells import folded, from_column
+from agtmuxd.core.screen.cells import fold, from_column
 from agtmuxd.core.screen.dialog_options import DialogOptions
 from agtmuxd.core.screen.field_mode import FieldMode, shown
 from agtmuxd.core.screen.regions import ComposerSpec, Place, View, is_frame, squash
@@ -140,7 +140,7 @@ class DialogKeys:
     def written(self, sample: Sample, number: int | None, text: str) -> bool:
         """Return whether the field holds ``text`` and nothing else. For a long text its end is enough."""
         if self.field is None:
-            return bare(text) in bare("".join(sample.lines))
+            return without_blanks(text) in without_blanks("".join(sample.lines))
         start = self._start(sample, number)
         if start is None or sample.cursor_y < start[0]:
             return False
@@ -148,7 +148,7 @@ class DialogKeys:
         held = [sample.lines[row][column:], *sample.lines[row + 1 : sample.cursor_y + 1]]
         if self.behind is not None:
             held[-1] = self.behind.sub("", held[-1])
-        seen, wanted = bare("".join(held)), bare(text)
+        seen, wanted = without_blanks("".join(held)), without_blanks(text)
         return seen == wanted or (len(seen) >= TAIL and wanted.endswith(seen))
 
     def _pointed(self, sample: Sample) -> int | None:
@@ -334,15 +334,15 @@ def _below(view: View, bottom: int, y: int) -> int:
 
 def _option_number(text: str, options: Sequence[str]) -> int | None:
     """Return the number of the one option whose text is equal, or else begins so."""
-    shown_options = [bare(option) for option in options]
-    same = [n for n, option in enumerate(shown_options, 1) if option == bare(text)]
-    same = same or [n for n, option in enumerate(shown_options, 1) if option.startswith(bare(text))]
+    shown_options = [without_blanks(option) for option in options]
+    same = [n for n, option in enumerate(shown_options, 1) if option == without_blanks(text)]
+    same = same or [n for n, option in enumerate(shown_options, 1) if option.startswith(without_blanks(text))]
     return same[0] if len(same) == 1 else None
 
 
-def bare(text: str) -> str:
-    """Return text without blanks and dialog frames, folded (see ``cells.folded``)."""
-    return "".join(c for c in folded(text) if not c.isspace() and c not in "│┃|")
+def without_blanks(text: str) -> str:
+    """Return text without blanks and dialog frames, folded (see ``cells.fold``)."""
+    return "".join(c for c in fold(text) if not c.isspace() and c not in "│┃|")
 
 
 def _letters(text: str) -> str:
@@ -350,6 +350,6 @@ def _letters(text: str) -> str:
 
     Fields wrap, frame and redraw the rest.
     """
-    plain = folded(text)
+    plain = fold(text)
     kept = "".join(c for c in plain if c.isalnum())
     return kept or "".join(c for c in plain if c.isprintable() and not c.isspace())

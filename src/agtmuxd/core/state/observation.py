@@ -56,7 +56,7 @@ class Observation:
         default_factory=frozenset
     )  # panes that exist but could not be read; "": it may be any pane
 
-    def cannot_tell(self, pane_id: str) -> bool:
+    def may_exist(self, pane_id: str) -> bool:
         """Return whether this pane may exist although ``panes`` does not list it."""
         return "" in self.unread or pane_id in self.unread
 

@@ -332,12 +332,12 @@ def put(current: Register | None, source: Source, subject: str, entry: Entry) ->
     return Register(source, subject, chosen, chosen.since, shadow=shadow, ordered_by_seq=by_seq)
 
 
-def see_again(register: Register, at: int) -> Register:
+def refresh(register: Register, at: int) -> Register:
     """Return the register of a level that was read again at ``at`` with the same claim."""
     return register if at <= register.last_seen else replace(register, last_seen=at)
 
 
-def obsolete(registers: Registers, marks: Marks) -> list[tuple[Source, str]]:
+def find_obsolete(registers: Registers, marks: Marks) -> list[tuple[Source, str]]:
     """Return the registers that claim nothing any more, and would not if their events arrived again.
 
     Only for a runtime with many registers: agents use a new subject for each request, and a long session has thousands.

@@ -33,7 +33,7 @@ KEPT: Final = 256
 """Session headers that are remembered, so that no file's first line is read twice."""
 
 
-def began_with(agent: Agent) -> int | None:
+def turn_start(agent: Agent) -> int | None:
     """Give the time (ns) at which the screen began to show the current turn; None if it shows none."""
     steady = agent.steady.get(Source.POLLER)
     shown = steady.current if steady is not None else None
@@ -42,7 +42,7 @@ def began_with(agent: Agent) -> int | None:
     return steady.current_since
 
 
-def parsed(line: bytes) -> Mapping[str, Any] | None:
+def parse_object(line: bytes) -> Mapping[str, Any] | None:
     """Parse a line that is a JSON object; None for anything else."""
     try:
         data = decode(line)
@@ -59,7 +59,7 @@ class TranscriptFinder:
         self._openings: dict[str, SessionHeader | None] = {}
         self._tried_at: dict[tuple[int, str], int] = {}  # by process
 
-    def seek(
+    def find(
         self, agent: Agent, rivals: Iterable[Agent], reader: TranscriptAdapter, tree: tuple[Path, int], taken: set[str],
         turn: int,
     ) -> tuple[str, SessionHeader] | None:  # fmt: skip
@@ -106,7 +106,7 @@ class TranscriptFinder:
             return None
         if line is None:
             return None  # the line is not complete yet
-        data = parsed(line)
+        data = parse_object(line)
         found = reader.read_opening(data) if data is not None else None
         while len(self._openings) >= KEPT:
             del self._openings[next(iter(self._openings))]
@@ -133,7 +133,7 @@ def _last_turn(agent: Agent, reader: TranscriptAdapter, path: str) -> int | None
     except (NotAllowedError, OSError):
         return None
     for _, line in reversed(piece.lines if piece is not None else ()):
-        data = parsed(line)
+        data = parse_object(line)
         event = reader.read_line(data) if data is not None else None
         if event is not None and event.begins:
             return event.at
@@ -141,7 +141,7 @@ def _last_turn(agent: Agent, reader: TranscriptAdapter, path: str) -> int | None
 
 
 def _began_same_turn(other: Agent, opening: SessionHeader) -> bool:
-    turn = began_with(other)
+    turn = turn_start(other)
     return turn is not None and turn - BEFORE <= opening.at <= turn + AFTER
 
 

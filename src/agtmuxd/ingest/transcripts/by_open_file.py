@@ -45,7 +45,7 @@ class OpenFileIndex:
         answer = self._known.get(_process(agent))
         return () if answer is None else answer.held
 
-    def anybody_due(self) -> bool:
+    def is_any_due(self) -> bool:
         """Whether the list of at least one known process is too old."""
         now = self._clock()
         return any(not 0 <= now - answer.asked_at < AGAIN for answer in self._known.values())

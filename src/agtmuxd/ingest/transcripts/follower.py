@@ -18,12 +18,12 @@ import structlog
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.text import block
 from agtmuxd.adapters.contract import OpenFileAdapter, TranscriptAdapter, TranscriptEvent, TranscriptOwner
-from agtmuxd.adapters.transcripts import joined
+from agtmuxd.adapters.transcripts import join_message
 from agtmuxd.clock import coalesced_sleep
 from agtmuxd.core.ids import dedupe_key, uuid7
 from agtmuxd.core.model import MS, NS, RawEvent, Source
 from agtmuxd.core.numbers import is_time
-from agtmuxd.ingest.transcripts.by_folder import BEFORE, TranscriptFinder, began_with, parsed
+from agtmuxd.ingest.transcripts.by_folder import BEFORE, TranscriptFinder, parse_object, turn_start
 from agtmuxd.ingest.transcripts.by_open_file import OpenFileIndex
 from agtmuxd.repository import Repository, Runtime
 from agtmuxd.targets.agent import Agent
@@ -89,9 +89,9 @@ class _FileChoice:
 class TranscriptAdapters(Protocol):
     """Find the parts of an adapter that read transcripts and open files; None if it has none."""
 
-    def transcribed(self, agent_type: str) -> TranscriptAdapter | None: ...
+    def transcript_adapter(self, agent_type: str) -> TranscriptAdapter | None: ...
 
-    def holding(self, agent_type: str) -> OpenFileAdapter | None: ...
+    def open_file_adapter(self, agent_type: str) -> OpenFileAdapter | None: ...
 
 
 Post = Callable[[Sequence[RawEvent]], Awaitable[object]]
@@ -221,14 +221,14 @@ class TranscriptFollower:
 
         ``others``: the agents may have changed since the last call.
         """
-        if not others and not self._open_files.anybody_due():
+        if not others and not self._open_files.is_any_due():
             return False
         readers: dict[int, tuple[Agent, OpenFileAdapter]] = {}
         wanted: dict[str, OpenFileAdapter | None] = {}
         for _, agent in self._agents():
             kind, name = agent.identity.agent_type, agent.adapter.name
             if name not in wanted:
-                wanted[name] = self._readers.holding(kind) if self._wanted(name) else None
+                wanted[name] = self._readers.open_file_adapter(kind) if self._wanted(name) else None
             reader = wanted[name]
             if reader is not None and not agent.identity.headless:
                 readers[id(agent)] = (agent, reader)
@@ -252,7 +252,7 @@ class TranscriptFollower:
                 continue
             known = self._known.get(runtime.runtime_id)
             if known is None or known.runtime is not runtime or known.status is not agent.status_data:
-                reader = self._readers.transcribed(agent.identity.agent_type)
+                reader = self._readers.transcript_adapter(agent.identity.agent_type)
                 if reader is None:
                     continue
                 known = _FileChoice(runtime, agent.status_data, reader)
@@ -349,7 +349,7 @@ class TranscriptFollower:
 
     async def _find_by_turn(self, runtime: Runtime, agent: Agent, reader: TranscriptAdapter) -> None:
         """Find the file in which a turn began when this agent's screen began to show one (see ``by_folder``)."""
-        tree, turn = reader.transcript_tree(agent.home), began_with(agent)
+        tree, turn = reader.transcript_tree(agent.home), turn_start(agent)
         if tree is None or turn is None:
             return
         held = self._followed.get(runtime.runtime_id)
@@ -357,7 +357,7 @@ class TranscriptFollower:
             return  # its file holds this turn
         taken = {f.tail.path for f in self._followed.values()}
         rivals = [a for _, a in self._agents() if a is not agent and a.identity.agent_type == agent.identity.agent_type]
-        found = await asyncio.to_thread(self._finder.seek, agent, rivals, reader, tree, taken, turn)
+        found = await asyncio.to_thread(self._finder.find, agent, rivals, reader, tree, taken, turn)
         if found is None:
             return
         path, opening = found
@@ -404,7 +404,7 @@ class TranscriptFollower:
             one = replace(event, at=min(event.at + ahead, now)) if ahead else event
             if one.message is not None:
                 text = (
-                    joined(followed.last_message.text if followed.last_message else None, followed.part_of, one)
+                    join_message(followed.last_message.text if followed.last_message else None, followed.part_of, one)
                     or one.message
                 )
                 followed.last_message, followed.part_of = LastMessage(text, one.at), one.part_of
@@ -442,7 +442,7 @@ def _is_temporary(error: Exception) -> bool:
 
 def _read_events(followed: TranscriptFile, piece: Piece) -> Iterable[tuple[str, TranscriptEvent]]:
     for at, line in piece.lines:
-        data = parsed(line)
+        data = parse_object(line)
         event = followed.reader.read_line(data) if data is not None else None
         if event is None or (event.follows is not None and event.follows == followed.closed):
             continue

@@ -43,7 +43,7 @@ class Server:
         for message in messages:
             self.asked.append(message)
             if "id" in message:
-                self.play(self.talk.take({"id": message["id"], **self.answer(message["method"], message["params"])}))
+                self.play(self.talk.receive({"id": message["id"], **self.answer(message["method"], message["params"])}))
 
     def answer(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
         if method == "thread/unsubscribe":
@@ -58,7 +58,7 @@ class Server:
         return {"result": {"thread": thread(name, self.threads[name], self.parents.get(name))}}
 
     def tell(self, message: Mapping[str, Any]) -> None:
-        self.play(self.talk.take(message))
+        self.play(self.talk.receive(message))
 
     def claim(self, name: str = "t") -> Claim | None:
         said = self.talk.claim_of(name)
@@ -67,7 +67,7 @@ class Server:
 
 def test_only_questions_that_change_no_thread_are_asked_and_by_our_own_name() -> None:
     server = Server({"t": IDLE, "u": ACTIVE})
-    server.play(server.talk.again(["t"]))
+    server.play(server.talk.ask_again(["t"]))
     server.tell(changed("v", ACTIVE))
     methods = {message["method"] for message in server.asked}
     assert methods == {"initialize", "initialized", "thread/loaded/list", "thread/read"}
@@ -137,7 +137,7 @@ def test_active_after_a_wait_counts_only_once_it_lasted() -> None:
         assert resumed is not None
         assert (resumed.claim, resumed.settle) == (Claim.RUNNING, AFTER_WAIT)
         server.threads["t"] = ACTIVE
-        server.play(server.talk.again(["t"]))
+        server.play(server.talk.ask_again(["t"]))
         assert server.talk.claim_of("t") is resumed
         server.tell(changed("t", IDLE))
         server.tell(changed("t", ACTIVE))
@@ -148,7 +148,7 @@ def test_a_word_is_the_same_object_as_long_as_it_is_the_same() -> None:
     server = Server({"t": ACTIVE})
     before = server.talk.claim_of("t")
     server.tell(changed("t", dict(ACTIVE)))
-    server.play(server.talk.again(["t"]))
+    server.play(server.talk.ask_again(["t"]))
     assert server.talk.claim_of("t") is before
 
 
@@ -163,7 +163,7 @@ def test_nothing_is_said_before_the_threads_were_told_nor_of_those_that_are_gone
     server.threads = {}
     server.tell({"method": "thread/started", "params": {"thread": thread("u", ACTIVE)}})
     assert server.claim("u") is Claim.RUNNING
-    server.play(server.talk.again([]))
+    server.play(server.talk.ask_again([]))
     assert server.claim("u") is None, "a thread that the server does not list any more"
 
 
@@ -171,7 +171,7 @@ def test_what_a_lost_message_told_is_found_by_asking_again() -> None:
     server = Server({"t": ACTIVE})
     server.threads["t"] = APPROVAL
     assert server.claim() is Claim.RUNNING
-    server.play(server.talk.again(["t"]))
+    server.play(server.talk.ask_again(["t"]))
     assert server.claim() is Claim.WAITING_APPROVAL
 
 
@@ -202,11 +202,11 @@ REQUEST = {"id": 1, "method": "item/commandExecution/requestApproval", "params":
 def test_who_is_told_what_goes_on_in_a_thread_leaves_it_and_answers_nothing(message: Mapping[str, Any]) -> None:
     """The server subscribes every client to what a sub-agent says and asks; the answer is for its terminal to give."""
     server = Server({"t": APPROVAL})
-    (leaving,) = server.talk.take(message)
+    (leaving,) = server.talk.receive(message)
     assert (leaving["method"], leaving["params"]) == ("thread/unsubscribe", {"threadId": "t"})
-    assert list(server.talk.take(message)) == [], "it is being left"
-    server.talk.take({"id": leaving["id"], "result": {"status": "unsubscribed"}})
-    assert [m["method"] for m in server.talk.take(message)] == ["thread/unsubscribe"]
+    assert list(server.talk.receive(message)) == [], "it is being left"
+    server.talk.receive({"id": leaving["id"], "result": {"status": "unsubscribed"}})
+    assert [m["method"] for m in server.talk.receive(message)] == ["thread/unsubscribe"]
     assert server.claim() is Claim.WAITING_APPROVAL
 
 
@@ -216,7 +216,7 @@ def test_a_sub_agents_thread_is_left_once_as_soon_as_it_is_known() -> None:
     server.tell(changed("helper", IDLE))
     for _ in range(3):
         server.tell(changed("helper", ACTIVE))
-        server.play(server.talk.again(["t"]))
+        server.play(server.talk.ask_again(["t"]))
     server.tell({"method": "thread/started", "params": {"thread": thread("another", IDLE, "helper")}})
     server.tell({"method": "thread/started", "params": {"thread": thread("helper", IDLE, "t")}})
     left = [m["params"]["threadId"] for m in server.asked if m["method"] == "thread/unsubscribe"]
@@ -241,7 +241,7 @@ def test_a_sub_agents_thread_is_left_once_as_soon_as_it_is_known() -> None:
 )
 def test_what_is_not_understood_changes_nothing(message: Mapping[str, Any]) -> None:
     server = Server({"t": APPROVAL})
-    assert list(server.talk.take(message)) == []
+    assert list(server.talk.receive(message)) == []
     assert server.claim() is Claim.WAITING_APPROVAL
 
 
@@ -249,31 +249,31 @@ def test_a_server_that_will_not_talk_is_told_so() -> None:
     talk = Conversation("1")
     (hello,) = talk.opening()
     with pytest.raises(ValueError, match="refused initialize"):
-        talk.take({"id": hello["id"], "error": {"code": -32600, "message": "Not initialized"}})
+        talk.receive({"id": hello["id"], "error": {"code": -32600, "message": "Not initialized"}})
     talk = Conversation("1")
     (hello,) = talk.opening()
-    _, listing = talk.take({"id": hello["id"], "result": {}})
+    _, listing = talk.receive({"id": hello["id"], "result": {}})
     with pytest.raises(ValueError, match="does not list"):
-        talk.take({"id": listing["id"], "result": {"data": "t"}})
+        talk.receive({"id": listing["id"], "result": {"data": "t"}})
 
 
 def test_threads_and_open_questions_are_bounded() -> None:
     talk = Conversation("1")
     (hello,) = talk.opening()
-    _, listing = talk.take({"id": hello["id"], "result": {}})
+    _, listing = talk.receive({"id": hello["id"], "result": {}})
     names = [f"t{n}" for n in range(3 * MOST)]
-    open_questions = list(talk.take({"id": listing["id"], "result": {"data": names}}))
+    open_questions = list(talk.receive({"id": listing["id"], "result": {"data": names}}))
     assert len(open_questions) == AT_ONCE
     read = set()
     while open_questions:
         question = open_questions.pop(0)
         name = question["params"]["threadId"]
         read.add(name)
-        open_questions += talk.take({"id": question["id"], "result": {"thread": thread(name, ACTIVE)}})
+        open_questions += talk.receive({"id": question["id"], "result": {"thread": thread(name, ACTIVE)}})
         assert len(open_questions) <= AT_ONCE
     assert read == set(names[:MOST])
     for name in names:
-        talk.take(changed(name, APPROVAL))
+        talk.receive(changed(name, APPROVAL))
     assert sum(talk.claim_of(name) is not None for name in names) == MOST
 
 

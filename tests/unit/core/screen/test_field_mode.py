@@ -12,7 +12,7 @@ from agtmuxd.actions import send as sending
 from agtmuxd.actions.interrupt import MOST_MODES, interrupt
 from agtmuxd.core.action.request import Kind, NoParams, SendParams
 from agtmuxd.core.model import Claim, Sample, State
-from agtmuxd.core.screen.cells import folded, from_column
+from agtmuxd.core.screen.cells import fold, from_column
 from agtmuxd.core.screen.controls import Controls, InputField
 from agtmuxd.core.screen.field_mode import FieldMode, TextMethod
 from agtmuxd.core.screen.regions import ComposerSpec, Place
@@ -181,7 +181,7 @@ def test_a_text_is_known_again_however_it_is_drawn(name: str) -> None:
 def test_other_words_are_other_words() -> None:
     for drawn, sent in (("resume", "resumed"), ("한", "글"), ("日", "本"), ("👩", "👨")):
         assert not CONTROLS.holds(screen("❯ " + drawn, x=4), sent)
-    assert folded("plain text?") == "plain text?"
+    assert fold("plain text?") == "plain text?"
     assert from_column("日a\u0301b", 2) == "a\u0301b"
     assert from_column("日a\u0301b", 3) == "b"
     assert from_column("ab", 9) == ""

@@ -10,7 +10,7 @@ from agtmuxd.core.model import MS, NS, Claim, Phase, Source, State, Strength, Wr
 from agtmuxd.core.screen.motion import STILL
 from agtmuxd.core.state.debounce import MOVES, DebounceResult, DebounceState, sample
 from agtmuxd.core.state.ordering import Stamp
-from agtmuxd.core.state.registers import Marks, Register, put, raise_marks, see_again, to_entry
+from agtmuxd.core.state.registers import Marks, Register, put, raise_marks, refresh, to_entry
 from agtmuxd.core.state.resolve import RuntimeFacts, resolve
 
 T0 = 1_800_000_000 * NS
@@ -133,7 +133,7 @@ class Pane:
         if settled.changed is not None:
             self._put(Source.POLLER, settled.changed, settled.since)
         if settled.changed is not None or settled.refreshed:
-            seen = see_again(self.registers[Source.POLLER, "turn"], at)
+            seen = refresh(self.registers[Source.POLLER, "turn"], at)
             self.registers[Source.POLLER, "turn"] = seen
             self.marks = raise_marks(self.marks, Source.POLLER, seen.entry, at) or self.marks
         return resolve(self.registers, self.marks, RuntimeFacts(T0 - 600 * NS, at), at).state
