@@ -1,4 +1,4 @@
-"""Start the program: ``agtmux hook …`` runs the hook before click is imported, everything else runs the commands.
+"""Start the program: ``agtmux hook …`` and ``agtmux status`` run before click is imported, everything else as commands.
 
 Owns nothing else. ``hook --help`` is typed by a person, so the commands answer it.
 """
@@ -21,6 +21,11 @@ def main() -> int:
         finally:
             os._exit(0)  # no traceback, no status, no teardown: a hook must not disturb its agent
     try:
+        if sys.argv[1:2] == ["status"]:
+            from agtmux import status
+
+            if status.run(sys.argv[2:]):
+                return 0
         from agtmux.cli.root import run
 
         return run(sys.argv[1:])

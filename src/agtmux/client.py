@@ -57,6 +57,10 @@ class Client:
     def health(self) -> Reply:
         return self._ask("GET", "/v1/health")
 
+    def status(self) -> Reply:
+        """Return the counts of agents."""
+        return self._ask("GET", "/v1/status")
+
     def targets(self) -> Reply:
         return self._ask("GET", "/v1/targets")
 

@@ -79,6 +79,7 @@ FEATURES: tuple[str, ...] = (
     "audit",
     "recap",
     "stuck",
+    "tmux_status",
 )  # fmt: skip
 """The features of this daemon, each a folder of ``features/``. To leave one out, delete its line."""
 SWITCH_EVERY = 0.0005

@@ -55,7 +55,7 @@ CLIENT_FLOORS: tuple[tuple[str, ...], ...] = (
     ("agtmux.protocol",),
     ("agtmux.transport", "agtmux.hook", "agtmux.render"),
     ("agtmux.client",),
-    ("agtmux.top",),
+    ("agtmux.status", "agtmux.top"),
     ("agtmux.cli",),
     ("agtmux.__main__",),
 )
@@ -264,6 +264,15 @@ def test_a_listing_in_a_pipe_loads_nothing_heavy(short_dir: Path, stub: Stub, ar
     assert names & {"agtmux.cli.root"}
     assert not names & HEAVY
     assert not {name for name in names if name.startswith("agtmuxd")}
+
+
+@pytest.mark.tc("TC-111")
+@pytest.mark.parametrize("name", ["plain", "tmux", "waybar", "json"])
+def test_status_loads_next_to_nothing(short_dir: Path, stub: Stub, name: str) -> None:
+    names = loaded(short_dir, "status", "--format", name)
+    assert "agtmux.status" in names
+    assert not names & {*HEAVY, "click", "subprocess"}
+    assert not {name for name in names if name.startswith(("agtmuxd", "agtmux.cli."))}
 
 
 @pytest.mark.tc("TC-111")

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "list": ("listing:list_group", "List agents by pane, window or session."),
     "ls": ("listing:panes", "List panes with agents (short for: agtmux list panes)."),
     "watch": ("watch:watch", "Watch agents live, as a table or as JSON lines."),
+    "status": ("status:status", "Print counts of agents for a status bar."),
     "explain": ("explain:explain", "Explain why a pane is in its state."),
     "attach": ("attach:attach", "Attach this terminal to a pane."),
     "view-output": ("view:view_output", "Show what is on a pane's screen."),
