@@ -18,14 +18,14 @@ SIGNS = (("needs_action", "!", "yellow"), ("error", "✗", "red"), ("running", "
 
 def plain(counts: Mapping[str, object]) -> str:
     """Return ``2! 1✗ 5●``: how many need you, failed, and run. Counts of 0 are left out."""
-    return " ".join([f"{count}{sign}" for count, sign, _ in _shown(counts)])
+    return " ".join([f"{count}{sign}" for count, sign, _ in _nonzero(counts)])
 
 
 def tmux(counts: Mapping[str, object]) -> str:
     """Return the same with colours, for a tmux status line."""
-    return " ".join([f"#[fg={colour}]{count}{sign}#[fg=default]" for count, sign, colour in _shown(counts)])
+    return " ".join([f"#[fg={colour}]{count}{sign}#[fg=default]" for count, sign, colour in _nonzero(counts)])
 
 
-def _shown(counts: Mapping[str, object]) -> list[tuple[int, str, str]]:
+def _nonzero(counts: Mapping[str, object]) -> list[tuple[int, str, str]]:
     found = [(counts.get(name), sign, colour) for name, sign, colour in SIGNS]
     return [(count, sign, colour) for count, sign, colour in found if isinstance(count, int) and count > 0]

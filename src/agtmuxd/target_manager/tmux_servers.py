@@ -15,7 +15,7 @@ from agtmuxd.core.model import ServerInfo, TmuxClient
 from agtmuxd.target_manager.watches import Watches
 from agtmuxd.targets.executor import ExecutorError, ProgramResult
 from agtmuxd.tmux import quote
-from agtmuxd.tmux.batch import batch, who_answered
+from agtmuxd.tmux.batch import build_batch, read_boot_id
 from agtmuxd.tmux.clients import list_clients, read_clients
 from agtmuxd.tmux.round import RoundFailure
 
@@ -48,9 +48,9 @@ class TmuxServers:
     async def run(self, target_id: str, commands: Sequence[Sequence[str]]) -> None:
         server, access = self._connected(target_id)
         nonce = os.urandom(6).hex()
-        done = await _run(access, ["source-file", "-"], batch(nonce, server, commands))
+        done = await _run(access, ["source-file", "-"], build_batch(nonce, server, commands))
         silent = not done.stdout and not done.stderr and done.returncode == 0  # such a tmux prints no replies
-        who = who_answered(nonce, done.stdout)
+        who = read_boot_id(nonce, done.stdout)
         if who != server.boot_id and not silent:
             why = "its tmux server was restarted" if who else _complaint(done)
             raise AgtmuxError("E_TARGET_UNREACHABLE", f"{access.name}: {why}; nothing was done")

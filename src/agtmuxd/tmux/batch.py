@@ -16,7 +16,7 @@ from agtmuxd.tmux.quote import encode, line
 _WHO: Final = "#{pid}.#{start_time}"
 
 
-def batch(nonce: str, server: ServerInfo, commands: Iterable[Sequence[str]]) -> bytes:
+def build_batch(nonce: str, server: ServerInfo, commands: Iterable[Sequence[str]]) -> bytes:
     """Return the standard input of ``source-file -``. ``nonce``: letters and digits, fresh and random.
 
     Raises ValueError for an empty command or a NUL.
@@ -29,7 +29,7 @@ def batch(nonce: str, server: ServerInfo, commands: Iterable[Sequence[str]]) -> 
     return encode("".join(lines) + line(["display-message", "-p", f"{nonce}{_WHO}{nonce}"]))
 
 
-def who_answered(nonce: str, stdout: bytes) -> str | None:
+def read_boot_id(nonce: str, stdout: bytes) -> str | None:
     """Return the boot id of the server that took the batch, None if it did not tell."""
     found = re.search(rf"{nonce}([0-9]+\.[0-9]+){nonce}", stdout.decode("utf-8", "replace"))
     return found[1] if found else None

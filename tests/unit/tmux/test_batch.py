@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from agtmuxd.core.model import ServerInfo
-from agtmuxd.tmux.batch import batch, who_answered
+from agtmuxd.tmux.batch import build_batch, read_boot_id
 from tests.conftest import Tmux
 
 N = "0123456789abcdef"
@@ -30,15 +30,15 @@ def _run(tmux: Tmux, text: bytes) -> subprocess.CompletedProcess[bytes]:
 
 @pytest.mark.parametrize("value", ["x", "#{pid} #(id) %H $HOME ~ ; } { ' \" \\", "-g", "a;", "", "grüße\n\t🦀"])
 def test_each_word_arrives_as_it_is(tmux: Tmux, server: ServerInfo, value: str) -> None:
-    done = _run(tmux, batch(N, server, [["set-option", "-g", "--", "@x", value]]))
+    done = _run(tmux, build_batch(N, server, [["set-option", "-g", "--", "@x", value]]))
     assert (done.returncode, done.stderr) == (0, b"")
-    assert who_answered(N, done.stdout) == server.boot_id
+    assert read_boot_id(N, done.stdout) == server.boot_id
     assert _run(tmux, b"show-options -gv @x\n").stdout == f"{value}\n".encode()
 
 
 def test_a_command_that_fails_keeps_no_other_from_running(tmux: Tmux, server: ServerInfo) -> None:
     commands = [["set-option", "-g", "@a", "1"], ["switch-client", "-c", "/none"], ["set-option", "-g", "@b", "2"]]
-    done = _run(tmux, batch(N, server, commands))
+    done = _run(tmux, build_batch(N, server, commands))
     assert done.returncode == 1
     assert b"can't find client" in done.stderr
     assert (tmux.run("show-options", "-gv", "@a"), tmux.run("show-options", "-gv", "@b")) == ("1", "2")
@@ -46,14 +46,14 @@ def test_a_command_that_fails_keeps_no_other_from_running(tmux: Tmux, server: Se
 
 def test_another_server_runs_none_of_it_and_says_who_it_is(tmux: Tmux, server: ServerInfo) -> None:
     for other in (replace(server, pid=server.pid + 1), replace(server, start_time=server.start_time - 1)):
-        done = _run(tmux, batch(N, other, [["set-option", "-g", "@a", "1"], ["kill-server"]]))
-        assert who_answered(N, done.stdout) == server.boot_id
+        done = _run(tmux, build_batch(N, other, [["set-option", "-g", "@a", "1"], ["kill-server"]]))
+        assert read_boot_id(N, done.stdout) == server.boot_id
     assert tmux.run("show-options", "-gqv", "@a") == ""
 
 
 def test_no_server_is_started(tmux: Tmux) -> None:
     gone = ServerInfo(os.getpid(), 1, "3.3a", str(tmux.socket))
-    done = _run(tmux, batch(N, gone, [["new-session", "-d"], ["start-server"]]))
+    done = _run(tmux, build_batch(N, gone, [["new-session", "-d"], ["start-server"]]))
     assert done.returncode == 1
     assert b"no server running" in done.stderr or b"No such file" in done.stderr
     assert not tmux.socket.exists()
@@ -62,4 +62,4 @@ def test_no_server_is_started(tmux: Tmux) -> None:
 def test_an_empty_command_and_a_nul_are_refused(server: ServerInfo) -> None:
     for command in ([], ["set-option", "-g", "@a", "\0"]):
         with pytest.raises(ValueError, match=r"one word|NUL"):
-            batch(N, server, [command])
+            build_batch(N, server, [command])

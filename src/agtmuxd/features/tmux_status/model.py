@@ -121,7 +121,7 @@ class Line:
             self.other, self.other_at = (by, at), now
         return now - self.other_at < STALE * NS
 
-    def tried(self, step: Step, text: str, now: int, *, failed: bool = False) -> None:
+    def note_try(self, step: Step, text: str, now: int, *, failed: bool = False) -> None:
         """Note a write that was tried at ``now``."""
         self.tried_at, self.failed = now, failed
         if failed or step is Step.REMOVE:
@@ -132,7 +132,7 @@ class Line:
                 self.all_at = now
 
 
-def commands(step: Step, text: str, own: str) -> Sequence[Command]:
+def build_commands(step: Step, text: str, own: str) -> Sequence[Command]:
     """Return the tmux commands of a step."""
     if step is Step.REMOVE:
         return [

@@ -9,7 +9,7 @@ from aiohttp import web
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.parsing import read_query
 from agtmuxd.api.requests import NoQuery
-from agtmuxd.api.responses.base import Time, Answer
+from agtmuxd.api.responses.base import Answer, Time
 from agtmuxd.api.route import Access, Route, WebScope
 from agtmuxd.features.tmux_status.model import Counts
 

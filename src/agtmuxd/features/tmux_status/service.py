@@ -14,7 +14,7 @@ from agtmux.protocol import status_text
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.features.contract import Context, Tmux
-from agtmuxd.features.tmux_status.model import Counts, Line, Step, commands, count, wants_status
+from agtmuxd.features.tmux_status.model import Counts, Line, Step, build_commands, count, wants_status
 from agtmuxd.services.health import HealthPart
 from agtmuxd.stream.history import Batch
 from agtmuxd.stream.subscription import Resync
@@ -88,7 +88,7 @@ class StatusLines:
     async def _write(self, target: str, line: Line, step: Step, text: str) -> None:
         failed = False
         try:
-            await self._tmux.run(target, commands(step, text, self._own))
+            await self._tmux.run(target, build_commands(step, text, self._own))
             self._counters["writes"] += 1
         except AgtmuxError as error:
             failed = True
@@ -96,7 +96,7 @@ class StatusLines:
             _LOG.info("a status line was not written", target=target, error=error.message)
         finally:
             self._writing.discard(target)
-        line.tried(step, text, self._clock(), failed=failed)
+        line.note_try(step, text, self._clock(), failed=failed)
 
     def health(self) -> HealthPart:
         notes = [

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from agtmuxd.features.tmux_status.model import BEAT, NS, PATIENCE, SEGMENT, Counts, Line, Step, commands, count
+from agtmuxd.features.tmux_status.model import BEAT, NS, PATIENCE, SEGMENT, Counts, Line, Step, build_commands, count
 from tests.unit.daemon_stub import pane
 
 pytestmark = pytest.mark.tc("TC-364")
@@ -48,32 +48,32 @@ def test_nothing_is_written_where_nobody_asked_for_it(options: Mapping[str, str]
 def test_all_is_written_at_first_then_what_changes_and_again_before_it_looks_old() -> None:
     line = Line()
     assert line.step({"@agtmux": "Yes"}, "2!", "me", T0) is Step.ALL
-    line.tried(Step.ALL, "2!", T0)
+    line.note_try(Step.ALL, "2!", T0)
     assert line.step(ON, "2!", "me", T0 + 2 * NS) is None, "no round has shown it yet"
     assert line.step(MINE, "2!", "me", T0 + 2 * NS) is None
     assert line.step(MINE, "3!", "me", T0 + 2 * NS) is Step.COUNTS
-    line.tried(Step.COUNTS, "3!", T0 + 2 * NS)
+    line.note_try(Step.COUNTS, "3!", T0 + 2 * NS)
     assert line.step(MINE, "3!", "me", T0 + BEAT - 1) is None
     assert line.step(MINE, "3!", "me", T0 + BEAT) is Step.ALL
 
 
 def test_a_server_is_written_to_once_a_second_at_most() -> None:
     line = Line()
-    line.tried(Step.ALL, "1!", T0)
+    line.note_try(Step.ALL, "1!", T0)
     assert line.step(MINE, "2!", "me", T0 + NS - 1) is None
     assert line.step(MINE, "2!", "me", T0 + NS) is Step.COUNTS
 
 
 def test_a_failure_is_tried_again_later_and_then_with_everything() -> None:
     line = Line()
-    line.tried(Step.ALL, "1!", T0, failed=True)
+    line.note_try(Step.ALL, "1!", T0, failed=True)
     assert line.step(ON, "1!", "me", T0 + PATIENCE - 1) is None
     assert line.step(ON, "1!", "me", T0 + PATIENCE) is Step.ALL
 
 
 def test_a_new_server_in_the_place_of_the_old_gets_everything() -> None:
     line = Line()
-    line.tried(Step.ALL, "1!", T0)
+    line.note_try(Step.ALL, "1!", T0)
     assert line.step(ON, "1!", "me", T0 + PATIENCE) is Step.ALL
 
 
@@ -83,7 +83,7 @@ def test_what_was_written_is_removed_once_nobody_wants_it(off: Mapping[str, str]
     left = {"@agtmux_by": "me", "@agtmux_at": "1", **off}
     line = Line()
     assert line.step(left, "", "me", T0) is Step.REMOVE
-    line.tried(Step.REMOVE, "", T0)
+    line.note_try(Step.REMOVE, "", T0)
     assert line.step(left, "", "me", T0 + 2 * NS) is None, "no round has shown it yet"
     assert line.step(off, "", "me", T0 + PATIENCE) is None
     assert line.step(ON, "1!", "me", T0 + 2 * NS) is Step.ALL
@@ -101,10 +101,10 @@ def test_while_another_daemon_writes_there_this_one_does_not() -> None:
 
 
 def test_each_step_is_a_few_options_and_the_time_is_the_servers_own() -> None:
-    names = [command[2] for command in commands(Step.ALL, "1!", "me")]
+    names = [command[2] for command in build_commands(Step.ALL, "1!", "me")]
     assert names == ["@agtmux_by", "@agtmux_status", "@agtmux_at", "@agtmux_segment"]
-    assert [command[2:] for command in commands(Step.COUNTS, "1!", "me")] == [
+    assert [command[2:] for command in build_commands(Step.COUNTS, "1!", "me")] == [
         ("@agtmux_status", "1!"), ("@agtmux_at", "#{T:#{l:%s}}"),
     ]  # fmt: skip
-    assert {command[2] for command in commands(Step.REMOVE, "", "me")} == set(names)
+    assert {command[2] for command in build_commands(Step.REMOVE, "", "me")} == set(names)
     assert "#{@agtmux_status}" in SEGMENT and "#(" not in SEGMENT
