@@ -6,6 +6,8 @@ Owns routes, query strings and the meaning of error answers. Knows neither click
 from __future__ import annotations
 
 import json
+import os
+import time
 
 from agtmux import __version__
 from agtmux.protocol.errors import CODES, AgtmuxError
@@ -157,6 +159,15 @@ class Client:
             except NoDaemonError:
                 self._sockets = [path, *(p for p in self._sockets if p != path)]
         return Exchange(self._sockets[0], method, target, body, timeout)
+
+
+def uuid7() -> str:
+    """Return a new name for one action (``request_ref``)."""
+    stamp = (time.time_ns() // 1_000_000) & ((1 << 48) - 1)
+    raw = int.from_bytes(os.urandom(10), "big")
+    value = (stamp << 80) | (0x7 << 76) | ((raw >> 68 & 0xFFF) << 64) | (0b10 << 62) | (raw & ((1 << 62) - 1))
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def quote(text: str) -> str:

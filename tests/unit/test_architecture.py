@@ -53,7 +53,7 @@ and do not know each other."""
 
 CLIENT_FLOORS: tuple[tuple[str, ...], ...] = (
     ("agtmux.protocol",),
-    ("agtmux.transport", "agtmux.hook", "agtmux.render"),
+    ("agtmux.transport", "agtmux.hook", "agtmux.render", "agtmux.terminal"),
     ("agtmux.client",),
     ("agtmux.status", "agtmux.top"),
     ("agtmux.cli",),

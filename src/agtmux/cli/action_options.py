@@ -1,18 +1,17 @@
 """Share code among the commands that act: guards as options, the request, the printed answer.
 
-Owns ``request_ref``. Skips no check by itself. Knows no single action.
+Skips no check by itself. Knows no single action.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-import time
 
 import click
 
 from agtmux.cli import ref as refs
 from agtmux.cli.context import App, write_body
+from agtmux.client import uuid7 as uuid7
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.render import clean
 
@@ -30,15 +29,6 @@ _NO_IS_A_VALUE = frozenset({"select", "paste"})
 """Fields in which "no" differs from "not given"."""
 UNCONFIRMED = 7
 """Exit status if a receipt was requested and no sign of success came."""
-
-
-def uuid7() -> str:
-    """Return a new name for one request."""
-    stamp = (time.time_ns() // 1_000_000) & ((1 << 48) - 1)
-    raw = int.from_bytes(os.urandom(10), "big")
-    value = (stamp << 80) | (0x7 << 76) | ((raw >> 68 & 0xFFF) << 64) | (0b10 << 62) | (raw & ((1 << 62) - 1))
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def guards(function: F) -> F:

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from agtmux import terminal as terminals
 from agtmux.cli import completion_values
 from agtmux.cli import ref as refs
 from agtmux.cli.action_options import guards, perform
@@ -16,7 +17,6 @@ from agtmux.protocol.text import shell_word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
 
@@ -39,11 +39,9 @@ def attach(app: App, ref: str, only_print: bool, guard: dict[str, Any]) -> None:
       agtmux attach claude --print
     """
     client = app.client()
-    inside, terminal = _inside(), sys.stdin.isatty() and sys.stdout.isatty()
+    inside, terminal = terminals.inside(), sys.stdin.isatty() and sys.stdout.isatty()
     goes = not only_print and (terminal or inside is not None)
-    how: dict[str, Any] = {} if goes else {"select": False}
-    if goes and inside is not None and inside[1].isdecimal():
-        how["inside"] = {"socket": inside[0], "server_pid": int(inside[1])}
+    how = terminals.where_from(inside) if goes else {"select": False}
     reply = perform(app, client, "attach", refs.resolve(ref, client), guard, **how)
     if guard["json"]:
         write_body(reply.body)
@@ -52,30 +50,22 @@ def attach(app: App, ref: str, only_print: bool, guard: dict[str, Any]) -> None:
     whole = " ".join(map(shell_word, result["whole"]))
     if only_print:
         click.echo(whole)
-    elif inside is not None and _same(inside, result):
-        _become(result["switch"])
+        return
+    kind, argv = terminals.way(inside, result)
+    if kind == "switch":
+        become(argv)
     elif not terminal:
         raise AgtmuxError("E_INVALID_REQUEST", f"there is no terminal to attach; run this in a terminal: {whole}")
-    elif inside is None or result.get("kind") == "ssh":  # the tmux of another machine knows nothing of this one
-        _become(result["argv"])
+    elif kind == "attach":
+        become(argv)
     else:
         raise AgtmuxError(
             "E_INVALID_REQUEST", f"this terminal is inside another tmux server; run this in a terminal outside: {whole}"
         )
 
 
-def _inside() -> tuple[str, str] | None:
-    """Return the socket and server pid of the tmux that this terminal is in."""
-    words = os.environ.get("TMUX", "").rsplit(",", 2)  # from the end: a path may hold commas
-    return (words[0], words[1]) if len(words) == 3 and words[0] else None
-
-
-def _same(inside: tuple[str, str], result: Mapping[str, Any]) -> bool:
-    here = os.path.realpath(inside[0]) == os.path.realpath(str(result.get("socket")))
-    return result.get("kind") == "local" and here and inside[1] == str(result.get("server_pid"))
-
-
-def _become(argv: list[str]) -> None:
+def become(argv: list[str]) -> None:
+    """Run a command in place of this process. Raises E_UNSUPPORTED if it cannot be started."""
     sys.stdout.flush()
     try:
         os.execvp(argv[0], argv)  # noqa: S606 the daemon's own argument list, no shell

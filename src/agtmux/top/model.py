@@ -218,7 +218,7 @@ def _number(value: object) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The health of one target: ``ok``, ``degraded`` or ``down``."""
+    """The health of one target: ``ok``, ``degraded`` or ``down``. ``seen``: its last good reading, unless it is ok."""
 
     name: str
     health: str
@@ -230,8 +230,8 @@ def targets_of(body: Item) -> tuple[Target, ...]:
     """Return the targets of an answer of ``GET /v1/targets``."""
     return tuple(
         Target(
-            shown(item.get("target") or item.get("name")), shown(item.get("health")), shown(item.get("reason")),
-            seconds(item.get("last_seen_at")),
+            shown(item.get("target")), shown(item.get("health")), shown(item.get("reason")),
+            seconds(item.get("last_seen_at")) if item.get("health") != "ok" else None,
         )
         for item in body.get("items") or ()
     )  # fmt: skip

@@ -31,7 +31,12 @@ def shown(value: object) -> str:
 
 def shown_block(value: object) -> list[str]:
     """Return a text of several lines, each safe to draw. Blanks stay."""
-    return plain(block("" if value is None else str(value))).split("\n")
+    return plain_block("" if value is None else str(value)).split("\n")
+
+
+def plain_block(text: str) -> str:
+    """Return a text of several lines that is safe to draw and to send."""
+    return plain(block(text))
 
 
 def plain(text: str) -> str:
