@@ -73,6 +73,7 @@ class FakeServices:
         self.target_items = [target()]
         self.ingested: list[WireEvent] = []
         self.acted: list[Request] = []
+        self.actors: list[Caller] = []
         self.asked: list[tuple[int | None, int | None]] = []
         self.forbids = False
         self.stopped = False
@@ -107,6 +108,7 @@ class FakeServices:
 
     async def act(self, request: Request, caller: Caller) -> dict[str, Any]:
         self.acted.append(request)
+        self.actors.append(caller)
         raise AgtmuxError("E_PRECONDITION_FAILED", f"{request.kind} is refused here", {"reason": "fake"})
 
     async def permit(self, uid: int | None, pid: int | None) -> None:

@@ -118,6 +118,25 @@ class Client:
     def config(self) -> Reply:
         return self._ask("GET", "/v1/daemon/config")
 
+    def web_status(self) -> Reply:
+        return self._ask("GET", "/v1/web")
+
+    def web_on(self) -> Reply:
+        return self._ask("POST", "/v1/web/on", {})
+
+    def web_off(self) -> Reply:
+        return self._ask("POST", "/v1/web/off", {})
+
+    def web_link(self, request: Mapping[str, object]) -> Reply:
+        """Make a single-use link for one device."""
+        return self._ask("POST", "/v1/web/links", request)
+
+    def web_devices(self) -> Reply:
+        return self._ask("GET", "/v1/web/devices")
+
+    def revoke_device(self, name: str) -> Reply:
+        return self._ask("DELETE", f"/v1/web/devices/{quote(name)}")
+
     def watch(self, params: Params) -> Exchange:
         """Open the stream of lines. The caller closes it."""
         exchange = self._open("GET", f"/v1/watch{query(params)}", None, self._timeout)

@@ -222,6 +222,13 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("RUNTIME", _field("runtime_id")),
         ("ID", _field("event_id")),
     ),
+    "devices": (
+        ("NAME", _field("name")),
+        ("SCOPE", _field("scope")),
+        ("LINKED", _age("created_at")),
+        ("SEEN", _age("seen_at")),
+        ("OPEN", lambda item, _: "yes" if item.get("connected") else "no"),
+    ),
     "actions": (
         ("AGE", _age("requested_at")),
         ("ACTION", _field("action")),

@@ -91,6 +91,17 @@ class ApiSettings(_Table):
     watchers: Annotated[int, Field(ge=1, le=10_000)] = Field(256, description="readers of the stream among them")
 
 
+class WebSettings(_Table):
+    """``[web]``: the server of the web page, which ``agtmux web on`` starts."""
+
+    port: Annotated[int, Field(ge=0, le=65_535)] = Field(
+        0, description="the port on the loopback interface; 0: a free one, kept from then on"
+    )
+    hosts: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9._\[\]:-]{1,255}$")]] = Field(
+        default_factory=list, description="further names by which browsers reach the page, such as those of a proxy"
+    )
+
+
 class RetentionSettings(_Table):
     """``[retention]``: how long history is kept, in days."""
 
@@ -160,6 +171,7 @@ class Settings(_Table):
     targets: TargetSettings = Field(default_factory=TargetSettings)
     ssh: SshSettings = Field(default_factory=SshSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
     events: EventSettings = Field(default_factory=EventSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     stuck: StuckSettings = Field(default_factory=StuckSettings)

@@ -15,6 +15,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -34,6 +35,7 @@ from agtmuxd.adapters.registry import Registry
 from agtmuxd.api.app import ApiServer
 from agtmuxd.api.connections import Connections, affordable
 from agtmuxd.api.envelopes import Envelope
+from agtmuxd.api.route import RouteTable
 from agtmuxd.api.routes.contract import with_contract
 from agtmuxd.clock import Clock
 from agtmuxd.config import Settings, load
@@ -80,6 +82,7 @@ FEATURES: tuple[str, ...] = (
     "recap",
     "stuck",
     "tmux_status",
+    "web",
 )  # fmt: skip
 """The features of this daemon, each a folder of ``features/``. To leave one out, delete its line."""
 SWITCH_EVERY = 0.0005
@@ -103,6 +106,7 @@ class Daemon:
         self._resources = ProcessResources(places, environ)
         self._socket_repair: SocketRepair | None = None
         self._stop_reason: str | None = None
+        self._tables: list[RouteTable[Any]] = []
         self._read_rules: Callable[[], None] = lambda: None
         self._settings_changed: Callable[[], None] = lambda: None
 
@@ -138,9 +142,9 @@ class Daemon:
             )
             features = self._features(engine, envelope)
             status = self._status(engine, intake, envelope, features, connections, first.path)
-            tables = route_tables(engine, intake, envelope, status, self._clock) + features.tables
+            self._tables = with_contract(route_tables(engine, intake, envelope, status, self._clock) + features.tables)
             server = ApiServer(
-                with_contract(tables), first.sock,
+                self._tables, first.sock,
                 permit=engine.actions.permit, end_streams=engine.hub.close, connections=connections,
             )  # fmt: skip
             self._socket_repair = self._repair(first, server, status, files)
@@ -398,7 +402,7 @@ class Daemon:
             store=engine.store, view=engine.view, repository=engine.repository, envelope=envelope,
             act=engine.actions.perform, annotate=engine.pipeline.annotate,
             tmux=TmuxServers(engine.target_manager.watches), screen_rows=screen_rows(engine.target_manager.watches),
-            clock=self._clock, settings=lambda: self._settings,
+            clock=self._clock, settings=lambda: self._settings, routes=lambda: self._tables,
         )  # fmt: skip
         return FeatureHost.build(FEATURES, context, engine.subscriptions)
 

@@ -61,6 +61,10 @@ def sorts(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list
     return _listed((*SORTS, *(f"-{name}" for name in SORTS)), incomplete)
 
 
+def devices(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return _listed((str(row.get("name")) for row in _rows("devices")), incomplete)
+
+
 def _listed(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
     """Return the words that complete what is typed after the last comma."""
     from click.shell_completion import CompletionItem
@@ -81,7 +85,8 @@ def known_agents() -> list[str]:
 def _rows(what: str) -> list[dict[str, Any]]:
     client = Client(timeout=_TIMEOUT)
     try:
-        reply = client.targets() if what == "targets" else client.listing(what, {})
+        other = {"targets": client.targets, "devices": client.web_devices}.get(what)
+        reply = client.listing(what, {}) if other is None else other()
         return [row for row in reply.json().get("items") or () if isinstance(row, dict)]
     except AgtmuxError:
         return []

@@ -48,6 +48,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rules": ("rules:rules_group", "Check the screen rules against their samples."),
     "hooks": ("hooks:hooks_group", "Manage the hooks through which agents report."),
     "hook": ("hook_help:hook", "Report an agent's event (run by agents, not by you)."),
+    "web": ("web:web_group", "Manage the web page and the devices that may use it."),
     "daemon": ("daemon:daemon_group", "Start, stop and check the daemon."),
     "completion": ("completion:completion", "Print the tab completion script for your shell."),
 }

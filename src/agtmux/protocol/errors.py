@@ -45,6 +45,7 @@ CODES: dict[str, CodeRow] = {
     "E_SNAPSHOT_EXPIRED": CodeRow(412, 5, False),
     "E_CURSOR_EXPIRED": CodeRow(410, 5, False),
     "E_PAYLOAD_TOO_LARGE": CodeRow(413, 2, False),
+    "E_RATE_LIMITED": CodeRow(429, 6, True),
     "E_PID_UNAVAILABLE": CodeRow(422, 5, False),
     "E_UNSUPPORTED": CodeRow(422, 5, False),
     "E_TMUX_UNSUPPORTED": CodeRow(422, 5, False),

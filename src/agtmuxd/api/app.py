@@ -7,45 +7,30 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import socket
-import traceback
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, cast
 
 import structlog
 from aiohttp import web
-from pydantic import ValidationError
 
 from agtmux import __version__
-from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.api.answering import Answering, Serve, expect
 from agtmuxd.api.callers import ASK_PEER, PERMIT, Permit, require_operator
 from agtmuxd.api.connections import Connection, Connections
-from agtmuxd.api.envelopes import failed, internal, invalid, new_request_id
-from agtmuxd.api.parsing import MAX_BODY, BrokenBodyError, too_large
+from agtmuxd.api.parsing import MAX_BODY
 from agtmuxd.api.peer import Gate, Peer, peer_of
-from agtmuxd.api.route import Access, BrokenStreamError, Route, RouteTable, S
+from agtmuxd.api.route import Access, Route, RouteTable, S, path_pattern
 
 IDLE_SECONDS = 30.0  # a connection that sends no whole request head within this time is closed
 
 MOST = 512
 """Connections, if the configuration sets no number."""
 
-Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
 
 async def _add_version(_request: web.Request, response: web.StreamResponse) -> None:
     """Name the daemon's version in each answer. The CLI compares it with its own."""
     response.headers["Server"] = f"agtmuxd/{__version__}"
-
-
-async def _expect(request: web.Request) -> web.StreamResponse | None:
-    """Answer a caller that asks before it sends its body (``Expect: 100-continue``)."""
-    if request.headers.get("Expect", "").lower() == "100-continue":
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # the answer is still to come
-        return None
-    return failed(AgtmuxError("E_INVALID_REQUEST", "the header Expect allows only 100-continue"))
 
 
 def _bound(route: Route[S], service: S) -> Serve:
@@ -83,9 +68,8 @@ class ApiServer:
         self._sock = sock
         self._owner = os.getuid() if owner is None else owner
         self._ask_peer = ask_peer
-        self._log = log or structlog.get_logger("agtmuxd.api")
         self._connections = connections or Connections(MOST, lambda _: None)
-        self._writes: set[asyncio.Task[web.StreamResponse]] = set()
+        self._answering = Answering(self._connections, log or structlog.get_logger("agtmuxd.api"))
         self._listeners: dict[socket.socket, asyncio.Server] = {}
         self._runner = web.AppRunner(
             self._app(tables),
@@ -122,90 +106,23 @@ class ApiServer:
         """
         for sock in list(self._listeners):
             self.stop_listening(sock)
-        if self._writes:
-            await asyncio.wait(self._writes, timeout=patience)
+        await self._answering.finish(patience)
         await self._end_streams(patience / 2)
         await self._runner.cleanup()
 
     @property
     def writing(self) -> int:
         """Running requests that change something."""
-        return len(self._writes)
+        return len(self._answering.writes)
 
     def _app(self, tables: Iterable[RouteTable[Any]]) -> web.Application:
-        app = web.Application(client_max_size=MAX_BODY + 1, middlewares=[self._edge])
+        app = web.Application(client_max_size=MAX_BODY + 1, middlewares=[self._answering.middleware()])
         app[ASK_PEER] = self._ask_peer
         app[PERMIT] = self._permit
         app.on_response_prepare.append(_add_version)
         for table in tables:
             for route in table.routes:
-                # An empty part of the path still counts as a part. Its handler knows what is wrong with it.
-                path = re.sub(r"\{(\w+)\}", r"{\1:[^/]*}", route.path)
-                app.router.add_route(route.method, path, _bound(route, table.service), expect_handler=_expect)
-        return app
-
-    @web.middleware
-    async def _edge(self, request: web.Request, handler: Serve) -> web.StreamResponse:
-        connection = request.protocol
-        assert isinstance(connection, Connection)  # noqa: S101 made by listen
-        connection.busy += 1
-        try:
-            return await self._begun(request, handler)
-        finally:
-            connection.busy -= 1
-
-    async def _begun(self, request: web.Request, handler: Serve) -> web.StreamResponse:
-        if request.method == "GET":
-            return await self._answered(request, handler)
-        # A caller that disconnects does not undo half a change: the work goes on, and only the answer is lost.
-        work = asyncio.create_task(self._answered(request, handler), name=f"{request.method} {request.path}")
-        self._writes.add(work)
-        work.add_done_callback(self._writes.discard)
-        return await asyncio.shield(work)
-
-    async def _answered(self, request: web.Request, handler: Serve) -> web.StreamResponse:
-        """Return the answer, or the error as an answer. Errors become answers only here."""
-        try:
-            return await handler(request)
-        except BrokenBodyError as error:
-            self._connections.note_malformed(error.message)
-            return failed(error)
-        except AgtmuxError as error:
-            return failed(error)
-        except ValidationError as error:
-            return failed(invalid(error))
-        except web.HTTPRequestEntityTooLarge:
-            return failed(too_large())
-        except web.HTTPMethodNotAllowed as error:
-            allowed = ", ".join(sorted(error.allowed_methods))
-            return failed(
-                AgtmuxError(
-                    "E_INVALID_REQUEST", f"{request.path} accepts {allowed}, not {request.method}", {"allowed": allowed}
+                app.router.add_route(
+                    route.method, path_pattern(route.path), _bound(route, table.service), expect_handler=expect
                 )
-            )
-        except web.HTTPException as error:
-            text = f"{request.method} {request.path}: {error.reason}; /v1/openapi.json lists the routes"
-            return failed(AgtmuxError("E_INVALID_REQUEST", text))
-        except BrokenStreamError as error:
-            self._log_error(request, error.__cause__ or error)
-            if request.transport is not None:
-                request.transport.close()
-            return error.response
-        except Exception as error:  # noqa: BLE001 - every error becomes an answer; only the log has its details
-            return internal(self._log_error(request, error))
-
-    def _log_error(self, request: web.Request, error: BaseException) -> str:
-        """Log an unexpected error, without the values of variables. Return the id under which it is found in
-        the log.
-        """
-        request_id = new_request_id()
-        trace = "".join(traceback.format_tb(error.__traceback__))
-        self._log.error(
-            "request failed",
-            request_id=request_id,
-            method=request.method,
-            path=request.path,
-            error=f"{type(error).__name__}: {error}"[:500],
-            trace=trace,
-        )
-        return request_id
+        return app

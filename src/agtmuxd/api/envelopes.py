@@ -52,7 +52,10 @@ def answer(**fields: Any) -> web.Response:
 
 
 def failed(error: AgtmuxError) -> web.Response:
-    return reply(error.envelope(), error.http_status)
+    answer = reply(error.envelope(), error.http_status)
+    if "retry_after_s" in error.details:
+        answer.headers["Retry-After"] = str(error.details["retry_after_s"])
+    return answer
 
 
 def new_request_id() -> str:

@@ -5,6 +5,7 @@ Owns these types. Knows no resource: each file of ``api/routes`` makes its own t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -72,6 +73,11 @@ class RouteTable(Generic[S]):
 
     routes: tuple[Route[S], ...]
     service: S
+
+
+def path_pattern(path: str) -> str:
+    """Return the path as aiohttp's router takes it. An empty part counts as a part: its handler knows what is wrong."""
+    return re.sub(r"\{(\w+)\}", r"{\1:[^/]*}", path)
 
 
 class BrokenStreamError(Exception):

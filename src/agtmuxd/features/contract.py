@@ -101,6 +101,8 @@ class Context:
     tmux: Tmux
     screen_rows: Callable[[str, str], frozenset[int] | None]
     """``screen_rows(target_id, pane_id)``: a number for the words of each row on an agent's screen, to see it move."""
+    routes: Callable[[], Sequence[RouteTable[Any]]]
+    """The routes of the whole daemon, for a feature that serves some of them elsewhere. Empty until it runs."""
     clock: Callable[[], int]
     settings: Callable[[], Settings]
 

@@ -24,7 +24,12 @@ OPEN = {
     "POST /v1/events", "POST /v1/rules/replay", "POST /v1/rules/check", "GET /v1/daemon/config", "GET /v1/openapi.json",
 }  # fmt: skip
 """All that an agent may ask for. Whoever adds to this list says that the route changes nothing."""
-OPEN_OF_FEATURES = {"audit": {"GET /v1/actions"}, "recap": {"GET /v1/recap"}, "tmux_status": {"GET /v1/status"}}
+OPEN_OF_FEATURES = {
+    "audit": {"GET /v1/actions"},
+    "recap": {"GET /v1/recap"},
+    "tmux_status": {"GET /v1/status"},
+    "web": {"GET /v1/web", "GET /v1/web/devices"},
+}
 """The same of each feature that has routes."""
 
 

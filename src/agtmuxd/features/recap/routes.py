@@ -12,7 +12,7 @@ from agtmuxd.api.envelopes import Envelope, reply
 from agtmuxd.api.parsing import read_query
 from agtmuxd.api.responses.base import ResponseModel, RowsAnswer, Time
 from agtmuxd.api.responses.panes import PaneIdentity
-from agtmuxd.api.route import Access, Route
+from agtmuxd.api.route import Access, Route, WebScope
 from agtmuxd.core.model import State
 
 
@@ -101,5 +101,5 @@ async def recap(request: web.Request, service: RecapService) -> web.StreamRespon
 
 ROUTES: tuple[Route[RecapService], ...] = (
     Route("GET", "/v1/recap", recap, "What happened since a time", RecapQuery, answer=RecapAnswer,
-          access=Access.EVERYBODY),
+          access=Access.EVERYBODY, web=WebScope.OBSERVE),
 )  # fmt: skip

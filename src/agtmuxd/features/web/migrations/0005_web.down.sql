@@ -1,0 +1,2 @@
+DROP TABLE web_server;
+DROP TABLE web_devices;
