@@ -45,6 +45,8 @@ from agtmuxd.features.host import FeatureHost
 from agtmuxd.hooks.health import HookHealth
 from agtmuxd.hooks.lookup_files import LookupFiles
 from agtmuxd.ingest.app_servers import AppServers
+from agtmuxd.ingest.labelling import Labelling, LabelSources
+from agtmuxd.ingest.labels import restore
 from agtmuxd.ingest.pipeline import Pipeline
 from agtmuxd.ingest.redactor import Redactor
 from agtmuxd.ingest.sinks import RemoteHooks
@@ -178,6 +180,7 @@ class Daemon:
                 group.create_task(files.run(), name="files for hooks"),
                 group.create_task(intake.transcripts.run(), name="transcripts"),
                 group.create_task(intake.app_servers.run(), name="app servers"),
+                group.create_task(intake.labelling.run(), name="labels"),
                 group.create_task(engine.rule_catalog.watch(engine.target_manager.watches.look_again), name="rules"),
                 *features.start(group),
             ]
@@ -272,6 +275,7 @@ class Daemon:
 
     def _engine(self, store: Store, found: StartupState) -> Engine:
         repository, view = found.repository, PublishedRows(found.stream_id, found.upcoming - 1, found.published)
+        restore(repository, found.published)
         redact = Redactor(lambda: self._settings.redaction.patterns)
         registry, rule_catalog = self._adapters(redact)
         hub = Hub(
@@ -376,7 +380,19 @@ class Daemon:
         spool = SpoolIntake(
             self._places.spool, engine.store, events, engine.count, ready=lambda: pipeline.first_round(HOST)
         )
-        return Intake(events, hook_tests, spool, transcripts, app_servers)
+        return Intake(events, hook_tests, spool, transcripts, app_servers, self._labelling(engine, transcripts))
+
+    def _labelling(self, engine: Engine, transcripts: TranscriptFollower) -> Labelling:
+        """Build the part that finds out what people recognise panes by."""
+        watches = engine.target_manager.watches
+        sources = LabelSources(engine.registry, watches.local_agents, watches.executor, transcripts.headline)
+        labelling = Labelling(
+            engine.repository, sources, engine.pipeline.label, engine.redact, engine.count,
+            lambda wrong: self._report_problem("folders", wrong),
+        )  # fmt: skip
+        engine.pipeline.on_changes = labelling.on_changes
+        transcripts.on_message = labelling.look_soon
+        return labelling
 
     def _remote_hooks_factory(self, engine: Engine, events: Events) -> Callable[[Target, TargetExecutor], RemoteHooks]:
         """Give a function that makes the link to the hooks of an ssh target."""

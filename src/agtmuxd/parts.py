@@ -8,6 +8,7 @@ from agtmuxd.actions.runner import ActionRunner
 from agtmuxd.adapters.registry import Registry
 from agtmuxd.hooks.health import HookHealth
 from agtmuxd.ingest.app_servers import AppServers
+from agtmuxd.ingest.labelling import Labelling
 from agtmuxd.ingest.pipeline import Pipeline
 from agtmuxd.ingest.redactor import Redactor
 from agtmuxd.ingest.transcripts.follower import TranscriptFollower
@@ -54,3 +55,4 @@ class Intake:
     spool: SpoolIntake
     transcripts: TranscriptFollower
     app_servers: AppServers
+    labelling: Labelling

@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.core.model import PaneRow, Source, State, WaitingFor
+from agtmuxd.core.model import PaneRow, Project, Source, State, WaitingFor
 from agtmuxd.core.state.registers import Register
 
 PaneKey = tuple[str, str]
 """``(target_id, pane_id)``"""
+
+FolderKey = tuple[str, str]
+"""``(target_id, path)``"""
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -51,27 +54,16 @@ class Pane:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What people call a folder: its project, and the branch and worktree if it is in a git repository.
-
-    ``project``: the name of the repository's main folder, else of the folder. ``branch``: ``@`` and 7 hex digits for a
-    detached HEAD. ``worktree``: the name of a linked worktree. None: not known, or there is none.
-    """
-
-    project: str | None = None
-    branch: str | None = None
-    worktree: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What an agent says of itself and to its user. One line each, without secrets.
+class AgentText:
+    """An agent's own name and its last message. One line each, without secrets.
 
     ``name``: its own name or the title of its session. ``message``: the first line of its last message.
+    ``message_at``: ns.
     """
 
     name: str | None = None
     message: str | None = None
+    message_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +123,7 @@ class StateRow:
         return next((by["detail"] for by in self.decided_by if by.get("detail")), None)
 
 
-NOWHERE: Final = Place()
-SILENT: Final = Words()
+NO_TEXT: Final = AgentText()
 _ABSENT: Final = object()
 
 
@@ -199,6 +190,9 @@ class Repository:
     states: dict[PaneKey, StateRow] = field(default_factory=dict)
     annotations: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What features add to the row of a pane, by runtime id and name."""
+    projects: dict[FolderKey, Project] = field(default_factory=dict)
+    agent_texts: dict[str, AgentText] = field(default_factory=dict)
+    """By runtime id."""
     epochs: dict[PaneKey, int] = field(default_factory=dict)
     versions: dict[PaneKey, int] = field(default_factory=dict)
     """The state version of a pane whose runtime ended: the next runtime goes on from there."""
@@ -228,6 +222,8 @@ class UnitOfWork:
         self.marks = OverlayTable(repository.marks)
         self.states = OverlayTable(repository.states)
         self.annotations = OverlayTable(repository.annotations)
+        self.projects = OverlayTable(repository.projects)
+        self.agent_texts = OverlayTable(repository.agent_texts)
         self.epochs = OverlayTable(repository.epochs)
         self.versions = OverlayTable(repository.versions)
         self.changed_registers: set[tuple[str, Source, str]] = set()
@@ -255,6 +251,6 @@ class UnitOfWork:
         """Apply all overlays to the repository. Call it after the database has committed."""
         for table in (
             self.targets, self.panes, self.runtimes, self.active, self.registers, self.marks, self.states, self.epochs,
-            self.versions, self.annotations,
+            self.versions, self.annotations, self.projects, self.agent_texts,
         ):  # fmt: skip
             table.commit()

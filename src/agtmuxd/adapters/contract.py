@@ -16,7 +16,7 @@ from agtmuxd.core.screen.controls import Controls, KeyOverrides
 
 T = TypeVar("T")
 
-CONTRACT_VERSION = "1.5"
+CONTRACT_VERSION = "1.6"
 """Version of the contract (semver). An adapter with a newer minor version is accepted. One with another major version
 is refused with a reason.
 """
@@ -261,6 +261,17 @@ class OpenFileAdapter(Protocol):
 
         One transcript wins over what hooks and the status file name. If there are several, none is read, because
         nothing shows which session is on the screen. Empty if the files name none.
+        """
+
+
+@runtime_checkable
+class NamingAdapter(Protocol):
+    """An adapter whose agent shows the name of its session in its title or status file (since contract 1.6). Pure."""
+
+    def session_name(self, title: str, folder: str, status: Mapping[str, Any] | None) -> str | None:
+        """Return the name that the agent, or its user, gave the session. None: it has none, or it is not certain.
+
+        ``title``: of the pane, on one line. ``folder``: the pane's. ``status``: the agent's status file, if it has one.
         """
 
 

@@ -21,6 +21,7 @@ from agtmuxd.adapters.contract import (
     HookPlan,
     HookStatus,
     Identity,
+    NamingAdapter,
     OpenFileAdapter,
     Operable,
     Rebindable,
@@ -81,6 +82,13 @@ class IsolatedAdapter:
             self.errors += 1
             self.last_error = f"{what}: {type(e).__name__}: {e}"[:500]
             return otherwise
+
+    def session_name(self, title: str, folder: str, status: Mapping[str, Any] | None) -> str | None:
+        """See NamingAdapter; None where the adapter raised, or where it names no sessions."""
+        adapter = self.adapter
+        if not isinstance(adapter, NamingAdapter):
+            return None
+        return self._call("session_name", lambda: adapter.session_name(title, folder, status), None)
 
     def identify(self, proc: Proc) -> Identity | None:
         """See Adapter; None where the adapter raised."""

@@ -129,6 +129,11 @@ class Registry:
         adapter = self.adapters.get(agent_type)
         return None if adapter is None else adapter.app_server_adapter()
 
+    def session_name(self, agent_type: str, title: str, folder: str, status: Mapping[str, Any] | None) -> str | None:
+        """Return the name of that agent's session, by its title and status file; see ``NamingAdapter``."""
+        adapter = self.adapters.get(agent_type)
+        return None if adapter is None else adapter.session_name(title, folder, status)
+
     def normalise(self, event: RawEvent, prior: Mapping[str, Any]) -> Signal:
         """See Adapter; the event's agent type selects the adapter. Raises ValueError if no adapter in use has that
         type.

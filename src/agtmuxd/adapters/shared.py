@@ -87,6 +87,15 @@ def text_of(payload: Mapping[str, Any], key: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def first_words(message: Any) -> str | None:
+    """Return the first line of an agent's message that is not blank, at most 200 characters. None for blank text."""
+    if not isinstance(message, str):
+        return None
+    lines = (one_line(x).strip() for x in message.strip()[:TEXT_CHARS].splitlines())
+    line = next((x for x in lines if x), "")
+    return (line if len(line) <= TASK_CHARS else line[: TASK_CHARS - 1] + "…") or None
+
+
 def first_line(prompt: Any) -> str | None:
     """Return the prompt on one line of at most 200 characters. None for blank text and for the agent's own notices."""
     if not isinstance(prompt, str):

@@ -191,6 +191,7 @@ class Signal:
     transcript_path: str | None = None
     cwd: str | None = None
     task: str | None = None  # what the agent was asked, first line
+    message: str | None = None  # what the agent said last, first line
     session_ended: bool = False  # the agent reported that it exits normally
     ambient: bool = False  # sent by a shared daemon: pane, pid and chain prove nothing, bind by session only
     agent_version: str | None = None  # the program's version, if the signal has it
@@ -230,6 +231,19 @@ class PaneRow:
     rows: int
     other_sessions: tuple[str, ...] = ()  # names of other sessions that show this pane (groups, linked windows)
     declared_agent: str = ""  # the pane option @agtmux-agent: the agent that a program in this pane hides
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What people call a folder. None: not known, or there is none.
+
+    ``name``: of the main folder of its git repository, else of the folder itself. ``branch``: ``@`` and 7 hex digits
+    for a detached HEAD. ``worktree``: the name of the linked worktree, if it is one.
+    """
+
+    name: str | None = None
+    branch: str | None = None
+    worktree: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

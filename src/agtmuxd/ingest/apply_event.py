@@ -14,7 +14,7 @@ from agtmuxd.core.state.debounce import DebounceResult
 from agtmuxd.core.state.event_sender import Sender
 from agtmuxd.core.state.ordering import Stamp, effective_time
 from agtmuxd.core.state.registers import Marks, Registers, find_obsolete, put, raise_marks, refresh, retired, to_entry
-from agtmuxd.repository import Runtime, UnitOfWork
+from agtmuxd.repository import NO_TEXT, Runtime, UnitOfWork
 
 SESSION = "session"
 """Subject of the register that holds an agent's announcement that its session ends."""
@@ -74,6 +74,10 @@ def apply_event(unit: UnitOfWork, runtime: Runtime, event: RawEvent, signal: Sig
     changed = {k: v for k, v in update.items() if v and getattr(runtime, k) != v}
     if changed and changed_any:
         unit.runtimes.put(runtime.runtime_id, replace(runtime, **changed))  # type: ignore[arg-type]
+    text = unit.agent_texts.get(runtime.runtime_id) or NO_TEXT
+    if signal.message is not None and at >= text.message_at and signal.message != text.message:
+        unit.agent_texts.put(runtime.runtime_id, replace(text, message=signal.message, message_at=at))
+        unit.shown.add((runtime.target_id, runtime.pane_id))
     unit.touched.add(runtime.runtime_id)
     return changed_any or not writes
 

@@ -11,10 +11,12 @@ from agtmuxd.core.json_codec import encode
 from agtmuxd.core.model import Source
 from agtmuxd.core.state.registers import retired
 from agtmuxd.core.state.resolve import recheck_at
+from agtmuxd.ingest import labels
 from agtmuxd.ingest.annotations import annotated, forget_ended
 from agtmuxd.ingest.context import IngestContext, SessionState
-from agtmuxd.ingest.pane_items import pane_item
+from agtmuxd.ingest.pane_items import UNKNOWN, pane_item
 from agtmuxd.ingest.state_rows import update_state
+from agtmuxd.repository import NO_TEXT
 from agtmuxd.store import history
 from agtmuxd.store.current import save_unit
 from agtmuxd.stream.published import Changes, PublishedRows, changes_for, pane_key
@@ -55,6 +57,7 @@ def save(run: IngestContext) -> None:
             at[(runtime_id, source, subject)] = gone[1] if gone is not None else None
     save_unit(run.connection, unit, at)
     forget_ended(run)
+    labels.forget_ended(run)
 
 
 def publish(run: IngestContext, session_state: SessionState, view: PublishedRows) -> tuple[Changes, int]:
@@ -79,7 +82,9 @@ def publish(run: IngestContext, session_state: SessionState, view: PublishedRows
             runtime = unit.runtimes.get(state.runtime_id)
         if runtime is not None and state is None:
             runtime = None  # its state was not resolved yet
-        items[pane_key(name, key[1])] = annotated(pane_item(name, pane, runtime, state), unit)
+        project = unit.projects.get((key[0], pane.row.cwd)) or UNKNOWN
+        text = (unit.agent_texts.get(runtime.runtime_id) if runtime is not None else None) or NO_TEXT
+        items[pane_key(name, key[1])] = annotated(pane_item(name, pane, runtime, state, project, text), unit)
     changes = changes_for(view, items)
     if not changes:
         return {}, view.sequence

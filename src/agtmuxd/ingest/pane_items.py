@@ -8,9 +8,11 @@ from typing import Any, Final
 from agtmux.protocol.text import one_line
 from agtmuxd.core import ref
 from agtmuxd.core.json_codec import stamp, stamp_or_none
+from agtmuxd.core.model import Project
 from agtmuxd.core.screen.title import published
-from agtmuxd.repository import NOWHERE, SILENT, Pane, Place, Runtime, StateRow, Words
+from agtmuxd.repository import NO_TEXT, AgentText, Pane, Runtime, StateRow
 
+UNKNOWN: Final = Project()
 DETAIL: Final = 200
 """Characters of an error's detail that are shown."""
 
@@ -30,8 +32,8 @@ def pane_item(
     pane: Pane,
     runtime: Runtime | None,
     state: StateRow | None,
-    place: Place = NOWHERE,
-    words: Words = SILENT,
+    project: Project = UNKNOWN,
+    text: AgentText = NO_TEXT,
 ) -> dict[str, Any]:
     """Build one item. Without a runtime, the agent fields are null; such panes are listed with ``all=true`` only."""
     row = pane.row
@@ -77,10 +79,10 @@ def pane_item(
         "session_id": row.session_id,
         "other_sessions": list(row.other_sessions),
         "cwd": row.cwd,
-        "project": place.project,
-        "branch": place.branch,
-        "worktree": place.worktree,
+        "project": project.name,
+        "branch": project.branch,
+        "worktree": project.worktree,
         "command": one_line(row.command),
-        "agent_name": words.name if runtime else None,
-        "message": words.message if runtime else None,
+        "agent_name": text.name if runtime else None,
+        "message": text.message if runtime else None,
     }

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.core.model import MS, NS, Ancestor, RawEvent, Source, Write
+from agtmuxd.core.model import MS, NS, Ancestor, Project, RawEvent, Source, Write
 from agtmuxd.core.state.debounce import DebounceState
 from agtmuxd.core.state.observation import HealthChange, Observation
 from agtmuxd.core.state.ordering import SKEW_BUDGET
@@ -27,11 +27,12 @@ from agtmuxd.ingest.annotations import annotate
 from agtmuxd.ingest.commit import publish, save, update_states
 from agtmuxd.ingest.context import GRACE, PENDING_TTL, IngestContext, SessionCopy, SessionState
 from agtmuxd.ingest.events import EventAdapters, EventInbox, EventResult
+from agtmuxd.ingest.labels import label
 from agtmuxd.ingest.observations import ObservationIntake
 from agtmuxd.ingest.refresh_budget import RefreshBudget
 from agtmuxd.ingest.runtimes import crash_due
 from agtmuxd.ingest.state_rows import acknowledge
-from agtmuxd.repository import PaneKey, Repository, Runtime, Target, UnitOfWork
+from agtmuxd.repository import AgentText, FolderKey, PaneKey, Repository, Runtime, Target, UnitOfWork
 from agtmuxd.store.db import Store
 from agtmuxd.stream.published import Changes, PublishedRows
 
@@ -100,6 +101,8 @@ class Pipeline:
         """Transactions so far. While this number stays the same, nothing in the repository has changed."""
         self._refresh_budget = RefreshBudget()
         self.on_refresh_request: RequestRefresh = lambda _target, _at, _table: None
+        self.on_changes: Callable[[Changes], None] = lambda _changes: None
+        """Called with each published change, like ``publish_batch``, for parts that are built after this one."""
         self._store = store
         self._publish_batch = publish_batch
         self._clock = clock
@@ -175,6 +178,10 @@ class Pipeline:
         """
         lives: bool = await self._do(lambda run: annotate(run, runtime_id, name, value))
         return lives
+
+    async def label(self, projects: Mapping[FolderKey, Project | None], texts: Mapping[str, AgentText]) -> None:
+        """Set what people recognise panes by: see ``ingest.labels``. Raises E_STORE_UNAVAILABLE."""
+        await self._do(lambda run: label(run, projects, texts))
 
     def last_levels(self, target_id: str, pane_id: str, pid: int, start: str) -> dict[Source, DebounceState]:
         """Give the last claim of each level about this process, so that an observer goes on from it after a restart."""
@@ -283,6 +290,7 @@ class Pipeline:
         self._session_state.quiet_runtimes.drop_ended(self.repository)
         if done.changes:
             self._publish_batch(done.sequence, done.run.now, done.changes)
+            self.on_changes(done.changes)
         search_targets = done.run.search_targets
         if search_targets and not self._refresh_budget.may(done.run.now):
             search_targets = set()

@@ -149,6 +149,10 @@ class Watches:
         executor, observer = self._executors.get(target_id), self._observers.get(target_id)
         return None if executor is None or observer is None else (executor, observer)
 
+    def executor(self, target_id: str) -> TargetExecutor | None:
+        """Return the executor of a target, None if it is not watched."""
+        return self._executors.get(target_id)
+
     def observer(self, target_id: str) -> Observer | None:
         return self._observers.get(target_id)
 

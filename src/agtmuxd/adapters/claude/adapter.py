@@ -22,6 +22,7 @@ from agtmuxd.adapters.shared import (
     event_name,
     exit_status,
     first_line,
+    first_words,
     last_rows,
     questions,
     text_of,
@@ -59,6 +60,8 @@ _VALUES: Final = words(
     "--input-format"
 )
 _TITLES: Final = ("✳", "⠂", "⠐", "◐", "◑")
+_UNNAMED: Final = "Claude Code"
+"""The title of a session without a name."""
 _QUESTION_TOOLS: Final = frozenset({"AskUserQuestion", "ask_user_question"})  # the latter is Qwen Code's
 _START_SOURCES: Final = frozenset({"startup", "clear", "resume"})
 
@@ -115,6 +118,7 @@ class ClaudeAdapter(RuleAdapter):
             transcript_path=None if agent else text_of(payload, "transcript_path"),
             cwd=text_of(payload, "cwd"),
             task=first_line(payload.get("prompt")) if name == "UserPromptSubmit" and not agent else None,
+            message=first_words(payload.get("last_assistant_message")) if name == "Stop" and not agent else None,
             session_ended=name == "SessionEnd" and payload.get("reason") != "clear",
             headless=attended == "0",  # it sets this for its hooks by its own mode, whatever started it (2.1.329)
         )
@@ -182,6 +186,13 @@ class ClaudeAdapter(RuleAdapter):
     def last_message(self, lines: Sequence[Mapping[str, Any]]) -> str | None:
         """Return the last message in these lines."""
         return last_message(lines, transcript.read)
+
+    def session_name(self, title: str, folder: str, status: Mapping[str, Any] | None) -> str | None:
+        """Return the name that the user gave (status file), else the title that Claude made (title of the pane)."""
+        given = None if status is None or status.get("nameSource") in (None, "derived") else text_of(status, "name")
+        mark, _, name = title.partition(" ")
+        made = name.strip() if mark in _TITLES else ""
+        return given or (made if made != _UNNAMED else None) or None
 
     def ended_in_order(self, ending: Ending) -> bool | None:
         """Judge by the hook, the status file (a crash leaves it behind), the exit text and the title."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
@@ -23,6 +23,7 @@ from agtmuxd.adapters.shared import (
     event_name,
     exit_status,
     first_line,
+    first_words,
     last_rows,
     questions,
     text_of,
@@ -32,6 +33,7 @@ from agtmuxd.adapters.shared import (
 from agtmuxd.adapters.transcripts import last_message
 from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, Source, Strength, WaitingFor, Write
 from agtmuxd.core.screen.controls import KeyOverrides
+from agtmuxd.core.screen.title import published
 
 EVENTS: Final = (
     "SessionStart", "UserPromptSubmit", "PreToolUse", "PermissionRequest", "PostToolUse", "Stop", "Interrupt",
@@ -61,6 +63,10 @@ _SUBCOMMANDS: Final = words(
 )
 _ONE_SHOT: Final = frozenset({"-V", "--version", "-h", "--help"})
 _QUESTION_TOOLS: Final = frozenset({"request_user_input"})
+_NO_NAME: Final = re.compile(
+    r"(?:Ready|Working|Thinking|Waiting|Starting|Undoing|Action Required|codex|[0-9a-f]{8}-[0-9a-f-]+.*|gpt-\S+)$", re.I
+)
+"""What else Codex may be told to show before the folder: its state, its own name, the id of the thread, the model."""
 _TITLE_PROMPT: Final = "Generate a concise, single-line task title"
 _SPINNER: Final = re.compile(r"^[⠁-⣿] |^\[ [!.] \] ")
 _EXIT_TEXT: Final = re.compile(r"Disconnected from this task|To continue this session, run|codex resume [0-9a-f]{8}-")
@@ -109,6 +115,7 @@ class CodexAdapter(RuleAdapter):
             transcript_path=None if agent else text_of(payload, "transcript_path"),
             cwd=text_of(payload, "cwd"),
             task=first_line(payload.get("prompt")) if name == "UserPromptSubmit" and not agent else None,
+            message=first_words(payload.get("last_assistant_message")) if name == "Stop" and not agent else None,
             # SessionEnd is no sign of an exit. It comes 60 s after the TUI left, or for a thread that another TUI took
             # over.
             session_ended=False,
@@ -158,6 +165,16 @@ class CodexAdapter(RuleAdapter):
     def converse(self, version: str) -> app_server.Conversation:
         """Start a conversation with the app server."""
         return app_server.Conversation(version)
+
+    def session_name(self, title: str, folder: str, status: Mapping[str, Any] | None) -> str | None:
+        """Return the thread's title from a pane title in Codex's own form: ``TITLE | FOLDER``. Other forms may hold
+        anything in its place.
+        """
+        text = published(title).removeprefix("Action Required | ")
+        name, bar, place = text.rpartition(" | ")
+        if not bar or place != PurePosixPath(folder).name or " | " in name or _NO_NAME.match(name):
+            return None
+        return name or None
 
     def ended_in_order(self, ending: Ending) -> bool | None:
         """Judge by the exit text and by the title: an orderly exit clears it, a kill leaves it as it was."""
@@ -344,4 +361,5 @@ def _notify(payload: Mapping[str, Any], prior: Mapping[str, Any], ambient: bool)
         return Signal("notify_ignored", session_id=None if title or not messages else thread, ambient=ambient)
     strength = Strength.DEFINITIVE if known is not None else Strength.HINT
     write = Write(Claim.COMPLETED, "notify agent-turn-complete", phase=Phase.END, strength=strength)
-    return Signal("turn_end", (write,), session_id=thread, cwd=text_of(payload, "cwd"), ambient=ambient)
+    said = first_words(payload.get("last-assistant-message"))
+    return Signal("turn_end", (write,), session_id=thread, cwd=text_of(payload, "cwd"), message=said, ambient=ambient)

@@ -63,6 +63,7 @@ _VALUES: Final = words(
     "-i --interactive --banner --resume --connect"
 )
 _TITLE: Final = "GitHub Copilot"
+_WAITS: Final = re.compile(r"(?:^| - )Waiting for background \w+$")
 _EXIT_TEXT: Final = re.compile(r"copilot --resume=[0-9a-f]{8}-|explicit model\. Run `copilot help")
 
 
@@ -163,6 +164,11 @@ class CopilotAdapter(RuleAdapter):
     def last_message(self, lines: Sequence[Mapping[str, Any]]) -> str | None:
         """Return the last message in these lines."""
         return last_message(lines, transcript.read)
+
+    def session_name(self, title: str, folder: str, status: Mapping[str, Any] | None) -> str | None:
+        """Return the session's name from the title: ``NAME - GitHub Copilot``, maybe with what it waits for between."""
+        name, mark, _ = title.rpartition(f" - {_TITLE}")
+        return _WAITS.sub("", name).strip() or None if mark and title.endswith(_TITLE) else None
 
     def ended_in_order(self, ending: Ending) -> bool | None:
         """Judge by the hook and the exit text. An orderly exit leaves the alternate screen and restores the

@@ -22,6 +22,7 @@ from agtmuxd.adapters.shared import (
     event_name,
     exit_status,
     first_line,
+    first_words,
     last_rows,
     shorten,
     text_of,
@@ -89,6 +90,7 @@ class GeminiAdapter(RuleAdapter):
             transcript_path=text_of(payload, "transcript_path"),
             cwd=text_of(payload, "cwd"),
             task=first_line(payload.get("prompt")) if name == "BeforeAgent" else None,
+            message=first_words(payload.get("prompt_response")) if name == "AfterAgent" else None,
             session_ended=name == "SessionEnd" and payload.get("reason") != "clear",
         )
 

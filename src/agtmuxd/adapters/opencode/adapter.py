@@ -118,6 +118,11 @@ class OpenCodeAdapter(RuleAdapter):
         """See Rebindable."""
         return key_bindings.opencode(texts)
 
+    def session_name(self, title: str, folder: str, status: Mapping[str, Any] | None) -> str | None:
+        """Return the session's title from the pane title: ``OC | TITLE``. None while a sub-agent's session is shown."""
+        name = title.removeprefix("OC | ").strip() if title.startswith("OC | ") else ""
+        return None if name.endswith(" subagent)") else name or None
+
     def ended_in_order(self, ending: Ending) -> bool | None:
         """Judge by the exit text and the title: an orderly exit clears the title, a kill leaves the screen and title as
         they are.

@@ -11,7 +11,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
@@ -73,6 +73,12 @@ class PiAdapter(RuleAdapter):
     def config_home(self, env: Mapping[str, str], home: Path) -> Path:
         """Return ``PI_CODING_AGENT_DIR``, else ``~/.pi/agent``."""
         return Path(env["PI_CODING_AGENT_DIR"]) if env.get("PI_CODING_AGENT_DIR") else home / ".pi" / "agent"
+
+    def session_name(self, title: str, folder: str, status: Mapping[str, Any] | None) -> str | None:
+        """Return the session's name from the title: ``π - NAME - FOLDER``. Without a name it is ``π - FOLDER``."""
+        start, end = "π - ", f" - {PurePosixPath(folder).name}"
+        named = title.startswith(start) and title.endswith(end)
+        return title[len(start) : len(title) - len(end)].strip() or None if named else None
 
     def ended_in_order(self, ending: Ending) -> bool | None:
         """Judge by the extension, the shell's message and the exit status. pi itself prints no exit text."""

@@ -21,6 +21,7 @@ from agtmuxd.adapters.shared import (
     event_name,
     exit_status,
     first_line,
+    first_words,
     last_rows,
     text_of,
     was_killed,
@@ -79,6 +80,7 @@ class QwenAdapter(RuleAdapter):
             session_id=text_of(payload, "session_id"),
             cwd=text_of(payload, "cwd"),
             task=first_line(payload.get("prompt")) if name == "UserPromptSubmit" and not agent else None,
+            message=first_words(payload.get("last_assistant_message")) if name == "Stop" and not agent else None,
             session_ended=name == "SessionEnd" and payload.get("reason") != "clear",
         )
 

@@ -18,6 +18,7 @@ import structlog
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.text import block
 from agtmuxd.adapters.contract import OpenFileAdapter, TranscriptAdapter, TranscriptEvent, TranscriptOwner
+from agtmuxd.adapters.shared import first_words
 from agtmuxd.adapters.transcripts import join_message
 from agtmuxd.clock import coalesced_sleep
 from agtmuxd.core.ids import dedupe_key, uuid7
@@ -41,6 +42,8 @@ LATELY: Final = 5 * NS
 SWITCH: Final = 5 * NS
 """After a switch to another session, its lines count if they are at most so old (ns) when the switch is noticed."""
 STATUS_LAG: Final = 500 * MS
+HEADLINE_OF: Final = 8192
+"""Characters of a message that are searched for secrets before its first line is taken."""
 UNPOSTED: Final = 2000
 """Events that are kept while they cannot be stored: the newest ones."""
 DAY: Final = 86_400 * NS
@@ -69,6 +72,7 @@ class TranscriptFile:
     version: str | None = None  # of the agent program
     found: bool = False  # found by its folder and turn: no other source names the path
     last_message: LastMessage | None = None
+    headline: tuple[LastMessage, tuple[str, int] | None] | None = None  # of that message, as it was last asked for
     part_of: str | None = None
     last_event_at: int = 0
     mute: bool = False  # its process has several sessions: which one the pane shows is not known
@@ -128,6 +132,8 @@ class TranscriptFollower:
         self._wanted = wanted
         self._moved = moved
         self._ahead = ahead
+        self.on_message: Callable[[], None] = lambda: None
+        """Called when an agent's last message changed."""
         self._settled_at: object = None
         self._works = False
         self._known: dict[str, _FileChoice] = {}
@@ -148,6 +154,16 @@ class TranscriptFollower:
         if held is None or held.last_message is None or held.mute:
             return None
         return replace(held.last_message, text=block(self._redacted(held.last_message.text)))
+
+    def headline(self, runtime_id: str) -> tuple[str, int] | None:
+        """Give the first line of this agent's last message, at most 200 characters, and its time (ns)."""
+        held = self._followed.get(runtime_id)
+        if held is None or held.last_message is None or held.mute:
+            return None
+        if held.headline is None or held.headline[0] is not held.last_message:
+            line = first_words(self._redacted(held.last_message.text[:HEADLINE_OF]))
+            held.headline = held.last_message, None if line is None else (line, held.last_message.at)
+        return held.headline[1]
 
     async def run(self) -> None:
         """Follow until cancelled. A failure is logged and counted; it never ends the daemon."""
@@ -408,6 +424,7 @@ class TranscriptFollower:
                     or one.message
                 )
                 followed.last_message, followed.part_of = LastMessage(text, one.at), one.part_of
+                self.on_message()
             if one.event is not None and one.at >= followed.floor and (one.asks or not followed.beside):
                 events.append(self._event(followed, one, now, name))
         if found:

@@ -140,6 +140,27 @@ async def test_lines_of_an_agent_whose_clock_was_set_back_are_as_new_as_they_are
         assert told == [(h.clock(),), (h.clock() - 100 * MS,)], "and none is of a time to come"
 
 
+@pytest.mark.tc("TC-264")
+async def test_the_first_line_of_the_last_message_is_told_without_secrets(tmp_path: Path) -> None:
+    async with transcript_rig(tmp_path) as h:
+        path = await followed(h)
+        news: list[bool] = []
+        h.transcripts.on_message = lambda: news.append(True)
+        assert h.transcripts.headline(h.rig.runtime_id()) is None
+        secret = "sk-" + "a1" * 20
+        h.write(path, prompt(h.clock()), said(h.clock() + MS, f"\n\n  the\x1b[31m plan uses {secret}\nand more"))
+        h.clock.forward(1)
+        await h.look()
+        line = h.transcripts.headline(h.rig.runtime_id())
+        assert line is not None and line[0].startswith("the[31m plan uses ") and "a1a1" not in line[0]
+        assert news == [True]
+        h.write(path, {**said(h.clock(), "long " * 100), "message": {"id": "n", "content": "long " * 100}})
+        await h.look()
+        line = h.transcripts.headline(h.rig.runtime_id())
+        assert line is not None and len(line[0]) == 200 and line[1] == h.clock()
+        assert h.transcripts.headline("no-such-runtime") is None
+
+
 @pytest.mark.tc("TC-121")
 async def test_the_last_message_is_kept_in_memory_only_and_without_secrets(tmp_path: Path) -> None:
     async with transcript_rig(tmp_path) as h:
