@@ -54,6 +54,7 @@ def target(name: str = "host", health: str = "ok", reason: str | None = None) ->
         "tmux_version": "3.3a",
         "rtt_ms": 1.5,
         "read": True,
+        "clock_offset_ms": None,
         "agents": 1,
         "panes": 1,
         "unread_panes": 0,

@@ -33,9 +33,16 @@ from agtmux.protocol.errors import AgtmuxError
 @click.option(
     "--config", type=click.Path(dir_okay=False), help="Use this configuration file instead of the default one."
 )
+@click.option("--check-config", is_flag=True, help="Check the configuration file and exit; status 1 if it is wrong.")
 @click.option("--hook-program", is_flag=True, help="Print the hook program as a single file, for containers, and exit.")
 def main(
-    log_format: str | None, log_level: str | None, log_file: str | None, config: str | None, *, hook_program: bool
+    log_format: str | None,
+    log_level: str | None,
+    log_file: str | None,
+    config: str | None,
+    *,
+    check_config: bool,
+    hook_program: bool,
 ) -> None:
     """Watch the coding agents in tmux and serve their states on a socket.
 
@@ -51,6 +58,9 @@ def main(
         return
     if config is not None:
         os.environ["AGTMUX_CONFIG"] = os.path.abspath(config)
+    if check_config:
+        _check_config()
+        return
     _import_structlog_without("rich")
     from agtmuxd.config import load  # late, so that --help and --version are quick
     from agtmuxd.daemon import main_async
@@ -67,6 +77,21 @@ def main(
     sink = Sink(None if log_file is None else os.path.abspath(log_file), settings.log_max_bytes)
     configure(log_level or settings.log_level, log_format or settings.log_format, sink.write, sink.losses)
     sys.exit(main_async(places, sink))
+
+
+def _check_config() -> None:
+    from agtmux.protocol import paths
+    from agtmuxd.config import load
+
+    path = paths.config_file()
+    try:
+        load(path)
+    except AgtmuxError as error:
+        click.echo(f"agtmuxd: {error.message} ({error.code})", err=True)
+        sys.exit(1)
+    click.echo(
+        f"{path}: no mistakes" if os.path.lexists(path) else f"{path}: not there, so every setting has its default"
+    )
 
 
 def _import_structlog_without(name: str) -> None:

@@ -445,7 +445,7 @@ class Daemon:
         return DaemonStatus(
             envelope=envelope, sources=sources, settings=lambda: self._settings,
             paths={"socket": socket, "database": self._places.database, "config": self._places.config},
-            reload=self.reload, stop=self.stop, features=features.health,
+            reload=self.reload, stop=self.stop, features=features.health, environ=self._environ,
         )  # fmt: skip
 
     def _repair(self, first: BoundSocket, server: ApiServer, status: DaemonStatus, files: LookupFiles) -> SocketRepair:

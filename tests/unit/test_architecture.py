@@ -53,9 +53,9 @@ and do not know each other."""
 
 CLIENT_FLOORS: tuple[tuple[str, ...], ...] = (
     ("agtmux.protocol",),
-    ("agtmux.transport", "agtmux.hook", "agtmux.render", "agtmux.terminal"),
-    ("agtmux.client",),
-    ("agtmux.status", "agtmux.top"),
+    ("agtmux.transport", "agtmux.hook", "agtmux.render", "agtmux.terminal", "agtmux.installation"),
+    ("agtmux.client", "agtmux.service"),
+    ("agtmux.status", "agtmux.top", "agtmux.doctor"),
     ("agtmux.cli",),
     ("agtmux.__main__",),
 )

@@ -1,13 +1,12 @@
 """Install, remove and check the agents' hooks (``agtmux hooks install|uninstall|status``).
 
-Owns where this user's agent settings lie and which program they call. The daemon's adapters change the files.
+Owns the test event and what is printed. ``installation`` finds the settings; the daemon's adapters change them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sys
 import time
 
@@ -16,6 +15,7 @@ import click
 from agtmux import render
 from agtmux.cli import completion_values
 from agtmux.cli.context import App, pass_app, shared, write_body
+from agtmux.installation import config_homes, hook_command, temporary_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,20 +31,6 @@ TEST_FOR = 5.0
 SPOOLED_FOR = 3.0
 """Seconds until the daemon reads what a hook left in the spool at its deadline."""
 
-HOMES = {
-    "claude": ((("CLAUDE_CONFIG_DIR", ""),), ".claude"),
-    "codex": ((("CODEX_HOME", ""),), ".codex"),
-    "gemini": ((("GEMINI_CLI_HOME", ".gemini"),), ".gemini"),
-    "copilot": ((("COPILOT_HOME", ""),), ".copilot"),
-    "opencode": ((("OPENCODE_CONFIG_DIR", ""), ("XDG_CONFIG_HOME", "opencode")), ".config/opencode"),
-    "pi": ((("PI_CODING_AGENT_DIR", ""),), ".pi/agent"),
-    "qwen": ((("QWEN_HOME", ""),), ".qwen"),
-    "cursor": ((), ".cursor"),
-}
-"""Per agent: the variables that name its folder with the path below each, and the default folder in the home
-directory.
-"""
-
 
 def _options(function: F) -> F:
     function = shared()(function)
@@ -58,12 +44,6 @@ def _options(function: F) -> F:
         "--agent", "agents", multiple=True, metavar="AGENT", shell_complete=completion_values.agents, help=agents
     )(function)
 
-
-_CACHES = {
-    "uv's cache, where uvx puts what it runs": (r"/(?:archive|builds|environments)-v\d+/",),
-    "pipx's cache, where pipx run puts what it runs": (r"/pipx/\.cache/", r"/(?:\.cache|Caches)/pipx/"),
-}
-"""Parts of paths of environments that exist for one run only."""
 
 _dry = click.option("--dry-run", is_flag=True, help="Show the change without making it.")
 
@@ -131,46 +111,6 @@ def status(app: App, agents: tuple[str, ...], target: str | None, no_test: bool,
     _ask(app, "status", agents, target, False, as_json, test=not no_test)
 
 
-def hook_command(argv0: str, python: str) -> str:
-    """Return the shell command that agents call, by absolute path. The agent's name follows it.
-
-    ``argv0``: how this process was started. ``python``: its interpreter.
-    """
-    import shlex
-    import shutil
-
-    name = os.path.basename(argv0)
-    found = None
-    if name == "agtmux":
-        found = argv0 if os.path.dirname(argv0) and os.access(argv0, os.X_OK) else shutil.which(argv0)
-    beside = os.path.join(os.path.dirname(python), "agtmux")
-    if found is None and os.access(beside, os.X_OK):
-        found = beside
-    if found is None:
-        return f"{shlex.quote(os.path.abspath(python))} -m agtmux hook"
-    return f"{shlex.quote(os.path.abspath(found))} hook"
-
-
-def temporary_place(program: str, temporary: str) -> str | None:
-    """Return what makes a program's location temporary: ``uvx``, ``pipx run``, the temporary folder. None if nothing
-    does.
-
-    ``program``: its absolute path. If it is a link, its destination counts too. ``temporary``: the folder for temporary
-    files.
-    """
-    folder, name = os.path.split(program)
-    paths = (os.path.join(os.path.realpath(folder), name), os.path.realpath(program))
-    for path in paths:
-        for kept_by, marks in _CACHES.items():
-            if any(re.search(mark, path) for mark in marks):
-                return kept_by
-    root = os.path.realpath(temporary)
-    home = os.path.realpath(os.path.expanduser("~"))
-    if root != "/" and not f"{home}/".startswith(f"{root}/") and any(path.startswith(f"{root}/") for path in paths):
-        return f"the folder for temporary files, {root}"
-    return None
-
-
 def _warn(app: App, command: str) -> None:
     """Warn if hooks call a program that will not be there for long."""
     import shlex
@@ -183,18 +123,6 @@ def _warn(app: App, command: str) -> None:
             f"the hooks call {render.clean(program)}, in {render.clean(where)}: they stop working when it is deleted."
             " Install agtmux permanently (uv tool install, pipx install), then run agtmux hooks install again"
         )
-
-
-def config_homes(env: Mapping[str, str]) -> dict[str, str]:
-    """Return the folder of each agent's settings: by the agent's own variables, else in the home directory."""
-    homes = {}
-    for agent, (variables, usual) in HOMES.items():
-        homes[agent] = os.path.expanduser(f"~/{usual}")
-        for variable, under in variables:
-            if env.get(variable):
-                homes[agent] = os.path.join(os.path.abspath(env[variable]), under).rstrip("/")
-                break
-    return homes
 
 
 def test_for(env: Mapping[str, str]) -> float:

@@ -133,6 +133,24 @@ def log_path() -> str:
     return os.path.join(state_dir(), "agtmuxd.log")
 
 
+def user_units_dir() -> str:
+    """Return the folder of the user's own systemd units."""
+    return os.path.join(_xdg("XDG_CONFIG_HOME", ".config"), "systemd", "user")
+
+
+def user_runtime_dir() -> str:
+    """Return the runtime folder of the user's session, which systemd calls ``%t``: also where a shell was not handed
+    its name, as after ``su``.
+    """
+    xdg = os.environ.get("XDG_RUNTIME_DIR", "")
+    return xdg if xdg.startswith("/") else f"/run/user/{os.getuid()}"
+
+
+def launch_agents_dir() -> str:
+    """Return the folder of the user's own launchd agents."""
+    return os.path.join(_home(), "Library", "LaunchAgents")
+
+
 def ensure_private_dir(path: str) -> None:
     """Create ``path`` and missing folders above it with mode 0700, or check it.
 

@@ -35,6 +35,7 @@ from agtmuxd.adapters.shared import RuleAdapter
 from agtmuxd.adapters.time_limit import LOOK_FOR, TimeLimitError, run_within, slow_rule
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Write
 from agtmuxd.core.screen.controls import Controls, KeyOverrides
+from agtmuxd.core.versions import numbers
 
 STRIKES: Final = 3
 """How often an adapter may take too long for a screen before it is set aside."""
@@ -135,6 +136,12 @@ class IsolatedAdapter:
     def oldest(self) -> str | None:
         """Return the oldest version of the agent whose screens are known, if the rules name one."""
         return self.adapter.rules.oldest if isinstance(self.adapter, RuleAdapter) else None
+
+    @property
+    def newest(self) -> str | None:
+        """Return the newest version of the agent that was recorded, if the rules name one."""
+        known = self.adapter.rules.recorded_on if isinstance(self.adapter, RuleAdapter) else ()
+        return max(known, key=numbers, default=None)
 
     def reset_failures(self) -> None:
         """Start counting again after rules were read anew: what took too long may be gone."""

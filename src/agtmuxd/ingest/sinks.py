@@ -17,6 +17,10 @@ from agtmuxd.targets.observer import ObservationSink
 class RemoteHooks(Protocol):
     """The link to the hooks of an ssh target."""
 
+    @property
+    def offset(self) -> int | None:
+        """The clock there minus ours in ns, as last measured. None if it was not."""
+
     def seen(self) -> None:
         """Note a good round."""
 

@@ -58,8 +58,12 @@ class DaemonStatus:
         reload: Callable[[], None],
         stop: Callable[[], None],
         features: Callable[[], HealthPart] = HealthPart,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
-        """``paths``: the paths ``socket``, ``database`` and ``config``. ``features``: gives the features' health."""
+        """``paths``: the paths ``socket``, ``database`` and ``config``. ``features``: gives the features' health.
+        ``environ``: the daemon's environment.
+        """
+        self._environment = _environment(environ or {})
         self.envelope = envelope
         self.reload = reload
         self.stop = stop
@@ -90,6 +94,7 @@ class DaemonStatus:
             "pid": os.getpid(),
             "uptime_s": round(time.monotonic() - self._began, 1),
             **self._paths,
+            "environment": self._environment,
             "database_schema": self._schema,
             "stream_id": view.stream_id,
             "sequence": view.sequence,
@@ -122,11 +127,24 @@ class DaemonStatus:
         return [
             {
                 "name": a.name, "agent_type": a.agent_type, "version": a.version,
-                "contract_version": a.contract_version, "oldest_version": a.oldest, "enabled": True,
-                "errors": a.errors, "last_error": a.last_error,
+                "contract_version": a.contract_version, "oldest_version": a.oldest, "newest_version": a.newest,
+                "enabled": True, "errors": a.errors, "last_error": a.last_error,
                 "servers": [
                     {**link, "since": stamp(link["since"])} for link in self._sources.app_servers.items(a.name)
                 ],
             }
             for a in self._sources.registry
         ]  # fmt: skip
+
+
+def _environment(environ: Mapping[str, str]) -> dict[str, str | None]:
+    """Return what ``agtmux doctor`` compares with the user's shell."""
+    started_by = "systemd" if environ.get("LISTEN_PID") == str(os.getpid()) else None  # other variables are inherited
+    if environ.get("XPC_SERVICE_NAME") == "io.agtmux.daemon":
+        started_by = "launchd"
+    return {
+        "service": started_by,
+        "ssh_auth_sock": environ.get("SSH_AUTH_SOCK") or None,
+        "tmux_tmpdir": environ.get("TMUX_TMPDIR") or None,
+        "path": environ.get("PATH"),
+    }

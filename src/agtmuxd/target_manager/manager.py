@@ -197,6 +197,7 @@ class TargetManager:
         observer = self.watches.observer(target.target_id)
         seen = observer.health.last_good if observer is not None else None
         socket = self._settings().host.tmux_socket if target.name == HOST else target.connection_ref
+        offset = self.watches.clock_offset(target.target_id)
         return {
             "target": target.name,
             "target_id": target.target_id,
@@ -210,6 +211,7 @@ class TargetManager:
             "tmux_version": target.tmux_version,
             "rtt_ms": round(observer.rtt_ms, 1) if observer is not None and observer.rtt_ms is not None else None,
             "read": observer is not None and observer.health.last_good is not None,
+            "clock_offset_ms": None if offset is None else round(offset / 1e6, 1),
             "agents": observer.agents if observer is not None else 0,
             "panes": sum(1 for key in self._pipeline.repository.panes if key[0] == target.target_id),
             "unread_panes": observer.unread.rows if observer is not None else 0,

@@ -269,6 +269,11 @@ class Watches:
         if link is not None:
             link.check_now()
 
+    def clock_offset(self, target_id: str) -> int | None:
+        """Return the clock of an ssh target's machine minus ours in ns. None if it was not measured."""
+        link = self._links.get(target_id)
+        return None if link is None else link.offset
+
     # ---------------------------------------------------------------- one server, two targets
 
     def _other_target(self, target_id: str, server: str | None) -> str | None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from agtmux import hook
-from agtmux.cli import completion_values, hooks, inside_agent
+from agtmux import hook, installation
+from agtmux.cli import completion_values, inside_agent
 from agtmux.protocol import psline
 from agtmuxd.adapters.generic import adapter as generic
 from tests.acceptance.test_hooks import AGENTS as HOOKED
@@ -83,6 +83,6 @@ def test_each_list_of_agents_names_those_that_the_daemon_has_adapters_for(tmp_pa
     assert programs == inside_agent.PROGRAMS == generic.AGENTS
     assert set(completion_values.AGENTS) == known
     with_hooks = {a.agent_type for a in REGISTRY if a.plan_hooks(tmp_path, "/opt/agtmux hook", remove=False)}
-    assert with_hooks == set(hooks.HOMES) == set(HOOKED)
+    assert with_hooks == set(installation.HOMES) == set(HOOKED)
     recorded = known - {"cursor", "generic"}  # nobody can run Cursor without an account
     assert set(KINDS) == set(ON_SCREENS) == set(TOGETHER) == set(offline.AGENTS) == recorded

@@ -15,7 +15,7 @@ import pytest
 
 from agtmux import render
 from agtmux.cli import hooks
-from agtmux.cli.hooks import config_homes, hook_command, send_test, temporary_place
+from agtmux.cli.hooks import send_test
 from agtmux.cli.hooks import test_for as time_for
 from agtmux.cli.root import root
 from agtmux.protocol.errors import CODES, AgtmuxError
@@ -453,50 +453,6 @@ def test_asking_for_help_installs_nothing(short_dir: Path, stub: Stub, argv: lis
     assert stub.calls == []
 
 
-def test_the_hook_command_survives_blanks_and_other_ways_to_start(tmp_path: Path) -> None:
-    there = tmp_path / "my tools" / "agtmux"
-    there.parent.mkdir()
-    there.touch(0o755)
-    assert hook_command(str(there), "/nowhere/python") == f"'{there}' hook"
-    assert hook_command("/lib/agtmux/__main__.py", str(there.parent / "python")) == f"'{there}' hook"
-    assert hook_command("/lib/agtmux/__main__.py", "/nowhere/python") == "/nowhere/python -m agtmux hook"
-
-
-@pytest.mark.parametrize(
-    ("program", "said"),
-    [
-        ("/home/u/.cache/uv/archive-v0/x7Qz/bin/agtmux", "uvx"),
-        ("/srv/uvcache/builds-v0/.tmpK1/bin/python", "uvx"),
-        ("/home/u/.local/pipx/.cache/0123abcd/bin/agtmux", "pipx run"),
-        ("/home/u/.local/share/pipx/.cache/0123abcd/bin/agtmux", "pipx run"),
-        ("/home/u/.cache/pipx/0123abcd/bin/agtmux", "pipx run"),
-        ("/Users/u/Library/Caches/pipx/0123abcd/bin/agtmux", "pipx run"),
-        ("/temporary/venv/bin/agtmux", "the folder for temporary files, /temporary"),
-        ("/home/u/.local/bin/agtmux", None),
-        ("/home/u/.local/share/uv/tools/agtmux/bin/agtmux", None),
-        ("/home/u/.local/share/pipx/venvs/agtmux/bin/agtmux", None),
-        ("/home/u/.cache/work/agtmux", None),
-        ("/temporarily/venv/bin/agtmux", None),
-        ("/usr/bin/agtmux", None),
-    ],
-)
-def test_a_program_that_is_not_kept_is_known_by_where_it_lies(program: str, said: str | None) -> None:
-    found = temporary_place(program, "/temporary")
-    assert (found is None) == (said is None)
-    assert (said or "") in (found or "")
-
-
-def test_a_program_is_kept_no_longer_than_what_its_link_leads_to(tmp_path: Path) -> None:
-    venv, link = tmp_path / "t" / "venv" / "bin", tmp_path / "agtmux"
-    venv.mkdir(parents=True)
-    (venv / "agtmux").touch(0o755)
-    (venv / "python").symlink_to("/usr/bin/env")
-    link.symlink_to(venv / "agtmux")
-    assert temporary_place(str(link), str(tmp_path / "t")) is not None
-    assert temporary_place(str(venv / "python"), str(tmp_path / "t")) is not None, "a venv's python leads out of it"
-    assert temporary_place(str(link), "/") is None
-
-
 def test_a_test_event_has_the_time_that_hooks_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine's setting gives a hook ten seconds: a proof that ends it after five proves nothing."""
     assert [time_for({"AGTMUX_HOOK_CAP_MS": cap}) for cap in ("10000", "250", "", "x", "9" * 20)] == [13, 5, 5, 5, 5]
@@ -505,12 +461,6 @@ def test_a_test_event_has_the_time_that_hooks_are_given(tmp_path: Path, monkeypa
     monkeypatch.setenv("AGTMUX_HOOK_CAP_MS", "60000")
     send_test({"command": f"cat > {tmp_path}/came"})
     assert "agtmux_test" in (tmp_path / "came").read_text()
-
-
-def test_settings_lie_where_the_agents_own_variables_say() -> None:
-    homes = config_homes({"CLAUDE_CONFIG_DIR": "/a/b/", "GEMINI_CLI_HOME": "/g"})
-    assert (homes["claude"], homes["gemini"]) == ("/a/b", "/g/.gemini")
-    assert homes["codex"].endswith("/.codex")
 
 
 def test_the_daemons_state_and_config_are_told(short_dir: Path, stub: Stub) -> None:

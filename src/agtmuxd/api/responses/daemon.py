@@ -26,6 +26,7 @@ class AdapterHealth(ResponseModel):
     last_error: str | None
     contract_version: str | None = None
     oldest_version: str | None = None
+    newest_version: str | None = None  # of this agent that was recorded
     servers: list[AgentServer] = []
 
 
@@ -53,6 +54,15 @@ class LogHealth(ResponseModel):
     trouble: str | None
 
 
+class Environment(ResponseModel):
+    """What the daemon got from whoever started it. ``service``: systemd or launchd, null if a command started it."""
+
+    service: str | None
+    ssh_auth_sock: str | None
+    tmux_tmpdir: str | None
+    path: str | None
+
+
 class Health(Answer):
     generated_at: Time
     status: Literal["ok", "degraded"]
@@ -62,6 +72,7 @@ class Health(Answer):
     socket: str
     database: str
     config: str | None = None
+    environment: Environment | None = None
     database_schema: int
     stream_id: str
     sequence: int

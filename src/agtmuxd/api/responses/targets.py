@@ -19,6 +19,7 @@ class Target(ResponseModel):
     last_seen_at: Time | None
     tmux_version: str | None
     rtt_ms: float | None
+    clock_offset_ms: float | None = None  # the clock there minus ours; null: not measured, or this machine
     read: bool  # whether it was read without error since the daemon started
     agents: int
     panes: int

@@ -1,0 +1,1 @@
+"""Check everything around agtmux that can be wrong. Each check is one function; ``checks.py`` lists them."""
