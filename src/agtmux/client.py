@@ -95,6 +95,13 @@ class Client:
     def recap(self, params: Params) -> Reply:
         return self._ask("GET", f"/v1/recap{query(params)}")
 
+    def restore_plan(self, *, again: bool = False) -> Reply:
+        return self._ask("GET", f"/v1/restore{query({'again': 'true' if again else None})}")
+
+    def restore_claim(self, request: Mapping[str, object]) -> Reply:
+        """Claim one lost agent before it is started, or give the claim back."""
+        return self._ask("POST", "/v1/restore/claims", request)
+
     def act(self, kind: str, request: Mapping[str, object], timeout: float = 30.0) -> Reply:
         """Perform an action. ``request_ref`` names the request: the same name never acts twice."""
         return self._ask("POST", f"/v1/actions/{kind}", request, timeout)

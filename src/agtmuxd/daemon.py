@@ -83,6 +83,7 @@ FEATURES: tuple[str, ...] = (
     "audit",
     "recap",
     "stuck",
+    "restore",
     "tmux_status",
     "web",
 )  # fmt: skip
@@ -418,7 +419,8 @@ class Daemon:
             store=engine.store, view=engine.view, repository=engine.repository, envelope=envelope,
             act=engine.actions.perform, annotate=engine.pipeline.annotate,
             tmux=TmuxServers(engine.target_manager.watches), screen_rows=screen_rows(engine.target_manager.watches),
-            clock=self._clock, settings=lambda: self._settings, routes=lambda: self._tables,
+            resume=engine.registry.resume_command, clock=self._clock, settings=lambda: self._settings,
+            routes=lambda: self._tables,
         )  # fmt: skip
         return FeatureHost.build(FEATURES, context, engine.subscriptions)
 

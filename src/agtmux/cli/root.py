@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ack": ("decisions:ack", "Mark a pane as seen."),
     "actions": ("audit:actions", "List actions and their results."),
     "recap": ("recap:recap", "Show who waited for you, what finished and what failed."),
+    "restore": ("restore:restore", "Restart agents that were lost with their tmux server."),
     "events": ("events:events", "List events that agents reported, newest first."),
     "target": ("target:target_group", "Manage the tmux servers that agtmux watches."),
     "run": ("run:run", "Run a program in this pane and list it as an agent."),

@@ -145,6 +145,18 @@ class Adapter(Protocol):
         """Return whether our hooks are in the agent's settings."""
 
 
+SESSION: Final = "{session}"
+"""Stands for the id of a session in ``Resumable.resume_command``."""
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """An adapter whose agent can continue a session of its own."""
+
+    resume_command: Sequence[str]
+    """The words of that command line. One word contains ``SESSION``."""
+
+
 @runtime_checkable
 class Operable(Protocol):
     """An adapter that knows how to operate its agent (since contract 1.1). Without it nothing is typed."""

@@ -6,13 +6,14 @@ own. Knows no agent by name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from agtmux.protocol.redact import redact
 from agtmuxd.adapters.argv import base_name
-from agtmuxd.adapters.contract import Adapter, Identity, OpenFileAdapter, TranscriptAdapter
+from agtmuxd.adapters.contract import SESSION, Adapter, Identity, OpenFileAdapter, Resumable, TranscriptAdapter
 from agtmuxd.adapters.generic.run_command import wrapper_of
 from agtmuxd.adapters.isolation import IsolatedAdapter, IsolatedAppServer
 from agtmuxd.adapters.rules_only import RulesOnlyAdapter
@@ -24,6 +25,8 @@ from agtmuxd.core.state.event_sender import ProcessRole
 
 KINDS: Final = 512
 """How many command lines to remember with their agent. The same ones stand above every hook."""
+_SESSION_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:-]{0,127}", re.ASCII)
+"""Ids come from the agents' reports. Nothing else may become a word of a command line."""
 
 
 def merged_rules(adapter: RuleAdapter, found: RuleSet) -> RuleSet:
@@ -58,6 +61,14 @@ class Registry:
             self.refused[name] = f"adapter {name}: agent type {adapter.agent_type!r} is taken"
         else:
             self.adapters[adapter.agent_type] = IsolatedAdapter(adapter, lambda value: self.redact(value))
+
+    def resume_command(self, agent_type: str, session_id: str) -> tuple[str, ...] | None:
+        """Return the command line that continues a session of an agent. None: the agent cannot, or the id is odd."""
+        fenced = self.adapters.get(agent_type)
+        adapter = fenced.adapter if fenced is not None else None
+        if not isinstance(adapter, Resumable) or not _SESSION_ID.fullmatch(session_id):
+            return None
+        return tuple(word.replace(SESSION, session_id) for word in adapter.resume_command)
 
     def kind_of(self, link: Ancestor) -> ProcessRole | None:
         """Return the agent that a process in a hook's chain belongs to. None: no agent.

@@ -79,6 +79,13 @@ class Tmux(Protocol):
         done) or does not answer in time (then nobody knows).
         """
 
+    def command_line(self, target_id: str) -> tuple[Sequence[str], Sequence[str]]:
+        """Return the words that run a command on the target's machine (none: this one), and the first words of a tmux
+        command there. Both are for programs of the user, and work while no server runs.
+
+        Raises E_TARGET_NOT_FOUND, and E_TARGET_UNREACHABLE if tmux was not found.
+        """
+
     def message(self, text: str) -> str:
         """Return text as one line that ``display-message`` shows as it is: no format, date or control character."""
 
@@ -99,6 +106,8 @@ class Context:
     annotate: Annotate
     """Add a field to the row of a runtime's pane, and publish it."""
     tmux: Tmux
+    resume: Callable[[str, str], tuple[str, ...] | None]
+    """``resume(agent_type, session_id)``: the command line that continues a session. None: not known, or an odd id."""
     screen_rows: Callable[[str, str], frozenset[int] | None]
     """``screen_rows(target_id, pane_id)``: a number for the words of each row on an agent's screen, to see it move."""
     routes: Callable[[], Sequence[RouteTable[Any]]]

@@ -57,6 +57,14 @@ class TmuxServers:
         if done.returncode:
             raise AgtmuxError("E_PRECONDITION_FAILED", f"{access.name}: tmux refused a command: {_complaint(done)}")
 
+    def command_line(self, target_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        access = self._watches.reach(target_id)
+        tmux = access.tmux
+        target = self._watches.target(target_id)
+        if target is not None and target.kind == "local" and not {"-S", "-L"} & set(tmux):
+            tmux = (*tmux, "-S", self._watches.socket(target))  # the caller's TMUX_TMPDIR may be another one
+        return tuple(access.executor.terminal()), tmux
+
     def message(self, text: str) -> str:
         return quote.message(one_line(text))
 

@@ -153,6 +153,9 @@ class Watches:
         """Return the executor of a target, None if it is not watched."""
         return self._executors.get(target_id)
 
+    def target(self, target_id: str) -> Target | None:
+        return self._pipeline.repository.targets.get(target_id)
+
     def observer(self, target_id: str) -> Observer | None:
         return self._observers.get(target_id)
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from agtmuxd.adapters.argv import Program, base_name, has_option, program, words
 from agtmuxd.adapters.claude import transcript
-from agtmuxd.adapters.contract import Ending, HookPlan, HookStatus, Identity, SessionHeader, TranscriptEvent
+from agtmuxd.adapters.contract import SESSION, Ending, HookPlan, HookStatus, Identity, SessionHeader, TranscriptEvent
 from agtmuxd.adapters.settings import hook_command, hook_switches, json_hooks, key_bindings
 from agtmuxd.adapters.shared import (
     RuleAdapter,
@@ -82,6 +82,7 @@ class ClaudeAdapter(RuleAdapter):
     name = "claude"
     agent_type = "claude"
     innermost = False
+    resume_command = ("claude", "--resume", SESSION)
 
     def identify(self, proc: Proc) -> Identity | None:
         """Recognise the native binary, a version path, the unwrapped binary, or node running the package's script."""

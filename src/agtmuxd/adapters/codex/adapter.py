@@ -15,7 +15,7 @@ from typing import Any, Final
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
 from agtmuxd.adapters.codex import app_server, transcript
 from agtmuxd.adapters.codex import notify as codex_notify
-from agtmuxd.adapters.contract import Ending, HookPlan, HookStatus, Identity, SessionHeader, TranscriptEvent
+from agtmuxd.adapters.contract import SESSION, Ending, HookPlan, HookStatus, Identity, SessionHeader, TranscriptEvent
 from agtmuxd.adapters.settings import hook_command, hook_switches, json_hooks, key_bindings
 from agtmuxd.adapters.shared import (
     RuleAdapter,
@@ -78,6 +78,7 @@ class CodexAdapter(RuleAdapter):
     name = "codex"
     agent_type = "codex"
     innermost = True
+    resume_command = ("codex", "resume", SESSION)
 
     def identify(self, proc: Proc) -> Identity | None:
         """Recognise the native binary or its npm shim; never the app server or another one-shot command."""

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
 from agtmuxd.adapters.contract import (
+    SESSION,
     Ending,
     HookPlan,
     HookStatus,
@@ -73,6 +74,7 @@ class CopilotAdapter(RuleAdapter):
     name = "copilot"
     agent_type = "copilot"
     innermost = True
+    resume_command = ("copilot", "--resume=" + SESSION)
 
     def identify(self, proc: Proc) -> Identity | None:
         """Recognise the native binary or its npm shim."""

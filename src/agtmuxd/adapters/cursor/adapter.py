@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agtmuxd.adapters.argv import has_option, positional, program, words
-from agtmuxd.adapters.contract import Capabilities, Ending, HookPlan, HookStatus, Identity
+from agtmuxd.adapters.contract import SESSION, Capabilities, Ending, HookPlan, HookStatus, Identity
 from agtmuxd.adapters.settings import hook_command, json_hooks
 from agtmuxd.adapters.shared import (
     RuleAdapter,
@@ -50,6 +50,7 @@ class CursorAdapter(RuleAdapter):
     name = "cursor"
     agent_type = "cursor"
     innermost = True
+    resume_command = ("cursor-agent", "--resume", SESSION)
     capabilities = Capabilities(
         event_driven=True,
         polling_required=True,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
-from agtmuxd.adapters.contract import Ending, HookPlan, HookStatus, Identity, SessionHeader, TranscriptEvent
+from agtmuxd.adapters.contract import SESSION, Ending, HookPlan, HookStatus, Identity, SessionHeader, TranscriptEvent
 from agtmuxd.adapters.gemini import transcript
 from agtmuxd.adapters.settings import hook_command, hook_switches, json_hooks, key_bindings
 from agtmuxd.adapters.shared import (
@@ -60,6 +60,7 @@ class GeminiAdapter(RuleAdapter):
     name = "gemini"
     agent_type = "gemini"
     innermost = False
+    resume_command = ("gemini", "--resume", SESSION)
 
     def identify(self, proc: Proc) -> Identity | None:
         """Recognise node running the package's script: the outer process or the inner one."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
-from agtmuxd.adapters.contract import Ending, HookPlan, HookStatus, Identity
+from agtmuxd.adapters.contract import SESSION, Ending, HookPlan, HookStatus, Identity
 from agtmuxd.adapters.settings import hook_command, json_hooks, key_bindings
 from agtmuxd.adapters.shared import (
     RuleAdapter,
@@ -67,6 +67,7 @@ class OpenCodeAdapter(RuleAdapter):
     name = "opencode"
     agent_type = "opencode"
     innermost = True
+    resume_command = ("opencode", "--session", SESSION)
 
     def identify(self, proc: Proc) -> Identity | None:
         """Recognise the native binary, or node running its shim; never its server or another one-shot command."""

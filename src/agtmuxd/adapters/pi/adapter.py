@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
-from agtmuxd.adapters.contract import Ending, HookPlan, HookStatus, Identity
+from agtmuxd.adapters.contract import SESSION, Ending, HookPlan, HookStatus, Identity
 from agtmuxd.adapters.settings import hook_command, json_hooks
 from agtmuxd.adapters.shared import RuleAdapter, checked_payload, exit_status, first_line, shorten, text_of, was_killed
 from agtmuxd.core.model import Claim, Phase, Proc, RawEvent, Signal, Strength, Write
@@ -42,6 +42,7 @@ class PiAdapter(RuleAdapter):
     name = "pi"
     agent_type = "pi"
     innermost = False
+    resume_command = ("pi", "--session", SESSION)
 
     def identify(self, proc: Proc) -> Identity | None:
         """Recognise node running pi's script, or pi after it has set its process title: argv is then the single word

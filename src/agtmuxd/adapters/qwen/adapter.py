@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
 from agtmuxd.adapters.claude.adapter import CANONICAL, main_writes, subagent_writes
-from agtmuxd.adapters.contract import Ending, HookPlan, HookStatus, Identity
+from agtmuxd.adapters.contract import SESSION, Ending, HookPlan, HookStatus, Identity
 from agtmuxd.adapters.settings import hook_command, json_hooks
 from agtmuxd.adapters.shared import (
     RuleAdapter,
@@ -53,6 +53,7 @@ class QwenAdapter(RuleAdapter):
     name = "qwen"
     agent_type = "qwen"
     innermost = False
+    resume_command = ("qwen", "--resume", SESSION)
 
     def identify(self, proc: Proc) -> Identity | None:
         """Recognise node running the package's script. It starts itself a second time with other options."""
