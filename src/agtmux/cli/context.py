@@ -58,10 +58,17 @@ class App:
                 f"no daemon answers at {where}, and {why}: run agtmux daemon start",
                 {"socket": where},
             )
-        from agtmux.cli.spawn import start_daemon
+        from agtmux.service import find
 
-        start_daemon()
-        self.say(f"no daemon was running: started one (log: {paths.log_path()})")
+        service = find.installed()
+        if service is not None and service.state().manager is None:
+            service.start()
+            self.say(f"no daemon was running: {service.kind} started it")
+        else:
+            from agtmux.cli.spawn import start_daemon
+
+            start_daemon()
+            self.say(f"no daemon was running: started one (log: {paths.log_path()})")
         self._first_look()
 
     def _first_look(self) -> None:

@@ -1,4 +1,7 @@
-"""Control the daemon (``agtmux daemon start|stop|restart|status|logs|config|reload``). Owns these messages."""
+"""Control the daemon (``agtmux daemon start|stop|restart|status|logs|config|reload``). Owns these messages.
+
+Where a service runs the daemon, it is started and stopped through its manager.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import time
 import click
 
 from agtmux import render
-from agtmux.cli import daemon_process
+from agtmux.cli import daemon_process, daemon_service
 from agtmux.cli.context import App, pass_app, shared, why_not_from_here, write_body
 from agtmux.cli.target import show_targets
 from agtmux.protocol import paths
@@ -50,7 +53,10 @@ def start(app: App) -> None:
     Example:
       agtmux daemon start
     """
+    service = daemon_service.active()
     try:
+        if service is not None and not service[1].active:
+            raise NoDaemonError("E_DAEMON_UNREACHABLE", "the service is stopped")  # a connection would start it
         health = app.client(autostart=False).health().json()
     except NoDaemonError:
         _start(app)
@@ -64,7 +70,8 @@ def start(app: App) -> None:
 def stop(app: App) -> None:
     """Stop the daemon; agents keep running.
 
-    Until you start it again, hooks keep their events in a spool file.
+    Until you start it again, hooks keep their events in a spool file. A service stays stopped until its next start
+    or your next login.
 
     \b
     Example:
@@ -90,6 +97,16 @@ def restart(app: App) -> None:
     Example:
       agtmux daemon restart
     """
+    service = daemon_service.active()
+    if service is not None and service[1].active:
+        try:
+            _ask_to_stop(app)
+        except (NoDaemonError, ConnectionLostError):  # it does not answer
+            _refuse_agents()
+        service[0].restart()
+        pid = app.client(autostart=False).health().json().get("pid")
+        click.echo(f"restarted by {service[0].kind} (pid {render.clean(pid)})")
+        return
     try:
         click.echo(f"stopped (pid {_stop(app)})")
     except NoDaemonError as error:
@@ -104,13 +121,18 @@ def restart(app: App) -> None:
 def status(app: App, as_json: bool) -> None:
     """Show the daemon's status.
 
-    Prints targets, adapters, counters and the last errors. Exit status 3 if no daemon is running.
+    Prints targets, adapters, counters, the last errors, and the service if one is installed. Exit status 3 if no
+    daemon is running.
 
     \b
     Examples:
       agtmux daemon status
       agtmux daemon status --json | jq .counters
     """
+    service = daemon_service.active()
+    words = None if service is None else service[1].words
+    if service is not None and service[1].waits:
+        raise AgtmuxError("E_DAEMON_UNREACHABLE", f"no daemon runs now ({words}): run agtmux daemon start")
     try:
         reply = app.client(autostart=False).health()
     except NoDaemonError as error:
@@ -118,7 +140,7 @@ def status(app: App, as_json: bool) -> None:
     if as_json:
         write_body(reply.body)
         return
-    _print_health(app, reply.json())
+    _print_health(app, reply.json(), words)
 
 
 @daemon_group.command()
@@ -136,7 +158,8 @@ def logs(lines: int, follow: bool) -> None:
     """
     path = paths.log_path()
     try:
-        _show(path, lines, follow=follow)
+        if not daemon_service.journal(lines, follow=follow):
+            _show(path, lines, follow=follow)
     except FileNotFoundError:
         raise AgtmuxError(
             "E_INVALID_REQUEST", f"there is no log at {path}: no daemon was started here yet; run agtmux daemon start"
@@ -186,12 +209,22 @@ def reload(app: App) -> None:
     click.echo("reloaded")
 
 
+daemon_group.add_command(daemon_service.install)
+daemon_group.add_command(daemon_service.uninstall)
+
+
 def _start(app: App) -> None:
     from agtmux.cli.spawn import start_daemon
 
     why_not = why_not_from_here()
     if why_not:
         raise AgtmuxError("E_FORBIDDEN", f"the daemon was not started: {why_not}")
+    service = daemon_service.active()
+    if service is not None:
+        service[0].start()
+        pid = app.client(autostart=False).health().json().get("pid")
+        click.echo(f"started by {service[0].kind} (pid {render.clean(pid)})")
+        return
     started = start_daemon()
     pid = app.client(autostart=False).health().json().get("pid")
     if pid == started:
@@ -205,22 +238,37 @@ def _stop(app: App) -> int:
 
     A daemon that does not answer, or whose socket is lost, is found by the locks that it holds.
     """
-    client = app.client(autostart=False)
+    service = daemon_service.active()
+    if service is not None and service[1].waits:
+        _refuse_agents()
+        service[0].stop()
+        raise NoDaemonError("E_DAEMON_UNREACHABLE", "no daemon runs, and its service is stopped now")
     try:
-        pid = int(client.health().json().get("pid") or 0)
-        client.stop()
+        pid = _ask_to_stop(app)
     except (NoDaemonError, ConnectionLostError):
         found = daemon_process.running()
         if found is None:
             raise
-        if why_not_from_here():
-            raise AgtmuxError(
-                "E_FORBIDDEN", "a supervised agent may not stop the daemon: stop it from your own shell"
-            ) from None
+        _refuse_agents()
         daemon_process.end(found)
-        return found
+        pid = found
+    if service is not None:
+        service[0].stop()  # the socket too: the next command or hook would start the daemon again
     daemon_process.wait_gone(pid)
     return pid
+
+
+def _ask_to_stop(app: App) -> int:
+    """Ask the daemon to stop, and return its pid. It refuses a supervised agent."""
+    client = app.client(autostart=False)
+    pid = int(client.health().json().get("pid") or 0)
+    client.stop()
+    return pid
+
+
+def _refuse_agents() -> None:
+    if why_not_from_here():
+        raise AgtmuxError("E_FORBIDDEN", "a supervised agent may not stop the daemon: stop it from your own shell")
 
 
 def _unreachable(error: NoDaemonError) -> AgtmuxError:
@@ -235,11 +283,13 @@ def _unreachable(error: NoDaemonError) -> AgtmuxError:
     )
 
 
-def _print_health(app: App, body: Mapping[str, Any]) -> None:
+def _print_health(app: App, body: Mapping[str, Any], service: str | None = None) -> None:
     say = render.clean
     click.echo(f"agtmuxd {say(body.get('version'))}, pid {say(body.get('pid'))}, up {say(body.get('uptime_s'))} s")
     click.echo(f"status    {say(body.get('status'))}")
     click.echo(f"socket    {say(body.get('socket'))}")
+    if service is not None:
+        click.echo(f"service   {service}")
     click.echo(f"database  {say(body.get('database'))} (schema {say(body.get('database_schema'))})")
     for name in ("queues", "counters", "spool"):
         values = body.get(name) or {}
