@@ -51,7 +51,7 @@ def hook(quick: bool) -> list[Figure]:
         world.start()
         world.await_agents(1, known=False)
         ear = Ear(world.socket)
-        whole, told, bare = [], [], []
+        whole, listed, bare = [], [], []
         for i in range(times + 3):
             mark = f"prompt {i} {os.urandom(4).hex()}"
             began, ended = agent.hook(f"{shlex.quote(str(CLI))} hook claude", prompted(mark, 12_000 if i % 2 else 200))
@@ -62,7 +62,7 @@ def hook(quick: bool) -> list[Figure]:
             if i >= 3:
                 whole.append(took)
                 bare.append(base)
-                told.append((heard - began) * 1000 if heard is not None else 2000.0)
+                listed.append((heard - began) * 1000 if heard is not None else 2000.0)
             time.sleep(0.02)
         return [
             Figure("hook", "agtmux hook claude, whole process, p95", p95(whole), "ms", 50),
@@ -71,9 +71,9 @@ def hook(quick: bool) -> list[Figure]:
             Figure("hook", "python -S -c pass, run the same way, p95", p95(bare), "ms"),
             Figure("hook", "... median", median(bare), "ms"),
             Figure("hook", "ratio of the medians", median(whole) / median(bare), "x"),
-            Figure("hook", "hook process start -> line at a watcher, p95", p95(told), "ms", 75),
-            Figure("hook", "... median", median(told), "ms"),
-            Figure("hook", "... fastest", min(told), "ms"),
+            Figure("hook", "hook process start -> line at a watcher, p95", p95(listed), "ms", 75),
+            Figure("hook", "... median", median(listed), "ms"),
+            Figure("hook", "... fastest", min(listed), "ms"),
         ]
 
 

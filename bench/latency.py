@@ -46,11 +46,11 @@ def hundred(quick: bool) -> list[Figure]:
 
 def _prompt(pane: str, pid: int, text: str, tmux: dict[str, object], name: str = "UserPromptSubmit") -> bytes:
     event_id = f"bench-{os.urandom(8).hex()}"
-    told = {"prompt": text} if name == "UserPromptSubmit" else {"tool_name": "Bash", "tool_input": {"command": text}}
+    message = {"prompt": text} if name == "UserPromptSubmit" else {"tool_name": "Bash", "tool_input": {"command": text}}
     event = {
         "event_id": event_id, "event_type": name, "source": "hook", "agent_type": "claude",
         "event_time": time.time_ns(), "pane_id": pane, "tmux": tmux, "pid": pid,
-        "payload": {"hook_event_name": name, "session_id": f"s{pane}", **told},
+        "payload": {"hook_event_name": name, "session_id": f"s{pane}", **message},
     }  # fmt: skip
     return json.dumps(event).encode()
 

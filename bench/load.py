@@ -97,10 +97,10 @@ def _measured(world: World, pid: int, case: str, what: str, budget: float, secon
 
 
 def _counters(world: World) -> dict[str, int]:
-    told = world.get("/v1/health")["counters"]
+    result = world.get("/v1/health")["counters"]
     return {
-        "rounds": sum(n for name, n in told.items() if name.startswith("rounds_")),
-        "tables": sum(n for name, n in told.items() if name.startswith("process_tables_")),
+        "rounds": sum(n for name, n in result.items() if name.startswith("rounds_")),
+        "tables": sum(n for name, n in result.items() if name.startswith("process_tables_")),
     }
 
 

@@ -39,9 +39,9 @@ class Figure:
         return {**asdict(self), "kept": self.kept}
 
     def line(self) -> str:
-        said = {True: "ok", False: "OVER", None: ""}[self.kept]
+        listed = {True: "ok", False: "OVER", None: ""}[self.kept]
         bound = "" if self.budget is None else f"{'>=' if self.at_least else '<='} {self.budget:g} {self.unit}"
-        return f"  {self.name:<58} {self.value:>9.4g} {self.unit:<6} {bound:<16} {said:<5} {self.note}"
+        return f"  {self.name:<58} {self.value:>9.4g} {self.unit:<6} {bound:<16} {listed:<5} {self.note}"
 
 
 def median(values: Sequence[float]) -> float:

@@ -70,21 +70,21 @@ def _hooked(world: World, keys: Keys, machine: Sshd, times: int) -> list[Figure]
     wait_for(lambda: any(p.read_text().strip() for p in state.glob("*.supervisor")), 30, "a socket over there")
     ear = Ear(world.socket)
     command = f"HOME={machine.home} {sys.executable} -IS {placed} hook claude"
-    whole, told = [], []
+    whole, listed = [], []
     for i in range(times + 3):
         mark = f"prompt {i} {os.urandom(4).hex()}"
         began, ended = agent.hook(command, prompted(mark, 12_000 if i % 2 else 200))
         heard = ear.first(lambda item, mark=mark: item.get("task") == mark, began, 5)  # type: ignore[misc]
         if i >= 3:
             whole.append((ended - began) * 1000)
-            told.append((heard - began) * 1000 if heard is not None else 5000.0)
+            listed.append((heard - began) * 1000 if heard is not None else 5000.0)
         time.sleep(0.05)
     return [
         Figure("far-hook", "hook behind sshd, whole process, p95", p95(whole), "ms"),
         Figure("far-hook", "... median", median(whole), "ms"),
-        Figure("far-hook", "hook start behind sshd -> line at a watcher here, p95", p95(told), "ms", FAR_HOOK),
-        Figure("far-hook", "... median", median(told), "ms"),
-        Figure("far-hook", "... fastest", min(told), "ms"),
+        Figure("far-hook", "hook start behind sshd -> line at a watcher here, p95", p95(listed), "ms", FAR_HOOK),
+        Figure("far-hook", "... median", median(listed), "ms"),
+        Figure("far-hook", "... fastest", min(listed), "ms"),
     ]
 
 

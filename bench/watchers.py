@@ -73,8 +73,8 @@ class Ear:
             now = time.perf_counter()
             if line is None:
                 return
-            told = json.loads(line)
-            items = [change["item"] for change in told.get("changes", ()) if "item" in change]
+            body = json.loads(line)
+            items = [change["item"] for change in body.get("changes", ()) if "item" in change]
             with self._news:
                 self.heard += [(now, item) for item in items]
                 self._news.notify_all()

@@ -152,8 +152,8 @@ class World:
         start = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19].decode()
         fresh = self.claude_home / f"sessions/{pid}.new"
         session = f"5d3c1b1e-0000-4000-8000-{pid:012d}"
-        told = {"pid": pid, "procStart": start, "status": status, "tmux": {}, "sessionId": session, "cwd": "/bench"}
-        fresh.write_text(json.dumps(told))
+        listed = {"pid": pid, "procStart": start, "status": status, "tmux": {}, "sessionId": session, "cwd": "/bench"}
+        fresh.write_text(json.dumps(listed))
         fresh.replace(self.claude_home / f"sessions/{pid}.json")
         lines = self.claude_home / f"projects/-bench/{session}.jsonl"
         if not lines.exists():

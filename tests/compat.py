@@ -66,9 +66,9 @@ def _document(old: Schema, new: Schema) -> Iterator[str]:
                 if "requestBody" in before
                 else ()
             )
-            for status, told in before["responses"].items():
+            for status, one_answer in before["responses"].items():
                 yield from _answer(
-                    f"{where} {status}", _content(told), _content(after["responses"][status]), olds, news
+                    f"{where} {status}", _content(one_answer), _content(after["responses"][status]), olds, news
                 )
 
 

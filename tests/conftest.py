@@ -113,19 +113,19 @@ class Tmux:
 
         tmux answers after what it was told before; then nothing must be left in the pane's terminal.
         """
-        told = self.show(pane, "#{pane_tty} #{pane_pid}").split()
-        fd = os.open(told[0], os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        result = self.show(pane, "#{pane_tty} #{pane_pid}").split()
+        fd = os.open(result[0], os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
         try:
-            until(lambda: _unread(fd) == 0 and _sleeps(int(told[1])), what=f"{pane} has read what was typed")
+            until(lambda: _unread(fd) == 0 and _sleeps(int(result[1])), what=f"{pane} has read what was typed")
         finally:
             os.close(fd)
 
     def stop(self) -> None:
         """End this server, if it runs, and wait until it has ended."""
-        told = self.try_run("display-message", "-p", "#{pid}")
-        if told.returncode != 0 or not told.stdout.strip():
+        message = self.try_run("display-message", "-p", "#{pid}")
+        if message.returncode != 0 or not message.stdout.strip():
             return
-        pid = int(told.stdout)
+        pid = int(message.stdout)
         self.try_run("kill-server")  # its client may see the server go before it has its answer
         until(lambda: not _alive(pid), what=f"tmux server {pid} ends")
 

@@ -159,18 +159,18 @@ class Rig:
         )  # fmt: skip
 
     def _seen(self, agent: Agent, now: int) -> AgentObservation:
-        told = []
+        listed = []
         for source, write in agent.levels.items():
             if source not in agent.steady:
                 known = self.pipeline.last_levels(TARGET, agent.pane, agent.pid, agent.start)
                 agent.steady[source] = known.get(source, DebounceState())
             settled = sample(agent.steady[source], source, write, now)
             agent.steady[source] = settled.steady
-            told.append((source, settled))
+            listed.append((source, settled))
         return AgentObservation(
             agent_type=agent.kind, agent_version=None, headless=agent.headless, pid=agent.pid,
             process_start=agent.start, process_started_at=agent.started_at, suspended=agent.suspended,
-            levels=tuple(told),
+            levels=tuple(listed),
         )  # fmt: skip
 
     async def steady(self, agent: Agent, source: Source, write: Write | None) -> None:
@@ -217,15 +217,15 @@ class Rig:
 
     def shown(self, pane: str = "%1") -> list[str | None]:
         """The states that watchers were told of this pane, in order, repeats left out."""
-        told: list[str | None] = []
+        listed: list[str | None] = []
         for _, changes in self.published:
             for change in changes.get("panes", ()):
                 if change.identity["pane_id"] != pane:
                     continue
                 state = None if change.item is None else change.item["state"]
-                if not told or told[-1] != state:
-                    told.append(state)
-        return told
+                if not listed or listed[-1] != state:
+                    listed.append(state)
+        return listed
 
 
 def event(

@@ -66,7 +66,7 @@ def test_every_id_that_a_test_or_a_case_carries_is_in_the_catalog() -> None:
 def test_every_promise_is_held_measured_or_said_to_be_planned() -> None:
     """Otherwise: ``python -m tests.test_catalog``."""
     found = carried()
-    assert {name: told for name, told in catalog().items() if told != state(name, found)} == {}
+    assert {name: one_answer for name, one_answer in catalog().items() if one_answer != state(name, found)} == {}
 
 
 def main() -> None:

@@ -58,34 +58,34 @@ def cells(text: str, first: str) -> Iterator[list[str]]:
 def test_the_error_codes_are_those_of_the_reference() -> None:
     """Each code stands there with its HTTP status, its exit status, whether it is retryable, and when it is sent."""
     rows = list(cells(REFERENCE["api"], "code"))
-    told = {row[0]: (row[1], row[2], row[3]) for row in rows}
+    listed = {row[0]: (row[1], row[2], row[3]) for row in rows}
     real = {
         code: ("–" if row.http is None else str(row.http), str(row.exit), "yes" if row.retryable else "no")
         for code, row in CODES.items()
     }
-    assert told == real
+    assert listed == real
     assert all(row[4] for row in rows)
 
 
 @pytest.mark.tc("TC-117")
 def test_the_exit_statuses_are_those_of_the_reference() -> None:
     """Each exit status of an error code has a row, and is named by ``agtmux --help``."""
-    told = {int(row[0]) for row in cells(REFERENCE["cli"], "status")}
-    assert told == {0, 130} | {row.exit for row in CODES.values()}
+    listed = {int(row[0]) for row in cells(REFERENCE["cli"], "status")}
+    assert listed == {0, 130} | {row.exit for row in CODES.values()}
     shown = root.get_help(click.Context(root, info_name="agtmux")).partition("Exit status:")[2]
-    assert told <= {int(number) for number in re.findall(r"\b\d+\b", shown)}
+    assert listed <= {int(number) for number in re.findall(r"\b\d+\b", shown)}
 
 
 @pytest.mark.tc("TC-117")
 def test_the_routes_are_those_of_the_reference() -> None:
-    told: set[tuple[str, str]] = set()
+    result: set[tuple[str, str]] = set()
     for where, does in cells(REFERENCE["api"], "method, path"):
         method = ""
         for part in where.split(" · "):
             method, _, path = part.rpartition(" ") if " " in part else (method, "", part)
             if not does.startswith("*planned*"):
-                told.add((method, path.partition("?")[0]))
-    assert told == {(route.method, route.path) for route in ROUTES}
+                result.add((method, path.partition("?")[0]))
+    assert result == {(route.method, route.path) for route in ROUTES}
 
 
 def words(text: str) -> set[str]:
@@ -114,8 +114,8 @@ def test_the_fields_of_panes_events_actions_and_queries_are_those_of_the_referen
 def test_the_states_and_sources_are_those_of_the_reference() -> None:
     """All states in order of precedence, all sources with their kind, each action; no reason that the code lacks."""
     assert named("states", "state") == [str(state) for state in PRECEDENCE]
-    told = {row[0].strip("`"): row[1] for row in cells(REFERENCE["events"], "source")}
-    assert told == {str(source): "level" if source in LEVELS else "edge" for source in Source}
+    listed = {row[0].strip("`"): row[1] for row in cells(REFERENCE["events"], "source")}
+    assert listed == {str(source): "level" if source in LEVELS else "edge" for source in Source}
     code = "".join(path.read_text("utf-8") for path in sorted((ROOT / "src/agtmuxd").rglob("*.py")))
     assert [reason for reason in named("states", "`reason_code`") if f'"{reason}"' not in code] == []
     heads = {
@@ -134,8 +134,10 @@ def test_the_data_model_names_every_table_and_column_there_is() -> None:
         for table in tables
     }
     connection.close()
-    told = {row[0]: row[1].split(", ") for row in cells((ROOT / "docs" / "data-model.md").read_text("utf-8"), "table")}
-    assert told == real
+    output = {
+        row[0]: row[1].split(", ") for row in cells((ROOT / "docs" / "data-model.md").read_text("utf-8"), "table")
+    }
+    assert output == real
 
 
 def settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -153,11 +155,11 @@ def settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, ob
 
 @pytest.mark.tc("TC-117")
 def test_every_setting_stands_in_the_reference_with_its_default() -> None:
-    told = {row[0].strip("`"): row[1] for row in cells(REFERENCE["config"], "key")}
+    listed = {row[0].strip("`"): row[1] for row in cells(REFERENCE["config"], "key")}
     real = dict(settings(Settings))
-    assert list(told) == list(real)
+    assert list(listed) == list(real)
     for key, default in real.items():
-        word = re.sub(r" [sd]$", "", told[key]).strip("`")
+        word = re.sub(r" [sd]$", "", listed[key]).strip("`")
         if default is None:
             assert word == "unset", key
         elif isinstance(default, bool):
@@ -201,11 +203,11 @@ def test_every_key_of_a_rules_file_stands_in_its_reference() -> None:
 @pytest.mark.tc("TC-117")
 def test_the_times_of_the_state_engine_are_those_of_the_reference() -> None:
     """Each time has a row with its value, and each time that the rules name has a row."""
-    told = {row[0]: span(row[1]) for row in cells(REFERENCE["states"], "time")}
+    listed = {row[0]: span(row[1]) for row in cells(REFERENCE["states"], "time")}
     ttl = resolve.TTL
     assert ttl[Claim.WAITING_APPROVAL] == ttl[Claim.WAITING_INPUT] == ttl[Claim.ERROR]
     assert ttl[Claim.COMPLETED] == ttl[Claim.IDLE] == ttl[Claim.NOT_RUNNING]
-    assert told == {
+    assert listed == {
         "screen lag": registers.SCREEN_LAG,
         "status lag": registers.STATUS_LAG,
         "dialog delay": registers.UNDRAWN,
@@ -230,7 +232,7 @@ def test_the_times_of_the_state_engine_are_those_of_the_reference() -> None:
         "crash shown": CRASH_SHOWN,
     }
     rules = REFERENCE["states"].partition("## How a state is decided")[2]
-    assert set(re.findall(r"(?<!\*)\*([a-z ]+)\*(?!\*)", rules)) <= set(told)
+    assert set(re.findall(r"(?<!\*)\*([a-z ]+)\*(?!\*)", rules)) <= set(listed)
     assert f"in at least {motion.CHANGES} samples" in rules
     assert f"less than {resolve.DEMOTE_AFTER // NS} s ago" in REFERENCE["states"]
     assert f"for {LOOKED_AT // NS} s." in REFERENCE["states"]
@@ -259,8 +261,8 @@ def test_every_command_has_help_with_an_example_and_stands_in_the_reference() ->
     real = dict(commands(root, "agtmux"))
     assert listed == set(real)
     for name, command in real.items():
-        said = command.get_help(click.Context(command, info_name=name))
-        assert re.search(r"Examples?:\n\s+\S", said), name
+        message = command.get_help(click.Context(command, info_name=name))
+        assert re.search(r"Examples?:\n\s+\S", message), name
 
 
 def blocks() -> Iterator[tuple[str, str]]:
@@ -360,8 +362,8 @@ def test_a_page_is_short_and_plain(page: str) -> None:
     """Under 2 500 words, at most 25 words a sentence, and none of the words that nobody else uses so."""
     text = SHORT[page]
     assert len(text.split()) < 2500
-    assert [said for said in sentences(text) if len(said.split()) > 25] == []
-    assert [said for said in sentences(text) if STOP.search(said)] == []
+    assert [one_answer for one_answer in sentences(text) if len(one_answer.split()) > 25] == []
+    assert [one_answer for one_answer in sentences(text) if STOP.search(one_answer)] == []
 
 
 PLAIN = [
@@ -400,9 +402,9 @@ def unwrapped(text: str) -> str:
 @pytest.mark.parametrize("page", PLAIN, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_a_guide_is_plain(page: Path) -> None:
     """At most 25 words a sentence, also where a sentence goes over several lines, and no word of the stop-list."""
-    said = list(sentences(unwrapped(page.read_text("utf-8"))))
-    assert [one for one in said if len(one.split()) > 25] == []
-    assert [one for one in said if STOP.search(one)] == []
+    output = list(sentences(unwrapped(page.read_text("utf-8"))))
+    assert [one for one in output if len(one.split()) > 25] == []
+    assert [one for one in output if STOP.search(one)] == []
 
 
 @pytest.mark.tc("TC-117")

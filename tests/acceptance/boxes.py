@@ -57,5 +57,5 @@ class Boxed(Agent):
         A hook has all the time it needs: the daemon does not know whose event from a container lies in the spool.
         """
         shell = ["sh", "-c", '"$@"; exit $?', "sh", *argv]
-        told = self.tell(hook={"argv": shell, "payload": payload, "env": {"AGTMUX_HOOK_CAP_MS": "20000"}})
-        assert told == {"status": 0, "out": ""}, told
+        result = self.tell(hook={"argv": shell, "payload": payload, "env": {"AGTMUX_HOOK_CAP_MS": "20000"}})
+        assert result == {"status": 0, "out": ""}, result

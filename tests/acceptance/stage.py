@@ -287,8 +287,8 @@ class Agent:
     def start_in(self, *tmux_command: str) -> Self:
         """Run by a tmux command that makes or fills a pane, e.g. ``("split-window", "-t", "main")``."""
         show = () if tmux_command[0] == "respawn-pane" else ("-d", "-P", "-F", "#{pane_id}")
-        told = self.tmux.run(tmux_command[0], *show, *tmux_command[1:], "--", *self.argv)
-        self.pane = told or tmux_command[tmux_command.index("-t") + 1]
+        output = self.tmux.run(tmux_command[0], *show, *tmux_command[1:], "--", *self.argv)
+        self.pane = output or tmux_command[tmux_command.index("-t") + 1]
         return self._meet()
 
     def start_in_shell(self, session: str = "main") -> Self:
@@ -321,8 +321,8 @@ class Agent:
         with sock, sock.makefile("rwb") as line:
             line.write(json.dumps(command).encode() + b"\n")
             line.flush()
-            told = line.readline()
-        answer: Item = json.loads(told) if told else {}
+            result = line.readline()
+        answer: Item = json.loads(result) if result else {}
         return answer
 
     def draw(self, text: str) -> None:
@@ -335,9 +335,9 @@ class Agent:
         """Call the real hook as an agent does; it must exit 0 and print nothing."""
         body = {"hook_event_name": event, "session_id": f"s-{self.pid}", **payload}
         argv = [str(PROGRAMS / "agtmux"), "hook", self.name]
-        told = self.tell(hook={"argv": argv, "payload": body, "env": {}})
-        if told != {"status": 0, "out": ""}:
-            pytest.fail(f"a hook must be silent, this one was not: {told}")
+        result = self.tell(hook={"argv": argv, "payload": body, "env": {}})
+        if result != {"status": 0, "out": ""}:
+            pytest.fail(f"a hook must be silent, this one was not: {result}")
 
     def ask(self, command: str = "rm -rf build") -> None:
         """A turn that stops at an approval."""

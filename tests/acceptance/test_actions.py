@@ -83,13 +83,13 @@ def test_a_refusal_is_replayed_too(up: Daemon, actor: Make) -> None:
     one = actor().start()
     row = one.ready(up)
     body = {"request_ref": uuid7(), "ref": row["ref"], "text": "x", "if_state": ["running"]}
-    told = []
+    listed = []
     for _ in range(2):
         with pytest.raises(AgtmuxError) as caught:
             up.client.act("send", body, PATIENCE)
-        told.append(caught.value)
-    assert told[0].details["action_id"] == told[1].details["action_id"]
-    assert [error.details["replayed"] for error in told] == [False, True]
+        listed.append(caught.value)
+    assert listed[0].details["action_id"] == listed[1].details["action_id"]
+    assert [error.details["replayed"] for error in listed] == [False, True]
     assert one.keys() == b""
 
 
@@ -127,10 +127,10 @@ def test_attach_to_a_stale_runtime_or_snapshot_is_refused(up: Daemon, actor: Mak
     assert ask(up, "attach", row["ref"], snapshot=nonce)["result_code"] == "done"
     one.asks(up)
     assert refusal(up, "attach", row["ref"], snapshot=nonce) == ("E_PRECONDITION_FAILED", "state_version")
-    listed, told = (up.pane(one.pane) or {})["snapshot"], ask(up, "attach", row["ref"], select=False)
-    for handed_out in (listed, told["result"]["snapshot"]):
+    listed, result = (up.pane(one.pane) or {})["snapshot"], ask(up, "attach", row["ref"], select=False)
+    for handed_out in (listed, result["result"]["snapshot"]):
         assert ask(up, "view-output", row["ref"], snapshot=handed_out)["result_code"] == "done"
-    assert up.client.actions({"action": told["action_id"]}).json()["items"][0]["result"].get("snapshot") is None
+    assert up.client.actions({"action": result["action_id"]}).json()["items"][0]["result"].get("snapshot") is None
     old = f"{int(nonce.split('.')[0]) - 31_000_000_000}.{nonce.split('.', 1)[1]}"
     assert refusal(up, "attach", row["ref"], snapshot=old) == ("E_RUNTIME_STALE", "snapshot")
     assert refusal(up, "attach", row["ref"], snapshot="made.up.nonce") == ("E_RUNTIME_STALE", "snapshot")
@@ -471,15 +471,15 @@ def test_a_supervised_agent_may_read_and_not_act(up: Daemon, actor: Make, agent:
     program = str(PROGRAMS / "agtmux")
 
     def by_the_agent(*argv: str) -> Item:
-        told: Item = mine.tell(hook={"argv": list(argv), "payload": {}, "env": {"AGTMUX_NO_AUTOSTART": "1"}})
-        return told
+        result: Item = mine.tell(hook={"argv": list(argv), "payload": {}, "env": {"AGTMUX_NO_AUTOSTART": "1"}})
+        return result
 
     assert by_the_agent(program, "ls", "--json")["status"] == 0
     assert by_the_agent(program, "view-output", other.pane)["status"] == 0
     for argv in (["send", other.pane, "--text", "x"], ["attach", other.pane, "--print"], ["ack", other.pane]):
-        told = by_the_agent(program, *argv)
-        assert told["status"] == 3, told
-        assert "E_FORBIDDEN" in told["out"]
+        result = by_the_agent(program, *argv)
+        assert result["status"] == 3, result
+        assert "E_FORBIDDEN" in result["out"]
     later = f"sleep 0.3; {program} send {other.pane} --text x >/dev/null 2>&1"
     detached = by_the_agent("setsid", "-f", "sh", "-c", later)
     assert detached["status"] == 0

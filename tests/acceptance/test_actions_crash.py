@@ -51,13 +51,13 @@ def test_an_action_that_a_crash_cut_off_is_never_done_twice(
     daemon.wait_agent(one.pane)
     if point == "before_row":  # nothing was recorded and nothing done: the replay is the first
         until(lambda: (daemon.pane(one.pane) or {}).get("accepts_input"), within=PATIENCE)
-    told = []
+    listed = []
     for _ in range(3):
         try:
-            told.append(daemon.client.act("send", body, PATIENCE).json()["result_code"])
+            listed.append(daemon.client.act("send", body, PATIENCE).json()["result_code"])
         except AgtmuxError as error:
-            told.append(error.code)
-    assert told == [code or "done"] * 3
+            listed.append(error.code)
+    assert listed == [code or "done"] * 3
     assert one.keys() == arrived
     assert one.sent() == (["once"] if arrived.endswith(b"\r") else [])
     (item,) = daemon.client.actions({"limit": "10"}).json()["items"]
@@ -94,6 +94,6 @@ def test_a_buffer_that_a_crash_left_is_removed_and_no_buffer_of_the_user_is(
 @pytest.mark.tc("TC-117")
 def test_the_runbook_shows_these_points() -> None:
     heads = tuple(f"| {point} |" for point, _, _ in POINTS)
-    told = [line for line in RUNBOOK.read_text("utf-8").splitlines() if line.startswith(heads)]
+    output = [line for line in RUNBOOK.read_text("utf-8").splitlines() if line.startswith(heads)]
     real = [f"| {p} | `{a!r}` | {int(a.endswith(CR))} | {code or 'done'} |" for p, a, code in POINTS]
-    assert told == real
+    assert output == real

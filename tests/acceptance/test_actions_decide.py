@@ -65,12 +65,12 @@ def by_terminal(place: Place, typed: bytes, *arguments: str) -> tuple[int, str]:
     )
     os.close(slave)
     os.write(master, typed)
-    told = b""
+    result = b""
     with suppress(OSError):  # the other end is closed
         while data := os.read(master, 4096):
-            told += data
+            result += data
     os.close(master)
-    return done.wait(PATIENCE), told.decode()
+    return done.wait(PATIENCE), result.decode()
 
 
 @pytest.mark.tc("TC-027")
@@ -79,11 +79,11 @@ def test_at_a_terminal_it_is_asked_first_and_no_is_no(up: Daemon, actor: Make, p
     one.ready(up)
     one.asks(up, "make clean")
     for argv in (["approve", one.pane], ["deny", one.pane], ["answer", one.pane, "1"], ["kill", one.pane]):
-        status, told = by_terminal(place, b"n\n", *argv)
-        assert (status, "nothing was done" in told) == (130, True), told
+        status, result = by_terminal(place, b"n\n", *argv)
+        assert (status, "nothing was done" in result) == (130, True), result
     assert one.keys() == b""
-    status, told = by_terminal(place, b"y\n", "approve", one.pane)
-    assert (status, "1. Yes" in told, one.keys()) == (0, True, b"1"), told
+    status, result = by_terminal(place, b"y\n", "approve", one.pane)
+    assert (status, "1. Yes" in result, one.keys()) == (0, True, b"1"), result
 
 
 @pytest.mark.tc("TC-107")

@@ -122,15 +122,15 @@ class Scene:
         before = len(self.one.keys())
         try:
             self.daemon.client.act(kind, body, PATIENCE)
-            told = "done"
+            message = "done"
         except AgtmuxError as error:
-            told = str(error.details.get("reason") or error.code)
-        size = len(ast.literal_eval(expected.split("`")[1])) if "`" in expected and told == "done" else 0
+            message = str(error.details.get("reason") or error.code)
+        size = len(ast.literal_eval(expected.split("`")[1])) if "`" in expected and message == "done" else 0
         end = time.monotonic() + PATIENCE
         while len(self.one.keys()) < before + size and time.monotonic() < end:
             time.sleep(0.005)
         arrived = self.one.keys()[before:]
-        return f"{told} `{arrived!r}`" if arrived else told
+        return f"{message} `{arrived!r}`" if arrived else message
 
 
 @pytest.fixture
@@ -154,12 +154,12 @@ def scene(daemon: Daemon, tmux: Tmux, actor: Callable[..., Actor]) -> Iterator[C
 def test_the_runbook_tells_what_each_action_does_to_a_pane(
     condition: str, scene: Callable[[], Scene], tmux: Tmux, actor: Callable[..., Actor], daemon: Daemon
 ) -> None:
-    told: dict[str, str] = {}
+    answer: dict[str, str] = {}
     now = scene()
     fresh = True
     for name in ACTIONS:
         if condition == "plain shell":
-            pane = tmux.start("sh", session=f"shell{len(told)}")
+            pane = tmux.start("sh", session=f"shell{len(answer)}")
             until(lambda: daemon.pane(pane) is not None, within=PATIENCE)  # noqa: B023 asked here and now
             now.row = {**(daemon.pane(pane) or {}), "state_version": 1}
         elif condition == "dead pane" and fresh:
@@ -173,13 +173,13 @@ def test_the_runbook_tells_what_each_action_does_to_a_pane(
             next_one.ready(daemon)
             now.one, now.row = next_one, {**old, "ref": f"runtime:{old['runtime_id']}"}
         elif condition not in ("dead pane", "replaced"):
-            last = next(reversed(told), "")
-            if not fresh and last not in HARMLESS and told[last].startswith("done"):
+            last = next(reversed(answer), "")
+            if not fresh and last not in HARMLESS and answer[last].startswith("done"):
                 now = scene()  # an action that was done may have changed the condition
                 now.make(condition)
             elif fresh:
                 now.make(condition)
         fresh = False
-        told[name] = now.ask(name, table()[condition][name])
-    print("| " + " | ".join([condition, *told.values()]) + " |")
-    assert told == table()[condition]
+        answer[name] = now.ask(name, table()[condition][name])
+    print("| " + " | ".join([condition, *answer.values()]) + " |")
+    assert answer == table()[condition]

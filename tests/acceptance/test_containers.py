@@ -51,9 +51,9 @@ def state(daemon: Daemon, pane: str) -> str | None:
 def unmoved(daemon: Daemon, agent: Boxed, *others: str) -> None:
     """What this agent reports arrives, and moves neither its pane nor one of the others."""
     panes = (agent.pane, *others)
-    before, told = [state(daemon, pane) for pane in panes], heard(daemon)
+    before, listed = [state(daemon, pane) for pane in panes], heard(daemon)
     agent.ask()
-    assert heard(daemon) == told + 2, "the daemon answered the hooks"
+    assert heard(daemon) == listed + 2, "the daemon answered the hooks"
     assert [state(daemon, pane) for pane in panes] == before
 
 
@@ -135,8 +135,8 @@ def test_a_hook_in_a_container_without_a_socket_and_without_a_folder_is_silent(d
     agent = boxed(declared="claude").start()
     nowhere = {"AGTMUX_RUNTIME_DIR": "/proc/nowhere", "AGTMUX_STATE_DIR": "/proc/nowhere"}
     argv = [str(PROGRAMS / "agtmux"), "hook", "claude"]
-    told = agent.tell(hook={"argv": argv, "payload": {"hook_event_name": "Stop"}, "env": nowhere})
-    assert told == {"status": 0, "out": ""}
+    result = agent.tell(hook={"argv": argv, "payload": {"hook_event_name": "Stop"}, "env": nowhere})
+    assert result == {"status": 0, "out": ""}
 
 
 @pytest.mark.tc("TC-218")
@@ -147,10 +147,10 @@ def test_the_hook_program_of_one_file_reports_from_a_container(daemon: Daemon, p
     program, state = box / "share" / "agtmux" / "hook.py", box / "state" / "agtmux-remote"
     program.parent.mkdir(parents=True)
     state.mkdir(parents=True)
-    told = subprocess.run(
+    output = subprocess.run(
         [str(PROGRAMS / "agtmuxd"), "--hook-program"], capture_output=True, text=True, check=True, env=place.env
     )
-    program.write_text(told.stdout)
+    program.write_text(output.stdout)
     (state / "host.supervisor").write_text(f"{place.socket}\n")
     agent = boxed(declared="claude").start()
     daemon.wait_agent(agent.pane)
@@ -218,11 +218,11 @@ def test_an_agent_that_an_agent_in_a_container_runs_does_not_speak_for_it(
     daemon.wait_agent(agent.pane)
     agent.ask()
     daemon.wait_for(agent.pane, "waiting_approval")
-    inner, told = place.root / "inner.py", heard(daemon)
+    inner, result = place.root / "inner.py", heard(daemon)
     inner.write_text(INNER)
     argv = [str(place.root / "bin" / "claude"), str(inner), str(PROGRAMS / "agtmux"), "hook", "claude"]
     agent.run_inside(*argv, hook_event_name="Stop", session_id="s-inner")
-    assert heard(daemon) == told + 1
+    assert heard(daemon) == result + 1
     assert state(daemon, agent.pane) == "waiting_approval"
     assert daemon.health()["counters"]["events_bind_nested"] == 1
 
@@ -261,9 +261,9 @@ def test_hooks_from_a_container_never_reach_an_agent_that_runs_in_the_pane_itsel
     plain.ask()
     daemon.wait_for(plain.pane, "waiting_approval")
     agent = boxed(seen={"TMUX_PANE": plain.pane}).start("second")
-    told = heard(daemon)
+    result = heard(daemon)
     agent.hook("Stop")
-    assert heard(daemon) == told + 1
+    assert heard(daemon) == result + 1
     assert state(daemon, plain.pane) == "waiting_approval"
 
 

@@ -51,9 +51,9 @@ def test_json_of_every_reading_command_is_the_body_of_its_route(
     ):
         status, body = get(place, target)
         assert status == 200, (target, body)
-        told = place.json(*argv)
-        assert told.keys() == body.keys(), argv
-        assert lasting(told) == lasting(body), argv
+        answer = place.json(*argv)
+        assert answer.keys() == body.keys(), argv
+        assert lasting(answer) == lasting(body), argv
 
 
 ERRORS: tuple[tuple[str, list[str], str, str, Any], ...] = (
@@ -83,21 +83,21 @@ ERRORS: tuple[tuple[str, list[str], str, str, Any], ...] = (
 def test_an_error_is_the_same_in_api_and_command_line(place: Place, daemon: Daemon) -> None:
     daemon.start()
     for code, argv, target, method, body in ERRORS:
-        status, told = get(place, target, method, body)
-        assert told["error"]["code"] == code
+        status, result = get(place, target, method, body)
+        assert result["error"]["code"] == code
         assert status == CODES[code].http, code
-        assert told["error"]["retryable"] is CODES[code].retryable, code
+        assert result["error"]["retryable"] is CODES[code].retryable, code
         done = place.cli(*argv, "--json")
         assert done.returncode == CODES[code].exit, (argv, done.stdout)
-        assert json.loads(done.stdout) == told, argv
-        assert done.stderr == f"agtmux: {told['error']['message']} ({code})\n"
+        assert json.loads(done.stdout) == result, argv
+        assert done.stderr == f"agtmux: {result['error']['message']} ({code})\n"
 
 
 @pytest.mark.tc("TC-018")
 def test_a_body_that_is_too_large_is_refused(place: Place, daemon: Daemon) -> None:
     daemon.start()
-    status, told = get(place, "/v1/events", "POST", {"events": ["x" * (1 << 20)]})
-    assert (status, told["error"]["code"]) == (413, "E_PAYLOAD_TOO_LARGE")
+    status, result = get(place, "/v1/events", "POST", {"events": ["x" * (1 << 20)]})
+    assert (status, result["error"]["code"]) == (413, "E_PAYLOAD_TOO_LARGE")
 
 
 @pytest.mark.tc("TC-005")
@@ -117,8 +117,8 @@ def test_an_event_that_names_an_ended_runtime_is_refused_and_changes_nothing(
         "event_id": "late-word-1", "event_type": "PermissionRequest", "source": "hook", "agent_type": "claude",
         "event_time": 0, "runtime_id": old, "payload": {"hook_event_name": "PermissionRequest", "tool_name": "Bash"},
     }  # fmt: skip
-    _, told = get(place, "/v1/events", "POST", event)
-    assert (told["results"][0]["status"], told["results"][0]["reason_code"]) == ("stale_runtime", "E_RUNTIME_STALE")
+    _, result = get(place, "/v1/events", "POST", event)
+    assert (result["results"][0]["status"], result["results"][0]["reason_code"]) == ("stale_runtime", "E_RUNTIME_STALE")
     after = daemon.pane(two.pane)
     assert after is not None
     assert after["state"] != "waiting_approval"
@@ -192,6 +192,6 @@ def test_hostile_text_reaches_no_terminal_as_anything_but_text(
     ]
     for argv in outputs:
         done = place.cli(*argv)
-        said = _SGR.sub("", done.stdout) if "always" in argv else done.stdout
-        assert not _BAD.search(said), (argv, said)
+        output = _SGR.sub("", done.stdout) if "always" in argv else done.stdout
+        assert not _BAD.search(output), (argv, output)
         assert not _BAD.search(done.stderr), (argv, done.stderr)

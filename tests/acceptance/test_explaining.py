@@ -27,14 +27,16 @@ def test_a_hook_that_the_screen_contradicts_is_told_with_what_ended_its_word(
         r"  hook about approval:main said waiting_approval, by PermissionRequest, \d+s ago: "
         r"since then the screen showed no turn and no question \(quiet_edges\)\n"
     )
-    told = until(lambda: lost.search(text := place.cli("explain", one.pane).stdout) and text, within=PATIENCE, what="")
-    assert told
-    assert re.search(r"^  claude\S*(?: \S+)?: idle for", told, re.MULTILINE)
-    decided = told.partition("Decided by:\n")[2].partition("Ignored:")[0]
+    output = until(
+        lambda: lost.search(text := place.cli("explain", one.pane).stdout) and text, within=PATIENCE, what=""
+    )
+    assert output
+    assert re.search(r"^  claude\S*(?: \S+)?: idle for", output, re.MULTILINE)
+    decided = output.partition("Decided by:\n")[2].partition("Ignored:")[0]
     assert re.search(r"^  screen says (?:idle|not_running), by ", decided)
     assert "hook" not in decided
-    assert "nothing any more" not in told
-    assert re.search(r"^ +\d+s ago  hook PermissionRequest$", told, re.MULTILINE)
+    assert "nothing any more" not in output
+    assert re.search(r"^ +\d+s ago  hook PermissionRequest$", output, re.MULTILINE)
 
 
 def test_an_end_that_the_screen_does_not_bear_out_is_told_with_what_goes_on(
@@ -51,10 +53,12 @@ def test_an_end_that_the_screen_does_not_bear_out_is_told_with_what_goes_on(
         r"Ignored:\n(?:  .*\n)*  hook said completed, by Stop, \d+s ago: "
         r"since then the screen kept showing the agent at work on its next turn \(busy_overrun\)\n"
     )
-    told = until(lambda: lost.search(text := place.cli("explain", one.pane).stdout) and text, within=PATIENCE, what="")
-    assert told
-    assert re.search(r"^  claude\S*(?: \S+)?: running for", told, re.MULTILINE)
-    assert "Decided by:\n  screen says running, by " in told
+    output = until(
+        lambda: lost.search(text := place.cli("explain", one.pane).stdout) and text, within=PATIENCE, what=""
+    )
+    assert output
+    assert re.search(r"^  claude\S*(?: \S+)?: running for", output, re.MULTILINE)
+    assert "Decided by:\n  screen says running, by " in output
 
 
 def test_a_hook_that_the_screen_bears_out_needs_no_excuse(
@@ -65,11 +69,11 @@ def test_a_hook_that_the_screen_bears_out_needs_no_excuse(
     one.draw(AT_WORK)
     daemon.wait_for(one.pane, "running")
     one.hook("UserPromptSubmit", prompt="tidy up")
-    told = until(
+    output = until(
         lambda: "  hook says running, by UserPromptSubmit" in (text := place.cli("explain", one.pane).stdout) and text,
         within=PATIENCE,
         what="",
     )
-    assert told
-    assert re.search(r"^  screen sa(?:ys|id) running, by ", told, re.MULTILINE)
-    assert "Ignored" not in told
+    assert output
+    assert re.search(r"^  screen sa(?:ys|id) running, by ", output, re.MULTILINE)
+    assert "Ignored" not in output

@@ -57,9 +57,9 @@ def test_a_full_disk_is_told_in_health_until_something_was_really_written(
         until(lambda: post(client, next(numbers), 8000) == "E_STORE_UNAVAILABLE", within=PATIENCE)
         for _ in range(2):
             client.events({"limit": "5"})  # a read proves nothing
-            told = client.health().json()
-            assert told["status"] == "degraded"
-            assert any("database" in error and "full" in error for error in told["last_errors"]), told["last_errors"]
+            body = client.health().json()
+            assert body["status"] == "degraded"
+            assert any("database" in error and "full" in error for error in body["last_errors"]), body["last_errors"]
             assert post(client, next(numbers), 8000) == "E_STORE_UNAVAILABLE"
         disk.clear()
         until(lambda: client.health().json()["status"] == "ok", within=PATIENCE, what="the database is written again")
@@ -79,9 +79,9 @@ def test_the_log_of_a_full_disk_goes_on_when_there_is_room_and_says_what_it_lost
         disk.fill()
         place.config.write_text("x" * 2000 + " = 1\n")  # refused in as many words
         until(lambda: _complain(client, pid)["log"]["lost"] > 0, within=PATIENCE, what="a line is lost")
-        told = client.health().json()
-        assert told["status"] == "degraded"
-        assert any(error.startswith("log: ") for error in told["last_errors"])
+        body = client.health().json()
+        assert body["status"] == "degraded"
+        assert any(error.startswith("log: ") for error in body["last_errors"])
         disk.clear()
         until(lambda: client.health().json()["status"] == "ok", within=PATIENCE, what="the log is written, unasked")
         assert "log lines were lost here" in (place.state / "agtmuxd.log").read_text()

@@ -30,9 +30,9 @@ def test_a_test_event_goes_through_every_installed_command(place: Place, daemon:
     daemon.start()
     assert "test event" not in status(place)[1]
     assert place.cli("hooks", "install", *EACH).returncode == 0
-    code, said = status(place)
-    assert code == 0, said
-    assert said.count("test event: arrived") == len(AGENTS) + 1, "Codex has hooks and notify"
+    code, result = status(place)
+    assert code == 0, result
+    assert result.count("test event: arrived") == len(AGENTS) + 1, "Codex has hooks and notify"
     assert "test event" not in status(place, "--no-test")[1]
     events = place.json("events")["items"]
     assert not [e for e in events if "agtmux_test" in json.dumps(e)], "a test is no agent's word"
@@ -43,10 +43,10 @@ def test_a_test_event_goes_through_every_installed_command(place: Place, daemon:
 @pytest.mark.tc("TC-205")
 def test_where_nothing_is_installed_one_line_says_so_and_what_to_type(place: Place, daemon: Daemon) -> None:
     daemon.start()
-    code, said = status(place)
-    assert (code, said.count("\n")) == (0, 1)
-    assert said.startswith("no hooks are installed: ")
-    assert said.endswith("Run: agtmux hooks install\n")
+    code, result = status(place)
+    assert (code, result.count("\n")) == (0, 1)
+    assert result.startswith("no hooks are installed: ")
+    assert result.endswith("Run: agtmux hooks install\n")
     assert status(place, "--agent", "claude")[1].endswith("Run: agtmux hooks install --agent claude\n")
     assert len(place.json("hooks", "status")["items"]) > 1, "JSON says all"
     assert place.cli("hooks", "install", "--agent", "claude").returncode == 0
@@ -58,10 +58,10 @@ def test_hooks_that_the_agent_does_not_run_are_told_with_the_file_and_the_key(pl
     daemon.start()
     named = ("--agent", "claude", "--agent", "codex", "--agent", "gemini", "--agent", "copilot")
     assert place.cli("hooks", "install", *named).returncode == 0
-    code, said = status(place, *named)
-    assert code == 0, said
-    assert "switched off" not in said
-    assert said.endswith("in the same way as the agents do.\n"), "a test proves our own half only"
+    code, result = status(place, *named)
+    assert code == 0, result
+    assert "switched off" not in result
+    assert result.endswith("in the same way as the agents do.\n"), "a test proves our own half only"
     for name, more in (
         (".claude/settings.json", {"disableAllHooks": True}),
         (".gemini/settings.json", {"hooksConfig": {"enabled": False}}),
@@ -72,7 +72,7 @@ def test_hooks_that_the_agent_does_not_run_are_told_with_the_file_and_the_key(pl
         path.write_text(json.dumps({**before, **more}))
     config = place.home / ".codex/config.toml"
     config.write_text(config.read_text() + "\n[features]\nhooks = false\n")
-    code, said = status(place, *named)
+    code, result = status(place, *named)
     assert code == 1
     for key, name in (
         ("disableAllHooks = true", ".claude/settings.json"),
@@ -80,10 +80,10 @@ def test_hooks_that_the_agent_does_not_run_are_told_with_the_file_and_the_key(pl
         ("hooksConfig.enabled = false", ".gemini/settings.json"),
         ("disableAllHooks = true", ".copilot/settings.json"),
     ):
-        assert f"  switched off by {key} in {place.home / name}" in said
-    assert said.count("installed, but switched off: the agent does not run them") == 4
-    told = place.cli("hooks", "status", "--json", *named, env=PATIENT)
-    assert sum(bool(item["switched_off"]) for item in json.loads(told.stdout)["items"]) == 4
+        assert f"  switched off by {key} in {place.home / name}" in result
+    assert result.count("installed, but switched off: the agent does not run them") == 4
+    output = place.cli("hooks", "status", "--json", *named, env=PATIENT)
+    assert sum(bool(item["switched_off"]) for item in json.loads(output.stdout)["items"]) == 4
 
 
 @pytest.mark.tc("TC-102")
@@ -125,9 +125,9 @@ def test_a_command_that_does_not_reach_the_daemon_is_told(place: Place, daemon: 
     text = file.read_text()
     command = json.loads(text)["hooks"]["Stop"][0]["hooks"][0]["command"]
     file.write_text(text.replace(command, f"/nowhere{command}"))
-    code, said = status(place, "--agent", "claude")
-    assert (code, "did not arrive" in said) == (1, True)
-    assert f"echo '{{}}' | /nowhere{command.partition(' 2>')[0]}; then" in said, "by hand it says what is wrong"
+    code, result = status(place, "--agent", "claude")
+    assert (code, "did not arrive" in result) == (1, True)
+    assert f"echo '{{}}' | /nowhere{command.partition(' 2>')[0]}; then" in result, "by hand it says what is wrong"
 
 
 @pytest.mark.tc("TC-102")
@@ -176,8 +176,8 @@ def test_codexs_trust_in_our_hooks_is_told(place: Place, daemon: Daemon) -> None
         "interrupt", "pre_compact", "post_compact",
     ]  # fmt: skip
     config.write_text(bare + trust(place.home / ".codex/hooks.json", every[1:]))
-    said = status(place, "--agent", "codex", "--no-test")[1]
-    assert "Not trusted yet, so Codex does not run SessionStart. " in said
+    result = status(place, "--agent", "codex", "--no-test")[1]
+    assert "Not trusted yet, so Codex does not run SessionStart. " in result
     config.write_text(bare + trust(place.home / ".codex/hooks.json", every))
     assert "Codex trusts these hooks." in status(place, "--agent", "codex", "--no-test")[1]
     hooks = place.home / ".codex/hooks.json"
@@ -235,11 +235,11 @@ def test_backups_that_an_uninstall_leaves_are_named(place: Place, daemon: Daemon
     file.write_text('{"model": "opus"}')
     place.cli("hooks", "install", "--agent", "claude")
     file.write_text(file.read_text().replace("opus", "sonnet"))
-    said = place.cli("hooks", "uninstall", "--agent", "claude").stdout
+    output = place.cli("hooks", "uninstall", "--agent", "claude").stdout
     assert json.loads(file.read_text()) == {"model": "sonnet"}
     kept = sorted(file.parent.glob("*backup*"))
     assert [json.loads(one.read_text())["model"] for one in kept] == ["opus", "sonnet"]
-    assert f"  backups were kept; when everything works, remove them: rm {kept[0]} {kept[1]}\n" in said
+    assert f"  backups were kept; when everything works, remove them: rm {kept[0]} {kept[1]}\n" in output
 
 
 @pytest.mark.tc("TC-102")

@@ -124,20 +124,20 @@ def test_a_configuration_that_was_not_taken_is_told_in_health_until_it_is_right(
         else:
             daemon.process.send_signal(signal.SIGHUP)
 
-    def told() -> list[str]:
+    def output() -> list[str]:
         return [error for error in daemon.health()["last_errors"] if "configuration not loaded" in error]
 
     place.config.write_text("not_a_key = 1\n" + good)
     reload(told_by)
-    assert "line 1: not_a_key" in until(told, within=PATIENCE)[0]
+    assert "line 1: not_a_key" in until(output, within=PATIENCE)[0]
     reload(told_by)
     place.config.write_text("also_wrong = 1\n" + good)
     reload(told_by)
-    until(lambda: "also_wrong" in told()[0], within=PATIENCE)
-    assert len(told()) == 1
+    until(lambda: "also_wrong" in output()[0], within=PATIENCE)
+    assert len(output()) == 1
     place.config.write_text(good)
     reload(cleared_by)
-    until(lambda: not told(), within=PATIENCE)
+    until(lambda: not output(), within=PATIENCE)
 
 
 @pytest.mark.tc("TC-115")
@@ -151,7 +151,7 @@ def test_a_signal_during_the_start_leaves_nothing_behind(place: Place, daemon: D
 
 @pytest.mark.tc("TC-116")
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("[observe]\nactive_interval = 0.25\nquiet = 3\n", "line 3: observe.quiet: unknown setting"),
         ("autostart = true\nlog_level = 'loud'\n", "line 2: log_level: "),
@@ -161,11 +161,11 @@ def test_a_signal_during_the_start_leaves_nothing_behind(place: Place, daemon: D
         ("[host]\ntmux_socket = \n", "line 2"),
     ],
 )
-def test_a_wrong_setting_is_told_with_its_name_and_line(place: Place, daemon: Daemon, text: str, said: str) -> None:
+def test_a_wrong_setting_is_told_with_its_name_and_line(place: Place, daemon: Daemon, text: str, expected: str) -> None:
     place.config.write_text(text)
     assert daemon.launch().wait(PATIENCE) == 1
     assert str(place.config) in daemon.said()
-    assert said in daemon.said()
+    assert expected in daemon.said()
     assert "(E_INVALID_REQUEST)" in daemon.said()
 
 

@@ -80,13 +80,13 @@ def test_what_starts_is_news_once_and_what_ends_is_none(tmp_path: Path) -> None:
 def test_a_build_that_starts_programs_all_the_time_is_news_ever_more_seldom(tmp_path: Path) -> None:
     machine, seen = Machine(tmp_path), NewProcesses(str(tmp_path))
     machine.process(10, "bash")
-    told = []
+    listed = []
     for turn in range(60):
         machine.process(10, "bash", 100 + turn)
         machine.process(100 + turn, "cc1")
         if seen.check_for_changes("", 1, [10], START + turn * 500 * MS):
-            told.append(turn)
-    assert len(told) < 12
+            listed.append(turn)
+    assert len(listed) < 12
     machine.process(10, "bash")
     seen.check_for_changes("", 1, [10], START + 100 * NS)
     machine.process(10, "bash", 500)

@@ -116,8 +116,8 @@ def test_what_stands_in_place_of_the_spool_stops_neither_draining_nor_the_daemon
     one = agent().start()
     daemon.wait_agent(one.pane)
     put(place.state / "spool.jsonl", kind)
-    told = until(lambda: daemon.health()["last_errors"], within=PATIENCE)
-    assert told == [f"spool: {place.state / 'spool.jsonl'} {SAYS}"]
+    message = until(lambda: daemon.health()["last_errors"], within=PATIENCE)
+    assert message == [f"spool: {place.state / 'spool.jsonl'} {SAYS}"]
     one.hook("UserPromptSubmit", prompt="hello")
     daemon.wait_for(one.pane, "running")
     assert daemon.stop() == 0
@@ -143,9 +143,9 @@ def test_health_is_degraded_while_hooks_cannot_write_to_the_spool(place: Place, 
         place.state.chmod(0o777 if how == "open to all" else 0o500)
     health = until(lambda: h if (h := daemon.health())["status"] == "degraded" else None, within=PATIENCE)
     assert health is not None
-    (told,) = health["last_errors"]
+    (message,) = health["last_errors"]
     wanted = {"open to all": "chmod 700", "spool": "move it away"}.get(how, "set AGTMUX_STATE_DIR")
-    assert told.startswith("spool: ") and wanted in told, told
+    assert message.startswith("spool: ") and wanted in message, message
     if how == "of somebody else":
         os.chown(place.state, os.getuid(), -1)
     elif how == "spool":
@@ -165,8 +165,8 @@ def test_a_file_for_hooks_that_could_not_be_written_is_written_as_soon_as_it_can
     file = place.state / name
     put(file, "folder")
     daemon.start()
-    (told,) = daemon.health()["last_errors"]
-    assert str(file) in told
+    (message,) = daemon.health()["last_errors"]
+    assert str(file) in message
     file.rmdir()
     until(lambda: daemon.health()["last_errors"] == [], within=PATIENCE)
     assert file.is_file()

@@ -68,8 +68,8 @@ def test_a_server_whose_socket_has_an_odd_path_is_heard_written_to_and_attached_
     printed = place.cli("attach", ref, "--print").stdout
     assert str(tmux.socket) in shlex.split(printed)
     inside = {"TMUX": f"{tmux.socket},{tmux.show(one.pane, '#{pid}')},0"}
-    told = place.cli("attach", ref, "--json", env=inside).stdout
-    assert json.loads(told)["result"]["selected"] is True, "it is this very server that the terminal is in"
+    output = place.cli("attach", ref, "--json", env=inside).stdout
+    assert json.loads(output)["result"]["selected"] is True, "it is this very server that the terminal is in"
     terminal(*shlex.split(printed))
     until(lambda: tmux.run("list-clients", "-F", "#{session_name}"), within=PATIENCE)
 
@@ -126,8 +126,8 @@ def test_panes_of_sessions_and_windows_of_any_name_are_listed_and_acted_on(
         name, row = tmux.show(pane, "#{session_name}"), found[pane]
         assert row["identity"]["session_name"] == name
         tmux.run("select-window", "-t", f"{row['session_id']}:1")
-        told = ask(daemon, "send", row["ref"], text=f"to {number}", enter=True, **SHELL)
-        assert told["result"]["delivery"] == "typed"
+        message = ask(daemon, "send", row["ref"], text=f"to {number}", enter=True, **SHELL)
+        assert message["result"]["delivery"] == "typed"
         assert ask(daemon, "attach", row["ref"])["result"]["selected"] is True
         assert tmux.show(f"{row['session_id']}:", "#{pane_id}") == pane, name
     for number, pane in panes.items():
@@ -160,5 +160,5 @@ def test_a_pane_is_attached_to_in_the_session_that_its_ref_names(daemon: Daemon,
         return {name for name, session in ids.items() if tmux.show(f"{session}:", "#{pane_id}") == pane}
 
     for number, name in enumerate(names, 1):
-        told = ask(daemon, "attach", format_pane("host", name, row["identity"]["window_id"], pane))["result"]
-        assert showing() == set(names[:number]), told
+        result = ask(daemon, "attach", format_pane("host", name, row["identity"]["window_id"], pane))["result"]
+        assert showing() == set(names[:number]), result

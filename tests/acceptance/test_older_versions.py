@@ -56,8 +56,8 @@ def test_a_screen_of_a_version_that_nobody_recorded_is_told_apart(
     screen.write_text(f"{banner}\n\n> go\n")
     body = place.json("explain", "--file", str(screen), "--agent", agent)
     assert (body["version"], body["older"]) == (version, old)
-    told = place.cli("explain", "--file", str(screen), "--agent", agent).stdout
-    assert (f"version {version} is older than the oldest tested version ({body['oldest_version']})" in told) is old
+    output = place.cli("explain", "--file", str(screen), "--agent", agent).stdout
+    assert (f"version {version} is older than the oldest tested version ({body['oldest_version']})" in output) is old
 
 
 @pytest.mark.tc("TC-184")
@@ -68,15 +68,15 @@ def test_an_agent_older_than_any_recorded_is_said_to_be(
     one = agent().start()
     one.draw(f" ▐▛███▛█   Claude Code v2.0.75\n\n● Hello.\n\n{LINE}\n❯ \n{LINE}\n  ? for shortcuts")
     daemon.wait_for(one.pane, "idle")
-    said = "version 2.0.75 is older than the oldest tested version (2."
-    told: list[str] = []
+    result = "version 2.0.75 is older than the oldest tested version (2."
+    listed: list[str] = []
 
     def explained() -> bool:
-        told.append(place.cli("explain", one.pane).stdout)
-        return said in told[-1]
+        listed.append(place.cli("explain", one.pane).stdout)
+        return result in listed[-1]
 
     until(explained, within=PATIENCE, what="explain says that the version is old")
-    assert "update the agent, or install its hooks" in told[-1]
+    assert "update the agent, or install its hooks" in listed[-1]
     assert "adapter   claude 1.0.0 on, reads 2." in place.cli("daemon", "status").stdout
 
 

@@ -82,10 +82,10 @@ def test_the_wheel_holds_every_file_of_the_program_and_no_other(shipped: Path) -
         "agtmuxd/migrations/0001_core.up.sql", "agtmuxd/py.typed",
     }  # fmt: skip
     with zipfile.ZipFile(wheel_of(shipped)) as archive:
-        told = {name.rpartition("/")[2]: name for name in archive.namelist() if ".dist-info/" in name}
-        scripts = archive.read(told["entry_points.txt"]).decode()
+        expected = {name.rpartition("/")[2]: name for name in archive.namelist() if ".dist-info/" in name}
+        scripts = archive.read(expected["entry_points.txt"]).decode()
     assert dict(re.findall(r"^(\w+) = (\S+)$", scripts, re.M)) == PROJECT["project"]["scripts"]
-    assert {"LICENSE", "METADATA"} <= set(told)
+    assert {"LICENSE", "METADATA"} <= set(expected)
 
 
 def test_the_source_archive_makes_the_same_wheel(shipped: Path, tmp_path: Path) -> None:
@@ -167,8 +167,8 @@ def test_what_is_installed_runs_and_its_hooks_outlive_an_upgrade_and_its_end(ins
     found = run(installed.venv / "bin/python", "-P", "-c", where, cwd=place.root).split()
     assert all(Path(name).is_relative_to(installed.venv) for name in found), found
     assert json.loads(installed.cli("list", "panes", "--json"))["items"] == [], "the first command starts the daemon"
-    said = installed.cli("rules", "check")
-    assert all(f"{agent}: " in said for agent in ("claude", "codex", "gemini", "copilot", "opencode", "cursor"))
+    output = installed.cli("rules", "check")
+    assert all(f"{agent}: " in output for agent in ("claude", "codex", "gemini", "copilot", "opencode", "cursor"))
     (place.home / ".claude").mkdir()
     settings = place.home / ".claude/settings.json"
     shim = shlex.quote(str(installed.bin / "agtmux"))
@@ -188,8 +188,8 @@ def test_what_is_installed_runs_and_its_hooks_outlive_an_upgrade_and_its_end(ins
     assert json.loads(installed.cli("daemon", "status", "--json"))["pid"] != before
     installed.cli("hooks", "install")
     assert json.loads(settings.read_text())["hooks"]["Stop"] == hooks, "nothing is outdated"
-    told = json.loads(installed.cli("hooks", "status", "--agent", "claude", "--json"))["items"][0]
-    assert (told["installed"], told["outdated"]) == (True, False)
+    body = json.loads(installed.cli("hooks", "status", "--agent", "claude", "--json"))["items"][0]
+    assert (body["installed"], body["outdated"]) == (True, False)
     assert "test event: arrived" in installed.cli("hooks", "status", "--agent", "claude")
 
     installed.cli("daemon", "stop")

@@ -84,9 +84,9 @@ def test_a_rules_file_that_is_written_changed_broken_or_taken_away_counts_by_its
     assert daemon.wait_for(pane, "running")["runtime_id"] == item["runtime_id"]
     (rules / "toy.toml").write_text(TOY + CALM.replace("contains", "contans"))
     until(lambda: daemon.health()["last_errors"], within=PATIENCE, what="what is wrong is told")
-    told = place.cli("daemon", "status").stdout
-    assert f"rules not loaded: {rules}/toy.toml, line 19: rule calm" in told
-    assert "contans" in told
+    output = place.cli("daemon", "status").stdout
+    assert f"rules not loaded: {rules}/toy.toml, line 19: rule calm" in output
+    assert "contans" in output
     checked = place.cli("rules", "check")
     assert (checked.returncode, f"{rules}/toy.toml, line 19" in checked.stdout) == (1, True)
     assert daemon.wait_for(pane, "running")["runtime_id"] == item["runtime_id"], "the last good rules"
@@ -129,10 +129,10 @@ def test_a_rule_that_would_never_come_to_an_end_is_put_aside_and_named(
     pane = tmux.run("new-session", "-d", "-P", "-F", "#{pane_id}", shlex.join([sys.executable, str(program)])).strip()
     daemon.wait_agent(pane)
 
-    def told() -> str:
+    def output() -> str:
         return place.cli("daemon", "status").stdout
 
-    until(lambda: "rule endless takes too long" in told() and "put aside" in told(), within=40, what="it is named")
+    until(lambda: "rule endless takes too long" in output() and "put aside" in output(), within=40, what="it is named")
     shipped = place.cli("rules", "check", "--agent", "claude")
     assert (shipped.returncode, "use --corpus FOLDER to check them" in shipped.stderr) == (0, True)
     assert "come only with agtmux's source, in tests/corpus" in shipped.stderr
@@ -170,9 +170,9 @@ def test_rules_are_checked_and_a_captured_screen_is_explained(place: Place, daem
     label = next(x for x in sample.labels if x.state == "waiting_approval")
     screen = tmp_path / "screen.txt"
     screen.write_text("\n".join(sample.sample_at(label.start + 1000).lines))
-    told = place.cli("explain", "--file", str(screen), "--agent", "codex")
-    assert "waiting_approval, by " in told.stdout
-    assert "Rules that match" in told.stdout
+    output = place.cli("explain", "--file", str(screen), "--agent", "codex")
+    assert "waiting_approval, by " in output.stdout
+    assert "Rules that match" in output.stdout
     body = place.json("explain", "--file", str(screen), "--agent", "codex")
     assert body["waiting_for"]["kind"] == "approval"
     assert "Rules that do not match" in place.cli("explain", "--all", "--file", str(screen), "--agent", "codex").stdout
@@ -209,11 +209,11 @@ def test_a_pane_captured_with_its_colours_is_explained_and_proves_a_rule_at_any_
         until(lambda pane=pane: "type here" in tmux.run("capture-pane", "-p", "-t", pane), what="it is drawn")  # type: ignore[misc]
         for how, claim in ((["-e"], "idle"), ([], None)):
             screen = tmux.run("capture-pane", *how, "-p", "-t", pane)
-            told = subprocess.run(
+            output = subprocess.run(
                 [str(PROGRAMS / "agtmux"), "explain", "--file", "-", "--agent", "toy", "--json"], input=screen,
                 env=place.env, capture_output=True, text=True, timeout=PATIENCE, check=True,
             )  # fmt: skip
-            body = json.loads(told.stdout)
+            body = json.loads(output.stdout)
             assert body["claim"] == claim
             assert claim or "capture-pane -e -p" in body["missed"][0]["why"]
             (rules / "rests.txt").write_text(screen)

@@ -25,11 +25,11 @@ def wrapped(place: Place, *command: str) -> str:
 def take(daemon: socket.socket, meanwhile: Callable[[], None] = lambda: None) -> dict[str, Any]:
     """The event of one report, which is taken after ``meanwhile``."""
     with daemon.accept()[0] as talk:
-        said = b""
-        while b"\r\n\r\n" not in said:
-            said += talk.recv(65536)
+        result = b""
+        while b"\r\n\r\n" not in result:
+            result += talk.recv(65536)
         meanwhile()
-        head, _, body = said.partition(b"\r\n\r\n")
+        head, _, body = result.partition(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length: ")[2].split()[0])
         while len(body) < length:
             body += talk.recv(65536)
@@ -85,11 +85,11 @@ def test_a_signal_behind_the_programs_end_changes_nothing_of_what_is_told(place:
         daemon.settimeout(PATIENCE)
         argv = [str(PROGRAMS / "agtmux"), "run", "--", "sh", "-c", "exit 7"]
         with subprocess.Popen(argv, env=place.env, stderr=subprocess.PIPE) as process:
-            told = [take(daemon), take(daemon, lambda: process.send_signal(signal.SIGTERM))]
+            listed = [take(daemon), take(daemon, lambda: process.send_signal(signal.SIGTERM))]
             assert process.wait(PATIENCE) == 7
             assert process.stderr is not None
             assert process.stderr.read() == b""
-    assert [event["event_type"] for event in told] == ["start", "exit"]
+    assert [event["event_type"] for event in listed] == ["start", "exit"]
 
 
 @pytest.mark.tc("TC-046")

@@ -106,8 +106,8 @@ def test_what_took_the_place_of_the_socket_is_left_alone_and_told(place: Place, 
             place.socket.symlink_to(place.root / "elsewhere")
     kind = stat.S_IFMT(place.socket.lstat().st_mode)
     answers_at(place, place.state / "agtmuxd.spare.sock")
-    told = until(lambda: place.json("daemon", "status")["last_errors"], within=PATIENCE)
-    assert any(f"{place.socket} exists and is not a socket: move it away" in error for error in told)
+    body = until(lambda: place.json("daemon", "status")["last_errors"], within=PATIENCE)
+    assert any(f"{place.socket} exists and is not a socket: move it away" in error for error in body)
     assert stat.S_IFMT(place.socket.lstat().st_mode) == kind
     assert not (place.root / "elsewhere").exists()
     place.socket.rename(place.root / "moved")
@@ -134,8 +134,8 @@ def test_nothing_is_put_where_a_link_in_place_of_the_folder_leads(place: Place, 
     elsewhere.mkdir(mode=0o700)
     place.runtime.symlink_to(elsewhere)
     answers_at(place, place.state / "agtmuxd.spare.sock")
-    told = until(lambda: place.json("daemon", "status")["last_errors"], within=PATIENCE)
-    assert any(f"{place.runtime} leads to {elsewhere}" in error for error in told)
+    body = until(lambda: place.json("daemon", "status")["last_errors"], within=PATIENCE)
+    assert any(f"{place.runtime} leads to {elsewhere}" in error for error in body)
     assert not (elsewhere / "agtmuxd.sock").exists()
 
 
@@ -219,9 +219,9 @@ def test_stop_ends_a_daemon_that_nobody_can_reach(place: Place, daemon: Daemon) 
     daemon.process.send_signal(signal.SIGSTOP)  # so that it does not put back what is taken away here
     shutil.rmtree(place.runtime)
     (place.state / "socket-path").unlink()
-    told = place.cli("daemon", "status")
-    assert told.returncode == 3
-    assert f"the daemon (pid {daemon.process.pid}) runs but does not listen at {place.socket}" in told.stderr
+    output = place.cli("daemon", "status")
+    assert output.returncode == 3
+    assert f"the daemon (pid {daemon.process.pid}) runs but does not listen at {place.socket}" in output.stderr
     done = place.cli("daemon", "stop")
     assert (done.returncode, done.stdout) == (0, f"stopped (pid {daemon.process.pid})\n"), done.stderr
     assert daemon.process.wait(PATIENCE) == 0

@@ -126,6 +126,6 @@ def test_a_screen_captured_with_its_attributes_is_explained_by_them(
         (tmp_path / name).write_text(text)
         body = place.json("explain", "--file", str(tmp_path / name), "--agent", "codex", *cursor)
         fields[name] = body["composer"], body["accepts_input"]
-        told = place.cli("explain", "--file", str(tmp_path / name), "--agent", "codex", *cursor)
-        assert "\x1b" not in told.stdout
+        output = place.cli("explain", "--file", str(tmp_path / name), "--agent", "codex", *cursor)
+        assert "\x1b" not in output.stdout
     assert fields == {"styled": ("draft", False), "plain": ("free", True)}

@@ -19,8 +19,8 @@ AGTMUX = str(PROGRAMS / "agtmux")
 
 def by(agent: Agent, *argv: str, **env: str) -> Item:
     """What ``argv`` came to, run by the agent: ``status`` and ``out``."""
-    told: Item = agent.tell(hook={"argv": list(argv), "payload": {}, "env": {"AGTMUX_NO_AUTOSTART": "1", **env}})
-    return told
+    result: Item = agent.tell(hook={"argv": list(argv), "payload": {}, "env": {"AGTMUX_NO_AUTOSTART": "1", **env}})
+    return result
 
 
 def test_a_supervised_agent_changes_nothing_by_the_daemon(
@@ -44,8 +44,8 @@ def test_a_supervised_agent_changes_nothing_by_the_daemon(
         ("daemon", "stop"),
         ("daemon", "restart"),
     ):
-        told = by(mine, AGTMUX, *argv, CLAUDE_CONFIG_DIR=str(home))
-        assert (told["status"], "E_FORBIDDEN" in told["out"]) == (3, True), (argv, told)
+        message = by(mine, AGTMUX, *argv, CLAUDE_CONFIG_DIR=str(home))
+        assert (message["status"], "E_FORBIDDEN" in message["out"]) == (3, True), (argv, message)
     for read in ("ls --json", "daemon status", "target list", "events", f"explain {mine.pane}"):
         assert by(mine, AGTMUX, *read.split())["status"] == 0, read
     assert daemon.client.health().json()["status"] == "ok"
@@ -67,13 +67,13 @@ def test_who_leaves_the_process_tree_is_still_known_by_the_pane(
     daemon.start()
     mine = agent().start("mine")
     daemon.wait_agent(mine.pane)
-    said = short_dir / "said"
+    result = short_dir / "said"
     script = short_dir / "leave.sh"
-    script.write_text(f"#!/bin/sh\n{AGTMUX} daemon stop > {said}.part 2>&1\nmv {said}.part {said}\n")
+    script.write_text(f"#!/bin/sh\n{AGTMUX} daemon stop > {result}.part 2>&1\nmv {result}.part {result}\n")
     script.chmod(0o700)
     by(mine, "sh", "-c", leave.format(script))
-    until(said.exists, within=PATIENCE, what="the detached command ends")
-    assert "E_FORBIDDEN" in said.read_text()
+    until(result.exists, within=PATIENCE, what="the detached command ends")
+    assert "E_FORBIDDEN" in result.read_text()
     assert daemon.client.health().json()["status"] == "ok"
 
 
@@ -124,7 +124,7 @@ def test_an_agent_starts_no_daemon(place: Place, daemon: Daemon, agent: Callable
     daemon.wait_agent(mine.pane)
     assert daemon.stop() == 0
     for argv in (("ls",), ("daemon", "start"), ("daemon", "restart")):
-        told = by(mine, AGTMUX, *argv, AGTMUX_NO_AUTOSTART="")
-        assert told["status"] == 3, told
-        assert "inside claude" in told["out"], told
+        result = by(mine, AGTMUX, *argv, AGTMUX_NO_AUTOSTART="")
+        assert result["status"] == 3, result
+        assert "inside claude" in result["out"], result
         assert not Path(place.socket).exists()

@@ -164,11 +164,11 @@ def test_no_acknowledged_event_is_lost_by_a_kill(place: Place, daemon: Daemon, a
             }  # fmt: skip
             n += 1
             try:
-                told = client._ask("POST", "/v1/events", event).json()["results"][0]
+                body = client._ask("POST", "/v1/events", event).json()["results"][0]
             except AgtmuxError:
                 return
-            assert told["status"] in ("bound", "late")
-            acknowledged.append(told["event_id"])
+            assert body["status"] in ("bound", "late")
+            acknowledged.append(body["event_id"])
             if n == 200:
                 enough.set()
 

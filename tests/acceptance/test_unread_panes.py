@@ -118,8 +118,8 @@ def test_a_row_that_cannot_be_read_is_told_and_costs_no_other_pane_anything(
     assert host(place)["health"] == "ok"
     one.asks(daemon)
     health = daemon.health()
-    (told,) = [error for error in health["last_errors"] if two.pane in error]
-    assert "pane_pid" in told and health["counters"]["unread_rows_host"] >= 1
+    (message,) = [error for error in health["last_errors"] if two.pane in error]
+    assert "pane_pid" in message and health["counters"]["unread_rows_host"] >= 1
     assert daemon.said().count("a pane cannot be read") == 1
     assert " 2 (1 unreadable)" in place.cli("target", "list").stdout
     spoiler.stop()
@@ -170,8 +170,8 @@ def test_a_screen_that_is_too_large_costs_no_other_pane_anything(
             terminal.write("\x1b[H" + "█" * (1000 * 890))
     unknown = daemon.wait_for(two.pane, "unknown")
     assert (unknown["reason_code"], unknown["runtime_id"]) == ("pane_unreadable", before["runtime_id"])
-    (told,) = [error for error in daemon.health()["last_errors"] if two.pane in error]
-    assert "make it smaller" in told
+    (message,) = [error for error in daemon.health()["last_errors"] if two.pane in error]
+    assert "make it smaller" in message
     until(lambda: host(place)["health"] == "ok", within=PATIENCE)
     one.asks(daemon)
     assert host(place)["unread_panes"] == 1

@@ -124,8 +124,8 @@ def test_a_watcher_lives_through_a_restart_and_neither_loses_nor_repeats_a_chang
         two.pane: "running",
         three.pane: "waiting_approval",
     }
-    told = stream(daemon, cursor=watcher.lines[-1]["cursor"])
-    for line in told:
+    result = stream(daemon, cursor=watcher.lines[-1]["cursor"])
+    for line in result:
         held.take(line)
     now = stream(daemon)[0]
     if now["sequence"] == held.sequence:

@@ -40,9 +40,9 @@ def words(one: Agent) -> Iterator[list[str]]:
 
 
 @pytest.mark.tc("TC-181")
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("reported", [True, False])
 def test_words_that_come_are_a_turn_until_its_end_is_told_or_nothing_comes(
-    place: Place, daemon: Daemon, agent: Callable[..., Agent], told: bool
+    place: Place, daemon: Daemon, agent: Callable[..., Agent], reported: bool
 ) -> None:
     """With its title and footer changed, Claude Code shows nothing of a turn while it answers."""
     daemon.start()
@@ -50,7 +50,7 @@ def test_words_that_come_are_a_turn_until_its_end_is_told_or_nothing_comes(
     one.draw(screen("● Hello."))
     daemon.wait_for(one.pane, "idle")
     with words(one) as drawn:
-        if told:
+        if reported:
             one.hook("UserPromptSubmit", prompt="tell me")
         daemon.wait_for(one.pane, "running")
         seen = len(drawn)
@@ -62,8 +62,8 @@ def test_words_that_come_are_a_turn_until_its_end_is_told_or_nothing_comes(
 
         until(for_long, within=PATIENCE, what="three more seconds of words")
         assert set(states) == {"running"}
-        if told:
+        if reported:
             one.hook("Stop")
             daemon.wait_for(one.pane, "completed")
-    if not told:
+    if not reported:
         daemon.wait_for(one.pane, "idle")

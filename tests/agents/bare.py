@@ -384,10 +384,10 @@ class BareTake(Take):
         self._until(lambda: self.done >= wanted, "the refusal", 60)
         while True:
             self.driver.at.wait_text(self.driver.error_pattern, 40)
-            told = self.settle()
+            result = self.settle()
             if not self._asks_again(2.5):
                 break
-        self.truth.becomes("error", self.answered, told)
+        self.truth.becomes("error", self.answered, result)
 
     def _asks_again(self, seconds: float) -> bool:
         asked = self.asked

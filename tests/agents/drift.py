@@ -76,8 +76,8 @@ def published_before(times: Mapping[str, str], moment: datetime) -> str:
 
 def pinned() -> dict[str, str]:
     """Version by agent of ``node/package.json``."""
-    told = json.loads((PINS / "package.json").read_text(encoding="utf-8"))
-    versions = told["dependencies"] | told.get("optionalDependencies", {})
+    body = json.loads((PINS / "package.json").read_text(encoding="utf-8"))
+    versions = body["dependencies"] | body.get("optionalDependencies", {})
     return {agent: versions[package] for agent, package in PACKAGES.items()}
 
 
@@ -89,8 +89,8 @@ def npm(*argv: str, cwd: Path | None = None) -> str:
         ["npm", *argv, "--fetch-retries=1"], cwd=cwd or PINS, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        told = [line for line in done.stderr.splitlines() if re.match(r"npm (error|ERR!)(?! code)", line)]
-        raise DriftError(f"npm {' '.join(argv[:2])}: {told[0][:160] if told else 'it failed and said nothing'}")
+        output = [line for line in done.stderr.splitlines() if re.match(r"npm (error|ERR!)(?! code)", line)]
+        raise DriftError(f"npm {' '.join(argv[:2])}: {output[0][:160] if output else 'it failed and said nothing'}")
     return done.stdout
 
 
@@ -125,8 +125,8 @@ def install(name: str, package: str, version: str) -> Path:
     part = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folder.parent))
     try:
         shutil.copy(PINS / ".npmrc", part)
-        told = {"name": "agtmux-drift", "private": True, "dependencies": {package: version}}
-        (part / "package.json").write_text(json.dumps(told))
+        listed = {"name": "agtmux-drift", "private": True, "dependencies": {package: version}}
+        (part / "package.json").write_text(json.dumps(listed))
         npm("install", "--no-progress", cwd=part)
         part.chmod(0o755)
         part.rename(folder)
@@ -137,8 +137,8 @@ def install(name: str, package: str, version: str) -> Path:
 
 def node_wanted(agent: str, modules: Path) -> str:
     """What the package asks of Node, as its ``engines`` have it; empty for nothing."""
-    told: dict[str, Any] = json.loads((modules / PACKAGES[agent] / "package.json").read_text(encoding="utf-8"))
-    return str(told.get("engines", {}).get("node", ""))
+    body: dict[str, Any] = json.loads((modules / PACKAGES[agent] / "package.json").read_text(encoding="utf-8"))
+    return str(body.get("engines", {}).get("node", ""))
 
 
 # ---------------------------------------------------------------- running and telling
@@ -166,12 +166,12 @@ def count(report: str) -> dict[str, Count]:
         if case.find("skipped") is not None:
             continue
         for agent in sorted(agents):
-            told = found.setdefault(agent, Count())
+            result = found.setdefault(agent, Count())
             if wrong is None:
-                told.passed += 1
+                result.passed += 1
             else:
                 name = f"{(case.get('classname') or '').rpartition('.')[2]}::{case.get('name')}"
-                told.failed.append((name, (wrong.get("message") or "").split("\n")[0][:160]))
+                result.failed.append((name, (wrong.get("message") or "").split("\n")[0][:160]))
     return found
 
 
@@ -179,21 +179,21 @@ def table(versions: Mapping[str, str], pins: Mapping[str, str], counts: Mapping[
     """One row an agent, below it what failed."""
     rows = [f"{'agent':<10}{'pinned':<12}{'tried':<12}{'passed':>6}  {'failed':>6}"]
     for agent, version in versions.items():
-        told = counts.get(agent, Count())
-        rows.append(f"{agent:<10}{pins[agent]:<12}{version:<12}{told.passed:>6}  {len(told.failed):>6}")
-        rows += [f"  {name}: {said}" for name, said in told.failed]
+        result = counts.get(agent, Count())
+        rows.append(f"{agent:<10}{pins[agent]:<12}{version:<12}{result.passed:>6}  {len(result.failed):>6}")
+        rows += [f"  {name}: {one_answer}" for name, one_answer in result.failed]
     return "\n".join(rows)
 
 
 def pin(versions: Mapping[str, str]) -> None:
     """Writes these versions into ``node/package.json`` and its lock."""
     path = PINS / "package.json"
-    told = json.loads(path.read_text(encoding="utf-8"))
+    body = json.loads(path.read_text(encoding="utf-8"))
     for agent, version in versions.items():
         for part in ("dependencies", "optionalDependencies"):
-            if PACKAGES[agent] in told.get(part, {}):
-                told[part][PACKAGES[agent]] = version
-    path.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+            if PACKAGES[agent] in body.get(part, {}):
+                body[part][PACKAGES[agent]] = version
+    path.write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")
     npm("install", "--package-lock-only")
 
 

@@ -119,8 +119,8 @@ class Ears:
             self._look()
 
     def _look(self) -> None:
-        for told in self._new(self._script.with_suffix(".pyl")):
-            self._hook(told)
+        for record in self._new(self._script.with_suffix(".pyl")):
+            self._hook(record)
         tree = _TREES.get(self.driver.agent)
         for path in sorted(self.home.glob(tree)) if tree else ():
             for line in self._new(path):
@@ -153,13 +153,13 @@ class Ears:
         if not large and line.get("type") not in _LEFT_OUT:
             self.tape.write("transcript", file=self._text(name), line=kept)
 
-    def _hook(self, told: dict[str, Any]) -> None:
-        payload, words = told["payload"], told["argv"]
+    def _hook(self, record: dict[str, Any]) -> None:
+        payload, words = record["payload"], record["argv"]
         named = words[words.index("--event") + 1] if "--event" in words else payload.get("hook_event_name")
-        at = int(told["at"] * 1000) - self._began
+        at = int(record["at"] * 1000) - self._began
         self.hooked.append((str(named), at))
-        via = "agent" if self.driver.at.pid in told["above"] else "daemon"
-        env = {k: "$PID" if k == "CLAUDE_PID" else self._text(v) for k, v in told["env"].items()}
+        via = "agent" if self.driver.at.pid in record["above"] else "daemon"
+        env = {k: "$PID" if k == "CLAUDE_PID" else self._text(v) for k, v in record["env"].items()}
         env |= {name: f"${name.removeprefix('TMUX_')}" for name in ("TMUX", "TMUX_PANE") if name in env}
         self.tape.write("hook", at=at, event=named, via=via, payload=self._placed(payload), env=env)
 
@@ -179,9 +179,9 @@ class Ears:
             return
         if "statusUpdatedAt" in data:
             self.changed.append(round(data["statusUpdatedAt"]) - self._began)
-        told = self._placed(data)
-        told |= {"pid": "$PID", "procStart": "$PROCSTART"} | ({"tmux": "$TMUXLOC"} if "tmux" in told else {})
-        self.tape.write("status_file", file="sessions/$PID.json", data=told)
+        result = self._placed(data)
+        result |= {"pid": "$PID", "procStart": "$PROCSTART"} | ({"tmux": "$TMUXLOC"} if "tmux" in result else {})
+        self.tape.write("status_file", file="sessions/$PID.json", data=result)
 
     def _messages(self) -> list[int]:
         """When OpenCode's messages were complete, by its database."""
@@ -189,10 +189,10 @@ class Ears:
         for path in sorted((self.driver.world.home / ".local/share/opencode").glob("*.db")):
             base = sqlite3.connect(path)
             try:
-                told = [json.loads(row[0]) for row in base.execute("select data from message")]
+                body = [json.loads(row[0]) for row in base.execute("select data from message")]
             finally:
                 base.close()
-            times = [one["time"]["completed"] for one in told if "completed" in one.get("time", {})]
+            times = [one["time"]["completed"] for one in body if "completed" in one.get("time", {})]
             out += [round(at) - self._began for at in times]
         return out
 

@@ -232,8 +232,8 @@ class Take:
             "display-message", "-p", "-t", at.id, _HEAD, ";", "capture-pane", "-e", "-p", "-t", at.id
         ).partition("\n")
         x, y, visible, alt, title = head.split("\t", 4)
-        told = {"doc": doc, "cursor": [int(x), int(y), int(visible)], "alt": int(alt), "title": title, "typed": typed}
-        self.shots[name] = (raw, told)
+        listed = {"doc": doc, "cursor": [int(x), int(y), int(visible)], "alt": int(alt), "title": title, "typed": typed}
+        self.shots[name] = (raw, listed)
 
     def drafts(self) -> None:
         """A draft, looked at with the cursor behind and before it, and deleted."""
@@ -452,10 +452,10 @@ def keep(folder: Path, take: Take, scene: Scene, version: str, tmux: str) -> Non
     known = json.loads(index.read_text(encoding="utf-8")) if index.exists() else {}
     if not take.shots:
         return
-    for shot, (raw, told) in take.shots.items():
+    for shot, (raw, one_answer) in take.shots.items():
         one = f"{shot}-{scene.name}"
         (folder / f"screens/{one}.txt").write_text(raw, encoding="utf-8")
-        known[one] = {"version": version, **told, "cols": cols, "rows": rows, "colours": scene.colours != "none"}
+        known[one] = {"version": version, **one_answer, "cols": cols, "rows": rows, "colours": scene.colours != "none"}
     index.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

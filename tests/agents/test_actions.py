@@ -50,9 +50,9 @@ class Operator:
             done = self.try_it(*argv, "--json")
             body: dict[str, Any] = json.loads(done.stdout)
             assert done.returncode != 0, f"agtmux {argv} did it: {done.stdout}"
-            told: str | None = body["error"]["details"].get("reason")
-            assert told in (reason, "state_version"), body
-            return told
+            message: str | None = body["error"]["details"].get("reason")
+            assert message in (reason, "state_version"), body
+            return message
 
         until(lambda: why() == reason, within=20, what=f"agtmux {argv} is refused: {reason}")
 
@@ -77,12 +77,12 @@ def operate(start: Start, kind: type[Driver]) -> Operator:
 def test_a_real_agent_is_asked_answered_and_stopped(start: Start, kind: type[Driver]) -> None:
     """prompt --wait, a prompt of several lines, an answered question, an interrupt."""
     me = operate(start, kind)
-    told = me.does("prompt", me.pane, "hello there", "--wait", "--timeout", "60s")
-    assert told.startswith("completed"), told
+    output = me.does("prompt", me.pane, "hello there", "--wait", "--timeout", "60s")
+    assert output.startswith("completed"), output
     me.session.expect("running", "completed")
     before = len(me.driver.model.seen)
-    told = me.does("send", me.pane, "--stdin", "--enter", stdin="hello again\n  and a second line; #{pane_id} 'q'")
-    assert told.startswith("submitted"), told
+    output = me.does("send", me.pane, "--stdin", "--enter", stdin="hello again\n  and a second line; #{pane_id} 'q'")
+    assert output.startswith("submitted"), output
     me.session.expect("running", "completed")
     asked = [seen.prompt for seen in me.driver.model.seen[before:]]
     assert any("hello again\n  and a second line; #{pane_id} 'q'" in prompt for prompt in asked), asked
@@ -115,8 +115,8 @@ def test_a_real_approval_is_given_or_refused_and_never_by_text(start: Start, kin
         me.refused("dialog_open", "send", me.pane, *argv)
     me.driver.wait_approval()
     me.becomes("waiting_approval")
-    told = me.does("approve", me.pane)
-    assert told.startswith(f"approved in host {me.pane}"), told
+    output = me.does("approve", me.pane)
+    assert output.startswith(f"approved in host {me.pane}"), output
     me.becomes("completed")
     me.driver.wait_ready()
     me.does("prompt", me.pane, "bash two")
@@ -156,8 +156,8 @@ def test_a_real_agent_gets_a_large_prompt_whole(start: Start, kind: type[Driver]
     asked = len(me.driver.model.seen)
     words = [f"word{n}" for n in range(7000 if shape == "64 KiB" else 500)]
     text = "hello " + ("\n" if shape == "many lines" else " ").join(words)
-    told = me.does("send", me.pane, "--stdin", "--enter", "--timeout", "10", stdin=text)
-    assert told.startswith("submitted"), told
+    output = me.does("send", me.pane, "--stdin", "--enter", "--timeout", "10", stdin=text)
+    assert output.startswith("submitted"), output
 
     def arrived(_: object) -> bool:
         return any(all(word in seen.prompt for word in words[::50]) for seen in me.driver.model.seen[asked:])

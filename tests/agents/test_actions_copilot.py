@@ -32,12 +32,12 @@ def asked(me: Operator, prompt: str) -> None:
 def test_the_real_copilot_is_asked_answered_and_stopped(start: Start) -> None:
     """A prompt and its last words, a large prompt, an option, words of one's own, an interrupt, a look, a signal."""
     me = operate(start, CopilotDriver)
-    told = me.does("prompt", me.pane, "hello there", "--wait", "--timeout", "60s")
-    assert told.startswith("completed"), told
+    output = me.does("prompt", me.pane, "hello there", "--wait", "--timeout", "60s")
+    assert output.startswith("completed"), output
     lines = [f"hello again {n}; #{{pane_id}} 'q'" for n in range(200)]
     before = len(me.driver.model.seen)
-    told = me.does("send", me.pane, "--stdin", "--enter", "--timeout", "10", stdin="\n".join(lines))
-    assert told.startswith("submitted"), told
+    output = me.does("send", me.pane, "--stdin", "--enter", "--timeout", "10", stdin="\n".join(lines))
+    assert output.startswith("submitted"), output
     me.becomes("completed")
     assert any("\n".join(lines) in seen.prompt for seen in me.driver.model.seen[before:])
     asked(me, "ask me")
@@ -75,8 +75,8 @@ def test_the_real_copilots_boxes_are_answered_once_and_never_by_text(start: Star
     me.driver.wait_approval()
     shown = fingerprint(me)
     me.refused("fingerprint", "approve", me.pane, "--if-fingerprint", "0" * 64)
-    told = me.does("approve", me.pane, "--if-fingerprint", shown)
-    assert told.startswith(f"approved in host {me.pane}"), told
+    output = me.does("approve", me.pane, "--if-fingerprint", shown)
+    assert output.startswith(f"approved in host {me.pane}"), output
     again = me.try_it("approve", me.pane, "--if-fingerprint", shown)
     assert again.returncode == 5, again
     me.becomes("completed")

@@ -40,8 +40,8 @@ def servers(s: Session) -> list[dict[str, Any]]:
 
 def status_says(s: Session) -> dict[str, Any] | None:
     """The candidate of ``explain`` that the app server is; None where there is none."""
-    told = json.loads(s.watch.daemon.cli("explain", s.pane, "--json"))
-    return next((dict(c) for c in told["candidates"] if c["source"] == "status"), None)
+    body = json.loads(s.watch.daemon.cli("explain", s.pane, "--json"))
+    return next((dict(c) for c in body["candidates"] if c["source"] == "status"), None)
 
 
 def until(seen: Callable[[], bool], what: str) -> None:
@@ -70,9 +70,9 @@ def test_the_app_server_is_read_only_when_asked_for_and_tells_of_an_approval(sta
     s.driver.wait_approval()
     s.expect("running", "waiting_approval")
     s.expect_waiting("approval")
-    said = status_says(s)
-    assert said is not None
-    assert (said["claim"], said["used"]) == ("waiting_approval", True)
+    result = status_says(s)
+    assert result is not None
+    assert (result["claim"], result["used"]) == ("waiting_approval", True)
     asked = len(model.seen)
     s.watch.expect_quiet(s.pane, 2.5)  # it was asked again meanwhile
     assert s.driver.at.look().has(s.driver.approval_pattern)

@@ -35,8 +35,8 @@ def heard(s: Session, script: str) -> None:
     program.chmod(0o700)
     s.start_trusted(f"{BIN / 'agtmux'} run --as claude -- box")
     s.plain_turn()
-    told = json.loads(s.watch.daemon.cli("explain", s.pane, "--json"))
-    assert told["item"]["source"] == "hook", told
+    body = json.loads(s.watch.daemon.cli("explain", s.pane, "--json"))
+    assert body["item"]["source"] == "hook", body
     assert s.watch.item(s.pane)["task"] == "hello there", "only the hook tells it"
     s.approval_given()
     events = json.loads(s.watch.daemon.cli("events", "--limit", "500", "--json"))["items"]

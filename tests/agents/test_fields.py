@@ -113,14 +113,14 @@ def test_a_prompt_arrives_whole_whatever_vim_mode_the_field_is_in(start: Start, 
     """No letter of it is a command, and a draft keeps every letter: it is added to at its end or not at all."""
     me = operate(start, vim.kind)
     at = me.driver.at
-    told = me.does("prompt", me.pane, "please say hello", "--wait", "--timeout", "60s")  # in INSERT, as it starts
-    assert told.startswith("completed"), told
+    output = me.does("prompt", me.pane, "please say hello", "--wait", "--timeout", "60s")  # in INSERT, as it starts
+    assert output.startswith("completed"), output
     me.driver.wait_ready()
     if not at.look().has(vim.insert):
         vim.to_insert(me.driver)
     vim.to_normal(me.driver)
-    told = me.does("prompt", me.pane, "please say hello again", "--wait", "--timeout", "60s")
-    assert told.startswith("completed"), told
+    output = me.does("prompt", me.pane, "please say hello again", "--wait", "--timeout", "60s")
+    assert output.startswith("completed"), output
     assert any("please say hello again" in prompt for prompt in asked(me)), asked(me)
     me.driver.wait_ready()
     if not at.look().has(vim.insert):
@@ -153,8 +153,8 @@ def test_a_turn_is_interrupted_whatever_vim_mode_the_field_is_in(start: Start, v
     if mode == "insert with a draft":
         at.type("half a thought")
         until(lambda: not me.session.watch.item(me.pane).get("accepts_input"), within=20, what="a draft is seen")
-    told = me.does("interrupt", me.pane)
-    assert "unconfirmed" not in told, told
+    output = me.does("interrupt", me.pane)
+    assert "unconfirmed" not in output, output
     me.becomes("idle")
     if mode == "insert with a draft":
         at.wait_still()
@@ -223,8 +223,8 @@ def test_a_prompt_of_any_letters_is_submitted(start: Start, kind: type[Driver]) 
     """Agents and terminals compose letters, widths and blanks in their own way."""
     me = operate(start, kind)
     for name, words in TEXTS.items():
-        told = me.try_it("prompt", me.pane, words, "--wait", "--timeout", "60s")
-        assert told.stdout.startswith("completed"), (name, told, me.driver.at.look().text)
+        output = me.try_it("prompt", me.pane, words, "--wait", "--timeout", "60s")
+        assert output.stdout.startswith("completed"), (name, output, me.driver.at.look().text)
         me.driver.wait_ready()
 
 

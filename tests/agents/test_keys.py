@@ -133,8 +133,8 @@ def test_a_turn_that_no_key_stops_is_left_alone(start: Start) -> None:
 def test_a_prompt_is_submitted_by_the_key_that_its_user_chose(start: Start, kind: type[Driver]) -> None:
     """Where Enter begins a line."""
     me = operate(start, kind)
-    told = me.does("prompt", me.pane, "please say hello", "--wait", "--timeout", "60s")
-    assert told.startswith("completed"), told
+    output = me.does("prompt", me.pane, "please say hello", "--wait", "--timeout", "60s")
+    assert output.startswith("completed"), output
 
 
 @pytest.mark.tc("TC-174")

@@ -56,8 +56,8 @@ def scripted(s: Session, inner: str) -> tuple[Path, Path]:
 
 
 def reports(s: Session) -> list[dict[str, Any]]:
-    told: list[dict[str, Any]] = json.loads(s.watch.daemon.cli("events", "--limit", "500", "--json"))["items"]
-    return told
+    body: list[dict[str, Any]] = json.loads(s.watch.daemon.cli("events", "--limit", "500", "--json"))["items"]
+    return body
 
 
 def counted(s: Session, name: str) -> int:
@@ -79,9 +79,9 @@ def goes_on(s: Session, inner: str) -> None:
         s.watch.wait_for(s.pane, lambda item: item.get("state") == "running")
         before = s.watch.states(s.pane)
         until(ended.exists, within=90, what="the inner agent ends")
-        said = (s.driver.world.work / "inner.txt").read_text()
-        assert ended.read_text().strip() == "0", said
-        assert "Hello from the fake model." in said
+        output = (s.driver.world.work / "inner.txt").read_text()
+        assert ended.read_text().strip() == "0", output
+        assert "Hello from the fake model." in output
         until(lambda: counted(s, "events_bind_nested") > 0, within=20, what="the inner agent's reports are taken in")
         time.sleep(2.0)  # whatever they did would show by now
         assert s.watch.states(s.pane) == before, s.watch.trace()

@@ -65,9 +65,9 @@ def test_a_plugin_whose_command_hangs_is_not_noticed(start: Start) -> None:
     slow.write_text("#!/bin/sh\nexec sleep 600\n")
     slow.chmod(0o700)
     plugin = next(s.driver.world.home.glob(".config/opencode/plugin/*.js"))
-    told = re.sub(r"^const COMMAND = .*$", f'const COMMAND = ["{slow}"]', plugin.read_text(), flags=re.MULTILINE)
-    assert str(slow) in told
-    plugin.write_text(told)
+    output = re.sub(r"^const COMMAND = .*$", f'const COMMAND = ["{slow}"]', plugin.read_text(), flags=re.MULTILINE)
+    assert str(slow) in output
+    plugin.write_text(output)
     s.start_trusted()
     first_turn(s)
     s.approval_given()

@@ -31,8 +31,8 @@ def test_real_requests_are_answered_as_was_meant_wherever_the_choice_stood(start
         me.driver.at.keys(*moved)
         me.driver.at.wait_still()
         me.refused("dialog_open", "send", me.pane, "--text", "yes please", "--enter")
-        told = me.does("approve", me.pane)
-        assert told.startswith(f"approved in host {me.pane}"), told
+        output = me.does("approve", me.pane)
+        assert output.startswith(f"approved in host {me.pane}"), output
         me.becomes("completed")
         assert made.exists()
         me.driver.wait_ready()
@@ -54,16 +54,16 @@ def test_real_requests_are_answered_as_was_meant_wherever_the_choice_stood(start
 def test_the_real_opencode_is_asked_answered_and_stopped(start: Start) -> None:
     """prompt --wait, an option, words of one's own, an interrupt; words that somebody types are left alone."""
     me = operate(start, OpenCodeDriver)
-    told = me.does("prompt", me.pane, "hello there", "--wait", "--timeout", "60s")
-    assert told.startswith("completed"), told
+    expected = me.does("prompt", me.pane, "hello there", "--wait", "--timeout", "60s")
+    assert expected.startswith("completed"), expected
     me.driver.wait_ready()
-    for answer, told in (("2", '"Blue"'), ("a colour like sand", '"a colour like')):
+    for answer, expected in (("2", '"Blue"'), ("a colour like sand", '"a colour like')):
         me.does("prompt", me.pane, "ask me")
         me.becomes("waiting_input")
         me.driver.wait_question()
         me.does("answer", me.pane, answer)
         me.becomes("completed")
-        assert me.driver.at.look().has(told)
+        assert me.driver.at.look().has(expected)
         me.driver.wait_ready()
     me.does("prompt", me.pane, "ask me")
     me.becomes("waiting_input")

@@ -20,17 +20,17 @@ def transcript_says(s: Session, subject: str = "turn") -> str | None:
 
     ``subject``: ending in ``:``, any one of these.
     """
-    told = json.loads(s.watch.daemon.cli("explain", s.pane, "--json"))
-    said = [c for c in told["candidates"] if c["source"] == "transcript" and c["claim"]]
-    found = [c for c in said if c["subject"] == subject or (subject[-1] == ":" and c["subject"].startswith(subject))]
+    body = json.loads(s.watch.daemon.cli("explain", s.pane, "--json"))
+    listed = [c for c in body["candidates"] if c["source"] == "transcript" and c["claim"]]
+    found = [c for c in listed if c["subject"] == subject or (subject[-1] == ":" and c["subject"].startswith(subject))]
     return str(found[0]["claim"]) if found else None
 
 
 def expect_told(s: Session, claim: str | None, subject: str = "turn") -> None:
     """The transcript comes to claim this: its lines reach the disk later than the screen is drawn."""
     end = time.monotonic() + 10
-    while (said := transcript_says(s, subject)) != claim:
-        assert time.monotonic() < end, f"the transcript says {said}, not {claim}\n{s.watch.trace()}"
+    while (result := transcript_says(s, subject)) != claim:
+        assert time.monotonic() < end, f"the transcript says {result}, not {claim}\n{s.watch.trace()}"
         time.sleep(0.05)
 
 

@@ -53,8 +53,8 @@ class Operator:
         done = subprocess.run(
             [str(BIN / "agtmux"), *argv], env=env, text=True, input=stdin, capture_output=True, timeout=120, check=False
         )
-        told = f"   # exit {done.returncode}" if done.returncode else ""
-        say(f"$ {'printf … | ' if stdin else ''}agtmux {shlex.join(argv)}{told}")
+        result = f"   # exit {done.returncode}" if done.returncode else ""
+        say(f"$ {'printf … | ' if stdin else ''}agtmux {shlex.join(argv)}{result}")
         for line in (done.stdout + done.stderr).splitlines():
             say(f"  {re.sub(r'/tmp/agt-[^/ ]+', '/tmp/…', line).replace(chr(27), '^[')}")
         if done.returncode != status:

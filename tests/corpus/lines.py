@@ -51,9 +51,9 @@ class Follower:
             opening = self._reader.read_opening(filled)
             if opening is not None:
                 self._began[path] = opening.at
-        told = self._reader.read_line(filled) if self._reader is not None and path in self._began else None
-        if told is not None and told.begins:
-            self._began[path] = told.at
+        result = self._reader.read_line(filled) if self._reader is not None and path in self._began else None
+        if result is not None and result.begins:
+            self._began[path] = result.at
         self._lines.setdefault(path, []).append(filled)
         if self._holding is not None and self._sessions is None:  # not recorded: the folder that is written to
             for held in self._holding.open_transcripts([str(Path(path).with_name("inuse.1.hold"))], HOME):
@@ -116,20 +116,20 @@ class Follower:
         opening = self._reader.read_opening(line)
         if opening is not None:
             self._session = opening.session_id
-        told = self._reader.read_line(line)
-        if told is not None and told.event is not None:
-            part = told.follows is not None and told.follows == self._closed.get(path)
-            self._closed[path] = told.event_id if told.closes else None
-            told = None if part else told
-        if told is None or told.event is None or told.at < since or (beside is not None and not told.asks):
+        result = self._reader.read_line(line)
+        if result is not None and result.event is not None:
+            part = result.follows is not None and result.follows == self._closed.get(path)
+            self._closed[path] = result.event_id if result.closes else None
+            result = None if part else result
+        if result is None or result.event is None or result.at < since or (beside is not None and not result.asks):
             return None
-        payload = dict(told.payload)
+        payload = dict(result.payload)
         if beside is not None:
             payload["beside"] = beside
         elif self._session is not None:
             payload["session_id"] = self._session
         name = f"{path}:{number}"
         return RawEvent(
-            event_id=name, event_type=told.event, source=Source.TRANSCRIPT, agent_type=self._agent,
-            event_time=min(told.at, now), ingested_at=now, dedupe_key=name, payload=payload,
+            event_id=name, event_type=result.event, source=Source.TRANSCRIPT, agent_type=self._agent,
+            event_time=min(result.at, now), ingested_at=now, dedupe_key=name, payload=payload,
         )  # fmt: skip

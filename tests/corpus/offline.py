@@ -111,8 +111,8 @@ def shown(recording: Recording, look: Look) -> list[tuple[int, int, str, Write |
             start, end = max(t, a), min(until, b)
             while start < end:
                 before = steady.current.claim if steady.current else None
-                told = debounce.sample(steady, Source.POLLER, look(sample, before), start * MS)
-                steady = told.steady
+                result = debounce.sample(steady, Source.POLLER, look(sample, before), start * MS)
+                steady = result.steady
                 write = steady.current
                 if write is None or write.claim is None:
                     state, write = "unknown", None
@@ -120,13 +120,13 @@ def shown(recording: Recording, look: Look) -> list[tuple[int, int, str, Write |
                     state = state if state in ENDED else "idle"
                 else:
                     state = write.claim.value
-                if told.again_at is not None:
-                    later = max(start + 1, told.again_at // MS)
+                if result.again_at is not None:
+                    later = max(start + 1, result.again_at // MS)
                 else:
-                    later = end if told.refreshed else start + STEP // MS
-                if told.changed is not None:  # it counts as of its first sight
+                    later = end if result.refreshed else start + STEP // MS
+                if result.changed is not None:  # it counts as of its first sight
                     for k in range(len(out) - 1, -1, -1):
-                        if out[k][0] < told.since // MS:
+                        if out[k][0] < result.since // MS:
                             break
                         out[k] = (out[k][0], out[k][1], state, out[k][3])
                 out.append((start, min(end, later), state, write))

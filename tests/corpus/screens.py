@@ -46,14 +46,14 @@ def load(name: str) -> Screen:
     """The screen ``agent/name``."""
     agent, _, one = name.partition("/")
     folder = ROOT / agent / "screens"
-    told = json.loads((folder / "screens.json").read_text(encoding="utf-8"))[one]
+    body = json.loads((folder / "screens.json").read_text(encoding="utf-8"))[one]
     raw = (folder / f"{one}.txt").read_text(encoding="utf-8")
     text, styles = parse(raw)
-    x, y, visible = told["cursor"]
+    x, y, visible = body["cursor"]
     sample = Sample(
-        lines(text), told["title"], bool(told["alt"]), bool(visible), x, y, told["cols"], told["rows"], styles
+        lines(text), body["title"], bool(body["alt"]), bool(visible), x, y, body["cols"], body["rows"], styles
     )
-    return Screen(agent, one, raw, sample, told["typed"], told["colours"], told.get("offered", False))
+    return Screen(agent, one, raw, sample, body["typed"], body["colours"], body.get("offered", False))
 
 
 def names() -> list[str]:

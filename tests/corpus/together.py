@@ -47,16 +47,16 @@ class Runtime:
 
     def level(self, source: Source, write: Write | None, at: int) -> int:
         """Fold one sample of a level; when it wants to be looked at again, 0 for no hurry."""
-        told: DebounceResult = settle(self.steady.get(source, DebounceState()), source, write, at)
-        self.steady[source] = told.steady
-        if told.changed is not None:
-            self.write(source, (told.changed,), told.since, at, f"{source}{at}")
+        result: DebounceResult = settle(self.steady.get(source, DebounceState()), source, write, at)
+        self.steady[source] = result.steady
+        if result.changed is not None:
+            self.write(source, (result.changed,), result.since, at, f"{source}{at}")
         current = self.registers.get((source, "turn"))
-        if current is not None and (told.refreshed or told.changed):
+        if current is not None and (result.refreshed or result.changed):
             seen = refresh(current, at)
             self.registers[source, "turn"] = seen
             self.marks = raise_marks(self.marks, source, seen.entry, at) or self.marks
-        return told.again_at or 0
+        return result.again_at or 0
 
     def take(self, raw: RawEvent, signal: Signal) -> None:
         """Fold what a line of the transcript said."""
@@ -70,8 +70,8 @@ class Runtime:
         return steady.current_since if steady.current is not None and steady.current.claim is Claim.RUNNING else None
 
     def before(self) -> Claim | None:
-        told = self.steady.get(Source.POLLER, DebounceState()).current
-        return told.claim if told else None
+        result = self.steady.get(Source.POLLER, DebounceState()).current
+        return result.claim if result else None
 
 
 def states(
@@ -139,8 +139,8 @@ def states(
             elif screen:
                 again.append(runtime.level(Source.POLLER, adapter.look(sample, runtime.before()), now))
             if status and not stopped and isinstance(file, dict):
-                said = adapter.read_status(file, PROC)
-                turn = next((w for w in said if w.subject == "turn"), None)
+                result = adapter.read_status(file, PROC)
+                turn = next((w for w in result if w.subject == "turn"), None)
                 again.append(runtime.level(Source.STATUS, turn, now))
             again.append(recheck_at(runtime.registers, now) or 0)
             again = [at for at in again if at]

@@ -20,13 +20,13 @@ from agtmuxd.target_manager.manager import TargetManager
 @pytest.fixture
 def environ(short_dir: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Variables of a daemon that finds no tmux server."""
-    told = {
+    message = {
         "AGTMUX_RUNTIME_DIR": str(short_dir / "run"), "AGTMUX_STATE_DIR": str(short_dir / "state"),
         "AGTMUX_CONFIG": str(short_dir / "config.toml"), "TMUX_TMPDIR": str(short_dir),
     }  # fmt: skip
-    for name, value in told.items():
+    for name, value in message.items():
         monkeypatch.setenv(name, value)
-    return {**told, "PATH": "/usr/bin:/bin", "HOME": str(short_dir)}
+    return {**message, "PATH": "/usr/bin:/bin", "HOME": str(short_dir)}
 
 
 def noted(monkeypatch: pytest.MonkeyPatch, notes: list[str], part: str, owner: type, method: str) -> None:

@@ -37,7 +37,7 @@ def versions() -> dict[str, str]:
     for path in run.recordings([]):
         head = load(path)[0]
         found.setdefault(str(head["agent"]), set()).add(str(head["version"]))
-    return {agent: ", ".join(sorted(said)) for agent, said in sorted(found.items())}
+    return {agent: ", ".join(sorted(one_answer)) for agent, one_answer in sorted(found.items())}
 
 
 def percent(part: float, whole: float) -> str:
@@ -212,7 +212,7 @@ def document(with_: Figures, without: Figures, taken: str) -> str:
 
     return TEMPLATE.format(
         taken=taken, tmux=tmux, cpus=os.cpu_count(),
-        versions="; ".join(f"{agent} {said}" for agent, said in versions().items()),
+        versions="; ".join(f"{agent} {one_answer}" for agent, one_answer in versions().items()),
         summary=lines(summary(with_, without)),
         floors_with=lines(floors(with_, "with")), floors_without=lines(floors(without, "without")),
         states_with=lines(per_state(with_)), states_without=lines(per_state(without)),
@@ -237,10 +237,10 @@ def main(argv: list[str]) -> int:
         paths = run.recordings([])
         with_, without = (run.measure(paths, hooks=hooks, jobs=options.jobs) for hooks in (True, False))
         taken = time.strftime("%Y-%m-%d", time.gmtime())
-    said = document(with_, without, taken)
-    options.write.write_text(said, encoding="utf-8")
+    result = document(with_, without, taken)
+    options.write.write_text(result, encoding="utf-8")
     print("\n".join(summary(with_, without)))
-    return 1 if _met(False) in said else 0
+    return 1 if _met(False) in result else 0
 
 
 if __name__ == "__main__":

@@ -277,8 +277,8 @@ class Conductor:
             commands, stdin = self._notify_commands(stdin), ""
         else:
             commands = self._hook_commands(event, payload)
-        told = {"TMUX": None, "TMUX_PANE": None, **fill.walk(line.get("env") or self.head.get("hook_env") or {})}
-        env = {k: None if v is None or str(v).startswith("$") else str(v) for k, v in told.items()}
+        listed = {"TMUX": None, "TMUX_PANE": None, **fill.walk(line.get("env") or self.head.get("hook_env") or {})}
+        env = {k: None if v is None or str(v).startswith("$") else str(v) for k, v in listed.items()}
         numbers = []
         for command in commands:
             self._hooks += 1
@@ -341,13 +341,13 @@ class Conductor:
         role = ""
         with contextlib.suppress(OSError), client.makefile("rb") as lines:
             for raw in lines:
-                told = json.loads(raw)
-                if "role" in told:
-                    role = told["role"]
-                    self._links[role], self._pids[role] = client, told["pid"]
-                    self.log(kind="up", role=role, pid=told["pid"])
+                body = json.loads(raw)
+                if "role" in body:
+                    role = body["role"]
+                    self._links[role], self._pids[role] = client, body["pid"]
+                    self.log(kind="up", role=role, pid=body["pid"])
                 else:
-                    self.log(kind=told.pop("event"), role=role, **told)
+                    self.log(kind=body.pop("event"), role=role, **body)
         if self._links.get(role) is client:
             del self._links[role]
         self.log(kind="down", role=role)

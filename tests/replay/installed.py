@@ -60,7 +60,7 @@ def plugins(config: Path, event: str) -> list[list[str]]:
 def notify(config: Path) -> list[str] | None:
     """Codex's ``notify`` program, or None."""
     try:
-        told = tomllib.loads((config / "config.toml").read_text(encoding="utf-8")).get("notify")
+        output = tomllib.loads((config / "config.toml").read_text(encoding="utf-8")).get("notify")
     except (OSError, ValueError):
         return None
-    return [str(word) for word in told] if told else None
+    return [str(word) for word in output] if output else None

@@ -58,11 +58,11 @@ def test_a_replay_feeds_hooks_with_the_panes_own_values(tmp_path: Path) -> None:
         hook = f'cat >> {out}; echo " $TMUX_PANE" >> {out}'
         pane = _play(world, "claude/e1-bash-approval", 6000, "--hook-cmd", hook)
 
-        def told() -> str:  # the pane follows its payload, which has no line end
+        def output() -> str:  # the pane follows its payload, which has no line end
             return out.read_text().rpartition('"PermissionRequest"')[2] if out.exists() else ""
 
-        pane.wait(lambda _: "\n" in told(), "the hook of the approval", 20)
-        assert told().splitlines()[0].endswith(f" {pane.id}")
+        pane.wait(lambda _: "\n" in output(), "the hook of the approval", 20)
+        assert output().splitlines()[0].endswith(f" {pane.id}")
 
 
 @pytest.mark.tc("TC-101")

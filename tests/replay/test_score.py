@@ -130,8 +130,8 @@ def test_sums_and_percentiles() -> None:
 
 def test_placeholders_are_filled() -> None:
     fill = Fill({"PID": 77, "PANE": "%3", "CONFIG": "/c"}, 100.0, 2.0)
-    told = fill.walk({"a": "$MS(3000)", "b": "$PID", "c": "$CONFIG/x", "d": ["$ISO(0)", "$PANE"]})
-    assert told == {"a": 101500, "b": 77, "c": "/c/x", "d": ["1970-01-01T00:01:40.000Z", "%3"]}
+    result = fill.walk({"a": "$MS(3000)", "b": "$PID", "c": "$CONFIG/x", "d": ["$ISO(0)", "$PANE"]})
+    assert result == {"a": 101500, "b": 77, "c": "/c/x", "d": ["1970-01-01T00:01:40.000Z", "%3"]}
 
 
 def test_matchers_of_hooks() -> None:

@@ -69,9 +69,9 @@ def starts_agent(server: Sshd, account: Account) -> str:
     agent.chmod(0o755)
     body = "while :; do if [ -f ./call ]; then sh ./call; rm ./call; fi; /bin/sleep 0.05; done"
     line = f"/usr/bin/env -u TMUX tmux -f /dev/null new-session -d -s main -P -F '#{{pane_id}}' ./claude -c '{body}'"
-    said = login(server, line).stdout
-    assert "%" in said, said
-    return "%" + said.rpartition("%")[2].strip()
+    output = login(server, line).stdout
+    assert "%" in output, output
+    return "%" + output.rpartition("%")[2].strip()
 
 
 @pytest.mark.tc("TC-040")
@@ -85,8 +85,8 @@ async def test_a_target_is_watched_through_the_login_shell_of_an_account(
     pane = await asyncio.to_thread(starts_agent, server, account)
     account.write(*RC[shell])
     if shell != "/bin/dash":  # which reads nothing that a login without a terminal could stumble over
-        said = await asyncio.to_thread(login, server, "true")
-        assert "Welcome!" in said.stdout, "else this test shows nothing"
+        result = await asyncio.to_thread(login, server, "true")
+        assert "Welcome!" in result.stdout, "else this test shows nothing"
     executor = reach("vm1")
     awkward = ["", " ", "'", "!", "$HOME", "`id`", "~", "a\nb", "é", "{a,b}", "=ls", "[x]", "\\n"]
     for data in (b"in\0", b"y" * 40_000):
@@ -109,7 +109,7 @@ async def test_a_target_is_watched_through_the_login_shell_of_an_account(
 
 @pytest.mark.tc("TC-040")
 @pytest.mark.parametrize(
-    ("shell", "text", "told"),
+    ("shell", "text", "expected"),
     [
         ("/bin/bash", "exec tmux new-session -A\n", "terminal"),
         ("/bin/zsh", "exec tmux new-session -A\n", "terminal"),
@@ -119,7 +119,7 @@ async def test_a_target_is_watched_through_the_login_shell_of_an_account(
     ],
 )
 async def test_a_login_that_comes_to_nothing_is_told_with_what_it_said(
-    new_account: Callable[..., Account], new_sshd: Make, reach: Reach, shell: str, text: str | None, told: str
+    new_account: Callable[..., Account], new_sshd: Make, reach: Reach, shell: str, text: str | None, expected: str
 ) -> None:
     """``ssh vm1 true`` does not work either; it is neither lost nor late, and tried again it is the same."""
     account = new_account(shell)
@@ -129,7 +129,7 @@ async def test_a_login_that_comes_to_nothing_is_told_with_what_it_said(
     assert (await asyncio.to_thread(login, server, "true")).returncode != 0
     executor = reach("vm1")
     for _ in range(2):
-        with pytest.raises(ExecutorError, match=told) as caught:
+        with pytest.raises(ExecutorError, match=expected) as caught:
             await executor.run(["true"], timeout=PATIENCE)
         assert caught.value.reason == "refused"
 
@@ -155,8 +155,8 @@ def test_hooks_of_an_account_reach_the_daemon_from_a_home_with_a_space_in_its_pa
     assert Path(install_program.path(str(account.home))).is_file()
     settings = account.home / ".claude" / "settings.json"
     assert settings.stat().st_uid == account.uid
-    until(lambda: "by the spool" not in (said := place.cli("hooks", "status", *options).stdout)
-          and "test event: arrived" in said, within=PATIENCE, what="the way back")  # fmt: skip
+    until(lambda: "by the spool" not in (output := place.cli("hooks", "status", *options).stdout)
+          and "test event: arrived" in output, within=PATIENCE, what="the way back")  # fmt: skip
     command = json.loads(settings.read_text())["hooks"]["PermissionRequest"][-1]["hooks"][0]["command"]
     payload = {"hook_event_name": "PermissionRequest", "tool_name": "Bash", "tool_input": {"command": "make it"}}
     account.write("payload", json.dumps(payload))

@@ -48,9 +48,9 @@ def ready(daemon: Daemon, name: str, pane: str) -> Item:
 
 def by_terminal(place: Place, *arguments: str) -> list[str]:
     """With what ``agtmux`` starts ssh from a terminal that is inside another tmux server."""
-    folder, told = place.root / "fake", place.root / "ssh-arguments"
+    folder, result = place.root / "fake", place.root / "ssh-arguments"
     folder.mkdir()
-    (folder / "ssh").write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {told}\n")
+    (folder / "ssh").write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {result}\n")
     (folder / "ssh").chmod(0o700)
     env = {**place.env, "PATH": f"{folder}:{place.env['PATH']}", "TMUX": "/tmp/another/default,1,0"}
     master, slave = pty.openpty()
@@ -63,7 +63,7 @@ def by_terminal(place: Place, *arguments: str) -> list[str]:
         os.close(slave)
         os.close(master)
     assert done.returncode == 0, done.stderr
-    return told.read_text().splitlines()
+    return result.read_text().splitlines()
 
 
 @pytest.mark.tc("TC-220")
@@ -100,8 +100,8 @@ def test_an_agent_behind_ssh_gets_what_was_sent_and_nothing_that_was_refused(
     text = "héllo; #{pane_id} 'q' \"d\" $HOME `x` ~\n  -second \\ line"
     body = {"request_ref": uuid7(), "ref": ref, "text": text, "enter": True, "timeout": 10}
     for replayed in (False, True):
-        told = daemon.client.act("send", body, PATIENCE).json()
-        assert (told["result"]["delivery"], told["replayed"]) == ("submitted", replayed)
+        answer = daemon.client.act("send", body, PATIENCE).json()
+        assert (answer["result"]["delivery"], answer["replayed"]) == ("submitted", replayed)
     assert one.keys() == b"\x1b[200~" + text.encode() + b"\x1b[201~\r"
     assert one.sent() == [text]
     one.tell(ask="rm -rf build")

@@ -122,8 +122,8 @@ async def test_a_dead_name_server_holds_up_nobody_else(
     stuck = [reach(f"stuck{n}", connect_timeout=0.2) for n in range(40)]
     try:
         for _ in range(2):
-            told = await asyncio.gather(*(s.run(["true"], timeout=PATIENCE) for s in stuck), return_exceptions=True)
-            assert {getattr(error, "reason", None) for error in told} == {"timeout"}
+            results = await asyncio.gather(*(s.run(["true"], timeout=PATIENCE) for s in stuck), return_exceptions=True)
+            assert {getattr(error, "reason", None) for error in results} == {"timeout"}
         assert (await reach("vm1").run(["true"], timeout=PATIENCE)).returncode == 0
         assert await asyncio.to_thread(lambda: True), "the threads of everybody are free"
     finally:
@@ -217,8 +217,8 @@ async def test_the_agent_is_used_and_never_forwarded(
         "ForwardAgent yes\nIdentitiesOnly no\n"
         + keys.config.read_text().replace("IdentityAgent none", f"IdentityAgent {agent_socket}")
     )
-    told = await reach("vm1").run(["sh", "-c", "echo ${SSH_AUTH_SOCK-none}"], timeout=PATIENCE)
-    assert told.stdout == b"none\n"
+    output = await reach("vm1").run(["sh", "-c", "echo ${SSH_AUTH_SOCK-none}"], timeout=PATIENCE)
+    assert output.stdout == b"none\n"
 
 
 # ---------------------------------------------------------------- while it lasts
@@ -303,10 +303,10 @@ async def test_what_a_config_makes_of_a_session_is_left_alone(new_sshd: Make, ke
     )
     await asyncio.to_thread(server.start)
     executor = reach("vm1")
-    told = await executor.run(
+    output = await executor.run(
         ["sh", "-c", 'echo "${TMUX-none} ${SSH_AUTH_SOCK-none} ${DISPLAY-none}"; tty'], timeout=20
     )
-    assert told.stdout == b"none none none\nnot a tty\n"
+    assert output.stdout == b"none none none\nnot a tty\n"
     assert Path(f"{ran}-exec").exists(), "Match exec is asked, as ssh does"
     assert sorted(path.name for path in keys.root.glob("ran*")) == ["ran-exec"]
     assert list(keys.root.glob("control*")) == []

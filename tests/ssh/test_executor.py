@@ -122,8 +122,8 @@ async def test_text_is_utf8_and_no_tmux_of_the_caller_shows_whatever_the_locale_
     server = new_sshd("vm1", start=False)
     server.force = "LC_ALL=C LANG=C TMUX=/tmp/other,1,0 TMOUT=1 " + server.force
     server.start()
-    told = await reach("vm1").run(["sh", "-c", 'echo "${LC_ALL-none} $LC_CTYPE ${TMUX-none}"'], timeout=PATIENCE)
-    assert told.stdout == b"none C.UTF-8 none\n"
+    output = await reach("vm1").run(["sh", "-c", 'echo "${LC_ALL-none} $LC_CTYPE ${TMUX-none}"'], timeout=PATIENCE)
+    assert output.stdout == b"none C.UTF-8 none\n"
 
 
 # ---------------------------------------------------------------- shells
@@ -158,8 +158,8 @@ async def test_any_arguments_and_any_input_arrive_byte_for_byte(vm1: SshExecutor
 
     def check(arguments: list[str], data: bytes) -> None:
         ask = vm1.run(["sh", "-c", 'printf "%s\\0" "$@"; cat', "sh", "", *arguments], stdin=data, timeout=PATIENCE)
-        told = asyncio.run_coroutine_threadsafe(ask, loop).result(PATIENCE)
-        assert told.stdout == _bytes(["", *arguments]) + data
+        result = asyncio.run_coroutine_threadsafe(ask, loop).result(PATIENCE)
+        assert result.stdout == _bytes(["", *arguments]) + data
 
     strategy = given(st.lists(text.filter(_encodes) | odd, max_size=6), st.binary(max_size=300))
     quiet = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -260,8 +260,8 @@ async def test_files_come_in_one_go_and_only_the_regular_ones(vm1: SshExecutor, 
     assert await vm1.read_files(asked, max_bytes=5) == {path: data and data[:5] for path, data in found.items()}
     (folder / "big").write_bytes(b"big" * 1_000_000)
     some = [str(folder / name) for name in ("line", "big", "none")]
-    told = await vm1.read_files(some)
-    assert told == {some[0]: b"text\n", some[1]: (b"big" * 30_000)[:65536], some[2]: None}
+    result = await vm1.read_files(some)
+    assert result == {some[0]: b"text\n", some[1]: (b"big" * 30_000)[:65536], some[2]: None}
     assert await vm1.read_file(str(folder / "line"), max_bytes=2) == b"te"
     assert await vm1.read_file(str(folder / "none")) is None
     with pytest.raises(ExecutorError, match="regular"):
@@ -275,8 +275,8 @@ async def test_four_channels_serve_any_number_of_callers_where_sshd_allows_four(
     new_sshd("vm1", max_sessions=4)
     executor = reach("vm1")
     asked = [executor.run(["cat"], stdin=b"%d" % n * (1 if n % 3 else 40_000), timeout=PATIENCE) for n in range(40)]
-    told = await asyncio.gather(*asked)
-    assert [one.stdout for one in told] == [b"%d" % n * (1 if n % 3 else 40_000) for n in range(40)]
+    results = await asyncio.gather(*asked)
+    assert [one.stdout for one in results] == [b"%d" % n * (1 if n % 3 else 40_000) for n in range(40)]
     assert executor.link.connects == 1
 
 
@@ -285,12 +285,12 @@ async def test_a_server_without_a_free_channel_is_told_as_such(new_sshd: Make, r
     executor = reach("vm1")
     first = asyncio.create_task(executor.run(["sleep", "600"], timeout=PATIENCE))
     await asyncio.to_thread(until, lambda: executor.link.connected, what="it is connected")
-    told = []
+    listed = []
     for _ in range(3):
         with pytest.raises(ExecutorError) as caught:
             await executor.run(["true"], timeout=PATIENCE)
-        told.append(caught.value.reason)
-    assert "channel_limit" in told
+        listed.append(caught.value.reason)
+    assert "channel_limit" in listed
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
 
@@ -354,18 +354,18 @@ def test_a_machine_whose_grep_is_of_no_use_tells_command_lines_too(short_dir: Pa
         ["/bin/sh", "-c", commands.FILES, "sh", "all", *paths], input=b"m4rk\n", env={"PATH": str(short_dir)},
         capture_output=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
-    told = commands.parse_files(ProgramResult(done.returncode, done.stdout, done.stderr), "m4rk", paths)
-    assert told == {paths[0]: b"one\n", paths[1]: b"\0two\0", paths[2]: None}
+    output = commands.parse_files(ProgramResult(done.returncode, done.stdout, done.stderr), "m4rk", paths)
+    assert output == {paths[0]: b"one\n", paths[1]: b"\0two\0", paths[2]: None}
 
 
 def test_an_answer_may_come_in_pieces_of_any_size() -> None:
-    told = b"noise ab" + b"NONCEb" + b"out NONC NONCE put\n" + b"NONCEe" + b"17\n" + b"later noise"
-    for size in range(1, len(told)):
+    result = b"noise ab" + b"NONCEb" + b"out NONC NONCE put\n" + b"NONCEe" + b"17\n" + b"later noise"
+    for size in range(1, len(result)):
         answer = commands.Answer("NONCE", 1000, main=True)
-        for first in range(0, len(told), size):
-            answer.feed(told[first : first + size])
+        for first in range(0, len(result), size):
+            answer.feed(result[first : first + size])
         assert (answer.complete, answer.output, answer.status) == (True, b"out NONC NONCE put\n", "17"), size
-    for cut in range(len(told) - len(b"\nlater noise")):
+    for cut in range(len(result) - len(b"\nlater noise")):
         answer = commands.Answer("NONCE", 1000, main=True)
-        answer.feed(told[:cut])
-        assert not answer.complete, told[:cut]
+        answer.feed(result[:cut])
+        assert not answer.complete, result[:cut]

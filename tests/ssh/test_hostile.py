@@ -136,9 +136,9 @@ async def test_a_long_reply_is_read_beside_the_daemon_not_in_its_way(
     read_by: list[threading.Thread] = []
     parse = tmux_round.Replies.parse
 
-    def noted(self: tmux_round.Replies, *said: Any) -> Any:
+    def noted(self: tmux_round.Replies, *text: Any) -> Any:
         read_by.append(threading.current_thread())
-        return parse(self, *said)
+        return parse(self, *text)
 
     monkeypatch.setattr(tmux_round.Replies, "parse", noted)
     executor = LocalExecutor(tmux.env)

@@ -218,8 +218,8 @@ async def gone_by_both(stage: Stage, way: Way) -> tuple[Seen, Seen, str]:
             assert (await executor.run(["echo", "here"], timeout=PATIENCE)).stdout == b"here\n"
     finally:
         await executor.close()
-    said = " | ".join(f"{step['step']}: {step['message']}" for step in steps)
-    return by_ssh, stage.seen(came, marks), said
+    message = " | ".join(f"{step['step']}: {step['message']}" for step in steps)
+    return by_ssh, stage.seen(came, marks), message
 
 
 @pytest.mark.tc("TC-160")
@@ -232,17 +232,17 @@ async def test_a_config_leads_where_ssh_goes(stage: Stage, way: Way, monkeypatch
     words = stage.words(way)
     for name, value in way.environ.items():
         monkeypatch.setenv(name, value.format(**words))
-    by_ssh, by_us, said = await gone_by_both(stage, way)
+    by_ssh, by_us, result = await gone_by_both(stage, way)
     user = way.user or USER
     if way.as_ssh == IN:
         assert by_ssh == Seen(IN, frozenset({(way.server, user, way.key)})), "the table is wrong about ssh"
     else:
         assert by_ssh.came == OUT, "the table is wrong about ssh"
     if way.but:
-        assert by_us == Seen(OUT, frozenset()), said
+        assert by_us == Seen(OUT, frozenset()), result
     else:
-        assert by_us == by_ssh, said
-    assert re.search(way.says, said), said
+        assert by_us == by_ssh, result
+    assert re.search(way.says, result), result
 
 
 def no_ssh(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

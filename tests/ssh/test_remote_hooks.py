@@ -50,8 +50,8 @@ class Outpost(Far):
         body = {"hook_event_name": event, "session_id": f"s-{self.agent.pid}", **payload}
         argv = [sys.executable, "-IS", install_program.path(str(self.home)), "hook", "claude"]
         env = {"AGTMUX_HOOK_CAP_MS": "5000", **(env or {})}
-        told = self.agent.tell(hook={"argv": argv, "payload": body, "env": env})
-        assert told == {"status": 0, "out": ""}
+        result = self.agent.tell(hook={"argv": argv, "payload": body, "env": env})
+        assert result == {"status": 0, "out": ""}
 
     def asks_by_hook(self, command: str = "rm -rf build") -> None:
         self.hook("UserPromptSubmit", prompt="tidy up")
@@ -60,9 +60,9 @@ class Outpost(Far):
     def socket(self) -> Path | None:
         """The forwarded socket, where one is open."""
         for pointer in self.state.glob("*.supervisor"):
-            said = pointer.read_text().strip()
-            if said and Path(said).is_socket():
-                return Path(said)
+            output = pointer.read_text().strip()
+            if output and Path(output).is_socket():
+                return Path(output)
         return None
 
     def reached(self) -> Path:
@@ -135,8 +135,8 @@ def post(path: Path, request: str, target: str, body: bytes = b"") -> tuple[int,
         while piece := sock.recv(65536):
             answer += piece
     first, _, rest = answer.partition(b"\r\n\r\n")
-    said: Item = json.loads(rest) if rest else {}
-    return int(first.split()[1]), said
+    document: Item = json.loads(rest) if rest else {}
+    return int(first.split()[1]), document
 
 
 def event(agent: Agent, name: str, *, ahead: int = 0, **more: Any) -> Item:
@@ -238,8 +238,8 @@ def test_the_forwarded_socket_takes_events_and_nothing_else(
         if (route.method, route.path) == ("POST", "/v1/events"):
             continue
         target = route.path.replace("{name}", "vm1").replace("{ref}", item["ref"].replace("/", "%2F"))
-        status, said = post(path, route.method, target, b"{}")
-        assert (status, said["error"]["code"]) == (403, "E_FORBIDDEN"), route.path
+        status, one_answer = post(path, route.method, target, b"{}")
+        assert (status, one_answer["error"]["code"]) == (403, "E_FORBIDDEN"), route.path
     for other in ("/v1/events?x=1", "/v1//events", "/V1/events", "/", "http://x/v1/panes", "/v1/events/../panes"):
         assert post(path, "POST", other, b"{}")[0] == 403, other
     assert post(path, "POST", "/v1/events", json.dumps(event(far.agent, "Stop", source="status")).encode())[0] == 403
@@ -247,7 +247,7 @@ def test_the_forwarded_socket_takes_events_and_nothing_else(
     many = json.dumps({"events": [event(far.agent, "Stop")] * 400}).encode()
     answers = [post(path, "POST", "/v1/events", many) for _ in range(6)]
     assert [status for status, _ in answers[:2]] == [200, 200]
-    flooded = [said["error"] for status, said in answers if status != 200]
+    flooded = [one_answer["error"] for status, one_answer in answers if status != 200]
     assert flooded, "a flood is refused"
     assert {(error["code"], error["retryable"]) for error in flooded} == {("E_OVERLOADED", True)}
     assert far.refused() == len(flooded)
@@ -298,15 +298,15 @@ def test_a_machine_speaks_for_itself_only(place: Place, daemon: Daemon, vm: Call
     for more in ({"runtime_id": here["runtime_id"]}, {"target": "host"}, {}):
         sent = event(near, "PermissionRequest", **more)
         sent["payload"] = {**sent["payload"], **ask}
-        status, said = post(path, "POST", "/v1/events", json.dumps(sent).encode())
-        assert (status, said["results"][0]["status"]) == (200, "pending_bind"), "it is nobody's there"
+        status, result = post(path, "POST", "/v1/events", json.dumps(sent).encode())
+        assert (status, result["results"][0]["status"]) == (200, "pending_bind"), "it is nobody's there"
     assert events(place, here["ref"]) == []
     other = event(far.agent, "Stop")
     other["tmux"]["server_pid"] = os.getpid()
-    status, said = post(path, "POST", "/v1/events", json.dumps(other).encode())
-    assert said["results"][0]["status"] == "pending_bind", "it ran under another tmux server there"
-    status, said = post(path, "POST", "/v1/events", json.dumps(event(far.agent, "Stop")).encode())
-    assert said["results"][0]["status"] == "bound"
+    status, result = post(path, "POST", "/v1/events", json.dumps(other).encode())
+    assert result["results"][0]["status"] == "pending_bind", "it ran under another tmux server there"
+    status, result = post(path, "POST", "/v1/events", json.dumps(event(far.agent, "Stop")).encode())
+    assert result["results"][0]["status"] == "bound"
 
 
 @pytest.mark.tc("TC-103")
@@ -340,8 +340,8 @@ def test_a_clock_that_is_wrong_there_changes_no_state(
         ("PostToolUse", ask, "running"),
         ("Stop", {}, "completed"),
     ):
-        status, said = post(path, "POST", "/v1/events", json.dumps(make(name, **payload)).encode())
-        assert (status, said["results"][0]["status"]) == (200, "bound")
+        status, result = post(path, "POST", "/v1/events", json.dumps(make(name, **payload)).encode())
+        assert (status, result["results"][0]["status"]) == (200, "bound")
         assert daemon.wait_for(far.agent.pane, state, "vm1")["source"] == "hook"
 
     far.sshd.kill()
@@ -352,8 +352,8 @@ def test_a_clock_that_is_wrong_there_changes_no_state(
     far.sshd.start()
     daemon.wait_for(far.agent.pane, "waiting_approval", "vm1")
     path = far.reached()
-    status, said = post(path, "POST", "/v1/events", json.dumps(make("PostToolUse", **ask)).encode())
-    assert said["results"][0]["status"] == "bound", "newer than what was spooled"
+    status, result = post(path, "POST", "/v1/events", json.dumps(make("PostToolUse", **ask)).encode())
+    assert result["results"][0]["status"] == "bound", "newer than what was spooled"
     daemon.wait_for(far.agent.pane, "running", "vm1")
     taken = {e["event_id"]: e for e in events(place, ref)}
     assert set(taken) == set(real)
@@ -432,8 +432,8 @@ def test_hooks_are_installed_there_without_disturbing_what_is_there(
     assert there["hooks"]["Stop"][0]["hooks"][0]["command"] == "true"
     assert not list(place.home.iterdir()), "here nothing changed"
     assert not any(i["changed"] for i in place.json("hooks", "install", *agents)["items"])
-    told = place.json("hooks", "status", *agents, "--no-test")["items"]
-    assert all(i["installed"] and not i["outdated"] for i in told)
+    body = place.json("hooks", "status", *agents, "--no-test")["items"]
+    assert all(i["installed"] and not i["outdated"] for i in body)
 
     far.reached()
     status = place.cli("hooks", "status", *agents)
@@ -465,10 +465,10 @@ def test_a_pane_there_whose_agent_began_before_the_install_is_named(
     file = far.home / ".claude" / "settings.json"
 
     def named() -> tuple[bool, list[str]]:
-        told = place.cli("hooks", "status", *agents, "--no-test").stdout
+        output = place.cli("hooks", "status", *agents, "--no-test").stdout
         items = place.json("hooks", "status", *agents, "--no-test")["items"]
         assert not any(item["maybe_deaf_panes"] for item in items), "both moments are known there"
-        return ref in told, [one for item in items for one in item["deaf_panes"]]
+        return ref in output, [one for item in items for one in item["deaf_panes"]]
 
     os.utime(file, (time.time() + 60, time.time() + 60))
     assert named() == (True, [ref])

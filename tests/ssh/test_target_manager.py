@@ -102,9 +102,9 @@ def test_a_target_is_added_tried_listed_and_removed(place: Place, daemon: Daemon
     vm = far("vm1")
     agent = vm.start_agent()
     vm.add()
-    told = place.json("target", "connect", "vm1")
+    body = place.json("target", "connect", "vm1")
     steps = ["resolve", "connect", "host key", "auth", "tmux found", "version", "round trip"]
-    assert [(step["step"], step["ok"]) for step in told["steps"]] == [(name, True) for name in steps]
+    assert [(step["step"], step["ok"]) for step in body["steps"]] == [(name, True) for name in steps]
     daemon.wait_agent(agent.pane, "vm1")
     item = next(i for i in place.json("target", "list")["items"] if i["target"] == "vm1")
     assert (item["kind"], item["health"], item["reason"], item["agents"]) == ("ssh", "ok", None, 1)
@@ -369,6 +369,8 @@ def test_targets_are_there_again_after_a_restart_of_the_daemon(
 
 @pytest.mark.tc("TC-111")
 def test_who_has_no_ssh_target_does_not_load_ssh() -> None:
-    told = "import sys, agtmuxd.daemon; print(*[m for m in sys.modules if m.startswith(('asyncssh', 'cryptography'))])"
-    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True, timeout=PATIENCE)
+    result = (
+        "import sys, agtmuxd.daemon; print(*[m for m in sys.modules if m.startswith(('asyncssh', 'cryptography'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", result], capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert done.stdout.split() == []

@@ -227,7 +227,7 @@ def test_rich_textual_and_click_are_named_where_they_belong() -> None:
 
 def loaded(folder: Path, *argv: str) -> set[str]:
     """The modules that one run of the command line had loaded when it ended."""
-    told = (
+    output = (
         "import os, sys\n"
         "end = os._exit\n"
         "def tell(status=0):\n"
@@ -240,7 +240,7 @@ def loaded(folder: Path, *argv: str) -> set[str]:
     out = folder / "modules"
     with out.open("wb") as file:
         subprocess.run(
-            ["sh", "-c", f'exec "$@" 3>"{out}"', "sh", sys.executable, "-I", "-c", told], input=b"{}", check=True,
+            ["sh", "-c", f'exec "$@" 3>"{out}"', "sh", sys.executable, "-I", "-c", output], input=b"{}", check=True,
             stdout=subprocess.DEVNULL, env=environment(folder, AGTMUX_HOOK_CAP_MS="5000"), timeout=60,
         )  # fmt: skip
     assert file.closed

@@ -65,8 +65,8 @@ def test_agents_and_versions_are_asked_for_by_name() -> None:
 
 @pytest.mark.tc("TC-192")
 def test_every_pinned_agent_can_be_tried_and_stands_in_the_documents() -> None:
-    told = json.loads((drift.PINS / "package.json").read_text())
-    assert set(told["dependencies"] | told["optionalDependencies"]) == set(drift.PACKAGES.values())
+    body = json.loads((drift.PINS / "package.json").read_text())
+    assert set(body["dependencies"] | body["optionalDependencies"]) == set(drift.PACKAGES.values())
     page = (REPO / "docs/agent-versions.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([\d.]+) \|", page, re.M)
     assert dict(rows) == drift.pinned()

@@ -189,8 +189,8 @@ def test_garbage_is_passed_on_as_far_as_it_goes(short_dir: Path, stub: Stub, pay
 
 @pytest.mark.tc("TC-103")
 def test_a_number_that_no_json_has_is_told_in_words() -> None:
-    told = hook.parse(b'{"hook_event_name": "Stop", "n": [1e999, -1e999, NaN, 1.5]}')
-    assert told == {"hook_event_name": "Stop", "n": ["inf", "-inf", "NaN", 1.5]}
+    result = hook.parse(b'{"hook_event_name": "Stop", "n": [1e999, -1e999, NaN, 1.5]}')
+    assert result == {"hook_event_name": "Stop", "n": ["inf", "-inf", "NaN", 1.5]}
 
 
 @pytest.mark.tc("TC-103")

@@ -105,9 +105,9 @@ def test_a_silent_daemon_is_given_up(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
-        with pytest.raises(ConnectionLostError) as told:
+        with pytest.raises(ConnectionLostError) as result:
             Exchange(path, "GET", "/", timeout=0.05)
-    assert told.value.code == "E_DAEMON_UNREACHABLE"
+    assert result.value.code == "E_DAEMON_UNREACHABLE"
 
 
 def test_nobody_at_the_socket_and_no_socket_are_the_same(tmp_path: Path) -> None:

@@ -136,8 +136,8 @@ def _call(step: Call, index: int) -> dict[str, object]:
 def _whole(steps: list[Step]) -> dict[str, object]:
     """The answer in one piece, after the time that it takes."""
     time.sleep(sum(step.seconds for step in steps if isinstance(step, Pause | Say | Think)))
-    said = "".join(step.text for step in steps if isinstance(step, Say))
-    message: dict[str, object] = {"role": "assistant", "content": said}
+    text = "".join(step.text for step in steps if isinstance(step, Say))
+    message: dict[str, object] = {"role": "assistant", "content": text}
     calls = [_call(step, i) for i, step in enumerate(s for s in steps if isinstance(s, Call))]
     if calls:
         message["tool_calls"] = calls
@@ -157,10 +157,10 @@ def _stream(steps: list[Step], reply: Reply) -> None:
         elif isinstance(step, Cut):
             return
         elif isinstance(step, Say | Think):
-            said = pieces(step.text)
-            for piece in said:
+            message = pieces(step.text)
+            for piece in message:
                 chunk({"role": "assistant", "content" if isinstance(step, Say) else "reasoning_content": piece})
-                time.sleep(step.seconds / len(said))
+                time.sleep(step.seconds / len(message))
         elif isinstance(step, Call):
             chunk({"role": "assistant", "tool_calls": [_call(step, calls)]})
             calls += 1

@@ -130,8 +130,10 @@ class FakeGemini(FakeModel):
             error = {"code": fail.status, "message": fail.message, "status": fail.kind, "details": details}
             reply.json(fail.status, {"error": error})
         elif whole:
-            said = [part for step in steps if isinstance(step, Say | Think | Call) for p in _parts(step) for part in p]
-            reply.json(200, _chunk(said, last=True))
+            listed = [
+                part for step in steps if isinstance(step, Say | Think | Call) for p in _parts(step) for part in p
+            ]
+            reply.json(200, _chunk(listed, last=True))
         else:
             _stream(steps, reply)
 

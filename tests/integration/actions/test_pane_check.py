@@ -277,8 +277,8 @@ async def test_a_field_that_is_being_drawn_anew_is_looked_for_again(
         looks = 0
         params = SendParams(keys=("Enter",))
         if reason is None:
-            told = await desk.ask(Kind.SEND, params, f"request-{away}")
-            assert (told["result"]["keys"], looks) == (["Enter"], away + 1)
+            answer = await desk.ask(Kind.SEND, params, f"request-{away}")
+            assert (answer["result"]["keys"], looks) == (["Enter"], away + 1)
         else:
             assert await desk.refused(Kind.SEND, params, name=f"request-{away}") == reason
             assert looks == 1 + len(LOOK_AGAIN_AFTER)
@@ -303,9 +303,9 @@ async def test_colours_of_an_output_end_with_it(desk: Desk, tmux: Tmux) -> None:
     desk.pane = pane
     desk.row = await desk._row()
     await desk.rig.round(panes=(desk.row,), boot=desk.boot, server=desk.server)
-    told = (await desk.ask(Kind.VIEW, ViewParams(ansi=True)))["result"]
-    assert told["output"].startswith("\x1b[31mred")
-    assert told["output"].endswith("\x1b[0m")
+    answer = (await desk.ask(Kind.VIEW, ViewParams(ansi=True)))["result"]
+    assert answer["output"].startswith("\x1b[31mred")
+    assert answer["output"].endswith("\x1b[0m")
     plain = (await desk.ask(Kind.VIEW, ViewParams(), "request-2"))["result"]
     assert plain["output"] == "red\n"
 
@@ -433,8 +433,8 @@ async def test_a_crash_that_is_still_shown_is_nobody_in_the_way(desk: Desk, tmux
     await desk.rig.round(panes=(desk.row,), boot=desk.boot, server=desk.server)
     repository.runtimes[dead.runtime_id] = replace(dead, pane_id=desk.pane)
     repository.states[(TARGET, desk.pane)] = replace(shown, pane_id=desk.pane)
-    told = await desk.ask(Kind.SEND, SendParams(text="ls", **SHELL))
-    assert told["result"]["delivery"] == "typed"
+    answer = await desk.ask(Kind.SEND, SendParams(text="ls", **SHELL))
+    assert answer["result"]["delivery"] == "typed"
 
 
 @pytest.mark.tc("TC-005")

@@ -48,7 +48,9 @@ def registers(one: recording.Recording) -> Iterator[tuple[int, dict[str, Write]]
     for t, signal in signals(one):
         for write in signal.writes:
             if write.phase is Phase.START and one.agent == "copilot":  # its screen has no box any more
-                held = {subject: told for subject, told in held.items() if not subject.startswith("approval:")}
+                held = {
+                    subject: one_answer for subject, one_answer in held.items() if not subject.startswith("approval:")
+                }
             held[write.subject] = write
         yield t, dict(held)
 
@@ -204,9 +206,9 @@ def test_every_recorded_approval_and_question_is_told_by_a_hook(agent: str) -> N
                 continue  # it was asked before the agent was suspended
             if any(other.end == label.start and other.state == label.state for other in one.labels):
                 continue  # asked together with the one before
-            told = [subject_states(h) for t, h in registers(one) if label.start - 400 <= t < label.end]
-            if label.state not in told:
-                missed.append(f"{name} {label.start}: {label.state}, told {told}")
+            listed = [subject_states(h) for t, h in registers(one) if label.start - 400 <= t < label.end]
+            if label.state not in listed:
+                missed.append(f"{name} {label.start}: {label.state}, told {listed}")
     assert missed == []
 
 
@@ -224,7 +226,7 @@ def test_a_headless_run_never_waits(agent: str) -> None:
 
 @pytest.mark.tc("TC-016")
 def test_the_notify_of_the_title_thread_says_nothing() -> None:
-    ignored = told = 0
+    ignored = result = 0
     for name in recording.names("codex"):
         one = recording.load(name)
         for line in one.lines:
@@ -238,11 +240,11 @@ def test_the_notify_of_the_title_thread_says_nothing() -> None:
                     assert signal.writes == ()
             known = {"agent_session_id": line["payload"]["thread-id"]}
             if not title and line["payload"]["input-messages"]:
-                told += 1
+                result += 1
                 signal = ADAPTERS["codex"].normalise(events.event(one, line), known)
                 assert [(w.claim, w.phase) for w in signal.writes] == [(Claim.COMPLETED, Phase.END)]
     assert ignored > 10
-    assert told > 10
+    assert result > 10
 
 
 @pytest.mark.tc("TC-016")

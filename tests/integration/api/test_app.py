@@ -166,7 +166,7 @@ def test_a_text_that_is_empty_is_told_in_words() -> None:
 
 @pytest.mark.tc("TC-018")
 @pytest.mark.parametrize(
-    ("method", "path", "code", "said"),
+    ("method", "path", "code", "expected"),
     [
         ("GET", "/v1/panes?colour=red", "E_INVALID_REQUEST", "colour: is unknown"),
         ("GET", "/v1/panes?state=busy", "E_INVALID_REQUEST", "state: 'busy' is not one of error, waiting_approval, "),
@@ -196,14 +196,14 @@ def test_a_text_that_is_empty_is_told_in_words() -> None:
     ],
 )
 async def test_every_refusal_is_the_one_envelope_with_the_status_of_its_code(
-    api: Api, method: str, path: str, code: str, said: str
+    api: Api, method: str, path: str, code: str, expected: str
 ) -> None:
     async with api.client.request(method, URL(f"http://agtmux{path}", encoded=True)) as answer:
         body = await answer.json()
     assert answer.status == CODES[code].http
     assert ErrorEnvelope.model_validate(body).model_dump() == body
     assert body["error"]["code"] == code
-    assert said in body["error"]["message"]
+    assert expected in body["error"]["message"]
     assert "\n" not in body["error"]["message"]
 
 
@@ -256,8 +256,8 @@ async def test_a_filter_by_a_target_that_nothing_can_be_called_says_that_there_i
 async def test_every_action_leaves_the_ref_to_its_grammar(api: Api, kind: Kind, ref: str) -> None:
     needs: dict[Kind, dict[str, Any]] = {Kind.SEND: {"enter": True}, Kind.ANSWER: {"option": 1}}
     body = {"request_ref": "request-1", "ref": ref, "snapshot": LONG, **needs.get(kind, {})}
-    told = await api.call("POST", f"/v1/actions/{kind}", 412, json=body)  # as far as the fake goes: it refuses all
-    assert told["error"]["code"] == "E_PRECONDITION_FAILED"
+    answer = await api.call("POST", f"/v1/actions/{kind}", 412, json=body)  # as far as the fake goes: it refuses all
+    assert answer["error"]["code"] == "E_PRECONDITION_FAILED"
     assert api.services.acted[-1].ref == ref
 
 
@@ -271,8 +271,8 @@ async def test_every_action_leaves_the_ref_to_its_grammar(api: Api, kind: Kind, 
     ],
 )
 async def test_a_text_that_is_too_long_is_told_as_such(api: Api, path: str, body: dict[str, Any]) -> None:
-    told = await api.call("POST", path, 413, json=body)
-    assert told["error"]["code"] == "E_PAYLOAD_TOO_LARGE"
+    answer = await api.call("POST", path, 413, json=body)
+    assert answer["error"]["code"] == "E_PAYLOAD_TOO_LARGE"
 
 
 @pytest.mark.tc("TC-018")
@@ -353,15 +353,15 @@ async def test_what_a_newer_hook_sends_is_taken_in_and_what_nobody_knows_of_it_i
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"1", b'{"events": []}', b"[" * 100_000])
 async def test_a_body_that_is_no_event_is_refused(api: Api, body: bytes) -> None:
-    told = await api.call("POST", "/v1/events", 400, data=body)
-    assert told["error"]["code"] == "E_INVALID_REQUEST"
+    answer = await api.call("POST", "/v1/events", 400, data=body)
+    assert answer["error"]["code"] == "E_INVALID_REQUEST"
 
 
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
 async def test_a_number_that_is_not_json_is_refused(api: Api, constant: str) -> None:
     event = json.dumps({**EVENT, "payload": {"n": 0}}).replace('{"n": 0}', f'{{"n": {constant}}}')
-    told = await api.call("POST", "/v1/events", 400, data=event.encode())
-    assert constant in told["error"]["message"]
+    answer = await api.call("POST", "/v1/events", 400, data=event.encode())
+    assert constant in answer["error"]["message"]
 
 
 async def test_a_body_without_a_length_is_bounded_too(api: Api) -> None:
@@ -369,8 +369,8 @@ async def test_a_body_without_a_length_is_bounded_too(api: Api) -> None:
         for _ in range(17):
             yield b" " * 65536
 
-    told = await api.call("POST", "/v1/events", 413, data=chunks())
-    assert told["error"]["code"] == "E_PAYLOAD_TOO_LARGE"
+    answer = await api.call("POST", "/v1/events", 413, data=chunks())
+    assert answer["error"]["code"] == "E_PAYLOAD_TOO_LARGE"
 
 
 async def test_a_character_cut_in_half_does_not_lose_the_event(api: Api) -> None:
@@ -386,8 +386,8 @@ async def test_a_body_of_one_mebibyte_is_taken_and_one_byte_more_is_not(api: Api
 
     assert len(event(1024 * 1024)) == 1024 * 1024
     await api.call("POST", "/v1/events", data=BytesIO(event(1024 * 1024)))
-    told = await api.call("POST", "/v1/events", 413, data=BytesIO(event(1024 * 1024 + 1)))
-    assert told["error"]["code"] == "E_PAYLOAD_TOO_LARGE"
+    answer = await api.call("POST", "/v1/events", 413, data=BytesIO(event(1024 * 1024 + 1)))
+    assert answer["error"]["code"] == "E_PAYLOAD_TOO_LARGE"
 
 
 async def test_a_caller_that_hangs_up_does_not_undo_half_a_change(api: Api) -> None:
@@ -424,8 +424,8 @@ async def test_a_folder_of_settings_is_absolute(api: Api) -> None:
 
 async def test_hooks_config_and_stop_answer(api: Api) -> None:
     asked = {"op": "status", "command": "/abs/agtmux hook"}
-    told = await api.call("POST", "/v1/hooks", json=asked)
-    assert Hooks.model_validate(told).model_dump() == told
+    answer = await api.call("POST", "/v1/hooks", json=asked)
+    assert Hooks.model_validate(answer).model_dump() == answer
     assert (await api.get("/v1/daemon/config"))["config"] == {"log": "json"}
     assert await api.call("POST", "/v1/daemon/stop") == {"schema_version": "1.0", "ok": True}
     assert api.services.stopped
@@ -441,9 +441,9 @@ async def test_history_is_asked_by_pane_or_runtime(api: Api) -> None:
 
 async def test_the_contract_is_served_and_names_every_route(api: Api) -> None:
     document = await api.get("/v1/openapi.json")
-    told = {(method.upper(), path) for path, some in document["paths"].items() for method in some}
+    listed = {(method.upper(), path) for path, some in document["paths"].items() for method in some}
     served = {(route.method, route.path) for routes in resources().values() for route in routes}
-    assert told == served | {("GET", "/v1/openapi.json")}
+    assert listed == served | {("GET", "/v1/openapi.json")}
     text = json.dumps(document)
     for name in {part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]}:
         assert name in document["components"]["schemas"]

@@ -39,7 +39,7 @@ def _event(document: Schema) -> Schema:
 
 @pytest.mark.tc("TC-035")
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         (lambda d: d["paths"].pop("/v1/panes"), "GET /v1/panes: gone"),
         (lambda d: d["paths"]["/v1/panes"]["get"]["parameters"].pop(0), "GET /v1/panes: parameter target gone"),
@@ -53,10 +53,10 @@ def _event(document: Schema) -> Schema:
         (lambda d: _event(d)["properties"].update(pid={"type": "integer"}), "pid: may no longer be null"),
     ],
 )
-def test_a_breaking_change_is_told(change: Callable[[Schema], object], told: str) -> None:
+def test_a_breaking_change_is_told(change: Callable[[Schema], object], expected: str) -> None:
     document = copy.deepcopy(current()["openapi"])
     change(document)
-    assert any(line.endswith(told) for line in breaks(current()["openapi"], document))
+    assert any(line.endswith(expected) for line in breaks(current()["openapi"], document))
 
 
 @pytest.mark.tc("TC-035")

@@ -82,13 +82,13 @@ async def test_a_feature_that_fails_is_told_in_health_and_the_others_go_on() -> 
             tasks = host.start(group)
             await eventually(lambda: going.is_set() and host.health().counters["bad_subscriber_failures"] == 1)
             await eventually(lambda: len(host.health().problems) == 2)
-            told = host.health()
+            result = host.health()
             alive = [task.get_name() for task in tasks if not task.done()]
             for task in tasks:
                 task.cancel()
-    assert told.problems == ("bad: its task ended: RuntimeError: task", "bad: its health is unknown: RuntimeError")
-    assert told.notes == ("good: fine",)
-    assert told.counters["good_sent"] == 3
+    assert result.problems == ("bad: its task ended: RuntimeError: task", "bad: its health is unknown: RuntimeError")
+    assert result.notes == ("good: fine",)
+    assert result.counters["good_sent"] == 3
     assert alive == ["changes for bad", "feature good"]
 
 

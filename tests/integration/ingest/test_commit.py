@@ -90,8 +90,8 @@ async def test_what_waits_together_is_given_up_together(tmp_path: Path, disk: Di
         disk.full, disk.tries = 1000, 0
         servers = rig.pipeline.servers
         posts = [rig.post(event("PreToolUse", agent, at=clock.forward(0.01))) for _ in range(20)]
-        told = await asyncio.gather(*posts, return_exceptions=True)
-        assert [getattr(error, "code", error) for error in told] == ["E_STORE_UNAVAILABLE"] * 20
+        results = await asyncio.gather(*posts, return_exceptions=True)
+        assert [getattr(error, "code", error) for error in results] == ["E_STORE_UNAVAILABLE"] * 20
         assert disk.tries <= 6, "tried for all of them at once"
         disk.full = 0
         assert rig.pipeline.servers is servers

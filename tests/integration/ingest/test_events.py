@@ -278,8 +278,8 @@ async def test_a_storm_of_duplicates_from_many_senders_ends_as_the_events_alone_
         chance.shuffle(storm)
         parts = [storm[n::8] for n in range(8)]
         answers = await asyncio.gather(*(rig.post(*part[i : i + 7]) for part in parts for i in range(0, len(part), 7)))
-        told = [posted.status for answer in answers for posted in answer]
-        assert told.count("duplicate") == len(storm) - len(events), f"seed {seed}"
+        listed = [posted.status for answer in answers for posted in answer]
+        assert listed.count("duplicate") == len(storm) - len(events), f"seed {seed}"
         assert rig.rows("SELECT count(*) FROM events") == [(len(events),)]
         runtime_id = rig.runtime_id()
         assert rig.pipeline.repository.registers[runtime_id] == expected.registers[runtime_id], f"seed {seed}"

@@ -122,8 +122,8 @@ async def test_a_hook_goes_by_the_systems_clock_and_counts_by_the_daemons(tmp_pa
         clock.now -= 5 * NS  # within the skew that is believed
         clock.forward(1)
         asked = {"event_time": clock.now, "target": None}
-        told = await intake.ingest([wire(1, "PermissionRequest", ASKED, agent, **asked)])
-        assert [one["status"] for one in told] == ["bound"]
+        answer = await intake.ingest([wire(1, "PermissionRequest", ASKED, agent, **asked)])
+        assert [one["status"] for one in answer] == ["bound"]
         assert rig.the_state().state is State.WAITING_APPROVAL
         assert rig.rows("SELECT event_time FROM events WHERE event_type = 'PermissionRequest'") == [(clock(),)]
 

@@ -204,14 +204,14 @@ async def test_a_target_that_is_down_and_back_restores_what_was_known_and_notifi
     assert (away.last_known["state"], away.last_known["since"]) == (str(before.state), before.since)
     assert (away.attention, away.attention_since) == (before.attention, before.attention_since)
     clock.forward(40)
-    told = len(rig.published)
+    result = len(rig.published)
     await rig.health("ok")
     await rig.round(agent)
     back = rig.the_state()
     assert (back.state, back.since, back.waiting_for) == (before.state, before.since, before.waiting_for)
     assert (back.resumed, back.last_known) == (True, None)
     assert (back.attention, back.attention_since) == (before.attention, before.attention_since)
-    states = [c.item["state"] for _, changes in rig.published[told:] for c in changes.get("panes", ()) if c.item]
+    states = [c.item["state"] for _, changes in rig.published[result:] for c in changes.get("panes", ()) if c.item]
     assert states == [str(before.state)], "back in one step"
 
 

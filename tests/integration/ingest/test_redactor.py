@@ -95,10 +95,10 @@ async def test_no_secret_reaches_the_file_in_any_mode(tmp_path: Path, mode: str)
                 late = {"event_time": clock.now - (9 * 10**9 if mode == "late" and number else 0)}
                 events.append(wire(number * 10 + at, kind, carried(secret), who, **{**late, **more}))
             events.append(wire(number * 10 + 5, "Stop", {}, who, env={"CODEX_HOME": f"/x/{name}", "N": secret}, **more))
-        told = await intake.ingest(events)
+        answer = await intake.ingest(events)
         expected = {"stale": "stale_runtime", "not understood": "dropped_unbound", "pending": "pending_bind",
                     "dropped": "pending_bind"}.get(mode, "bound")  # fmt: skip
-        assert expected in {t["status"] for t in told}, told
+        assert expected in {t["status"] for t in answer}, answer
         if mode == "dropped":
             clock.forward(11)
             await rig.tick()
@@ -144,8 +144,8 @@ async def test_an_agents_own_event_id_dedupes_and_a_hash_of_words_never_does(tmp
         intake = events_of(rig)
         first, again = (wire(n, "Stop", {}, agent, source_event_id="stop-7") for n in (1, 2))
         other = wire(3, "Stop", {}, agent)
-        told = await intake.ingest([first, again, other])
-        assert [t["status"] for t in told] == ["bound", "duplicate", "bound"]
+        answer = await intake.ingest([first, again, other])
+        assert [t["status"] for t in answer] == ["bound", "duplicate", "bound"]
         keys = {key for (key,) in rig.rows("SELECT dedupe_key FROM events")}
         assert keys == {dedupe_key("hook", "stop-7", "Stop"), dedupe_key("hook", "event-0003", "Stop")}
 
@@ -156,8 +156,8 @@ async def test_what_a_pattern_never_comes_to_an_end_on_is_left_out(tmp_path: Pat
     async with Rig(tmp_path / "a.db", clock) as rig:
         await rig.round(Agent())
         intake = events_of(rig, "^(a+)+$")
-        told = {"prompt": "a" * 60 + "b", "tool_input": {"command": "ls"}}
-        (result,) = await intake.ingest([wire(1, "PreToolUse", told, Agent())])
+        listed = {"prompt": "a" * 60 + "b", "tool_input": {"command": "ls"}}
+        (result,) = await intake.ingest([wire(1, "PreToolUse", listed, Agent())])
         assert result["status"] == "bound"
         assert b"aaaaaaaaaa" not in bytes_of(tmp_path / "a.db")
         (result,) = await intake.ingest([wire(2, "PreToolUse", {"prompt": "kept-words"}, Agent())])

@@ -39,8 +39,8 @@ def run(disk: Path, there: str, program: str, **env: str) -> subprocess.Complete
 def test_a_home_on_a_read_only_disk_is_told_with_the_variable_to_set(short_dir: Path, program: str, there: str) -> None:
     done = run(short_dir, there, program)
     did = "written to" if there == STATE else "made"
-    said = f"{program}: {short_dir}/{STATE} cannot be {did} (Read-only file system): set AGTMUX_STATE_DIR {TELL}"
-    assert done.stderr == f"{said} (E_FORBIDDEN)\n"
+    result = f"{program}: {short_dir}/{STATE} cannot be {did} (Read-only file system): set AGTMUX_STATE_DIR {TELL}"
+    assert done.stderr == f"{result} (E_FORBIDDEN)\n"
     assert done.returncode == (3 if program == "agtmux" else 1)
 
 
@@ -51,8 +51,8 @@ def test_a_runtime_folder_on_a_read_only_disk_is_told_with_its_own_variable(
     short_dir: Path, given: str, tmp_path: Path
 ) -> None:
     where = short_dir / "run/agtmux"
-    told = str(where.parent if given == "XDG_RUNTIME_DIR" else where)
-    done = run(short_dir, "run", "agtmuxd", AGTMUX_STATE_DIR=str(tmp_path / "state"), **{given: told})
+    message = str(where.parent if given == "XDG_RUNTIME_DIR" else where)
+    done = run(short_dir, "run", "agtmuxd", AGTMUX_STATE_DIR=str(tmp_path / "state"), **{given: message})
     assert f"{where} cannot be made (Read-only file system): set AGTMUX_RUNTIME_DIR {TELL}" in done.stderr
     assert done.returncode == 1
 

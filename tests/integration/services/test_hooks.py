@@ -29,8 +29,8 @@ class Writer:
     def write(self) -> None:
         if self.written < self.times:
             self.written += 1
-            told = json.loads(self.path.read_text()) if self.path.exists() else {}
-            self.path.write_text(json.dumps({**told, f"answer {self.written}": True}))
+            body = json.loads(self.path.read_text()) if self.path.exists() else {}
+            self.path.write_text(json.dumps({**body, f"answer {self.written}": True}))
 
 
 def claude() -> IsolatedAdapter:
@@ -86,8 +86,8 @@ async def test_what_an_agent_writes_meanwhile_stays_and_the_hooks_are_put_beside
     writer = Writer(tmp_path / "settings.json", 2)
     item = await install(writer, tmp_path, monkeypatch)
     assert (item["error"], item["changed"], item["installed"]) == (None, True, True)
-    told = json.loads(writer.path.read_text())
-    assert told["answer 1"] and told["answer 2"] and "hooks" in told
+    body = json.loads(writer.path.read_text())
+    assert body["answer 1"] and body["answer 2"] and "hooks" in body
 
 
 @pytest.mark.tc("TC-226")

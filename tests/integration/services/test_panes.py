@@ -32,8 +32,8 @@ async def test_of_a_target_that_is_away_no_claim_is_said_to_decide(tmp_path: Pat
         panes = panes_of(rig, SimpleNamespace(nonce=lambda _key: None))
 
         async def used() -> dict[str, str | None]:
-            told = await panes.explain("host/%1")
-            return {c["source"]: c["discarded_because"] for c in told["candidates"] if c["claim"] is not None}
+            answer = await panes.explain("host/%1")
+            return {c["source"]: c["discarded_because"] for c in answer["candidates"] if c["claim"] is not None}
 
         await rig.round(agent)
         await rig.post(event("UserPromptSubmit", agent, at=clock.forward(1)))

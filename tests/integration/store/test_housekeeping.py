@@ -264,15 +264,15 @@ def test_a_text_is_named_within_its_runtime_and_source_only_and_words_of_the_pay
     text = os.urandom(1500).hex()
     put(db, "runtimes", **row("runtimes", runtime_id="r2", pane_id="%9"))
     nested: dict[str, Any] = {"tool_input": {"content": text}}
-    said = {"last_assistant_message": text}
+    message = {"last_assistant_message": text}
     for number, (runtime, source, payload) in enumerate(
         [("r1", Source.HOOK, nested), ("r2", Source.HOOK, nested), ("r1", Source.NOTIFY, nested),
-         ("r1", Source.HOOK, said), ("r1", Source.HOOK, said)]
+         ("r1", Source.HOOK, message), ("r1", Source.HOOK, message)]
     ):  # fmt: skip
         made = event(number, source=source, ingested_at=NOW + number, payload=payload)
         history.add_event(db, made, runtime, "applied")
     kept = [one["raw_payload"] for one in reversed(history.history(db, runtime_ids=None, before=None, limit=9))]
-    assert kept == [nested, nested, nested, said, said]
+    assert kept == [nested, nested, nested, message, message]
 
 
 @pytest.mark.tc("TC-154")
@@ -291,8 +291,8 @@ async def test_an_event_that_waited_for_its_runtime_is_stored_once(tmp_path: Pat
     agent, text = Agent(), os.urandom(1500).hex()
     async with Rig(tmp_path / "a.db", Clock()) as rig:
         asked = {"tool_name": "Bash", "tool_input": {"command": text}}
-        (told,) = await rig.post(posted("PreToolUse", agent, at=rig.clock(), payload=asked))
-        assert told.status == "pending_bind"
+        (answer,) = await rig.post(posted("PreToolUse", agent, at=rig.clock(), payload=asked))
+        assert answer.status == "pending_bind"
         assert rig.rows("SELECT raw_payload FROM event_inbox") == [(None,)]
         await rig.round(agent)
         assert rig.rows("SELECT status, envelope, raw_payload FROM event_inbox") == [("bound", None, None)]
@@ -450,9 +450,9 @@ async def test_an_end_waits_for_no_lock(path: str, monkeypatch: pytest.MonkeyPat
         writes = [asyncio.ensure_future(store.run(lambda c: c.execute("DELETE FROM published"))) for _ in range(3)]
         await asyncio.to_thread(until, lambda: store.trouble is not None, what="the writer meets the lock")
         store.check_now()
-        for told in await asyncio.gather(*writes, return_exceptions=True):
-            assert isinstance(told, AgtmuxError)
-            assert told.code == "E_STORE_UNAVAILABLE"
+        for one_answer in await asyncio.gather(*writes, return_exceptions=True):
+            assert isinstance(one_answer, AgtmuxError)
+            assert one_answer.code == "E_STORE_UNAVAILABLE"
         store.close()
         assert not store._thread.is_alive()
         other.execute("ROLLBACK")

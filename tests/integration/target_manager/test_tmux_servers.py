@@ -106,10 +106,10 @@ async def test_clients_are_listed_with_what_they_show(
     assert await servers.clients(TARGET) == ()
     await asyncio.to_thread(attach, tmux, "main")
     (client,) = await servers.clients(TARGET)
-    told = tmux.run(
+    output = tmux.run(
         "list-clients", "-F", "#{client_name} #{client_tty} #{session_id} #{window_id} #{client_termname} #{client_pid}"
     ).split()
-    assert [client.name, client.tty, client.session_id, client.window_id, client.termname] == told[:5]
+    assert [client.name, client.tty, client.session_id, client.window_id, client.termname] == output[:5]
     assert (client.pane_id, "attached" in client.flags) == (pane, True)
     assert client.activity > 1_700_000_000
 

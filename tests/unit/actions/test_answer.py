@@ -32,8 +32,8 @@ def asked(script: Script, kind: Kind, params: Params | None = None) -> ActionCon
 @pytest.mark.tc("TC-107")
 async def test_a_dialog_that_one_redraw_left_out_still_stands() -> None:
     script = Script([(FREE, ""), (ASKS, "")])
-    told = await approve(asked(script, Kind.APPROVE))
-    assert (told["delivery"], len(script.written)) == ("unconfirmed", 1)
+    result = await approve(asked(script, Kind.APPROVE))
+    assert (result["delivery"], len(script.written)) == ("unconfirmed", 1)
     gone = Script([(ASKS, ""), (FREE, "")])
     assert (await approve(asked(gone, Kind.APPROVE)))["delivery"] == "submitted"
     other = Script([(replace(ASKS, waiting=replace(WAITING, fingerprint="cd" * 8)), "")])
@@ -42,8 +42,8 @@ async def test_a_dialog_that_one_redraw_left_out_still_stands() -> None:
 
 @pytest.mark.tc("TC-107")
 async def test_a_pane_that_went_is_no_sign_that_its_dialog_was_answered() -> None:
-    told = await approve(asked(Script([(GONE, "")]), Kind.APPROVE))
-    assert told["delivery"] == "unconfirmed"
+    result = await approve(asked(Script([(GONE, "")]), Kind.APPROVE))
+    assert result["delivery"] == "unconfirmed"
 
 
 @pytest.mark.tc("TC-107")
@@ -67,8 +67,8 @@ async def test_a_key_that_is_not_known_is_never_guessed(act: Any, kind: Kind, pa
 @pytest.mark.tc("TC-107")
 async def test_words_that_two_options_have_choose_neither() -> None:
     script = Script([(FREE, "")])
-    told = await answer(asked(script, Kind.ANSWER, AnswerParams(text=" yes ")))
-    assert (told["keys"], told["delivery"]) == (["1"], "submitted")
+    message = await answer(asked(script, Kind.ANSWER, AnswerParams(text=" yes ")))
+    assert (message["keys"], message["delivery"]) == (["1"], "submitted")
     dialog = replace(DIALOG, write=None)
     script = Script([(FREE, "")], dialog=dialog)
     with pytest.raises(AgtmuxError) as caught:
@@ -102,21 +102,21 @@ NEXT = replace(ASKS, waiting=replace(WAITING, subject="Write", fingerprint="cd" 
 async def test_an_option_is_taken_once_the_pointer_is_on_it_and_never_in_the_next_dialog() -> None:
     script = Script([(ASKS, "> 2"), (FREE, "")], dialog=POINTED)
     some = context(script, Kind.ANSWER, AnswerParams(option=2), ASKS, shown="> 1", state=State.WAITING_APPROVAL)
-    told = await answer(some)
-    assert (told["delivery"], [text.split()[-1] for text in script.written]) == ("submitted", ["Down", "Enter"])
+    result = await answer(some)
+    assert (result["delivery"], [text.split()[-1] for text in script.written]) == ("submitted", ["Down", "Enter"])
     script = Script([(NEXT, "> 2")], dialog=POINTED)
     some = context(script, Kind.ANSWER, AnswerParams(option=2), ASKS, shown="> 1", state=State.WAITING_APPROVAL)
-    told = await answer(some)
-    assert (told["delivery"], [text.split()[-1] for text in script.written]) == ("unconfirmed", ["Down"])
-    assert "nothing was answered" in told["note"]
+    result = await answer(some)
+    assert (result["delivery"], [text.split()[-1] for text in script.written]) == ("unconfirmed", ["Down"])
+    assert "nothing was answered" in result["note"]
 
 
 @pytest.mark.tc("TC-107")
 async def test_words_that_are_not_seen_in_the_dialog_are_not_submitted() -> None:
     script = Script([(ASKS, "the field is open"), (ASKS, "other words")])
-    told = await answer(asked(script, Kind.ANSWER, AnswerParams(text="my words")))
-    assert (told["delivery"], len(script.written)) == ("unconfirmed", 2), "the option and the words"
-    assert "not submitted" in told["note"]
+    message = await answer(asked(script, Kind.ANSWER, AnswerParams(text="my words")))
+    assert (message["delivery"], len(script.written)) == ("unconfirmed", 2), "the option and the words"
+    assert "not submitted" in message["note"]
 
 
 @pytest.mark.tc("TC-031")
@@ -125,6 +125,6 @@ async def test_a_secret_of_the_prompt_is_not_in_the_answer() -> None:
     some = asked(script, Kind.APPROVE)
     secret = replace(WAITING, text="curl -H 'Authorization: Bearer abcdefghijklmnopqrstuvwxyz012345'")
     some.case = replace(some.case, current=replace(ASKS, waiting=secret))
-    told = await approve(some)
-    assert "abcdefghijklmnop" not in str(told)
-    assert told["prompt"]["fingerprint"] == WAITING.fingerprint
+    result = await approve(some)
+    assert "abcdefghijklmnop" not in str(result)
+    assert result["prompt"]["fingerprint"] == WAITING.fingerprint

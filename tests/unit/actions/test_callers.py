@@ -37,8 +37,8 @@ class Machine:
         return next((p.argv for p in self.table if (p.pid, p.start) == (pid, start)), None)
 
     async def environs(self, processes: list[tuple[int, str]], names: tuple[str, ...]) -> dict[int, dict[str, str]]:
-        told = {name: self.env[name] for name in names if name in self.env}
-        return {pid: told if self.of is None or pid in self.of else {} for pid, _ in processes}
+        listed = {name: self.env[name] for name in names if name in self.env}
+        return {pid: listed if self.of is None or pid in self.of else {} for pid, _ in processes}
 
 
 def callers(machine: Machine, *, allowed: bool = False) -> Callers:

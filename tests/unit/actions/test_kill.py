@@ -25,8 +25,8 @@ def signalled(script: Script, name: str) -> ActionContext:
 @pytest.mark.tc("TC-029")
 async def test_a_signal_that_ends_is_waited_for_and_one_that_interrupts_is_not() -> None:
     ending = Script([(FREE, ""), (FREE, ""), (replace(FREE, alive=False), "")])
-    told = await killing.kill(signalled(ending, "TERM"))
-    assert (told["ended"], told["pids"], ending.written) == (True, [50], ["kill -TERM 50"])
+    result = await killing.kill(signalled(ending, "TERM"))
+    assert (result["ended"], result["pids"], ending.written) == (True, [50], ["kill -TERM 50"])
     staying = Script([(FREE, "")])
     assert (await killing.kill(signalled(staying, "INT")))["ended"] is False
     assert staying.seen <= 2, "nobody waits for an end that is not to come"

@@ -41,8 +41,8 @@ async def test_a_mode_that_does_not_go_away_gets_no_text() -> None:
 @pytest.mark.tc("TC-107")
 async def test_text_that_showed_for_one_look_only_is_not_submitted() -> None:
     script = Script([(DRAFT, "hi"), (DRAFT, "something else")])
-    told = await sending.send(context(script, Kind.SEND, text()))
-    assert (told["delivery"], told["entered"]) == ("unconfirmed", False)
+    answer = await sending.send(context(script, Kind.SEND, text()))
+    assert (answer["delivery"], answer["entered"]) == ("unconfirmed", False)
     assert len(script.written) == 1
 
 
@@ -54,8 +54,8 @@ async def test_text_that_showed_for_one_look_only_is_not_submitted() -> None:
 )  # fmt: skip
 async def test_a_text_is_typed_where_that_is_the_same_and_pasted_else(words: str, by: str, first: str) -> None:
     script = Script([(DRAFT, words)])
-    told = await sending.send(context(script, Kind.SEND, SendParams(text=words)))
-    assert (told["by"], told["delivery"], told["bytes"]) == (by, "typed", len(words))
+    answer = await sending.send(context(script, Kind.SEND, SendParams(text=words)))
+    assert (answer["by"], answer["delivery"], answer["bytes"]) == (by, "typed", len(words))
     assert script.written[0].startswith(first)
 
 
@@ -87,9 +87,9 @@ async def test_a_chip_that_was_there_before_is_not_the_text_that_was_pasted() ->
 @pytest.mark.tc("TC-107")
 async def test_a_pane_that_changed_between_text_and_submit_keeps_the_text_and_is_told() -> None:
     script = Script([(DRAFT, "hi")], changed_at="0d")
-    told = await sending.send(context(script, Kind.SEND, text()))
-    assert (told["delivery"], told["entered"]) == ("unconfirmed", False)
-    assert "the text is still in the input field" in told["note"]
+    answer = await sending.send(context(script, Kind.SEND, text()))
+    assert (answer["delivery"], answer["entered"]) == ("unconfirmed", False)
+    assert "the text is still in the input field" in answer["note"]
     bare = Script([(FREE, "")], changed_at="0d")
     with pytest.raises(AgtmuxError) as caught:  # an Enter by itself: nothing was done at all
         await sending.send(context(bare, Kind.SEND, text(None)))
@@ -127,9 +127,9 @@ async def test_what_counts_as_a_sign_that_a_text_was_submitted(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Keystrokes, "type", typed)
-        told = await sending.send(some)
-    assert (told["delivery"], told["entered"]) == (delivery, True), told
-    assert told["queued"] is (delivery == "submitted" and state is State.RUNNING)
+        answer = await sending.send(some)
+    assert (answer["delivery"], answer["entered"]) == (delivery, True), answer
+    assert answer["queued"] is (delivery == "submitted" and state is State.RUNNING)
 
 
 @pytest.mark.tc("TC-107")

@@ -126,13 +126,13 @@ def test_the_adapter_of_the_documentation_owes_nothing(name: str, tmp_path: Path
     module = tmp_path / "module"
     module.mkdir()
     (module / "toy.toml").write_text(SCREEN)
-    said: dict[str, Any] = {"__file__": str(module / "__init__.py"), "__name__": "agtmux_toy"}
+    message: dict[str, Any] = {"__file__": str(module / "__init__.py"), "__name__": "agtmux_toy"}
     for block in blocks:
         if "ToyAdapter(" in block and "violations(" not in block:
-            exec(compile(block, "docs/adapters", "exec"), said)  # noqa: S102 our own words
+            exec(compile(block, "docs/adapters", "exec"), message)  # noqa: S102 our own words
     folder = tmp_path / "home"
     folder.mkdir()
-    assert violations(said[name](), folder) == []
+    assert violations(message[name](), folder) == []
 
 
 def test_the_parts_that_an_adapter_lacks_are_named(tmp_path: Path) -> None:
@@ -140,8 +140,8 @@ def test_the_parts_that_an_adapter_lacks_are_named(tmp_path: Path) -> None:
         name = agent_type = "half"
         version, contract_version = "1.0.0", "1.0"
 
-    (told,) = violations(Half(), tmp_path)
+    (result,) = violations(Half(), tmp_path)
     assert (
         "lacks parts of the contract: capabilities, config_home, ended_in_order, hook_status, identify, innermost, look"
-        in told
+        in result
     )

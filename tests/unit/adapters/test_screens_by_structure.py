@@ -326,7 +326,7 @@ def test_claude_what_asks_for_no_leave_waits_for_input(box: tuple[str, ...]) -> 
 
 @pytest.mark.tc("TC-185")
 @pytest.mark.parametrize(
-    "told",
+    "refusal",
     [
         ("●\xa0I will run a command.", "  No result recorded for 1 call", "  ⎿ \xa0$ touch x",
          "  ⎿ \xa0Interrupted · What should Claude do instead?"),
@@ -335,11 +335,11 @@ def test_claude_what_asks_for_no_leave_waits_for_input(box: tuple[str, ...]) -> 
         ("●\xa0User rejected Claude's plan:", "  ⎿  # Shed plan"),
     ],
 )  # fmt: skip
-def test_claude_a_turn_that_was_refused_is_idle_though_a_line_says_how_long_it_took(told: tuple[str, ...]) -> None:
+def test_claude_a_turn_that_was_refused_is_idle_though_a_line_says_how_long_it_took(refusal: tuple[str, ...]) -> None:
     for before in (Claim.RUNNING, Claim.WAITING_APPROVAL, Claim.WAITING_INPUT, Claim.IDLE):
-        write = claude("❯ go", *told, "✻ Cogitated for 1s · done 6:27 AM", before=before)
+        write = claude("❯ go", *refusal, "✻ Cogitated for 1s · done 6:27 AM", before=before)
         assert (write.claim, write.strength) == (Claim.IDLE, Strength.DEFINITIVE)
-    after = claude("❯ go", *told, "●\xa0Then this.", "✻ Cogitated for 1s", before=Claim.RUNNING)
+    after = claude("❯ go", *refusal, "●\xa0Then this.", "✻ Cogitated for 1s", before=Claim.RUNNING)
     assert after.claim is Claim.COMPLETED
 
 

@@ -21,10 +21,10 @@ ADAPTERS: dict[str, Any] = {"claude": ClaudeAdapter(), "codex": CodexAdapter(), 
 
 def signal(agent: str, line: dict[str, Any]) -> Signal | None:
     """What the door makes of a line, None where it tells no event."""
-    told = ADAPTERS[agent].read_line(line)
-    if told is None or told.event is None:
+    result = ADAPTERS[agent].read_line(line)
+    if result is None or result.event is None:
         return None
-    raw = RawEvent("e", told.event, Source.TRANSCRIPT, agent, told.at, told.at, "k", payload=dict(told.payload))
+    raw = RawEvent("e", result.event, Source.TRANSCRIPT, agent, result.at, result.at, "k", payload=dict(result.payload))
     found: Signal = ADAPTERS[agent].normalise(raw, {})
     return found
 
@@ -183,36 +183,38 @@ def test_what_was_asked_is_told_by_its_first_line_alone() -> None:
     asked = "fix the shed\nit leaks, password=hunter2"
     item = {"type": "UserMessage", "id": "i", "content": [{"type": "text", "text": asked}]}
     for agent, line in (("claude", user(asked)), ("codex", codex("item_completed", item=item))):
-        told = ADAPTERS[agent].read_line(line)
-        assert "leaks" not in json.dumps(dict(told.payload))
+        result = ADAPTERS[agent].read_line(line)
+        assert "leaks" not in json.dumps(dict(result.payload))
         found = signal(agent, line)
         assert found is not None and found.task == "fix the shed"
 
 
 @pytest.mark.tc("TC-016")
 def test_no_words_of_the_agent_are_in_what_is_stored() -> None:
-    said = "the secret plan"
+    result = "the secret plan"
     lines: dict[str, list[dict[str, Any]]] = {
-        "claude": [{"type": "assistant", "timestamp": AT, "message": {"content": text(said)}}, BROKEN],
+        "claude": [{"type": "assistant", "timestamp": AT, "message": {"content": text(result)}}, BROKEN],
         "codex": [
-            codex("task_complete", last_agent_message=said),
+            codex("task_complete", last_agent_message=result),
             {"type": "response_item", "timestamp": AT,
-             "payload": {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": said}]}},
+             "payload": {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": result}]}},
         ],
-        "gemini": [gemini("gemini", said)],
+        "gemini": [gemini("gemini", result)],
     }  # fmt: skip
     for agent, some in lines.items():
         for line in some:
-            assert said not in json.dumps(dict(ADAPTERS[agent].read_line(line).payload))
+            assert result not in json.dumps(dict(ADAPTERS[agent].read_line(line).payload))
 
 
 @pytest.mark.tc("TC-015")
 def test_the_last_message_is_that_of_the_last_line_and_its_pieces() -> None:
-    def said(value: str, message: str) -> dict[str, Any]:
+    def answer(value: str, message: str) -> dict[str, Any]:
         return {"type": "assistant", "timestamp": AT, "message": {"id": message, "content": text(value)}}
 
     adapter = ADAPTERS["claude"]
-    assert adapter.last_message([said("one", "m1"), said("two", "m2"), said("three", "m2"), OVER]) == "two\n\nthree"
+    assert (
+        adapter.last_message([answer("one", "m1"), answer("two", "m2"), answer("three", "m2"), OVER]) == "two\n\nthree"
+    )
     assert adapter.last_message([OVER]) is None
     assert ADAPTERS["codex"].last_message([codex("task_complete", last_agent_message="done")]) == "done"
     assert ADAPTERS["gemini"].last_message([gemini("gemini", "one"), gemini("gemini", "two")]) == "two"
@@ -239,14 +241,14 @@ def test_only_a_terminals_own_thread_has_an_opening(other: dict[str, Any]) -> No
 
 @pytest.mark.tc("TC-016")
 def test_lines_recorded_of_real_agents_are_understood_or_left_alone() -> None:
-    told: dict[str, set[str]] = {agent: set() for agent in ADAPTERS}
+    listed: dict[str, set[str]] = {agent: set() for agent in ADAPTERS}
     for agent, adapter in ADAPTERS.items():
         assert isinstance(adapter, TranscriptAdapter)
         for name in recording.names(agent):
             for line in recording.load(name).lines:
                 if line["kind"] == "transcript":
                     found = adapter.read_line(events.fill(line["line"]))
-                    told[agent] |= {found.event} if found is not None and found.event else set()
-    assert told["claude"] == {"prompt", "turn_duration", "interrupted", "api_error"}
-    assert told["codex"] >= {"task_started", "task_complete", "turn_aborted"}
-    assert told["gemini"] == {"cancelled", "failed"}
+                    listed[agent] |= {found.event} if found is not None and found.event else set()
+    assert listed["claude"] == {"prompt", "turn_duration", "interrupted", "api_error"}
+    assert listed["codex"] >= {"task_started", "task_complete", "turn_aborted"}
+    assert listed["gemini"] == {"cancelled", "failed"}

@@ -154,9 +154,9 @@ def test_start_restart_and_stop(short_dir: Path, stand_in: Callable[..., dict[st
     assert agtmux(short_dir, "daemon", "start", stdin=b"", **env).stdout.startswith(b"started (pid ")
     (first,) = pids(short_dir)
     assert agtmux(short_dir, "daemon", "start", stdin=b"", **env).stdout == f"already running (pid {first})\n".encode()
-    told = agtmux(short_dir, "daemon", "restart", stdin=b"", **env).stdout.decode()
+    output = agtmux(short_dir, "daemon", "restart", stdin=b"", **env).stdout.decode()
     second = pids(short_dir)[-1]
-    assert told.startswith(f"stopped (pid {first})\nstarted (pid {second}, ")
+    assert output.startswith(f"stopped (pid {first})\nstarted (pid {second}, ")
     assert agtmux(short_dir, "daemon", "stop", stdin=b"", **env).stdout == f"stopped (pid {second})\n".encode()
     assert agtmux(short_dir, "daemon", "stop", stdin=b"", **env).stdout == b"not running\n"
     assert len(pids(short_dir)) == 2

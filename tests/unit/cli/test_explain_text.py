@@ -21,7 +21,7 @@ def stub(short_dir: Path) -> Iterator[Stub]:
 
 
 def test_an_explanation_tells_who_decided_and_who_was_not_believed(short_dir: Path, stub: Stub) -> None:
-    said = {
+    listed = {
         "source": "hook",
         "subject": "turn",
         "claim": "waiting_approval",
@@ -32,8 +32,8 @@ def test_an_explanation_tells_who_decided_and_who_was_not_believed(short_dir: Pa
     body = {
         "ref": "pane:host/work/@1/%1",
         "item": pane(state="waiting_approval", waiting_for=ASKED, accepts_input=False),
-        "decided_by": [said],
-        "candidates": [{**said, "used": True}, {**screen, "discarded_because": "older than the hook"}],
+        "decided_by": [listed],
+        "candidates": [{**listed, "used": True}, {**screen, "discarded_because": "older than the hook"}],
         "recent_events": [{"source": "hook", "event_type": "PermissionRequest", "event_time": STAMP}],
     }
     stub.answer("GET /v1/panes/pane:host/work/@1/%1/explain", body)

@@ -26,7 +26,7 @@ def link(pid: int, *argv: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("above", "told"),
+    ("above", "expected"),
     [
         ([link(70, "-zsh"), link(60, "claude")], "claude (pid 60)"),
         ([link(70, "sh", "-c", "x"), link(60, "/opt/homebrew/bin/codex", "resume")], "codex (pid 60)"),
@@ -40,7 +40,7 @@ def link(pid: int, *argv: str) -> dict[str, object]:
     ],
 )
 def test_without_proc_an_agent_above_is_known_by_ps(
-    monkeypatch: pytest.MonkeyPatch, above: list[dict[str, object]], told: str | None
+    monkeypatch: pytest.MonkeyPatch, above: list[dict[str, object]], expected: str | None
 ) -> None:
     """As on macOS."""
 
@@ -51,7 +51,7 @@ def test_without_proc_an_agent_above_is_known_by_ps(
     monkeypatch.setattr(hook, "ancestors", lambda _pid: [])
     monkeypatch.setattr(psline, "ancestors", asked)
     monkeypatch.setenv("TMUX", "/t,1,0")
-    assert inside_agent.agent_above() == told
+    assert inside_agent.agent_above() == expected
     monkeypatch.delenv("TMUX")
     assert inside_agent.agent_above() is None
 

@@ -385,19 +385,19 @@ def test_a_short_ref_that_names_no_single_pane_is_refused(
 ) -> None:
     stub.answer("GET /v1/panes", listing(*PANES))
     done = agtmux(short_dir, "explain", text, "--json")
-    told = json.loads(done.stdout)["error"]
-    assert (told["code"], done.returncode) == (code, CODES[code].exit)
-    assert says in told["message"]
+    body = json.loads(done.stdout)["error"]
+    assert (body["code"], done.returncode) == (code, CODES[code].exit)
+    assert says in body["message"]
     if code == "E_REF_AMBIGUOUS":
-        assert told["details"]["candidates"] == ["pane:build/work/@2/%2", "pane:host/a%2Fb/@2/%2"]
+        assert body["details"]["candidates"] == ["pane:build/work/@2/%2", "pane:host/a%2Fb/@2/%2"]
 
 
 def test_events_are_asked_for_by_pane_or_by_runtime(short_dir: Path, stub: Stub) -> None:
     stub.answer("GET /v1/panes", listing(*PANES))
     row = {"event_id": "e1", "event_type": "Stop", "source": "hook", "event_time": STAMP, "runtime_id": "r2"}
     stub.answer("GET /v1/events", {"items": [row]})
-    told = out(short_dir, "events", "codex", "--limit", "5", "--before", "e9").splitlines()[1].split()
-    assert told[1:6] == ["Stop", "hook", "codex", "host", "%2"]
+    result = out(short_dir, "events", "codex", "--limit", "5", "--before", "e9").splitlines()[1].split()
+    assert result[1:6] == ["Stop", "hook", "codex", "host", "%2"]
     assert stub.calls[-1].query == {"limit": ["5"], "before": ["e9"], "pane": ["pane:host/a%2Fb/@2/%2"]}
     out(short_dir, "events", "runtime:abc")
     assert stub.calls[-1].query == {"limit": ["50"], "runtime": ["abc"]}
@@ -475,12 +475,13 @@ def test_the_daemons_state_and_config_are_told(short_dir: Path, stub: Stub) -> N
     log = {"path": None, "lost": 5, "left_out": 6}
     health = {"version": "1", "pid": 5, "uptime_s": 3, "status": "ok", "counters": {"events": 7}}
     stub.answer("GET /v1/health", {**health, "store": sizes, "log": log})
-    told = out(short_dir, "daemon", "status")
-    assert "events 7" in told
+    result = out(short_dir, "daemon", "status")
+    assert "events 7" in result
     assert (
-        "3.0 MiB on disk, 1.0 MiB used, 9.0 MiB allowed (store.max_bytes), log 0.0 MiB, 4 writes failed, being" in told
+        "3.0 MiB on disk, 1.0 MiB used, 9.0 MiB allowed (store.max_bytes), log 0.0 MiB, 4 writes failed, being"
+        in result
     )
-    assert "log       standard error, 5 lines lost, 6 left out of floods" in told
+    assert "log       standard error, 5 lines lost, 6 left out of floods" in result
     stub.answer("GET /v1/daemon/config", {"path": "/c.toml", "config": {"autostart": True, "log": {"level": "info"}}})
     assert out(short_dir, "daemon", "config") == '# /c.toml\nautostart = true\n\n[log]\nlevel = "info"\n'
     stub.answer("POST /v1/daemon/reload", {"ok": True})

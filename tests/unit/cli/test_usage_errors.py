@@ -26,7 +26,7 @@ def stub(short_dir: Path) -> Iterator[Stub]:
 
 @pytest.mark.tc("TC-018")
 @pytest.mark.parametrize(
-    ("typed", "told"),
+    ("typed", "expected"),
     [
         ("lst", "No such command 'lst' (did you mean agtmux list or agtmux ls?); see agtmux --help"),
         ("aprove claude", "No such command 'aprove' (did you mean agtmux approve?); see agtmux --help"),
@@ -41,10 +41,10 @@ def stub(short_dir: Path) -> Iterator[Stub]:
         ),
     ],
 )
-def test_a_misspelled_word_is_told_with_what_may_have_been_meant(short_dir: Path, typed: str, told: str) -> None:
+def test_a_misspelled_word_is_told_with_what_may_have_been_meant(short_dir: Path, typed: str, expected: str) -> None:
     done = agtmux(short_dir, *typed.split())
     assert done.returncode == 2
-    assert done.stderr.decode().startswith(f"agtmux: {told}")
+    assert done.stderr.decode().startswith(f"agtmux: {expected}")
 
 
 @pytest.mark.tc("TC-112")
@@ -59,8 +59,8 @@ def test_the_short_help_of_a_command_is_a_whole_sentence() -> None:
 
 @pytest.mark.tc("TC-018")
 def test_the_help_says_what_each_exit_status_means(short_dir: Path) -> None:
-    said = out(short_dir, "--help").partition("Exit status:")[2]
-    assert [word for word in said.replace(",", " ").split() if word.isdigit()] == [*"01234567", "130"]
+    result = out(short_dir, "--help").partition("Exit status:")[2]
+    assert [word for word in result.replace(",", " ").split() if word.isdigit()] == [*"01234567", "130"]
 
 
 def test_a_list_of_nothing_in_particular_is_that_of_panes(short_dir: Path, stub: Stub) -> None:
@@ -77,7 +77,7 @@ def test_a_name_for_several_states_is_spelled_out(short_dir: Path, stub: Stub) -
 
 
 @pytest.mark.parametrize(
-    ("filters", "told"),
+    ("filters", "expected"),
     [
         ({}, "no agents seen; agtmux list panes --all shows every pane"),
         ({"all": True}, "no pane seen: does tmux run?"),
@@ -86,10 +86,10 @@ def test_a_name_for_several_states_is_spelled_out(short_dir: Path, stub: Stub) -
     ],
 )
 def test_where_there_is_nothing_to_show_it_is_said_why(
-    short_dir: Path, stub: Stub, filters: dict[str, object], told: str
+    short_dir: Path, stub: Stub, filters: dict[str, object], expected: str
 ) -> None:
     stub.answer("GET /v1/panes", listing(filters=filters))
-    assert told in on_terminal(short_dir, "ls")
+    assert expected in on_terminal(short_dir, "ls")
 
 
 def test_a_narrow_list_of_targets_keeps_their_names(short_dir: Path, stub: Stub) -> None:
@@ -168,8 +168,8 @@ def test_a_target_without_a_server_is_told_apart_from_one_with(short_dir: Path, 
     stub.answer("POST /v1/targets/wrk/connect", {"steps": steps, "item": item})
     stub.answer("GET /v1/targets", {"items": [item, item | {"tmux_version": "3.4"}, item | {"read": False}]})
     assert out(short_dir, "target", "connect", "wrk").endswith("wrk: ok, but no tmux server runs there now\n")
-    told = out(short_dir, "target", "list").splitlines()
-    assert ["no server" in line for line in told] == [False, True, False, False]
+    result = out(short_dir, "target", "list").splitlines()
+    assert ["no server" in line for line in result] == [False, True, False, False]
 
 
 def test_whom_a_signal_will_hit_is_asked_in_one_sentence(short_dir: Path, stub: Stub) -> None:
@@ -181,9 +181,9 @@ def test_whom_a_signal_will_hit_is_asked_in_one_sentence(short_dir: Path, stub: 
     process = subprocess.Popen(command(argv), stdin=slave, stdout=slave, stderr=subprocess.PIPE, env=env)
     os.close(slave)
     os.write(master, b"n\n")
-    said = process.communicate(timeout=30)[1]
+    result = process.communicate(timeout=30)[1]
     os.close(master)
-    assert said.startswith(b"Send SIGTERM to claude in %1 (process 7, running)? [y/N]: ")
+    assert result.startswith(b"Send SIGTERM to claude in %1 (process 7, running)? [y/N]: ")
     assert process.returncode == 130
 
 

@@ -95,10 +95,10 @@ class Watching:
 
     def ended(self) -> tuple[int, bytes]:
         status = self.process.wait(30)
-        said = self.err.read()
+        result = self.err.read()
         self.out.close()
         self.err.close()
-        return status, said
+        return status, result
 
 
 @pytest.mark.tc("TC-021")
@@ -134,9 +134,9 @@ def test_a_broken_connection_is_resumed_at_the_last_line(short_dir: Path, serve:
     assert lines == [SNAPSHOT, DELTA, line("heartbeat", 9)]
     until(lambda: len(stub.calls) == 4)
     assert [call.query.get("cursor") for call in stub.calls] == [None, ["s:1"], ["s:2"], ["s:9"]]
-    status, said = watching.close()
+    status, result = watching.close()
     assert status == 130
-    assert said.startswith(b"agtmux: lost the daemon")
+    assert result.startswith(b"agtmux: lost the daemon")
 
 
 @pytest.mark.tc("TC-051")

@@ -52,8 +52,8 @@ def spoken(draw: st.DrawFn, number: int, seq: Any) -> tuple[RawEvent, tuple[Writ
         event_id=f"e{number:03d}", event_type="x", source=source, agent_type="claude", event_time=at - skew,
         ingested_at=at, dedupe_key=f"k{number}", source_seq=draw(seq), spooled=draw(st.booleans()),
     )  # fmt: skip
-    said = draw(st.lists(writes(), min_size=1, max_size=3, unique_by=lambda w: w.subject))
-    return made, tuple(said)
+    result = draw(st.lists(writes(), min_size=1, max_size=3, unique_by=lambda w: w.subject))
+    return made, tuple(result)
 
 
 @st.composite
@@ -78,11 +78,11 @@ def stamped(event: RawEvent) -> Stamp:
 
 def outcome(registers: dict[tuple[Source, str], Register], marks: dict[str, int]) -> tuple[Any, ...]:
     """What counts: the registers' words, the marks, and the state at several times."""
-    told = []
+    listed = []
     for after in (11, 12, 30, 75, 140, 700):
         now = T0 + after * NS
-        told.append(comparable(resolve(registers, marks, RuntimeFacts(T0, now - NS), now)))
-    return registers, marks, told
+        listed.append(comparable(resolve(registers, marks, RuntimeFacts(T0, now - NS), now)))
+    return registers, marks, listed
 
 
 def comparable(resolution: Resolution) -> tuple[Any, ...]:
@@ -95,9 +95,9 @@ def comparable(resolution: Resolution) -> tuple[Any, ...]:
 def through_core(history: Sequence[tuple[RawEvent, tuple[Write, ...]]]) -> tuple[Any, ...]:
     registers: dict[tuple[Source, str], Register] = {}
     marks: dict[str, int] = {}
-    for event, said in history:
+    for event, one_answer in history:
         stamp = stamped(event)
-        for write in said:
+        for write in one_answer:
             entry = to_entry(write, stamp.time, stamp, event.source_seq)
             marks = raise_marks(marks, event.source, entry, stamp.time) or marks
             new = put(registers.get((event.source, write.subject)), event.source, write.subject, entry)
@@ -115,9 +115,9 @@ def a_runtime() -> Runtime:
 def through_ingest(history: Sequence[tuple[RawEvent, tuple[Write, ...]]]) -> tuple[Any, ...]:
     """The same by the daemon's own folding, one transaction per event."""
     repository = Repository(runtimes={"r1": a_runtime()}, registers={"r1": {}}, marks={"r1": {}})
-    for event, said in history:
+    for event, one_answer in history:
         unit = UnitOfWork(repository)
-        apply_event(unit, a_runtime(), event, Signal("x", said), skew_budget=SKEW_BUDGET)
+        apply_event(unit, a_runtime(), event, Signal("x", one_answer), skew_budget=SKEW_BUDGET)
         unit.commit()
     return outcome(repository.registers["r1"], repository.marks["r1"])
 
@@ -150,9 +150,9 @@ def test_a_register_is_its_newest_event_by_seq_only_if_all_its_events_carry_one(
 ) -> None:
     registers, _, _ = through_core(history)
     for (source, subject), register in registers.items():
-        said = [(e, w) for e, ws in history for w in ws if e.source is source and w.subject == subject]
-        by_seq = all(e.source_seq is not None for e, _ in said)
-        newest, write = max(said, key=lambda s: ((s[0].source_seq or 0) if by_seq else 0, stamped(s[0])))
+        listed = [(e, w) for e, ws in history for w in ws if e.source is source and w.subject == subject]
+        by_seq = all(e.source_seq is not None for e, _ in listed)
+        newest, write = max(listed, key=lambda s: ((s[0].source_seq or 0) if by_seq else 0, stamped(s[0])))
         assert register.entry == to_entry(write, stamped(newest).time, stamped(newest), newest.source_seq)
         assert register.ordered_by_seq == by_seq
 
@@ -161,14 +161,14 @@ def test_a_register_is_its_newest_event_by_seq_only_if_all_its_events_carry_one(
 @BOUNDED
 @given(histories(), st.data())
 def test_a_duplicate_moves_nothing(history: list[tuple[RawEvent, tuple[Write, ...]]], data: st.DataObject) -> None:
-    event, said = data.draw(st.sampled_from(history))
+    event, result = data.draw(st.sampled_from(history))
     repository = Repository(runtimes={"r1": a_runtime()}, registers={"r1": {}}, marks={"r1": {}})
     for one, writes_ in history:
         unit = UnitOfWork(repository)
         apply_event(unit, a_runtime(), one, Signal("x", writes_), skew_budget=SKEW_BUDGET)
         unit.commit()
     unit = UnitOfWork(repository)
-    moved = apply_event(unit, a_runtime(), event, Signal("x", said), skew_budget=SKEW_BUDGET)
+    moved = apply_event(unit, a_runtime(), event, Signal("x", result), skew_budget=SKEW_BUDGET)
     assert not moved
     assert (unit.changed_registers, unit.marked) == (set(), set())
 

@@ -132,9 +132,9 @@ class Story:
         elif name == "fail":
             self.hook(hook("StopFailure", error="overloaded"))
         self.shows(COMPOSER, FREE)
-        told = {"stop": "completed", "fail": "error"}.get(name, "idle") if self.lost != 1 else "idle"
-        spared = set() if begun or told != "idle" else {"completed"}
-        self._now("idle", *({"idle", "completed", "error"} if self.lost > 1 else {told, *spared}))
+        message = {"stop": "completed", "fail": "error"}.get(name, "idle") if self.lost != 1 else "idle"
+        spared = set() if begun or message != "idle" else {"completed"}
+        self._now("idle", *({"idle", "completed", "error"} if self.lost > 1 else {message, *spared}))
 
     def _now(self, does: str, *named: str) -> None:
         if does == "running":

@@ -33,19 +33,19 @@ def test_on_linux_they_lie_where_platformdirs_says(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("sys.platform", "linux")
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    told = Unix("agtmux", appauthor=False)
-    assert paths.state_dir() == told.user_state_dir
-    assert paths.config_file() == os.path.join(told.user_config_dir, "config.toml")
-    assert paths.runtime_dir() == (told.user_runtime_dir if given else paths.state_dir())
+    result = Unix("agtmux", appauthor=False)
+    assert paths.state_dir() == result.user_state_dir
+    assert paths.config_file() == os.path.join(result.user_config_dir, "config.toml")
+    assert paths.runtime_dir() == (result.user_runtime_dir if given else paths.state_dir())
 
 
 @pytest.mark.tc("TC-115")
 def test_on_macos_they_lie_where_platformdirs_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "darwin")
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/x/r")
-    told = MacOS("agtmux", appauthor=False)
-    assert paths.state_dir() == paths.runtime_dir() == told.user_state_dir
-    assert paths.config_file() == os.path.join(told.user_config_dir, "config.toml")
+    result = MacOS("agtmux", appauthor=False)
+    assert paths.state_dir() == paths.runtime_dir() == result.user_state_dir
+    assert paths.config_file() == os.path.join(result.user_config_dir, "config.toml")
 
 
 @pytest.mark.tc("TC-115")
@@ -85,8 +85,8 @@ def test_our_own_variables_override_the_platform(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/x/r")
     for name, value in zip(OWN, ("r", "s", "c.toml", "k.sock"), strict=True):
         monkeypatch.setenv(name, value)
-    told = (paths.runtime_dir(), paths.state_dir(), paths.config_file(), paths.socket_path())
-    assert told == tuple(str(tmp_path / name) for name in ("r", "s", "c.toml", "k.sock"))
+    result = (paths.runtime_dir(), paths.state_dir(), paths.config_file(), paths.socket_path())
+    assert result == tuple(str(tmp_path / name) for name in ("r", "s", "c.toml", "k.sock"))
 
 
 @pytest.mark.tc("TC-115")

@@ -16,11 +16,11 @@ pytestmark = pytest.mark.tc("TC-140")
 
 def test_ps_names_the_same_ancestors_as_proc() -> None:
     there = hook.ancestors(os.getpid())
-    told = psline.ancestors(os.getpid(), time.time_ns() + 20_000_000_000)
-    assert [link["pid"] for link in told] == [link["pid"] for link in there]
-    assert [link.get("pgid") for link in told] == [link.get("pgid") for link in there]
-    assert {link["start"] for link in told} == {""}
-    argv = told[0]["argv"]
+    result = psline.ancestors(os.getpid(), time.time_ns() + 20_000_000_000)
+    assert [link["pid"] for link in result] == [link["pid"] for link in there]
+    assert [link.get("pgid") for link in result] == [link.get("pgid") for link in there]
+    assert {link["start"] for link in result} == {""}
+    argv = result[0]["argv"]
     assert isinstance(argv, list)
     assert "python" in str(argv[0])
 

@@ -84,9 +84,9 @@ def test_a_log_line_is_one_line_and_lets_no_hostile_text_through(capsys: pytest.
         for form in ("text", "json"):
             configure("info", form)
             structlog.get_logger("x").info(HOSTILE.replace("\ud800", ""), session=HOSTILE.replace("\ud800", ""))
-            said = capsys.readouterr().err
-            assert "gpj.exe" in said
-            assert is_harmless(said.removesuffix("\n"))
+            output = capsys.readouterr().err
+            assert "gpj.exe" in output
+            assert is_harmless(output.removesuffix("\n"))
         configure("info", "text")
         try:
             raise ValueError(HOSTILE.replace("\ud800", ""))

@@ -13,7 +13,7 @@ NOW = 1_800_000_000 * NS
 
 
 @pytest.mark.parametrize(
-    ("said", "ns"),
+    ("output", "ns"),
     [
         (b"1800000000123456789\n", 1_800_000_000_123_456_789),
         (b"1800000000N\n", NOW + NS // 2),
@@ -23,8 +23,8 @@ NOW = 1_800_000_000 * NS
         (b"", None),
     ],
 )
-def test_the_clock_is_read_whatever_date_that_machine_has(said: bytes, ns: int | None) -> None:
-    assert read_clock(said) == ns
+def test_the_clock_is_read_whatever_date_that_machine_has(output: bytes, ns: int | None) -> None:
+    assert read_clock(output) == ns
 
 
 @pytest.mark.tc("TC-104")

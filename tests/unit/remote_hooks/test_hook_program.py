@@ -98,13 +98,13 @@ def test_all_daemons_that_watch_are_told_and_who_does_not_answer_finds_it_later(
     home.run("claude", stdin=b'{"hook_event_name": "Stop", "prompt": "use token=hunter2hunter2"}', TMUX="/t,1,0")
     one.stop()
     two.stop()
-    (told,) = (call.body for call in one.calls)
-    event = WireEvent.model_validate(told)
+    (result,) = (call.body for call in one.calls)
+    event = WireEvent.model_validate(result)
     assert (event.event_type, event.agent_type, event.chain[0].pid) == ("Stop", "claude", os.getpid())
     assert not spools["a"].exists()
     for name in "bcd":
         (kept,) = lines(spools[name])
-        assert (kept["event_id"], kept["spooled"]) == (told["event_id"], True)
+        assert (kept["event_id"], kept["spooled"]) == (result["event_id"], True)
         assert "hunter2" not in spools[name].read_text()
         assert stat.S_IMODE(spools[name].stat().st_mode) == 0o600
 
@@ -149,11 +149,11 @@ def test_what_each_daemon_looks_for_is_taken_out_of_its_spool(home: Home) -> Non
     (home.state / "b.patterns.json").write_text("[")
     (home.state / "c.patterns.json").write_text('["(", "x"]')
     home.run("claude", stdin=b'{"hook_event_name": "Stop", "prompt": "is ACME-7777 there"}')
-    told = {path: lines(path)[0] for path in (ours, theirs, broken)}
-    assert [one["payload"]["prompt"] for one in told.values()] == [
+    listed = {path: lines(path)[0] for path in (ours, theirs, broken)}
+    assert [one["payload"]["prompt"] for one in listed.values()] == [
         "is [redacted] there", "is ACME-7777 there", "[redacted]"
     ]  # fmt: skip
-    assert len({one["event_id"] for one in told.values()}) == 1
+    assert len({one["event_id"] for one in listed.values()}) == 1
 
 
 @pytest.mark.tc("TC-103")

@@ -194,8 +194,8 @@ def test_a_captured_screen_is_replayed_through_the_rules(tmp_path: Path) -> None
     after = recording.load("claude/c-prompt-done")
     done = next(x for x in after.labels if x.state == "completed")
     screen = "\n".join(after.sample_at(done.start + 1000).lines)
-    told = book.replay(ReplayRequest(agent="claude", screen=screen, before=Claim.RUNNING))
-    assert told["claim"] == "completed"
+    result = book.replay(ReplayRequest(agent="claude", screen=screen, before=Claim.RUNNING))
+    assert result["claim"] == "completed"
     with pytest.raises(AgtmuxError, match="generic"):
         book.replay(ReplayRequest(agent="generic", screen=""))
 

@@ -351,8 +351,8 @@ async def test_an_interval_merges_to_the_net_effect_and_what_came_and_went_vanis
     stream.publish({"host/%4": None, "host/%3": None})
     line = await reader.take()
     assert line["sequence"] == stream.view.sequence
-    told = {change["identity"]["pane_id"]: change["op"] for change in line["changes"]}
-    assert told == {"%1": "upsert", "%3": "delete"}
+    listed = {change["identity"]["pane_id"]: change["op"] for change in line["changes"]}
+    assert listed == {"%1": "upsert", "%3": "delete"}
     assert reader.rows == fresh(stream, "panes", Filter())
 
 

@@ -152,15 +152,15 @@ def test_counting_again_only_what_was_touched_gives_what_counting_all_gives(
     repository: list[dict[str, Item | None]],
 ) -> None:
     view = PublishedRows("s")
-    told: dict[str, dict[tuple[str, ...], Item]] = {scope: {} for scope in SCOPES}
+    listed: dict[str, dict[tuple[str, ...], Item]] = {scope: {} for scope in SCOPES}
     for step in repository:
         changes = advance(view, step)
         for scope in SCOPES:
-            replayed(told[scope], changes.get(scope, []))
+            replayed(listed[scope], changes.get(scope, []))
     fresh = PublishedRows("s", 0, view.panes)
     for scope in SCOPES:
         rows = {name_of(row["identity"]): row for row in fresh.rows(scope).values()}
-        assert told[scope] == rows
+        assert listed[scope] == rows
         assert {name_of(row["identity"]): row for row in view.rows(scope).values()} == rows
 
 

@@ -74,9 +74,9 @@ async def test_what_is_not_told_any_more_claims_nothing(before: str) -> None:
     watch.word = None
     await watch.look()
     (settled,) = await watch.look()
-    told = settled.steady.current
-    assert told is not None
-    assert told.claim is None
+    expected = settled.steady.current
+    assert expected is not None
+    assert expected.claim is None
 
 
 async def test_a_run_without_a_screen_is_not_asked_after() -> None:

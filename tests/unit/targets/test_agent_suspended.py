@@ -44,8 +44,8 @@ class _Watch:
             cursor_x=sample.cursor_x, cursor_y=sample.cursor_y, cols=sample.cols, rows=sample.rows,
         )  # fmt: skip
         await self.roster.look({"%1": row}, {"%1": "\n".join(sample.lines)}, at * MS)
-        told = self.agent.steady[Source.POLLER].current
-        return told.claim if told is not None else None
+        result = self.agent.steady[Source.POLLER].current
+        return result.claim if result is not None else None
 
 
 @pytest.mark.parametrize("agent", ["claude", "codex", "gemini"])

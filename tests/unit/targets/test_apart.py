@@ -29,8 +29,8 @@ EVENT = RawEvent(
 )  # fmt: skip
 
 
-def bound(told: RawEvent, *candidates: Candidate, target: str | None = "t1") -> Binding:
-    return bind(told, Signal("turn_end"), target, candidates, find_sender(told, KNOWN.kind_of))
+def bound(event: RawEvent, *candidates: Candidate, target: str | None = "t1") -> Binding:
+    return bind(event, Signal("turn_end"), target, candidates, find_sender(event, KNOWN.kind_of))
 
 
 @pytest.mark.tc("TC-218")
@@ -46,7 +46,7 @@ def test_a_process_that_is_seen_from_outside_needs_neither_pane_nor_word() -> No
 
 @pytest.mark.tc("TC-219")
 @pytest.mark.parametrize(
-    ("told", "one", "target"),
+    ("event", "one", "target"),
     [
         (EVENT, replace(CLIENT, declared=False), "t1"),
         (EVENT, CLIENT, None),
@@ -67,17 +67,17 @@ def test_a_process_that_is_seen_from_outside_needs_neither_pane_nor_word() -> No
         "a wrapper",
     ],
 )  # fmt: skip
-def test_one_thing_that_is_missing_leaves_it_unbound(told: RawEvent, one: Candidate, target: str | None) -> None:
-    assert bound(told, one, target=target) == NONE
+def test_one_thing_that_is_missing_leaves_it_unbound(event: RawEvent, one: Candidate, target: str | None) -> None:
+    assert bound(event, one, target=target) == NONE
 
 
 @pytest.mark.tc("TC-219")
 def test_an_agent_below_the_wrapper_in_its_pane_waits_until_it_is_listed_itself() -> None:
     """The wrapper gives way to it with the next round: what was folded into the wrapper would be gone."""
     wrapper = Ancestor(50, "s50", ("python3", "/x/agtmux", "run", "--as"), "agtmux", 50)
-    told = replace(EVENT, chain=(SH, CLAUDE, wrapper))
-    assert bound(told, CLIENT) == NONE
-    assert bound(told, replace(CLIENT, pid=701, process_start="s701", declared=False)) == Binding("r1", None)
+    result = replace(EVENT, chain=(SH, CLAUDE, wrapper))
+    assert bound(result, CLIENT) == NONE
+    assert bound(result, replace(CLIENT, pid=701, process_start="s701", declared=False)) == Binding("r1", None)
 
 
 @pytest.mark.tc("TC-218")

@@ -266,9 +266,11 @@ def test_a_window_linked_twice_in_one_session_is_no_other_session() -> None:
     assert (pane.window_index, pane.other_sessions) == (2, ())
 
 
-@pytest.mark.parametrize(("told", "number"), [("9", 9), ("KILL", 9), ("SIGTERM", 15), ("nonsense", None), ("", None)])
-def test_a_dead_panes_signal_is_a_number(told: str, number: int | None) -> None:
-    (pane,) = _good(HEAD + _row(status="", signal=told) + f"{N}l1\n" + END).panes
+@pytest.mark.parametrize(
+    ("printed", "number"), [("9", 9), ("KILL", 9), ("SIGTERM", 15), ("nonsense", None), ("", None)]
+)
+def test_a_dead_panes_signal_is_a_number(printed: str, number: int | None) -> None:
+    (pane,) = _good(HEAD + _row(status="", signal=printed) + f"{N}l1\n" + END).panes
     assert pane.dead_signal == number
 
 

@@ -95,8 +95,8 @@ def test_the_summary_counts_states_and_names_targets_that_are_not_well() -> None
 @pytest.mark.tc("TC-305")
 def test_a_lost_daemon_is_told_with_its_age() -> None:
     assert lines.banner(View(), NOW) == ()
-    told = drawn(lines.banner(View(lost_at=NOW - 75, why="no daemon answers"), NOW))
-    assert told.startswith(" lost the daemon 1m ago") and told.endswith("no daemon answers")
+    result = drawn(lines.banner(View(lost_at=NOW - 75, why="no daemon answers"), NOW))
+    assert result.startswith(" lost the daemon 1m ago") and result.endswith("no daemon answers")
 
 
 @pytest.mark.tc("TC-302")

@@ -80,5 +80,5 @@ def test_a_place_names_its_target_only_where_there_are_several() -> None:
     assert not one.many_targets
     two = View({r.key: r for r in [row("%1"), row("%1", target="gpu")]})
     assert two.many_targets
-    told = targets_of({"items": [{"target": "gpu", "health": "down", "reason": "refused", "last_seen_at": STAMP}]})
-    assert (told[0].name, told[0].health, told[0].seen) == ("gpu", "down", 1_767_225_600.0)
+    result = targets_of({"items": [{"target": "gpu", "health": "down", "reason": "refused", "last_seen_at": STAMP}]})
+    assert (result[0].name, result[0].health, result[0].seen) == ("gpu", "down", 1_767_225_600.0)

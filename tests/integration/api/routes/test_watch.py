@@ -33,11 +33,11 @@ async def test_lines_have_the_fields_of_the_contract_and_no_others(short_dir: Pa
         api.client.get(f"http://agtmux/v1/watch?scope={scope}&cursor=other:1&heartbeat=50ms&all=true") as answer,
     ):
         assert answer.content_type == "application/x-ndjson"
-        told = await lines(answer, 3)
+        result = await lines(answer, 3)
         api.services.show(pane("%1", state="error"), pane("%2", window="@2"))
-        told += await lines(answer, 1)
-    assert [line["type"] for line in told] == ["reset", "snapshot", "heartbeat", "delta"]
-    for line in told:
+        result += await lines(answer, 1)
+    assert [line["type"] for line in result] == ["reset", "snapshot", "heartbeat", "delta"]
+    for line in result:
         assert WatchLine.model_validate(line).model_dump(mode="json", exclude_unset=True) == line
         assert line["filters"] == {"all": True}
 
@@ -115,8 +115,8 @@ async def test_a_hundred_watchers_all_hear_of_one_change(short_dir: Path) -> Non
             for answer in answers:
                 await lines(answer, 1)
             api.services.show(pane("%1", state="error"))
-            told = await asyncio.gather(*(lines(answer, 1) for answer in answers))
-            assert [line[0]["sequence"] for line in told] == [1] * 100
+            results = await asyncio.gather(*(lines(answer, 1) for answer in answers))
+            assert [line[0]["sequence"] for line in results] == [1] * 100
             for answer in answers:
                 answer.close()
 

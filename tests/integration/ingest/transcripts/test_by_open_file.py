@@ -234,22 +234,22 @@ async def test_hooks_of_a_session_behind_say_nothing_of_the_turn_that_shows(tmp_
         agent = Agent(kind="copilot")
         await rig.round(agent)
 
-        async def told(name: str, session: str, **more: object) -> State:
+        async def output(name: str, session: str, **more: object) -> State:
             at = rig.clock.forward(0.01)
             payload = {"sessionId": session, "transcriptPath": f"/x/{session}", **more}
             await rig.post(event(name, agent, at=at, payload=payload))
             return rig.the_state().state
 
-        assert await told("userPromptSubmitted", "one", prompt="do it") is State.RUNNING
-        assert await told("sessionStart", "two", source="new") is State.RUNNING
-        assert await told("userPromptSubmitted", "two", prompt="do that") is State.RUNNING
-        assert await told("agentStop", "one", stopReason="end_turn") is State.RUNNING
+        assert await output("userPromptSubmitted", "one", prompt="do it") is State.RUNNING
+        assert await output("sessionStart", "two", source="new") is State.RUNNING
+        assert await output("userPromptSubmitted", "two", prompt="do that") is State.RUNNING
+        assert await output("agentStop", "one", stopReason="end_turn") is State.RUNNING
         asked = {"notification_type": "permission_prompt", "message": "Run command: make"}
-        assert await told("notification", "one", **asked) is State.WAITING_APPROVAL
+        assert await output("notification", "one", **asked) is State.WAITING_APPROVAL
         ran = {"toolName": "bash", "toolArgs": {"command": "make"}}
-        assert await told("postToolUse", "one", **ran) is State.RUNNING
-        assert await told("agentStop", "two", stopReason="end_turn") is State.COMPLETED
-        assert await told("preToolUse", "one", toolName="bash") is State.COMPLETED
-        assert await told("sessionEnd", "one", reason="user_exit") is State.COMPLETED
+        assert await output("postToolUse", "one", **ran) is State.RUNNING
+        assert await output("agentStop", "two", stopReason="end_turn") is State.COMPLETED
+        assert await output("preToolUse", "one", toolName="bash") is State.COMPLETED
+        assert await output("sessionEnd", "one", reason="user_exit") is State.COMPLETED
         found = rig.rows("SELECT agent_session_id, task, transcript_path FROM runtimes")
         assert found == [("two", "do that", "/x/two")]

@@ -136,8 +136,10 @@ async def test_lines_of_an_agent_whose_clock_was_set_back_are_as_new_as_they_are
         h.write(path, stopped(h.clock() - h.ahead - 100 * MS), over(h.clock() - h.ahead + NS))
         await h.look()
         assert h.state() is State.COMPLETED
-        told = h.rig.rows("SELECT event_time FROM events WHERE source = 'transcript' ORDER BY event_time DESC LIMIT 2")
-        assert told == [(h.clock(),), (h.clock() - 100 * MS,)], "and none is of a time to come"
+        result = h.rig.rows(
+            "SELECT event_time FROM events WHERE source = 'transcript' ORDER BY event_time DESC LIMIT 2"
+        )
+        assert result == [(h.clock(),), (h.clock() - 100 * MS,)], "and none is of a time to come"
 
 
 @pytest.mark.tc("TC-264")

@@ -59,8 +59,8 @@ def test_an_unknown_reason_to_wait_is_only_a_hint() -> None:
 
 
 def test_an_older_version_says_permission_of_questions_too() -> None:
-    told = claims(status="waiting", waitingFor="permission prompt", tmux=None)
-    assert told == [(Claim.WAITING_APPROVAL, Strength.HINT)]
+    result = claims(status="waiting", waitingFor="permission prompt", tmux=None)
+    assert result == [(Claim.WAITING_APPROVAL, Strength.HINT)]
 
 
 def test_a_headless_run_never_waits() -> None:

@@ -61,8 +61,8 @@ class Server:
         self.play(self.talk.receive(message))
 
     def claim(self, name: str = "t") -> Claim | None:
-        said = self.talk.claim_of(name)
-        return said.claim if said is not None else None
+        result = self.talk.claim_of(name)
+        return result.claim if result is not None else None
 
 
 def test_only_questions_that_change_no_thread_are_asked_and_by_our_own_name() -> None:
@@ -105,9 +105,9 @@ def test_a_status_is_understood_for_certain_or_says_nothing(status: object, clai
 
 def test_a_failure_is_only_a_hint() -> None:
     """Screen and session file tell of it, and when it is past: the server's word stays until the next turn."""
-    said = Server({"t": {"type": "systemError"}}).talk.claim_of("t")
-    assert said is not None
-    assert said.strength is Strength.HINT
+    result = Server({"t": {"type": "systemError"}}).talk.claim_of("t")
+    assert result is not None
+    assert result.strength is Strength.HINT
 
 
 def test_an_end_counts_only_once_others_had_the_time_to_tell_how_it_ended() -> None:

@@ -32,10 +32,12 @@ def read(one: dict[str, Any]) -> TranscriptEvent | None:
 
 def signal(one: dict[str, Any]) -> Signal | None:
     """What the door makes of a line, None where it tells no event."""
-    told = read(one)
-    if told is None or told.event is None:
+    result = read(one)
+    if result is None or result.event is None:
         return None
-    raw = RawEvent("e", told.event, Source.TRANSCRIPT, "copilot", told.at, told.at, "k", payload=dict(told.payload))
+    raw = RawEvent(
+        "e", result.event, Source.TRANSCRIPT, "copilot", result.at, result.at, "k", payload=dict(result.payload)
+    )
     return ADAPTER.normalise(raw, {})
 
 
@@ -81,10 +83,10 @@ def test_each_interrupt_is_told_whatever_key_made_it() -> None:
 
 @pytest.mark.tc("TC-016")
 def test_a_request_is_open_until_it_is_decided_and_a_refusal_ends_the_turn_or_not_as_the_log_says() -> None:
-    told = subjects("requests", "tool:")
-    assert [claim for _, claim in told] == [Claim.WAITING_APPROVAL, None] * 5
-    assert [subject for subject, _ in told[::2]] == [subject for subject, _ in told[1::2]]
-    assert len({subject for subject, _ in told}) == 5
+    result = subjects("requests", "tool:")
+    assert [claim for _, claim in result] == [Claim.WAITING_APPROVAL, None] * 5
+    assert [subject for subject, _ in result[::2]] == [subject for subject, _ in result[1::2]]
+    assert len({subject for subject, _ in result}) == 5
     assert subjects("requests", "approval:") == []
     # cancelled; refused with words, so the turn goes on; granted; one granted and the next one interrupted
     assert turns("requests") == ["running", "idle", "running", "completed", "running", "completed", "running", "idle"]
@@ -141,10 +143,10 @@ def test_an_agent_in_the_background_keeps_the_request_running_until_it_ended() -
 
 @pytest.mark.tc("TC-016")
 def test_a_queued_prompt_begins_a_turn_and_one_that_steers_does_not() -> None:
-    assert [told.payload for x in lines("queued") if (told := read(x)) and told.begins] == [
+    assert [result.payload for x in lines("queued") if (result := read(x)) and result.begins] == [
         {"prompt": "slow count"}, {"prompt": "hello queued"},
     ]  # fmt: skip
-    assert [told.payload for x in lines("steered") if (told := read(x)) and told.begins] == [
+    assert [result.payload for x in lines("steered") if (result := read(x)) and result.begins] == [
         {"prompt": "longbash please"}
     ]
     assert turns("queued") == ["running", "completed"] * 2
@@ -189,8 +191,8 @@ def test_what_is_not_understood_or_a_sub_agents_says_nothing(one: dict[str, Any]
     ],
 )  # fmt: skip
 def test_words_that_something_may_follow_are_no_end(data: dict[str, Any]) -> None:
-    told = read(line("assistant.message", **data))
-    assert told is not None and told.event is None and told.message == "words"
+    message = read(line("assistant.message", **data))
+    assert message is not None and message.event is None and message.message == "words"
 
 
 @pytest.mark.tc("TC-016")
@@ -204,8 +206,8 @@ def test_a_request_of_an_unknown_kind_is_still_one(data: dict[str, Any]) -> None
 
 @pytest.mark.tc("TC-016")
 def test_a_line_counts_at_its_own_time_and_an_event_that_no_line_tells_changes_nothing() -> None:
-    told = read(line("abort", reason="user_abort"))
-    assert told is not None and told.at == NS_AT and told.event_id == "1"
+    result = read(line("abort", reason="user_abort"))
+    assert result is not None and result.at == NS_AT and result.event_id == "1"
     raw = RawEvent("e", "made_up", Source.TRANSCRIPT, "copilot", 1, 1, "k", payload={"x": 1})
     assert ADAPTER.normalise(raw, {}).writes == ()
 
@@ -214,11 +216,11 @@ def test_a_line_counts_at_its_own_time_and_an_event_that_no_line_tells_changes_n
 def test_no_words_of_the_agent_are_in_what_is_stored() -> None:
     for log in LOGS.glob("*.jsonl"):
         for one in lines(log.stem):
-            told = read(one)
-            if told is not None and told.message is not None:
-                assert told.message not in json.dumps(dict(told.payload))
-    told = read(line("user.message", content="fix the shed\nit leaks"))
-    assert told is not None and told.payload == {"prompt": "fix the shed"}
+            message = read(one)
+            if message is not None and message.message is not None:
+                assert message.message not in json.dumps(dict(message.payload))
+    message = read(line("user.message", content="fix the shed\nit leaks"))
+    assert message is not None and message.payload == {"prompt": "fix the shed"}
 
 
 @pytest.mark.tc("TC-015")

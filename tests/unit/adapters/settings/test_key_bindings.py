@@ -57,8 +57,8 @@ def test_settings_of_each_agent_name_its_keys() -> None:
     codex = '[tui.keymap.chat]\ninterrupt_turn = "f12"\n[tui.keymap.composer]\nsubmit = ["ctrl-t", "f5"]\n'
     assert key_bindings.codex(codex, ()) == KeyOverrides(("f12",), ("ctrl-t", "f5"))
     assert key_bindings.codex("[tui.keymap.chat]\ninterrupt_turn = []", ()) == KeyOverrides(())
-    said = ("codex", "-c", 'tui.keymap.chat.interrupt_turn="f9"', "--config", "model=x")
-    assert key_bindings.codex(codex, said).interrupt == ("f9",)
+    result = ("codex", "-c", 'tui.keymap.chat.interrupt_turn="f9"', "--config", "model=x")
+    assert key_bindings.codex(codex, result).interrupt == ("f9",)
     assert key_bindings.codex("", ()) == KeyOverrides()
     assert key_bindings.codex("[tui\n", ()) == KeyOverrides()
     gemini = '[ // mine\n{"command": "-input.submit", "key": "enter"}, {"command": "input.submit", "key": "f2"},]'
@@ -102,9 +102,9 @@ def test_an_adapter_says_where_the_settings_are() -> None:
 
 async def stopped(keys: KeyOverrides, usual: tuple[str, ...] = ("Escape",)) -> list[str]:
     script = Script([(RUNS, ""), (FREE, "")], keys=keys, interrupt=usual)
-    told = await interrupt(context(script, Kind.INTERRUPT, NoParams(), RUNS, state=State.RUNNING))
-    assert told["delivery"] == "submitted"
-    return list(told["keys"])
+    message = await interrupt(context(script, Kind.INTERRUPT, NoParams(), RUNS, state=State.RUNNING))
+    assert message["delivery"] == "submitted"
+    return list(message["keys"])
 
 
 @pytest.mark.tc("TC-174")
@@ -127,8 +127,8 @@ async def test_a_turn_that_no_key_stops_is_left_alone(keys: tuple[str, ...]) -> 
 @pytest.mark.tc("TC-174")
 async def test_a_text_is_submitted_by_the_key_that_its_user_chose_or_not_typed() -> None:
     script = Script([(DRAFT, "hi"), (DRAFT, "hi"), (DRAFT, "hi"), (FREE, "")], keys=KeyOverrides(submit=("ctrl+s",)))
-    told = await sending.send(context(script, Kind.SEND, text()))
-    assert (told["delivery"], script.written[-1].endswith(" C-s")) == ("submitted", True)
+    answer = await sending.send(context(script, Kind.SEND, text()))
+    assert (answer["delivery"], script.written[-1].endswith(" C-s")) == ("submitted", True)
     none = Script([(DRAFT, "hi")], keys=KeyOverrides(submit=("cmd+enter",)))
     with pytest.raises(AgtmuxError) as caught:
         await sending.send(context(none, Kind.SEND, text()))
@@ -163,8 +163,8 @@ async def test_a_key_that_always_works_is_pressed_where_it_clears_no_draft(monke
     assert await stopped(KeyOverrides(("ctrl+x",))) == ["C-c"]
     script = Script([(RUNS, ""), (FREE, "")], keys=KeyOverrides(("ctrl+x",)))
     typed = replace(RUNS, field=InputField.DRAFT)
-    told = await interrupt(context(script, Kind.INTERRUPT, NoParams(), typed, state=State.RUNNING))
-    assert told["keys"] == ["C-x"]
+    message = await interrupt(context(script, Kind.INTERRUPT, NoParams(), typed, state=State.RUNNING))
+    assert message["keys"] == ["C-x"]
 
 
 @pytest.mark.tc("TC-174")

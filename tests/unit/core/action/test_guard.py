@@ -244,10 +244,10 @@ def test_nothing_that_is_kept_of_a_text_gives_it_away(text: str) -> None:
     assert set(preview(text)) <= set("x9 .…")
     request = Request(Kind.SEND, "request-1", "r", Guards(snapshot="1.7.nonce"), SendParams(text=text))
     assert request.to_record(KEY)["guards"] == {}, "nor what a nonce lets its holder do"
-    told = request.to_record(KEY)["params"]["text"]
-    assert (told["characters"], told["preview"]) == (len(text), preview(text))
-    assert told.keys() == {"characters", "digest", "preview"}
-    assert told["digest"] != request.to_record(b"another")["params"]["text"]["digest"]
+    message = request.to_record(KEY)["params"]["text"]
+    assert (message["characters"], message["preview"]) == (len(text), preview(text))
+    assert message.keys() == {"characters", "digest", "preview"}
+    assert message["digest"] != request.to_record(b"another")["params"]["text"]["digest"]
 
 
 @pytest.mark.tc("TC-026")
@@ -304,10 +304,10 @@ def dialog(*rows: str, x: int, y: int) -> Sample:
 @pytest.mark.tc("TC-107")
 def test_a_text_goes_into_the_field_of_its_option_and_only_into_an_empty_one() -> None:
     keys = DialogKeys(option=("{n}",), write=re.compile("^Type"), field=re.compile(r"^\s*❯ (\d+)\. "))
-    said = "❯ 3. an older prompt"
-    closed = dialog(said, "Which?", "❯ 1. Green", "  3. Type something.", x=0, y=3)
-    empty = dialog(said, "Which?", "  1. Green", "❯ 3. Type something.", x=5, y=3)
-    half = dialog(said, "Which?", "  1. Green", "❯ 3. half", x=9, y=3)
+    result = "❯ 3. an older prompt"
+    closed = dialog(result, "Which?", "❯ 1. Green", "  3. Type something.", x=0, y=3)
+    empty = dialog(result, "Which?", "  1. Green", "❯ 3. Type something.", x=5, y=3)
+    half = dialog(result, "Which?", "  1. Green", "❯ 3. half", x=9, y=3)
     assert keys.opening(3) == ("3",)
     assert keys.moves(closed, 3) == ()
     assert [keys.free(some, 3) for some in (empty, half)] == [True, False]

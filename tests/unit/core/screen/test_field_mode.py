@@ -91,8 +91,8 @@ def test_all_modes_that_a_field_shows_are_told() -> None:
 async def test_a_field_that_takes_no_text_is_brought_into_a_mode_that_does() -> None:
     normal = replace(FREE, modes=(NORMAL,))
     script = Script([(FREE, ""), (DRAFT, "hi"), (DRAFT, "hi"), (DRAFT, "hi"), (DRAFT, "hi"), (FREE, "")])
-    told = await sending.send(context(script, Kind.SEND, text(), normal))
-    assert told["delivery"] == "submitted"
+    answer = await sending.send(context(script, Kind.SEND, text(), normal))
+    assert answer["delivery"] == "submitted"
     assert script.written[0].endswith(" i"), script.written
 
 
@@ -102,8 +102,8 @@ async def test_a_text_is_pasted_where_letters_may_be_commands(monkeypatch: pytes
     for fresh, always in ((replace(FREE, modes=(UNTOLD,)), False), (FREE, True)):
         monkeypatch.setattr(FakeControls, "pastes", always)
         script = Script([(DRAFT, "hi"), (DRAFT, "hi"), (DRAFT, "hi"), (FREE, "")])
-        told = await sending.send(context(script, Kind.SEND, text(), fresh))
-        assert (told["by"], script.written[0], told["delivery"]) == ("paste", "load-buffer", "submitted")
+        answer = await sending.send(context(script, Kind.SEND, text(), fresh))
+        assert (answer["by"], script.written[0], answer["delivery"]) == ("paste", "load-buffer", "submitted")
 
 
 @pytest.mark.tc("TC-175")
@@ -122,28 +122,28 @@ async def test_a_field_that_stays_in_its_mode_gets_no_text(monkeypatch: pytest.M
     monkeypatch.setattr(sending, "MODE_WITHIN", 0.2)
     normal = replace(FREE, modes=(NORMAL,))
     script = Script([(normal, "")])
-    told = await sending.send(context(script, Kind.SEND, text(), normal))
-    assert (told["delivery"], told["bytes"], len(script.written)) == ("unconfirmed", 0, 1)
+    answer = await sending.send(context(script, Kind.SEND, text(), normal))
+    assert (answer["delivery"], answer["bytes"], len(script.written)) == ("unconfirmed", 0, 1)
 
 
 @pytest.mark.tc("TC-171")
 async def test_a_key_that_a_mode_swallows_is_pressed_once_more_while_the_turn_goes_on() -> None:
     insert = replace(RUNS, modes=(INSERT,))
     script = Script([(insert, ""), (RUNS, ""), (FREE, "")])
-    told = await interrupt(context(script, Kind.INTERRUPT, NoParams(), insert, state=State.RUNNING))
-    assert (told["delivery"], told["keys"]) == ("submitted", ["Escape", "Escape"])
+    message = await interrupt(context(script, Kind.INTERRUPT, NoParams(), insert, state=State.RUNNING))
+    assert (message["delivery"], message["keys"]) == ("submitted", ["Escape", "Escape"])
     over = Script([(insert, ""), (FREE, "")])
-    told = await interrupt(context(over, Kind.INTERRUPT, NoParams(), insert, state=State.RUNNING))
-    assert (told["delivery"], told["keys"]) == ("submitted", ["Escape"]), "the turn was over"
+    message = await interrupt(context(over, Kind.INTERRUPT, NoParams(), insert, state=State.RUNNING))
+    assert (message["delivery"], message["keys"]) == ("submitted", ["Escape"]), "the turn was over"
 
 
 @pytest.mark.tc("TC-171")
 async def test_a_mode_that_does_not_end_is_told_and_left_alone() -> None:
     insert = replace(RUNS, modes=(INSERT,))
     script = Script([(insert, "")])
-    told = await interrupt(context(script, Kind.INTERRUPT, NoParams(), insert, state=State.RUNNING))
-    assert (told["delivery"], len(script.written)) == ("unconfirmed", MOST_MODES)
-    assert "INSERT" in told["note"]
+    message = await interrupt(context(script, Kind.INTERRUPT, NoParams(), insert, state=State.RUNNING))
+    assert (message["delivery"], len(script.written)) == ("unconfirmed", MOST_MODES)
+    assert "INSERT" in message["note"]
 
 
 @pytest.mark.tc("TC-171")
@@ -190,10 +190,10 @@ def test_other_words_are_other_words() -> None:
 @pytest.mark.tc("TC-173")
 async def test_a_receipt_says_what_was_seen_and_no_more() -> None:
     stands = Script([(DRAFT, "hi")])
-    told = await sending.send(context(stands, Kind.SEND, text()))
-    assert (told["delivery"], told["entered"]) == ("unconfirmed", True)
-    assert "is still in the input field" in told["note"]
-    assert "submitted" not in told["note"]
+    answer = await sending.send(context(stands, Kind.SEND, text()))
+    assert (answer["delivery"], answer["entered"]) == ("unconfirmed", True)
+    assert "is still in the input field" in answer["note"]
+    assert "submitted" not in answer["note"]
 
 
 RULES = """
@@ -219,9 +219,12 @@ def test_a_rules_file_names_the_modes_of_a_field() -> None:
     rules = load(RULES, "toy.toml")
     (mode,) = rules.controls().modes
     assert (mode.name, mode.text) == ("shell mode", TextMethod.NONE)
-    told = rules.look(Sample((">",), "t", False, True, 2, 0, 80, 24), None)
-    assert told is not None
-    assert told.accepts_input is True
-    for wrong, said in (('text = "no"', "line 15: mode 1, key text"), ("swallow = []", "line 15: mode 1, key swallow")):
-        with pytest.raises(RuleFileError, match=said):
+    result = rules.look(Sample((">",), "t", False, True, 2, 0, 80, 24), None)
+    assert result is not None
+    assert result.accepts_input is True
+    for wrong, expected in (
+        ('text = "no"', "line 15: mode 1, key text"),
+        ("swallow = []", "line 15: mode 1, key swallow"),
+    ):
+        with pytest.raises(RuleFileError, match=expected):
             load(RULES.replace('text = "none"', wrong), "toy.toml")

@@ -35,8 +35,8 @@ def play(*shown: tuple[int, Write], steady: DebounceState | None = None) -> list
     return out
 
 
-def claims(told: list[DebounceResult]) -> list[Claim | None]:
-    return [one.changed.claim for one in told if one.changed is not None]
+def claims(results: list[DebounceResult]) -> list[Claim | None]:
+    return [one.changed.claim for one in results if one.changed is not None]
 
 
 def streams(write: Write, first: int, last: int, every: int = 250) -> list[tuple[int, Write]]:
@@ -53,18 +53,18 @@ QUIET = DebounceState(current=FIELD, current_since=T0 - 60 * NS)
 
 @pytest.mark.tc("TC-180")
 def test_a_sign_that_stands_for_the_whole_turn_ends_it_when_it_goes() -> None:
-    told = play((1000, over(ENDED, "x")), (1080, over(ENDED, "x")), steady=SPUN)
-    assert claims(told) == [Claim.COMPLETED]
+    result = play((1000, over(ENDED, "x")), (1080, over(ENDED, "x")), steady=SPUN)
+    assert claims(result) == [Claim.COMPLETED]
 
 
 @pytest.mark.tc("TC-180")
 def test_a_sign_that_goes_while_words_stream_ends_nothing_before_the_screen_is_still() -> None:
-    told = play(*streams(ENDED, 1000, 6000), steady=WORKED)
-    assert claims(told) == [Claim.RUNNING]  # a hint from then on
-    assert told[-1].steady.current is not None
-    assert (told[-1].steady.current.rule, told[-1].steady.current.strength) == (MOVES, Strength.HINT)
+    result = play(*streams(ENDED, 1000, 6000), steady=WORKED)
+    assert claims(result) == [Claim.RUNNING]  # a hint from then on
+    assert result[-1].steady.current is not None
+    assert (result[-1].steady.current.rule, result[-1].steady.current.strength) == (MOVES, Strength.HINT)
     last = streams(ENDED, 1000, 6000)[-1][1]
-    soon = play((6000 + STILL // MS - 50, last), steady=told[-1].steady)
+    soon = play((6000 + STILL // MS - 50, last), steady=result[-1].steady)
     assert claims(soon) == []
     assert soon[-1].again_at == T0 + 6000 * MS + STILL
     later = play((6000 + STILL // MS, last), (6100 + STILL // MS, last), steady=soon[-1].steady)
@@ -73,9 +73,9 @@ def test_a_sign_that_goes_while_words_stream_ends_nothing_before_the_screen_is_s
 
 @pytest.mark.tc("TC-181")
 def test_words_that_go_on_coming_are_a_turn_though_nothing_shows_one() -> None:
-    told = play((0, over(FIELD, "old")), *streams(FIELD, 1000, 4000), steady=QUIET)
-    assert claims(told) == [Claim.RUNNING]
-    still = play(*[(4000 + ms, over(FIELD, "row 4000")) for ms in (2000, 2300)], steady=told[-1].steady)
+    result = play((0, over(FIELD, "old")), *streams(FIELD, 1000, 4000), steady=QUIET)
+    assert claims(result) == [Claim.RUNNING]
+    still = play(*[(4000 + ms, over(FIELD, "row 4000")) for ms in (2000, 2300)], steady=result[-1].steady)
     assert claims(still) == [Claim.NOT_RUNNING]
 
 
@@ -84,25 +84,25 @@ def test_words_that_go_on_coming_are_a_turn_though_nothing_shows_one() -> None:
 def test_a_few_new_rows_are_no_turn_and_leave_what_was_told(changes: int) -> None:
     done = Write(Claim.COMPLETED, "still done", scene=())
     shown = [(1000 + 400 * i, over(done, *[f"row {n}" for n in range(i + 1)])) for i in range(changes)]
-    told = play((0, over(done, "old")), *shown, steady=DebounceState(current=done, current_since=T0))
-    assert claims(told) == []
-    assert not told[-1].refreshed  # nothing is proven while it moves
+    result = play((0, over(done, "old")), *shown, steady=DebounceState(current=done, current_since=T0))
+    assert claims(result) == []
+    assert not result[-1].refreshed  # nothing is proven while it moves
 
 
 @pytest.mark.tc("TC-181")
 def test_rows_that_scroll_pictures_and_marks_are_no_words() -> None:
     rows = [f"row {i}" for i in range(30)]
-    told = play(*[(250 * i, over(FIELD, *rows[: 30 - i])) for i in range(12)], steady=QUIET)
-    assert claims(told) == []
+    result = play(*[(250 * i, over(FIELD, *rows[: 30 - i])) for i in range(12)], steady=QUIET)
+    assert claims(result) == []
 
 
 @pytest.mark.tc("TC-181")
 def test_a_turn_that_movement_alone_showed_leaves_an_end_of_before_as_it_was() -> None:
     done = Write(Claim.COMPLETED, "still done", scene=())
     before = DebounceState(current=done, current_since=T0)
-    told = play((0, over(done, "old")), *streams(ENDED, 1000, 4000), steady=before)
-    assert claims(told) == [Claim.RUNNING]
-    assert claims(play(*[(ms, over(FIELD, "row 4000")) for ms in (6000, 6300)], steady=told[-1].steady)) == [
+    result = play((0, over(done, "old")), *streams(ENDED, 1000, 4000), steady=before)
+    assert claims(result) == [Claim.RUNNING]
+    assert claims(play(*[(ms, over(FIELD, "row 4000")) for ms in (6000, 6300)], steady=result[-1].steady)) == [
         Claim.COMPLETED
     ]
 

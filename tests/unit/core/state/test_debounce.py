@@ -38,9 +38,9 @@ def play(source: Source, *shown: tuple[int, Write | None], steady: DebounceState
     return out
 
 
-def claims(told: list[DebounceResult]) -> list[tuple[Claim | None, int]]:
+def claims(results: list[DebounceResult]) -> list[tuple[Claim | None, int]]:
     """What the register was told, and as of how many ms."""
-    return [(s.changed.claim, (s.since - T0) // MS) for s in told if s.changed is not None]
+    return [(s.changed.claim, (s.since - T0) // MS) for s in results if s.changed is not None]
 
 
 @pytest.mark.tc("TC-114")
@@ -49,20 +49,20 @@ def claims(told: list[DebounceResult]) -> list[tuple[Claim | None, int]]:
     [(Source.STATUS, QUIET, 17), (Source.STATUS, SHELL, 53), (Source.POLLER, QUIET, 53), (Source.POLLER, None, 290)],
 )
 def test_a_turn_is_not_over_for_a_flicker(source: Source, flicker: Write | None, lasts: int) -> None:
-    told = play(source, (0, BUSY), (1000, flicker), (1000 + lasts, BUSY), (1400, BUSY), steady=RUNS)
-    assert claims(told) == []
-    assert told[1].again_at == T0 + 1000 * MS + (UNMATCHED if flicker is None else SETTLE[source])
-    assert not told[1].refreshed
-    assert told[2].refreshed
+    result = play(source, (0, BUSY), (1000, flicker), (1000 + lasts, BUSY), (1400, BUSY), steady=RUNS)
+    assert claims(result) == []
+    assert result[1].again_at == T0 + 1000 * MS + (UNMATCHED if flicker is None else SETTLE[source])
+    assert not result[1].refreshed
+    assert result[2].refreshed
 
 
 @pytest.mark.tc("TC-114")
 @pytest.mark.parametrize("source", [Source.STATUS, Source.POLLER])
 def test_what_lasts_counts_as_of_its_first_sight(source: Source) -> None:
     settle = SETTLE[source] // MS
-    told = play(source, (0, BUSY), (1000, QUIET), (1000 + settle - 1, QUIET), (1000 + settle, QUIET), steady=RUNS)
-    assert claims(told) == [(Claim.NOT_RUNNING, 1000)]
-    assert [s.changed is not None for s in told] == [False, False, False, True]
+    result = play(source, (0, BUSY), (1000, QUIET), (1000 + settle - 1, QUIET), (1000 + settle, QUIET), steady=RUNS)
+    assert claims(result) == [(Claim.NOT_RUNNING, 1000)]
+    assert [s.changed is not None for s in result] == [False, False, False, True]
 
 
 @pytest.mark.tc("TC-114")
@@ -79,14 +79,14 @@ def test_what_a_rule_says_is_passed_through_has_to_last_longer() -> None:
 def test_a_completion_whose_words_go_out_of_sight_stands_until_something_runs() -> None:
     done = Write(Claim.COMPLETED, "done")
     popup = replace(QUIET, accepts_input=False)
-    told = play(Source.POLLER, (0, BUSY), (1000, done), (1100, done), (5000, popup), (5200, popup), steady=RUNS)
-    assert claims(told) == [(Claim.COMPLETED, 1000), (Claim.COMPLETED, 1000)]
-    assert told[3].changed is not None
-    assert told[3].changed.accepts_input is False  # what it says of the composer is news all the same
-    assert told[3].changed.strength is Strength.DEFINITIVE
-    unseen = play(Source.POLLER, (8000, replace(done, strength=Strength.HINT)), steady=told[-1].steady)
+    result = play(Source.POLLER, (0, BUSY), (1000, done), (1100, done), (5000, popup), (5200, popup), steady=RUNS)
+    assert claims(result) == [(Claim.COMPLETED, 1000), (Claim.COMPLETED, 1000)]
+    assert result[3].changed is not None
+    assert result[3].changed.accepts_input is False  # what it says of the composer is news all the same
+    assert result[3].changed.strength is Strength.DEFINITIVE
+    unseen = play(Source.POLLER, (8000, replace(done, strength=Strength.HINT)), steady=result[-1].steady)
     assert [s.changed.strength for s in unseen if s.changed is not None] == [Strength.DEFINITIVE]
-    after = play(Source.POLLER, (6000, BUSY), (7000, QUIET), (7100, QUIET), steady=told[-1].steady)
+    after = play(Source.POLLER, (6000, BUSY), (7000, QUIET), (7100, QUIET), steady=result[-1].steady)
     assert claims(after) == [(Claim.RUNNING, 6000), (Claim.NOT_RUNNING, 7000)]
 
 
@@ -99,8 +99,8 @@ def test_waiting_and_running_count_at_once(source: Source, write: Write) -> None
 
 @pytest.mark.tc("TC-114")
 def test_a_screen_that_works_for_an_instant_after_a_refused_request_does_not_run() -> None:
-    told = play(Source.POLLER, (0, box("f1")), (1000, BUSY), (1060, QUIET), (1300, QUIET))
-    assert claims(told) == [(Claim.WAITING_APPROVAL, 0), (Claim.NOT_RUNNING, 1060)]
+    result = play(Source.POLLER, (0, box("f1")), (1000, BUSY), (1060, QUIET), (1300, QUIET))
+    assert claims(result) == [(Claim.WAITING_APPROVAL, 0), (Claim.NOT_RUNNING, 1060)]
     granted = play(Source.POLLER, (0, box("f1")), (1000, BUSY), (1150, BUSY))
     assert claims(granted) == [(Claim.WAITING_APPROVAL, 0), (Claim.RUNNING, 1000)]
 
@@ -117,8 +117,8 @@ def test_a_spinner_that_an_agent_shows_as_it_starts_is_no_turn() -> None:
 @pytest.mark.tc("TC-114")
 def test_another_prompt_is_new_and_the_same_one_in_other_words_is_not() -> None:
     longer = replace(box("f1"), accepts_input=False)
-    told = play(Source.POLLER, (0, box("f1")), (500, longer), (900, box("f2")))
-    assert claims(told) == [(Claim.WAITING_APPROVAL, 0), (Claim.WAITING_APPROVAL, 0), (Claim.WAITING_APPROVAL, 900)]
+    result = play(Source.POLLER, (0, box("f1")), (500, longer), (900, box("f2")))
+    assert claims(result) == [(Claim.WAITING_APPROVAL, 0), (Claim.WAITING_APPROVAL, 0), (Claim.WAITING_APPROVAL, 900)]
 
 
 @pytest.mark.tc("TC-114")
@@ -137,7 +137,7 @@ def test_levels_tell_a_change_only_where_there_is_one_and_never_back_in_time(
     for pause, write in steps:
         at += pause
         shown.append((at, write))
-    told = [s for s in play(Source.POLLER, *shown) if s.changed is not None]
-    for before, after in pairwise(told):
+    listed = [s for s in play(Source.POLLER, *shown) if s.changed is not None]
+    for before, after in pairwise(listed):
         assert before.changed != after.changed
         assert before.since <= after.since

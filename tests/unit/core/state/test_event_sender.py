@@ -54,10 +54,10 @@ def outer(one: Ancestor, kind: str, *, headless: bool = False) -> Candidate:
 
 
 def bound(
-    told: RawEvent, *candidates: Candidate, signal: Signal | None = None, target: str | None = "t1"
+    event: RawEvent, *candidates: Candidate, signal: Signal | None = None, target: str | None = "t1"
 ) -> str | None:
-    sender = find_sender(told, KNOWN.kind_of)
-    return bind(told, signal or Signal("turn_end"), target, candidates, sender).runtime_id
+    sender = find_sender(event, KNOWN.kind_of)
+    return bind(event, signal or Signal("turn_end"), target, candidates, sender).runtime_id
 
 
 INNER = {
@@ -103,10 +103,10 @@ OUTERS = {
 
 
 def expect_apart(kind: str, mine: Ancestor, *chain: Ancestor) -> None:
-    told = event(kind, *chain)
-    assert bound(told, outer(mine, kind)) is None
-    assert bound(replace(told, pid=mine.pid), outer(mine, kind)) is None, "an inherited variable names no sender"
-    assert bound(told, outer(mine, kind), target=None) is None
+    result = event(kind, *chain)
+    assert bound(result, outer(mine, kind)) is None
+    assert bound(replace(result, pid=mine.pid), outer(mine, kind)) is None, "an inherited variable names no sender"
+    assert bound(result, outer(mine, kind), target=None) is None
 
 
 @pytest.mark.parametrize("name", INNER)
@@ -137,22 +137,24 @@ def test_the_agents_own_reports_are_its_own(kind: str) -> None:
 
 def test_a_session_that_nobody_looks_at_is_never_one_with_a_screen() -> None:
     """Where no process is told, the agent's own word that it runs without a screen counts."""
-    told = event("claude", chain=())
+    result = event("claude", chain=())
     headless = Signal("turn_end", headless=True)
-    assert bound(told, outer(CLAUDE, "claude")) == "outer"
-    assert bound(told, outer(CLAUDE, "claude"), signal=headless) is None
-    assert bound(told, outer(CLAUDE, "claude", headless=True), signal=headless) == "outer"
+    assert bound(result, outer(CLAUDE, "claude")) == "outer"
+    assert bound(result, outer(CLAUDE, "claude"), signal=headless) is None
+    assert bound(result, outer(CLAUDE, "claude", headless=True), signal=headless) == "outer"
 
 
 def test_a_sender_that_has_ended_is_told_apart_by_its_session() -> None:
     """Who ends while its last report is on the way leaves no process to tell, and the pane is that of the outer one."""
-    told = replace(event("gemini"), chain=())
+    result = replace(event("gemini"), chain=())
     mine = replace(outer(GEMINI, "gemini"), agent_session_id="mine", process_start="4711")
-    assert bound(told, mine, signal=Signal("turn_end", session_id="another")) is None
-    assert bound(told, mine, signal=Signal("turn_end", session_id="mine")) == "outer"
-    assert bound(told, replace(mine, agent_session_id=None), signal=Signal("turn_end", session_id="another")) == "outer"
+    assert bound(result, mine, signal=Signal("turn_end", session_id="another")) is None
+    assert bound(result, mine, signal=Signal("turn_end", session_id="mine")) == "outer"
+    assert (
+        bound(result, replace(mine, agent_session_id=None), signal=Signal("turn_end", session_id="another")) == "outer"
+    )
     counted = replace(mine, process_start="Mon Nov 30 09:00:00 2026")  # a machine whose hooks may tell of no process
-    assert bound(told, counted, signal=Signal("turn_end", session_id="another")) == "outer"
+    assert bound(result, counted, signal=Signal("turn_end", session_id="another")) == "outer"
 
 
 def test_a_codex_that_codex_runs_does_not_speak_for_the_thread_it_resumes() -> None:
@@ -163,13 +165,13 @@ def test_a_codex_that_codex_runs_does_not_speak_for_the_thread_it_resumes() -> N
     payload = {"hook_event_name": "Stop", "session_id": "thread-1"}
     mine = replace(outer(CODEX, "codex"), agent_session_id="thread-1")
     for links in (chain, tuple(plain(one) for one in chain)):
-        told = event("codex", *links, payload=payload)
-        signal = KNOWN.normalise(told, {})
+        result = event("codex", *links, payload=payload)
+        signal = KNOWN.normalise(result, {})
         assert not signal.ambient
-        assert bound(told, mine, signal=signal) is None
-    told = event("codex", SH, server, CODEX, NODE_CODEX, payload=payload)
-    assert KNOWN.normalise(told, {}).ambient
-    assert bound(told, mine, signal=KNOWN.normalise(told, {})) == "outer"
+        assert bound(result, mine, signal=signal) is None
+    result = event("codex", SH, server, CODEX, NODE_CODEX, payload=payload)
+    assert KNOWN.normalise(result, {}).ambient
+    assert bound(result, mine, signal=KNOWN.normalise(result, {})) == "outer"
 
 
 def test_an_agent_in_an_inner_tmux_is_not_in_the_pane_around_it() -> None:
@@ -185,8 +187,8 @@ def test_a_wrapped_program_below_another_reports_of_itself() -> None:
     """``agtmux run`` in a shell that ``agtmux run`` started ends only itself."""
     run = link(20, "python3", "/opt/agtmux", "run", "bash")
     within = link(40, "python3", "/opt/agtmux", "run", "make")
-    told = event("generic", within, ZSH, run, source=Source.WRAPPER, pid=40)
-    assert bound(told, outer(run, "generic")) is None
+    result = event("generic", within, ZSH, run, source=Source.WRAPPER, pid=40)
+    assert bound(result, outer(run, "generic")) is None
     assert bound(event("generic", run, source=Source.WRAPPER, pid=20), outer(run, "generic")) == "outer"
 
 
@@ -220,10 +222,10 @@ def test_a_script_of_the_users_between_agent_and_hook_is_no_agent() -> None:
 def test_two_agents_in_one_chain_bind_each_to_its_own() -> None:
     """Where the inner one has a runtime of its own, it gets its own reports."""
     inner = link(40, "claude")
-    told = event("claude", SH, inner, ZSH, CLAUDE)
+    result = event("claude", SH, inner, ZSH, CLAUDE)
     own = replace(outer(inner, "claude"), runtime_id="inner", pane_id="%1")
-    sender = find_sender(told, KNOWN.kind_of)
-    assert bind(told, Signal("turn_end"), "t1", (outer(CLAUDE, "claude"), own), sender) == Binding("inner", None)
+    sender = find_sender(result, KNOWN.kind_of)
+    assert bind(result, Signal("turn_end"), "t1", (outer(CLAUDE, "claude"), own), sender) == Binding("inner", None)
 
 
 @pytest.mark.parametrize("name", INNER)

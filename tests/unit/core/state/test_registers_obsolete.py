@@ -44,21 +44,21 @@ class Told:
 @pytest.mark.tc("TC-006")
 @pytest.mark.parametrize("subject", ["tool:a", "approval:sub:a", f"{HIDDEN}s-2:tool:a"])
 def test_a_request_that_was_answered_does_not_come_back_though_it_is_told_late(subject: str) -> None:
-    told = Told()
-    told.tell(subject, None, T0 + 2 * NS)
-    told.tell("turn", None, T0 + 20 * NS, Source.POLLER)
+    result = Told()
+    result.tell(subject, None, T0 + 2 * NS)
+    result.tell("turn", None, T0 + 20 * NS, Source.POLLER)
     for number in range(MANY + 20):
-        told.tell(f"tool:{number}", None, T0 + 10 * NS)
-    told.tell(subject, Claim.WAITING_APPROVAL, T0 + NS)
-    assert told.state(T0 + 21 * NS) is State.IDLE
+        result.tell(f"tool:{number}", None, T0 + 10 * NS)
+    result.tell(subject, Claim.WAITING_APPROVAL, T0 + NS)
+    assert result.state(T0 + 21 * NS) is State.IDLE
 
 
 @pytest.mark.tc("TC-006")
 @pytest.mark.parametrize("subject", ["tool:{}", "approval:sub:{}", f"{HIDDEN}s-2:tool:{{}}"])
 def test_what_is_long_past_is_not_kept(subject: str) -> None:
-    told = Told()
+    result = Told()
     for number in range(5 * MANY):
-        told.tell(subject.format(number), None, T0 + NS)
-    told.tell("turn", None, T0 + 7300 * NS, Source.POLLER)
-    told.tell("tool:last", None, T0 + 7301 * NS)
-    assert len(told.registers) <= 2
+        result.tell(subject.format(number), None, T0 + NS)
+    result.tell("turn", None, T0 + 7300 * NS, Source.POLLER)
+    result.tell("tool:last", None, T0 + 7301 * NS)
+    assert len(result.registers) <= 2

@@ -99,10 +99,10 @@ def test_a_completion_is_idle_after_120_seconds_and_idle_since_then() -> None:
 
 @pytest.mark.tc("TC-114")
 def test_of_two_words_on_one_completion_the_later_demotes_it_and_nothing_is_new_in_between() -> None:
-    told = (reg(Claim.COMPLETED), reg(Claim.COMPLETED, 0.2, source=Source.NOTIFY))
-    assert now_of(*told, at=60).since == T0
-    assert now_of(*told, at=120.1).state is State.COMPLETED
-    assert now_of(*told, at=120.2).state is State.IDLE
+    result = (reg(Claim.COMPLETED), reg(Claim.COMPLETED, 0.2, source=Source.NOTIFY))
+    assert now_of(*result, at=60).since == T0
+    assert now_of(*result, at=120.1).state is State.COMPLETED
+    assert now_of(*result, at=120.2).state is State.IDLE
 
 
 @pytest.mark.tc("TC-114")

@@ -58,9 +58,9 @@ def test_a_look_tells_whether_there_is_anything_to_read(tmp_path: Path) -> None:
     tail, path = tail_of(tmp_path, b"{}\n")
 
     def agree() -> bool:
-        told = tail.has_changed()
-        assert (tail.read() is not None) is told
-        return told
+        result = tail.has_changed()
+        assert (tail.read() is not None) is result
+        return result
 
     assert [agree(), agree()] == [True, False]
     append(path, b"[]\n")
