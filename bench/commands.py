@@ -9,7 +9,7 @@ import time
 
 from bench.measure import Figure, median, p95, spawn_ms
 from bench.stage import Terminal, idle
-from bench.watchers import Ear
+from bench.watchers import TimedWatcher
 from bench.world import CLI, World
 
 REFERENCE = [sys.executable, "-c", "import click, json, socket"]
@@ -50,7 +50,7 @@ def hook(quick: bool) -> list[Figure]:
         agent = world.hooking_agent(world.server())
         world.start()
         world.await_agents(1, known=False)
-        ear = Ear(world.socket)
+        ear = TimedWatcher(world.socket)
         whole, listed, bare = [], [], []
         for i in range(times + 3):
             mark = f"prompt {i} {os.urandom(4).hex()}"

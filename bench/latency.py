@@ -9,7 +9,7 @@ import time
 
 from bench.measure import Figure, median, p95
 from bench.stage import Film, Terminal, approval, done, idle, interrupted, running
-from bench.watchers import Crowd, Ear, Poster
+from bench.watchers import Crowd, Poster, TimedWatcher
 from bench.world import World
 
 TOLD = {"done": "completed", "running": "running", "approval": "waiting_approval", "busy": "running"}
@@ -66,7 +66,7 @@ def turns(quick: bool) -> list[Figure]:
             terminal.show(idle().frames[0])
         world.start()
         world.await_agents(60)
-        ear, poster, rng = Ear(world.socket), Poster(world.socket), random.Random(5)
+        ear, poster, rng = TimedWatcher(world.socket), Poster(world.socket), random.Random(5)
         took: dict[str, list[float]] = {"running": [], "waiting_approval": [], "completed": []}
         for i in range(12 if quick else 60):
             pane, pid, _ = panes[i]
@@ -113,7 +113,7 @@ def active(quick: bool) -> list[Figure]:
             terminal.show(idle().frames[0])
         world.start()
         world.await_agents(60)
-        ear = Ear(world.socket)
+        ear = TimedWatcher(world.socket)
         changes = _play(terminals, shows, 20 if quick else 60)
         time.sleep(3)
         took: dict[str, list[float]] = {}
@@ -165,7 +165,7 @@ def from_quiet(quick: bool) -> list[Figure]:
         world.start("[observe]\nactive_for = 0.3\n")  # so that it is quiet again soon
         world.await_agents(60)
         time.sleep(2)
-        ear, times, rng = Ear(world.socket), [], random.Random(3)
+        ear, times, rng = TimedWatcher(world.socket), [], random.Random(3)
         for name in list(terminals)[: 12 if quick else 50]:
             time.sleep(rng.uniform(0.0, 2.0))
             at = time.perf_counter()

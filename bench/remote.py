@@ -14,7 +14,7 @@ from bench.commands import prompted
 from bench.latency import TOLD, _is, _play
 from bench.measure import Figure, median, p95, rss_mib
 from bench.stage import Terminal, idle
-from bench.watchers import Ear
+from bench.watchers import TimedWatcher
 from bench.world import World, wait_for
 
 FAR_HOOK = 150
@@ -68,7 +68,7 @@ def _hooked(world: World, keys: Keys, machine: Sshd, times: int) -> list[Figure]
     world.await_agents(2, known=False)
     state = machine.home / install_program.STATE
     wait_for(lambda: any(p.read_text().strip() for p in state.glob("*.supervisor")), 30, "a socket over there")
-    ear = Ear(world.socket)
+    ear = TimedWatcher(world.socket)
     command = f"HOME={machine.home} {sys.executable} -IS {placed} hook claude"
     whole, listed = [], []
     for i in range(times + 3):
@@ -102,7 +102,7 @@ def _measured(world: World, keys: Keys, machines: list[Sshd], seconds: int) -> l
     for terminal in terminals.values():
         terminal.show(idle().frames[0])
     world.await_agents(60)
-    ear = Ear(world.socket)
+    ear = TimedWatcher(world.socket)
     others = {name: terminal for name, terminal in terminals.items() if not name.startswith("vm1/")}
     shows = dict.fromkeys(others, "idle")
     whole = _lags(ear, others, shows, seconds)
@@ -134,7 +134,9 @@ def _measured(world: World, keys: Keys, machines: list[Sshd], seconds: int) -> l
     ]
 
 
-def _lags(ear: Ear, terminals: dict[str, Terminal], shows: dict[str, str], seconds: int) -> list[tuple[str, float]]:
+def _lags(
+    ear: TimedWatcher, terminals: dict[str, Terminal], shows: dict[str, str], seconds: int
+) -> list[tuple[str, float]]:
     """Change ten panes a second: (pane, ms until a watcher was told) of each change."""
     changes = _play(terminals, shows, seconds)
     time.sleep(3)

@@ -53,7 +53,7 @@ class Crowd:
         self._selector.close()
 
 
-class Ear:
+class TimedWatcher:
     """One watcher in a thread: notes when which pane was first told of in which state."""
 
     def __init__(self, path: str) -> None:

@@ -40,7 +40,7 @@ class Reply:
 class Client:
     """Talks to the first socket of ``sockets`` where a daemon answers.
 
-    ``start`` is called once if none answers. If it returns, the request is made again. ``hear`` gets the daemon's
+    ``start`` is called once if none answers. If it returns, the request is made again. ``on_version`` gets the daemon's
     version from the first answer that names it. Every method raises AgtmuxError: the daemon's own error, or
     E_DAEMON_UNREACHABLE.
     """
@@ -50,11 +50,11 @@ class Client:
         sockets: Sequence[str] = (),
         *,
         start: Callable[[], None] | None = None,
-        hear: Callable[[str], None] | None = None,
+        on_version: Callable[[str], None] | None = None,
         timeout: float = 10.0,
     ) -> None:
         self._sockets = list(sockets) or socket_candidates()
-        self._start, self._hear, self._timeout = start, hear, timeout
+        self._start, self._on_version, self._timeout = start, on_version, timeout
 
     def health(self) -> Reply:
         return self._ask("GET", "/v1/health")
@@ -173,9 +173,9 @@ class Client:
             self._sockets = socket_candidates()
             exchange = self._first(method, target, body, timeout)
         version = exchange.headers.get("server", "").partition("agtmuxd/")[2].partition(" ")[0]
-        if version and self._hear is not None:
-            self._hear(version)
-            self._hear = None
+        if version and self._on_version is not None:
+            self._on_version(version)
+            self._on_version = None
         return exchange
 
     def _first(self, method: str, target: str, body: bytes | None, timeout: float) -> Exchange:

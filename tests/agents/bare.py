@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.agents.driver import Driver
-from tests.agents.ears import Ears
+from tests.agents.ears import EventRecorder
 from tests.agents.ready import seen, takes_keys, wait_ready
 from tests.agents.record import AFTER_SEEN, Scene, Take, Tape
 
@@ -88,7 +88,7 @@ class Bare(Scene):
 
     def take(self, driver: Driver, tape: Tape) -> Take:
         """All of its acts, with the agent's session files, and hooks where it has them, on the tape."""
-        with Ears(driver, tape, hooks=self.hooks) as ears:
+        with EventRecorder(driver, tape, hooks=self.hooks) as ears:
             take = BareTake(driver, tape, self, ears)
             take.play()
         take.allow_for(ears.changed)
@@ -122,7 +122,7 @@ def _merged(one: Settings, more: Settings) -> dict[str, Any]:
 class BareTake(Take):
     """Says what became true by keys and by the model's last byte, whatever the screen looks like."""
 
-    def __init__(self, driver: Driver, tape: Tape, scene: Bare, ears: Ears) -> None:
+    def __init__(self, driver: Driver, tape: Tape, scene: Bare, ears: EventRecorder) -> None:
         super().__init__(driver, tape, {})
         self.scene, self.ears = scene, ears
 

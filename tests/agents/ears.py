@@ -66,7 +66,7 @@ def _epoch(text: str) -> float:
     return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
-class Ears:
+class EventRecorder:
     """Listens to one agent. A context manager: hooks are installed on entry, all is on the tape after exit."""
 
     def __init__(self, driver: Driver, tape: Tape, *, hooks: bool = True) -> None:

@@ -32,7 +32,7 @@ HOMES = {
 """Per agent: the variable that names its folder, and what lies below it."""
 
 
-class Stamped(threading.Thread):
+class TimedLines(threading.Thread):
     """The lines of ``agtmux watch``, each with the moment it came in."""
 
     def __init__(self, world: World) -> None:
@@ -102,7 +102,7 @@ def measure(paths: list[Path], *, hooks: bool, jobs: int) -> dict[str, dict[str,
     """Plays the recordings before a daemon of their own; the figures by agent, and of ``all``."""
     results: dict[str, Result] = {}
     with World() as world, Daemon(world) as daemon:
-        watch, stage = Stamped(world), Stage(world, daemon, hooks=hooks)
+        watch, stage = TimedLines(world), Stage(world, daemon, hooks=hooks)
         with ThreadPoolExecutor(jobs) as pool:
             played = list(pool.map(stage.play, paths))
         time.sleep(1.0)

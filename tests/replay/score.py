@@ -44,7 +44,7 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ShownState:
     """What the watcher showed from ``at`` on."""
 
     at: float
@@ -54,20 +54,20 @@ class Seen:
     background: bool = False
 
 
-def _seen(at: float, item: Row | None) -> Seen:
+def _seen(at: float, item: Row | None) -> ShownState:
     if not item:
-        return Seen(at, "no_agent")
+        return ShownState(at, "no_agent")
     state = item.get("state") or "unknown"
     if state not in STATES:
         raise ValueError(f"unknown state {state!r} in the observations")
     kind = item.get("waiting_kind") or (item.get("waiting_for") or {}).get("kind")
     background = bool(item.get("background") or item.get("background_tasks"))
-    return Seen(at, state, str(item.get("source") or "-"), kind, background)
+    return ShownState(at, state, str(item.get("source") or "-"), kind, background)
 
 
-def observations(rows: Iterable[Row], pane: str | None = None) -> list[Seen]:
+def observations(rows: Iterable[Row], pane: str | None = None) -> list[ShownState]:
     """From the lines of ``agtmux watch --format jsonl`` (with a ``wall_time``), or {wall_time, state, ..} rows."""
-    out: list[Seen] = []
+    out: list[ShownState] = []
 
     def mine(thing: Row) -> bool:
         return pane is None or pane in (thing.get("identity", {}).get("pane_id"), thing.get("ref"))
@@ -157,7 +157,7 @@ class _Span:
 class Score:
     """One replay: ``labels`` as in the corpus, ``log`` of the player, ``seen`` of the watcher."""
 
-    def __init__(self, labels: Row, log: list[Row], seen: list[Seen]) -> None:
+    def __init__(self, labels: Row, log: list[Row], seen: list[ShownState]) -> None:
         self.clock = Clock(log)
         self.name = f"{labels['agent']}/{labels['scenario']}"
         self.seen = seen
@@ -178,8 +178,8 @@ class Score:
         self._delays()
         return self.result
 
-    def _at(self, t: float) -> Seen:
-        found = Seen(0.0, "no_agent")
+    def _at(self, t: float) -> ShownState:
+        found = ShownState(0.0, "no_agent")
         for seen in self.seen:
             if seen.at > t:
                 break
@@ -206,7 +206,7 @@ class Score:
             span = next(s for s in self.spans if s.start <= middle < s.end)
             self._count(span, self._at(middle), middle - span.born, length)
 
-    def _count(self, span: _Span, seen: Seen, age: float, length: float) -> None:
+    def _count(self, span: _Span, seen: ShownState, age: float, length: float) -> None:
         r, label, truth = self.result, span.label, span.label["state"]
         r.truth[truth] += length
         r.seen[seen.state] += length

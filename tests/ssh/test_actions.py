@@ -18,7 +18,7 @@ from tests.acceptance.asking import refusal
 from tests.acceptance.stage import PATIENCE, PROGRAMS, Actor, Daemon, Item, Place
 from tests.conftest import Tmux, until
 from tests.ssh.sshd import Keys, Sshd
-from tests.ssh.test_target_manager import Far
+from tests.ssh.test_target_manager import RemoteMachine
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_buffer_that_a_crash_left_behind_ssh_is_removed(
     """The buffer of a paste that a crash cut off goes with the first round of its target after the restart."""
     place.env["AGTMUX_FAILPOINT"] = "mid_paste:kill"
     daemon.start()
-    far = Far(new_sshd(), new_tmux(), place)
+    far = RemoteMachine(new_sshd(), new_tmux(), place)
     one = Actor(far.tmux, place).start()
     far.add()
     body = {"request_ref": uuid7(), "ref": ready(daemon, far.name, one.pane)["ref"], "text": "once", "enter": True}
@@ -93,7 +93,7 @@ def test_an_agent_behind_ssh_gets_what_was_sent_and_nothing_that_was_refused(
     place: Place, daemon: Daemon, new_sshd: Callable[..., Sshd], new_tmux: Callable[[], Tmux]
 ) -> None:
     daemon.start()
-    far = Far(new_sshd(), new_tmux(), place)
+    far = RemoteMachine(new_sshd(), new_tmux(), place)
     one = Actor(far.tmux, place).start()
     far.add()
     ref = ready(daemon, far.name, one.pane)["ref"]
@@ -144,7 +144,7 @@ def test_nothing_is_typed_at_a_stopped_agent_behind_ssh(
     place: Place, daemon: Daemon, new_sshd: Callable[..., Sshd], new_tmux: Callable[[], Tmux]
 ) -> None:
     daemon.start()
-    far = Far(new_sshd(), new_tmux(), place)
+    far = RemoteMachine(new_sshd(), new_tmux(), place)
     one = Actor(far.tmux, place)
     one.argv = ["sh", "-c", f"{shlex.join(one.argv)}; true"]  # no shell there takes the terminal back
     one.start()

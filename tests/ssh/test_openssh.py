@@ -26,7 +26,7 @@ NOBODY = re.compile(r"Invalid user (?P<user>.*) from \S+ port \d+")
 
 
 @dataclass(frozen=True)
-class Seen:
+class LoginRecord:
     """What the servers saw of one go: whether it came in, which server, as whom, with which key."""
 
     came: str
@@ -149,7 +149,7 @@ class Stage:
     def marks(self) -> dict[str, int]:
         return {name: server.log.stat().st_size for name, server in self.servers.items()}
 
-    def seen(self, came: bool, marks: dict[str, int]) -> Seen:
+    def seen(self, came: bool, marks: dict[str, int]) -> LoginRecord:
         """What the servers logged since; the jump host is on the way and not the aim."""
         names = {print_: name for name, print_ in self.fingerprints.items()}
         where: set[tuple[str, str, str]] = set()
@@ -161,7 +161,7 @@ class Stage:
                 where.add((name, found["user"], names.get(found["key"], str(found["key"]))))
             for found in NOBODY.finditer(text):
                 where.add((name, found["user"], "unknown user"))
-        return Seen(IN if came else OUT, frozenset(where))
+        return LoginRecord(IN if came else OUT, frozenset(where))
 
     def close(self) -> None:
         self.agent.terminate()
@@ -202,7 +202,7 @@ def ssh_goes(config: Path, alias: str, words: tuple[str, ...]) -> bool:
     return b"here" in done.stdout
 
 
-async def gone_by_both(stage: Stage, way: Way) -> tuple[Seen, Seen, str]:
+async def gone_by_both(stage: Stage, way: Way) -> tuple[LoginRecord, LoginRecord, str]:
     """What the servers saw of ssh, what of agtmux, and what ``target connect`` says."""
     config = stage.write(way)
     alias = way.alias.format(**stage.words(way))
@@ -235,11 +235,11 @@ async def test_a_config_leads_where_ssh_goes(stage: Stage, way: Way, monkeypatch
     by_ssh, by_us, result = await gone_by_both(stage, way)
     user = way.user or USER
     if way.as_ssh == IN:
-        assert by_ssh == Seen(IN, frozenset({(way.server, user, way.key)})), "the table is wrong about ssh"
+        assert by_ssh == LoginRecord(IN, frozenset({(way.server, user, way.key)})), "the table is wrong about ssh"
     else:
         assert by_ssh.came == OUT, "the table is wrong about ssh"
     if way.but:
-        assert by_us == Seen(OUT, frozenset()), result
+        assert by_us == LoginRecord(OUT, frozenset()), result
     else:
         assert by_us == by_ssh, result
     assert re.search(way.says, result), result

@@ -21,12 +21,12 @@ from tests.acceptance.stage import PATIENCE, Agent, Daemon, Item, Place, Watch
 from tests.conftest import Tmux, until
 from tests.route_tables import ROUTES
 from tests.ssh.sshd import Keys, Sshd
-from tests.ssh.test_target_manager import Far, becomes
+from tests.ssh.test_target_manager import RemoteMachine, becomes
 
 MINUTES = 60 * 1_000_000_000
 
 
-class Outpost(Far):
+class HookedMachine(RemoteMachine):
     """A machine where the hook program was placed, with one agent."""
 
     agent: Agent
@@ -39,7 +39,7 @@ class Outpost(Far):
     def state(self) -> Path:
         return self.home / install_program.STATE
 
-    def placed(self) -> Outpost:
+    def placed(self) -> HookedMachine:
         file = Path(install_program.path(str(self.home)))
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(install_program.text())
@@ -100,16 +100,16 @@ def daemon(place: Place) -> Iterator[Daemon]:
 
 
 @pytest.fixture
-def vm(place: Place, new_sshd: Callable[..., Sshd], new_tmux: Callable[[], Tmux]) -> Callable[..., Outpost]:
+def vm(place: Place, new_sshd: Callable[..., Sshd], new_tmux: Callable[[], Tmux]) -> Callable[..., HookedMachine]:
     """Makes machines with an agent: ``vm("vm1")``."""
 
-    def make(name: str = "vm1", *, placed: bool = True, start: bool = True, **more: Any) -> Outpost:
+    def make(name: str = "vm1", *, placed: bool = True, start: bool = True, **more: Any) -> HookedMachine:
         sshd = new_sshd(name, start=False, **more)
         (sshd.root / "run").mkdir(mode=0o700)
         sshd.force = str(sshd.force).replace("env -u SHLVL", f"env -u SHLVL XDG_RUNTIME_DIR={sshd.root / 'run'}")
         if start:
             sshd.start()
-        made = Outpost(sshd, new_tmux(), place)
+        made = HookedMachine(sshd, new_tmux(), place)
         if placed:
             made.placed()
         made.start_agent()
@@ -154,7 +154,7 @@ def event(agent: Agent, name: str, *, ahead: int = 0, **more: Any) -> Item:
 
 @pytest.mark.tc("TC-103")
 def test_a_hook_there_is_seen_here_at_once_while_connected(
-    place: Place, daemon: Daemon, vm: Callable[..., Outpost]
+    place: Place, daemon: Daemon, vm: Callable[..., HookedMachine]
 ) -> None:
     far = vm()
     far.add()
@@ -180,7 +180,7 @@ def test_a_hook_there_is_seen_here_at_once_while_connected(
 
 @pytest.mark.tc("TC-104")
 def test_what_hooks_wrote_while_nobody_was_connected_is_taken_in_once_and_in_order(
-    place: Place, daemon: Daemon, vm: Callable[..., Outpost]
+    place: Place, daemon: Daemon, vm: Callable[..., HookedMachine]
 ) -> None:
     far = vm()
     far.add()
@@ -209,7 +209,7 @@ def test_what_hooks_wrote_while_nobody_was_connected_is_taken_in_once_and_in_ord
 
 @pytest.mark.tc("TC-104")
 def test_a_daemon_that_was_stopped_finds_what_hooks_wrote_meanwhile(
-    place: Place, daemon: Daemon, vm: Callable[..., Outpost]
+    place: Place, daemon: Daemon, vm: Callable[..., HookedMachine]
 ) -> None:
     far = vm()
     far.add()
@@ -228,7 +228,7 @@ def test_a_daemon_that_was_stopped_finds_what_hooks_wrote_meanwhile(
 
 @pytest.mark.tc("TC-113")
 def test_the_forwarded_socket_takes_events_and_nothing_else(
-    place: Place, daemon: Daemon, vm: Callable[..., Outpost]
+    place: Place, daemon: Daemon, vm: Callable[..., HookedMachine]
 ) -> None:
     far = vm()
     far.add()
@@ -255,7 +255,7 @@ def test_the_forwarded_socket_takes_events_and_nothing_else(
 
 @pytest.mark.tc("TC-104")
 def test_what_a_flood_kept_out_is_taken_in_once_and_nothing_is_lost(
-    place: Place, daemon: Daemon, vm: Callable[..., Outpost]
+    place: Place, daemon: Daemon, vm: Callable[..., HookedMachine]
 ) -> None:
     far = vm()
     far.add()
@@ -287,7 +287,9 @@ def test_what_a_flood_kept_out_is_taken_in_once_and_nothing_is_lost(
 
 
 @pytest.mark.tc("TC-113")
-def test_a_machine_speaks_for_itself_only(place: Place, daemon: Daemon, vm: Callable[..., Outpost], tmux: Tmux) -> None:
+def test_a_machine_speaks_for_itself_only(
+    place: Place, daemon: Daemon, vm: Callable[..., HookedMachine], tmux: Tmux
+) -> None:
     far = vm()
     near = Agent(tmux, place).start()
     far.add()
@@ -313,7 +315,7 @@ def test_a_machine_speaks_for_itself_only(place: Place, daemon: Daemon, vm: Call
 @pytest.mark.tc("TC-104")
 @pytest.mark.parametrize("skew", [10 * MINUTES, -10 * MINUTES, 8_000_000_000], ids=["ahead", "behind", "a-little"])
 def test_a_clock_that_is_wrong_there_changes_no_state(
-    place: Place, daemon: Daemon, vm: Callable[..., Outpost], skew: int
+    place: Place, daemon: Daemon, vm: Callable[..., HookedMachine], skew: int
 ) -> None:
     """Two turns, one live and one out of the spool: every event counts for the moment at which it was."""
     far = vm(start=False)
@@ -371,7 +373,7 @@ FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 @pytest.mark.skipif(not FAKETIME, reason="libfaketime, which shifts a program's clock, is not installed")
 @pytest.mark.parametrize("shift", ["+600", "-600"])
 def test_programs_that_live_in_another_time_there_change_no_state(
-    place: Place, daemon: Daemon, vm: Callable[..., Outpost], shift: str
+    place: Place, daemon: Daemon, vm: Callable[..., HookedMachine], shift: str
 ) -> None:
     """The hook program, its spool and all that sshd runs have a clock that is ten minutes off; nothing is made up."""
     other = {"LD_PRELOAD": str(FAKETIME[0]), "FAKETIME": shift, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
@@ -403,7 +405,7 @@ def test_programs_that_live_in_another_time_there_change_no_state(
 
 @pytest.mark.tc("TC-103")
 def test_hooks_are_installed_there_without_disturbing_what_is_there(
-    place: Place, daemon: Daemon, vm: Callable[..., Outpost]
+    place: Place, daemon: Daemon, vm: Callable[..., HookedMachine]
 ) -> None:
     far = vm(placed=False)
     settings = far.home / ".claude" / "settings.json"
@@ -455,7 +457,7 @@ def test_hooks_are_installed_there_without_disturbing_what_is_there(
 
 @pytest.mark.tc("TC-102")
 def test_a_pane_there_whose_agent_began_before_the_install_is_named(
-    place: Place, daemon: Daemon, vm: Callable[..., Outpost]
+    place: Place, daemon: Daemon, vm: Callable[..., HookedMachine]
 ) -> None:
     far = vm(placed=False)
     far.add()
@@ -483,7 +485,7 @@ def test_a_pane_there_whose_agent_began_before_the_install_is_named(
 
 @pytest.mark.tc("TC-103")
 def test_settings_there_that_cannot_be_read_stay_as_they_are(
-    place: Place, daemon: Daemon, vm: Callable[..., Outpost]
+    place: Place, daemon: Daemon, vm: Callable[..., HookedMachine]
 ) -> None:
     far = vm(placed=False)
     settings = far.home / ".claude" / "settings.json"
@@ -503,7 +505,7 @@ def test_settings_there_that_cannot_be_read_stay_as_they_are(
 
 @pytest.mark.tc("TC-104")
 def test_where_no_socket_may_be_forwarded_the_spool_is_looked_at(
-    place: Place, daemon: Daemon, vm: Callable[..., Outpost]
+    place: Place, daemon: Daemon, vm: Callable[..., HookedMachine]
 ) -> None:
     far = vm()
     far.sshd.authorized.write_text("no-port-forwarding " + far.sshd.authorized.read_text())
@@ -519,7 +521,7 @@ def test_where_no_socket_may_be_forwarded_the_spool_is_looked_at(
 @pytest.mark.tc("TC-103")
 @pytest.mark.tc("TC-104")
 def test_two_daemons_watch_one_machine_and_neither_misses_anything(
-    place: Place, daemon: Daemon, vm: Callable[..., Outpost], tmux: Tmux, short_dir: Path
+    place: Place, daemon: Daemon, vm: Callable[..., HookedMachine], tmux: Tmux, short_dir: Path
 ) -> None:
     far = vm()
     folder = short_dir / "2"

@@ -9,7 +9,7 @@ import pytest
 from tests.acceptance.stage import PATIENCE, Daemon, Place
 from tests.conftest import Tmux, until
 from tests.ssh.sshd import Sshd
-from tests.ssh.test_target_manager import Far, becomes, daemon, far, place  # noqa: F401 fixtures
+from tests.ssh.test_target_manager import RemoteMachine, becomes, daemon, far, place  # noqa: F401 fixtures
 
 
 @pytest.mark.tc("TC-163")
@@ -34,7 +34,7 @@ def test_ssh_to_this_machine_shows_no_agent_of_the_host_target_twice(
 def test_of_two_ways_to_one_server_elsewhere_the_first_keeps_it_and_the_second_follows_it(
     place: Place,  # noqa: F811
     daemon: Daemon,  # noqa: F811
-    far: Callable[..., Far],  # noqa: F811
+    far: Callable[..., RemoteMachine],  # noqa: F811
 ) -> None:
     one, two = far("vm1"), far("vm2")
     pane = one.start_agent().pane

@@ -22,7 +22,7 @@ from tests.ssh.wire import Wire, WireError
 Make = Callable[..., Sshd]
 
 
-class Far:
+class RemoteMachine:
     """A machine: its sshd, its tmux server and one agent there, whose status file says what it does."""
 
     def __init__(self, sshd: Sshd, tmux: Tmux, place: Place) -> None:
@@ -75,15 +75,15 @@ def daemon(place: Place) -> Iterator[Daemon]:
 
 
 @pytest.fixture
-def far(place: Place, new_sshd: Make, new_tmux: Callable[[], Tmux]) -> Callable[..., Far]:
+def far(place: Place, new_sshd: Make, new_tmux: Callable[[], Tmux]) -> Callable[..., RemoteMachine]:
     """Makes machines: ``far("vm1")``."""
-    return lambda name, **more: Far(new_sshd(name, **more), new_tmux(), place)
+    return lambda name, **more: RemoteMachine(new_sshd(name, **more), new_tmux(), place)
 
 
 @pytest.fixture
-def near(place: Place, tmux: Tmux) -> Far:
+def near(place: Place, tmux: Tmux) -> RemoteMachine:
     """The host target with an agent of the same kind."""
-    made = Far.__new__(Far)
+    made = RemoteMachine.__new__(RemoteMachine)
     made.tmux, made.place, made.name, made.agent = tmux, place, "host", None
     return made
 
@@ -98,7 +98,9 @@ def becomes(daemon: Daemon, name: str, level: str) -> Item:
 
 
 @pytest.mark.tc("TC-014")
-def test_a_target_is_added_tried_listed_and_removed(place: Place, daemon: Daemon, far: Callable[..., Far]) -> None:
+def test_a_target_is_added_tried_listed_and_removed(
+    place: Place, daemon: Daemon, far: Callable[..., RemoteMachine]
+) -> None:
     vm = far("vm1")
     agent = vm.start_agent()
     vm.add()
@@ -138,7 +140,7 @@ def test_what_cannot_be_a_target_is_refused(place: Place, daemon: Daemon, option
 @pytest.mark.tc("TC-014")
 @pytest.mark.tc("TC-040")
 def test_the_step_that_fails_is_told_and_so_is_the_reason(
-    place: Place, daemon: Daemon, far: Callable[..., Far]
+    place: Place, daemon: Daemon, far: Callable[..., RemoteMachine]
 ) -> None:
     vm = far("vm1")
     vm.add("--tmux-path", "/nowhere/tmux")
@@ -156,7 +158,7 @@ def test_the_step_that_fails_is_told_and_so_is_the_reason(
 @pytest.mark.tc("TC-034")
 @pytest.mark.tc("TC-043")
 def test_a_machine_that_is_gone_leaves_its_rows_with_their_age_and_comes_back_as_it_was(
-    place: Place, daemon: Daemon, far: Callable[..., Far], near: Far
+    place: Place, daemon: Daemon, far: Callable[..., RemoteMachine], near: RemoteMachine
 ) -> None:
     """Panes of one id on three servers are three panes."""
     one, two = far("vm1"), far("vm2")
@@ -203,7 +205,9 @@ def test_a_machine_that_is_gone_leaves_its_rows_with_their_age_and_comes_back_as
 
 
 @pytest.mark.tc("TC-034")
-def test_a_frozen_machine_holds_up_nobody(place: Place, daemon: Daemon, far: Callable[..., Far], near: Far) -> None:
+def test_a_frozen_machine_holds_up_nobody(
+    place: Place, daemon: Daemon, far: Callable[..., RemoteMachine], near: RemoteMachine
+) -> None:
     one, two = far("vm1"), far("vm2")
     pane = near.start_agent().pane
     for vm in (one, two):
@@ -236,7 +240,7 @@ def wire() -> Iterator[Wire]:
 @pytest.mark.tc("TC-034")
 @pytest.mark.tc("TC-043")
 def test_a_network_that_is_cut_tells_nobody_and_is_noticed_all_the_same(
-    place: Place, daemon: Daemon, far: Callable[..., Far], near: Far, wire: Wire
+    place: Place, daemon: Daemon, far: Callable[..., RemoteMachine], near: RemoteMachine, wire: Wire
 ) -> None:
     """Nothing is refused and nothing hangs up: packets are lost, in the midst of rounds."""
     one, two = far("vm1", wire=wire), far("vm2")
@@ -270,7 +274,7 @@ def test_a_network_that_is_cut_tells_nobody_and_is_noticed_all_the_same(
 
 @pytest.mark.tc("TC-034")
 def test_a_machine_that_flaps_slows_no_other_and_is_the_same_after_it(
-    place: Place, daemon: Daemon, far: Callable[..., Far], near: Far
+    place: Place, daemon: Daemon, far: Callable[..., RemoteMachine], near: RemoteMachine
 ) -> None:
     one = far("vm1")
     pane = near.start_agent().pane
@@ -309,7 +313,7 @@ def test_a_machine_that_flaps_slows_no_other_and_is_the_same_after_it(
 
 @pytest.mark.tc("TC-041")
 def test_tmux_may_be_missing_and_started_and_restarted_there(
-    place: Place, daemon: Daemon, far: Callable[..., Far]
+    place: Place, daemon: Daemon, far: Callable[..., RemoteMachine]
 ) -> None:
     """A rebooted machine is a new tmux server: what ran on the old one has ended."""
     vm = far("vm1")
@@ -329,7 +333,7 @@ def test_tmux_may_be_missing_and_started_and_restarted_there(
 
 @pytest.mark.tc("TC-008")
 def test_a_hook_of_this_machine_is_never_taken_for_one_of_a_server_elsewhere(
-    place: Place, daemon: Daemon, far: Callable[..., Far], near: Far, short_dir: Path
+    place: Place, daemon: Daemon, far: Callable[..., RemoteMachine], near: RemoteMachine, short_dir: Path
 ) -> None:
     """A server on another machine may have the same socket path and the same pid. Here it is the same server, on a
     machine that does not tell that it is this one."""
@@ -352,7 +356,7 @@ def test_a_hook_of_this_machine_is_never_taken_for_one_of_a_server_elsewhere(
 
 @pytest.mark.tc("TC-014")
 def test_targets_are_there_again_after_a_restart_of_the_daemon(
-    place: Place, daemon: Daemon, far: Callable[..., Far]
+    place: Place, daemon: Daemon, far: Callable[..., RemoteMachine]
 ) -> None:
     vm = far("vm1")
     vm.start_agent()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.stage import Daemon, Place
-from tests.ssh.test_target_manager import Far, becomes, daemon, far, place  # noqa: F401 fixtures
+from tests.ssh.test_target_manager import RemoteMachine, becomes, daemon, far, place  # noqa: F401 fixtures
 
 
 def calls_itself(folder: Path, version: str) -> Path:
@@ -31,7 +31,7 @@ def calls_itself(folder: Path, version: str) -> Path:
 def test_an_older_tmux_there_is_told_and_is_no_crash_and_an_update_is_noticed(
     place: Place,  # noqa: F811
     daemon: Daemon,  # noqa: F811
-    far: Callable[..., Far],  # noqa: F811
+    far: Callable[..., RemoteMachine],  # noqa: F811
     short_dir: Path,
 ) -> None:
     vm = far("vm1")
@@ -53,7 +53,7 @@ def test_an_older_tmux_there_is_told_and_is_no_crash_and_an_update_is_noticed(
 def test_a_newer_tmux_there_is_watched(
     place: Place,  # noqa: F811
     daemon: Daemon,  # noqa: F811
-    far: Callable[..., Far],  # noqa: F811
+    far: Callable[..., RemoteMachine],  # noqa: F811
     short_dir: Path,
 ) -> None:
     vm = far("vm1")

@@ -17,7 +17,7 @@ from agtmuxd.adapters.opencode.adapter import EVENTS as OPENCODE
 from agtmuxd.adapters.opencode.adapter import OpenCodeAdapter
 from agtmuxd.core.model import Claim, Phase, RawEvent, Sample, Source
 from tests.corpus import recording
-from tests.unit.adapters.test_screens import claude, said
+from tests.unit.adapters.test_screens import claim_of, claude
 
 REPO = Path(__file__).parents[2]
 SPINNER = "✻ Wandering… (3s · ↓ 5 tokens)"
@@ -40,21 +40,21 @@ def codex(*rows: str, title: str = "proj") -> Sample:
     ],
 )
 def test_case_1_codex_without_animations_and_with_queued_follow_ups_runs(rows: tuple[str, ...]) -> None:
-    assert said("codex", codex("› go on", "", *rows)) == "running"
+    assert claim_of("codex", codex("› go on", "", *rows)) == "running"
 
 
 def test_case_4_claude_with_a_title_without_a_glyph_runs_by_its_spinner_row() -> None:
-    assert said("claude", replace(claude("❯ go", SPINNER), title="proj · fixing · main")) == "running"
+    assert claim_of("claude", replace(claude("❯ go", SPINNER), title="proj · fixing · main")) == "running"
 
 
 def test_case_5_a_bullet_is_no_spinner_though_one_looks_like_it() -> None:
-    assert said("claude", claude("● Working on it…")) == "not_running"
-    assert said("claude", claude("● Working on it…", footer="  ⏸ manual mode on · esc to interrupt")) == "running"
+    assert claim_of("claude", claude("● Working on it…")) == "not_running"
+    assert claim_of("claude", claude("● Working on it…", footer="  ⏸ manual mode on · esc to interrupt")) == "running"
 
 
 def test_case_10_a_long_stream_pushes_nothing_out_of_sight() -> None:
     """What is looked at lies around the input field, not in a number of last rows."""
-    assert said("claude", claude(*[f"  line {i}" for i in range(60)], SPINNER)) == "running"
+    assert claim_of("claude", claude(*[f"  line {i}" for i in range(60)], SPINNER)) == "running"
 
 
 def test_case_14_an_input_field_that_is_always_there_is_no_idle() -> None:
@@ -65,13 +65,13 @@ def test_case_14_an_input_field_that_is_always_there_is_no_idle() -> None:
             for t, sample in one.samples():
                 label = one.label_at(t)
                 if label is not None and label.accepted == {"running"} and not one.headless:
-                    seen += said(agent, sample, Claim.RUNNING) == "running"
+                    seen += claim_of(agent, sample, Claim.RUNNING) == "running"
         assert seen > 20, agent
 
 
 def test_case_16_queued_messages_above_the_field_do_not_end_the_turn() -> None:
     sample = claude(SPINNER, "  ❯ the next thing", "  Press up to edit queued messages")
-    assert said("claude", sample, Claim.RUNNING) == "running"
+    assert claim_of("claude", sample, Claim.RUNNING) == "running"
 
 
 @pytest.mark.parametrize("events", [CLAUDE, CODEX, GEMINI, COPILOT, OPENCODE])
@@ -89,7 +89,7 @@ def test_case_22_a_title_that_is_never_put_back_does_not_outrank_an_idle_field()
         ("  ⎿  Interrupted · What should Claude do instead?",),
     ):
         sample = replace(claude("❯ go", *above), title="⠐ Fix the bug")
-        assert said("claude", sample, Claim.RUNNING) in ("not_running", "completed", "idle")
+        assert claim_of("claude", sample, Claim.RUNNING) in ("not_running", "completed", "idle")
 
 
 def test_case_23_another_session_of_the_same_opencode_is_heard_as_well() -> None:
@@ -107,7 +107,7 @@ def test_case_38_a_start_up_dialog_is_seen_before_any_session_exists() -> None:
     for name, t_ms in (("claude/a2-trust-dialog", 5000), ("copilot/a2-byok-trust-dialog", 5000)):
         one = recording.load(name)
         assert not [x for x in one.lines if x["kind"] == "hook" and x["t_ms"] <= t_ms]
-        assert said(one.agent, one.sample_at(t_ms)) == "waiting_input"
+        assert claim_of(one.agent, one.sample_at(t_ms)) == "waiting_input"
 
 
 @pytest.mark.parametrize("size", ["80x24", "40x12"])
@@ -115,7 +115,7 @@ def test_case_38_an_update_screen_is_a_dialog_at_once(size: str) -> None:
     one = recording.load(f"codex/r11-update-{size}")
     [asked] = [x for x in one.labels if x.state == "waiting_input"]
     for t_ms in range(asked.start + 400, asked.end, 250):
-        assert said("codex", one.sample_at(t_ms)) == "waiting_input"
+        assert claim_of("codex", one.sample_at(t_ms)) == "waiting_input"
 
 
 def test_the_case_list_names_only_tests_that_are_there() -> None:

@@ -27,6 +27,18 @@ STOP = re.compile(
 )
 PRINTS = frozenset({"AgtmuxError", "UsageError", "BadParameter", "ConnectionLostError", "NoDaemonError"})
 """Calls whose texts a person reads."""
+PARTICIPLE = re.compile(
+    r"[a-z]ed$|^(told|said|sent|seen|done|gone|known|shown|drawn|taken|written|given|meant|held|kept|lost|met|found|put|"
+    r"read|begun|broken|chosen|hidden|driven|spoken|heard|bound|built|caught|inside|fresh)$"
+)
+NOUNS = frozenset({"need", "feed", "seed", "speed"})
+_NO_NAMES = (
+    "told said poke pokes poked stir stirs glance peek voice voices companion accompany speak spoken calm hear heard "
+    "door world hand hands ear ears eye eyes mouth outpost backway"
+)
+NO_NAMES = frozenset(_NO_NAMES.split())
+"""Words of no type, function, parameter or variable: they say nothing to somebody who is new here."""
+WIRE_NAMES = frozenset({"said_at"})
 REFUSES = frozenset({"Refusal", "_unmet", "_stale"})
 
 
@@ -86,3 +98,43 @@ def test_an_error_has_no_word_of_the_stop_list() -> None:
                 found.append(f"{path.relative_to(SRC)}:{line}: {text}")
     assert seen > 150
     assert found == []
+
+
+def parts(name: str) -> list[str]:
+    """The words of a name: ``LastMessage`` and ``last_message`` are ``last message``."""
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
+
+
+def names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """The names that a module gives: to classes, functions, parameters, variables and attributes."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node.lineno, node.name
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id if isinstance(node, ast.Name) else node.attr
+
+
+@pytest.mark.tc("TC-256")
+def test_no_class_is_named_by_a_participle() -> None:
+    """A type is a thing: ``RoundFailure``, not ``RoundFailed``; ``ProgramResult``, not ``Completed``."""
+    found = []
+    for path in sorted(SRC.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                last = parts(node.name)[-1]
+                if PARTICIPLE.search(last) and last not in NOUNS:
+                    found.append(f"{path.relative_to(SRC)}:{node.lineno}: {node.name}")
+    assert found == [], "name it by what it is; see docs/glossary.md"
+
+
+@pytest.mark.tc("TC-257")
+def test_no_name_has_a_word_of_the_stop_list() -> None:
+    """Names use the words of ``docs/glossary.md`` and of the trade, not words that only insiders know."""
+    found = []
+    for path in sorted(SRC.rglob("*.py")):
+        for line, name in names(ast.parse(path.read_text("utf-8"))):
+            if name not in WIRE_NAMES and NO_NAMES & set(parts(name)):
+                found.append(f"{path.relative_to(SRC)}:{line}: {name}")
+    assert found == [], "say what it is; see docs/glossary.md"

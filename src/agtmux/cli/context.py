@@ -38,7 +38,7 @@ class App:
         """Return a client that starts the daemon if none answers, unless the caller, a flag, the environment or the
         config forbids it.
         """
-        return Client(start=self._start if autostart else None, hear=self._hear, timeout=timeout)
+        return Client(start=self._start if autostart else None, on_version=self._check_version, timeout=timeout)
 
     def say(self, text: str) -> None:
         """Print one line on stderr, unless ``--quiet``."""
@@ -94,7 +94,7 @@ class App:
             return "autostart is off in the config"
         return why_not_from_here(config)
 
-    def _hear(self, version: str) -> None:
+    def _check_version(self, version: str) -> None:
         if is_older(version):
             from agtmux import __version__
 

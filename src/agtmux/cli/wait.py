@@ -49,7 +49,7 @@ def duration(text: str) -> float:
     return float(match[1]) * _SECONDS[match[2]]
 
 
-class _OverError(Exception):
+class _TimeUpError(Exception):
     """The time is over."""
 
 
@@ -58,7 +58,7 @@ def _follow(app: App, cursor: str | None, deadline: float) -> Iterator[tuple[Row
 
     def tick() -> None:
         if time.monotonic() > deadline:
-            raise _OverError
+            raise _TimeUpError
 
     rows = Rows()
     params = {"scope": "panes", "cursor": cursor, "once": None, "interval": None, "heartbeat": None}
@@ -129,7 +129,7 @@ def wait(app: App, refs: tuple[str, ...], wanted: str, any_of: bool, all_of: boo
             reached += _reached(rows, open_ones, states)
             if not open_ones or (any_of and reached):
                 break
-    except _OverError:
+    except _TimeUpError:
         left = ", ".join(str(item["identity"]["pane_id"]) for item in open_ones.values())
         raise AgtmuxError(
             "E_TIMEOUT", f"not {wanted} within {timeout}: {left}; use --timeout to wait longer", {"timeout_s": seconds}
@@ -188,7 +188,7 @@ def turn(app: App, before: Item, cursor: str, asked: float, seconds: float) -> I
                 later = str(row.get("since") or "") >= since
                 if state in _OVER and later and (ran or state != "idle"):
                     return row
-    except _OverError:
+    except _TimeUpError:
         raise AgtmuxError(
             "E_TIMEOUT",
             f"the turn did not end within {seconds:g} s: use --timeout to wait longer",

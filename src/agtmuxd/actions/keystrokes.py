@@ -92,12 +92,12 @@ class Keystrokes:
         """
         nonce = os.urandom(6).hex()
         done = await self._run(keys.guard_commands(self._held, commands, f"{nonce}yes", f"{nonce}no", puts=puts))
-        said = done.stdout.decode("utf-8", "replace")
-        if f"{nonce}yes" in said:
+        output = done.stdout.decode("utf-8", "replace")
+        if f"{nonce}yes" in output:
             if puts:
                 self._on_put()
             return
-        if f"{nonce}no" in said or "can't find pane" in done.stderr.decode("utf-8", "replace"):
+        if f"{nonce}no" in output or "can't find pane" in done.stderr.decode("utf-8", "replace"):
             text = f"{self._held.pane_id} changed just before the keys were sent: nothing was sent; look again"
             raise AgtmuxError("E_PRECONDITION_FAILED", text, {"reason": "changed"})
         raise AgtmuxError(

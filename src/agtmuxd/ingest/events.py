@@ -201,7 +201,7 @@ class EventInbox:
         if before is not None and (before.pid, before.start) != (link.pid, link.start) and self._lives(before):
             return False
         self._last_senders = {
-            known: heard for known, heard in self._last_senders.items() if known in self._repository.runtimes
+            known: last for known, last in self._last_senders.items() if known in self._repository.runtimes
         }
         self._last_senders[runtime.runtime_id] = link
         return True

@@ -136,13 +136,13 @@ class RuleCatalog:
             self._report({**self.wrong, self._folder.path: str(error)})
             return LOOK_EVERY
         state = self._changes.look(marks, now)
-        if state is FolderState.CALM:
+        if state is FolderState.UNCHANGED:
             self._report({path: why for path, why in self.wrong.items() if path != self._folder.path})
             return LOOK_EVERY
-        if state is FolderState.MOVING:
+        if state is FolderState.CHANGING:
             return LOOK_SOON
         found = await asyncio.to_thread(self._folder.read, marks)
-        if state is FolderState.STILL and self._may_be_unfinished(found):
+        if state is FolderState.SETTLED and self._may_be_unfinished(found):
             return LOOK_SOON
         rules_changed, wrong = self._use(marks, found)
         self._report(wrong)

@@ -103,14 +103,14 @@ def _read(path: Path, mark: Mark) -> RuleFile:
 class FolderState(enum.Enum):
     """Whether a folder changed since its rules were loaded.
 
-    CALM: unchanged. MOVING: being changed. STILL: changed, and then unchanged for ``STILL``. LONG: the same for
+    CHANGING: a change goes on. SETTLED: changed, and then unchanged for ``STILL``. SETTLED_LONG: the same for
     ``DOUBT``, so that a wrong file is no unfinished save.
     """
 
-    CALM = "calm"
-    MOVING = "moving"
-    STILL = "still"
-    LONG = "long"
+    UNCHANGED = "unchanged"
+    CHANGING = "changing"
+    SETTLED = "settled"
+    SETTLED_LONG = "settled_long"
 
 
 class FolderChanges:
@@ -128,9 +128,15 @@ class FolderChanges:
         """Compare ``marks``, read at ``now``, with those that were loaded and those seen before."""
         if marks == self.taken:
             self._seen = marks
-            return FolderState.CALM
+            return FolderState.UNCHANGED
         if marks != self._seen:
             self._seen, self._since = marks, now
-            return FolderState.MOVING
+            return FolderState.CHANGING
         lasted = now - self._since
-        return FolderState.LONG if lasted >= DOUBT else FolderState.STILL if lasted >= STILL else FolderState.MOVING
+        return (
+            FolderState.SETTLED_LONG
+            if lasted >= DOUBT
+            else FolderState.SETTLED
+            if lasted >= STILL
+            else FolderState.CHANGING
+        )

@@ -64,12 +64,13 @@ def check_for(path: str, seconds: float = AT_ONCE) -> tuple[bool, str | None]:
 class IntegrityCheck:
     """One check in the background.
 
-    Calls ``told(wrong)`` on its thread when it has finished, but not after ``close``. ``wrong``: None if nothing is.
+    Calls ``on_result(wrong)`` on its thread when it has finished, but not after ``close``. ``wrong`` is None if
+    nothing is wrong.
     """
 
-    def __init__(self, path: str, told: Callable[[str | None], None]) -> None:
+    def __init__(self, path: str, on_result: Callable[[str | None], None]) -> None:
         self._connection = read_only(path)
-        self._on_result = told
+        self._on_result = on_result
         self._thread = threading.Thread(target=self._run, name="agtmux-check", daemon=True)
         self._thread.start()
 

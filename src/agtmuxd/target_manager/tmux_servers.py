@@ -86,5 +86,5 @@ async def _run(access: TargetAccess, arguments: Sequence[str], stdin: bytes = b"
 
 
 def _complaint(done: ProgramResult) -> str:
-    said = done.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
-    return one_line(said)[:200] or f"tmux said nothing (exit status {done.returncode})"
+    line = done.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
+    return one_line(line)[:200] or f"tmux said nothing (exit status {done.returncode})"

@@ -42,8 +42,8 @@ def read_clients(
     if returncode or len(parts) % len(_FIELDS):
         if not parts and returncode and no_server(stderr.decode("utf-8", "replace"), returncode) is None:
             return ()
-        said = stderr.decode("utf-8", "replace").strip().partition("\n")[0]
-        return RoundFailure("lost", f"tmux did not list its clients: {said or 'the reply ends early'}")
+        complaint = stderr.decode("utf-8", "replace").strip().partition("\n")[0]
+        return RoundFailure("lost", f"tmux did not list its clients: {complaint or 'the reply ends early'}")
     plain, width = undo(version) or str, len(_FIELDS)
     found = [_client([plain(part) for part in parts[at : at + width]]) for at in range(0, len(parts), width)]
     return tuple([client for client in found if client is not None])

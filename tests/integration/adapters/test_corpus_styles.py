@@ -106,7 +106,7 @@ class RecordingExecutor(LocalExecutor):
         return sum("capture-pane -p -e" in asked for asked in self.asked)
 
 
-class Watched:
+class ObservedPane:
     """A pane that shows one of the screens and runs a process of its agent's name, and rounds of it."""
 
     def __init__(self, tmux: Tmux, folder: Path) -> None:
@@ -162,22 +162,22 @@ class Watched:
 
 
 @pytest.fixture
-async def watched(tmux: Tmux, short_dir: Path) -> AsyncIterator[Watched]:
-    made = Watched(tmux, short_dir)
+async def watched(tmux: Tmux, short_dir: Path) -> AsyncIterator[ObservedPane]:
+    made = ObservedPane(tmux, short_dir)
     yield made
     await made.executor.close()
 
 
 @pytest.mark.tc("TC-107")
 @pytest.mark.parametrize("agent", ["claude", "codex", "gemini"])
-async def test_a_draft_of_a_placeholders_words_is_told_from_it_by_rounds(watched: Watched, agent: str) -> None:
+async def test_a_draft_of_a_placeholders_words_is_told_from_it_by_rounds(watched: ObservedPane, agent: str) -> None:
     watched.start(screens.load(f"{agent}/hint-words-home"))
     await watched.becomes(False)
 
 
 @pytest.mark.tc("TC-107", "TC-109")
 async def test_a_text_in_the_field_is_captured_with_its_attributes_once_in_a_round_of_its_own_kind(
-    watched: Watched,
+    watched: ObservedPane,
 ) -> None:
     queued = screens.load("claude/queued")
     unknown = queued.drawing.replace("ress up to edit queued messages", "ractise what another version says")
@@ -199,7 +199,7 @@ async def test_a_text_in_the_field_is_captured_with_its_attributes_once_in_a_rou
 
 
 @pytest.mark.tc("TC-107")
-async def test_a_placeholder_that_took_the_place_of_the_same_words_is_noticed_in_time(watched: Watched) -> None:
+async def test_a_placeholder_that_took_the_place_of_the_same_words_is_noticed_in_time(watched: ObservedPane) -> None:
     screen = screens.load("codex/hint-words-home")
     pane = watched.start(screen)
     await watched.becomes(False)
@@ -214,7 +214,7 @@ async def test_a_placeholder_that_took_the_place_of_the_same_words_is_noticed_in
 
 
 @pytest.mark.tc("TC-107")
-async def test_without_colours_rounds_leave_an_unknown_text_unknown(watched: Watched) -> None:
+async def test_without_colours_rounds_leave_an_unknown_text_unknown(watched: ObservedPane) -> None:
     pane = watched.start(screens.load("claude/draft-home-no-color"))
     await watched.becomes(None)
     for _ in range(3):
@@ -243,7 +243,7 @@ all = [{ contains = "Which way" }, { row = '(Right)', style = "reverse" }]
 
 @pytest.mark.tc("TC-046")
 async def test_a_rule_that_asks_how_text_is_drawn_follows_what_changes_in_style_alone(
-    watched: Watched, short_dir: Path
+    watched: ObservedPane, short_dir: Path
 ) -> None:
     watched.registry.use_rules({"toy": load(TOY, "toy.toml", "toy")})
     shutil.copy2(Path(shutil.which("sleep") or "/bin/sleep").resolve(), short_dir / "toy")

@@ -16,7 +16,7 @@ from agtmuxd.targets.executor import Machine
 from agtmuxd.targets.local import process_table
 from agtmuxd.targets.roster import Roster
 from agtmuxd.targets.ssh import commands
-from tests.integration.ingest.transcripts.test_follower import followed, prompt, said, stopped
+from tests.integration.ingest.transcripts.test_follower import assistant_line, followed, prompt, stopped
 from tests.integration.ingest.transcripts.transcript_rig import transcript_rig
 from tests.rig import BUSY, T0
 from tests.unit.core.screen.test_rules import IDLE, look, screen
@@ -38,7 +38,7 @@ async def test_a_line_of_a_time_that_cannot_be_is_put_aside_and_those_behind_it_
         h.clock.forward(1)
         h.write(path, prompt(h.clock(), "one"))
         await h.look()
-        bad = [{**line, "timestamp": time} for line in (stopped(h.clock()), said(h.clock(), "from nowhen"))]
+        bad = [{**line, "timestamp": time} for line in (stopped(h.clock()), assistant_line(h.clock(), "from nowhen"))]
         h.write(path, *bad, prompt(h.clock() + 1, "two") | {"uuid": "p2"})
         await h.look()
         assert h.events() == ["prompt", "prompt"]
@@ -102,7 +102,7 @@ async def test_what_was_not_posted_yet_is_kept_where_the_store_fails_amid_a_batc
         full[0] = False
         await h.look()
         h.clock.forward(1)
-        h.write(path, said(h.clock(), "x"))
+        h.write(path, assistant_line(h.clock(), "x"))
         await h.look()
         assert h.events() == ["prompt", "interrupted"]
 

@@ -38,7 +38,7 @@ def filled(folder: Path, count: int) -> Path:
     return file
 
 
-class Door:
+class BatchReceiver:
     """Takes a batch in or none of it, as a transaction does."""
 
     def __init__(self, fails: Callable[[int], Exception | None]) -> None:
@@ -58,7 +58,7 @@ async def test_an_event_that_cannot_be_taken_in_is_left_out_alone(tmp_path: Path
     """Those before and behind it are taken in once and in order, whatever batch they are in."""
     file = filled(tmp_path, 3 * spool.BATCH)
     bad = {7, spool.BATCH - 1, 2 * spool.BATCH}
-    pipeline = Door(lambda n: OverflowError("int too large") if n in bad else None)
+    pipeline = BatchReceiver(lambda n: OverflowError("int too large") if n in bad else None)
     drain = SpoolReader(str(file), store, pipeline.take)
     await drain.drain()
     assert pipeline.taken == [n for n in range(3 * spool.BATCH) if n not in bad]
@@ -74,7 +74,7 @@ async def test_trouble_that_is_no_events_fault_costs_none_of_them(
     """Not even where it begins while a batch is taken in one by one: what was taken in by then has its id."""
     file = filled(tmp_path, 20)
     well = False
-    pipeline = Door(
+    pipeline = BatchReceiver(
         lambda n: ValueError("odd") if n == 3 else trouble if n == 9 and 2 in pipeline.taken and not well else None
     )
     drain = SpoolReader(str(file), store, pipeline.take)
@@ -93,7 +93,7 @@ async def test_what_stands_in_place_of_the_spool_holds_up_nothing_and_is_told(
     short_dir: Path, store: Store, kind: str
 ) -> None:
     """Neither under the spool's name nor under that of one that was taken over; a good one beside it is drained."""
-    pipeline = Door(lambda _: None)
+    pipeline = BatchReceiver(lambda _: None)
     drain = SpoolReader(str(short_dir / "spool.jsonl"), store, pipeline.take)
     good = filled(short_dir, 3).rename(short_dir / "spool.jsonl.drain-00000000000000000002")
     for name in ("spool.jsonl", "spool.jsonl.drain-00000000000000000001"):
@@ -147,7 +147,7 @@ async def test_a_stopped_process_that_holds_the_spools_lock_holds_up_nobody_for_
 ) -> None:
     assert stopped.poll() is None
     file = filled(tmp_path, 5)  # written before it was locked: the lock is on this very file
-    pipeline = Door(lambda _: None)
+    pipeline = BatchReceiver(lambda _: None)
     drain = SpoolReader(str(file), store, pipeline.take)
     monkeypatch.setattr(spool, "LOCK_WAIT", 0.2)
     async with asyncio.timeout(30):
@@ -163,7 +163,7 @@ async def test_draining_behind_a_held_lock_can_be_broken_off(
     """As the daemon does at its end: no thread is left behind that waits for the lock."""
     assert stopped.poll() is None
     monkeypatch.setattr(spool, "LOCK_WAIT", 600.0)
-    drain = SpoolReader(str(filled(tmp_path, 1)), store, Door(lambda _: None).take)
+    drain = SpoolReader(str(filled(tmp_path, 1)), store, BatchReceiver(lambda _: None).take)
     task = asyncio.create_task(drain.drain())
     while not list(tmp_path.glob("*.drain-*")):  # noqa: ASYNC110 - a file has no event
         await asyncio.sleep(0.01)
@@ -189,7 +189,7 @@ async def test_a_long_spool_is_taken_in_by_small_slices_and_a_line_without_end_i
         sizes.append(sum(len(one["payload"]) for one in some))
         await pipeline.take(some)
 
-    pipeline = Door(lambda _: None)
+    pipeline = BatchReceiver(lambda _: None)
     drain = SpoolReader(str(file), store, take)
     await drain.drain()
     assert pipeline.taken == list(range(300))

@@ -24,7 +24,7 @@ from tests.rows import by_key, pane
 pytestmark = pytest.mark.tc("TC-231")
 
 
-class Ear:
+class RecordingSubscriber:
     """A subscriber that keeps what it heard. While ``gate`` is shut it takes nothing; ``trouble`` it raises."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ def batch(sequence: int, panes: int = 1) -> Batch:
 
 
 async def test_a_subscriber_reads_first_and_then_hears_each_publication_in_order() -> None:
-    ear, all_ = Ear(), Subscriptions()
+    ear, all_ = RecordingSubscriber(), Subscriptions()
     async with running(all_.add("ear", ear)):
         await eventually(lambda: ear.heard)
         for sequence in (1, 2, 3):
@@ -86,7 +86,7 @@ class Witness(Subscriptions):
 
 
 async def test_what_is_heard_is_committed_already(tmp_path: Path) -> None:
-    path, ear, agent = tmp_path / "a.db", Ear(), Agent()
+    path, ear, agent = tmp_path / "a.db", RecordingSubscriber(), Agent()
     async with Rig(path, Clock()) as rig:
         rig.subscriptions = witness = Witness(path)
         async with running(witness.add("ear", ear)):
@@ -100,7 +100,7 @@ async def test_what_is_heard_is_committed_already(tmp_path: Path) -> None:
 
 async def test_nothing_is_heard_of_what_could_not_be_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agtmuxd.store.db.BUSY_WAITS", (0.001,))
-    ear, agent = Ear(), Agent()
+    ear, agent = RecordingSubscriber(), Agent()
     async with Rig(tmp_path / "a.db", Clock()) as rig, running(rig.subscriptions.add("ear", ear)):
         await rig.round(agent)
         await eventually(lambda: len(ear.heard) == 1 + len(rig.published))
@@ -121,7 +121,7 @@ def full_disk(*args: Any) -> Any:
 
 
 async def test_a_slow_subscriber_learns_that_it_has_to_read_again_and_the_others_lose_nothing() -> None:
-    slow, quick, all_ = Ear(), Ear(), Subscriptions()
+    slow, quick, all_ = RecordingSubscriber(), RecordingSubscriber(), Subscriptions()
     made = all_.add("slow", slow, 2 * batch(1).size), all_.add("quick", quick)
     async with running(*made):
         await eventually(lambda: slow.heard and quick.heard)
@@ -139,7 +139,7 @@ async def test_a_slow_subscriber_learns_that_it_has_to_read_again_and_the_others
 
 
 async def test_one_publication_that_is_larger_than_the_queue_is_nobodys_slowness() -> None:
-    ear = Ear()
+    ear = RecordingSubscriber()
     made = Subscription("ear", ear, 2)
     async with running(made):
         await eventually(lambda: ear.heard)
@@ -149,7 +149,7 @@ async def test_one_publication_that_is_larger_than_the_queue_is_nobodys_slowness
 
 
 async def test_what_a_subscriber_raises_is_logged_and_touches_nobody_else() -> None:
-    bad, good, all_ = Ear(), Ear(), Subscriptions()
+    bad, good, all_ = RecordingSubscriber(), RecordingSubscriber(), Subscriptions()
     made = all_.add("bad", bad), all_.add("good", good)
     with capture_logs() as logs:
         async with running(*made):

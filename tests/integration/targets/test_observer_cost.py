@@ -31,7 +31,7 @@ HOST = "t-host"
 
 
 @dataclass(frozen=True)
-class Watched:
+class ObservedServer:
     """A door on a database file and an observer of one server, both real; rounds come when the test says so."""
 
     observer: Observer
@@ -46,7 +46,7 @@ class Watched:
 
 
 @asynccontextmanager
-async def _watching(tmux: Tmux, folder: Path) -> AsyncIterator[Watched]:
+async def _watching(tmux: Tmux, folder: Path) -> AsyncIterator[ObservedServer]:
     """``tmux`` through a program that notes each of its starts."""
     counted, clients = folder / "counted-tmux", folder / "clients"
     counted.write_text(f'#!/bin/sh\necho "$*" >>{clients}\nexec {shutil.which(tmux.program)} "$@"\n')
@@ -69,7 +69,7 @@ async def _watching(tmux: Tmux, folder: Path) -> AsyncIterator[Watched]:
         await pipeline.add_target(Target(HOST, "host", "local", None, True, "ok", 0, None, None, None, {}, 0))
         argv = [str(counted), "-u", "-S", str(tmux.socket)]
         observer = Observer(HOST, executor, lambda: argv, registry, pipeline, time.time_ns, local=True)
-        yield Watched(observer, pipeline, path, clients, statements)
+        yield ObservedServer(observer, pipeline, path, clients, statements)
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
@@ -93,7 +93,7 @@ def _agent(tmux: Tmux, folder: Path) -> str:
     )
 
 
-async def _calm(watched: Watched) -> None:
+async def _calm(watched: ObservedServer) -> None:
     """Rounds until one of them asks for nothing to be written."""
     deadline = asyncio.get_running_loop().time() + 30
     while True:
@@ -230,7 +230,7 @@ async def test_what_changed_while_a_target_was_down_is_told_once_it_is_back(tmux
         assert [s.state for s in watched.pipeline.repository.states.values()] == ["waiting_approval"]
 
 
-def _status(folder: Path, watched: Watched, status: str) -> None:
+def _status(folder: Path, watched: ObservedServer, status: str) -> None:
     """Let the one agent's status file say this, as written a while ago: no clock is coarse enough to hide the next."""
     (agent,) = watched.observer.roster.agents.values()
     path = folder / "sessions" / f"{agent.proc.pid}.json"

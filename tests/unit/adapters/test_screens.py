@@ -20,7 +20,7 @@ def look(agent: str, sample: Sample, before: Claim | None = None) -> Write | Non
     return RULES[agent].look(sample, before)
 
 
-def said(agent: str, sample: Sample, before: Claim | None = None) -> str | None:
+def claim_of(agent: str, sample: Sample, before: Claim | None = None) -> str | None:
     write = look(agent, sample, before)
     return write.claim.value if write and write.claim else None
 
@@ -41,7 +41,7 @@ BOX = (
 
 @pytest.mark.tc("TC-101")
 def test_claude_a_dialog_quoted_in_an_answer_is_no_dialog() -> None:
-    assert said("claude", claude("● It shows:", *("  " + r for r in BOX))) == "not_running"
+    assert claim_of("claude", claude("● It shows:", *("  " + r for r in BOX))) == "not_running"
 
 
 def test_claude_a_dialog_quoted_in_a_draft_is_no_dialog() -> None:
@@ -66,7 +66,7 @@ def test_claude_a_draft_in_mid_turn_does_not_end_the_turn() -> None:
         if second == 1:
             assert steady.current.accepts_input is False
     spinning = claude("● text", "✻ Wandering… (3s · ↓ 5 tokens)", typed="and then", footer="  ⏸ manual mode on")
-    assert said("claude", spinning) == "running"
+    assert claim_of("claude", spinning) == "running"
 
 
 @pytest.mark.parametrize(
@@ -79,11 +79,11 @@ def test_claude_a_draft_in_mid_turn_does_not_end_the_turn() -> None:
     ],
 )
 def test_claude_a_spinner_row_is_running_without_its_footer(row: str) -> None:
-    assert said("claude", claude("❯ go on", row, footer="  ⏵⏵ auto mode on")) == "running"
+    assert claim_of("claude", claude("❯ go on", row, footer="  ⏵⏵ auto mode on")) == "running"
 
 
 def test_claude_the_footer_of_a_very_narrow_pane_is_cut_and_still_running() -> None:
-    assert said("claude", claude("● text", footer="  ⏸ manual mode on · esc to…")) == "running"
+    assert claim_of("claude", claude("● text", footer="  ⏸ manual mode on · esc to…")) == "running"
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_claude_the_footer_of_a_very_narrow_pane_is_cut_and_still_running() -> N
 )
 def test_claude_a_line_of_completion_with_a_spinners_glyph_is_not_running(line: str) -> None:
     sample = claude("● Done.", line)
-    assert said("claude", sample, Claim.RUNNING) == "completed"
-    assert said("claude", sample) == "not_running"
+    assert claim_of("claude", sample, Claim.RUNNING) == "completed"
+    assert claim_of("claude", sample) == "not_running"
 
 
 def test_claude_a_background_shell_is_counted_beside_the_completion() -> None:
@@ -116,7 +116,7 @@ def test_claude_a_sub_agents_box_is_an_approval_also_over_its_list() -> None:
 
 def test_claude_a_box_without_the_usual_footer_is_an_approval() -> None:
     box = (RULE, " Claude in Chrome wants to open example.com", " ❯ 1. Allow", "   2. Deny (esc)")
-    assert said("claude", claude(box=box)) == "waiting_approval"
+    assert claim_of("claude", claude(box=box)) == "waiting_approval"
 
 
 @pytest.mark.parametrize("pointer", [0, 1, 2])
@@ -133,7 +133,7 @@ def test_claude_an_approval_is_one_wherever_its_pointer_stands(pointer: int) -> 
 
 
 def test_claude_an_approval_whose_top_is_cut_off_is_still_one() -> None:
-    assert said("claude", Sample(BOX[4:], "✳ Claude Code", True, False, 1, 3, 60, 8)) == "waiting_approval"
+    assert claim_of("claude", Sample(BOX[4:], "✳ Claude Code", True, False, 1, 3, 60, 8)) == "waiting_approval"
 
 
 def test_claude_a_question_with_yes_and_no_is_a_question() -> None:
@@ -154,7 +154,7 @@ def test_claude_a_question_in_forty_columns_is_a_question() -> None:
         "  3. Type something.", "─" * 40, "  4. Chat about this", "", "Enter to select · ↑/↓ to navigate ·",
         "Esc to cancel",
     )  # fmt: skip
-    assert said("claude", replace(claude(box=box), cols=40)) == "waiting_input"
+    assert claim_of("claude", replace(claude(box=box), cols=40)) == "waiting_input"
 
 
 def test_claude_the_model_menu_is_a_dialog_and_no_approval() -> None:
@@ -171,23 +171,23 @@ def test_claude_a_failed_turn_is_an_error_until_the_next_one() -> None:
     write = look("claude", sample, Claim.RUNNING)
     assert write is not None
     assert (write.claim, write.accepts_input) == (Claim.ERROR, True)
-    assert said("claude", sample, Claim.ERROR) == "error"
+    assert claim_of("claude", sample, Claim.ERROR) == "error"
 
 
 def test_a_shell_prompt_is_no_agents_screen() -> None:
     for agent in RULES:
-        assert said(agent, Sample(("$ ls", "a b", "$"), "host", False, True, 2, 2, 80, 24)) is None
+        assert claim_of(agent, Sample(("$ ls", "a b", "$"), "host", False, True, 2, 2, 80, 24)) is None
 
 
 def test_codex_a_streaming_answer_is_running_by_its_title_alone() -> None:
     sample = recording.load("codex/s1-80x24").sample_at(23000)
     assert not any("esc to interrupt" in row for row in sample.lines)
-    assert said("codex", sample) == "running"
+    assert claim_of("codex", sample) == "running"
 
 
 def test_codex_a_draft_before_the_start_up_dialog_is_not_ready() -> None:
     sample = recording.load("codex/a2-startup-dialogs").sample_at(800)
-    assert said("codex", sample) is None
+    assert claim_of("codex", sample) is None
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_codex_the_menu_over_a_running_turn_is_running() -> None:
         "",
         "  enter select · esc back",
     )
-    assert said("codex", Sample(lines, "⠋ proj", True, False, 0, 4, 80, 24)) == "running"
+    assert claim_of("codex", Sample(lines, "⠋ proj", True, False, 0, 4, 80, 24)) == "running"
 
 
 def test_copilot_an_approval_in_forty_seven_columns_is_one() -> None:
@@ -259,13 +259,13 @@ def test_opencode_in_forty_seven_columns_works_by_its_squares(last: tuple[str, .
         "  ┃", "  ┃  hello there", "  ┃", "     Have a nice day.", "     ▣  Build · Fake Model · 7.3s", "  ┃", "  ┃",
         "  ┃", "  ┃  Build · Fake Model Fake", "  ╹▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀", *last,
     )  # fmt: skip
-    assert said("opencode", Sample(rows, "OC | hello", True, True, 5, 6, 47, 30), Claim.RUNNING) == state
+    assert claim_of("opencode", Sample(rows, "OC | hello", True, True, 5, 6, 47, 30), Claim.RUNNING) == state
 
 
 def test_gemini_a_silent_command_asks_for_nobody() -> None:
     sample = recording.load("gemini/e1-shell-approve").sample_at(15000)
     asked = replace(sample, title="✋  Action Required (proj)")
-    assert said("gemini", asked) == "running"
+    assert claim_of("gemini", asked) == "running"
 
 
 def test_gemini_an_old_dialog_above_the_composer_is_no_dialog() -> None:
@@ -273,7 +273,7 @@ def test_gemini_an_old_dialog_above_the_composer_is_no_dialog() -> None:
     idle = recording.load("gemini/e1-shell-approve").sample_at(5000)
     tail = [row for row in idle.lines if row.strip()][-7:]
     sample = replace(idle, lines=(*dialog.lines, *tail))
-    assert said("gemini", sample) == "not_running"
+    assert claim_of("gemini", sample) == "not_running"
 
 
 def test_gemini_a_failed_turn_is_not_taken_for_a_completion() -> None:
@@ -290,8 +290,8 @@ def test_gemini_a_failed_turn_is_not_taken_for_a_completion() -> None:
         "ℹ This request failed. Press F12 for diagnostics",
         *rows[at:],
     )
-    assert said("gemini", replace(ready, lines=failed), Claim.RUNNING) == "error"
-    assert said("gemini", ready, Claim.RUNNING) == "completed"
+    assert claim_of("gemini", replace(ready, lines=failed), Claim.RUNNING) == "error"
+    assert claim_of("gemini", ready, Claim.RUNNING) == "completed"
 
 
 def test_gemini_the_quota_dialog_is_a_dialog_though_the_title_says_working() -> None:

@@ -50,7 +50,7 @@ while True:
 """Takes whatever it is told, as a daemon would, and keeps it."""
 
 
-class Elsewhere:
+class ForeignListener:
     """A folder of another user with a listener of theirs: ``path`` is its socket."""
 
     def __init__(self, root: Path, uid: int) -> None:
@@ -74,10 +74,10 @@ class Elsewhere:
 
 
 @pytest.fixture
-def elsewhere(short_dir: Path) -> Iterator[Elsewhere]:
+def elsewhere(short_dir: Path) -> Iterator[ForeignListener]:
     if os.geteuid() != 0:
         pytest.skip("only root can run a listener of another user")
-    made = Elsewhere(short_dir, STRANGER)
+    made = ForeignListener(short_dir, STRANGER)
     yield made
     made.process.kill()
     made.process.wait()
@@ -85,7 +85,7 @@ def elsewhere(short_dir: Path) -> Iterator[Elsewhere]:
         made.process.stdout.close()
 
 
-def test_a_hook_tells_a_stranger_nothing_and_spools(elsewhere: Elsewhere, short_dir: Path) -> None:
+def test_a_hook_tells_a_stranger_nothing_and_spools(elsewhere: ForeignListener, short_dir: Path) -> None:
     state = short_dir / "s"
     state.mkdir(mode=0o700)
     (state / "socket-path").write_text(f"{elsewhere.path}\n")
@@ -102,7 +102,7 @@ def test_a_hook_tells_a_stranger_nothing_and_spools(elsewhere: Elsewhere, short_
 
 
 def test_a_hook_of_a_machine_behind_ssh_tells_a_stranger_nothing_and_spools(
-    elsewhere: Elsewhere, short_dir: Path
+    elsewhere: ForeignListener, short_dir: Path
 ) -> None:
     state = short_dir / install_program.STATE
     state.mkdir(parents=True, mode=0o700)
@@ -119,7 +119,7 @@ def test_a_hook_of_a_machine_behind_ssh_tells_a_stranger_nothing_and_spools(
     assert SECRET in (state / "laptop.spool.jsonl").read_text()
 
 
-def test_the_command_line_asks_a_stranger_nothing_and_says_who_it_is(elsewhere: Elsewhere) -> None:
+def test_the_command_line_asks_a_stranger_nothing_and_says_who_it_is(elsewhere: ForeignListener) -> None:
     with pytest.raises(AgtmuxError) as caught:
         Exchange(str(elsewhere.path), "POST", "/v1/actions/send", SECRET.encode())
     assert caught.value.code == "E_FORBIDDEN"
@@ -127,7 +127,7 @@ def test_the_command_line_asks_a_stranger_nothing_and_says_who_it_is(elsewhere: 
     assert elsewhere.told() == b"[]"
 
 
-def test_a_stranger_is_not_taken_for_the_daemon_that_was_started(elsewhere: Elsewhere) -> None:
+def test_a_stranger_is_not_taken_for_the_daemon_that_was_started(elsewhere: ForeignListener) -> None:
     assert not spawn._answers(str(elsewhere.path), 0.0)
     assert elsewhere.told() == b"[]"
 

@@ -52,7 +52,7 @@ def rule_catalog(folder: Path) -> tuple[Registry, RuleCatalog]:
     return registry, RuleCatalog(registry, folder)
 
 
-def said(registry: Registry, agent: str, *rows: str) -> str | None:
+def claim_of(registry: Registry, agent: str, *rows: str) -> str | None:
     fenced = registry.get(agent)
     assert fenced is not None
     write = fenced.look(Sample(rows, "t", True, True, 0, 0, 80, 24), None)
@@ -74,7 +74,7 @@ def test_an_agent_is_added_by_a_rules_file_alone(tmp_path: Path) -> None:
     assert identify(registry, "toycli", "toycli", "login") is None
     assert identify(registry, "sleep", "toycli", "100") is None
     assert identify(registry, "vim", "vim", "toycli") is None
-    assert said(registry, "toy", "Which way?") == "asks"
+    assert claim_of(registry, "toy", "Which way?") == "asks"
     (tmp_path / "toy.toml").unlink()
     book.read()
     assert registry.get("toy") is None
@@ -83,18 +83,18 @@ def test_an_agent_is_added_by_a_rules_file_alone(tmp_path: Path) -> None:
 def test_a_users_rules_lie_over_the_shipped_ones_and_are_taken_back(tmp_path: Path) -> None:
     dialog = recording.load("claude/e1-bash-approval").sample_at(9000)
     registry, book = rule_catalog(tmp_path)
-    before = said(registry, "claude", *dialog.lines)
+    before = claim_of(registry, "claude", *dialog.lines)
     (tmp_path / "claude.toml").write_text(MINE)
     book.read()
-    assert said(registry, "claude", "my own words") == "mine"
-    assert said(registry, "claude", *dialog.lines) == before
+    assert claim_of(registry, "claude", "my own words") == "mine"
+    assert claim_of(registry, "claude", *dialog.lines) == before
     (tmp_path / "claude.toml").write_text(MINE.replace("extends = true", ""))
     book.read()
-    assert said(registry, "claude", *dialog.lines) is None, "without extends the file stands for all rules"
+    assert claim_of(registry, "claude", *dialog.lines) is None, "without extends the file stands for all rules"
     (tmp_path / "claude.toml").unlink()
     book.read()
-    assert said(registry, "claude", *dialog.lines) == before
-    assert said(registry, "claude", "my own words") is None
+    assert claim_of(registry, "claude", *dialog.lines) == before
+    assert claim_of(registry, "claude", "my own words") is None
 
 
 @pytest.mark.parametrize(
@@ -120,9 +120,9 @@ def test_a_wrong_file_is_named_and_the_rules_stay_as_they_were(
     assert caught.value.code == "E_INVALID_REQUEST"
     assert message in caught.value.message
     assert f"{name}.toml" in caught.value.message
-    assert said(registry, "claude", "my own words") == "mine"
+    assert claim_of(registry, "claude", "my own words") == "mine"
     assert len(book.read_good_files()) == 1
-    assert said(registry, "claude", "my own words") is None
+    assert claim_of(registry, "claude", "my own words") is None
 
 
 @pytest.mark.tc("TC-046")

@@ -198,12 +198,12 @@ def test_a_folder_that_is_not_there_has_no_rules(tmp_path: Path) -> None:
 def test_a_change_is_over_when_nothing_moved_for_a_moment() -> None:
     unrest = FolderChanges()
     unrest.taken = 1
-    assert unrest.look(1, 0) is FolderState.CALM
-    assert unrest.look(2, 10) is FolderState.MOVING
-    assert unrest.look(2, 9 + STILL) is FolderState.MOVING
-    assert unrest.look(3, 10 + STILL) is FolderState.MOVING, "it moved again"
-    assert unrest.look(3, 10 + 2 * STILL) is FolderState.STILL
-    assert unrest.look(3, 10 + STILL + DOUBT) is FolderState.LONG
+    assert unrest.look(1, 0) is FolderState.UNCHANGED
+    assert unrest.look(2, 10) is FolderState.CHANGING
+    assert unrest.look(2, 9 + STILL) is FolderState.CHANGING
+    assert unrest.look(3, 10 + STILL) is FolderState.CHANGING, "it moved again"
+    assert unrest.look(3, 10 + 2 * STILL) is FolderState.SETTLED
+    assert unrest.look(3, 10 + STILL + DOUBT) is FolderState.SETTLED_LONG
     unrest.taken = 3
-    assert unrest.look(3, 10 + STILL + DOUBT) is FolderState.CALM
-    assert unrest.look(1, 20 + STILL + DOUBT) is FolderState.MOVING
+    assert unrest.look(3, 10 + STILL + DOUBT) is FolderState.UNCHANGED
+    assert unrest.look(1, 20 + STILL + DOUBT) is FolderState.CHANGING

@@ -93,8 +93,8 @@ class RecapBuilder:
         for agent in self._agents.values():
             if agent.ended_at is None:
                 _count_running(agent, now)
-        told = [a for a in self._agents.values() if a.waits or a.finished or a.failures or a.running]
-        return sorted(told, key=lambda a: (-a.waited(now), -len(a.failures), -a.finished, -a.running, a.runtime_id))
+        notable = [a for a in self._agents.values() if a.waits or a.finished or a.failures or a.running]
+        return sorted(notable, key=lambda a: (-a.waited(now), -len(a.failures), -a.finished, -a.running, a.runtime_id))
 
     def _enter(self, agent: AgentRecap, item: Row, at: int, *, began: bool = False) -> None:
         """Enter the state of ``item``. ``began``: it began before the time that is told about, so it counts no turn."""

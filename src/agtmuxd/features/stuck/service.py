@@ -36,7 +36,7 @@ ScreenRows = Callable[[str, str], frozenset[int] | None]
 
 
 @dataclass(slots=True)
-class _Seen:
+class _LastProgress:
     """What was seen of one agent. ``moved_at``: when its screen last moved (ns)."""
 
     moved_at: int
@@ -72,7 +72,7 @@ class StuckAlarm:
         self._clock = clock
         self._pause = pause
         self._modified = modified
-        self._seen: dict[str, _Seen] = {}
+        self._seen: dict[str, _LastProgress] = {}
         self._asking: asyncio.Future[float] | None = None
 
     async def run(self) -> None:
@@ -85,7 +85,7 @@ class StuckAlarm:
     async def look(self) -> None:
         """Look at every agent once."""
         now, after = self._clock(), int(self._after() * NS)
-        watched: dict[str, _Seen] = {}
+        watched: dict[str, _LastProgress] = {}
         for item in list(self._view.panes.values()):
             runtime = self._repository.runtimes.get(item.get("runtime_id") or "")
             if runtime is None:
@@ -96,13 +96,15 @@ class StuckAlarm:
                     await self._annotate(runtime.runtime_id, FIELD, None)
                 continue
             # whether the screen moved before the first look is unknown: an alarm stays, and a new one waits
-            seen = self._seen.get(runtime.runtime_id) or _Seen(0 if held else now)
+            seen = self._seen.get(runtime.runtime_id) or _LastProgress(0 if held else now)
             watched[runtime.runtime_id] = seen
             if item["state"] == "running":
                 await self._look_at(runtime, item, seen, now, after)
         self._seen = watched
 
-    async def _look_at(self, runtime: Runtime, item: Mapping[str, Any], seen: _Seen, now: int, after: int) -> None:
+    async def _look_at(
+        self, runtime: Runtime, item: Mapping[str, Any], seen: _LastProgress, now: int, after: int
+    ) -> None:
         screen = self._screen_rows(runtime.target_id, runtime.pane_id)
         if screen is not None:
             if seen.screen is not None and moved(seen.screen, screen):

@@ -34,7 +34,7 @@ def stopped(at: int) -> dict[str, Any]:
         {"type": "text", "text": "[Request interrupted by user]"}]}}  # fmt: skip
 
 
-def said(at: int, text: str) -> dict[str, Any]:
+def assistant_line(at: int, text: str) -> dict[str, Any]:
     return {"type": "assistant", "timestamp": iso(at), "uuid": f"a{at}",
             "message": {"id": "m", "content": [{"type": "text", "text": text}]}}  # fmt: skip
 
@@ -169,7 +169,10 @@ async def test_the_last_message_is_kept_in_memory_only_and_without_secrets(tmp_p
         path = await followed(h)
         secret = "sk-" + "a1" * 20
         h.write(
-            path, prompt(h.clock()), said(h.clock() + MS, f"the plan\x1b[31m uses {secret}"), over(h.clock() + 2 * MS)
+            path,
+            prompt(h.clock()),
+            assistant_line(h.clock() + MS, f"the plan\x1b[31m uses {secret}"),
+            over(h.clock() + 2 * MS),
         )
         h.clock.forward(1)
         await h.look()
@@ -197,7 +200,7 @@ async def test_what_lies_before_the_last_turn_or_the_process_is_not_told(tmp_pat
 @pytest.mark.tc("TC-015")
 async def test_a_session_that_was_resumed_says_nothing_of_its_past(tmp_path: Path) -> None:
     async with transcript_rig(tmp_path) as h:
-        await followed(h, prompt(START - 9 * NS), said(START - 8 * NS, "long ago"))
+        await followed(h, prompt(START - 9 * NS), assistant_line(START - 8 * NS, "long ago"))
         await h.look()
         assert h.events() == []
 

@@ -65,7 +65,7 @@ def run(tmp_path: Path, events: list[tuple[str, object]], then: str = "") -> sub
     )  # fmt: skip
 
 
-def told(tmp_path: Path, events: list[tuple[str, object]]) -> list[tuple[str, dict[str, Any]]]:
+def reported_events(tmp_path: Path, events: list[tuple[str, object]]) -> list[tuple[str, dict[str, Any]]]:
     """(event, payload) of every call that the installed plugin makes for these events."""
     log = installed(tmp_path, RECORDER)
     began = time.time_ns()
@@ -85,7 +85,7 @@ def test_the_plugin_tells_what_states_need_in_order_and_nothing_else(tmp_path: P
     lines = [x for x in recording.load("opencode/m-80x24").lines if x["kind"] == "hook"]
     events = [(x["event"], x["payload"]) for x in lines]
     events.insert(3, ("event:message.part.delta", {"sessionID": "s", "delta": "w"}))
-    names = [name.partition(":")[2] for name, _ in told(tmp_path, events)]
+    names = [name.partition(":")[2] for name, _ in reported_events(tmp_path, events)]
     prompt = ["chat.message", "session.status"]
     assert names == [
         *("session.created", *prompt, "session.error", "session.idle", "session.idle"),
@@ -103,7 +103,7 @@ def test_the_plugin_tells_a_status_once_until_something_else_happened(tmp_path: 
         ("event:session.status", {"sessionID": "s", "status": {"type": kind}}) for kind in kinds
     ]
     events.insert(5, ("event:permission.replied", {"sessionID": "s", "reply": "reject"}))
-    statuses = [payload.get("status") for _, payload in told(tmp_path, events)]
+    statuses = [payload.get("status") for _, payload in reported_events(tmp_path, events)]
     assert [status and status["type"] for status in statuses] == [
         "busy", "retry", "retry", "busy", None, "busy", "busy",
     ]  # fmt: skip
@@ -118,7 +118,7 @@ def test_a_prompt_counts_once_the_screen_can_show_its_turn(tmp_path: Path) -> No
         ("hook:chat.message", {"input": {"sessionID": "s"}, "output": {}}),
         ("event:session.status", {"sessionID": "s", "status": {"type": "busy"}}),
     ]
-    told(tmp_path, sent)
+    reported_events(tmp_path, sent)
     lines = (tmp_path / "log").read_text().splitlines()
     created, prompt, busy = (int(json.loads(line)[0][5]) for line in lines)
     assert 400_000_000 <= prompt - created <= 5_000_000_000
@@ -129,7 +129,7 @@ def test_a_prompt_counts_once_the_screen_can_show_its_turn(tmp_path: Path) -> No
 @pytest.mark.skipif(NODE is None, reason="no node here; the plugin is JavaScript")
 def test_the_plugin_names_the_parent_of_a_sub_agents_session(tmp_path: Path) -> None:
     asked = {"id": "p", "sessionID": "child", "permission": "bash"}
-    calls = told(
+    calls = reported_events(
         tmp_path,
         [
             ("event:session.created", {"sessionID": "child", "info": {"id": "child", "parentID": "root"}}),
@@ -167,7 +167,7 @@ def test_odd_payloads_are_passed_over_in_silence(tmp_path: Path) -> None:
         ("event:permission.asked", {"id": "p", "sessionID": "s", "metadata": {"diff": "x" * 3_000_000}}),
         ("event:session.idle", {"sessionID": "s"}),
     ]
-    names = [name for name, _ in told(tmp_path, odd)]
+    names = [name for name, _ in reported_events(tmp_path, odd)]
     assert names[-2:] == ["event:permission.asked", "event:session.idle"]
     quiet = run(tmp_path, [], "for (const x of [undefined, null, {}, { event: null }]) await plugin.event(x)")
     loops = (

@@ -24,7 +24,7 @@ strength = "hint"
 """
 
 
-def told(rule: str, *rows: str, before: Claim | None = None) -> str | None:
+def diagnosis(rule: str, *rows: str, before: Claim | None = None) -> str | None:
     rules: RuleSet = load(HEAD + rule, "x.toml")
     styles = parse("\n".join(("\x1b[1mdark", *rows)))[1] if "dark" in rule else None
     sample = Sample(("dark", *rows) if styles else rows, "the title", True, True, 0, 0, 80, 24, styles)
@@ -57,11 +57,11 @@ def told(rule: str, *rows: str, before: Claim | None = None) -> str | None:
     ],
 )
 def test_the_condition_that_fails_is_named(rule: str, why: str) -> None:
-    assert why in str(told(rule, "the first row", "the last"))
+    assert why in str(diagnosis(rule, "the first row", "the last"))
 
 
 def test_a_rule_that_holds_has_no_reason() -> None:
-    assert told('all = [{ contains = "first row" }]', "the first row") is None
+    assert diagnosis('all = [{ contains = "first row" }]', "the first row") is None
 
 
 @pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "copilot", "opencode", "cursor"])

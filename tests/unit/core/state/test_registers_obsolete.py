@@ -17,7 +17,7 @@ RUNTIME: Runtime = MADE
 COMPOSER = Write(Claim.NOT_RUNNING, "composer", accepts_input=True)
 
 
-class Told:
+class EventLog:
     """Events of one runtime, each in a transaction of its own."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Told:
 @pytest.mark.tc("TC-006")
 @pytest.mark.parametrize("subject", ["tool:a", "approval:sub:a", f"{HIDDEN}s-2:tool:a"])
 def test_a_request_that_was_answered_does_not_come_back_though_it_is_told_late(subject: str) -> None:
-    result = Told()
+    result = EventLog()
     result.tell(subject, None, T0 + 2 * NS)
     result.tell("turn", None, T0 + 20 * NS, Source.POLLER)
     for number in range(MANY + 20):
@@ -56,7 +56,7 @@ def test_a_request_that_was_answered_does_not_come_back_though_it_is_told_late(s
 @pytest.mark.tc("TC-006")
 @pytest.mark.parametrize("subject", ["tool:{}", "approval:sub:{}", f"{HIDDEN}s-2:tool:{{}}"])
 def test_what_is_long_past_is_not_kept(subject: str) -> None:
-    result = Told()
+    result = EventLog()
     for number in range(5 * MANY):
         result.tell(subject.format(number), None, T0 + NS)
     result.tell("turn", None, T0 + 7300 * NS, Source.POLLER)

@@ -53,7 +53,7 @@ def situations(draw: st.DrawFn) -> tuple[Registers, dict[str, int], RuntimeFacts
     return registers, marks, life, draw(moments) + draw(st.integers(0, 700 * NS))
 
 
-def said(r: Resolution) -> tuple[Any, ...]:
+def visible_part(r: Resolution) -> tuple[Any, ...]:
     """The outcome but for ``next_wake``; an unknown state has no beginning of its own."""
     since = None if r.state is State.UNKNOWN else r.since
     return r.state, r.reason_code, r.confidence, since, r.waiting_for, r.accepts_input, r.background_tasks, r.source
@@ -79,7 +79,7 @@ def test_resolve_is_pure(situation: tuple[Registers, dict[str, int], RuntimeFact
     assert resolve(registers, marks, life, now) == first
     assert (registers, marks) == before
     again = resolve(dict(reversed(registers.items())), marks, life, now)
-    assert said(again) == said(first)
+    assert visible_part(again) == visible_part(first)
 
 
 @pytest.mark.tc("TC-006")
@@ -136,7 +136,7 @@ def test_nothing_changes_before_the_next_wake(
     end = first.next_wake if first.next_wake is not None else now + 3600 * NS
     assert end > now
     for later in [end - 1, *(now + (end - 1 - now) * part // 1000 for part in parts)]:
-        assert said(resolve(registers, marks, life, later)) == said(first), (later - now) / NS
+        assert visible_part(resolve(registers, marks, life, later)) == visible_part(first), (later - now) / NS
 
 
 @pytest.mark.tc("TC-006")
