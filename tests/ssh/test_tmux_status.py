@@ -10,14 +10,14 @@ from tests.acceptance.stage import Daemon
 from tests.acceptance.test_tmux_status import LINE, opt_in, own
 from tests.attached import Attached
 from tests.conftest import Tmux, until
-from tests.ssh.test_target_manager import Far, daemon, far, place
+from tests.ssh.test_target_manager import RemoteMachine, daemon, far, place
 
 __all__ = ["daemon", "far", "place"]
 
 
 @pytest.mark.tc("TC-365")
 def test_a_client_on_another_machine_shows_the_counts(
-    daemon: Daemon, far: Callable[..., Far], tmux: Tmux, new_tmux: Callable[[], Tmux]
+    daemon: Daemon, far: Callable[..., RemoteMachine], tmux: Tmux, new_tmux: Callable[[], Tmux]
 ) -> None:
     vm = far("vm1")
     one = vm.start_agent()

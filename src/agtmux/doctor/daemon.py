@@ -97,13 +97,13 @@ def notifications(facts: Facts) -> Iterator[Finding]:
     if facts.health is None:
         yield skipped("no_daemon", "needs the daemon")
         return
-    told = facts.errors("notify")
-    for text in told:
+    errors = facts.errors("notify")
+    for text in errors:
         yield warning("channel", text.removeprefix("notify: "), command_in(text) or "agtmux notify status")
     mine = {name: count for name, count in facts.counters.items() if name.startswith("notify_")}
-    if not mine and not told:
+    if not mine and not errors:
         yield ok("none", "no channels are set up")
-    elif not told:
+    elif not errors:
         yield ok("channels", _counts(mine) or "no channel failed")
 
 

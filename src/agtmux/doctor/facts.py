@@ -16,7 +16,7 @@ from agtmux.client import Client
 from agtmux.protocol import paths
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.service import find
-from agtmux.service.state import Done, ServiceState
+from agtmux.service.state import CommandResult, ServiceState
 from agtmux.transport import NoDaemonError
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ ANSWER = 3.0
 """Seconds that one answer of the daemon may take."""
 
 
-def run(argv: Sequence[str], seconds: float = 3.0, environ: Mapping[str, str] | None = None) -> Done:
+def run(argv: Sequence[str], seconds: float = 3.0, environ: Mapping[str, str] | None = None) -> CommandResult:
     """Run one program. Raises nothing: status 127 for a missing program, 124 for one that took too long."""
     try:
         done = subprocess.run(
@@ -36,10 +36,10 @@ def run(argv: Sequence[str], seconds: float = 3.0, environ: Mapping[str, str] | 
             env=environ if environ is None else dict(environ), check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return Done(124, "", f"{argv[0]} did not end within {seconds:g} s")
+        return CommandResult(124, "", f"{argv[0]} did not end within {seconds:g} s")
     except OSError as error:
-        return Done(127, "", f"cannot run {argv[0]}: {error.strerror}")
-    return Done(done.returncode, done.stdout, done.stderr)
+        return CommandResult(127, "", f"cannot run {argv[0]}: {error.strerror}")
+    return CommandResult(done.returncode, done.stdout, done.stderr)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Facts:
     """The pid of a daemon that runs although it does not answer."""
     service: ServiceState | None = None
     client: Client | None = None
-    run: Callable[..., Done] = field(default=run)
+    run: Callable[..., CommandResult] = field(default=run)
     argv0: str = field(default_factory=lambda: sys.argv[0])
 
     @property
@@ -71,8 +71,8 @@ class Facts:
 
     def errors(self, *topics: str) -> list[str]:
         """Return the daemon's problems and notes that begin with one of these topics."""
-        told = [str(text) for text in (self.health or {}).get("last_errors") or ()]
-        return [text for text in told if text.startswith(topics)]
+        errors = [str(text) for text in (self.health or {}).get("last_errors") or ()]
+        return [text for text in errors if text.startswith(topics)]
 
 
 def gather(environ: Mapping[str, str], holder: Callable[[], int | None]) -> Facts:

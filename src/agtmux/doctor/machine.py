@@ -81,15 +81,15 @@ def _open_to_others() -> Iterator[tuple[str, str]]:
 def configuration(facts: Facts) -> Iterator[Finding]:
     """Is the configuration file right, as the daemon reads it?"""
     path = paths.config_file()
-    told = facts.errors("configuration not loaded")
+    errors = facts.errors("configuration not loaded")
     done = facts.run([sys.executable, "-P", "-m", "agtmuxd", "--check-config"], 8.0)
     if done.status == 1:
-        text = done.said.removeprefix("agtmuxd: ").rpartition(" (E_")[0] or done.said
+        text = done.failure_message.removeprefix("agtmuxd: ").rpartition(" (E_")[0] or done.failure_message
         yield problem("wrong", text, _edit(facts, path))
     elif done.status != 0:
-        yield skipped("not_read", f"agtmuxd cannot check it: {done.said}")
-    elif told:
-        yield warning("not_loaded", f"{told[0]}; the file is right now", "agtmux daemon reload")
+        yield skipped("not_read", f"agtmuxd cannot check it: {done.failure_message}")
+    elif errors:
+        yield warning("not_loaded", f"{errors[0]}; the file is right now", "agtmux daemon reload")
     else:
         there = os.path.lexists(path)
         yield ok("right", f"{home(path)} {'is right' if there else 'does not exist: all settings have their defaults'}")

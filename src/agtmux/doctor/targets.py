@@ -91,13 +91,13 @@ def ssh_agent(facts: Facts) -> Iterator[Finding]:
     if not behind:
         yield ok("no_ssh_targets", "no target is behind ssh")
         return
-    told = facts.daemon_environment
-    if told is None:
+    daemon = facts.daemon_environment
+    if daemon is None:
         yield skipped("not_known", "this daemon does not say which ssh agent it uses", "agtmux daemon restart")
         return
-    theirs, mine = told.get("ssh_auth_sock"), facts.environ.get("SSH_AUTH_SOCK")
+    theirs, mine = daemon.get("ssh_auth_sock"), facts.environ.get("SSH_AUTH_SOCK")
     fix = "agtmux daemon restart"
-    if told.get("service") == "systemd":
+    if daemon.get("service") == "systemd":
         fix = "systemctl --user import-environment SSH_AUTH_SOCK && agtmux daemon restart"
     if theirs and answers(theirs):
         yield ok("agent", f"the daemon uses {theirs}")

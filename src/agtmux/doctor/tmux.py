@@ -30,7 +30,7 @@ def program(facts: Facts) -> Iterator[Finding]:
         yield problem("missing", "tmux is not installed", how)
         return
     done = facts.run([path, "-V"])
-    text = done.out.strip() or done.said
+    text = done.out.strip() or done.failure_message
     version = number(text)
     if done.status != 0:
         yield problem("broken", f"{path} -V fails: {text}")
@@ -75,8 +75,8 @@ def watched(facts: Facts) -> Iterator[Finding]:
     if facts.health is None:
         yield ok("inside", f"this shell is in the tmux server at {here}")
         return
-    told = facts.daemon_environment
-    theirs = (told or {}).get("tmux_tmpdir") if told is not None else facts.environ.get("TMUX_TMPDIR")
+    daemon = facts.daemon_environment
+    theirs = (daemon or {}).get("tmux_tmpdir") if daemon is not None else facts.environ.get("TMUX_TMPDIR")
     sockets = {
         os.path.realpath(socket_of(target.get("connection_ref"), theirs))
         for target in facts.targets
@@ -86,7 +86,7 @@ def watched(facts: Facts) -> Iterator[Finding]:
         yield ok("watched", "the tmux server of this shell is watched")
         return
     mine = facts.environ.get("TMUX_TMPDIR") or None
-    if told is not None and mine != theirs and os.path.realpath(socket_of(None, mine)) == here:
+    if daemon is not None and mine != theirs and os.path.realpath(socket_of(None, mine)) == here:
         yield warning(
             "tmux_tmpdir", f"the daemon was started with another TMUX_TMPDIR ({theirs or 'none'}), so it does not see "
             f"the tmux server of this shell ({here})", "agtmux daemon restart"

@@ -13,7 +13,7 @@ from agtmux.protocol import paths
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.service import place
 from agtmux.service.files import LABEL, launch_agent, program_in
-from agtmux.service.state import Done, ServiceState, owners, run_with, text_of
+from agtmux.service.state import CommandResult, ServiceState, owners, run_with, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,8 +106,8 @@ class Launchd:
     def _is_loaded(self) -> bool:
         return self._run(["launchctl", "print", f"{self._domain()}/{LABEL}"]).status == 0
 
-    def _must(self, *words: str) -> Done:
+    def _must(self, *words: str) -> CommandResult:
         done = self._run(["launchctl", *words])
         if done.status != 0:
-            raise AgtmuxError("E_INTERNAL", f"launchctl {' '.join(words)} failed: {done.said}")
+            raise AgtmuxError("E_INTERNAL", f"launchctl {' '.join(words)} failed: {done.failure_message}")
         return done

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Protocol
 
-    Run = Callable[[Sequence[str]], "Done"]
+    Run = Callable[[Sequence[str]], "CommandResult"]
 
     class Service(Protocol):
         """The daemon as a service of one kind of manager. Every method may raise AgtmuxError."""
@@ -55,15 +55,15 @@ TIME = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """What came of one command. ``status`` 127: the program is missing. 124: it took too long."""
+class CommandResult:
+    """The result of one command. ``status`` 127: the program is missing. 124: it took too long."""
 
     status: int
     out: str
     error: str
 
     @property
-    def said(self) -> str:
+    def failure_message(self) -> str:
         """The last line of what it said about a failure."""
         lines = [line for line in (self.error or self.out).splitlines() if line.strip()]
         return lines[-1].strip() if lines else f"exit status {self.status}"
@@ -118,17 +118,17 @@ class ServiceState:
 def run_with(environ: Mapping[str, str]) -> Run:
     """Return a function that runs one command with this environment. It raises nothing."""
 
-    def run(argv: Sequence[str]) -> Done:
+    def run(argv: Sequence[str]) -> CommandResult:
         try:
             done = subprocess.run(
                 list(argv), env=dict(environ), stdin=subprocess.DEVNULL, capture_output=True, text=True,
                 errors="replace", timeout=TIME, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
-            return Done(124, "", f"{argv[0]} did not end within {TIME:g} s")
+            return CommandResult(124, "", f"{argv[0]} did not end within {TIME:g} s")
         except OSError as error:
-            return Done(127, "", f"cannot run {argv[0]}: {error.strerror}")
-        return Done(done.returncode, done.stdout, done.stderr)
+            return CommandResult(127, "", f"cannot run {argv[0]}: {error.strerror}")
+        return CommandResult(done.returncode, done.stdout, done.stderr)
 
     return run
 

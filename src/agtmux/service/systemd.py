@@ -11,7 +11,7 @@ from agtmux.protocol import paths
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.service import place
 from agtmux.service.files import SERVICE_UNIT, SOCKET_UNIT, listen_in, program_in, service_unit, socket_unit
-from agtmux.service.state import Done, ServiceState, owners, run_with, text_of
+from agtmux.service.state import CommandResult, ServiceState, owners, run_with, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -165,12 +165,13 @@ class Systemd:
     def _has_logind(self) -> bool:
         return os.path.isdir(f"{self._root}/run/systemd/system")
 
-    def _must(self, *words: str) -> Done:
+    def _must(self, *words: str) -> CommandResult:
         done = self._run([*SYSTEMCTL, *words])
         if done.status != 0:
             raise AgtmuxError(
                 "E_INTERNAL",
-                f"systemctl --user {' '.join(words)} failed: {done.said}; see journalctl --user -u {SERVICE_UNIT}",
+                f"systemctl --user {' '.join(words)} failed: {done.failure_message}; "
+                f"see journalctl --user -u {SERVICE_UNIT}",
             )
         return done
 

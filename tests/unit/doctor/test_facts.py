@@ -73,4 +73,4 @@ def test_a_program_that_is_missing_or_slow_raises_nothing() -> None:
     assert facts.run(["/nowhere/program"]).status == 127
     assert facts.run(["sleep", "60"], 0.05).status == 124
     done = facts.run(["sh", "-c", "echo one; echo two >&2; exit 3"])
-    assert (done.status, done.out, done.said) == (3, "one\n", "two")
+    assert (done.status, done.out, done.failure_message) == (3, "one\n", "two")

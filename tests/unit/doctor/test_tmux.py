@@ -10,7 +10,7 @@ import pytest
 
 from agtmux.doctor import tmux
 from agtmux.doctor.facts import Facts
-from agtmux.service.state import Done
+from agtmux.service.state import CommandResult
 from tests.conftest import Tmux
 from tests.unit.doctor.world import codes, facts, fixes, target
 
@@ -19,8 +19,8 @@ def with_tmux(folder: Path, version: str, focus: str = "on", **more: Any) -> Fac
     """Facts of a machine whose tmux has this version."""
     (folder / "tmux").touch(0o755)
 
-    def run(argv: Sequence[str], *_: object) -> Done:
-        return Done(0, f"{version}\n" if argv[-1] == "-V" else f"{focus}\n", "")
+    def run(argv: Sequence[str], *_: object) -> CommandResult:
+        return CommandResult(0, f"{version}\n" if argv[-1] == "-V" else f"{focus}\n", "")
 
     return facts(environ={"PATH": str(folder)}, run=run, **more)
 

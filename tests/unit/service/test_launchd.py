@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agtmux.service.launchd import Launchd
-from agtmux.service.state import Done
+from agtmux.service.state import CommandResult
 from tests.unit.daemon_stub import environment
 
 
@@ -21,16 +21,20 @@ class Launchctl:
         self.loaded = False
         self.calls: list[str] = []
 
-    def __call__(self, argv: Sequence[str]) -> Done:
+    def __call__(self, argv: Sequence[str]) -> CommandResult:
         words = list(argv[1:])
         if words[0] == "print" and words[1] == f"gui/{os.getuid()}":
-            return Done(0 if self.screen else 125, "", "")
+            return CommandResult(0 if self.screen else 125, "", "")
         if words[0] == "print":
-            return Done(0, "\tstate = running\n\tpid = 7\n", "") if self.loaded else Done(113, "", "not found")
+            return (
+                CommandResult(0, "\tstate = running\n\tpid = 7\n", "")
+                if self.loaded
+                else CommandResult(113, "", "not found")
+            )
         self.calls.append(" ".join(words))
         if words[0] in ("bootstrap", "bootout"):
             self.loaded = words[0] == "bootstrap"
-        return Done(0, "", "")
+        return CommandResult(0, "", "")
 
 
 @pytest.fixture(autouse=True)

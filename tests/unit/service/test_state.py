@@ -45,5 +45,5 @@ def test_a_command_of_the_manager_raises_nothing() -> None:
     run = run_with({"PATH": os.environ["PATH"], "A": "b"})
     assert run(["sh", "-c", "echo $A"]).out == "b\n"
     assert run(["/nowhere/systemctl"]).status == 127
-    assert run(["sh", "-c", "echo why >&2; exit 4"]).said == "why"
-    assert run(["sh", "-c", "exit 4"]).said == "exit status 4"
+    assert run(["sh", "-c", "echo why >&2; exit 4"]).failure_message == "why"
+    assert run(["sh", "-c", "exit 4"]).failure_message == "exit status 4"

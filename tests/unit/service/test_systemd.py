@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmux.service.state import Done
+from agtmux.service.state import CommandResult
 from agtmux.service.systemd import SYSTEMCTL, Systemd
 
 
@@ -21,20 +21,24 @@ class Manager:
         self.active = False
         self.reads = str(folder)
 
-    def __call__(self, argv: Sequence[str]) -> Done:
+    def __call__(self, argv: Sequence[str]) -> CommandResult:
         words = list(argv[len(SYSTEMCTL) :])
         if self.missing:
-            return Done(127, "", "cannot run systemctl")
+            return CommandResult(127, "", "cannot run systemctl")
         if words == ["show", "--property=Version"]:
-            return Done(0, "Version=252\n", "") if self.answers else Done(1, "", "Failed to connect to bus")
+            return (
+                CommandResult(0, "Version=252\n", "")
+                if self.answers
+                else CommandResult(1, "", "Failed to connect to bus")
+            )
         if words[0] == "show":
             path = Path(self.reads) / words[-1]
             state = "active" if self.active else "inactive"
-            return Done(0, f"ActiveState={state}\nUnitFileState=enabled\nFragmentPath={path}\nMainPID=7\n", "")
+            return CommandResult(0, f"ActiveState={state}\nUnitFileState=enabled\nFragmentPath={path}\nMainPID=7\n", "")
         self.calls.append(" ".join(words))
         if words[0] == "start":
             self.active = True
-        return Done(0, "", "")
+        return CommandResult(0, "", "")
 
 
 @pytest.fixture

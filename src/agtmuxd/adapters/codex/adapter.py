@@ -362,5 +362,7 @@ def _notify(payload: Mapping[str, Any], prior: Mapping[str, Any], ambient: bool)
         return Signal("notify_ignored", session_id=None if title or not messages else thread, ambient=ambient)
     strength = Strength.DEFINITIVE if known is not None else Strength.HINT
     write = Write(Claim.COMPLETED, "notify agent-turn-complete", phase=Phase.END, strength=strength)
-    said = first_words(payload.get("last-assistant-message"))
-    return Signal("turn_end", (write,), session_id=thread, cwd=text_of(payload, "cwd"), message=said, ambient=ambient)
+    message = first_words(payload.get("last-assistant-message"))
+    return Signal(
+        "turn_end", (write,), session_id=thread, cwd=text_of(payload, "cwd"), message=message, ambient=ambient
+    )

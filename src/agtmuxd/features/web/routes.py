@@ -68,7 +68,7 @@ class WebDevices(Answer):
     items: list[DeviceItem]
 
 
-class DeviceLinked(Answer):
+class LinkAnswer(Answer):
     """``token`` is shown once. The daemon keeps only its digest."""
 
     generated_at: Time
@@ -76,7 +76,7 @@ class DeviceLinked(Answer):
     device: DeviceItem
 
 
-class DeviceRevoked(Answer):
+class RevocationAnswer(Answer):
     generated_at: Time
     revoked: str
 
@@ -149,8 +149,8 @@ ROUTES: tuple[Route[WebService], ...] = (
     Route("POST", "/v1/web/links", link, "Make a link for one device", body=LinkBody, answer=WebLink),
     Route("GET", "/v1/web/devices", devices, "List linked devices", answer=WebDevices, access=Access.EVERYBODY),
     Route(
-        "POST", "/v1/web/devices", exchange, "Exchange a code for a token", body=CodeBody, answer=DeviceLinked,
+        "POST", "/v1/web/devices", exchange, "Exchange a code for a token", body=CodeBody, answer=LinkAnswer,
         web=WebScope.OWN,
     ),
-    Route("DELETE", "/v1/web/devices/{name}", revoke, "Revoke a device", answer=DeviceRevoked),
+    Route("DELETE", "/v1/web/devices/{name}", revoke, "Revoke a device", answer=RevocationAnswer),
 )  # fmt: skip

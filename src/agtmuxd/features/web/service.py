@@ -137,7 +137,7 @@ class WebPage:
                         raise
                     await self._listen(0)
             moved = state.port is not None and state.port != self._server.port and bool(self._devices)
-            return {**self._told(), "moved": moved}
+            return {**self._status(), "moved": moved}
 
     async def off(self) -> dict[str, Any]:
         """Stop the server. The devices stay linked."""
@@ -147,14 +147,14 @@ class WebPage:
             self._problem = None
             self._codes.clear()
             await self._server.stop()
-            return self._told()
+            return self._status()
 
     async def status(self) -> dict[str, Any]:
         async with self._lock:
             await self._loaded()
-        return self._told()
+        return self._status()
 
-    def _told(self) -> dict[str, Any]:
+    def _status(self) -> dict[str, Any]:
         state, port = self._state or ServerState(), self._server.port
         return {
             "on": state.enabled,

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from agtmuxd.api.route import RouteTable
-from agtmuxd.features.web.routes import ROUTES, DeviceLinked, DeviceRevoked, WebDevices, WebLink, WebStatus
+from agtmuxd.features.web.routes import ROUTES, LinkAnswer, RevocationAnswer, WebDevices, WebLink, WebStatus
 from tests.fake_services import serving
 from tests.web_page import web_page
 
@@ -27,9 +27,9 @@ async def test_answers_have_the_fields_of_the_contract_and_no_others(short_dir: 
             (WebStatus, await api.call("POST", "/v1/web/on", json={})),
             (WebStatus, await api.get("/v1/web")),
             (WebLink, made := await api.call("POST", "/v1/web/links", json={"name": "phone"})),
-            (DeviceLinked, await api.call("POST", "/v1/web/devices", json={"code": made["urls"][0].split("#k=")[1]})),
+            (LinkAnswer, await api.call("POST", "/v1/web/devices", json={"code": made["urls"][0].split("#k=")[1]})),
             (WebDevices, await api.get("/v1/web/devices")),
-            (DeviceRevoked, await api.call("DELETE", "/v1/web/devices/phone")),
+            (RevocationAnswer, await api.call("DELETE", "/v1/web/devices/phone")),
             (WebStatus, await api.call("POST", "/v1/web/off", json={})),
         ]
         for model, body in told:

@@ -150,13 +150,14 @@ async def test_the_first_line_of_the_last_message_is_told_without_secrets(tmp_pa
         h.transcripts.on_message = lambda: news.append(True)
         assert h.transcripts.headline(h.rig.runtime_id()) is None
         secret = "sk-" + "a1" * 20
-        h.write(path, prompt(h.clock()), said(h.clock() + MS, f"\n\n  the\x1b[31m plan uses {secret}\nand more"))
+        text = f"\n\n  the\x1b[31m plan uses {secret}\nand more"
+        h.write(path, prompt(h.clock()), assistant_line(h.clock() + MS, text))
         h.clock.forward(1)
         await h.look()
         line = h.transcripts.headline(h.rig.runtime_id())
         assert line is not None and line[0].startswith("the[31m plan uses ") and "a1a1" not in line[0]
         assert news == [True]
-        h.write(path, {**said(h.clock(), "long " * 100), "message": {"id": "n", "content": "long " * 100}})
+        h.write(path, {**assistant_line(h.clock(), "long " * 100), "message": {"id": "n", "content": "long " * 100}})
         await h.look()
         line = h.transcripts.headline(h.rig.runtime_id())
         assert line is not None and len(line[0]) == 200 and line[1] == h.clock()
