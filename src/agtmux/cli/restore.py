@@ -72,8 +72,8 @@ def restore(app: App, only_plan: bool, apply: bool, again: bool, as_json: bool) 
     if as_json:
         write_body(json.dumps({"items": results}).encode())
     elif not app.quiet:
-        told = [f"{place(one)}  {render.clean(one['agent_type'])}  {render.clean(one['result'])}" for one in results]
-        sys.stdout.write("\n".join(told or ["No agents were lost: there is nothing to restore."]) + "\n")
+        listed = [f"{place(one)}  {render.clean(one['agent_type'])}  {render.clean(one['result'])}" for one in results]
+        sys.stdout.write("\n".join(listed or ["No agents were lost: there is nothing to restore."]) + "\n")
     if any(one["failed"] for one in results):
         raise click.exceptions.Exit(1)
 

@@ -30,7 +30,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class LostAgent:
     """An agent that ended with its tmux server. ``claimed_at``: somebody has started to restore it."""
 
     runtime_id: str
@@ -53,7 +53,7 @@ class Step:
     ``skip`` (``reason`` says why). ``argv`` continues its session.
     """
 
-    lost: Lost
+    lost: LostAgent
     action: str
     argv: tuple[str, ...] = ()
     pane_id: str | None = None
@@ -61,10 +61,10 @@ class Step:
 
 
 def plan(
-    lost: Iterable[Lost],
+    lost: Iterable[LostAgent],
     rows: Sequence[Row],
     resume: Callable[[str, str], tuple[str, ...] | None],
-    missing: Callable[[Lost], bool],
+    missing: Callable[[LostAgent], bool],
 ) -> list[Step]:
     """Plan the steps in the order of the places. ``rows``: the published panes.
 
@@ -94,11 +94,11 @@ def _spot(target: str, place: Place) -> tuple[str, str, int, int]:
 
 
 def _obstacle(
-    one: Lost,
+    one: LostAgent,
     running: Mapping[tuple[str, str], str],
     taken: set[tuple[str, str]],
     resume: Callable[[str, str], tuple[str, ...] | None],
-    missing: Callable[[Lost], bool],
+    missing: Callable[[LostAgent], bool],
 ) -> tuple[str | None, tuple[str, ...]]:
     """Return why an agent cannot be restored, or None and its command line."""
     if one.session_id is None:

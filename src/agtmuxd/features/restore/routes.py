@@ -103,5 +103,6 @@ async def claim(request: web.Request, service: RestoreService) -> web.StreamResp
 ROUTES: tuple[Route[RestoreService], ...] = (
     Route("GET", "/v1/restore", planned, "Which agents were lost, and how they come back", RestoreQuery,
           answer=RestorePlan),
-    Route("POST", "/v1/restore/claims", claim, "Restore one of them, once", body=RestoreClaim, answer=RestoreClaimAnswer),
+    Route("POST", "/v1/restore/claims", claim, "Restore one of them, once", body=RestoreClaim,
+          answer=RestoreClaimAnswer),
 )  # fmt: skip

@@ -15,7 +15,7 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.features.contract import Tmux
 from agtmuxd.features.restore import store as rows
-from agtmuxd.features.restore.model import Lost, Place, item, plan
+from agtmuxd.features.restore.model import LostAgent, Place, item, plan
 from agtmuxd.repository import Repository
 from agtmuxd.store.db import Store
 from agtmuxd.stream.history import Batch
@@ -104,7 +104,7 @@ class Restore:
             return {"action": "skip", "reason": error.message, "way": [], "tmux": []}
         return {"way": list(way), "tmux": list(tmux)}
 
-    async def _missing(self, lost: list[Lost]) -> frozenset[str]:
+    async def _missing(self, lost: list[LostAgent]) -> frozenset[str]:
         """Return the agents of this machine whose session file is gone. A file system that hangs tells nothing."""
         local = {target_id for target_id, target in self._repository.targets.items() if target.kind == "local"}
         paths = {one.runtime_id: one.transcript_path for one in lost if one.transcript_path and one.target_id in local}

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Final
 
-from agtmuxd.features.restore.model import Lost, Place
+from agtmuxd.features.restore.model import LostAgent, Place
 
 BEFORE: Final = 10_000_000_000
 """An agent that ended so shortly (ns) before its server was found gone ended because of it."""
@@ -29,10 +29,12 @@ WHERE r.ended_at IS NOT NULL AND NOT r.headless AND t.removed_at IS NULL
 """
 
 
-def lost(connection: sqlite3.Connection) -> list[Lost]:
+def lost(connection: sqlite3.Connection) -> list[LostAgent]:
     """Read the agents that ended with the last server of each target that is gone."""
     rows = connection.execute(_LOST, (BEFORE,))
-    return [Lost(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], Place(r[8], r[9], r[10], r[11]), r[12]) for r in rows]
+    return [
+        LostAgent(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], Place(r[8], r[9], r[10], r[11]), r[12]) for r in rows
+    ]
 
 
 def save_places(connection: sqlite3.Connection, places: Mapping[str, Place]) -> None:

@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.features.restore.model import Lost, Place, Step, item, plan
+from agtmuxd.features.restore.model import LostAgent, Place, Step, item, plan
 
 pytestmark = pytest.mark.tc("TC-256")
 
 
-def lost(name: str = "1", *, at: int = 100, **more: Any) -> Lost:
+def lost(name: str = "1", *, at: int = 100, **more: Any) -> LostAgent:
     place = Place("work", int(name), "code", 0)
     fields = {
         "runtime_id": f"rt-{name}", "target_id": "t", "target": "host", "agent_type": "claude",
         "session_id": f"s-{name}", "cwd": "/src", "transcript_path": f"/s-{name}.jsonl", "ended_at": at,
         "place": place, "claimed_at": None,
     }  # fmt: skip
-    return Lost(**{**fields, **more})
+    return LostAgent(**{**fields, **more})
 
 
 def row(window: int, **more: Any) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def row(window: int, **more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def planned(*agents: Lost, rows: tuple[dict[str, Any], ...] = (), missing: bool = False) -> list[Step]:
+def planned(*agents: LostAgent, rows: tuple[dict[str, Any], ...] = (), missing: bool = False) -> list[Step]:
     def resume(agent: str, session: str) -> tuple[str, ...] | None:
         return None if agent == "generic" else (agent, "--resume", session)
 
@@ -74,7 +74,7 @@ def test_a_session_that_runs_already_is_left_alone_wherever_it_runs() -> None:
         (lost(agent_type="generic"), False, "does not know how"), (lost(), True, "its session file is gone"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_restored_says_why(agent: Lost, missing: bool, why: str) -> None:
+def test_what_cannot_be_restored_says_why(agent: LostAgent, missing: bool, why: str) -> None:
     (step,) = planned(agent, missing=missing)
     assert step.action == "skip"
     assert why in (step.reason or "")
