@@ -116,7 +116,7 @@ def names(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.id if isinstance(node, ast.Name) else node.attr
 
 
-@pytest.mark.tc("TC-256")
+@pytest.mark.tc("TC-580")
 def test_no_class_is_named_by_a_participle() -> None:
     """A type is a thing: ``RoundFailure``, not ``RoundFailed``; ``ProgramResult``, not ``Completed``."""
     found = []
@@ -129,7 +129,7 @@ def test_no_class_is_named_by_a_participle() -> None:
     assert found == [], "name it by what it is; see docs/glossary.md"
 
 
-@pytest.mark.tc("TC-257")
+@pytest.mark.tc("TC-581")
 def test_no_name_has_a_word_of_the_stop_list() -> None:
     """Names use the words of ``docs/glossary.md`` and of the trade, not words that only insiders know."""
     found = []
