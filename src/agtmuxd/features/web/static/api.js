@@ -1,0 +1,99 @@
+// Calls the daemon's API with this browser's token. The token lies in the storage of this address only.
+
+const KEPT = "agtmux";
+
+export class ApiError extends Error {
+	constructor(status, error) {
+		super(error.message);
+		this.status = status;
+		this.code = error.code;
+		this.details = error.details ?? {};
+	}
+}
+
+export class Api {
+	#device = null;
+	onUnlinked = () => {};
+
+	constructor() {
+		this.reload();
+	}
+
+	get linked() {
+		return this.#device !== null;
+	}
+
+	get device() {
+		return this.#device;
+	}
+
+	// Whether this browser's scope includes `wanted`. The daemon checks it again.
+	may(wanted) {
+		const scopes = ["observe", "act", "all"];
+		return scopes.indexOf(this.#device?.scope) >= scopes.indexOf(wanted);
+	}
+
+	reload() {
+		try {
+			this.#device = JSON.parse(localStorage.getItem(KEPT));
+		} catch {
+			this.#device = null;
+		}
+	}
+
+	async link(code) {
+		const body = await this.#call("POST", "/v1/web/devices", { code }, null);
+		this.#device = { token: body.token, name: body.device.name, scope: body.device.scope };
+		try {
+			localStorage.setItem(KEPT, JSON.stringify(this.#device));
+		} catch {
+			// no storage: it stays linked until the page is closed
+		}
+	}
+
+	forget() {
+		this.#device = null;
+		localStorage.removeItem(KEPT);
+	}
+
+	get(path) {
+		return this.#call("GET", path, undefined, this.#device?.token);
+	}
+
+	post(path, body) {
+		return this.#call("POST", path, body, this.#device?.token);
+	}
+
+	// Opens a stream. Raises ApiError, TypeError without a connection, AbortError.
+	async open(path, signal) {
+		const answer = await fetch(path, { signal, cache: "no-store", headers: this.#headers(this.#device?.token) });
+		if (!answer.ok) throw await this.#refused(answer);
+		return answer.body;
+	}
+
+	#headers(token) {
+		return token ? { Authorization: `Bearer ${token}` } : {};
+	}
+
+	async #call(method, path, body, token) {
+		const headers = this.#headers(token);
+		if (body !== undefined) headers["Content-Type"] = "application/json";
+		const answer = await fetch(path, {
+			method, headers, cache: "no-store", body: body === undefined ? undefined : JSON.stringify(body),
+			signal: AbortSignal.timeout(40000),
+		});
+		if (!answer.ok) throw await this.#refused(answer);
+		return answer.json();
+	}
+
+	async #refused(answer) {
+		let error = { code: "E_INTERNAL", message: `the daemon answered ${answer.status}` };
+		try {
+			error = (await answer.json()).error;
+		} catch {
+			// no JSON: a proxy answered
+		}
+		if (answer.status === 401 && this.linked) this.onUnlinked(error.message);
+		return new ApiError(answer.status, error);
+	}
+}

@@ -1,0 +1,162 @@
+// Starts the page: links this browser, opens the stream, and shows the screen that the address names.
+
+import { Api } from "./api.js";
+import { attr, clone, line, part, put, show } from "./dom.js";
+import { Feed } from "./feed.js";
+import { age, seconds } from "./rows.js";
+import { AllView, HealthView, ListView, time } from "./views.js";
+import { PaneView } from "./pane.js";
+
+const HOLDS = "agtmux-hold";
+
+class App {
+	api = new Api();
+	feed = new Feed(this.api);
+	#view = null;
+	#drawn = false;
+	#later = null;
+	#needs = null;
+
+	start() {
+		this.api.onUnlinked = (why) => this.#unlinked(why);
+		this.feed.addEventListener("change", () => this.draw());
+		this.feed.addEventListener("linked", () => {
+			this.api.reload();
+			this.route();
+		});
+		addEventListener("hashchange", () => this.#moved());
+		setInterval(() => this.#tick(), 1000);
+		this.#moved();
+	}
+
+	get holds() {
+		try {
+			return localStorage.getItem(HOLDS) === "yes";
+		} catch {
+			return false;
+		}
+	}
+
+	set holds(on) {
+		localStorage.setItem(HOLDS, on ? "yes" : "no");
+	}
+
+	forget() {
+		this.api.forget();
+		this.feed.announce();
+		this.#unlinked("This browser forgot its token. To be sure that nobody uses it, also run agtmux web revoke on the machine.");
+	}
+
+	// Draws again in a second: something that is shown now goes then.
+	later() {
+		this.#later ??= setTimeout(() => {
+			this.#later = null;
+			this.draw();
+		}, 1000);
+	}
+
+	draw() {
+		if (this.#drawn) return;
+		this.#drawn = true;
+		requestAnimationFrame(() => {
+			this.#drawn = false;
+			this.#status();
+			this.#view?.update();
+			if (this.#view) document.title = `${this.#needs ? `(${this.#needs}) ` : ""}${this.#view.title} · agtmux`;
+		});
+	}
+
+	// ------------------------------------------------------------ linking
+
+	async #moved() {
+		const code = location.hash.match(/^#k=([\w-]+)$/);
+		if (code === null) return this.route();
+		history.replaceState(null, "", location.pathname);
+		try {
+			await this.api.link(code[1]);
+			this.feed.announce();
+		} catch (error) {
+			if (!this.api.linked) return this.#unlinked(line(error.message));
+		}
+		this.route();
+	}
+
+	#unlinked(why) {
+		this.feed.unlink();
+		this.api.forget();
+		const element = clone("t-link");
+		put(part("why", element), `${line(why).replace(/^./, (first) => first.toUpperCase())}${/[.!?]$/.test(why) ? "" : "."}`);
+		this.#put({ element, title: "Not linked", update() {} });
+	}
+
+	// ------------------------------------------------------------ screens
+
+	route() {
+		if (!this.api.linked) {
+			this.#unlinked("This browser is not linked yet.");
+			return;
+		}
+		this.feed.look();
+		const [page = "", ...rest] = location.hash.replace(/^#\/?/, "").split("/");
+		let words;
+		try {
+			words = rest.map(decodeURIComponent);
+		} catch {
+			words = [];
+		}
+		const make = {
+			s: () => new ListView(this, "session", ...words), w: () => new ListView(this, "window", ...words),
+			p: () => new PaneView(this, ...words), sessions: () => new ListView(this, "sessions"), health: () => new HealthView(this),
+		}[words.length === (page.length === 1 ? 2 : 0) ? page : ""];
+		this.#put(make ? make() : new AllView(this));
+		for (const link of document.querySelectorAll("[data-page]")) {
+			if (link.dataset.page === (page || "all")) link.setAttribute("aria-current", "page");
+			else link.removeAttribute("aria-current");
+		}
+	}
+
+	#put(view) {
+		const first = this.#view === null;
+		this.#view?.close?.();
+		this.#view = view;
+		const main = document.getElementById("main");
+		main.replaceChildren(view.element);
+		view.update();
+		this.#status();
+		if (!first) {
+			main.focus({ preventScroll: true });
+			scrollTo(0, 0);
+		}
+		this.draw();
+	}
+
+	// ------------------------------------------------------------ the line at the top, and ages
+
+	#status() {
+		const { status, asOf } = this.feed, element = part("status");
+		const text = {
+			live: "Live,", connecting: "Connecting", paused: "Paused", unlinked: "Not linked",
+			lost: asOf === null ? "The daemon does not answer. Trying again." : `The daemon does not answer. This is how it was at ${time(asOf)}. Trying again.`,
+		}[status];
+		attr(element, "data-status", status);
+		put(element, text);
+		put(part("asOf"), status === "live" ? `as of ${time(asOf)}` : "");
+		document.body.classList.toggle("old", status === "lost");
+		const needs = [...this.feed.rows.values()].filter((row) => row.attention === "needs_action").length;
+		put(part("needs"), String(needs));
+		show(part("needs"), needs > 0);
+		if (this.#needs !== null && needs > this.#needs) put(part("say"), `${needs} need you`);
+		this.#needs = needs;
+	}
+
+	#tick() {
+		if (document.hidden) return;
+		const now = this.feed.now();
+		for (const element of document.querySelectorAll("[data-since]")) {
+			if (element.dataset.since) put(element, age(seconds(element.dataset.since), now));
+		}
+	}
+}
+
+const app = new App();
+app.start();
