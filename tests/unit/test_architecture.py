@@ -53,9 +53,16 @@ and do not know each other."""
 
 CLIENT_FLOORS: tuple[tuple[str, ...], ...] = (
     ("agtmux.protocol",),
-    ("agtmux.transport", "agtmux.hook", "agtmux.render", "agtmux.terminal", "agtmux.installation"),
+    (
+        "agtmux.transport",
+        "agtmux.hook",
+        "agtmux.render",
+        "agtmux.terminal",
+        "agtmux.installation",
+        "agtmux.written_files",
+    ),
     ("agtmux.client", "agtmux.service"),
-    ("agtmux.status", "agtmux.top", "agtmux.doctor"),
+    ("agtmux.status", "agtmux.top", "agtmux.doctor", "agtmux.menubar"),
     ("agtmux.cli",),
     ("agtmux.__main__",),
 )

@@ -41,7 +41,8 @@ def install(app: App, dry_run: bool) -> None:
       agtmux daemon install --dry-run
       agtmux daemon install
     """
-    from agtmux.service import find, place
+    from agtmux import written_files
+    from agtmux.service import find
 
     service = find.manager()
     _refuse_temporary(service)
@@ -50,7 +51,7 @@ def install(app: App, dry_run: bool) -> None:
         return
     _refuse_agents("install")
     before = service.state()
-    changed = place.check(service.wanted())
+    changed = written_files.check(service.wanted(), "agtmux daemon install")
     if not changed and before.manager is None and before.enabled and (before.active or before.waits):
         click.echo(f"nothing to change: {before.words}")
         return
@@ -78,7 +79,7 @@ def uninstall(app: App, dry_run: bool) -> None:
       agtmux daemon uninstall
     """
     from agtmux.service import find
-    from agtmux.service.files import OURS
+    from agtmux.written_files import OURS
 
     service = find.manager()
     before = service.state()

@@ -51,6 +51,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "hook": ("hook_help:hook", "Report an agent's event (run by agents, not by you)."),
     "web": ("web:web_group", "Manage the web page and the devices that may use it."),
     "daemon": ("daemon:daemon_group", "Start, stop and check the daemon."),
+    "menubar": ("menubar:menubar_group", "Show agents in the menu bar of macOS, by SwiftBar or xbar."),
     "doctor": ("doctor:doctor", "Check everything, and print how to fix what is wrong."),
     "completion": ("completion:completion", "Print the tab completion script for your shell."),
 }

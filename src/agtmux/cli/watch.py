@@ -83,8 +83,17 @@ def watch(app: App, **options: Any) -> None:
 class Follower:
     """Yields the stream's lines over any number of connections. ``cursor``: where the next connection continues."""
 
-    def __init__(self, app: App, params: dict[str, Any], *, reconnect: bool) -> None:
+    def __init__(
+        self,
+        app: App,
+        params: dict[str, Any],
+        *,
+        reconnect: bool,
+        lost: Callable[[AgtmuxError], None] | None = None,
+    ) -> None:
+        """``lost`` is called once for each time that the daemon is lost. By default it is said on stderr."""
         self._app, self._params, self._reconnect = app, params, reconnect
+        self._lost = lost or (lambda _error: app.say("lost the daemon; waiting for it to come back"))
         self.cursor: str | None = params["cursor"]
         self._connected = False
 
@@ -112,7 +121,7 @@ class Follower:
                 if not self._reconnect or not CODES[error.code].retryable or not self._was_connected(error):
                     raise
                 if not warned:
-                    self._app.say("lost the daemon; waiting for it to come back")
+                    self._lost(error)
                     warned = True
             client = self._app.client(autostart=False)
             _pause(pause, idle)

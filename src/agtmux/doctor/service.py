@@ -6,7 +6,7 @@ import os
 
 from agtmux.doctor.facts import home
 from agtmux.doctor.report import note, ok, problem, warning
-from agtmux.service.files import CHANGED, OURS
+from agtmux.written_files import CHANGED, OURS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

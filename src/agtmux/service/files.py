@@ -1,29 +1,22 @@
-"""Write the texts of the service files, and tell whether a file is still as agtmux wrote it. Pure.
-
-Each file carries a mark with the digest of the rest of it. So a file that somebody changed, or that another program
-wrote, is never overwritten or removed.
-"""
+"""Write the texts of the service files, and read from them what they start. Pure."""
 
 from __future__ import annotations
 
-import hashlib
 import plistlib
 import re
 
 from agtmux.protocol.errors import AgtmuxError
+from agtmux.written_files import mark
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-OURS, CHANGED, FOREIGN = "ours", "changed", "foreign"
-
 SOCKET_UNIT, SERVICE_UNIT = "agtmuxd.socket", "agtmuxd.service"
 LABEL = "io.agtmux.daemon"
 
-_BY = "Written by agtmux daemon install."
+_BY = "agtmux daemon install"
 _HOW = "Put changes into a drop-in: systemctl --user edit {name}"
-_MARK = re.compile(rf"^(?:# |<!-- ){re.escape(_BY)}[^\n]* sha256:([0-9a-f]{{64}})(?: -->)?\n", re.M)
 
 _SOCKET = """\
 [Unit]
@@ -103,16 +96,7 @@ def launch_agent(program: str, log: str, environment: Mapping[str, str]) -> str:
         "StandardErrorPath": log,
         "Umask": 0o077,
     }
-    head, newline, rest = plistlib.dumps(content).decode().partition("\n")
-    return f"{head}{newline}<!-- {_BY} sha256:{_digest(head + newline + rest)} -->\n{rest}"
-
-
-def owner_of(text: str) -> str:
-    """Return ``ours`` for a file as agtmux wrote it, ``changed`` if it was edited since, else ``foreign``."""
-    found = _MARK.search(text)
-    if found is None:
-        return FOREIGN
-    return OURS if _digest(text[: found.start()] + text[found.end() :]) == found[1] else CHANGED
+    return mark(plistlib.dumps(content).decode(), _BY, after=1, xml=True)
 
 
 def program_in(text: str) -> str | None:
@@ -140,11 +124,7 @@ def listen_in(text: str, runtime: str) -> str | None:
 
 
 def _marked(name: str, text: str) -> str:
-    return f"# {_BY} {_HOW.format(name=name)} sha256:{_digest(text)}\n{text}"
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    return mark(text, _BY, _HOW.format(name=name))
 
 
 def _word(text: str) -> str:

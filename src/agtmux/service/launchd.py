@@ -11,9 +11,9 @@ import re
 
 from agtmux.protocol import paths
 from agtmux.protocol.errors import AgtmuxError
-from agtmux.service import place
 from agtmux.service.files import LABEL, launch_agent, program_in
-from agtmux.service.state import CommandResult, ServiceState, owners, run_with, text_of
+from agtmux.service.state import CommandResult, ServiceState, run_with
+from agtmux.written_files import check, owners, remove, text_of, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,10 +67,10 @@ class Launchd:
     def install(self, *, restart: bool) -> None:
         """Raises E_PRECONDITION_FAILED if the file belongs to somebody else."""
         wanted = self.wanted()
-        changed = place.check(wanted)
+        changed = check(wanted, "agtmux daemon install")
         paths.ensure_private_dir(paths.state_dir())  # launchd makes the log there
         for path in changed:
-            place.write(path, wanted[path])
+            write(path, wanted[path])
         loaded = self._is_loaded()
         if loaded and changed and restart:
             self._must("bootout", f"{self._domain()}/{LABEL}")
@@ -82,7 +82,7 @@ class Launchd:
     def uninstall(self) -> tuple[list[str], list[str]]:
         if owners([self.file]) and self._is_loaded():
             self._must("bootout", f"{self._domain()}/{LABEL}")
-        return place.remove([self.file])
+        return remove([self.file])
 
     def start(self) -> None:
         if not self._is_loaded():

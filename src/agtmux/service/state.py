@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from dataclasses import dataclass
-
-from agtmux.protocol.regular import read_regular
-from agtmux.service.files import FOREIGN, owner_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,8 +44,6 @@ if TYPE_CHECKING:
         def restart(self) -> None: ...
 
 
-MOST = 1 << 20
-"""Bytes of a service file, at most."""
 TIME = 20.0
 """Seconds for one command of the manager. Starting waits for the program, stopping for its end."""
 
@@ -131,23 +125,3 @@ def run_with(environ: Mapping[str, str]) -> Run:
         return CommandResult(done.returncode, done.stdout, done.stderr)
 
     return run
-
-
-def text_of(path: str) -> str | None:
-    """Return the text of a service file. None if it is not there; of one that cannot be read, an empty text."""
-    if not os.path.lexists(path):
-        return None
-    try:
-        return read_regular(path, MOST).decode("utf-8", "surrogateescape")
-    except OSError:
-        return ""
-
-
-def owners(paths: Sequence[str]) -> dict[str, str]:
-    """Return the owner of each of these files that is there. A link counts as somebody else's."""
-    found = {}
-    for path in paths:
-        text = text_of(path)
-        if text is not None:
-            found[path] = FOREIGN if os.path.islink(path) else owner_of(text)
-    return found

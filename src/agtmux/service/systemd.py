@@ -9,9 +9,9 @@ import os
 
 from agtmux.protocol import paths
 from agtmux.protocol.errors import AgtmuxError
-from agtmux.service import place
 from agtmux.service.files import SERVICE_UNIT, SOCKET_UNIT, listen_in, program_in, service_unit, socket_unit
-from agtmux.service.state import CommandResult, ServiceState, owners, run_with, text_of
+from agtmux.service.state import CommandResult, ServiceState, run_with
+from agtmux.written_files import check, owners, remove, text_of, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,13 +98,13 @@ class Systemd:
                 f"loginctl enable-linger {_user()}; without a service, agtmux commands start the daemon",
             )
         wanted = self.wanted()
-        changed = place.check(wanted)
+        changed = check(wanted, "agtmux daemon install")
         for path in changed:
-            place.write(path, wanted[path])
+            write(path, wanted[path])
         self._must("daemon-reload")
         read = self._show(SERVICE_UNIT).get("FragmentPath")
         if read != self.service_file:
-            place.remove(changed)
+            remove(changed)
             self._must("daemon-reload")
             folder = os.path.dirname(self.service_file)
             raise AgtmuxError(
@@ -123,7 +123,7 @@ class Systemd:
         manager = self._no_manager() is None
         if manager and there:
             self._run([*SYSTEMCTL, "disable", "--now", SOCKET_UNIT, SERVICE_UNIT])
-        removed, kept = place.remove(files)
+        removed, kept = remove(files)
         if removed and not manager:
             for name in _WANTS:
                 link = os.path.join(os.path.dirname(self.service_file), name)

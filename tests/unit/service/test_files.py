@@ -15,17 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmux.service.files import (
-    CHANGED,
-    FOREIGN,
-    OURS,
-    launch_agent,
-    listen_in,
-    owner_of,
-    program_in,
-    service_unit,
-    socket_unit,
-)
+from agtmux.service.files import launch_agent, listen_in, program_in, service_unit, socket_unit
+from agtmux.written_files import CHANGED, FOREIGN, OURS, owner_of
 
 PATHS = st.text(st.characters(min_codepoint=33, blacklist_categories=["Cs", "Cc"]), min_size=1, max_size=30)
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from agtmux.service.files import socket_unit
-from agtmux.service.state import ServiceState, owners, run_with, text_of
+from agtmux.service.state import ServiceState, run_with
+from agtmux.written_files import owners, text_of
 
 
 @pytest.mark.tc("TC-528")
