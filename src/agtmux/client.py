@@ -116,6 +116,27 @@ class Client:
     def check_rules(self, request: Mapping[str, object]) -> Reply:
         return self._ask("POST", "/v1/rules/check", request)
 
+    def notify_status(self) -> Reply:
+        return self._ask("GET", "/v1/notify")
+
+    def notify_why(self, params: Params) -> Reply:
+        """Explain what was sent about a pane, and why not."""
+        return self._ask("GET", f"/v1/notify/why{query(params)}")
+
+    def test_channels(self, channel: str | None) -> Reply:
+        """Send a test message on one channel, or on all."""
+        return self._ask("POST", "/v1/notify/test", {"channel": channel})
+
+    def mute(self, request: Mapping[str, object]) -> Reply:
+        return self._ask("POST", "/v1/notify/mute", request)
+
+    def unmute(self, request: Mapping[str, object]) -> Reply:
+        return self._ask("POST", "/v1/notify/unmute", request)
+
+    def retry_messages(self, message: str | None) -> Reply:
+        """Send one message that failed again, or all."""
+        return self._ask("POST", "/v1/notify/retry", {"message": message})
+
     def reload(self) -> Reply:
         return self._ask("POST", "/v1/daemon/reload", {})
 

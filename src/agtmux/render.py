@@ -160,6 +160,12 @@ def _outcome(item: Item, _now: float) -> str:
     return f"{code} {clean(item['error_code'])}" if item.get("error_code") else code
 
 
+def _heard(item: Item, now: float) -> str:
+    """Return what became of an episode on each channel."""
+    said = [f"{clean(one.get('channel'))} {clean(one.get('state'))}" for one in item.get("deliveries") or ()]
+    return ", ".join(said) or "not sent yet"
+
+
 def _caller(item: Item, _now: float) -> str:
     caller = item.get("caller") or {}
     return " ".join(clean(caller[key]) for key in ("actor", "pid", "command") if caller.get(key)) or "-"
@@ -228,6 +234,32 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("LINKED", _age("created_at")),
         ("SEEN", _age("seen_at")),
         ("OPEN", lambda item, _: "yes" if item.get("connected") else "no"),
+    ),
+    "channels": (
+        ("CHANNEL", _field("channel")),
+        ("KIND", _field("kind")),
+        ("STATUS", _field("state")),
+        ("SENT", _age("last_success")),
+        ("FAILED", _age("last_failure")),
+        ("UNDELIVERED", _field("undelivered")),
+        ("BODY", _field("body")),
+        ("ERROR", lambda item, _: clean(item.get("last_error")) if item.get("state") != "ok" else "-"),
+    ),
+    "episodes": (
+        ("FOR", _age("opened_at")),
+        ("KIND", _field("kind")),
+        ("AGENT", _field("agent")),
+        ("PLACE", _field("place")),
+        ("TARGET", _field("target")),
+        ("CHANNELS", _heard),
+    ),
+    "failed messages": (
+        ("AGE", _age("made_at")),
+        ("CHANNEL", _field("channel")),
+        ("TITLE", _field("title")),
+        ("ATTEMPTS", _field("attempts")),
+        ("MESSAGE", _field("message")),
+        ("ERROR", _field("last_error")),
     ),
     "actions": (
         ("AGE", _age("requested_at")),

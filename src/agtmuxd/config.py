@@ -7,9 +7,21 @@ from __future__ import annotations
 
 import re
 import tomllib
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.regular import read_regular
@@ -31,7 +43,10 @@ def _duration(value: object) -> object:
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0, le=86_400 * 366)]
 """Seconds, written as ``"90s"``, ``"15m"``, ``"2h"``, ``"1d"`` or a number."""
+Span = Annotated[float, BeforeValidator(_duration), Field(ge=0, le=604_800)]
+"""A ``Duration`` of at most a week."""
 Days = Annotated[float, Field(gt=0, le=3650)]
+_QUIET = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)(?: +([A-Za-z0-9_+/-]+))?")
 
 
 class _Table(BaseModel):
@@ -157,6 +172,148 @@ class AdapterSettings(_Table):
 
 _UNSET = AdapterSettings()
 
+ChannelKind = Literal["desktop", "terminal", "tmux", "ntfy", "webhook", "apprise", "command"]
+NotifyKind = Literal["waiting_approval", "waiting_input", "error", "completed", "stuck"]
+_NEEDED: dict[str, tuple[str, ...]] = {"ntfy": ("url",), "command": ("argv",)}
+"""Keys that a kind of channel cannot do without."""
+_ALLOWED: dict[str, frozenset[str]] = {
+    "url": frozenset({"ntfy", "webhook", "apprise"}),
+    "secret_file": frozenset({"ntfy", "webhook", "apprise"}),
+    "preset": frozenset({"webhook"}),
+    "argv": frozenset({"command"}),
+    "actions": frozenset({"desktop", "ntfy"}),
+    "allow_private": frozenset({"ntfy", "webhook"}),
+}
+"""Keys that only some kinds of channels take."""
+OFF_MACHINE = frozenset({"ntfy", "webhook", "apprise"})
+"""Kinds of channels that send to other machines."""
+
+
+class ChannelSettings(_Table):
+    """One ``[[notify.channels]]``."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    kind: ChannelKind
+    url: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
+    secret_file: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    preset: Literal["generic", "slack", "discord", "telegram"] = "generic"
+    argv: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=64)] | None = None
+    body: Literal["names", "full"] | None = None
+    actions: bool = False
+    allow_private: bool = False
+
+    @model_validator(mode="after")
+    def _fits(self) -> ChannelSettings:
+        for key in _NEEDED.get(self.kind, ()):
+            if getattr(self, key) is None:
+                raise ValueError(f"{key} is missing: a channel of kind {self.kind} needs it")
+        if self.kind in ("webhook", "apprise") and self.url is None and self.secret_file is None:
+            raise ValueError(f"url is missing: a channel of kind {self.kind} needs it, or a secret_file that holds it")
+        for key, kinds in _ALLOWED.items():
+            if key in self.model_fields_set and self.kind not in kinds:
+                raise ValueError(f"{key} is not for kind {self.kind}: only {', '.join(sorted(kinds))} takes it")
+        if self.kind in ("ntfy", "webhook") and self.url is not None:
+            _check_url(self.url, self.allow_private)
+        return self
+
+    @property
+    def full(self) -> bool:
+        """Whether messages hold the text of the request, not only names and states."""
+        return self.body == "full" or (self.body is None and self.kind not in OFF_MACHINE)
+
+    @field_serializer("url")
+    def _without_secrets(self, url: str | None) -> str | None:
+        """Show only scheme and host: the rest of such an address is often a secret."""
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.hostname or ''}/…"
+
+
+def _check_url(url: str, allow_private: bool) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("url: expected an address like https://ntfy.sh/my-topic")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("url: a password in an address is not allowed: put it into secret_file")
+    if parts.scheme == "http" and not allow_private:
+        raise ValueError("url: expected https; plain http is only for private addresses, with allow_private = true")
+
+
+class RuleSettings(_Table):
+    """One ``[[notify.rules]]``. Empty lists match everything."""
+
+    on: list[NotifyKind] = Field(default_factory=lambda: list(get_args(NotifyKind)))
+    agents: list[str] = Field(default_factory=list)
+    targets: list[str] = Field(default_factory=list)
+    projects: list[str] = Field(default_factory=list)
+    channels: list[str] = Field(default_factory=list)
+    dwell: Span | None = None
+    cooldown: Span = 60.0
+    min_turn: Span = 30.0
+    after: Span = 0.0
+    remind: Span = 0.0
+    quiet_hours: str | None = None
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _quiet(cls, value: str | None) -> str | None:
+        return None if value is None else _quiet_hours(value)
+
+
+def _quiet_hours(value: str) -> str:
+    """Check quiet hours: ``HH:MM-HH:MM``, with a time zone if you like. Empty: none."""
+    if not value:
+        return value
+    match = _QUIET.fullmatch(value)
+    if match is None or match[1] + match[2] == match[3] + match[4]:
+        raise ValueError('expected hours like "22:00-07:00" or "22:00-07:00 Europe/Berlin"')
+    if match[5] is not None:
+        from zoneinfo import ZoneInfo
+
+        try:
+            ZoneInfo(match[5])
+        except (OSError, ValueError):
+            raise ValueError(f"{match[5]} is not a time zone that this machine knows") from None
+    return value
+
+
+class NotifySettings(_Table):
+    """``[notify]``: who hears of what, and when."""
+
+    quiet_hours: str = ""
+    public_url: Annotated[str, Field(max_length=2048)] | None = None
+    channels: Annotated[list[ChannelSettings], Field(max_length=32)] = Field(default_factory=list)
+    rules: Annotated[list[RuleSettings], Field(max_length=64)] = Field(default_factory=list)
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _quiet(cls, value: str) -> str:
+        return _quiet_hours(value)
+
+    @field_validator("public_url")
+    @classmethod
+    def _public(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "https://x")
+        local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if not parts.hostname or parts.query or parts.fragment or not (parts.scheme == "https" or local):
+            raise ValueError("expected an https address without ? and #, like https://box.example.ts.net")
+        return value.rstrip("/") if value is not None else None
+
+    @model_validator(mode="after")
+    def _named(self) -> NotifySettings:
+        names = [channel.name for channel in self.channels]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"channels: the name {name} is used twice: give each channel its own")
+        for number, rule in enumerate(self.rules, 1):
+            for name in rule.channels:
+                if name not in names:
+                    close = get_close_matches(name, names, n=1)
+                    hint = f" (did you mean {close[0]}?)" if close else ""
+                    raise ValueError(f"rules: rule {number} names the channel {name}, which does not exist{hint}")
+        return self
+
 
 class Settings(_Table):
     """The whole file."""
@@ -177,6 +334,7 @@ class Settings(_Table):
     stuck: StuckSettings = Field(default_factory=StuckSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     redaction: RedactionSettings = Field(default_factory=RedactionSettings)
+    notify: NotifySettings = Field(default_factory=NotifySettings)
     adapters: dict[str, AdapterSettings] = Field(default_factory=dict)
 
     def adapter(self, name: str) -> AdapterSettings:
@@ -184,24 +342,62 @@ class Settings(_Table):
         return self.adapters.get(name, _UNSET)
 
 
+_HEADER = re.compile(r"\s*\[(\[?)\s*([^\]]+?)\s*\]")
+_KEY = re.compile(r"\s*([A-Za-z0-9_.\"'-]+)\s*=")
+
+
 def _line_of(text: str, place: tuple[Any, ...]) -> int | None:
-    """Return the line of a key, or else the line of its table."""
-    names = [str(part) for part in place if isinstance(part, str)]
-    table: list[str] = []
+    """Return the line of a key, or else the line of its table. ``place``: keys, and numbers of tables in arrays."""
+    table: list[str | int] = []
+    counts: dict[str, int] = {}
     best: int | None = None
     for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[\s*([^\]]+?)\s*\]", line)
+        header = _HEADER.match(line)
         if header:
-            table = [part.strip().strip("\"'") for part in header[1].split(".")]
-            if table == names[: len(table)]:
+            table = list(_words(header[2]))
+            if header[1]:
+                name = header[2]
+                counts[name] = counts.get(name, -1) + 1
+                table.append(counts[name])
+            if table == list(place[: len(table)]):
                 best = number
             continue
-        key = re.match(r"\s*([A-Za-z0-9_.\"'-]+)\s*=", line)
+        key = _KEY.match(line)
         if key:
-            full = [*table, *(part.strip("\"'") for part in key[1].split("."))]
-            if full == names[: len(full)]:
+            full = [*table, *_words(key[1])]
+            if full == list(place[: len(full)]):
                 return number
     return best
+
+
+def _words(dotted: str) -> list[str]:
+    return [part.strip().strip("\"'") for part in dotted.split(".")]
+
+
+def _known(place: Sequence[Any]) -> list[str]:
+    """Return the keys that the table at ``place`` may have. Empty if it may have any."""
+    model: Any = Settings
+    for part in place:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(part) if isinstance(model, type) and issubclass(model, BaseModel) else None
+        if field is None:
+            model = next((m for m in _models(model)), None)  # the name of a table among tables of one kind
+            continue
+        model = field.annotation
+        model = next((m for m in _models(model)), model)
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+
+
+def _models(kind: Any) -> list[type[BaseModel]]:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return [kind]
+    return [model for part in get_args(kind) for model in _models(part)]
+
+
+def _key(place: Sequence[Any]) -> str:
+    """Write a place as a person would: ``notify.channels[0].kind``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
 
 
 def parse(text: str, path: str) -> Settings:
@@ -213,12 +409,15 @@ def parse(text: str, path: str) -> Settings:
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
+        errors = error.errors()
+        first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
         line = _line_of(text, first["loc"])
-        key = ".".join(str(part) for part in first["loc"])
         where = f"{path}, line {line}" if line else path
-        problem = "unknown setting" if first["type"] == "extra_forbidden" else first["msg"]
-        raise AgtmuxError("E_INVALID_REQUEST", f"{where}: {key}: {problem}") from error
+        problem = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            close = get_close_matches(str(first["loc"][-1]), _known(first["loc"][:-1]), n=1)
+            problem = "unknown setting" + (f" (did you mean {close[0]}?)" if close else "")
+        raise AgtmuxError("E_INVALID_REQUEST", f"{where}: {_key(first['loc'])}: {problem}") from error
 
 
 def load(path: str) -> Settings:

@@ -86,6 +86,7 @@ FEATURES: tuple[str, ...] = (
     "restore",
     "tmux_status",
     "web",
+    "notify",
 )  # fmt: skip
 """The features of this daemon, each a folder of ``features/``. To leave one out, delete its line."""
 SWITCH_EVERY = 0.0005
@@ -139,11 +140,11 @@ class Daemon:
             files = LookupFiles(engine.redact, self._report_problem)
             envelope = Envelope(self._clock, lambda: target_items(engine.target_manager, engine.view))
             intake = self._intake(engine, envelope)
-            self._on_reload(engine, intake, files)
+            features = self._features(engine, envelope)
+            self._on_reload(engine, intake, files, features)
             connections = Connections(
                 affordable(self._settings.api.connections), engine.count, setting="api.connections"
             )
-            features = self._features(engine, envelope)
             status = self._status(engine, intake, envelope, features, connections, first.path)
             self._tables = with_contract(route_tables(engine, intake, envelope, status, self._clock) + features.tables)
             server = ApiServer(
@@ -258,7 +259,7 @@ class Daemon:
         self._settings_changed()
         _LOG.info("configuration reloaded", path=self._places.config)
 
-    def _on_reload(self, engine: Engine, intake: Intake, files: LookupFiles) -> None:
+    def _on_reload(self, engine: Engine, intake: Intake, files: LookupFiles, features: FeatureHost) -> None:
         """Set what a reload must update, and write the configured patterns for hooks now."""
 
         def read_rules() -> None:
@@ -268,6 +269,7 @@ class Daemon:
         def settings_changed() -> None:
             files.write_patterns()
             intake.app_servers.check_now()
+            features.reloaded()
 
         self._read_rules, self._settings_changed = read_rules, settings_changed
         files.write_patterns()
@@ -421,6 +423,7 @@ class Daemon:
             tmux=TmuxServers(engine.target_manager.watches), screen_rows=screen_rows(engine.target_manager.watches),
             resume=engine.registry.resume_command, clock=self._clock, settings=lambda: self._settings,
             routes=lambda: self._tables,
+            environ=self._environ, failpoint=Failpoints(self._environ.get("AGTMUX_FAILPOINT")),
         )  # fmt: skip
         return FeatureHost.build(FEATURES, context, engine.subscriptions)
 

@@ -18,7 +18,7 @@ servers, not panes: write to a server only if its user set ``@agtmux on`` there,
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from agtmuxd.api.envelopes import Envelope
@@ -114,6 +114,10 @@ class Context:
     """The routes of the whole daemon, for a feature that serves some of them elsewhere. Empty until it runs."""
     clock: Callable[[], int]
     settings: Callable[[], Settings]
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """The daemon's environment."""
+    failpoint: Callable[[str], None] = field(default=lambda _name: None)
+    """``failpoint(name)``: a point at which a test may end the daemon as a crash would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +131,5 @@ class Feature:
     """A task that runs until the daemon stops. An exception ends only this task, and health reports it."""
     health: Callable[[], HealthPart] | None = None
     """The feature's part of health. Counters are shown as ``<feature>_<counter>``."""
+    reloaded: Callable[[], None] | None = None
+    """Called after the configuration was loaded again. Must not wait."""

@@ -52,6 +52,15 @@ class FeatureHost:
                 tasks.append(group.create_task(self._guarded(name, feature.run), name=f"feature {name}"))
         return tasks
 
+    def reloaded(self) -> None:
+        """Tell the features that the configuration was loaded again."""
+        for name, feature in self._features.items():
+            if feature.reloaded is not None:
+                try:
+                    feature.reloaded()
+                except Exception:  # noqa: BLE001 a feature never keeps the daemon from its new settings
+                    _LOG.exception("a feature failed on a reload", feature=name)
+
     def health(self) -> HealthPart:
         """Collect the health of all features. Each line starts with the feature's name."""
         problems = [f"{name}: its task ended: {why}" for name, why in self._ended.items()]

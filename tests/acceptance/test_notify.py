@@ -1,0 +1,63 @@
+"""Notifications of a real daemon: each thing is told once, on each channel, also over restarts and crashes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.acceptance.receiver import FAST, Receiver, configure
+from tests.acceptance.stage import PATIENCE, Agent, Daemon, Place
+from tests.conftest import until
+
+
+@pytest.fixture
+def inbox(place: Place) -> Receiver:
+    """A program that gets what is told, by a rule that waits for nothing."""
+    made = Receiver(place.root)
+    configure(place, made.channel(), "[[notify.rules]]", FAST)
+    return made
+
+
+@pytest.mark.tc("TC-400")
+def test_a_prompt_is_told_once_and_again_only_if_it_is_another(
+    daemon: Daemon, inbox: Receiver, agent: Callable[..., Agent]
+) -> None:
+    daemon.start()
+    one = agent().start()
+    daemon.wait_agent(one.pane)
+    one.ask("rm -rf build")
+    (told,) = inbox.wait(1)
+    assert told["type"] == "agtmux.waiting_approval"
+    assert told["data"]["title"] == "claude needs your approval"
+    assert "rm -rf build" in told["data"]["body"]
+    one.hook("PostToolUse", tool_name="Bash", tool_input={"command": "rm -rf build"})
+    daemon.wait_for(one.pane, "running")
+    one.hook("PermissionRequest", tool_name="Bash", tool_input={"command": "make"})
+    assert inbox.wait(2)[1]["id"] != told["id"]
+    assert inbox.kinds() == ["waiting_approval", "waiting_approval"]
+
+
+@pytest.mark.tc("TC-401")
+@pytest.mark.parametrize("end", ["stop", "kill9"])
+def test_a_restart_repeats_nothing_and_loses_nothing(
+    daemon: Daemon, inbox: Receiver, agent: Callable[..., Agent], end: str
+) -> None:
+    daemon.start()
+    one = agent().start("one")
+    daemon.wait_agent(one.pane)
+    one.ask()
+    inbox.wait(1)
+    until(
+        lambda: daemon.place.json("notify", "status")["episodes"][0]["deliveries"][0]["state"] == "sent",
+        within=PATIENCE,
+        what="it is written that the message was sent",
+    )
+    getattr(daemon, end)()
+    daemon.start()
+    daemon.wait_for(one.pane, "waiting_approval")
+    two = agent().start("two")
+    daemon.wait_agent(two.pane)
+    two.ask("make")
+    told = inbox.wait(2)
+    assert [message["data"]["items"][0]["pane_id"] for message in told] == [one.pane, two.pane]

@@ -1,0 +1,60 @@
+"""The routes of notifications over HTTP: what they take, refuse and answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from agtmuxd.api.route import RouteTable
+from agtmuxd.features.notify.routes import (
+    ROUTES,
+    Muted,
+    NotifyStatus,
+    Retried,
+    TestResults,
+    Unmuted,
+    Why,
+)
+from tests.fake_services import Api, FakeServices, serving
+from tests.integration.features.notify.stand import Stand, asks
+
+pytestmark = pytest.mark.tc("TC-410")
+REF = "pane:host/work/@1/%1"
+
+
+@pytest.fixture
+async def api(tmp_path: Path, short_dir: Path) -> AsyncIterator[Api]:
+    stand = Stand(tmp_path)
+    await stand.start()
+    await stand.show(asks())
+    await stand.forward(3)
+    async with serving(short_dir, FakeServices(), tables=[RouteTable(ROUTES, stand.service)]) as served:
+        yield served
+
+
+async def test_each_answer_has_the_shape_that_the_contract_says(api: Api) -> None:
+    mute = await api.call("POST", "/v1/notify/mute", 200, json={"pane": REF, "seconds": 60})
+    Muted.model_validate(mute)
+    status = NotifyStatus.model_validate(await api.get("/v1/notify"))
+    assert (status.channels[0].state, status.episodes[0].deliveries[0].state) == ("ok", "sent")
+    assert status.mutes[0].pane == REF
+    why = Why.model_validate(await api.get("/v1/notify/why", params={"pane": REF}))
+    assert why.items[0].kind == "waiting_approval"
+    Unmuted.model_validate(await api.call("POST", "/v1/notify/unmute", 200, json={}))
+    assert TestResults.model_validate(await api.call("POST", "/v1/notify/test", 200, json={})).results[0].ok
+    assert Retried.model_validate(await api.call("POST", "/v1/notify/retry", 200, json={})).retried == 0
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"seconds": 60, "until": "2026-01-02T00:00:00Z"}, {"seconds": 0}, {"until": "tomorrow"}, {"pane": 3}]
+)
+async def test_a_mute_says_when_it_ends_in_one_way(api: Api, body: dict[str, object]) -> None:
+    answer = await api.call("POST", "/v1/notify/mute", 400, json=body)
+    assert answer["error"]["code"] == "E_INVALID_REQUEST"
+
+
+async def test_an_unknown_pane_is_not_found(api: Api) -> None:
+    answer = await api.call("GET", "/v1/notify/why?pane=pane:host/work/@1/%25%39", 404)
+    assert answer["error"]["code"] == "E_REF_NOT_FOUND"
