@@ -8,11 +8,12 @@ import shlex
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import get_args, get_origin
 
 import click
 import pytest
 from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
 
 from agtmux.cli.root import root
 from agtmux.protocol.errors import CODES
@@ -140,12 +141,22 @@ def test_the_data_model_names_every_table_and_column_there_is() -> None:
     assert output == real
 
 
+def table_of(annotation: object) -> type[BaseModel] | None:
+    """The model of each table, if a setting is a list of tables."""
+    if get_origin(annotation) is not list:
+        return None
+    kind = get_args(annotation)[0]
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
 def settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Every setting with its default; a table of tables stands as ``NAME``."""
+    """Every setting with its default; a table of tables stands as ``NAME``, each of a list of tables as ``[]``."""
     for name, field in model.model_fields.items():
         default = field.get_default(call_default_factory=True)
         if isinstance(default, BaseModel):
             yield from settings(type(default), f"{prefix}{name}.")
+        elif (rows := table_of(field.annotation)) is not None:
+            yield from settings(rows, f"{prefix}{name}[].")
         elif name == "adapters":
             kind = field.annotation.__args__[1]  # type: ignore[union-attr]
             yield from settings(kind, f"{prefix}{name}.NAME.")
@@ -160,7 +171,9 @@ def test_every_setting_stands_in_the_reference_with_its_default() -> None:
     assert list(listed) == list(real)
     for key, default in real.items():
         word = re.sub(r" [sd]$", "", listed[key]).strip("`")
-        if default is None:
+        if default is PydanticUndefined:
+            assert word == "required", key
+        elif default is None:
             assert word == "unset", key
         elif isinstance(default, bool):
             assert word == str(default).lower(), key

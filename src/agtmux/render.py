@@ -131,7 +131,13 @@ def _age(key: str) -> Callable[[Item, float], str]:
 
 _AGENT = ("AGENT", _field("agent_type"))
 _SINCE = ("FOR", _age("since"))
-_ATTENTION = ("ATTENTION", _field("attention"))
+
+
+def _attention(item: Item, _: float) -> str:
+    return clean(item.get("attention")) + (",muted" if item.get("muted_until") else "")
+
+
+_ATTENTION = ("ATTENTION", _attention)
 _WAIT_RUN: tuple[Column, ...] = (("WAITING", _field("waiting")), ("RUNNING", _field("running")))
 
 
@@ -342,7 +348,7 @@ def table(scope: str, items: Sequence[Item], now: float, room: int = 120) -> Tab
     """Format items as a rich table of at most ``room`` columns of text.
 
     The last column is cut first. If that is not enough, some columns are left out. Nothing wraps. A column of its own
-    marks what needs a person with ``!``, and a completion that nobody has seen with ``*``.
+    marks what needs a person with ``!``, a completion that nobody has seen with ``*``, and a muted pane with ``m``.
     """
     from rich.table import Table
     from rich.text import Text
@@ -369,7 +375,8 @@ def table(scope: str, items: Sequence[Item], now: float, room: int = 120) -> Tab
         out.add_column(columns[n][0], no_wrap=True, overflow="ellipsis", width=fixed, max_width=most)
     for item, row in zip(items, rows[1:], strict=True):
         style = _STYLE.get(str(item.get("state")), "")
-        mark = [Text(_MARK.get(str(item.get("attention")), ""), style="bold")] if marked else []
+        sign = "m" if item.get("muted_until") else _MARK.get(str(item.get("attention")), "")
+        mark = [Text(sign, style="bold")] if marked else []
         out.add_row(*mark, *(Text(row[n], style=style if columns[n][0] == "STATE" else "") for n in shown))
     return out
 

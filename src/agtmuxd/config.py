@@ -249,10 +249,10 @@ class RuleSettings(_Table):
     projects: list[str] = Field(default_factory=list)
     channels: list[str] = Field(default_factory=list)
     dwell: Span | None = None
-    cooldown: Span = 60.0
-    min_turn: Span = 30.0
-    after: Span = 0.0
-    remind: Span = 0.0
+    cooldown: Span = Field("60s", validate_default=True)
+    min_turn: Span = Field("30s", validate_default=True)
+    after: Span = Field("0s", validate_default=True)
+    remind: Span = Field("0s", validate_default=True)
     quiet_hours: str | None = None
 
     @field_validator("quiet_hours")

@@ -25,6 +25,7 @@ OPEN = {
 }  # fmt: skip
 """All that an agent may ask for. Whoever adds to this list says that the route changes nothing."""
 OPEN_OF_FEATURES = {
+    "notify": {"GET /v1/notify", "GET /v1/notify/why"},
     "audit": {"GET /v1/actions"},
     "recap": {"GET /v1/recap"},
     "tmux_status": {"GET /v1/status"},

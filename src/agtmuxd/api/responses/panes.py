@@ -94,6 +94,7 @@ class Pane(ResponseModel):
     other_sessions: list[str] = []
     detail: str | None = None  # of an error: its message
     stuck: StuckAlarm | None = None  # left out unless it is stuck
+    muted_until: Time | None = None  # left out unless its notifications are held back
     snapshot: str | None = None  # in listings: the nonce of the pane as shown here; an action takes it for 30 s
 
 

@@ -32,7 +32,7 @@ class Loaded:
 
     episodes: list[Episode]
     deliveries: list[Delivery]
-    told: dict[tuple[str, Kind, str], int]
+    last_sent: dict[tuple[str, Kind, str], int]
     turns: dict[str, int]
     mutes: dict[str, Mute]
     health: dict[str, ChannelHealth]
@@ -45,7 +45,7 @@ def read_all(connection: sqlite3.Connection, now: int) -> Loaded:
     episodes = store.open_episodes(connection)
     return Loaded(
         episodes, store.deliveries_of(connection, [one.episode_id for one in episodes]),
-        store.told(connection, now - REMEMBERED), store.turns(connection), store.mutes(connection),
+        store.last_sent(connection, now - REMEMBERED), store.turns(connection), store.mutes(connection),
         message_store.health(connection), message_store.unfinished(connection), message_store.to_retract(connection),
     )  # fmt: skip
 
@@ -57,7 +57,7 @@ class Book:
     database: Store
     open: dict[str, Episode] = field(default_factory=dict)
     deliveries: dict[str, Deliveries] = field(default_factory=dict)
-    told: dict[tuple[str, Kind, str], int] = field(default_factory=dict)
+    last_sent: dict[tuple[str, Kind, str], int] = field(default_factory=dict)
     turns: dict[str, int] = field(default_factory=dict)
     mutes: dict[str, Mute] = field(default_factory=dict)
     health: dict[str, ChannelHealth] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Book:
         self.deliveries = {}
         for delivery in found.deliveries:
             self._keep(replace(delivery, at=min(delivery.at, now)))
-        self.told = {key: min(at, now) for key, at in found.told.items()}
+        self.last_sent = {key: min(at, now) for key, at in found.last_sent.items()}
         self.turns, self.mutes, self.health = found.turns, found.mutes, found.health
         self.sendings = {one.message.message_id: one for one in found.sendings}
         self.retracts = {one.message.message_id: one for one in found.retracts}
@@ -138,7 +138,7 @@ class Book:
                 episode = self.open.get(delivery.episode_id)
                 if episode is not None:
                     self._keep(delivery)
-                    self.told[(episode.runtime_id, episode.kind, delivery.channel)] = delivery.at
+                    self.last_sent[(episode.runtime_id, episode.kind, delivery.channel)] = delivery.at
 
     async def conclude(self, sending: Sending, health: ChannelHealth, now: int) -> None:
         """Write what came out of an attempt. A message about episodes that have all ended is to be taken back."""
@@ -180,13 +180,13 @@ class Book:
         await self.database.run(write)
         self.sendings[sending.message.message_id] = sending
 
-    async def retracted(self, sending: Sending) -> None:
+    async def finish_retract(self, sending: Sending) -> None:
         """Write that a message was taken back, or that it cannot be."""
         done = replace(sending, retract="done")
         await self.database.run(lambda connection: message_store.put(connection, done))
         self.retracts.pop(sending.message.message_id, None)
 
-    async def seen(self, episodes: Iterable[Episode], now: int) -> None:
+    async def mark_seen(self, episodes: Iterable[Episode], now: int) -> None:
         """Write that somebody looked at the panes of these episodes."""
         some = [replace(one, seen_at=now) for one in episodes]
 

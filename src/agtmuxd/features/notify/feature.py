@@ -24,7 +24,8 @@ def build(context: Context) -> Feature:
     channels = ChannelSet(settings, Tools(context.environ, context.clock, press))
     notifier = Notifier(
         database=context.store, view=context.view, repository=context.repository, envelope=context.envelope,
-        channels=channels, settings=settings, clock=context.clock, failpoint=context.failpoint,
+        channels=channels, settings=settings, annotate=context.annotate, clock=context.clock,
+        failpoint=context.failpoint,
     )  # fmt: skip
     service = Notifications(
         envelope=context.envelope, notifier=notifier, database=context.store, view=context.view, settings=settings,

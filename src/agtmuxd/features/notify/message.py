@@ -161,8 +161,8 @@ def _note(episode: Episode, part: Part, full: bool) -> Note:
 
 
 def _text(kind: Kind, subject: Subject) -> str | None:
-    said = subject.task if kind is Kind.COMPLETED else subject.asks
-    return clean(said) if said else None
+    text = subject.said or subject.task if kind is Kind.COMPLETED else subject.asks
+    return clean(text) if text else None
 
 
 def _one(note: Note) -> tuple[str, str]:

@@ -65,7 +65,10 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The agent and its place, as they are named in messages. ``asks`` and ``task`` hold text of the agent."""
+    """The agent and its place, as they are named in messages.
+
+    ``asks``, ``task`` and ``said`` hold text: what it asks for, what it was asked, its last message.
+    """
 
     ref: str
     agent: str
@@ -74,15 +77,11 @@ class Subject:
     place: str  # session:window.pane
     pane_id: str
     cwd: str | None = None
+    project: str | None = None
     task: str | None = None
+    said: str | None = None
     asks: str | None = None
     fingerprint: str | None = None
-
-    @property
-    def project(self) -> str | None:
-        """The last part of the working directory."""
-        name = (self.cwd or "").rstrip("/").rpartition("/")[2]
-        return name or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +166,7 @@ def occurrences(pane_key: str, item: Item) -> tuple[Occurrence, ...]:
     if kind is not None:
         found.append(Occurrence(kind, runtime_id, pane_key, _sign(item), _subject(item)))
     stuck = item.get("stuck")
-    if isinstance(stuck, Mapping):
+    if isinstance(stuck, Mapping) and not stuck.get("seen"):
         sign = Sign(at(stuck.get("since")), at(stuck.get("since")), None)
         found.append(Occurrence(Kind.STUCK, runtime_id, pane_key, sign, _subject(item, stuck.get("reason"))))
     return tuple(found)
@@ -185,11 +184,11 @@ def state_of(item: Item) -> str | None:
 
 def _attention_kind(item: Item) -> Kind | None:
     attention = item.get("attention")
-    if attention == "review":
+    state = state_of(item)
+    if attention == "review" and state in ("completed", "idle"):
         return Kind.COMPLETED
-    if attention == "needs_action":
-        state = state_of(item)
-        return Kind(state) if state in ("waiting_approval", "waiting_input", "error") else None
+    if attention == "needs_action" and state in ("waiting_approval", "waiting_input", "error"):
+        return Kind(state)
     return None
 
 
@@ -219,7 +218,9 @@ def _subject(item: Item, reason: object = None) -> Subject:
         place=f"{identity['session_name']}:{item.get('window_index')}.{item.get('pane_index')}",
         pane_id=identity["pane_id"],
         cwd=item.get("cwd"),
+        project=item.get("project"),
         task=item.get("task"),
+        said=item.get("message"),
         asks=str(reason) if reason else asked or item.get("detail") or None,
         fingerprint=waiting.get("fingerprint"),
     )

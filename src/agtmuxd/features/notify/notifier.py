@@ -19,13 +19,15 @@ from agtmuxd.config import NotifySettings
 from agtmuxd.core.ids import uuid7
 from agtmuxd.core.model import NS
 from agtmuxd.core.state.registers import TURN_START
+from agtmuxd.features.contract import Annotate
 from agtmuxd.features.notify.alarm import alarm_rule, alarm_steps, chosen_channel
 from agtmuxd.features.notify.book import Book
 from agtmuxd.features.notify.channel_set import ChannelSet
 from agtmuxd.features.notify.episodes import Steps, follow
 from agtmuxd.features.notify.message_store import Sending
 from agtmuxd.features.notify.model import Item, Kind
-from agtmuxd.features.notify.plan import ChannelFacts, World, closing, plan
+from agtmuxd.features.notify.mute_marks import FIELD, changed_marks
+from agtmuxd.features.notify.plan import ChannelFacts, World, plan, unsent_at_end
 from agtmuxd.features.notify.quiet import quiet_of
 from agtmuxd.features.notify.rules import rules_of
 from agtmuxd.features.notify.sender import Sender
@@ -57,6 +59,7 @@ class Notifier:
         envelope: Envelope,
         channels: ChannelSet,
         settings: Callable[[], NotifySettings],
+        annotate: Annotate,
         clock: Callable[[], int],
         failpoint: Callable[[str], None],
     ) -> None:
@@ -68,6 +71,8 @@ class Notifier:
         self._repository = repository
         self._envelope = envelope
         self._settings = settings
+        self._annotate = annotate
+        self._marks = True
         self._clock = clock
         self._sequence = -1
         self._loaded = False
@@ -108,13 +113,16 @@ class Notifier:
                 follow(key, item, held, self.book.turns, self._turn_mark, now, lambda: uuid7(now), steps)
             if steps:
                 await self._write(steps, now)
+            if steps or self.book.mutes:
                 self.wake()
 
     async def _write(self, steps: Steps, now: int) -> None:
         skipped = []
         if steps.closed:
             world = self.world(now)
-            skipped = [one for episode in steps.closed for one in closing(world, self.book.open[episode.episode_id])]
+            skipped = [
+                one for episode in steps.closed for one in unsent_at_end(world, self.book.open[episode.episode_id])
+            ]
         await self.book.follow(steps, skipped)
 
     def _turn_mark(self, runtime_id: str) -> int | None:
@@ -145,6 +153,7 @@ class Notifier:
         """Plan once and start what is due. Return for how many seconds nothing else is."""
         try:
             again = await self.tick()
+            await self._mark_mutes()
         except AgtmuxError as error:
             _LOG.warning("notifications wait for the database", why=error.message)
             return AGAIN_AFTER
@@ -170,6 +179,7 @@ class Notifier:
             if sending.message.message_id not in self._taken_back:
                 self._start(self._retract(sending))
         times = [time for time in (chosen.look_again, soonest) if time is not None]
+        times += [mute.until for mute in self.book.mutes.values() if mute.until > now]
         if any(one.subject.target in world.unread for one in self.book.open.values()):
             times.append(now + UNREAD_AGAIN)
         return min(times, default=None)
@@ -219,6 +229,20 @@ class Notifier:
         finally:
             self._taken_back.discard(message_id)
 
+    async def _mark_mutes(self) -> None:
+        """Let the rows of muted panes show it. ``_marks``: some row may show a mute, so they are compared."""
+        now = self._clock()
+        muted, muted_all = self.muted(now), self.muted_all(now)
+        if not (muted or muted_all or self._marks):
+            return
+        for runtime_id, until in changed_marks(self._view.panes, muted, muted_all).items():
+            await self._annotate(runtime_id, FIELD, until)
+        self._marks = bool(muted or muted_all)
+        ended = [scope for scope, mute in self.book.mutes.items() if mute.until <= now]
+        if ended:
+            async with self.lock:
+                await self.book.unmute(ended)
+
     async def settle(self) -> None:
         """Wait until nothing is being sent. For tests."""
         while self._sending:
@@ -246,7 +270,7 @@ class Notifier:
             },
             episodes=list(self.book.open.values()),
             deliveries=self.book.deliveries,
-            told=self.book.told,
+            last_sent=self.book.last_sent,
             muted=self.muted(now),
             muted_all=self.muted_all(now),
             unread=self._unread(),

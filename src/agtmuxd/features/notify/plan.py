@@ -41,7 +41,7 @@ class Verdict:
 
 @dataclass(slots=True)
 class World:
-    """The facts. ``told``: when each runtime was last told of, by runtime, kind and channel.
+    """The facts. ``last_sent``: when something was last sent about a runtime, by runtime, kind and channel.
 
     ``looked_at``: pane keys that somebody looks at now. ``unread``: targets that the daemon did not read yet.
     ``muted``: until when a pane is muted, by pane key. ``muted_all``: until when everything is. ``alarms``: on which
@@ -53,7 +53,7 @@ class World:
     channels: Mapping[str, ChannelFacts]
     episodes: Iterable[Episode]
     deliveries: Mapping[str, Mapping[tuple[str, Part], Delivery]]
-    told: Mapping[tuple[str, Kind, str], int] = field(default_factory=dict)
+    last_sent: Mapping[tuple[str, Kind, str], int] = field(default_factory=dict)
     muted: Mapping[str, int] = field(default_factory=dict)
     muted_all: int | None = None
     looked_at: Set[str] = frozenset()
@@ -135,7 +135,7 @@ def judge(world: World, episode: Episode, channel: str, part: Part) -> Verdict |
     return min(found, key=_rank, default=None)
 
 
-def closing(world: World, episode: Episode) -> list[Delivery]:
+def unsent_at_end(world: World, episode: Episode) -> list[Delivery]:
     """Say for each channel that has not heard of an episode why not, now that the episode ends."""
     found = []
     for channel in world.channels:
@@ -209,7 +209,7 @@ def _held(world: World, rule: Rule, episode: Episode, channel: str, part: Part) 
     until = rule.quiet.until(now) if rule.quiet is not None else None
     if until is not None:
         return Verdict(Do.HOLD, number, "these are quiet hours", until)
-    last = world.told.get((episode.runtime_id, episode.kind, channel))
+    last = world.last_sent.get((episode.runtime_id, episode.kind, channel))
     if part is Part.FIRST and last is not None and now < last + rule.cooldown:
         return Verdict(
             Do.HOLD, number, "the same agent was reported for the same reason just now", last + rule.cooldown

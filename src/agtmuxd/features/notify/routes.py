@@ -10,8 +10,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from agtmuxd.api import requests
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.parsing import read_json, read_query
-from agtmuxd.api.responses.base import Shape, Time, Versioned
-from agtmuxd.api.route import Access, Route
+from agtmuxd.api.responses.base import Answer, ResponseModel, Time
+from agtmuxd.api.route import Access, Route, WebScope
 
 LONGEST_MUTE = 30 * 86_400
 """Seconds for which a mute may last. Each one ends."""
@@ -56,7 +56,7 @@ class RetryBody(requests.Model):
     message: Annotated[str, Field(min_length=8, max_length=64)] | None = None
 
 
-class ChannelItem(Shape):
+class ChannelItem(ResponseModel):
     channel: str
     kind: str
     body: str
@@ -68,12 +68,12 @@ class ChannelItem(Shape):
     undelivered: int
 
 
-class MuteItem(Shape):
+class MuteItem(ResponseModel):
     pane: str | None  # null: everything
     until: Time
 
 
-class DeliveryItem(Shape):
+class DeliveryItem(ResponseModel):
     channel: str
     part: str  # first | remind
     state: str  # sending | retry | sent | skipped | dead | unknown; not decided yet: send | wait | hold
@@ -83,7 +83,7 @@ class DeliveryItem(Shape):
     message: str | None
 
 
-class EpisodeItem(Shape):
+class EpisodeItem(ResponseModel):
     episode: str
     kind: str
     pane: str | None
@@ -98,7 +98,7 @@ class EpisodeItem(Shape):
     deliveries: list[DeliveryItem]
 
 
-class PassedRule(Shape):
+class PassedRule(ResponseModel):
     rule: int
     reason: str
 
@@ -107,7 +107,7 @@ class TracedEpisode(EpisodeItem):
     rules_not_for_it: list[PassedRule]
 
 
-class DeadItem(Shape):
+class DeadItem(ResponseModel):
     message: str
     channel: str
     made_at: Time
@@ -116,7 +116,7 @@ class DeadItem(Shape):
     last_error: str | None
 
 
-class NotifyStatus(Versioned):
+class NotifyStatus(Answer):
     generated_at: Time
     channels: list[ChannelItem]
     quiet_until: Time | None
@@ -126,36 +126,36 @@ class NotifyStatus(Versioned):
     dead: list[DeadItem]
 
 
-class TestResult(Shape):
+class TestResult(ResponseModel):
     __test__ = False
     channel: str
     ok: bool
     detail: str
 
 
-class TestResults(Versioned):
+class TestResults(Answer):
     __test__ = False
     generated_at: Time
     results: list[TestResult]
 
 
-class Why(Versioned):
+class Why(Answer):
     generated_at: Time
     ref: str
     items: list[TracedEpisode]
 
 
-class Muted(Versioned):
+class Muted(Answer):
     generated_at: Time
     item: MuteItem
 
 
-class Unmuted(Versioned):
+class Unmuted(Answer):
     generated_at: Time
     lifted: int
 
 
-class Retried(Versioned):
+class Retried(Answer):
     generated_at: Time
     retried: int
 
@@ -215,10 +215,18 @@ async def retry(request: web.Request, service: NotifyService) -> web.StreamRespo
 
 
 ROUTES: tuple[Route[NotifyService], ...] = (
-    Route("GET", "/v1/notify", status, "Channels, mutes, and what waits", answer=NotifyStatus, access=Access.EVERYBODY),
-    Route("GET", "/v1/notify/why", why, "Why you were notified or not", WhyQuery, answer=Why, access=Access.EVERYBODY),
+    Route(
+        "GET", "/v1/notify", status, "Channels, mutes, and what waits for you",
+        answer=NotifyStatus, access=Access.EVERYBODY, web=WebScope.OBSERVE,
+    ),
+    Route(
+        "GET", "/v1/notify/why", why, "What was sent about a pane, and why not",
+        WhyQuery, answer=Why, access=Access.EVERYBODY, web=WebScope.OBSERVE,
+    ),
     Route("POST", "/v1/notify/test", test, "Send a test message", body=TestBody, answer=TestResults),
-    Route("POST", "/v1/notify/mute", mute, "Mute a pane, or everything", body=MuteBody, answer=Muted),
-    Route("POST", "/v1/notify/unmute", unmute, "Lift mutes", body=UnmuteBody, answer=Unmuted),
+    Route(
+        "POST", "/v1/notify/mute", mute, "Mute a pane, or everything", body=MuteBody, answer=Muted, web=WebScope.ACT
+    ),
+    Route("POST", "/v1/notify/unmute", unmute, "Lift mutes", body=UnmuteBody, answer=Unmuted, web=WebScope.ACT),
     Route("POST", "/v1/notify/retry", retry, "Send failed messages again", body=RetryBody, answer=Retried),
-)
+)  # fmt: skip

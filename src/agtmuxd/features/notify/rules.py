@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agtmuxd.config import NotifySettings, RuleSettings
 from agtmuxd.core.model import NS
-from agtmuxd.features.notify.model import Episode, Kind
+from agtmuxd.features.notify.model import Episode, Kind, Subject
 from agtmuxd.features.notify.quiet import Quiet, quiet_of
 
 DWELL = 2 * NS
@@ -41,7 +41,7 @@ class Rule:
             return f"it is not for {subject.agent}"
         if self.targets and subject.target not in self.targets:
             return f"it is not for the target {subject.target}"
-        if self.projects and not any(_is_in(subject.cwd, project) for project in self.projects):
+        if self.projects and not any(_is_in(subject, project) for project in self.projects):
             return f"it is not for the project {subject.project or 'of an unknown folder'}"
         return None
 
@@ -52,12 +52,13 @@ class Rule:
         return episode.opened_at + max(dwell, self.after)
 
 
-def _is_in(cwd: str | None, project: str) -> bool:
-    """Whether a folder belongs to a project: named by its last part, or by the path of a folder around it."""
+def _is_in(subject: Subject, project: str) -> bool:
+    """Whether an agent works on a project: its name, the name of the folder, or the path of a folder around it."""
+    cwd = subject.cwd
+    if "/" not in project:
+        return project in (subject.project, (cwd or "").rstrip("/").rpartition("/")[2])
     if cwd is None:
         return False
-    if "/" not in project:
-        return cwd.rstrip("/").rpartition("/")[2] == project
     return Path(cwd).is_relative_to(Path(project).expanduser())
 
 

@@ -166,7 +166,7 @@ class Sender:
             except Exception as error:  # noqa: BLE001 as in _try
                 _LOG.info("a message could not be taken back", channel=sending.message.channel, why=str(error)[:CUT])
         async with self._lock:
-            await self._book.retracted(sending)
+            await self._book.finish_retract(sending)
 
     async def test(self, name: str) -> Outcome:
         """Send a test message on a channel. It takes the same way as any other, without rules, mutes or quiet hours."""

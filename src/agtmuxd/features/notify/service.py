@@ -23,7 +23,7 @@ from agtmuxd.features.notify.notifier import Notifier
 from agtmuxd.features.notify.quiet import quiet_of
 from agtmuxd.features.notify.routes import LONGEST_MUTE
 from agtmuxd.features.notify.store import EVERYTHING, Mute
-from agtmuxd.features.notify.trace import delivery_item, episode_item, traced
+from agtmuxd.features.notify.trace import delivery_item, episode_item, explain_episode
 from agtmuxd.services.health import HealthPart
 from agtmuxd.store.db import Store
 from agtmuxd.stream.published import PublishedRows
@@ -101,7 +101,9 @@ class Notifications:
         items = []
         for episode in episodes:
             made = [one for one in deliveries if one.episode_id == episode.episode_id]
-            items.append(traced(world, self._book.open.get(episode.episode_id, episode), made, self._book.sendings))
+            items.append(
+                explain_episode(world, self._book.open.get(episode.episode_id, episode), made, self._book.sendings)
+            )
         return str(self._view.panes[key]["ref"]), items
 
     async def mute(self, pane: str | None, seconds: float | None, until: int | None) -> dict[str, Any]:

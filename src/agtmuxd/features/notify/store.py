@@ -139,7 +139,7 @@ def end_deliveries(
     )
 
 
-def told(connection: sqlite3.Connection, since: int) -> dict[tuple[str, Kind, str], int]:
+def last_sent(connection: sqlite3.Connection, since: int) -> dict[tuple[str, Kind, str], int]:
     """Return when each runtime was last told of, by kind and channel, if after ``since`` (ns)."""
     rows = connection.execute(
         "SELECT e.runtime_id, e.kind, d.channel, max(d.at) FROM notify_deliveries d"

@@ -44,7 +44,9 @@ def delivery_item(delivery: Delivery, sendings: Mapping[str, Sending]) -> dict[s
     }
 
 
-def traced(world: World, episode: Episode, made: Iterable[Delivery], sendings: Mapping[str, Sending]) -> dict[str, Any]:
+def explain_episode(
+    world: World, episode: Episode, made: Iterable[Delivery], sendings: Mapping[str, Sending]
+) -> dict[str, Any]:
     """Describe an episode with what was decided, what is still open, and which rules are not for it."""
     decided = list(made)
     open_items: list[dict[str, Any]] = []

@@ -130,7 +130,7 @@ class Stand:
         self.channels = ChannelSet(lambda: self.settings, tools, self._make)
         self.notifier = Notifier(
             database=database, view=self.view, repository=self.repository, envelope=envelope, channels=self.channels,
-            settings=lambda: self.settings, clock=self.clock, failpoint=self._failpoint,
+            settings=lambda: self.settings, annotate=self._annotate, clock=self.clock, failpoint=self._failpoint,
         )  # fmt: skip
         self.service = Notifications(
             envelope=envelope, notifier=self.notifier, database=database, view=self.view,
@@ -142,6 +142,12 @@ class Stand:
 
     async def _press(self, _message_id: str, verb: str) -> str | None:
         return f"{verb} is not possible"
+
+    async def _annotate(self, runtime_id: str, name: str, value: Any) -> bool:
+        for key, item in list(self.view.panes.items()):
+            if item.get("runtime_id") == runtime_id:
+                self.view.panes[key] = {**item, name: value}
+        return True
 
     def _failpoint(self, name: str) -> None:
         self.failpoints.append(name)

@@ -43,7 +43,7 @@ async def test_a_new_book_says_what_the_last_one_said(database: Any) -> None:
     book = await filled(database)
     other = Book(database)
     await other.load(T0 + s(5))
-    for name in ("open", "deliveries", "told", "turns", "mutes", "health", "sendings", "retracts"):
+    for name in ("open", "deliveries", "last_sent", "turns", "mutes", "health", "sendings", "retracts"):
         assert getattr(other, name) == getattr(book, name), name
 
 
@@ -53,7 +53,7 @@ async def test_times_in_the_future_become_now(database: Any) -> None:
     other = Book(database)
     await other.load(T0 - s(3600))
     assert {one.opened_at for one in other.open.values()} == {T0 - s(3600)}
-    assert other.told == {("rt-1", Kind.WAITING_APPROVAL, "desk"): T0 - s(3600)}
+    assert other.last_sent == {("rt-1", Kind.WAITING_APPROVAL, "desk"): T0 - s(3600)}
 
 
 async def test_memory_does_not_change_if_the_write_fails(database: Any) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -31,13 +32,12 @@ async def test_it_runs_until_it_is_cancelled_and_a_reload_wakes_it(tmp_path: Pat
             asked += 1
             return settings
 
-        async def act(*_: Any) -> dict[str, Any]:
-            raise AssertionError("nothing acts")
-
-        context = Context(
-            rig.store, rig.view, rig.pipeline.repository, Envelope(rig.clock, lambda: [target()]), act, rig.clock, now
-        )
-        feature = build(context)
+        some: Any = SimpleNamespace(
+            store=rig.store, view=rig.view, repository=rig.pipeline.repository, clock=rig.clock, settings=now,
+            envelope=Envelope(rig.clock, lambda: [target()]), annotate=rig.pipeline.annotate, environ={},
+            failpoint=lambda _name: None,
+        )  # fmt: skip
+        feature = build(cast(Context, some))
         assert [table.routes for table in feature.tables] == [ROUTES]
         assert feature.subscriber is not None and feature.run is not None
         assert feature.health is not None and feature.reloaded is not None

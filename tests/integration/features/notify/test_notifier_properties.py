@@ -96,7 +96,7 @@ class Player:
             await stand.service.mute(ref, 60, None)
         elif what == "look":
             looked = [one for one in stand.notifier.book.open.values() if one.pane_key == f"host/%{value}"]
-            await stand.notifier.book.seen([one for one in looked if one.seen_at is None], stand.clock())
+            await stand.notifier.book.mark_seen([one for one in looked if one.seen_at is None], stand.clock())
         try:
             await stand.notifier.tick()
             await stand.notifier.settle()

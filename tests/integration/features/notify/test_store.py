@@ -62,8 +62,8 @@ def test_when_an_agent_was_last_told_of_leaves_out_what_was_skipped(db: sqlite3.
     for some in (one, two):
         store.put_episode(db, some)
     store.put_deliveries(db, [told(one, 5), told(two, 6, state=State.SKIPPED)])
-    assert store.told(db, T0) == {("rt-1", Kind.WAITING_APPROVAL, "desk"): T0 + s(5)}
-    assert store.told(db, T0 + s(5)) == {}
+    assert store.last_sent(db, T0) == {("rt-1", Kind.WAITING_APPROVAL, "desk"): T0 + s(5)}
+    assert store.last_sent(db, T0 + s(5)) == {}
 
 
 def test_a_mute_is_replaced_and_lifted(db: sqlite3.Connection) -> None:

@@ -22,7 +22,8 @@ def s(seconds: float) -> int:
 def subject(number: int = 1, **more: Any) -> Subject:
     values: dict[str, Any] = {
         "ref": f"pane:host/work/@1/%{number}", "agent": "claude", "target": "host", "session": "work",
-        "place": f"work:1.{number}", "pane_id": f"%{number}", "cwd": "/src/site", "asks": "Bash: make",
+        "place": f"work:1.{number}", "pane_id": f"%{number}", "cwd": "/src/site", "project": "site",
+        "asks": "Bash: make",
     }  # fmt: skip
     return Subject(**{**values, **more})
 

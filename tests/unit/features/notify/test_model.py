@@ -40,11 +40,13 @@ def test_a_pane_without_an_agent_is_no_reason() -> None:
     assert kinds(agent=None) == []
 
 
-def test_a_stuck_agent_is_a_reason_beside_its_state() -> None:
-    """A later feature says so by the field ``stuck``, which this one does not need to know."""
-    item = {**pane(state="running"), "stuck": {"since": T0, "reason": "the same tool failed 5 times"}}
+def test_a_stuck_agent_is_a_reason_until_somebody_has_seen_it() -> None:
+    """The row says so by a field of its own, and asks for a review."""
+    stuck = {"since": T0, "reason": "the same tool failed 5 times", "attention": "review"}
+    item = {**pane(state="running", attention="review"), "stuck": stuck}
     (found,) = occurrences("host/%1", item)
     assert (found.kind, found.subject.asks) == (Kind.STUCK, "the same tool failed 5 times")
+    assert occurrences("host/%1", {**item, "attention": "none", "stuck": {**stuck, "seen": True}}) == ()
 
 
 def test_while_a_state_is_hidden_the_last_known_one_counts() -> None:
@@ -58,7 +60,7 @@ def test_while_a_state_is_hidden_the_last_known_one_counts() -> None:
 
 
 def test_the_subject_names_agent_place_and_request() -> None:
-    item = pane("%3", state="waiting_approval", waiting_for=PROMPT, cwd="/home/me/site/")
+    item = pane("%3", state="waiting_approval", waiting_for=PROMPT, project="site")
     (found,) = occurrences(key_of(item), item)
     assert found.subject.asks == "Bash: make"
     assert (found.subject.place, found.subject.project) == ("work:1.3", "site")

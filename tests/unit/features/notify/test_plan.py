@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agtmuxd.features.notify.model import Delivery, Episode, Kind, Part, Sign, State
-from agtmuxd.features.notify.plan import ChannelFacts, Do, World, closing, judge, plan
+from agtmuxd.features.notify.plan import ChannelFacts, Do, World, judge, plan, unsent_at_end
 from agtmuxd.features.notify.quiet import Quiet
 from agtmuxd.features.notify.rules import Rule
 from tests.unit.features.notify.makers import T0, episode, rule, s, told, world
@@ -51,10 +51,10 @@ def test_a_short_turn_and_one_of_unknown_length_are_left_out() -> None:
 def test_the_same_agent_is_reported_for_the_same_reason_once_a_minute() -> None:
     one = episode(at=10)
     before = {(one.runtime_id, one.kind, "desk"): T0}
-    assert verdict(world(30, one, told=before), one)[::2] == ("hold", 60.0)
-    assert sent(world(60, one, told=before)) == [["e1"]]
+    assert verdict(world(30, one, last_sent=before), one)[::2] == ("hold", 60.0)
+    assert sent(world(60, one, last_sent=before)) == [["e1"]]
     other = {(one.runtime_id, Kind.ERROR, "desk"): T0, (one.runtime_id, one.kind, "phone"): T0}
-    assert sent(world(30, one, told=other)) == [["e1"]]
+    assert sent(world(30, one, last_sent=other)) == [["e1"]]
 
 
 def test_a_mute_holds_back_and_what_is_still_open_then_is_sent() -> None:
@@ -169,7 +169,7 @@ def test_all_that_quiet_hours_or_a_mute_held_back_is_one_message() -> None:
 def test_an_end_says_for_each_channel_why_it_heard_nothing() -> None:
     rules: list[Rule] = [rule("desk"), rule("phone", number=2, after=s(120))]
     one = episode()
-    found = closing(world(50, one, rules=rules, sent=[told(one, 2)]), one)
+    found = unsent_at_end(world(50, one, rules=rules, sent=[told(one, 2)]), one)
     assert [(d.channel, d.state, d.reason) for d in found] == [
         ("phone", State.SKIPPED, "it ended first: it has not lasted long enough yet")
     ]

@@ -62,11 +62,17 @@ def test_a_rule_says_why_it_is_not_for_an_episode(more: dict[str, Any], why: str
     assert rule(**more).why_not(episode()) == why
 
 
+def test_a_project_is_that_of_the_repository_too() -> None:
+    deep = episode(subject=subject(cwd="/src/site/docs", project="site"))
+    assert rule(projects=("site",)).why_not(deep) is None
+    assert rule(projects=("docs",)).why_not(deep) is None
+
+
 @pytest.mark.parametrize("project", ["site", "/src", "/src/", "/src/site", "~/site"])
 def test_a_project_is_a_name_or_a_folder(project: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/src")
     assert rule(projects=(project,)).why_not(episode()) is None
-    assert rule(projects=(project,)).why_not(episode(subject=subject(cwd=None))) is not None
+    assert rule(projects=(project,)).why_not(episode(subject=subject(cwd=None, project=None))) is not None
 
 
 def test_channels_are_checked_when_they_are_read() -> None:
