@@ -135,13 +135,14 @@ setup_sshd() {
 }
 
 # what single tests want besides, each a small package: another clock, a network to cut, other login
-# shells, a program that hides an agent, a user manager for the service. Where one cannot be had those tests say so and are skipped
+# shells, a program that hides an agent, a user manager for the service, groff. Where one cannot be had those tests say so and are skipped
 setup_extras() {
   local missing=() shell
   compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || missing+=(libfaketime)
   command -v ip >/dev/null || [ -x /sbin/ip ] || missing+=(iproute2)
   command -v dtach >/dev/null || missing+=(dtach)
   command -v systemd-analyze >/dev/null || missing+=(systemd)
+  command -v groff >/dev/null || missing+=(groff-base)
   for shell in zsh fish tcsh; do command -v $shell >/dev/null || missing+=($shell); done
   [ ${#missing[@]} -gt 0 ] || return 0
   [ "$(uname)" = Linux ] || return 0

@@ -78,7 +78,6 @@ WITHOUT_TWIN = frozenset(
         "cli/action_options.py",
         "cli/attach.py",
         "cli/audit.py",
-        "cli/completion.py",
         "cli/completion_values.py",
         "cli/context.py",
         "cli/events.py",

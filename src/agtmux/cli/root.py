@@ -56,6 +56,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "daemon": ("daemon:daemon_group", "Start, stop and check the daemon."),
     "menubar": ("menubar:menubar_group", "Show agents in the menu bar of macOS, by SwiftBar or xbar."),
     "doctor": ("doctor:doctor", "Check everything, and print how to fix what is wrong."),
+    "man": ("man:man", "Print a manual page, or write all of them into a folder."),
     "completion": ("completion:completion", "Print the tab completion script for your shell."),
 }
 
