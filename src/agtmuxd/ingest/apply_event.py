@@ -72,7 +72,9 @@ def apply_event(unit: UnitOfWork, runtime: Runtime, event: RawEvent, signal: Sig
         "agent_version": signal.agent_version,
     }
     changed = {k: v for k, v in update.items() if v and getattr(runtime, k) != v}
-    if changed and changed_any:
+    if not changed_any:  # its order is unknown, so it only adds what was not known
+        changed = {k: v for k, v in changed.items() if getattr(runtime, k) is None}
+    if changed:
         unit.runtimes.put(runtime.runtime_id, replace(runtime, **changed))  # type: ignore[arg-type]
     text = unit.agent_texts.get(runtime.runtime_id) or NO_TEXT
     if signal.message is not None and at >= text.message_at and signal.message != text.message:

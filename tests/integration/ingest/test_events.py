@@ -47,6 +47,20 @@ async def test_an_event_of_a_known_agent_is_bound_and_durable_when_it_is_answere
 
 
 @pytest.mark.tc("TC-008")
+async def test_an_event_that_claims_nothing_names_the_session_if_none_is_known(rig: Rig, clock: Clock) -> None:
+    """Its order is not known, so it never replaces the session that another event named."""
+    agent = Agent()
+    await rig.round(agent)
+    for session, known in (("s-1", "s-1"), ("s-2", "s-1")):
+        await rig.post(event("SessionStart", agent, at=clock.forward(1), payload={"session_id": session}))
+        (runtime,) = rig.pipeline.repository.runtimes.values()
+        assert runtime.agent_session_id == known
+    await rig.post(event(PROMPT, agent, at=clock.forward(1), payload={"session_id": "s-2"}))
+    (runtime,) = rig.pipeline.repository.runtimes.values()
+    assert runtime.agent_session_id == "s-2"
+
+
+@pytest.mark.tc("TC-008")
 async def test_a_hook_that_came_before_the_pane_was_seen_binds_when_its_runtime_appears(rig: Rig, clock: Clock) -> None:
     agent = Agent()
     [posted] = await rig.post(event(PROMPT, agent, at=clock()))

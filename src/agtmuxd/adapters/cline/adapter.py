@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agtmuxd.adapters.argv import base_name, has_option, positional, program, words
-from agtmuxd.adapters.contract import SESSION, Capabilities, Ending, Identity
+from agtmuxd.adapters.contract import Capabilities, Ending, Identity
 from agtmuxd.adapters.shared import RuleAdapter, checked_payload, exit_status, was_killed
 from agtmuxd.core.model import Proc, RawEvent, Signal
 
@@ -31,7 +31,6 @@ class ClineAdapter(RuleAdapter):
     name = "cline"
     agent_type = "cline"
     innermost = True
-    resume_command = ("cline", "--id", SESSION)
     capabilities = Capabilities(
         event_driven=False,
         polling_required=True,
