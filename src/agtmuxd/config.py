@@ -117,6 +117,14 @@ class WebSettings(_Table):
     )
 
 
+class TopSettings(_Table):
+    """``[top]``: the dashboard. The command line reads it, and checks the names of keys and themes."""
+
+    theme: str = Field("auto", description="auto, or a theme of textual's; auto uses the terminal's own colours")
+    mouse: bool = Field(True, description="clicks and the wheel are for the dashboard")
+    keys: dict[str, str | list[str]] = Field(default_factory=dict, description="other keys, by the id of what they do")
+
+
 class RetentionSettings(_Table):
     """``[retention]``: how long history is kept, in days."""
 
@@ -329,6 +337,7 @@ class Settings(_Table):
     ssh: SshSettings = Field(default_factory=SshSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
     web: WebSettings = Field(default_factory=WebSettings)
+    top: TopSettings = Field(default_factory=TopSettings)
     events: EventSettings = Field(default_factory=EventSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     stuck: StuckSettings = Field(default_factory=StuckSettings)

@@ -61,13 +61,27 @@ CLIENT_FLOORS: tuple[tuple[str, ...], ...] = (
         "agtmux.installation",
         "agtmux.written_files",
     ),
-    ("agtmux.client", "agtmux.service"),
+    ("agtmux.client", "agtmux.service", "agtmux.cli.explain_text"),
     ("agtmux.status", "agtmux.top", "agtmux.doctor", "agtmux.menubar"),
     ("agtmux.cli",),
     ("agtmux.__main__",),
 )
 
-PLAIN_TOP = ("arrange", "filter", "keys", "layout", "lines", "model", "operations", "text")
+PLAIN_TOP = (
+    "acts",
+    "arrange",
+    "card",
+    "errands",
+    "feed",
+    "filter",
+    "keys",
+    "layout",
+    "lines",
+    "looking",
+    "model",
+    "operations",
+    "text",
+)
 """Modules of the dashboard that decide what is shown. They are tested without a screen."""
 
 NOT_FOR_FEATURES = ("adapters", "daemon", "ingest", "remote_hooks", "target_manager", "targets", "tmux")

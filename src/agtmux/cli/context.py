@@ -89,7 +89,7 @@ class App:
             return "AGTMUX_NO_AUTOSTART is set"
         if paths.socket_path() != os.path.join(paths.runtime_dir(), "agtmuxd.sock"):
             return "AGTMUX_SOCKET is not the socket that a new daemon would use"
-        config = _config()
+        config = config_values()
         if config.get("autostart") is False:
             return "autostart is off in the config"
         return why_not_from_here(config)
@@ -109,12 +109,12 @@ def why_not_from_here(config: dict[str, object] | None = None) -> str:
     from agtmux.cli.inside_agent import agent_above
 
     agent = agent_above()
-    if agent is None or (_config() if config is None else config).get("allow_agent_actions") is True:
+    if agent is None or (config_values() if config is None else config).get("allow_agent_actions") is True:
         return ""
     return f"this command runs inside {agent}, whose environment the daemon would keep; run it in your own shell"
 
 
-def _config() -> dict[str, object]:
+def config_values() -> dict[str, object]:
     """Return the config file, unchecked. Empty if there is none."""
     import tomllib
 

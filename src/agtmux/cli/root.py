@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     "list": ("listing:list_group", "List agents by pane, window or session."),
     "ls": ("listing:panes", "List panes with agents (short for: agtmux list panes)."),
+    "top": ("top:top", "Watch agents in a dashboard and act on them."),
+    "pick": ("top:pick", "Attach to an agent that you choose from a list."),
     "watch": ("watch:watch", "Watch agents live, as a table or as JSON lines."),
     "status": ("status:status", "Print counts of agents for a status bar."),
     "explain": ("explain:explain", "Explain why a pane is in its state."),

@@ -5,8 +5,10 @@ Pure: knows neither textual nor colours. All texts come from the model, which ma
 
 from __future__ import annotations
 
+from agtmux.render import STATES
 from agtmux.top import keys
 from agtmux.top.arrange import Entry, Fold, Head
+from agtmux.top.layout import STACKED
 from agtmux.top.model import GLYPHS, age, counts, word
 from agtmux.top.text import cut, fit, fit_right, width, wrap
 
@@ -17,11 +19,10 @@ if TYPE_CHECKING:
     from agtmux.top.arrange import Line
     from agtmux.top.keys import Keymap
     from agtmux.top.layout import Columns
-    from agtmux.top.model import Request, Row, View
+    from agtmux.top.model import Request, Row, Target, View
 
 Span = tuple[str, str]
 Spans = tuple[Span, ...]
-_BIG = ("waiting_approval", "waiting_input", "error", "running", "completed", "idle", "unknown")
 _SHOWN_OPTIONS = 9
 
 
@@ -90,33 +91,40 @@ def _needs(count: int) -> str:
 
 def summary(view: View, shown: int, now: float, room: int) -> Spans:
     """Return the first line: how many agents are in which state, and which targets are not well."""
+    right = "  ".join(_health(target, now) for target in view.targets if target.health not in ("ok", ""))
+    name: list[Span] = [("agtmux ", "head")] if room >= STACKED else []
+    for brevity in range(3):
+        spans = name + _counts(view, shown, brevity)
+        if length(spans) + (2 + width(right) if right else 0) <= room:
+            break
+    if right:
+        spans += [(" " * max(2, room - length(spans) - width(right)), ""), (right, "warn")]
+    return tuple(spans)
+
+
+def _health(target: Target, now: float) -> str:
+    seen = f" {age(target.seen, now)}" if target.seen is not None and target.health == "down" else ""
+    return f"{target.name} {target.health}{seen}"
+
+
+def _counts(view: View, shown: int, brevity: int) -> list[Span]:
+    """Return the counts with words, with one word, or as signs alone."""
     found = counts(view.rows.values())
-    brief = room < 80
-    spans: list[Span] = [] if room < 50 else [("agtmux ", "head")]
+    spans: list[Span] = []
     if found["needs"]:
-        spans.append((f" {found['needs']}!" if brief else f" {_needs(found['needs'])} ", "needs"))
-    for state in _BIG:
+        spans.append((f" {found['needs']}!" if brevity == 2 else f" {_needs(found['needs'])} ", "needs"))
+    for state in STATES:
         if found.get(state):
-            text = f" {GLYPHS[state]}{found[state]}" if brief else f"  {GLYPHS[state]} {found[state]} {word(state)}"
+            text = (f"  {GLYPHS[state]} {found[state]} {word(state)}", f"  {GLYPHS[state]} {found[state]}",
+                    f" {GLYPHS[state]}{found[state]}")[brevity]  # fmt: skip
             spans.append((text, f"state.{state}"))
     if found["review"]:
-        spans.append((f" {found['review']} new" if brief else f", {found['review']} not seen", "dim"))
+        spans.append((f" {found['review']} new" if brevity == 2 else f", {found['review']} not seen", "dim"))
     if not view.rows:
         spans.append((" no agents", "dim"))
     elif shown < len(view.rows):
         spans.append((f"  {shown} of {len(view.rows)} shown", "dim"))
-    right = "  ".join(
-        f"{target.name} {target.health}"
-        + (f" {age(target.seen, now)}" if target.seen and target.health == "down" else "")
-        for target in view.targets
-        if target.health not in ("ok", "")
-    )
-    left = sum(width(text) for text, _ in spans)
-    if right:
-        gap = max(2, room - left - width(right))
-        spans.append((" " * gap, ""))
-        spans.append((right, "warn"))
-    return tuple(spans)
+    return spans
 
 
 def banner(view: View, now: float) -> Spans:
@@ -162,6 +170,17 @@ def about(row: Row, now: float, room: int) -> list[Spans]:
     project = f"{row.project}{branch}  " if row.project else ""
     second: Spans = ((cut(f"{project}{row.cwd}", room), "dim"),)
     return [first, second] if project or row.cwd else [first]
+
+
+def told(row: Row, room: int, most: int) -> list[Spans]:
+    """Return what the agent asks, how it failed, what it works on or what it said last, in at most ``most`` lines."""
+    if row.request is not None:
+        return request_lines(row.request, room, most)
+    if row.state == "error" and row.detail:
+        return [((line, "state.error"),) for line in wrap(row.detail, room, most)]
+    if row.state == "running":
+        return [((line, ""),) for line in wrap(row.task or row.title, room, min(2, most))]
+    return [((line, ""),) for line in wrap(row.message or row.task, room, min(2, most))]
 
 
 def request_lines(request: Request, room: int, most: int, *, numbers: bool = True) -> list[Spans]:

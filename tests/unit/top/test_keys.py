@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -71,3 +72,11 @@ def test_keys_are_shown_as_they_are_typed() -> None:
         "^d", "⏎", ",", "a", "^+", "pageup",
     ]  # fmt: skip
     assert signs(DEFAULTS, "palette") == ": ^p"
+
+
+@pytest.mark.tc("TC-117")
+def test_the_table_of_keys_in_the_reference_is_that_of_the_program() -> None:
+    """Ids, keys and texts, in order."""
+    page = (Path(__file__).parents[3] / "docs/reference/top.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (`.*`) \| (.*) \|$", page.split("## Keys")[1].split("## Acting")[0], re.M)
+    assert rows == [(key.id, " ".join(f"`{one}`" for one in key.keys), key.help) for key in KEYS]

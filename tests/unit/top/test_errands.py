@@ -1,0 +1,49 @@
+"""Requests on threads of their own."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from agtmux.top.errands import Errands
+
+WAIT = 20
+
+
+@pytest.mark.tc("TC-306")
+def test_what_a_thread_found_is_brought_back() -> None:
+    delivered: queue.Queue[Callable[[], None]] = queue.Queue()
+    errands = Errands(delivered.put)
+    found: list[str] = []
+    errands.run(lambda: threading.current_thread().name, found.append)
+    delivered.get(timeout=WAIT)()
+    assert found == ["errand"]
+
+
+@pytest.mark.tc("TC-306")
+def test_of_looks_that_wait_for_each_other_only_the_newest_is_made() -> None:
+    """One at a time. Looks of another name do not wait."""
+    delivered: queue.Queue[Callable[[], None]] = queue.Queue()
+    errands, gate = Errands(delivered.put), threading.Event()
+    found: list[str] = []
+
+    def slow() -> str:
+        gate.wait(WAIT)
+        return "first"
+
+    errands.latest("screen", slow, found.append)
+    for name in ("second", "third", "fourth"):
+        errands.latest("screen", lambda name=name: name, found.append)  # type: ignore[misc]
+    errands.latest("why", lambda: "other", found.append)
+    delivered.get(timeout=WAIT)()
+    assert found == ["other"]
+    gate.set()
+    for _ in range(2):
+        delivered.get(timeout=WAIT)()
+    assert found == ["other", "first", "fourth"]
+    errands.latest("screen", lambda: "fifth", found.append)
+    delivered.get(timeout=WAIT)()
+    assert found[-1] == "fifth"
