@@ -16,8 +16,8 @@ from agtmuxd.__main__ import main
 SRC = Path(__file__).parents[2] / "src"
 MOST = 72
 _VERBS = (
-    "List Show Watch Explain Attach Send Wait Approve Deny Answer Interrupt Mark Manage Add Connect Remove Install Run "
-    "Check Report Start Stop Restart Reload Print"
+    "List Show Watch Explain Attach Go Send Wait Approve Deny Answer Interrupt Mark Manage Add Connect Remove "
+    "Install Set Run Check Report Start Stop Restart Reload Print"
 )
 VERBS = frozenset(_VERBS.split())
 STOP = re.compile(

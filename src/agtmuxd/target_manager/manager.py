@@ -209,6 +209,7 @@ class TargetManager:
             "reason": target.reason,
             "last_seen_at": stamp_or_none(seen or target.last_seen_at),
             "tmux_version": target.tmux_version,
+            "server_pid": observer.server.pid if observer is not None and observer.server is not None else None,
             "rtt_ms": round(observer.rtt_ms, 1) if observer is not None and observer.rtt_ms is not None else None,
             "read": observer is not None and observer.health.last_good is not None,
             "clock_offset_ms": None if offset is None else round(offset / 1e6, 1),

@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
+from agtmux.protocol import tmux_quote
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.text import one_line
 from agtmuxd.actions.access import TargetAccess
 from agtmuxd.core.model import ServerInfo, TmuxClient
 from agtmuxd.target_manager.watches import Watches
 from agtmuxd.targets.executor import ExecutorError, ProgramResult
-from agtmuxd.tmux import quote
 from agtmuxd.tmux.batch import build_batch, read_boot_id
 from agtmuxd.tmux.clients import list_clients, read_clients
 from agtmuxd.tmux.round import RoundFailure
@@ -66,7 +66,7 @@ class TmuxServers:
         return tuple(access.executor.terminal()), tmux
 
     def message(self, text: str) -> str:
-        return quote.message(one_line(text))
+        return tmux_quote.message(one_line(text))
 
     def _connected(self, target_id: str) -> tuple[ServerInfo, TargetAccess]:
         access = self._watches.reach(target_id)

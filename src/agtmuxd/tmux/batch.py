@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from agtmux.protocol.tmux_quote import encode, line
 from agtmuxd.core.model import ServerInfo
-from agtmuxd.tmux.quote import encode, line
 
 _WHO: Final = "#{pid}.#{start_time}"
 

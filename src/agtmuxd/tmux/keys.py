@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agtmuxd.tmux.quote import line
+from agtmux.protocol.tmux_quote import line
 
 _UNSAFE: Final = re.compile(rb"[\x00-\x06\x0b\x0c\x0e-\x1f]")
 KEY_BYTES: Final = 1024

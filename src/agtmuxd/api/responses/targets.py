@@ -18,6 +18,7 @@ class Target(ResponseModel):
     reason: str | None
     last_seen_at: Time | None
     tmux_version: str | None
+    server_pid: int | None  # null while its tmux server does not run or cannot be read
     rtt_ms: float | None
     clock_offset_ms: float | None = None  # the clock there minus ours; null: not measured, or this machine
     read: bool  # whether it was read without error since the daemon started

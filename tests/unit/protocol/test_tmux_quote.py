@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from agtmuxd.tmux.quote import encode, format_literal, line, literal, message, quote
+from agtmux.protocol.tmux_quote import encode, format_literal, line, literal, message, quote
 from agtmuxd.tmux.server import parse_version
 from tests.conftest import Tmux
 

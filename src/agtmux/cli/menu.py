@@ -1,0 +1,103 @@
+"""Show a tmux menu of the agents that need you (``agtmux menu``).
+
+Texts of panes stand in the menu as they are: tmux runs none of them. A choice runs ``agtmux jump`` with a full ref.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+
+import click
+
+from agtmux.cli.context import App, pass_app, shared
+from agtmux.cli.jump import waiting
+from agtmux.cli.tmux_plugin import menu_command, own_argv, popup_options
+from agtmux.cli.tmux_server import TmuxServer
+from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.tmux_quote import format_literal, line
+from agtmux.render import age, clean, width
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from agtmux.cli.tmux_server import Client
+
+    Item = Mapping[str, Any]
+
+MOST = 20
+"""Agents in a menu. ``agtmux top`` shows all."""
+COLUMNS = 70
+"""Cells of an entry."""
+_FRAME = 6
+"""Rows and columns of a client that a menu leaves free."""
+_REF = re.compile(r"runtime:[A-Za-z0-9._:-]{16,128}|pane:[A-Za-z0-9._-]+/[!-.0-~]*/@[0-9]+/%[0-9]+")
+
+
+@click.command()
+@click.option("-c", "--client", "client_name", metavar="NAME", help="Show the menu on this tmux client.")
+@shared()
+@pass_app
+def menu(app: App, client_name: str | None) -> None:
+    """Show a tmux menu of agents that need you.
+
+    Choose one to go to its pane. Those that wait longest stand first.
+
+    \b
+    Examples:
+      agtmux menu
+      tmux bind-key M run-shell -b "agtmux menu --client '#{client_name}'"
+    """
+    server = TmuxServer.here()
+    try:
+        client = server.client(client_name)
+        items = waiting(app.client())
+        if not items:
+            server.show_message(client.name, "no agent needs you now")
+            return
+        dashboard = ["display-popup", *popup_options(server), "--", *own_argv(), "top", "--popup"]
+        server.run(*menu_words(client, items, own_argv(), dashboard, time.time()))
+    except AgtmuxError as error:
+        if client_name is None:
+            raise
+        server.show_error(client_name, error)
+
+
+def menu_words(
+    client: Client, items: Sequence[Item], program: Sequence[str], dashboard: Sequence[str], now: float
+) -> list[str]:
+    """Return the words of ``display-menu``. ``dashboard``: the tmux command of its last entry."""
+    words = ["display-menu", "-c", client.name, "-T", " agents that need you ", "-x", "C", "-y", "C", "--"]
+    room = min(COLUMNS, client.columns - _FRAME)
+    for number, item in enumerate(items[: max(1, min(MOST, client.rows - _FRAME))], 1):
+        ref = str(item["ref"])
+        if not _REF.fullmatch(ref):
+            raise AgtmuxError("E_INTERNAL", f"the daemon sent a ref that is none: {ref[:80]!r}")
+        go = [*program, "jump", "--client", client.name, "--", ref]
+        words += [_text(label(item, now), room), str(number) if number < 10 else "", menu_command(go)]
+    return [*words, "", "dashboard", "d", format_literal(line(dashboard).removesuffix("\n"))]
+
+
+def label(item: Item, now: float) -> str:
+    """Return the entry of an agent: sign, agent, place, age, and what it asks."""
+    identity = item["identity"]
+    sign = "✗" if item.get("state") == "error" else "!"
+    place = f"{clean(identity['session_name'])}:{clean(item.get('window_index'))}.{clean(item.get('pane_index'))}"
+    if identity["target"] != "host":
+        place = f"{clean(identity['target'])} {place}"
+    waits = item.get("waiting_for") or {}
+    asked = ": ".join(clean(waits.get(key)) for key in ("subject", "text") if waits.get(key))
+    since = age(item.get("attention_since") or item.get("since"), now)
+    return f"{sign} {clean(item.get('agent_type'))} {place} {since} {asked}".rstrip()
+
+
+def _text(text: str, room: int) -> str:
+    """Return a text that a menu shows as it is, cut to ``room`` cells."""
+    shown = text[: 2 * room]
+    while width(shown) > room:
+        shown = shown[:-1]
+    if shown != text:
+        shown = f"{shown[:-1]}…"
+    return format_literal(shown.replace("#[", "# ["))
