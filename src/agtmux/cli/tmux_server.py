@@ -78,8 +78,8 @@ class TmuxServer:
         """Run one tmux command and return its output. Raises E_PRECONDITION_FAILED with tmux's message if it fails."""
         done = self.try_run(*words)
         if done.returncode:
-            said = one_line(done.stderr.strip().partition("\n")[0])[:200]
-            raise AgtmuxError("E_PRECONDITION_FAILED", f"tmux refused {words[0]}: {said or 'it gave no reason'}")
+            reason = one_line(done.stderr.strip().partition("\n")[0])[:200]
+            raise AgtmuxError("E_PRECONDITION_FAILED", f"tmux refused {words[0]}: {reason or 'it gave no reason'}")
         return done.stdout.removesuffix("\n")
 
     def values(self, formats: Sequence[str]) -> list[str]:
