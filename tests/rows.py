@@ -65,6 +65,7 @@ def pane(
         "worktree": None,
         "agent_name": None,
         "message": None,
+        "message_at": None,
         "command": "zsh" if agent is None else agent,
         "source": None if agent is None else "hook",
     }

@@ -1,19 +1,34 @@
 """Draw listings: tables on a terminal, aligned plain text in a pipe. Imports rich only to draw a table.
 
-Owns columns, colours, ages and widths. Knows neither the client nor click. Every text from a pane passes through
-``agtmux.protocol.text`` here. Items are those of the API.
+Owns colours and widths. Knows neither the client nor click. ``columns`` says what each cell shows, as safe text.
 """
 
 from __future__ import annotations
 
 import sys
-import time
 
-from agtmux.protocol.text import block, one_line
+from agtmux.columns import (
+    ASCII_GLYPHS,
+    ATTENTION,
+    COLUMNS,
+    GLYPHS,
+    NARROW,
+    OPTIONAL,
+    STATES,
+    TABLES,
+    age,
+    clean,
+    sign,
+    width,
+)
+from agtmux.protocol.text import block
+
+__all__ = ["COLUMNS", "STATES", "ListingView", "age", "clean", "console", "live", "partial_lines", "plain",
+           "safe_block", "summary_line", "table", "width"]  # fmt: skip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import IO, Any
 
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -21,10 +36,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     Item = Mapping[str, Any]
-    Column = tuple[str, Callable[[Item, float], str]]
-
-STATES = ("error", "waiting_approval", "waiting_input", "running", "completed", "idle", "unknown")
-"""Highest precedence first, in the order of the API."""
 
 _STYLE = {
     "error": "bold red",
@@ -38,247 +49,13 @@ _STYLE = {
 
 
 _MARK = {"needs_action": "!", "review": "*"}
-_WIDEST, _LEAST = 32, 12
-"""Widths of a table's columns. All but the last are cut at the first number. The last is never narrower than the
-second.
-"""
-_ERROR_CHARS = 60
-"""Characters of an error's message that are shown before the prompt."""
-_EXPENDABLE = (
-    "CONNECTION", "ID", "RUNTIME", "NAME", "WINDOWS", "PANES", "TARGET", "RUNNING", "APPLIED", "WAITING", "AGENT",
-    "PANE", "FOR",
-)  # fmt: skip
-"""Columns that a narrow terminal leaves out, in this order."""
-_EXPENDABLE_TARGETS = ("CONNECTION", "RTT_MS", "TMUX", "KIND", "SEEN", "PANES", "AGENTS")
-
-
-def clean(value: object, empty: str = "-") -> str:
-    """Return any field as safe text on one line; ``empty`` for null and blank."""
-    return (one_line(str(value)).strip() if value is not None else "") or empty
-
-
-def age(stamp: object, now: float) -> str:
-    """Return how long ago an RFC 3339 UTC time was, in one or two units: ``4s``, ``12m``, ``3h05m``, ``2d``."""
-    seconds = _seconds(stamp)
-    if seconds is None:
-        return "-"
-    past = max(0, int(now - seconds))
-    if past < 60:
-        return f"{past}s"
-    if past < 3600:
-        return f"{past // 60}m"
-    if past < 86400:
-        return f"{past // 3600}h{past % 3600 // 60:02d}m"
-    return f"{past // 86400}d"
-
-
-def _seconds(stamp: object) -> float | None:
-    if not isinstance(stamp, str) or len(stamp) < 20 or not stamp.endswith("Z"):
-        return None
-    try:
-        import calendar
-
-        whole = calendar.timegm(time.strptime(stamp[:19], "%Y-%m-%dT%H:%M:%S"))
-        return whole + float("0" + stamp[19:-1])
-    except ValueError:
-        return None
-
-
-def _identity(item: Item, key: str) -> str:
-    return clean((item.get("identity") or {}).get(key))
-
-
-def _place(item: Item, _: float) -> str:
-    return f"{_identity(item, 'session_name')}:{clean(item.get('window_index'))}.{clean(item.get('pane_index'))}"
-
-
-def _state(item: Item, _: float) -> str:
-    return clean(item.get("state"))
-
-
-def _brief(detail: object) -> str:
-    text = clean(detail, "")
-    return text if len(text) <= _ERROR_CHARS else text[: _ERROR_CHARS - 1] + "…"
-
-
-def _why(item: Item) -> str:
-    """Return what a person wants to know first: what the agent waits for, else its prompt, else the pane's title."""
-    waiting = item.get("waiting_for") or {}
-    asked = ": ".join(clean(waiting.get(key)) for key in ("subject", "text") if waiting.get(key))
-    if asked:
-        return asked
-    reason = _brief(item.get("detail")) or item.get("reason_code")
-    text = clean(item.get("task") or item.get("title"))
-    return f"[{clean(reason)}] {text}" if item.get("state") in ("error", "unknown") and reason else text
-
-
-def _counts(item: Item, _: float) -> str:
-    counts = item.get("counts") or {}
-    return " ".join(f"{counts[state]} {state}" for state in STATES if counts.get(state)) or "-"
-
-
-def _field(key: str) -> Callable[[Item, float], str]:
-    return lambda item, _: clean(item.get(key))
-
-
-def _id(key: str) -> Callable[[Item, float], str]:
-    return lambda item, _: _identity(item, key)
-
-
-def _age(key: str) -> Callable[[Item, float], str]:
-    return lambda item, now: age(item.get(key), now)
-
-
-_AGENT = ("AGENT", _field("agent_type"))
-_SINCE = ("FOR", _age("since"))
-
-
-def _attention(item: Item, _: float) -> str:
-    return clean(item.get("attention")) + (",muted" if item.get("muted_until") else "")
-
-
-_ATTENTION = ("ATTENTION", _attention)
-_WAIT_RUN: tuple[Column, ...] = (("WAITING", _field("waiting")), ("RUNNING", _field("running")))
-
-
-def _targets(item: Item, _now: float) -> str:
-    """Return the target of a session, or all targets that have a session of its name."""
-    merged = ",".join(clean(one.get("target")) for one in item.get("targets") or ())
-    return merged or _identity(item, "target")
-
-
-def _tmux(item: Item, _now: float) -> str:
-    """Return the server's version. If no server runs, the column says so: that explains a healthy target
-    without panes.
-    """
-    running = item.get("tmux_version") or item.get("health") != "ok" or item.get("read") is False
-    return clean(item.get("tmux_version")) if running else "no server"
-
-
-def _listed(item: Item, _now: float) -> str:
-    """Return the number of panes, and for how many of them tmux's output cannot be read."""
-    unread = item.get("unread_panes")
-    return f"{clean(item.get('panes'))} ({clean(unread)} unreadable)" if unread else clean(item.get("panes"))
-
-
-def _outcome(item: Item, _now: float) -> str:
-    code = clean(item.get("result_code"), "in flight")
-    return f"{code} {clean(item['error_code'])}" if item.get("error_code") else code
-
-
-def _heard(item: Item, now: float) -> str:
-    """Return what became of an episode on each channel."""
-    said = [f"{clean(one.get('channel'))} {clean(one.get('state'))}" for one in item.get("deliveries") or ()]
-    return ", ".join(said) or "not sent yet"
-
-
-def _caller(item: Item, _now: float) -> str:
-    caller = item.get("caller") or {}
-    return " ".join(clean(caller[key]) for key in ("actor", "pid", "command") if caller.get(key)) or "-"
-
-
-COLUMNS: dict[str, tuple[Column, ...]] = {
-    "panes": (
-        ("STATE", _state),
-        _SINCE,
-        _AGENT,
-        ("TARGET", _id("target")),
-        ("PANE", _id("pane_id")),
-        ("PLACE", _place),
-        _ATTENTION,
-        ("WHAT", lambda item, _: _why(item)),
-    ),
-    "windows": (
-        ("STATE", _state),
-        _SINCE,
-        ("TARGET", _id("target")),
-        ("SESSION", _id("session_name")),
-        ("WINDOW", _id("window_id")),
-        ("NAME", _field("window_name")),
-        ("PANES", _field("panes")),
-        *_WAIT_RUN,
-        _ATTENTION,
-        ("COUNTS", _counts),
-    ),
-    "sessions": (
-        ("STATE", _state),
-        _SINCE,
-        ("TARGET", _targets),
-        ("SESSION", _id("session_name")),
-        ("WINDOWS", _field("windows")),
-        ("PANES", _field("panes")),
-        *_WAIT_RUN,
-        _ATTENTION,
-        ("COUNTS", _counts),
-    ),
-    "targets": (
-        ("TARGET", _field("target")),
-        ("HEALTH", _field("health")),
-        ("KIND", _field("kind")),
-        ("AGENTS", _field("agents")),
-        ("PANES", _listed),
-        ("SEEN", _age("last_seen_at")),
-        ("RTT_MS", _field("rtt_ms")),
-        ("TMUX", _tmux),
-        ("WHY", _field("reason")),
-        ("CONNECTION", _field("connection_ref")),
-    ),
-    "events": (
-        ("AGE", _age("event_time")),
-        ("EVENT", _field("event_type")),
-        ("SOURCE", _field("source")),
-        _AGENT,
-        ("TARGET", _id("target")),
-        ("PANE", _id("pane_id")),
-        ("APPLIED", _field("applied")),
-        ("RUNTIME", _field("runtime_id")),
-        ("ID", _field("event_id")),
-    ),
-    "devices": (
-        ("NAME", _field("name")),
-        ("SCOPE", _field("scope")),
-        ("LINKED", _age("created_at")),
-        ("SEEN", _age("seen_at")),
-        ("OPEN", lambda item, _: "yes" if item.get("connected") else "no"),
-    ),
-    "channels": (
-        ("CHANNEL", _field("channel")),
-        ("KIND", _field("kind")),
-        ("STATUS", _field("state")),
-        ("SENT", _age("last_success")),
-        ("FAILED", _age("last_failure")),
-        ("UNDELIVERED", _field("undelivered")),
-        ("BODY", _field("body")),
-        ("ERROR", lambda item, _: clean(item.get("last_error")) if item.get("state") != "ok" else "-"),
-    ),
-    "episodes": (
-        ("FOR", _age("opened_at")),
-        ("KIND", _field("kind")),
-        ("AGENT", _field("agent")),
-        ("PLACE", _field("place")),
-        ("TARGET", _field("target")),
-        ("CHANNELS", _heard),
-    ),
-    "failed messages": (
-        ("AGE", _age("made_at")),
-        ("CHANNEL", _field("channel")),
-        ("TITLE", _field("title")),
-        ("ATTEMPTS", _field("attempts")),
-        ("MESSAGE", _field("message")),
-        ("ERROR", _field("last_error")),
-    ),
-    "actions": (
-        ("AGE", _age("requested_at")),
-        ("ACTION", _field("action")),
-        ("RESULT", _outcome),
-        ("TARGET", _field("target")),
-        ("PANE", _field("pane_id")),
-        ("BY", _caller),
-        ("RUNTIME", _field("runtime_id")),
-        ("ID", _field("action_id")),
-    ),
-}
-"""The columns of each kind of item, in order. The last column takes the remaining width."""
+_WIDEST = 32
+"""Width at which all columns but the last are cut."""
+_FLEXIBLE = ("PROJECT", "NAME", "SESSION")
+_CUT, _SHORTEST = 16, 8
+"""Columns of names are cut to the first width before others are left out, and to the second one in the end."""
+_LAST = 10
+"""Width that the last column keeps in the end."""
 
 
 def plain(scope: str, items: Sequence[Item], now: float) -> str:
@@ -290,15 +67,6 @@ def plain(scope: str, items: Sequence[Item], now: float) -> str:
     widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell + " " * (w - width(cell)) for cell, w in zip(row, widths, strict=True)) for row in rows)
     return "".join(f"{line.rstrip()}\n" for line in lines)
-
-
-def width(text: str) -> int:
-    """Return how many columns ``text`` takes on a terminal."""
-    if text.isascii():
-        return len(text)
-    import unicodedata
-
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def summary_line(scope: str, body: Item) -> str:
@@ -344,50 +112,83 @@ def console(color: str, stream: IO[str] | None = None) -> Console:
     )
 
 
-def table(scope: str, items: Sequence[Item], now: float, room: int = 120) -> Table:
-    """Format items as a rich table of at most ``room`` columns of text.
+def table(scope: str, items: Sequence[Item], now: float, room: int = 120, *, ascii_only: bool = False) -> Table:
+    """Format items as a rich table of at most ``room`` columns of text. Nothing wraps.
 
-    The last column is cut first. If that is not enough, some columns are left out. Nothing wraps. A column of its own
-    marks what needs a person with ``!``, a completion that nobody has seen with ``*``, and a muted pane with ``m``.
+    If the columns do not fit, words for states get short, then the columns of ``columns.NARROW`` are left out, then the
+    widest ones are cut. A column of its own marks what needs a person with ``!``, a completion that nobody has seen
+    with ``*``, and a muted pane with ``m``.
     """
     from rich.table import Table
     from rich.text import Text
 
-    columns = [column for column in COLUMNS[scope] if column is not _ATTENTION]
-    marked = len(columns) < len(COLUMNS[scope])
-    rows = [[name for name, _ in columns], *([show(item, now) for _, show in columns] for item in items)]
-    widths = [min(max(map(width, column)), _WIDEST) for column in zip(*rows, strict=True)]
-    widths[-1] = _LEAST
-    shown = list(range(len(columns)))
-    for name in _EXPENDABLE_TARGETS if scope == "targets" else _EXPENDABLE:
-        if sum(widths[n] + 2 for n in shown) <= room:
-            break
-        shown = [n for n in shown if columns[n][0] != name]
-    _narrow(widths, shown, room)
-    widths[-1] = max(_LEAST, room - sum(widths[n] + 2 for n in shown[:-1]) - 3 * marked)
+    chosen = [column for column in TABLES[scope] if column is not ATTENTION]
+    marked = len(chosen) < len(TABLES[scope])
+    cells = {name: [show(item, now) for item in items] for name, show in chosen}
+    for name, usual in OPTIONAL.get(scope, {}).items():
+        if all(cell == usual for cell in cells[name]):
+            del cells[name]
+    widths = _fit(scope, items, cells, room - 3 * marked, ASCII_GLYPHS if ascii_only else GLYPHS)
 
     out = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     if marked:
         out.add_column("", no_wrap=True, width=1)
-    for n in shown:
-        last = n == len(columns) - 1
-        fixed, most = (None, widths[n]) if last else (widths[n], None)
-        out.add_column(columns[n][0], no_wrap=True, overflow="ellipsis", width=fixed, max_width=most)
-    for item, row in zip(items, rows[1:], strict=True):
+    for name, wide in widths.items():
+        last = name == list(widths)[-1]
+        out.add_column(
+            name, no_wrap=True, overflow="ellipsis", width=None if last else wide, max_width=wide if last else None
+        )
+    for n, item in enumerate(items):
         style = _STYLE.get(str(item.get("state")), "")
-        sign = "m" if item.get("muted_until") else _MARK.get(str(item.get("attention")), "")
-        mark = [Text(sign, style="bold")] if marked else []
-        out.add_row(*mark, *(Text(row[n], style=style if columns[n][0] == "STATE" else "") for n in shown))
+        note = "m" if item.get("muted_until") else _MARK.get(str(item.get("attention")), "")
+        mark = [Text(note, style="bold")] if marked else []
+        out.add_row(*mark, *(Text(cells[name][n], style=style if name == "STATE" else "") for name in widths))
     return out
 
 
-def _narrow(widths: list[int], shown: list[int], room: int) -> None:
-    """Cut the widest columns, except the last, if they are too wide together."""
-    over = sum(widths[n] + 2 for n in shown) - room
-    for n in sorted(shown[:-1], key=lambda n: -widths[n]):
-        cut = max(0, min(over, widths[n] - _LEAST))
-        widths[n] -= cut
-        over -= cut
+def _fit(
+    scope: str, items: Sequence[Item], cells: dict[str, list[str]], room: int, glyphs: Mapping[str, str]
+) -> dict[str, int]:
+    """Return the width of each column that is shown, in order. Puts glyphs before the states in ``cells``."""
+    least = max(12, room * 3 // 10 - 4)
+    if "STATE" in cells:
+        cells["STATE"] = [sign(item, glyphs) for item in items]
+    widths = {name: _wide(name, cells[name]) for name in cells}
+    widths[list(widths)[-1]] = least
+    if "STATE" in cells and not _fits(widths, room):
+        cells["STATE"] = [sign(item, glyphs, short=True) for item in items]
+        widths["STATE"] = _wide("STATE", cells["STATE"])
+    for name in NARROW.get(scope, ()):
+        if _fits(widths, room):
+            break
+        widths.pop(name, None)
+        widths[list(widths)[-1]] = least
+    last = list(widths)[-1]
+    _narrow(widths, last, room)
+    widths[last] = max(1, room - sum(w + 2 for name, w in widths.items() if name != last))
+    return widths
+
+
+def _wide(name: str, cells: Sequence[str]) -> int:
+    return min(max(map(width, [name, *cells])), _WIDEST)
+
+
+def _fits(widths: Mapping[str, int], room: int) -> bool:
+    """Return whether these columns fit, if the widest ones are cut to ``_CUT``."""
+    return sum(min(w, _CUT) if name in _FLEXIBLE else w for name, w in widths.items()) + 2 * len(widths) - 2 <= room
+
+
+def _narrow(widths: dict[str, int], last: str, room: int) -> None:
+    """Cut columns until they fit: first those of names, then the last one, then the widest but the state."""
+    over = sum(widths.values()) + 2 * len(widths) - 2 - room
+    names = sorted(widths.keys() - {last, "STATE"}, key=lambda name: -widths[name])
+    for some, least in (
+        ([name for name in names if name in _FLEXIBLE], _CUT), ([last], _LAST), (names, _CUT), (names, _SHORTEST)
+    ):  # fmt: skip
+        for name in some:
+            cut = max(0, min(over, widths[name] - least))
+            widths[name] -= cut
+            over -= cut
 
 
 def live(first: ListingView, color: str) -> Live:
@@ -400,21 +201,33 @@ def live(first: ListingView, color: str) -> Live:
 class ListingView:
     """A listing with its summary and footer, drawn as one. For ``list`` and ``watch``."""
 
-    def __init__(self, scope: str, body: Item, now: float, *, quiet: bool = False) -> None:
-        self._scope, self._body, self._now, self._quiet = scope, body, now, quiet
+    def __init__(self, scope: str, body: Item, now: float, *, quiet: bool = False, in_place: bool = False) -> None:
+        """``in_place``: drawn on a screen of its own, where rows that do not fit would be lost unseen."""
+        self._scope, self._body, self._now, self._quiet, self._in_place = scope, body, now, quiet, in_place
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from rich.text import Text
 
         items = self._body.get("items") or []
         if items:
-            yield table(self._scope, items, self._now, options.max_width)
+            shown = items[: self._room(console.height, options.max_width)] if self._in_place else items
+            yield table(self._scope, shown, self._now, options.max_width, ascii_only=options.ascii_only)
+            if len(shown) < len(items):
+                yield Text(f"... and {len(items) - len(shown)} more: make the terminal taller", style="dim")
         elif not self._quiet:
             yield Text(_empty(self._scope, self._body), style="dim")
         for line in partial_lines(self._body, self._now):
             yield Text(line, style="yellow")
         if items and not self._quiet and "summary" in self._body:
             yield Text(summary_line(self._scope, self._body), style="dim")
+
+    def _room(self, height: int, columns: int) -> int:
+        """Return how many rows fit between the header and the lines below them."""
+        below = partial_lines(self._body, self._now)
+        if not self._quiet and "summary" in self._body:
+            below.append(summary_line(self._scope, self._body))
+        rest = height - 1 - sum(-(-width(line) // columns) for line in below)
+        return rest if rest >= len(self._body["items"]) else max(1, rest - 1)
 
 
 def _empty(scope: str, body: Item) -> str:

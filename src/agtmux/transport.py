@@ -6,6 +6,7 @@ import alone takes longer than the whole exchange.
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 
@@ -85,9 +86,10 @@ class Exchange:
             self._sock.settimeout(None if not scanned and not self._raw else self._timeout)
             self._more()
 
-    def wait(self, seconds: float, reader: int | None = None) -> bool:
-        """Return whether ``line`` has data within ``seconds``. Raises BrokenPipeError if the reader of fd ``reader`` is
-        gone.
+    def wait(self, seconds: float, reader: int | None = None, wake: int | None = None) -> bool:
+        """Return whether ``line`` has data within ``seconds``. Returns earlier if ``wake`` can be read, and empties it.
+
+        Raises BrokenPipeError if the reader of fd ``reader`` is gone.
         """
         while self._decode():
             pass
@@ -97,7 +99,11 @@ class Exchange:
         poll.register(self._sock, select.POLLIN)
         if reader is not None:
             poll.register(reader, 0)
+        if wake is not None:
+            poll.register(wake, select.POLLIN)
         ready = dict(poll.poll(seconds * 1000))
+        if wake in ready:
+            os.read(wake, 4096)
         if reader is not None and ready.get(reader, 0) & select.POLLERR:
             raise BrokenPipeError
         return self._sock.fileno() in ready

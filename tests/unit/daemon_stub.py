@@ -129,6 +129,7 @@ def pane(pane_id: str = "%1", **fields: Any) -> dict[str, Any]:
         "waiting_for": None, "accepts_input": True, "background_tasks": 0, "resumed": False, "last_known": None,
         "window_name": "w", "window_index": 1, "pane_index": 0, "session_id": "$1", "cwd": "/tmp", "command": "claude",
         "source": "hook", "project": "agtmux", "branch": "main", "worktree": None, "agent_name": None, "message": None,
+        "message_at": None,
         **fields,
     }  # fmt: skip
 

@@ -53,10 +53,12 @@ and do not know each other."""
 
 CLIENT_FLOORS: tuple[tuple[str, ...], ...] = (
     ("agtmux.protocol",),
+    ("agtmux.columns",),
     (
         "agtmux.transport",
         "agtmux.hook",
         "agtmux.render",
+        "agtmux.templates",
         "agtmux.terminal",
         "agtmux.installation",
         "agtmux.written_files",

@@ -85,7 +85,6 @@ WITHOUT_TWIN = frozenset(
         "cli/hook_help.py",
         "cli/hooks.py",
         "cli/kill.py",
-        "cli/listing.py",
         "cli/rules.py",
         "cli/run.py",
         "cli/send.py",

@@ -16,7 +16,7 @@ import click
 from agtmux import installation, menubar, written_files
 from agtmux.cli.action_options import perform
 from agtmux.cli.context import App, pass_app, shared
-from agtmux.cli.watch import FIRST_PAUSE, LISTEN, LONGEST_PAUSE, Follower, Rows
+from agtmux.cli.live import FIRST_PAUSE, LISTEN, LONGEST_PAUSE, Follower, Rows
 from agtmux.client import quote
 from agtmux.protocol.errors import CODES, AgtmuxError
 from agtmux.protocol.text import one_line

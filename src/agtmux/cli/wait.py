@@ -18,7 +18,7 @@ from agtmux.cli import completion_values
 from agtmux.cli.action_options import pane
 from agtmux.cli.completion_values import GROUPS
 from agtmux.cli.context import App, pass_app, shared
-from agtmux.cli.watch import Follower, Rows
+from agtmux.cli.live import Follower, Rows
 from agtmux.protocol.errors import SCHEMA_VERSION, AgtmuxError
 from agtmux.protocol.text import block, escaped
 from agtmux.render import STATES, clean

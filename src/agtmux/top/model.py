@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from agtmux import columns
 from agtmux.top.text import shown, shown_block
 
 TYPE_CHECKING = False
@@ -18,17 +19,9 @@ if TYPE_CHECKING:
 
     Item = Mapping[str, Any]
 
-GLYPHS = {
-    "error": "✗",
-    "waiting_approval": "!",
-    "waiting_input": "?",
-    "running": "●",
-    "completed": "✓",
-    "idle": "○",
-    "unknown": "~",
-}
-"""One shape for each state: colour is never the only difference."""
-WORDS = {"waiting_approval": "approval", "waiting_input": "input"}
+GLYPHS = columns.GLYPHS
+"""One shape for each state, the same as in listings."""
+WORDS = columns.SHORT
 """Short words for states. The others keep their names."""
 _LASTING = ("always", "don't ask again", "don’t ask again", "do not ask again", "for this session", "for the session",
             "all edits", "auto-accept", "from now on", "for all")  # fmt: skip

@@ -86,3 +86,8 @@ def stamp(at: int) -> str:
 def stamp_or_none(at: int | None) -> str | None:
     """Return ``stamp(at)``, or None for None."""
     return None if at is None else stamp(at)
+
+
+def nanoseconds(text: str) -> int:
+    """Return the time (ns) of a stamp. Raises ValueError."""
+    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(milliseconds=1) * 1_000_000

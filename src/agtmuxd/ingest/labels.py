@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from agtmuxd.core.json_codec import nanoseconds
 from agtmuxd.core.listing import Item
 from agtmuxd.core.model import Project
 from agtmuxd.ingest.context import IngestContext
@@ -48,7 +49,10 @@ def restore(repository: Repository, published: Mapping[str, Mapping[str, Any]]) 
             repository.projects[(target_id, folder)] = found
         runtime_id = item.get("runtime_id")
         if runtime_id in repository.runtimes and (item.get("agent_name") or item.get("message")):
-            repository.agent_texts[runtime_id] = AgentText(item.get("agent_name"), item.get("message"))
+            at = item.get("message_at")
+            repository.agent_texts[runtime_id] = AgentText(
+                item.get("agent_name"), item.get("message"), 0 if at is None else nanoseconds(at)
+            )
 
 
 def labels_of(item: Item) -> tuple[object, ...]:

@@ -85,4 +85,5 @@ def pane_item(
         "command": one_line(row.command),
         "agent_name": text.name if runtime else None,
         "message": text.message if runtime else None,
+        "message_at": stamp(text.message_at) if runtime and text.message is not None else None,
     }

@@ -9,7 +9,7 @@ import pytest
 from agtmuxd.core.model import Project, Source
 from agtmuxd.ingest import labels
 from agtmuxd.repository import AgentText
-from tests.rig import BUSY, TARGET, Agent, Clock, Rig, event, pane_row
+from tests.rig import BUSY, T0, TARGET, Agent, Clock, Rig, event, pane_row
 
 pytestmark = pytest.mark.tc("TC-263")
 FOLDER = (TARGET, "/src")
@@ -73,14 +73,16 @@ async def test_a_restart_changes_no_row(tmp_path: Path) -> None:
     clock, agent = Clock(), Agent(levels={Source.POLLER: BUSY})
     async with Rig(tmp_path / "a.db", clock) as rig:
         await rig.steady(agent, Source.POLLER, BUSY)
-        await rig.pipeline.label({FOLDER: Project("agtmux", "main")}, {rig.runtime_id(): AgentText("shed", "Done.")})
+        text = {rig.runtime_id(): AgentText("shed", "Done.", T0)}
+        await rig.pipeline.label({FOLDER: Project("agtmux", "main")}, text)
         before = rig.item()
     async with Rig(tmp_path / "a.db", clock) as rig:
         labels.restore(rig.pipeline.repository, rig.view.panes)
         await rig.steady(agent, Source.POLLER, BUSY)
         after = rig.item()
         assert before is not None and after is not None
-        fields = ("project", "branch", "agent_name", "message")
+        assert after["message_at"] == "2026-01-01T00:00:00.000Z"
+        fields = ("project", "branch", "agent_name", "message", "message_at")
         assert [after[name] for name in fields] == [before[name] for name in fields]
         told = [c.item for _, changes in rig.published for c in changes.get("panes", ()) if c.item]
         assert all(item["project"] == "agtmux" for item in told), "no row was without it meanwhile"

@@ -93,7 +93,7 @@ def test_plain_text_is_aligned_uncut_and_without_colour(short_dir: Path, stub: S
     text = out(short_dir, "list", "panes")
     assert "\x1b" not in text
     header, first, second = text.splitlines()
-    assert header.split() == ["STATE", "FOR", "AGENT", "TARGET", "PANE", "PLACE", "ATTENTION", "WHAT"]
+    assert header.split() == ["STATE", "FOR", "AGENT", "TARGET", "PANE", "PLACE", "ATTENTION", "PROJECT", "WHAT"]
     assert first.endswith("Bash: rm -rf build")
     assert second.endswith("日本語 " + "x" * 300)
     for name in ("AGENT", "WHAT"):
@@ -121,7 +121,7 @@ def test_a_target_that_does_not_answer_is_named_beside_the_data(short_dir: Path,
 def test_a_terminal_gets_a_coloured_table_that_fits_it(short_dir: Path, stub: Stub) -> None:
     stub.answer("GET /v1/panes", listing(pane(state="error", attention="needs_action", task="t" * 300)))
     drawn = on_terminal(short_dir, "ls", cols=90)
-    assert "\x1b[1;31merror" in drawn
+    assert "\x1b[1;31m✗ error" in drawn
     assert "1 agent: 1 error; 1 needs you" in drawn
     for cols in (40, 80, 200):
         for plain in (
@@ -131,7 +131,7 @@ def test_a_terminal_gets_a_coloured_table_that_fits_it(short_dir: Path, stub: St
             assert not re.search(r"\x1b\[[0-9;]*[34]\dm", plain)
             lines = re.sub(r"\x1b\[[0-9;]*m", "", plain).splitlines()
             assert max(map(len, lines)) <= cols
-            assert lines[1].startswith("!  error")
+            assert lines[1].startswith("!  ✗ error")
             assert lines[1].rstrip().endswith("t…")
 
 
@@ -235,8 +235,8 @@ def test_a_narrow_audit_still_says_what_was_done_and_by_whom(short_dir: Path, st
 
 def test_colour_can_be_asked_for_in_a_pipe(short_dir: Path, stub: Stub) -> None:
     stub.answer("GET /v1/panes", listing(pane(state="error")))
-    assert "\x1b[1;31merror" in out(short_dir, "--color", "always", "ls")
-    assert "\x1b[1;31merror" in out(short_dir, "ls", "--color", "always")
+    assert "\x1b[1;31m✗ error" in out(short_dir, "--color", "always", "ls")
+    assert "\x1b[1;31m✗ error" in out(short_dir, "ls", "--color", "always")
 
 
 def test_an_empty_listing_says_so_only_to_a_person(short_dir: Path, stub: Stub) -> None:

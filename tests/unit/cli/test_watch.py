@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import pty
@@ -14,10 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from agtmux.cli.watch import Rows
 from tests.conftest import until
 from tests.unit.daemon_stub import STAMP, Call, Stub, agtmux, command, environment, error, listing, pane
 
@@ -254,31 +250,3 @@ def test_a_terminal_that_cannot_be_drawn_on_gets_one_table_below_the_other(
     os.close(master)
     assert drawn.count(b"STATE") == 2
     assert b"\x1b[?1049h" not in drawn
-
-
-STATES = st.sampled_from(["error", "running", "idle"])
-ITEMS = st.builds(
-    lambda n, state: pane(f"%{n}", state=state, attention="needs_action" if state == "error" else "none"),
-    st.integers(0, 4), STATES,
-)  # fmt: skip
-
-
-@given(st.lists(ITEMS, max_size=4), st.lists(st.tuples(st.booleans(), ITEMS), max_size=12))
-def test_rows_are_the_snapshot_with_its_changes(
-    first: list[dict[str, Any]], then: list[tuple[bool, dict[str, Any]]]
-) -> None:
-    rows, model = Rows(), {item["identity"]["pane_id"]: item for item in first}
-    rows.apply({"type": "snapshot", "items": list(model.values())})
-    for upsert, item in then:
-        change = {"op": "upsert" if upsert else "delete", "identity": item["identity"]} | (
-            {"item": item} if upsert else {}
-        )
-        rows.apply({"type": "delta", "changes": [change]})
-        if upsert:
-            model[item["identity"]["pane_id"]] = item
-        else:
-            model.pop(item["identity"]["pane_id"], None)
-    shown = rows.body["items"]
-    assert {item["identity"]["pane_id"]: item for item in shown} == model
-    ranks = [["error", "running", "idle"].index(item["state"]) for item in shown]
-    assert all(a <= b for a, b in itertools.pairwise(ranks))

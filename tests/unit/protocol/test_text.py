@@ -57,7 +57,22 @@ def test_json_on_a_terminal_means_the_same_and_steers_nothing(text: str, indent:
 def hostile_pane() -> dict[str, object]:
     names = {"target": HOSTILE, "session_name": HOSTILE, "window_id": HOSTILE, "pane_id": HOSTILE}
     fields = dict.fromkeys(
-        ("title", "task", "window_name", "cwd", "command", "reason_code", "agent_type", "agent_version", "state"),
+        (
+            "title",
+            "task",
+            "project",
+            "branch",
+            "worktree",
+            "agent_name",
+            "message",
+            "window_name",
+            "cwd",
+            "command",
+            "reason_code",
+            "agent_type",
+            "agent_version",
+            "state",
+        ),
         HOSTILE,
     )
     asked = {"kind": HOSTILE, "subject": HOSTILE, "text": HOSTILE, "options": [HOSTILE], "fingerprint": None}
@@ -67,7 +82,9 @@ def hostile_pane() -> dict[str, object]:
 @pytest.mark.tc("TC-105")
 @pytest.mark.parametrize("scope", list(render.COLUMNS))
 def test_no_column_of_any_listing_lets_hostile_text_through(scope: str) -> None:
-    item = dict.fromkeys(("target", "health", "kind", "reason", "connection_ref", "event_type", "source"), HOSTILE)
+    item = dict.fromkeys(
+        ("target", "health", "kind", "reason", "connection_ref", "event_type", "source", "name"), HOSTILE
+    )
     rows = [hostile_pane() | item]
     drawn = StringIO()
     body = {"items": rows, "partial": True, "target_errors": [{"target": HOSTILE, "code": HOSTILE, "reason": HOSTILE}]}

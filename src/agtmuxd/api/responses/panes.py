@@ -90,6 +90,7 @@ class Pane(ResponseModel):
     command: str | None
     agent_name: str | None  # the agent's own name of itself or of its session
     message: str | None  # first line of the agent's last message
+    message_at: Time | None
     source: str | None
     other_sessions: list[str] = []
     detail: str | None = None  # of an error: its message
