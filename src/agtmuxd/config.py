@@ -215,13 +215,16 @@ class ChannelSettings(_Table):
         for key in _NEEDED.get(self.kind, ()):
             if getattr(self, key) is None:
                 raise ValueError(f"{key} is missing: a channel of kind {self.kind} needs it")
-        if self.kind in ("webhook", "apprise") and self.url is None and self.secret_file is None:
-            raise ValueError(f"url is missing: a channel of kind {self.kind} needs it, or a secret_file that holds it")
+        if self.kind in ("webhook", "apprise") and self.url is None:
+            if self.kind == "webhook" and self.preset == "generic":
+                raise ValueError("url is missing: a webhook needs it")
+            if self.secret_file is None:
+                raise ValueError("url is missing: this channel needs it, or a secret_file that holds it")
         for key, kinds in _ALLOWED.items():
             if key in self.model_fields_set and self.kind not in kinds:
                 raise ValueError(f"{key} is not for kind {self.kind}: only {', '.join(sorted(kinds))} takes it")
         if self.kind in ("ntfy", "webhook") and self.url is not None:
-            _check_url(self.url, self.allow_private)
+            check_url(self.url, self.allow_private)
         return self
 
     @property
@@ -238,7 +241,8 @@ class ChannelSettings(_Table):
         return f"{parts.scheme}://{parts.hostname or ''}/…"
 
 
-def _check_url(url: str, allow_private: bool) -> None:
+def check_url(url: str, allow_private: bool) -> None:
+    """Check the address of a channel. Raises ValueError."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("url: expected an address like https://ntfy.sh/my-topic")

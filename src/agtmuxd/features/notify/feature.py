@@ -21,7 +21,7 @@ def build(context: Context) -> Feature:
     async def press(message_id: str, verb: str) -> str | None:
         return f"{verb} is not possible for {message_id}"
 
-    channels = ChannelSet(settings, Tools(context.environ, context.clock, press))
+    channels = ChannelSet(settings, Tools(context.environ, context.clock, press, lambda: settings().public_url))
     notifier = Notifier(
         database=context.store, view=context.view, repository=context.repository, envelope=context.envelope,
         channels=channels, settings=settings, annotate=context.annotate, clock=context.clock,

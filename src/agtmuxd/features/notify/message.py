@@ -95,7 +95,8 @@ class Outcome:
     """What a channel says of one attempt.
 
     ``retry_after``: seconds that the other side asks for. ``final``: another attempt cannot help. ``gone``: nothing
-    may be sent there any more. ``handle``: by which the message can be taken back.
+    may be sent there any more. ``unsure``: it failed, but it may have arrived. ``handle``: by which the message can be
+    taken back.
     """
 
     ok: bool
@@ -103,6 +104,7 @@ class Outcome:
     retry_after: float | None = None
     final: bool = False
     gone: bool = False
+    unsure: bool = False
     handle: str | None = None
 
 

@@ -56,8 +56,7 @@ class Sender:
         """Decide about messages that were being sent when the last daemon ended. Call it once, before anything else."""
         now = self._clock()
         for sending in [one for one in self._book.sendings.values() if one.state == "sending"]:
-            channel = self._channels.get(sending.message.channel)
-            if channel is not None and channel.repeatable:
+            if self._is_repeatable(sending.message.channel):
                 after = replace(sending, state="retry", next_at=now, attempts=max(0, sending.attempts - 1))
             else:
                 after = replace(sending, state="unknown", ended_at=now, last_error="the daemon ended while it was sent")
@@ -140,6 +139,9 @@ class Sender:
         health = _health_after(self._book.health_of(name), outcome, now)
         if outcome.ok:
             after = replace(sending, state="sent", ended_at=now, last_error=None, handle=outcome.handle)
+        elif outcome.unsure and not self._is_repeatable(name):
+            why = f"nobody knows whether it arrived: {outcome.detail}"[:CUT]
+            after = replace(sending, state="unknown", ended_at=now, last_error=why)
         else:
             next_at = next_attempt(sending.attempts, outcome, now)
             state = "dead" if next_at is None else "retry"
@@ -149,6 +151,10 @@ class Sender:
             )  # fmt: skip
             _LOG.warning("a message was not delivered", channel=name, why=outcome.detail[:CUT], next_attempt=state)
         await self._book.conclude(after, health, now)
+
+    def _is_repeatable(self, name: str) -> bool:
+        channel = self._channels.get(name)
+        return channel is not None and channel.repeatable
 
     async def drop(self, sending: Sending, why: str) -> None:
         """Write that a message is not sent again. The caller holds the lock."""

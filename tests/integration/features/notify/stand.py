@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.config import ChannelSettings, NotifySettings
@@ -72,7 +72,7 @@ class Wall:
 class FakeChannel:
     """Shows messages on the wall. A webhook may repeat, a desktop may take back."""
 
-    repeatable: ClassVar[bool] = False
+    repeatable = False
 
     def __init__(self, settings: ChannelSettings, wall: Wall) -> None:
         self.keeps_trying = settings.kind == "webhook"
@@ -94,7 +94,7 @@ class FakeChannel:
 
 
 class FakeWebhook(FakeChannel):
-    repeatable: ClassVar[bool] = True
+    repeatable = True
 
 
 class Stand:

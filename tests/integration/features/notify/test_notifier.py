@@ -204,6 +204,21 @@ async def test_after_seven_attempts_a_message_is_dead_and_can_be_sent_again(tmp_
     assert await stand.service.retry(None) == 0
 
 
+@pytest.mark.tc("TC-401")
+async def test_what_may_have_arrived_is_sent_again_only_where_it_is_known_by_its_id(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, BOTH)
+    await stand.start()
+    stand.wall.answer = {name: Outcome(ok=False, detail="late", unsure=True) for name in ("desk", "hook")}
+    await stand.show(asks())
+    await stand.forward(2)
+    stand.wall.answer.clear()
+    await stand.forward(600)
+    assert [name for name, _ in stand.wall.shown] == ["hook"]
+    _, (why,) = await stand.service.why("pane:host/work/@1/%1", 5)
+    (desk,) = [one for one in why["deliveries"] if one["channel"] == "desk"]
+    assert (desk["state"], desk["reason"]) == ("unknown", "nobody knows whether it arrived: late")
+
+
 @pytest.mark.tc("TC-408")
 async def test_a_channel_that_is_gone_gets_nothing_more_until_a_test_succeeds(tmp_path: Path) -> None:
     stand = Stand(tmp_path, BOTH)

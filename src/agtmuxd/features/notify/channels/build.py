@@ -8,7 +8,12 @@ from typing import Final
 from agtmuxd.config import ChannelSettings
 from agtmuxd.features.notify.channels.contract import Channel, Tools
 
-CLASSES: Final = {"desktop": "desktop:DesktopChannel", "command": "command:CommandChannel"}
+CLASSES: Final = {
+    "desktop": "desktop:DesktopChannel",
+    "command": "command:CommandChannel",
+    "ntfy": "ntfy:NtfyChannel",
+    "webhook": "webhook:WebhookChannel",
+}
 
 
 def channel_of(settings: ChannelSettings, tools: Tools) -> Channel:

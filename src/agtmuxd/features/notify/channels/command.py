@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import Final
 
 from agtmuxd.config import ChannelSettings
 from agtmuxd.core.json_codec import encode
@@ -17,7 +17,7 @@ SECONDS: Final = 5.0
 class CommandChannel:
     """Runs ``argv``, without a shell. Exit status 0: delivered."""
 
-    repeatable: ClassVar[bool] = False
+    repeatable = False
 
     def __init__(self, settings: ChannelSettings, tools: Tools) -> None:
         self.keeps_trying = False
@@ -30,7 +30,9 @@ class CommandChannel:
         except OSError as error:
             return Outcome(ok=False, detail=f"{self._argv[0]} cannot be started: {error.strerror}")
         if ran.status is None:
-            return Outcome(ok=False, detail=f"{self._argv[0]} took longer than {SECONDS:g} s and was ended")
+            return Outcome(
+                ok=False, detail=f"{self._argv[0]} took longer than {SECONDS:g} s and was ended", unsure=True
+            )
         if ran.status:
             why = f": {ran.errors}" if ran.errors else ""
             return Outcome(ok=False, detail=f"{self._argv[0]} ended with status {ran.status}{why}")

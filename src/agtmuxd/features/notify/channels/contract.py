@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from agtmuxd.features.notify.message import Message, Outcome
 
@@ -12,11 +12,11 @@ from agtmuxd.features.notify.message import Message, Outcome
 class Channel(Protocol):
     """One channel of the configuration.
 
-    ``repeatable``: a message that may have been sent before a crash is sent again, because the other side knows it by
-    its id. ``keeps_trying``: a message is sent again even when its episodes have ended meanwhile.
+    ``repeatable``: a message that may have arrived is sent again, because the other side knows it by its id. All other
+    channels send at most once. ``keeps_trying``: a message is sent again even when its episodes have ended meanwhile.
     """
 
-    repeatable: ClassVar[bool]
+    repeatable: bool
     keeps_trying: bool
 
     async def send(self, message: Message) -> Outcome:
@@ -48,3 +48,5 @@ class Tools:
     environ: Mapping[str, str]
     clock: Callable[[], int]
     press: Press
+    public_url: Callable[[], str | None] = lambda: None
+    """Where a phone reaches the web page, without a slash at its end."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import ClassVar
 
 from agtmuxd.config import ChannelSettings
 from agtmuxd.features.notify.channels import notify_send
@@ -16,7 +15,7 @@ from agtmuxd.features.notify.message import Message, Outcome
 class DesktopChannel:
     """Shows banners. At most once: a banner that may have been shown before a crash is not shown again."""
 
-    repeatable: ClassVar[bool] = False
+    repeatable = False
 
     def __init__(self, settings: ChannelSettings, tools: Tools) -> None:
         self.keeps_trying = False

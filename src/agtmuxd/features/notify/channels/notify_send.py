@@ -27,7 +27,8 @@ async def show(program: str, message: Message, environ: Mapping[str, str]) -> Ou
     except OSError as error:
         return Outcome(ok=False, detail=f"notify-send cannot be started: {error.strerror}")
     if ran.status is None:
-        return Outcome(ok=False, detail=f"notify-send took longer than {SECONDS:g} s: does a notification service run?")
+        why = f"notify-send took longer than {SECONDS:g} s: does a notification service run?"
+        return Outcome(ok=False, detail=why, unsure=True)
     if ran.status:
         return Outcome(ok=False, detail=f"notify-send ended with status {ran.status}: {ran.errors}")
     return Outcome(ok=True)

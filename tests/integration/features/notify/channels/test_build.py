@@ -8,7 +8,11 @@ from agtmuxd.features.notify.channels.build import CLASSES, channel_of
 from tests.integration.features.notify.channels.stubs import settings, tools
 
 pytestmark = pytest.mark.tc("TC-411")
-MORE: dict[str, dict[str, object]] = {"command": {"argv": ["true"]}}
+MORE: dict[str, dict[str, object]] = {
+    "command": {"argv": ["true"]},
+    "ntfy": {"url": "https://ntfy.sh/t"},
+    "webhook": {"url": "https://x.example/hook"},
+}
 
 
 @pytest.mark.parametrize("kind", sorted(CLASSES))

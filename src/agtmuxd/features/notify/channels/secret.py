@@ -1,0 +1,39 @@
+"""Read a channel's secret from a file that only its owner can read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from agtmux.protocol.regular import open_regular
+
+MOST: Final = 16_384
+"""Bytes of such a file."""
+
+
+class SecretError(Exception):
+    """The secret cannot be used; the text says why and what to type."""
+
+
+def read_secret(path: str) -> str:
+    """Return the first line of the file. Raises SecretError, also if others may read it."""
+    place = Path(path).expanduser()
+    try:
+        fd = open_regular(place)
+    except OSError as error:
+        raise SecretError(f"the secret in {path} cannot be read: {error.strerror}") from None
+    with os.fdopen(fd, "rb") as file:
+        status = os.fstat(file.fileno())
+        if status.st_uid not in (os.getuid(), 0):
+            raise SecretError(f"{path} belongs to another user: make a file of your own")
+        if stat.S_IMODE(status.st_mode) & 0o077:
+            raise SecretError(f"{path} can be read by others: run chmod 600 {path}")
+        data = file.read(MOST + 1)
+    if len(data) > MOST:
+        raise SecretError(f"{path} is longer than {MOST} bytes")
+    line = data.decode("utf-8", "replace").strip().partition("\n")[0].strip()
+    if not line:
+        raise SecretError(f"{path} is empty: write the secret into it")
+    return line
