@@ -44,9 +44,9 @@ def violations(adapter: Any, folder: Path) -> list[str]:
 def _names(adapter: Adapter) -> Iterator[str]:
     for what in ("name", "agent_type"):
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,31}", getattr(adapter, what)):
-            yield f"{what}: {getattr(adapter, what)!r} is not a short word of small letters, digits and -"
+            yield f"{what}: {getattr(adapter, what)!r} must be a short word of lower-case letters, digits and -"
     if not re.fullmatch(r"\d+\.\d+\.\d+", adapter.version):
-        yield f"version: {adapter.version!r} is no version like 1.0.0"
+        yield f"version: {adapter.version!r} must be a version like 1.0.0"
 
 
 def _process(comm: str, *argv: str) -> Proc:
@@ -66,7 +66,7 @@ def _processes(adapter: Adapter) -> Iterator[str]:
             yield f"identify: raises {type(error).__name__} for {list(argv)}: {error}"
         else:
             if found is not None:
-                yield f"identify: {list(argv)} is not this agent"
+                yield f"identify: {list(argv)} is recognised as no agent, or as another one"
 
 
 def _event(agent: str, name: str, payload: Any) -> RawEvent:
@@ -76,7 +76,7 @@ def _event(agent: str, name: str, payload: Any) -> RawEvent:
 def _events(adapter: Adapter) -> Iterator[str]:
     try:
         adapter.normalise(_event("another", "Stop", {}), {})
-        yield "normalise: takes the event of another agent, which is a ValueError (adapters.shared.checked raises it)"
+        yield "normalise: accepts another agent's event; raise ValueError for it (adapters.shared.checked_payload does)"
     except ValueError:
         pass
     proxy = IsolatedAdapter(adapter)
@@ -89,17 +89,20 @@ def _events(adapter: Adapter) -> Iterator[str]:
                 except ValueError:
                     continue
                 if proxy.errors > before:
-                    yield f"normalise: raises for {name} with {payload!r}: {proxy.last_error} (ValueError refuses one)"
+                    yield (
+                        f"normalise: raises for {name} with {payload!r}: {proxy.last_error}; to refuse an "
+                        "event, raise ValueError"
+                    )
                 elif not isinstance(signal, Signal):
-                    yield f"normalise: gives {signal!r} for {name}, which is no Signal"
+                    yield f"normalise: gives {signal!r} for {name}; expected a Signal"
                 elif prior and any(write.claim in WAITS for write in signal.writes):
-                    yield f"normalise: {name} claims a wait of a headless run, which cannot ask"
+                    yield f"normalise: {name} says that a headless run waits for you; a headless run cannot ask"
 
 
 def _screens(adapter: Adapter) -> Iterator[str]:
     proxy = IsolatedAdapter(adapter)
     if adapter.capabilities.polling_required and proxy.look(_SHELL, None) is not None:
-        yield "look: says something of a shell's screen; None is for what is not this agent's"
+        yield "look: returns a claim for the screen of a shell; expected None"
     for sample in (
         Sample((), "", False, False, 0, 0, 1, 1),
         Sample(("x" * 40,) * 10, "\u2026", True, True, 39, 9, 40, 10),
@@ -108,10 +111,10 @@ def _screens(adapter: Adapter) -> Iterator[str]:
             proxy.look(sample, before)
         proxy.ended_in_order(Ending(sample, sample.title, False, None, None))
     if proxy.errors:
-        yield f"a screen breaks it: {proxy.last_error}"
+        yield f"look: fails on a screen: {proxy.last_error}"
     if isinstance(adapter, RuleAdapter) and not adapter.rules.recorded_on:
         yield from (
-            f"rule {rule.name}: claims more than a hint, and recorded_on names no version that was seen"
+            f"rule {rule.name}: must be a hint, because recorded_on names no version"
             for rule in adapter.rules.rules
             if rule.strength.value != "hint"
         )
@@ -130,11 +133,11 @@ def _hooks(adapter: Adapter, folder: Path) -> Iterator[str]:
             statuses = adapter.hook_status(folder, _COMMAND)
             if plans and any(status.installed is remove for status in statuses):
                 says = "installed" if remove else "not installed"
-                yield f"hook_status: says {says} after plan_hooks(remove={remove})"
+                yield f"hook_status: returns {says} after plan_hooks(remove={remove})"
             if any(plan.changes for plan in adapter.plan_hooks(folder, _COMMAND, remove=remove)):
-                yield f"plan_hooks(remove={remove}): changes something again when it was done"
+                yield f"plan_hooks(remove={remove}): still plans a change after the change was made"
     except ValueError as error:
-        yield f"plan_hooks: refuses an empty folder: {error}"
+        yield f"plan_hooks: fails for an empty folder: {error}"
     left = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
     if left:
-        yield f"plan_hooks: leaves {', '.join(left)} behind after they were taken out"
+        yield f"plan_hooks: leaves {', '.join(left)} after the hooks were removed"

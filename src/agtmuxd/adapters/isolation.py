@@ -130,7 +130,7 @@ class IsolatedAdapter:
                 adapter.rules, self._slow = adapter.shipped, 0
             elif self._slow < STRIKES:
                 raise TimeLimitError(f"{who} takes too long on a screen") from error
-            raise TimeLimitError(f"{who} takes too long on a screen: put aside until its rules are changed") from error
+            raise TimeLimitError(f"{who} takes too long on a screen: not used until its rules change") from error
 
     @property
     def oldest(self) -> str | None:

@@ -58,7 +58,7 @@ class Registry:
         if not isinstance(adapter, Adapter):
             self.refused[name] = f"adapter {name}: lacks parts of the contract: {', '.join(missing_parts(adapter))}"
         elif adapter.agent_type in self.adapters:
-            self.refused[name] = f"adapter {name}: agent type {adapter.agent_type!r} is taken"
+            self.refused[name] = f"adapter {name}: agent type {adapter.agent_type!r} already has an adapter"
         else:
             self.adapters[adapter.agent_type] = IsolatedAdapter(adapter, lambda value: self.redact(value))
 

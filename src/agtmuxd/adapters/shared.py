@@ -153,9 +153,9 @@ def request_subject(agent: str | None, request: str | None) -> str:
 def checked_payload(event: RawEvent, agent: str) -> Mapping[str, Any]:
     """Return the payload of ``event``. Raises ValueError if it is of another agent or not an object."""
     if event.agent_type != agent:
-        raise ValueError(f"an event of {event.agent_type!r} was handed to the adapter {agent!r}")
+        raise ValueError(f"this is an event of {event.agent_type!r}, not of {agent!r}")
     if not isinstance(event.payload, Mapping):
-        raise ValueError(f"the payload of {event.event_type!r} is no object")  # noqa: TRY004 - one error for the caller
+        raise ValueError(f"the payload of {event.event_type!r} is not an object")  # noqa: TRY004 - one error for the caller
     return event.payload
 
 

@@ -15,7 +15,7 @@ def check_contract(name: str, version: object) -> None:
     """Accept the same major version with any minor version. Raises ContractError with the reason."""
     found = re.fullmatch(r"(\d+)\.(\d+)(?:\.\d+)?(?:[-+].*)?", version) if isinstance(version, str) else None
     if found is None:
-        raise ContractError(f"adapter {name}: contract_version {version!r} is no version like {CONTRACT_VERSION}")
+        raise ContractError(f"adapter {name}: contract_version {version!r} is not a version like {CONTRACT_VERSION}")
     major = int(CONTRACT_VERSION.split(".", 1)[0])
     if int(found.group(1)) != major:
         raise ContractError(

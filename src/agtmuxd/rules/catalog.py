@@ -93,8 +93,8 @@ class RuleCatalog:
             return f"{path}: the adapter of {rules.agent} uses no rules, so your own cannot be added"
         if rules.programs is None and (known is None or isinstance(known.adapter, RulesOnlyAdapter)):
             return (
-                f"{path}: no adapter knows {rules.agent}: [process] with names is missing, "
-                f'as in names = ["{rules.agent}"], the programs that are this agent'
+                f"{path}: agtmux knows no agent {rules.agent}: add [process] with the names of its programs, "
+                f'like names = ["{rules.agent}"]'
             )
         return None
 

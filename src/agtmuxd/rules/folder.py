@@ -65,7 +65,9 @@ class RuleFolder:
         except OSError as error:
             raise ValueError(f"{self.path}: cannot be read as a folder: {error.strerror}") from error
         if len(names) > MOST_FILES:
-            raise ValueError(f"{self.path}: holds {len(names)} rules files, no more than {MOST_FILES} are read")
+            raise ValueError(
+                f"{self.path}: holds {len(names)} rules files, but at most {MOST_FILES} are read: remove some"
+            )
         for name in sorted(names):
             path = self.path / name
             try:

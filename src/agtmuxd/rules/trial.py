@@ -24,7 +24,7 @@ from agtmuxd.core.versions import older
 from agtmuxd.rules.folder import MAX_FILE
 from agtmuxd.tmux import sgr
 
-TOO_LONG: Final = "a repeat within a repeat, as in (a+)+, tries too many ways"
+TOO_LONG: Final = "a repeat inside a repeat, like (a+)+, is too slow"
 
 
 def replay(rules: RuleSet, file: Path | None, asked: ReplayRequest) -> dict[str, Any]:
@@ -90,7 +90,7 @@ async def try_rules(
 def _try(rules: RuleSet, rule: Rule, sample: Sample | str | None) -> tuple[bool | None, str]:
     """Return whether the rule matches its sample (None if there is no sample to try), and a message."""
     if rule.sample is None or sample is None:
-        return None, f"no sample, refines {rule.refines.name}" if rule.refines else "no sample, a hint"
+        return None, f"no sample: it refines {rule.refines.name}" if rule.refines else "no sample: it is a hint"
     if isinstance(sample, str):
         return (False if rule.sample.screen else None), sample
     try:
@@ -114,7 +114,7 @@ def _sample(rule: Rule, folder: Path | None, corpus: Path | None) -> Sample | st
         return samples.from_recording(corpus / f"{ref.recording}.jsonl", ref.t_ms)
     except FileNotFoundError as error:
         how = f"; make it with: tmux capture-pane -p -t PANE > {error.filename}" if ref.screen else ""
-        return f"its sample {error.filename} is not there{how}"
+        return f"its sample {error.filename} does not exist{how}"
     except (OSError, ValueError, KeyError) as error:
         return f"its sample cannot be read: {error}"
 
@@ -125,17 +125,17 @@ def _holds(rules: RuleSet, rule: Rule, sample: Sample) -> tuple[bool, str]:
         why = why_not(rule, rules.view(sample), before)
         if why is not None:
             after = "" if rule.after is None else f" after {FIRST if before is None else before.value}"
-            return False, f"does not hold on its sample{after}: {why}"
+            return False, f"does not match its sample{after}: {why}"
         result = rules.look(sample, before)
         if result is None or result.claim is not rule.claim:
             other = next((r for r in rules.rules if result is not None and r.name == result.rule), None)
             if other is None:
-                return False, "another rule matches its sample first: nothing"
+                return False, "another rule matches its sample first"
             return False, (
-                f"another rule matches its sample first: {other.name} (priority {other.priority}) with "
-                f"{other.claim.value}; give this one more than its {rule.priority}, or that one a none"
+                f"{other.name} matches its sample first, with {other.claim.value}: give this rule a priority above "
+                f"{other.priority}, or add a none condition to {other.name}"
             )
-    return True, "holds on its sample"
+    return True, "matches its sample"
 
 
 def _captured(text: str, **more: Any) -> Sample:

@@ -85,16 +85,16 @@ def renamed(name: str) -> Adapter:
 @pytest.mark.parametrize(
     ("adapter", "says"),
     [
-        (object(), "no version like"),
-        (ToyAdapter(), "normalise: takes the event of another agent"),
-        (Anybody(), "identify: ['vim', 'toy.md'] is not this agent"),
+        (object(), "not a version like"),
+        (ToyAdapter(), "normalise: accepts another agent's event"),
+        (Anybody(), "identify: ['vim', 'toy.md'] is recognised"),
         (Careless(), "normalise: raises for Stop with {}"),
-        (Asking(), "claims a wait of a headless run"),
-        (Talkative(), "look: says something of a shell's screen"),
-        (Fragile(), "a screen breaks it: look: IndexError"),
-        (Messy(), "plan_hooks: leaves x.json behind"),
-        (Messy(), "hook_status: says installed after plan_hooks(remove=True)"),
-        (renamed("My Agent"), "agent_type: 'My Agent' is not a short word"),
+        (Asking(), "says that a headless run waits"),
+        (Talkative(), "look: returns a claim for the screen of a shell"),
+        (Fragile(), "look: fails on a screen: look: IndexError"),
+        (Messy(), "plan_hooks: leaves x.json after"),
+        (Messy(), "hook_status: returns installed after plan_hooks(remove=True)"),
+        (renamed("My Agent"), "agent_type: 'My Agent' must be a short word"),
     ],
 )
 def test_what_an_adapter_owes_is_named(adapter: Any, says: str, tmp_path: Path) -> None:

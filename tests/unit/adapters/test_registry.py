@@ -118,7 +118,7 @@ def test_an_agent_type_is_given_once() -> None:
 
     registry = discover(points=())
     registry.add(Usurper())
-    assert "taken" in registry.refused["usurper"]
+    assert "already has an adapter" in registry.refused["usurper"]
     assert isinstance(registry.adapters["claude"].adapter, ClaudeAdapter)
 
 
@@ -222,7 +222,7 @@ def test_an_adapter_that_takes_too_long_again_and_again_is_not_asked_any_more() 
     fenced = IsolatedAdapter(Slow())
     for _ in range(STRIKES + 2):
         assert fenced.look(from_capture(""), None) is None
-    assert (fenced.errors, "put aside" in str(fenced.last_error)) == (STRIKES, True)
+    assert (fenced.errors, "not used until" in str(fenced.last_error)) == (STRIKES, True)
     fenced.reset_failures()
     fenced.look(from_capture(""), None)
     assert fenced.errors == STRIKES + 1

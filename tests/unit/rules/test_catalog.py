@@ -101,10 +101,10 @@ def test_a_users_rules_lie_over_the_shipped_ones_and_are_taken_back(tmp_path: Pa
     ("name", "text", "message"),
     [
         ("toy", TOY.replace("[process]", "[proces]"), "proces"),
-        ("toy", TOY.replace('names = ["toycli"]', "names = []"), "at least one name"),
+        ("toy", TOY.replace('names = ["toycli"]', "names = []"), "at least one program name"),
         ("other", TOY, "must be 'other'"),
-        ("toy", MINE.replace("claude", "toy"), "[process] with names is missing"),
-        ("toy", "format =", "is not TOML"),
+        ("toy", MINE.replace("claude", "toy"), "agtmux knows no agent toy"),
+        ("toy", "format =", "is not valid TOML"),
     ],
 )
 def test_a_wrong_file_is_named_and_the_rules_stay_as_they_were(
@@ -133,7 +133,7 @@ def test_a_wrong_file_is_named_and_the_rules_stay_as_they_were(
         (lambda path: path.symlink_to("/dev/zero"), "is not a regular file"),
         (lambda path: path.write_bytes(b"\xff\xfe"), "not UTF-8 text"),
         (lambda path: path.write_text("#" * ((1 << 20) + 1)), "longer than 1 MiB"),
-        (lambda path: path.write_text(re.sub(r"\[process\](?s:.*)(?=\[\[rule)", "", TOY)), "[process] with names"),
+        (lambda path: path.write_text(re.sub(r"\[process\](?s:.*)(?=\[\[rule)", "", TOY)), "add [process] with the names"),
     ],
 )
 def test_an_odd_file_among_the_rules_is_named_and_holds_up_nobody(
@@ -173,10 +173,10 @@ async def test_a_rule_is_tried_on_a_screen_beside_its_file(tmp_path: Path) -> No
     assert missing[0] is False
     assert f"tmux capture-pane -p -t PANE > {tmp_path}/asks.txt" in missing[1]
     (tmp_path / "asks.txt").write_text("hello\nWhich way?\n")
-    assert await tried() == (True, "holds on its sample")
+    assert await tried() == (True, "matches its sample")
     (tmp_path / "asks.txt").write_text("nothing here\n")
     assert await tried() == (
-        False, "does not hold on its sample: all: contains 'Which way?' in tail:40 finds nothing"
+        False, "does not match its sample: all: contains 'Which way?' in tail:40 finds nothing"
     )  # fmt: skip
     (tmp_path / "asks.txt").write_text("\n")
     assert (await tried())[1].endswith("asks.txt is empty")

@@ -18,11 +18,12 @@ from agtmuxd.adapters.settings import json_hooks
 from agtmuxd.adapters.settings.hook_command import OwnEntries, words_of
 
 TAKEN: Final = (
-    "config.toml has a notify entry that agtmux cannot run beside its own; it is left alone (hooks, title and screen "
-    "tell as much)."
+    "config.toml has a notify entry that agtmux cannot combine with its own, so it stays as it is (hooks, "
+    "title and screen "
+    "are enough)."
 )
-_OTHER: Final = "notify calls agtmux already, for the machine that watches this one; it is left alone."
-_CHAINED: Final = "Your own notify program is run as before, beside agtmux's."
+_OTHER: Final = "notify already calls agtmux for the machine that watches this one, so it stays as it is."
+_CHAINED: Final = "Your own notify program still runs, together with agtmux's."
 _LINE: Final = re.compile(r"(?:^|(?<=\ufeff))notify = (\[.*\])(\r?\n|\Z)", re.MULTILINE)
 _KEY: Final = re.compile(r"""(?:^|(?<=\ufeff))[ \t]*(?:notify|"notify"|'notify')[ \t]*=""", re.MULTILINE)
 _FIRST: Final = "# kept by agtmux: "

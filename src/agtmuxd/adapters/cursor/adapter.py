@@ -30,7 +30,9 @@ EVENTS: Final = ("beforeSubmitPrompt", "stop")
 ignore the whole file. No event reports that the agent waits for the user.
 """
 
-NOT_VERIFIED: Final = "Cursor's CLI was never run with agtmux: its states are hints, made from public documentation."
+NOT_VERIFIED: Final = (
+    "agtmux was not tested with Cursor's CLI: its states are hints, taken from its public documentation."
+)
 
 _SCRIPT: Final = re.compile(r"/cursor-agent/(?:versions/[^/]+/)?(?:index\.js|cursor-agent)$")
 _SUBCOMMANDS: Final = words(

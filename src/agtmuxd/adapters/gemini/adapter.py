@@ -147,7 +147,7 @@ class GeminiAdapter(RuleAdapter):
 
     def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
         """Plan the change to ``settings.json``. Raises ValueError for a file that is not plain JSON."""
-        notes = () if remove else ("Gemini runs no hooks in a folder it was not told to trust.",)
+        notes = () if remove else ("Gemini CLI runs no hooks in folders that you have not trusted.",)
         path = config_home / "settings.json"
         ours = hook_command.OwnEntries.of(self.agent_type, command)
         return (json_hooks.plan(path, ours, _groups(command), remove_ours=remove, notes=notes, dialect=_DIALECT),)

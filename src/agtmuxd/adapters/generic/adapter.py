@@ -56,7 +56,7 @@ class GenericAdapter:
             write = Write(Claim.RUNNING, "start", phase=Phase.START)
             return Signal("turn_start", (write,), task=first_line(" ".join(words)))
         if event.event_type != "exit":
-            raise ValueError(f"{event.event_type!r} is no event of a wrapper")
+            raise ValueError(f"{event.event_type!r} is not an event of the wrapper: use start or exit")
         code = payload.get("exit_code")
         if code == 0:
             return Signal("turn_end", (Write(Claim.COMPLETED, "exit 0", phase=Phase.END),), session_ended=True)

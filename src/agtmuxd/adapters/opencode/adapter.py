@@ -57,7 +57,8 @@ _VALUES: Final = words(
 _EXIT_TEXT: Final = re.compile(r"opencode (?:-s|--session[ =])\s*ses_")
 _OPTIONS: Final = ("Allow once", "Allow always", "Reject")
 _START_NOTE: Final = (
-    "With a plugin in its folder OpenCode downloads @opencode-ai/plugin once; without a network its start takes long."
+    "OpenCode downloads @opencode-ai/plugin once, because a plugin is there. Without a network its start then "
+    "takes long."
 )
 
 
@@ -140,7 +141,7 @@ class OpenCodeAdapter(RuleAdapter):
 
     def plan_hooks(self, config_home: Path, command: str, *, remove: bool) -> Sequence[HookPlan]:
         """Plan our own plugin file. Raises ValueError if somebody else's file has its name."""
-        notes = () if remove else ("OpenCode that runs now has to be started again to load it.", _START_NOTE)
+        notes = () if remove else ("If OpenCode runs now, restart it to load the plugin.", _START_NOTE)
         ours = hook_command.OwnEntries.of(self.agent_type, command)
         path = json_hooks.own_file(config_home, FILE, ours)
         return (json_hooks.plan_own(path, ours, _plugin(command), remove_ours=remove, notes=notes),)

@@ -33,7 +33,7 @@ _VALUES: Final = words(
     "--provider --model --api-key --system-prompt --append-system-prompt --mode --session --fork --session-dir "
     "--models --tools -t --thinking --extension -e --skill --prompt-template --theme --export"
 )
-_START_NOTE: Final = "pi that runs now loads it with /reload, or when you start pi again."
+_START_NOTE: Final = "If pi runs now, type /reload in it, or restart it, to load the extension."
 
 
 class PiAdapter(RuleAdapter):

@@ -72,10 +72,10 @@ def load(text: str, file: str, agent: str | None = None) -> RuleSet:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as e:
-        problem = str(e).replace("Cannot overwrite a value", "a key is there twice")
-        raise RuleFileError(f"{file}: is not TOML: {problem}") from e
+        problem = str(e).replace("Cannot overwrite a value", "a key appears twice")
+        raise RuleFileError(f"{file}: is not valid TOML: {problem}") from e
     except RecursionError as e:
-        raise RuleFileError(f"{file}: is not TOML: nested too deeply") from e
+        raise RuleFileError(f"{file}: is not valid TOML: nested too deeply") from e
     try:
         return _read(table, agent)
     except RuleReadError as e:
@@ -86,17 +86,17 @@ def load(text: str, file: str, agent: str | None = None) -> RuleSet:
 def _read(table: Mapping[str, Any], agent: str | None) -> RuleSet:
     top = Reader("", table, _TOP)
     if top.number("format", 0) != FORMAT:
-        has = f"the file has {table['format']!r}" if "format" in table else "the file says none"
-        raise top.wrong("format", f"this version reads format = {FORMAT}, {has}")
+        has = f"not {table['format']!r}" if "format" in table else "but it is missing"
+        raise top.wrong("format", f"must be {FORMAT} for this version of agtmux, {has}")
     name = top.needed("agent")
     if agent is not None and name != agent:
-        raise top.wrong("agent", f"must be {agent!r} in a file of that name, is {name!r}: change one of them")
+        raise top.wrong("agent", f"must be {agent!r}, like the file's name, but is {name!r}: change one of them")
     counts = tuple(
         _count(f"background {i + 1}", c, ("background", i, "")) for i, c in enumerate(top.listing("background"))
     )
     rules = _rules(top.listing("rule"))
     if not rules:
-        raise top.wrong("rule", "there is none: each begins with [[rule]]")
+        raise top.wrong("rule", "the file has no rule: begin each rule with [[rule]]")
     keys = top.inner("keys", table.get("keys", {}), _KEYS)
     composer = top.inner("composer", table.get("composer", {}), _COMPOSER)
     return RuleSet(
@@ -124,7 +124,7 @@ def _read(table: Mapping[str, Any], agent: str | None) -> RuleSet:
 def _oldest(top: Reader) -> str | None:
     oldest = top.text("oldest")
     if oldest is not None and not numbers(oldest):
-        raise top.wrong("oldest", f"{oldest!r} is no version, as 2.1.197 is")
+        raise top.wrong("oldest", f"{oldest!r} is not a version like 2.1.197")
     return oldest
 
 
@@ -144,7 +144,7 @@ def _rules(tables: list[Any]) -> list[Rule]:
         rule = _rule(i, tables[i], seen)
         if rule.name in seen:
             raise RuleReadError(
-                f"rule {rule.name}", ("rule", i, "name"), "the name is used twice: give this one another"
+                f"rule {rule.name}", ("rule", i, "name"), "two rules have this name: give one of them another name"
             )
         seen[rule.name] = rule
     return sorted(seen.values(), key=lambda r: -r.priority)
@@ -156,9 +156,9 @@ def _refined(read: Reader, claim: Claim, seen: Mapping[str, Rule]) -> Rule | Non
         return None
     base = seen.get(name)
     if base is None or base.refines is not None:
-        raise read.wrong("refines", f"there is no rule {name!r} in this file that stands by itself")
+        raise read.wrong("refines", f"there is no rule {name!r} in this file that can be refined")
     if base.claim is not claim:
-        raise read.wrong("refines", f"{name} claims {base.claim.value}, this rule {claim.value}")
+        raise read.wrong("refines", f"{name} claims {base.claim.value}, so this rule cannot claim {claim.value}")
     return base
 
 
@@ -169,7 +169,7 @@ def _programs(top: Reader) -> Programs | None:
     read = top.inner("process", top.table["process"], _PROCESS)
     names = read.strings("names")
     if not names or any(not name or "/" in name for name in names):
-        raise read.wrong("names", "needs at least one name of a program, without folders")
+        raise read.wrong("names", "needs at least one program name, without its folder")
     return Programs(frozenset(names), frozenset(read.strings("headless")), frozenset(read.strings("other")))
 
 
@@ -230,7 +230,7 @@ def _key_names(read: Reader, key: str, default: tuple[str, ...] = ()) -> tuple[s
     names = read.strings(key) if key in read.table else default
     for name in names:
         if not valid_key(name.replace("{n}", "1")):
-            raise read.wrong(key, f"{name!r} is no key as tmux names them: Enter, Escape, Up, C-c, y")
+            raise read.wrong(key, f"{name!r} is not a tmux key name: use names like Enter, Escape, Up, C-c, y")
     return names
 
 
@@ -239,7 +239,7 @@ def _choices(read: Reader, extract: Extract | None) -> DialogOptions | None:
     if "chosen" not in read.table or extract is None or extract.option_pattern is None:
         return None
     if "pointer" in read.table:
-        raise read.wrong("chosen", "and pointer say the same: only one can be")
+        raise read.wrong("chosen", "cannot be used together with pointer: leave one out")
     return DialogOptions(extract.option_pattern, None if read.table["chosen"] == ODD else read.style("chosen"))
 
 
@@ -249,15 +249,15 @@ def _dialog_keys(read: Reader, claim: Claim, extract: Extract | None) -> DialogK
     if table is None:
         return None
     if claim not in _WAITING_CLAIMS:
-        raise read.wrong("keys", f"makes no sense for the claim {claim.value}")
+        raise read.wrong("keys", f"is not allowed for the claim {claim.value}")
     inner = read.inner("keys", table, _DIALOG_KEYS)
     choices = _choices(inner, extract)
     move = _key_names(inner, "move", ("Up", "Down"))
     if len(move) != 2:
-        raise inner.wrong("move", "needs two keys: to the option before, and to the next one")
+        raise inner.wrong("move", "needs two keys: one to the previous option, one to the next")
     at = {key: inner.number(key, 0) for key in ("approve", "deny") if isinstance(table.get(key), int)}
     if at and "option" not in table:
-        raise inner.wrong(next(iter(at)), "is an option's number, so option has to say how one is taken")
+        raise inner.wrong(next(iter(at)), "is the number of an option, so the key option is needed too")
     return DialogKeys(
         approve=() if "approve" in at else _key_names(inner, "approve"),
         deny=() if "deny" in at else _key_names(inner, "deny"),
@@ -300,7 +300,7 @@ def _place(read: Reader, key: str, value: Any) -> Place:
         if kind in {"tail", "above", "below"} and count.isdigit() and int(count) > 0:
             return Place(kind, int(count))
     known = "screen, title, footer, own, composer, tail:N, above:N, below:N, {from = ..}"
-    raise read.wrong(key, f"{value!r} is no region ({known})")
+    raise read.wrong(key, f"{value!r} is not a region: use one of {known}")
 
 
 def _tests(read: Reader, key: str, own: Place) -> tuple[Test, ...]:
@@ -309,11 +309,11 @@ def _tests(read: Reader, key: str, own: Place) -> tuple[Test, ...]:
         inner = read.inner(key, item, {*_MATCHERS, "region", "style"}, f"{read.where}, key {key}")
         kinds = [k for k in _MATCHERS if k in item]
         if len(kinds) != 1:
-            raise read.wrong(key, f"each needs exactly one of {', '.join(_MATCHERS)}, this one is {item!r}")
+            raise read.wrong(key, f"each entry needs exactly one of {', '.join(_MATCHERS)}, but this one is {item!r}")
         kind = kinds[0]
         place = _place(inner, "region", item["region"]) if "region" in item else None
         if "style" in item and kind != "row":
-            raise inner.wrong("style", "goes with row alone")
+            raise inner.wrong("style", "can only be used with row")
         if kind == "contains":
             needle = squash(inner.needed(kind))
             if not needle:
@@ -331,7 +331,7 @@ def _extract(read: Reader, claim: Claim) -> Extract | None:
     allowed = _WAITING_CLAIMS.get(claim)
     if allowed is None:
         if table is not None:
-            raise read.wrong("waiting", f"makes no sense for the claim {claim.value}")
+            raise read.wrong("waiting", f"is not allowed for the claim {claim.value}")
         return None
     if table is None:
         kinds = " or ".join(f'{{ kind = "{kind}" }}' for kind in sorted(allowed))
@@ -394,7 +394,7 @@ def _rule(index: int, table: Any, seen: Mapping[str, Rule]) -> Rule:
     if strength is Strength.DEFINITIVE and not proven:
         raise read.wrong(
             "sample",
-            'is missing: { screen = "FILE" } is a capture beside this file that proves it; or strength = "hint"',
+            'is missing: add sample = { screen = "FILE" }, a capture beside this file, or strength = "hint"',
         )
     composer = read.text("composer")
     if composer is not None:
@@ -402,7 +402,7 @@ def _rule(index: int, table: Any, seen: Mapping[str, Rule]) -> Rule:
     place = _place(read, "region", read.table.get("region", "tail:40"))
     tests = _tests(read, "all", place)
     if not tests and not read.listing("any") and composer is None:
-        raise read.wrong("all", "a rule needs a matcher or a composer condition")
+        raise read.wrong("all", "the rule has no condition: add all, any or composer")
     background = read.table.get("background")
     some, no = _tests(read, "any", place), _tests(read, "none", place)
     extract = _extract(read, claim)
@@ -428,9 +428,9 @@ def _rule(index: int, table: Any, seen: Mapping[str, Rule]) -> Rule:
         sample=sample,
         refines=base,
         settle=_settle(read),
-        lasting=_only(read, "lasting", claim is Claim.RUNNING, "a sign of a turn: claim running"),
+        lasting=_only(read, "lasting", claim is Claim.RUNNING, "the claim running"),
         hides=read.flag("hides_signs") is True,
-        still=_only(read, "still", claim in _QUIET, "a screen without a turn: claim completed, idle or not_running"),
+        still=_only(read, "still", claim in _QUIET, "the claims completed, idle and not_running"),
         quick=tuple(t.needle for t in tests if t.kind == "contains" and not _on_title(t, place)),
         styled=any(t.style is not None for t in (*tests, *some, *no)),
     )
@@ -438,7 +438,7 @@ def _rule(index: int, table: Any, seen: Mapping[str, Rule]) -> Rule:
 
 def _only(read: Reader, key: str, fits: bool, suggestion: str) -> bool:
     if read.flag(key) and not fits:
-        raise read.wrong(key, f"goes with {suggestion}")
+        raise read.wrong(key, f"can only be used with {suggestion}")
     return read.flag(key) is True
 
 

@@ -25,7 +25,7 @@ class RuleReadError(Exception):
 def suggestion(word: object, known: Iterable[str]) -> str:
     """Return ``did you mean x?`` if a known word is similar, else the list of known words."""
     near = difflib.get_close_matches(str(word), list(known), 1)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+    return f"did you mean {near[0]}?" if near else f"use one of {', '.join(sorted(known))}"
 
 
 class Reader:
@@ -38,11 +38,11 @@ class Reader:
     def __init__(self, where: str, table: Any, known: set[str], at: tuple[str, int, str] = ("", 0, "")) -> None:
         self.where, self.at = where, at
         if not isinstance(table, Mapping):
-            raise RuleReadError(where, at, f"must be a table, {kind_of(table)}")
+            raise RuleReadError(where, at, f"must be a table, but {kind_of(table)}")
         self.table: Mapping[str, Any] = table
         for key in table:
             if key not in known:
-                raise self.wrong(key, f"there is no such key, {suggestion(key, known)}")
+                raise self.wrong(key, f"there is no such key: {suggestion(key, known)}")
 
     def wrong(self, key: str, message: str) -> RuleReadError:
         """Return the error for ``key`` of this table. The caller raises it."""
@@ -60,7 +60,7 @@ class Reader:
         """Return a string, or ``default`` if the key is missing. Raises RuleReadError for any other type."""
         value = self.table.get(key, default)
         if value is not None and not isinstance(value, str):
-            raise self.wrong(key, f"must be a string, {kind_of(value)}")
+            raise self.wrong(key, f"must be a string, but {kind_of(value)}")
         return value
 
     def needed(self, key: str) -> str:
@@ -74,21 +74,21 @@ class Reader:
         """Return a whole number, or ``default`` if the key is missing. Raises RuleReadError for any other type."""
         value = self.table.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise self.wrong(key, f"must be a whole number, {kind_of(value)}")
+            raise self.wrong(key, f"must be a whole number, but {kind_of(value)}")
         return value
 
     def flag(self, key: str) -> bool | None:
         """Return true or false, or None if the key is missing. Raises RuleReadError for any other type."""
         value = self.table.get(key)
         if value is not None and not isinstance(value, bool):
-            raise self.wrong(key, f"must be true or false, {kind_of(value)}")
+            raise self.wrong(key, f"must be true or false, but {kind_of(value)}")
         return value
 
     def listing(self, key: str) -> list[Any]:
         """Return a list, empty if the key is missing. Raises RuleReadError for any other type."""
         value = self.table.get(key, [])
         if not isinstance(value, list):
-            raise self.wrong(key, f"must be a list, {kind_of(value)}")
+            raise self.wrong(key, f"must be a list, but {kind_of(value)}")
         return value
 
     def strings(self, key: str) -> tuple[str, ...]:
@@ -108,9 +108,7 @@ class Reader:
             return None
         compiled = self._compiled(key, value, flags)
         if groups is not None and compiled.groups != groups:
-            raise self.wrong(
-                key, f"needs {groups} group in (), has {compiled.groups}; a group that is not meant is (?:..)"
-            )
+            raise self.wrong(key, f"needs {groups} group in (), has {compiled.groups}: write other groups as (?:..)")
         return compiled
 
     def patterns(self, key: str, flags: int = 0) -> tuple[re.Pattern[str], ...]:
@@ -121,7 +119,7 @@ class Reader:
         try:
             return re.compile(value, flags)
         except (re.error, OverflowError, RecursionError) as e:
-            raise self.wrong(key, f"{value[:60]!r} is no regular expression: {e}") from e
+            raise self.wrong(key, f"{value[:60]!r} is not a regular expression: {e}") from e
 
     def style(self, key: str) -> StyleTest | None:
         """Return the test for one style or a list of styles, or None if the key is missing. Raises RuleReadError."""

@@ -110,7 +110,8 @@ def read(alternatives: list[str]) -> StyleTest:
             name = word.removeprefix("!")
             if name not in ATTRIBUTES and name != PLAIN and _COLOUR.fullmatch(name) is None:
                 raise ValueError(
-                    f"{word!r} is no style: {', '.join(sorted(ATTRIBUTES))}, plain, fg, bg, fg:0 to fg:255, fg:#rrggbb "
+                    f"{word!r} is not a style: use {', '.join(sorted(ATTRIBUTES))}, plain, fg, bg, fg:0 to "
+                    "fg:255, fg:#rrggbb "
                     "(the same with bg), and ! before any of them"
                 )
         has = frozenset(word for word in listed if not word.startswith("!"))

@@ -303,7 +303,7 @@ def test_a_notify_program_of_the_user_runs_on_beside_ours(notify: str, around: s
     program.chmod(0o755)
     file.write_bytes(text.encode())
     (plan,) = (plan for plan in apply("codex", tmp_path) if plan.path == file)
-    assert "Your own notify program is run as before" in " ".join(plan.notes)
+    assert "Your own notify program still runs" in " ".join(plan.notes)
     now = tomllib.loads(file.read_bytes().decode())
     assert {k: v for k, v in now.items() if k != "notify"} == {
         k: v for k, v in tomllib.loads(text).items() if k != "notify"
@@ -329,8 +329,8 @@ def test_a_notify_that_cannot_be_kept_is_left_alone_and_said(notify: str, tmp_pa
     file.write_text(notify)
     plans = apply("codex", tmp_path)
     assert file.read_text() == notify
-    assert any("left alone" in note for note in plans[1].notes)
-    assert any("left alone" in note for note in CodexAdapter().hook_status(tmp_path, COMMAND)[1].notes)
+    assert any("stays as it is" in note for note in plans[1].notes)
+    assert any("stays as it is" in note for note in CodexAdapter().hook_status(tmp_path, COMMAND)[1].notes)
     apply("codex", tmp_path, remove=True)
     assert file.read_text() == notify
 

@@ -44,7 +44,7 @@ def test_a_good_file_is_read() -> None:
         ('contains = "a"', 'contans = "a"', ("x.toml, line 7", "rule one", "key all", "did you mean contains?")),
         ('contains = "a"', 'regex = "a{99999999999}"', ("x.toml, line 7", "rule one", "too large")),
         ('contains = "a"', f'regex = "{"(" * 3000}{")" * 3000}"', ("x.toml, line 7", "rule one", "expression")),
-        ('recording = "x/y"', 'recording = 5', ("x.toml, line 8", "rule one", "sample", "a string, is a number")),
+        ('recording = "x/y"', 'recording = 5', ("x.toml, line 8", "rule one", "sample", "a string, but is a number")),
         ('[[rule]]', 'rule = 3\n[other]', ("x.toml", "other")),
         ('name = "one"', 'name = 7', ("x.toml, line 5", "rule 1", "key name", "a string")),
         ('claim = "idle"', 'claim = "idle"\ncolour = 1', ("x.toml", "rule one", "colour")),
@@ -154,12 +154,12 @@ def test_a_rule_refines_only_a_rule_that_claims_the_same(old: str, new: str, say
 
 
 def test_a_name_used_twice_is_refused() -> None:
-    with pytest.raises(RuleFileError, match="used twice"):
+    with pytest.raises(RuleFileError, match="two rules have this name"):
         load(GOOD + GOOD.partition("[[rule]]")[1] + GOOD.partition("[[rule]]")[2], "x.toml")
 
 
 def test_a_file_without_rules_is_refused() -> None:
-    with pytest.raises(RuleFileError, match="none"):
+    with pytest.raises(RuleFileError, match="the file has no rule"):
         load('format = 1\nagent = "x"\n', "x.toml")
 
 

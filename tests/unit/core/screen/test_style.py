@@ -285,11 +285,11 @@ def test_the_pointer_is_moved_to_an_option_from_the_one_that_is_drawn_as_chosen(
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ('approve = 1, chosen = "odd"', "option has to say how one is taken"),
-        ("chosen = \"odd\", pointer = '^> (.*)'", "only one can be"),
-        ('chosen = "bright"', "'bright' is no style"),
+        ('approve = 1, chosen = "odd"', "so the key option is needed too"),
+        ("chosen = \"odd\", pointer = '^> (.*)'", "cannot be used together with pointer"),
+        ('chosen = "bright"', "'bright' is not a style"),
         ('chosen = "odd", move = ["Left"]', "needs two keys"),
-        ('chosen = "odd", move = ["Left", "Rihgt"]', "'Rihgt' is no key"),
+        ('chosen = "odd", move = ["Left", "Rihgt"]', "'Rihgt' is not a tmux key name"),
         ("approve = true", "must be a whole number"),
     ],
 )
@@ -301,8 +301,8 @@ def test_keys_that_make_no_sense_are_refused_by_name(keys: str, message: str) ->
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        ('hint_style = "grey"', "key hint_style: 'grey' is no style"),
-        ('hint_style = "fg:256"', "'fg:256' is no style"),
+        ('hint_style = "grey"', "key hint_style: 'grey' is not a style"),
+        ('hint_style = "fg:256"', "'fg:256' is not a style"),
         ('hint_style = ""', "a style needs a word"),
         ("hint_style = []", "a style needs a word"),
         ("hint_style = 5", "must be a list"),
@@ -315,7 +315,7 @@ def test_a_style_that_is_none_is_refused_by_name(key: str, message: str) -> None
 
 
 def test_a_style_goes_with_a_row_alone() -> None:
-    with pytest.raises(RuleFileError, match="key style: goes with row alone"):
+    with pytest.raises(RuleFileError, match="key style: can only be used with row"):
         load(STYLED.replace("row = '^ *(Left|Right)'", 'contains = "Left"'), "toy.toml", "toy")
 
 
