@@ -89,7 +89,7 @@ def partial_lines(body: Item, now: float) -> list[str]:
         ago = f", last seen {age(seen, now)} ago" if seen else ""
         why = clean(error.get("reason") or error.get("message"))
         name = clean(error.get("target"))
-        hint = "" if why == "not_read_yet" else f"; agtmux target connect {name} says more"
+        hint = "" if why == "not_read_yet" else f"; run agtmux target connect {name} to see why"
         lines.append(f"partial: {name} did not answer: {why} ({clean(error.get('code'))}{ago}){hint}")
     if body.get("partial") and not lines:
         lines.append("partial: not every target has answered yet")
@@ -236,7 +236,7 @@ def _empty(scope: str, body: Item) -> str:
         return "nothing yet"
     filters = {name for name, value in (body.get("filters") or {}).items() if value}
     if filters - {"all", "sort", "group_by"}:
-        return f"no {'pane' if 'all' in filters else 'agent'} fits these filters"
+        return f"no {'pane' if 'all' in filters else 'agent'} matches these filters"
     if "all" in filters:
         return "no pane seen: does tmux run? agtmux target list tells which servers are watched"
     return "no agents seen; agtmux list panes --all shows every pane"

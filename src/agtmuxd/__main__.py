@@ -90,7 +90,7 @@ def _check_config() -> None:
         click.echo(f"agtmuxd: {error.message} ({error.code})", err=True)
         sys.exit(1)
     click.echo(
-        f"{path}: no mistakes" if os.path.lexists(path) else f"{path}: not there, so every setting has its default"
+        f"{path}: no mistakes" if os.path.lexists(path) else f"{path}: does not exist: all settings have their defaults"
     )
 
 

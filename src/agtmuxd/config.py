@@ -56,18 +56,24 @@ class _Table(BaseModel):
 class HostSettings(_Table):
     """``[host]``: the target that exists from the start, the user's own tmux server."""
 
-    tmux_socket: str | None = Field(None, description="socket name or path; unset: tmux's own default")
-    tmux_path: str | None = Field(None, description="the tmux program; unset: found on PATH or in the usual places")
+    tmux_socket: str | None = Field(None, description="the tmux socket, by name or path; if not set, tmux's default")
+    tmux_path: str | None = Field(
+        None, description="the tmux program; if not set, the one on PATH or in the usual places"
+    )
 
 
 class ObserveSettings(_Table):
     """``[observe]``: how often targets are read, in seconds."""
 
-    active_interval: Seconds = Field(0.25, description="a target with an agent that runs, waits or changed lately")
-    quiet_interval: Seconds = Field(2.0, description="a target whose agents are quiet")
-    empty_interval: Seconds = Field(5.0, description="a target without agents")
-    process_interval: Seconds = Field(10.0, description="the process table, when nothing points to it sooner")
-    active_for: Seconds = Field(10.0, description="how long a change keeps a target active")
+    active_interval: Seconds = Field(
+        0.25, description="between two reads of a target with an agent that runs, waits or changed lately"
+    )
+    quiet_interval: Seconds = Field(2.0, description="between two reads of a target whose agents are all quiet")
+    empty_interval: Seconds = Field(5.0, description="between two reads of a target without agents")
+    process_interval: Seconds = Field(
+        10.0, description="between two reads of the process table, if nothing asks for one sooner"
+    )
+    active_for: Seconds = Field(10.0, description="how long a target stays active after a change")
 
 
 class TargetSettings(_Table):
@@ -77,9 +83,9 @@ class TargetSettings(_Table):
     command_timeout: Seconds = 5.0
     max_panes: Annotated[int, Field(ge=1, le=100_000)] = 5000
     max_processes: Annotated[int, Field(ge=100, le=1_000_000)] = 50_000
-    max_answer: Annotated[int, Field(ge=1, le=256, description="MiB of one round or one process table")] = 16
+    max_answer: Annotated[int, Field(ge=1, le=256, description="MiB that one round or one process table may have")] = 16
     spool_rate: Annotated[
-        int, Field(ge=1, le=65_536, description="KiB a second of events that a machine behind ssh spooled")
+        int, Field(ge=1, le=65_536, description="KiB of spooled events to read from a machine behind ssh, per second")
     ] = 256
 
 
@@ -87,33 +93,35 @@ class SshSettings(_Table):
     """``[ssh]``: how to reach machines."""
 
     config_file: str = Field(
-        "~/.ssh/config", description="the ssh configuration that names them, and their known_hosts"
+        "~/.ssh/config", description="the ssh config file that names the machines and their known_hosts files"
     )
 
 
 class EventSettings(_Table):
     """``[events]``: how far to believe posted events."""
 
-    skew_budget: Seconds = Field(10.0, description="an event's own time is believed within this of its arrival")
+    skew_budget: Seconds = Field(
+        10.0, description="how far an event's own time may differ from its arrival and still be used"
+    )
 
 
 class ApiSettings(_Table):
     """``[api]``: how many clients may talk to the daemon at once."""
 
     connections: Annotated[int, Field(ge=8, le=10_000)] = Field(
-        512, description="connections; fewer where the process may not open twice as many files"
+        512, description="connections at once; fewer if the process may not open twice as many files"
     )
-    watchers: Annotated[int, Field(ge=1, le=10_000)] = Field(256, description="readers of the stream among them")
+    watchers: Annotated[int, Field(ge=1, le=10_000)] = Field(256, description="how many of them may read the stream")
 
 
 class WebSettings(_Table):
     """``[web]``: the server of the web page, which ``agtmux web on`` starts."""
 
     port: Annotated[int, Field(ge=0, le=65_535)] = Field(
-        0, description="the port on the loopback interface; 0: a free one, kept from then on"
+        0, description="the port on the loopback interface; 0 takes a free one and keeps it"
     )
     hosts: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9._\[\]:-]{1,255}$")]] = Field(
-        default_factory=list, description="further names by which browsers reach the page, such as those of a proxy"
+        default_factory=list, description="other names under which browsers reach the page, such as those of a proxy"
     )
 
 
@@ -139,7 +147,9 @@ class RetentionSettings(_Table):
 class StuckSettings(_Table):
     """``[stuck]``: when an agent that runs without progress needs your attention."""
 
-    after: Duration = Field("15m", validate_default=True, description="time without progress; 0 turns it off")
+    after: Duration = Field(
+        "15m", validate_default=True, description="how long an agent may make no progress; 0 turns this off"
+    )
 
 
 class StoreSettings(_Table):
@@ -151,7 +161,7 @@ class StoreSettings(_Table):
 class RedactionSettings(_Table):
     """``[redaction]``: patterns in addition to the built-in ones."""
 
-    patterns: list[str] = Field(default_factory=list, description="regular expressions whose matches are removed")
+    patterns: list[str] = Field(default_factory=list, description="regular expressions; what they match is removed")
 
     @field_validator("patterns")
     @classmethod
@@ -168,13 +178,13 @@ class AdapterSettings(_Table):
     """``[adapters.NAME]``: one agent's adapter."""
 
     enabled: bool = True
-    status_file: bool = Field(True, description="read the status file that the agent itself keeps, where it keeps one")
-    transcript: bool = Field(True, description="read the end of the session file that the agent itself writes")
+    status_file: bool = Field(True, description="read the status file of the agent, if it keeps one")
+    transcript: bool = Field(True, description="read the end of the session file of the agent")
     app_server: bool = Field(
         False,
-        description="ask the server that the agent's terminals share for their states, where one runs. Codex's then "
-        "sends every later request of its terminals to their model with a User-Agent that ends in "
-        "'(agtmux; VERSION)', which a gateway may refuse; that stays so until the next terminal starts",
+        description="ask the server that the agent's terminals share for their states. Codex's server then "
+        "sends the requests of its terminals to their model with a User-Agent that ends in "
+        "'(agtmux; VERSION)', until the next terminal starts. A gateway may refuse that",
     )
 
 
@@ -330,8 +340,8 @@ class NotifySettings(_Table):
 class Settings(_Table):
     """The whole file."""
 
-    autostart: bool = Field(True, description="let the CLI start the daemon when none answers")
-    allow_agent_actions: bool = Field(False, description="let agents that are supervised act on panes, not only read")
+    autostart: bool = Field(True, description="let agtmux start the daemon if none answers")
+    allow_agent_actions: bool = Field(False, description="let supervised agents act on panes, not only read")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
     log_max_bytes: Annotated[int, Field(ge=65_536, le=10_000_000_000)] = 10_000_000

@@ -132,7 +132,11 @@ def test_a_rule_that_would_never_come_to_an_end_is_put_aside_and_named(
     def output() -> str:
         return place.cli("daemon", "status").stdout
 
-    until(lambda: "rule endless takes too long" in output() and "not used until" in output(), within=40, what="it is named")
+    until(
+        lambda: "rule endless takes too long" in output() and "not used until" in output(),
+        within=40,
+        what="it is named",
+    )
     shipped = place.cli("rules", "check", "--agent", "claude")
     assert (shipped.returncode, "use --corpus FOLDER to check them" in shipped.stderr) == (0, True)
     assert "come only with agtmux's source, in tests/corpus" in shipped.stderr

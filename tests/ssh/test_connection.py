@@ -79,7 +79,7 @@ async def test_a_refused_key_is_told_and_nobody_is_asked(new_sshd: Make, reach: 
     server.authorized.write_text("")
     server.passwords = True
     server.start()
-    await refused(reach("vm1"), "auth", "accepts no key.*BatchMode=yes vm1", step="auth")
+    await refused(reach("vm1"), "auth", "accepts none of your keys.*BatchMode=yes vm1", step="auth")
 
 
 async def test_nobody_listening_is_told_as_such(new_sshd: Make, reach: Reach) -> None:
@@ -92,7 +92,7 @@ async def test_one_that_takes_the_connection_and_says_nothing_is_a_timeout(keys:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         keys.host("mute", silent.getsockname()[1])
-        await refused(reach("mute", connect_timeout=0.5), "timeout", "said nothing within 0.5 s", step="host key")
+        await refused(reach("mute", connect_timeout=0.5), "timeout", "sent nothing within 0.5 s", step="host key")
 
 
 async def test_a_name_that_does_not_resolve_is_told(keys: Keys, reach: Reach, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -296,7 +296,7 @@ async def test_what_ssh_would_take_for_an_option_is_no_host(
     reach: Callable[..., SshExecutor], short_dir: Path, alias: str
 ) -> None:
     mark = short_dir / "ran"
-    with pytest.raises(ExecutorError, match=r"no host|empty") as caught:
+    with pytest.raises(ExecutorError, match=r"not a |empty") as caught:
         await reach(alias.format(mark=mark)).run(["true"], timeout=PATIENCE)
     assert caught.value.reason == "refused"
     assert not mark.exists()
@@ -351,5 +351,5 @@ async def test_the_config_is_asked_anew_for_each_connection(
 @pytest.mark.tc("TC-160")
 async def test_a_proxy_jump_that_comes_back_to_itself_ends(reach: Callable[..., SshExecutor], keys: Keys) -> None:
     keys.config.write_text("Host pc\n  HostName 127.0.0.1\n  ProxyJump gate\nHost gate\n  ProxyJump pc\n")
-    with pytest.raises(ExecutorError, match="does ProxyJump loop"):
+    with pytest.raises(ExecutorError, match="look for a loop in ProxyJump"):
         await reach("pc").run(["true"], timeout=PATIENCE)

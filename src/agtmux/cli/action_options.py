@@ -35,7 +35,10 @@ def guards(function: F) -> F:
     """Add the guards, ``--request-ref`` and ``--json``. Their values arrive as one dict named ``guard``."""
     options: tuple[tuple[str, dict[str, Any]], ...] = (
         ("--json", {"is_flag": True, "help": "Print the API's JSON answer unchanged."}),
-        ("--request-ref", {"metavar": "NAME", "help": "Name this request; using the name again repeats nothing."}),
+        (
+            "--request-ref",
+            {"metavar": "NAME", "help": "Name this request; a second request with this name does nothing."},
+        ),
         (
             "--force-stale",
             {"is_flag": True, "help": "Skip the age and state-version checks (all other checks still apply)."},

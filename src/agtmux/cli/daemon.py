@@ -384,7 +384,7 @@ def _print_sizes(store: Mapping[str, Any], log: Mapping[str, Any]) -> None:
     if log:
         click.echo(
             f"log       {say(log.get('path') or 'standard error')}, {say(log.get('lost'))} lines lost,"
-            f" {say(log.get('left_out'))} left out of floods"
+            f" {say(log.get('left_out'))} repeated lines left out"
         )
 
 

@@ -57,7 +57,7 @@ def restore(app: App, only_plan: bool, apply: bool, again: bool, as_json: bool) 
       set -g @resurrect-hook-post-restore-all 'agtmux restore --apply --quiet'
     """
     if only_plan and apply:
-        raise click.UsageError("--plan and --apply exclude each other: --plan changes nothing")
+        raise click.UsageError("use --plan or --apply, not both")
     if not apply:
         reply = app.client().restore_plan(again=again)
         if as_json:

@@ -33,7 +33,7 @@ def _uint32(raw: bytes, place: int) -> int:
     take longer.
     """
     if len(raw) < 4 * place + 4:
-        raise OSError("the system's word on a peer is cut short")
+        raise OSError("the system's answer about the peer is too short")
     return int.from_bytes(raw[4 * place : 4 * place + 4], sys.byteorder)
 
 
@@ -42,5 +42,5 @@ def other_user(sock: socket.socket) -> str | None:
     try:
         uid, _ = credentials(sock)
     except OSError:
-        return "somebody whom the system does not name"
+        return "an unknown user"
     return None if uid in (os.geteuid(), 0) else f"uid {uid}"

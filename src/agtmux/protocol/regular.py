@@ -38,7 +38,7 @@ def read_regular(path: str | os.PathLike[str], most: int) -> bytes:
     with open(open_regular(path), "rb") as file:
         data = file.read(most + 1)
     if len(data) > most:
-        raise OSError(errno.EFBIG, f"it is longer than {most} bytes, which no such file is", os.fspath(path))
+        raise OSError(errno.EFBIG, f"it is longer than {most} bytes, too long for such a file", os.fspath(path))
     return data
 
 

@@ -35,5 +35,5 @@ async def _end_follow_up(context: ActionContext, result: Result) -> Result:
     result = {**result, "keys": [*result["keys"], *finish]}
     if await context.until(lambda r: r.current.row is not None and r.current.rule != asked, CLOSED_WITHIN, twice=True):
         return {**result, "delivery": "submitted", "note": None}
-    note = "denied, but such a dialog is still open: it may be the same request or the next one"
+    note = "denied, but a similar dialog is still open: it may be the same request or the next one"
     return {**result, "delivery": "unconfirmed", "note": note}

@@ -50,7 +50,7 @@ def unknown_keys(context: ActionContext, what: str) -> AgtmuxError:
 
 def options_text(waiting: WaitingFor) -> str:
     """Return the options with their numbers, on one line."""
-    return "; ".join(f"{n} {option}" for n, option in enumerate(waiting.options, 1)) or "none are seen"
+    return "; ".join(f"{n} {option}" for n, option in enumerate(waiting.options, 1)) or "no options are shown"
 
 
 def prompt_of(waiting: WaitingFor) -> dict[str, Any]:

@@ -147,7 +147,7 @@ class Ledger:
         """Return a recorded view-output. Raises E_ACTION_NOT_FOUND."""
         row = await self._store.read(lambda c: rows.get(c, action_id))
         if row is None or row.action_type != Kind.VIEW:
-            raise AgtmuxError("E_ACTION_NOT_FOUND", f"again: there is no view-output {action_id}")
+            raise AgtmuxError("E_ACTION_NOT_FOUND", f"again: no view-output has the id {action_id}")
         return row
 
     # ---------------------------------------------------------------- prompts that were answered
@@ -214,7 +214,7 @@ class Ledger:
         try:
             await self._pipeline.submit([event])
         except AgtmuxError as error:  # the action's row is the record; the event only repeats it
-            _LOG.warning("audit event not kept", action_id=row.action_id, error=error.message)
+            _LOG.warning("audit event not stored", action_id=row.action_id, error=error.message)
 
 
 def _finished(row: ActionRow, outcome: Outcome, now: int) -> ActionRow:

@@ -251,6 +251,6 @@ class ActionRunner:
             return None
         made = read_nonce(nonce, self._key, *resolved.key, resolved.snapshot.runtime_id)
         if made is None:
-            text = "the snapshot is of another pane or runtime: look again"
+            text = "the snapshot is of another pane or runtime: get a new one with agtmux explain --json"
             raise AgtmuxError("E_RUNTIME_STALE", text, {"reason": "snapshot"})
         return made

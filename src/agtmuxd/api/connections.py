@@ -168,7 +168,7 @@ class Connection(web.RequestHandler):
         why = one_line(" ".join((message or type(exc).__name__).split()))[:200]
         self._connections.note_malformed(why)
         if request.writer.output_size > 0:
-            raise ConnectionError("a part of an answer went out already: there is no room for another one")
+            raise ConnectionError("part of an answer was already sent, so no other answer can follow")
         answer = failed(AgtmuxError("E_INVALID_REQUEST", f"the daemon cannot read this request: {why}"))
         answer.force_close()
         return answer

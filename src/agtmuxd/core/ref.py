@@ -114,7 +114,8 @@ def parse(text: str) -> RuntimeRef | PaneRef:
                 return PaneRef(target, decode(session), window_id, pane_id)
     raise AgtmuxError(
         "E_REF_INVALID",
-        f"{_shown(text)} is no ref: write runtime:<id> or pane:<target>/<percent-encoded session>/@<digits>/%<digits>",
+        f"{_shown(text)} is not a ref: write runtime:<id> or pane:<target>/<percent-encoded "
+        "session>/@<digits>/%<digits>",
     )
 
 

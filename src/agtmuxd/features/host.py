@@ -94,5 +94,5 @@ def _health_of(name: str, feature: Feature) -> HealthPart:
     try:
         return feature.health()
     except Exception as error:  # noqa: BLE001 health answers whatever a feature does
-        _LOG.exception("a feature cannot tell its health", feature=name)
+        _LOG.exception("a feature could not report its health", feature=name)
         return HealthPart(problems=(f"its health is unknown: {type(error).__name__}",))

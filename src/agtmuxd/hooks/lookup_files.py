@@ -56,7 +56,7 @@ class LookupFiles:
             self._redact.write_patterns(path)
         except OSError as error:
             if self._failed(
-                "patterns", f"{path} could not be written: {error.strerror}: hooks lack redaction.patterns"
+                "patterns", f"{path} could not be written: {error.strerror}: hooks cannot use redaction.patterns"
             ):
                 _LOG.warning("redaction.patterns could not be written for hooks", error=str(error))
         else:

@@ -214,7 +214,7 @@ class AppServers:
             except Exception:  # noqa: BLE001 the outermost edge of this task
                 _LOG.exception("connection to an app server failed", adapter=link.adapter)
                 attempted = True
-                self._disconnect(link, "failed, see the log")
+                self._disconnect(link, "failed: see agtmux daemon logs")
             if not attempted:
                 await asyncio.sleep(LOOK)
                 continue
@@ -229,7 +229,7 @@ class AppServers:
         """
         socket = link.talker.server_socket(link.home)
         if socket is None:
-            raise UnreachableError("its adapter does not know where it is")
+            raise UnreachableError("its adapter does not know the server's socket")
         met, link.met = link.met, False
         path = await asyncio.to_thread(find, socket)
         if await asyncio.to_thread(clients, path) < 1:

@@ -140,9 +140,7 @@ class RemoteHooksLink:
 
     def _cannot_listen(self, error: OSError) -> None:
         path = self._listener.path
-        self._report_failure(
-            f"{path} cannot be listened at ({error.strerror or error}): a shorter AGTMUX_RUNTIME_DIR may help"
-        )
+        self._report_failure(f"cannot listen at {path} ({error.strerror or error}): try a shorter AGTMUX_RUNTIME_DIR")
 
     async def _open(self) -> None:
         self._refused = False

@@ -105,7 +105,7 @@ class ReverseSocket:
             async with asyncio.timeout(self._timeout):
                 self._listener = await conn.forward_remote_path(there, self._socket)
         except TimeoutError as error:
-            raise ExecutorError("timeout", f"no forwarded socket within {self._timeout:g} s") from error
+            raise ExecutorError("timeout", f"the forwarded socket did not appear within {self._timeout:g} s") from error
         except (asyncssh.Error, asyncssh.ChannelListenError, OSError) as error:
             await self._script(_UNPOINT, self._name, there)  # so hooks spool, and the daemon fetches the spool
             raise ExecutorError(
@@ -140,7 +140,9 @@ class ReverseSocket:
             after = clock()
             there = read_clock(done.stdout)
             if there is None:
-                raise ExecutorError("refused", f"date on {self._executor.alias} said {first_line(done)}")
+                raise ExecutorError(
+                    "refused", f"the clock of {self._executor.alias} cannot be read: {first_line(done)}"
+                )
             reading = (after - before, there - (before + after) // 2)
             best = reading if best is None else min(best, reading)
         assert best is not None  # noqa: S101 there was a reading

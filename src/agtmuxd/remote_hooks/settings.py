@@ -207,7 +207,7 @@ class RemoteSettings:
             try:
                 self._files[path] = None if data is None else data.decode("utf-8")
             except UnicodeDecodeError as error:
-                raise ValueError(f"{path}: cannot be read, or is no text") from error
+                raise ValueError(f"{path}: cannot be read, or is not text") from error
         return self._files[path]
 
     async def _place(self, plans: Sequence[HookPlan], *, backups: int, remove: bool = False) -> list[dict[str, Any]]:

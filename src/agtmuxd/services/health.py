@@ -62,7 +62,7 @@ class StorageHealth:
             days = self.retention.jumped / 86_400 / NS
             out.append(
                 f"retention: the clock jumped {days:.0f} days ahead: no history is removed until "
-                "the daemon has run like that for a day; set the clock right if it is wrong"
+                "the daemon has run like that for a day; correct the clock if it is wrong"
             )
         used = self.retention.used if self.retention is not None else None
         if used is not None and used > self._most():

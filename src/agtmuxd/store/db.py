@@ -121,7 +121,7 @@ def open_database(path: str, migrations: list[Migration] | None = None) -> tuple
             if connection is not None:
                 connection.close()
             if attempt == 2:
-                raise AgtmuxError("E_STORE_UNAVAILABLE", f"cannot start a fresh {path}: {error}") from error
+                raise AgtmuxError("E_STORE_UNAVAILABLE", f"cannot create a new database {path}: {error}") from error
             set_aside = _set_aside(path)
         except AgtmuxError:
             if connection is not None:
@@ -141,7 +141,9 @@ class Store:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.path = _file_of(connection)
-        self.trouble: str | None = "its opening could not be noted" if housekeeping.is_closed(connection) else None
+        self.trouble: str | None = (
+            "the start could not be noted in the database" if housekeeping.is_closed(connection) else None
+        )
         """Why the last write failed or had to be retried; None once a write has succeeded again."""
         self.damage: str | None = None
         """How the file is damaged; None if it is not. Never reset."""

@@ -48,7 +48,7 @@ def load(*directories: Path) -> list[Migration]:
             raise AgtmuxError("E_INTERNAL", f"migrations: {path.name} is not named NNNN_words.up.sql or .down.sql")
         texts = found.setdefault(int(match.group(1)), {})
         if match.group(2) in texts:
-            raise AgtmuxError("E_INTERNAL", f"migrations: number {match.group(1)} stands twice")
+            raise AgtmuxError("E_INTERNAL", f"migrations: number {match.group(1)} is used twice")
         texts[match.group(2)] = path.read_text(encoding="utf-8")
     out = []
     for expected, (number, texts) in enumerate(sorted(found.items()), start=1):

@@ -86,7 +86,7 @@ def _warnings_of(connection: sqlite3.Connection, path: str) -> list[str]:
     mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
     if mode != "wal":
         out.append(
-            f"{folder} takes no write-ahead log (SQLite uses {mode}): reads wait for writes there,"
+            f"{folder} does not support SQLite's write-ahead log (it uses {mode}), so reads wait for writes:"
             " set AGTMUX_STATE_DIR to a folder on a local disk"
         )
     return out

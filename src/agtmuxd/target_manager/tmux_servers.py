@@ -87,4 +87,4 @@ async def _run(access: TargetAccess, arguments: Sequence[str], stdin: bytes = b"
 
 def _complaint(done: ProgramResult) -> str:
     line = done.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
-    return one_line(line)[:200] or f"tmux said nothing (exit status {done.returncode})"
+    return one_line(line)[:200] or f"tmux printed nothing (exit status {done.returncode})"

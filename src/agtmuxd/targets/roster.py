@@ -29,7 +29,7 @@ GRACE: Final = 250 * MS
 _HEADLESS: Final = Write(claim=Claim.RUNNING, rule="headless run", phase=Phase.START, accepts_input=False)
 """A run without a terminal interface is one turn. It runs until its process ends, and never waits for you."""
 
-_NO_STATUS_CLAIM: Final = Write(claim=None, rule="status not told any more")
+_NO_STATUS_CLAIM: Final = Write(claim=None, rule="status no longer reported")
 
 ServerClaims = Callable[[Iterable["Agent"]], Mapping[str, Write]]
 """Returns the claims of the agents' shared servers, by pane. An unchanged claim is the same object. A pane without such

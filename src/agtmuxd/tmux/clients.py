@@ -43,7 +43,7 @@ def read_clients(
         if not parts and returncode and no_server(stderr.decode("utf-8", "replace"), returncode) is None:
             return ()
         complaint = stderr.decode("utf-8", "replace").strip().partition("\n")[0]
-        return RoundFailure("lost", f"tmux did not list its clients: {complaint or 'the reply ends early'}")
+        return RoundFailure("lost", f"tmux did not list its clients: {complaint or 'the reply is incomplete'}")
     plain, width = undo(version) or str, len(_FIELDS)
     found = [_client([plain(part) for part in parts[at : at + width]]) for at in range(0, len(parts), width)]
     return tuple([client for client in found if client is not None])

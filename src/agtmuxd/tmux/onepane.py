@@ -63,7 +63,9 @@ def read(nonce: str, stdout: bytes, stderr: bytes, returncode: int) -> OnePane |
     if returncode or len(parts) != _PARTS:
         message = complaint.strip().partition("\n")[0]
         return (
-            OnePane(None) if _GONE.search(complaint) else RoundFailure("lost", message or "tmux answered in part only")
+            OnePane(None)
+            if _GONE.search(complaint)
+            else RoundFailure("lost", message or "the answer of tmux is incomplete")
         )
     try:
         server = server_info(parts[1], parts[2])
@@ -72,7 +74,7 @@ def read(nonce: str, stdout: bytes, stderr: bytes, returncode: int) -> OnePane |
         synchronized, input_off, history, _mode = parts[_FLAGS_AT].split(" ")
         above = whole(history, "history_size") if history else 0
     except ValueError as error:
-        return RoundFailure("lost", f"tmux answered something else than asked: {error}")
+        return RoundFailure("lost", f"tmux gave an unexpected answer: {error}")
     capture = parts[_FLAGS_AT + 1].removeprefix("\n")
     return OnePane(server, row, synchronized == "1", input_off == "1", above, capture)
 

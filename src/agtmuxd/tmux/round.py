@@ -181,14 +181,14 @@ def parse(
     if len(parts) == 1:
         return _no_reply(complaint, returncode)
     if parts[-1] != "e\n":
-        return RoundFailure("lost", f"the reply of tmux ends early: {_first_line(complaint, returncode)}")
+        return RoundFailure("lost", f"the reply of tmux is incomplete: {_first_line(complaint, returncode)}")
     try:
         server = server_info(parts[1], parts[2])
         plain = undo(server.version)
         options = read_options(parts[3:_FIRST_ROW] if plain is None else [plain(part) for part in parts[3:_FIRST_ROW]])
         rows, unread, at = _rows(parts, read_row or pane_row, plain)
     except (ValueError, IndexError) as error:
-        return RoundFailure("lost", f"tmux answered something else than asked: {error}")
+        return RoundFailure("lost", f"tmux gave an unexpected answer: {error}")
     if not rows and not unread and parts[at] != "l0\n" and "no current target" not in complaint:
         return RoundFailure("lost", f"tmux did not list its panes: {_first_line(complaint, returncode)}")
     captures: dict[str, str] = {}
@@ -286,7 +286,7 @@ def no_server(complaint: str, returncode: int) -> RoundFailure | None:
 
 
 def _first_line(complaint: str, returncode: int) -> str:
-    return complaint.strip().partition("\n")[0] or f"tmux said nothing (exit status {returncode})"
+    return complaint.strip().partition("\n")[0] or f"tmux printed nothing (exit status {returncode})"
 
 
 def server_info(head: str, socket_path: str) -> ServerInfo:

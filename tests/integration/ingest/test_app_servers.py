@@ -265,7 +265,7 @@ async def test_it_is_never_met_first_nor_kept_company_alone(home: Path) -> None:
         ("hang", "does not answer"),
         ("hang later", "does not answer"),
         ("oversize", "too large"),
-        ("garbage", "no message"),
+        ("garbage", "not a message"),
         ("flood", "more than agtmux can read"),
         ("refuse", "refused initialize"),
     ],
@@ -301,7 +301,7 @@ async def test_one_that_ends_says_nothing_any_more(home: Path) -> None:
 async def test_a_folder_that_others_may_enter_is_not_reached_into(home: Path, mode: int) -> None:
     async with serving(Fake(home)) as fake, terminal(fake), side(home) as ours:
         (home / "real").chmod(mode)
-        await ours.until(lambda: "others may enter" in str(ours.reason))
+        await ours.until(lambda: "other users may open" in str(ours.reason))
         await asyncio.sleep(0.1)
         assert fake.met == 0
 
@@ -311,7 +311,7 @@ async def test_another_users_socket_is_not_connected_to(home: Path, monkeypatch:
     async with serving(Fake(home)) as fake, terminal(fake):
         monkeypatch.setattr("agtmuxd.targets.local.agent_server.os.getuid", lambda: own + 1)
         async with side(home) as ours:
-            await ours.until(lambda: "another user's" in str(ours.reason))
+            await ours.until(lambda: "another user" in str(ours.reason))
             await asyncio.sleep(0.1)
             assert fake.met == 0
 
@@ -321,7 +321,7 @@ async def test_what_is_no_socket_and_what_is_not_there_is_named(home: Path) -> N
         await ours.until(lambda: ours.reason == "no server runs")
         (home / "app-server-control").mkdir(mode=0o700)
         (home / "app-server-control" / "app-server-control.sock").write_text("")
-        await ours.until(lambda: "is no socket" in str(ours.reason))
+        await ours.until(lambda: "is not a socket" in str(ours.reason))
 
 
 async def test_a_session_it_does_not_know_is_not_spoken_of(home: Path) -> None:

@@ -726,4 +726,4 @@ def test_a_place_that_takes_no_write_ahead_log_is_told(path: str, monkeypatch: p
     monkeypatch.setattr(sqlite3, "connect", refusing)
     found = load_all(path, time.time_ns())
     found.connection.close()
-    assert any("takes no write-ahead log (SQLite uses delete)" in note for note in found.notes)
+    assert any("does not support SQLite's write-ahead log (it uses delete)" in note for note in found.notes)

@@ -112,7 +112,7 @@ def test_a_target_that_does_not_answer_is_named_beside_the_data(short_dir: Path,
     stub.answer("GET /v1/panes", listing(pane(), partial=True, target_errors=[lost]))
     done = agtmux(short_dir, "ls")
     assert done.stderr.startswith(b"agtmux: partial: build did not answer: timeout (E_TARGET_UNREACHABLE, last seen ")
-    assert done.stderr.endswith(b" ago); agtmux target connect build says more\n")
+    assert done.stderr.endswith(b" ago); run agtmux target connect build to see why\n")
     assert done.returncode == 0
     assert agtmux(short_dir, "ls", "--quiet").stderr == b""
     assert "partial: build" in on_terminal(short_dir, "ls")
@@ -481,7 +481,7 @@ def test_the_daemons_state_and_config_are_told(short_dir: Path, stub: Stub) -> N
         "3.0 MiB on disk, 1.0 MiB used, 9.0 MiB allowed (store.max_bytes), log 0.0 MiB, 4 writes failed, being"
         in result
     )
-    assert "log       standard error, 5 lines lost, 6 left out of floods" in result
+    assert "log       standard error, 5 lines lost, 6 repeated lines left out" in result
     stub.answer("GET /v1/daemon/config", {"path": "/c.toml", "config": {"autostart": True, "log": {"level": "info"}}})
     assert out(short_dir, "daemon", "config") == '# /c.toml\nautostart = true\n\n[log]\nlevel = "info"\n'
     stub.answer("POST /v1/daemon/reload", {"ok": True})

@@ -30,7 +30,7 @@ def stub(short_dir: Path) -> Iterator[Stub]:
     [
         ("lst", "No such command 'lst' (did you mean agtmux list or agtmux ls?); see agtmux --help"),
         ("aprove claude", "No such command 'aprove' (did you mean agtmux approve?); see agtmux --help"),
-        ("status", "No such command 'status' (did you mean agtmux hooks status or agtmux daemon status?); see"),
+        ("install", "No such command 'install' (did you mean agtmux hooks install or agtmux daemon install?); see"),
         ("panes", "No such command 'panes' (did you mean agtmux list panes?); see agtmux --help"),
         ("xyzzy", "No such command 'xyzzy'; see agtmux --help"),
         ("list pane", "No such command 'pane' (did you mean panes?); see agtmux list --help"),
@@ -81,8 +81,8 @@ def test_a_name_for_several_states_is_spelled_out(short_dir: Path, stub: Stub) -
     [
         ({}, "no agents seen; agtmux list panes --all shows every pane"),
         ({"all": True}, "no pane seen: does tmux run?"),
-        ({"agent": ["cluade"]}, "no agent fits these filters"),
-        ({"all": True, "session": ["x"]}, "no pane fits these filters"),
+        ({"agent": ["cluade"]}, "no agent matches these filters"),
+        ({"all": True, "session": ["x"]}, "no pane matches these filters"),
     ],
 )
 def test_where_there_is_nothing_to_show_it_is_said_why(

@@ -133,7 +133,10 @@ def test_a_wrong_file_is_named_and_the_rules_stay_as_they_were(
         (lambda path: path.symlink_to("/dev/zero"), "is not a regular file"),
         (lambda path: path.write_bytes(b"\xff\xfe"), "not UTF-8 text"),
         (lambda path: path.write_text("#" * ((1 << 20) + 1)), "longer than 1 MiB"),
-        (lambda path: path.write_text(re.sub(r"\[process\](?s:.*)(?=\[\[rule)", "", TOY)), "add [process] with the names"),
+        (
+            lambda path: path.write_text(re.sub(r"\[process\](?s:.*)(?=\[\[rule)", "", TOY)),
+            "add [process] with the names",
+        ),
     ],
 )
 def test_an_odd_file_among_the_rules_is_named_and_holds_up_nobody(

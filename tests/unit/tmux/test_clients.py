@@ -45,4 +45,4 @@ def test_no_server_has_no_clients_and_anything_else_proves_nothing() -> None:
         found = _read(reply, stderr, code)
         assert isinstance(found, RoundFailure)
     cut = _read(_row().rpartition(N)[0])
-    assert cut == RoundFailure("lost", "tmux did not list its clients: the reply ends early")
+    assert cut == RoundFailure("lost", "tmux did not list its clients: the reply is incomplete")

@@ -44,7 +44,7 @@ _AT_ONCE = _WAITING_CLAIMS | {Claim.RUNNING}
 """Claims that count at once. A screen shows a spinner only during a turn; only its absence flickers."""
 
 
-MOVES = "words go on coming above the field"
+MOVES = "text keeps appearing above the input field"
 """The rule name that ``explain`` prints for a screen that moves but shows no other sign of a turn."""
 
 

@@ -30,7 +30,7 @@ class Recap:
         """
         now = self._clock()
         if since > now:
-            raise AgtmuxError("E_INVALID_REQUEST", "since: this time is still to come; name one in the past")
+            raise AgtmuxError("E_INVALID_REQUEST", "since: this time is in the future: give one in the past")
         oldest = await self._store.read(rows.oldest)
         builder = RecapBuilder(since)
         after: rows.Position | None = (since, "", -1)

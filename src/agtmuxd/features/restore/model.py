@@ -102,7 +102,7 @@ def _obstacle(
 ) -> tuple[str | None, tuple[str, ...]]:
     """Return why an agent cannot be restored, or None and its command line."""
     if one.session_id is None:
-        return "its session is unknown: hooks or its session file would have told (agtmux hooks status)", ()
+        return "its session is unknown: no hook and no session file named it; see agtmux hooks status", ()
     key = (one.agent_type, one.session_id)
     if key in running:
         return f"its session already runs in {running[key]}", ()

@@ -205,7 +205,7 @@ class WebPage:
             now = self._clock()
             link = self._codes.take(code, now)
             if link is None:
-                self._refuse_bad("this code is used up, too old or unknown: run agtmux web link again")
+                self._refuse_bad("this code was used, has expired or is unknown: run agtmux web link again")
             self._refuse_taken(link.name, {one.name for one in self._devices.values()})
             token = secrets.token_urlsafe(32)
             device = Device(uuid7(now), link.name, link.scope, digest(token), now)

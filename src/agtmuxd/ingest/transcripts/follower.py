@@ -415,7 +415,9 @@ class TranscriptFollower:
         events, ahead = [], self._ahead()
         for name, event in found:
             if not is_time(event.at) or event.at + ahead > now + DAY:
-                self._refuse(followed.runtime_id, str(event.event), f"{followed.tail.path}: its time cannot be")
+                self._refuse(
+                    followed.runtime_id, str(event.event), f"{followed.tail.path}: a line has an impossible time"
+                )
                 continue
             one = replace(event, at=min(event.at + ahead, now)) if ahead else event
             if one.message is not None:

@@ -39,7 +39,7 @@ def clients(path: str) -> int:
     """Return the number of clients connected to the server bound at ``path``. Raises UnreachableError."""
     text = process_table.read_sockets(_LISTED)
     if text is None:
-        raise UnreachableError("this system does not tell who else is connected")
+        raise UnreachableError("this system does not show who else is connected")
     names = {os.fsencode(path), os.fsencode(os.path.realpath(path))}
     rows = (line.split(None, 7) for line in text.splitlines())
     return sum(1 for row in rows if len(row) == 8 and row[5] == _CONNECTED.encode() and row[7] in names)
@@ -56,11 +56,11 @@ def find(path: Path) -> str:
     except OSError as error:
         raise UnreachableError("no server runs") from error
     if not stat.S_ISSOCK(found.st_mode):
-        raise UnreachableError(f"{real} is no socket")
+        raise UnreachableError(f"{real} is not a socket")
     if found.st_uid != os.getuid() or folder.st_uid != os.getuid():
-        raise UnreachableError(f"{real} is another user's")
+        raise UnreachableError(f"{real} belongs to another user")
     if stat.S_IMODE(folder.st_mode) & 0o077:
-        raise UnreachableError(f"others may enter the folder of {real}")
+        raise UnreachableError(f"other users may open the folder of {real}")
     return real
 
 
@@ -78,7 +78,7 @@ class Wire:
             async with asyncio.timeout(PATIENCE):
                 await self._ws.send_str(encode(message).decode())
         except (TimeoutError, OSError) as error:
-            raise UnreachableError("it does not take what is asked") from error
+            raise UnreachableError("it does not accept messages") from error
 
     async def receive(self) -> Mapping[str, Any] | None:
         """Return the next message, None for one that is no JSON object. Waits without limit.
@@ -98,7 +98,7 @@ class Wire:
         try:
             message = decode(data)
         except ValueError as error:
-            raise UnreachableError("it sent what is no message") from error
+            raise UnreachableError("it sent something that is not a message") from error
         return message if isinstance(message, dict) else None
 
     def others(self) -> int:
@@ -136,4 +136,4 @@ def _check_peer(ws: ClientWebSocketResponse) -> None:
         found.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")) if found is not None else b""
     )
     if len(credentials) != struct.calcsize("3i") or struct.unpack("3i", credentials)[1] != os.getuid():
-        raise UnreachableError("another user's program answers")
+        raise UnreachableError("the program that answers belongs to another user")

@@ -57,7 +57,11 @@ class LocalExecutor:
         wanted = "tmux" if override is None else f"{home}{override[1:]}" if override.startswith("~/") else override
         found = shutil.which(wanted, path=search_path(self._env))
         if found is None:
-            where = "on PATH or in the usual places; set tmux_path" if override is None else f"at {override}"
+            where = (
+                ("on PATH or in the usual places: install it, or set tmux_path")
+                if override is None
+                else f"at {override}"
+            )
             raise ExecutorError("no_tmux", f"no tmux {where}")
         return found
 
@@ -94,7 +98,7 @@ class LocalExecutor:
         done = await self.run(proctable.PS_ARGV, timeout=_PS_TIMEOUT)
         table = proctable.parse_ps(os.fsdecode(done.stdout))
         if not table:
-            raise ExecutorError("lost", f"ps printed no process (exit status {done.returncode})")
+            raise ExecutorError("lost", f"ps listed no process (exit status {done.returncode})")
         return table
 
     async def argv(self, pid: int, start: str) -> tuple[str, ...] | None:
@@ -180,7 +184,7 @@ class LocalExecutor:
         """Kill all running programs, and wait up to 1 s for them. Idempotent."""
         children = tuple(self._children)
         for child in children:
-            child.expire("the daemon closes")
+            child.expire("the daemon is stopping")
         if children:
             await asyncio.wait([child.reaped for child in children], timeout=1)
 

@@ -52,7 +52,7 @@ def open_inside(root: str, path: str) -> int:
     found = os.fstat(fd)
     if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid():
         os.close(fd)
-        raise NotAllowedError(f"{path} is no regular file of this user")
+        raise NotAllowedError(f"{path} is not a regular file of this user")
     return fd
 
 
@@ -75,7 +75,7 @@ def _below(root: str, path: str) -> tuple[str, ...]:
             names = wanted.relative_to(top).parts
             if names and ".." not in names:
                 return names
-    raise NotAllowedError(f"{path} does not lie in {root}")
+    raise NotAllowedError(f"{path} is not in {root}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from asyncssh.agent import SSHAgentClient
 KEY_MOST: Final = 1024 * 1024
 """Bytes that are read of one key file."""
 _MAGIC: Final = b"openssh-key-v1\0"
-_PUBLIC_ONLY: Final = "only its public half is there"
+_PUBLIC_ONLY: Final = "only its public half exists"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def _read_identity(path: str, wanted: KeyOptions, out: Files) -> None:
             out.skipped.append(f"{path}: {error.strerror}")
         return
     if status.st_uid == os.getuid() and status.st_mode & 0o077 and b"PRIVATE KEY" in _content(path):
-        out.skipped.append(f"{path}: others may read it (mode {status.st_mode & 0o777:03o}): chmod 600 it")
+        out.skipped.append(f"{path}: others may read it (mode {status.st_mode & 0o777:03o}): run chmod 600 {path}")
         return
     try:
         pairs = asyncssh.load_keypairs(path, None, list(out.certificates.values()), half is not None, True)
@@ -97,11 +97,13 @@ def _read_identity(path: str, wanted: KeyOptions, out: Files) -> None:
         return
     if not pairs:
         public = half is not None and b"PRIVATE KEY" not in _content(path)
-        out.skipped.append(f"{path}: {_PUBLIC_ONLY if public else 'it has a passphrase'}: is it in the agent?")
+        out.skipped.append(
+            f"{path}: {_PUBLIC_ONLY if public else 'it has a passphrase'}: add it to the ssh agent (ssh-add)"
+        )
     for pair in pairs:
         out.halves.setdefault(pair.key_public_data, path)
         if _too_small(pair.key_public_data, wanted.smallest_rsa):
-            out.skipped.append(f"{path}: shorter than RequiredRSASize {wanted.smallest_rsa}")
+            out.skipped.append(f"{path}: is shorter than RequiredRSASize {wanted.smallest_rsa}")
         else:
             out.pairs.append(pair)
 

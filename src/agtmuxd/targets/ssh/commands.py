@@ -265,7 +265,7 @@ def parse_table(done: ProgramResult, marker: str) -> Table:
     mark = marker.encode()
     parts = done.stdout.split(mark)
     if done.truncated or len(parts) < 4 or parts[-1] != b"e" or b"\n" not in parts[1]:
-        raise ExecutorError("lost", f"the process table came incomplete: {first_line(done)}")
+        raise ExecutorError("lost", f"the process table is incomplete: {first_line(done)}")
     kind, home, *more = os.fsdecode(parts[1]).split("\n")
     if kind == "P":
         return Table(tuple(process_table.parse_ps(os.fsdecode(parts[2]))), home, None)
@@ -273,7 +273,7 @@ def parse_table(done: ProgramResult, marker: str) -> Table:
     found = [process_table.parse_stat(line) for line in parts[2].split(b"\n") if line]
     procs = [proc for proc in found if proc is not None]
     if not procs:
-        raise ExecutorError("lost", "the remote machine listed no process")
+        raise ExecutorError("lost", "the remote machine listed no processes")
     uptime, boot, space = (*more, "", "", "")[:3]
     identity = process_table.identity_of(boot.strip(), space.strip())
     return Table(tuple([_with_argv(proc, argvs) for proc in procs]), home, _number(uptime), identity)
@@ -316,7 +316,7 @@ def parse_files(done: ProgramResult, marker: str, paths: Sequence[str]) -> dict[
     parts = done.stdout.split(marker.encode())
     letters = parts[1].decode("ascii", "replace") if len(parts) > 1 else ""
     if done.truncated or len(parts) < 4 or len(parts) % 2 or parts[-1] != b"e" or len(letters) != len(paths):
-        raise ExecutorError("lost", f"the files came incomplete: {first_line(done)}")
+        raise ExecutorError("lost", f"the files are incomplete: {first_line(done)}")
     kinds = dict(zip(paths, letters, strict=True))
     there = _records(parts[2], [path for path, kind in kinds.items() if kind == "f"])
     there |= {os.fsdecode(path): data for path, data in zip(parts[3:-1:2], parts[4:-1:2], strict=True)}
@@ -342,7 +342,7 @@ def parse_environ(done: ProgramResult, marker: str, wanted: Iterable[tuple[int, 
     """
     parts = done.stdout.split(marker.encode())
     if done.truncated or parts[-1] != b"e" or len(parts) % 3 != 2:
-        raise ExecutorError("lost", f"the environments came incomplete: {first_line(done)}")
+        raise ExecutorError("lost", f"the environments are incomplete: {first_line(done)}")
     starts = dict(wanted)
     out: dict[int, dict[str, str]] = {}
     for pid, variables, stat in zip(parts[1:-1:3], parts[2:-1:3], parts[3:-1:3], strict=True):
@@ -357,7 +357,7 @@ def parse_environ(done: ProgramResult, marker: str, wanted: Iterable[tuple[int, 
 def first_line(done: ProgramResult) -> str:
     """Return the first line that a failed command printed, for a message."""
     text = (done.stderr or done.stdout).decode("utf-8", "replace").strip().partition("\n")[0]
-    return text[:200] or f"it said nothing (exit status {done.returncode})"
+    return text[:200] or f"it printed nothing (exit status {done.returncode})"
 
 
 def _number(text: str) -> float | None:

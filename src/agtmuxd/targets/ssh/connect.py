@@ -91,12 +91,12 @@ class Connector:
 
     def _timeout_error(self, progress: ConnectProgress) -> LinkError:
         message = {
-            "config": "the ssh config was not read (does a Match exec of it wait?)",
-            "jump": "a jump host on the way there did not answer",
-            "resolve": "its name was not resolved",
+            "config": "the ssh config could not be read (does a Match exec in it wait?)",
+            "jump": "a jump host did not answer",
+            "resolve": "its name could not be resolved",
             "connect": "nobody answered",
-            "host key": "it took the connection and then said nothing",
-            "auth": "it did not decide on the key",
+            "host key": "it accepted the connection, but sent nothing",
+            "auth": "it did not accept or refuse the key",
         }.get(progress.step, "it did not answer")
         step = {"ready": "connect", "config": "resolve", "jump": "resolve"}.get(progress.step, progress.step)
         return LinkError(step, "timeout", f"{self.alias}: {message} within {self._timeout:g} s")
@@ -115,7 +115,7 @@ class Connector:
         for name, user, port in hops(route.jump) if via is None else ():
             if depth >= JUMPS or len(behind) >= JUMPS:
                 raise LinkError(
-                    "resolve", "refused", f"{self.alias}: more than {JUMPS} jump hosts: does ProxyJump loop?"
+                    "resolve", "refused", f"{self.alias}: more than {JUMPS} jump hosts: look for a loop in ProxyJump"
                 )
             via = await self._dial(Destination(name, user, port), via, behind, ConnectProgress(), depth + 1)
             behind.append(via)

@@ -108,7 +108,7 @@ class SshLink:
                 if pause is None:
                     raise ExecutorError(
                         "channel_limit",
-                        f"{self.alias} opens no more channels ({error.reason}): see MaxSessions of its sshd",
+                        f"{self.alias} opens no more channels ({error.reason}): raise MaxSessions in its sshd_config",
                     ) from error
                 await asyncio.sleep(pause)
             except asyncio.CancelledError:

@@ -46,7 +46,7 @@ class Destination:
         """Return the arguments for ssh(1). Raises ConfigError for a name that ssh would read as an option."""
         for name, text in (("host", self.alias), ("user", self.user or "")):
             if text.startswith("-") or not text.isprintable():
-                raise ConfigError(f"{text!r} is no {name}: it begins with '-' or holds a control character")
+                raise ConfigError(f"{text!r} is not a {name}: it begins with '-' or holds a control character")
         if not self.alias.strip():
             raise ConfigError("the name of the host is empty")
         more = ["-l", self.user] if self.user is not None else []
@@ -107,7 +107,7 @@ class EffectiveSettings:
 
         def fill(found: re.Match[str]) -> str:
             if found[1] not in tokens:
-                raise ConfigError(f"{option} {text}: ssh knows no token {found[0]} there")
+                raise ConfigError(f"{option} {text}: ssh has no token {found[0]} there")
             return tokens[found[1]]
 
         return _TOKEN.sub(fill, text)
@@ -179,7 +179,7 @@ async def ask(
             return None
         raise ConfigError(f"ssh -G {place.alias}: {_explained(text, done.returncode)}")
     if done.truncated:
-        raise ConfigError(f"ssh -G {place.alias}: its answer is longer than {_ANSWER_MOST // 1024} KiB")
+        raise ConfigError(f"ssh -G {place.alias}: it printed more than {_ANSWER_MOST // 1024} KiB")
     return parse(os.fsdecode(done.stdout), place, environ)
 
 
@@ -191,7 +191,7 @@ def parse(text: str, place: Destination, environ: Mapping[str, str]) -> Effectiv
         values.setdefault(option.lower(), []).append(value)
     port = values.get("port", [""])[0]
     if "hostname" not in values or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ConfigError(f"ssh -G {place.alias}: its answer names no host and port")
+        raise ConfigError(f"ssh -G {place.alias}: it printed no host and port")
     original = values["host"][0] if "host" in values else _bare(place.alias)
     return EffectiveSettings(original, values, environ)
 
@@ -210,7 +210,7 @@ def _explained(text: str, status: int) -> str:
         if found is not None:
             written = _line(found["file"], int(found["line"]))
             return f"{found['file']} line {found['line']}: {found['what']}{written}"[:_MESSAGE_MOST]
-    return "; ".join(lines)[:_MESSAGE_MOST] or f"it said nothing (exit status {status})"
+    return "; ".join(lines)[:_MESSAGE_MOST] or f"it printed nothing (exit status {status})"
 
 
 def _line(file: str, number: int) -> str:

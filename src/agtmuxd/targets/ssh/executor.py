@@ -79,7 +79,7 @@ class SshExecutor:
             raise self._missing(argv[0]) from error
 
     def _missing(self, program: str) -> ExecutorError:
-        where = f"no {program} on {self.alias}: not on PATH, not in the usual places; set tmux_path"
+        where = f"no {program} on {self.alias}, on PATH or in the usual places: install it, or set tmux_path"
         return ExecutorError("no_tmux" if program == self._tmux else "refused", where)
 
     async def _on_shell(self, argv: Sequence[str], stdin: bytes, most: int, seconds: float) -> ProgramResult:
@@ -217,7 +217,7 @@ class SshExecutor:
         try:
             return await asyncio.to_thread(parse) if len(done.stdout) > OFF_LOOP else parse()
         except (ValueError, IndexError, OverflowError) as error:
-            raise ExecutorError("lost", f"{self.alias} answered something else than asked: {error}") from error
+            raise ExecutorError("lost", f"{self.alias} gave an unexpected answer: {error}") from error
 
     async def _script(self, script: str, marker: str, *arguments: str, max_output: int = 1024 * 1024) -> ProgramResult:
         return await self.run(

@@ -43,7 +43,7 @@ async def by_command(
     except ValueError as error:
         raise ConfigError(f"KnownHostsCommand {written}: {error}") from error
     if not words or not words[0].startswith("/"):
-        raise ConfigError(f"KnownHostsCommand {written}: ssh wants the whole path of the program, from /")
+        raise ConfigError(f"KnownHostsCommand {written}: ssh needs an absolute path")
     tokens = {"H": names[0], "I": "ORDER", "t": "NONE", "f": "NONE", "K": "NONE"}
     if key is not None:
         tokens |= {
@@ -76,7 +76,7 @@ def read_revoked(file: str) -> tuple[list[asyncssh.SSHKey], bool]:
         return [], True
     keys = known_hosts.keys_of(data.decode("utf-8", "replace"))
     if keys is None or len(data) > FILE_MOST:
-        raise ConfigError(f"RevokedHostKeys {file} is no list of public keys: no host key is accepted")
+        raise ConfigError(f"RevokedHostKeys {file} is not a list of public keys: no host key is accepted")
     return keys, False
 
 
@@ -87,7 +87,7 @@ async def by_krl(file: str, trust: Trust, environ: Mapping[str, str]) -> Trust:
     """
     keygen = shutil.which("ssh-keygen", path=environ.get("PATH", os.defpath))
     if keygen is None:
-        raise ConfigError(f"RevokedHostKeys {file} is a binary list, and there is no ssh-keygen to read it")
+        raise ConfigError(f"RevokedHostKeys {file} is a binary list, and ssh-keygen, which reads it, is not installed")
     revoked = []
     for key in dict.fromkeys(trust.keys):
         data = key.export_public_key("openssh")

@@ -87,7 +87,7 @@ class Shell(asyncssh.SSHClientSession[bytes]):
 
     def _result(self, program: str, out: commands.Answer, err: commands.Answer, finished: bool) -> ProgramResult:
         if out.endless or err.endless:
-            raise ExecutorError("too_large", f"{program} on {self._alias} prints without end")
+            raise ExecutorError("too_large", f"{program} on {self._alias} does not stop printing")
         if not finished:
             text = commands.first_line(ProgramResult(0, b"", err.noise or out.noise)) if out.noise or err.noise else ""
             if self._channel is not None and self._channel.get_exit_status() is not None:
@@ -97,7 +97,7 @@ class Shell(asyncssh.SSHClientSession[bytes]):
         if status == commands.NOT_FOUND:
             raise FileNotFoundError(program)
         if not status.isascii() or not status.isdigit() or len(status) > 3:
-            raise ExecutorError("lost", f"{self._alias} told no exit status of {program}, but {status[:16]!r}")
+            raise ExecutorError("lost", f"{self._alias} sent {status[:16]!r} instead of the exit status of {program}")
         number = int(status)
         # a shell reports a signal as 128 + its number
         code = 128 - number if 128 < number < 193 else number

@@ -226,9 +226,9 @@ def route_of(place: Destination, settings: EffectiveSettings, words: Sequence[st
 def _unsupported(settings: EffectiveSettings) -> None:
     """Raise ConfigError for unsupported options that would change where the connection leads."""
     if settings.yes("proxyusefdpass"):
-        raise ConfigError("ProxyUseFdpass yes: agtmux does not do that; let the ProxyCommand carry the data itself")
+        raise ConfigError("ProxyUseFdpass yes is not supported: use a ProxyCommand that carries the data itself")
     if settings.every("bindinterface"):
-        raise ConfigError("BindInterface: agtmux does not do that; name the address with BindAddress")
+        raise ConfigError("BindInterface is not supported: use BindAddress")
 
 
 def _stricter(settings: EffectiveSettings) -> list[str]:
@@ -247,12 +247,14 @@ def _wanted(settings: EffectiveSettings) -> KeyOptions:
     """Return the keys that the settings name, and the sources of keys that agtmux does not use."""
     skipped = []
     if settings.every("pkcs11provider"):
-        skipped.append("PKCS11Provider is not used: give its keys to the agent (ssh-add -s)")
+        skipped.append("PKCS11Provider is not supported: add its keys to the ssh agent (ssh-add -s)")
     methods = settings.names("preferredauthentications")
     if settings.first("pubkeyauthentication") in {"no", "false"}:
-        return KeyOptions(skipped=["PubkeyAuthentication is off, and agtmux signs in with keys only"])
+        return KeyOptions(skipped=["PubkeyAuthentication is off, but agtmux logs in with keys only: switch it on"])
     if methods and "publickey" not in methods:
-        return KeyOptions(skipped=["PreferredAuthentications leaves out publickey, and agtmux signs in with keys only"])
+        return KeyOptions(
+            skipped=["PreferredAuthentications has no publickey, but agtmux logs in with keys only: add it"]
+        )
     named = settings.first("identityagent", "SSH_AUTH_SOCK")
     if named == "SSH_AUTH_SOCK":
         agent = settings.environ.get("SSH_AUTH_SOCK")
@@ -287,7 +289,7 @@ def _common(settings: EffectiveSettings, option: str, shown: str, known: Sequenc
     wanted = settings.names(option)
     found = [name for name in wanted if name in here]
     if wanted and not found:
-        raise ConfigError(f"{shown}: agtmux knows none of {', '.join(wanted[:8])}")
+        raise ConfigError(f"{shown}: agtmux supports none of {', '.join(wanted[:8])}")
     return found or sorted(here)
 
 
@@ -365,13 +367,13 @@ def explained(
         why = f"; not offered: {'; '.join(skipped)[:400]}" if skipped else ""
         return LinkError(
             "auth", "auth",
-            f"{route.user}@{where} accepts no key: this must work without a question: "
+            f"{route.user}@{where} accepts none of your keys: make this command work without a question: "
             f"ssh -o BatchMode=yes {route.alias} true (is the key in the agent that agtmuxd was started with?){why}",
         )  # fmt: skip
     if isinstance(error, asyncssh.ChannelOpenError):
         return LinkError("connect", "refused", f"the jump host does not reach {where}: {error.reason}")
     if message:
-        return LinkError("connect", "refused", f"the ProxyCommand of {route.alias} leads nowhere: {message}")
+        return LinkError("connect", "refused", f"the ProxyCommand of {route.alias} failed: {message}")
     if isinstance(error, asyncssh.ConnectionLost | asyncssh.DisconnectError | ConnectionError):
         return LinkError(step, "lost", f"{where} closed the connection: {error}")
     return LinkError(step, "refused", f"no connection to {where}: {error}")
@@ -385,11 +387,11 @@ def _host_key_message(message: str, route: Route, watcher: Watcher) -> str:
     name = route.names[0]
     if any(key.get_algorithm() == other.get_algorithm() for other in route.trust.keys):
         return (
-            f"the host key of {name} has CHANGED to {shown}: somebody may be in between. If the machine was installed "
-            f"anew, type: ssh-keygen -R '{name}', then: ssh {route.alias}"
+            f"the host key of {name} has CHANGED to {shown}: somebody may be intercepting the connection. If the "
+            f"machine was reinstalled, run: ssh-keygen -R '{name}', then: ssh {route.alias}"
         )
-    asks = f". {' and '.join(route.stricter)} of the ssh config does not count here" if route.stricter else ""
+    asks = f". {' and '.join(route.stricter)} in the ssh config is ignored" if route.stricter else ""
     return (
         f"the host key of {name} is not known ({shown}): compare it, then accept it once with: ssh {route.alias} "
-        f"(looked in {route.known_in}){asks}"
+        f"(searched: {route.known_in}){asks}"
     )

@@ -62,4 +62,4 @@ async def test_it_begins_at_the_time_asked_for(api: Api) -> None:
 
 async def test_a_time_that_is_still_to_come_is_refused(api: Api) -> None:
     answer = await api.call("GET", f"/v1/recap?since={T0 + 3600 * NS}", 400)
-    assert answer["error"]["message"] == "since: this time is still to come; name one in the past"
+    assert answer["error"]["message"] == "since: this time is in the future: give one in the past"

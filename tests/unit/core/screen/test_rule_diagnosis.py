@@ -39,9 +39,15 @@ def diagnosis(rule: str, *rows: str, before: Claim | None = None) -> str | None:
             'region = "tail:1"\nall = [{ contains = "first row" }]',
             "all: contains 'first row' in tail:1 finds nothing; it is in another region of the screen",
         ),
-        ('all = [{ contains = "First Row" }]', "finds nothing; it is there with other capital letters, or in another region"),
+        (
+            'all = [{ contains = "First Row" }]',
+            "finds nothing; it is there with other capital letters, or in another region",
+        ),
         ("all = [{ row = '^row' }]", "all: row '^row' in tail:40 finds nothing"),
-        ("any = [{ regex = 'a1' }, { regex = 'b2' }]\ncomposer = 'visible'", "composer: must be visible, but is absent"),
+        (
+            "any = [{ regex = 'a1' }, { regex = 'b2' }]\ncomposer = 'visible'",
+            "composer: must be visible, but is absent",
+        ),
         (
             "any = [{ regex = 'a1' }, { regex = 'b2' }]",
             "any: regex 'a1' in tail:40, regex 'b2' in tail:40 find nothing",

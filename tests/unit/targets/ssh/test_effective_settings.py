@@ -41,7 +41,7 @@ def test_tokens_and_variables_are_filled_in_once(monkeypatch: pytest.MonkeyPatch
     settings = parse(ANSWER, Destination("pc"), {"V": "%h${W}"})
     assert settings.paths("identityfile", "IdentityFile") == ["/home/me/.ssh/id-box-2222-%"]
     assert settings.path("/x/${V}/%n", "IdentityFile") == "/x/%h${W}/pc"
-    with pytest.raises(ConfigError, match=r"IdentityFile /x/%z: ssh knows no token %z"):
+    with pytest.raises(ConfigError, match=r"IdentityFile /x/%z: ssh has no token %z"):
         settings.path("/x/%z", "IdentityFile")
     with pytest.raises(ConfigError, match="no NONE"):
         settings.path("${NONE}", "IdentityFile")
@@ -49,5 +49,5 @@ def test_tokens_and_variables_are_filled_in_once(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("answer", ["", "hostname a\n", "hostname a\nport x\n", "hostname a\nport 0\n", "usage: ssh"])
 def test_what_is_no_answer_of_ssh_is_none(answer: str) -> None:
-    with pytest.raises(ConfigError, match="names no host and port"):
+    with pytest.raises(ConfigError, match="printed no host and port"):
         parse(answer, Destination("pc"), {})
