@@ -78,10 +78,10 @@ def _run(app: App, *, popup: bool, picks: bool, prints: bool, mouse: bool) -> No
     if not (sys.stdin.isatty() and sys.stderr.isatty()) or os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
         raise AgtmuxError("E_INVALID_REQUEST", "the dashboard needs a terminal: use agtmux ls or agtmux watch instead")
     from agtmux.top.feed import Feed
-    from agtmux.top.keys import keymap
+    from agtmux.top.keys import read_keymap
 
     settings = _settings()
-    kept = keymap(settings.get("keys", {}))
+    keymap = read_keymap(settings.get("keys", {}))
 
     def connect(first: bool) -> Client:
         return app.client(autostart=first, timeout=TIMEOUT)
@@ -95,7 +95,7 @@ def _run(app: App, *, popup: bool, picks: bool, prints: bool, mouse: bool) -> No
 
     feed.first()
     theme = theme_named(settings.get("theme"), os.environ.get("COLORFGBG", ""))
-    options = Options(kept, theme, popup=popup, pick=picks, prints=prints)
+    options = Options(keymap, theme, popup=popup, pick=picks, prints=prints)
     dashboard = Dashboard(feed, lambda: app.client(autostart=False, timeout=TIMEOUT), options)
     end = dashboard.run(mouse=mouse and settings.get("mouse") is not False)
     feed.stop()

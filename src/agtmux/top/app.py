@@ -1,4 +1,4 @@
-"""The dashboard: what each key does to its panels. What keys do to agents is in ``doing``."""
+"""The dashboard: what each key does to its panels. What keys do to agents is in ``agent_commands``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from textual.containers import Container, Horizontal, Vertical
 from textual.screen import Screen
 
 from agtmux.top import arrange, filter, layout, lines  # noqa: A004 - the module of the filter
+from agtmux.top.agent_commands import AgentCommands, explain_lines
 from agtmux.top.arrange import Entry, Fold
-from agtmux.top.doing import Doing, explain_lines
 from agtmux.top.keys import BY_ID, KEYS
 from agtmux.top.panels import Panels
 from agtmux.top.screens import MenuScreen, PageScreen
@@ -73,7 +73,7 @@ class Dashboard(Panels, inherit_bindings=False):
 
     def __init__(self, feed: Feed, client: Callable[[], Client], options: Options) -> None:
         super().__init__(feed, client, options)
-        self.doing = Doing(self, leaves=options.popup or options.pick)
+        self.commands = AgentCommands(self, leaves=options.popup or options.pick)
         self.field: Field | None = None
 
     def get_default_screen(self) -> Screen[Any]:
@@ -131,7 +131,7 @@ class Dashboard(Panels, inherit_bindings=False):
 
     def _wanted(self, by: int) -> None:
         """Select the next row that needs you, after the last one the first again."""
-        keys = [row.key for row in arrange.wanted(self.list.lines)]
+        keys = [row.key for row in arrange.rows_that_need_you(self.list.lines)]
         if not keys:
             self.say("nothing needs you")
             return
@@ -241,7 +241,7 @@ class Dashboard(Panels, inherit_bindings=False):
 
     # ------------------------------------------------------------ keys: agents
 
-    def on_agent_list_chosen(self) -> None:
+    def on_agent_list_double_click(self) -> None:
         self.do_go()
 
     def do_go(self) -> None:
@@ -249,33 +249,33 @@ class Dashboard(Panels, inherit_bindings=False):
         if isinstance(line, Fold):
             self.do_fold()
         elif isinstance(line, Entry) and self.options.prints:
-            self.doing.choose(line.row)
+            self.commands.choose(line.row)
         elif isinstance(line, Entry):
-            self.doing.go(line.row)
+            self.commands.go(line.row)
 
     def do_approve(self) -> None:
-        self.doing.decide("approve")
+        self.commands.decide("approve")
 
     def do_deny(self) -> None:
-        self.doing.decide("deny")
+        self.commands.decide("deny")
 
     def do_answer(self) -> None:
-        self.doing.decide("answer")
+        self.commands.decide("answer")
 
     def do_interrupt(self) -> None:
-        self.doing.decide("interrupt")
+        self.commands.decide("interrupt")
 
     def do_kill(self) -> None:
-        self.doing.decide("kill")
+        self.commands.decide("kill")
 
     def do_prompt(self) -> None:
-        self.doing.prompt()
+        self.commands.prompt()
 
     def do_seen(self) -> None:
-        self.doing.seen()
+        self.commands.seen()
 
     def do_mute(self) -> None:
-        self.say("mute needs a newer daemon")
+        self.commands.mute()
 
     # ------------------------------------------------------------ keys: pages and menus
 
@@ -289,20 +289,20 @@ class Dashboard(Panels, inherit_bindings=False):
 
         def fill() -> None:
             nonlocal before
-            output = self.looking.screens.get(row.key, "")
+            output = self.reader.screens.get(row.key, "")
             if not shows_message and output != before:
                 before = output
                 page.fill(screen_strips(output, self.console, backgrounds=self.current_theme.dark))
 
         def refill() -> None:
             if not shows_message:
-                self.looking.screen(row, fill, rows=2000)
+                self.reader.screen(row, fill, rows=2000)
 
         def turn() -> None:
             nonlocal shows_message, before
             shows_message, before = not shows_message, ""
             if shows_message:
-                self.looking.message(row, lambda told: page.fill([((line, ""),) for line in told]))
+                self.reader.message(row, lambda found: page.fill([((line, ""),) for line in found]))
             else:
                 refill()
 
@@ -315,8 +315,8 @@ class Dashboard(Panels, inherit_bindings=False):
             return
         hints: Spans = ((" Esc", "key"), (" close", "dim"))
         page = PageScreen(lambda room: lines.title(row, room, focused=True, target=True), hints, lambda: None, None)
-        page.refill = lambda: self.looking.why(
-            row, lambda: page.fill(explain_lines(self.looking.reasons.get(row.key, [])))
+        page.refill = lambda: self.reader.why(
+            row, lambda: page.fill(explain_lines(self.reader.reasons.get(row.key, [])))
         )
         self.push_screen(page)
 
@@ -324,18 +324,19 @@ class Dashboard(Panels, inherit_bindings=False):
         entries: list[tuple[str, tuple[str, ...], str]] = []
         for section in dict.fromkeys(key.section for key in KEYS):
             entries.append(("", (), section))
-            entries += [(key.id, self.kept[key.id], key.help) for key in KEYS if key.section == section]
+            entries += [(key.id, self.key_table[key.id], key.help) for key in KEYS if key.section == section]
         self.push_screen(MenuScreen("Keys: Enter runs the chosen one", entries), self.run_id)
 
     def do_palette(self) -> None:
-        entries = [(key.id, self.kept[key.id], key.help) for key in KEYS if key.id not in ("down", "up", "palette")]
+        left_out = ("down", "up", "palette")
+        entries = [(key.id, self.key_table[key.id], key.help) for key in KEYS if key.id not in left_out]
         self.push_screen(MenuScreen("Commands", entries, filtering=True), self.run_id)
 
-    def on_agent_list_menu_asked(self) -> None:
+    def on_agent_list_right_click(self) -> None:
         if self.list.row is None:
             return
         names = ("go", "approve", "deny", "answer", "prompt", "interrupt", "output", "explain", "seen", "mute", "kill")
-        entries = [(name, self.kept[name], BY_ID[name].help) for name in names]
+        entries = [(name, self.key_table[name], BY_ID[name].help) for name in names]
         self.push_screen(MenuScreen(f"{self.list.row.agent} {self.list.row.pane_id}", entries), self.run_id)
 
     def run_id(self, name: str | None) -> None:

@@ -67,13 +67,11 @@ Line = Head | Entry | Fold
 
 def rank(row: Row) -> int:
     """Return the place of a row's kind in the default order: 0 for what needs you, 5 for what is quiet."""
-    if row.state in ("waiting_approval", "waiting_input"):
-        return 0
-    if row.state == "error":
-        return 1
+    if row.needs_you:
+        return 1 if row.state == "error" else 0
     if row.attention == "review":
         return 2
-    return {"running": 3, "unknown": 4}.get(row.state, 5)
+    return {"idle": 5, "completed": 5, "unknown": 4}.get(row.state, 3)
 
 
 def order(row: Row) -> tuple[int, float, tuple[str, str]]:
@@ -126,7 +124,7 @@ def groups_of(rows: Iterable[Row], grouping: str) -> frozenset[str]:
     return frozenset(group_of(row, grouping)[0] for row in rows)
 
 
-def wanted(lines: Iterable[Line]) -> list[Row]:
+def rows_that_need_you(lines: Iterable[Line]) -> list[Row]:
     """Return the rows that need you, in their order. They are never folded."""
     return [line.row for line in lines if isinstance(line, Entry) and line.row.needs_you]
 

@@ -7,13 +7,13 @@ read, if the key is not held down, and if the prompt is still the one that the c
 from __future__ import annotations
 
 from agtmux.top import keys, lines
-from agtmux.top.acts import DECISIONS, Deed, deed, where
+from agtmux.top.action_requests import DECISIONS, ActionRequest, request_for, where
 from agtmux.top.model import age
 from agtmux.top.text import cut, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from agtmux.top.acts import Outcome
+    from agtmux.top.action_requests import Outcome
     from agtmux.top.keys import Keymap
     from agtmux.top.lines import Spans
     from agtmux.top.model import Row
@@ -23,7 +23,7 @@ READ = 0.3
 HELD = 0.15
 """Seconds without another stroke after which a stroke counts. A key that is held down repeats faster."""
 NOTES = 2
-"""Lines that are kept free for what happened, so that nothing moves when it happens."""
+"""Lines that are keymap free for what happened, so that nothing moves when it happens."""
 SIGNALS = {"2": "TERM", "3": "KILL"}
 VERBS = ("approve", "deny", "answer", "interrupt", "kill")
 
@@ -39,7 +39,7 @@ class Card:
         self.state, self.note = "open", ""
         self._shown_at, self._stroke_at = now, float("-inf")
         self._pending: str | None = None
-        self._deeds: dict[str, Deed] = {}
+        self._requests: dict[str, ActionRequest] = {}
         self._unsure = False
         why = self._unfit(row)
         if why:
@@ -70,7 +70,7 @@ class Card:
         return True
 
     def stroke(self, name: str, now: float) -> None:
-        """Take a stroke: an id of a key, ``enter`` or a digit. It counts once ``due`` gives its deed."""
+        """Take a stroke: an id of a key, ``enter`` or a digit. It counts once ``due`` gives its request."""
         quiet_for, self._stroke_at = now - self._stroke_at, now
         held, self._pending = quiet_for < HELD, None
         if self.state != "open" or name not in self.strokes():
@@ -84,14 +84,14 @@ class Card:
         else:
             self.note, self._pending = "", name
 
-    def due(self, now: float) -> Deed | None:
+    def due(self, now: float) -> ActionRequest | None:
         """Return what to send, once. None while a stroke may still turn out to be a held key."""
         if self._pending is None or now - self._stroke_at < HELD:
             return None
         name, self._pending = self._pending, None
         return self._send(name)
 
-    def submit(self, text: str) -> Deed | None:
+    def submit(self, text: str) -> ActionRequest | None:
         """Return the answer to send: a number names an option, everything else is text. None if it cannot be sent."""
         text = text.strip()
         if self.state != "open" or not text:
@@ -124,21 +124,21 @@ class Card:
             return frozenset({"kill", "enter", "1", *SIGNALS})
         return frozenset() if self.verb == "answer" else frozenset({self.verb, "enter"})
 
-    def _send(self, name: str) -> Deed:
+    def _send(self, name: str) -> ActionRequest:
         name = self.verb if name == "enter" else name
-        if name not in self._deeds:
-            self._deeds[name] = self._deed(name)
+        if name not in self._requests:
+            self._requests[name] = self._request(name)
         self.state, self.note = "sent", "sent, waiting for the result"
-        return self._deeds[name]
+        return self._requests[name]
 
-    def _deed(self, name: str) -> Deed:
+    def _request(self, name: str) -> ActionRequest:
         if self.verb == "kill":
             if name in SIGNALS:
-                return deed("kill", self.row, mode="signal", signal=SIGNALS[name])
-            return deed("kill", self.row, mode="key", signal="INT")
+                return request_for("kill", self.row, mode="signal", signal=SIGNALS[name])
+            return request_for("kill", self.row, mode="key", signal="INT")
         if name.startswith("text "):
-            return deed("answer", self.row, text=name[5:])
-        return deed("answer", self.row, option=int(name)) if name.isdecimal() else deed(name, self.row)
+            return request_for("answer", self.row, text=name[5:])
+        return request_for("answer", self.row, option=int(name)) if name.isdecimal() else request_for(name, self.row)
 
     def _unfit(self, row: Row) -> str:
         """Return why there is nothing to do on this row. "" if there is."""
@@ -163,7 +163,7 @@ class Card:
         return ""
 
 
-def card_lines(card: Card, kept: Keymap, now: float, room: int, most: int) -> list[Spans]:
+def card_lines(card: Card, keymap: Keymap, now: float, room: int, most: int) -> list[Spans]:
     """Return the lines of a card, at most ``most`` of ``room`` cells."""
     row = card.row
     head: list[Spans] = [((f"{card.verb.capitalize()}?" if card.state == "open" else card.verb.capitalize(), "head"),
@@ -174,7 +174,7 @@ def card_lines(card: Card, kept: Keymap, now: float, room: int, most: int) -> li
     head.append(((cut(f"{folder}{row.cwd}", room), "dim"),) if row.cwd else ())
     notes = wrap(card.note, room, NOTES)
     foot: list[Spans] = [(), *(((line, _note_style(card)),) for line in notes)]
-    foot += [()] * (NOTES - len(notes)) + [_strokes(card, kept)]
+    foot += [()] * (NOTES - len(notes)) + [_strokes(card, keymap)]
     body: list[Spans] = [()]
     left = max(1, most - len(head) - len(foot) - 1)
     if card.verb == "kill":
@@ -199,7 +199,7 @@ def _kill_lines(row: Row) -> list[Spans]:
     ]
 
 
-def _strokes(card: Card, kept: Keymap) -> Spans:
+def _strokes(card: Card, keymap: Keymap) -> Spans:
     """Return the line that says which keys do what now."""
     if card.state == "sent":
         return (("…", "dim"),)
@@ -211,7 +211,7 @@ def _strokes(card: Card, kept: Keymap) -> Spans:
     spans: list[tuple[str, str]] = []
     for name in ("approve", "deny") if card.verb in ("approve", "deny") else (card.verb,):
         enter = " ⏎" if name == card.verb else ""
-        spans += [(f"{keys.signs(kept, name)}{enter} ", "key"), (f"{name}  ", "dim")]
+        spans += [(f"{keys.signs(keymap, name)}{enter} ", "key"), (f"{name}  ", "dim")]
     digits = sorted(stroke for stroke in card.strokes() if stroke.isdecimal())
     if digits:
         spans += [(digits[0] if len(digits) == 1 else f"{digits[0]}-{digits[-1]} ", "key")]

@@ -94,7 +94,7 @@ class Feed:
 
     def _read(self, exchange: Exchange, client: Client) -> None:
         """Take in lines until the stream ends. Raises AgtmuxError if the daemon falls silent."""
-        heard = time.monotonic()
+        last_line_at = time.monotonic()
         while not self._end.is_set():
             now = time.monotonic()
             due = max(0.0, self._shown_at + EVERY - now) if self._changed else EVERY * 5
@@ -102,10 +102,12 @@ class Feed:
                 line = exchange.line()
                 if line is None:
                     return
-                heard = time.monotonic()
+                last_line_at = time.monotonic()
                 self._take(line)
-            elif now - heard > SILENCE:
-                raise ConnectionLostError("E_DAEMON_UNREACHABLE", f"the daemon said nothing for {now - heard:.0f} s")
+            elif now - last_line_at > SILENCE:
+                raise ConnectionLostError(
+                    "E_DAEMON_UNREACHABLE", f"the daemon said nothing for {now - last_line_at:.0f} s"
+                )
             if self._changed and time.monotonic() >= self._shown_at + EVERY:
                 self._show()
             if time.monotonic() >= self._targets_at + TARGETS_EVERY:

@@ -79,7 +79,7 @@ def parse(text: str) -> tuple[Term, ...]:
     return tuple(_term(part) for part in _split(text.lower()))
 
 
-def matching(rows: Iterable[Row], terms: tuple[Term, ...]) -> list[Row]:
+def filter_rows(rows: Iterable[Row], terms: tuple[Term, ...]) -> list[Row]:
     """Return the rows that all words fit."""
     return [row for row in rows if all(term.fits(row) for term in terms)]
 

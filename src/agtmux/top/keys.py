@@ -71,7 +71,7 @@ _F_KEY = re.compile(r"f([1-9]|1\d|2[0-4])")
 _MODIFIERS = frozenset({"ctrl", "alt", "shift"})
 
 
-def keymap(wanted: object) -> Keymap:
+def read_keymap(wanted: object) -> Keymap:
     """Return the keys of each id, with those of ``[top.keys]`` in place of the defaults.
 
     ``wanted``: from the configuration, ids with a key, several keys separated by commas, or a list. Raises
@@ -87,24 +87,24 @@ def keymap(wanted: object) -> Keymap:
     if chosen.get("quit") == ():
         raise _wrong('[top.keys] leaves no key for quit: give it one, like quit = "q"')
     taken = {key: name for name, keys in chosen.items() for key in keys}
-    kept = {
+    keymap = {
         name: keys if name in chosen else tuple(key for key in keys if key not in taken)
         for name, keys in {**DEFAULTS, **chosen}.items()
     }
-    _no_conflict(kept, chosen)
-    return kept
+    _no_conflict(keymap, chosen)
+    return keymap
 
 
-def _no_conflict(kept: Keymap, chosen: Mapping[str, object]) -> None:
+def _no_conflict(keymap: Keymap, chosen: Mapping[str, object]) -> None:
     owner: dict[str, str] = {}
-    for name, keys in kept.items():
+    for name, keys in keymap.items():
         for key in keys:
             if key in owner:
                 raise _wrong(
                     f"[top.keys] gives {key} to {owner[key]} and to {name}: choose another key for one of them"
                 )
             owner[key] = name
-    for name, keys in kept.items():
+    for name, keys in keymap.items():
         if not keys and name not in chosen:
             taker = next(owner[key] for key in DEFAULTS[name] if key in owner)
             raise _wrong(
@@ -158,6 +158,6 @@ def sign(key: str) -> str:
     return _SIGNS.get(key, key)
 
 
-def signs(kept: Keymap, name: str) -> str:
+def signs(keymap: Keymap, name: str) -> str:
     """Return all keys of an id as they are shown."""
-    return " ".join(sign(key) for key in kept[name])
+    return " ".join(sign(key) for key in keymap[name])

@@ -172,10 +172,12 @@ def about(row: Row, now: float, room: int) -> list[Spans]:
     return [first, second] if project or row.cwd else [first]
 
 
-def told(row: Row, room: int, most: int) -> list[Spans]:
+def summary_of_row(row: Row, room: int, most: int) -> list[Spans]:
     """Return what the agent asks, how it failed, what it works on or what it said last, in at most ``most`` lines."""
     if row.request is not None:
         return request_lines(row.request, room, most)
+    if row.stuck:
+        return [((line, "note"),) for line in wrap(f"No progress: {row.stuck}", room, min(2, most))]
     if row.state == "error" and row.detail:
         return [((line, "state.error"),) for line in wrap(row.detail, room, most)]
     if row.state == "running":
@@ -184,7 +186,7 @@ def told(row: Row, room: int, most: int) -> list[Spans]:
 
 
 def request_lines(request: Request, room: int, most: int, *, numbers: bool = True) -> list[Spans]:
-    """Return a request and its options in at most ``most`` lines. The options are kept as long as there is room."""
+    """Return a request and its options in at most ``most`` lines. The options are keymap as long as there is room."""
     options = _options(request, room) if numbers else []
     options = options[: max(0, most - 1)]
     text: list[str] = []
@@ -209,7 +211,7 @@ def _options(request: Request, room: int) -> list[Spans]:
     return lines
 
 
-def hints(row: Row | None, kept: Keymap, room: int, *, marked: int = 0, fold: bool = False) -> Spans:
+def hints(row: Row | None, keymap: Keymap, room: int, *, marked: int = 0, fold: bool = False) -> Spans:
     """Return the bar of hints: the keys that do something for this row, and always help and quit."""
     wanted: list[str] = []
     if marked:
@@ -230,21 +232,21 @@ def hints(row: Row | None, kept: Keymap, room: int, *, marked: int = 0, fold: bo
         wanted += ["fold"]
     wanted += ["filter", "next"]
     spans: list[Span] = [(f" {marked} marked", "mark")] if marked else []
-    last = _hint("help", kept) + _hint("quit", kept)
+    last = _hint("help", keymap) + _hint("quit", keymap)
     used = sum(width(text) for text, _ in (*spans, *last))
     for name in wanted:
-        more = _hint(name, kept)
+        more = _hint(name, keymap)
         used += sum(width(text) for text, _ in more)
         if used <= room:
             spans += more
     return (*spans, *last)
 
 
-def _hint(name: str, kept: Keymap) -> list[Span]:
-    if not kept[name]:
+def _hint(name: str, keymap: Keymap) -> list[Span]:
+    if not keymap[name]:
         return []
     key = keys.BY_ID[name]
-    return [(f" {keys.sign(kept[name][0])}", "key"), (f" {key.hint or name} ", "dim")]
+    return [(f" {keys.sign(keymap[name][0])}", "key"), (f" {key.hint or name} ", "dim")]
 
 
 def length(spans: Iterable[Span]) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agtmux import columns
-from agtmux.top.text import shown, shown_block
+from agtmux.top.text import safe_line, safe_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ class Row:
     request: Request | None = None
     background: int = 0
     muted_until: float | None = None
+    stuck: str = ""
 
     @property
     def pane_id(self) -> str:
@@ -133,38 +134,40 @@ def row_of(item: Item) -> Row | None:
         return None
     session = str(identity.get("session_name") or "")
     request = _request(item.get("waiting_for"))
+    stuck = item.get("stuck")
     index, pane_index = item.get("window_index"), item.get("pane_index")
     return Row(
         key=(str(identity.get("target")), str(identity.get("pane_id"))),
         ref=str(item["ref"]),
-        target=shown(identity.get("target")),
-        session=shown(session),
+        target=safe_line(identity.get("target")),
+        session=safe_line(session),
         window=str(identity.get("window_id") or ""),
-        place=shown(f"{session}:{'' if index is None else index}.{'' if pane_index is None else pane_index}"),
-        agent=shown(item.get("agent_type")) or "-",
-        state=shown(state),
+        place=safe_line(f"{session}:{'' if index is None else index}.{'' if pane_index is None else pane_index}"),
+        agent=safe_line(item.get("agent_type")) or "-",
+        state=safe_line(state),
         attention=str(item.get("attention") or "none"),
         since=seconds(item.get("since")),
         waits_since=seconds(item.get("attention_since")) or seconds(item.get("since")),
         what=_what(item, request),
-        name=shown(item.get("agent_name")),
-        version=shown(item.get("agent_version")),
-        project=shown(item.get("project")),
-        branch=shown(item.get("branch")),
-        worktree=shown(item.get("worktree")),
-        cwd=_short(shown(item.get("cwd"))),
-        command=shown(item.get("command")),
-        title=shown(item.get("title")),
-        task=shown(item.get("task")),
-        message=shown(item.get("message")),
-        reason=shown(item.get("reason_code")),
-        detail=shown(item.get("detail")),
+        name=safe_line(item.get("agent_name")),
+        version=safe_line(item.get("agent_version")),
+        project=safe_line(item.get("project")),
+        branch=safe_line(item.get("branch")),
+        worktree=safe_line(item.get("worktree")),
+        cwd=_short(safe_line(item.get("cwd"))),
+        command=safe_line(item.get("command")),
+        title=safe_line(item.get("title")),
+        task=safe_line(item.get("task")),
+        message=safe_line(item.get("message")),
+        reason=safe_line(item.get("reason_code")),
+        detail=safe_line(item.get("detail")),
         pid=_number(item.get("pid")),
         runtime_id=_text(item.get("runtime_id")),
         state_version=_number(item.get("state_version")),
         request=request,
         background=_number(item.get("background_tasks")) or 0,
         muted_until=seconds(item.get("muted_until")),
+        stuck=safe_line(stuck.get("reason")) if isinstance(stuck, dict) else "",
     )
 
 
@@ -173,10 +176,10 @@ def _request(waiting: object) -> Request | None:
         return None
     options = waiting.get("options") or ()
     return Request(
-        kind=shown(waiting.get("kind")),
-        subject=shown(waiting.get("subject")),
-        text=tuple(shown_block(waiting.get("text"))),
-        options=tuple(shown(option) for option in options),
+        kind=safe_line(waiting.get("kind")),
+        subject=safe_line(waiting.get("subject")),
+        text=tuple(safe_lines(waiting.get("text"))),
+        options=tuple(safe_line(option) for option in options),
         fingerprint=_text(waiting.get("fingerprint")),
     )
 
@@ -185,13 +188,15 @@ def _what(item: Item, request: Request | None) -> str:
     """Return what a person wants to know first: the request, else the error, else the last message, else the task."""
     if request is not None and request.line:
         return request.line
-    state = item.get("state")
+    state, stuck = item.get("state"), item.get("stuck")
+    if isinstance(stuck, dict):
+        return f"no progress: {safe_line(stuck.get('reason'))}"
     if state in ("error", "unknown"):
-        reason = shown(item.get("detail")) or shown(item.get("reason_code"))
-        rest = shown(item.get("task") or item.get("title"))
+        reason = safe_line(item.get("detail")) or safe_line(item.get("reason_code"))
+        rest = safe_line(item.get("task") or item.get("title"))
         return f"{reason}: {rest}" if reason and rest else reason or rest
     wanted = ("task", "title", "message") if state == "running" else ("message", "task", "title")
-    return next((text for text in (shown(item.get(name)) for name in wanted) if text), "")
+    return next((text for text in (safe_line(item.get(name)) for name in wanted) if text), "")
 
 
 def _short(folder: str) -> str:
@@ -223,7 +228,7 @@ def targets_of(body: Item) -> tuple[Target, ...]:
     """Return the targets of an answer of ``GET /v1/targets``."""
     return tuple(
         Target(
-            shown(item.get("target")), shown(item.get("health")), shown(item.get("reason")),
+            safe_line(item.get("target")), safe_line(item.get("health")), safe_line(item.get("reason")),
             seconds(item.get("last_seen_at")) if item.get("health") != "ok" else None,
         )
         for item in body.get("items") or ()

@@ -32,5 +32,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("interrupt", "act", "interrupt", "interrupt"),
     Operation("kill", "act", "kill", "kill"),
     Operation("ack", "act", "seen", "ack"),
+    Operation("mute", "mute", "mute"),
+    Operation("unmute", "unmute", "mute"),
 )
 BY_ID = {operation.id: operation for operation in OPERATIONS}

@@ -14,11 +14,11 @@ from textual.binding import Binding
 from textual.message import Message
 
 from agtmux.top import arrange, filter, layout, lines  # noqa: A004 - the module of the filter
+from agtmux.top.agent_commands import Leave, explain_lines
 from agtmux.top.arrange import Entry, Fold
-from agtmux.top.doing import Leave, explain_lines
-from agtmux.top.errands import Errands
+from agtmux.top.background import Background
 from agtmux.top.keys import sign
-from agtmux.top.looking import Looking
+from agtmux.top.pane_reader import PaneReader
 from agtmux.top.screens import CardScreen
 from agtmux.top.style import screen_strips
 from agtmux.top.text import cut
@@ -55,7 +55,7 @@ class Options:
     of the chosen one is the result, instead of going there. ``clock``: seconds that only grow.
     """
 
-    kept: Keymap
+    keymap: Keymap
     theme: str = "ansi-dark"
     popup: bool = False
     pick: bool = False
@@ -92,7 +92,7 @@ class Panels(App[Leave], inherit_bindings=False):
     .side-full #side {{ display: block; height: 1fr; width: 1fr; border-left: none; }}
     """
 
-    class FeedMoved(Message):
+    class FeedUpdate(Message):
         """The stream brought something."""
 
     class Delivery(Message):
@@ -105,12 +105,12 @@ class Panels(App[Leave], inherit_bindings=False):
     def __init__(self, feed: Feed, client: Callable[[], Client], options: Options) -> None:
         super().__init__()
         self.theme = options.theme
-        self.feed, self.client, self.options, self.kept = feed, client, options, options.kept
+        self.feed, self.client, self.options, self.key_table = feed, client, options, options.keymap
         self.clock = options.clock
         self.list, self.detail = AgentList(), Detail(id="detail")
         self.why = Detail(id="why", can_focus=False)
-        self.errands = Errands(lambda call: self.post_message(self.Delivery(call)))
-        self.looking = Looking(self.errands, client)
+        self.background = Background(lambda call: self.post_message(self.Delivery(call)))
+        self.reader = PaneReader(self.background, client)
         self.view = feed.view
         self.grouping = arrange.GROUPINGS[0]
         self.unfolded: frozenset[str] = frozenset()
@@ -126,12 +126,12 @@ class Panels(App[Leave], inherit_bindings=False):
 
     def begin(self) -> None:
         """Called once the panels are on the screen."""
-        self.set_keymap({name: ",".join(keys) for name, keys in self.kept.items()})
-        self.list.fold_key = sign(self.kept["fold"][0]) if self.kept["fold"] else ""
+        self.set_keymap({name: ",".join(keys) for name, keys in self.key_table.items()})
+        self.list.fold_key = sign(self.key_table["fold"][0]) if self.key_table["fold"] else ""
         rows = self.view.rows.values()
         if rows and all(row.quiet for row in rows):  # nothing else would be seen
             self.unfolded = arrange.groups_of(rows, self.grouping)
-        self.feed.moved = lambda: self.post_message(self.FeedMoved())
+        self.feed.moved = lambda: self.post_message(self.FeedUpdate())
         self.list.focus()
         self.rebuild()
         self.set_interval(1.0, self.tick)
@@ -162,7 +162,7 @@ class Panels(App[Leave], inherit_bindings=False):
 
     # ------------------------------------------------------------ what comes in
 
-    def on_panels_feed_moved(self) -> None:
+    def on_panels_feed_update(self) -> None:
         if self.feed.view is not self.view:
             self.view = self.feed.view
             with self.batch_update():
@@ -178,7 +178,7 @@ class Panels(App[Leave], inherit_bindings=False):
         """Show what is known now."""
         self.list.now = time.time()
         self.list.target, self.list.dimmed = self.view.many_targets, self.view.lost_at is not None
-        rows = filter.matching(self.view.rows.values(), self.terms)
+        rows = filter.filter_rows(self.view.rows.values(), self.terms)
         unfolded = None if self.terms or self.options.pick else self.unfolded
         self.list.marks = frozenset(key for key in self.list.marks if key in self.view.rows)
         self.list.show(arrange.arrange(rows, self.grouping, unfolded), lines.empty(self.view, bool(self.terms)))
@@ -206,10 +206,10 @@ class Panels(App[Leave], inherit_bindings=False):
 
     # ------------------------------------------------------------ the detail
 
-    def on_detail_resized(self) -> None:
+    def on_detail_size_change(self) -> None:
         self.show_detail()
 
-    def on_agent_list_moved(self) -> None:
+    def on_agent_list_selection_change(self) -> None:
         self.selection_changed()
 
     def selection_changed(self) -> None:
@@ -230,14 +230,14 @@ class Panels(App[Leave], inherit_bindings=False):
         self._look()
         row = self.list.row
         if row is not None and self.why.display and self.view.lost_at is None:
-            self.looking.why(row, self.show_detail)
+            self.reader.why(row, self.show_detail)
 
     def _look(self) -> None:
         row = self.list.row
         if len(self.screen_stack) > 1:  # a card or a page is open
             return
         if row is not None and self.view.lost_at is None and self.detail.size.height > 0:
-            self.looking.screen(row, self.show_detail)
+            self.reader.screen(row, self.show_detail)
 
     def show_detail(self) -> None:
         row, room, height = self.list.row, self.detail.size.width, self.detail.size.height
@@ -246,14 +246,14 @@ class Panels(App[Leave], inherit_bindings=False):
             self.why.show((), ())
             return
         head = lines.about(row, time.time(), room)
-        head += lines.told(row, room, max(3, height - 2 if height <= layout.DETAIL else height // 2))
-        output = self.looking.screens.get(row.key, "")
+        head += lines.summary_of_row(row, room, max(3, height - 2 if height <= layout.DETAIL else height // 2))
+        output = self.reader.screens.get(row.key, "")
         strips: list[Strip] = []
         if output and height - len(head) > SCREEN_FROM:
             strips = screen_strips(output, self.console, backgrounds=self.current_theme.dark)
             head.append((("─" * room, "rule"),))
         self.detail.show(head, strips)
-        reasons = self.looking.reasons.get(row.key, [])[1:]
+        reasons = self.reader.reasons.get(row.key, [])[1:]
         self.why.show(explain_lines([line for line in reasons if line]), ())
 
     def _without_row(self) -> list[Spans]:
@@ -272,9 +272,9 @@ class Panels(App[Leave], inherit_bindings=False):
         return lines.title(self.list.row, room, focused=self.detail.has_focus, target=self.view.many_targets)
 
     def draw_notice(self, room: int) -> Spans:
-        told = lines.banner(self.view, time.time())
-        if told:
-            return told
+        banner = lines.banner(self.view, time.time())
+        if banner:
+            return banner
         text, style, until = self._notice
         if text and time.time() < until:
             return ((cut(f" {text}", room), style),)
@@ -287,14 +287,14 @@ class Panels(App[Leave], inherit_bindings=False):
 
     def draw_hints(self, room: int) -> Spans:
         fold = isinstance(self.list.line, Fold)
-        return lines.hints(self.list.row, self.kept, room, marked=len(self.list.marks), fold=fold)
+        return lines.hints(self.list.row, self.key_table, room, marked=len(self.list.marks), fold=fold)
 
     def say(self, text: str, style: str = "note") -> None:
         """Show a notice for a while."""
         self._notice = (text, style, time.time() + NOTICE)
         self._bar("#notice")
 
-    # ------------------------------------------------------------ what the stage of ``doing`` needs
+    # ------------------------------------------------------------ what the stage of ``agent_commands`` needs
 
     def rows_to_act_on(self) -> list[Row]:
         """The marked rows in the order of the list, or else the selected one."""

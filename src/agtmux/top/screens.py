@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.timer import Timer
 
-    from agtmux.top.acts import Deed, Outcome
+    from agtmux.top.action_requests import ActionRequest, Outcome
     from agtmux.top.card import Card
     from agtmux.top.fields import Field
     from agtmux.top.keys import Keymap
@@ -102,7 +102,7 @@ class Lines(ScrollView, can_focus=False):
 
 
 class CardScreen(ModalScreen[bool]):
-    """A card. ``send`` gives the deed to the daemon, and ``finish`` gets what became of it. Ends with True for "next".
+    """A card. ``send`` gives the request to the daemon, ``finish`` gets the outcome. Ends with True for "next".
 
     Digits and the keys of the card's verbs count here and nowhere else.
     """
@@ -116,13 +116,13 @@ class CardScreen(ModalScreen[bool]):
     def __init__(
         self,
         shown: Card,
-        kept: Keymap,
-        send: Callable[[Deed, Callable[[Outcome], None]], None],
+        keymap: Keymap,
+        send: Callable[[ActionRequest, Callable[[Outcome], None]], None],
         clock: Callable[[], float],
     ) -> None:
         """``clock``: seconds that only grow, the card's own time."""
         super().__init__()
-        self.card, self._kept, self._send, self._clock = shown, kept, send, clock
+        self.card, self._key_table, self._send, self._clock = shown, keymap, send, clock
         self._lines = Lines()
         self._field: Field | None = None
         self._timer: Timer | None = None
@@ -147,7 +147,7 @@ class CardScreen(ModalScreen[bool]):
     def draw(self) -> None:
         """Draw the card as it is now."""
         room, most = max(20, min(84, self.size.width - 4) - 4), max(6, self.size.height - 4)
-        shown = cards.card_lines(self.card, self._kept, time.time(), room, most - (self._field is not None))
+        shown = cards.card_lines(self.card, self._key_table, time.time(), room, most - (self._field is not None))
         self._lines.show(shown)
         self.query_one(".box").styles.height = len(shown) + 2 + (self._field is not None)
 
@@ -168,23 +168,23 @@ class CardScreen(ModalScreen[bool]):
         self.draw()
 
     def _due(self) -> None:
-        deed = self.card.due(self._clock())
-        if deed is not None:
-            self._deliver(deed)
+        request = self.card.due(self._clock())
+        if request is not None:
+            self._deliver(request)
         elif self.card.waits:
             self._timer = self.set_timer(cards.HELD, self._due)
 
     def on_input_submitted(self) -> None:
         if self._field is None:
             return
-        deed = self.card.submit(self._field.text)
-        if deed is not None:
-            self._deliver(deed)
+        request = self.card.submit(self._field.text)
+        if request is not None:
+            self._deliver(request)
         self.draw()
 
-    def _deliver(self, deed: Deed) -> None:
+    def _deliver(self, request: ActionRequest) -> None:
         self.draw()
-        self._send(deed, self.finish)
+        self._send(request, self.finish)
 
     def finish(self, outcome: Outcome) -> None:
         self.card.finish(outcome)
@@ -295,23 +295,17 @@ class MenuScreen(ModalScreen[str | None]):
     def on_key(self, event: events.Key) -> None:
         if self._filtering or event.key in ("enter", "escape", "down", "up"):
             return
-        pressed = event.character if event.character and event.character.isprintable() else event.key
-        moves = {"j": 1, "k": -1}
-        for name, keys, _ in self._shown:
-            if name and ({pressed, event.key} & set(keys)):
-                event.stop()
-                self._pressed(name, event.key, moves)
-                return
-        if event.key == "q":
-            self.dismiss(None)
-
-    def _pressed(self, name: str, key: str, moves: dict[str, int]) -> None:
-        if name in ("down", "up"):
-            self.action_move(1 if name == "down" else -1)
-        elif name in ("quit", "help"):
+        pressed = {event.key, event.character if event.is_printable else event.key}
+        name = next((entry[0] for entry in self._shown if entry[0] and pressed & set(entry[1])), "")
+        if name in ("down", "up") or (not name and event.key in ("j", "k")):
+            self.action_move(1 if name == "down" or event.key == "j" else -1)
+        elif name and name not in ("quit", "help"):
+            self.dismiss(name)
+        elif name or event.key == "q":
             self.dismiss(None)
         else:
-            self.dismiss(name)
+            return
+        event.stop()
 
     def action_move(self, by: int) -> None:
         self._at = self._next(self._at, by)

@@ -10,7 +10,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmux.top.text import plain_block
+from agtmux.top.text import safe_block
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def screen_strips(output: str, console: Console, *, backgrounds: bool) -> list[S
 
 def _cleaned(segments: Iterable[Segment], backgrounds: bool) -> list[Segment]:
     return [
-        Segment(plain_block(segment.text).replace("\n", " "), _attributes(segment.style or NONE, backgrounds))
+        Segment(safe_block(segment.text).replace("\n", " "), _attributes(segment.style or NONE, backgrounds))
         for segment in segments
         if segment.text
     ]

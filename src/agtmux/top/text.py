@@ -22,19 +22,19 @@ _BLANKS = re.compile(r"\s+")
 _WORDS = re.compile(r"\S+|\s+")
 
 
-def shown(value: object) -> str:
+def safe_line(value: object) -> str:
     """Return any field as one line that is safe to draw. "" for None. Runs of blanks become one."""
     if value is None:
         return ""
     return _BLANKS.sub(" ", plain(one_line(str(value)))).strip()
 
 
-def shown_block(value: object) -> list[str]:
+def safe_lines(value: object) -> list[str]:
     """Return a text of several lines, each safe to draw. Blanks stay."""
-    return plain_block("" if value is None else str(value)).split("\n")
+    return safe_block("" if value is None else str(value)).split("\n")
 
 
-def plain_block(text: str) -> str:
+def safe_block(text: str) -> str:
     """Return a text of several lines that is safe to draw and to send."""
     return plain(block(text))
 

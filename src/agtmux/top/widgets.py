@@ -49,13 +49,13 @@ class AgentList(ScrollView, can_focus=True):
     AgentList { width: 1fr; height: 1fr; scrollbar-size: 0 0; overflow-x: hidden; }
     """
 
-    class Moved(Message):
+    class SelectionChange(Message):
         """Another line is selected."""
 
-    class Chosen(Message):
+    class DoubleClick(Message):
         """A line was double-clicked."""
 
-    class MenuAsked(Message):
+    class RightClick(Message):
         """A line was clicked with the right button."""
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ class AgentList(ScrollView, can_focus=True):
             if number is not None:
                 self.refresh_line(number)
         self.keep_in_sight()
-        self.post_message(self.Moved())
+        self.post_message(self.SelectionChange())
 
     def move(self, by: int) -> None:
         """Move the selection by so many lines, at most to the ends."""
@@ -141,8 +141,8 @@ class AgentList(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         number, width = y + self.scroll_offset.y, self.size.width
         if number >= len(self.lines):
-            told = self.empty[y] if not self.lines and y < len(self.empty) else ()
-            return strip(told, width).apply_style(self.rich_style)
+            spans = self.empty[y] if not self.lines and y < len(self.empty) else ()
+            return strip(spans, width).apply_style(self.rich_style)
         line = self.lines[number]
         at = layout.columns(width)
         selected, marked = line.key == self.selected, line.key in self.marks
@@ -172,9 +172,9 @@ class AgentList(ScrollView, can_focus=True):
             return
         self.select(self.lines[number].key)
         if event.button == 3:
-            self.post_message(self.MenuAsked())
+            self.post_message(self.RightClick())
         elif event.chain == 2:
-            self.post_message(self.Chosen())
+            self.post_message(self.DoubleClick())
 
 
 class Detail(Widget, can_focus=True):
@@ -189,11 +189,11 @@ class Detail(Widget, can_focus=True):
 
     DEFAULT_CSS = "Detail { width: 1fr; height: 1fr; }"
 
-    class Resized(Message):
+    class SizeChange(Message):
         """It has another size, and so other lines."""
 
     def on_resize(self) -> None:
-        self.post_message(self.Resized())
+        self.post_message(self.SizeChange())
 
     def show(self, head: Sequence[Spans], screen: Sequence[Strip] = ()) -> None:
         """Show this. What is the same is not drawn again."""

@@ -102,7 +102,7 @@ def dashboard(short_dir: Path) -> Open:
         feed = Feed(client)
         feed.start()
         feed.first()
-        app = Dashboard(feed, client, Options(**{"kept": DEFAULTS, "clock": Clock(), **options}))
+        app = Dashboard(feed, client, Options(**{"keymap": DEFAULTS, "clock": Clock(), **options}))
         async with app.run_test(size=size) as pilot:
             seen = Seen(app, pilot, stage)
             await pilot.pause()

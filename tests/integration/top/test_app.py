@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agtmux.top.doing import Leave
+from agtmux.top.agent_commands import Leave
 from agtmux.top.keys import DEFAULTS
 from tests.integration.top.conftest import Open
 from tests.integration.top.fleet import fleet, pointed
@@ -111,8 +111,8 @@ async def test_q_and_ctrl_c_always_lead_out(stages: Stages, dashboard: Open, bef
 async def test_a_keymap_counts_everywhere(stages: Stages, dashboard: Open) -> None:
     """In the list, in cards, in hints and in help."""
     stage = stages(*fleet())
-    kept = {**DEFAULTS, "approve": ("y",), "deny": ("ctrl+n",), "mute": ()}
-    async with dashboard(stage, kept=kept) as seen:
+    keymap = {**DEFAULTS, "approve": ("y",), "deny": ("ctrl+n",), "mute": ()}
+    async with dashboard(stage, keymap=keymap) as seen:
         await seen.shows("y approve", "^n deny")
         await seen.press("a")
         assert len(seen.app.screen_stack) == 1

@@ -43,6 +43,8 @@ class Stage:
         routes["GET /v1/panes"] = lambda _: (200, listing(*self.items.values()))
         for kind in ("attach", "send", "view-output", "kill", "approve", "deny", "answer", "interrupt", "ack"):
             routes[f"POST /v1/actions/{kind}"] = self._act
+        for name in ("mute", "unmute"):
+            routes[f"POST /v1/notify/{name}"] = self._act
         for item in self.items.values():
             self._explain(item)
 
@@ -63,8 +65,8 @@ class Stage:
             answer = answer(call.body)
         if isinstance(answer, tuple):
             return answer
-        result = {"view-output": {"output": f"screen of {call.body['ref']}\n", "truncated": False}}.get(kind, {})
-        return 200, {"action_id": f"a{len(self.acts)}", "result": answer or result}
+        result = {"view-output": {"output": f"screen of {call.body.get('ref')}\n", "truncated": False}}.get(kind, {})
+        return 200, {"action_id": f"a{len(self.acts)}", "result": answer or result, "item": answer}
 
     def done(self, *kinds: str) -> list[dict[str, Any]]:
         """The requested actions, without looks unless they are asked for."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agtmux.render import STATES
-from agtmux.top.arrange import Entry, Fold, Head, arrange, groups_of, wanted
+from agtmux.top.arrange import Entry, Fold, Head, arrange, groups_of, rows_that_need_you
 from agtmux.top.model import Row
 from tests.unit.top.rows import ago, row
 
@@ -40,6 +40,19 @@ def shape(rows: list[Row], grouping: str = "attention", unfolded: frozenset[str]
 def test_what_needs_you_comes_first_then_errors_then_news_then_work() -> None:
     """The longest waiting first; idle and completed rows are one line."""
     assert shape(MIXED) == ["%6", "%3", "%5", "%4", "%9", "%2", "%7", "… 1 idle, 1 completed"]
+
+
+@pytest.mark.tc("TC-300")
+def test_what_was_marked_as_seen_and_what_is_stuck_have_their_place() -> None:
+    """An acknowledged request waits below what needs you; an agent without progress stands with the news."""
+    rows = [
+        row("%1", "running"),
+        row("%2", "waiting_approval", attention="none", since=ago(5000)),
+        row("%3", "running", attention="review", stuck={"since": ago(5), "reason": "Bash failed 6 times"}),
+        row("%4", "waiting_input"),
+    ]
+    assert shape(rows) == ["%4", "%3", "%2", "%1"]
+    assert rows[2].what == "no progress: Bash failed 6 times"
 
 
 @pytest.mark.tc("TC-300")
@@ -85,5 +98,5 @@ def test_every_row_is_shown_or_counted_once(made: list[tuple[str, str]], folded:
         seen = [line.row for line in lines if isinstance(line, Entry)]
         assert len(seen) + sum(line.size for line in lines if isinstance(line, Fold)) == len(rows)
         assert len({line.key for line in lines}) == len(lines)
-        assert wanted(lines) == [one for one in seen if one.needs_you]
-        assert {one.key for one in wanted(lines)} == {one.key for one in rows if one.needs_you}
+        assert rows_that_need_you(lines) == [one for one in seen if one.needs_you]
+        assert {one.key for one in rows_that_need_you(lines)} == {one.key for one in rows if one.needs_you}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agtmux.top.acts import Outcome
+from agtmux.top.action_requests import Outcome
 from agtmux.top.card import HELD, READ, Card, card_lines
 from agtmux.top.keys import DEFAULTS
 from agtmux.top.lines import length, text_of
@@ -26,8 +26,8 @@ def waiting(**more: Any) -> Any:
 def sent(card: Card, name: str, at: float = LATER) -> dict[str, Any] | None:
     """What one stroke sends, once the key was let go."""
     card.stroke(name, at)
-    deed = card.due(at + HELD + 0.01)
-    return None if deed is None else {"kind": deed.kind, **deed.body}
+    request = card.due(at + HELD + 0.01)
+    return None if request is None else {"kind": request.kind, **request.body}
 
 
 @pytest.mark.tc("TC-307")
@@ -161,9 +161,9 @@ def test_answers_are_numbers_of_options_or_words() -> None:
     assert card.submit("7") is None
     assert card.note == "there is no option 7"
     assert card.submit("  ") is None
-    deed = card.submit(" 2 ")
-    assert deed is not None
-    assert deed.body["option"] == 2
+    request = card.submit(" 2 ")
+    assert request is not None
+    assert request.body["option"] == 2
     free = Card("answer", row("%1", "waiting_input", waiting_for={**ASKS, "options": []}), 0).submit("7")
     assert free is not None
     assert free.body["text"] == "7"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agtmux.top.filter import FIELDS, matching, parse, problem, states
+from agtmux.top.filter import FIELDS, filter_rows, parse, problem, states
 from tests.unit.top.rows import row
 
 ROWS = [
@@ -18,7 +18,7 @@ ROWS = [
 
 
 def found(text: str) -> list[str]:
-    return [one.pane_id for one in matching(ROWS, parse(text))]
+    return [one.pane_id for one in filter_rows(ROWS, parse(text))]
 
 
 @pytest.mark.tc("TC-301")
@@ -68,6 +68,6 @@ def test_a_state_that_cannot_be_is_told() -> None:
 def test_a_filter_never_fails_and_keeps_the_order(text: str) -> None:
     """Whatever is typed."""
     terms = parse(text)
-    kept = matching(ROWS, terms)
+    kept = filter_rows(ROWS, terms)
     assert [one for one in ROWS if one in kept] == kept
     assert all(term.field is None or term.field in FIELDS for term in terms)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmux.top.keys import BY_ID, DEFAULTS, FIXED, KEYS, keymap, sign, signs
+from agtmux.top.keys import BY_ID, DEFAULTS, FIXED, KEYS, read_keymap, sign, signs
 
 TAKEN = {"ctrl+a", "ctrl+b", "ctrl+o", "ctrl+q", "ctrl+s", "ctrl+w", "ctrl+z"}
 """Prefixes of tmux and screen, flow control, and keys that close windows."""
@@ -27,15 +27,15 @@ def test_no_default_is_a_key_that_terminals_or_people_use_for_something_else() -
 
 @pytest.mark.tc("TC-304")
 def test_a_keymap_replaces_the_keys_of_an_id() -> None:
-    kept = keymap({"approve": "y", "deny": ["ctrl+n", "D"], "filter": ",", "mute": ""})
-    assert kept["approve"] == ("y",)
-    assert kept["deny"] == ("ctrl+n", "D")
-    assert kept["filter"] == ("comma",)
-    assert kept["mute"] == ()
-    assert kept["quit"] == ("q",)
-    assert keymap({}) == DEFAULTS
-    assert keymap({"approve": "d", "deny": "a"})["approve"] == ("d",)
-    assert keymap({"down": "Ctrl+J", "bigger": "ctrl++"})["bigger"] == ("ctrl++",)
+    keymap = read_keymap({"approve": "y", "deny": ["ctrl+n", "D"], "filter": ",", "mute": ""})
+    assert keymap["approve"] == ("y",)
+    assert keymap["deny"] == ("ctrl+n", "D")
+    assert keymap["filter"] == ("comma",)
+    assert keymap["mute"] == ()
+    assert keymap["quit"] == ("q",)
+    assert read_keymap({}) == DEFAULTS
+    assert read_keymap({"approve": "d", "deny": "a"})["approve"] == ("d",)
+    assert read_keymap({"down": "Ctrl+J", "bigger": "ctrl++"})["bigger"] == ("ctrl++",)
 
 
 @pytest.mark.tc("TC-304")
@@ -61,7 +61,7 @@ def test_a_keymap_replaces_the_keys_of_an_id() -> None:
 def test_a_keymap_that_cannot_be_is_refused_by_name(wanted: object, says: str) -> None:
     """An unknown id or key, a key for two ids, or no way to quit. Nothing is drawn then."""
     with pytest.raises(AgtmuxError) as caught:
-        keymap(wanted)
+        read_keymap(wanted)
     assert caught.value.code == "E_INVALID_REQUEST"
     assert says in caught.value.message
 

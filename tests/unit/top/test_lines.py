@@ -130,7 +130,7 @@ def test_the_hints_name_keys_that_do_something_for_the_row(state: str, width: in
 
 @pytest.mark.tc("TC-306")
 def test_the_hints_follow_the_keymap() -> None:
-    kept = {**DEFAULTS, "approve": ("ctrl+y",), "deny": ()}
-    text = drawn(lines.hints(row("%1", "waiting_approval"), kept, 120))
+    keymap = {**DEFAULTS, "approve": ("ctrl+y",), "deny": ()}
+    text = drawn(lines.hints(row("%1", "waiting_approval"), keymap, 120))
     assert "^y approve" in text and "deny" not in text
     assert drawn(lines.hints(None, DEFAULTS, 80, marked=3)).startswith(" 3 marked a approve")

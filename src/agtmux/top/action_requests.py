@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from agtmux.client import uuid7
 from agtmux.protocol.errors import AgtmuxError
-from agtmux.top.text import shown
+from agtmux.top.text import safe_line
 from agtmux.transport import ConnectionLostError
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ DECISIONS = ("approve", "deny", "answer")
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class ActionRequest:
     """One request for an action. Sent again under the same ``request_ref``, it is not done twice."""
 
     kind: str
@@ -54,7 +54,7 @@ class Outcome:
     result: Mapping[str, Any] = field(default_factory=dict)
 
 
-def deed(kind: str, row: Row, **more: Any) -> Deed:
+def request_for(kind: str, row: Row, **more: Any) -> ActionRequest:
     """Return the request for an action on a row, bound to what the row shows: its runtime, and for a decision the very
     prompt.
     """
@@ -65,7 +65,7 @@ def deed(kind: str, row: Row, **more: Any) -> Deed:
     if kind == "interrupt":  # the key that ends a turn would deny a request
         body["if_state"] = [row.state]
     body |= more
-    return Deed(kind, row.ref, where(row), {name: value for name, value in body.items() if value is not None})
+    return ActionRequest(kind, row.ref, where(row), {name: value for name, value in body.items() if value is not None})
 
 
 def where(row: Row) -> str:
@@ -73,7 +73,7 @@ def where(row: Row) -> str:
     return f"{row.agent} in {row.target}/{row.place} {row.pane_id}"
 
 
-def perform(client: Client, wanted: Deed) -> Outcome:
+def perform(client: Client, wanted: ActionRequest) -> Outcome:
     """Send one request. Never raises: an error is an outcome too."""
     request = {"request_ref": wanted.request_ref, "ref": wanted.ref, **wanted.body}
     try:
@@ -82,21 +82,21 @@ def perform(client: Client, wanted: Deed) -> Outcome:
         again = isinstance(error, ConnectionLostError)
         unsure = again or error.code == "E_ACTION_INDETERMINATE"
         what = "it may or may not have been done" if unsure else "nothing was done"
-        return Outcome(False, again, f"{what}: {shown(error.message)}")
+        return Outcome(False, again, f"{what}: {safe_line(error.message)}")
     result = body.get("result") or {}
-    return Outcome(True, False, _said(wanted, result, replayed=bool(body.get("replayed"))), result)
+    return Outcome(True, False, _sentence(wanted, result, replayed=bool(body.get("replayed"))), result)
 
 
-def _said(wanted: Deed, result: Mapping[str, Any], *, replayed: bool) -> str:
-    note = f" ({shown(result['note'])})" if result.get("note") else ""
+def _sentence(wanted: ActionRequest, result: Mapping[str, Any], *, replayed: bool) -> str:
+    note = f" ({safe_line(result['note'])})" if result.get("note") else ""
     if replayed:
         note += " (done earlier, nothing was done now)"
-    keys = " ".join(shown(key) for key in result.get("keys") or ())
+    keys = " ".join(safe_line(key) for key in result.get("keys") or ())
     if result.get("delivery") == "unconfirmed":
         pressed = keys or "nothing"
         return f"not confirmed: {pressed} went to {wanted.where}; look at it{note}"
     if wanted.kind == "send":
-        return f"{shown(result.get('delivery'))}: prompt to {wanted.where}{note}"
+        return f"{safe_line(result.get('delivery'))}: prompt to {wanted.where}{note}"
     if wanted.kind == "kill":
         ended = ", it ended" if result.get("ended") else ""
         how = "C-c" if wanted.body.get("mode") != "signal" else f"SIG{wanted.body.get('signal')}"

@@ -8,7 +8,7 @@ import pytest
 
 from agtmux.client import Client
 from agtmux.protocol.errors import AgtmuxError
-from agtmux.top.acts import deed, perform
+from agtmux.top.action_requests import perform, request_for
 from agtmux.transport import ConnectionLostError, NoDaemonError
 from tests.unit.top.rows import row
 
@@ -34,7 +34,7 @@ class Answers:
 
 
 def said(kind: str, answer: dict[str, Any] | AgtmuxError, **body: Any) -> tuple[bool, bool, str]:
-    outcome = perform(cast(Client, Answers(answer)), deed(kind, row("%1", "waiting_approval"), **body))
+    outcome = perform(cast(Client, Answers(answer)), request_for(kind, row("%1", "waiting_approval"), **body))
     return outcome.done, outcome.again, outcome.text
 
 
@@ -77,6 +77,6 @@ def test_only_a_lost_answer_may_be_asked_for_again() -> None:
 @pytest.mark.tc("TC-307")
 def test_a_request_has_a_name_and_leaves_out_what_is_not_known() -> None:
     answers = Answers({"result": {}})
-    perform(cast(Client, answers), deed("ack", row("%1", runtime_id=None)))
+    perform(cast(Client, answers), request_for("ack", row("%1", runtime_id=None)))
     assert set(answers.request) == {"kind", "request_ref", "ref"}
-    assert deed("ack", row("%1")).request_ref != deed("ack", row("%1")).request_ref
+    assert request_for("ack", row("%1")).request_ref != request_for("ack", row("%1")).request_ref

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agtmux.top.errands import Errands
+from agtmux.top.background import Background
 
 WAIT = 20
 
@@ -16,9 +16,9 @@ WAIT = 20
 @pytest.mark.tc("TC-306")
 def test_what_a_thread_found_is_brought_back() -> None:
     delivered: queue.Queue[Callable[[], None]] = queue.Queue()
-    errands = Errands(delivered.put)
+    background = Background(delivered.put)
     found: list[str] = []
-    errands.run(lambda: threading.current_thread().name, found.append)
+    background.run(lambda: threading.current_thread().name, found.append)
     delivered.get(timeout=WAIT)()
     assert found == ["errand"]
 
@@ -27,23 +27,23 @@ def test_what_a_thread_found_is_brought_back() -> None:
 def test_of_looks_that_wait_for_each_other_only_the_newest_is_made() -> None:
     """One at a time. Looks of another name do not wait."""
     delivered: queue.Queue[Callable[[], None]] = queue.Queue()
-    errands, gate = Errands(delivered.put), threading.Event()
+    background, gate = Background(delivered.put), threading.Event()
     found: list[str] = []
 
     def slow() -> str:
         gate.wait(WAIT)
         return "first"
 
-    errands.latest("screen", slow, found.append)
+    background.latest("screen", slow, found.append)
     for name in ("second", "third", "fourth"):
-        errands.latest("screen", lambda name=name: name, found.append)  # type: ignore[misc]
-    errands.latest("why", lambda: "other", found.append)
+        background.latest("screen", lambda name=name: name, found.append)  # type: ignore[misc]
+    background.latest("why", lambda: "other", found.append)
     delivered.get(timeout=WAIT)()
     assert found == ["other"]
     gate.set()
     for _ in range(2):
         delivered.get(timeout=WAIT)()
     assert found == ["other", "first", "fourth"]
-    errands.latest("screen", lambda: "fifth", found.append)
+    background.latest("screen", lambda: "fifth", found.append)
     delivered.get(timeout=WAIT)()
     assert found[-1] == "fifth"

@@ -10,7 +10,7 @@ import time
 from agtmux.cli.explain_text import explanation
 from agtmux.client import uuid7
 from agtmux.protocol.errors import AgtmuxError
-from agtmux.top.text import shown, shown_block
+from agtmux.top.text import safe_line, safe_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from agtmux.client import Client
-    from agtmux.top.errands import Errands
+    from agtmux.top.background import Background
     from agtmux.top.model import Row
 
 ROWS = 200
@@ -27,11 +27,11 @@ MOST = 64
 """Panes of which the last look is kept."""
 
 
-class Looking:
+class PaneReader:
     """``screens`` and ``reasons`` hold what was read last: raw output, and lines of text."""
 
-    def __init__(self, errands: Errands, client: Callable[[], Client]) -> None:
-        self._errands, self._client = errands, client
+    def __init__(self, background: Background, client: Callable[[], Client]) -> None:
+        self._errands, self._client = background, client
         self._actions: dict[str, str] = {}
         self.screens: dict[tuple[str, str], str] = {}
         self.reasons: dict[tuple[str, str], list[str]] = {}
@@ -49,7 +49,7 @@ class Looking:
                 body = self._client().act("view-output", request).json()
             except AgtmuxError as error:
                 self._actions.pop(row.runtime_id or "", None)
-                return f"({shown(error.message)})"
+                return f"({safe_line(error.message)})"
             if row.runtime_id is not None:
                 self._actions.setdefault(row.runtime_id, str(body.get("action_id")))
             return str((body.get("result") or {}).get("output") or "")
@@ -67,8 +67,8 @@ class Looking:
             try:
                 body = self._client().explain(row.ref).json()
             except AgtmuxError as error:
-                return [shown(error.message)]
-            return [line for told in explanation(body, time.time()) for line in shown_block(told)]
+                return [safe_line(error.message)]
+            return [line for text in explanation(body, time.time()) for line in safe_lines(text)]
 
         def done(found: list[str]) -> None:
             _keep(self.reasons, row.key, found)
@@ -83,8 +83,8 @@ class Looking:
             try:
                 body = self._client().message(row.ref).json()
             except AgtmuxError as error:
-                return [shown(error.message)]
-            return shown_block(body.get("text") or "nothing is known of its last message")
+                return [safe_line(error.message)]
+            return safe_lines(body.get("text") or "nothing is known of its last message")
 
         self._errands.latest("message", look, then)
 

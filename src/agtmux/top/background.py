@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Deliver = Callable[[Callable[[], None]], object]
 
 
-class Errands:
+class Background:
     """``deliver`` brings a call to the thread of the screen."""
 
     def __init__(self, deliver: Deliver) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from agtmux.top.agent_commands import Leave
 from agtmux.top.card import HELD
-from agtmux.top.doing import Leave
 from agtmux.top.keys import KEYS
 from tests.integration.top.conftest import Open
 from tests.integration.top.fleet import ASKS, asking, asking_fleet, pointed_at
@@ -212,3 +212,28 @@ async def test_going_there_ends_a_popup_and_nothing_else(
         async with dashboard(stage) as seen:
             await seen.press("enter")
             await seen.shows("this terminal is inside another tmux; run this outside of it: tmux attach")
+
+
+@pytest.mark.tc("TC-306")
+async def test_muting_asks_for_how_long(stages: Stages, dashboard: Open) -> None:
+    """Every mute ends. Marked rows are muted together. A daemon without mutes is said to be old."""
+    stage = stages(*asking_fleet())
+    stage.answers["mute"] = {"until": "2099-01-01T00:00:00.000Z"}
+    async with dashboard(stage) as seen:
+        await seen.press("m")
+        await seen.shows("Mute claude in host/work:1.0 %1", "2 hours", "until 8 in the morning")
+        await seen.press("j", "enter")
+        await seen.shows("muted for ")
+        await seen.press("space", "space", "m", "k", "j", "j", "j", "enter")
+        await seen.until(lambda: len(stage.done()) == 3)
+        first, *others = stage.done()
+        assert (first["kind"], first["seconds"], first["pane"][-2:]) == ("mute", 7200, "%1")
+        assert all(0 < act["seconds"] <= 86_400 for act in others)
+        await seen.until(lambda: len(seen.app.screen_stack) == 1)
+        await seen.press("m", "j", "j", "j", "j", "enter")
+        await seen.shows("no longer muted")
+        stage.answers["mute"] = (404, error("E_INVALID_REQUEST", "no route POST /v1/notify/mute"))
+        await seen.press("m", "enter")
+        await seen.shows("mute needs a newer daemon: run agtmux daemon restart")
+        await seen.press("m", "q")
+        assert len(seen.app.screen_stack) == 1

@@ -6,17 +6,21 @@ Owns the steps from a key to a request and from its outcome to a line for the pe
 from __future__ import annotations
 
 import subprocess
+import time
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
 
 from agtmux import terminal
 from agtmux.client import uuid7
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.text import shell_word
 from agtmux.top import lines
-from agtmux.top.acts import Outcome, deed, perform, where
+from agtmux.top.action_requests import Outcome, perform, request_for, where
 from agtmux.top.card import Card
-from agtmux.top.screens import AskScreen, CardScreen
-from agtmux.top.text import shown
+from agtmux.top.model import age, seconds
+from agtmux.top.screens import AskScreen, CardScreen, MenuScreen
+from agtmux.top.text import safe_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,16 +30,16 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from agtmux.client import Client
-    from agtmux.top.acts import Deed
-    from agtmux.top.errands import Errands
+    from agtmux.top.action_requests import ActionRequest
+    from agtmux.top.background import Background
     from agtmux.top.keys import Keymap
     from agtmux.top.model import Row, View
 
     class Stage(Protocol):
         """What the dashboard gives."""
 
-        errands: Errands
-        kept: Keymap
+        background: Background
+        key_table: Keymap
         clock: Callable[[], float]
 
         @property
@@ -49,6 +53,14 @@ if TYPE_CHECKING:
         def clear_marks(self) -> None: ...
 
 
+MUTES = {
+    "1800": "30 minutes",
+    "7200": "2 hours",
+    "28800": "8 hours",
+    "morning": "until 8 in the morning",
+    "0": "not any more",
+}
+"""Spans for which notifications may be held back, in seconds or by a name."""
 PROMPT_WAIT = 10.0
 """Seconds to wait for a sign that a prompt was taken."""
 
@@ -61,7 +73,7 @@ class Leave:
     ref: str = ""
 
 
-class Doing:
+class AgentCommands:
     """``leaves``: going to a pane ends the dashboard, as in a popup."""
 
     def __init__(self, stage: Stage, *, leaves: bool) -> None:
@@ -94,21 +106,21 @@ class Doing:
             if goes_on:
                 self._card(verb, keys, place + 1)
 
-        self._stage.show_screen(CardScreen(card, self._stage.kept, self._send, self._stage.clock), then)
+        self._stage.show_screen(CardScreen(card, self._stage.key_table, self._send, self._stage.clock), then)
 
-    def _send(self, wanted: Deed, then: Callable[[Outcome], None]) -> None:
+    def _send(self, wanted: ActionRequest, then: Callable[[Outcome], None]) -> None:
         def finish(outcome: Outcome) -> None:
             self._stage.say(outcome.text, "ok" if outcome.done else "warn")
             then(outcome)
 
-        self._stage.errands.run(lambda: perform(self._stage.client(), wanted), finish)
+        self._stage.background.run(lambda: perform(self._stage.client(), wanted), finish)
 
     # ------------------------------------------------------------ without a card
 
     def seen(self) -> None:
         """Mark rows as seen."""
         for row in self._stage.rows_to_act_on():
-            self._send(deed("ack", row), lambda _: None)
+            self._send(request_for("ack", row), lambda _: None)
         self._stage.clear_marks()
 
     def prompt(self) -> None:
@@ -127,11 +139,32 @@ class Doing:
             if text is None:
                 return
             for row in rows:
-                self._send(deed("send", row, text=text, enter=True, timeout=PROMPT_WAIT), lambda _: None)
+                self._send(request_for("send", row, text=text, enter=True, timeout=PROMPT_WAIT), lambda _: None)
             self._stage.clear_marks()
             self._stage.say(f"sending to {len(rows)} agent{'s' if len(rows) > 1 else ''}")
 
         self._stage.show_screen(AskScreen(head, "what the agent should do"), then)
+
+    def mute(self) -> None:
+        """Ask for how long, and hold the notifications of the selected row or of the marked ones back."""
+        rows = self._stage.rows_to_act_on()
+        if not rows:
+            self._stage.say("select an agent first")
+            return
+
+        def mute_for(span: str | None) -> None:
+            if span is None:
+                return
+            for row in rows:
+                self._stage.background.run(partial(_mute, self._stage.client(), row, span), self._say)
+            self._stage.clear_marks()
+
+        who = where(rows[0]) if len(rows) == 1 else f"{len(rows)} agents"
+        entries = [(span, (), text) for span, text in MUTES.items()]
+        self._stage.show_screen(MenuScreen(f"Mute {who}", entries), mute_for)
+
+    def _say(self, result: tuple[str, bool]) -> None:
+        self._stage.say(result[0], "ok" if result[1] else "warn")
 
     # ------------------------------------------------------------ going there
 
@@ -146,22 +179,22 @@ class Doing:
             try:
                 result = self._stage.client().act("attach", request).json().get("result") or {}
             except AgtmuxError as error:
-                return "error", [shown(error.message)]
+                return "error", [safe_line(error.message)]
             return terminal.way(here, result)
 
-        self._stage.errands.run(ask, self._on_the_way)
+        self._stage.background.run(ask, self._on_the_way)
 
     def _on_the_way(self, found: tuple[str, list[str]]) -> None:
         kind, argv = found
         if kind == "error":
             self._stage.say(f"cannot go there: {argv[0]}", "warn")
         elif kind == "elsewhere":
-            command = " ".join(map(shell_word, argv))
-            self._stage.say(f"this terminal is inside another tmux; run this outside of it: {shown(command)}", "warn")
+            command = safe_line(" ".join(map(shell_word, argv)))
+            self._stage.say(f"this terminal is inside another tmux; run this outside of it: {command}", "warn")
         elif self._leaves:
             self._stage.leave(Leave(tuple(argv)))
         elif kind == "switch":
-            self._stage.errands.run(lambda: _run(argv), self._switched)
+            self._stage.background.run(lambda: _run(argv), self._switched)
         else:
             self._stage.borrow_terminal(argv)
 
@@ -174,15 +207,39 @@ class Doing:
         self._stage.leave(Leave(ref=row.ref))
 
 
+def _mute(client: Client, row: Row, span: str) -> tuple[str, bool]:
+    """Mute a row for a span of ``MUTES``. Return what to say, and whether it was done."""
+    try:
+        if span == "0":
+            client.unmute({"pane": row.ref})
+            return f"no longer muted: {where(row)}", True
+        item = client.mute({"pane": row.ref, "seconds": _seconds(span)}).json().get("item") or {}
+    except AgtmuxError as error:
+        if error.code == "E_INVALID_REQUEST":  # the request is right, so the route is not there
+            return "mute needs a newer daemon: run agtmux daemon restart", False
+        return f"not muted: {safe_line(error.message)}", False
+    until = seconds(item.get("until"))
+    return f"muted{f' for {age(time.time(), until)}' if until else ''}: {where(row)}", True
+
+
+def _seconds(span: str) -> float:
+    if span != "morning":
+        return float(span)
+    now = datetime.now().astimezone()
+    morning = now.replace(hour=8, minute=0, second=0, microsecond=0)
+    return (morning if morning > now else morning + timedelta(days=1)).timestamp() - now.timestamp()
+
+
 def _run(argv: list[str]) -> str:
     """Run a short command. Return what went wrong, "" if nothing."""
     try:
         done = subprocess.run(argv, capture_output=True, timeout=10, check=False, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return shown(error)
-    return "" if done.returncode == 0 else shown(done.stderr.decode("utf-8", "replace")) or f"status {done.returncode}"
+        return safe_line(error)
+    problem = safe_line(done.stderr.decode("utf-8", "replace")) or f"status {done.returncode}"
+    return problem if done.returncode else ""
 
 
-def explain_lines(told: list[str]) -> list[lines.Spans]:
+def explain_lines(texts: list[str]) -> list[lines.Spans]:
     """Return an explanation as lines: headings stand out."""
-    return [((line, "head" if line and not line.startswith(" ") else ""),) for line in told]
+    return [((line, "head" if line and not line.startswith(" ") else ""),) for line in texts]
