@@ -62,6 +62,7 @@ tools:
 extras:
 	@$(SETUP) sshd || true
 	@$(SETUP) extras
+	@$(SETUP) browser
 
 clean: ## remove what the targets made, except the cached agent CLIs
 	rm -rf .venv build dist .coverage .coverage.* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Brings a machine to where the Makefile's targets can run: virtual environment, tmux, sshd, Node, agent CLIs.
+# Brings a machine to where the Makefile's targets can run: virtual environment, tmux, sshd, a browser, Node, agent CLIs.
 #
-#   scripts/setup.sh venv|git-hook|tmux|sshd|extras|node|agents|agents-dir
+#   scripts/setup.sh venv|git-hook|tmux|sshd|extras|browser|node|agents|agents-dir
 #   scripts/setup.sh tmux-version VERSION     prints a folder to put in front of PATH, with a tmux of that version in it
 #
 # Each subcommand is quick and silent when nothing is missing, says in one line what it does when something is, and
@@ -253,6 +253,31 @@ setup_node() {
   }
 }
 
+# ---------------------------------------------------------------- a browser for the tests of the web page
+# Debian's chromium, and axe-core, which finds what keeps people from using a page. axe-core is unpacked below .cache.
+# Where one cannot be had those tests say so and are skipped
+AXE=4.14.1
+AXE_SHA512=1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
+setup_browser() {
+  [ "$(uname)" = Linux ] || return 0
+  command -v chromium >/dev/null || apt_install chromium fonts-dejavu-core || {
+    say "the tests of the web page will be skipped; to run them too type: $(how_to chromium)"; return 0; }
+  local dir=$ROOT/.cache/axe-core/$AXE part
+  if [ -f "$dir/axe.min.js" ]; then return; fi
+  setup_node || return 0
+  say "fetching axe-core $AXE into ${dir#"$ROOT"/}"
+  part=$(mktemp -d)
+  if (cd "$part" && npm pack "axe-core@$AXE" --silent --fetch-retries=1 --fetch-timeout=20000) >/dev/null 2>&1 &&
+    echo "$AXE_SHA512  $part/axe-core-$AXE.tgz" | sha512sum --check --status; then
+    mkdir -p "$dir"
+    tar -xzf "$part/axe-core-$AXE.tgz" -C "$part" package/axe.min.js package/LICENSE
+    mv "$part/package/LICENSE" "$part/package/axe.min.js" "$dir"
+  else
+    say "one test of the web page will be skipped: axe-core $AXE cannot be had from the npm registry"
+  fi
+  rm -rf "$part"
+}
+
 lock_hash() { "$(find_python)" -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest()[:16])' "$LOCK"; }
 agents_dir() { echo "${AGTMUX_AGENTS_CACHE:-$ROOT/.cache/agents}/$(lock_hash)"; }
 
@@ -283,6 +308,7 @@ case ${1:-} in
   tmux) setup_tmux ;;
   sshd) setup_sshd ;;
   extras) setup_extras ;;
+  browser) setup_browser ;;
   node) setup_node ;;
   agents) setup_agents ;;
   agents-dir) agents_dir ;;

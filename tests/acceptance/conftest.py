@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.acceptance.browsing import Web, started
 from tests.acceptance.stage import Actor, Agent, Daemon, Place, Watch
 from tests.conftest import Tmux
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture
@@ -61,3 +66,19 @@ def actor(tmux: Tmux, place: Place) -> Callable[..., Actor]:
         return Actor(server or tmux, place, name)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One headless browser for all tests that need one."""
+    with started() as browser:
+        yield browser
+
+
+@pytest.fixture
+def web(place: Place, daemon: Daemon, chromium: Browser) -> Iterator[Web]:
+    """The web page of a daemon that runs. The tabs must log no error."""
+    made = Web(place, daemon.start(), chromium)
+    yield made
+    made.close()
+    assert made.errors == []

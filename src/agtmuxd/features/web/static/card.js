@@ -61,6 +61,7 @@ export class Card {
 	// Shows `row`. Null: the agent is gone.
 	update(row) {
 		const now = row !== null && waits(row) ? request(row) : null;
+		if (now !== null && this.#sent && !this.#sent.done && !this.#sent.failed) return; // its dialog changes while it is answered
 		if (this.#asked !== null && !this.#same(row, now)) this.#end(row);
 		if (now === null) return;
 		const fresh = this.#asked?.fingerprint !== now.fingerprint || this.ended;
@@ -77,7 +78,7 @@ export class Card {
 	// Whether the row still shows the request of this card. A request that a hook reported gets its fingerprint later.
 	#same(row, now) {
 		if (now === null || row.runtime_id !== this.#row.runtime_id || row.state !== this.#row.state) return false;
-		if (this.#sent?.done && row.since !== this.#row.since) return false; // the same question once more
+		if (this.#sent?.done && row.state_version !== this.#sent.body.if_state_version) return false; // the same question once more
 		return now.fingerprint === this.#asked.fingerprint || this.#asked.fingerprint === null;
 	}
 
@@ -204,6 +205,7 @@ export class Card {
 			this.#failed(sent, error);
 		}
 		this.#enable();
+		this.#app.draw();
 	}
 
 	#done(sent, sure) {

@@ -4,8 +4,8 @@
 
 import { keyOf } from "./rows.js";
 
-const QUIET = 25000; // ms without a line, heartbeats included, after which the connection counts as lost
-const HEARTBEAT = "10s";
+const QUIET = 15000; // ms without a line, heartbeats included, after which the connection counts as lost
+const HEARTBEAT = "5s";
 
 export class Feed extends EventTarget {
 	rows = new Map();
@@ -100,7 +100,7 @@ export class Feed extends EventTarget {
 			if (signal.aborted) break;
 			this.#set("lost");
 			await new Promise((done) => setTimeout(done, pause * (0.75 + Math.random() / 2)));
-			pause = Math.min(pause * 2, 8000);
+			pause = Math.min(pause * 2, 4000);
 		}
 		if (this.#leading === signal) this.#leading = null;
 	}
@@ -112,6 +112,7 @@ export class Feed extends EventTarget {
 		let watch = setTimeout(() => silent.abort(), QUIET);
 		try {
 			const body = await this.#api.open(`/v1/watch?heartbeat=${HEARTBEAT}${cursor}`, AbortSignal.any([signal, silent.signal]));
+			if (this.#cursor !== null) this.#set("live"); // what was missed comes at once, if anything was
 			const reader = body.pipeThrough(new TextDecoderStream()).getReader();
 			let rest = "";
 			for (;;) {
