@@ -39,7 +39,7 @@ STATUS_LINES = (
 )
 """What a user adds for the status line. ``load`` never changes ``status-right``: it is the user's own."""
 MINIMUM = (3, 3)
-_BINDING = re.compile(r"bind-key\s+(?:-r\s+)?-T\s+\S+\s+(\S+)\s+(.*)")
+_BINDING = re.compile(r"bind-key\s+(?:-r\s+)?-T\s+(\S+)\s+(\S+)\s+(.*)")
 _SIZE = re.compile(r"[0-9]{1,4}%?")
 
 
@@ -160,14 +160,15 @@ def _unbind(server: TmuxServer) -> tuple[list[str], list[str]]:
 def _bound_keys(server: TmuxServer, table: str = "prefix") -> dict[str, str]:
     """Return the commands of a key table by key, as this tmux spells it. Raises E_UNSUPPORTED if it cannot be read.
 
-    All keys are read: tmux 3.7 lists nothing if it is asked for one.
+    All tables are read: tmux 3.7 lists nothing if there is only one key to list.
     """
     out = {}
-    for row in server.run("list-keys", "-T", table).split("\n"):
+    for row in server.run("list-keys").split("\n"):
         found = _BINDING.fullmatch(row)
         if found is None:
             raise AgtmuxError("E_UNSUPPORTED", "this tmux lists its keys in an unknown way: no key was bound")
-        out[found[1]] = found[2]
+        if found[1] == table:
+            out[found[2]] = found[3]
     return out
 
 
