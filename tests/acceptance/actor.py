@@ -29,6 +29,8 @@ QUESTION = [
     RULE, "  4. Chat about this", "", "Enter to select · ↑/↓ to navigate · Esc to cancel",
 ]  # fmt: skip
 """A question as Claude Code asks it; behind its third option a text is typed."""
+BRIEF = 1.0
+"""Seconds of a turn, if the agent is brief."""
 
 
 def _fits(first: int, size: int, low: int) -> bool:
@@ -41,7 +43,7 @@ def _fits(first: int, size: int, low: int) -> bool:
 class Actor:
     """``how`` words: ``deaf`` never submits, ``chip`` shows pastes as chips, ``quiet`` shows nothing of what it takes,
     ``mumbles`` shows another text than was typed into a question, ``wary`` takes an Enter within 0.1 s of text for a
-    line of it, as programs do that cannot tell a paste from typing.
+    line of it, as programs do that cannot tell a paste from typing, ``brief`` ends each turn after a moment.
     """
 
     def __init__(self, path: str) -> None:
@@ -205,7 +207,12 @@ def main() -> None:
     server.bind(sys.argv[1])
     server.listen()
     while True:
-        ready, _, _ = select.select([0, server.fileno()], [], [])
+        ends = BRIEF if "brief" in actor.how and actor.running else None
+        ready, _, _ = select.select([0, server.fileno()], [], [], ends)
+        if not ready:
+            actor.running = False
+            actor.said.append("● Done.")
+            actor.draw()
         if 0 in ready:
             try:
                 data = os.read(0, 65536)
