@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.acceptance.stage import Daemon
+from tests.acceptance.stage import PROGRAMS, Daemon, Place
 from tests.acceptance.test_tmux_status import LINE, opt_in, own
 from tests.attached import Attached
 from tests.conftest import Tmux, until
@@ -34,3 +34,21 @@ def test_a_client_on_another_machine_shows_the_counts(
     vm.tmux.run("set-option", "-gu", "@agtmux")
     until(lambda: own(vm.tmux) == {}, within=20, what="all is removed")
     terminal.shows(lambda screen: screen.rstrip().endswith("<>"))
+
+
+@pytest.mark.tc("TC-366")
+def test_a_jump_to_another_machine_opens_its_tmux_in_a_popup(
+    daemon: Daemon, place: Place, far: Callable[..., RemoteMachine], tmux: Tmux, new_tmux: Callable[[], Tmux]
+) -> None:
+    vm = far("vm1")
+    one = vm.start_agent()
+    one.draw("Hello from afar")
+    vm.add()
+    vm.asks()
+    daemon.wait_for(one.pane, "waiting_approval", "vm1")
+    tmux.start()
+    terminal = Attached(tmux, new_tmux())
+    tmux.run("run-shell", "-b", f"{PROGRAMS}/agtmux jump --next --client {terminal.client}")
+    terminal.shows(lambda screen: "Hello from afar" in screen and "┌" in screen)
+    vm.tmux.run("detach-client", "-s", "main")
+    terminal.shows(lambda screen: "┌" not in screen)
