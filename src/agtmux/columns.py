@@ -208,8 +208,8 @@ def _outcome(item: Item, _now: float) -> str:
     return f"{code} {clean(item['error_code'])}" if item.get("error_code") else code
 
 
-def _heard(item: Item, now: float) -> str:
-    """Return what became of an episode on each channel."""
+def _deliveries(item: Item, now: float) -> str:
+    """Return the result of an episode on each channel."""
     sent = [f"{clean(one.get('channel'))} {clean(one.get('state'))}" for one in item.get("deliveries") or ()]
     return ", ".join(sent) or "not sent yet"
 
@@ -302,7 +302,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("AGENT", _field("agent")),
         ("PLACE", _field("place")),
         ("TARGET", _field("target")),
-        ("CHANNELS", _heard),
+        ("CHANNELS", _deliveries),
     ),
     "failed messages": (
         ("AGE", _age("made_at")),
