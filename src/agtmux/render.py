@@ -238,8 +238,8 @@ def _empty(scope: str, body: Item) -> str:
     if filters - {"all", "sort", "group_by"}:
         return f"no {'pane' if 'all' in filters else 'agent'} matches these filters"
     if "all" in filters:
-        return "no pane seen: does tmux run? agtmux target list tells which servers are watched"
-    return "no agents seen; agtmux list panes --all shows every pane"
+        return "no panes: is tmux running? run agtmux target list to see which servers are watched"
+    return "no agents: run agtmux list panes --all to see every pane"
 
 
 def safe_block(text: object) -> str:

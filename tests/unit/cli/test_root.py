@@ -241,7 +241,7 @@ def test_colour_can_be_asked_for_in_a_pipe(short_dir: Path, stub: Stub) -> None:
 
 def test_an_empty_listing_says_so_only_to_a_person(short_dir: Path, stub: Stub) -> None:
     stub.answer("GET /v1/panes", listing())
-    assert "no agents seen" in on_terminal(short_dir, "ls")
+    assert "no agents: run" in on_terminal(short_dir, "ls")
     assert len(out(short_dir, "ls").splitlines()) == 1
 
 

@@ -79,8 +79,8 @@ def test_a_name_for_several_states_is_spelled_out(short_dir: Path, stub: Stub) -
 @pytest.mark.parametrize(
     ("filters", "expected"),
     [
-        ({}, "no agents seen; agtmux list panes --all shows every pane"),
-        ({"all": True}, "no pane seen: does tmux run?"),
+        ({}, "no agents: run agtmux list panes --all to see every pane"),
+        ({"all": True}, "no panes: is tmux running?"),
         ({"agent": ["cluade"]}, "no agent matches these filters"),
         ({"all": True, "session": ["x"]}, "no pane matches these filters"),
     ],

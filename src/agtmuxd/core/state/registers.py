@@ -155,73 +155,73 @@ _MAIN = ("turn", "approval:main", "tool:*")
 
 RETIREMENTS: tuple[Retirement, ...] = (
     Retirement(
-        TURN_START, "a turn start retires everything older of the main agent",
+        TURN_START, "the start of a turn retires all older claims about the main agent",
         by_level=False, by_phases=frozenset({Phase.START}), by_claims=frozenset(Claim),
         retires=frozenset(Claim), subjects=_MAIN, of_levels=None,
     ),
     Retirement(
-        "turn_end", "a turn end retires running, the main agent's waits and open tools",
+        "turn_end", "the end of a turn retires running, waits of the main agent and open tools",
         by_level=False, by_phases=frozenset({Phase.END}), by_claims=frozenset(Claim),
         retires=WORKS, subjects=_MAIN, of_levels=None,
     ),
     Retirement(
-        "clear", "an end that leaves nothing to look at (a cleared or interrupted turn) retires older ends",
+        "clear", "the end of a cleared or interrupted turn retires older ends",
         by_level=False, by_phases=frozenset({Phase.END}), by_claims=frozenset({Claim.IDLE}),
         retires=ENDS, subjects=("turn",), of_levels=False,
     ),
     Retirement(
-        "cut_short", "an end that leaves nothing to look at retires a turn or its completion shown right after it",
+        "cut_short", "the end of a cleared or interrupted turn retires what a screen still shows of that turn",
         by_level=False, by_phases=frozenset({Phase.END}), by_claims=frozenset({Claim.IDLE}),
         retires=frozenset({Claim.RUNNING, Claim.COMPLETED}), subjects=("turn",), of_levels=True, at="redraw",
     ),
     Retirement(
         # Not an older `idle`: it is the same claim, and it must remain while a screen is in doubt (cut_short).
-        "cleared_ends", "a screen or status that leaves nothing to look at (cleared, interrupted) retires other ends",
+        "cleared_ends", "a screen or status of a cleared or interrupted turn retires other ends",
         by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.IDLE}),
         retires=frozenset({Claim.COMPLETED, Claim.ERROR}), subjects=("turn",), of_levels=False,
     ),
     Retirement(
-        "quiet_edges", "a screen or status without a turn retires running and waits that were declared before",
+        "quiet_edges", "a screen or status without a turn retires earlier events about a turn or a wait",
         by_level=True, by_phases=_ANY_PHASE, by_claims=QUIET,
         retires=WORKS, subjects=("*",), of_levels=False, at="holds",
     ),
     Retirement(
-        "quiet_levels", "a screen or status that turned quiet retires what another level last showed before",
+        "quiet_levels", "a screen or status that stops showing a turn retires what another one showed before",
         by_level=True, by_phases=_ANY_PHASE, by_claims=QUIET,
         retires=WORKS, subjects=("*",), of_levels=True,
     ),
     Retirement(
-        "busy_waits", "a screen or status that turned busy retires waits that were declared before",
+        "busy_waits", "a screen or status that starts to show a turn retires earlier events about a wait",
         by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
         retires=WAITS, subjects=("*",), of_levels=False, at="began",
     ),
     Retirement(
-        "busy_undrawn", "a screen or status that stays busy well after a wait was declared retires it",
+        "busy_undrawn", "a screen or status that shows a turn long after an event about a wait retires that wait",
         by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
         retires=WAITS, subjects=("*",), of_levels=False, at="undrawn",
     ),
     Retirement(
-        "busy_wait_levels", "a screen or status that turned busy retires a wait that another level last showed before",
+        "busy_wait_levels", "a screen or status that starts to show a turn retires a wait that another one showed",
         by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
         retires=WAITS, subjects=("*",), of_levels=True,
     ),
     Retirement(
-        "busy_failed", "a screen or status that turned busy after a failure has begun the next turn",
+        "busy_failed", "a screen or status that starts to show a turn after a failure shows the next turn",
         by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
         retires=frozenset({Claim.ERROR}), subjects=("turn",), of_levels=False, at="began",
     ),
     Retirement(
-        "busy_cut_short", "one that turned busy after an interrupt, and not right after it, has begun the next turn",
+        "busy_cut_short", "one that starts to show a turn some time after an interrupt shows the next turn",
         by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
         retires=frozenset({Claim.IDLE}), subjects=("turn",), of_levels=False, at="redrawn",
     ),
     Retirement(
-        "busy_completed", "one that turned busy after a completion, and stayed so, has begun the next turn",
+        "busy_completed", "one that shows a turn for a while after a completion shows the next turn",
         by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
         retires=frozenset({Claim.COMPLETED}), subjects=("turn",), of_levels=False, at="stayed",
     ),
     Retirement(
-        "busy_overrun", "a screen or status still busy well after a turn's end speaks of the next turn",
+        "busy_overrun", "a screen or status that still shows a turn long after an end shows the next turn",
         by_level=True, by_phases=_ANY_PHASE, by_claims=frozenset({Claim.RUNNING}),
         retires=ENDS, subjects=("turn",), of_levels=False, at="overrun",
     ),

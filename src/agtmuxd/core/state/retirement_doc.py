@@ -9,14 +9,14 @@ from agtmuxd.core.state.registers import RETIREMENTS, Retirement
 REDRAW = "python -c 'from agtmuxd.core.state.retirement_doc import draw; print(draw(), end=\"\")' > docs/retirement.md"
 
 _AT = {
-    "since": "began to say so",
-    "redraw": f"began to say so, and {registers.REDRAW // MS} ms",
-    "redrawn": f"began to say so, less {registers.UNDRAWN // MS} ms",
-    "began": "began to say so, less the lag of its source",
-    "stayed": f"began to say so, less the lag of its source, where it said so for {registers.BLIP // MS} ms",
-    "holds": "was last read saying so, less the lag of its source",
-    "overrun": f"was last read saying so, less its lag and {registers.OVERRUN // MS} ms",
-    "undrawn": f"was last read saying so, less its lag and {registers.UNDRAWN // MS} ms",
+    "since": "first claim",
+    "redraw": f"first claim, plus {registers.REDRAW // MS} ms",
+    "redrawn": f"first claim, minus {registers.UNDRAWN // MS} ms",
+    "began": "first claim, minus the lag",
+    "stayed": f"first claim, minus the lag, once the claim has lasted {registers.BLIP // MS} ms",
+    "holds": "last reading, minus the lag",
+    "overrun": f"last reading, minus the lag and {registers.OVERRUN // MS} ms",
+    "undrawn": f"last reading, minus the lag and {registers.UNDRAWN // MS} ms",
 }
 
 
@@ -26,9 +26,11 @@ def _claims(claims: frozenset[Claim]) -> str:
 
 def _by(row: Retirement) -> str:
     if row.by_level:
-        return f"a screen or status that says {_claims(row.by_claims)}"
+        return f"a screen or status that claims {_claims(row.by_claims)}"
     phases = ", ".join(f"`{p}`" for p in Phase if p in row.by_phases)
-    return f"an event of phase {phases}" + ("" if row.by_claims == frozenset(Claim) else f", {_claims(row.by_claims)}")
+    return f"an event of phase {phases}" + (
+        "" if row.by_claims == frozenset(Claim) else f" that claims {_claims(row.by_claims)}"
+    )
 
 
 def _of(row: Retirement) -> str:
@@ -46,19 +48,24 @@ def draw() -> str:
     lines = [
         "# What ends a claim",
         "",
-        "Drawn from the tables in `src/agtmuxd/core`; a test holds this file to them. To draw it again:",
+        "This page is written from the tables in `src/agtmuxd/core`. A test compares it with them. To write it again:",
         "",
         f"    {REDRAW}",
         "",
-        "A claim is retired by a mark that is younger than the last moment for which the claim is proven: the time of",
-        "an event, or a lag before a screen or status was last read saying so "
-        f"(screen {_seconds(registers.SCREEN_LAG)}, status {_seconds(registers.STATUS_LAG)}, "
-        f"one that says `waiting_*` {_seconds(registers.UNDRAWN)}).",
-        "A mark only ever grows, so nothing that is older comes back when the one who retired it goes silent. Hints",
-        "retire nothing. A sub-agent's approval (`approval:<agent_id>`) ends by an event of its own, by the status or",
-        "by the screen.",
+        "Each row is a rule. When a source makes the claim in the column *set by*, the rule sets a mark at the time in",
+        "the column *time*. The mark retires all older claims of the kinds in the last two columns.",
         "",
-        "| mark | rule | set by | at the moment it | retires | said by; about |",
+        "- *First claim* is when the source began to make this claim. *Last reading* is when it was last read with it.",
+        "- An event is as old as its own time.",
+        "- A screen or status is as old as its last reading, minus its lag. The lag is "
+        f"{_seconds(registers.SCREEN_LAG)} for a screen, {_seconds(registers.STATUS_LAG)} for",
+        f"  a status, and {_seconds(registers.UNDRAWN)} for a claim of `waiting_*`.",
+        "- A mark only grows. So no older claim comes back when the source of the mark says nothing more.",
+        "- Hints retire nothing.",
+        "- The approval of a sub-agent (`approval:<agent_id>`) ends by an event of that sub-agent, by the status or by",
+        "  the screen.",
+        "",
+        "| mark | rule | set by | time | retires | of these sources; subjects |",
         "|---|---|---|---|---|---|",
     ]
     lines += [
@@ -68,30 +75,32 @@ def draw() -> str:
         "",
         "## Which claim decides",
         "",
-        "Among fresh definitive claims, else among fresh hints, the first of: "
-        + ", ".join(f"`{s}`" for s in PRECEDENCE)
-        + ". Only `not_running` left: `idle`. Nothing left: `unknown`, with a reason.",
-        "A wait that a screen or status shows since after every failure goes before `error`, which is shown again",
-        "after it; so does an `idle` (cleared, interrupted).",
+        "1. Fresh definitive claims decide. Without any, fresh hints decide.",
+        "2. Among them the first of this list wins: " + ", ".join(f"`{s}`" for s in PRECEDENCE) + ".",
+        "3. If only `not_running` is left, the state is `idle`. If nothing is left, it is `unknown`, with a reason.",
+        "4. A wait, or an `idle` (cleared, interrupted), wins over `error` if a screen or status began to show it",
+        "   after the last failure. When that is over, `error` is shown again.",
         "",
-        "| claim | stays fresh after its pane was last read |",
+        "| claim of an event | stays fresh after the last reading of its pane |",
         "|---|---|",
     ]
     lines += [f"| `{c}` | {_seconds(resolve.PANE_FRESH + ttl)} |" for c, ttl in resolve.TTL.items()]
     lines += [
         f"| any hint | {_seconds(resolve.HINT_TTL)} |",
         "",
-        "A screen or a status is fresh by its own last reading.",
+        "For a screen or status, its own last reading counts.",
         "",
-        "| what | how long |",
+        "| what | time |",
         "|---|---|",
         f"| `completed` becomes `idle` after | {_seconds(resolve.DEMOTE_AFTER)} |",
-        "| `completed`, or an end of no told kind, waits for a screen that showed the turn, at most "
+        "| `completed`, or an end of unknown kind, waits for the screen that showed the turn, at most "
         f"| {_seconds(resolve.HOLD_BACK)} |",
-        f"| an agent without a word is `starting` for | {_seconds(resolve.STARTING)} |",
+        f"| an agent without any claim is `starting` for | {_seconds(resolve.STARTING)} |",
     ]
-    lines += [f"| a change of the {source} counts after | {_seconds(ns)} |" for source, ns in debounce.SETTLE.items()]
-    lines += [f"| that the screen matches no rule any more counts after | {_seconds(debounce.UNMATCHED)} |"]
-    lines += [f"| a first word of the screen that a turn runs counts after | {_seconds(debounce.FIRST_RUNNING)} |"]
-    lines += ["| a change to waiting counts, and one to `running` but from a wait on the screen | at once |"]
+    lines += [
+        f"| a change of source `{source}` counts after | {_seconds(ns)} |" for source, ns in debounce.SETTLE.items()
+    ]
+    lines += [f"| a screen that no longer matches any rule counts after | {_seconds(debounce.UNMATCHED)} |"]
+    lines += [f"| `running` as the first claim of a screen counts after | {_seconds(debounce.FIRST_RUNNING)} |"]
+    lines += ["| a change to `waiting_*`, or to `running` unless the screen showed a wait, counts | at once |"]
     return "\n".join(lines) + "\n"
