@@ -30,7 +30,7 @@ def stub(short_dir: Path) -> Iterator[Stub]:
     [
         ("lst", "No such command 'lst' (did you mean agtmux list or agtmux ls?); see agtmux --help"),
         ("aprove claude", "No such command 'aprove' (did you mean agtmux approve?); see agtmux --help"),
-        ("install", "No such command 'install' (did you mean agtmux hooks install or agtmux daemon install?); see"),
+        ("install", "No such command 'install' (did you mean agtmux hooks install or agtmux daemon install"),
         ("panes", "No such command 'panes' (did you mean agtmux list panes?); see agtmux --help"),
         ("xyzzy", "No such command 'xyzzy'; see agtmux --help"),
         ("list pane", "No such command 'pane' (did you mean panes?); see agtmux list --help"),
