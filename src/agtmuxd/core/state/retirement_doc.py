@@ -45,6 +45,10 @@ def _seconds(ns: int) -> str:
 
 def draw() -> str:
     """Return the document, with a newline at its end."""
+    return "\n".join([*_marks(), *_precedence()]) + "\n"
+
+
+def _marks() -> list[str]:
     lines = [
         "# What ends a claim",
         "",
@@ -71,7 +75,11 @@ def draw() -> str:
     lines += [
         f"| `{r.mark}` | {r.summary} | {_by(r)} | {_AT[r.at]} | {_claims(r.retires)} | {_of(r)} |" for r in RETIREMENTS
     ]
-    lines += [
+    return lines
+
+
+def _precedence() -> list[str]:
+    lines = [
         "",
         "## Which claim decides",
         "",
@@ -103,4 +111,4 @@ def draw() -> str:
     lines += [f"| a screen that no longer matches any rule counts after | {_seconds(debounce.UNMATCHED)} |"]
     lines += [f"| `running` as the first claim of a screen counts after | {_seconds(debounce.FIRST_RUNNING)} |"]
     lines += ["| a change to `waiting_*`, or to `running` unless the screen showed a wait, counts | at once |"]
-    return "\n".join(lines) + "\n"
+    return lines
