@@ -146,7 +146,7 @@ def test_a_question_is_answered_by_an_option_or_by_a_text(web: Web, actor: Make)
     until(lambda: one.sent() == ["chose 2", "wrote blue"], within=PATIENCE, what="the text arrives")
 
 
-def test_prompt_interrupt_and_mark_as_seen(web: Web, actor: Make) -> None:
+def test_prompt_interrupt_mark_as_seen_and_mute(web: Web, actor: Make) -> None:
     one = actor().start()
     one.ready(web.daemon)
     tab = web.open(path=path_of(one))
@@ -167,6 +167,11 @@ def test_prompt_interrupt_and_mark_as_seen(web: Web, actor: Make) -> None:
     says(tab, "main > div > .note", "Marked as seen.")
     row = web.daemon.pane(one.pane)
     assert row is not None and row["attention"] == "none"
+    button(tab, "Mute for an hour")
+    says(tab, ".mark", "muted")
+    assert (web.daemon.pane(one.pane) or {})["muted_until"]
+    button(tab, "Unmute")
+    says(tab, "button", "Mute for an hour")
 
 
 def test_each_scope_offers_what_it_may_and_no_more(web: Web, actor: Make) -> None:

@@ -1,5 +1,7 @@
 // Calls the daemon's API with this browser's token. The token lies in the storage of this address only.
 
+import { kept } from "./dom.js";
+
 const KEPT = "agtmux";
 
 export class ApiError extends Error {
@@ -34,26 +36,18 @@ export class Api {
 	}
 
 	reload() {
-		try {
-			this.#device = JSON.parse(localStorage.getItem(KEPT));
-		} catch {
-			this.#device = null;
-		}
+		this.#device = JSON.parse(kept(KEPT));
 	}
 
 	async link(code) {
 		const body = await this.#call("POST", "/v1/web/devices", { code }, null);
 		this.#device = { token: body.token, name: body.device.name, scope: body.device.scope };
-		try {
-			localStorage.setItem(KEPT, JSON.stringify(this.#device));
-		} catch {
-			// no storage: it stays linked until the page is closed
-		}
+		kept(KEPT, JSON.stringify(this.#device));
 	}
 
 	forget() {
 		this.#device = null;
-		localStorage.removeItem(KEPT);
+		kept(KEPT, null);
 	}
 
 	get(path) {

@@ -1,7 +1,7 @@
 // Starts the page: links this browser, opens the stream, and shows the screen that the address names.
 
 import { Api } from "./api.js";
-import { attr, clone, line, part, put, show } from "./dom.js";
+import { attr, clone, kept, line, part, put, show } from "./dom.js";
 import { Feed } from "./feed.js";
 import { age, seconds } from "./rows.js";
 import { AllView, HealthView, ListView, time } from "./views.js";
@@ -30,15 +30,11 @@ class App {
 	}
 
 	get holds() {
-		try {
-			return localStorage.getItem(HOLDS) === "yes";
-		} catch {
-			return false;
-		}
+		return kept(HOLDS) === "yes";
 	}
 
 	set holds(on) {
-		localStorage.setItem(HOLDS, on ? "yes" : "no");
+		kept(HOLDS, on ? "yes" : "no");
 	}
 
 	forget() {

@@ -43,6 +43,16 @@ export function make(tag, text = "", more = {}) {
 	return element;
 }
 
+// What this browser keeps under a name. null if it keeps nothing.
+export function kept(name, value) {
+	try {
+		if (value !== undefined) localStorage.setItem(name, value);
+		return localStorage.getItem(name);
+	} catch {
+		return null; // it allows no storage
+	}
+}
+
 const lists = new WeakMap();
 
 // Makes the children of `parent` those of `items`, in order. An element stays while its key stays, so that focus and

@@ -6,7 +6,8 @@ import { age, agent, mark, place, seconds, setAge, setChip, stateWord, waits, wh
 import { crumbsInto } from "./views.js";
 
 const SCREEN_EVERY = 2000; // ms between two readings of the screen while it is open
-const DONE = { prompt: "The prompt was submitted.", interrupt: "The turn was interrupted.", ack: "Marked as seen.", send: "Sent.", kill: "Done." };
+const DONE = { prompt: "The prompt was submitted.", interrupt: "The turn was interrupted.", ack: "Marked as seen.", send: "Sent.", kill: "Done.", mute: "No notifications of it for an hour.", unmute: "Notifications are on again." };
+const MUTE = 3600; // seconds
 
 export class PaneView {
 	#app;
@@ -25,14 +26,15 @@ export class PaneView {
 		this.title = line(`${target} ${id}`);
 		this.element = clone("t-pane");
 		const of = this.#of = parts(this.element);
-		of("promptForm").addEventListener("submit", (event) => this.#send(event, "prompt", { text: of("prompt").value }));
+		of("promptForm").addEventListener("submit", (event) => this.#act(event, "prompt", { text: of("prompt").value }));
 		of("prompt").addEventListener("keydown", (event) => {
 			if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) of("promptForm").requestSubmit();
 		});
-		for (const kind of ["interrupt", "ack"]) of(kind).addEventListener("click", (event) => this.#send(event, kind, {}));
+		for (const kind of ["interrupt", "ack"]) of(kind).addEventListener("click", (event) => this.#act(event, kind, {}));
+		of("mute").addEventListener("click", (event) => this.#send(event, `notify/${this.#muted ? "unmute" : "mute"}`, { pane: this.#row.ref, ...(!this.#muted && { seconds: MUTE }) }));
 		of("sendForm").addEventListener("submit", (event) => {
 			const text = of("sendText").value, keys = of("sendKeys").value.split(/\s+/).filter(Boolean);
-			this.#send(event, "send", { keys, enter: of("sendEnter").checked, ...(text && { text }) });
+			this.#act(event, "send", { keys, enter: of("sendEnter").checked, ...(text && { text }) });
 		});
 		for (const button of of("kills").children) button.addEventListener("click", (event) => this.#kill(event, button));
 		for (const name of ["screenPart", "whyPart", "pastPart"]) of(name).addEventListener("toggle", () => this.#read());
@@ -64,6 +66,7 @@ export class PaneView {
 		fill(of("what"), waits(row) ? "" : what(row));
 		of("interrupt").disabled = !(row.state === "running" || waits(row));
 		of("ack").disabled = row.attention === "none";
+		put(of("mute"), this.#muted ? "Unmute" : "Mute for an hour");
 		this.#updateCard(row);
 		linesInto(of("facts"), facts(row));
 		const version = `${row.runtime_id} ${row.state_version} ${row.message}`;
@@ -148,20 +151,28 @@ export class PaneView {
 	#kill(event, button) {
 		const [mode, signal] = button.dataset.kill.split(" ");
 		const how = mode === "key" ? "Press C-c for" : `Send ${signal} to`;
-		if (confirm(`${how} ${agent(this.#row)} in ${place(this.#row)}, process ${this.#row.pid ?? "unknown"}?`)) this.#send(event, "kill", { mode, signal });
+		if (confirm(`${how} ${agent(this.#row)} in ${place(this.#row)}, process ${this.#row.pid ?? "unknown"}?`)) this.#act(event, "kill", { mode, signal });
 	}
 
-	// One action on the agent that is shown, and on no other. Its button waits for the answer.
-	async #send(event, kind, more) {
+	get #muted() {
+		return seconds(this.#row.muted_until ?? null) > this.#app.feed.now();
+	}
+
+	// One action on the agent that is shown, and on no other.
+	#act(event, kind, more) {
 		event.preventDefault();
+		return this.#send(event, `actions/${kind}`, { ref: this.#row.ref, request_ref: crypto.randomUUID(), if_runtime: this.#row.runtime_id, ...more });
+	}
+
+	// One request. Its button waits for the answer.
+	async #send(event, path, body) {
 		const button = event.submitter ?? event.currentTarget, form = event.type === "submit" ? event.currentTarget : null;
 		if (button.disabled) return;
 		button.disabled = true;
 		try {
-			const body = { ref: this.#row.ref, request_ref: crypto.randomUUID(), if_runtime: this.#row.runtime_id, ...more };
-			const { result } = await this.#app.api.post(`/v1/actions/${kind}`, body);
+			const { result } = await this.#app.api.post(`/v1/${path}`, body);
 			const sure = result?.delivery !== "unconfirmed";
-			this.#note(sure ? DONE[kind] : "Sent, but nothing shows that the agent took it. Look at its screen.", sure ? "done" : "bad");
+			this.#note(sure ? DONE[path.split("/")[1]] : "Sent, but nothing shows that the agent took it. Look at its screen.", sure ? "done" : "bad");
 			form?.reset();
 		} catch (error) {
 			this.#note(error.status < 500 ? `Nothing was done: ${line(error.message)}.` : `It may or may not be done (${line(error.message)}). Look at the screen.`, "bad");

@@ -5,7 +5,7 @@ import { attr, block, clone, fill, line, parts, put } from "./dom.js";
 export const GLYPHS = { error: "✗", waiting_approval: "!", waiting_input: "?", running: "●", completed: "✓", idle: "○", unknown: "~" };
 export const ORDER = Object.keys(GLYPHS);
 const WAITING = new Set(["waiting_approval", "waiting_input"]);
-const LASTING = ["always", "don't ask again", "don’t ask again", "do not ask again", "for this session", "for the session", "all edits", "auto-accept", "auto mode", "from now on", "for all"];
+const LASTING = ["always", "ask again", "for this session", "for the session", "all edits", "auto", "from now on", "for all"];
 
 export const waits = (row) => WAITING.has(row.state);
 export const lasts = (option) => LASTING.some((word) => option.toLowerCase().includes(word));
@@ -24,7 +24,8 @@ export function age(since, now) {
 
 export const place = (row) => line(`${row.identity.session_name}:${row.window_index ?? ""}.${row.pane_index ?? ""}`);
 export const agent = (row) => line(row.agent_name ? `${row.agent_type} ${row.agent_name}` : row.agent_type ?? row.command ?? "-");
-export const paneLink = (identity) => `#/p/${[identity.target, identity.pane_id].map(encodeURIComponent).join("/")}`;
+export const link = (...words) => `#/${words.map(encodeURIComponent).join("/")}`;
+export const paneLink = ({ target, pane_id: id }) => link("p", target, id);
 
 export function where(row, manyTargets) {
 	const work = line(row.branch ? `${row.project} (${row.branch})` : row.project);

@@ -2,7 +2,7 @@
 
 import { Card } from "./card.js";
 import { attr, clone, fill, keyed, line, linesInto, make, parts, put } from "./dom.js";
-import { age, inOrder, keyOf, makeRow, ORDER, seconds, stateWord, updateRow, waits } from "./rows.js";
+import { age, inOrder, keyOf, link, makeRow, ORDER, seconds, stateWord, updateRow, waits } from "./rows.js";
 
 const GROUPS = [
 	["Failed", (row) => row.attention === "needs_action"],
@@ -87,8 +87,6 @@ export class AllView {
 		if (moved) for (const { card } of this.#cards.values()) card.arm();
 	}
 }
-
-const link = (...words) => `#/${words.map(encodeURIComponent).join("/")}`;
 
 export function crumbsInto(nav, row) {
 	const all = [["#/", "All"]];
