@@ -66,7 +66,7 @@ class Facts:
 
     @property
     def daemon_environment(self) -> Mapping[str, Any] | None:
-        """What the daemon got from whoever started it. None: no daemon, or an older one."""
+        """What the daemon got from the process that started it. None: no daemon, or an older one."""
         return (self.health or {}).get("environment")
 
     def errors(self, *topics: str) -> list[str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SOCKET_LIMIT = 104
 MIB = 1 << 20
 FREE_LEAST, FREE_LOW = 16 * MIB, 512 * MIB
-"""Bytes of free disk: with less than the first nothing can be stored soon; less than the second is worth a word."""
+"""Bytes of free disk. Below the first, soon nothing can be stored. Below the second, you get a warning."""
 
 
 def folders(facts: Facts) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 UNKNOWN = "agtmux?"
-"""Stands for the counts while nobody knows them."""
+"""Shown instead of the counts while they are unknown."""
 SIGNS = (("needs_action", "!", "yellow"), ("error", "✗", "red"), ("running", "●", "green"))
 """Name, sign and colour of each count that is shown, in this order. The signs alone tell them apart."""
 

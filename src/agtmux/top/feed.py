@@ -29,7 +29,7 @@ EVERY = 0.1
 HEARTBEAT = 5.0
 """The daemon says something at least this often (seconds)."""
 SILENCE = 12.0
-"""Seconds without a word after which the daemon counts as lost."""
+"""Seconds without a line after which the daemon counts as lost."""
 TARGETS_EVERY = 10.0
 """Seconds between two looks at the health of targets."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0

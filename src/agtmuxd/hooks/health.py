@@ -87,5 +87,5 @@ def changed_here(path: str) -> int | None:
 
 
 def _start_is_known(runtime: Runtime) -> bool:
-    """Tell whether the system gives the start in clock ticks. Otherwise it is when agtmux first saw the agent."""
+    """Return whether the system gives the start in clock ticks. Otherwise it is when agtmux first saw the agent."""
     return runtime.process_start is not None and runtime.process_start.isdigit()

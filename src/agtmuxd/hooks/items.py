@@ -104,7 +104,7 @@ def why_not_ours(command: str) -> str | None:
 
 
 def _same_script(program: Path, own: Path) -> bool:
-    """Tell whether ``program`` is agtmux's start script as installers write it, for any interpreter.
+    """Return whether ``program`` is agtmux's start script as installers write it, for any interpreter.
 
     Another user's file does not count (unless root's), nor one that others may write to.
     """

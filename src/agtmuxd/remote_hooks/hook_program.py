@@ -119,7 +119,7 @@ def supervisors(folder: str) -> list[tuple[str, str, str]]:
 
 
 def is_hung(path: str, since: float) -> bool:
-    """Tell whether the last posts got no answer, within 30 s and after the daemon connected at ``since`` (s)."""
+    """Return whether the last posts got no answer, within 30 s and after the daemon connected at ``since`` (s)."""
     try:
         info = os.stat(path)
     except FileNotFoundError:
@@ -157,7 +157,7 @@ def _redacted(event: dict[str, object], extra: list[str]) -> dict[str, object]:
 
 
 def is_ours(sock: socket.socket) -> bool:
-    """Tell whether this user or root listens there: events are not redacted, and the path may now be another user's.
+    """Return whether this user or root listens there: events are not redacted, and the path may now be another user's.
 
     ``sock`` is a connected Unix stream socket. Raises OSError if the system does not name the listener.
     """

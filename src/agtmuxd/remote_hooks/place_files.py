@@ -140,7 +140,7 @@ def list_backups(path: str) -> list[str]:
 
 
 def has_text(path: str, text: str | None) -> bool:
-    """Tell whether a file holds exactly this text."""
+    """Return whether a file holds exactly this text."""
     if not os.path.isfile(path):
         return False
     with open(open_regular(path), "rb") as file:

@@ -60,7 +60,7 @@ umask 077
 cd "$HOME/{install_program.STATE}" || exit 1
 printf '%s\n' "$2" >"$1.patterns.json.new" && mv -f "$1.patterns.json.new" "$1.patterns.json"
 """
-"""``sh -c TELL sh ID JSON``: write the redaction patterns that hooks there use before they spool an event."""
+"""``sh -c _WRITE_PATTERNS sh ID JSON``: write the patterns that hooks there redact before they spool an event."""
 
 _FORGET: Final = rf"""
 cd "$HOME/{install_program.STATE}" || exit 0
@@ -92,7 +92,7 @@ class ReverseSocket:
         return self._conn is not None and not self._conn.is_closed()
 
     async def is_installed(self) -> bool:
-        """Tell whether the hook program is installed there. Raises ExecutorError."""
+        """Return whether the hook program is installed there. Raises ExecutorError."""
         return bool((await self._script(_PLACED)).strip())
 
     async def open(self) -> None:

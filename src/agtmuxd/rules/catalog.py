@@ -152,7 +152,7 @@ class RuleCatalog:
         return LOOK_EVERY
 
     def _may_be_unfinished(self, found: Mapping[Path, RuleFile]) -> bool:
-        """Tell whether a save may still be going on: a file is gone, or has a new error."""
+        """Return whether a save may still be going on: a file is gone, or has a new error."""
         _, wrong = self._validate(found)
         return any(path not in found for path in self._own_rules) or any(
             self.wrong.get(p) != w for p, w in wrong.items()

@@ -120,7 +120,7 @@ def _sample(rule: Rule, folder: Path | None, corpus: Path | None) -> Sample | st
 
 
 def _holds(rules: RuleSet, rule: Rule, sample: Sample) -> tuple[bool, str]:
-    """Tell whether a rule matches its sample and no other rule comes first, with a message."""
+    """Return whether a rule matches its sample and no other rule comes first, with a message."""
     for before in [None if w == FIRST else Claim(w) for w in sorted(rule.after)] if rule.after else [None]:
         why = why_not(rule, rules.view(sample), before)
         if why is not None:

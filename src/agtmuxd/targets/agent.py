@@ -69,14 +69,14 @@ class Agent:
         return False
 
     def style_is_old(self, now: int) -> bool:
-        """Tell whether the style of the text in its input field was read 30 s ago or earlier."""
+        """Return whether the style of the text in its input field was read 30 s ago or earlier."""
         return self.undrawn is not None and now - self.hint_at >= STYLES_HOLD
 
 
 def left_in_order(
     agent: Agent, row: PaneRow | None, capture: str | None, left: Mapping[str, bytes | None]
 ) -> bool | None:
-    """Tell whether an agent ended normally, None if unknown.
+    """Return whether an agent ended normally, None if unknown.
 
     Uses its last screen (``capture``), its exit status and its status file. ``left``: by path, the status files read
     after it ended, None for a missing one.

@@ -17,7 +17,7 @@ MOST: Final = 32
 
 
 def in_other_pid_space(pid: int | None, root: str = "/proc") -> bool:
-    """Tell whether the peer ``pid`` is in another pid namespace. None: the kernel has no number for it here.
+    """Return whether the peer ``pid`` is in another pid namespace. None: the kernel has no number for it here.
 
     A process that has ended cannot be checked: the result is False, so its own chain counts.
     """
@@ -34,7 +34,7 @@ def in_other_pid_space(pid: int | None, root: str = "/proc") -> bool:
 
 
 def was_in_other_pid_space(pid_space: str | None, root: str = "/proc") -> bool:
-    """Tell whether ``pid_space``, the pid namespace named in a spooled event, is another one than the daemon's."""
+    """Return whether ``pid_space``, the pid namespace named in a spooled event, is another one than the daemon's."""
     own = _own_space(root)
     return own is not None and pid_space is not None and pid_space != own
 
@@ -71,6 +71,6 @@ def _readable(text: str) -> str:
 
 
 def is_alive(link: Ancestor) -> bool:
-    """Tell whether exactly this process, with the same pid and start time, still runs."""
+    """Return whether exactly this process, with the same pid and start time, still runs."""
     proc = read_one(link.pid)
     return proc is not None and proc.start == link.start and proc.state not in "ZXx"

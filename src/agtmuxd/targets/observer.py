@@ -374,7 +374,7 @@ class Observer:
         return changed
 
     def _state_check_due(self, at: int) -> bool:
-        """Tell whether to check for stopped agents now: every second while one works, else every 5 s by default."""
+        """Return whether to check for stopped agents now: every second while one works, else every 5 s by default."""
         works = at < self._active_until or self.roster.works
         return at - self._states_read_at >= int((self._cadence.stop_check if works else self._cadence.table / 2) * NS)
 

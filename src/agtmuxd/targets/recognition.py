@@ -75,7 +75,7 @@ class Recognition:
         return self._argv.get(_life(proc), ())
 
     def is_released(self, agent: Agent, index: ProcessIndex) -> bool:
-        """Tell whether the agent's program still runs, but no adapter recognises it: its rules file was removed."""
+        """Return whether the agent's program still runs, but no adapter recognises it: its rules file was removed."""
         proc = index.by_pid.get(agent.proc.pid)
         if proc is None or not same_life(proc, agent.proc) or proc.comm != agent.proc.comm or proc.state in "ZX":
             return False
@@ -89,7 +89,7 @@ class Recognition:
         return single_agent(proc, chosen[1].match(chosen[0].innermost, chosen))
 
     def _is_left_shim(self, current: Agent | None, found: AgentProcess[Choice] | None, index: ProcessIndex) -> bool:
-        """Tell whether ``found`` is the shim of an agent that has ended: it runs an instant longer, and is no agent."""
+        """Return whether ``found`` is the shim of an agent that has ended. It runs a moment longer, and is no agent."""
         if found is None:
             return False
         key = _life(found.proc)
@@ -120,7 +120,7 @@ class Recognition:
 
 
 def same_life(a: Proc, b: Proc) -> bool:
-    """Tell whether both are the same process: the same pid and the same start."""
+    """Return whether both are the same process: the same pid and the same start."""
     return a.pid == b.pid and a.start == b.start
 
 

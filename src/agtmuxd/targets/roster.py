@@ -181,7 +181,7 @@ class Roster:
                 self._invalidate()
 
     def missing(self) -> bool:
-        """Tell whether ``refresh_states`` found that an agent's process ended."""
+        """Return whether ``refresh_states`` found that an agent's process ended."""
         return any(a.proc.state in "ZX" for a in self.agents.values())
 
     # ---------------------------------------------------------------- what they show
@@ -260,7 +260,7 @@ class Roster:
         return changed
 
     def _status_changed(self, read: Mapping[str, bytes | None]) -> bool:
-        """Tell whether the text of one of these status files changed."""
+        """Return whether the text of one of these status files changed."""
         texts = {agent.status_path: agent.status_text for agent in self.agents.values()} if read else {}
         return any(text != texts.get(path) for path, text in read.items())
 
@@ -311,10 +311,10 @@ class Roster:
 
 
 def _stays(agent: Agent, found: AgentProcess[Choice]) -> bool:
-    """Tell whether ``found`` is the same agent in the same process. After an exec into another agent it is not."""
+    """Return whether ``found`` is the same agent in the same process. After an exec into another agent it is not."""
     return same_life(agent.proc, found.proc) and agent.identity.agent_type == found.match.agent_type
 
 
 def _became(agent: Agent | None, proc: Proc) -> bool:
-    """Tell whether the agent's process became ``proc`` by an exec."""
+    """Return whether the agent's process became ``proc`` by an exec."""
     return agent is not None and same_life(agent.proc, proc)

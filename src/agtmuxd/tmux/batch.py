@@ -30,6 +30,6 @@ def build_batch(nonce: str, server: ServerInfo, commands: Iterable[Sequence[str]
 
 
 def read_boot_id(nonce: str, stdout: bytes) -> str | None:
-    """Return the boot id of the server that took the batch, None if it did not tell."""
+    """Return the boot id of the server that took the batch, None if it did not say."""
     found = re.search(rf"{nonce}([0-9]+\.[0-9]+){nonce}", stdout.decode("utf-8", "replace"))
     return found[1] if found else None

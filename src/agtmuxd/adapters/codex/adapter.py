@@ -66,7 +66,7 @@ _QUESTION_TOOLS: Final = frozenset({"request_user_input"})
 _NO_NAME: Final = re.compile(
     r"(?:Ready|Working|Thinking|Waiting|Starting|Undoing|Action Required|codex|[0-9a-f]{8}-[0-9a-f-]+.*|gpt-\S+)$", re.I
 )
-"""What else Codex may be told to show before the folder: its state, its own name, the id of the thread, the model."""
+"""What else Codex's settings may show before the folder: its state, its own name, the id of the thread, the model."""
 _TITLE_PROMPT: Final = "Generate a concise, single-line task title"
 _SPINNER: Final = re.compile(r"^[⠁-⣿] |^\[ [!.] \] ")
 _EXIT_TEXT: Final = re.compile(r"Disconnected from this task|To continue this session, run|codex resume [0-9a-f]{8}-")

@@ -19,7 +19,7 @@ AGENTS: Final = frozenset({"claude", "codex", "gemini", "copilot", "opencode", "
 """Programs that have an adapter of their own. Wrapped, they are still recognised as themselves."""
 
 INTERRUPTED: Final = 130
-"""A shell's exit status for Ctrl-C. Somebody was there, so nobody needs a notice."""
+"""A shell's exit status for Ctrl-C. You pressed it, so you need no notice."""
 
 _RUNS: Final = Write(Claim.RUNNING, "the wrapped program runs")
 

@@ -55,7 +55,7 @@ class LogHealth(ResponseModel):
 
 
 class Environment(ResponseModel):
-    """What the daemon got from whoever started it. ``service``: systemd or launchd, null if a command started it."""
+    """What the daemon got from its starter. ``service``: systemd or launchd, null if a command started it."""
 
     service: str | None
     ssh_auth_sock: str | None

@@ -15,7 +15,7 @@ STILL: Final = 2 * NS
 """A screen without a sign of a turn ends a turn only after nothing moved above its field for this long."""
 
 LASTING: Final = 1 * NS
-"""New words count as a new turn only if they go on coming for this long, and in at least CHANGES samples."""
+"""New text counts as a new turn only if it keeps appearing for this long, in at least CHANGES samples."""
 
 CHANGES: Final = 4
 """The number of samples with new words. A single change is the user's own command, an answer to it, or a notice."""
@@ -41,7 +41,7 @@ class Motion:
         return at - self.moved_at < STILL
 
     def lasts(self, at: int) -> bool:
-        """Return whether words go on coming. That is a turn, however it began."""
+        """Return whether text keeps appearing. That is a turn, whatever started it."""
         return self.moves(at) and self.changes >= CHANGES and self.moved_at - self.began >= LASTING
 
 

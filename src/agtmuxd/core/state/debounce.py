@@ -35,7 +35,7 @@ _WEAKER: dict[Claim | None, tuple[Claim, ...]] = {
 }
 """Claims of a level that do not replace its earlier claim of an end.
 
-The words of the end only went out of sight: no turn ran since.
+The text that showed the end only went out of sight. No turn has run since.
 """
 
 _WAITING_CLAIMS = frozenset(Claim(s.value) for s in WAITING if isinstance(s, State))
@@ -132,8 +132,8 @@ def _without_signs(steady: DebounceState, seen: Write, at: int) -> tuple[Debounc
 
     - A turn whose sign stands for the whole turn is over.
     - Any other turn that was shown goes on while new words appear above the field, and for STILL after that.
-    - If no turn was shown, words that go on coming show one. Words that only just came prove nothing: a turn that a
-      hook or a file reported may show no other sign.
+    - If no turn was shown, text that keeps appearing shows one. Text that appeared only now proves nothing: it may
+      belong to a turn that a hook or a file reported and that shows no other sign.
     """
     current = steady.current
     scene = seen.scene or ()

@@ -1,4 +1,4 @@
-"""Tell whether a moment lies in quiet hours, and when they end. Pure.
+"""Return whether a moment lies in quiet hours, and when they end. Pure.
 
 Quiet hours are times of the wall clock. Where a clock is put forward or back, they are never shorter than their text
 says: they begin with the first moment that shows their start, and end with the last that shows their end.

@@ -85,7 +85,7 @@ class BadAttempts:
         self.total = 0
 
     def add(self, now: int) -> int | None:
-        """Count one. Return None, or for how many seconds further ones are refused without another word."""
+        """Count one. Return None, or the seconds during which further ones are refused."""
         self.total += 1
         first = self._at[0] if len(self._at) == BAD_ATTEMPTS else None
         if first is not None and now - first < BAD_FOR:

@@ -102,7 +102,7 @@ class Tail:
         self._skipping = False  # inside a line that is skipped
 
     def has_changed(self) -> bool:
-        """Tell by one ``stat`` whether ``read`` may return something. That is cheaper than a call in a thread."""
+        """Return, by one ``stat``, whether ``read`` may return something. That is cheaper than a call in a thread."""
         try:
             found = os.stat(self.path, follow_symlinks=False)  # noqa: PTH116 several times a second per agent
         except OSError as error:

@@ -38,7 +38,7 @@ class NewProcesses:
         self._reported: dict[int, tuple[int, int]] = {}
 
     def check_for_changes(self, socket: str, server: int | None, panes: Iterable[int], now: int) -> bool:
-        """Tell whether something is there that the last check did not see.
+        """Return whether something is there that the last check did not see.
 
         ``socket``: the server's socket, checked while there is no ``server`` (its pid). ``panes``: the pids of panes
         without an agent. ``now`` in ns.

@@ -30,7 +30,7 @@ _SPACE: Final = re.compile(r"pid:\[[0-9]{1,20}\]")
 
 
 def have_proc() -> bool:
-    """Tell whether this machine has Linux's ``/proc``."""
+    """Return whether this machine has Linux's ``/proc``."""
     return Path("/proc/self/stat").exists()
 
 
@@ -204,7 +204,7 @@ def _parse_ps_line(line: str) -> Proc | None:
 
 
 def _still_runs(pid: int, start: str) -> bool:
-    """Tell, after a read, whether the process still runs. Then it also ran during the read."""
+    """Return, after a read, whether the process still runs. Then it also ran during the read."""
     proc = read_one(pid)
     return proc is not None and proc.start == start
 

@@ -149,7 +149,7 @@ def _from_private(data: bytes) -> bytes | None:
 
 
 def too_small(key: asyncssh.SSHKey, bits: int) -> bool:
-    """Tell whether this is an RSA key of fewer than ``bits`` bits."""
+    """Return whether this is an RSA key of fewer than ``bits`` bits."""
     return _too_small(key.public_data, bits)
 
 

@@ -92,7 +92,7 @@ def public_key(text: str) -> asyncssh.SSHKey | None:
 
 
 def matches(patterns: str, name: str) -> bool:
-    """Tell whether a line's first word, a hashed name or patterns, names this host. A ``!`` pattern excludes it."""
+    """Return whether a line's first word, a hashed name or patterns, names this host. A ``!`` pattern excludes it."""
     if patterns.startswith("|"):
         return _matches_hash(patterns, name)
     hit = False
