@@ -143,6 +143,7 @@ setup_extras() {
   command -v dtach >/dev/null || missing+=(dtach)
   command -v systemd-analyze >/dev/null || missing+=(systemd)
   command -v groff >/dev/null || missing+=(groff-base)
+  command -v rsvg-convert >/dev/null || missing+=(librsvg2-bin)
   for shell in zsh fish tcsh; do command -v $shell >/dev/null || missing+=($shell); done
   [ ${#missing[@]} -gt 0 ] || return 0
   [ "$(uname)" = Linux ] || return 0

@@ -44,6 +44,7 @@ def shown(cursor: str, pane: str) -> list[list[str]]:
         words = shlex.split(line.replace("$CURSOR", cursor), comments=True)[1:]
         if words[0] in ACTS or THEIRS in words or (words[0] != "target" and AWAY in words):
             continue
+        words = words[: words.index("|")] if "|" in words else words
         if any(words[: len(some)] == some for some in ELSEWHERE):
             continue
         if "--watch" in words:
