@@ -31,6 +31,8 @@ MOST = 20
 """Agents in a menu. ``agtmux top`` shows all."""
 COLUMNS = 70
 """Cells of an entry."""
+MOST_PLACE = 30
+"""Characters of a place."""
 _FRAME = 6
 """Rows and columns of a client that a menu leaves free."""
 _REF = re.compile(r"runtime:[A-Za-z0-9._:-]{16,128}|pane:[A-Za-z0-9._-]+/[!-.0-~]*/@[0-9]+/%[0-9]+")
@@ -48,7 +50,7 @@ def menu(app: App, client_name: str | None) -> None:
     \b
     Examples:
       agtmux menu
-      tmux bind-key M run-shell -b "agtmux menu --client '#{client_name}'"
+      tmux bind-key a run-shell -b "agtmux menu --client '#{client_name}'"
     """
     server = TmuxServer.here()
     try:
@@ -71,26 +73,45 @@ def menu_words(
     """Return the words of ``display-menu``. ``dashboard``: the tmux command of its last entry."""
     words = ["display-menu", "-c", client.name, "-T", " agents that need you ", "-x", "C", "-y", "C", "--"]
     room = min(COLUMNS, client.columns - _FRAME)
-    for number, item in enumerate(items[: max(1, min(MOST, client.rows - _FRAME))], 1):
+    shown = items[: max(1, min(MOST, client.rows - _FRAME))]
+    for number, (item, text) in enumerate(zip(shown, labels(shown, now), strict=True), 1):
         ref = str(item["ref"])
         if not _REF.fullmatch(ref):
             raise AgtmuxError("E_INTERNAL", f"the daemon sent a ref that is none: {ref[:80]!r}")
         go = [*program, "jump", "--client", client.name, "--", ref]
-        words += [_text(label(item, now), room), str(number) if number < 10 else "", menu_command(go)]
+        words += [_text(text, room), str(number) if number < 10 else "", menu_command(go)]
     return [*words, "", "dashboard", "d", format_literal(line(dashboard).removesuffix("\n"))]
 
 
-def label(item: Item, now: float) -> str:
-    """Return the entry of an agent: sign, agent, place, age, and what it asks."""
-    identity = item["identity"]
-    sign = "✗" if item.get("state") == "error" else "!"
+def labels(items: Sequence[Item], now: float) -> list[str]:
+    """Return the entry of each agent, in columns: sign, agent, place, age, and what it asks or why it failed."""
+    rows = [_columns(item, now) for item in items]
+    widths = [max((width(row[n]) for row in rows), default=0) for n in range(3)]
+    return [
+        " ".join([sign, *(_pad(text, wide) for text, wide in zip(columns, widths, strict=True)), request]).rstrip()
+        for (*columns, sign, request) in rows
+    ]
+
+
+def _columns(item: Item, now: float) -> tuple[str, str, str, str, str]:
+    """Return agent, place and age, then sign and request."""
+    identity, failed = item["identity"], item.get("state") == "error"
     place = f"{clean(identity['session_name'])}:{clean(item.get('window_index'))}.{clean(item.get('pane_index'))}"
     if identity["target"] != "host":
         place = f"{clean(identity['target'])} {place}"
     waits = item.get("waiting_for") or {}
-    asked = ": ".join(clean(waits.get(key)) for key in ("subject", "text") if waits.get(key))
+    parts = (
+        (item.get("detail") or item.get("reason_code"), item.get("task"))
+        if failed
+        else (waits.get("subject"), waits.get("text"))
+    )
     since = age(item.get("attention_since") or item.get("since"), now)
-    return f"{sign} {clean(item.get('agent_type'))} {place} {since} {asked}".rstrip()
+    request = ": ".join(clean(part) for part in parts if part)
+    return clean(item.get("agent_type")), place[:MOST_PLACE], since, "✗" if failed else "!", request
+
+
+def _pad(text: str, wide: int) -> str:
+    return text + " " * (wide - width(text))
 
 
 def _text(text: str, room: int) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agtmux.cli.menu import COLUMNS, label, menu_words
+from agtmux.cli.menu import COLUMNS, labels, menu_words
 from agtmux.cli.tmux_server import Client
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.render import width
@@ -27,10 +27,14 @@ def words(*items: dict[str, Any], client: Client = CLIENT) -> list[str]:
     return menu_words(client, items, ["/a b/agtmux"], ["display-popup", "--", "/a b/agtmux", "top"], NOW)
 
 
-def test_an_entry_says_who_waits_where_how_long_and_for_what() -> None:
-    assert label(waits(), NOW) == "! claude work:1.0 5m Bash: make test"
+def test_entries_say_in_columns_who_waits_where_how_long_and_for_what() -> None:
     identity = {**pane()["identity"], "target": "build"}
-    assert label(waits(state="error", waiting_for=None, identity=identity), NOW) == "✗ claude build work:1.0 5m"
+    failed = waits(state="error", waiting_for=None, identity=identity, reason_code="rate_limit", task="add a route")
+    assert labels([waits(agent_type="codex"), failed, waits(waiting_for=None)], NOW) == [
+        "! codex  work:1.0       5m Bash: make test",
+        "✗ claude build work:1.0 5m rate_limit: add a route",
+        "! claude work:1.0       5m",
+    ]
 
 
 def test_each_entry_has_a_key_and_goes_to_a_full_ref_for_the_client_that_asked() -> None:
