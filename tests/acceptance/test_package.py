@@ -27,7 +27,7 @@ from tests.acceptance.stage import PATIENCE, Place
 from tests.conftest import until
 
 ROOT = Path(__file__).parents[2]
-COMES_WITH = {"multidict", "pydantic_core"}
+COMES_WITH = {"multidict", "pydantic_core", "yarl"}
 """Parts of aiohttp and pydantic, whose own interfaces name them."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 

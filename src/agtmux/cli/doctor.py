@@ -57,7 +57,12 @@ def doctor(app: App, as_json: bool, bundle: str | None) -> None:
     from agtmux.doctor import checks, facts
 
     found = facts.gather(os.environ, daemon_process.running)
-    report = checks.run(found, slow=lambda names: app.say(f"still checking: {', '.join(names)}"))
+
+    def slow(names: list[str]) -> None:
+        if sys.stderr.isatty():
+            app.say(f"still checking: {', '.join(names)}")
+
+    report = checks.run(found, slow=slow)
     if as_json:
         click.echo(escaped(json.dumps(report.as_json(), ensure_ascii=False)))
     else:
