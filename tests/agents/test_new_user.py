@@ -16,7 +16,7 @@ from tests.acceptance.browsing import live, started
 from tests.agents.conftest import Start
 from tests.agents.driver import ClaudeDriver
 
-pytestmark = [pytest.mark.agents, pytest.mark.tc("TC-260"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.agents, pytest.mark.tc("TC-500"), pytest.mark.timeout(180)]
 PATIENCE = 40.0
 
 
