@@ -94,7 +94,8 @@ def _run(app: App, *, popup: bool, picks: bool, prints: bool, mouse: bool) -> No
     from agtmux.top.style import theme_named
 
     feed.first()
-    theme = theme_named(settings.get("theme"), os.environ.get("COLORFGBG", ""))
+    colours = "NO_COLOR" not in os.environ
+    theme = theme_named(settings.get("theme"), os.environ.get("COLORFGBG", ""), colours=colours)
     options = Options(keymap, theme, popup=popup, pick=picks, prints=prints)
     dashboard = Dashboard(feed, lambda: app.client(autostart=False, timeout=TIMEOUT), options)
     end = dashboard.run(mouse=mouse and settings.get("mouse") is not False)

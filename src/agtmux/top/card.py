@@ -55,6 +55,10 @@ class Card:
         """Whether a stroke waits for ``due``."""
         return self._pending is not None
 
+    def is_new(self, now: float) -> bool:
+        """Whether it has not been there for long enough to be read."""
+        return now - self._shown_at < READ
+
     def look(self, row: Row | None, now: float) -> bool:
         """Take in the row as it is now. True if the card changed."""
         if self.state != "open" or row == self.row:
@@ -77,7 +81,7 @@ class Card:
             return
         if not self.readable:
             self.note = "the request is not on the agent's screen yet: wait for it"
-        elif now - self._shown_at < READ:
+        elif self.is_new(now):
             self.note = "too soon: read it, then press the key again"
         elif held:
             self.note = "the key is held down: let it go, then press it once"
@@ -163,8 +167,8 @@ class Card:
         return ""
 
 
-def card_lines(card: Card, keymap: Keymap, now: float, room: int, most: int) -> list[Spans]:
-    """Return the lines of a card, at most ``most`` of ``room`` cells."""
+def card_lines(card: Card, keymap: Keymap, now: float, room: int, most: int, *, is_new: bool = False) -> list[Spans]:
+    """Return the lines of a card, at most ``most`` of ``room`` cells. ``is_new``: no stroke counts yet."""
     row = card.row
     head: list[Spans] = [((f"{card.verb.capitalize()}?" if card.state == "open" else card.verb.capitalize(), "head"),
                           (f"  {card.number} of {card.of}" if card.of > 1 else "", "dim"))]  # fmt: skip
@@ -174,7 +178,7 @@ def card_lines(card: Card, keymap: Keymap, now: float, room: int, most: int) -> 
     head.append(((cut(f"{folder}{row.cwd}", room), "dim"),) if row.cwd else ())
     notes = wrap(card.note, room, NOTES)
     foot: list[Spans] = [(), *(((line, _note_style(card)),) for line in notes)]
-    foot += [()] * (NOTES - len(notes)) + [_strokes(card, keymap)]
+    foot += [()] * (NOTES - len(notes)) + [_strokes(card, keymap, is_new)]
     body: list[Spans] = [()]
     left = max(1, most - len(head) - len(foot) - 1)
     if card.verb == "kill":
@@ -199,13 +203,15 @@ def _kill_lines(row: Row) -> list[Spans]:
     ]
 
 
-def _strokes(card: Card, keymap: Keymap) -> Spans:
+def _strokes(card: Card, keymap: Keymap, is_new: bool) -> Spans:
     """Return the line that says which keys do what now."""
     if card.state == "sent":
         return (("…", "dim"),)
     close = (("Esc ", "key"), ("close" if card.number == card.of else "next", "dim"))
     if card.state != "open":
         return close
+    if is_new:
+        return (("read it first  ", "dim"), *close)
     if card.verb == "answer":
         return (("⏎ ", "key"), ("send  ", "dim"), *close)
     spans: list[tuple[str, str]] = []

@@ -20,7 +20,7 @@ from agtmux.top.background import Background
 from agtmux.top.keys import sign
 from agtmux.top.pane_reader import PaneReader
 from agtmux.top.screens import CardScreen
-from agtmux.top.style import screen_strips
+from agtmux.top.style import THEMES, screen_strips
 from agtmux.top.text import cut
 from agtmux.top.widgets import AgentList, Detail
 
@@ -103,7 +103,8 @@ class Panels(App[Leave], inherit_bindings=False):
             self.call = call
 
     def __init__(self, feed: Feed, client: Callable[[], Client], options: Options) -> None:
-        super().__init__()
+        # textual chooses its filter for NO_COLOR here, by whether the theme uses the terminal's colours
+        super().__init__(ansi_color=True if options.theme in THEMES else None)
         self.theme = options.theme
         self.feed, self.client, self.options, self.key_table = feed, client, options, options.keymap
         self.clock = options.clock

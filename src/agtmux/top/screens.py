@@ -140,6 +140,7 @@ class CardScreen(ModalScreen[bool]):
         if self._field is not None:
             self._field.focus()
         self.draw()
+        self.set_timer(cards.READ + 0.01, self.draw)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.draw)
@@ -147,7 +148,9 @@ class CardScreen(ModalScreen[bool]):
     def draw(self) -> None:
         """Draw the card as it is now."""
         room, most = max(20, min(84, self.size.width - 4) - 4), max(6, self.size.height - 4)
-        shown = cards.card_lines(self.card, self._key_table, time.time(), room, most - (self._field is not None))
+        is_new = self.card.is_new(self._clock()) and self._field is None
+        most -= self._field is not None
+        shown = cards.card_lines(self.card, self._key_table, time.time(), room, most, is_new=is_new)
         self._lines.show(shown)
         self.query_one(".box").styles.height = len(shown) + 2 + (self._field is not None)
 
@@ -155,6 +158,7 @@ class CardScreen(ModalScreen[bool]):
         """Take in the row as it is now."""
         if self.card.look(row, self._clock()):
             self.draw()
+            self.set_timer(cards.READ + 0.01, self.draw)
 
     def action_stroke(self, name: str) -> None:
         if name == "quit":

@@ -53,8 +53,9 @@ SELECTED = Style(reverse=True)
 DIMMED = Style(dim=True)
 
 
-def theme_named(wanted: object, terminal: str) -> str:
-    """Return the name of a theme. ``terminal``: COLORFGBG, as ``15;0`` for white on black; "" if it is not set.
+def theme_named(wanted: object, terminal: str, *, colours: bool = True) -> str:
+    """Return the name of a theme. ``terminal``: COLORFGBG, as ``15;0`` for white on black; "" if it is not set. Without
+    ``colours`` it is always one that uses the terminal's own.
 
     Raises E_INVALID_REQUEST if there is no theme of that name.
     """
@@ -65,7 +66,7 @@ def theme_named(wanted: object, terminal: str) -> str:
     if not isinstance(wanted, str) or wanted not in BUILTIN_THEMES:
         names = ", ".join(sorted(BUILTIN_THEMES))
         raise AgtmuxError("E_INVALID_REQUEST", f"[top] theme: there is no theme of that name; there are auto, {names}")
-    return wanted
+    return wanted if colours else THEMES[0]
 
 
 def strip(spans: Spans, width: int, *, selected: bool = False, dimmed: bool = False) -> Strip:

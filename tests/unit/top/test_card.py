@@ -223,6 +223,8 @@ def test_a_card_shows_all_that_is_decided() -> None:
         "",
         "a ⏎ approve  d deny  1-3 choose  Esc next",
     ]
+    early = text_of(card_lines(Card("approve", one, 0), DEFAULTS, NOW, 70, 20, is_new=True))
+    assert early[-1] == "read it first  Esc close"
     for room, most in ((30, 10), (20, 8), (100, 40)):
         made = card_lines(Card("approve", one, 0), DEFAULTS, NOW, room, most)
         assert len(made) <= max(most, 9)

@@ -49,5 +49,6 @@ def test_the_theme_is_the_terminals_own_unless_one_is_named() -> None:
         "ansi-dark", "ansi-dark", "ansi-light", "ansi-light",
     ]  # fmt: skip
     assert theme_named("nord", "0;15") == "nord"
+    assert theme_named("nord", "0;15", colours=False) == "ansi-dark"
     with pytest.raises(AgtmuxError, match="there is no theme of that name; there are auto, ansi-dark"):
         theme_named(["nord"], "")
