@@ -60,14 +60,15 @@ class StatusLines:
 
     async def run(self) -> None:
         """Write to each server what its user wants. A slow server delays no other."""
+        loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as group:
             while True:
                 self._changed.clear()
                 self._write_all(group)
-                await asyncio.sleep(GAP)
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(TICK):
+                    async with asyncio.timeout(TICK - loop.time() % TICK):  # at the same moments as other checks
                         await self._changed.wait()
+                        await asyncio.sleep(GAP)
 
     def _write_all(self, group: asyncio.TaskGroup) -> None:
         connected = self._tmux.targets()
