@@ -129,13 +129,17 @@ def request(item: Item) -> str:
 
 
 def what(item: Item, empty: str = "-") -> str:
-    """Return what a person wants to know first: what the agent waits for, else its last message, its task, its name.
+    """Return what a person wants to know first: what the agent waits for, else why it is stuck, its last message, its
+    task, its name.
 
     While an agent runs, a message that is older than the run says nothing about it: then the task comes first.
     """
     asked = request(item)
     if asked:
         return asked
+    stuck = item.get("stuck")
+    if isinstance(stuck, dict):
+        return f"[stuck] {clean(stuck.get('reason'))}"
     reason = _brief(item.get("detail")) or item.get("reason_code")
     message, task = item.get("message"), item.get("task")
     older = item.get("state") == "running" and str(item.get("message_at") or "") < str(item.get("since") or "")
