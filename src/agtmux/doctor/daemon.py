@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+
 from agtmux import __version__
 from agtmux.client import is_older
 from agtmux.doctor.facts import command_in
 from agtmux.doctor.report import note, ok, problem, skipped, warning
+from agtmux.protocol.errors import AgtmuxError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,23 +96,37 @@ def healthy(facts: Facts) -> Iterator[Finding]:
 
 
 def notifications(facts: Facts) -> Iterator[Finding]:
-    """Do notifications arrive? Reads what the daemon says of its channels, whatever channels there are."""
-    if facts.health is None:
+    """Do notifications arrive? Whatever channels there are: the daemon says how each one stands."""
+    if facts.health is None or facts.client is None:
         yield skipped("no_daemon", "needs the daemon")
         return
-    errors = facts.errors("notify")
-    for text in errors:
-        yield warning("channel", text.removeprefix("notify: "), command_in(text) or "agtmux notify status")
-    mine = {name: count for name, count in facts.counters.items() if name.startswith("notify_")}
-    if not mine and not errors:
-        yield ok("none", "no channels are set up")
-    elif not errors:
-        yield ok("channels", _counts(mine) or "no channel failed")
+    try:
+        status = facts.client.notify_status().json()
+    except AgtmuxError as error:
+        if error.code == "E_DAEMON_UNREACHABLE":
+            raise
+        yield skipped("no_notify", "this daemon sends no notifications")
+        return
+    channels = status.get("channels") or ()
+    for channel in channels:
+        yield from _channel(channel)
+    if status.get("muted_until"):
+        yield note("muted", f"all notifications are muted until {status['muted_until']}", "agtmux unmute")
+    dead = status.get("dead") or ()
+    if dead:
+        yield note("dead", f"{len(dead)} messages were given up", "agtmux notify retry")
+    good = [str(channel.get("channel")) for channel in channels if channel.get("state") in ("ok", "unused")]
+    if good or not channels:
+        yield ok("channels", ", ".join(good) or "no channel is configured")
 
 
-def _counts(counters: Mapping[str, Any]) -> str:
-    shown = {name.removeprefix("notify_").replace("_", " "): count for name, count in counters.items() if count}
-    return ", ".join(f"{count} {name}" for name, count in sorted(shown.items()) if "subscriber" not in name)
+def _channel(channel: Mapping[str, Any]) -> Iterator[Finding]:
+    name = str(channel.get("channel"))
+    test = shlex.join(["agtmux", "notify", "test", name])
+    if channel.get("state") not in ("ok", "unused"):
+        yield warning("channel", f"{name} is {channel.get('state')}: {channel.get('last_error')}", test)
+    elif not channel.get("last_success"):
+        yield note("untried", f"{name} has delivered nothing yet", test)
 
 
 def _span(seconds: object) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agtmux.client import Client
 from agtmux.doctor import daemon
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.service.state import ServiceState
+from tests.unit.daemon_stub import STAMP, Stub
 from tests.unit.doctor.world import codes, facts, fixes, target
 
 GONE = AgtmuxError("E_DAEMON_UNREACHABLE", "no daemon answers at /r: run agtmux daemon start")
@@ -74,19 +77,57 @@ def test_why_health_is_degraded_is_said(healthy: dict[str, Any], found: list[tup
     assert codes(daemon.healthy(facts(healthy=healthy))) == found
 
 
+def channel(**fields: Any) -> dict[str, Any]:
+    return {
+        "channel": "phone", "kind": "ntfy", "state": "ok", "last_success": STAMP, "last_error": None, "undelivered": 0,
+        **fields,
+    }  # fmt: skip
+
+
 @pytest.mark.tc("TC-521")
 @pytest.mark.parametrize(
-    ("healthy", "found"),
+    ("status", "found", "fix"),
     [
-        ({}, [("ok", "none")]),
-        ({"counters": {"notify_sent": 3}}, [("ok", "channels")]),
-        ({"last_errors": ["notify: phone: 410 Gone"], "counters": {"notify_sent": 3}}, [("warning", "channel")]),
+        ({"channels": []}, [("ok", "channels")], []),
+        ({"channels": [channel()]}, [("ok", "channels")], []),
+        (
+            {"channels": [channel(state="failing", last_error="410 Gone")]},
+            [("warning", "channel")],
+            ["agtmux notify test phone"],
+        ),
+        (
+            {"channels": [channel(state="disabled"), channel(channel="desk")]},
+            [("warning", "channel"), ("ok", "channels")],
+            ["agtmux notify test phone"],
+        ),
+        (
+            {"channels": [channel(state="unused", last_success=None)]},
+            [("note", "untried"), ("ok", "channels")],
+            ["agtmux notify test phone"],
+        ),
+        (
+            {"channels": [channel()], "muted_until": STAMP, "dead": [{}]},
+            [("note", "muted"), ("note", "dead"), ("ok", "channels")],
+            ["agtmux unmute", "agtmux notify retry"],
+        ),
     ],
 )
 def test_a_channel_that_fails_is_a_warning_whatever_its_kind(
-    healthy: dict[str, Any], found: list[tuple[str, str]]
+    short_dir: Path, status: dict[str, Any], found: list[tuple[str, str]], fix: list[str]
 ) -> None:
-    assert codes(daemon.notifications(facts(healthy=healthy))) == found
+    stub = Stub(short_dir / "sock").start()
+    stub.answer("GET /v1/notify", status)
+    seen = list(daemon.notifications(facts(client=Client([str(stub.socket)]))))
+    stub.stop()
+    assert codes(seen) == found
+    assert fixes(seen) == fix
+
+
+@pytest.mark.tc("TC-521")
+def test_a_daemon_without_notifications_is_no_failure(short_dir: Path) -> None:
+    stub = Stub(short_dir / "sock").start()
+    assert codes(daemon.notifications(facts(client=Client([str(stub.socket)])))) == [("skipped", "no_notify")]
+    stub.stop()
 
 
 @pytest.mark.tc("TC-521")
