@@ -141,6 +141,7 @@ setup_extras() {
   compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || missing+=(libfaketime)
   command -v ip >/dev/null || [ -x /sbin/ip ] || missing+=(iproute2)
   command -v dtach >/dev/null || missing+=(dtach)
+  command -v dbus-daemon >/dev/null || missing+=(dbus-daemon)
   command -v systemd-analyze >/dev/null || missing+=(systemd)
   command -v groff >/dev/null || missing+=(groff-base)
   command -v rsvg-convert >/dev/null || missing+=(librsvg2-bin)

@@ -143,13 +143,14 @@ def _sleeps(pid: int) -> bool:
 class Terminal:
     """A pseudo-terminal with a tmux client attached in it, as a user has one."""
 
-    def __init__(self, tmux: Tmux, session: str, cols: int, rows: int) -> None:
+    def __init__(self, tmux: Tmux, session: str, cols: int, rows: int, term: str = "xterm-256color") -> None:
+        self.received = b""
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
         self._process = subprocess.Popen(
             [*tmux.argv, "attach-session", "-t", session],
             stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-            env={**tmux.env, "TERM": "xterm-256color"},
+            env={**tmux.env, "TERM": term},
         )  # fmt: skip
         os.close(slave)
         os.set_blocking(self._master, False)
@@ -157,9 +158,18 @@ class Terminal:
 
     def _drain(self) -> bool:
         with suppress(BlockingIOError, OSError):
-            while os.read(self._master, 65536):
-                pass
+            while data := os.read(self._master, 65536):
+                self.received = (self.received + data)[-1_000_000:]
         return True
+
+    def read(self) -> bytes:
+        """All that the terminal was sent so far."""
+        self._drain()
+        return self.received
+
+    def type(self, data: bytes) -> None:
+        """Type into the terminal, as its user does."""
+        os.write(self._master, data)
 
     def close(self) -> None:
         """Detach by ending the client. Idempotent."""
@@ -220,8 +230,8 @@ def attach() -> Iterator[Callable[..., Terminal]]:
     """Attaches terminals: ``attach(tmux, "session", cols, rows)``; all are closed at the end."""
     made: list[Terminal] = []
 
-    def make(tmux: Tmux, session: str, cols: int = 100, rows: int = 30) -> Terminal:
-        made.append(Terminal(tmux, session, cols, rows))
+    def make(tmux: Tmux, session: str, cols: int = 100, rows: int = 30, term: str = "xterm-256color") -> Terminal:
+        made.append(Terminal(tmux, session, cols, rows, term))
         return made[-1]
 
     yield make

@@ -233,6 +233,8 @@ class ChannelSettings(_Table):
         for key, kinds in _ALLOWED.items():
             if key in self.model_fields_set and self.kind not in kinds:
                 raise ValueError(f"{key} is not for kind {self.kind}: only {', '.join(sorted(kinds))} takes it")
+        if self.actions and not self.full:
+            raise ValueError('actions needs body = "full": you must see what you approve')
         if self.kind in ("ntfy", "webhook") and self.url is not None:
             check_url(self.url, self.allow_private)
         return self

@@ -61,3 +61,36 @@ def test_a_restart_repeats_nothing_and_loses_nothing(
     two.ask("make")
     told = inbox.wait(2)
     assert [message["data"]["items"][0]["pane_id"] for message in told] == [one.pane, two.pane]
+
+
+@pytest.mark.tc("TC-401")
+@pytest.mark.parametrize(
+    ("point", "received", "state"),
+    [
+        ("notify_before_intent", 1, "sent"),
+        ("notify_after_intent", 0, "unknown"),
+        ("notify_after_send", 1, "unknown"),
+        ("notify_after_outcome", 1, "sent"),
+    ],
+)
+def test_a_daemon_that_is_killed_while_it_sends_sends_at_most_once(
+    daemon: Daemon, inbox: Receiver, agent: Callable[..., Agent], point: str, received: int, state: str
+) -> None:
+    """A program has no way to know a message again. What may have been sent is said so, and is not sent again."""
+    daemon.place.env["AGTMUX_FAILPOINT"] = f"{point}:kill"
+    daemon.start()
+    one = agent().start()
+    daemon.wait_agent(one.pane)
+    one.ask()
+    assert daemon.process is not None
+    daemon.process.wait(PATIENCE)
+    del daemon.place.env["AGTMUX_FAILPOINT"]
+    daemon.start()
+    daemon.wait_for(one.pane, "waiting_approval")
+
+    def decided() -> list[str]:
+        (episode,) = daemon.place.json("notify", "why", one.pane)["items"]
+        return [str(delivery["state"]) for delivery in episode["deliveries"]]
+
+    until(lambda: decided() == [state], within=PATIENCE, what=f"{state}: {decided()}")
+    assert len(inbox.got()) == received

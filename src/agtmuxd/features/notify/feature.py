@@ -6,8 +6,11 @@ from agtmuxd.api.route import RouteTable
 from agtmuxd.config import NotifySettings
 from agtmuxd.features.contract import Context, Feature
 from agtmuxd.features.notify.channel_set import ChannelSet
+from agtmuxd.features.notify.channels.clients import terminals
 from agtmuxd.features.notify.channels.contract import Tools
+from agtmuxd.features.notify.codes import Codes
 from agtmuxd.features.notify.notifier import Notifier
+from agtmuxd.features.notify.presses import Presses
 from agtmuxd.features.notify.routes import ROUTES
 from agtmuxd.features.notify.service import Notifications
 
@@ -18,18 +21,22 @@ def build(context: Context) -> Feature:
     def settings() -> NotifySettings:
         return context.settings().notify
 
-    async def press(message_id: str, verb: str) -> str | None:
-        return f"{verb} is not possible for {message_id}"
-
-    channels = ChannelSet(settings, Tools(context.environ, context.clock, press, lambda: settings().public_url))
+    codes = Codes(context.store, context.clock)
+    presses = Presses(context.store, context.act, codes)
+    tools = Tools(
+        context.environ, context.clock, presses.on_banner, lambda: settings().public_url, context.tmux,
+        lambda: terminals(context.tmux, context.repository.targets), codes.make,
+    )  # fmt: skip
+    channels = ChannelSet(settings, tools)
     notifier = Notifier(
         database=context.store, view=context.view, repository=context.repository, envelope=context.envelope,
-        channels=channels, settings=settings, annotate=context.annotate, clock=context.clock,
+        channels=channels, settings=settings, annotate=context.annotate,
+        terminals=lambda wanted: terminals(context.tmux, context.repository.targets, wanted), clock=context.clock,
         failpoint=context.failpoint,
     )  # fmt: skip
     service = Notifications(
         envelope=context.envelope, notifier=notifier, database=context.store, view=context.view, settings=settings,
-        clock=context.clock,
+        clock=context.clock, press=presses.by_code,
     )  # fmt: skip
     return Feature(
         tables=(RouteTable(ROUTES, service),), subscriber=notifier, run=notifier.run, health=service.health,

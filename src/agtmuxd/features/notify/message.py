@@ -54,6 +54,7 @@ class Prompt:
 
     runtime_id: str
     fingerprint: str
+    episode_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,8 @@ class Outcome:
     """What a channel says of one attempt.
 
     ``retry_after``: seconds that the other side asks for. ``final``: another attempt cannot help. ``gone``: nothing
-    may be sent there any more. ``unsure``: it failed, but it may have arrived. ``handle``: by which the message can be
-    taken back.
+    may be sent there any more. ``unsure``: it failed, but it may have arrived. ``absent``: there is nobody to tell;
+    that is no fault of the channel. ``handle``: by which the message can be taken back.
     """
 
     ok: bool
@@ -105,6 +106,7 @@ class Outcome:
     final: bool = False
     gone: bool = False
     unsure: bool = False
+    absent: bool = False
     handle: str | None = None
 
 
@@ -133,7 +135,7 @@ def message_of(draft: Draft) -> Message:
     prompt = None
     if len(notes) == 1:
         title, body = _one(notes[0])
-        prompt = _prompt(draft.parts[0][0])
+        prompt = _prompt(draft.parts[0][0]) if draft.full else None
     else:
         title, body = _several(notes)
     return Message(draft.message_id, draft.channel, draft.made_at, str(kind), title, body, notes, prompt)
@@ -146,9 +148,13 @@ def trial_message(message_id: str, channel: str, made_at: int) -> Message:
 
 
 def _prompt(episode: Episode) -> Prompt | None:
-    if episode.kind is not Kind.WAITING_APPROVAL or not episode.sign.fingerprint:
+    """Return what a button may answer: an approval whose whole request is in the message."""
+    asks = episode.subject.asks
+    if episode.kind is not Kind.WAITING_APPROVAL or not episode.sign.fingerprint or not asks:
         return None
-    return Prompt(episode.runtime_id, episode.sign.fingerprint)
+    if clean(asks).endswith("…"):
+        return None
+    return Prompt(episode.runtime_id, episode.sign.fingerprint, episode.episode_id)
 
 
 def _note(episode: Episode, part: Part, full: bool) -> Note:

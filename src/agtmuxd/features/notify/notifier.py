@@ -7,7 +7,7 @@ ends before the next begins; it is not held while something is sent.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import Final
 
@@ -23,11 +23,13 @@ from agtmuxd.features.contract import Annotate
 from agtmuxd.features.notify.alarm import alarm_rule, alarm_steps, chosen_channel
 from agtmuxd.features.notify.book import Book
 from agtmuxd.features.notify.channel_set import ChannelSet
+from agtmuxd.features.notify.channels.clients import Terminal
 from agtmuxd.features.notify.episodes import Steps, follow
+from agtmuxd.features.notify.looks import EVERY, FRESH, SELDOM, looked_at
 from agtmuxd.features.notify.message_store import Sending
-from agtmuxd.features.notify.model import Item, Kind
+from agtmuxd.features.notify.model import Episode, Item, Kind, Part
 from agtmuxd.features.notify.mute_marks import FIELD, changed_marks
-from agtmuxd.features.notify.plan import ChannelFacts, World, plan, unsent_at_end
+from agtmuxd.features.notify.plan import ChannelFacts, Do, World, judge, plan, unsent_at_end
 from agtmuxd.features.notify.quiet import quiet_of
 from agtmuxd.features.notify.rules import rules_of
 from agtmuxd.features.notify.sender import Sender
@@ -60,9 +62,11 @@ class Notifier:
         channels: ChannelSet,
         settings: Callable[[], NotifySettings],
         annotate: Annotate,
+        terminals: Callable[[Iterable[str]], Awaitable[Iterable[Terminal]]],
         clock: Callable[[], int],
         failpoint: Callable[[str], None],
     ) -> None:
+        """``terminals``: lists those that are attached to these targets, by id."""
         self.book = Book(database)
         self.channels = channels
         self.lock = asyncio.Lock()
@@ -72,6 +76,10 @@ class Notifier:
         self._envelope = envelope
         self._settings = settings
         self._annotate = annotate
+        self._terminals = terminals
+        self._looked_at: frozenset[str] = frozenset()
+        self._asked_at = 0
+        self._look_again: int | None = None
         self._marks = True
         self._clock = clock
         self._sequence = -1
@@ -164,8 +172,10 @@ class Notifier:
 
     async def tick(self) -> int | None:
         """Plan once and start sending what is due now. Return when to plan again by time (ns)."""
+        await self._look()
         async with self.lock:
             now = self._clock()
+            await self._mark_seen(now)
             await self._alarms(now)
             world = self.world(now)
             chosen = plan(world)
@@ -182,7 +192,47 @@ class Notifier:
         times += [mute.until for mute in self.book.mutes.values() if mute.until > now]
         if any(one.subject.target in world.unread for one in self.book.open.values()):
             times.append(now + UNREAD_AGAIN)
+        if self._look_again is not None:
+            times.append(self._look_again)
         return min(times, default=None)
+
+    # ---------------------------------------------------------------- who looks
+
+    def _matters(self, now: int) -> list[Episode]:
+        """List the open episodes for which it matters now whether somebody looks."""
+        world = self.world(now)
+        found = []
+        for one in self.book.open.values():
+            if one.kind is Kind.CHANNEL:
+                continue
+            verdicts = [(part, judge(world, one, channel, part)) for channel in world.channels for part in Part]
+            if any(v is not None and (part is Part.FIRST or v.do is not Do.WAIT) for part, v in verdicts):
+                found.append(one)
+        return found
+
+    async def _look(self) -> None:
+        """Ask which panes somebody looks at, if that matters now, and not more often than it is worth."""
+        now = self._clock()
+        some = self._matters(now)
+        self._look_again = None
+        if not some:
+            self._looked_at = frozenset()
+            return
+        every = EVERY if any(now - one.opened_at < FRESH for one in some) else SELDOM
+        if now - self._asked_at >= every or self._asked_at > now:
+            self._asked_at = now
+            ids = {target.name: target.target_id for target in self._repository.targets.values()}
+            panes = {one.pane_key: item for one in some if (item := self._view.panes.get(one.pane_key)) is not None}
+            wanted = {ids[name] for item in panes.values() if (name := item["identity"]["target"]) in ids}
+            self._looked_at = looked_at(await self._terminals(sorted(wanted)), panes, ids, now)
+        self._look_again = self._asked_at + every
+
+    async def _mark_seen(self, now: int) -> None:
+        fresh = [one for one in self.book.open.values() if one.seen_at is None and one.pane_key in self._looked_at]
+        if fresh:
+            await self.book.mark_seen(fresh, now)
+
+    # ---------------------------------------------------------------- what is sent again
 
     async def _retries(self, now: int) -> tuple[list[Sending], int | None]:
         """Choose what is sent again now. Return it, and when the next one is due."""
@@ -273,6 +323,7 @@ class Notifier:
             last_sent=self.book.last_sent,
             muted=self.muted(now),
             muted_all=self.muted_all(now),
+            looked_at=self._looked_at,
             unread=self._unread(),
             alarms=alarms,
         )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from aiohttp import web
 from pydantic import BeforeValidator, Field, model_validator
 
 from agtmuxd.api import requests
-from agtmuxd.api.envelopes import Envelope
+from agtmuxd.api.envelopes import Envelope, reply
 from agtmuxd.api.parsing import read_json, read_query
+from agtmuxd.api.responses.actions import ActionAnswer
 from agtmuxd.api.responses.base import Answer, ResponseModel, Time
 from agtmuxd.api.route import Access, Route, WebScope
 
@@ -54,6 +55,13 @@ class RetryBody(requests.Model):
     """``message``: its id; null: all messages that could not be delivered."""
 
     message: Annotated[str, Field(min_length=8, max_length=64)] | None = None
+
+
+class PressBody(requests.Model):
+    """``code``: of the button that was pressed. It is used up by this request, whatever comes of it."""
+
+    code: Annotated[str, Field(min_length=1, max_length=128)]
+    verb: Literal["approve", "deny"]
 
 
 class ChannelItem(ResponseModel):
@@ -180,6 +188,9 @@ class NotifyService(Protocol):
     async def unmute(self, pane: str | None) -> int:
         """Lift mutes and return how many. Raises E_REF_*."""
 
+    async def press(self, code: str, verb: str) -> dict[str, Any]:
+        """Answer the prompt that a code is for. Raises E_UNAUTHORIZED, E_RATE_LIMITED, and the action's refusal."""
+
     async def retry(self, message: str | None) -> int:
         """Send messages that could not be delivered once more, and return how many. Raises E_INVALID_REQUEST."""
 
@@ -214,6 +225,11 @@ async def retry(request: web.Request, service: NotifyService) -> web.StreamRespo
     return service.envelope.reply(retried=await service.retry(body.message))
 
 
+async def press(request: web.Request, service: NotifyService) -> web.StreamResponse:
+    body = PressBody.model_validate(await read_json(request))
+    return reply(await service.press(body.code, body.verb))
+
+
 ROUTES: tuple[Route[NotifyService], ...] = (
     Route(
         "GET", "/v1/notify", status, "Channels, mutes, and what waits for you",
@@ -228,5 +244,9 @@ ROUTES: tuple[Route[NotifyService], ...] = (
         "POST", "/v1/notify/mute", mute, "Mute a pane, or everything", body=MuteBody, answer=Muted, web=WebScope.ACT
     ),
     Route("POST", "/v1/notify/unmute", unmute, "Lift mutes", body=UnmuteBody, answer=Unmuted, web=WebScope.ACT),
+    Route(
+        "POST", "/v1/notify/press", press, "Answer a prompt by the single-use code of a button",
+        body=PressBody, answer=ActionAnswer, web=WebScope.OWN,
+    ),
     Route("POST", "/v1/notify/retry", retry, "Send failed messages again", body=RetryBody, answer=Retried),
 )  # fmt: skip

@@ -187,6 +187,8 @@ def _health_after(health: ChannelHealth, outcome: Outcome, now: int) -> ChannelH
     if outcome.ok:
         return replace(health, last_success=now, failures=0)
     why = outcome.detail[:CUT]
+    if outcome.absent:
+        return replace(health, last_error=why)
     return replace(
         health, last_failure=now, last_error=why, failures=health.failures + 1,
         disabled=why if outcome.gone else health.disabled,

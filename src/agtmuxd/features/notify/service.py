@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -44,7 +44,10 @@ class Notifications:
         view: PublishedRows,
         settings: Callable[[], NotifySettings],
         clock: Callable[[], int],
+        press: Callable[[str, str], Awaitable[dict[str, Any]]],
     ) -> None:
+        """``press``: answers the prompt of a code."""
+        self.press = press
         self.envelope = envelope
         self._notifier = notifier
         self._book = notifier.book

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.config import ChannelSettings, NotifySettings
 from agtmuxd.features.notify.channel_set import ChannelSet
+from agtmuxd.features.notify.channels.clients import Terminal
 from agtmuxd.features.notify.channels.contract import Tools
 from agtmuxd.features.notify.message import Message, Outcome
 from agtmuxd.features.notify.notifier import Notifier
@@ -117,6 +119,7 @@ class Stand:
         )
         self.targets = [target()]
         self.crash_at: str | None = None
+        self.terminals: list[Terminal] = []
         self.settings = NotifySettings.model_validate(settings or {"channels": [{"name": "desk", "kind": "desktop"}]})
         self.failpoints: list[str] = []
         self.restart()
@@ -130,18 +133,25 @@ class Stand:
         self.channels = ChannelSet(lambda: self.settings, tools, self._make)
         self.notifier = Notifier(
             database=database, view=self.view, repository=self.repository, envelope=envelope, channels=self.channels,
-            settings=lambda: self.settings, annotate=self._annotate, clock=self.clock, failpoint=self._failpoint,
+            settings=lambda: self.settings, annotate=self._annotate, terminals=self._terminals,
+            clock=self.clock, failpoint=self._failpoint,
         )  # fmt: skip
         self.service = Notifications(
             envelope=envelope, notifier=self.notifier, database=database, view=self.view,
-            settings=lambda: self.settings, clock=self.clock,
+            settings=lambda: self.settings, clock=self.clock, press=self._by_code,
         )  # fmt: skip
 
     def _make(self, settings: ChannelSettings, _tools: Tools) -> FakeChannel:
         return (FakeWebhook if settings.kind == "webhook" else FakeChannel)(settings, self.wall)
 
+    async def _by_code(self, code: str, verb: str) -> dict[str, Any]:
+        raise AgtmuxError("E_UNAUTHORIZED", f"{verb}: {code} is used up")
+
     async def _press(self, _message_id: str, verb: str) -> str | None:
         return f"{verb} is not possible"
+
+    async def _terminals(self, _wanted: Iterable[str]) -> list[Terminal]:
+        return self.terminals
 
     async def _annotate(self, runtime_id: str, name: str, value: Any) -> bool:
         for key, item in list(self.view.panes.items()):

@@ -34,8 +34,8 @@ async def test_it_runs_until_it_is_cancelled_and_a_reload_wakes_it(tmp_path: Pat
 
         some: Any = SimpleNamespace(
             store=rig.store, view=rig.view, repository=rig.pipeline.repository, clock=rig.clock, settings=now,
-            envelope=Envelope(rig.clock, lambda: [target()]), annotate=rig.pipeline.annotate, environ={},
-            failpoint=lambda _name: None,
+            act=None, envelope=Envelope(rig.clock, lambda: [target()]), annotate=rig.pipeline.annotate, environ={},
+            tmux=None, failpoint=lambda _name: None,
         )  # fmt: skip
         feature = build(cast(Context, some))
         assert [table.routes for table in feature.tables] == [ROUTES]

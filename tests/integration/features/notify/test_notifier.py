@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from agtmuxd.config import NotifySettings
+from agtmuxd.core.model import TmuxClient
+from agtmuxd.features.notify.channels.clients import Terminal
 from agtmuxd.features.notify.message import Outcome
 from agtmuxd.stream.subscription import Resync
 from tests.integration.features.notify.stand import CrashError, Stand, asks
@@ -271,3 +273,72 @@ async def test_a_message_for_a_channel_that_was_removed_is_dropped(tmp_path: Pat
     stand.settings = NotifySettings.model_validate({"channels": [{"name": "desk", "kind": "desktop"}]})
     await stand.forward(60)
     assert stand.notifier.book.sendings == {}
+
+
+def looks_at(window: str, stand: Stand) -> list[Terminal]:
+    """A terminal with the focus that shows a window now."""
+    seconds = stand.clock() // 10**9
+    flags = frozenset({"attached", "focused"})
+    return [Terminal("t-host", True, TmuxClient("a", "/dev/pts/1", "$1", window, "%1", flags, "xterm", "", seconds))]
+
+
+@pytest.mark.tc("TC-420")
+async def test_what_somebody_looks_at_is_not_sent(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    await stand.start()
+    stand.terminals = looks_at("@1", stand)
+    await stand.show(asks())
+    await stand.forward(2)
+    await stand.forward(300)
+    assert stand.wall.shown == []
+    _, (why,) = await stand.service.why("pane:host/work/@1/%1", 5)
+    assert why["deliveries"][0]["reason"] == "you looked at it"
+
+
+@pytest.mark.tc("TC-420")
+async def test_a_look_in_between_leaves_out_the_phone(tmp_path: Path) -> None:
+    rules = [{"channels": ["desk"]}, {"channels": ["hook"], "after": "2m"}]
+    stand = Stand(tmp_path, {**BOTH, "rules": rules})
+    await stand.start()
+    await stand.show(asks())
+    await stand.forward(2)
+    await stand.forward(30)
+    stand.terminals = looks_at("@1", stand)
+    await stand.forward(5)
+    stand.terminals = []
+    stand.restart()
+    await stand.start()
+    await stand.forward(200)
+    assert [name for name, _ in stand.wall.shown] == ["desk"], "a restart does not forget the look"
+
+
+@pytest.mark.tc("TC-420")
+async def test_somebody_at_another_window_is_told(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    await stand.start()
+    stand.terminals = looks_at("@7", stand)
+    await stand.show(asks())
+    await stand.forward(2)
+    assert len(stand.wall.shown) == 1
+
+
+@pytest.mark.tc("TC-420")
+async def test_tmux_is_not_asked_while_nothing_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand = Stand(tmp_path)
+    asked: list[list[str]] = []
+
+    async def terminals(wanted: list[str]) -> list[Terminal]:
+        asked.append(wanted)
+        return []
+
+    monkeypatch.setattr(stand.notifier, "_terminals", terminals)
+    await stand.start()
+    await stand.show(pane(state="running"))
+    await stand.forward(100)
+    assert asked == []
+    await stand.show(asks(state_version=2))
+    await stand.forward(2)
+    assert asked == [["t-host"]]
+    for _ in range(20):
+        await stand.forward(60)
+    assert len(asked) == 1, "it was sent, and nothing else waits"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from agtmuxd.features.notify.message import LONGEST, Draft, Message, clean, message_of, trial_message
+from agtmuxd.features.notify.message import LONGEST, Draft, Message, Prompt, clean, message_of, trial_message
 from agtmuxd.features.notify.model import Episode, Kind, Part
 from tests.unit.features.notify.makers import T0, episode, subject
 
@@ -74,8 +74,10 @@ def test_nothing_in_a_message_steers_a_terminal() -> None:
 
 def test_only_an_approval_with_a_fingerprint_can_be_answered() -> None:
     prompt = worded(episode()).prompt
-    assert prompt is not None and (prompt.runtime_id, prompt.fingerprint) == ("rt-1", "f-1")
+    assert prompt is not None and prompt == Prompt("rt-1", "f-1", "e1")
     assert worded(episode(kind=Kind.ERROR)).prompt is None
+    assert worded(episode(), full=False).prompt is None, "who does not see the request cannot answer it"
+    assert worded(episode(subject=subject(asks="x" * 900))).prompt is None, "nor who sees a part of it"
     assert worded(episode(1), episode(2)).prompt is None
 
 

@@ -10,7 +10,10 @@ from agtmuxd.features.notify.channels.contract import Channel, Tools
 
 CLASSES: Final = {
     "desktop": "desktop:DesktopChannel",
+    "terminal": "terminal:TerminalChannel",
+    "tmux": "tmux:TmuxChannel",
     "command": "command:CommandChannel",
+    "apprise": "apprise:AppriseChannel",
     "ntfy": "ntfy:NtfyChannel",
     "webhook": "webhook:WebhookChannel",
 }

@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from agtmuxd.features.notify.message import Message, Outcome
+from agtmuxd.features.contract import Tmux
+from agtmuxd.features.notify.channels.clients import Terminal
+from agtmuxd.features.notify.message import Message, Outcome, Prompt
 
 
 class Channel(Protocol):
@@ -34,6 +36,11 @@ class Retracts(Protocol):
         """Take back the message with this handle. A message that is gone already is no error."""
 
 
+async def no_terminals() -> list[Terminal]:
+    """List no terminal: there is no tmux."""
+    return []
+
+
 Press = Callable[[str, str], Awaitable[str | None]]
 """``await press(message_id, verb)``: somebody pressed ``approve``, ``deny`` or ``open`` on a message.
 
@@ -50,3 +57,8 @@ class Tools:
     press: Press
     public_url: Callable[[], str | None] = lambda: None
     """Where a phone reaches the web page, without a slash at its end."""
+    tmux: Tmux | None = None
+    terminals: Callable[[], Awaitable[list[Terminal]]] = no_terminals
+    """Lists the terminals that are attached to the tmux servers."""
+    make_code: Callable[[str, Prompt], Awaitable[str]] | None = None
+    """``await make_code(message_id, prompt)``: a single-use code that answers this prompt."""

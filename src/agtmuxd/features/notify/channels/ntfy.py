@@ -47,7 +47,8 @@ class NtfyChannel:
     async def send(self, message: Message) -> Outcome:
         if not self._topic:
             return Outcome(ok=False, detail="url: the address needs a topic at its end, like https://ntfy.sh/my-topic")
-        answer = await self._request("POST", self._root, encode(self._body(message)))
+        body = {**self._body(message), **await self._buttons(message)}
+        answer = await self._request("POST", self._root, encode(body))
         if isinstance(answer, Outcome):
             return answer
         return outcome_of(answer, handle=message.message_id)
@@ -68,6 +69,21 @@ class NtfyChannel:
                 return Outcome(ok=False, detail=str(error))
         return await request(method, url, body, headers, allow_private=self._settings.allow_private, seconds=SECONDS)
 
+    async def _buttons(self, message: Message) -> dict[str, Any]:
+        """Return the buttons of an approval that shows its whole request, each with a single-use code."""
+        public, make_code = self._tools.public_url(), self._tools.make_code
+        if not self._settings.actions or public is None or message.prompt is None or make_code is None:
+            return {}
+        code = await make_code(message.message_id, message.prompt)
+        buttons = [
+            {
+                "action": "http", "label": label, "url": f"{public}/v1/notify/press", "method": "POST", "clear": True,
+                "headers": {"Content-Type": "application/json"}, "body": encode({"code": code, "verb": verb}).decode(),
+            }
+            for verb, label in (("approve", "Approve"), ("deny", "Deny"))
+        ]  # fmt: skip
+        return {"actions": buttons}
+
     def _body(self, message: Message) -> dict[str, Any]:
         body: dict[str, Any] = {
             "topic": self._topic,
@@ -79,5 +95,12 @@ class NtfyChannel:
         }
         public = self._tools.public_url()
         if public is not None:
-            body["click"] = f"{public}/"
+            body["click"] = f"{public}/{_page(message)}"
         return body
+
+
+def _page(message: Message) -> str:
+    """Return which page is about the message: that of the pane, or the one of all panes."""
+    if len(message.notes) != 1 or not message.notes[0].pane_id:
+        return ""
+    return f"#/p/{quote(message.notes[0].target, safe='')}/{quote(message.notes[0].pane_id, safe='')}"

@@ -19,6 +19,11 @@ class SecretError(Exception):
 
 def read_secret(path: str) -> str:
     """Return the first line of the file. Raises SecretError, also if others may read it."""
+    return read_secret_lines(path)[0]
+
+
+def read_secret_lines(path: str) -> list[str]:
+    """Return the lines of the file, without empty ones. Raises SecretError."""
     place = Path(path).expanduser()
     try:
         fd = open_regular(place)
@@ -33,7 +38,7 @@ def read_secret(path: str) -> str:
         data = file.read(MOST + 1)
     if len(data) > MOST:
         raise SecretError(f"{path} is longer than {MOST} bytes")
-    line = data.decode("utf-8", "replace").strip().partition("\n")[0].strip()
-    if not line:
+    lines = [line.strip() for line in data.decode("utf-8", "replace").splitlines() if line.strip()]
+    if not lines:
         raise SecretError(f"{path} is empty: write the secret into it")
-    return line
+    return lines

@@ -10,6 +10,7 @@ from tests.integration.features.notify.channels.stubs import settings, tools
 pytestmark = pytest.mark.tc("TC-411")
 MORE: dict[str, dict[str, object]] = {
     "command": {"argv": ["true"]},
+    "apprise": {"url": "json://localhost"},
     "ntfy": {"url": "https://ntfy.sh/t"},
     "webhook": {"url": "https://x.example/hook"},
 }

@@ -9,10 +9,11 @@ import pytest
 
 from agtmuxd.features.notify.channels.contract import Tools
 from agtmuxd.features.notify.channels.ntfy import NtfyChannel
+from agtmuxd.features.notify.message import Prompt
 from agtmuxd.features.notify.model import Kind
 from tests.integration.features.notify.channels.server import Server, serving
 from tests.integration.features.notify.channels.stubs import message, settings, tools
-from tests.unit.features.notify.makers import episode
+from tests.unit.features.notify.makers import episode, subject
 
 pytestmark = pytest.mark.tc("TC-413")
 
@@ -38,7 +39,42 @@ async def test_a_completion_is_less_urgent_and_a_click_leads_to_the_page() -> No
     async with serving() as server:
         await channel(server, public="https://box.example").send(message(episode(kind=Kind.COMPLETED)))
         assert server.got[0].json["priority"] == 3
-        assert server.got[0].json["click"] == "https://box.example/"
+        assert server.got[0].json["click"] == "https://box.example/#/p/host/%251"
+
+
+def with_code(server: Server, codes: list[str], public: str | None = "https://box.example") -> NtfyChannel:
+    async def make_code(message_id: str, prompt: Prompt) -> str:
+        assert (message_id, prompt) == ("m-1", Prompt("rt-1", "f-1", "e1"))
+        return codes.pop(0)
+
+    plain = tools()
+    made = Tools(plain.environ, plain.clock, plain.press, lambda: public, make_code=make_code)
+    more: dict[str, Any] = {"url": f"{server.url}/topic", "allow_private": True, "actions": True, "body": "full"}
+    return NtfyChannel(settings("ntfy", **more), made)
+
+
+@pytest.mark.tc("TC-421")
+async def test_a_button_sends_a_single_use_code_to_the_public_address() -> None:
+    async with serving() as server:
+        await with_code(server, ["c0de"]).send(message())
+        approve, deny = server.got[0].json["actions"]
+        assert approve == {
+            "action": "http", "label": "Approve", "url": "https://box.example/v1/notify/press", "method": "POST",
+            "clear": True, "headers": {"Content-Type": "application/json"},
+            "body": '{"code":"c0de","verb":"approve"}',
+        }  # fmt: skip
+        assert (deny["label"], deny["body"]) == ("Deny", '{"code":"c0de","verb":"deny"}')
+
+
+@pytest.mark.tc("TC-421")
+async def test_without_a_public_address_or_the_whole_request_there_are_no_buttons() -> None:
+    async with serving() as server:
+        await with_code(server, [], public=None).send(message())
+        await with_code(server, []).send(message(episode(kind=Kind.ERROR)))
+        await with_code(server, []).send(message(full=False))
+        await with_code(server, []).send(message(episode(subject=subject(asks="x" * 900))))
+        await channel(server, public="https://box.example").send(message())
+        assert [got.json.get("actions") for got in server.got] == [None] * 5
 
 
 @pytest.mark.parametrize("kind", list(Kind))
