@@ -69,6 +69,13 @@ def test_a_message_from_before_the_turn_says_nothing_about_a_running_agent() -> 
     assert what(pane(**(at | {"task": None}), message_at="2026-01-01T00:00:09.000Z")) == "Hello."
 
 
+def test_an_agent_without_progress_says_why() -> None:
+    stuck = {"reason": "Bash failed 6 times in 16 min\x1b[31m", "since": "2026-01-01T00:00:00.000Z"}
+    cell = what(pane(state="running", message="Hello.", stuck=stuck))
+    assert cell.startswith("[stuck] Bash failed 6 times in 16 min")
+    assert "\x1b" not in cell
+
+
 def test_every_column_that_may_be_left_out_exists_and_the_first_ones_never_are() -> None:
     for scope, names in columns.NARROW.items():
         shown = [name for name, _ in columns.TABLES[scope]]
