@@ -86,7 +86,7 @@ def lines(body: dict[str, Any], now: float) -> list[str]:
         out.append(f"The log begins at {_local(begin)}: nothing is known of the time before.")
     waited = [item for item in items if item["wait_count"]]
     failed = [item for item in items if item["failed"]]
-    worked = [item for item in items if item["finished"] or item["running_s"]]
+    worked = [item for item in items if item["finished"] or item["running_s"] >= 1]
     if waited:
         out += ["", "Waited for you"]
         for item in waited:
@@ -127,7 +127,7 @@ def span(seconds: float) -> str:
 
 
 def _wait(one: dict[str, Any]) -> str:
-    what = " ".join(render.clean(part) for part in (one["subject"], one["title"]) if part)
+    what = " ".join(render.clean(part) for part in (one["subject"], one["text"]) if part)
     still = "" if one["until"] else ", still waiting"
     return f"{span(one['waited_s'])} from {_local(one['since'])}: {what or one['state']}{still}"
 

@@ -55,7 +55,7 @@ def body(*items: dict[str, Any], begins: str = "2026-03-10T00:00:00Z") -> dict[s
 
 
 def test_it_says_who_waited_and_for_what() -> None:
-    wait = {"waited_s": 1860.0, "since": "2026-03-10T07:00:00Z", "until": None, "subject": "Bash", "title": "rm -rf b",
+    wait = {"waited_s": 1860.0, "since": "2026-03-10T07:00:00Z", "until": None, "subject": "Bash", "text": "rm -rf b",
             "state": "waiting_approval"}  # fmt: skip
     out = lines(body(item(wait_count=3, waited_s=2520.0, waits=[wait])), NOW)
     assert "  claude shop:main w:1.0: 3 times, 42 min" in out

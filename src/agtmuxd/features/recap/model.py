@@ -29,7 +29,7 @@ class Wait:
 
     kind: str
     subject: str | None
-    title: str | None
+    text: str | None
     since: int
     until: int | None = None
 
@@ -115,7 +115,7 @@ class RecapBuilder:
             if back and last is not None:
                 last.until = None  # the same prompt, which could not be seen for a while
             else:
-                agent.waits.append(Wait(str(state), waiting.get("subject"), waiting.get("title"), at))
+                agent.waits.append(Wait(str(state), waiting.get("subject"), waiting.get("text"), at))
         elif state == "completed" and not (began or back):
             agent.finished += 1
         elif state == "error" and not (began or back):
@@ -128,7 +128,7 @@ class RecapBuilder:
         agent._prompt = prompt or agent._prompt
         if agent.waits and agent.state in WAITING:
             last = agent.waits[-1]
-            last.subject, last.title = last.subject or waiting.get("subject"), last.title or waiting.get("title")
+            last.subject, last.text = last.subject or waiting.get("subject"), last.text or waiting.get("text")
 
     def _end(self, runtime_id: str, at: int) -> None:
         agent = self._agents[runtime_id]
@@ -156,7 +156,7 @@ def agent_item(agent: AgentRecap, now: int) -> dict[str, Any]:
         "wait_count": len(agent.waits),
         "waits": [
             {
-                "state": one.kind, "subject": one.subject, "title": one.title, "since": stamp(one.since),
+                "state": one.kind, "subject": one.subject, "text": one.text, "since": stamp(one.since),
                 "until": None if one.until is None else stamp(one.until),
                 "waited_s": _seconds((one.until or now) - one.since),
             }

@@ -27,7 +27,7 @@ class WaitItem(ResponseModel):
 
     state: State
     subject: str | None
-    title: str | None
+    text: str | None
     since: Time
     until: Time | None
     waited_s: float

@@ -18,7 +18,7 @@ def row(state: str, runtime: str = "rt-1", **more: Any) -> dict[str, Any]:
 
 
 def asking(fingerprint: str, title: str = "Proceed?", **more: Any) -> dict[str, Any]:
-    wanted = {"fingerprint": fingerprint, "subject": "Bash", "title": title}
+    wanted = {"fingerprint": fingerprint, "subject": "Bash", "text": title}
     return row("waiting_approval", waiting_for=wanted, **more)
 
 
@@ -36,19 +36,19 @@ def test_a_wait_lasts_until_the_state_changes_and_the_turn_counts_once() -> None
     (agent,) = told([(10, row("running")), (20, asking("a")), (50, row("running")), (60, row("completed"))], 100)
     assert (agent["wait_count"], agent["waited_s"], agent["finished"], agent["running_s"]) == (1, 30.0, 1, 20.0)
     assert agent["waits"][0] | {"since": 0, "until": 0} == {
-        "state": "waiting_approval", "subject": "Bash", "title": "Proceed?", "since": 0, "until": 0, "waited_s": 30.0,
+        "state": "waiting_approval", "subject": "Bash", "text": "Proceed?", "since": 0, "until": 0, "waited_s": 30.0,
     }  # fmt: skip
 
 
 def test_another_prompt_is_another_wait() -> None:
     (agent,) = told([(10, asking("a")), (20, asking("b", "Again?")), (50, row("running"))], 60)
-    assert [(one["title"], one["waited_s"]) for one in agent["waits"]] == [("Again?", 30.0), ("Proceed?", 10.0)]
+    assert [(one["text"], one["waited_s"]) for one in agent["waits"]] == [("Again?", 30.0), ("Proceed?", 10.0)]
 
 
 def test_a_prompt_that_a_hook_reported_and_the_screen_shows_later_is_one_wait() -> None:
-    bare = row("waiting_approval", waiting_for={"fingerprint": None, "subject": "Bash", "title": None})
+    bare = row("waiting_approval", waiting_for={"fingerprint": None, "subject": "Bash", "text": None})
     (agent,) = told([(10, bare), (11, asking("a")), (20, row("running"))], 30)
-    assert [(one["title"], one["waited_s"]) for one in agent["waits"]] == [("Proceed?", 10.0)]
+    assert [(one["text"], one["waited_s"]) for one in agent["waits"]] == [("Proceed?", 10.0)]
 
 
 def test_a_wait_that_goes_on_counts_until_now() -> None:
