@@ -201,7 +201,7 @@ class BareTake(Take):
         self.write(text)
         asked, cause = self.asked, self.tape.now()
         self.driver.at.keys("Enter")
-        self._until(lambda: self.asked > asked, "it asks its model", 15)
+        self._until(lambda: self.asked > asked, "it asks its model", 30)
         self.truth.becomes("running", cause, self.tape.now())
 
     def over(self, answers: int) -> int:
@@ -342,6 +342,8 @@ class BareTake(Take):
             drawn = self.over(wanted)
             self.truth.becomes("completed", self.answered, drawn)
         else:
+            if self.driver.at.look().has(box):  # in what has scrolled up, or it has taken no notice
+                assert takes_keys(self.driver), f"{act} did not close:\n{self.driver.at.look().text}"
             self.truth.becomes("idle", cause, gone)
         self.rest()
 

@@ -253,4 +253,118 @@ SCENES: tuple[Bare, ...] = (
             "rest: 5",
         ),
     ),
+    Bare(
+        name="f1-90x24-script",
+        agent="claude",
+        size=(90, 24),
+        hooks=False,
+        doc="below script, the full screen, no title, no motion, own words: two commands, a queue, another size",
+        files={
+            ".claude/settings.json": {
+                "tui": "fullscreen",
+                "prefersReducedMotion": True,
+                "spinnerTipsEnabled": False,
+                "spinnerVerbs": {"mode": "replace", "verbs": ["作業中", "Überlegt"]},
+                "syntaxHighlightingDisabled": True,
+            }
+        },
+        env={"CLAUDE_CODE_DISABLE_TERMINAL_TITLE": "1", "CLAUDE_CODE_DISABLE_MOUSE": "1"},
+        command="script -qec claude /dev/null",
+        started_as="script",
+        acts=(
+            "turn: slow 4",
+            "both: twobash",
+            "resize: 70x30",
+            "queue: slow 5 / hello",
+            "interrupt: slow 20",
+            "dismiss: ask me",
+            "rest: 2",
+        ),
+    ),
+    Bare(
+        name="f2-72x22-three-rows",
+        agent="claude",
+        size=(72, 22),
+        colours="none",
+        hooks=False,
+        doc=(
+            "a status line of three rows with a clock that runs, no colours, another theme: a helper, an edit, a draft"
+        ),
+        files={
+            ".claude/settings.json": {
+                "statusLine": {"type": "command", "command": "sh ~/line.sh", "refreshInterval": 1, "padding": 2},
+                "theme": "light-daltonized",
+                "promptSuggestionEnabled": False,
+            },
+            "line.sh": (
+                "#!/bin/sh\nprintf '❯ main +2 -1 │ $0.12 │ %s\\n' \"$(date +%T)\"\n"
+                "printf '●●●○○○ 41%% used · ↑ 2 ahead\\n──────── 2 todo, 1 waiting'\n"
+            ),
+        },
+        acts=(
+            "turn: 3 subagent",
+            "allow: write it",
+            "draft: half a thought",
+            "fail: boom 413",
+            "turn: foreign",
+            "refuse: bash one",
+            "rest: 2",
+        ),
+    ),
+    Bare(
+        name="f3-88x30-reader-vim",
+        agent="claude",
+        size=(88, 30),
+        theme="light",
+        hooks=False,
+        doc=(
+            "the layout for screen readers with vim's keys, a console's terminal, no title: commands, questions, "
+            "a new start"
+        ),
+        files={
+            ".claude/settings.json": {
+                "axScreenReader": True,
+                "editorMode": "vim",
+                "vimInsertModeRemaps": {"jj": "<Esc>"},
+                "spinnerTipsEnabled": False,
+            }
+        },
+        env={"CLAUDE_CODE_DISABLE_TERMINAL_TITLE": "1", "TERM": "linux"},
+        vim=True,
+        patterns={"approval_pattern": r"(?i)\b1[.):]? +Yes", "question_pattern": r"(?i)\b1[.):]? +Green"},
+        keys={"allow": ("1", "Enter"), "answer": ("1", "Enter")},
+        acts=(
+            "turn: mimic",
+            "allow: bash one",
+            "answer: ask me",
+            "again: ",
+            "refuse: bash two",
+            "turn: slow 4",
+            "rest: 2",
+        ),
+    ),
+    Bare(
+        name="f4-38x15-simple",
+        agent="claude",
+        size=(38, 15),
+        hooks=False,
+        doc=(
+            "the simple mode in a narrow pane, the verbose view, no folder's name, no clock: a command, a new "
+            "conversation"
+        ),
+        files={
+            ".claude/settings.json": {"viewMode": "verbose", "timeFormat": "%M min", "maxProseWidth": 30},
+            ".claude.json": {"showTurnDuration": False, "theme": "dark-ansi"},
+        },
+        env={"CLAUDE_CODE_SIMPLE": "1", "CLAUDE_CODE_HIDE_CWD": "1", "CLAUDE_CODE_DISABLE_TERMINAL_TITLE": "1"},
+        acts=(
+            "turn: hello",
+            "allow: bash one",
+            "turn: 3 flaky",
+            "command: /clear",
+            "interrupt: slow 20",
+            "turn: abroad",
+            "rest: 2",
+        ),
+    ),
 )

@@ -207,4 +207,116 @@ SCENES: tuple[Bare, ...] = (
             "rest: 5",
         ),
     ),
+    Bare(
+        name="f1-66x18-script",
+        agent="codex",
+        size=(66, 18),
+        colours="none",
+        hooks=False,
+        doc=(
+            "below script, a title that stands still, a status row of numbers, no colours, no tips: a queue, questions"
+        ),
+        toml=(
+            "[tui]",
+            'terminal_title = ["app-name"]',
+            'status_line = ["codex-version", "used-tokens", "context-window-size"]',
+            "show_tooltips = false",
+            "status_line_use_colors = false",
+        ),
+        command="script -qec codex /dev/null",
+        started_as="script",
+        acts=(
+            "turn: slow 4",
+            "allow: bash one",
+            "answer: ask me",
+            "queue: slow 5 / hello",
+            "interrupt: slow 20",
+            "rest: 2",
+        ),
+    ),
+    Bare(
+        name="f2-120x32-folded",
+        agent="codex",
+        size=(120, 32),
+        theme="light",
+        hooks=False,
+        doc=(
+            "folded turns, no animations, no title, a theme, the project's name alone below: an edit outside, a helper"
+        ),
+        toml=(
+            "[tui]",
+            "animations = false",
+            "terminal_title = []",
+            'status_line = ["project-name"]',
+            "collapse_turn_details = true",
+            'theme = "solarized-light"',
+            "mouse_scroll_speed = 1",
+        ),
+        patterns={"approval_pattern": r"(?i)enter to confirm"},
+        acts=(
+            "turn: think hard",
+            "allow: bash one",
+            "turn: 3 flaky",
+            "turn: 2 sleepcmd",
+            "refuse: bash two",
+            "turn: parrot",
+            "rest: 2",
+        ),
+        replaced={"request_max_retries": "4", "stream_max_retries": "4"},
+    ),
+    Bare(
+        name="f3-36x14-vim",
+        agent="codex",
+        size=(36, 14),
+        hooks=False,
+        doc=(
+            "vim's keys in a narrow, low pane that grows, no status row, the title of the turn's state: a "
+            "command, a stop"
+        ),
+        toml=("[tui]", "vim_mode_default = true", "status_line = []", 'terminal_title = ["run-state"]'),
+        vim=True,
+        patterns={"approval_pattern": r"1\. Yes"},
+        keys={"interrupt": ("Escape", "Escape")},
+        pause=0.6,
+        acts=(
+            "turn: hello",
+            "allow: bash one",
+            "resize: 100x28",
+            "interrupt: slow 20",
+            "dismiss: ask me",
+            "turn: foreign",
+            "rest: 2",
+        ),
+    ),
+    Bare(
+        name="f4-140x12-again",
+        agent="codex",
+        size=(140, 12),
+        theme="dark",
+        hooks=False,
+        doc=(
+            "a low, wide pane of another terminal, raw answers, a title of two items, no model below: a limit, a "
+            "new start"
+        ),
+        toml=(
+            "[tui]",
+            "raw_output_mode = true",
+            'terminal_title = ["git-branch", "model"]',
+            'status_line = ["permissions", "git-branch", "thread-title"]',
+            "show_tooltips = false",
+        ),
+        env={"TERM": "screen"},
+        command="codex --no-alt-screen",
+        patterns={"approval_pattern": r"(?i)enter to confirm"},
+        acts=(
+            "turn: abroad",
+            "fail: limit now",
+            "refuse: bash one",
+            "again: ",
+            "turn: slow 4",
+            "allow: bash two",
+            "draft: half a thought",
+            "rest: 2",
+        ),
+    ),
 )

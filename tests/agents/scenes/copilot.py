@@ -113,4 +113,120 @@ SCENES: tuple[Bare, ...] = (
             "turn: mimic",
         ),
     ),
+    Bare(
+        name="f1-96x18-script",
+        agent="copilot",
+        size=(96, 18),
+        hooks=False,
+        doc="below script, a status line whose clock runs, no title, no tabs: two commands, a queue, another size",
+        files={
+            ".copilot/settings.json": {
+                "statusLine": {"type": "command", "command": "date '+%T · 2 jobs running'", "refreshInterval": 1},
+                "updateTerminalTitle": False,
+                "terminalProgress": False,
+                "tabs": {"enabled": False},
+                "mouse": False,
+            }
+        },
+        command="script -qec copilot /dev/null",
+        started_as="script",
+        keys={"interrupt": ("C-c",)},
+        acts=(
+            "turn: slow 4",
+            "both: twobash",
+            "resize: 70x24",
+            "queue: slow 5 / hello",
+            "interrupt: slow 20",
+            "rest: 2",
+        ),
+    ),
+    Bare(
+        name="f2-38x20-whole",
+        agent="copilot",
+        size=(38, 20),
+        colours="none",
+        hooks=False,
+        doc="a narrow pane, no colours, whole answers, no scrollbar, no title: a path outside, questions, a failure",
+        files={
+            ".copilot/settings.json": {
+                "stream": False,
+                "scrollbar": False,
+                "updateTerminalTitle": False,
+                "terminalProgress": False,
+                "showTipsOnStartup": False,
+                "renderMarkdown": False,
+            }
+        },
+        command="copilot --plain-diff",
+        keys={"interrupt": ("C-c",)},
+        acts=(
+            "turn: slow 4",
+            "allow: outside it",
+            "answer: ask me",
+            "refuse: write it",
+            "turn: foreign",
+            "fail: badkey",
+        ),
+    ),
+    Bare(
+        name="f3-150x36-reader",
+        agent="copilot",
+        size=(150, 36),
+        theme="light",
+        hooks=False,
+        doc=(
+            "for screen readers in a wide, light terminal, no title, no tips: a queue, a new conversation, a new start"
+        ),
+        files={
+            ".copilot/settings.json": {
+                "screenReader": True,
+                "updateTerminalTitle": False,
+                "terminalProgress": False,
+                "showTipsOnStartup": False,
+                "theme": "colorblind",
+            }
+        },
+        keys={"interrupt": ("C-c",)},
+        acts=(
+            "turn: mimic",
+            "allow: bash one",
+            "command: /clear",
+            "queue: slow 5 / hello",
+            "again: ",
+            "interrupt: slow 20",
+            "dismiss: ask me",
+            "rest: 2",
+        ),
+    ),
+    Bare(
+        name="f4-80x13-edits",
+        agent="copilot",
+        size=(80, 13),
+        theme="dark",
+        hooks=False,
+        doc=(
+            "a low pane, a status line of two rows, another theme, tabs in another order, no title: edits, a "
+            "helper, overload"
+        ),
+        files={
+            ".copilot/settings.json": {
+                "statusLine": {"type": "command", "command": "printf '~/proj on main\\n0 errors, idle'", "padding": 3},
+                "updateTerminalTitle": False,
+                "terminalProgress": False,
+                "theme": "dim",
+                "tabs": {"sort": ["gists", "issues"], "hide": ["agents"]},
+                "companyAnnouncements": ["Working hours: 9 to 5"],
+            }
+        },
+        keys={"interrupt": ("C-c",)},
+        acts=(
+            "turn: think it over",
+            "allow: edit it",
+            "turn: 3 task",
+            "turn: 3 flaky one",
+            "refuse: bash two",
+            "interrupt: slow 20",
+            "rest: 2",
+        ),
+    ),
 )

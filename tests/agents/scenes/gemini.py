@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.agents.bare import Bare
 
+NO_TITLE = {"dynamicWindowTitle": False, "hideWindowTitle": True}
+
 SCENES: tuple[Bare, ...] = (
     Bare(
         name="v10-45x12-plain",
@@ -157,5 +159,135 @@ SCENES: tuple[Bare, ...] = (
             }
         },
         acts=("turn: mimic", "refuse: bash two", "allow: bash one", "interrupt: boom", "turn: foreign", "fail: badkey"),
+    ),
+    Bare(
+        name="f1-84x22-script",
+        agent="gemini",
+        size=(84, 22),
+        hooks=False,
+        doc=(
+            "below script, the other buffer, no title, a footer without its usual items: commands, a queue, "
+            "another size"
+        ),
+        files={
+            ".gemini/settings.json": {
+                "ui": {
+                    **NO_TITLE,
+                    "terminalBuffer": True,
+                    "footer": {"hideCWD": True, "hideModelInfo": True, "hideSandboxStatus": True},
+                    "hideContextSummary": True,
+                    "showShortcutsHint": False,
+                }
+            }
+        },
+        command="script -qec gemini /dev/null",
+        started_as="script",
+        acts=(
+            "turn: slow 4",
+            "allow: bash one",
+            "resize: 60x26",
+            "queue: slow 5 / hello",
+            "dismiss: ask me",
+            "interrupt: slow 20",
+            "rest: 2",
+        ),
+    ),
+    Bare(
+        name="f2-132x15-keys",
+        agent="gemini",
+        size=(132, 15),
+        colours="none",
+        hooks=False,
+        doc=(
+            "other keys to cancel, no colours, no tips, a low pane, tool output in full: an edit, a yes or no, a "
+            "failure"
+        ),
+        files={
+            ".gemini/settings.json": {
+                "ui": {
+                    **NO_TITLE,
+                    "hideTips": True,
+                    "hideBanner": True,
+                    "compactToolOutput": False,
+                    "showMemoryUsage": True,
+                    "showModelInfoInChat": True,
+                }
+            },
+            ".gemini/keybindings.json": '[{"command": "basic.cancel", "key": "ctrl+q"}]\n',
+        },
+        keys={"refuse": ("C-q",), "interrupt": ("C-c",)},
+        patterns={"question_pattern": "Enter to select"},
+        acts=(
+            "turn: think it over",
+            "refuse: write it",
+            "answer: askyn",
+            "interrupt: slow 20",
+            "turn: mimic",
+            "fail: badkey",
+        ),
+    ),
+    Bare(
+        name="f3-36x20-vim",
+        agent="gemini",
+        size=(36, 20),
+        theme="light",
+        hooks=False,
+        doc=(
+            "vim's keys in a narrow pane, no title, all drawn anew each time, no background: commands, a new "
+            "conversation"
+        ),
+        files={
+            ".gemini/settings.json": {
+                "general": {"vimMode": True},
+                "ui": {
+                    **NO_TITLE,
+                    "incrementalRendering": False,
+                    "useBackgroundColor": False,
+                    "theme": "GitHub Light",
+                    "loadingPhrases": "tips",
+                },
+            }
+        },
+        vim=True,
+        keys={"interrupt": ("Escape", "Escape")},
+        pause=0.7,
+        acts=(
+            "turn: hello",
+            "allow: bash one",
+            "command: /clear",
+            "turn: foreign",
+            "answer: ask me",
+            "interrupt: slow 20",
+            "rest: 2",
+        ),
+    ),
+    Bare(
+        name="f4-100x36-reader",
+        agent="gemini",
+        size=(100, 36),
+        colours="none",
+        hooks=False,
+        doc="the layout for screen readers with thoughts and model names, no title: an edit, overload, a new start",
+        files={
+            ".gemini/settings.json": {
+                "ui": {
+                    **NO_TITLE,
+                    "accessibility": {"screenReader": True},
+                    "inlineThinkingMode": "full",
+                    "showModelInfoInChat": True,
+                    "showCitations": True,
+                    "errorVerbosity": "full",
+                }
+            }
+        },
+        acts=(
+            "turn: think it over",
+            "allow: write it",
+            "turn: 3 flaky one",
+            "again: ",
+            "refuse: bash two",
+            "turn: slow 4",
+            "rest: 2",
+        ),
     ),
 )
