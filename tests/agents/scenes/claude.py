@@ -301,6 +301,7 @@ SCENES: tuple[Bare, ...] = (
                 "printf '●●●○○○ 41%% used · ↑ 2 ahead\\n──────── 2 todo, 1 waiting'\n"
             ),
         },
+        patterns={"error_pattern": "Request too large"},
         acts=(
             "turn: 3 subagent",
             "allow: write it",

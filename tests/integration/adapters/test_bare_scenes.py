@@ -11,7 +11,7 @@ from tests.corpus import recording, together
 NAMES = [name for scene in SCENES if (name := f"{scene.agent}/{scene.name}") in recording.names(scene.agent)]
 
 LESS = {"claude/v12-low-main-screen": 0.97}
-"""Its settings take away the row that ends a turn, and a queued prompt ends one more."""
+"""Its settings take away the row that ends a turn: an end is known about 0.3 s late, eight times."""
 
 
 @pytest.mark.tc("TC-216")
