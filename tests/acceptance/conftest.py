@@ -68,9 +68,9 @@ def actor(tmux: Tmux, place: Place) -> Callable[..., Actor]:
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One headless browser for all tests that need one."""
+    """A headless browser for the tests of one file. While it runs, no asyncio test can: its driver holds a loop."""
     with started() as browser:
         yield browser
 

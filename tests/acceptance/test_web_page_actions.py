@@ -289,7 +289,7 @@ def test_a_link_works_once_leaves_no_trace_and_a_revoked_browser_asks_for_a_new_
     says(tab, ".row", "idle")
     other = web.context().new_page()
     other.goto(link)
-    assert "used up" in says(other, ".panel", "Link this browser")
+    assert "code was used" in says(other, ".panel", "Link this browser")
     assert list(devices(web.place)) == ["phone"]
     seen: list[str] = []
     assert web.place.cli("web", "revoke", "phone").returncode == 0

@@ -9,7 +9,7 @@ import { agent, lasts, paneLink, request, setAge, stateWord, waits, where } from
 
 const ARM = 500; // ms: a press sooner after the card appeared or moved was meant for what stood there before
 const HOLD = 600; // ms
-const LINGER = 6000; // ms for which a card that is answered stays in its place
+const LINGER = 4000; // ms for which a card that is answered stays in its place
 const DONE = { approve: "approved", deny: "denied", answer: "answered" };
 
 export class Card {
