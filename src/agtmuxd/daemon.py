@@ -87,6 +87,7 @@ FEATURES: tuple[str, ...] = (
     "tmux_status",
     "web",
     "notify",
+    "loop_lag",
 )  # fmt: skip
 """The features of this daemon, each a folder of ``features/``. To leave one out, delete its line."""
 SWITCH_EVERY = 0.0005

@@ -19,7 +19,7 @@ from tests.route_tables import ROUTES
 pytestmark = pytest.mark.tc("TC-233")
 
 PROBE = """
-from agtmuxd.api.envelopes import said
+from agtmuxd.api.envelopes import answer
 from agtmuxd.api.route import Access, Route, RouteTable
 from agtmuxd.core.action.request import Caller, Guards, Kind, Request, ViewParams
 from agtmuxd.features.contract import Context, Feature
@@ -41,12 +41,12 @@ class Probe:
 
 
 async def heard(_request, probe):
-    return said(heard=probe.heard)
+    return answer(heard=probe.heard)
 
 
 async def look(request, probe):
     asked = Request(Kind.VIEW, "request-of-the-probe", request.match_info["ref"], Guards(), ViewParams())
-    return said(**await probe.context.act(asked, Caller()))
+    return answer(**await probe.context.act(asked, Caller()))
 
 
 def build(context: Context) -> Feature:

@@ -1,0 +1,1 @@
+"""How late the daemon's event loop is, for the health of the daemon."""
