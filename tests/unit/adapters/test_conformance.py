@@ -14,7 +14,7 @@ from agtmuxd.adapters.contract import Adapter, HookPlan, HookStatus, Identity
 from agtmuxd.adapters.discovery import BUILT_IN
 from agtmuxd.adapters.shared import checked_payload
 from agtmuxd.core.model import Claim, Proc, RawEvent, Sample, Signal, Write
-from tests.unit.adapters.test_registry import ToyAdapter
+from tests.unit.adapters.toy import ToyAdapter
 
 ROOT = Path(__file__).parents[3]
 GATE = {

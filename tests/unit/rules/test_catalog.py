@@ -17,7 +17,7 @@ from agtmuxd.core.model import Claim, Proc, Sample
 from agtmuxd.core.screen.rule_file import load
 from agtmuxd.rules.catalog import RuleCatalog
 from tests.corpus import recording
-from tests.unit.adapters.test_registry import ToyAdapter
+from tests.unit.adapters.toy import ToyAdapter
 
 TOY = """
 format = 1

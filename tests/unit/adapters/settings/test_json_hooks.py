@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -13,52 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agtmuxd.adapters.claude.adapter import EVENTS, ClaudeAdapter
+from agtmuxd.adapters.claude.adapter import EVENTS
 from agtmuxd.adapters.codex.adapter import CodexAdapter
-from agtmuxd.adapters.contract import HookPlan
 from agtmuxd.adapters.copilot.adapter import CopilotAdapter
-from agtmuxd.adapters.cursor.adapter import CursorAdapter
 from agtmuxd.adapters.discovery import discover
 from agtmuxd.adapters.gemini.adapter import GeminiAdapter
-from agtmuxd.adapters.opencode.adapter import OpenCodeAdapter
-from agtmuxd.adapters.settings.hook_command import OwnEntries
-from agtmuxd.adapters.settings.json_edit import plain
-
-COMMAND = "/opt/my tools/agtmux hook"
-ADAPTERS: dict[str, Any] = {
-    "claude": ClaudeAdapter(), "codex": CodexAdapter(), "gemini": GeminiAdapter(), "cursor": CursorAdapter(),
-}  # fmt: skip
-FILES = {"claude": "settings.json", "codex": "hooks.json", "gemini": "settings.json", "cursor": "hooks.json"}
-OWN: dict[str, tuple[Any, str]] = {
-    "copilot": (CopilotAdapter(), "hooks/agtmux.json"),
-    "opencode": (OpenCodeAdapter(), "plugin/agtmux.js"),
-}
-"""Agents that read every file of a folder: ours is a file of its own."""
-
-
-def write(plan: HookPlan) -> None:
-    if plan.after is None:
-        plan.path.unlink(missing_ok=True)
-    else:
-        plan.path.parent.mkdir(parents=True, exist_ok=True)
-        plan.path.write_bytes(plan.after.encode())
-
-
-def apply(agent: str, home: Path, *, remove: bool = False, command: str = COMMAND) -> list[HookPlan]:
-    plans = list(ADAPTERS[agent].plan_hooks(home, command, remove=remove))
-    for plan in plans:
-        write(plan)
-    return plans
-
-
-def ours(agent: str, settings_: Any) -> dict[str, int]:
-    """Event → how many hooks of ours it has."""
-    out: dict[str, int] = {}
-    for event, groups in settings_.get("hooks", {}).items():
-        count = sum(OwnEntries(agent, remote=False).holds(h) for g in groups for h in g.get("hooks", [g]))
-        if count:
-            out[event] = count
-    return out
+from tests.unit.adapters.settings.settings_files import ADAPTERS, COMMAND, FILES, OWN, apply, layouts, ours, write
 
 
 @pytest.mark.tc("TC-102")
@@ -101,35 +60,6 @@ def test_ours_of_an_older_form_or_changed_by_hand_are_outdated_and_replaced(
     assert list(tmp_path.iterdir()) == []
 
 
-USER = """{
-    "model": "opus",
-    "permissions": {"allow": ["Bash(ls:*)"],   "deny": []},
-    "hooks": {
-        "PreToolUse": [
-            {"matcher": "Bash", "hooks": [{"type": "command", "command": "~/bin/block-dangerous.sh"}]}
-        ],
-        "Stop": []
-    },
-    "unknown key": 1.50, "nested": {"a": [1,2 , 3]}
-}"""
-
-
-@pytest.mark.tc("TC-102")
-@pytest.mark.parametrize("agent", ADAPTERS)
-def test_a_users_own_hooks_and_layout_survive(agent: str, tmp_path: Path) -> None:
-    file = tmp_path / FILES[agent]
-    file.write_text(USER)
-    apply(agent, tmp_path)
-    text = file.read_text()
-    now = json.loads(text)
-    assert now["hooks"]["PreToolUse"][0]["hooks"][0]["command"] == "~/bin/block-dangerous.sh"
-    assert '"deny": []}' in text
-    assert '"unknown key": 1.50, "nested": {"a": [1,2 , 3]}' in text
-    assert list(now) == ["model", "permissions", "hooks", "unknown key", "nested"]
-    apply(agent, tmp_path, remove=True)
-    assert file.read_text() == USER
-
-
 @pytest.mark.tc("TC-102")
 def test_uninstall_takes_only_ours_out_of_a_group_that_was_merged(tmp_path: Path) -> None:
     apply("claude", tmp_path)
@@ -140,18 +70,6 @@ def test_uninstall_takes_only_ours_out_of_a_group_that_was_merged(tmp_path: Path
     apply("claude", tmp_path, remove=True)
     left = json.loads(file.read_text())
     assert left == {"hooks": {"Stop": [{"hooks": [{"type": "command", "command": "notify-send done"}]}]}}
-
-
-@pytest.mark.tc("TC-102")
-@pytest.mark.parametrize("agent", ADAPTERS)
-def test_another_place_of_agtmux_is_outdated_and_replaced(agent: str, tmp_path: Path) -> None:
-    apply(agent, tmp_path, command="/old/agtmux hook")
-    assert ADAPTERS[agent].hook_status(tmp_path, COMMAND)[0].outdated
-    apply(agent, tmp_path)
-    now = json.loads((tmp_path / FILES[agent]).read_text())
-    assert set(ours(agent, now).values()) == {1}
-    assert "/old/" not in json.dumps(now)
-    assert not ADAPTERS[agent].hook_status(tmp_path, COMMAND)[0].outdated
 
 
 @pytest.mark.parametrize("agent", ADAPTERS)
@@ -183,64 +101,6 @@ def test_a_comment_is_named_where_the_agent_would_not_read_the_file(agent: str, 
         ADAPTERS[agent].plan_hooks(tmp_path, COMMAND, remove=False)
     with pytest.raises(ValueError, match=r"line 2.*comment.*run this again"):
         ADAPTERS[agent].hook_status(tmp_path, COMMAND)
-
-
-@pytest.mark.tc("TC-102")
-def test_a_byte_order_mark_stays_where_the_agent_reads_it_and_is_named_elsewhere(tmp_path: Path) -> None:
-    text = '\ufeff{"a": 1}'
-    for agent in ("gemini", "codex"):
-        (tmp_path / FILES[agent]).write_text(text)
-        with pytest.raises(ValueError, match="byte order mark"):
-            ADAPTERS[agent].plan_hooks(tmp_path, COMMAND, remove=False)
-    (tmp_path / "settings.json").write_text(text)
-    apply("claude", tmp_path)
-    there = (tmp_path / "settings.json").read_text()
-    assert there.startswith('\ufeff{"a": 1')
-    assert set(ours("claude", json.loads(there[1:])).values()) == {1}
-    apply("claude", tmp_path, remove=True)
-    assert (tmp_path / "settings.json").read_text() == text
-
-
-COMMENTED = [
-    '// top\n{\n  // theme\n  "theme": "x" // end, of {it\n}\n// bottom',
-    "{ /* nothing, yet */ }",
-    '{\n  "a": 1, // one\n  "hooks": { // mine\n    "AfterAgent": [ /* none */ ] // why\n  } /* x */\n}',
-    '{"a": "// no comment /*", "b": 2 /* c */}',
-    '{"a": 1 // c\n}',
-    '{\r\n  "a": 1, // one\r\n  "b": [] // two\r\n}\r\n',
-    '{\n  "hooks": {\n    "BeforeAgent": [\n      {"hooks": []} // g\n      // end\n    ]\n  }\n}',
-]
-
-
-@pytest.mark.tc("TC-102")
-@pytest.mark.parametrize("text", COMMENTED)
-def test_geminis_comments_stay_and_so_does_everything_else(text: str, tmp_path: Path) -> None:
-    file = tmp_path / "settings.json"
-    file.write_bytes(text.encode())
-    apply("gemini", tmp_path)
-    there = file.read_bytes().decode()
-    now = json.loads(plain(there))
-    assert set(ours("gemini", now).values()) == {1}
-    for comment in re.findall(r"// [^\"\r\n]*$", text, re.MULTILINE):
-        assert comment in there
-    assert not any(plan.changes for plan in ADAPTERS["gemini"].plan_hooks(tmp_path, COMMAND, remove=False))
-    apply("gemini", tmp_path, remove=True)
-    assert file.read_bytes() == text.encode()
-
-
-@pytest.mark.tc("TC-102")
-def test_comments_written_around_ours_outlive_them(tmp_path: Path) -> None:
-    file = tmp_path / "settings.json"
-    file.write_text('{\n  "a": 1, // one\n  "z": 2\n}')
-    apply("gemini", tmp_path)
-    text = file.read_text()
-    key = text.index('  "hooks"')
-    text = text[:key] + "  // agtmux\n" + text[key:-2] + ', // theirs\n  // last\n  "more": 3\n}'
-    file.write_text(text)
-    apply("gemini", tmp_path, remove=True)
-    left = file.read_text()
-    assert json.loads(plain(left)) == {"a": 1, "z": 2, "more": 3}
-    assert all(comment in left for comment in ("// one", "// agtmux", "// theirs", "// last"))
 
 
 def test_claude_is_given_only_event_names_that_an_older_version_knows() -> None:
@@ -350,85 +210,6 @@ def test_a_notify_changed_since_the_install_is_the_users(tmp_path: Path) -> None
 
 # ---------------------------------------------------------------- whose entry it is
 
-FAR = "/usr/bin/python3 -IS /home/me/.local/share/agtmux/hook.py hook"
-
-
-@pytest.mark.tc("TC-102")
-@pytest.mark.parametrize(
-    ("line", "is_ours"),
-    [
-        ("/opt/agtmux hook claude", True),
-        ("'/opt/my tools/agtmux' hook claude 2>/dev/null || true", True),
-        ("'/opt/caf\u00e9; rm \"x\"/agtmux' hook claude 2>/dev/null || true", True),
-        ("AGTMUX_HOOK_CAP_MS=900 /opt/agtmux hook claude >/dev/null 2>&1 &", True),
-        ("/usr/bin/python3 -m agtmux hook claude", True),
-        ("/opt/agtmux hook claude; ~/bin/mine.sh", False),
-        ("/opt/agtmux hook claude || ~/bin/mine.sh", False),
-        ("cat | /opt/agtmux hook claude", False),
-        ("/opt/agtmux hook claude-2", False),
-        ("/opt/agtmux hook codex", False),
-        ("echo agtmux; x hook claude", False),
-        ("/home/agtmux/bin/notes hook claude", False),
-        ("/usr/bin/python3 /home/me/src/agtmux/mine.py hook claude", False),
-        ("/opt/agtmux-notes hook claude", False),
-        ("agtmux hook claude", True),
-        ("nice -n 5 /opt/agtmux hook claude", True),
-        ("/opt/agtmux hook claude 'open", False),
-        (f"{FAR} claude 2>/dev/null || true", False),
-    ],
-)
-def test_an_entry_is_ours_only_if_it_runs_our_program_and_nothing_else(line: str, is_ours: bool) -> None:
-    assert OwnEntries("claude", remote=False).holds({"command": line}) is is_ours
-    assert OwnEntries("claude", remote=True).holds({"command": line}) is line.startswith(FAR)
-
-
-@pytest.mark.tc("TC-102")
-@pytest.mark.parametrize("agent", [*ADAPTERS, *OWN])
-@pytest.mark.parametrize("order", [(COMMAND, FAR), (FAR, COMMAND)])
-def test_hooks_of_this_machine_and_of_one_that_watches_it_stand_side_by_side(
-    agent: str, order: tuple[str, str], tmp_path: Path
-) -> None:
-    adapter = ADAPTERS[agent] if agent in ADAPTERS else OWN[agent][0]
-
-    def do(command: str, *, remove: bool) -> None:
-        for plan in adapter.plan_hooks(tmp_path, command, remove=remove):
-            write(plan)
-
-    def is_there(command: str) -> bool:
-        return bool(adapter.hook_status(tmp_path, command)[0].installed)
-
-    def texts() -> dict[str, bytes]:
-        return {str(p): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
-
-    first, second = order
-    do(first, remove=False)
-    alone = texts()
-    do(second, remove=False)
-    both = texts()
-    assert (is_there(first), is_there(second)) == (True, True)
-    do(first, remove=False)
-    assert texts() == both, "nobody takes the other's for an older one of its own"
-    do(second, remove=True)
-    assert texts() == alone
-    do(second, remove=False)
-    do(first, remove=True)
-    assert (is_there(first), is_there(second)) == (False, True)
-    do(second, remove=True)
-    assert texts() == {}
-
-
-@pytest.mark.tc("TC-102")
-@pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "cursor", "copilot"])
-def test_a_program_that_is_gone_fails_no_agent_and_says_nothing(agent: str, tmp_path: Path) -> None:
-    adapter = ADAPTERS[agent] if agent in ADAPTERS else OWN[agent][0]
-    (plan, *_) = adapter.plan_hooks(tmp_path, "'/no/such place/agtmux' hook", remove=False)
-    lines = re.findall(r'"(?:command|bash)": ("[^\n]*")', plan.after or "")
-    assert lines
-    for line in {json.loads(line) for line in lines}:
-        for shell in ("sh", "bash"):
-            done = subprocess.run([shell, "-c", line], input=b"{}", capture_output=True, check=False)
-            assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-
 
 def test_a_config_that_is_no_toml_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("a = ")
@@ -471,108 +252,12 @@ def test_another_ones_file_under_our_name_is_refused_and_left_alone(agent: str, 
     assert not adapter.hook_status(tmp_path, COMMAND)[0].installed
 
 
-def test_copilots_hooks_name_their_event_and_call_the_program_by_its_path(tmp_path: Path) -> None:
-    plan = CopilotAdapter().plan_hooks(tmp_path, COMMAND, remove=False)[0]
-    assert plan.after is not None
-    hooks = json.loads(plan.after)["hooks"]
-    assert hooks["agentStop"][0]["bash"] == f"{COMMAND} copilot --event agentStop 2>/dev/null || true"
-    assert "permissionRequest" not in hooks  # it comes for requests that nobody is asked about, too
-
-
 def test_copilots_status_says_that_hooks_are_switched_off(tmp_path: Path) -> None:
     (tmp_path / "settings.json").write_text('{\n  // mine\n  "disableAllHooks": true\n}')
     assert any("disableAllHooks" in note for note in CopilotAdapter().hook_status(tmp_path, COMMAND)[0].notes)
 
 
-def test_opencodes_plugin_is_told_the_program_as_a_list_of_words(tmp_path: Path) -> None:
-    plan = OpenCodeAdapter().plan_hooks(tmp_path, "'/opt/my tools/agtmux' hook", remove=False)[0]
-    assert plan.after is not None
-    assert 'const COMMAND = ["/opt/my tools/agtmux", "hook", "opencode"]' in plan.after
-    assert '"event:permission.asked"' in plan.after
-    assert "/* events */" not in plan.after
-
-
 # ---------------------------------------------------------------- any valid settings
-
-SCALARS = st.none() | st.booleans() | st.integers(-(10**6), 10**6) | st.floats(-1e6, 1e6) | st.text(max_size=8)
-JSON = st.recursive(
-    SCALARS, lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=6), x, max_size=3), max_leaves=8
-)
-USER_HOOK = st.fixed_dictionaries(
-    {"type": st.just("command"), "command": st.sampled_from(["a.sh", "my hook claude", "x hook gemini ", "echo '{}'"])},
-    optional={"timeout": st.integers(1, 90), "async": st.booleans()},
-)
-GROUP = st.fixed_dictionaries(
-    {"hooks": st.lists(USER_HOOK, max_size=2)}, optional={"matcher": st.sampled_from(["", "*", "Bash|Edit"])}
-)
-EVENT = st.sampled_from(["Stop", "PreToolUse", "AfterAgent", "Notification", "SessionStart", "Mine", "[odd], {name}"])
-HOOKS = st.dictionaries(EVENT, st.lists(GROUP, max_size=3), max_size=4)
-
-
-@st.composite
-def layouts(draw: st.DrawFn) -> str:
-    """Valid settings as text, in whatever layout somebody's editor left."""
-    body: dict[str, Any] = draw(st.dictionaries(st.text(max_size=6).filter(lambda k: k != "hooks"), JSON, max_size=3))
-    if draw(st.booleans()):
-        items = list(body.items())
-        items.insert(draw(st.integers(0, len(items))), ("hooks", draw(HOOKS)))
-        body = dict(items)
-    indent = draw(st.sampled_from([None, 0, 1, 2, 4, "\t"]))
-    separators = draw(st.sampled_from([None, (",", ":"), (" , ", " : ")]))
-    text = json.dumps(body, indent=indent, separators=separators, ensure_ascii=draw(st.booleans()))
-    if draw(st.booleans()):
-        text = text.replace("\n", "\r\n")
-    if not body and draw(st.booleans()):
-        text = "{ \n }"
-    return draw(st.sampled_from(["", "\n", "  "])) + text + draw(st.sampled_from(["", "\n", "\r\n", " \n\n"]))
-
-
-@pytest.mark.tc("TC-102")
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(text=layouts(), agent=st.sampled_from(sorted(ADAPTERS)))
-def test_any_settings_are_byte_for_byte_the_same_after_install_and_uninstall(
-    text: str, agent: str, tmp_path: Path
-) -> None:
-    file = tmp_path / FILES[agent]
-    try:
-        raw = text.encode()
-    except UnicodeEncodeError:
-        return
-    file.write_bytes(raw)
-    before = json.loads(text)
-    apply(agent, tmp_path)
-    installed = json.loads(file.read_bytes())
-    added = ours(agent, installed)
-    assert set(added.values()) == {1}
-    for event, groups in before.get("hooks", {}).items():
-        assert installed["hooks"][event][: len(groups)] == groups
-    assert [k for k in installed if k != "hooks"] == [k for k in before if k != "hooks"]
-    assert not any(plan.changes for plan in ADAPTERS[agent].plan_hooks(tmp_path, COMMAND, remove=False))
-    apply(agent, tmp_path, remove=True)
-    assert file.read_bytes() == raw
-
-
-NOTES = st.sampled_from(["", "", " // note, {", ' /* "hooks": [ */', " // it's\n// more", "/* a\n b */ // c"])
-
-
-@pytest.mark.tc("TC-102")
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(text=layouts(), data=st.data())
-def test_any_commented_settings_are_byte_for_byte_the_same_after_install_and_uninstall(
-    text: str, data: st.DataObject, tmp_path: Path
-) -> None:
-    file = tmp_path / "settings.json"
-    ends = "\r\n" if "\r\n" in text else "\n"
-    *rows, last = text.split(ends)
-    raw = "".join(row + data.draw(NOTES).replace("\n", ends) + ends for row in rows) + last
-    try:
-        file.write_bytes(raw.encode())
-    except UnicodeEncodeError:
-        return
-    apply("gemini", tmp_path)
-    assert set(ours("gemini", json.loads(plain(file.read_bytes().decode()))).values()) == {1}
-    apply("gemini", tmp_path, remove=True)
-    assert file.read_bytes() == raw.encode()
 
 
 @pytest.mark.tc("TC-102")
