@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from agtmux.cli.tmux_plugin import OPTIONS, bindings, menu_command
+from agtmux.cli.tmux_plugin import OPTIONS, bindings, load, menu_command
+from agtmux.cli.tmux_server import TmuxServer
 from agtmux.protocol.errors import AgtmuxError
 
 pytestmark = pytest.mark.tc("TC-368")
@@ -30,3 +33,15 @@ def test_a_size_that_tmux_does_not_take_is_refused(size: str) -> None:
 
 def test_a_menu_expands_formats_twice_so_they_are_quoted_twice() -> None:
     assert menu_command(["a#b", "c d"]) == """run-shell -b "'a####b' 'c d'\""""
+
+
+def test_a_tmux_that_is_too_old_is_told_so_and_nothing_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tmux of that age cannot be had here: a script answers in its place."""
+    old = tmp_path / "tmux"
+    old.write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/calls\necho 3.2a\n')
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    with pytest.raises(AgtmuxError, match=r"tmux 3.2a is older than 3.3: install a newer one") as caught:
+        load(TmuxServer("/tmp/s", "1"))
+    assert caught.value.code == "E_TMUX_UNSUPPORTED"
+    assert len((tmp_path / "calls").read_text().splitlines()) == 1
