@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from agtmux.cli.tmux_server import TIMEOUT
 from tests.acceptance.stage import PATIENCE, PROGRAMS, Agent, Daemon
 from tests.attached import Attached
 from tests.conftest import Tmux, until
@@ -147,6 +149,20 @@ def test_a_menu_goes_where_its_entry_says(desk: Desk) -> None:
     until(lambda: desk.shown(terminal) == desk.agents[1].pane, within=PATIENCE)
     desk.jump(terminal, "--back")
     assert desk.shown(terminal) == desk.home
+
+
+def test_a_menu_may_stay_open_as_long_as_you_like(desk: Desk) -> None:
+    """tmux answers only after the choice: nothing gives up meanwhile."""
+    terminal = desk.attach()
+    argv = [str(PROGRAMS / "agtmux"), "menu", "--client", terminal.client]
+    log = desk.daemon.place.root / "menu-ended"
+    desk.tmux.run("run-shell", "-b", f"{' '.join(argv)}; echo $? > {log}")
+    terminal.shows(lambda screen: "dashboard" in screen)
+    time.sleep(TIMEOUT + 0.5)  # longer than any other command may take
+    assert not log.exists() and "dashboard" in terminal.screen()
+    terminal.press("q")
+    until(lambda: log.exists() and log.read_text() == "0\n", within=PATIENCE)
+    assert "agtmux:" not in terminal.screen()
 
 
 EVIL = (

@@ -10,6 +10,7 @@ import time
 
 import click
 
+from agtmux.cli.attach import become
 from agtmux.cli.context import App, pass_app, shared
 from agtmux.cli.jump import waiting
 from agtmux.cli.tmux_plugin import menu_command, own_argv, popup_options
@@ -60,7 +61,7 @@ def menu(app: App, client_name: str | None) -> None:
             server.show_message(client.name, "no agent needs you now")
             return
         dashboard = ["display-popup", *popup_options(server), "--", *own_argv(), "top", "--popup"]
-        server.run(*menu_words(client, items, own_argv(), dashboard, time.time()))
+        become(server.argv(*menu_words(client, items, own_argv(), dashboard, time.time())))  # it waits for the choice
     except AgtmuxError as error:
         if client_name is None:
             raise
