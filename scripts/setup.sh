@@ -135,7 +135,7 @@ setup_sshd() {
 }
 
 # what single tests want besides, each a small package: another clock, a network to cut, other login
-# shells, a program that hides an agent, a user manager for the service, groff. Where one cannot be had those tests say so and are skipped
+# shells, a program that hides an agent, a user manager for the service, groff, jq. Where one cannot be had those tests say so and are skipped
 setup_extras() {
   local missing=() shell
   compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || missing+=(libfaketime)
@@ -144,6 +144,7 @@ setup_extras() {
   command -v dbus-daemon >/dev/null || missing+=(dbus-daemon)
   command -v systemd-analyze >/dev/null || missing+=(systemd)
   command -v groff >/dev/null || missing+=(groff-base)
+  command -v jq >/dev/null || missing+=(jq)
   command -v rsvg-convert >/dev/null || missing+=(librsvg2-bin)
   for shell in zsh fish tcsh; do command -v $shell >/dev/null || missing+=($shell); done
   [ ${#missing[@]} -gt 0 ] || return 0

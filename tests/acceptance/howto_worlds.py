@@ -55,7 +55,9 @@ def world_of(place: Place, **names: str) -> World:
 
 @pytest.fixture
 def stage(place: Place) -> Place:
-    """A place whose programs, and those of its daemon, are the stand-ins first."""
+    """A place whose programs, and those of its daemon, are the stand-ins first. Nothing is installed by a page."""
+    for installer in ("pipx", "brew"):
+        stand_in(place, installer, "case $1 in install | uninstall | inject) ;; *) exit 2 ;; esac")
     place.env["PATH"] = f"{place.root / 'bin'}:{PROGRAMS}:{place.env['PATH']}"
     return place
 
