@@ -52,6 +52,7 @@ def target(name: str = "host", health: str = "ok", reason: str | None = None) ->
         "reason": reason,
         "last_seen_at": T0,
         "tmux_version": "3.3a",
+        "server_pid": 4242,
         "rtt_ms": 1.5,
         "read": True,
         "clock_offset_ms": None,
