@@ -12,12 +12,13 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from bench import commands, ingest, latency, load, remote, store
+from bench import commands, dashboard, ingest, latency, load, remote, store
 from bench.measure import Figure
 
 CASES: dict[str, Callable[[bool], list[Figure]]] = {
     "list": commands.listing,
     "hook": commands.hook,
+    "top": dashboard.top,
     "ingest": ingest.events,
     "quiet": load.quiet,
     "quiet-copilot": load.quiet_copilot,

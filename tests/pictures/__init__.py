@@ -1,1 +1,1 @@
-"""Makes pictures of what agtmux prints: one module for each, all from the real program. Nothing is drawn by hand."""
+"""Pictures of the program for the documents."""

@@ -255,7 +255,8 @@ class Panels(App[Leave], inherit_bindings=False):
             head.append((("─" * room, "rule"),))
         self.detail.show(head, strips)
         reasons = self.reader.reasons.get(row.key, [])[1:]
-        self.why.show(explain_lines([line for line in reasons if line]), ())
+        shown_above = ("  waits for ", "  options: ") if row.request is not None else ()
+        self.why.show(explain_lines([line for line in reasons if line and not line.startswith(shown_above)]), ())
 
     def _without_row(self) -> list[Spans]:
         line = self.list.line

@@ -155,7 +155,7 @@ class AgentList(ScrollView, can_focus=True):
         spans = lines.list_line(
             line, at, self.now, marked=marked, pointer=selected, target=self.target, key=self.fold_key
         )
-        drawn = strip(spans, width, selected=selected, dimmed=self.dimmed).apply_style(self.rich_style)
+        drawn = strip(spans, width, selected=selected, dimmed=self.dimmed).apply_style(self.rich_style).simplify()
         self._cache[line.key] = (why, drawn)
         self._ages[line.key] = age
         return drawn
