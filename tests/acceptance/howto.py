@@ -14,12 +14,9 @@ Which world a page needs stands in ``howto_worlds.py``.
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +25,8 @@ from tests.conftest import Tmux
 FOLDER = Path(__file__).parents[2] / "docs" / "how-to"
 PATIENCE = 60.0
 """Seconds for one block."""
+TIMED_OUT, KILLED = 124, 137
+"""What ``timeout`` ends with if the block went on, and if it did not heed the signal either."""
 _BLOCK = re.compile(
     r"(?:<!-- run: (?P<how>.*?) -->\n+)?^(?P<indent> *)```(?P<kind>\w+)\n(?P<text>.*?)^ *```", re.M | re.S
 )
@@ -93,21 +92,20 @@ def run(block: Block, world: World) -> str:
         assert world.tmux is not None, f"line {block.line}: this page's world has no tmux server"
         (world.folder / "tmux.conf").write_text(text)
         return world.tmux.run("source-file", str(world.folder / "tmux.conf"))
-    process = subprocess.Popen(
-        ["bash", "-euo", "pipefail", "-c", text], cwd=world.folder, env=dict(world.env), stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    limit = block.ends_after or PATIENCE
+    done = subprocess.run(
+        ["timeout", "-s", "INT", "-k", "10", f"{limit:g}", "bash", "-euo", "pipefail", "-c", text], cwd=world.folder,
+        env=dict(world.env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        check=False,
     )  # fmt: skip
-    try:
-        out, _ = process.communicate(timeout=block.ends_after or PATIENCE)
-    except subprocess.TimeoutExpired:
-        _end(process)
-        out, _ = process.communicate(timeout=PATIENCE)
-        assert block.ends_after is not None, f"line {block.line}: it did not end: {text}\n{out}"
-        return out
-    assert block.ends_after is None, f"line {block.line}: it ended: {text}\n{out}"
-    assert process.returncode in block.statuses, f"line {block.line}: exit {process.returncode}: {text}\n{out}"
-    world.reader(block, out)
-    return out
+    where = f"line {block.line}: {text}\n{done.stdout}"
+    if done.returncode in (TIMED_OUT, KILLED):
+        assert block.ends_after is not None, f"it did not end: {where}"
+    else:
+        assert block.ends_after is None, f"it ended: {where}"
+        assert done.returncode in block.statuses, f"exit {done.returncode}: {where}"
+    world.reader(block, done.stdout)
+    return done.stdout
 
 
 def add_settings(config: Path, text: str) -> None:
@@ -126,14 +124,3 @@ def add_settings(config: Path, text: str) -> None:
                 table = re.sub(rf"(?m)^{key} *=.*\n", "", table)
             before = f"{above}{head}\n{body}{table}{mark}{below}"
     config.write_text(before)
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """End a block and what it started."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGINT)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(10)
-    if process.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
