@@ -28,6 +28,7 @@ OPEN_OF_FEATURES = {
     "notify": {"GET /v1/notify", "GET /v1/notify/why"},
     "audit": {"GET /v1/actions"},
     "recap": {"GET /v1/recap"},
+    "restore": set(),
     "tmux_status": {"GET /v1/status"},
     "web": {"GET /v1/web", "GET /v1/web/devices"},
 }
