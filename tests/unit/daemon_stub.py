@@ -7,6 +7,8 @@ iterator of lines (then it goes out chunked).
 from __future__ import annotations
 
 import json
+import os
+import pty
 import socketserver
 import subprocess
 import sys
@@ -165,3 +167,29 @@ def agtmux(folder: Path, *argv: str, stdin: bytes = b"", **extra: str) -> subpro
 def command(argv: Sequence[str]) -> list[str]:
     """The installed console script with these arguments."""
     return [str(Path(sys.executable).parent / "agtmux"), *argv]
+
+
+def out(folder: Path, *argv: str, **extra: str) -> str:
+    """Standard output of a command that must succeed and say nothing on stderr."""
+    done = agtmux(folder, *argv, stdin=b"", **extra)
+    assert (done.returncode, done.stderr) == (0, b"")
+    return done.stdout.decode()
+
+
+def on_terminal(folder: Path, *argv: str, cols: int = 100, **extra: str) -> str:
+    """What a command draws on a terminal of its own."""
+    master, slave = pty.openpty()
+    env = environment(folder, AGTMUX_NO_AUTOSTART="1", COLUMNS=str(cols), LINES="30", **extra)
+    process = subprocess.Popen(command(argv), stdin=slave, stdout=slave, stderr=subprocess.PIPE, env=env)
+    os.close(slave)
+    drawn = b""
+    while True:
+        try:
+            piece = os.read(master, 65536)
+        except OSError:
+            break
+        drawn += piece
+    os.close(master)
+    assert process.communicate(timeout=30)[1] == b""
+    assert process.returncode == 0
+    return drawn.decode()

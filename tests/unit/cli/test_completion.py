@@ -11,8 +11,7 @@ import click
 import pytest
 
 from agtmux.cli.root import COMMANDS, root
-from tests.unit.cli.test_root import out
-from tests.unit.daemon_stub import environment
+from tests.unit.daemon_stub import environment, out
 
 BASH = """
 source "$1"

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.test_root import on_terminal
-from tests.unit.daemon_stub import Stub, agtmux, listing
+from tests.unit.daemon_stub import Stub, agtmux, listing, on_terminal
 from tests.unit.doctor.world import health
 
 

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from agtmux.cli.explain_text import _ENDED
-from tests.unit.cli.test_root import ASKED, out
-from tests.unit.daemon_stub import STAMP, Stub, pane
-
-
-@pytest.fixture
-def stub(short_dir: Path) -> Iterator[Stub]:
-    (short_dir / "run").mkdir(mode=0o700)
-    served = Stub(short_dir / "run" / "agtmuxd.sock").start()
-    yield served
-    served.stop()
+from tests.unit.daemon_stub import STAMP, Stub, out, pane
+from tests.unit.test_render import ASKED
 
 
 def test_an_explanation_tells_who_decided_and_who_was_not_believed(short_dir: Path, stub: Stub) -> None:

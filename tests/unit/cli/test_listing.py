@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.test_root import on_terminal, out, stub  # noqa: F401 fixture
-from tests.unit.daemon_stub import Stub, agtmux, listing, pane
+from tests.unit.daemon_stub import Stub, agtmux, listing, on_terminal, out, pane
 
 ASKED = {"kind": "approval", "subject": "Bash", "text": "make all", "options": [], "fingerprint": "f"}
 PANES = (
@@ -21,7 +20,7 @@ PANES = (
 
 
 @pytest.fixture
-def served(stub: Stub) -> Iterator[Stub]:  # noqa: F811
+def served(stub: Stub) -> Iterator[Stub]:
     stub.answer("GET /v1/panes", listing(*PANES))
     yield stub
 
@@ -52,7 +51,7 @@ def test_a_narrow_terminal_drops_columns_in_a_fixed_order(
 
 
 @pytest.mark.tc("TC-265")
-def test_columns_that_say_the_same_in_every_row_are_left_out_on_a_terminal_only(short_dir: Path, stub: Stub) -> None:  # noqa: F811
+def test_columns_that_say_the_same_in_every_row_are_left_out_on_a_terminal_only(short_dir: Path, stub: Stub) -> None:
     far = pane("%1", identity={"target": "gpu", "session_name": "work", "window_id": "@1", "pane_id": "%1"})
     stub.answer("GET /v1/panes", listing(pane("%1")))
     assert "TARGET" not in on_terminal(short_dir, "ls", cols=120)
@@ -96,7 +95,7 @@ def test_a_wrong_template_is_refused_before_anything_is_asked(short_dir: Path, s
 
 @pytest.mark.tc("TC-265")
 @pytest.mark.parametrize("scope", ["windows", "sessions"])
-def test_windows_and_sessions_show_a_project_only_if_there_is_one(short_dir: Path, stub: Stub, scope: str) -> None:  # noqa: F811
+def test_windows_and_sessions_show_a_project_only_if_there_is_one(short_dir: Path, stub: Stub, scope: str) -> None:
     row = {
         "identity": {"target": "host", "session_name": "work", "window_id": "@1"}, "state": "running", "panes": 2,
         "counts": {"running": 2}, "waiting": 0, "running": 2, "attention": "none", "since": None, "windows": 1,

@@ -12,8 +12,7 @@ import pytest
 
 from agtmux.cli.man import pages
 from agtmux.cli.root import root
-from tests.unit.cli.test_root import out
-from tests.unit.daemon_stub import agtmux
+from tests.unit.daemon_stub import agtmux, out
 from tests.unit.test_words import commands
 
 PAGES = dict(pages(root))

@@ -17,14 +17,6 @@ __all__ = ["serve"]
 REF = "pane:host/work/@1/%1"
 
 
-@pytest.fixture
-def stub(short_dir: Path) -> Iterator[Stub]:
-    (short_dir / "run").mkdir(mode=0o700)
-    served = Stub(short_dir / "run" / "agtmuxd.sock").start()
-    yield served
-    served.stop()
-
-
 class Menus:
     """A running ``agtmux menubar --follow``."""
 

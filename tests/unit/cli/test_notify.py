@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,6 @@ from tests.unit.daemon_stub import Stub, agtmux, listing, pane
 pytestmark = pytest.mark.tc("TC-410")
 NOW = 1_767_225_600.0
 STAMP = "2026-01-01T00:00:00.000Z"
-
-
-@pytest.fixture
-def stub(short_dir: Path) -> Iterator[Stub]:
-    (short_dir / "run").mkdir(mode=0o700)
-    served = Stub(short_dir / "run" / "agtmuxd.sock").start()
-    yield served
-    served.stop()
 
 
 def delivery(channel: str, state: str, **more: Any) -> dict[str, Any]:

@@ -5,23 +5,13 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
 from agtmux.cli.root import root
-from tests.unit.cli.test_root import on_terminal, out
-from tests.unit.daemon_stub import STAMP, Stub, agtmux, command, environment, listing, pane
-
-
-@pytest.fixture
-def stub(short_dir: Path) -> Iterator[Stub]:
-    (short_dir / "run").mkdir(mode=0o700)
-    served = Stub(short_dir / "run" / "agtmuxd.sock").start()
-    yield served
-    served.stop()
+from tests.unit.daemon_stub import STAMP, Stub, agtmux, command, environment, listing, on_terminal, out, pane
 
 
 @pytest.mark.tc("TC-018")

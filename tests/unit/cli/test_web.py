@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,6 @@ from tests.unit.daemon_stub import STAMP, Stub, agtmux
 
 pytestmark = pytest.mark.tc("TC-291")
 URL = "http://127.0.0.1:4567/"
-
-
-@pytest.fixture
-def stub(short_dir: Path) -> Iterator[Stub]:
-    (short_dir / "run").mkdir(mode=0o700)
-    served = Stub(short_dir / "run" / "agtmuxd.sock").start()
-    yield served
-    served.stop()
 
 
 def status(**fields: Any) -> dict[str, Any]:
