@@ -297,7 +297,7 @@ def _quiet_hours(value: str) -> str:
 
         try:
             ZoneInfo(match[5])
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError):
             raise ValueError(f"{match[5]} is not a time zone that this machine knows") from None
     return value
 

@@ -19,7 +19,6 @@ What starts the whole program is in ``acceptance``, named for a command or for a
 WITHOUT_TWIN = frozenset(
     {
         "__main__.py",
-        "config.py",
         "parts.py",
         "resources.py",
         "process.py",

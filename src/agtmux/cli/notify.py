@@ -11,6 +11,7 @@ from agtmux import render
 from agtmux.cli import completion_values
 from agtmux.cli import ref as refs
 from agtmux.cli.context import App, pass_app, shared, write_body
+from agtmux.protocol import paths
 from agtmux.render import clean
 
 TYPE_CHECKING = False
@@ -66,7 +67,7 @@ def _why(result: Mapping[str, Any]) -> str:
     return f": {detail}" if detail else ""
 
 
-@notify_group.command()
+@notify_group.command(short_help="Show channels, mutes, and what waits for you.")
 @click.option("--json", "as_json", is_flag=True, help="Print the API's JSON answer unchanged.")
 @shared()
 @pass_app
@@ -88,7 +89,8 @@ def status(app: App, as_json: bool) -> None:
     if channels:
         _show(app, "channels", channels, now)
     else:
-        click.echo("no channel: add [[notify.channels]] to the configuration (docs/how-to/notifications.md)")
+        click.echo(f"no channel: add one to {paths.config_file()}, then run agtmux daemon reload; for example")
+        click.echo('  [[notify.channels]]\n  name = "desk"\n  kind = "desktop"')
     for heading, scope, key in (("needs you:", "episodes", "episodes"), ("failed:", "failed messages", "dead")):
         items = body.get(key) or []
         if items:
@@ -170,7 +172,7 @@ def trace_lines(item: Mapping[str, Any], now: float) -> Iterator[str]:
         rule = f"rule {one['rule']}" if one.get("rule") else "no rule"
         yield f"  {clean(one.get('channel'))}{what}: {_state(one, now)} ({rule})"
     if not deliveries:
-        yield "  no channel: no rule is for it"
+        yield "  nothing is sent: no channel is configured, or no rule is for it"
     for passed in item.get("rules_not_for_it") or ():
         yield f"  rule {clean(passed.get('rule'))}: {clean(passed.get('reason'))}"
 

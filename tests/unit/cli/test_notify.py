@@ -60,7 +60,7 @@ def test_the_status_shows_what_fails_and_what_holds_back(short_dir: Path, stub: 
 
 def test_without_a_channel_the_status_says_how_to_add_one(short_dir: Path, stub: Stub) -> None:
     stub.answer("GET /v1/notify", status(channels=[]))
-    assert agtmux(short_dir, "notify", "status").stdout.startswith(b"no channel: add [[notify.channels]]")
+    assert agtmux(short_dir, "notify", "status").stdout.startswith(b"no channel: add one to ")
 
 
 def test_why_asks_about_one_pane(short_dir: Path, stub: Stub) -> None:
@@ -92,7 +92,7 @@ def test_rules_that_are_not_for_it_say_why() -> None:
     item = {"kind": "error", "opened_at": STAMP, "closed_at": STAMP, "close_reason": "the agent ended",
             "rules_not_for_it": [{"rule": 2, "reason": "it is not for claude"}]}  # fmt: skip
     assert list(trace_lines(item, NOW)) == [
-        "error, 0s ago, ended: the agent ended", "  no channel: no rule is for it", "  rule 2: it is not for claude",
+        "error, 0s ago, ended: the agent ended", "  nothing is sent: no channel is configured, or no rule is for it", "  rule 2: it is not for claude",
     ]  # fmt: skip
 
 

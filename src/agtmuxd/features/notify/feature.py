@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from agtmuxd.api.route import RouteTable
 from agtmuxd.config import NotifySettings
+from agtmuxd.core.model import NS
 from agtmuxd.features.contract import Context, Feature
 from agtmuxd.features.notify.channel_set import ChannelSet
 from agtmuxd.features.notify.channels.clients import terminals
@@ -13,6 +16,8 @@ from agtmuxd.features.notify.notifier import Notifier
 from agtmuxd.features.notify.presses import Presses
 from agtmuxd.features.notify.routes import ROUTES
 from agtmuxd.features.notify.service import Notifications
+
+DAY: Final = 86_400 * NS
 
 
 def build(context: Context) -> Feature:
@@ -31,8 +36,9 @@ def build(context: Context) -> Feature:
     notifier = Notifier(
         database=context.store, view=context.view, repository=context.repository, envelope=context.envelope,
         channels=channels, settings=settings, annotate=context.annotate,
-        terminals=lambda wanted: terminals(context.tmux, context.repository.targets, wanted), clock=context.clock,
-        failpoint=context.failpoint,
+        terminals=lambda wanted: terminals(context.tmux, context.repository.targets, wanted),
+        kept_for=lambda: round(context.settings().retention.events * DAY),
+        clock=context.clock, failpoint=context.failpoint,
     )  # fmt: skip
     service = Notifications(
         envelope=context.envelope, notifier=notifier, database=context.store, view=context.view, settings=settings,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from agtmux.protocol.redact import redact
 from agtmux.protocol.text import one_line
 from agtmuxd.core.json_codec import stamp
 from agtmuxd.features.notify.model import Episode, Kind, Part, Subject
@@ -122,8 +123,8 @@ class Draft:
 
 
 def clean(text: object) -> str:
-    """Return text of an agent on one line, without control characters, not too long."""
-    line = " ".join(one_line(str(text)).split())
+    """Return text of an agent on one line, without control characters and secrets, not too long."""
+    line = " ".join(redact(one_line(str(text))).split())
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 

@@ -33,7 +33,7 @@ from agtmuxd.features.notify.plan import ChannelFacts, Do, World, judge, plan, u
 from agtmuxd.features.notify.quiet import quiet_of
 from agtmuxd.features.notify.rules import rules_of
 from agtmuxd.features.notify.sender import Sender
-from agtmuxd.features.notify.store import EVERYTHING
+from agtmuxd.features.notify.store import EVERYTHING, purge
 from agtmuxd.repository import Repository
 from agtmuxd.store.db import Store
 from agtmuxd.stream.history import Batch
@@ -45,6 +45,11 @@ LONGEST_SLEEP: Final = 30.0
 """Seconds after which it looks again even if nothing is due: the clock may have been set."""
 UNREAD_AGAIN: Final = NS
 """After how long (ns) it looks again whether a target was read: that is no change of a row."""
+FORGET_EVERY: Final = 3600 * NS
+BATCH: Final = 500
+"""Rows that are deleted in one transaction."""
+PAUSE: Final = 0.05
+"""Seconds between two of them."""
 AGAIN_AFTER: Final = 5.0
 """Seconds until another try after the database failed."""
 
@@ -63,10 +68,13 @@ class Notifier:
         settings: Callable[[], NotifySettings],
         annotate: Annotate,
         terminals: Callable[[Iterable[str]], Awaitable[Iterable[Terminal]]],
+        kept_for: Callable[[], int],
         clock: Callable[[], int],
         failpoint: Callable[[str], None],
     ) -> None:
-        """``terminals``: lists those that are attached to these targets, by id."""
+        """``terminals``: lists those that are attached to these targets, by id. ``kept_for``: ns for which to keep what
+        ended.
+        """
         self.book = Book(database)
         self.channels = channels
         self.lock = asyncio.Lock()
@@ -79,6 +87,8 @@ class Notifier:
         self._terminals = terminals
         self._looked_at: frozenset[str] = frozenset()
         self._asked_at = 0
+        self._forgot_at = 0
+        self._kept_for = kept_for
         self._look_again: int | None = None
         self._marks = True
         self._clock = clock
@@ -144,7 +154,6 @@ class Notifier:
 
     async def run(self) -> None:
         """Plan and send until cancelled."""
-        await self.load()
         try:
             while True:
                 self._wake.clear()
@@ -160,12 +169,17 @@ class Notifier:
     async def _round(self) -> float:
         """Plan once and start what is due. Return for how many seconds nothing else is."""
         try:
+            await self.load()
             again = await self.tick()
             await self._mark_mutes()
+            await self._forget_old()
+            await self.channels.close_old()
         except AgtmuxError as error:
             _LOG.warning("notifications wait for the database", why=error.message)
             return AGAIN_AFTER
-        await self.channels.close_old()
+        except Exception:  # noqa: BLE001 the outermost edge of this task: notifications go on
+            _LOG.exception("notifications could not be planned")
+            return AGAIN_AFTER
         if again is None:
             return LONGEST_SLEEP
         return min(LONGEST_SLEEP, max(0.0, (again - self._clock()) / NS))
@@ -292,6 +306,18 @@ class Notifier:
         if ended:
             async with self.lock:
                 await self.book.unmute(ended)
+
+    async def _forget_old(self) -> None:
+        """Delete what ended longer ago than events are kept, in small batches."""
+        now = self._clock()
+        if now - self._forgot_at < FORGET_EVERY and self._forgot_at <= now:
+            return
+        self._forgot_at = now
+        before = now - self._kept_for()
+        while True:
+            if await self.book.database.run(lambda connection: purge(connection, before, BATCH)) < BATCH:
+                return
+            await asyncio.sleep(PAUSE)
 
     async def settle(self) -> None:
         """Wait until nothing is being sent. For tests."""

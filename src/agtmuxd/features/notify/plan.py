@@ -31,7 +31,10 @@ class Do(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A decision with its reason. ``until``: when it may change by time alone (ns); None: not by time."""
+    """A decision with its reason. ``until``: when it may change by time alone (ns); None: not by time.
+
+    Of what is sent now, ``until`` is when it had lasted long enough.
+    """
 
     do: Do
     rule: int | None
@@ -172,7 +175,7 @@ def _by_rule(world: World, rule: Rule, episode: Episode, channel: str, part: Par
     if now < ready:
         return Verdict(Do.WAIT, number, "it has not lasted long enough yet", ready)
     held = _held(world, rule, episode, channel, part)
-    return held or Verdict(Do.SEND, number, "sent")
+    return held or Verdict(Do.SEND, number, "it is sent now", ready)
 
 
 def _reminds(first: Delivery) -> bool:
@@ -230,27 +233,24 @@ def _bundle(
 
     Many that began together become one message, which waits a moment for the last of them.
     """
-    if len(ready) >= BUNDLE:
-        return tuple(ready), None
     first = min(ready, key=lambda one: (one[0].opened_at, one[0].episode_id))
-    began = [episode.opened_at for episode in _told_or_soon(world, channel, ready, waiting)]
     start = first[0].opened_at
+    began = [episode.opened_at for episode in _told_or_soon(world, channel, ready, waiting)]
     together = max(
         sum(low <= other <= low + BUNDLE_WITHIN for other in began)
         for low in began
         if low <= start <= low + BUNDLE_WITHIN
     )
-    if together < BUNDLE:
+    if max(together, len(ready)) < BUNDLE:
         return (first,), None
-    soon = [
+    limit = min(verdict.until or 0 for _, _, verdict in ready) + BUNDLE_WITHIN
+    later = [
         verdict.until
         for episode, verdict in waiting
-        if verdict.until is not None and abs(episode.opened_at - start) <= BUNDLE_WITHIN
+        if verdict.until is not None and verdict.until <= limit and abs(episode.opened_at - start) <= BUNDLE_WITHIN
     ]
-    limit = start + BUNDLE_WITHIN
-    later = [until for until in soon if until <= limit]
     if later and world.now < limit:
-        return (), min(max(later), limit)
+        return (), max(later)
     return tuple(ready), None
 
 

@@ -14,6 +14,8 @@ from typing import Final
 import structlog
 
 from agtmux.protocol.errors import AgtmuxError
+from agtmux.protocol.redact import redact
+from agtmux.protocol.text import one_line
 from agtmuxd.core.ids import uuid7
 from agtmuxd.features.notify.book import Book
 from agtmuxd.features.notify.channel_set import ChannelSet
@@ -127,7 +129,8 @@ class Sender:
             return Outcome(ok=False, detail="the configuration has no such channel any more", final=True)
         try:
             async with asyncio.timeout(SECONDS):
-                return await channel.send(message)
+                outcome = await channel.send(message)
+            return replace(outcome, detail=redact(one_line(outcome.detail))[:CUT])
         except TimeoutError:
             return Outcome(ok=False, detail=f"no answer within {SECONDS:g} s")
         except Exception as error:  # noqa: BLE001 a channel that fails in a new way is a failure like any other

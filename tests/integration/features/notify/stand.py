@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.config import ChannelSettings, NotifySettings
+from agtmuxd.core.model import NS
 from agtmuxd.features.notify.channel_set import ChannelSet
 from agtmuxd.features.notify.channels.clients import Terminal
 from agtmuxd.features.notify.channels.contract import Tools
@@ -134,7 +135,7 @@ class Stand:
         self.notifier = Notifier(
             database=database, view=self.view, repository=self.repository, envelope=envelope, channels=self.channels,
             settings=lambda: self.settings, annotate=self._annotate, terminals=self._terminals,
-            clock=self.clock, failpoint=self._failpoint,
+            kept_for=lambda: 14 * 86_400 * NS, clock=self.clock, failpoint=self._failpoint,
         )  # fmt: skip
         self.service = Notifications(
             envelope=envelope, notifier=self.notifier, database=database, view=self.view,
@@ -142,7 +143,7 @@ class Stand:
         )  # fmt: skip
 
     def _make(self, settings: ChannelSettings, _tools: Tools) -> FakeChannel:
-        return (FakeWebhook if settings.kind == "webhook" else FakeChannel)(settings, self.wall)
+        return (FakeWebhook if settings.kind in ("webhook", "ntfy") else FakeChannel)(settings, self.wall)
 
     async def _by_code(self, code: str, verb: str) -> dict[str, Any]:
         raise AgtmuxError("E_UNAUTHORIZED", f"{verb}: {code} is used up")

@@ -342,3 +342,29 @@ async def test_tmux_is_not_asked_while_nothing_waits(tmp_path: Path, monkeypatch
     for _ in range(20):
         await stand.forward(60)
     assert len(asked) == 1, "it was sent, and nothing else waits"
+
+
+@pytest.mark.tc("TC-407")
+async def test_what_ended_long_ago_is_forgotten_and_the_rest_kept(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    await stand.start()
+    await stand.show(asks(1), asks(2))
+    await stand.forward(2)
+    await stand.publish({"host/%1": None})
+    await stand.settle()
+    stand.clock.forward(15 * 86_400)
+    await stand.notifier._round()
+    rows = stand.connection.execute("SELECT pane_key FROM notify_episodes").fetchall()
+    assert rows == [("host/%2",)]
+
+
+@pytest.mark.tc("TC-405")
+async def test_a_fault_in_one_round_does_not_end_notifications(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand = Stand(tmp_path)
+    await stand.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(stand.notifier, "tick", lambda: (_ for _ in ()).throw(RuntimeError("a fault")))
+        assert await stand.notifier._round() == 5.0
+    await stand.show(asks())
+    await stand.forward(2)
+    assert len(stand.wall.shown) == 1

@@ -72,6 +72,11 @@ def test_nothing_in_a_message_steers_a_terminal() -> None:
     assert len(clean("x" * 5000)) == LONGEST
 
 
+def test_a_secret_in_a_request_is_not_sent() -> None:
+    message = worded(episode(subject=subject(asks="curl -H 'Authorization: Bearer abcdef0123456789abcdef' x")))
+    assert "abcdef0123456789" not in json.dumps(message.to_json())
+
+
 def test_only_an_approval_with_a_fingerprint_can_be_answered() -> None:
     prompt = worded(episode()).prompt
     assert prompt is not None and prompt == Prompt("rt-1", "f-1", "e1")

@@ -187,3 +187,10 @@ def test_a_plan_is_the_same_for_the_same_facts() -> None:
     some = [episode(n, at=n % 3) for n in range(1, 9)]
     assert plan(world(4, *some)) == plan(world(4, *some))
     assert {str(word) for word in Do} == {"send", "wait", "hold", "skip"}
+
+
+def test_many_that_began_together_are_one_message_on_a_later_channel_too() -> None:
+    rules = [rule("phone", after=s(120))]
+    some = [episode(n, at=n / 2) for n in range(1, 6)]
+    assert sent(world(121, *some, rules=rules)) == []
+    assert sent(world(122.5, *some, rules=rules)) == [["e1", "e2", "e3", "e4", "e5"]]
