@@ -234,12 +234,12 @@ async def outcome(stand: Stand, channel: str) -> str:
         if state == State.SENDING:
             return "not yet: it fails and is tried again"
         return f"no: {reason}"
-    world = stand.notifier.world(stand.clock())
+    facts = stand.notifier.facts(stand.clock())
     from agtmuxd.features.notify.model import Part
     from agtmuxd.features.notify.plan import judge
 
     for one in stand.notifier.book.open.values():
-        verdict = judge(world, one, channel, Part.FIRST)
+        verdict = judge(facts, one, channel, Part.FIRST)
         if verdict is not None:
             return f"not yet: {verdict.reason}"
     return "no: no rule is for it"

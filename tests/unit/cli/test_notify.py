@@ -92,7 +92,9 @@ def test_rules_that_are_not_for_it_say_why() -> None:
     item = {"kind": "error", "opened_at": STAMP, "closed_at": STAMP, "close_reason": "the agent ended",
             "rules_not_for_it": [{"rule": 2, "reason": "it is not for claude"}]}  # fmt: skip
     assert list(trace_lines(item, NOW)) == [
-        "error, 0s ago, ended: the agent ended", "  nothing is sent: no channel is configured, or no rule is for it", "  rule 2: it is not for claude",
+        "error, 0s ago, ended: the agent ended",
+        "  nothing is sent: no channel is configured, or no rule is for it",
+        "  rule 2: it is not for claude",
     ]  # fmt: skip
 
 

@@ -27,7 +27,7 @@ Deliveries = dict[tuple[str, Part], Delivery]
 
 
 @dataclass(slots=True)
-class Loaded:
+class StartRows:
     """What a start reads."""
 
     episodes: list[Episode]
@@ -40,10 +40,10 @@ class Loaded:
     retracts: list[Sending]
 
 
-def read_all(connection: sqlite3.Connection, now: int) -> Loaded:
+def read_all(connection: sqlite3.Connection, now: int) -> StartRows:
     """Read what is current at ``now`` (ns)."""
     episodes = store.open_episodes(connection)
-    return Loaded(
+    return StartRows(
         episodes, store.deliveries_of(connection, [one.episode_id for one in episodes]),
         store.last_sent(connection, now - REMEMBERED), store.turns(connection), store.mutes(connection),
         message_store.health(connection), message_store.unfinished(connection), message_store.to_retract(connection),

@@ -13,7 +13,7 @@ from typing import Any, Final
 from agtmux.protocol.redact import redact
 from agtmux.protocol.text import one_line
 from agtmuxd.core.json_codec import stamp
-from agtmuxd.features.notify.model import Episode, Kind, Part, Subject
+from agtmuxd.features.notify.model import Episode, Kind, Part, Subject, known_fields
 
 LONGEST: Final = 400
 """Characters of one text of an agent in a message."""
@@ -77,9 +77,9 @@ class Message:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Message:
-        notes = tuple(Note(**note) for note in value["notes"])
-        prompt = None if value["prompt"] is None else Prompt(**value["prompt"])
-        return cls(**{**value, "notes": notes, "prompt": prompt})
+        notes = tuple(Note(**known_fields(Note, note)) for note in value["notes"])
+        prompt = None if value["prompt"] is None else Prompt(**known_fields(Prompt, value["prompt"]))
+        return cls(**{**known_fields(cls, value), "notes": notes, "prompt": prompt})
 
     def public(self) -> dict[str, Any]:
         """What programs get: the JSON of the command channel and of generic webhooks."""
@@ -170,7 +170,7 @@ def _note(episode: Episode, part: Part, full: bool) -> Note:
 
 
 def _text(kind: Kind, subject: Subject) -> str | None:
-    text = subject.said or subject.task if kind is Kind.COMPLETED else subject.asks
+    text = subject.last_message or subject.task if kind is Kind.COMPLETED else subject.asks
     return clean(text) if text else None
 
 

@@ -7,7 +7,7 @@ are ns since the epoch by the daemon's clock.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -67,7 +67,7 @@ class Sign:
 class Subject:
     """The agent and its place, as they are named in messages.
 
-    ``asks``, ``task`` and ``said`` hold text: what it asks for, what it was asked, its last message.
+    ``asks``, ``task`` and ``last_message`` hold text: what it asks for, what it was asked, its last message.
     """
 
     ref: str
@@ -79,7 +79,7 @@ class Subject:
     cwd: str | None = None
     project: str | None = None
     task: str | None = None
-    said: str | None = None
+    last_message: str | None = None
     asks: str | None = None
     fingerprint: str | None = None
 
@@ -143,6 +143,12 @@ class Delivery:
     rule: int | None = None
     reason: str | None = None
     message_id: str | None = None
+
+
+def known_fields(kind: type[Any], value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those entries that the dataclass ``kind`` has. A row may be of another version."""
+    names = {one.name for one in fields(kind)}
+    return {name: one for name, one in value.items() if name in names}
 
 
 def at(stamp: object) -> int | None:
@@ -220,7 +226,7 @@ def _subject(item: Item, reason: object = None) -> Subject:
         cwd=item.get("cwd"),
         project=item.get("project"),
         task=item.get("task"),
-        said=item.get("message"),
+        last_message=item.get("message"),
         asks=str(reason) if reason else asked or item.get("detail") or None,
         fingerprint=waiting.get("fingerprint"),
     )

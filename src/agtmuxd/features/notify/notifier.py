@@ -29,7 +29,7 @@ from agtmuxd.features.notify.looks import EVERY, FRESH, SELDOM, looked_at
 from agtmuxd.features.notify.message_store import Sending
 from agtmuxd.features.notify.model import Episode, Item, Kind, Part
 from agtmuxd.features.notify.mute_marks import FIELD, changed_marks
-from agtmuxd.features.notify.plan import ChannelFacts, Do, World, judge, plan, unsent_at_end
+from agtmuxd.features.notify.plan import ChannelFacts, Do, Facts, judge, plan, unsent_at_end
 from agtmuxd.features.notify.quiet import quiet_of
 from agtmuxd.features.notify.rules import rules_of
 from agtmuxd.features.notify.sender import Sender
@@ -137,9 +137,9 @@ class Notifier:
     async def _write(self, steps: Steps, now: int) -> None:
         skipped = []
         if steps.closed:
-            world = self.world(now)
+            facts = self.facts(now)
             skipped = [
-                one for episode in steps.closed for one in unsent_at_end(world, self.book.open[episode.episode_id])
+                one for episode in steps.closed for one in unsent_at_end(facts, self.book.open[episode.episode_id])
             ]
         await self.book.follow(steps, skipped)
 
@@ -191,8 +191,8 @@ class Notifier:
             now = self._clock()
             await self._mark_seen(now)
             await self._alarms(now)
-            world = self.world(now)
-            chosen = plan(world)
+            facts = self.facts(now)
+            chosen = plan(facts)
             if chosen.skips:
                 await self.book.skip(chosen.skips)
             due = await self.sender.intend(chosen.sends) if chosen.sends else []
@@ -204,7 +204,7 @@ class Notifier:
                 self._start(self._retract(sending))
         times = [time for time in (chosen.look_again, soonest) if time is not None]
         times += [mute.until for mute in self.book.mutes.values() if mute.until > now]
-        if any(one.subject.target in world.unread for one in self.book.open.values()):
+        if any(one.subject.target in facts.unread for one in self.book.open.values()):
             times.append(now + UNREAD_AGAIN)
         if self._look_again is not None:
             times.append(self._look_again)
@@ -214,12 +214,12 @@ class Notifier:
 
     def _matters(self, now: int) -> list[Episode]:
         """List the open episodes for which it matters now whether somebody looks."""
-        world = self.world(now)
+        facts = self.facts(now)
         found = []
         for one in self.book.open.values():
             if one.kind is Kind.CHANNEL:
                 continue
-            verdicts = [(part, judge(world, one, channel, part)) for channel in world.channels for part in Part]
+            verdicts = [(part, judge(facts, one, channel, part)) for channel in facts.channels for part in Part]
             if any(v is not None and (part is Part.FIRST or v.do is not Do.WAIT) for part, v in verdicts):
                 found.append(one)
         return found
@@ -326,7 +326,7 @@ class Notifier:
 
     # ---------------------------------------------------------------- what is known
 
-    def world(self, now: int) -> World:
+    def facts(self, now: int) -> Facts:
         """Return the facts on which a plan rests."""
         settings = self._settings()
         names = [channel.name for channel in settings.channels]
@@ -338,7 +338,7 @@ class Notifier:
             and (chosen := chosen_channel(one, names, health, self.book.deliveries.get(one.episode_id, {})))
         }
         rules = (*rules_of(settings), alarm_rule(names, quiet_of(settings.quiet_hours)))
-        return World(
+        return Facts(
             now=now,
             rules=rules,
             channels={

@@ -43,7 +43,7 @@ class Verdict:
 
 
 @dataclass(slots=True)
-class World:
+class Facts:
     """The facts. ``last_sent``: when something was last sent about a runtime, by runtime, kind and channel.
 
     ``looked_at``: pane keys that somebody looks at now. ``unread``: targets that the daemon did not read yet.
@@ -89,24 +89,24 @@ class Plan:
     look_again: int | None
 
 
-def plan(world: World) -> Plan:
+def plan(facts: Facts) -> Plan:
     """Decide for all open episodes. At most one message a channel: the next is planned once that one is done."""
     sends: list[Send] = []
     skips: list[Delivery] = []
     times: list[int] = []
-    episodes = list(world.episodes)
-    for channel, facts in world.channels.items():
+    episodes = list(facts.episodes)
+    for channel, status in facts.channels.items():
         ready: list[tuple[Episode, Part, Verdict]] = []
         waiting: list[tuple[Episode, Verdict]] = []
         for episode in episodes:
             for part in Part:
-                verdict = judge(world, episode, channel, part)
+                verdict = judge(facts, episode, channel, part)
                 if verdict is None:
                     continue
                 if verdict.do is Do.SKIP:
                     skips.append(
                         Delivery(
-                            episode.episode_id, channel, part, State.SKIPPED, world.now, verdict.rule, verdict.reason
+                            episode.episode_id, channel, part, State.SKIPPED, facts.now, verdict.rule, verdict.reason
                         )
                     )
                 elif verdict.do is Do.SEND:
@@ -116,8 +116,8 @@ def plan(world: World) -> Plan:
                         times.append(verdict.until)
                     if verdict.do is Do.WAIT:
                         waiting.append((episode, verdict))
-        if ready and not facts.busy:
-            chosen, again = _bundle(world, channel, ready, waiting)
+        if ready and not status.busy:
+            chosen, again = _bundle(facts, channel, ready, waiting)
             if chosen:
                 sends.append(Send(channel, chosen))
             if again is not None:
@@ -125,30 +125,30 @@ def plan(world: World) -> Plan:
     return Plan(tuple(sends), tuple(skips), min(times, default=None))
 
 
-def judge(world: World, episode: Episode, channel: str, part: Part) -> Verdict | None:
+def judge(facts: Facts, episode: Episode, channel: str, part: Part) -> Verdict | None:
     """Decide for one episode on one channel. None: no rule sends it there, or it is already decided.
 
     Of several rules for the same channel, one that sends now counts, then the one that sends soonest.
     """
-    if (channel, part) in world.deliveries.get(episode.episode_id, {}):
+    if (channel, part) in facts.deliveries.get(episode.episode_id, {}):
         return None
-    if episode.kind is Kind.CHANNEL and world.alarms.get(episode.episode_id) != channel:
+    if episode.kind is Kind.CHANNEL and facts.alarms.get(episode.episode_id) != channel:
         return None
-    found = [verdict for rule in world.rules if (verdict := _by_rule(world, rule, episode, channel, part)) is not None]
+    found = [verdict for rule in facts.rules if (verdict := _by_rule(facts, rule, episode, channel, part)) is not None]
     return min(found, key=_rank, default=None)
 
 
-def unsent_at_end(world: World, episode: Episode) -> list[Delivery]:
+def unsent_at_end(facts: Facts, episode: Episode) -> list[Delivery]:
     """Say for each channel that has not heard of an episode why not, now that the episode ends."""
     found = []
-    for channel in world.channels:
-        verdict = judge(world, episode, channel, Part.FIRST)
+    for channel in facts.channels:
+        verdict = judge(facts, episode, channel, Part.FIRST)
         if verdict is None:
             continue
         why = verdict.reason if verdict.do is Do.SKIP else f"it ended first: {verdict.reason}"
         if verdict.do is Do.SEND:
             why = "it ended first"
-        found.append(Delivery(episode.episode_id, channel, Part.FIRST, State.SKIPPED, world.now, verdict.rule, why))
+        found.append(Delivery(episode.episode_id, channel, Part.FIRST, State.SKIPPED, facts.now, verdict.rule, why))
     return found
 
 
@@ -158,12 +158,12 @@ def _rank(verdict: Verdict) -> tuple[int, int]:
     return (0 if verdict.do is Do.SEND else 1 if verdict.do is not Do.SKIP else 2, open_end + order.index(verdict.do))
 
 
-def _by_rule(world: World, rule: Rule, episode: Episode, channel: str, part: Part) -> Verdict | None:
+def _by_rule(facts: Facts, rule: Rule, episode: Episode, channel: str, part: Part) -> Verdict | None:
     if channel not in rule.channels or rule.why_not(episode) is not None:
         return None
-    number, now = rule.number, world.now
+    number, now = rule.number, facts.now
     if part is Part.REMIND:
-        first = world.deliveries.get(episode.episode_id, {}).get((channel, Part.FIRST))
+        first = facts.deliveries.get(episode.episode_id, {}).get((channel, Part.FIRST))
         if not rule.remind or first is None or not _reminds(first):
             return None
         ready = first.at + rule.remind
@@ -174,7 +174,7 @@ def _by_rule(world: World, rule: Rule, episode: Episode, channel: str, part: Par
             return Verdict(Do.SKIP, number, never)
     if now < ready:
         return Verdict(Do.WAIT, number, "it has not lasted long enough yet", ready)
-    held = _held(world, rule, episode, channel, part)
+    held = _held(facts, rule, episode, channel, part)
     return held or Verdict(Do.SEND, number, "it is sent now", ready)
 
 
@@ -197,34 +197,34 @@ def _never(rule: Rule, episode: Episode) -> str | None:
     return None
 
 
-def _held(world: World, rule: Rule, episode: Episode, channel: str, part: Part) -> Verdict | None:
+def _held(facts: Facts, rule: Rule, episode: Episode, channel: str, part: Part) -> Verdict | None:
     """Say what the message has to wait for, though the episode has lasted long enough."""
-    number, now, key = rule.number, world.now, episode.pane_key
+    number, now, key = rule.number, facts.now, episode.pane_key
     if episode.sign.hidden:
         return Verdict(Do.HOLD, number, "its state cannot be seen now")
-    if episode.subject.target in world.unread:
+    if episode.subject.target in facts.unread:
         return Verdict(Do.HOLD, number, f"{episode.subject.target} was not read yet")
-    if key in world.looked_at:
+    if key in facts.looked_at:
         return Verdict(Do.HOLD, number, "you look at it now")
-    mutes = [until for until in (world.muted.get(key), world.muted_all) if until is not None and until > now]
+    mutes = [until for until in (facts.muted.get(key), facts.muted_all) if until is not None and until > now]
     if mutes:
         return Verdict(Do.HOLD, number, "it is muted", max(mutes))
     until = rule.quiet.until(now) if rule.quiet is not None else None
     if until is not None:
         return Verdict(Do.HOLD, number, "these are quiet hours", until)
-    last = world.last_sent.get((episode.runtime_id, episode.kind, channel))
+    last = facts.last_sent.get((episode.runtime_id, episode.kind, channel))
     if part is Part.FIRST and last is not None and now < last + rule.cooldown:
         return Verdict(
             Do.HOLD, number, "the same agent was reported for the same reason just now", last + rule.cooldown
         )
-    facts = world.channels[channel]
-    if facts.disabled is not None:
-        return Verdict(Do.HOLD, number, f"the channel is disabled: {facts.disabled}")
+    status = facts.channels[channel]
+    if status.disabled is not None:
+        return Verdict(Do.HOLD, number, f"the channel is disabled: {status.disabled}")
     return None
 
 
 def _bundle(
-    world: World,
+    facts: Facts,
     channel: str,
     ready: list[tuple[Episode, Part, Verdict]],
     waiting: list[tuple[Episode, Verdict]],
@@ -235,7 +235,7 @@ def _bundle(
     """
     first = min(ready, key=lambda one: (one[0].opened_at, one[0].episode_id))
     start = first[0].opened_at
-    began = [episode.opened_at for episode in _told_or_soon(world, channel, ready, waiting)]
+    began = [episode.opened_at for episode in _sent_or_soon(facts, channel, ready, waiting)]
     together = max(
         sum(low <= other <= low + BUNDLE_WITHIN for other in began)
         for low in began
@@ -249,13 +249,13 @@ def _bundle(
         for episode, verdict in waiting
         if verdict.until is not None and verdict.until <= limit and abs(episode.opened_at - start) <= BUNDLE_WITHIN
     ]
-    if later and world.now < limit:
+    if later and facts.now < limit:
         return (), max(later)
     return tuple(ready), None
 
 
-def _told_or_soon(
-    world: World,
+def _sent_or_soon(
+    facts: Facts,
     channel: str,
     ready: list[tuple[Episode, Part, Verdict]],
     waiting: list[tuple[Episode, Verdict]],
@@ -263,7 +263,7 @@ def _told_or_soon(
     """All episodes of this channel that were just sent, are ready, or will be soon."""
     yield from (episode for episode, _, _ in ready)
     yield from (episode for episode, _ in waiting)
-    for episode in world.episodes:
-        sent = world.deliveries.get(episode.episode_id, {}).get((channel, Part.FIRST))
+    for episode in facts.episodes:
+        sent = facts.deliveries.get(episode.episode_id, {}).get((channel, Part.FIRST))
         if sent is not None and sent.state in (State.SENT, State.SENDING, State.UNKNOWN):
             yield episode

@@ -153,17 +153,17 @@ class Why(Answer):
     items: list[TracedEpisode]
 
 
-class Muted(Answer):
+class MuteAnswer(Answer):
     generated_at: Time
     item: MuteItem
 
 
-class Unmuted(Answer):
+class UnmuteAnswer(Answer):
     generated_at: Time
     lifted: int
 
 
-class Retried(Answer):
+class RetryAnswer(Answer):
     generated_at: Time
     retried: int
 
@@ -241,12 +241,13 @@ ROUTES: tuple[Route[NotifyService], ...] = (
     ),
     Route("POST", "/v1/notify/test", test, "Send a test message", body=TestBody, answer=TestResults),
     Route(
-        "POST", "/v1/notify/mute", mute, "Mute a pane, or everything", body=MuteBody, answer=Muted, web=WebScope.ACT
+        "POST", "/v1/notify/mute", mute, "Mute a pane, or everything",
+        body=MuteBody, answer=MuteAnswer, web=WebScope.ACT,
     ),
-    Route("POST", "/v1/notify/unmute", unmute, "Lift mutes", body=UnmuteBody, answer=Unmuted, web=WebScope.ACT),
+    Route("POST", "/v1/notify/unmute", unmute, "Lift mutes", body=UnmuteBody, answer=UnmuteAnswer, web=WebScope.ACT),
     Route(
         "POST", "/v1/notify/press", press, "Answer a prompt by the single-use code of a button",
         body=PressBody, answer=ActionAnswer, web=WebScope.OWN,
     ),
-    Route("POST", "/v1/notify/retry", retry, "Send failed messages again", body=RetryBody, answer=Retried),
+    Route("POST", "/v1/notify/retry", retry, "Send failed messages again", body=RetryBody, answer=RetryAnswer),
 )  # fmt: skip

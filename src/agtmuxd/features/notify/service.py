@@ -100,12 +100,12 @@ class Notifications:
             return found, store.deliveries_of(connection, [one.episode_id for one in found])
 
         episodes, deliveries = await self._database.read(read)
-        world = self._notifier.world(self._clock())
+        facts = self._notifier.facts(self._clock())
         items = []
         for episode in episodes:
             made = [one for one in deliveries if one.episode_id == episode.episode_id]
             items.append(
-                explain_episode(world, self._book.open.get(episode.episode_id, episode), made, self._book.sendings)
+                explain_episode(facts, self._book.open.get(episode.episode_id, episode), made, self._book.sendings)
             )
         return str(self._view.panes[key]["ref"]), items
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from agtmuxd.features.notify.episodes import Steps
-from agtmuxd.features.notify.model import Delivery, Episode, Kind, Part, Sign, State, Subject
+from agtmuxd.features.notify.model import Delivery, Episode, Kind, Part, Sign, State, Subject, known_fields
 
 _EPISODE: Final = (
     "episode_id, kind, runtime_id, pane_key, opened_at, turn, seen_at, closed_at, close_reason, sign_json, subject_json"
@@ -36,8 +36,8 @@ def _text(value: Mapping[str, Any]) -> str:
 def _episode_of(row: tuple[Any, ...]) -> Episode:
     episode_id, kind, runtime_id, pane_key, opened_at, turn, seen_at, closed_at, reason, sign, subject = row
     return Episode(
-        episode_id, Kind(kind), runtime_id, pane_key, opened_at, Sign(**json.loads(sign)),
-        Subject(**json.loads(subject)), turn, seen_at, closed_at, reason,
+        episode_id, Kind(kind), runtime_id, pane_key, opened_at, Sign(**known_fields(Sign, json.loads(sign))),
+        Subject(**known_fields(Subject, json.loads(subject))), turn, seen_at, closed_at, reason,
     )  # fmt: skip
 
 

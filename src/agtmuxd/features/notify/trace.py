@@ -8,7 +8,7 @@ from typing import Any
 from agtmuxd.core.json_codec import stamp, stamp_or_none
 from agtmuxd.features.notify.message_store import Sending
 from agtmuxd.features.notify.model import Delivery, Episode, Part
-from agtmuxd.features.notify.plan import World, judge
+from agtmuxd.features.notify.plan import Facts, judge
 
 
 def episode_item(episode: Episode) -> dict[str, Any]:
@@ -45,15 +45,15 @@ def delivery_item(delivery: Delivery, sendings: Mapping[str, Sending]) -> dict[s
 
 
 def explain_episode(
-    world: World, episode: Episode, made: Iterable[Delivery], sendings: Mapping[str, Sending]
+    facts: Facts, episode: Episode, made: Iterable[Delivery], sendings: Mapping[str, Sending]
 ) -> dict[str, Any]:
     """Describe an episode with what was decided, what is still open, and which rules are not for it."""
     decided = list(made)
     open_items: list[dict[str, Any]] = []
     if episode.closed_at is None:
-        for channel in world.channels:
+        for channel in facts.channels:
             for part in Part:
-                verdict = judge(world, episode, channel, part)
+                verdict = judge(facts, episode, channel, part)
                 if verdict is not None:
                     open_items.append(
                         {
@@ -68,7 +68,7 @@ def explain_episode(
                     )
     passed = [
         {"rule": rule.number, "reason": why}
-        for rule in world.rules
+        for rule in facts.rules
         if rule.number and (why := rule.why_not(episode)) is not None
     ]
     return {

@@ -10,11 +10,11 @@ import pytest
 from agtmuxd.api.route import RouteTable
 from agtmuxd.features.notify.routes import (
     ROUTES,
-    Muted,
+    MuteAnswer,
     NotifyStatus,
-    Retried,
+    RetryAnswer,
     TestResults,
-    Unmuted,
+    UnmuteAnswer,
     Why,
 )
 from tests.fake_services import Api, FakeServices, serving
@@ -36,15 +36,15 @@ async def api(tmp_path: Path, short_dir: Path) -> AsyncIterator[Api]:
 
 async def test_each_answer_has_the_shape_that_the_contract_says(api: Api) -> None:
     mute = await api.call("POST", "/v1/notify/mute", 200, json={"pane": REF, "seconds": 60})
-    Muted.model_validate(mute)
+    MuteAnswer.model_validate(mute)
     status = NotifyStatus.model_validate(await api.get("/v1/notify"))
     assert (status.channels[0].state, status.episodes[0].deliveries[0].state) == ("ok", "sent")
     assert status.mutes[0].pane == REF
     why = Why.model_validate(await api.get("/v1/notify/why", params={"pane": REF}))
     assert why.items[0].kind == "waiting_approval"
-    Unmuted.model_validate(await api.call("POST", "/v1/notify/unmute", 200, json={}))
+    UnmuteAnswer.model_validate(await api.call("POST", "/v1/notify/unmute", 200, json={}))
     assert TestResults.model_validate(await api.call("POST", "/v1/notify/test", 200, json={})).results[0].ok
-    assert Retried.model_validate(await api.call("POST", "/v1/notify/retry", 200, json={})).retried == 0
+    assert RetryAnswer.model_validate(await api.call("POST", "/v1/notify/retry", 200, json={})).retried == 0
 
 
 @pytest.mark.parametrize(

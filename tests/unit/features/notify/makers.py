@@ -7,7 +7,7 @@ from typing import Any
 
 from agtmuxd.core.model import NS
 from agtmuxd.features.notify.model import Delivery, Episode, Kind, Part, Sign, State, Subject
-from agtmuxd.features.notify.plan import ChannelFacts, World
+from agtmuxd.features.notify.plan import ChannelFacts, Facts
 from agtmuxd.features.notify.rules import Rule
 
 T0 = 1_767_225_600 * NS
@@ -51,15 +51,15 @@ def told(
     return Delivery(one.episode_id, channel, part, state, T0 + s(at), 1, None, "m-1")
 
 
-def world(
+def facts(
     at: float, *episodes: Episode, rules: Iterable[Rule] = (), sent: Iterable[Delivery] = (), **more: Any
-) -> World:
+) -> Facts:
     """The facts ``at`` seconds after T0. ``sent``: what was decided before."""
     some = tuple(rules) or (rule(),)
     deliveries: dict[str, dict[tuple[str, Part], Delivery]] = {}
     for delivery in sent:
         deliveries.setdefault(delivery.episode_id, {})[(delivery.channel, delivery.part)] = delivery
     channels = dict.fromkeys((name for one in some for name in one.channels), ChannelFacts())
-    return World(**{
+    return Facts(**{
         "now": T0 + s(at), "rules": some, "channels": channels, "episodes": episodes, "deliveries": deliveries, **more,
     })  # fmt: skip

@@ -40,7 +40,7 @@ def test_the_request_is_shown_only_where_it_may_be() -> None:
     assert "make" not in json.dumps(names.public())
     done = worded(episode(kind=Kind.COMPLETED, subject=subject(task="tidy up")))
     assert done.body.startswith("tidy up\n"), "a completion names what was asked for, not what was approved"
-    said = worded(episode(kind=Kind.COMPLETED, subject=subject(task="tidy up", said="All tidy.")))
+    said = worded(episode(kind=Kind.COMPLETED, subject=subject(task="tidy up", last_message="All tidy.")))
     assert said.body.startswith("All tidy.\n")
 
 

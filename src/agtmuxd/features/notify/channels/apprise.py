@@ -39,8 +39,8 @@ class AppriseChannel:
         if ran.status == 0:
             return Outcome(ok=True)
         # Apprise logs addresses, which hold secrets: only the helper's own last words are shown
-        said = ran.errors if ran.status in (2, 3) else "it could not deliver the message"
-        return Outcome(ok=False, detail=f"Apprise: {said}")
+        why = ran.errors if ran.status in (2, 3) else "it could not deliver the message"
+        return Outcome(ok=False, detail=f"Apprise: {why}")
 
     async def close(self) -> None:
         """There is nothing to give back."""

@@ -111,7 +111,7 @@ class Banners:
         except Exception as error:
             self._bus = None
             raise BannerError(f"the session bus cannot be reached: {error or type(error).__name__}") from error
-        self._bus.add_message_handler(self._heard)
+        self._bus.add_message_handler(self._take_signal)
         try:
             rule = f"type='signal',interface='{NAME}',path='{PATH}'"
             await self._call(_BUS, _BUS_PATH, _BUS, "AddMatch", "s", [rule])
@@ -146,8 +146,8 @@ class Banners:
             self._bus = None
             raise BannerError(f"the session bus was lost: {error}", sent=member == "Notify") from error
         if answer is None or answer.message_type is MessageType.ERROR:
-            said = str(answer.body[0]) if answer is not None and answer.body else "no reason"
-            raise BannerError(f"no notification service answers: {said}")
+            why = str(answer.body[0]) if answer is not None and answer.body else "no reason"
+            raise BannerError(f"no notification service answers: {why}")
         return list(answer.body)
 
     # ---------------------------------------------------------------- banners
@@ -174,7 +174,7 @@ class Banners:
         while len(self._by_episode) > MOST_KEPT:
             del self._by_episode[next(iter(self._by_episode))]
 
-    def _heard(self, message: Message) -> None:
+    def _take_signal(self, message: Message) -> None:
         """Hear a signal of the service that showed the banners, and of no other program."""
         if message.message_type is not MessageType.SIGNAL or message.sender != self._owner:
             return

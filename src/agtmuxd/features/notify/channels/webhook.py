@@ -108,10 +108,10 @@ def outcome_of(answer: Answer | NoAnswer, **more: Any) -> Outcome:
         return Outcome(ok=False, detail=answer.why, unsure=answer.sent)
     if 200 <= answer.status < 300:
         return Outcome(ok=True, **more)
-    said = f": {answer.text}" if answer.text else ""
+    text = f": {answer.text}" if answer.text else ""
     if 300 <= answer.status < 400:
         return Outcome(ok=False, detail=f"the answer is {answer.status}, a redirect, which is not followed")
     return Outcome(
-        ok=False, detail=f"the answer is {answer.status}{said}", retry_after=answer.retry_after,
+        ok=False, detail=f"the answer is {answer.status}{text}", retry_after=answer.retry_after,
         gone=answer.status == 410,
     )  # fmt: skip
