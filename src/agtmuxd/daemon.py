@@ -389,7 +389,10 @@ class Daemon:
     def _labelling(self, engine: Engine, transcripts: TranscriptFollower) -> Labelling:
         """Build the part that finds out what people recognise panes by."""
         watches = engine.target_manager.watches
-        sources = LabelSources(engine.registry, watches.local_agents, watches.executor, transcripts.headline)
+        sources = LabelSources(
+            engine.registry, watches.local_agents, watches.executor, transcripts.headline,
+            lambda: engine.pipeline.passes,
+        )  # fmt: skip
         labelling = Labelling(
             engine.repository, sources, engine.pipeline.label, engine.redact, engine.count,
             lambda wrong: self._report_problem("folders", wrong),

@@ -63,6 +63,7 @@ class IsolatedAdapter:
         self.last_error: str | None = None
         self._slow = 0
         self._transcribed = IsolatedTranscript(self, adapter) if isinstance(adapter, TranscriptAdapter) else None
+        self._naming = adapter if isinstance(adapter, NamingAdapter) else None
         self._holding = IsolatedOpenFile(self, adapter) if isinstance(adapter, OpenFileAdapter) else None
         self._serving = IsolatedAppServer(self, adapter) if isinstance(adapter, AppServerAdapter) else None
 
@@ -86,10 +87,10 @@ class IsolatedAdapter:
 
     def session_name(self, title: str, folder: str, status: Mapping[str, Any] | None) -> str | None:
         """See NamingAdapter; None where the adapter raised, or where it names no sessions."""
-        adapter = self.adapter
-        if not isinstance(adapter, NamingAdapter):
+        naming = self._naming
+        if naming is None:
             return None
-        return self._call("session_name", lambda: adapter.session_name(title, folder, status), None)
+        return self._call("session_name", lambda: naming.session_name(title, folder, status), None)
 
     def identify(self, proc: Proc) -> Identity | None:
         """See Adapter; None where the adapter raised."""

@@ -30,6 +30,8 @@ _LOG = structlog.get_logger("labels")
 
 EVERY: Final = 2.0
 """Seconds between two looks at the folders of agents on this machine."""
+QUIET: Final = 6.0
+"""The same while nothing else happens."""
 SELDOM: Final = 10.0
 """The same for panes without an agent, and for agents behind ssh."""
 AFTER_FAILURE: Final = 60.0
@@ -57,6 +59,8 @@ class LabelSources:
     executor: Callable[[str], TargetExecutor | None]
     headline: Callable[[str], tuple[str, int] | None]
     """The first line of an agent's last message and its time (ns), by runtime id. None: its transcript has none."""
+    passes: Callable[[], int] = lambda: 0
+    """A number that grows with each change of the repository."""
 
 
 Publish = Callable[[Mapping[FolderKey, Project | None], Mapping[str, AgentText]], Awaitable[object]]
@@ -85,7 +89,7 @@ class Labelling:
         self._patience = patience or Patience(LocalProjects().look)
         self._news = asyncio.Event()
         self._all_at = 0.0
-        self._clean: dict[Project, Project] = {}
+        self._clean: dict[tuple[str | None, ...], tuple[str | None, ...]] = {}
         self._far_at: dict[str, float] = {}
         self._asking: set[str] = set()
 
@@ -104,17 +108,19 @@ class Labelling:
 
     async def run(self) -> None:
         """Keep the labels up to date until cancelled. A failure is logged and counted."""
-        loop = asyncio.get_running_loop()
+        loop, passes = asyncio.get_running_loop(), -1
         async with asyncio.TaskGroup() as group:
             while True:
+                before, passes = passes, self._sources.passes()
                 try:
                     await self.once(loop.time(), group)
                 except Exception as error:  # noqa: BLE001 the outermost edge of this task
                     known = isinstance(error, AgtmuxError)  # most likely the store; health reports it
                     _LOG.error("labels not updated; trying again", error=str(error), exc_info=not known)
                     self._count("label_failures")
+                period = QUIET if passes == before else EVERY
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(EVERY - loop.time() % EVERY):
+                    async with asyncio.timeout(period - loop.time() % period):
                         await self._news.wait()
                     await asyncio.sleep(SOON)
                 self._news.clear()
@@ -187,13 +193,16 @@ class Labelling:
             await self._publish(changed, texts)
 
     def _redact(self, project: Project) -> Project:
-        """Remove secrets from the names. The same project is searched once."""
-        clean = self._clean.get(project)
+        name, branch, worktree = self._without_secrets(project.name, project.branch, project.worktree)
+        return Project(name, branch, worktree)
+
+    def _without_secrets(self, *names: str | None) -> tuple[str | None, ...]:
+        """Remove secrets from names. The same names are searched once."""
+        clean = self._clean.get(names)
         if clean is None:
             if len(self._clean) >= 1024:
                 self._clean.clear()
-            name, branch, worktree = self._redacted([project.name, project.branch, project.worktree])
-            clean = self._clean[project] = Project(name, branch, worktree)
+            clean = self._clean[names] = tuple(self._redacted(list(names)))
         return clean
 
     def _changed_texts(self) -> dict[str, AgentText]:
@@ -219,4 +228,4 @@ class Labelling:
         if pane is None:
             return None
         name = self._sources.naming.session_name(runtime.agent_type, pane.row.title, pane.row.cwd, status)
-        return None if name is None else str(self._redacted(name))
+        return self._without_secrets(name)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agtmuxd.core.model import Project
-from agtmuxd.targets.local.projects import LocalProjects
+from agtmuxd.targets.local.projects import ANEW, LocalProjects
 from tests.git_repo import ENVIRONMENT, git, repository
 
 pytestmark = pytest.mark.tc("TC-260")
@@ -123,6 +124,23 @@ def test_a_switch_of_the_branch_shows_at_once_though_files_are_remembered(tmp_pa
     (folder / ".git" / "HEAD").write_text("ref: refs/heads/third\n")
     (folder / ".git" / "HEAD").write_text("ref: refs/heads/again\n")
     assert projects.look(str(folder)) == Project("r", "again")
+
+
+def test_a_new_repository_on_the_way_and_one_that_went_show_after_a_while(tmp_path: Path) -> None:
+    now = [0.0]
+    projects = LocalProjects(lambda: now[0])
+    outer = repository(tmp_path / "outer")
+    folder = outer / "inner"
+    folder.mkdir()
+    os.utime(outer / ".git" / "HEAD", (1_000_000_000, 1_000_000_000))
+    assert projects.look(str(folder)) == Project("outer", "main")
+    repository(folder, branch="own")
+    assert projects.look(str(folder)) == Project("outer", "main")
+    now[0] += ANEW
+    assert projects.look(str(folder)) == Project("inner", "own")
+    shutil.rmtree(folder / ".git")
+    shutil.rmtree(outer / ".git")
+    assert projects.look(str(folder)) == Project("inner"), "a HEAD that went shows at once"
 
 
 def test_what_cannot_be_read_is_not_known(tmp_path: Path) -> None:
