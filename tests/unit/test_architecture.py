@@ -284,6 +284,25 @@ def test_status_loads_next_to_nothing(short_dir: Path, stub: Stub, name: str) ->
 
 
 @pytest.mark.tc("TC-111")
+@pytest.mark.parametrize(
+    ("imported", "absent"),
+    [
+        ("agtmux.cli.root, agtmux.cli.top", {"textual", "rich", "aiohttp", "pydantic", "asyncio"}),
+        ("agtmux.top.feed, agtmux.top.card, agtmux.top.keys", {"textual", "aiohttp", "pydantic", "asyncio"}),
+        ("agtmux.top.app, agtmux.top.fields", {"aiohttp", "pydantic", "click", "structlog"}),
+    ],
+)
+def test_only_the_dashboard_loads_textual_and_it_loads_nothing_of_the_daemon(imported: str, absent: set[str]) -> None:
+    """The command that starts it is light, so that the stream is opened while textual is loaded."""
+    names = set(subprocess.run(
+        [sys.executable, "-I", "-c", f"import sys, {imported}; print('\\n'.join(sys.modules))"],
+        capture_output=True, text=True, check=True,
+    ).stdout.split())  # fmt: skip
+    assert not names & absent
+    assert not {name for name in names if name.startswith("agtmuxd")}
+
+
+@pytest.mark.tc("TC-111")
 @pytest.mark.parametrize("served", [True, False], ids=["posted", "spooled"])
 def test_the_hook_loads_next_to_nothing(short_dir: Path, stub: Stub, served: bool) -> None:
     if not served:

@@ -13,14 +13,13 @@ import click
 
 from agtmux.cli.attach import become
 from agtmux.cli.context import App, config_values, pass_app, shared
+from agtmux.client import Client
 from agtmux.protocol.errors import AgtmuxError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar
-
-    from agtmux.client import Client
 
     F = TypeVar("F", bound=Callable[..., Any])
 
@@ -83,8 +82,9 @@ def _run(app: App, *, popup: bool, picks: bool, prints: bool, mouse: bool) -> No
     settings = _settings()
     keymap = read_keymap(settings.get("keys", {}))
 
-    def connect(first: bool) -> Client:
-        return app.client(autostart=first, timeout=TIMEOUT)
+    def connect(first: bool = False) -> Client:
+        """Only the first client may start a daemon, and say so on the terminal."""
+        return app.client(timeout=TIMEOUT) if first else Client(timeout=TIMEOUT)
 
     feed = Feed(connect)
     feed.start()
@@ -97,7 +97,7 @@ def _run(app: App, *, popup: bool, picks: bool, prints: bool, mouse: bool) -> No
     colours = "NO_COLOR" not in os.environ
     theme = theme_named(settings.get("theme"), os.environ.get("COLORFGBG", ""), colours=colours)
     options = Options(keymap, theme, popup=popup, pick=picks, prints=prints)
-    dashboard = Dashboard(feed, lambda: app.client(autostart=False, timeout=TIMEOUT), options)
+    dashboard = Dashboard(feed, connect, options)
     end = dashboard.run(mouse=mouse and settings.get("mouse") is not False)
     feed.stop()
     if dashboard.return_code:

@@ -80,3 +80,19 @@ async def test_a_lost_daemon_is_told_and_its_rows_stay(stages: Stages, dashboard
         await seen.until(lambda: "lost the daemon" not in seen.text)
         assert not seen.app.list.dimmed
         assert stage.cursors[-1] == "s:1"
+
+
+@pytest.mark.tc("TC-302")
+async def test_the_panels_follow_a_terminal_that_changes_its_size(stages: Stages, dashboard: Open) -> None:
+    """Also while a card is open, and down to a size at which hardly anything can be seen."""
+    async with dashboard(stages(*asking_fleet())) as seen:
+        for cols, rows in ((160, 50), (40, 20), (100, 12), (12, 4), (80, 24)):
+            await seen.pilot.resize_terminal(cols, rows)
+            await seen.pilot.pause()
+            assert max(len(row) for row in seen.rows) <= cols
+        await seen.shows("approval  claude", "npm test", "? help")
+        await seen.press("a")
+        for size in ((30, 10), (160, 50), (80, 24)):
+            await seen.pilot.resize_terminal(*size)
+            await seen.pilot.pause()
+        await seen.shows("Approve?", "npm test")
