@@ -15,7 +15,7 @@ from agtmuxd.api.route import RouteTable
 from agtmuxd.features.audit.routes import ROUTES
 from agtmuxd.features.audit.service import Audit
 from tests.fake_services import Api, FakeServices, serving, target
-from tests.integration.api.test_app import LONG, ODD
+from tests.integration.api.test_requests import LONG, ODD
 from tests.integration.store.test_migrate import put, row
 from tests.rig import TARGET, Agent, Clock, Rig
 
