@@ -10,8 +10,11 @@ import pytest
 from agtmuxd.core.model import Project
 from agtmuxd.targets import projects
 from agtmuxd.targets.ssh.executor import SshExecutor
+from tests.acceptance.stage import PATIENCE, Agent, Daemon
+from tests.conftest import until
 from tests.git_repo import git, repository
 from tests.ssh.sshd import Sshd
+from tests.ssh.test_target_manager import RemoteMachine, daemon, far, place  # noqa: F401 fixtures
 
 
 @pytest.mark.tc("TC-262")
@@ -32,3 +35,23 @@ async def test_folders_behind_ssh_have_the_projects_that_they_have_here(
         str(tmp_path / "wt"): Project('it\'s "agtmux"', "rows", "wt"),
         str(tmp_path / "plain"): Project("plain"),
     }
+
+
+@pytest.mark.tc("TC-262")
+def test_a_row_behind_ssh_names_its_project_and_follows_the_branch(
+    daemon: Daemon,  # noqa: F811
+    far: Callable[..., RemoteMachine],  # noqa: F811
+    short_dir: Path,
+) -> None:
+    folder = repository(short_dir / "agtmux")
+    machine = far("vm1")
+    agent = Agent(machine.tmux, machine.place).start_in("new-session", "-s", "main", "-c", str(folder))
+    machine.add()
+
+    def shown(branch: str) -> bool:
+        row = daemon.pane(agent.pane, "vm1") or {}
+        return (row.get("project"), row.get("branch")) == ("agtmux", branch)
+
+    until(lambda: shown("main"), within=PATIENCE, what="the project of the far pane")
+    git(folder, "switch", "-q", "-c", "next")
+    until(lambda: shown("next"), within=PATIENCE, what="its new branch")

@@ -133,7 +133,10 @@ class Labelling:
         found = {key: self._redact(read.get(key[1], Project())) for key in here}
         await self._post(found)
         for target_id, folders in far.items():
-            if target_id not in self._asking and now >= self._far_at.get(target_id, 0.0):
+            due = self._far_at.get(target_id, 0.0)
+            if any((target_id, folder) not in self._repository.projects for folder in folders):
+                due -= SELDOM - EVERY  # an agent in a new folder need not wait so long
+            if target_id not in self._asking and now >= due:
                 self._asking.add(target_id)
                 group.create_task(self._ask(target_id, folders, now), name=f"projects of {target_id}")
 

@@ -167,16 +167,20 @@ async def test_a_machine_behind_ssh_is_asked_seldom_and_more_seldom_after_a_fail
         assert (row["project"], row["branch"], far.asked) == ("src", "main", 1)
         await w.look()
         assert far.asked == 1
+        await w.round("/new")
+        assert (await w.look())["project"] == "new", "a new folder is asked about soon"
+        await w.round("/src")
+        assert (await w.look())["branch"] == "main"
         far.fails = True
         row = await w.look(SELDOM)
         assert (row["branch"], w.counted) == ("main", ["projects_not_read"]), "it stays as it was last read"
         await w.look(SELDOM)
-        assert far.asked == 2
+        assert far.asked == 4
         far.fails, far.files = False, {"/src/.git/HEAD": b"ref: refs/heads/next\n"}
         assert (await w.look(AFTER_FAILURE))["branch"] == "next"
         await w.rig.health("down")
         await w.look(AFTER_FAILURE)
-        assert far.asked == 3, "a target that is down is not asked"
+        assert far.asked == 5, "a target that is down is not asked"
 
 
 async def test_folders_that_no_pane_is_in_are_forgotten(tmp_path: Path) -> None:
