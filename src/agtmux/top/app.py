@@ -148,7 +148,8 @@ class Dashboard(Panels, inherit_bindings=False):
             if not self.detail.display or self.detail.size.height == 0:
                 self._full("side-full")
             self.detail.focus()
-        self._bar("#title")
+        self.call_after_refresh(self._bar, "#title")
+        self.call_after_refresh(self._bar, "#hints")
 
     # ------------------------------------------------------------ keys: the list
 
@@ -161,6 +162,7 @@ class Dashboard(Panels, inherit_bindings=False):
             bottom.mount(Bar(lambda _: ((" /", "key"),), id="slash"), self.field, before=0)
         self._show_field(True)
         self.field.focus()
+        self.call_after_refresh(self._bar, "#hints")
 
     def _show_field(self, shown: bool) -> None:
         self.screen_stack[0].set_class(shown, "filtering")
@@ -183,6 +185,7 @@ class Dashboard(Panels, inherit_bindings=False):
         self._show_field(False)
         self.list.focus()
         self._bar("#notice")
+        self.call_after_refresh(self._bar, "#hints")
 
     def do_back(self) -> None:
         """Go one level back: the filter, the marks, the size, the panel; then out of a popup."""

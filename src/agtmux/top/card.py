@@ -217,7 +217,8 @@ def _strokes(card: Card, keymap: Keymap, is_new: bool) -> Spans:
     spans: list[tuple[str, str]] = []
     for name in ("approve", "deny") if card.verb in ("approve", "deny") else (card.verb,):
         enter = " ⏎" if name == card.verb else ""
-        spans += [(f"{keys.signs(keymap, name)}{enter} ", "key"), (f"{name}  ", "dim")]
+        word = "press C-c" if name == "kill" else name
+        spans += [(f"{keys.signs(keymap, name)}{enter} ", "key"), (f"{word}  ", "dim")]
     digits = sorted(stroke for stroke in card.strokes() if stroke.isdecimal())
     if digits:
         spans += [(digits[0] if len(digits) == 1 else f"{digits[0]}-{digits[-1]} ", "key")]

@@ -242,6 +242,14 @@ def hints(row: Row | None, keymap: Keymap, room: int, *, marked: int = 0, fold: 
     return (*spans, *last)
 
 
+def field_hints(room: int, *, picks: bool) -> Spans:
+    """Return the bar of hints while the filter is typed: letters are text then."""
+    enter, escape = ("go", "leave") if picks else ("keep", "clear")
+    pairs = ((" ⏎", f" {enter} "), (" Esc", f" {escape} "), (" ↑↓", " select"))
+    spans = tuple(span for key, text in pairs for span in ((key, "key"), (text, "dim")))
+    return spans if length(spans) <= room else spans[:4]
+
+
 def _hint(name: str, keymap: Keymap) -> list[Span]:
     if not keymap[name]:
         return []

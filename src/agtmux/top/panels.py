@@ -288,6 +288,8 @@ class Panels(App[Leave], inherit_bindings=False):
         return ()
 
     def draw_hints(self, room: int) -> Spans:
+        if self.focused is not None and self.focused.id == "filter":
+            return lines.field_hints(room, picks=self.options.pick)
         fold = isinstance(self.list.line, Fold)
         return lines.hints(self.list.row, self.key_table, room, marked=len(self.list.marks), fold=fold)
 

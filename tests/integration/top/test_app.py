@@ -34,7 +34,8 @@ async def test_a_filter_narrows_while_it_is_typed_and_escape_clears_it(stages: S
     stage = stages(*fleet())
     async with dashboard(stage) as seen:
         await seen.press("slash", *"agent:claude")
-        await seen.shows("/")
+        await seen.shows("/", "⏎ keep  Esc clear")
+        assert "interrupt" not in seen.rows[-1]
         assert "codex" not in "\n".join(seen.rows[:12])
         await seen.press("enter")
         await seen.shows("filter: agent:claude")
@@ -128,7 +129,7 @@ async def test_picking_gives_the_ref_of_a_row(stages: Stages, dashboard: Open) -
     """All rows are there, what is typed narrows them, arrows move, Enter chooses, Escape leaves."""
     stage = stages(*fleet())
     async with dashboard(stage, pick=True, prints=True) as seen:
-        await seen.shows("gemini")
+        await seen.shows("gemini", "⏎ go  Esc leave")
         await seen.press(*"claude", "down", "enter")
         assert seen.app.return_value == Leave(ref=stage.items[stage._key(fleet()[2])]["ref"])
     async with dashboard(stage, pick=True, prints=True) as seen:
