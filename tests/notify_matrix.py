@@ -112,7 +112,7 @@ async def _(stand: Stand) -> None:
 @case("an approval in a pane that you look at")
 async def _(stand: Stand) -> None:
     flags = frozenset({"attached", "focused"})
-    client = TmuxClient("a", "/dev/pts/1", "$1", "@1", "%1", flags, "xterm", "", stand.clock() // 10**9)
+    client = TmuxClient("a", "/dev/pts/1", "$1", "@1", "%1", flags, "xterm", "", stand.clock() // 10**9, True)
     stand.terminals = [Terminal("t-host", True, client)]
     await shown(stand, asks())
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.acceptance.receiver import FAST, Receiver, configure
 from tests.acceptance.stage import PATIENCE, Agent, Daemon, Place
-from tests.conftest import until
+from tests.conftest import Terminal, Tmux, until
 
 
 @pytest.fixture
@@ -94,3 +94,26 @@ def test_a_daemon_that_is_killed_while_it_sends_sends_at_most_once(
 
     until(lambda: decided() == [state], within=PATIENCE, what=f"{state}: {decided()}")
     assert len(inbox.got()) == received
+
+
+@pytest.mark.tc("TC-420")
+def test_what_you_look_at_is_not_sent(
+    daemon: Daemon, inbox: Receiver, agent: Callable[..., Agent], tmux: Tmux, attach: Callable[..., Terminal]
+) -> None:
+    """Your terminal shows the window, has the focus and reports it, and was used just now."""
+    daemon.start()
+    one, two = agent().start("one"), agent().start("two")
+    for some in (one, two):
+        daemon.wait_agent(some.pane)
+    tmux.run("set-option", "-g", "focus-events", "on")
+    attach(tmux, "one").type(b"\x1b[I")
+    one.ask()
+    two.ask()
+
+    def decided(pane: str) -> str:
+        items = daemon.place.json("notify", "why", pane)["items"]
+        return str(items[0]["deliveries"][0]["reason"]) if items and items[0]["deliveries"] else ""
+
+    until(lambda: decided(one.pane) == "you looked at it", within=PATIENCE, what=decided(one.pane))
+    (told,) = inbox.wait(1)
+    assert told["data"]["items"][0]["pane_id"] == two.pane

@@ -15,7 +15,7 @@ import pytest
 
 from tests.acceptance.receiver import FAST, configure
 from tests.acceptance.stage import PATIENCE, Actor, Daemon, Place
-from tests.conftest import until
+from tests.conftest import Tmux, until
 from tests.integration.features.notify.channels.session_bus import service, session_bus
 
 pytestmark = pytest.mark.tc("TC-421")
@@ -164,4 +164,28 @@ async def test_a_button_on_a_banner_answers_its_prompt_and_the_banner_goes(
             await asyncio.to_thread(until, one.sent, within=PATIENCE, what="the agent got an answer")
             assert one.sent() == ["chose 1"]
             await asyncio.to_thread(until, lambda: not shows.shown, within=PATIENCE, what="the banner goes")
+            await asyncio.to_thread(daemon.stop)
+
+
+async def test_a_click_on_a_banner_selects_the_pane(
+    place: Place, daemon: Daemon, tmux: Tmux, actor: Callable[..., Actor]
+) -> None:
+    configure(place, '[[notify.channels]]\nname = "desk"\nkind = "desktop"', "[[notify.rules]]", FAST)
+    with session_bus(place.root) as address:
+        place.env["DBUS_SESSION_BUS_ADDRESS"] = address
+        async with service(address) as shows:
+            await asyncio.to_thread(daemon.start)
+            one = await asyncio.to_thread(actor().start, "work")
+            tmux.run("new-window", "-t", "work", "cat")
+            assert tmux.run("display-message", "-p", "-t", "work:", "#{pane_id}") != one.pane
+            await asyncio.to_thread(one.ready, daemon)
+            await asyncio.to_thread(one.asks, daemon)
+            await asyncio.to_thread(until, lambda: shows.shown, within=PATIENCE, what="a banner")
+            shows.press(next(iter(shows.shown)), "default")
+
+            def selected() -> bool:
+                return tmux.run("display-message", "-p", "-t", "work:", "#{pane_id}") == one.pane
+
+            await asyncio.to_thread(until, selected, within=PATIENCE, what="its window is selected")
+            assert one.sent() == [], "a click answers nothing"
             await asyncio.to_thread(daemon.stop)

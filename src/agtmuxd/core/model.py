@@ -288,6 +288,7 @@ class TmuxClient:
 
     ``session_id``, ``window_id``, ``pane_id``: what it shows; ``pane_id`` is the active pane of that window.
     ``flags``: such as ``attached``, ``focused``, ``control-mode``. ``activity``: seconds since the epoch.
+    ``reports_focus``: the server asks terminals for their focus. Without it, every client counts as ``focused``.
     """
 
     name: str
@@ -299,3 +300,4 @@ class TmuxClient:
     termname: str
     termtype: str
     activity: int
+    reports_focus: bool = False

@@ -14,14 +14,14 @@ from agtmuxd.tmux.printed import undo
 from agtmuxd.tmux.round import RoundFailure, no_server
 
 _FIELDS: Final = (
-    "#{session_id} #{window_id} #{pane_id} #{client_activity}",
+    "#{session_id} #{window_id} #{pane_id} #{client_activity} #{focus-events}",
     "#{client_flags}",
     "#{client_name}",
     "#{client_tty}",
     "#{client_termname}",
     "#{client_termtype}",
 )
-_IDS: Final = re.compile(r"(\$[0-9]{1,10}) (@[0-9]{1,10}) (%[0-9]{1,10}) ([0-9]{1,19})")
+_IDS: Final = re.compile(r"(\$[0-9]{1,10}) (@[0-9]{1,10}) (%[0-9]{1,10}) ([0-9]{1,19}) (on|off|[01])")
 TEXT_MOST: Final = 256
 """How many characters of a text are kept. A terminal may call itself anything."""
 
@@ -56,5 +56,5 @@ def _client(parts: list[str]) -> TmuxClient | None:
     flags, name, tty, termname, termtype = [part.removesuffix("\n")[:TEXT_MOST] for part in parts[1:]]
     return TmuxClient(
         name, tty, ids[1], ids[2], ids[3], frozenset(flags.split(",")), termname, termtype,
-        whole(ids[4], "client_activity"),
+        whole(ids[4], "client_activity"), ids[5] in ("on", "1"),
     )  # fmt: skip

@@ -116,3 +116,21 @@ async def test_clients_are_listed_with_what_they_show(
 
 def test_a_message_is_one_line_that_tmux_does_not_expand(servers: TmuxServers) -> None:
     assert servers.message("a\n#(id) %H \x1b]0;x\x07\u202e#[fg=red]") == "a ##(id) %%H ]0;x## [fg=red]"
+
+
+async def test_a_terminal_says_whether_it_has_the_focus_only_if_the_server_asks(
+    servers: TmuxServers, tmux: Tmux, attach: Callable[..., Terminal]
+) -> None:
+    """Without ``focus-events`` tmux counts every client as focused."""
+    tmux.start()
+    await eventually(lambda: servers.targets() == (TARGET,))
+    terminal = attach(tmux, "main")
+    (client,) = await servers.clients(TARGET)
+    assert ("focused" in client.flags, client.reports_focus) == (True, False)
+    tmux.run("set-option", "-g", "focus-events", "on")
+    terminal.type(b"\x1b[O")
+    await eventually(lambda: "focused" not in tmux.run("list-clients", "-F", "#{client_flags}"))
+    (client,) = await servers.clients(TARGET)
+    assert ("focused" in client.flags, client.reports_focus) == (False, True)
+    terminal.type(b"\x1b[I")
+    await eventually(lambda: "focused" in tmux.run("list-clients", "-F", "#{client_flags}"))

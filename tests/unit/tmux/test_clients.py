@@ -14,7 +14,7 @@ N = "0123456789abcdef"
 pytestmark = pytest.mark.tc("TC-361")
 
 
-def _row(ids: str = "$1 @2 %3 1700000000", termtype: str = "kitty(0.35)") -> str:
+def _row(ids: str = "$1 @2 %3 1700000000 1", termtype: str = "kitty(0.35)") -> str:
     texts = ("attached,focused,UTF-8", "/dev/pts/4", "/dev/pts/4", "xterm-kitty", termtype)
     return f"{N}{ids}{N}{N.join(texts)}\n"
 
@@ -26,14 +26,14 @@ def _read(reply: str, stderr: str = "", returncode: int = 0) -> tuple[TmuxClient
 def test_a_client_is_read_field_by_field() -> None:
     client = TmuxClient(
         "/dev/pts/4", "/dev/pts/4", "$1", "@2", "%3", frozenset({"attached", "focused", "UTF-8"}), "xterm-kitty",
-        "kitty(0.35)", 1700000000,
+        "kitty(0.35)", 1700000000, True,
     )  # fmt: skip
     assert _read(_row() + _row(termtype="a\nb\t")) == (client, replace(client, termtype="a\nb\t"))
     assert list_clients(N)[:2] == ["list-clients", "-F"]
 
 
 def test_a_long_text_is_cut_and_a_client_without_a_session_is_left_out() -> None:
-    found = _read(_row(termtype="x" * 9000) + _row(ids="   1700000000"))
+    found = _read(_row(termtype="x" * 9000) + _row(ids="   1700000000 0"))
     assert not isinstance(found, RoundFailure)
     assert [len(client.termtype) for client in found] == [256]
 

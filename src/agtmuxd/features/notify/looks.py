@@ -33,7 +33,7 @@ def looked_at(
     seen = {
         (one.target_id, one.client.window_id)
         for one in found
-        if "focused" in one.client.flags and now // NS - one.client.activity < AWAY_AFTER
+        if one.client.reports_focus and "focused" in one.client.flags and now // NS - one.client.activity < AWAY_AFTER
     }
     return frozenset(
         key

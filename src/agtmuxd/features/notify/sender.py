@@ -148,8 +148,9 @@ class Sender:
         else:
             next_at = next_attempt(sending.attempts, outcome, now)
             state = "dead" if next_at is None else "retry"
+            attempts = sending.attempts - 1 if outcome.absent else sending.attempts
             after = replace(
-                sending, state=state, next_at=next_at, ended_at=now if next_at is None else None,
+                sending, state=state, attempts=attempts, next_at=next_at, ended_at=now if next_at is None else None,
                 last_error=outcome.detail[:CUT],
             )  # fmt: skip
             _LOG.warning("a message was not delivered", channel=name, why=outcome.detail[:CUT], next_attempt=state)

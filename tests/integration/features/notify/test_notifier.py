@@ -279,7 +279,8 @@ def looks_at(window: str, stand: Stand) -> list[Terminal]:
     """A terminal with the focus that shows a window now."""
     seconds = stand.clock() // 10**9
     flags = frozenset({"attached", "focused"})
-    return [Terminal("t-host", True, TmuxClient("a", "/dev/pts/1", "$1", window, "%1", flags, "xterm", "", seconds))]
+    client = TmuxClient("a", "/dev/pts/1", "$1", window, "%1", flags, "xterm", "", seconds, True)
+    return [Terminal("t-host", True, client)]
 
 
 @pytest.mark.tc("TC-420")
@@ -367,4 +368,20 @@ async def test_a_fault_in_one_round_does_not_end_notifications(tmp_path: Path, m
         assert await stand.notifier._round() == 5.0
     await stand.show(asks())
     await stand.forward(2)
+    assert len(stand.wall.shown) == 1
+
+
+@pytest.mark.tc("TC-408")
+async def test_a_message_waits_for_somebody_to_tell_without_an_alarm(tmp_path: Path) -> None:
+    """No terminal is attached for hours: that is no fault of the channel, and nothing is given up."""
+    stand = Stand(tmp_path)
+    await stand.start()
+    stand.wall.answer["desk"] = Outcome(ok=False, detail="no terminal is attached", absent=True)
+    await stand.show(asks())
+    for _ in range(60):
+        await stand.forward(600)
+    status = await stand.service.status()
+    assert (status["dead"], status["channels"][0]["failures"], len(status["episodes"])) == ([], 0, 1)
+    stand.wall.answer.clear()
+    await stand.forward(30)
     assert len(stand.wall.shown) == 1

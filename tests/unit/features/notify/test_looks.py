@@ -14,7 +14,7 @@ from tests.unit.features.notify.makers import T0
 
 pytestmark = pytest.mark.tc("TC-420")
 NOW = T0 // 10**9
-LOOKS = TmuxClient("a", "/dev/pts/1", "$1", "@1", "%1", frozenset({"attached", "focused"}), "xterm", "", NOW - 5)
+LOOKS = TmuxClient("a", "/dev/pts/1", "$1", "@1", "%1", frozenset({"attached", "focused"}), "xterm", "", NOW - 5, True)
 PANES = by_key(pane("%1"), pane("%2", window="@2"), pane("%3", target="far"))
 IDS = {"host": "t-host", "far": "t-far"}
 
@@ -32,6 +32,7 @@ def test_the_window_that_is_shown_counts() -> None:
 def test_without_focus_or_after_a_minute_nobody_is_known_to_look() -> None:
     """A terminal that reports no focus says nothing: then messages are sent."""
     assert seen(replace(LOOKS, flags=frozenset({"attached"}))) == set()
+    assert seen(replace(LOOKS, reports_focus=False)) == set()
     assert seen(replace(LOOKS, activity=NOW - AWAY_AFTER)) == set()
     assert seen() == set()
 

@@ -31,6 +31,10 @@ def test_what_the_other_side_asks_for_makes_it_longer_never_shorter() -> None:
     assert next_attempt(1, Outcome(ok=False, retry_after=-5), T0) == T0 + s(5)
 
 
+def test_while_there_is_nobody_to_tell_it_is_tried_every_half_minute() -> None:
+    assert waits(Outcome(ok=False, absent=True)) == [30] * len(SCHEDULE)
+
+
 def test_what_cannot_help_is_not_tried_again() -> None:
     assert next_attempt(1, Outcome(ok=False, final=True), T0) is None
     assert next_attempt(1, Outcome(ok=False, gone=True), T0) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from agtmuxd.config import ChannelSettings
@@ -21,7 +22,8 @@ class CommandChannel:
 
     def __init__(self, settings: ChannelSettings, tools: Tools) -> None:
         self.keeps_trying = False
-        self._argv = list(settings.argv or ())
+        first, *rest = settings.argv or ("",)
+        self._argv = [str(Path(first).expanduser()) if first.startswith("~") else first, *rest]
         self._environ = tools.environ
 
     async def send(self, message: Message) -> Outcome:

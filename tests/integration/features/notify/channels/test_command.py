@@ -28,6 +28,15 @@ async def test_the_program_gets_the_message_as_one_line_of_json(tmp_path: Path) 
     assert json.loads(text) == message().public()
 
 
+async def test_a_program_in_the_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    program = tmp_path / "tell me"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    program.chmod(0o755)
+    assert (await channel("~/tell me").send(message())).ok
+    assert (tmp_path / "ran").exists()
+
+
 async def test_a_status_other_than_0_is_a_failure_with_its_last_words() -> None:
     outcome = await channel("sh", "-c", "echo 'no route' >&2; exit 7").send(message())
     assert (outcome.ok, outcome.detail) == (False, "sh ended with status 7: no route")
