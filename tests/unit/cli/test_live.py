@@ -21,7 +21,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agtmux.cli.live import SORTS, Rows, ordered
+from agtmux.cli.live import SORTS, Rows, _resizes, ordered
+from agtmux.client import Client
 from agtmuxd.core import listing as daemons
 from tests.rows import PANES, pane_rows
 from tests.unit.cli.test_watch import SNAPSHOT, Serve, line, serve  # noqa: F401 fixture
@@ -143,6 +144,19 @@ def test_it_works_at_40_columns_follows_a_resize_at_once_and_ctrl_c_exits_with_1
         assert any("work:1.0" in row and "Bash: make all" in row for row in wide)
         assert shown.interrupt() == 130
     assert [call.path for call in stub.calls] == ["/v1/watch"], "one stream, and nothing is polled"
+
+
+@pytest.mark.tc("TC-266")
+def test_a_resize_ends_the_wait_for_a_line(
+    short_dir: Path,
+    serve: Serve,  # noqa: F811
+) -> None:
+    stub, _ = serve([SNAPSHOT, ...])
+    with _resizes() as resized, Client([str(stub.socket)], timeout=30).watch({}) as exchange:
+        assert exchange.line() == SNAPSHOT
+        os.kill(os.getpid(), signal.SIGWINCH)
+        assert exchange.wait(3600, wake=resized) is False, "long before an hour is over"
+        assert select.select([resized], [], [], 0)[0] == [], "and it is noticed once"
 
 
 @pytest.mark.tc("TC-266")
