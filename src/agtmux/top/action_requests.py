@@ -78,6 +78,8 @@ def perform(client: Client, wanted: ActionRequest) -> Outcome:
     request = {"request_ref": wanted.request_ref, "ref": wanted.ref, **wanted.body}
     try:
         body = client.act(wanted.kind, request, timeout=30.0 + float(wanted.body.get("timeout") or 0.0)).json()
+    except OSError as error:
+        return Outcome(False, True, f"it may or may not have been done: {safe_line(error)}")
     except AgtmuxError as error:
         again = isinstance(error, ConnectionLostError)
         unsure = again or error.code == "E_ACTION_INDETERMINATE"

@@ -41,13 +41,15 @@ class Background:
 
     def _whole(self, name: str, job: Callable[[], T], then: Callable[[T], None]) -> Callable[[], None]:
         def whole() -> None:
-            self._bring(job, then)
-            with self._lock:
-                waiting = self._next.pop(name, None)
-                if waiting is None:
-                    self._busy.discard(name)
-            if waiting is not None:
-                waiting()
+            try:
+                self._bring(job, then)
+            finally:
+                with self._lock:
+                    waiting = self._next.pop(name, None)
+                    if waiting is None:
+                        self._busy.discard(name)
+                if waiting is not None:
+                    waiting()
 
         return whole
 

@@ -81,6 +81,8 @@ class Feed:
                 error = AgtmuxError("E_DAEMON_UNREACHABLE", "the daemon ended the stream")
             except AgtmuxError as caught:
                 error = caught
+            except Exception as caught:  # noqa: BLE001 - the edge of this thread: it goes on, and says why
+                error = AgtmuxError("E_INTERNAL", f"the stream could not be read: {caught!r}")
             if begun and not self._first.is_set():
                 self._error = error
                 self._first.set()
@@ -137,7 +139,7 @@ class Feed:
             return
         self._cursor = message.get("cursor") or self._cursor
         if kind == "snapshot":
-            rows = (row_of(item) for item in message.get("items") or ())
+            rows = (_row(item) for item in message.get("items") or ())
             self._rows = {row.key: row for row in rows if row is not None}
             self._changed = True
         elif kind == "delta":
@@ -147,7 +149,7 @@ class Feed:
     def _change(self, change: dict[str, Any]) -> None:
         identity = change.get("identity") or {}
         key = (str(identity.get("target")), str(identity.get("pane_id")))
-        row = None if change.get("op") == "delete" else row_of(change.get("item") or {})
+        row = None if change.get("op") == "delete" else _row(change.get("item") or {})
         if row is None:
             self._changed |= self._rows.pop(key, None) is not None
         else:
@@ -170,3 +172,11 @@ class Feed:
         if targets != self.view.targets:
             self.view = replace(self.view, targets=targets)
             self.moved()
+
+
+def _row(item: dict[str, Any]) -> Row | None:
+    """Return the row of an item. One that cannot be read costs no other row anything."""
+    try:
+        return row_of(item)
+    except (AttributeError, TypeError, ValueError):
+        return None

@@ -120,6 +120,8 @@ class Panels(App[Leave], inherit_bindings=False):
         self.size_name = layout.SIZES[0]
         self._notice: tuple[str, str, float] = ("", "", 0.0)
         self._looked: object = None
+        self._output = ""
+        self._strips: list[Strip] = []
         self._look_timer: Timer | None = None
         self._ticks = 0
 
@@ -251,12 +253,19 @@ class Panels(App[Leave], inherit_bindings=False):
         output = self.reader.screens.get(row.key, "")
         strips: list[Strip] = []
         if output and height - len(head) > SCREEN_FROM:
-            strips = screen_strips(output, self.console, backgrounds=self.current_theme.dark)
+            strips = self._strips_of(output)
             head.append((("─" * room, "rule"),))
         self.detail.show(head, strips)
         reasons = self.reader.reasons.get(row.key, [])[1:]
         shown_above = ("  waits for ", "  options: ") if row.request is not None else ()
         self.why.show(explain_lines([line for line in reasons if line and not line.startswith(shown_above)]), ())
+
+    def _strips_of(self, output: str) -> list[Strip]:
+        """Return a captured screen as strips. The last one is kept: ages are drawn again each second, it is not."""
+        if output is not self._output:
+            self._output = output
+            self._strips = screen_strips(output, self.console, backgrounds=self.current_theme.dark)
+        return self._strips
 
     def _without_row(self) -> list[Spans]:
         line = self.list.line

@@ -67,6 +67,7 @@ class AgentList(ScrollView, can_focus=True):
         self.now = 0.0
         self.target = self.dimmed = False
         self.fold_key = ""
+        self._how: object = None  # all that changes every line
         self._cache: dict[Key, tuple[object, Strip]] = {}
         self._ages: dict[Key, str] = {}
 
@@ -74,7 +75,8 @@ class AgentList(ScrollView, can_focus=True):
 
     def show(self, shown: Sequence[Line], empty: Sequence[Spans]) -> None:
         """Show these lines. The selection stays on its row; if that is gone, on what is in its place."""
-        place = self.index
+        place, before = self.index, self.lines
+        how = (self.target, self.dimmed, self.marks, empty, self.scroll_y, len(shown))
         self.lines, self.empty = shown, empty
         keys = {line.key for line in shown}
         if self.selected not in keys:
@@ -82,7 +84,15 @@ class AgentList(ScrollView, can_focus=True):
         self._cache = {key: kept for key, kept in self._cache.items() if key in keys}
         self.virtual_size = Size(self.size.width, max(1, len(shown)))
         self.keep_in_sight()
-        self.refresh()
+        if how != self._how or self.scroll_y != how[4]:
+            self._how = how
+            self.refresh()
+            return
+        changed = {place, self.index} if place != self.index else set()
+        changed |= {n for n, (old, new) in enumerate(zip(before, shown, strict=True)) if old != new}
+        for number in changed:
+            if number is not None:
+                self.refresh_line(number)
 
     @property
     def index(self) -> int | None:

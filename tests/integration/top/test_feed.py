@@ -140,6 +140,23 @@ def test_a_cursor_that_is_refused_and_a_reset_begin_anew(short_dir: Path, start:
 
 
 @pytest.mark.tc("TC-305")
+def test_a_row_that_cannot_be_read_costs_no_other_row_anything(stage: Stage, start: Start) -> None:
+    """And a line that is no object costs nothing: the stream is read again."""
+    feed = start()
+    feed.first()
+    stage.change(
+        {**item("%3"), "identity": {"target": "host", "pane_id": "%3"}, "waiting_for": {"options": 5}}, item("%4")
+    )
+    until(lambda: "%4" in panes(feed), what="the other row is shown")
+    assert "%3" not in panes(feed)
+    with stage._lock:
+        for stream in stage._streams:
+            stream.put(b"[5]\n")
+    until(lambda: feed.view.why != "", what="it is told")
+    until(lambda: feed.view.lost_at is None, what="it goes on")
+
+
+@pytest.mark.tc("TC-305")
 def test_a_storm_of_changes_is_shown_ten_times_a_second_at_most(stage: Stage, start: Start) -> None:
     """And its end is shown."""
     feed = start()

@@ -24,6 +24,25 @@ def test_what_a_thread_found_is_brought_back() -> None:
 
 
 @pytest.mark.tc("TC-306")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_look_that_fails_does_not_hold_up_the_next_one() -> None:
+    delivered: queue.Queue[Callable[[], None]] = queue.Queue()
+    background = Background(delivered.put)
+    found: list[str] = []
+    failed = threading.Event()
+
+    def fail() -> str:
+        failed.set()
+        raise RuntimeError("no")
+
+    background.latest("screen", fail, found.append)
+    failed.wait(WAIT)
+    background.latest("screen", lambda: "next", found.append)
+    delivered.get(timeout=WAIT)()
+    assert found == ["next"]
+
+
+@pytest.mark.tc("TC-306")
 def test_of_looks_that_wait_for_each_other_only_the_newest_is_made() -> None:
     """One at a time. Looks of another name do not wait."""
     delivered: queue.Queue[Callable[[], None]] = queue.Queue()
