@@ -50,6 +50,8 @@ BATCH: Final = 500
 """Rows that are deleted in one transaction."""
 PAUSE: Final = 0.05
 """Seconds between two of them."""
+STOP_WITHIN: Final = 1.5
+"""Seconds for messages that are being sent when the daemon stops."""
 AGAIN_AFTER: Final = 5.0
 """Seconds until another try after the database failed."""
 
@@ -94,6 +96,7 @@ class Notifier:
         self._clock = clock
         self._sequence = -1
         self._loaded = False
+        self._behind = False
         self._wake = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
         self._taken_back: set[str] = set()
@@ -111,28 +114,46 @@ class Notifier:
 
     async def on_resync(self, reason: Resync) -> None:
         """Read all rows again."""
-        await self.load()
-        keys = self._view.panes.keys() | self.book.pane_keys()
-        await self._follow({key: self._view.panes.get(key) for key in keys})
-        self._sequence = self._view.sequence
+        try:
+            await self._read_rows()
+        except AgtmuxError as error:
+            self._fall_behind(error)
 
     async def on_changes(self, batch: Batch) -> None:
         """Follow the changes of one publication."""
-        if batch.sequence <= self._sequence:
-            return
-        await self._follow({change.key: change.item for change in batch.changes.get("panes", ())})
-        self._sequence = batch.sequence
+        try:
+            async with self.lock:
+                if batch.sequence > self._sequence:
+                    await self._follow({change.key: change.item for change in batch.changes.get("panes", ())})
+                    self._sequence = batch.sequence
+        except AgtmuxError as error:
+            self._fall_behind(error)
+
+    async def _read_rows(self) -> None:
+        """Read all rows of the view."""
+        await self.load()
+        async with self.lock:
+            sequence = self._view.sequence
+            keys = self._view.panes.keys() | self.book.pane_keys()
+            await self._follow({key: self._view.panes.get(key) for key in keys})
+            self._sequence, self._behind = sequence, False
+
+    def _fall_behind(self, error: AgtmuxError) -> None:
+        """Note that changes could not be written. The next round reads all rows, also if nothing changes any more."""
+        _LOG.warning("notifications wait for the database", why=error.message)
+        self._behind = True
+        self.wake()
 
     async def _follow(self, rows: dict[str, Item | None]) -> None:
-        async with self.lock:
-            now, steps = self._clock(), Steps()
-            for key, item in rows.items():
-                held = [one for one in self.book.of_pane(key) if one.kind is not Kind.CHANNEL]
-                follow(key, item, held, self.book.turns, self._turn_mark, now, lambda: uuid7(now), steps)
-            if steps:
-                await self._write(steps, now)
-            if steps or self.book.mutes:
-                self.wake()
+        """Write what these rows change. The caller holds the lock."""
+        now, steps = self._clock(), Steps()
+        for key, item in rows.items():
+            held = [one for one in self.book.of_pane(key) if one.kind is not Kind.CHANNEL]
+            follow(key, item, held, self.book.turns, self._turn_mark, now, lambda: uuid7(now), steps)
+        if steps:
+            await self._write(steps, now)
+        if steps or self.book.mutes:
+            self.wake()
 
     async def _write(self, steps: Steps, now: int) -> None:
         skipped = []
@@ -161,6 +182,8 @@ class Notifier:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), wait)
         finally:
+            if self._sending:  # what is nearly done need not count as lost
+                await asyncio.wait(self._sending, timeout=STOP_WITHIN)
             for task in self._sending:
                 task.cancel()
             await asyncio.gather(*self._sending, return_exceptions=True)
@@ -170,6 +193,8 @@ class Notifier:
         """Plan once and start what is due. Return for how many seconds nothing else is."""
         try:
             await self.load()
+            if self._behind:
+                await self._read_rows()
             again = await self.tick()
             await self._mark_mutes()
             await self._forget_old()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.config import NotifySettings
 from agtmuxd.core.model import TmuxClient
 from agtmuxd.features.notify.channels.clients import Terminal
-from agtmuxd.features.notify.message import Outcome
+from agtmuxd.features.notify.message import Message, Outcome
 from agtmuxd.stream.subscription import Resync
-from tests.integration.features.notify.stand import CrashError, Stand, asks
+from tests.integration.features.notify.stand import CrashError, FakeChannel, Stand, asks
 from tests.rows import pane
 
 pytestmark = pytest.mark.tc("TC-401")
@@ -385,3 +388,47 @@ async def test_a_message_waits_for_somebody_to_tell_without_an_alarm(tmp_path: P
     stand.wall.answer.clear()
     await stand.forward(30)
     assert len(stand.wall.shown) == 1
+
+
+@pytest.mark.tc("TC-405")
+async def test_what_could_not_be_written_is_read_again_without_a_further_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand = Stand(tmp_path)
+    await stand.start()
+
+    async def full(*_: object) -> None:
+        raise AgtmuxError("E_STORE_UNAVAILABLE", "the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(stand.notifier.book), "follow", full)
+        await stand.show(asks())
+        assert await stand.notifier._round() == 5.0
+    await stand.notifier._round()
+    await stand.forward(2)
+    assert len(stand.wall.shown) == 1
+
+
+@pytest.mark.tc("TC-401")
+async def test_a_message_that_is_nearly_sent_when_the_daemon_stops_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand = Stand(tmp_path)
+    sending, stopping = asyncio.Event(), asyncio.Event()
+
+    async def send(_self: FakeChannel, _message: Message) -> Outcome:
+        sending.set()
+        await stopping.wait()
+        return Outcome(ok=True)
+
+    monkeypatch.setattr(FakeChannel, "send", send)
+    await stand.start()
+    await stand.show(asks())
+    stand.clock.forward(2)
+    task = asyncio.create_task(stand.notifier.run())
+    await sending.wait()
+    task.cancel()
+    stopping.set()
+    with suppress(asyncio.CancelledError):
+        await task
+    assert stand.connection.execute("SELECT state FROM notify_messages").fetchall() == [("sent",)]
