@@ -36,6 +36,7 @@ def test_approve_and_deny_press_their_key_once_and_the_audit_names_the_device(we
     says(tab, ".card", "make clean")
     button(tab, "Approve")
     says(tab, ".note", "pproved")
+    assert says(tab, ".note", "It is running now.") == "Approved. It is running now."
     assert (one.keys(), one.sent()) == (b"1", ["chose 1"])
     one.asks(web.daemon, "make distclean")
     says(tab, ".card pre", "make distclean")
@@ -299,7 +300,8 @@ def test_a_link_works_once_leaves_no_trace_and_a_revoked_browser_asks_for_a_new_
     tab.reload()
     says(tab, ".panel", "Link this browser")
     assert [url for url in seen if "/v1/" in url] == [], "a browser that is not linked asks for nothing"
-    tab.goto(web.link())
+    tab.get_by_label("Link").fill(web.link())  # as on a home screen, where no address can be typed
+    tab.get_by_role("button", name="Link").click()
     says(tab, ".row", "idle")
 
 

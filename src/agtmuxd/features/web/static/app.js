@@ -40,7 +40,7 @@ class App {
 	forget() {
 		this.api.forget();
 		this.feed.announce();
-		this.#unlinked("This browser forgot its token. To be sure that nobody uses it, also run agtmux web revoke on the machine.");
+		this.#unlinked("this browser forgot its token. Run agtmux web revoke to make it void");
 	}
 
 	// Draws again in a second: something that is shown now goes then.
@@ -64,12 +64,16 @@ class App {
 
 	// ------------------------------------------------------------ linking
 
-	async #moved() {
-		const code = location.hash.match(/^#k=([\w-]+)$/);
+	#moved() {
+		const code = location.hash.match(/^#k=(.+)$/);
 		if (code === null) return this.route();
 		history.replaceState(null, "", location.pathname);
+		return this.#link(code[1]);
+	}
+
+	async #link(code) {
 		try {
-			await this.api.link(code[1]);
+			await this.api.link(code);
 			this.feed.announce();
 		} catch (error) {
 			if (!this.api.linked) return this.#unlinked(line(error.message));
@@ -81,7 +85,11 @@ class App {
 		this.feed.unlink();
 		this.api.forget();
 		const element = clone("t-link");
-		put(part("why", element), `${line(why).replace(/^./, (first) => first.toUpperCase())}${/[.!?]$/.test(why) ? "" : "."}`);
+		put(part("why", element), line(why));
+		part("form", element).addEventListener("submit", (event) => {
+			event.preventDefault();
+			this.#link(part("code", element).value.trim().replace(/^.*#k=/, ""));
+		});
 		this.#put({ element, title: "Not linked", update() {} });
 	}
 
@@ -89,7 +97,7 @@ class App {
 
 	route() {
 		if (!this.api.linked) {
-			this.#unlinked("This browser is not linked yet.");
+			this.#unlinked("this browser is not linked yet");
 			return;
 		}
 		this.feed.look();

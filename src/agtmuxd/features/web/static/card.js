@@ -1,15 +1,16 @@
 // The card of one request: what an agent asks, and the buttons that answer it.
 //
-// A press acts on the request that the card shows, never on another one: the runtime, the state version and the
-// fingerprint of what was shown go with it, and the daemon checks them on the screen again.
+// A press acts on the request that the card shows, never on another one. What was shown goes with it: runtime, state
+// version and fingerprint. The daemon checks them on the screen again.
 
 import { ApiError } from "./api.js";
 import { attr, clone, fill, line, make, parts, put, show } from "./dom.js";
 import { agent, lasts, paneLink, request, setAge, stateWord, waits, where } from "./rows.js";
 
-const ARM = 500; // ms: a press sooner after the card appeared or moved was meant for what stood there before
+const ARM = 500; // ms: a press sooner after the card moved was meant for what stood there before
 const HOLD = 600; // ms
-const LINGER = 4000; // ms for which a card that is answered stays in its place
+const GOES = 1500; // ms in which a request that was answered leaves the screen
+const LINGER = 4000; // ms for which an answered card keeps its place
 const DONE = { approve: "approved", deny: "denied", answer: "answered" };
 
 export class Card {
@@ -20,6 +21,7 @@ export class Card {
 	#sent = null; // what was sent for this request
 	#ended = null; // when the request ended (ms)
 	#choice = 0; // the option that waits for the second step
+	#acts = 0; // requests without an answer
 	#timer;
 
 	constructor(app) {
@@ -44,14 +46,14 @@ export class Card {
 
 	// Whether the card may be taken away.
 	get over() {
-		return this.ended && Date.now() - this.#ended > LINGER;
+		return this.ended && !this.#acts && Date.now() - this.#ended > LINGER;
 	}
 
 	get #moving() {
 		return this.element.classList.contains("moving");
 	}
 
-	// Lets no press count for a moment, because the card appeared or moved.
+	// Lets no press count for a moment.
 	arm() {
 		this.element.classList.add("moving");
 		clearTimeout(this.#timer);
@@ -78,7 +80,11 @@ export class Card {
 	// Whether the row still shows the request of this card. A request that a hook reported gets its fingerprint later.
 	#same(row, now) {
 		if (now === null || row.runtime_id !== this.#row.runtime_id || row.state !== this.#row.state) return false;
-		if (this.#sent?.done && row.state_version !== this.#sent.body.if_state_version) return false; // the same question once more
+		if (this.#sent?.done) {
+			this.#app.later();
+			// It leaves the screen a moment after it was answered. Later it is the same question once more.
+			if (Date.now() - this.#sent.done > GOES && row.state_version !== this.#sent.body.if_state_version) return false;
+		}
 		return now.fingerprint === this.#asked.fingerprint || this.#asked.fingerprint === null;
 	}
 
@@ -87,7 +93,7 @@ export class Card {
 		const how = sent === null ? "answered elsewhere" : sent.failed ? "answered" : DONE[sent.kind];
 		if (asks) this.#note(`The request before this one was ${how}.`);
 		else if (row === null) this.#note("The agent is gone.");
-		else if (sent === null || sent.done || sent.failed) this.#note(`${how.replace(/^./, (first) => first.toUpperCase())}. It is ${stateWord(row)} now.`, sent?.done && "done");
+		else if (sent === null || sent.done || sent.failed) this.#note(`${how}. It is ${stateWord(row)} now.`, sent?.done && "done");
 		this.#asked = this.#sent = null;
 		this.#ended = Date.now();
 		show(this.#of("body"), false);
@@ -97,7 +103,7 @@ export class Card {
 	#draw() {
 		const of = this.#of, row = this.#row, asked = this.#asked, feed = this.#app.feed;
 		const approval = row.state === "waiting_approval", options = asked.options.length > 0;
-		show(of("body"), true);
+		show(of("body"), !this.#sent?.done);
 		attr(this.element, "aria-label", `${agent(row)} asks`);
 		attr(this.element, "data-state", row.state);
 		attr(of("open"), "href", paneLink(row.identity));
@@ -188,9 +194,10 @@ export class Card {
 	async #act(kind, more = {}) {
 		if (!this.#asked?.fingerprint || (this.#sent !== null && !this.#sent.failed)) return;
 		const row = this.#row, { fingerprint } = this.#asked, last = this.#sent, same = JSON.stringify(more);
-		// The very same request again never acts twice. So an answer that was lost can be asked for.
+		// The same request again never acts twice, so an answer that was lost can be asked for.
 		const sent = this.#sent = last?.body && last.kind === kind && last.same === same ? last : { kind, same };
 		sent.failed = false;
+		this.#acts++;
 		this.#note("Sending");
 		this.#enable();
 		try {
@@ -199,11 +206,12 @@ export class Card {
 				if_fingerprint: fingerprint, snapshot: await this.#snapshot(row, fingerprint), ...more,
 			};
 			const { result } = await this.#app.api.post(`/v1/actions/${kind}`, sent.body);
-			sent.done = true;
+			sent.done = Date.now();
 			this.#done(sent, result?.delivery !== "unconfirmed");
 		} catch (error) {
 			this.#failed(sent, error);
 		}
+		this.#acts--;
 		this.#enable();
 		this.#app.draw();
 	}

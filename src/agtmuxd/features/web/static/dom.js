@@ -55,8 +55,8 @@ export function kept(name, value) {
 
 const lists = new WeakMap();
 
-// Makes the children of `parent` those of `items`, in order. An element stays while its key stays, so that focus and
-// what somebody types are kept. Returns whether any element was added, removed or moved.
+// Makes the children of `parent` those of `items`. An element stays while its key stays, and so do focus and typed text.
+// Returns whether any element was added, removed or moved.
 export function keyed(parent, items, key, create, update) {
 	const before = lists.get(parent) ?? new Map();
 	const after = new Map(items.map((item) => [key(item), before.get(key(item))]));

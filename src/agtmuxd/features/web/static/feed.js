@@ -1,6 +1,5 @@
-// The stream of rows: one connection for all tabs of this browser, closed while no tab is looked at.
-//
-// The tab that holds the lock reads the stream and passes each line on. The next one goes on from the same cursor.
+// The stream of rows: one connection for all tabs, closed while no tab is looked at. The tab that holds the lock reads
+// the stream and passes each line on. The next one goes on from the same cursor.
 
 import { keyOf } from "./rows.js";
 
@@ -49,7 +48,7 @@ export class Feed extends EventTarget {
 		return null;
 	}
 
-	// Starts if somebody looks at this tab and it is linked, else stops.
+	// Starts if somebody looks at this tab, else stops.
 	look() {
 		if (document.hidden || !this.#api.linked) this.stop();
 		else this.#start();
@@ -69,7 +68,7 @@ export class Feed extends EventTarget {
 		this.#set("unlinked");
 	}
 
-	// Tells the other tabs that this browser was linked or unlinked.
+	// Tells the other tabs that the link changed.
 	announce() {
 		this.#channel.postMessage({ linked: true });
 	}
@@ -105,7 +104,7 @@ export class Feed extends EventTarget {
 		if (this.#leading === signal) this.#leading = null;
 	}
 
-	// Reads the stream until it ends. Raises what ends it, unless the daemon ended it in order.
+	// Reads the stream until it ends.
 	async #read(signal) {
 		const cursor = this.#cursor === null ? "" : `&cursor=${encodeURIComponent(this.#cursor)}`;
 		const silent = new AbortController();

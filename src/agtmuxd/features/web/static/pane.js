@@ -1,4 +1,4 @@
-// The screen of one pane: its request, last message, what it shows, why it is in its state, and what may be done.
+// The screen of one pane.
 
 import { Card } from "./card.js";
 import { attr, block, clone, fill, line, linesInto, parts, put, show } from "./dom.js";

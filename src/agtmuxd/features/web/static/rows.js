@@ -1,4 +1,4 @@
-// What a row of the stream says, in words: state, place, age, and what to know first. Makes row elements.
+// What a row of the stream says, in words, and its element.
 
 import { attr, block, clone, fill, line, parts, put } from "./dom.js";
 

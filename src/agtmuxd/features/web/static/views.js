@@ -1,4 +1,4 @@
-// The screens: all agents, sessions, one session or window, health. Each shows what the feed has.
+// The other screens. Each shows what the feed has.
 
 import { Card } from "./card.js";
 import { attr, clone, fill, keyed, line, linesInto, make, parts, put } from "./dom.js";
@@ -36,7 +36,7 @@ function groupsInto(parent, groups, feed) {
 	});
 }
 
-// Why nobody can say that nothing needs you. "" if it can be said.
+// Why it cannot be said that all is clear. "" if it can.
 function doubt(feed) {
 	if (feed.status !== "live") return "the page has lost the daemon";
 	if (feed.targets === null) return "the targets are not known yet";
