@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,24 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.actions.access import TargetAccess
-from agtmuxd.actions.buffers import Buffers
 from agtmuxd.actions.keystrokes import Keystrokes
-from agtmuxd.actions.pane_check import one_pane
-from agtmuxd.targets.executor import ProgramResult
-from agtmuxd.targets.local.executor import LocalExecutor
-from agtmuxd.tmux.keys import KEY_BYTES, WriteGuard
+from agtmuxd.tmux.keys import KEY_BYTES
 from agtmuxd.tmux.server import parse_version
-from tests.conftest import Tmux, until
+from tests.conftest import Tmux
+from tests.integration.actions.receiver import Receiver
 
-RECEIVER = """
-import os, sys, tty
-tty.setraw(0)
-os.write(1, sys.argv[2].encode().decode("unicode_escape").encode() + b"ready")
-with open(sys.argv[1], "ab", buffering=0) as out:
-    while data := os.read(0, 65536):
-        out.write(data)
-"""
 MARK = b"\x1b[200~", b"\x1b[201~"
 
 # Everything a caller can mean as text: control characters, quotes, what tmux and shells read, any script.
@@ -40,41 +25,6 @@ TEXT = st.text(
     ),
     min_size=1, max_size=200,
 )  # fmt: skip
-
-
-class Receiver:
-    """A raw program in a pane, and hands on it."""
-
-    def __init__(self, tmux: Tmux, folder: Path, bracketed: bool) -> None:
-        self.tmux, self.file = tmux, folder / f"keys{bracketed}"
-        ask = "\\x1b[?2004h" if bracketed else ""
-        self.pane = tmux.start(sys.executable, "-c", RECEIVER, str(self.file), ask, session=f"raw{bracketed}")
-        until(lambda: "ready" in tmux.run("capture-pane", "-p", "-t", self.pane))
-        self.executor = LocalExecutor({"PATH": os.environ["PATH"]})
-        argv = (self.executor.find_tmux(), "-u", "-S", str(tmux.socket))
-        self.reached = TargetAccess("t", "host", "local", self.executor, argv, 10.0)
-
-    async def keystrokes(self) -> Keystrokes:
-        read = await one_pane(self.reached, self.pane)
-        assert read.server is not None
-        assert read.row is not None
-        return Keystrokes(
-            self.reached, WriteGuard(self.pane, read.server.pid, read.row.pid), parse_version(read.server.version)
-        )
-
-    def take(self, size: int) -> bytes:
-        """The next ``size`` bytes that arrived, and nothing behind them."""
-        until(lambda: self.file.stat().st_size >= size, within=30)
-        got = self.file.read_bytes()
-        os.truncate(self.file, 0)
-        return got
-
-
-@pytest.fixture(params=[True, False], ids=["bracketed", "plain"])
-async def receiver(request: pytest.FixtureRequest, tmux: Tmux, short_dir: Path) -> AsyncIterator[Receiver]:
-    made = Receiver(tmux, short_dir, request.param)
-    yield made
-    await made.executor.close()
 
 
 def framed(data: bytes, on: bool) -> bytes:
@@ -115,26 +65,6 @@ async def test_every_size_arrives_whole(receiver: Receiver, size: int) -> None:
     await keystrokes.paste(data, bracketed=False)
     assert receiver.take(size) == data
     assert receiver.tmux.run("list-buffers") == ""
-
-
-@pytest.mark.tc("TC-220")
-async def test_a_buffer_is_left_over_only_when_no_action_holds_it(receiver: Receiver) -> None:
-    """A buffer of an action in flight stays. When that action fails, its target is due to be tidied, and the buffer is
-    removed then. Another daemon's buffers stay."""
-    reached, buffers, other = receiver.reached, receiver.reached.buffers, Buffers(b"another key")
-
-    async def tmux(command: Sequence[str]) -> ProgramResult:
-        return await reached.executor.run([*reached.tmux, *command], timeout=10)
-
-    with other.one("t") as foreign, pytest.raises(AgtmuxError), buffers.one("t") as mine:
-        for name in (mine, foreign, "agtmux-notes"):
-            receiver.tmux.run("set-buffer", "-b", name, "text")
-        assert await buffers.remove_leftovers(tmux) == 0
-        assert buffers.due == set()
-        raise AgtmuxError("E_ACTION_INDETERMINATE", "the paste got no answer")
-    assert buffers.due == {"t"}
-    assert await buffers.remove_leftovers(tmux) == 1
-    assert set(receiver.tmux.run("list-buffers", "-F", "#{buffer_name}").split()) == {foreign, "agtmux-notes"}
 
 
 @pytest.mark.tc("TC-106")

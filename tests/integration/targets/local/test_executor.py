@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,17 +14,9 @@ import pytest
 from agtmuxd.targets.executor import ExecutorError
 from agtmuxd.targets.local import process_table
 from agtmuxd.targets.local.executor import LocalExecutor, child_environment, search_path
-from agtmuxd.targets.local.pidfd import PidWatcher
-from tests.conftest import Tmux, until
+from tests.conftest import until
 
 pytestmark = pytest.mark.tc("TC-040")
-
-
-@pytest.fixture
-async def executor() -> AsyncIterator[LocalExecutor]:
-    made = LocalExecutor(os.environ)
-    yield made
-    await made.close()
 
 
 def _open_files() -> int:
@@ -36,93 +27,9 @@ def _start(*argv: str, stdin: int | None = None) -> subprocess.Popen[bytes]:
     return subprocess.Popen(argv, stdin=stdin)
 
 
-async def _until_gone(pid: int) -> None:
-    deadline = asyncio.get_running_loop().time() + 10
-    while process_table.read_one(pid) is not None:
-        assert asyncio.get_running_loop().time() < deadline, f"{pid} is still there"
-        await asyncio.sleep(0.01)
-
-
 async def test_a_program_gets_its_input_and_gives_its_output_and_status(executor: LocalExecutor) -> None:
     done = await executor.run(["sh", "-c", "cat; echo oops >&2; exit 3"], stdin=b"\0\xff text", timeout=10)
     assert (done.returncode, done.stdout, done.stderr, done.truncated) == (3, b"\0\xff text", b"oops\n", False)
-
-
-async def test_a_signalled_program_has_a_negative_status(executor: LocalExecutor) -> None:
-    assert (await executor.run(["sh", "-c", "kill -TERM $$"], timeout=10)).returncode == -signal.SIGTERM
-
-
-async def test_input_larger_than_a_pipe_arrives(executor: LocalExecutor) -> None:
-    data = os.urandom(1_500_000)
-    assert (await executor.run(["cat"], stdin=data, timeout=30)).stdout == data
-
-
-async def test_input_that_nobody_reads_is_no_error(executor: LocalExecutor) -> None:
-    assert (await executor.run(["true"], stdin=b"x" * 1_000_000, timeout=10)).returncode == 0
-
-
-async def test_output_is_bounded_and_the_program_still_ends(executor: LocalExecutor) -> None:
-    done = await executor.run(["head", "-c", "5000000", "/dev/zero"], timeout=30, max_output=1000)
-    assert (len(done.stdout), done.truncated, done.returncode) == (1000, True, 0)
-
-
-async def test_a_late_program_is_killed_with_what_it_started(executor: LocalExecutor, short_dir: Path) -> None:
-    pids = short_dir / "pids"
-    with pytest.raises(ExecutorError) as caught:
-        await executor.run(["sh", "-c", f"sleep 600 & echo $! $$ >{pids}; wait"], timeout=0.5)
-    assert caught.value.reason == "timeout"
-    for pid in pids.read_text().split():
-        proc = process_table.read_one(int(pid))
-        if proc is not None and proc.ppid == os.getpid():
-            await _until_gone(int(pid))
-        else:
-            await asyncio.to_thread(until, lambda pid=pid: _ended(int(pid)))
-
-
-def _ended(pid: int) -> bool:
-    proc = process_table.read_one(pid)
-    return proc is None or proc.state == "Z"
-
-
-async def test_a_cancelled_wait_kills_and_reaps(executor: LocalExecutor, short_dir: Path) -> None:
-    mark = short_dir / "pid"
-    task = asyncio.create_task(executor.run(["sh", "-c", f"echo $$ >{mark}; exec sleep 600"], timeout=600))
-    await asyncio.to_thread(until, lambda: mark.exists() and mark.read_text().strip())
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    await _until_gone(int(mark.read_text()))
-
-
-async def test_closing_ends_what_runs(short_dir: Path) -> None:
-    executor = LocalExecutor(os.environ)
-    mark = short_dir / "pid"
-    task = asyncio.create_task(executor.run(["sh", "-c", f"echo $$ >{mark}; exec sleep 600"], timeout=600))
-    await asyncio.to_thread(until, lambda: mark.exists() and mark.read_text().strip())
-    await executor.close()
-    await executor.close()
-    with pytest.raises(ExecutorError, match="closes"):
-        await task
-    await _until_gone(int(mark.read_text()))
-
-
-async def test_many_at_once_leave_no_process_and_no_descriptor(executor: LocalExecutor) -> None:
-    await executor.run(["true"], timeout=10)
-    before = _open_files()
-    done = await asyncio.gather(*(executor.run(["echo", str(i)], timeout=30) for i in range(40)))
-    assert [one.stdout for one in done] == [f"{i}\n".encode() for i in range(40)]
-    assert _open_files() == before
-    assert not [proc for proc in await executor.process_table() if proc.ppid == os.getpid() and proc.comm == "echo"]
-
-
-async def test_a_platform_without_pidfd_gets_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(os, "pidfd_open")
-    executor = LocalExecutor(os.environ)
-    assert (await executor.run(["sh", "-c", "cat; exit 4"], stdin=b"x" * 200_000, timeout=10)).returncode == 4
-    with pytest.raises(ExecutorError, match=r"within 0.2 s"):
-        await executor.run(["sleep", "600"], timeout=0.2)
-    await executor.close()
-    assert not PidWatcher(lambda pid, start: None).watch(os.getpid(), "1")
 
 
 @pytest.mark.parametrize("program", ["no-such-program-here", "/no/such/program", "/etc/passwd", "/tmp"])
@@ -215,25 +122,6 @@ async def test_a_files_content_is_read_or_known_to_be_absent(executor: LocalExec
     for odd in (short_dir, short_dir / "fifo", Path("a\0b")):
         with pytest.raises(ExecutorError):
             await executor.read_file(str(odd))
-
-
-async def test_the_end_of_a_watched_process_is_told_once(tmux: Tmux) -> None:
-    ended: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
-    watcher = PidWatcher(lambda pid, start: ended.put_nowait((pid, start)), limit=2)
-    pids = [tmux.pid(tmux.start("sleep", "600", session=name)) for name in ("one", "two", "three")]
-    lives = [(pid, proc.start) for pid in pids if (proc := process_table.read_one(pid))]
-    assert [watcher.watch(*life) for life in lives] == [True, True, False]
-    assert watcher.watch(*lives[0])
-    watcher.forget(*lives[1])
-    assert watcher.watch(pids[1], "another life")
-    assert await asyncio.wait_for(ended.get(), 10) == (pids[1], "another life")
-    os.kill(pids[0], signal.SIGKILL)
-    assert await asyncio.wait_for(ended.get(), 10) == lives[0]
-    assert len(watcher) == 0
-    assert watcher.watch(*lives[1])
-    watcher.close()
-    watcher.close()
-    assert (len(watcher), ended.empty()) == (0, True)
 
 
 @pytest.mark.tc("TC-040")

@@ -7,11 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.actions import send as sending
-from agtmuxd.actions.interrupt import MOST_MODES, interrupt
-from agtmuxd.core.action.request import Kind, NoParams, SendParams
-from agtmuxd.core.model import Claim, Sample, State
+from agtmuxd.core.action.request import Kind, SendParams
+from agtmuxd.core.model import Sample
 from agtmuxd.core.screen.cells import fold, from_column
 from agtmuxd.core.screen.controls import Controls, InputField
 from agtmuxd.core.screen.field_mode import FieldMode, TextMethod
@@ -29,7 +27,6 @@ INSERT = FieldMode("INSERT", FOOTER, re.compile("INSERT"), swallows=("Escape",))
 SHELL = FieldMode(
     "shell mode", Place("composer"), re.compile("^!"), TextMethod.NONE, swallows=("Escape",), converts=True
 )
-RUNS = replace(FREE, claim=Claim.RUNNING, rule="spinner")
 LINE = "─" * 20
 SPEC = ComposerSpec(re.compile(r"^[❯!](?: (.*))?$"), re.compile("^─"), re.compile("^─"))
 CONTROLS = Controls(SPEC, modes=(SHELL, INSERT, NORMAL))
@@ -124,35 +121,6 @@ async def test_a_field_that_stays_in_its_mode_gets_no_text(monkeypatch: pytest.M
     script = Script([(normal, "")])
     answer = await sending.send(context(script, Kind.SEND, text(), normal))
     assert (answer["delivery"], answer["bytes"], len(script.written)) == ("unconfirmed", 0, 1)
-
-
-@pytest.mark.tc("TC-171")
-async def test_a_key_that_a_mode_swallows_is_pressed_once_more_while_the_turn_goes_on() -> None:
-    insert = replace(RUNS, modes=(INSERT,))
-    script = Script([(insert, ""), (RUNS, ""), (FREE, "")])
-    message = await interrupt(context(script, Kind.INTERRUPT, NoParams(), insert, state=State.RUNNING))
-    assert (message["delivery"], message["keys"]) == ("submitted", ["Escape", "Escape"])
-    over = Script([(insert, ""), (FREE, "")])
-    message = await interrupt(context(over, Kind.INTERRUPT, NoParams(), insert, state=State.RUNNING))
-    assert (message["delivery"], message["keys"]) == ("submitted", ["Escape"]), "the turn was over"
-
-
-@pytest.mark.tc("TC-171")
-async def test_a_mode_that_does_not_end_is_told_and_left_alone() -> None:
-    insert = replace(RUNS, modes=(INSERT,))
-    script = Script([(insert, "")])
-    message = await interrupt(context(script, Kind.INTERRUPT, NoParams(), insert, state=State.RUNNING))
-    assert (message["delivery"], len(script.written)) == ("unconfirmed", MOST_MODES)
-    assert "INSERT" in message["note"]
-
-
-@pytest.mark.tc("TC-171")
-async def test_a_turn_is_not_stopped_by_what_changes_a_draft() -> None:
-    shell = replace(RUNS, modes=(SHELL,), field=InputField.DRAFT)
-    script = Script([(shell, "")])
-    with pytest.raises(AgtmuxError) as caught:
-        await interrupt(context(script, Kind.INTERRUPT, NoParams(), shell, state=State.RUNNING))
-    assert (caught.value.details["reason"], script.written) == ("field_mode", [])
 
 
 SAME = {
