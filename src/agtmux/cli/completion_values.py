@@ -57,6 +57,15 @@ def targets(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> li
     return _listed((str(row.get("target")) for row in _rows("targets")), incomplete)
 
 
+def channels(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the names of the channels of notifications."""
+    try:
+        body = Client(timeout=_TIMEOUT).notify_status().json()
+    except AgtmuxError:
+        return []
+    return _listed((str(row.get("channel")) for row in body.get("channels") or ()), incomplete)
+
+
 def sorts(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     return _listed((*SORTS, *(f"-{name}" for name in SORTS)), incomplete)
 

@@ -36,7 +36,7 @@ def notify_group() -> None:
 
 
 @notify_group.command(short_help="Send a test message, to see that a channel works.")
-@click.argument("channel", required=False)
+@click.argument("channel", required=False, shell_complete=completion_values.channels)
 @click.option("--json", "as_json", is_flag=True, help="Print the API's JSON answer unchanged.")
 @shared()
 @pass_app

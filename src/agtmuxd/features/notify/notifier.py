@@ -7,7 +7,7 @@ ends before the next begins; it is not held while something is sent.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -144,7 +144,7 @@ class Notifier:
         self._behind = True
         self.wake()
 
-    async def _follow(self, rows: dict[str, Item | None]) -> None:
+    async def _follow(self, rows: Mapping[str, Item | None]) -> None:
         """Write what these rows change. The caller holds the lock."""
         now, steps = self._clock(), Steps()
         for key, item in rows.items():
@@ -152,8 +152,15 @@ class Notifier:
             follow(key, item, held, self.book.turns, self._turn_mark, now, lambda: uuid7(now), steps)
         if steps:
             await self._write(steps, now)
-        if steps or self.book.mutes:
+        if steps or self._lacks_marks(rows, now):
             self.wake()
+
+    def _lacks_marks(self, rows: Mapping[str, Item | None], now: int) -> bool:
+        """Whether some of these rows must show a mute, or another one: an agent began in a muted pane."""
+        if not self.book.mutes:
+            return False
+        there = {key: item for key, item in rows.items() if item is not None}
+        return bool(changed_marks(there, self.muted(now), self.muted_all(now)))
 
     async def _write(self, steps: Steps, now: int) -> None:
         skipped = []
@@ -403,5 +410,7 @@ class Notifier:
 
     def _unread(self) -> frozenset[str]:
         """Return the targets that were not read since the daemon started: their rows are those of before."""
+        if not self.book.open:
+            return frozenset()
         _, _, errors = self._envelope.answering()
         return frozenset(str(error["target"]) for error in errors if error["reason"] == "not_read_yet")

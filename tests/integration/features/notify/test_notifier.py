@@ -432,3 +432,29 @@ async def test_a_message_that_is_nearly_sent_when_the_daemon_stops_is_not_lost(
     with suppress(asyncio.CancelledError):
         await task
     assert stand.connection.execute("SELECT state FROM notify_messages").fetchall() == [("sent",)]
+
+
+@pytest.mark.tc("TC-403")
+async def test_rows_show_a_mute_until_it_ends_also_of_an_agent_that_begins_later(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    await stand.start()
+    await stand.show(pane("%1"), pane("%2"))
+    await stand.service.mute("pane:host/work/@1/%1", 60, None)
+    await stand.notifier._round()
+
+    def marks() -> list[str | None]:
+        return [stand.view.panes[f"host/%{n}"].get("muted_until") for n in (1, 2)]
+
+    assert marks() == ["2026-01-01T00:01:00.000Z", None]
+    stand.notifier._wake.clear()
+    await stand.show(pane("%1", runtime_id="rt-the-next-agent"))
+    assert stand.notifier._wake.is_set(), "it is in a muted pane"
+    await stand.notifier._round()
+    assert marks() == ["2026-01-01T00:01:00.000Z", None]
+    stand.notifier._wake.clear()
+    await stand.show(pane("%2", title="x"))
+    assert not stand.notifier._wake.is_set(), "nothing to do"
+    stand.clock.forward(60)
+    await stand.notifier._round()
+    assert marks() == [None, None]
+    assert stand.notifier.book.mutes == {}
