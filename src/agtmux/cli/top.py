@@ -14,6 +14,7 @@ import click
 from agtmux.cli.attach import become
 from agtmux.cli.context import App, config_values, pass_app, shared
 from agtmux.client import Client
+from agtmux.protocol import paths
 from agtmux.protocol.errors import AgtmuxError
 
 TYPE_CHECKING = False
@@ -91,12 +92,13 @@ def _run(app: App, *, popup: bool, picks: bool, prints: bool, mouse: bool) -> No
     _colours(app.color)
     from agtmux.top.app import Dashboard  # while the stream is opened
     from agtmux.top.panels import Options
-    from agtmux.top.style import theme_named
+    from agtmux.top.themes import find_theme
 
     feed.first()
     colours = "NO_COLOR" not in os.environ
-    theme = theme_named(settings.get("theme"), os.environ.get("COLORFGBG", ""), colours=colours)
-    options = Options(keymap, theme, popup=popup, pick=picks, prints=prints)
+    folder = os.path.join(os.path.dirname(paths.config_file()), "themes")
+    theme, own = find_theme(settings.get("theme"), os.environ.get("COLORFGBG", ""), folder, colours=colours)
+    options = Options(keymap, theme, own, popup=popup, pick=picks, prints=prints)
     dashboard = Dashboard(feed, connect, options)
     end = dashboard.run(mouse=mouse and settings.get("mouse") is not False)
     feed.stop()

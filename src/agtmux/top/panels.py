@@ -20,8 +20,9 @@ from agtmux.top.background import Background
 from agtmux.top.keys import sign
 from agtmux.top.pane_reader import PaneReader
 from agtmux.top.screens import CardScreen
-from agtmux.top.style import THEMES, screen_strips
+from agtmux.top.style import screen_strips
 from agtmux.top.text import cut
+from agtmux.top.themes import OWN
 from agtmux.top.widgets import AgentList, Detail
 
 TYPE_CHECKING = False
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from textual.binding import BindingType
     from textual.strip import Strip
+    from textual.theme import Theme
     from textual.timer import Timer
 
     from agtmux.client import Client
@@ -52,11 +54,13 @@ NOTICE = 10.0
 @dataclass(frozen=True, slots=True)
 class Options:
     """How the dashboard runs. ``popup``: it ends after going to a pane. ``pick``: it only chooses. ``prints``: the ref
-    of the chosen one is the result, instead of going there. ``clock``: seconds that only grow.
+    of the chosen one is the result, instead of going there. ``own_theme``: the theme, if it is not one of textual's.
+    ``clock``: seconds that only grow.
     """
 
     keymap: Keymap
     theme: str = "ansi-dark"
+    own_theme: Theme | None = None
     popup: bool = False
     pick: bool = False
     prints: bool = False
@@ -104,7 +108,9 @@ class Panels(App[Leave], inherit_bindings=False):
 
     def __init__(self, feed: Feed, client: Callable[[], Client], options: Options) -> None:
         # textual chooses its filter for NO_COLOR here, by whether the theme uses the terminal's colours
-        super().__init__(ansi_color=True if options.theme in THEMES else None)
+        super().__init__(ansi_color=True if options.theme in OWN else None)
+        if options.own_theme is not None:
+            self.register_theme(options.own_theme)
         self.theme = options.theme
         self.feed, self.client, self.options, self.key_table = feed, client, options, options.keymap
         self.clock = options.clock

@@ -9,7 +9,6 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from agtmux.protocol.errors import AgtmuxError
 from agtmux.top.text import safe_block
 
 TYPE_CHECKING = False
@@ -47,26 +46,8 @@ STYLES: dict[str, Style] = {
     "state.idle": Style(dim=True),
     "state.unknown": Style(dim=True, italic=True),
 }
-THEMES = ("ansi-dark", "ansi-light")
-"""The themes that use the terminal's own colours."""
 SELECTED = Style(reverse=True)
 DIMMED = Style(dim=True)
-
-
-def theme_named(wanted: object, terminal: str, *, colours: bool = True) -> str:
-    """Return the name of a theme. ``terminal``: COLORFGBG, as ``15;0`` for white on black; "" if it is not set. Without
-    ``colours`` it is always one that uses the terminal's own.
-
-    Raises E_INVALID_REQUEST if there is no theme of that name.
-    """
-    if wanted is None or wanted == "auto":
-        return THEMES[terminal.rpartition(";")[2] in ("7", "15")]
-    from textual.theme import BUILTIN_THEMES
-
-    if not isinstance(wanted, str) or wanted not in BUILTIN_THEMES:
-        names = ", ".join(sorted(BUILTIN_THEMES))
-        raise AgtmuxError("E_INVALID_REQUEST", f"[top] theme: there is no theme of that name; there are auto, {names}")
-    return wanted if colours else THEMES[0]
 
 
 def strip(spans: Spans, width: int, *, selected: bool = False, dimmed: bool = False) -> Strip:

@@ -7,9 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from agtmux.protocol.errors import AgtmuxError
 from agtmux.top.lines import Spans
-from agtmux.top.style import STYLES, screen_strips, strip, theme_named
+from agtmux.top.style import STYLES, screen_strips, strip
 
 CONSOLE = Console(file=io.StringIO(), force_terminal=True, color_system="truecolor", width=80)
 
@@ -41,14 +40,3 @@ def test_of_a_captured_screen_only_colours_and_attributes_are_kept() -> None:
     assert not [part for one in light for part in one if part.style and (part.style.bgcolor or part.style.link)]
     assert [part.style is not None and part.style.bgcolor is not None for part in dark[0]] == [True, False]
     assert not [part for one in dark for part in one if part.style and part.style.blink]
-
-
-@pytest.mark.tc("TC-302")
-def test_the_theme_is_the_terminals_own_unless_one_is_named() -> None:
-    assert [theme_named("auto", terminal) for terminal in ("", "15;0", "0;15", "0;default;7")] == [
-        "ansi-dark", "ansi-dark", "ansi-light", "ansi-light",
-    ]  # fmt: skip
-    assert theme_named("nord", "0;15") == "nord"
-    assert theme_named("nord", "0;15", colours=False) == "ansi-dark"
-    with pytest.raises(AgtmuxError, match="there is no theme of that name; there are auto, ansi-dark"):
-        theme_named(["nord"], "")
