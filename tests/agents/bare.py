@@ -119,6 +119,16 @@ def _merged(one: Settings, more: Settings) -> dict[str, Any]:
     return both
 
 
+def _joined(spans: list[dict[str, int]]) -> list[dict[str, int]]:
+    out: list[dict[str, int]] = []
+    for span in sorted(spans, key=lambda one: one["from"]):
+        if out and span["from"] <= out[-1]["to"]:
+            out[-1]["to"] = max(out[-1]["to"], span["to"])
+        else:
+            out.append(dict(span))
+    return out
+
+
 class BareTake(Take):
     """Says what became true by keys and by the model's last byte, whatever the screen looks like."""
 
@@ -147,6 +157,11 @@ class BareTake(Take):
             for span in self.truth.dont_care:
                 if span["from"] <= label["from"] <= span["to"]:
                     span["to"] = max(span["to"], near + AFTER_SEEN)
+        if self.driver.agent in ("claude", "codex"):  # between a turn and the next one it is at rest for an instant
+            for at in changed:
+                if any(x["state"] == "running" and x["from"] + 1500 < at < x["to"] - 500 for x in self.truth.intervals):
+                    self.truth.dont_care.append({"from": at, "to": at + 600})
+            self.truth.dont_care = _joined(self.truth.dont_care)
 
     # ------------------------------------------------ what the screen need not tell
     def launch(self) -> None:
@@ -308,12 +323,9 @@ class BareTake(Take):
 
     def _goes_on(self, act: str, box: str) -> None:
         asked, wanted = self.asked, self.done + 1
-        cause = self._pressed(act)
-        self._gone(box)
+        cause, gone = self._pressed(act), self._gone(box)
         if not seen(lambda: self.asked > asked, 8) and self.driver.at.look().has(box):  # it was still being drawn
-            cause = self._pressed(act)
-            self._gone(box)
-        gone = self.tape.now() if self.asked == asked else cause
+            cause, gone = self._pressed(act), self._gone(box)
         self.truth.becomes("running", cause, gone)
         drawn = self.over(wanted)
         self.truth.becomes("completed", max(self.answered, cause), drawn)
@@ -327,16 +339,15 @@ class BareTake(Take):
             self.driver.at.keys(key)
         return cause
 
-    def _gone(self, box: str) -> None:
-        """The box is no longer drawn; returns after 2 s though words of it still stand, in what has scrolled up."""
-        seen(lambda: not self.driver.at.look().has(box), 2)
+    def _gone(self, box: str) -> int:
+        """When the box went; the time of the call where words of it still stand, in what has scrolled up."""
+        began = self.tape.now()
+        return self.tape.now() if seen(lambda: not self.driver.at.look().has(box), 2) else began
 
     def _left(self, act: str, box: str) -> None:
         """The turn ends by it, or the model is told of it and goes on."""
         asked, wanted = self.asked, self.done + 1
-        cause = self._pressed(act)
-        self._gone(box)
-        gone = self.tape.now()
+        cause, gone = self._pressed(act), self._gone(box)
         if seen(lambda: self.asked > asked, 2.5):
             self.truth.becomes("running", cause, gone)
             drawn = self.over(wanted)

@@ -187,3 +187,98 @@ def test_copilot_with_a_cleared_session_is_idle_whatever_a_status_line_of_the_us
     over = look("copilot", *FRESH, PROMPT, " ● Hello.", *field, before=Claim.COMPLETED, cursor=(2, 7))
     assert over is not None
     assert over.claim is not Claim.IDLE
+
+
+@pytest.mark.tc("TC-585")
+@pytest.mark.parametrize("mode", ["manual mode on", "plan mode on", "accept edits on"])
+@pytest.mark.parametrize(("vim", "named"), [("INSERT", "vim's INSERT mode"), ("VISUAL LINE", "vim's VISUAL mode")])
+def test_claude_for_screen_readers_with_vims_keys_has_a_field_and_shows_its_mode(
+    vim: str, named: str, mode: str
+) -> None:
+    """The mode of vim's keys stands before the mode of the agent there, above the field."""
+    rows = reader(*TURN, "Worked for 3s", mode=f"-- {vim} -- {mode}", tip=TIP)
+    assert read(*rows, before=Claim.RUNNING).claim is Claim.COMPLETED
+    sample = Sample(rows, "", False, True, 2, len(rows) - 1, 80, 24)
+    assert [one.name for one in shipped_rules("claude").controls().in_modes(sample)] == [named]
+    works = reader("you: go", "Beboppin'…", mode=f"-- {vim} -- {mode}  ·  esc to interrupt")
+    assert read(*works).claim is Claim.RUNNING
+    assert read(*reader("you: go", "Beboppin'…", mode=f"-- {vim} -- {mode}")).claim is Claim.RUNNING
+
+
+@pytest.mark.tc("TC-585")
+def test_claude_a_quoted_mode_of_vim_is_none() -> None:
+    """In the usual layout it stands below the field; the same words in an answer are text."""
+    rows = ("● It printed:", "  -- INSERT -- manual mode on", "─" * 40, "❯", "─" * 40, "  ? for shortcuts")
+    sample = Sample(rows, "", False, True, 2, 3, 80, 24)
+    assert shipped_rules("claude").controls().in_modes(sample) == ()
+
+
+@pytest.mark.tc("TC-585")
+@pytest.mark.parametrize("offer", ["Resend your message to try again", "Once fixed, resend", "Run /rewind to go back"])
+def test_claude_a_field_that_says_what_to_do_after_a_failure_is_free_and_tells_the_failure(offer: str) -> None:
+    """Whatever the words of the failure are, and however many rows they take."""
+    failure = ("● Something else went wrong, and", *["  it takes many rows"] * 9)
+    rows = (*failure, "─" * 40, f"❯ {offer}", "─" * 40, "  ? for shortcuts")
+    write = look("claude", *rows, before=Claim.RUNNING, cursor=(2, len(failure) + 1))
+    assert write is not None
+    assert (write.claim, write.accepts_input) == (Claim.ERROR, True)
+
+
+@pytest.mark.tc("TC-585")
+@pytest.mark.parametrize(
+    "words",
+    ["API Error: 500", "Request too large (max 32MB). Run", "Prompt is too long", "Credit balance too low · Add"],
+)
+def test_claude_a_failure_in_words_of_its_own_is_one(words: str) -> None:
+    """Failures that the agent finds itself do not begin as those of the service do."""
+    assert claude(f"● {words}", "  /compact", before=Claim.RUNNING).claim is Claim.ERROR
+
+
+FIELD = ("  ┃", "  ┃", "  ┃  Build · Model Name", "  ╹▀▀▀▀▀▀▀▀", "   ~/proj      1.0K  ctrl+p commands")
+TOAST = "┃  Incorrect API key.  ┃"
+FAILED = ("  ┃", "  ┃  Incorrect API key.", "  ┃")
+
+
+def opencode(*rows: str, before: Claim | None = Claim.RUNNING) -> Claim | None:
+    write = look("opencode", *rows, *FIELD, before=before, cursor=(5, len(rows)), width=70)
+    return None if write is None else write.claim
+
+
+@pytest.mark.tc("TC-585")
+@pytest.mark.parametrize(
+    "rows",
+    [
+        (" " * 40 + TOAST, *FAILED, "     ▣  Build · Model"),
+        (*FAILED[:2], f"{FAILED[2]}{' ' * 40}┃                      ┃", " " * 43 + TOAST, "     ▣  Build · Model"),
+        (*FAILED, f"     ▣  Build · Model{' ' * 30}┃    ┃", " " * 43 + TOAST),
+    ],
+)
+def test_opencode_a_failure_is_told_wherever_its_message_in_the_corner_stands(rows: tuple[str, ...]) -> None:
+    """Above the block, beside it or below it; without the message it may be a prompt without an answer."""
+    assert opencode(*rows) is Claim.ERROR
+    assert opencode(*FAILED, "     ▣  Build · Model") is not Claim.ERROR
+
+
+@pytest.mark.tc("TC-585")
+@pytest.mark.parametrize("right", ["", " " * 30 + "┃  Copied  ┃", " " * 44 + "█"])
+def test_opencode_a_turn_is_over_whatever_stands_at_the_right_of_its_row(right: str) -> None:
+    """A message or a scrollbar there hides no end."""
+    assert opencode(f"     ▣  Build · Model · 1.2s{right}"[:70]) is Claim.COMPLETED
+    assert opencode(f"     ▣  Build · Model · interrupted{right}"[:70]) is Claim.IDLE
+
+
+@pytest.mark.tc("TC-585")
+def test_opencode_a_new_session_is_idle_whatever_was_before() -> None:
+    """Its page has no row of a turn either, as the end of a turn in a low pane."""
+    page = (
+        "   ┃",
+        '   ┃  Ask anything… "Fix broken tests"',
+        "   ┃",
+        "   ┃  Build · Model Name",
+        "   ╹▀▀▀▀",
+        "   commands",
+    )
+    for before in (Claim.COMPLETED, Claim.ERROR, None):
+        write = look("opencode", *page, before=before, cursor=(6, 1))
+        assert write is not None
+        assert (write.claim, write.accepts_input) == (Claim.IDLE, True)

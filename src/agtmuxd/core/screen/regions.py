@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agtmuxd.core.model import Sample
+from agtmuxd.core.screen.cells import width
 from agtmuxd.core.screen.style import StyleTest, Words, colour_of, words_of
 
 _BARS: Final = "│┃║╎▎"
@@ -72,6 +73,7 @@ class ComposerSpec:
     - ``ruled``: the field has no prompt sign, and ``prompt`` matches the rule above its text.
     - ``unless``: matches a row that only a list or a dialog in the field's place has.
     - ``other``: the field in another layout, tried if this one is not found.
+    - ``scrollbar``: the characters of a scrollbar at the right edge. They are cut from all rows.
     """
 
     prompt: re.Pattern[str]
@@ -90,6 +92,7 @@ class ComposerSpec:
     ruled: bool = False
     unless: re.Pattern[str] | None = None
     other: ComposerSpec | None = None
+    scrollbar: str = ""
 
     @property
     def styled(self) -> bool:
@@ -180,8 +183,11 @@ class View:
         self.title = sample.title.strip()
         self.rows: list[str] = []
         self.ys: list[int] = []
+        bar = spec.scrollbar if spec is not None else ""
         for y, row in enumerate(sample.lines):
             cut = row.rstrip()
+            if cut and bar and cut[-1] in bar:
+                cut = _without_scrollbar(cut, sample.cols)
             if cut:
                 self.rows.append(cut)
                 self.ys.append(y)
@@ -312,6 +318,17 @@ class View:
                     return i
                 left -= 1
         return None
+
+
+_EDGE: Final = 3
+"""Within how many cells of the right edge a scrollbar is."""
+
+
+def _without_scrollbar(row: str, columns: int) -> str:
+    """Return ``row`` without the last character, if that is at the right edge, behind a blank."""
+    if row[-2:-1].strip() or sum(map(width, row)) < columns - _EDGE:
+        return row
+    return row[:-1].rstrip()
 
 
 _PANEL_ROWS: Final = 40

@@ -44,9 +44,9 @@ _RULE: Final = {
 }  # fmt: skip
 _COMPOSER: Final = {
     "prompt", "above", "below", "hints", "noise", "panels", "reach", "column", "below_last", "bare", "chip", "other",
-    "hint_style", "hint_like", "own", "ruled", "unless",
+    "hint_style", "hint_like", "own", "ruled", "unless", "scrollbar",
 }  # fmt: skip
-_LAYOUT: Final = _COMPOSER - {"chip"}
+_LAYOUT: Final = _COMPOSER - {"chip", "scrollbar"}
 _MODE: Final = {"name", "region", "row", "text", "enter", "swallows", "converts", "pause_ms"}
 _KEYS: Final = {"interrupt", "shown", "unbound", "always", "text"}
 _DIALOG_KEYS: Final = {
@@ -194,6 +194,7 @@ def _composer(read: Reader) -> ComposerSpec:
         ruled=read.flag("ruled") or False,
         unless=read.pattern("unless"),
         other=_composer(read.inner("other", read.table["other"], _LAYOUT)) if "other" in read.table else None,
+        scrollbar=read.text("scrollbar", "") or "",
     )
 
 

@@ -241,3 +241,27 @@ def test_a_field_may_be_the_last_thing_on_the_screen_where_its_agent_says_so() -
     assert rules(body).look(last, None) is None
     assert rules(body, bare).look(last, None) is not None
     assert rules(body, bare).look(screen("----", "> old", "words"), None) is None  # an older prompt
+
+
+@pytest.mark.tc("TC-584")
+@pytest.mark.parametrize("last", ["done", "完了", "done at 12:30 PM", ""])
+def test_a_scrollbar_at_the_right_edge_is_no_text(last: str) -> None:
+    """Rows are read without it, also where characters are two cells wide."""
+    composer = COMPOSER + 'scrollbar = "█"\n'
+    body = rule(
+        "x", 1, "completed", 'region = "above:1"\ncomposer = "visible"\nall = [{ row = \'^done$|^完了$|PM$\' }]'
+    )
+    wide = sum(2 if ord(c) > 0x2000 else 1 for c in last)
+    above = last + " " * (78 - wide) + "█"
+    sample = screen(*(["done"] if not last else []), above, "----", "> ", "----")
+    assert rules(body, composer).look(sample, None) is not None
+    if last:
+        assert rules(body).look(sample, None) is None
+
+
+@pytest.mark.tc("TC-584")
+@pytest.mark.parametrize("row", ["██████ 40 % █", "█" * 79, " " * 60 + "█"])
+def test_what_is_drawn_elsewhere_is_no_scrollbar(row: str) -> None:
+    """A bar in the midst of a row and one without a blank before it stay as they are."""
+    view = rules(IDLE, COMPOSER + 'scrollbar = "█"\n').view(screen(row, "----", "> ", "----"))
+    assert view.rows[0] == row
