@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.acceptance.receiver import FAST, Receiver, configure
-from tests.acceptance.stage import PATIENCE, Agent, Daemon, Place
+from tests.acceptance.stage import PATIENCE, Actor, Agent, Daemon, Place
 from tests.conftest import Terminal, Tmux, until
 
 
@@ -117,3 +117,40 @@ def test_what_you_look_at_is_not_sent(
     until(lambda: decided(one.pane) == "you looked at it", within=PATIENCE, what=decided(one.pane))
     (told,) = inbox.wait(1)
     assert told["data"]["items"][0]["pane_id"] == two.pane
+
+
+@pytest.mark.tc("TC-400")
+def test_a_prompt_that_a_hook_reports_and_the_screen_shows_later_is_told_once(
+    daemon: Daemon, inbox: Receiver, actor: Callable[..., Actor]
+) -> None:
+    daemon.start()
+    one = actor().start()
+    one.ready(daemon)
+    one.hook("UserPromptSubmit", prompt="tidy up")
+    one.hook("PermissionRequest", tool_name="Bash", tool_input={"command": "make site"})
+    daemon.wait_for(one.pane, "waiting_approval")
+    inbox.wait(1)
+    one.asks(daemon, "make site")
+    assert daemon.place.cli("notify", "why", one.pane).stdout.count("waiting_approval") == 1
+    assert inbox.kinds() == ["waiting_approval"]
+
+
+@pytest.mark.tc("TC-400")
+def test_the_end_of_a_turn_is_told_once_with_what_the_agent_did(
+    daemon: Daemon, inbox: Receiver, agent: Callable[..., Agent]
+) -> None:
+    daemon.start()
+    one = agent().start()
+    daemon.wait_agent(one.pane)
+    one.hook("UserPromptSubmit", prompt="tidy up the cellar")
+    daemon.wait_for(one.pane, "running")
+    one.hook("Stop")
+    (told,) = inbox.wait(1)
+    assert (told["data"]["title"], told["type"]) == ("claude is done", "agtmux.completed")
+    assert "tidy up the cellar" in told["data"]["body"]
+    one.hook("UserPromptSubmit", prompt="and the attic")
+    daemon.wait_for(one.pane, "running")
+    one.hook("Stop")
+    inbox.wait(2)
+    (first, second) = daemon.place.json("notify", "why", one.pane)["items"]
+    assert first["turn_s"] is not None and second["close_reason"] == "the agent is running"

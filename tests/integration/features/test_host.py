@@ -92,6 +92,17 @@ async def test_a_feature_that_fails_is_told_in_health_and_the_others_go_on() -> 
     assert alive == ["changes for bad", "feature good"]
 
 
+def test_a_reload_reaches_every_feature_whatever_one_of_them_does() -> None:
+    reloads: list[str] = []
+
+    def fail() -> None:
+        raise RuntimeError("reload")
+
+    bad, good = Feature(reloaded=fail), Feature(reloaded=lambda: reloads.append("good"))
+    FeatureHost({"bad": bad, "none": Feature(), "good": good}, Subscriptions()).reloaded()
+    assert reloads == ["good"]
+
+
 def test_a_feature_that_gives_nothing_takes_nothing() -> None:
     host = FeatureHost({"none": Feature()}, Subscriptions())
     served: list[Any] = host.tables
