@@ -40,6 +40,11 @@ def _fits(first: int, size: int, low: int) -> bool:
     return first < 0x80 if size == 1 else low <= first < {2: 0xE0, 3: 0xF0, 4: 0xF8}[size]
 
 
+def _wrapped(text: str, width: int) -> list[str]:
+    """The rows of a text in a field that is ``width`` columns wide."""
+    return [row[at : at + width] for row in text.split("\n") for at in range(0, max(len(row), 1), width)]
+
+
 class Actor:
     """``how`` words: ``deaf`` never submits, ``chip`` shows pastes as chips, ``quiet`` shows nothing of what it takes,
     ``mumbles`` shows another text than was typed into a question, ``wary`` takes an Enter within 0.1 s of text for a
@@ -70,7 +75,7 @@ class Actor:
         else:
             if self.running:
                 rows += ["✻ Working… (2s · ↓ 5 tokens)", ""]
-            lines = self.field.split("\n")
+            lines = _wrapped(self.field, os.get_terminal_size(0).columns - 2)
             shown = lines if len(lines) <= 5 else lines[-5:]
             rows += [RULE, "❯ " + shown[0], *("  " + row for row in shown[1:]), RULE]
             rows += ["  esc to interrupt" if self.running else "  ? for shortcuts"]
@@ -122,6 +127,9 @@ class Actor:
 
     def put(self, text: str, *, pasted: bool) -> None:
         self.heard = time.monotonic()
+        if text == "\x7f" and not pasted and self.dialog is None:
+            self.field = self.field[:-1]
+            return
         if self.own is not None:
             self.write(self.own + (text.upper() if "mumbles" in self.how else text))
             return

@@ -52,6 +52,26 @@ def test_a_draft_of_a_placeholders_very_words_is_left_alone(start: Start, kind: 
     assert me.does("prompt", me.pane, "hello there", "--wait", "--timeout", "60s").startswith("completed")
 
 
+@pytest.mark.tc("TC-564")
+@pytest.mark.parametrize("kind", WORDS)
+def test_a_text_that_agtmux_typed_is_removed_to_its_last_character(start: Start, kind: type[Driver]) -> None:
+    """One line, and one that the field wraps; what a person added stays with all of it."""
+    me = operate(start, kind)
+    asked = len(me.driver.model.seen)
+    for text in ("hello there, naïve one", "a text that is much wider than this pane is " * 4 + "and ends"):
+        me.does("send", me.pane, "--text", text, "--force-stale")
+        me.refused("draft", "send", me.pane, "--text", "another one", "--enter", "--force-stale")
+        me.driver.at.type("x")
+        me.driver.at.wait_still()
+        me.refused("draft", "send", me.pane, "--clear-own-draft", "--force-stale")
+        me.driver.at.keys("BSpace")
+        me.driver.at.wait_still()
+        assert me.does("send", me.pane, "--clear-own-draft", "--force-stale").startswith("cleared")
+        accepts(me, True)
+    assert len(me.driver.model.seen) == asked
+    assert me.does("prompt", me.pane, "hello there", "--wait", "--timeout", "60s").startswith("completed")
+
+
 class Suggesting(ClaudeDriver):
     """Claude Code that offers the next prompt in its empty field: from the second turn on, but not after each."""
 

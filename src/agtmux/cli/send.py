@@ -38,6 +38,8 @@ def standard_input() -> str:
 def receipt_lines(body: Mapping[str, Any]) -> str:
     """Return the receipt in one line."""
     result = body.get("result") or {}
+    if result.get("characters") is not None:
+        return f"{clean(result.get('delivery'))} {result['characters']} characters in {where(body)}"
     queued = ", queued by the agent" if result.get("queued") else ""
     keys = f", keys {' '.join(result['keys'])}" if result.get("keys") else ""
     return f"{clean(result.get('delivery'))} to {where(body)}: {result.get('bytes') or 0} bytes{keys}{queued}"
@@ -56,6 +58,7 @@ def receipt_lines(body: Mapping[str, Any]) -> str:
 )
 @click.option("--leave-mode", is_flag=True, help="Leave tmux's copy mode first.")
 @click.option("--over-draft", is_flag=True, help="Add to the draft that is already in the input field.")
+@click.option("--clear-own-draft", is_flag=True, help="Remove a text that agtmux typed there and did not submit.")
 @click.option("--shell", is_flag=True, help="Send the text to a shell, as a command line.")
 @click.option("--timeout", type=click.FloatRange(0, 60), default=5.0, show_default=True, metavar="S",
               help="Wait up to S seconds for a sign that it was submitted.")  # fmt: skip
@@ -72,6 +75,7 @@ def send(
     paste: bool | None,
     leave_mode: bool,
     over_draft: bool,
+    clear_own_draft: bool,
     shell: bool,
     timeout: float,
     guard: dict[str, Any],
@@ -86,17 +90,23 @@ def send(
       agtmux send claude --text "run the tests" --enter
       git diff | agtmux send %12 --stdin
       agtmux send %12 --key Escape --if-state waiting_approval
+      agtmux send %12 --clear-own-draft
     """
     if text is not None and from_stdin:
         raise click.UsageError("give --text or --stdin, not both")
+    if clear_own_draft and (
+        text is not None or from_stdin or keys or enter or leave_mode or over_draft or shell or paste is not None
+    ):
+        raise click.UsageError("--clear-own-draft removes a text and does nothing else: leave the other options out")
     if from_stdin:
         text = standard_input()
-    if text is None and not keys and not enter:
+    if text is None and not keys and not enter and not clear_own_draft:
         raise click.UsageError("nothing to send: give --text, --stdin, --key or --enter")
     client = app.client()
     reply = perform(
         app, client, "send", refs.resolve(ref, client), guard, text=text or None, keys=list(keys), enter=enter,
         paste=paste, leave_mode=leave_mode, over_draft=over_draft, shell=shell, timeout=timeout,
+        clear_own_draft=clear_own_draft,
     )  # fmt: skip
     receipt(app, print_result(reply, guard, receipt_lines))
 

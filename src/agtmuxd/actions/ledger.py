@@ -7,6 +7,7 @@ answers to repeated requests, and the audit event. ``runner`` decides what is do
 from __future__ import annotations
 
 import asyncio
+import hmac
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -19,9 +20,10 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.actions.access import Failpoints
 from agtmuxd.actions.audit import action_item
 from agtmuxd.actions.context import Result
-from agtmuxd.core.action.request import Caller, Kind, Request, Snapshot
+from agtmuxd.core.action.request import Caller, Kind, Request, Snapshot, drawn_digest
 from agtmuxd.core.ids import dedupe_key, uuid7
 from agtmuxd.core.model import RawEvent, Source
+from agtmuxd.core.state.registers import TURN_START
 from agtmuxd.ingest.pipeline import Pipeline
 from agtmuxd.repository import PaneKey
 from agtmuxd.store import actions as rows
@@ -168,6 +170,28 @@ class Ledger:
         if len(self._answered) >= len(alive) + KEPT_ANSWERED:
             self._answered = {one: version for one, version in self._answered.items() if one in alive}
         self._answered[runtime_id] = state_version
+
+    # ---------------------------------------------------------------- texts that were not submitted
+
+    async def own_draft(self, key: PaneKey, runtime_id: str, shown: str) -> int | None:
+        """Return how many characters of the text in the input field agtmux typed, if all of it is the text of the
+        newest send, which was not seen to be submitted. None: it is anybody else's, or unknown.
+
+        ``shown``: the field's text, as ``cells.drawn`` returns it. An earlier daemon's sends count too.
+        """
+        if not shown:
+            return None
+        row = await self._store.read(lambda c: rows.newest_text(c, *key, runtime_id))
+        if row is None or (row.metadata.get("result") or {}).get("delivery") == "submitted":
+            return None
+        began = self._pipeline.repository.marks.get(runtime_id, {}).get(TURN_START, 0)
+        if began > row.requested_at:  # it was submitted after all, so this is a text that somebody typed again
+            return None
+        text = row.metadata["request"]["params"]["text"]
+        mine = str(text.get("drawn_digest") or "")
+        if not hmac.compare_digest(mine, drawn_digest(shown, self._key)):
+            return None
+        return int(text["characters"])
 
     # ---------------------------------------------------------------- answers
 

@@ -22,9 +22,10 @@ from agtmuxd.actions.kinds import Act
 from agtmuxd.actions.ledger import Ledger, Outcome
 from agtmuxd.actions.pane_check import PaneReader, PaneReading
 from agtmuxd.core import ref as refs
-from agtmuxd.core.action.guard import CurrentPane, GuardInput, decide, decide_unread, may_be_asked
+from agtmuxd.core.action.guard import CurrentPane, GuardInput, KnownState, decide, decide_unread, may_be_asked
 from agtmuxd.core.action.request import Caller, Kind, Request, Snapshot, ViewParams, read_nonce
 from agtmuxd.core.model import WAITING
+from agtmuxd.core.screen.controls import InputField
 from agtmuxd.repository import PaneKey, Repository
 from agtmuxd.store import history
 from agtmuxd.store.actions import ActionRow
@@ -188,7 +189,8 @@ class ActionRunner:
             self._failpoint("after_read")
             # the reading took a moment: what the daemon knows may have changed since
             known = known_state(repository, key, crashed=crashed)
-            case = GuardInput(request, resolved.snapshot, known, reading.current, self._clock(), shown, answered)
+            own = await self._own_draft(request, key, known, reading)
+            case = GuardInput(request, resolved.snapshot, known, reading.current, self._clock(), shown, answered, own)
             refusal = decide_unread(case) if request.kind in _UNREAD else decide(case)
             if refusal is None:
                 break
@@ -199,6 +201,15 @@ class ActionRunner:
             key, boot_id, runtime, case, reading, reached, self._reader, repository, self._clock, self._failpoint,
             resolved.session,
         )  # fmt: skip
+
+    async def _own_draft(self, request: Request, key: PaneKey, known: KnownState, reading: PaneReading) -> int | None:
+        """Return how many characters of a text that agtmux typed the input field holds, and nothing else. Else None."""
+        held = reading.current.field in (InputField.DRAFT, InputField.UNSURE)
+        runtime = self._repository.runtimes.get(known.runtime_id or "")
+        if request.kind is not Kind.SEND or not held or runtime is None or reading.sample is None:
+            return None
+        shown = self._reader.controls(runtime).drawn_text(reading.sample)
+        return await self._ledger.own_draft(key, runtime.runtime_id, shown)
 
     async def _act(self, kind: Kind, context: ActionContext) -> Outcome:
         """Act after the decision. Raises what went wrong."""

@@ -4,7 +4,8 @@ Owns the order: type, see the text in the input field, submit, see that it was s
 
 - ``typed``: the text is in the input field, or was handed to a shell.
 - ``submitted``: the agent began a turn, or its input field emptied.
-- ``unconfirmed``: no sign of either within the time.
+- ``cleared``: a text that agtmux had typed was removed from the input field.
+- ``unconfirmed``: no sign of any of these within the time.
 
 Nothing is ever pressed a second time.
 """
@@ -31,6 +32,7 @@ SEEN_WITHIN: Final = 3.0
 PER_BYTE: Final = 1 / 20_000
 MODE_WITHIN: Final = 2.0
 """Seconds for the input field to leave a mode."""
+BACKSPACE: Final = b"\x7f"
 PASTE_END: Final = "\x1b[201~"
 
 _SPECIAL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -45,6 +47,8 @@ async def send(context: ActionContext) -> Result:
     params = context.case.request.params
     if not isinstance(params, SendParams):
         raise TypeError("send takes SendParams")
+    if params.clear_own_draft:
+        return await _clear(context)
     if params.leave_mode and context.reading.pane.row is not None and context.reading.pane.row.in_mode:
         await _leave_mode(context)
     result: Result = {"delivery": "typed", "entered": False, "queued": False, "bytes": 0, "by": None, "note": None}
@@ -75,6 +79,24 @@ async def send(context: ActionContext) -> Result:
     if params.enter and seen:
         await _submit(context, params, result, submit, blind=dialog or field is InputField.ABSENT)
     return result
+
+
+async def _clear(context: ActionContext) -> Result:
+    """Remove the text in the input field, which the guard found to be agtmux's own: one backspace for each character.
+
+    Each part is written only while the pane is as it was read. Nothing is pressed again if some of the text stays.
+    """
+    left = count = context.case.own_draft or 0
+    while left > 0:
+        part = min(left, KEY_BYTES)
+        await context.keystrokes.type(BACKSPACE * part)
+        left -= part
+        context.failpoint("mid_clear")
+    gone = await context.until(
+        lambda r: r.current.field in (InputField.FREE, InputField.OFFERED), SEEN_WITHIN + count * PER_BYTE, twice=True
+    )
+    note = None if gone else "the input field still holds a text: look at the pane"
+    return {"delivery": "cleared" if gone else "unconfirmed", "characters": count, "note": note}
 
 
 def _dialog_open(context: ActionContext) -> bool:

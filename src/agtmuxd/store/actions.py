@@ -101,6 +101,23 @@ def answered_version(connection: sqlite3.Connection, target_id: str, pane_id: st
     return found[0] if isinstance(found[0], int) else None
 
 
+def newest_text(connection: sqlite3.Connection, target_id: str, pane_id: str, runtime_id: str) -> ActionRow | None:
+    """Read the newest send of a text to this runtime that typed it or may have; None if there is none, or if a later
+    one has removed a text.
+    """
+    found = connection.execute(
+        f"SELECT {COLUMNS} FROM actions"  # noqa: S608 constants
+        " WHERE target_id = ? AND pane_id = ? AND runtime_id = ? AND action_type = 'send'"
+        " AND (result_code = 'indeterminate' AND json_extract(metadata_json, '$.request.params.text') IS NOT NULL"
+        " OR result_code = 'done' AND (json_extract(metadata_json, '$.request.params.text') IS NOT NULL"
+        " OR json_extract(metadata_json, '$.request.params.clear_own_draft')))"
+        " ORDER BY requested_at DESC, action_id DESC LIMIT 1",
+        (target_id, pane_id, runtime_id),
+    ).fetchone()
+    row = None if found is None else row_of(found)
+    return row if row is not None and row.metadata["request"]["params"]["text"] is not None else None
+
+
 def abandon(connection: sqlite3.Connection, now: int) -> int:
     """Mark every action in flight as indeterminate, and return how many there were. Call it after a restart."""
     return connection.execute(

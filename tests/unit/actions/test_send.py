@@ -142,3 +142,16 @@ async def test_enter_into_a_dialog_that_was_named_worked_when_the_screen_is_anot
         script, Kind.SEND, text(None), ASKS, shown="as it was", state=State.WAITING_APPROVAL, guards=guards
     )  # fmt: skip
     assert ((await sending.send(some))["delivery"], len(script.written)) == (delivery, 1)
+
+
+@pytest.mark.tc("TC-563")
+@pytest.mark.parametrize(("after", "delivery"), [(FREE, "cleared"), (DRAFT, "unconfirmed")])
+async def test_a_text_is_removed_by_one_backspace_for_each_of_its_characters(after: CurrentPane, delivery: str) -> None:
+    """What stays in the field is told, and no key is pressed for it again."""
+    script = Script([(after, "")])
+    some = context(script, Kind.SEND, SendParams(clear_own_draft=True), DRAFT, shown="hi there")
+    some.case = replace(some.case, own_draft=2000)
+    answer = await sending.send(some)
+    assert (answer["delivery"], answer["characters"]) == (delivery, 2000)
+    assert sum(command.split().count("7f") for command in script.written) == 2000
+    assert len(script.written) == 2, "more than one command can carry goes in two"

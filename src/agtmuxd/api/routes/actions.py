@@ -94,7 +94,10 @@ def _text(value: str | None) -> str | None:
 
 
 class SendBody(ActionBody):
-    """Text, then keys, then the submit key. ``paste`` null: decide by the text; several lines are pasted."""
+    """Text, then keys, then the submit key. ``paste`` null: decide by the text; several lines are pasted.
+
+    ``clear_own_draft``, alone: remove a text that an earlier send typed and did not submit.
+    """
 
     text: Annotated[str, Field(min_length=1)] | None = None
     keys: Annotated[
@@ -106,6 +109,7 @@ class SendBody(ActionBody):
     over_draft: StrictBool = False
     shell: StrictBool = False
     timeout: Annotated[float, Field(ge=0, le=60)] = 5.0
+    clear_own_draft: StrictBool = False
 
     @field_validator("keys")
     @classmethod
@@ -117,6 +121,11 @@ class SendBody(ActionBody):
 
     @model_validator(mode="after")
     def _something(self) -> SendBody:
+        if self.clear_own_draft:
+            others = self.text is not None or self.keys or self.enter or self.paste is not None
+            if others or self.leave_mode or self.over_draft or self.shell:
+                raise ValueError("clear_own_draft removes a text and does nothing else: give it alone")
+            return self
         if self.text is None and not self.keys and not self.enter:
             raise ValueError("nothing to send: give text, keys or enter")
         blind = next((key for key in self.keys if submits(key)), None)
@@ -127,7 +136,7 @@ class SendBody(ActionBody):
     def params(self) -> Params:
         return SendParams(
             _text(self.text), tuple(self.keys), self.enter, self.paste, self.leave_mode, self.over_draft, self.shell,
-            self.timeout,
+            self.timeout, self.clear_own_draft,
         )  # fmt: skip
 
 

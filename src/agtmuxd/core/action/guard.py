@@ -117,6 +117,7 @@ class GuardInput:
     now: int
     snapshot: Snapshot | None = None
     used: int | None = None  # the version of a waiting state whose prompt already received keys
+    own_draft: int | None = None  # the characters of the field's text, if it is one that agtmux typed
 
     @property
     def needs(self) -> Requirements:
@@ -356,13 +357,18 @@ def _send(case: GuardInput) -> Refusal | None:
     if fresh.claim in _WAITS or known.state in WAITING:
         # The dialog on the screen must be the one that the caller named, not one that has just opened.
         meant = named and known.state in WAITING and (fresh.claim is None or str(fresh.claim) == str(known.state))
+        what = f"{fresh.claim or known.state}"
+        if params.clear_own_draft:
+            text = f"a dialog is open ({what}), keys would answer it: answer it first, then remove the text"
+            return _unmet("dialog_open", text, state=what)
         if not meant:
-            what = f"{fresh.claim or known.state}"
             return _unmet(
                 "dialog_open", f"a dialog is open ({what}), keys would answer it: add --if-state {what} to do that",
                 state=what,
             )  # fmt: skip
         return None
+    if params.clear_own_draft:
+        return _clear(case)
     puts = params.text is not None or params.enter or any(submits(key) for key in params.keys)
     if not puts:
         return None
@@ -382,11 +388,35 @@ def _send(case: GuardInput) -> Refusal | None:
         text = "the input field shows a text that Enter may submit: add --over-draft if you want that"
         return _unmet("draft", text)
     if fresh.field not in (InputField.FREE, InputField.OFFERED) and not params.over_draft:
+        if case.own_draft is not None:
+            text = "the input field holds a text that agtmux itself typed and did not submit"
+            return _unmet("draft", f"{text}: run agtmux send {where} --clear-own-draft to remove it", own=True)
         held = "a draft" if fresh.field is InputField.DRAFT else "what may be a draft"
         return _unmet("draft", f"the input field holds {held}: use --over-draft to add to it")
     if fresh.field is InputField.DRAFT and params.text is not None and not fresh.at_end:
         text = f"the text would go into the middle of the draft in {where}, not to its end"
         return _unmet("draft", f"{text}; agtmux attach {where}")
+    return None
+
+
+def _clear(case: GuardInput) -> Refusal | None:
+    """Refuse to remove anything but a whole text that agtmux typed."""
+    fresh, where = case.current, case.resolved.pane_id
+    if fresh.field is InputField.ABSENT:
+        text = f"the input field of {case.known.agent_type} is not on the screen"
+        return _unmet("no_composer", f"{text}: agtmux attach {where}")
+    if fresh.field in (InputField.FREE, InputField.OFFERED):
+        return _unmet("no_draft", f"the input field in {where} is empty: there is nothing to remove")
+    if case.own_draft is None:
+        text = f"the input field in {where} holds a text that agtmux did not type, or that was changed since"
+        return _unmet("draft", f"{text}: agtmux attach {where}", own=False)
+    mode = next((mode for mode in fresh.modes if mode.text is not TextMethod.KEYS), None)
+    if mode is not None:
+        text = f"the input field is in {mode.name}, where keys may be commands"
+        return _unmet("field_mode", f"{text}: agtmux attach {where}", mode=mode.name)
+    if not fresh.at_end:
+        text = f"the cursor is not at the end of the text in {where}, so only a part would be removed"
+        return _unmet("draft", f"{text}: agtmux attach {where}", own=True)
     return None
 
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from agtmuxd.core.model import NS
+from agtmuxd.core.screen.cells import drawn
 
 SNAPSHOT_TTL: Final = 30 * NS
 """How long a snapshot is valid, and with it the right to act on what it showed."""
@@ -55,7 +56,10 @@ class Guards:
 
 @dataclass(frozen=True, slots=True)
 class SendParams:
-    """Text, or keys, or only ``enter``. ``paste`` None: agtmux decides by the text (several lines are pasted)."""
+    """Text, or keys, or only ``enter``. ``paste`` None: agtmux decides by the text (several lines are pasted).
+
+    ``clear_own_draft``: instead, remove the text that an earlier request typed and did not submit.
+    """
 
     text: str | None = None
     keys: tuple[str, ...] = ()
@@ -65,6 +69,7 @@ class SendParams:
     over_draft: bool = False
     shell: bool = False
     timeout: float = 5.0  # seconds to wait for a sign that it was submitted
+    clear_own_draft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,23 +146,32 @@ class Request:
 
         Without ``key`` nobody can use it to guess a text.
         """
-        payload = {"kind": self.kind, "ref": self.ref, "guards": asdict(self.guards), "params": asdict(self.params)}
+        params = asdict(self.params)
+        if not params.get("clear_own_draft"):  # younger than the first stored digests, which must still match
+            params.pop("clear_own_draft", None)
+        payload = {"kind": self.kind, "ref": self.ref, "guards": asdict(self.guards), "params": params}
         text = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hmac.new(key, text.encode("ascii"), hashlib.sha256).hexdigest()
 
     def to_record(self, key: bytes) -> dict[str, Any]:
-        """Return what the audit keeps of the request. Instead of a text: its length, a keyed digest and its shape."""
+        """Return what the audit keeps of the request. Instead of a text: its length, keyed digests and its shape."""
         params = asdict(self.params)
         if isinstance(self.params, (SendParams, AnswerParams)) and self.params.text is not None:
             text = self.params.text
             params["text"] = {
                 "characters": len(text),
                 "digest": hmac.new(key, b"text\0" + text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest(),
+                "drawn_digest": drawn_digest(drawn(text), key),
                 "preview": preview(text),
             }
         guards = {name: value for name, value in asdict(self.guards).items() if value not in (None, (), False)}
         guards.pop("snapshot", None)
         return {"params": params, "guards": guards}
+
+
+def drawn_digest(text: str, key: bytes) -> str:
+    """Return a name of a text that is as ``cells.drawn`` returns it. Without ``key`` nobody can guess from it."""
+    return hmac.new(key, b"drawn\0" + text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def preview(text: str) -> str:

@@ -15,6 +15,14 @@ def fold(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) not in ("Mn", "Me", "Cf"))
 
 
+def drawn(text: str) -> str:
+    """Return what stays the same of a typed text however an input field wraps, indents and frames it.
+
+    Two texts with the same result differ in blanks and frames only.
+    """
+    return "".join(c for c in fold(text) if not c.isspace() and c not in "│┃")
+
+
 def width(char: str) -> int:
     """Return the cells of one character: 0 for marks that are drawn over the one before, 2 for wide ones."""
     if char.isascii():

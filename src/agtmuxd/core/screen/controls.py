@@ -14,7 +14,7 @@ from typing import Final
 
 from agtmuxd.core.action.keys import named
 from agtmuxd.core.model import Sample
-from agtmuxd.core.screen.cells import fold, from_column
+from agtmuxd.core.screen.cells import drawn, fold, from_column
 from agtmuxd.core.screen.dialog_options import DialogOptions
 from agtmuxd.core.screen.field_mode import FieldMode, shown
 from agtmuxd.core.screen.regions import ComposerSpec, Place, View, is_frame, squash
@@ -308,6 +308,10 @@ class Controls:
         if seen.endswith(wanted):
             return True
         return len(seen) >= TAIL and wanted.endswith(seen)
+
+    def drawn_text(self, sample: Sample) -> str:
+        """Return the text in the field as ``cells.drawn`` does. Empty if there is none, or if it is a placeholder."""
+        return drawn(self._shown(sample) or "")
 
     def _shown(self, sample: Sample) -> str | None:
         """Return the text in the field without the prompt sign. None if there is no field, or it is free."""

@@ -27,7 +27,8 @@ from agtmuxd.core.action.request import (
 )
 from agtmuxd.core.model import NS, Claim, PaneRow, Sample, State, WaitingFor
 from agtmuxd.core.screen.controls import Controls, DialogKeys, InputField
-from agtmuxd.core.screen.regions import ComposerSpec
+from agtmuxd.core.screen.field_mode import FieldMode, TextMethod
+from agtmuxd.core.screen.regions import ComposerSpec, Place
 
 NOW = 1_000 * NS
 KEY = b"k" * 32
@@ -196,6 +197,44 @@ def test_a_dialog_is_open_when_either_the_screen_or_the_agent_says_so() -> None:
     assert reason(case(Kind.SEND, over, replace(FREE, field=InputField.UNSURE))) is None
 
 
+@pytest.mark.tc("TC-563")
+def test_only_a_whole_own_text_is_removed_and_only_where_backspaces_remove_it() -> None:
+    clear = SendParams(clear_own_draft=True)
+    draft = replace(FREE, field=InputField.DRAFT, at_end=True)
+
+    def says(fresh: CurrentPane, known: KnownState = IDLE, own: int | None = 3, **guards: Any) -> str | None:
+        return reason(replace(case(Kind.SEND, clear, fresh, known, **guards), own_draft=own))
+
+    assert says(draft) is None
+    assert says(replace(draft, field=InputField.UNSURE)) is None
+    assert says(draft, own=None) == "draft"
+    assert says(FREE, own=None) == "no_draft"
+    assert says(replace(draft, field=InputField.OFFERED), own=None) == "no_draft"
+    assert says(replace(draft, at_end=False)) == "draft"
+    for method, wanted in ((TextMethod.NONE, "field_mode"), (TextMethod.PASTE, "field_mode"), (TextMethod.KEYS, None)):
+        mode = FieldMode("a mode", Place("footer"), re.compile("-"), method)
+        assert says(replace(draft, modes=(mode,))) == wanted
+    assert says(replace(draft, field=InputField.ABSENT), if_state=("idle",)) == "no_composer"
+    either: tuple[dict[str, Any], ...] = ({}, {"if_state": ("waiting_approval",)})
+    for named in either:
+        assert says(draft, WAITS, **named) == "dialog_open"
+        assert says(ASKS, WAITS, **named) == "dialog_open"
+    assert says(replace(draft, foreground=False)) == "shell"
+    assert says(replace(draft, stopped=True)) == "suspended"
+    refusal = decide(replace(case(Kind.SEND, TEXT, draft), own_draft=3))
+    assert refusal is not None
+    assert (refusal.reason, refusal.details, "agtmux itself typed" in refusal.message) == ("draft", {"own": True}, True)
+
+
+@pytest.mark.tc("TC-563")
+def test_the_digest_of_a_request_is_the_same_as_before_it_could_remove_texts() -> None:
+    request = Request(Kind.SEND, "request-1", "pane:host/s/@1/%1", Guards(), SendParams(text="hi", enter=True))
+    assert request.digest(KEY) == "4a9ff424f630550d3be27cc969abb41cb55340a8535114a543e43d1fb5ac695b"
+    assert Request(Kind.SEND, "request-1", request.ref, Guards(), SendParams(clear_own_draft=True)).digest(
+        KEY
+    ) != Request(Kind.SEND, "request-1", request.ref, Guards(), SendParams()).digest(KEY)
+
+
 @pytest.mark.tc("TC-109")
 def test_what_reads_nothing_of_a_pane_heeds_its_guards_too() -> None:
     waits = replace(WAITS, fingerprint="ab" * 8)
@@ -246,8 +285,9 @@ def test_nothing_that_is_kept_of_a_text_gives_it_away(text: str) -> None:
     assert request.to_record(KEY)["guards"] == {}, "nor what a nonce lets its holder do"
     message = request.to_record(KEY)["params"]["text"]
     assert (message["characters"], message["preview"]) == (len(text), preview(text))
-    assert message.keys() == {"characters", "digest", "preview"}
-    assert message["digest"] != request.to_record(b"another")["params"]["text"]["digest"]
+    assert message.keys() == {"characters", "digest", "drawn_digest", "preview"}
+    for name in ("digest", "drawn_digest"):
+        assert message[name] != request.to_record(b"another")["params"]["text"][name]
 
 
 @pytest.mark.tc("TC-026")
