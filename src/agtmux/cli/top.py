@@ -42,8 +42,8 @@ def _mouse(function: F) -> F:
 def top(app: App, popup: bool, picks: bool, prints: bool, no_mouse: bool) -> None:
     """Watch agents in a dashboard and act on them.
 
-    Press ? for all keys and q to quit. Nothing is approved by one stroke: a opens a card that shows the request, and a
-    once more approves exactly that.
+    Press ? for all keys and q to quit. Nothing is approved by one stroke: the key a opens a card with the request, and
+    the same key approves exactly that.
 
     \b
     Examples:
