@@ -97,7 +97,9 @@ def test_the_source_archive_makes_the_same_wheel(shipped: Path, tmp_path: Path) 
 
 
 def test_what_is_imported_is_declared() -> None:
-    declared = {re.split(r"[<>=\[; ]", line)[0].lower() for line in PROJECT["project"]["dependencies"]}
+    project = PROJECT["project"]
+    extras = [line for name, lines in project["optional-dependencies"].items() if name != "dev" for line in lines]
+    declared = {re.split(r"[<>=\[; ]", line)[0].lower() for line in [*project["dependencies"], *extras]}
     makers = packages_distributions()
     used: dict[str, str] = {}
     for path in sorted((ROOT / "src").rglob("*.py")):
