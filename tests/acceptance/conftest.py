@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.browsing import Web, started
 from tests.acceptance.stage import Actor, Agent, Daemon, Place, Watch
 from tests.conftest import Tmux
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
 
 
 @pytest.fixture
@@ -66,19 +61,3 @@ def actor(tmux: Tmux, place: Place) -> Callable[..., Actor]:
         return Actor(server or tmux, place, name)
 
     return make
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A headless browser for the tests of one file. While it runs, no asyncio test can: its driver holds a loop."""
-    with started() as browser:
-        yield browser
-
-
-@pytest.fixture
-def web(place: Place, daemon: Daemon, chromium: Browser) -> Iterator[Web]:
-    """The web page of a daemon that runs. The tabs must log no error."""
-    made = Web(place, daemon.start(), chromium)
-    yield made
-    made.close()
-    assert made.errors == []

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.browsing import live, started
 from tests.agents.conftest import Start
 from tests.agents.driver import ClaudeDriver
+from tests.browser.browsing import live, started
 
 pytestmark = [pytest.mark.agents, pytest.mark.tc("TC-500"), pytest.mark.timeout(180)]
 PATIENCE = 40.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.browsing import started
+from tests.browser.browsing import started
 from tests.pictures.web_page import busy, pictures
 
 pytestmark = [pytest.mark.tc("TC-296"), pytest.mark.xdist_group("browser")]

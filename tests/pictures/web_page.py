@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.acceptance.actor import APPROVAL, RULE
-from tests.acceptance.browsing import Web, live, says, started
+from tests.browser.browsing import Web, live, says, started
 from tests.conftest import until
 from tests.git_repo import git, repository
 from tests.pictures.scene import Scene, machine
@@ -74,8 +74,7 @@ def pictures(scene: Scene, chromium: Browser, folder: Path, colours: str | None 
         until(lambda tab=tab: tab.locator(".moving").count() == 0, within=40, what="the cards stand still")  # type: ignore[misc]
         made.append(folder / f"{name}.png")
         tab.screenshot(path=made[-1], animations="disabled")
-    web.close()
-    assert web.errors == []
+    assert web.close() == []
     return made
 
 

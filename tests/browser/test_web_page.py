@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.acceptance.browsing import AXE, PHONE, Web, card, live, rows, says, settled
 from tests.acceptance.stage import PATIENCE, Actor, Item
+from tests.browser.browsing import AXE, PHONE, Web, card, live, rows, says, settled
 from tests.conftest import until
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def test_every_screen_shows_the_rows_of_the_api_and_follows_them(web: Web, actor
     tab.get_by_text("History").click()
     says(tab, "li", "view-output by device:browser: done")
     web.show(tab, "health")
-    says(tab, "li", "host: ok, 2 agents, 2 panes")
+    says(tab, "li", "host: ok, 2 agents, 3 panes")
 
 
 def test_after_a_restart_of_the_daemon_it_goes_on_from_its_cursor(web: Web, actor: Make) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.acceptance.stage import PATIENCE, Daemon, Item, Place
+from tests.acceptance.stage import PATIENCE, Agent, Daemon, Item, Place
 from tests.conftest import until
 
 if TYPE_CHECKING:  # the other tests of this folder need no browser
@@ -82,9 +82,19 @@ class Web:
     def watchers(self) -> int:
         return int(self.daemon.health()["counters"]["watchers"])
 
-    def close(self) -> None:
+    def actions(self, one: Agent) -> list[Item]:
+        """What was done to an agent, newest first."""
+        found: list[Item] = self.daemon.client.actions({}).json()["items"]
+        return [item for item in found if item["pane_id"] == one.pane]
+
+    def close(self) -> list[str]:
+        """Close all tabs. What they logged and should not have."""
         for one in self._contexts:
             one.close()
+        errors = list(self.errors)
+        self._contexts.clear()
+        self.errors.clear()
+        return errors
 
 
 def live(tab: Page) -> None:

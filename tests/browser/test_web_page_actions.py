@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.browsing import Web, card, devices, gone, says
 from tests.acceptance.stage import PATIENCE, Actor
+from tests.browser.browsing import Web, card, devices, gone, says
 from tests.conftest import until
 
 if TYPE_CHECKING:
@@ -43,8 +43,9 @@ def test_approve_and_deny_press_their_key_once_and_the_audit_names_the_device(we
     button(tab, "Deny")
     says(tab, ".note", "enied")
     assert one.keys() == b"1\x1b"
+    tab.evaluate("const now = Date.now; Date.now = () => now() + 5000")  # it keeps its place for 4 s
     gone(tab, ".card")
-    deny, approve = web.place.json("actions")["items"][:2]
+    deny, approve = web.actions(one)[:2]
     assert [one["action"] for one in (approve, deny)] == ["approve", "deny"]
     assert {one["caller"]["actor"] for one in (approve, deny)} == {"device:browser"}
     assert {"if_fingerprint", "if_runtime", "if_state_version"} <= set(approve["request"]["guards"])
@@ -69,7 +70,7 @@ def test_a_card_that_is_out_of_date_does_nothing_and_says_so(web: Web, actor: Ma
     button(tab, "Approve")
     assert "This is no longer what you saw" in says(tab, ".note", "Nothing was done.")
     assert (one.keys(), one.sent()) == (b"", [])
-    asked = web.place.json("actions")["items"]
+    asked = web.actions(one)
     assert [each["result_code"] for each in asked] == ([] if knows == "the page" else ["refused"])
 
 
@@ -107,7 +108,7 @@ def test_another_request_in_the_same_place_has_to_be_read_first(web: Web, actor:
     one.asks(web.daemon, "rm -rf /")
     tab.locator("[data-pressed]").wait_for()
     says(tab, ".note", "answered elsewhere")
-    assert (one.keys(), web.place.json("actions")["items"]) == (b"", [])
+    assert (one.keys(), web.actions(one)) == (b"", [])
 
 
 def test_always_is_behind_a_second_step_that_says_what_it_grants(web: Web, actor: Make) -> None:
