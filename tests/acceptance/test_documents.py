@@ -20,9 +20,9 @@ ACTS = frozenset(
 """What these do to an agent has tests of its own; here the one agent is to live. That they parse is held elsewhere."""
 ELSEWHERE = (
     ["daemon", "install"], ["daemon", "uninstall"], ["doctor"], ["man"], ["menubar"], ["pick"], ["top"],
-    ["web", "revoke"],
+    ["notify", "test"], ["tmux", "load"], ["web", "link", "--qr"], ["web", "revoke"],
 )  # fmt: skip
-"""What these write into a home folder, or need a terminal or a phone for, has tests of its own too."""
+"""What these write into a home folder, or need a channel, a terminal or a phone for, has tests of its own too."""
 AWAY = "build"
 """The target behind ssh of the runbooks: there is no such machine here."""
 NO_SUCH_MACHINE = 6
