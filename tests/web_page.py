@@ -33,6 +33,7 @@ class Page:
         self.page, self.services, self.client = page, services, client
         self.port = 0
         self.now = START
+        self.settings = WebSettings()
 
     async def on(self) -> None:
         self.port = (await self.page.on())["port"]
@@ -104,13 +105,14 @@ async def web_page(
     ]
     page = WebPage(
         envelope=services.envelope, store=store, clock=lambda: made[0].now if made else START,
-        settings=lambda: settings,
+        settings=lambda: made[0].settings if made else settings,
         tables=lambda: [*services.tables(), *others, RouteTable(ROUTES, page)], files=lambda: FILES,
     )  # fmt: skip
     task = asyncio.create_task(page.run())
     try:
         async with aiohttp.ClientSession() as client:
             made.append(Page(page, services, client))
+            made[0].settings = settings
             if on:
                 await made[0].on()
             yield made[0]

@@ -99,8 +99,8 @@ class WebServer:
 
     async def start(self, port: int) -> int:
         """Listen on ``port`` (0: a free one) and return it. Raises E_PRECONDITION_FAILED if it cannot be had."""
+        sockets = bind(port)  # first, so that a port that cannot be had leaves the server as it is
         await self.stop()
-        sockets = bind(port)
         self.port = sockets[0].getsockname()[1]
         self._runner = web.AppRunner(self._app(), handler_cancellation=True, shutdown_timeout=1.0)
         await self._runner.setup()

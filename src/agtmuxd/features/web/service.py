@@ -57,6 +57,7 @@ class WebPage:
         self._bad = BadAttempts()
         self._devices: dict[str, Device] = {}  # by digest of the token
         self._unsaved: dict[str, int] = {}
+        self._revoked: dict[str, Device] = {}  # by name: those whose row could not be deleted yet
         self._state: ServerState | None = None  # None: not read yet
         self._problem: str | None = None
         self._lock = asyncio.Lock()
@@ -183,7 +184,7 @@ class WebPage:
             if self._server.port is None:
                 why = self._problem or "the web page is off: run agtmux web on"
                 raise AgtmuxError("E_PRECONDITION_FAILED", why, {"reason": "off"})
-            now, taken = self._clock(), {one.name for one in self._devices.values()}
+            now, taken = self._clock(), self._names()
             if len(self._devices) >= MOST_DEVICES:
                 raise AgtmuxError(
                     "E_PRECONDITION_FAILED",
@@ -206,13 +207,16 @@ class WebPage:
             link = self._codes.take(code, now)
             if link is None:
                 self._refuse_bad("this code was used, has expired or is unknown: run agtmux web link again")
-            self._refuse_taken(link.name, {one.name for one in self._devices.values()})
+            self._refuse_taken(link.name, self._names())
             token = secrets.token_urlsafe(32)
             device = Device(uuid7(now), link.name, link.scope, digest(token), now)
             await self._store.run(lambda connection: rows.add_device(connection, device))
             self._devices[device.token_digest] = device
             self._log.info("a device was linked", name=device.name, scope=str(device.scope))
             return {"token": token, "device": _item(device, False)}
+
+    def _names(self) -> set[str]:
+        return {one.name for one in self._devices.values()} | set(self._revoked)
 
     def _refuse_taken(self, name: str, taken: set[str]) -> None:
         if name in taken:
@@ -230,17 +234,24 @@ class WebPage:
         ]
 
     async def revoke(self, name: str) -> dict[str, Any]:
-        """Forget a device and close its connections. Raises E_INVALID_REQUEST if there is none of this name."""
+        """Forget a device and close its connections.
+
+        Raises E_INVALID_REQUEST if there is none of this name. Raises E_STORE_UNAVAILABLE if the device is out, but
+        would come back with the next daemon: then ask again.
+        """
         async with self._lock:
             await self._loaded()
-            device = next((one for one in self._devices.values() if one.name == name), None)
+            device = next((one for one in self._devices.values() if one.name == name), self._revoked.get(name))
             if device is None:
                 known = ", ".join(sorted(one.name for one in self._devices.values())) or "none"
                 raise AgtmuxError("E_INVALID_REQUEST", f"there is no device {one_line(name)[:80]}: linked are {known}")
-            del self._devices[device.token_digest]  # first, so that nothing is accepted while the row is deleted
+            # Out of memory first: nothing is accepted from it, even if the database cannot be written now.
+            self._devices.pop(device.token_digest, None)
             self._unsaved.pop(device.device_id, None)
             self._server.drop(device.device_id)
+            self._revoked[name] = device
             await self._store.run(lambda connection: rows.remove_device(connection, device.device_id))
+            del self._revoked[name]
             self._log.info("a device was revoked", name=name)
             return {"revoked": name}
 

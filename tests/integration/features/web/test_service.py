@@ -11,6 +11,7 @@ import pytest
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.route import WebScope
+from agtmuxd.config import WebSettings
 from agtmuxd.features.web import service as services
 from agtmuxd.features.web.model import MOST_DEVICES
 from tests.fake_services import eventually
@@ -160,6 +161,52 @@ async def test_a_revoked_token_is_refused_also_after_a_restart(short_dir: Path) 
         await eventually(lambda: listens(port))
         up.port = port
         assert (await up.call("GET", "/v1/panes", token=token))[0] == 401
+
+
+async def test_a_device_is_out_even_if_the_database_cannot_be_written_and_can_be_revoked_again(
+    short_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with web_page(short_dir) as up:
+        token = await up.token("phone")
+        store = up.page._store
+
+        async def full(*_: object, **__: object) -> None:
+            raise AgtmuxError("E_STORE_UNAVAILABLE", "the database cannot be written: the disk is full")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "run", full)
+            with pytest.raises(AgtmuxError, match="disk is full"):
+                await up.page.revoke("phone")
+        assert (await up.call("GET", "/v1/panes", token=token))[0] == 401
+        with pytest.raises(AgtmuxError, match="revoke phone first"):
+            await up.code("phone")
+        assert await up.page.revoke("phone") == {"revoked": "phone"}
+        port = up.port
+    async with web_page(short_dir, on=False) as up:
+        await eventually(lambda: listens(port))
+        up.port = port
+        assert (await up.call("GET", "/v1/panes", token=token))[0] == 401
+
+
+async def test_a_port_that_cannot_be_had_leaves_the_page_where_it_is(short_dir: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        async with web_page(short_dir) as up:
+            token = await up.token()
+            up.settings = WebSettings(port=other.getsockname()[1])
+            with pytest.raises(AgtmuxError):
+                await up.page.on()
+            assert (await up.call("GET", "/v1/panes", token=token))[0] == 200
+
+
+async def test_names_of_the_configuration_count_from_the_next_request_on(short_dir: Path) -> None:
+    async with web_page(short_dir) as up:
+        token = await up.token()
+        assert (await up.call("GET", "/v1/panes", token=token, Host="box.ts.net"))[0] == 403
+        up.settings = WebSettings(hosts=["box.ts.net"])
+        assert (await up.call("GET", "/v1/panes", token=token, Host="box.ts.net"))[0] == 200
+        assert (await up.call("GET", "/", Host="box.ts.net", Origin="https://box.ts.net"))[0] == 200
 
 
 async def test_no_more_devices_than_allowed_are_linked(short_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
