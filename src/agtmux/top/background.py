@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 class Background:
-    """``deliver`` brings a call to the thread of the screen."""
+    """``deliver`` brings a call to the thread of the screen. There ``report`` gets what a job raised."""
 
-    def __init__(self, deliver: Deliver) -> None:
-        self._deliver = deliver
+    def __init__(self, deliver: Deliver, report: Callable[[Exception], None]) -> None:
+        self._deliver, self._report = deliver, report
         self._lock = threading.Lock()
         self._busy: set[str] = set()
         self._next: dict[str, Callable[[], None]] = {}
 
     def run(self, job: Callable[[], T], then: Callable[[T], None]) -> None:
-        """Run ``job`` once on a thread. ``then`` gets what it returns. ``job`` does not raise."""
+        """Run ``job`` once on a thread. ``then`` gets what it returns."""
         threading.Thread(target=lambda: self._bring(job, then), name="errand", daemon=True).start()
 
     def latest(self, name: str, job: Callable[[], T], then: Callable[[T], None]) -> None:
@@ -41,18 +41,21 @@ class Background:
 
     def _whole(self, name: str, job: Callable[[], T], then: Callable[[T], None]) -> Callable[[], None]:
         def whole() -> None:
-            try:
-                self._bring(job, then)
-            finally:
-                with self._lock:
-                    waiting = self._next.pop(name, None)
-                    if waiting is None:
-                        self._busy.discard(name)
-                if waiting is not None:
-                    waiting()
+            self._bring(job, then)
+            with self._lock:
+                waiting = self._next.pop(name, None)
+                if waiting is None:
+                    self._busy.discard(name)
+            if waiting is not None:
+                waiting()
 
         return whole
 
     def _bring(self, job: Callable[[], T], then: Callable[[T], None]) -> None:
-        value = job()
-        self._deliver(lambda: then(value))
+        try:
+            value = job()
+        except Exception as caught:  # noqa: BLE001 - the edge of this thread
+            error = caught
+            self._deliver(lambda: self._report(error))
+        else:
+            self._deliver(lambda: then(value))

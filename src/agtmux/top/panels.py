@@ -21,7 +21,7 @@ from agtmux.top.keys import sign
 from agtmux.top.pane_reader import PaneReader
 from agtmux.top.screens import CardScreen
 from agtmux.top.style import screen_strips
-from agtmux.top.text import cut
+from agtmux.top.text import cut, safe_line
 from agtmux.top.themes import OWN
 from agtmux.top.widgets import AgentList, Detail
 
@@ -116,7 +116,7 @@ class Panels(App[Leave], inherit_bindings=False):
         self.clock = options.clock
         self.list, self.detail = AgentList(), Detail(id="detail")
         self.why = Detail(id="why", can_focus=False)
-        self.background = Background(lambda call: self.post_message(self.Delivery(call)))
+        self.background = Background(lambda call: self.post_message(self.Delivery(call)), self._report)
         self.reader = PaneReader(self.background, client)
         self.view = feed.view
         self.grouping = arrange.GROUPINGS[0]
@@ -307,6 +307,9 @@ class Panels(App[Leave], inherit_bindings=False):
             return lines.field_hints(room, picks=self.options.pick)
         fold = isinstance(self.list.line, Fold)
         return lines.hints(self.list.row, self.key_table, room, marked=len(self.list.marks), fold=fold)
+
+    def _report(self, error: Exception) -> None:
+        self.say(f"a request failed: {safe_line(repr(error))}", "warn")
 
     def say(self, text: str, style: str = "note") -> None:
         """Show a notice for a while."""
