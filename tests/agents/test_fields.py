@@ -15,6 +15,7 @@ from tests.agents.conftest import Start
 from tests.agents.copilot import CopilotDriver
 from tests.agents.driver import ClaudeDriver, CodexDriver, Driver, GeminiDriver
 from tests.agents.opencode import OpenCodeDriver
+from tests.agents.qwen import QwenDriver
 from tests.agents.terminal import Look
 from tests.agents.test_actions import Operator, operate
 from tests.conftest import until
@@ -185,6 +186,21 @@ def test_a_field_in_shell_mode_takes_no_prompt(start: Start, kind: type[Driver])
     assert not (me.driver.world.work / "it").exists()
     assert len(me.driver.model.seen) == count
     assert "touch it" not in at.look().text
+
+
+@pytest.mark.tc("TC-170")
+@pytest.mark.parametrize(
+    "kind", [ClaudeDriver, CodexDriver, GeminiDriver, CopilotDriver, OpenCodeDriver, QwenDriver],
+    ids=lambda kind: kind.agent,
+)  # fmt: skip
+def test_a_sign_of_a_shell_inside_a_prompt_runs_nothing(start: Start, kind: type[Driver]) -> None:
+    """The very first prompt, whose letters arrive at once. What follows the sign must not become a command."""
+    me = operate(start, kind)
+    for text in ("hello! touch it and this is a long tail of letters", "hello there!"):
+        assert me.does("prompt", me.pane, text, "--wait", "--timeout", "60s").startswith("completed")
+        asked = [seen.prompt for seen in me.driver.model.seen]
+        assert any(text in prompt for prompt in asked), asked
+    assert not (me.driver.world.work / "it").exists()
 
 
 @pytest.mark.tc("TC-171")

@@ -22,7 +22,7 @@ from agtmuxd.actions.stop_keys import submitting
 from agtmuxd.core.action.request import SendParams
 from agtmuxd.core.model import Claim, State
 from agtmuxd.core.screen.controls import InputField
-from agtmuxd.core.screen.field_mode import TextMethod
+from agtmuxd.core.screen.field_mode import FieldMode, TextMethod
 from agtmuxd.tmux.keys import KEY_BYTES
 
 MAX_TEXT: Final = 256 * 1024
@@ -32,6 +32,8 @@ SEEN_WITHIN: Final = 3.0
 PER_BYTE: Final = 1 / 20_000
 MODE_WITHIN: Final = 2.0
 """Seconds for the input field to leave a mode."""
+COMMAND_SIGNS: Final = ("!", "#", "/")
+"""A text that begins with one is meant as a command. Behind any other beginning these signs are part of a prompt."""
 BACKSPACE: Final = b"\x7f"
 PASTE_END: Final = "\x1b[201~"
 
@@ -73,9 +75,9 @@ async def send(context: ActionContext) -> Result:
         seen = await _shows_text(context, params.text, chips)
         if not seen:
             result["delivery"] = "unconfirmed"
-            result["note"] = "the text was typed, but does not show in the input field" + (
-                ", so it was not submitted" if params.enter else ""
-            )
+            mode = _other_mode(context.reading)
+            what = "does not show in the input field" if mode is None else f"switched the input field to {mode.name}"
+            result["note"] = f"the text was typed, but {what}" + (", so it was not submitted" if params.enter else "")
     if params.enter and seen:
         await _submit(context, params, result, submit, blind=dialog or field is InputField.ABSENT)
     return result
@@ -160,14 +162,21 @@ async def _to_shell(context: ActionContext, params: SendParams, result: Result) 
     return result
 
 
+def _other_mode(reading: PaneReading) -> FieldMode | None:
+    """Return the mode of the input field in which a text would not be a prompt, if it is in one."""
+    return next((mode for mode in reading.current.modes if mode.text is TextMethod.NONE), None)
+
+
 async def _shows_text(context: ActionContext, text: str, chips: int) -> bool:
-    """Return whether the text appears in the input field and stays as it is. Programs take in a paste piece
-    by piece.
+    """Return whether the text appears in the input field as a prompt and stays as it is. Programs take in a paste
+    piece by piece. Text can also switch the field to a mode in which it is a command for a shell.
     """
     controls = context.controls
 
     def seen(reading: PaneReading) -> bool:
-        return reading.sample is not None and controls.holds(reading.sample, text, chips)
+        if reading.sample is None or (_other_mode(reading) is not None and not text.startswith(COMMAND_SIGNS)):
+            return False
+        return controls.holds(reading.sample, text, chips)
 
     return await context.until(seen, SEEN_WITHIN + len(text) * PER_BYTE, steady=STEADY)
 

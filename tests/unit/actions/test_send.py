@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -16,6 +17,8 @@ from agtmuxd.core.action.request import (
     SendParams,
 )
 from agtmuxd.core.model import State
+from agtmuxd.core.screen.field_mode import FieldMode, TextMethod
+from agtmuxd.core.screen.regions import Place
 from agtmuxd.core.state.registers import TURN_START
 from tests.unit.actions.scripted import ASKS, BUSY, COPYING, DRAFT, FREE, NOW, RUNTIME, Script, context, soon, text  # noqa: F401 fixture
 
@@ -142,6 +145,20 @@ async def test_enter_into_a_dialog_that_was_named_worked_when_the_screen_is_anot
         script, Kind.SEND, text(None), ASKS, shown="as it was", state=State.WAITING_APPROVAL, guards=guards
     )  # fmt: skip
     assert ((await sending.send(some))["delivery"], len(script.written)) == (delivery, 1)
+
+
+@pytest.mark.tc("TC-170")
+async def test_a_text_that_switched_the_field_to_a_shell_is_not_submitted() -> None:
+    """Its end may stand there, and Enter would run it. Only a text that begins with the sign is meant so."""
+    shell = FieldMode("shell mode", Place("composer"), re.compile("!"), TextMethod.NONE)
+    tail = "now run a command that is long enough"
+    script = Script([(replace(DRAFT, modes=(shell,)), f"hello! {tail}")])
+    answer = await sending.send(context(script, Kind.SEND, text(f"hello! {tail}")))
+    assert (answer["delivery"], answer["entered"]) == ("unconfirmed", False)
+    assert "shell mode" in answer["note"]
+    assert len(script.written) == 1
+    meant = Script([(replace(DRAFT, modes=(shell,)), "!ls")])
+    assert (await sending.send(context(meant, Kind.SEND, text("!ls"))))["entered"] is True
 
 
 @pytest.mark.tc("TC-563")
