@@ -191,7 +191,7 @@ function facts(row) {
 	const { target, session_name: session, pane_id: id } = row.identity;
 	return [
 		["Place", `${target}, session ${session}, window ${row.window_index ?? ""} ${row.window_name ?? ""}, pane ${id}`],
-		["Agent", `${row.agent_type} ${row.agent_version ?? ""}, process ${row.pid ?? "unknown"}`], ["Name", row.agent_name],
+		["Agent", row.agent_type], ["Version", row.agent_version], ["Process", row.pid], ["Name", row.agent_name],
 		["Project", row.project], ["Branch", row.branch], ["Worktree", row.worktree], ["Folder", row.cwd], ["Title", row.title], ["Task", row.task],
 		["State", `${stateWord(row)}, confidence ${row.confidence}${row.reason_code ? `, ${row.reason_code}` : ""}`], ["Runtime", row.runtime_id],
 	].filter(([, value]) => value).map(([name, value]) => `${name}: ${line(value)}`);
