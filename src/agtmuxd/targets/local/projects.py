@@ -30,7 +30,7 @@ _Mark = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _FolderProject:
     """A folder's project. ``head``: the file that it was read from, None outside git.
 
     ``mark``: changes with each write to that file; None if it cannot be relied on.
@@ -53,7 +53,7 @@ class LocalProjects:
     def __init__(self, elapsed: Callable[[], float] = time.monotonic) -> None:
         """``elapsed``: seconds since any moment."""
         self._elapsed = elapsed
-        self._known: dict[str, _Found] = {}
+        self._known: dict[str, _FolderProject] = {}
 
     def look(self, folder: str) -> Project:
         """Return the project of a folder. An empty one if something on the way cannot be read. May block."""
@@ -64,28 +64,28 @@ class LocalProjects:
                 return known.project
             found = _look(folder)
         except (OSError, ValueError):
-            found = _Found(Project(), head="", mark=None)
+            found = _FolderProject(Project(), head="", mark=None)
         if not found.lasts:
             self._known.pop(folder, None)
         else:
             if len(self._known) >= _KEPT:
                 self._known.clear()
-            self._known[folder] = _Found(found.project, found.head, found.mark, now + ANEW)
+            self._known[folder] = _FolderProject(found.project, found.head, found.mark, now + ANEW)
         return found.project
 
 
-def _is_unchanged(known: _Found) -> bool:
+def _is_unchanged(known: _FolderProject) -> bool:
     if known.head is None:
         return True
     there = _stat(known.head)
     return there is not None and _mark(there) == known.mark
 
 
-def _look(folder: str) -> _Found:
+def _look(folder: str) -> _FolderProject:
     """Find the repository of a folder. Raises OSError if something on the way cannot be read."""
     here = _stat(folder)
     if here is None:
-        return _Found(git_files.missing(folder))
+        return _FolderProject(git_files.missing(folder))
     for parent in git_files.upwards(folder):
         there = _stat(parent)
         if there is None or there.st_dev != here.st_dev:
@@ -93,10 +93,10 @@ def _look(folder: str) -> _Found:
         found = _repository(parent)
         if found is not None:
             return found
-    return _Found(git_files.outside_git(folder))
+    return _FolderProject(git_files.outside_git(folder))
 
 
-def _repository(root: str) -> _Found | None:
+def _repository(root: str) -> _FolderProject | None:
     """Return what a repository that begins in this folder is called. Raises OSError if that cannot be told."""
     dot = os.path.join(root, ".git")
     entry = _stat(dot)
@@ -111,16 +111,16 @@ def _repository(root: str) -> _Found | None:
         raise OSError(errno.ENOENT, "it names no git folder", dot)
     named = _read(os.path.join(git, "commondir"))
     common = None if named is None else git_files.common_folder(named, git)
-    return _Found(git_files.in_repository(root, git, head[0], common), os.path.join(git, "HEAD"), head[1])
+    return _FolderProject(git_files.in_repository(root, git, head[0], common), os.path.join(git, "HEAD"), head[1])
 
 
-def _bare(root: str) -> _Found | None:
+def _bare(root: str) -> _FolderProject | None:
     head = _head(root)
     if head is None or not git_files.is_head(head[0]):
         return None
     if _stat(os.path.join(root, "objects")) is None or _stat(os.path.join(root, "refs")) is None:
         return None
-    return _Found(git_files.in_repository(root, root, head[0], None), os.path.join(root, "HEAD"), head[1])
+    return _FolderProject(git_files.in_repository(root, root, head[0], None), os.path.join(root, "HEAD"), head[1])
 
 
 def _head(git: str) -> tuple[bytes, _Mark | None] | None:
