@@ -14,7 +14,6 @@ from contextlib import suppress
 import pytest
 
 from agtmux.cli.action_options import uuid7
-from agtmux.cli.view import added
 from agtmux.protocol.errors import CODES
 from tests.acceptance.stage import PATIENCE, PROGRAMS, Actor, Daemon, Place
 from tests.conftest import Terminal, Tmux, until
@@ -147,37 +146,3 @@ def test_the_codes_of_actions_end_the_command_line_as_the_table_says(
     )
     assert (large.returncode, b"E_PAYLOAD_TOO_LARGE" in large.stderr) == (2, True)
     assert one.keys() == b"\x1b[200~a\x1b[201~", "once: text for Claude is pasted"
-
-
-@pytest.mark.tc("TC-028")
-def test_following_prints_what_comes_and_is_one_action(place: Place, daemon: Daemon, tmux: Tmux) -> None:
-    daemon.start()
-    pane = tmux.start("sh", "-c", "echo first; while read word; do echo got $word; done")
-    until(lambda: daemon.pane(pane), within=PATIENCE)
-    argv = [AGTMUX, "view-output", pane, "--follow"]
-    hear = signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background ignores it
-    try:
-        follow = subprocess.Popen(argv, env=place.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    finally:
-        signal.signal(signal.SIGINT, hear)
-    try:
-        assert follow.stdout is not None
-        assert follow.stdout.readline() == "first\n"
-        for word in ("one", "two"):
-            tmux.run("send-keys", "-t", pane, word, "Enter")
-            while (line := follow.stdout.readline()) != f"got {word}\n":
-                assert line, follow.stderr.read() if follow.stderr else ""
-    finally:
-        follow.send_signal(signal.SIGINT)
-        follow.communicate(timeout=PATIENCE)
-    assert follow.returncode == 130
-    assert len(daemon.client.actions({}).json()["items"]) == 1
-
-
-@pytest.mark.tc("TC-028")
-def test_what_is_new_on_a_screen_is_what_follows_what_was_there() -> None:
-    old = [f"row {n}" for n in range(9)]
-    assert added(old, old) == []
-    assert added(old, [*old[4:], "new", "newer"]) == ["new", "newer"]
-    assert added(old, ["row 1", "other"]) == ["other"]
-    assert added([], ["a"]) == ["a"]

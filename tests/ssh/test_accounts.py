@@ -20,8 +20,8 @@ from agtmuxd.tmux.server import tmux_argv
 from tests.acceptance.stage import PATIENCE, Daemon, Place
 from tests.conftest import until
 from tests.ssh.accounts import Account
+from tests.ssh.remote_hooks.test_link import daemon, events, place  # noqa: F401 fixtures
 from tests.ssh.sshd import Sshd
-from tests.ssh.test_remote_hooks import daemon, events, place  # noqa: F401 fixtures
 from tests.ssh.test_rounds import Clock, Sink
 
 Make = Callable[..., Sshd]

@@ -1,4 +1,4 @@
-"""The ground and the desk of ``desk.py``, and the receiver of ``receiver.py``."""
+"""The ground and the desk of ``desk.py``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 
 from tests.conftest import Tmux
 from tests.integration.actions.desk import Desk, Ground
-from tests.integration.actions.receiver import Receiver
 from tests.rig import Clock, Rig
 
 
@@ -26,11 +25,4 @@ async def desk(tmux: Tmux, short_dir: Path, tmp_path: Path) -> AsyncIterator[Des
     async with Rig(tmp_path / "a.db", Clock()) as rig:
         await made.open(rig)
         yield made
-    await made.executor.close()
-
-
-@pytest.fixture(params=[True, False], ids=["bracketed", "plain"])
-async def receiver(request: pytest.FixtureRequest, tmux: Tmux, short_dir: Path) -> AsyncIterator[Receiver]:
-    made = Receiver(tmux, short_dir, request.param)
-    yield made
     await made.executor.close()

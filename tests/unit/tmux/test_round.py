@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agtmuxd.core.model import ServerInfo
-from agtmuxd.tmux.onepane import OnePane, read
 from agtmuxd.tmux.round import CHUNK_BYTES, Replies, Round, RoundFailure, build, build_chunks, lines, parse
 from agtmuxd.tmux.server import parse_version
 from agtmuxd.tmux.user_options import NAMES
@@ -200,39 +199,6 @@ def test_a_version_of_any_length_is_kept_short_and_read() -> None:
     assert found.server is not None and len(found.server.version) <= 64 and "\x1b" not in found.server.version
     assert parse_version(found.server.version) is None
     assert parse_version("tmux 3." + "9" * 5000) is None
-
-
-@pytest.mark.tc("TC-130")
-@given(
-    st.dictionaries(st.integers(0, _FIELDS - 1), st.sampled_from(_ABSURD) | st.text(max_size=8)),
-    st.sampled_from(_ABSURD),
-)
-def test_a_pane_read_alone_is_read_or_the_reading_failed(fields: dict[int, str], history: str) -> None:
-    row = _spoilt("%1", fields).removesuffix("\n")
-    reply = HEAD.removesuffix("\n") + row + f"{N}0 0 {history} 0{N}\nhello\n"
-    found = read(N, reply.encode("utf-8", "surrogatepass"), b"", 0)
-    assert isinstance(found, OnePane | RoundFailure)
-    if isinstance(found, OnePane) and found.row is not None:
-        assert 0 <= found.history < 2**31 and 0 <= found.row.pid < 2**31
-
-
-@pytest.mark.tc("TC-106")
-@pytest.mark.parametrize(
-    ("version", "printed", "meant"),
-    [
-        ("3.4", r"\$HOME \${x} $1 \$ \$_ a\b", "$HOME ${x} $1 \\$ $_ a\\b"),
-        ("3.5a", r"\$HOME $x", "\\$HOME $x"),
-        ("3.3a", r"\$HOME", "\\$HOME"),
-        ("3.8", r"\$HOME", "\\$HOME"),
-    ],
-)
-def test_a_dollar_that_one_version_escapes_is_a_dollar(version: str, printed: str, meant: str) -> None:
-    head = HEAD.replace("3.3a", version).replace("/tmp/a b", f"/tmp/{printed}/s")
-    screen = "echo \\$HOME\n"
-    found = _good(head + _row(name=printed, title=printed) + f"{N}l1\n{N}c1\n{screen}" + END)
-    assert found.server is not None
-    assert (found.server.socket_path, found.captures["%1"]) == (f"/tmp/{meant}/s", screen)
-    assert (found.panes[0].session_name, found.panes[0].title) == (meant, meant)
 
 
 def test_a_pane_that_went_fails_nothing() -> None:

@@ -10,7 +10,6 @@ import pytest
 from agtmuxd.actions import send as sending
 from agtmuxd.core.action.request import Kind, SendParams
 from agtmuxd.core.model import Sample
-from agtmuxd.core.screen.cells import fold, from_column
 from agtmuxd.core.screen.controls import Controls, InputField
 from agtmuxd.core.screen.field_mode import FieldMode, TextMethod
 from agtmuxd.core.screen.regions import ComposerSpec, Place
@@ -121,38 +120,6 @@ async def test_a_field_that_stays_in_its_mode_gets_no_text(monkeypatch: pytest.M
     script = Script([(normal, "")])
     answer = await sending.send(context(script, Kind.SEND, text(), normal))
     assert (answer["delivery"], answer["bytes"], len(script.written)) == ("unconfirmed", 0, 1)
-
-
-SAME = {
-    "composed": ("résumé", "re\u0301sume\u0301"),
-    "hangul": ("한글", "\u1112\u1161\u11ab\u1100\u1173\u11af"),
-    "no-break space": ("one two", "one\u00a0two"),
-    "full width": ("ＡＢＣ１２３", "ＡＢＣ１２３"),
-    "joined emoji": ("👩 👩", "\U0001f469\u200d \U0001f469\ufe0f"),
-    "tab": ("a   b", "a\tb"),
-    "ligature": ("ﬁle", "file"),
-    "blanks behind": ("hello", "hello   "),
-    "hebrew": ("שלום עולם", "שלום עולם"),
-    "vowel points": ("שָׁלוֹם", "שָׁלוֹם"),
-}
-
-
-@pytest.mark.tc("TC-172")
-@pytest.mark.parametrize("name", SAME)
-def test_a_text_is_known_again_however_it_is_drawn(name: str) -> None:
-    drawn, sent = SAME[name]
-    assert CONTROLS.holds(screen("❯ " + drawn, x=2 + len(drawn)), sent)
-    assert not CONTROLS.holds(screen("❯ " + drawn, x=2 + len(drawn)), sent + " more")
-
-
-@pytest.mark.tc("TC-172")
-def test_other_words_are_other_words() -> None:
-    for drawn, sent in (("resume", "resumed"), ("한", "글"), ("日", "本"), ("👩", "👨")):
-        assert not CONTROLS.holds(screen("❯ " + drawn, x=4), sent)
-    assert fold("plain text?") == "plain text?"
-    assert from_column("日a\u0301b", 2) == "a\u0301b"
-    assert from_column("日a\u0301b", 3) == "b"
-    assert from_column("ab", 9) == ""
 
 
 @pytest.mark.tc("TC-173")
