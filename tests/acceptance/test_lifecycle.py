@@ -2,82 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import socket
-import stat
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from agtmux.client import Client
-from tests.acceptance.stage import PATIENCE, PROGRAMS, Agent, Daemon, Place
+from tests.acceptance.stage import PATIENCE, Agent, Daemon, Place
 from tests.conftest import until
-
-
-def mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
-
-
-@pytest.mark.tc("TC-110")
-def test_everything_it_makes_is_for_its_owner_only(place: Place, daemon: Daemon) -> None:
-    before = os.umask(0)
-    try:
-        daemon.start()
-    finally:
-        os.umask(before)
-    assert mode(place.runtime) == 0o700
-    assert mode(place.state) == 0o700
-    files = [path for folder in (place.runtime, place.state) for path in folder.iterdir()]
-    assert {path.name for path in files} >= {"agtmuxd.sock", "agtmuxd.lock", "agtmux.db", "socket-path"}
-    assert {path.name: oct(mode(path)) for path in files} == {path.name: "0o600" for path in files}
-
-
-@pytest.mark.tc("TC-110")
-@pytest.mark.parametrize("which", ["runtime", "state"])
-def test_a_directory_that_others_may_write_to_is_refused(place: Place, daemon: Daemon, which: str) -> None:
-    folder = getattr(place, which)
-    folder.mkdir()
-    folder.chmod(0o777)
-    assert daemon.launch().wait(PATIENCE) == 1
-    assert f"{folder} is writable by others: run chmod 700 {folder} (E_FORBIDDEN)" in daemon.said()
-
-
-@pytest.mark.tc("TC-110")
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a directory away")
-def test_a_directory_of_somebody_else_is_refused(place: Place, daemon: Daemon) -> None:
-    place.state.mkdir(mode=0o700)
-    os.chown(place.state, 65534, -1)
-    assert daemon.launch().wait(PATIENCE) == 1
-    assert f"{place.state} belongs to uid 65534" in daemon.said()
-
-
-@pytest.mark.tc("TC-115")
-@pytest.mark.parametrize("shared", ["runtime", "state"])
-def test_a_second_daemon_exits_with_1_and_names_the_first(place: Place, daemon: Daemon, shared: str) -> None:
-    daemon.start()
-    assert daemon.process is not None
-    other = {"runtime": "AGTMUX_STATE_DIR", "state": "AGTMUX_RUNTIME_DIR"}[shared]
-    done = subprocess.run(
-        [str(PROGRAMS / "agtmuxd")], env={**place.env, other: str(place.root / "other")}, capture_output=True,
-        text=True, timeout=PATIENCE, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert f"pid {daemon.process.pid}" in done.stderr
-    assert daemon.health()["pid"] == daemon.process.pid
-
-
-@pytest.mark.tc("TC-115")
-def test_the_socket_of_a_crashed_daemon_is_replaced(place: Place, daemon: Daemon) -> None:
-    daemon.start().kill9()
-    assert place.socket.is_socket()
-    assert not daemon.answers()
-    daemon.start()
-    assert daemon.health()["status"] == "ok"
 
 
 @pytest.mark.tc("TC-115")
@@ -169,46 +100,12 @@ def test_a_wrong_setting_is_told_with_its_name_and_line(place: Place, daemon: Da
     assert "(E_INVALID_REQUEST)" in daemon.said()
 
 
-@pytest.mark.tc("TC-115")
-@pytest.mark.parametrize("usual", [True, False])
-def test_a_socket_that_systemd_opened_is_served_and_left_in_place(place: Place, daemon: Daemon, usual: bool) -> None:
-    place.runtime.mkdir(mode=0o700)
-    path = place.socket if usual else place.root / "elsewhere"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as opened:
-        opened.bind(str(path))
-        opened.listen()
-        code = (
-            "import os, sys\n"
-            "os.dup2(int(sys.argv[1]), 3)\n"
-            "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1')\n"
-            "os.execv(sys.argv[2], sys.argv[2:])\n"
-        )
-        argv = [sys.executable, "-c", code, str(opened.fileno()), str(PROGRAMS / "agtmuxd")]
-        process = daemon.launch(argv, pass_fds=[opened.fileno()])
-        asked = Client([str(path)], timeout=PATIENCE).health()  # it waits in systemd's queue until the daemon is up
-        assert asked.json()["pid"] == process.pid
-        assert place.json("daemon", "status")["socket"] == str(path)
-        assert daemon.stop() == 0
-    assert path.is_socket()
-
-
 @pytest.fixture
 def started(place: Place) -> Iterator[None]:
     """Ends the daemon that a command started in the background."""
     yield
     done = place.cli("daemon", "stop")
     assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.tc("TC-115")
-@pytest.mark.usefixtures("started")
-def test_a_command_starts_the_daemon_and_says_so_once(place: Place) -> None:
-    first = place.cli("ls", "--json", env={"AGTMUX_NO_AUTOSTART": "0"})
-    assert first.returncode == 0, first.stderr
-    assert json.loads(first.stdout)["items"] == []
-    assert first.stderr.count("no daemon was running: started one") == 1
-    second = place.cli("ls", "--json", env={"AGTMUX_NO_AUTOSTART": "0"})
-    assert (second.returncode, second.stderr) == (0, "")
 
 
 @pytest.mark.tc("TC-115")
@@ -232,20 +129,6 @@ def test_a_stop_does_not_wait_for_somebody_to_collect_the_daemon(place: Place, d
     assert (done.returncode, done.stderr) == (0, "")
     assert daemon.process is not None
     assert daemon.process.wait(PATIENCE) == 0
-
-
-@pytest.mark.tc("TC-115")
-@pytest.mark.parametrize("how", ["flag", "variable", "config"])
-def test_autostart_can_be_turned_off_and_the_error_says_what_to_type(place: Place, how: str) -> None:
-    place.config.write_text(("autostart = false\n" if how == "config" else "") + place.config.read_text())
-    done = place.cli(
-        "ls", "--json", *(["--no-autostart"] if how == "flag" else []),
-        env={"AGTMUX_NO_AUTOSTART": "1" if how == "variable" else "0"},
-    )  # fmt: skip
-    assert done.returncode == 3
-    assert json.loads(done.stdout)["error"]["code"] == "E_DAEMON_UNREACHABLE"
-    assert "run agtmux daemon start" in done.stderr
-    assert not place.socket.exists()
 
 
 @pytest.mark.tc("TC-115")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -297,33 +295,6 @@ async def test_one_that_ends_says_nothing_any_more(home: Path) -> None:
         assert "closed the connection" in str(ours.reason)
 
 
-@pytest.mark.parametrize("mode", [0o755, 0o710, 0o701])
-async def test_a_folder_that_others_may_enter_is_not_reached_into(home: Path, mode: int) -> None:
-    async with serving(Fake(home)) as fake, terminal(fake), side(home) as ours:
-        (home / "real").chmod(mode)
-        await ours.until(lambda: "other users may open" in str(ours.reason))
-        await asyncio.sleep(0.1)
-        assert fake.met == 0
-
-
-async def test_another_users_socket_is_not_connected_to(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = os.getuid()
-    async with serving(Fake(home)) as fake, terminal(fake):
-        monkeypatch.setattr("agtmuxd.targets.local.agent_server.os.getuid", lambda: own + 1)
-        async with side(home) as ours:
-            await ours.until(lambda: "another user" in str(ours.reason))
-            await asyncio.sleep(0.1)
-            assert fake.met == 0
-
-
-async def test_what_is_no_socket_and_what_is_not_there_is_named(home: Path) -> None:
-    async with side(home) as ours:
-        await ours.until(lambda: ours.reason == "no server runs")
-        (home / "app-server-control").mkdir(mode=0o700)
-        (home / "app-server-control" / "app-server-control.sock").write_text("")
-        await ours.until(lambda: "is not a socket" in str(ours.reason))
-
-
 async def test_a_session_it_does_not_know_is_not_spoken_of(home: Path) -> None:
     async with serving(Fake(home)) as fake, terminal(fake), side(home) as ours:
         await ours.until(lambda: ours.claim is Claim.NOT_RUNNING)
@@ -354,20 +325,3 @@ async def test_a_turn_that_the_screen_goes_on_not_to_show_is_another_threads(hom
             assert ours.claim is Claim.WAITING_APPROVAL
             ours.now += MS
             assert ours.claim is claim, shows
-
-
-def test_clients_are_counted_by_the_path_that_was_bound(home: Path) -> None:
-    path = str(home / "sock")
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(path)
-        server.listen()
-        (home / "link").symlink_to(path)
-        assert agent_server.clients(path) == 0
-        with socket.socket(socket.AF_UNIX) as one, socket.socket(socket.AF_UNIX) as two:
-            one.connect(path)
-            two.connect(str(home / "link"))
-            theirs = [server.accept()[0], server.accept()[0]]
-            assert agent_server.clients(path) == agent_server.clients(str(home / "link")) == 2
-            for accepted in theirs:
-                accepted.close()
-        assert agent_server.clients(path + "x") == 0

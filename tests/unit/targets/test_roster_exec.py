@@ -11,7 +11,7 @@ from agtmuxd.core.model import NS, Proc, Source, State
 from agtmuxd.core.state.debounce import DebounceState
 from agtmuxd.targets.roster import Roster
 from tests.rig import BUSY, Agent, Clock, Rig
-from tests.unit.targets.test_roster import ADAPTERS, ROW, SHELL, _Table
+from tests.unit.targets.test_recognition import ADAPTERS, ROW, SHELL, _Table
 
 SPINS = {Source.POLLER: DebounceState(current=BUSY)}
 

@@ -22,8 +22,6 @@ from agtmuxd.core.action.request import (
     SendParams,
     Snapshot,
     ViewParams,
-    preview,
-    read_nonce,
 )
 from agtmuxd.core.model import NS, Claim, PaneRow, Sample, State, WaitingFor
 from agtmuxd.core.screen.controls import Controls, DialogKeys, InputField
@@ -31,7 +29,6 @@ from agtmuxd.core.screen.field_mode import FieldMode, TextMethod
 from agtmuxd.core.screen.regions import ComposerSpec, Place
 
 NOW = 1_000 * NS
-KEY = b"k" * 32
 RUNTIME = "rt-0123456789abcdef"
 ROW = PaneRow(
     "%1", "$1", "s", "@1", 0, "w", 0, "t", "claude", "/", 42, "", True, 0, False, None, None, False, False, True, 0, 0,
@@ -226,15 +223,6 @@ def test_only_a_whole_own_text_is_removed_and_only_where_backspaces_remove_it() 
     assert (refusal.reason, refusal.details, "agtmux itself typed" in refusal.message) == ("draft", {"own": True}, True)
 
 
-@pytest.mark.tc("TC-563")
-def test_the_digest_of_a_request_is_the_same_as_before_it_could_remove_texts() -> None:
-    request = Request(Kind.SEND, "request-1", "pane:host/s/@1/%1", Guards(), SendParams(text="hi", enter=True))
-    assert request.digest(KEY) == "4a9ff424f630550d3be27cc969abb41cb55340a8535114a543e43d1fb5ac695b"
-    assert Request(Kind.SEND, "request-1", request.ref, Guards(), SendParams(clear_own_draft=True)).digest(
-        KEY
-    ) != Request(Kind.SEND, "request-1", request.ref, Guards(), SendParams()).digest(KEY)
-
-
 @pytest.mark.tc("TC-109")
 def test_what_reads_nothing_of_a_pane_heeds_its_guards_too() -> None:
     waits = replace(WAITS, fingerprint="ab" * 8)
@@ -259,44 +247,6 @@ def test_a_turn_is_stopped_only_where_both_its_state_and_its_screen_show_one(kin
     assert reason(case(kind, KillParams(), replace(works, claim=Claim.IDLE), runs)) == "not_running"
     assert reason(case(kind, KillParams(), works, IDLE)) == "not_running"
     assert reason(case(kind, KillParams(), replace(works, foreground=False), runs)) == "background"
-
-
-@pytest.mark.tc("TC-022")
-def test_a_nonce_stands_for_one_pane_runtime_and_version() -> None:
-    made = Snapshot("host", "%1", RUNTIME, 7, NOW)
-    nonce = made.nonce(KEY)
-    assert read_nonce(nonce, KEY, "host", "%1", RUNTIME) == made
-    for other in (("host", "%2", RUNTIME), ("other", "%1", RUNTIME), ("host", "%1", None)):
-        assert read_nonce(nonce, KEY, *other) is None
-    assert read_nonce(nonce, b"x" * 32, "host", "%1", RUNTIME) is None
-    assert read_nonce(nonce.replace(".7.", ".8."), KEY, "host", "%1", RUNTIME) is None
-    for junk in ("", "a.b.c", "1.2", "1.2.3.4", "-1.2.3", "1.-.x"):
-        assert read_nonce(junk, KEY, "host", "%1", RUNTIME) is None
-    shown = replace(case(Kind.ATTACH, KillParams()), snapshot=replace(made, observed_at=NOW - 31 * NS))
-    assert reason(shown) == "expired"
-    assert reason(replace(shown, snapshot=replace(made, state_version=6))) == "state_version"
-
-
-@pytest.mark.tc("TC-031")
-@given(st.text(min_size=1))
-def test_nothing_that_is_kept_of_a_text_gives_it_away(text: str) -> None:
-    assert set(preview(text)) <= set("x9 .…")
-    request = Request(Kind.SEND, "request-1", "r", Guards(snapshot="1.7.nonce"), SendParams(text=text))
-    assert request.to_record(KEY)["guards"] == {}, "nor what a nonce lets its holder do"
-    message = request.to_record(KEY)["params"]["text"]
-    assert (message["characters"], message["preview"]) == (len(text), preview(text))
-    assert message.keys() == {"characters", "digest", "drawn_digest", "preview"}
-    for name in ("digest", "drawn_digest"):
-        assert message[name] != request.to_record(b"another")["params"]["text"][name]
-
-
-@pytest.mark.tc("TC-026")
-def test_a_digest_names_the_payload_and_not_the_request() -> None:
-    one = Request(Kind.SEND, "request-1", "r", Guards(), SendParams(text="a"))
-    assert one.digest(KEY) == replace(one, request_ref="request-2").digest(KEY)
-    for other in (replace(one, ref="s"), replace(one, kind=Kind.KILL), replace(one, guards=Guards(force_stale=True)),
-                  replace(one, params=SendParams(text="a", enter=True))):  # fmt: skip
-        assert one.digest(KEY) != other.digest(KEY)
 
 
 @pytest.mark.tc("TC-027")
