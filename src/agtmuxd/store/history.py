@@ -30,7 +30,7 @@ ReadLog = Callable[[int, str, int], Awaitable[list[tuple[int, int, list[Change]]
 """``await read_log(after, scope, limit)``: lists (sequence, time in ns, changes), as ``read_batches`` does."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionLimits:
     """How long history is kept, in ns; ``stream_rows`` counts rows."""
 

@@ -36,8 +36,8 @@ def limits_of(settings: RetentionSettings) -> history.RetentionLimits:
     """Convert the settings (days) to limits in ns."""
     day = 86_400 * NS
     return history.RetentionLimits(
-        int(settings.payloads * day), int(settings.events * day), int(settings.actions * day),
-        int(settings.stream * day), settings.stream_rows, int(settings.views * day),
+        payloads=int(settings.payloads * day), events=int(settings.events * day), actions=int(settings.actions * day),
+        views=int(settings.views * day), stream=int(settings.stream * day), stream_rows=settings.stream_rows,
     )  # fmt: skip
 
 

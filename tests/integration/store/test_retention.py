@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
+from agtmuxd.config import RetentionSettings
 from agtmuxd.core.model import NS, Claim, Phase, RawEvent, Source, Strength
 from agtmuxd.core.state.ordering import Stamp
 from agtmuxd.core.state.registers import Entry, Register
 from agtmuxd.repository import Runtime
 from agtmuxd.store import actions, current, history
 from agtmuxd.store.db import Store, open_database
-from agtmuxd.store.retention import RetentionTask, purge
+from agtmuxd.store.retention import RetentionTask, limits_of, purge
 from tests.integration.store.test_migrate import put, row
 
 DAY = 86_400 * NS
@@ -229,6 +230,16 @@ async def test_a_database_that_takes_nothing_is_purged_the_next_time(
 
 def column(db: sqlite3.Connection, statement: str) -> list[Any]:
     return [r[0] for r in db.execute(statement)]
+
+
+@pytest.mark.tc("TC-012")
+def test_each_setting_is_the_limit_of_its_own_kind() -> None:
+    """In days, and the stream's rows as a number. The defaults are those of the limits."""
+    assert limits_of(RetentionSettings()) == history.RetentionLimits()
+    some = RetentionSettings(payloads=1, events=2, actions=3, views=4, stream=5, stream_rows=6000)
+    assert limits_of(some) == history.RetentionLimits(
+        payloads=DAY, events=2 * DAY, actions=3 * DAY, views=4 * DAY, stream=5 * DAY, stream_rows=6000
+    )
 
 
 @pytest.mark.tc("TC-012")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from agtmuxd.core.json_codec import stamp
+from agtmuxd.core.json_codec import nanoseconds, stamp
 
 WAITING: Final = ("waiting_approval", "waiting_input")
 LISTED: Final = 20
@@ -57,8 +57,10 @@ class AgentRecap:
 class RecapBuilder:
     """The recap of the time from ``since`` on."""
 
-    def __init__(self, since: int) -> None:
+    def __init__(self, since: int, log_begins: int | None = None) -> None:
+        """``log_begins``: when the oldest known change was made, if that is later than ``since``."""
         self.since = since
+        self._known_from = max(since, log_begins or 0)
         self._agents: dict[str, AgentRecap] = {}
         self._in_pane: dict[str, str] = {}
 
@@ -76,7 +78,7 @@ class RecapBuilder:
         agent.ended_at = None
         self._in_pane[key] = runtime_id
         if first and known is None and was is not None and was[2] is not None:
-            self._enter(agent, {"state": was[2]}, self.since, began=True)
+            self._enter(agent, {"state": was[2]}, self._known_from, began=True)
         self._enter(agent, item, at)
 
     def now(self, rows: Iterable[tuple[str, Row]]) -> None:
@@ -86,7 +88,8 @@ class RecapBuilder:
             if runtime_id is not None and runtime_id not in self._agents:
                 agent = self._agents[runtime_id] = AgentRecap(runtime_id, {})
                 self._in_pane[key] = runtime_id
-                self._enter(agent, item, self.since, began=True)
+                begun = item.get("since")
+                self._enter(agent, item, self.since if begun is None else nanoseconds(begun), began=True)
 
     def result(self, now: int) -> list[AgentRecap]:
         """List the agents of which there is something to tell: those that waited longest come first."""

@@ -32,7 +32,7 @@ class Recap:
         if since > now:
             raise AgtmuxError("E_INVALID_REQUEST", "since: this time is in the future: give one in the past")
         oldest = await self._store.read(rows.oldest)
-        builder = RecapBuilder(since)
+        builder = RecapBuilder(since, oldest)
         after: rows.Position | None = (since, "", -1)
         while after is not None:
             position = after

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agtmuxd.core.json_codec import stamp
 from agtmuxd.features.recap.model import LISTED, RecapBuilder, agent_item
 
 pytestmark = pytest.mark.tc("TC-252")
@@ -24,7 +25,7 @@ def asking(fingerprint: str, title: str = "Proceed?", **more: Any) -> dict[str, 
 
 def told(changes: list[tuple[float, dict[str, Any] | None]], now: float, **more: Any) -> list[dict[str, Any]]:
     """Fold changes of one pane, at seconds after the start."""
-    builder = RecapBuilder(START)
+    builder = RecapBuilder(START, more.get("begins"))
     for at, item in changes:
         builder.change("host/%1", START + int(at * S), item, more.get("was"))
     builder.now(more.get("rows", ()))
@@ -95,3 +96,14 @@ def test_those_that_waited_longest_come_first_and_quiet_ones_are_left_out() -> N
         builder.change(f"host/{pane}", START, asking("a", runtime_id=f"rt-{pane}") | {"runtime_id": f"rt-{pane}"}, None)
         builder.change(f"host/{pane}", START + seconds * S, row("idle", f"rt-{pane}"), None)
     assert [agent.runtime_id for agent in builder.result(START + 100 * S)] == ["rt-%3", "rt-%2"]
+
+
+def test_what_the_log_does_not_reach_back_to_is_not_counted() -> None:
+    """Neither before the log's first change, nor before the moment at which a row itself says its state began."""
+    before = [None, None, "waiting_approval"]
+    (agent,) = told([(50, row("running"))], 60, was=before, begins=START + 40 * S)
+    assert (agent["waited_s"], agent["running_s"]) == (10.0, 10.0)
+    (agent,) = told([], 60, rows=[("host/%1", asking("a", since=stamp(START + 55 * S)))])
+    assert agent["waited_s"] == 5.0
+    (agent,) = told([], 60, rows=[("host/%1", asking("a", since=stamp(START - 55 * S)))])
+    assert agent["waited_s"] == 60.0
