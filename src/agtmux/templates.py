@@ -94,7 +94,7 @@ def parse(text: str) -> Sequence[Part]:
             parts.append(token[0])
         elif token[0] == "\\":
             if token[1:] not in _ESCAPES:
-                raise TemplateError(f"{token} is no escape: use \\t, \\n or \\\\")
+                raise TemplateError(f"{token} is not an escape: use \\t, \\n or \\\\")
             parts.append(_ESCAPES[token[1:]])
         elif token[0] in "{}":
             parts.append(_field(token))

@@ -94,7 +94,7 @@ def _go_back(client_name: str | None) -> None:
     client = server.client(client_name)
     place = jump_places.recall((server.socket, server.pid), client.name)
     if place is None:
-        raise AgtmuxError("E_REF_NOT_FOUND", "this client has not jumped yet: agtmux jump --next does")
+        raise AgtmuxError("E_REF_NOT_FOUND", "this client has not jumped yet: run agtmux jump --next first")
     session, window, pane = place
     try:
         _switch(server, client, [client.name, "-t", f"{session}:{window}.{pane}"])

@@ -78,7 +78,7 @@ def menu_words(
     for number, (item, text) in enumerate(zip(shown, labels(shown, now), strict=True), 1):
         ref = str(item["ref"])
         if not _REF.fullmatch(ref):
-            raise AgtmuxError("E_INTERNAL", f"the daemon sent a ref that is none: {ref[:80]!r}")
+            raise AgtmuxError("E_INTERNAL", f"the daemon sent something that is not a ref: {ref[:80]!r}")
         go = [*program, "jump", "--client", client.name, "--", ref]
         words += [_text(text, room), str(number) if number < 10 else "", menu_command(go)]
     return [*words, "", "dashboard", "d", format_literal(line(dashboard).removesuffix("\n"))]

@@ -126,7 +126,7 @@ def act(
     if kind in ("approve", "deny", "answer") and not fingerprint:
         raise click.UsageError(f"{kind} needs --fingerprint: without it, another prompt could be answered")
     if (kind == "answer") != (option is not None):
-        raise click.UsageError("--option belongs to answer, and answer needs it")
+        raise click.UsageError("--option works only with answer, and answer needs it")
     once = hashlib.sha256(json.dumps([kind, ref, fingerprint, runtime, state_version, option]).encode()).hexdigest()
     guard: dict[str, Any] = {
         "request_ref": f"menubar-{once[:32]}",

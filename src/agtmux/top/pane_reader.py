@@ -84,7 +84,7 @@ class PaneReader:
                 body = self._client().message(row.ref).json()
             except AgtmuxError as error:
                 return [safe_line(error.message)]
-            return safe_lines(body.get("text") or "nothing is known of its last message")
+            return safe_lines(body.get("text") or "its last message is not known")
 
         self._errands.latest("message", look, then)
 

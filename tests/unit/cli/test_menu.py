@@ -61,7 +61,7 @@ def test_a_text_is_cut_and_holds_no_format_and_no_control_character() -> None:
     "ref", ["", "pane:host/a b/@1/%1", "runtime:x; kill-server aaaaaaaa", "%1", "pane:host/#(id)/@1/%1;"]
 )
 def test_a_ref_that_is_none_is_not_put_into_a_command(ref: str) -> None:
-    with pytest.raises(AgtmuxError, match="the daemon sent a ref"):
+    with pytest.raises(AgtmuxError, match="the daemon sent something that is not a ref"):
         words(waits(ref=ref))
 
 

@@ -143,7 +143,7 @@ class Sender:
         if outcome.ok:
             after = replace(sending, state="sent", ended_at=now, last_error=None, handle=outcome.handle)
         elif outcome.unsure and not self._is_repeatable(name):
-            why = f"nobody knows whether it arrived: {outcome.detail}"[:CUT]
+            why = f"it may or may not have arrived: {outcome.detail}"[:CUT]
             after = replace(sending, state="unknown", ended_at=now, last_error=why)
         else:
             next_at = next_attempt(sending.attempts, outcome, now)

@@ -51,12 +51,12 @@ def write_once(tty: str, data: bytes) -> str | None:
     try:
         status = os.fstat(fd)
         if not stat.S_ISCHR(status.st_mode) or not os.isatty(fd):
-            return f"{tty} is no terminal"
+            return f"{tty} is not a terminal"
         if status.st_uid != os.getuid():
             return f"{tty} belongs to another user"
         written = os.write(fd, data)
     except OSError as error:
-        return f"{tty} takes nothing now: {error.strerror}"
+        return f"{tty} does not accept text now: {error.strerror}"
     finally:
         os.close(fd)
-    return None if written == len(data) else f"{tty} took only a part"
+    return None if written == len(data) else f"{tty} accepted only part of the text"

@@ -53,8 +53,8 @@ async def test_a_terminal_of_another_machine_is_left_alone() -> None:
 def test_what_is_no_terminal_of_this_user_gets_nothing(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")
-    assert write_once(str(file), b"x") == f"{file} is no terminal"
-    assert write_once("/dev/null", b"x") == "/dev/null is no terminal"
+    assert write_once(str(file), b"x") == f"{file} is not a terminal"
+    assert write_once("/dev/null", b"x") == "/dev/null is not a terminal"
     assert "cannot be opened" in str(write_once(str(tmp_path / "none"), b"x"))
     assert file.read_text() == ""
 
@@ -67,7 +67,7 @@ def test_a_terminal_that_takes_nothing_is_not_waited_for() -> None:
             why = write_once(name, b"x" * 500)
             if why is not None:
                 break
-        assert why is not None and ("takes nothing now" in why or "only a part" in why)
+        assert why is not None and ("does not accept text now" in why or "only part of" in why)
     finally:
         os.close(master)
         os.close(slave)
