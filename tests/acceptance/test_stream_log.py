@@ -24,7 +24,7 @@ def test_a_restart_keeps_what_happened_for_cursors_and_recaps(
     daemon.stop()
     daemon.start()
     daemon.wait_agent(one.pane)
-    until(lambda: daemon.health()["database"]["used_bytes"], within=PATIENCE, what="the clean-up ran")
+    until(lambda: daemon.health()["store"]["used_bytes"], within=PATIENCE, what="the clean-up ran")
     after = place.json("recap", "--since", "1h")
     assert after["log_begins"] == before["log_begins"]
     assert after["summary"]["waited_s"] < 600, "an hour has not passed"

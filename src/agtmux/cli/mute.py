@@ -35,7 +35,9 @@ def mute(app: App, ref: str | None, span: str | None, until: str | None, as_json
       agtmux mute --for 2h
       agtmux mute claude --until 08:00
     """
-    if (span is None) == (until is None):
+    if span is not None and until is not None:
+        raise click.UsageError("give --for or --until, not both")
+    if span is None and until is None:
         raise click.UsageError("give --for D or --until T: a mute always ends")
     client = app.client()
     request: dict[str, object] = {"seconds": seconds(span)} if span is not None else {"until": time_of(until or "")}
