@@ -368,4 +368,75 @@ SCENES: tuple[Bare, ...] = (
             "rest: 2",
         ),
     ),
+    Bare(
+        name="f5-130x14-no-flicker",
+        agent="claude",
+        size=(130, 14),
+        colours="none",
+        hooks=False,
+        doc=(
+            "a wide, low pane, whole frames, the focus view, no colours, an empty status line: a list, a failure,"
+            " a queue"
+        ),
+        files={
+            ".claude/settings.json": {
+                "viewMode": "focus",
+                "statusLine": {"type": "command", "command": "true", "padding": 0},
+                "companyAnnouncements": ["Waiting for your approval since Monday"],
+                "showThinkingSummaries": True,
+                "outputStyle": "Explanatory",
+            }
+        },
+        env={"CLAUDE_CODE_NO_FLICKER": "1", "CLAUDE_CODE_SYNTAX_HIGHLIGHT": "0"},
+        acts=(
+            "turn: think hard",
+            "turn: 2 todo",
+            "refuse: webfetch",
+            "queue: slow 5 / hello",
+            "fail: boom 400",
+            "answer: ask me",
+            "interrupt: slow 20",
+            "rest: 2",
+        ),
+    ),
+    Bare(
+        name="f6-44x32-plan-vim",
+        agent="claude",
+        size=(44, 32),
+        theme="light",
+        hooks=False,
+        doc=(
+            "vim's keys and plan mode in a tall, narrow pane below bash, no title, no motion, a right-aligned "
+            "status line"
+        ),
+        files={
+            ".claude/settings.json": {
+                "permissions": {"defaultMode": "plan"},
+                "editorMode": "vim",
+                "prefersReducedMotion": True,
+                "statusLine": {
+                    "type": "command",
+                    "command": "printf '%40s' '12:30 esc'",
+                    "hideVimModeIndicator": False,
+                },
+            }
+        },
+        env={"CLAUDE_CODE_DISABLE_TERMINAL_TITLE": "1", "TERM": "screen"},
+        command="bash -c 'claude; true'",
+        started_as="bash -c",
+        vim=True,
+        patterns={"approval_pattern": r"1\. Yes"},
+        keys={"interrupt": ("Escape", "Escape")},
+        pause=0.6,
+        acts=(
+            "turn: parrot",
+            "allow: plan it",
+            "command: /clear",
+            "interrupt: slow 20",
+            "again: ",
+            "dismiss: ask me",
+            "turn: slow 4",
+            "rest: 2",
+        ),
+    ),
 )

@@ -229,4 +229,66 @@ SCENES: tuple[Bare, ...] = (
             "rest: 2",
         ),
     ),
+    Bare(
+        name="f5-62x30-experimental",
+        agent="copilot",
+        size=(62, 30),
+        colours="none",
+        hooks=False,
+        doc=(
+            "experimental features, no colours, no mouse, no title, a status line of marks, below bash: a helper,"
+            " a page"
+        ),
+        files={
+            ".copilot/settings.json": {
+                "experimental": True,
+                "mouse": False,
+                "theme": "high-contrast",
+                "updateTerminalTitle": False,
+                "terminalProgress": False,
+                "statusLine": {"type": "command", "command": "printf '◉ main ● 3 ✗ 0'"},
+            }
+        },
+        command="bash -c 'copilot; true'",
+        started_as="bash -c",
+        keys={"interrupt": ("C-c",)},
+        acts=(
+            "turn: 3 task",
+            "refuse: bash two",
+            "allow: write it",
+            "interrupt: slow 20",
+            "answer: ask me",
+            "turn: parrot",
+            "rest: 2",
+        ),
+    ),
+    Bare(
+        name="f6-128x13-reader-clock",
+        agent="copilot",
+        size=(128, 13),
+        theme="dark",
+        hooks=False,
+        doc=(
+            "for screen readers in a low, wide pane, a status line whose clock runs, no title: two commands, a failure"
+        ),
+        files={
+            ".copilot/settings.json": {
+                "screenReader": True,
+                "updateTerminalTitle": False,
+                "terminalProgress": False,
+                "tabs": {"enabled": False},
+                "scrollbar": False,
+                "statusLine": {"type": "command", "command": "date '+%T Working'", "refreshInterval": 1, "padding": 2},
+            }
+        },
+        keys={"interrupt": ("C-c",)},
+        acts=(
+            "turn: foreign",
+            "both: twobash",
+            "command: /clear",
+            "dismiss: ask me",
+            "interrupt: slow 20",
+            "fail: badkey",
+        ),
+    ),
 )

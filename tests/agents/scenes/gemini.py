@@ -290,4 +290,75 @@ SCENES: tuple[Bare, ...] = (
             "rest: 2",
         ),
     ),
+    Bare(
+        name="f5-72x17-witty",
+        agent="gemini",
+        size=(72, 17),
+        colours="none",
+        hooks=False,
+        doc=(
+            "the alternate screen in one process, own phrases in place of the clock, no title, no tips: an edit, "
+            "a queue"
+        ),
+        files={
+            ".gemini/settings.json": {
+                "ui": {
+                    **NO_TITLE,
+                    "useAlternateBuffer": True,
+                    "renderProcess": False,
+                    "hideTips": True,
+                    "loadingPhrases": "witty",
+                    "customWittyPhrases": ["All done.", "Type your message", "1. Allow once"],
+                    "footer": {"hideContextPercentage": False},
+                }
+            }
+        },
+        patterns={"approval_pattern": r"● 1\. Allow once"},
+        acts=(
+            "turn: slow 4",
+            "allow: replace it",
+            "queue: slow 5 / hello",
+            "refuse: bash two",
+            "answer: ask me",
+            "interrupt: slow 20",
+            "rest: 2",
+        ),
+    ),
+    Bare(
+        name="f6-112x44-hidden",
+        agent="gemini",
+        size=(112, 44),
+        theme="light",
+        hooks=False,
+        doc=(
+            "no footer, no hints, no spinner, no title, another terminal, below bash: a yes or no, overload, a "
+            "new start"
+        ),
+        files={
+            ".gemini/settings.json": {
+                "ui": {
+                    **NO_TITLE,
+                    "hideFooter": True,
+                    "showShortcutsHint": False,
+                    "showSpinner": False,
+                    "hideContextSummary": True,
+                    "theme": "Google Code",
+                    "inlineThinkingMode": "full",
+                }
+            }
+        },
+        env={"TERM": "screen"},
+        command="bash -c 'gemini; true'",
+        started_as="bash -c",
+        patterns={"question_pattern": "Enter to select"},
+        acts=(
+            "turn: mimic",
+            "dismiss: askyn",
+            "turn: 3 flaky one",
+            "allow: bash one",
+            "again: ",
+            "interrupt: slow 20",
+            "fail: badkey",
+        ),
+    ),
 )

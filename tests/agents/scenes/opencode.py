@@ -213,4 +213,68 @@ SCENES: tuple[Bare, ...] = (
             "rest: 2",
         ),
     ),
+    Bare(
+        name="f5-84x40-scrollbar",
+        agent="opencode",
+        size=(84, 40),
+        theme="light",
+        hooks=False,
+        doc=(
+            "a scrollbar beside long answers, another key to stop, no title, no thoughts, below bash: a path "
+            "outside, overload"
+        ),
+        files={
+            ".config/opencode/tui.json": {"theme": "github", "keybinds": {"session_interrupt": "ctrl+k"}},
+            ".local/state/opencode/kv.json": {
+                "scrollbar_visible": True,
+                "terminal_title_enabled": False,
+                "diff_wrap_mode": "none",
+                "tool_details_visibility": False,
+                "theme_mode": "light",
+            },
+        },
+        command="bash -c 'opencode; true'",
+        started_as="bash -c",
+        keys={"interrupt": ("C-k", "C-k")},
+        acts=(
+            "turn: slow 9",
+            "allow: outside it",
+            "turn: mimic",
+            "interrupt: slow 20",
+            "turn: 3 flaky one",
+            "answer: ask me",
+            "fail: badkey",
+        ),
+    ),
+    Bare(
+        name="f6-60x12-low",
+        agent="opencode",
+        size=(60, 12),
+        colours="none",
+        hooks=False,
+        doc=(
+            "a low, narrow pane without colours, animations and tips, times and a scrollbar shown: two commands, "
+            "a new session"
+        ),
+        files={
+            ".local/state/opencode/kv.json": {
+                "animations_enabled": False,
+                "tips_hidden": True,
+                "timestamps": "show",
+                "scrollbar_visible": True,
+                "terminal_title_enabled": False,
+            }
+        },
+        keys={"interrupt": ("Escape", "Escape")},
+        acts=(
+            "turn: think it over",
+            "both: twobash",
+            "command: /new",
+            "queue: slow 5 / hello",
+            "dismiss: ask me",
+            "again: ",
+            "interrupt: slow 20",
+            "rest: 2",
+        ),
+    ),
 )
