@@ -316,7 +316,7 @@ SCENES: tuple[Bare, ...] = (
         patterns={"approval_pattern": r"● 1\. Allow once"},
         acts=(
             "turn: slow 4",
-            "allow: replace it",
+            "allow: write it",
             "queue: slow 5 / hello",
             "refuse: bash two",
             "answer: ask me",
@@ -350,7 +350,7 @@ SCENES: tuple[Bare, ...] = (
         env={"TERM": "screen"},
         command="bash -c 'gemini; true'",
         started_as="bash -c",
-        patterns={"question_pattern": "Enter to select"},
+        patterns={"question_pattern": "Enter to select", "error_pattern": "✕ .API Error"},
         acts=(
             "turn: mimic",
             "dismiss: askyn",

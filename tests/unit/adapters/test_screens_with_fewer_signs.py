@@ -234,6 +234,17 @@ def test_claude_a_failure_in_words_of_its_own_is_one(words: str) -> None:
     assert claude(f"● {words}", "  /compact", before=Claim.RUNNING).claim is Claim.ERROR
 
 
+@pytest.mark.tc("TC-585")
+@pytest.mark.parametrize(
+    "below", [(), ("  ⎿  Tip: Use /memory to view", "     and manage it"), ("  ⎿  Tip: Use", "     and", "     so on")]
+)
+def test_claude_without_motion_works_whatever_tip_stands_below_its_word(below: tuple[str, ...]) -> None:
+    """With vim's keys nothing else tells of the turn; an answer of one word is none."""
+    for word in ("Osmosing…", "Beboppin'… (3s)"):
+        assert claude(f"● {word}", *below).claim is Claim.RUNNING
+    assert claude("● Well…", "  that was it.").claim is not Claim.RUNNING
+
+
 FIELD = ("  ┃", "  ┃", "  ┃  Build · Model Name", "  ╹▀▀▀▀▀▀▀▀", "   ~/proj      1.0K  ctrl+p commands")
 TOAST = "┃  Incorrect API key.  ┃"
 FAILED = ("  ┃", "  ┃  Incorrect API key.", "  ┃")
