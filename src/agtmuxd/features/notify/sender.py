@@ -124,10 +124,10 @@ class Sender:
                 await asyncio.sleep(STORE_AGAIN)
 
     async def _try(self, name: str, message: Message) -> Outcome:
-        channel = self._channels.get(name)
-        if channel is None:
-            return Outcome(ok=False, detail="the configuration has no such channel any more", final=True)
         try:
+            channel = self._channels.get(name)
+            if channel is None:
+                return Outcome(ok=False, detail="the configuration has no such channel any more", final=True)
             async with asyncio.timeout(SECONDS):
                 outcome = await channel.send(message)
             return replace(outcome, detail=redact(one_line(outcome.detail))[:CUT])

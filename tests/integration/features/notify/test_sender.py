@@ -9,6 +9,7 @@ import pytest
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.features.notify import sender as module
+from agtmuxd.features.notify.channels.contract import Channel
 from agtmuxd.features.notify.message import Message, Outcome
 from tests.integration.features.notify.stand import FakeChannel, Stand, asks
 
@@ -53,6 +54,24 @@ async def test_a_channel_that_raises_counts_as_failed(tmp_path: Path, monkeypatc
     await stand.settle()
     (channel,) = (await stand.service.status())["channels"]
     assert (channel["last_error"], channel["undelivered"]) == ("RuntimeError: a new fault", 1)
+
+
+async def test_a_channel_that_cannot_be_made_counts_as_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a broken installation, for example. The others are tried all the same."""
+    channels = [{"name": name, "kind": "desktop"} for name in ("broken", "desk")]
+    stand = Stand(tmp_path, {"channels": channels})
+    real = stand.channels.get
+
+    def get(name: str) -> Channel | None:
+        if name == "broken":
+            raise ModuleNotFoundError("no module named x")
+        return real(name)
+
+    await stand.start()
+    monkeypatch.setattr(stand.channels, "get", get)
+    tried = {result["channel"]: (result["ok"], result["detail"]) for result in await stand.service.test(None)}
+    assert tried["broken"] == (False, "ModuleNotFoundError: no module named x")
+    assert tried["desk"][0] is True
 
 
 async def test_a_channel_that_never_answers_is_left_after_a_while(
