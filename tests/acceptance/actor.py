@@ -75,7 +75,7 @@ class Actor:
         else:
             if self.running:
                 rows += ["✻ Working… (2s · ↓ 5 tokens)", ""]
-            lines = _wrapped(self.field, os.get_terminal_size(0).columns - 2)
+            lines = _wrapped(self.field, (os.get_terminal_size(0).columns or 80) - 2)  # 0: behind a wrapper
             shown = lines if len(lines) <= 5 else lines[-5:]
             rows += [RULE, "❯ " + shown[0], *("  " + row for row in shown[1:]), RULE]
             rows += ["  esc to interrupt" if self.running else "  ? for shortcuts"]
