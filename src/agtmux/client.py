@@ -133,6 +133,10 @@ class Client:
     def unmute(self, request: Mapping[str, object]) -> Reply:
         return self._ask("POST", "/v1/notify/unmute", request)
 
+    def look(self, panes: Sequence[str], surface: str) -> Reply:
+        """Report panes that a person sees on a surface (``top``)."""
+        return self._ask("POST", "/v1/notify/look", {"panes": list(panes), "surface": surface})
+
     def retry_messages(self, message: str | None) -> Reply:
         """Send one message that failed again, or all."""
         return self._ask("POST", "/v1/notify/retry", {"message": message})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -203,3 +204,50 @@ def test_a_screen_needs_no_pointer(web: Web, actor: Make) -> None:
     tab.keyboard.press("Enter")
     says(tab, ".note", "approved")
     assert one.sent() == ["chose 1"]
+
+
+def age(tab: Page) -> str:
+    return str(tab.locator(".card time").inner_text())
+
+
+def changed(tab: Page, before: str) -> bool:
+    return age(tab) != before
+
+
+@pytest.mark.tc("TC-420")
+def test_it_tells_what_a_person_sees_only_while_it_has_the_focus(web: Web, actor: Make) -> None:
+    """The pane of the screen, or the cards that are wholly on it. Rows of a list do not count."""
+    one, two = actor().start("one"), actor().start("two")
+    two.ready(web.daemon)
+    one.ready(web.daemon)
+    one.asks(web.daemon, "make clean")
+    context = web.context()
+    context.add_init_script(
+        "document.asked = 0; document.hasFocus = () => { document.asked++; return !!document.near; }"
+    )
+    told: list[Any] = []
+    context.on(
+        "request", lambda request: told.append(request.post_data_json) if request.url.endswith("/look") else None
+    )
+    tab = web.open("observe", context=context)
+    says(tab, ".card", "make clean")
+    until(lambda: tab.evaluate("document.asked") > 1, within=PATIENCE, what="it asks for the focus")
+    assert told == []
+    with tab.expect_response("**/v1/notify/look") as answered:
+        tab.evaluate("document.near = true")
+    assert answered.value.json()["counted"] == 1
+    tab.evaluate("const now = Date.now; Date.now = () => now() + 15000")
+    web.show(tab, f"p/host/{two.pane.replace('%', '%25')}")
+    says(tab, "h1", "claude in two")
+    until(lambda: tab.evaluate("1") and len(told) == 2, within=PATIENCE, what=f"the second look: {told}")
+    refs = [web.daemon.panes(session=name)[0]["ref"] for name in ("one", "two")]
+    assert told == [{"panes": [ref], "surface": "web"} for ref in refs]
+    web.show(tab, "sessions")
+    tab.evaluate("document.asked = 0; const later = Date.now; Date.now = () => later() + 15000")
+    tab.set_viewport_size({"width": 1280, "height": 90})
+    web.show(tab, "")
+    says(tab, ".card", "make clean")
+    for _ in range(2):
+        before = age(tab)
+        until(partial(changed, tab, before), within=PATIENCE, what="the next tick: it tells, then draws the age")
+    assert len(told) == 2, "neither rows nor a card that is cut off"

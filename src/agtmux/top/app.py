@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from textual.binding import Binding
 from textual.containers import Container, Horizontal, Vertical
 from textual.screen import Screen
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from agtmux.top.feed import Feed
     from agtmux.top.fields import Field
     from agtmux.top.lines import Spans
+    from agtmux.top.model import Row
     from agtmux.top.panels import Options
 
 FOLLOW = 0.5
@@ -282,12 +285,18 @@ class Dashboard(Panels, inherit_bindings=False):
 
     # ------------------------------------------------------------ keys: pages and menus
 
+    @staticmethod
+    def _page(row: Row, hints: Spans, every: float | None) -> PageScreen:
+        """Return an empty page about one agent."""
+        title = partial(lines.title, row, focused=True, target=True)
+        return PageScreen(title, hints, lambda: None, every, row.ref)
+
     def do_output(self) -> None:
         row = self.list.row
         if row is None:
             return
         hints: Spans = ((" Tab", "key"), (" last message  ", "dim"), ("Esc", "key"), (" close", "dim"))
-        page = PageScreen(lambda room: lines.title(row, room, focused=True, target=True), hints, lambda: None, FOLLOW)
+        page = self._page(row, hints, FOLLOW)
         shows_message, before = False, ""
 
         def fill() -> None:
@@ -317,7 +326,7 @@ class Dashboard(Panels, inherit_bindings=False):
         if row is None:
             return
         hints: Spans = ((" Esc", "key"), (" close", "dim"))
-        page = PageScreen(lambda room: lines.title(row, room, focused=True, target=True), hints, lambda: None, None)
+        page = self._page(row, hints, None)
         page.refill = lambda: self.reader.why(
             row, lambda: page.fill(explain_lines(self.reader.reasons.get(row.key, [])))
         )

@@ -32,6 +32,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("interrupt", "act", "interrupt", "interrupt"),
     Operation("kill", "act", "kill", "kill"),
     Operation("ack", "act", "seen", "ack"),
+    Operation("look", "look", None),
     Operation("mute", "mute", "mute"),
     Operation("unmute", "unmute", "mute"),
 )

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding
 from textual.message import Message
 
+from agtmux.protocol.errors import AgtmuxError
 from agtmux.top import arrange, filter, layout, lines  # noqa: A004 - the module of the filter
 from agtmux.top.agent_commands import Leave, explain_lines
 from agtmux.top.arrange import Entry, Fold
 from agtmux.top.background import Background
 from agtmux.top.keys import sign
 from agtmux.top.pane_reader import PaneReader
-from agtmux.top.screens import CardScreen
+from agtmux.top.presence import Presence
+from agtmux.top.screens import CardScreen, PageScreen
 from agtmux.top.style import screen_strips
 from agtmux.top.text import cut, safe_line
 from agtmux.top.themes import OWN
@@ -118,6 +122,7 @@ class Panels(App[Leave], inherit_bindings=False):
         self.why = Detail(id="why", can_focus=False)
         self.background = Background(lambda call: self.post_message(self.Delivery(call)), self._report)
         self.reader = PaneReader(self.background, client)
+        self.presence = Presence()
         self.view = feed.view
         self.grouping = arrange.GROUPINGS[0]
         self.unfolded: frozenset[str] = frozenset()
@@ -209,9 +214,44 @@ class Panels(App[Leave], inherit_bindings=False):
         if any(target.health != "ok" for target in self.view.targets):
             self._bar("#summary")
         self.show_detail()
+        self._tell_look()
         row = self.list.row
         if row is not None and row.state == "running" and self._ticks % LOOK_EVERY == 0:
             self._look()
+
+    # ------------------------------------------------------------ who looks
+
+    def on_app_focus(self) -> None:
+        self.presence.focused = True
+
+    def on_app_blur(self) -> None:
+        self.presence.focused = False
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.InputEvent):
+            self.presence.used(self.clock())
+        await super().on_event(event)
+
+    def _seen(self) -> str | None:
+        """Return the ref of the agent that the screen shows now."""
+        screen, row = self.screen, self.list.row
+        if isinstance(screen, CardScreen):
+            return screen.card.row.ref
+        if isinstance(screen, PageScreen):
+            return screen.ref
+        return row.ref if row is not None and len(self.screen_stack) == 1 and self.detail.size.height > 0 else None
+
+    def _tell_look(self) -> None:
+        """Tell the daemon what the person looks at. Only notifications need it: if it fails, nothing is said."""
+        ref = self.presence.due(self._seen() if self.view.lost_at is None else None, self.clock())
+        if ref is None:
+            return
+
+        def tell() -> None:
+            with suppress(AgtmuxError):  # an older daemon has no such route
+                self.client().look([ref], "top")
+
+        self.background.latest("look", tell, lambda _: None)
 
     # ------------------------------------------------------------ the detail
 

@@ -358,9 +358,11 @@ class PageScreen(ModalScreen[None]):
     )  # fmt: skip
 
     def __init__(
-        self, title: Callable[[int], Spans], hints: Spans, refill: Callable[[], None], every: float | None
+        self, title: Callable[[int], Spans], hints: Spans, refill: Callable[[], None], every: float | None, ref: str
     ) -> None:
+        """``ref``: the pane that it is about."""
         super().__init__()
+        self.ref = ref
         self._title, self._hints, self.refill, self._every = title, hints, refill, every
         self.lines = Lines()
         self.on_panel: Callable[[], None] = lambda: None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from textual import events
 
 from tests.integration.top.conftest import Open
 from tests.integration.top.fleet import asking_fleet, fleet
@@ -96,3 +97,38 @@ async def test_the_panels_follow_a_terminal_that_changes_its_size(stages: Stages
             await seen.pilot.resize_terminal(*size)
             await seen.pilot.pause()
         await seen.shows("Approve?", "npm test")
+
+
+@pytest.mark.tc("TC-420")
+async def test_it_tells_which_pane_a_person_looks_at(stages: Stages, dashboard: Open) -> None:
+    """Only with the focus. An older daemon without the route makes no notice."""
+    stage = stages(*fleet())
+    async with dashboard(stage) as seen:
+
+        async def look(*keys: str) -> str:
+            """Select a row, and stay there."""
+            await seen.press(*keys)
+            seen.app.tick()
+            seen.later(3)
+            seen.app.tick()
+            assert seen.app.list.row is not None
+            return seen.app.list.row.ref
+
+        await look("g")
+        seen.app.post_message(events.AppFocus())
+        await seen.until(lambda: seen.app.presence.focused)
+        expected = [await look("j")]
+        await seen.until(lambda: stage.done("look"))
+        stage.answers["look"] = (404, {"error": {"code": "E_NOT_FOUND", "message": "there is no such route"}})
+        expected.append(await look("j", "o"))
+        await seen.until(lambda: len(stage.done("look")) > 1)
+        await seen.press("escape")
+        seen.app.post_message(events.AppBlur())
+        await seen.until(lambda: not seen.app.presence.focused)
+        await look("g")
+        seen.app.post_message(events.AppFocus())
+        await seen.until(lambda: seen.app.presence.focused)
+        expected.append(await look("j"))
+        await seen.until(lambda: len(stage.done("look")) > 2)
+        assert stage.done("look") == [{"kind": "look", "panes": [ref], "surface": "top"} for ref in expected]
+        assert "failed" not in seen.text

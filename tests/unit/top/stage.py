@@ -43,7 +43,7 @@ class Stage:
         routes["GET /v1/panes"] = lambda _: (200, listing(*self.items.values()))
         for kind in ("attach", "send", "view-output", "kill", "approve", "deny", "answer", "interrupt", "ack"):
             routes[f"POST /v1/actions/{kind}"] = self._act
-        for name in ("mute", "unmute"):
+        for name in ("mute", "unmute", "look"):
             routes[f"POST /v1/notify/{name}"] = self._act
         for item in self.items.values():
             self._explain(item)

@@ -1,7 +1,8 @@
 """Find out which panes somebody looks at now. What is not known counts as not looked at.
 
 A pane is looked at if a terminal shows its window, has the focus, and was used within the last minute. Only terminals
-that report their focus to tmux can say so (``focus-events on``).
+that report their focus to tmux can say so (``focus-events on``). It is also looked at for a while after the dashboard
+or the web page told that a person sees it there.
 """
 
 from __future__ import annotations
@@ -40,3 +41,30 @@ def looked_at(
         for key, item in panes.items()
         if (target_ids.get(item["identity"]["target"], ""), item["identity"]["window_id"]) in seen
     )
+
+
+COUNTS: Final = 30 * NS
+"""For how long (ns) a reported look counts."""
+MOST: Final = 1000
+"""Agents whose last reported look is kept."""
+
+
+class Reported:
+    """The looks that other surfaces reported, by runtime id. They are kept in memory only."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, int] = {}
+
+    def note(self, runtime_ids: Iterable[str], now: int) -> None:
+        """Let a look at these agents count from ``now`` (ns). Beyond ``MOST`` the oldest are forgotten."""
+        counted = self.current(now)
+        self._until = {one: until for one, until in self._until.items() if one in counted}
+        for one in runtime_ids:
+            self._until.pop(one, None)
+            self._until[one] = now + COUNTS
+        for one in list(self._until)[:-MOST]:
+            del self._until[one]
+
+    def current(self, now: int) -> frozenset[str]:
+        """Return the agents that are looked at ``now`` (ns). A clock that was set back makes no look longer."""
+        return frozenset(one for one, until in self._until.items() if now < until <= now + COUNTS)

@@ -7,7 +7,7 @@ ends before the next begins; it is not held while something is sent.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -25,7 +25,7 @@ from agtmuxd.features.notify.book import Book
 from agtmuxd.features.notify.channel_set import ChannelSet
 from agtmuxd.features.notify.channels.clients import Terminal
 from agtmuxd.features.notify.episodes import Steps, follow
-from agtmuxd.features.notify.looks import EVERY, FRESH, SELDOM, looked_at
+from agtmuxd.features.notify.looks import EVERY, FRESH, SELDOM, Reported, looked_at
 from agtmuxd.features.notify.message_store import Sending
 from agtmuxd.features.notify.model import Episode, Item, Kind, Part
 from agtmuxd.features.notify.mute_marks import FIELD, changed_marks
@@ -88,6 +88,8 @@ class Notifier:
         self._annotate = annotate
         self._terminals = terminals
         self._looked_at: frozenset[str] = frozenset()
+        self._in_tmux: frozenset[str] = frozenset()
+        self._reported = Reported()
         self._asked_at = 0
         self._forgot_at = 0
         self._kept_for = kept_for
@@ -262,7 +264,7 @@ class Notifier:
         some = self._matters(now)
         self._look_again = None
         if not some:
-            self._looked_at = frozenset()
+            self._looked_at = self._in_tmux = frozenset()
             return
         every = EVERY if any(now - one.opened_at < FRESH for one in some) else SELDOM
         if now - self._asked_at >= every or self._asked_at > now:
@@ -270,8 +272,16 @@ class Notifier:
             ids = {target.name: target.target_id for target in self._repository.targets.values()}
             panes = {one.pane_key: item for one in some if (item := self._view.panes.get(one.pane_key)) is not None}
             wanted = {ids[name] for item in panes.values() if (name := item["identity"]["target"]) in ids}
-            self._looked_at = looked_at(await self._terminals(sorted(wanted)), panes, ids, now)
+            self._in_tmux = looked_at(await self._terminals(sorted(wanted)), panes, ids, now)
+        reported = self._reported.current(now)
+        self._looked_at = self._in_tmux | {one.pane_key for one in some if one.runtime_id in reported}
         self._look_again = self._asked_at + every
+
+    def note_looks(self, runtime_ids: Collection[str]) -> None:
+        """Count these agents as looked at for a while: a person sees them in the dashboard or on the web page."""
+        self._reported.note(runtime_ids, self._clock())
+        if any(one.runtime_id in runtime_ids for one in self.book.open.values()):
+            self.wake()
 
     async def _mark_seen(self, now: int) -> None:
         fresh = [one for one in self.book.open.values() if one.seen_at is None and one.pane_key in self._looked_at]

@@ -16,6 +16,8 @@ from agtmuxd.api.route import Access, Route, WebScope
 
 LONGEST_MUTE = 30 * 86_400
 """Seconds for which a mute may last. Each one ends."""
+MOST_LOOKS = 50
+"""Panes that one request may report as looked at."""
 Moment = Annotated[int, BeforeValidator(requests.moment), Field(ge=0, le=requests.MAX_NS)]
 
 
@@ -49,6 +51,13 @@ class UnmuteBody(requests.Model):
     """``pane``: its ref; null: everything, and every single pane too."""
 
     pane: str | None = None
+
+
+class LookBody(requests.Model):
+    """``panes``: refs of panes or runtimes that a person sees now. ``surface``: where."""
+
+    panes: Annotated[list[str], Field(min_length=1, max_length=MOST_LOOKS)]
+    surface: Literal["top", "web"]
 
 
 class RetryBody(requests.Model):
@@ -163,6 +172,11 @@ class UnmuteAnswer(Answer):
     lifted: int
 
 
+class LookAnswer(Answer):
+    generated_at: Time
+    counted: int
+
+
 class RetryAnswer(Answer):
     generated_at: Time
     retried: int
@@ -187,6 +201,9 @@ class NotifyService(Protocol):
 
     async def unmute(self, pane: str | None) -> int:
         """Lift mutes and return how many. Raises E_REF_*."""
+
+    async def look(self, panes: list[str]) -> int:
+        """Count the agents in these panes as looked at for a while, and return how many. Other refs are ignored."""
 
     async def press(self, code: str, verb: str) -> dict[str, Any]:
         """Answer the prompt that a code is for. Raises E_UNAUTHORIZED, E_RATE_LIMITED, and the action's refusal."""
@@ -220,6 +237,11 @@ async def unmute(request: web.Request, service: NotifyService) -> web.StreamResp
     return service.envelope.reply(lifted=await service.unmute(body.pane))
 
 
+async def look(request: web.Request, service: NotifyService) -> web.StreamResponse:
+    body = LookBody.model_validate(await read_json(request))
+    return service.envelope.reply(counted=await service.look(body.panes))
+
+
 async def retry(request: web.Request, service: NotifyService) -> web.StreamResponse:
     body = RetryBody.model_validate(await read_json(request))
     return service.envelope.reply(retried=await service.retry(body.message))
@@ -245,6 +267,10 @@ ROUTES: tuple[Route[NotifyService], ...] = (
         body=MuteBody, answer=MuteAnswer, web=WebScope.ACT,
     ),
     Route("POST", "/v1/notify/unmute", unmute, "Lift mutes", body=UnmuteBody, answer=UnmuteAnswer, web=WebScope.ACT),
+    Route(
+        "POST", "/v1/notify/look", look, "Report which panes a person sees in the dashboard or on the web page",
+        body=LookBody, answer=LookAnswer, web=WebScope.OBSERVE,
+    ),
     Route(
         "POST", "/v1/notify/press", press, "Answer a prompt by the single-use code of a button",
         body=PressBody, answer=ActionAnswer, web=WebScope.OWN,

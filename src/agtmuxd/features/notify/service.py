@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -142,6 +143,16 @@ class Notifications:
             await self._book.unmute(scopes)
         self._notifier.wake()
         return lifted
+
+    async def look(self, panes: list[str]) -> int:
+        seen: set[str] = set()
+        for pane in panes:
+            with suppress(AgtmuxError):  # gone since it was drawn: the others still count
+                runtime_id = self._view.panes[self._view.resolve(pane)].get("runtime_id")
+                if runtime_id is not None:
+                    seen.add(runtime_id)
+        self._notifier.note_looks(seen)
+        return len(seen)
 
     async def retry(self, message: str | None) -> int:
         await self._notifier.load()

@@ -317,6 +317,38 @@ async def test_a_look_in_between_leaves_out_the_phone(tmp_path: Path) -> None:
 
 
 @pytest.mark.tc("TC-420")
+async def test_what_a_surface_reports_as_looked_at_is_not_sent(tmp_path: Path) -> None:
+    """It counts like a look in tmux: the message is left out for good, the reminder waits until the look ends."""
+    stand = Stand(tmp_path, {**BOTH, "rules": [{"channels": ["desk"], "remind": "10s"}]})
+    await stand.start()
+    await stand.show(asks(1), asks(2))
+    assert await stand.service.look(["pane:host/work/@1/%1", "pane:host/work/@1/%9", "no ref"]) == 1
+    await stand.forward(2)
+    assert len(stand.wall.shown) == 1, "the other pane is not looked at"
+    _, (why,) = await stand.service.why("pane:host/work/@1/%1", 5)
+    assert why["deliveries"][0]["reason"] == "you looked at it"
+    await stand.forward(27)
+    mine = why["episode"]
+    assert (mine, True) not in stand.wall.parts("desk")
+    await stand.forward(2)
+    await stand.forward(15)
+    assert (mine, True) in stand.wall.parts("desk")
+    assert (mine, False) not in stand.wall.parts("desk")
+
+
+@pytest.mark.tc("TC-420")
+async def test_a_reported_look_is_for_one_agent_and_ends_by_itself(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    await stand.start()
+    await stand.show(pane(state="running"))
+    assert await stand.service.look(["pane:host/work/@1/%1"] * 3) == 1
+    await stand.forward(31)
+    await stand.show(asks(state_version=2))
+    await stand.forward(2)
+    assert len(stand.wall.shown) == 1
+
+
+@pytest.mark.tc("TC-420")
 async def test_somebody_at_another_window_is_told(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     await stand.start()

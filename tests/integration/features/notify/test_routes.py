@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from agtmuxd.api.route import RouteTable
+from agtmuxd.api.route import Access, RouteTable, WebScope
 from agtmuxd.features.notify.routes import (
+    MOST_LOOKS,
     ROUTES,
+    LookAnswer,
     MuteAnswer,
     NotifyStatus,
     RetryAnswer,
@@ -58,3 +60,34 @@ async def test_a_mute_says_when_it_ends_in_one_way(api: Api, body: dict[str, obj
 async def test_an_unknown_pane_is_not_found(api: Api) -> None:
     answer = await api.call("GET", "/v1/notify/why?pane=pane:host/work/@1/%25%39", 404)
     assert answer["error"]["code"] == "E_REF_NOT_FOUND"
+
+
+@pytest.mark.tc("TC-420")
+async def test_a_look_counts_the_agents_that_are_there(api: Api) -> None:
+    panes = [REF, "pane:host/work/@1/%9", "runtime:unknown", "\x1b[31m", *[REF] * (MOST_LOOKS - 4)]
+    answer = await api.call("POST", "/v1/notify/look", 200, json={"panes": panes, "surface": "web"})
+    assert LookAnswer.model_validate(answer).counted == 1
+
+
+@pytest.mark.tc("TC-420")
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"panes": [], "surface": "top"},
+        {"panes": [REF] * (MOST_LOOKS + 1), "surface": "top"},
+        {"panes": [REF], "surface": "tmux"},
+        {"panes": [REF]},
+        {"panes": REF, "surface": "top"},
+        {"panes": [REF], "surface": "top", "seconds": 9},
+    ],
+)
+async def test_a_look_is_small_and_says_where(api: Api, body: dict[str, object]) -> None:
+    answer = await api.call("POST", "/v1/notify/look", 400, json=body)
+    assert answer["error"]["code"] == "E_INVALID_REQUEST"
+
+
+@pytest.mark.tc("TC-420")
+def test_agents_may_not_report_looks_and_every_linked_browser_may() -> None:
+    """An agent could silence what is sent about it."""
+    (route,) = [one for one in ROUTES if one.path == "/v1/notify/look"]
+    assert (route.access, route.web) == (Access.OPERATORS, WebScope.OBSERVE)

@@ -8,7 +8,7 @@ import pytest
 
 from agtmuxd.core.model import TmuxClient
 from agtmuxd.features.notify.channels.clients import Terminal
-from agtmuxd.features.notify.looks import AWAY_AFTER, looked_at
+from agtmuxd.features.notify.looks import AWAY_AFTER, COUNTS, MOST, Reported, looked_at
 from tests.rows import by_key, pane
 from tests.unit.features.notify.makers import T0
 
@@ -40,3 +40,29 @@ def test_without_focus_or_after_a_minute_nobody_is_known_to_look() -> None:
 def test_one_of_several_terminals_is_enough() -> None:
     away = replace(LOOKS, name="b", activity=0)
     assert seen(away, LOOKS) == {"host/%1"}
+
+
+def test_a_reported_look_counts_for_a_while_and_a_later_one_longer() -> None:
+    looks = Reported()
+    assert looks.current(T0) == set()
+    looks.note(["r-1", "r-2"], T0)
+    assert looks.current(T0 + COUNTS - 1) == {"r-1", "r-2"}
+    looks.note(["r-2"], T0 + COUNTS // 2)
+    assert looks.current(T0 + COUNTS) == {"r-2"}
+    assert looks.current(T0 + 2 * COUNTS) == set()
+
+
+def test_a_clock_that_is_set_back_ends_reported_looks() -> None:
+    """Otherwise nothing would be sent for as long as it was set back."""
+    looks = Reported()
+    looks.note(["r-1"], T0)
+    assert looks.current(T0 - 1) == set()
+
+
+def test_only_the_newest_reported_looks_are_kept() -> None:
+    looks = Reported()
+    for number in range(MOST + 10):
+        looks.note([f"r-{number}"], T0)
+    assert len(looks.current(T0)) == MOST
+    assert "r-9" not in looks.current(T0)
+    assert f"r-{MOST + 9}" in looks.current(T0)

@@ -14,7 +14,7 @@ export class ApiError extends Error {
 }
 
 export class Api {
-	#device = null;
+	device = null;
 	onUnlinked = () => {};
 
 	constructor() {
@@ -22,45 +22,41 @@ export class Api {
 	}
 
 	get linked() {
-		return this.#device !== null;
-	}
-
-	get device() {
-		return this.#device;
+		return this.device !== null;
 	}
 
 	// Whether this browser's scope includes `wanted`. The daemon checks it again.
 	may(wanted) {
 		const scopes = ["observe", "act", "all"];
-		return scopes.indexOf(this.#device?.scope) >= scopes.indexOf(wanted);
+		return scopes.indexOf(this.device?.scope) >= scopes.indexOf(wanted);
 	}
 
 	reload() {
-		this.#device = JSON.parse(kept(KEPT));
+		this.device = JSON.parse(kept(KEPT));
 	}
 
 	async link(code) {
 		const body = await this.#call("POST", "/v1/web/devices", { code }, null);
-		this.#device = { token: body.token, name: body.device.name, scope: body.device.scope };
-		kept(KEPT, JSON.stringify(this.#device));
+		this.device = { token: body.token, name: body.device.name, scope: body.device.scope };
+		kept(KEPT, JSON.stringify(this.device));
 	}
 
 	forget() {
-		this.#device = null;
+		this.device = null;
 		kept(KEPT, null);
 	}
 
 	get(path) {
-		return this.#call("GET", path, undefined, this.#device?.token);
+		return this.#call("GET", path, undefined, this.device?.token);
 	}
 
 	post(path, body) {
-		return this.#call("POST", path, body, this.#device?.token);
+		return this.#call("POST", path, body, this.device?.token);
 	}
 
 	// Opens a stream. Raises ApiError, TypeError without a connection, AbortError.
 	async open(path, signal) {
-		const answer = await fetch(path, { signal, cache: "no-store", headers: this.#headers(this.#device?.token) });
+		const answer = await fetch(path, { signal, cache: "no-store", headers: this.#headers(this.device?.token) });
 		if (!answer.ok) throw await this.#refused(answer);
 		return answer.body;
 	}

@@ -16,6 +16,7 @@ class App {
 	#drawn = false;
 	#later = null;
 	#needs = null;
+	#told = 0; // when #tell last told the daemon (ms)
 
 	start() {
 		this.api.onUnlinked = (why) => this.#unlinked(why);
@@ -62,8 +63,6 @@ class App {
 		});
 	}
 
-	// ------------------------------------------------------------ linking
-
 	#moved() {
 		const code = location.hash.match(/^#k=(.+)$/);
 		if (code === null) return this.route();
@@ -92,8 +91,6 @@ class App {
 		});
 		this.#put({ element, title: "Not linked", update() {} });
 	}
-
-	// ------------------------------------------------------------ screens
 
 	route() {
 		if (!this.api.linked) {
@@ -134,8 +131,6 @@ class App {
 		this.draw();
 	}
 
-	// ------------------------------------------------------------ the line at the top, and ages
-
 	#status() {
 		const { status, asOf } = this.feed, element = part("status");
 		const text = {
@@ -155,10 +150,19 @@ class App {
 
 	#tick() {
 		if (document.hidden) return;
+		this.#tell();
 		const now = this.feed.now();
 		for (const element of document.querySelectorAll("[data-since]")) {
 			if (element.dataset.since) put(element, age(seconds(element.dataset.since), now));
 		}
+	}
+
+	// Tells the daemon which panes a person sees.
+	#tell() {
+		const panes = this.#view?.seen ?? [];
+		if (!panes.length || !document.hasFocus() || Date.now() - this.#told < 15000) return;
+		this.#told = Date.now();
+		this.api.post("/v1/notify/look", { panes, surface: "web" }).catch(() => {});
 	}
 }
 

@@ -17,11 +17,11 @@ export class Card {
 	#app;
 	#of;
 	#row = null; // the row as the card shows it
-	#asked = null; // its request
+	#asked = null;
 	#sent = null; // what was sent for this request
 	#ended = null; // when the request ended (ms)
 	#choice = 0; // the option that waits for the second step
-	#acts = 0; // requests without an answer
+	#acts = 0;
 	#timer;
 
 	constructor(app) {
@@ -40,11 +40,16 @@ export class Card {
 		});
 	}
 
+	// Its pane, if all of the card is on the screen.
+	get seen() {
+		const { top, bottom } = this.element.getBoundingClientRect();
+		return top >= 0 && bottom <= innerHeight ? [this.#row.ref] : [];
+	}
+
 	get ended() {
 		return this.#ended !== null;
 	}
 
-	// Whether the card may be taken away.
 	get over() {
 		return this.ended && !this.#acts && Date.now() - this.#ended > LINGER;
 	}
@@ -53,7 +58,6 @@ export class Card {
 		return this.element.classList.contains("moving");
 	}
 
-	// Lets no press count for a moment.
 	arm() {
 		this.element.classList.add("moving");
 		clearTimeout(this.#timer);

@@ -49,7 +49,7 @@ export function kept(name, value) {
 		if (value !== undefined) localStorage.setItem(name, value);
 		return localStorage.getItem(name);
 	} catch {
-		return null; // it allows no storage
+		return null;
 	}
 }
 

@@ -48,7 +48,6 @@ export class Feed extends EventTarget {
 		return null;
 	}
 
-	// Starts if somebody looks at this tab, else stops.
 	look() {
 		if (document.hidden || !this.#api.linked) this.stop();
 		else this.#start();
@@ -68,7 +67,6 @@ export class Feed extends EventTarget {
 		this.#set("unlinked");
 	}
 
-	// Tells the other tabs that the link changed.
 	announce() {
 		this.#channel.postMessage({ linked: true });
 	}
@@ -104,7 +102,6 @@ export class Feed extends EventTarget {
 		if (this.#leading === signal) this.#leading = null;
 	}
 
-	// Reads the stream until it ends.
 	async #read(signal) {
 		const cursor = this.#cursor === null ? "" : `&cursor=${encodeURIComponent(this.#cursor)}`;
 		const silent = new AbortController();

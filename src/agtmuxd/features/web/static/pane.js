@@ -41,6 +41,10 @@ export class PaneView {
 		this.timer = setInterval(() => this.#readScreen(), SCREEN_EVERY);
 	}
 
+	get seen() {
+		return this.#row ? [this.#row.ref] : [];
+	}
+
 	close() {
 		clearInterval(this.timer);
 	}
@@ -99,7 +103,6 @@ export class PaneView {
 		put(this.#of("said"), at ? `${age(seconds(at), this.#app.feed.now())} ago` : "");
 	}
 
-	// Reads what is open.
 	#read() {
 		this.#readScreen();
 		for (const [name, read] of [["why", () => this.#why()], ["past", () => this.#past()]]) {

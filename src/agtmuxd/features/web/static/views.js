@@ -13,7 +13,6 @@ const GROUPS = [
 ];
 const found = new WeakMap();
 
-// "2 running, 1 idle"
 function counts(rows) {
 	return ORDER.map((state) => [rows.filter((row) => row.state === state).length, state])
 		.filter(([n]) => n).map(([n, state]) => `${n} ${stateWord({ state })}`).join(", ");
@@ -54,6 +53,10 @@ export class AllView {
 		this.#app = app;
 		this.element = clone("t-all");
 		this.#of = parts(this.element);
+	}
+
+	get seen() {
+		return [...this.#cards.values()].flatMap(({ card }) => card.seen).slice(0, 50);
 	}
 
 	update() {
