@@ -357,6 +357,14 @@ def test_every_document_that_the_code_names_is_there() -> None:
         assert [name for name in named_here if not (ROOT / name).exists()] == [], path
 
 
+@pytest.mark.tc("TC-117")
+def test_the_tests_that_ci_names_are_there() -> None:
+    """A file that was renamed would end the run without a test."""
+    named_here = re.findall(r"\btests(?:/[\w.]+)+", (ROOT / ".ci" / "run").read_text("utf-8"))
+    assert named_here
+    assert [name for name in named_here if not (ROOT / name).exists()] == []
+
+
 STOP = re.compile(
     r"\b(door|voices?|pokes?|glances?|whoever|of its own|of their own|what came of|reckon(ed|s)?|told|tells?|lest)\b",
     re.I,
