@@ -13,7 +13,7 @@ from agtmux.client import quote
 from agtmux.protocol.errors import CODES
 from agtmux.transport import Exchange
 from tests.acceptance.stage import PATIENCE, Agent, Daemon, Place, lasting
-from tests.conftest import Tmux
+from tests.conftest import Tmux, until
 
 
 def get(place: Place, target: str, method: str = "GET", body: Any = None) -> tuple[int, Any]:
@@ -33,6 +33,7 @@ def test_json_of_every_reading_command_is_the_body_of_its_route(
     daemon.wait_agent(two.pane)
     one.ask()
     daemon.wait_for(one.pane, "waiting_approval")
+    until(lambda: all(item["project"] for item in daemon.panes()), within=PATIENCE, what="the last fields of the rows")
     ref = daemon.wait_agent(one.pane)["ref"]
     for argv, target in (
         (["list", "panes"], "/v1/panes"),
