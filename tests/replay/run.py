@@ -87,9 +87,26 @@ class Stage:
         print(f"played {head['agent']}/{head['scenario']} in {pane.id}", file=sys.stderr, flush=True)
         return path, log, pane.id
 
+    def play_again(self, path: Path) -> tuple[Path, Path, str]:
+        """A recording whose player could not begin, once more. Raises RuntimeError if it cannot begin again."""
+        head, _ = load(path)
+        base = self.world.root / f"{head['agent']}-{head['scenario']}"
+        base.rename(base.with_name(f"{base.name}-first"))
+        print(f"not begun, once more: {head['agent']}/{head['scenario']}", file=sys.stderr, flush=True)
+        played = self.play(path)
+        if not begun(played[1]):
+            left = played[1].read_text() if played[1].exists() else "no log"
+            raise RuntimeError(f"{path} cannot be played: {left[-2000:]}")
+        return played
+
     @staticmethod
     def _ended(log: Path) -> bool:
         return log.exists() and any(f'"kind": "{k}"' in log.read_text() for k in ("done", "crash"))
+
+
+def begun(log: Path) -> bool:
+    """Whether a player got as far as to begin its recording."""
+    return log.exists() and '"kind": "begin"' in log.read_text()
 
 
 def recordings(only: list[str]) -> list[Path]:
@@ -105,6 +122,7 @@ def measure(paths: list[Path], *, hooks: bool, jobs: int) -> dict[str, dict[str,
         watch, stage = TimedLines(world), Stage(world, daemon, hooks=hooks)
         with ThreadPoolExecutor(jobs) as pool:
             played = list(pool.map(stage.play, paths))
+        played = [one if begun(one[1]) else stage.play_again(one[0]) for one in played]
         time.sleep(1.0)
         watch.end()
         for path, log, pane in played:
