@@ -77,6 +77,10 @@ def parse(argv: list[str]) -> argparse.Namespace:
     return out
 
 
+_SHELL = [{"comm": "bash", "argv": ["bash"]}]
+"""Of a recording that does not name its shell."""
+
+
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split(","))
 
@@ -149,6 +153,9 @@ def main(argv: list[str]) -> None:
     starts = [line for line in lines if line["kind"] == "proc" and line.get("chain")]
     bin_dir = run / "bin"
     bin_dir.mkdir()
+    shell = next((line["chain"] for line in starts if line["event"] == "shell"), _SHELL)
+    for process in shell:
+        _interpreter(bin_dir, process["comm"])
     for line in starts:
         chain = copy.deepcopy(line["chain"])
         for process in renamed(chain, options.as_name) if line["event"] == "start" else chain:
@@ -170,9 +177,7 @@ def main(argv: list[str]) -> None:
         start = next(line for line in starts if line["event"] == "start")
         conf |= {"role": "agent", "chain": conductor.chain(start), "level": 0}
     else:
-        shell = [{"comm": "bash", "argv": ["bash"]}]
-        chain = next((line["chain"] for line in starts if line["event"] == "shell"), shell)
-        conf |= {"role": "shell", "chain": chain, "level": 0}
+        conf |= {"role": "shell", "chain": shell, "level": 0}
     impostor.exec_as(conf["chain"][0], conf)
 
 
