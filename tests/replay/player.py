@@ -19,7 +19,7 @@ import tempfile
 import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tests.replay import impostor
 from tests.replay.conductor import Conductor, renamed
@@ -77,7 +77,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     return out
 
 
-_SHELL = [{"comm": "bash", "argv": ["bash"]}]
+_SHELL: Final[list[dict[str, Any]]] = [{"comm": "bash", "argv": ["bash"]}]
 """Of a recording that does not name its shell."""
 
 
