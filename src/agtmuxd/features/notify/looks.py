@@ -49,7 +49,7 @@ MOST: Final = 1000
 """Agents whose last reported look is kept."""
 
 
-class Reported:
+class RecentLooks:
     """The looks that other surfaces reported, by runtime id. They are kept in memory only."""
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ from agtmuxd.features.notify.book import Book
 from agtmuxd.features.notify.channel_set import ChannelSet
 from agtmuxd.features.notify.channels.clients import Terminal
 from agtmuxd.features.notify.episodes import Steps, follow
-from agtmuxd.features.notify.looks import EVERY, FRESH, SELDOM, Reported, looked_at
+from agtmuxd.features.notify.looks import EVERY, FRESH, SELDOM, RecentLooks, looked_at
 from agtmuxd.features.notify.message_store import Sending
 from agtmuxd.features.notify.model import Episode, Item, Kind, Part
 from agtmuxd.features.notify.mute_marks import FIELD, changed_marks
@@ -89,7 +89,7 @@ class Notifier:
         self._terminals = terminals
         self._looked_at: frozenset[str] = frozenset()
         self._in_tmux: frozenset[str] = frozenset()
-        self._reported = Reported()
+        self._reported = RecentLooks()
         self._asked_at = 0
         self._forgot_at = 0
         self._kept_for = kept_for

@@ -8,7 +8,7 @@ import pytest
 
 from agtmuxd.core.model import TmuxClient
 from agtmuxd.features.notify.channels.clients import Terminal
-from agtmuxd.features.notify.looks import AWAY_AFTER, COUNTS, MOST, Reported, looked_at
+from agtmuxd.features.notify.looks import AWAY_AFTER, COUNTS, MOST, RecentLooks, looked_at
 from tests.rows import by_key, pane
 from tests.unit.features.notify.makers import T0
 
@@ -43,7 +43,7 @@ def test_one_of_several_terminals_is_enough() -> None:
 
 
 def test_a_reported_look_counts_for_a_while_and_a_later_one_longer() -> None:
-    looks = Reported()
+    looks = RecentLooks()
     assert looks.current(T0) == set()
     looks.note(["r-1", "r-2"], T0)
     assert looks.current(T0 + COUNTS - 1) == {"r-1", "r-2"}
@@ -54,13 +54,13 @@ def test_a_reported_look_counts_for_a_while_and_a_later_one_longer() -> None:
 
 def test_a_clock_that_is_set_back_ends_reported_looks() -> None:
     """Otherwise nothing would be sent for as long as it was set back."""
-    looks = Reported()
+    looks = RecentLooks()
     looks.note(["r-1"], T0)
     assert looks.current(T0 - 1) == set()
 
 
 def test_only_the_newest_reported_looks_are_kept() -> None:
-    looks = Reported()
+    looks = RecentLooks()
     for number in range(MOST + 10):
         looks.note([f"r-{number}"], T0)
     assert len(looks.current(T0)) == MOST
