@@ -43,7 +43,7 @@ async def test_the_message_is_shown_as_it_is(
     tmux.start()
     servers = TmuxServers(stage.target_manager.watches)
     await eventually(lambda: servers.targets() == (TARGET,))
-    terminal = attach(tmux, "main", cols=150)
+    terminal = attach(tmux, "main", cols=300)
     await eventually(lambda: b"[main]" in terminal.read())  # drawn: a client that just attached draws over a message
     evil = f"#(touch {tmp_path}/x) #{{pid}} #[fg=red]red %H:%M; kill-server"
     told: Message = message(episode(subject=subject(asks=evil)))
