@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from agtmux.protocol.duration import seconds_of
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.regular import read_regular
 
@@ -34,10 +35,10 @@ def _duration(value: object) -> object:
     """Convert ``"15m"`` to seconds. Numbers stay as they are. Raises ValueError."""
     if not isinstance(value, str):
         return value
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h|d)", value.strip(), re.ASCII)
-    if match is None:
+    found = seconds_of(value.strip())
+    if found is None:
         raise ValueError(f"{value!r} is not a duration: write it like 30s, 10m or 2h")
-    return float(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[match[2]]
+    return found
 
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]

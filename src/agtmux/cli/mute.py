@@ -11,10 +11,9 @@ from agtmux.cli import completion_values
 from agtmux.cli import ref as refs
 from agtmux.cli.context import App, pass_app, shared, write_body
 from agtmux.cli.notify import moment
+from agtmux.protocol.duration import seconds_of
 from agtmux.render import clean
 
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
 
@@ -76,10 +75,10 @@ def unmute(app: App, ref: str | None, as_json: bool) -> None:
 
 def seconds(span: str) -> float:
     """Return the seconds of a duration. Raises UsageError."""
-    match = _SPAN.fullmatch(span)
-    if match is None:
+    found = seconds_of(span)
+    if found is None:
         raise click.UsageError(f"--for: {span!r} is not a duration like 30m, 2h or 1d")
-    return float(match[1]) * _SECONDS[match[2]]
+    return found
 
 
 def time_of(text: str, now: float | None = None) -> str:

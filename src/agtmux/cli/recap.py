@@ -11,13 +11,12 @@ import click
 
 from agtmux import render
 from agtmux.cli.context import App, pass_app, shared, write_body
+from agtmux.protocol.duration import seconds_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)", re.ASCII)
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LISTED = 3
 """Waits and failures that are printed for each agent. ``--json`` has more."""
 
@@ -27,11 +26,11 @@ def since_of(text: str, now: float) -> str:
 
     A clock time is the last one, today or yesterday, in local time. Raises click.UsageError.
     """
-    span = _SPAN.fullmatch(text)
+    span = seconds_of(text)
     clock = re.fullmatch(r"(\d{1,2}):(\d{2})", text, re.ASCII)
     try:
         if span is not None:
-            return _stamp(now - float(span[1]) * _SECONDS[span[2]])
+            return _stamp(now - span)
         if clock is not None:
             today = datetime.fromtimestamp(now).replace(  # noqa: DTZ006 local time, whose offset may change within the day
                 hour=int(clock[1]), minute=int(clock[2]), second=0, microsecond=0
