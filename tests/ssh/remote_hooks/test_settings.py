@@ -6,55 +6,17 @@ import json
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from agtmuxd.remote_hooks import install_program
 from tests.acceptance.stage import PATIENCE, Daemon, Place
-from tests.conftest import Tmux, until
-from tests.ssh.remote_hooks.test_link import HookedMachine, events
-from tests.ssh.sshd import Keys, Sshd
+from tests.conftest import until
+from tests.ssh.remote_hooks.test_link import HookedMachine, daemon, events, place, vm
 
-
-@pytest.fixture
-def place(short_dir: Path, tmux: Tmux, keys: Keys) -> Place:
-    made = Place(short_dir)
-    tmux.env = dict(made.env)
-    made.configure(
-        tmux, f'[ssh]\nconfig_file = "{keys.config}"\n[targets]\nconnect_timeout = 5.0\ncommand_timeout = 5.0\n'
-    )
-    return made
-
-
-@pytest.fixture
-def daemon(place: Place) -> Iterator[Daemon]:
-    made = Daemon(place)
-    made.start()
-    yield made
-    made.close()
-    print(made.said())
-
-
-@pytest.fixture
-def vm(place: Place, new_sshd: Callable[..., Sshd], new_tmux: Callable[[], Tmux]) -> Callable[..., HookedMachine]:
-    """Makes machines with an agent: ``vm("vm1")``."""
-
-    def make(name: str = "vm1", *, placed: bool = True, start: bool = True, **more: Any) -> HookedMachine:
-        sshd = new_sshd(name, start=False, **more)
-        (sshd.root / "run").mkdir(mode=0o700)
-        sshd.force = str(sshd.force).replace("env -u SHLVL", f"env -u SHLVL XDG_RUNTIME_DIR={sshd.root / 'run'}")
-        if start:
-            sshd.start()
-        made = HookedMachine(sshd, new_tmux(), place)
-        if placed:
-            made.placed()
-        made.start_agent()
-        return made
-
-    return make
+__all__ = ["daemon", "place", "vm"]
 
 
 @pytest.mark.tc("TC-103")
