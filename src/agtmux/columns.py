@@ -223,6 +223,9 @@ def _caller(item: Item, _now: float) -> str:
     return " ".join(clean(caller[key]) for key in ("actor", "pid", "command") if caller.get(key)) or "-"
 
 
+_ROLLUP = (("PANES", _field("panes")), *_WAIT_RUN, ATTENTION, _PROJECT, ("COUNTS", _counts))
+"""The last columns of windows and of sessions."""
+
 COLUMNS: dict[str, tuple[Column, ...]] = {
     "panes": (
         ("STATE", _state),
@@ -242,11 +245,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("SESSION", _id("session_name")),
         ("WINDOW", _id("window_id")),
         ("NAME", _field("window_name")),
-        ("PANES", _field("panes")),
-        *_WAIT_RUN,
-        ATTENTION,
-        _PROJECT,
-        ("COUNTS", _counts),
+        *_ROLLUP,
     ),
     "sessions": (
         ("STATE", _state),
@@ -254,11 +253,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("TARGET", _targets),
         ("SESSION", _id("session_name")),
         ("WINDOWS", _field("windows")),
-        ("PANES", _field("panes")),
-        *_WAIT_RUN,
-        ATTENTION,
-        _PROJECT,
-        ("COUNTS", _counts),
+        *_ROLLUP,
     ),
     "targets": (
         ("TARGET", _field("target")),
