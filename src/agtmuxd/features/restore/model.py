@@ -36,6 +36,7 @@ class LostAgent:
     runtime_id: str
     target_id: str
     target: str
+    pane_id: str
     agent_type: str
     session_id: str | None
     cwd: str | None
@@ -58,6 +59,21 @@ class Step:
     argv: tuple[str, ...] = ()
     pane_id: str | None = None
     reason: str | None = None
+
+
+def last_of_each_pane(agents: Iterable[LostAgent]) -> list[LostAgent]:
+    """Keep one agent for each pane: the last. ``agents`` stand in the order in which they began.
+
+    A program that ends in steps can look like one more agent for a moment. So an agent without a session does not
+    replace one of the same type that has a session.
+    """
+    kept: dict[tuple[str, str], LostAgent] = {}
+    for one in agents:
+        pane = one.target_id, one.pane_id
+        before = kept.get(pane)
+        if before is None or one.session_id is not None or one.agent_type != before.agent_type:
+            kept[pane] = one
+    return list(kept.values())
 
 
 def plan(

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Final
 
-from agtmuxd.features.restore.model import LostAgent, Place
+from agtmuxd.features.restore.model import LostAgent, Place, last_of_each_pane
 
 BEFORE: Final = 10_000_000_000
 """An agent that ended so shortly (ns) before its server was found gone ended because of it."""
@@ -18,23 +18,22 @@ WITH gone AS (
 ), last AS (
   SELECT target_id, boot, max(at) AS at FROM gone GROUP BY target_id
 )
-SELECT r.runtime_id, r.target_id, t.target_name, r.agent_type, r.agent_session_id, r.cwd, r.transcript_path, r.ended_at,
-       p.session_name, p.window_index, p.window_name, p.pane_index, p.claimed_at
+SELECT r.runtime_id, r.target_id, t.target_name, r.pane_id, r.agent_type, r.agent_session_id, r.cwd, r.transcript_path,
+       r.ended_at, p.session_name, p.window_index, p.window_name, p.pane_index, p.claimed_at
 FROM runtimes r
 JOIN last ON last.target_id = r.target_id AND last.boot = r.tmux_server_boot_id
 JOIN restore_places p ON p.runtime_id = r.runtime_id
 JOIN targets t ON t.target_id = r.target_id
 WHERE r.ended_at IS NOT NULL AND NOT r.headless AND t.removed_at IS NULL
   AND (r.end_reason = 'server_gone' OR r.ended_at >= last.at - ?)
+ORDER BY r.pane_epoch
 """
 
 
 def lost(connection: sqlite3.Connection) -> list[LostAgent]:
     """Read the agents that ended with the last server of each target that is gone."""
     rows = connection.execute(_LOST, (BEFORE,))
-    return [
-        LostAgent(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], Place(r[8], r[9], r[10], r[11]), r[12]) for r in rows
-    ]
+    return last_of_each_pane(LostAgent(*r[:9], Place(*r[9:13]), r[13]) for r in rows)
 
 
 def save_places(connection: sqlite3.Connection, places: Mapping[str, Place]) -> None:

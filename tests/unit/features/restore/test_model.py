@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.features.restore.model import LostAgent, Place, Step, item, plan
+from agtmuxd.features.restore.model import LostAgent, Place, Step, item, last_of_each_pane, plan
 
 pytestmark = pytest.mark.tc("TC-256")
 
@@ -14,7 +14,8 @@ pytestmark = pytest.mark.tc("TC-256")
 def lost(name: str = "1", *, at: int = 100, **more: Any) -> LostAgent:
     place = Place("work", int(name), "code", 0)
     fields = {
-        "runtime_id": f"rt-{name}", "target_id": "t", "target": "host", "agent_type": "claude",
+        "runtime_id": f"rt-{name}", "target_id": "t", "target": "host", "pane_id": f"%{name}",
+        "agent_type": "claude",
         "session_id": f"s-{name}", "cwd": "/src", "transcript_path": f"/s-{name}.jsonl", "ended_at": at,
         "place": place, "claimed_at": None,
     }  # fmt: skip
@@ -79,3 +80,21 @@ def test_what_cannot_be_restored_says_why(agent: LostAgent, missing: bool, why: 
     assert step.action == "skip"
     assert why in (step.reason or "")
     assert item(step)["argv"] == []
+
+
+@pytest.mark.parametrize(
+    ("agents", "kept"),
+    [
+        ([{"session_id": None}, {}], 1), ([{}, {"session_id": None}], 0), ([{}, {"session_id": "s-9"}], 1),
+        ([{}, {"session_id": None, "agent_type": "codex"}], 1), ([{"session_id": None}, {"session_id": None}], 0),
+    ],
+)  # fmt: skip
+def test_of_agents_that_followed_each_other_in_a_pane_one_is_lost(agents: list[dict[str, Any]], kept: int) -> None:
+    """The last, unless it is the same program that was seen once more while it ended."""
+    found = [lost(str(number), pane_id="%1", **more) for number, more in enumerate(agents, 1)]
+    assert last_of_each_pane(found) == [found[kept]]
+
+
+def test_agents_of_other_panes_and_targets_are_lost_too() -> None:
+    found = [lost("1"), lost("2"), lost("3", pane_id="%1", target_id="t-2")]
+    assert last_of_each_pane(found) == found
