@@ -58,7 +58,7 @@ def cells(text: str, first: str) -> Iterator[list[str]]:
 @pytest.mark.tc("TC-117")
 def test_the_error_codes_are_those_of_the_reference() -> None:
     """Each code stands there with its HTTP status, its exit status, whether it is retryable, and when it is sent."""
-    rows = list(cells(REFERENCE["api"], "code"))
+    rows = list(cells(REFERENCE["errors"], "code"))
     listed = {row[0]: (row[1], row[2], row[3]) for row in rows}
     real = {
         code: ("–" if row.http is None else str(row.http), str(row.exit), "yes" if row.retryable else "no")
@@ -135,9 +135,8 @@ def test_the_data_model_names_every_table_and_column_there_is() -> None:
         for table in tables
     }
     connection.close()
-    output = {
-        row[0]: row[1].split(", ") for row in cells((ROOT / "docs" / "data-model.md").read_text("utf-8"), "table")
-    }
+    pages = ((ROOT / "docs" / name).read_text("utf-8") for name in ("data-model.md", "data-model-coordination.md"))
+    output = {row[0]: row[1].split(", ") for text in pages for row in cells(text, "table")}
     assert output == real
 
 
@@ -401,6 +400,7 @@ PLAIN = [
             "cases",
             "containers",
             "data-model",
+            "data-model-coordination",
             "input-fields",
             "performance",
         )

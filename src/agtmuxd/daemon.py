@@ -32,6 +32,9 @@ from agtmuxd.actions.pane_check import PaneReader
 from agtmuxd.actions.runner import ActionRunner
 from agtmuxd.adapters.discovery import discover
 from agtmuxd.adapters.registry import Registry
+from agtmuxd.agents.directory import AgentDirectory
+from agtmuxd.agents.model import Agent
+from agtmuxd.agents.store import load_agents
 from agtmuxd.api.app import ApiServer
 from agtmuxd.api.connections import Connections, affordable
 from agtmuxd.api.envelopes import Envelope
@@ -40,7 +43,6 @@ from agtmuxd.api.routes.contract import with_contract
 from agtmuxd.clock import Clock
 from agtmuxd.config import Settings, load
 from agtmuxd.core.model import NS
-from agtmuxd.features.contract import Context
 from agtmuxd.features.host import FeatureHost
 from agtmuxd.hooks.health import HookHealth
 from agtmuxd.hooks.lookup_files import LookupFiles
@@ -55,7 +57,7 @@ from agtmuxd.log.sink import Sink
 from agtmuxd.parts import Engine, Intake
 from agtmuxd.process import BoundSocket, DaemonPaths, ProcessResources
 from agtmuxd.repository import Target
-from agtmuxd.resources import route_tables
+from agtmuxd.resources import build_features, route_tables
 from agtmuxd.rules.catalog import RuleCatalog
 from agtmuxd.services.daemon import DaemonStatus, HealthSources
 from agtmuxd.services.events import Events
@@ -72,8 +74,6 @@ from agtmuxd.stream.hub import Hub
 from agtmuxd.stream.published import Changes, PublishedRows
 from agtmuxd.stream.subscription import Subscriptions
 from agtmuxd.target_manager.manager import TargetManager
-from agtmuxd.target_manager.screen_rows import screen_rows
-from agtmuxd.target_manager.tmux_servers import TmuxServers
 from agtmuxd.target_manager.watches import HOST
 from agtmuxd.targets.apart import in_other_pid_space, is_alive
 from agtmuxd.targets.executor import TargetExecutor
@@ -132,7 +132,7 @@ class Daemon:
 
     async def _serve(self, first: BoundSocket) -> None:
         """Open the database, build and run the parts, and always close the database at the end."""
-        found = load_all(self._places.database, self._clock())
+        found = load_all(self._places.database, self._clock(), load_agents)
         self._report_start(found)
         store = Store(found.connection)
         store.start()
@@ -141,7 +141,7 @@ class Daemon:
             files = LookupFiles(engine.redact, self._report_problem)
             envelope = Envelope(self._clock, lambda: target_items(engine.target_manager, engine.view))
             intake = self._intake(engine, envelope)
-            features = self._features(engine, envelope)
+            features, agents = self._features(engine, envelope, found.also)
             self._on_reload(engine, intake, files, features)
             connections = Connections(
                 affordable(self._settings.api.connections), engine.count, setting="api.connections"
@@ -149,8 +149,8 @@ class Daemon:
             status = self._status(engine, intake, envelope, features, connections, first.path)
             self._tables = with_contract(route_tables(engine, intake, envelope, status, self._clock) + features.tables)
             server = ApiServer(
-                self._tables, first.sock,
-                permit=engine.actions.permit, end_streams=engine.hub.close, connections=connections,
+                self._tables, first.sock, permit=engine.actions.permit, identify=agents.identify,
+                end_streams=engine.hub.close, connections=connections,
             )  # fmt: skip
             self._socket_repair = self._repair(first, server, status, files)
             await self._until_stopped(first, engine, intake, features, files, server, self._socket_repair)
@@ -196,7 +196,7 @@ class Daemon:
             for task in tasks:
                 task.cancel()
 
-    def _report_start(self, found: StartupState) -> None:
+    def _report_start(self, found: StartupState[Any]) -> None:
         if found.set_aside is not None:
             self._report_problem(
                 "database", f"the database was corrupt and is kept at {found.set_aside}; a new one was started"
@@ -277,7 +277,7 @@ class Daemon:
 
     # ---------------------------------------------------------------- builders
 
-    def _engine(self, store: Store, found: StartupState) -> Engine:
+    def _engine(self, store: Store, found: StartupState[Any]) -> Engine:
         repository, view = found.repository, PublishedRows(found.stream_id, found.upcoming - 1, found.published)
         restore(repository, found.published)
         redact = Redactor(lambda: self._settings.redaction.patterns)
@@ -420,16 +420,11 @@ class Daemon:
 
         return make_remote_hooks
 
-    def _features(self, engine: Engine, envelope: Envelope) -> FeatureHost:
-        context = Context(
-            store=engine.store, view=engine.view, repository=engine.repository, envelope=envelope,
-            act=engine.actions.perform, annotate=engine.pipeline.annotate,
-            tmux=TmuxServers(engine.target_manager.watches), screen_rows=screen_rows(engine.target_manager.watches),
-            resume=engine.registry.resume_command, clock=self._clock, settings=lambda: self._settings,
-            routes=lambda: self._tables,
-            environ=self._environ, failpoint=Failpoints(self._environ.get("AGTMUX_FAILPOINT")),
+    def _features(self, engine: Engine, envelope: Envelope, agents: list[Agent]) -> tuple[FeatureHost, AgentDirectory]:
+        return build_features(
+            FEATURES, engine, envelope, agents, clock=self._clock, settings=lambda: self._settings,
+            routes=lambda: self._tables, environ=self._environ,
         )  # fmt: skip
-        return FeatureHost.build(FEATURES, context, engine.subscriptions)
 
     def _status(
         self,

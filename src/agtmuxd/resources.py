@@ -1,10 +1,13 @@
-"""Join the routes of each resource to the service that answers them. Features bring their own tables."""
+"""Join the routes of each resource to the service that answers them, and build the features from the daemon's parts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from agtmuxd.actions.access import Failpoints
+from agtmuxd.agents.directory import AgentDirectory
+from agtmuxd.agents.model import Agent
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.route import RouteTable
 from agtmuxd.api.routes import actions as action_routes
@@ -15,13 +18,19 @@ from agtmuxd.api.routes import panes as pane_routes
 from agtmuxd.api.routes import rules as rule_routes
 from agtmuxd.api.routes import targets as target_routes
 from agtmuxd.api.routes import watch as watch_routes
+from agtmuxd.config import Settings
+from agtmuxd.features.contract import Condition, Context
+from agtmuxd.features.host import FeatureHost
 from agtmuxd.parts import Engine, Intake
+from agtmuxd.policy.rules import allow
 from agtmuxd.services.actions import ActionRequests
 from agtmuxd.services.daemon import DaemonStatus
 from agtmuxd.services.hooks import Hooks
 from agtmuxd.services.panes import Panes
 from agtmuxd.services.targets import Targets
 from agtmuxd.services.watch import Watch
+from agtmuxd.target_manager.screen_rows import screen_rows
+from agtmuxd.target_manager.tmux_servers import TmuxServers
 
 
 def route_tables(
@@ -51,3 +60,40 @@ def route_tables(
         RouteTable(hook_routes.ROUTES, hooks),
         RouteTable(rule_routes.ROUTES, engine.rule_catalog),
     ]
+
+
+def build_features(
+    names: Iterable[str],
+    engine: Engine,
+    envelope: Envelope,
+    agents: Iterable[Agent],
+    *,
+    clock: Callable[[], int],
+    settings: Callable[[], Settings],
+    routes: Callable[[], Sequence[RouteTable[Any]]],
+    environ: Mapping[str, str],
+) -> tuple[FeatureHost, AgentDirectory]:
+    """Build the named features, and the directory of agents.
+
+    ``agents``: as stored. ``routes``: of the whole daemon. ``clock``: ns since the epoch.
+    """
+    host: list[FeatureHost] = []
+
+    def conditions() -> Mapping[str, Condition]:
+        return host[0].conditions if host else {}
+
+    directory = AgentDirectory(
+        agents, repository=engine.repository, write=engine.pipeline.write, find_caller=engine.actions.find_caller,
+        clock=clock,
+    )  # fmt: skip
+    watches = engine.target_manager.watches
+    context = Context(
+        store=engine.store, view=engine.view, repository=engine.repository, envelope=envelope,
+        act=engine.actions.perform, write=engine.pipeline.write, agents=directory, allow=allow, conditions=conditions,
+        redact=engine.redact, annotate=engine.pipeline.annotate,
+        tmux=TmuxServers(watches), screen_rows=screen_rows(watches), resume=engine.registry.resume_command,
+        routes=routes, clock=clock, settings=settings, environ=environ,
+        failpoint=Failpoints(environ.get("AGTMUX_FAILPOINT")),
+    )  # fmt: skip
+    host.append(FeatureHost.build(names, context, engine.subscriptions, {"agents": directory}))
+    return host[0], directory

@@ -16,7 +16,7 @@ from agtmuxd.ingest.pipeline import Pipeline
 ROOT = {
     "__init__", "__main__", "daemon", "process", "socket_repair", "config", "clock", "repository", "parts", "resources",
     "core", "tmux", "adapters", "store", "targets", "target_manager", "ingest", "stream", "actions", "rules", "hooks",
-    "remote_hooks", "services", "api", "features", "log",
+    "remote_hooks", "services", "agents", "policy", "api", "features", "log",
 }  # fmt: skip
 """A name that is not here belongs into a room."""
 MODULES = {Kind.VIEW: "view_output"}

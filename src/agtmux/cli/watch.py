@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--scope", type=click.Choice(["panes", "windows", "sessions"]), default="panes", show_default=True,
-              help="Show one row per pane, window or session.")  # fmt: skip
+@click.option(
+    "--scope",
+    type=click.Choice(["panes", "windows", "sessions", "coord", "all"]),
+    default="panes",
+    show_default=True,
+    help="Watch rows per pane, window or session. coord: messages, leases and the like. all: panes and coord.",
+)
 @click.option(
     "--format",
     "shape",
@@ -56,6 +61,8 @@ def watch(app: App, **options: Any) -> None:
         "heartbeat": options["heartbeat"],
     }
     reconnect = not options["no_reconnect"] and not options["once"]
+    if not jsonl and options["scope"] in ("coord", "all"):
+        raise click.UsageError(f"--scope {options['scope']} has no table: add --format jsonl")
     try:
         if jsonl:
             _pass_on(Follower(app, params, reconnect=reconnect))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.actions.access import Reach
@@ -24,6 +25,18 @@ WORDS = 16
 """Words of a command line in which an agent is looked for. Some have a hundred thousand words, and each one
 is tried.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCaller:
+    """A caller. ``why``: why it may not do what people may; None: it is a person's program.
+
+    ``runtime``: the agent that it belongs to. None with a reason: it belongs to an agent without a runtime here.
+    """
+
+    caller: Caller
+    why: str | None = None
+    runtime: Runtime | None = None
 
 
 class Callers:
@@ -51,38 +64,46 @@ class Callers:
 
     async def identify_caller(self, uid: int | None, pid: int | None) -> tuple[Caller, str | None]:
         """Return the caller, and why it may not act (None: it may)."""
+        found = await self.identify_agent(uid, pid, name_only=self._allowed())
+        return found.caller, found.why
+
+    async def identify_agent(self, uid: int | None, pid: int | None, *, name_only: bool = False) -> FoundCaller:
+        """Find out which agent sends a request. Raises E_FORBIDDEN if that cannot be found out.
+
+        ``name_only``: only name the caller, because agents may do what people may.
+        """
         local = next((t for t in self._repository.targets.values() if t.kind == "local"), None)
         if local is None:
-            return Caller(uid, pid), None
+            return FoundCaller(Caller(uid, pid))
         try:
             executor = self._reach(local.target_id).executor
         except AgtmuxError:  # no tmux on this machine, so no agent is supervised here
-            return Caller(uid, pid), "the caller is unknown" if any(self._living()) else None
+            return FoundCaller(Caller(uid, pid), "the caller is unknown" if any(self._living()) else None)
         try:
             table = {proc.pid: proc for proc in await executor.process_table()}
         except ExecutorError as error:
             raise AgtmuxError("E_FORBIDDEN", f"the caller is unknown: {error}") from error
         chain = list(_chain(table, pid))
         caller = Caller(uid, pid, " < ".join(proc.comm for proc in chain[:SHOWN]) or None)
-        if self._allowed():
-            return caller, None
+        if name_only:
+            return FoundCaller(caller)
         if self._apart(pid):
-            return caller, "the caller runs in a container"
+            return FoundCaller(caller, "the caller runs in a container")
         if not chain:
-            return caller, "the caller's process cannot be seen from here"
+            return FoundCaller(caller, "the caller's process cannot be seen from here")
         living = list(self._living())
         lives = {(r.pid, r.process_start): r for r in living}
         for proc in chain:
             runtime = lives.get((proc.pid, proc.start))
             if runtime is not None:
-                return caller, f"the caller is {runtime.agent_type} in {runtime.pane_id}"
+                return FoundCaller(caller, f"the caller is {runtime.agent_type} in {runtime.pane_id}", runtime)
         agent = await self._agent_above(chain, frozenset(r.agent_type for r in living))
         if agent is not None:
-            return caller, f"the caller belongs to {agent}"
+            return FoundCaller(caller, f"the caller belongs to {agent}")
         runtime = await self._agent_by_environment(chain)
         if runtime is None:
-            return caller, None
-        return caller, f"the caller was started by {runtime.agent_type} in {runtime.pane_id}"
+            return FoundCaller(caller)
+        return FoundCaller(caller, f"the caller was started by {runtime.agent_type} in {runtime.pane_id}", runtime)
 
     def _living(self) -> Iterator[Runtime]:
         kinds = {t.target_id: t.kind for t in self._repository.targets.values()}

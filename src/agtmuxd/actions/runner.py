@@ -16,7 +16,7 @@ import structlog
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.actions.access import Failpoints, Reach
-from agtmuxd.actions.callers import Callers
+from agtmuxd.actions.callers import Callers, FoundCaller
 from agtmuxd.actions.context import ActionContext, known_state, refused, screen_claim
 from agtmuxd.actions.kinds import Act
 from agtmuxd.actions.ledger import Ledger, Outcome
@@ -85,6 +85,10 @@ class ActionRunner:
         self._locks: WeakValueDictionary[PaneKey, asyncio.Lock] = (
             WeakValueDictionary()
         )  # a lock exists while somebody holds it
+
+    async def find_caller(self, uid: int | None, pid: int | None) -> FoundCaller:
+        """Find out which agent sends a request, if one does. Raises E_FORBIDDEN if that cannot be found out."""
+        return await self._callers.identify_agent(uid, pid)
 
     async def permit(self, uid: int | None, pid: int | None) -> None:
         """Check a caller. Raises E_FORBIDDEN if it may only read and report."""

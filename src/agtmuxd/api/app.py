@@ -16,7 +16,7 @@ from aiohttp import web
 
 from agtmux import __version__
 from agtmuxd.api.answering import Answering, Serve, expect
-from agtmuxd.api.callers import ASK_PEER, PERMIT, Permit, require_operator
+from agtmuxd.api.callers import ASK_PEER, IDENTIFY, PERMIT, Identify, Permit, require_operator
 from agtmuxd.api.connections import Connection, Connections
 from agtmuxd.api.parsing import MAX_BODY
 from agtmuxd.api.peer import Gate, Peer, peer_of
@@ -54,16 +54,19 @@ class ApiServer:
         sock: socket.socket,
         *,
         permit: Permit,
+        identify: Identify | None = None,
         end_streams: Callable[[float], Awaitable[None]],
         owner: int | None = None,
         ask_peer: Callable[[socket.socket], Peer] = peer_of,
         connections: Connections | None = None,
         log: Any = None,
     ) -> None:
-        """``permit``: refuses a caller that is not an operator. ``end_streams``: ends every watch within that many
-        seconds.
+        """``permit``: refuses a caller that is not an operator. ``identify``: finds out who asks.
+
+        ``end_streams``: ends every watch within that many seconds.
         """
         self._permit = permit
+        self._identify = identify
         self._end_streams = end_streams
         self._sock = sock
         self._owner = os.getuid() if owner is None else owner
@@ -119,6 +122,8 @@ class ApiServer:
         app = web.Application(client_max_size=MAX_BODY + 1, middlewares=[self._answering.middleware()])
         app[ASK_PEER] = self._ask_peer
         app[PERMIT] = self._permit
+        if self._identify is not None:
+            app[IDENTIFY] = self._identify
         app.on_response_prepare.append(_add_version)
         for table in tables:
             for route in table.routes:

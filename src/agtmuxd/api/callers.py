@@ -13,6 +13,7 @@ from aiohttp import web
 
 from agtmuxd.api.peer import Peer
 from agtmuxd.core.action.request import Caller
+from agtmuxd.core.actor import Actor
 
 ASK_PEER: web.AppKey[Callable[[socket.socket], Peer]] = web.AppKey("ask_peer")
 """How to find the process at the other end of a connection."""
@@ -21,6 +22,11 @@ Permit = Callable[[int | None, int | None], Awaitable[None]]
 """``await permit(uid, pid)`` raises E_FORBIDDEN for a process inside a supervised agent, if agents may not act."""
 
 PERMIT: web.AppKey[Permit] = web.AppKey("permit")
+
+Identify = Callable[[Caller], Awaitable[Actor]]
+"""``await identify(caller)`` finds out which person or agent that is. Raises E_FORBIDDEN for an unknown agent."""
+
+IDENTIFY: web.AppKey[Identify] = web.AppKey("identify")
 
 ACTOR: web.RequestKey[str] = web.RequestKey("actor", str)
 """Who sent a request, if its server has checked that by itself. Such as ``device:phone``."""
@@ -42,6 +48,12 @@ def caller(request: web.Request) -> Caller:
         return Caller(actor=actor)
     other = peer(request)
     return Caller(other.uid, other.pid) if other is not None else Caller()
+
+
+async def actor(request: web.Request) -> Actor:
+    """Return the person or agent that asks. Raises E_FORBIDDEN for an agent that agtmux does not know by name."""
+    one = caller(request)
+    return Actor(one) if one.actor is not None else await request.app[IDENTIFY](one)
 
 
 async def require_operator(request: web.Request) -> None:

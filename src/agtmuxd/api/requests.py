@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, model_validator
 
 from agtmuxd.core import ref
-from agtmuxd.core.listing import SORTS, Filter, Scope
+from agtmuxd.core.listing import SORTS, Filter
 from agtmuxd.core.model import State
 
 MAX_NS = 2**63 - 1
@@ -225,7 +225,7 @@ class SessionQuery(ListingQuery):
 
 
 class WatchQuery(FilterQuery):
-    scope: Scope = Scope.PANES
+    scope: Literal["panes", "windows", "sessions", "coord", "all"] = "panes"
     cursor: str | None = None
     interval: Duration = 0.0
     heartbeat: Annotated[float, BeforeValidator(seconds), Field(ge=0.05, le=86400)] | None = None

@@ -27,6 +27,7 @@ class Access(StrEnum):
         "operators"  # all but processes inside a supervised agent; those too if the configuration lets agents act
     )
     EVERYBODY = "everybody"  # a report, or a read that changes nothing and opens nothing for the caller
+    AGENTS = "agents"  # people, and supervised agents in their own name: the handler asks ``callers.actor`` who it is
     CHECKED_BY_ACTION = "checked_by_action"  # as OPERATORS, but the action checks it and records a refusal
 
 

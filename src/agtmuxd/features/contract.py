@@ -17,20 +17,87 @@ servers, not panes: write to a server only if its user set ``@agtmux on`` there,
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+from agtmuxd.agents.model import Agent
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.route import RouteTable
 from agtmuxd.config import Settings
 from agtmuxd.core.action.request import Caller, Request
+from agtmuxd.core.actor import Actor
 from agtmuxd.core.model import TmuxClient
 from agtmuxd.repository import Repository
 from agtmuxd.services.health import HealthPart
 from agtmuxd.store.db import Store
 from agtmuxd.stream.published import PublishedRows
 from agtmuxd.stream.subscription import Subscriber
+
+T = TypeVar("T")
+PublishChange = Callable[[str, str, Mapping[str, Any] | None], None]
+"""``publish(kind, id, item)``: publish that an item is new or has changed; ``item`` None: it is gone.
+
+``kind``: one of ``KINDS`` of ``stream.coordination``. Watchers of the scope ``coord`` get it after the commit.
+"""
+
+
+class Write(Protocol):
+    """Writes a feature's tables and publishes the change in one transaction."""
+
+    async def __call__(self, work: Callable[[sqlite3.Connection, PublishChange], T]) -> T:
+        """Run ``work(connection, publish)`` on the database thread and return its result, once it is committed.
+
+        ``work`` must be short and change nothing but the database: it may run twice if the database was locked. If it
+        raises AgtmuxError, nothing of it is stored or published, and the error is raised here. Raises
+        E_STORE_UNAVAILABLE.
+        """
+
+
+class Agents(Protocol):
+    """The directory of agents by name."""
+
+    def all(self) -> Sequence[Agent]:
+        """Return all agents that are not retired, oldest first."""
+
+    def get(self, agent_id: str) -> Agent | None:
+        """Return an agent by its id, also a retired one."""
+
+    def of_runtime(self, runtime_id: str) -> Agent | None:
+        """Return the agent that this runtime is now."""
+
+    def find(self, text: str) -> Agent:
+        """Return the agent that ``text`` names: ``NAME``, ``TEAM/NAME`` or an id.
+
+        Raises E_AGENT_NOT_FOUND and E_AGENT_AMBIGUOUS, both with ``candidates``.
+        """
+
+
+class Condition(Protocol):
+    """One kind of condition that ``agtmux wait`` can wait for, such as ``msg:``.
+
+    ``wakes_on``: when to check it again: the scope ``panes``, or kinds of coordination.
+    """
+
+    @property
+    def wakes_on(self) -> frozenset[str]: ...
+
+    async def prepare(self, operand: str, actor: Actor) -> str:
+        """Check what stands after the colon, and return it in the form in which it is kept. It survives a restart.
+
+        Raises E_INVALID_REQUEST, or the error of a name that is not found.
+        """
+
+    async def check(self, operand: str, agent_id: str | None) -> dict[str, Any] | None:
+        """Return JSON that says how it is met, or None if it is not yet. ``agent_id``: who waits; None: a person.
+
+        Raises E_NOT_FOUND if it can never be met any more.
+        """
+
+
+Allow = Callable[[Actor, str, str], None]
+"""``allow(actor, verb, object)`` raises E_POLICY_DENIED if a rule or the default refuses it. See ``agtmuxd.policy``."""
 
 Act = Callable[[Request, Caller], Awaitable[dict[str, Any]]]
 """``await act(request, caller)``: ``perform`` of ``actions.runner``. Raises AgtmuxError if the action is refused.
@@ -103,6 +170,14 @@ class Context:
     envelope: Envelope
     """The common fields of answers that list rows."""
     act: Act
+    write: Write
+    """Write its tables and publish what changed. Use it for all that ``watch --scope coord`` shows."""
+    agents: Agents
+    allow: Allow
+    conditions: Callable[[], Mapping[str, Condition]]
+    """What each feature lets ``agtmux wait`` wait for, by the word before the colon. Empty until it runs."""
+    redact: Callable[[Any], Any]
+    """Copy a text or a JSON value without secrets. Use it before anything of a user's text is stored."""
     annotate: Annotate
     """Add a field to the row of a runtime's pane, and publish it."""
     tmux: Tmux
@@ -129,6 +204,8 @@ class Feature:
     """Receives published changes after each commit."""
     run: Callable[[], Awaitable[None]] | None = None
     """A task that runs until the daemon stops. An exception ends only this task, and health reports it."""
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
+    """What ``agtmux wait`` can wait for here, by the word before the colon."""
     health: Callable[[], HealthPart] | None = None
     """The feature's part of health. Counters are shown as ``<feature>_<counter>``."""
     reloaded: Callable[[], None] | None = None

@@ -6,16 +6,16 @@ Knows no feature: the caller passes their names.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
 import structlog
 
 from agtmuxd.api.route import RouteTable
-from agtmuxd.features.contract import Context, Feature
+from agtmuxd.features.contract import Condition, Context, Feature
 from agtmuxd.services.health import HealthPart
-from agtmuxd.stream.subscription import Subscription, Subscriptions
+from agtmuxd.stream.subscription import Subscriber, Subscription, Subscriptions
 
 _LOG = structlog.get_logger("features")
 
@@ -23,23 +23,41 @@ _LOG = structlog.get_logger("features")
 class FeatureHost:
     """The features of this daemon, by name."""
 
-    def __init__(self, features: dict[str, Feature], subscriptions: Subscriptions) -> None:
+    def __init__(
+        self,
+        features: dict[str, Feature],
+        subscriptions: Subscriptions,
+        followers: Mapping[str, Subscriber] | None = None,
+    ) -> None:
+        """``followers``: other parts of the daemon that follow the published changes, by name."""
         self._features = features
+        subscribers = dict(followers or {}) | {
+            name: feature.subscriber for name, feature in features.items() if feature.subscriber is not None
+        }
         self._subscriptions: dict[str, Subscription] = {
-            name: subscriptions.add(name, feature.subscriber)
-            for name, feature in features.items()
-            if feature.subscriber is not None
+            name: subscriptions.add(name, subscriber) for name, subscriber in subscribers.items()
         }
         self._ended: dict[str, str] = {}
 
     @classmethod
-    def build(cls, names: Iterable[str], context: Context, subscriptions: Subscriptions) -> FeatureHost:
+    def build(
+        cls,
+        names: Iterable[str],
+        context: Context,
+        subscriptions: Subscriptions,
+        followers: Mapping[str, Subscriber] | None = None,
+    ) -> FeatureHost:
         """Build the named features of ``agtmuxd.features``. An exception while building one is raised."""
-        return cls({name: _module_of(name).build(context) for name in names}, subscriptions)
+        return cls({name: _module_of(name).build(context) for name in names}, subscriptions, followers)
 
     @property
     def tables(self) -> list[RouteTable[Any]]:
         return [table for feature in self._features.values() for table in feature.tables]
+
+    @property
+    def conditions(self) -> dict[str, Condition]:
+        """The conditions of all features, by the word before the colon."""
+        return {word: one for feature in self._features.values() for word, one in feature.conditions.items()}
 
     def start(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Start the subscriptions, then the features' own tasks. The caller cancels them."""

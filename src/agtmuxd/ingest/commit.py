@@ -19,6 +19,7 @@ from agtmuxd.ingest.state_rows import update_state
 from agtmuxd.repository import NO_TEXT
 from agtmuxd.store import history
 from agtmuxd.store.current import save_unit
+from agtmuxd.stream.coordination import COORD
 from agtmuxd.stream.published import Changes, PublishedRows, changes_for, pane_key
 
 
@@ -86,6 +87,8 @@ def publish(run: IngestContext, session_state: SessionState, view: PublishedRows
         text = (unit.agent_texts.get(runtime.runtime_id) if runtime is not None else None) or NO_TEXT
         items[pane_key(name, key[1])] = annotated(pane_item(name, pane, runtime, state, project, text), unit)
     changes = changes_for(view, items)
+    if run.coordination:
+        changes[COORD] = run.coordination
     if not changes:
         return {}, view.sequence
     sequence = view.sequence + 1

@@ -17,6 +17,7 @@ from agtmuxd.core.state.resolve import RuntimeFacts
 from agtmuxd.ingest.unchanged import QuietRuntimes
 from agtmuxd.repository import PaneKey, Runtime, UnitOfWork
 from agtmuxd.store.current import save_runtime
+from agtmuxd.stream.published import Change
 
 PENDING_TTL = 10 * NS
 GRACE = 5 * NS
@@ -112,6 +113,7 @@ class IngestContext:
     search_targets: set[str] = field(default_factory=set)  # targets that may run the process of a waiting event
     rebind: bool = False
     removed_targets: dict[str, str] = field(default_factory=dict)
+    coordination: list[Change] = field(default_factory=list)  # what features publish with their writes
 
     def save_new_runtime(self, runtime: Runtime) -> None:
         """Save a runtime that began in this transaction. Its row must exist before its first event is added."""

@@ -11,7 +11,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -27,6 +27,7 @@ from agtmuxd.ingest.annotations import annotate
 from agtmuxd.ingest.commit import publish, save, update_states
 from agtmuxd.ingest.context import GRACE, PENDING_TTL, IngestContext, SessionCopy, SessionState
 from agtmuxd.ingest.events import EventAdapters, EventInbox, EventResult
+from agtmuxd.ingest.feature_write import PublishChange, RefusedWrite, write
 from agtmuxd.ingest.labels import label
 from agtmuxd.ingest.observations import ObservationIntake
 from agtmuxd.ingest.refresh_budget import RefreshBudget
@@ -37,6 +38,7 @@ from agtmuxd.store.db import Store
 from agtmuxd.stream.published import Changes, PublishedRows
 
 _LOG = structlog.get_logger("ingest")
+T = TypeVar("T")
 
 BATCH = 512
 """Operations in one transaction, at most."""
@@ -178,6 +180,18 @@ class Pipeline:
         """
         lives: bool = await self._do(lambda run: annotate(run, runtime_id, name, value))
         return lives
+
+    async def write(self, work: Callable[[sqlite3.Connection, PublishChange], T]) -> T:
+        """Run a feature's write in its turn: ``work(connection, publish)`` on the store's thread, in one transaction.
+
+        Its changes are published once they are committed. ``work`` must be short, and may run again if the database
+        was locked. An AgtmuxError of ``work`` undoes only this write and is raised here. Raises E_STORE_UNAVAILABLE.
+        """
+        result = await self._do(lambda run: write(run, work))
+        if isinstance(result, RefusedWrite):
+            raise result.error
+        done: T = result
+        return done
 
     async def label(self, projects: Mapping[FolderKey, Project | None], texts: Mapping[str, AgentText]) -> None:
         """Set what people recognise panes by: see ``ingest.labels``. Raises E_STORE_UNAVAILABLE."""

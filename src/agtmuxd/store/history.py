@@ -18,6 +18,7 @@ from agtmuxd.store import housekeeping
 from agtmuxd.store import payload_text as echo
 from agtmuxd.store.current import dumps
 from agtmuxd.store.db import Store
+from agtmuxd.stream.coordination import ALL, COORD
 from agtmuxd.stream.published import Change
 
 PAYLOAD_CAP = 16 * 1024
@@ -146,11 +147,23 @@ def load_stream(connection: sqlite3.Connection, fresh_id: str, now: int) -> tupl
 def add_batch(
     connection: sqlite3.Connection, stream_id: str, sequence: int, scopes: Mapping[str, str], now: int
 ) -> None:
-    """Add one published batch to the stream log. ``scopes``: the changes as JSON text, by scope."""
+    """Add one published batch to the stream log. ``scopes``: the changes as JSON text, by scope.
+
+    Changes of coordination (``coord``) have their own table. Such a batch always has a row for panes too.
+    """
+    rows = dict(scopes)
+    coordination = rows.pop(COORD, None)
+    if coordination is not None:
+        rows.setdefault("panes", "[]")
     connection.executemany(
         "INSERT INTO stream_log VALUES (?, ?, ?, ?, ?)",
-        [(stream_id, sequence, scope, text, now) for scope, text in scopes.items()],
+        [(stream_id, sequence, scope, text, now) for scope, text in rows.items()],
     )
+    if coordination is not None:
+        connection.execute(
+            "INSERT INTO coord_log (stream_id, sequence, changes_json, committed_at) VALUES (?, ?, ?, ?)",
+            (stream_id, sequence, coordination, now),
+        )
     connection.execute("UPDATE stream SET next_sequence = ?", (sequence + 1,))
 
 
@@ -180,12 +193,31 @@ def read_batches(
     upcoming = connection.execute("SELECT next_sequence FROM stream").fetchone()[0]
     if after + 1 < (oldest if oldest is not None else upcoming):
         return None
+    values: tuple[Any, ...] = (stream_id, after)
+    if scope == COORD:
+        rows = connection.execute(f"{_COORD_LOG} ORDER BY sequence LIMIT ?", (*values, limit))
+        return [(int(a), int(b), json.loads(c)) for a, b, c in rows]
+    base = "panes" if scope == ALL else scope
     rows = connection.execute(
         "SELECT sequence, committed_at, changes_json FROM stream_log"
         " WHERE stream_id = ? AND sequence > ? AND scope = ? ORDER BY sequence LIMIT ?",
-        (stream_id, after, scope, limit),
+        (*values, base, limit),
     )
-    return [(int(a), int(b), json.loads(c)) for a, b, c in rows]
+    found = [(int(a), int(b), json.loads(c)) for a, b, c in rows]
+    if scope == ALL and found:  # each batch of coordination has a row for panes
+        more = connection.execute(f"{_COORD_LOG} AND sequence <= ?", (*values, found[-1][0]))
+        coordination = {int(a): json.loads(c) for a, _, c in more}
+        found = [(a, b, [*c, *coordination.get(a, ())]) for a, b, c in found]
+    return found
+
+
+_COORD_LOG = "SELECT sequence, committed_at, changes_json FROM coord_log WHERE stream_id = ? AND sequence > ?"
+
+
+def _scope_of(scope: str, change: Mapping[str, Any]) -> str:
+    if scope != ALL:
+        return scope
+    return COORD if "kind" in change["identity"] else "panes"
 
 
 def log_of(store: Store, stream_id: str) -> ReadLog:
@@ -195,7 +227,10 @@ def log_of(store: Store, stream_id: str) -> ReadLog:
         rows = await store.read(lambda c: read_batches(c, stream_id, after, scope, limit))
         if rows is None:
             return None
-        return [(sequence, at, [Change.from_json(scope, change) for change in made]) for sequence, at, made in rows]
+        return [
+            (sequence, at, [Change.from_json(_scope_of(scope, change), change) for change in made])
+            for sequence, at, made in rows
+        ]
 
     return read
 

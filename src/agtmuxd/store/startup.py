@@ -6,9 +6,10 @@ Owns the order of the first statements, and what happens if the current rows can
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.model import RawEvent
@@ -21,14 +22,16 @@ from agtmuxd.store.db import open_database
 from agtmuxd.store.disk import network_type
 from agtmuxd.store.integrity import note_damage
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
-class StartupState:
+class StartupState(Generic[T]):
     """What was loaded.
 
     ``set_aside``: where a corrupt database was moved. ``upcoming``: the next sequence of the stream. ``moved``: how far
     (ns) times were shifted back because they lay ahead of the clock. ``abandoned``: how many actions were in flight.
-    ``notes``: warnings about the folder of the database.
+    ``notes``: warnings about the folder of the database. ``also``: what the caller's function read.
     """
 
     connection: sqlite3.Connection
@@ -41,16 +44,17 @@ class StartupState:
     published: dict[str, dict[str, Any]]
     pending: dict[int, RawEvent]
     notes: tuple[str, ...]
+    also: T
 
 
-def load_all(path: str, now: int) -> StartupState:
-    """Open the database and read what is current. Raises E_STORE_UNAVAILABLE."""
+def load_all(path: str, now: int, also: Callable[[sqlite3.Connection], T]) -> StartupState[T]:
+    """Open the database and read what is current, and what ``also`` reads. Raises E_STORE_UNAVAILABLE."""
     set_aside: str | None = None
     for attempt in (1, 2):
         connection, kept = open_database(path)
         set_aside = kept or set_aside
         try:
-            return _load(connection, path, set_aside, now)
+            return _load(connection, path, set_aside, now, also)
         except sqlite3.DatabaseError as error:
             connection.close()
             if type(error) is not sqlite3.DatabaseError or attempt == 2:
@@ -62,7 +66,13 @@ def load_all(path: str, now: int) -> StartupState:
     raise AssertionError("unreachable")
 
 
-def _load(connection: sqlite3.Connection, path: str, set_aside: str | None, now: int) -> StartupState:
+def _load(
+    connection: sqlite3.Connection,
+    path: str,
+    set_aside: str | None,
+    now: int,
+    also: Callable[[sqlite3.Connection], T],
+) -> StartupState[T]:
     stream_id, upcoming = history.load_stream(connection, housekeeping.stream_name(now), now)
     moved = put_back(connection, now)
     repository = load_repository(connection)
@@ -71,7 +81,7 @@ def _load(connection: sqlite3.Connection, path: str, set_aside: str | None, now:
     abandoned = abandon(connection, now)
     return StartupState(
         connection, set_aside, stream_id, upcoming, moved, abandoned, repository, published, pending,
-        tuple(_warnings_of(connection, path)),
+        tuple(_warnings_of(connection, path)), also(connection),
     )  # fmt: skip
 
 

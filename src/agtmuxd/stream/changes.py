@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from agtmuxd.core.listing import Filter, Tally
+from agtmuxd.stream.coordination import COORD
 from agtmuxd.stream.published import Change, Identity, name_of, same
 
 
@@ -13,7 +14,7 @@ def visible(changes: Iterable[Change], wanted: Filter) -> list[Change]:
     """Give the changes that a watcher with this filter must get. A row that no longer matches becomes a delete."""
     out = []
     for change in changes:
-        if change.now is not None and wanted.matches(change.now):
+        if change.scope == COORD or (change.now is not None and wanted.matches(change.now)):
             out.append(change)
         elif change.was is not None and wanted.matches(change.was):
             out.append(replace(change, op="delete", item=None, now=None))

@@ -12,6 +12,7 @@ from agtmux.protocol.errors import SCHEMA_VERSION
 from agtmuxd.core.json_codec import encode, stamp
 from agtmuxd.core.listing import Filter, Tally
 from agtmuxd.stream.changes import recount, visible
+from agtmuxd.stream.coordination import COORD, changes_in
 from agtmuxd.stream.history import Batch
 from agtmuxd.stream.published import Change, PublishedRows
 
@@ -48,7 +49,7 @@ class Channel:
 
     def publish(self, batch: Batch) -> None:
         """Give the visible changes of a batch to every watcher."""
-        changes = batch.changes.get(self.scope)
+        changes = changes_in(batch.changes, self.scope)
         if not changes:
             return
         seen = visible(changes, self.wanted)
@@ -82,6 +83,9 @@ class Channel:
         return self._line("heartbeat", self.view.sequence, None, self.tally, {})
 
     def _to_json(self, change: Change) -> dict[str, Any]:
+        if change.scope == COORD:
+            item = {} if change.item is None else {"item": change.item}
+            return {"op": change.op, "kind": change.identity["kind"], "identity": change.identity, **item}
         if change.item is None:
             return {"op": "delete", "identity": change.identity}
         return {"op": "upsert", "identity": change.identity, "item": self.view.with_age(change.item)}

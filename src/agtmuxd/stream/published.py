@@ -90,6 +90,8 @@ class Change:
     @classmethod
     def from_json(cls, scope: str, value: Mapping[str, Any]) -> Change:
         item, was = value["item"], value["was"]
+        if scope == "coord":
+            return cls(value["op"], scope, value["key"], value["identity"], item, None, None)
         return cls(
             value["op"],
             str(scope),
@@ -102,7 +104,7 @@ class Change:
 
 
 Changes = dict[str, list[Change]]
-"""Changes of one publication by scope ("panes", "windows", "sessions"). Scopes without changes may be absent."""
+"""Changes of one publication by scope: "panes", "windows", "sessions", "coord". A scope without any may be absent."""
 
 
 class PublishedRows:
@@ -124,14 +126,15 @@ class PublishedRows:
             self.apply(sequence, changes_for(self, panes))
 
     def rows(self, scope: str) -> dict[str, Item]:
-        """Give the rows of one scope by key. Do not change them."""
-        if scope == Scope.PANES:
-            return self.panes
-        return self.windows if scope == Scope.WINDOWS else self.sessions
+        """Give the rows of one scope by key. Do not change them. ``all`` has the rows of panes, ``coord`` has none."""
+        rows = {"panes": self.panes, "windows": self.windows, "sessions": self.sessions}
+        return rows.get(_with_rows(scope), {})
 
     def apply(self, sequence: int, changes: Mapping[str, Sequence[Change]]) -> None:
         """Apply the changes that were committed as ``sequence``."""
         for scope, some in changes.items():
+            if scope not in self._attrs:
+                continue  # coordination: the stream keeps no rows of it
             rows, attrs = self.rows(scope), self._attrs[scope]
             for change in some:
                 if change.now is None:
@@ -184,12 +187,12 @@ class PublishedRows:
 
     def chosen(self, scope: str, wanted: Filter, sort: str = "attention") -> list[Item]:
         """List the same rows as published. Pass each to ``with_age`` or ``encode_row`` before output."""
-        attrs = self._attrs[scope]
+        attrs = self._attrs.get(_with_rows(scope), {})
         return ordered([item for key, item in self.rows(scope).items() if wanted.matches(attrs[key])], sort)
 
     def tally(self, scope: str, wanted: Filter) -> Tally:
         """Count the rows of ``scope`` that match ``wanted``."""
-        return tally(row for row in self._attrs[scope].values() if wanted.matches(row))
+        return tally(row for row in self._attrs.get(_with_rows(scope), {}).values() if wanted.matches(row))
 
     def resolve(self, text: str) -> str:
         """Give the key of the pane that the full ref ``text`` names.
@@ -239,6 +242,10 @@ class PublishedRows:
             _leave(self._in_window, window_key(item["identity"]), key)
         elif scope == Scope.WINDOWS:
             _leave(self._in_session, session_key(item["identity"]), key)
+
+
+def _with_rows(scope: str) -> str:
+    return str(Scope.PANES) if scope == "all" else scope
 
 
 def _leave(index: dict[str, dict[str, None]], group: str, key: str) -> None:

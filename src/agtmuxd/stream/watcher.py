@@ -16,6 +16,7 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.listing import Filter, Scope
 from agtmuxd.stream.changes import NetChanges, recount, visible
 from agtmuxd.stream.channel import Channel
+from agtmuxd.stream.coordination import changes_in
 from agtmuxd.stream.history import History, LogEntry, parse_cursor
 from agtmuxd.stream.published import Change
 
@@ -260,6 +261,6 @@ class _Replay:
                 yield entry
             return
         for batch in self._ring:
-            changes = batch.changes.get(self._channel.scope)
+            changes = changes_in(batch.changes, self._channel.scope)
             if changes:
-                yield batch.sequence, batch.committed_at, list(changes)
+                yield batch.sequence, batch.committed_at, changes

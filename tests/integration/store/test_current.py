@@ -32,7 +32,7 @@ async def test_a_removed_target_is_gone_at_once_and_its_history_goes_in_batches_
         assert not any("DELETE FROM events" in one or "DELETE FROM runtimes" in one for one in deleted)
         assert len(rig.rows("SELECT event_id FROM events")) >= 40
         assert rig.rows("SELECT target_name FROM targets WHERE removed_at IS NULL") == []
-    found = load_all(path, clock())
+    found = load_all(path, clock(), lambda _: None)
     assert (found.repository.targets, found.repository.runtimes, found.repository.states, found.repository.panes) == (
         {},
         {},

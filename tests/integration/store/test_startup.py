@@ -40,7 +40,7 @@ def test_current_rows_that_cannot_be_read_after_an_orderly_end_are_set_aside_too
     housekeeping.note_closed(connection)
     connection.close()
     spoil(path, "targets")
-    found = load_all(path, time.time_ns())
+    found = load_all(path, time.time_ns(), lambda _: None)
     assert found.set_aside is not None
     assert found.repository.targets == {}
     found.connection.close()
@@ -52,7 +52,7 @@ def test_after_a_power_cut_the_stream_is_another_one_and_after_a_kill_it_goes_on
 ) -> None:
     def start(machine: str, *, ends_well: bool) -> tuple[str, int]:
         monkeypatch.setattr(housekeeping, "machine_start", lambda: machine)
-        found = load_all(path, time.time_ns())
+        found = load_all(path, time.time_ns(), lambda _: None)
         history.add_batch(found.connection, found.stream_id, found.upcoming, {"panes": "[]"}, time.time_ns())
         if ends_well:
             housekeeping.note_closed(found.connection)
@@ -90,6 +90,6 @@ def test_a_place_that_takes_no_write_ahead_log_is_told(path: str, monkeypatch: p
         return made
 
     monkeypatch.setattr(sqlite3, "connect", refusing)
-    found = load_all(path, time.time_ns())
+    found = load_all(path, time.time_ns(), lambda _: None)
     found.connection.close()
     assert any("does not support SQLite's write-ahead log (it uses delete)" in note for note in found.notes)

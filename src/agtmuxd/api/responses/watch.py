@@ -8,12 +8,22 @@ from agtmuxd.api.responses.base import Answer, ResponseModel, Time
 from agtmuxd.api.responses.panes import Pane, PaneIdentity, Session, SessionIdentity, Summary, Window, WindowIdentity
 
 
+class CoordinationIdentity(ResponseModel):
+    """What a change of coordination is about."""
+
+    kind: str
+    id: str
+
+
 class ChangeLine(ResponseModel):
-    """``item`` comes with an upsert."""
+    """``item`` comes with an upsert. ``kind`` comes with changes of coordination, whose items are as their routes
+    answer.
+    """
 
     op: Literal["upsert", "delete"]
-    identity: PaneIdentity | WindowIdentity | SessionIdentity
-    item: Pane | Window | Session | None = None
+    kind: str | None = None
+    identity: PaneIdentity | WindowIdentity | SessionIdentity | CoordinationIdentity
+    item: Pane | Window | Session | dict[str, Any] | None = None
 
 
 class WatchLine(Answer):
@@ -23,7 +33,7 @@ class WatchLine(Answer):
     emitted_at: Time
     stream_id: str
     cursor: str
-    scope: Literal["panes", "windows", "sessions"]
+    scope: Literal["panes", "windows", "sessions", "coord", "all"]
     type: Literal["snapshot", "delta", "reset", "heartbeat"]
     sequence: int
     filters: dict[str, Any]

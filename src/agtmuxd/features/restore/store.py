@@ -33,7 +33,10 @@ ORDER BY r.pane_epoch
 def lost(connection: sqlite3.Connection) -> list[LostAgent]:
     """Read the agents that ended with the last server of each target that is gone."""
     rows = connection.execute(_LOST, (BEFORE,))
-    return last_of_each_pane(LostAgent(*r[:9], Place(*r[9:13]), r[13]) for r in rows)
+    return last_of_each_pane(
+        LostAgent(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8], Place(r[9], r[10], r[11], r[12]), r[13])
+        for r in rows
+    )
 
 
 def save_places(connection: sqlite3.Connection, places: Mapping[str, Place]) -> None:

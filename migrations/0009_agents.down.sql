@@ -1,0 +1,4 @@
+DROP TABLE agent_numbers;
+DROP TABLE agent_bindings;
+DROP TABLE agents;
+DROP TABLE teams;

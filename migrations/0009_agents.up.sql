@@ -1,0 +1,40 @@
+-- Agents by name. A binding says which runtime an agent is now; all earlier ones stay.
+CREATE TABLE teams (
+  team_id    TEXT PRIMARY KEY,
+  name       TEXT NOT NULL UNIQUE COLLATE NOCASE,
+  escalate_to TEXT,
+  settings_json TEXT NOT NULL DEFAULT '{}',
+  created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE agents (
+  agent_id   TEXT PRIMARY KEY,
+  team_id    TEXT REFERENCES teams (team_id),
+  name       TEXT NOT NULL COLLATE NOCASE,
+  automatic  INTEGER NOT NULL DEFAULT 0,       -- the name was given by agtmux
+  role       TEXT,
+  tags_json  TEXT NOT NULL DEFAULT '[]',
+  created_at INTEGER NOT NULL,
+  retired_at INTEGER
+) STRICT;
+
+CREATE UNIQUE INDEX agents_by_name ON agents (ifnull(team_id, ''), name) WHERE retired_at IS NULL;
+
+CREATE TABLE agent_bindings (
+  binding_id TEXT PRIMARY KEY,
+  agent_id   TEXT NOT NULL REFERENCES agents (agent_id) ON DELETE CASCADE,
+  runtime_id TEXT NOT NULL,                    -- no reference: history may forget the runtime
+  epoch      INTEGER NOT NULL,
+  bound_at   INTEGER NOT NULL,
+  ended_at   INTEGER,
+  how        TEXT NOT NULL CHECK (how IN ('auto', 'operator', 'take')),
+  UNIQUE (agent_id, epoch)
+) STRICT;
+
+CREATE UNIQUE INDEX agent_bindings_agent ON agent_bindings (agent_id) WHERE ended_at IS NULL;
+CREATE UNIQUE INDEX agent_bindings_runtime ON agent_bindings (runtime_id) WHERE ended_at IS NULL;
+
+CREATE TABLE agent_numbers (                   -- numbers of automatic names are never used again
+  agent_type TEXT PRIMARY KEY,
+  next       INTEGER NOT NULL
+) STRICT;
