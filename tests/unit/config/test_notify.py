@@ -1,4 +1,4 @@
-"""What the configuration takes and refuses: a wrong line names file, line, key, and the key that may be meant."""
+"""What the section [notify] takes and refuses: a wrong line names file, line, key, and the key that may be meant."""
 
 from __future__ import annotations
 
