@@ -74,15 +74,15 @@ async def test_above_its_bound_the_oldest_payloads_go_then_the_oldest_events_and
 async def test_a_new_database_gives_back_what_it_no_longer_uses(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "SPARE_PAGES", 50)
     async with serving(path) as store:
-        await store.run(lambda c: fill_events(c, 2000))
+        await store.run(lambda c: fill_events(c, 4000))
         await store.truncate_log()
         before = Path(path).stat().st_size
-        retention = RetentionTask(store, history.RetentionLimits, lambda: 400_000, lambda: NOW)
+        retention = RetentionTask(store, history.RetentionLimits, lambda: 900_000, lambda: NOW)
         await retention._once()
         await store.truncate_log()
         assert Path(path).stat().st_size < before / 2
         assert retention.used is not None
-        assert retention.used <= 400_000
+        assert retention.used <= 900_000
 
 
 # ------------------------------------------------ time

@@ -19,9 +19,9 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def dump(connection: sqlite3.Connection) -> list[tuple[str, ...]]:
-    """Every table, index, trigger and view with the text that made it."""
+    """Every table, index, trigger and view with the text that made it. SQLite's own counters are left out."""
     return connection.execute(
-        "SELECT type, name, tbl_name, ifnull(sql, '') FROM sqlite_master ORDER BY 1, 2"
+        "SELECT type, name, tbl_name, ifnull(sql, '') FROM sqlite_master WHERE name <> 'sqlite_sequence' ORDER BY 1, 2"
     ).fetchall()
 
 
