@@ -202,6 +202,12 @@ class Feature:
     tables: tuple[RouteTable[Any], ...] = ()
     subscriber: Subscriber | None = None
     """Receives published changes after each commit."""
+    purge: Callable[[sqlite3.Connection, int], int] | None = None
+    """``purge(connection, now)`` deletes old rows of its own tables in one transaction, and returns how many.
+
+    Called at the start and about every ten minutes. ``now``: ns. Delete at most some thousand rows in one call: it is
+    called again soon while it deletes any.
+    """
     run: Callable[[], Awaitable[None]] | None = None
     """A task that runs until the daemon stops. An exception ends only this task, and health reports it."""
     conditions: Mapping[str, Condition] = field(default_factory=dict)

@@ -6,6 +6,7 @@ Knows no feature: the caller passes their names.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any
@@ -15,9 +16,13 @@ import structlog
 from agtmuxd.api.route import RouteTable
 from agtmuxd.features.contract import Condition, Context, Feature
 from agtmuxd.services.health import HealthPart
+from agtmuxd.store.db import Store
 from agtmuxd.stream.subscription import Subscriber, Subscription, Subscriptions
 
 _LOG = structlog.get_logger("features")
+PURGE_EVERY = 600.0
+PURGE_AGAIN = 5.0
+"""Seconds between two rounds that delete old rows: after one that found none, and after one that did."""
 
 
 class FeatureHost:
@@ -27,9 +32,15 @@ class FeatureHost:
         self,
         features: dict[str, Feature],
         subscriptions: Subscriptions,
+        *,
+        store: Store,
+        clock: Callable[[], int],
         followers: Mapping[str, Subscriber] | None = None,
     ) -> None:
-        """``followers``: other parts of the daemon that follow the published changes, by name."""
+        """``store`` and ``clock`` (ns): for deleting old rows.
+
+        ``followers``: other parts of the daemon that follow the published changes, by name.
+        """
         self._features = features
         subscribers = dict(followers or {}) | {
             name: feature.subscriber for name, feature in features.items() if feature.subscriber is not None
@@ -38,6 +49,9 @@ class FeatureHost:
             name: subscriptions.add(name, subscriber) for name, subscriber in subscribers.items()
         }
         self._ended: dict[str, str] = {}
+        self._purge_failures: dict[str, int] = {}
+        self._store = store
+        self._clock = clock
 
     @classmethod
     def build(
@@ -48,7 +62,8 @@ class FeatureHost:
         followers: Mapping[str, Subscriber] | None = None,
     ) -> FeatureHost:
         """Build the named features of ``agtmuxd.features``. An exception while building one is raised."""
-        return cls({name: _module_of(name).build(context) for name in names}, subscriptions, followers)
+        features = {name: _module_of(name).build(context) for name in names}
+        return cls(features, subscriptions, store=context.store, clock=context.clock, followers=followers)
 
     @property
     def tables(self) -> list[RouteTable[Any]]:
@@ -65,6 +80,8 @@ class FeatureHost:
             group.create_task(subscription.run(), name=f"changes for {name}")
             for name, subscription in self._subscriptions.items()
         ]
+        if any(feature.purge is not None for feature in self._features.values()):
+            tasks.append(group.create_task(self._purge_old(), name="old rows of features"))
         for name, feature in self._features.items():
             if feature.run is not None:
                 tasks.append(group.create_task(self._guarded(name, feature.run), name=f"feature {name}"))
@@ -89,10 +106,28 @@ class FeatureHost:
             problems += [f"{name}: {text}" for text in part.problems]
             notes += [f"{name}: {text}" for text in part.notes]
             counters |= {f"{name}_{what}": count for what, count in part.counters.items()}
+        counters |= {f"{name}_purge_failures": count for name, count in self._purge_failures.items()}
         for name, subscription in self._subscriptions.items():
             counters[f"{name}_subscriber_failures"] = subscription.failures
             counters[f"{name}_subscriber_overflows"] = subscription.overflows
         return HealthPart(tuple(problems), tuple(notes), counters)
+
+    async def _purge_old(self) -> None:
+        """Let each feature delete its old rows, now and from time to time."""
+        while True:
+            deleted = 0
+            for name, feature in self._features.items():
+                if feature.purge is not None:
+                    deleted += await self._purged(name, feature.purge)
+            await asyncio.sleep(PURGE_AGAIN if deleted else PURGE_EVERY)
+
+    async def _purged(self, name: str, purge: Callable[[sqlite3.Connection, int], int]) -> int:
+        try:
+            return await self._store.run(lambda connection: purge(connection, self._clock()))
+        except Exception:  # noqa: BLE001 the outermost edge: the next round tries again, and the other features go on
+            _LOG.exception("old rows of a feature could not be deleted", feature=name)
+            self._purge_failures[name] = self._purge_failures.get(name, 0) + 1
+            return 0
 
     async def _guarded(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         try:

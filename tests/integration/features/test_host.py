@@ -21,6 +21,7 @@ from agtmuxd.store.migrate import folders, load, migrate
 from agtmuxd.stream.history import Batch
 from agtmuxd.stream.subscription import Resync, Subscriptions
 from tests.fake_services import eventually
+from tests.rig import Clock, Rig
 
 pytestmark = pytest.mark.tc("TC-232")
 FOLDER = Path(str(features.__file__)).parent
@@ -49,6 +50,9 @@ def test_a_feature_brings_its_migrations_in_the_one_numbering(tmp_path: Path) ->
     connection.close()
 
 
+NO_ROWS: Any = {"store": None, "clock": lambda: 0}
+
+
 class Broken:
     """A feature in which everything fails."""
 
@@ -74,8 +78,10 @@ async def test_a_feature_that_fails_is_told_in_health_and_the_others_go_on() -> 
 
     good = Feature(run=go_on, health=lambda: HealthPart(notes=("fine",), counters={"sent": 3}))
     host = FeatureHost(
-        {"bad": Feature(subscriber=broken, run=broken.run, health=broken.health), "good": good}, Subscriptions()
-    )
+        {"bad": Feature(subscriber=broken, run=broken.run, health=broken.health), "good": good},
+        Subscriptions(),
+        **NO_ROWS,
+    )  # fmt: skip
     tasks: list[asyncio.Task[None]] = []
     with suppress(asyncio.CancelledError):
         async with asyncio.TaskGroup() as group:
@@ -99,11 +105,39 @@ def test_a_reload_reaches_every_feature_whatever_one_of_them_does() -> None:
         raise RuntimeError("reload")
 
     bad, good = Feature(reloaded=fail), Feature(reloaded=lambda: reloads.append("good"))
-    FeatureHost({"bad": bad, "none": Feature(), "good": good}, Subscriptions()).reloaded()
+    FeatureHost({"bad": bad, "none": Feature(), "good": good}, Subscriptions(), **NO_ROWS).reloaded()
     assert reloads == ["good"]
 
 
 def test_a_feature_that_gives_nothing_takes_nothing() -> None:
-    host = FeatureHost({"none": Feature()}, Subscriptions())
+    host = FeatureHost({"none": Feature()}, Subscriptions(), **NO_ROWS)
     served: list[Any] = host.tables
     assert (served, host.health()) == ([], HealthPart())
+
+
+async def test_old_rows_are_deleted_at_the_start_and_one_feature_that_fails_does_not_keep_others_from_it(
+    tmp_path: Path,
+) -> None:
+    calls: list[int] = []
+
+    def fail(_connection: sqlite3.Connection, _now: int) -> int:
+        raise RuntimeError("purge")
+
+    def purge(connection: sqlite3.Connection, now: int) -> int:
+        calls.append(now)
+        return connection.execute("DELETE FROM agent_numbers").rowcount
+
+    async with Rig(tmp_path / "a.db", Clock()) as rig:
+        await rig.store.run(lambda c: c.execute("INSERT INTO agent_numbers VALUES ('claude', 2)").rowcount)
+        host = FeatureHost(
+            {"bad": Feature(purge=fail), "good": Feature(purge=purge)}, Subscriptions(),
+            store=rig.store, clock=rig.clock,
+        )  # fmt: skip
+        with suppress(asyncio.CancelledError):
+            async with asyncio.TaskGroup() as group:
+                tasks = host.start(group)
+                await eventually(lambda: bool(calls) and host.health().counters["bad_purge_failures"] == 1)
+                for task in tasks:
+                    task.cancel()
+        assert calls == [rig.clock()]
+        assert rig.rows("SELECT * FROM agent_numbers") == []
