@@ -88,6 +88,7 @@ FEATURES: tuple[str, ...] = (
     "web",
     "notify",
     "loop_lag",
+    "messages",
 )  # fmt: skip
 """The features of this daemon, each a folder of ``features/``. To leave one out, delete its line."""
 SWITCH_EVERY = 0.0005

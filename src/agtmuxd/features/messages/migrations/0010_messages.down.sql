@@ -1,3 +1,5 @@
+DROP TABLE mailbox;
+DROP TABLE message_requests;
 DROP TABLE messages_fts;
 DROP TABLE reactions;
 DROP TABLE deliveries;

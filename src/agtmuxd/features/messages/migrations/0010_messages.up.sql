@@ -49,12 +49,14 @@ CREATE UNIQUE INDEX messages_once ON messages (ifnull(sender_agent_id, ''), requ
 CREATE INDEX messages_by_thread ON messages (thread_id, seq);
 CREATE INDEX messages_by_sender ON messages (sender_agent_id, seq);
 CREATE INDEX messages_by_channel ON messages (channel_id, seq) WHERE channel_id IS NOT NULL;
+CREATE INDEX messages_by_parent ON messages (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX messages_by_expiry ON messages (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX messages_due ON messages (reply_by) WHERE reply_by IS NOT NULL AND overdue_at IS NULL;
 
 CREATE TABLE deliveries (
   delivery_id TEXT PRIMARY KEY,
   message_id  TEXT NOT NULL REFERENCES messages (message_id) ON DELETE CASCADE,
-  agent_id    TEXT NOT NULL,
+  agent_id    TEXT NOT NULL,                         -- '' for people
   state       TEXT NOT NULL CHECK (state IN ('queued', 'held', 'claimed', 'submitted', 'submitted_unconfirmed',
                 'delivered', 'read', 'acked', 'expired', 'cancelled', 'dead')),
   hold_reason TEXT,                                  -- why it was not typed yet
@@ -98,3 +100,22 @@ END;
 CREATE TRIGGER messages_fts_delete AFTER DELETE ON messages BEGIN
   INSERT INTO messages_fts (messages_fts, rowid, subject, body) VALUES ('delete', old.seq, old.subject, old.body);
 END;
+
+CREATE TABLE message_requests (                      -- writes that were done: the same request is not done again
+  agent_id    TEXT NOT NULL,                         -- who asked; '' for a person
+  request_ref TEXT NOT NULL,
+  digest      TEXT NOT NULL,
+  result_id   TEXT NOT NULL,                         -- the message, delivery or channel that it was about
+  made_at     INTEGER NOT NULL,
+  PRIMARY KEY (agent_id, request_ref)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX message_requests_by_age ON message_requests (made_at);
+
+CREATE TABLE mailbox (                               -- one row: what cursors of messages are checked against
+  only_row   INTEGER PRIMARY KEY CHECK (only_row = 1),
+  epoch      TEXT NOT NULL,                          -- new for each database
+  purged_seq INTEGER NOT NULL                        -- the newest message that retention deleted
+) STRICT;
+
+INSERT INTO mailbox VALUES (1, lower(hex(randomblob(4))), 0);
