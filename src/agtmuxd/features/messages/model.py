@@ -120,7 +120,7 @@ class Reaction(StrEnum):
     """A short answer that wakes no pane."""
 
     PLUS_ONE = "+1"
-    EYES = "eyes"
+    LOOKING = "eyes"
     DONE = "done"
     BLOCKED = "blocked"
 

@@ -47,9 +47,9 @@ def marks(values: Sequence[Any]) -> str:
 def message_of(row: Sequence[Any]) -> Message:
     """Build a message from a row of ``MESSAGE_COLUMNS``."""
     return Message(
-        row[0], row[1], row[2], Kind(row[3]), Priority(row[4]), row[5], row[6], row[7], row[8], row[9], row[10], row[11],
-        row[12], row[13], tuple(json.loads(row[14])), tuple(json.loads(row[15])), row[16], row[17], row[18], row[19],
-        row[20],
+        row[0], row[1], row[2], Kind(row[3]), Priority(row[4]), row[5], row[6], row[7], row[8], row[9], row[10],
+        row[11], row[12], row[13], tuple(json.loads(row[14])), tuple(json.loads(row[15])), row[16], row[17],
+        row[18], row[19], row[20],
     )  # fmt: skip
 
 
