@@ -1,3 +1,4 @@
+DROP TABLE agent_requests;
 DROP TABLE agent_numbers;
 DROP TABLE agent_bindings;
 DROP TABLE agents;

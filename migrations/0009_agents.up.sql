@@ -2,8 +2,8 @@
 CREATE TABLE teams (
   team_id    TEXT PRIMARY KEY,
   name       TEXT NOT NULL UNIQUE COLLATE NOCASE,
-  escalate_to TEXT,
-  settings_json TEXT NOT NULL DEFAULT '{}',
+  deliver    TEXT NOT NULL DEFAULT 'pull' CHECK (deliver IN ('pane', 'pull')),
+  escalate_to TEXT,                            -- an agent of the team; NULL: a person
   created_at INTEGER NOT NULL
 ) STRICT;
 
@@ -13,7 +13,10 @@ CREATE TABLE agents (
   name       TEXT NOT NULL COLLATE NOCASE,
   automatic  INTEGER NOT NULL DEFAULT 0,       -- the name was given by agtmux
   role       TEXT,
+  owner      TEXT,
   tags_json  TEXT NOT NULL DEFAULT '[]',
+  scopes_json TEXT NOT NULL DEFAULT '[]',      -- globs of the files that it may change
+  deliver    TEXT CHECK (deliver IN ('pane', 'pull')),  -- NULL: as its team
   created_at INTEGER NOT NULL,
   retired_at INTEGER
 ) STRICT;
@@ -27,7 +30,11 @@ CREATE TABLE agent_bindings (
   epoch      INTEGER NOT NULL,
   bound_at   INTEGER NOT NULL,
   ended_at   INTEGER,
-  how        TEXT NOT NULL CHECK (how IN ('auto', 'operator', 'take')),
+  how        TEXT NOT NULL CHECK (how IN ('auto', 'resume', 'operator', 'take')),
+  bound_by   TEXT NOT NULL DEFAULT 'agtmux',
+  target_id  TEXT,                             -- these three: of a runtime that ended, to know it again
+  agent_type TEXT,
+  agent_session_id TEXT,
   UNIQUE (agent_id, epoch)
 ) STRICT;
 
@@ -37,4 +44,11 @@ CREATE UNIQUE INDEX agent_bindings_runtime ON agent_bindings (runtime_id) WHERE 
 CREATE TABLE agent_numbers (                   -- numbers of automatic names are never used again
   agent_type TEXT PRIMARY KEY,
   next       INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE agent_requests (                  -- changes that people asked for: each is done once
+  request_ref TEXT PRIMARY KEY,
+  digest     TEXT NOT NULL,
+  answer_json TEXT NOT NULL,
+  made_at    INTEGER NOT NULL
 ) STRICT;

@@ -33,8 +33,7 @@ from agtmuxd.actions.runner import ActionRunner
 from agtmuxd.adapters.discovery import discover
 from agtmuxd.adapters.registry import Registry
 from agtmuxd.agents.directory import AgentDirectory
-from agtmuxd.agents.model import Agent
-from agtmuxd.agents.store import load_agents
+from agtmuxd.agents.store import StoredAgents, load_directory
 from agtmuxd.api.app import ApiServer
 from agtmuxd.api.connections import Connections, affordable
 from agtmuxd.api.envelopes import Envelope
@@ -81,6 +80,7 @@ from agtmuxd.targets.executor import TargetExecutor
 _LOG = structlog.get_logger("agtmuxd")
 FEATURES: tuple[str, ...] = (
     "audit",
+    "agents",
     "recap",
     "stuck",
     "restore",
@@ -133,7 +133,7 @@ class Daemon:
 
     async def _serve(self, first: BoundSocket) -> None:
         """Open the database, build and run the parts, and always close the database at the end."""
-        found = load_all(self._places.database, self._clock(), load_agents)
+        found = load_all(self._places.database, self._clock(), load_directory)
         self._report_start(found)
         store = Store(found.connection)
         store.start()
@@ -421,7 +421,9 @@ class Daemon:
 
         return make_remote_hooks
 
-    def _features(self, engine: Engine, envelope: Envelope, agents: list[Agent]) -> tuple[FeatureHost, AgentDirectory]:
+    def _features(
+        self, engine: Engine, envelope: Envelope, agents: StoredAgents
+    ) -> tuple[FeatureHost, AgentDirectory]:
         return build_features(
             FEATURES, engine, envelope, agents, clock=self._clock, settings=lambda: self._settings,
             routes=lambda: self._tables, environ=self._environ,

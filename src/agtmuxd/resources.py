@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from agtmuxd.actions.access import Failpoints
+from agtmuxd.agents.changes import AgentChanges
 from agtmuxd.agents.directory import AgentDirectory
-from agtmuxd.agents.model import Agent
+from agtmuxd.agents.store import StoredAgents
+from agtmuxd.agents.teams import Teams
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.route import RouteTable
 from agtmuxd.api.routes import actions as action_routes
@@ -66,7 +68,7 @@ def build_features(
     names: Iterable[str],
     engine: Engine,
     envelope: Envelope,
-    agents: Iterable[Agent],
+    agents: StoredAgents,
     *,
     clock: Callable[[], int],
     settings: Callable[[], Settings],
@@ -75,7 +77,7 @@ def build_features(
 ) -> tuple[FeatureHost, AgentDirectory]:
     """Build the named features, and the directory of agents.
 
-    ``agents``: as stored. ``routes``: of the whole daemon. ``clock``: ns since the epoch.
+    ``routes``: of the whole daemon. ``clock``: ns since the epoch.
     """
     host: list[FeatureHost] = []
 
@@ -83,13 +85,17 @@ def build_features(
         return host[0].conditions if host else {}
 
     directory = AgentDirectory(
-        agents, repository=engine.repository, write=engine.pipeline.write, find_caller=engine.actions.find_caller,
-        clock=clock,
+        agents.agents, repository=engine.repository, write=engine.pipeline.write,
+        find_caller=engine.actions.find_caller, clock=clock, teams=agents.teams,
+        types=lambda: engine.registry.adapters.keys(), annotate=engine.pipeline.annotate,
     )  # fmt: skip
+    engine.view.ref_of_name = directory.full_ref
+    changes = AgentChanges(directory, clock)
     watches = engine.target_manager.watches
     context = Context(
         store=engine.store, view=engine.view, repository=engine.repository, envelope=envelope,
-        act=engine.actions.perform, write=engine.pipeline.write, agents=directory, allow=allow, conditions=conditions,
+        act=engine.actions.perform, write=engine.pipeline.write, agents=directory, agent_changes=changes,
+        team_changes=Teams(directory, changes, clock), allow=allow, conditions=conditions,
         redact=engine.redact, annotate=engine.pipeline.annotate,
         tmux=TmuxServers(watches), screen_rows=screen_rows(watches), resume=engine.registry.resume_command,
         routes=routes, clock=clock, settings=settings, environ=environ,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -128,7 +128,12 @@ class ActionRunner:
         return await self._ledger.finish(row, outcome)
 
     async def _resolve(self, request: Request) -> ResolvedRequest:
-        """Resolve what the request names. Raises E_REF_*, E_RUNTIME_STALE for a runtime that has ended."""
+        """Resolve what the request names. Raises E_REF_*, E_AGENT_*, E_RUNTIME_STALE for a runtime that has ended.
+
+        An agent's name stands for the runtime that it is now. Whatever is bound to the name later, the request is for
+        this one.
+        """
+        request = replace(request, ref=self._view.full_ref(request.ref))
         parsed = refs.parse(request.ref)
         try:
             key = self._view.resolve(request.ref)

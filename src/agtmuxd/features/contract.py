@@ -22,7 +22,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from agtmuxd.agents.model import Agent
+from agtmuxd.agents.changes import AgentChanges
+from agtmuxd.agents.model import Agent, Team
+from agtmuxd.agents.teams import Teams
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.route import RouteTable
 from agtmuxd.config import Settings
@@ -72,6 +74,21 @@ class Agents(Protocol):
 
         Raises E_AGENT_NOT_FOUND and E_AGENT_AMBIGUOUS, both with ``candidates``.
         """
+
+    def team(self, name: str | None) -> Team | None:
+        """Return the team of that name with its agents. ``Team.deliver_to(agent)`` says where messages go."""
+
+    def teams(self) -> Sequence[Team]:
+        """Return all teams with their agents, oldest first."""
+
+    def lives(self, agent: Agent) -> bool | None:
+        """Return whether the process of an agent's runtime runs. None: it has none, or it is on another machine."""
+
+    def reserved(self) -> frozenset[str]:
+        """Return the words that cannot be names."""
+
+    async def refresh(self) -> None:
+        """Bind every runtime that has no agent yet. Call it before looking up a runtime that may have just begun."""
 
 
 class Condition(Protocol):
@@ -173,6 +190,10 @@ class Context:
     write: Write
     """Write its tables and publish what changed. Use it for all that ``watch --scope coord`` shows."""
     agents: Agents
+    """Agents and teams. A column ``agent_id``, or one that ends so, keeps the agent that it names from being forgotten.
+    """
+    agent_changes: AgentChanges
+    team_changes: Teams
     allow: Allow
     conditions: Callable[[], Mapping[str, Condition]]
     """What each feature lets ``agtmux wait`` wait for, by the word before the colon. Empty until it runs."""

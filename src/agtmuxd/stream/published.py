@@ -10,7 +10,7 @@ another window or its session is renamed, the old identity is deleted and the ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,6 +114,8 @@ class PublishedRows:
         """``panes``: after a restart, the last published rows by pane key. Windows and sessions are computed."""
         self.stream_id = stream_id
         self.sequence = sequence
+        self.ref_of_name: Callable[[str], str] = lambda text: text
+        """Gives the ref of the runtime that an agent is, by its name; any other text unchanged. Raises E_AGENT_*."""
         self.panes: dict[str, Item] = {}
         self.windows: dict[str, Item] = {}
         self.sessions: dict[str, Item] = {}
@@ -194,12 +196,20 @@ class PublishedRows:
         """Count the rows of ``scope`` that match ``wanted``."""
         return tally(row for row in self._attrs.get(_with_rows(scope), {}).values() if wanted.matches(row))
 
+    def full_ref(self, text: str) -> str:
+        """Give the full ref that ``text`` stands for: a name becomes the runtime that the agent is at this moment.
+
+        Raises E_AGENT_NOT_FOUND, E_AGENT_AMBIGUOUS, and E_REF_NOT_FOUND for an agent without a runtime.
+        """
+        return text if ":" in text else self.ref_of_name(text)
+
     def resolve(self, text: str) -> str:
-        """Give the key of the pane that the full ref ``text`` names.
+        """Give the key of the pane that the full ref or the agent's name ``text`` names.
 
         In a session group, a pane can be named by each of its sessions (the row's ``other_sessions``). Raises
-        E_REF_INVALID, E_REF_INVALID_ENCODING, E_REF_NOT_FOUND.
+        E_REF_INVALID, E_REF_INVALID_ENCODING, E_REF_NOT_FOUND, and for a name the errors of ``full_ref``.
         """
+        text = self.full_ref(text)
         parsed = ref.parse(text)
         if isinstance(parsed, ref.RuntimeRef):
             for key, item in self.panes.items():
