@@ -169,6 +169,40 @@ class Client:
     def revoke_device(self, name: str) -> Reply:
         return self._ask("DELETE", f"/v1/web/devices/{quote(name)}")
 
+    def agents(self, params: Params | None = None) -> Reply:
+        """List agents by name."""
+        return self._ask("GET", f"/v1/agents{query(params or {})}")
+
+    def agent(self, name: str) -> Reply:
+        """Return one agent, by its name, id or ref."""
+        return self._ask("GET", f"/v1/agents/{quote(name)}")
+
+    def agent_card(self, name: str) -> Reply:
+        return self._ask("GET", f"/v1/agents/{quote(name)}/card")
+
+    def whoami(self) -> Reply:
+        return self._ask("GET", "/v1/whoami")
+
+    def add_agent(self, request: Mapping[str, object]) -> Reply:
+        return self._ask("POST", "/v1/agents", request)
+
+    def change_agent(self, name: str, change: str, request: Mapping[str, object]) -> Reply:
+        """Make one change of an agent: ``rename``, ``retire`` or ``bind``."""
+        return self._ask("POST", f"/v1/agents/{quote(name)}/{change}", request)
+
+    def teams(self) -> Reply:
+        return self._ask("GET", "/v1/teams")
+
+    def team(self, name: str) -> Reply:
+        return self._ask("GET", f"/v1/teams/{quote(name)}")
+
+    def apply_team(self, request: Mapping[str, object]) -> Reply:
+        """Make a team as its file wants it, or with ``plan`` only say what would change."""
+        return self._ask("POST", "/v1/teams", request)
+
+    def remove_team(self, name: str, request: Mapping[str, object]) -> Reply:
+        return self._ask("POST", f"/v1/teams/{quote(name)}/remove", request)
+
     def watch(self, params: Params) -> Exchange:
         """Open the stream of lines. The caller closes it."""
         exchange = self._open("GET", f"/v1/watch{query(params)}", None, self._timeout)

@@ -46,6 +46,8 @@ NARROW: dict[str, tuple[str, ...]] = {
     "channels": ("BODY", "KIND", "SENT", "FAILED", "UNDELIVERED"),
     "episodes": ("TARGET", "PLACE"),
     "failed messages": ("ATTEMPTS", "MESSAGE"),
+    "agents": ("OWNER", "SEEN", "ROLE", "FOR", "TYPE"),
+    "teams": ("ESCALATE_TO",),
     "actions": ("RUNTIME", "TARGET", "PANE"),
 }
 """The columns that a narrow terminal leaves out, in this order. Before that, words for states get short."""
@@ -128,6 +130,15 @@ def request(item: Item) -> str:
     return ": ".join(clean(waiting.get(key)) for key in ("subject", "text") if waiting.get(key))
 
 
+def name(item: Item) -> str | None:
+    """Return the name that a person gave to the agent, else its own."""
+    agent = item.get("agent")
+    if isinstance(agent, dict) and agent.get("name"):
+        return f"{agent['team']}/{agent['name']}" if agent.get("team") else str(agent["name"])
+    own = item.get("agent_name")
+    return None if own is None else str(own)
+
+
 def what(item: Item, empty: str = "-") -> str:
     """Return what a person wants to know first: what the agent waits for, else why it is stuck, its last message, its
     task, its name.
@@ -144,7 +155,7 @@ def what(item: Item, empty: str = "-") -> str:
     message, task = item.get("message"), item.get("task")
     older = item.get("state") == "running" and str(item.get("message_at") or "") < str(item.get("since") or "")
     first, second = (task, message) if older else (message, task)
-    text = clean(first or second or item.get("agent_name") or item.get("title"), empty)
+    text = clean(first or second or name(item) or item.get("title"), empty)
     return f"[{clean(reason)}] {text}" if item.get("state") in ("error", "unknown") and reason else text
 
 
@@ -205,6 +216,15 @@ def _listed(item: Item, _now: float) -> str:
     """Return the number of panes, and for how many of them tmux's output cannot be read."""
     unread = item.get("unread_panes")
     return f"{clean(item.get('panes'))} ({clean(unread)} unreadable)" if unread else clean(item.get("panes"))
+
+
+def _input(item: Item, _now: float) -> str:
+    accepts = item.get("accepts_input")
+    return "-" if accepts is None else "yes" if accepts else "no"
+
+
+def _full_name(item: Item) -> str:
+    return clean(f"{item['team']}/{item.get('name')}" if item.get("team") else item.get("name"))
 
 
 def _outcome(item: Item, _now: float) -> str:
@@ -311,6 +331,23 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("MESSAGE", _field("message")),
         ("ERROR", _field("last_error")),
     ),
+    "agents": (
+        ("NAME", lambda item, _: _full_name(item)),
+        ("STATE", _state),
+        _SINCE,
+        ("INPUT", _input),
+        ("SEEN", _field("last_seen")),
+        ("TYPE", _field("agent_type")),
+        ("ROLE", _field("role")),
+        ("OWNER", _field("owner")),
+        ("REF", _field("ref")),
+    ),
+    "teams": (
+        ("NAME", _field("name")),
+        ("DELIVER", _field("deliver")),
+        ("ESCALATE_TO", lambda item, _: clean(item.get("escalate_to"), "person")),
+        ("AGENTS", lambda item, _: clean(", ".join(str(one.get("name")) for one in item.get("agents") or ()))),
+    ),
     "actions": (
         ("AGE", _age("requested_at")),
         ("ACTION", _field("action")),
@@ -331,7 +368,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         _SINCE,
         _AGENT,
         _PROJECT,
-        ("NAME", _field("agent_name")),
+        ("NAME", lambda item, _: clean(name(item))),
         ("PANE", _id("pane_id")),
         ("PLACE", place),
         ("TARGET", _id("target")),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from agtmux.columns import age, clean, glyph, place, project, request, what, width
+from agtmux.columns import age, clean, glyph, name, place, project, request, what, width
 from agtmux.protocol.text import one_line
 
 TYPE_CHECKING = False
@@ -61,7 +61,7 @@ FIELDS: dict[str, Field] = {
     "branch": _plain("branch"),
     "worktree": _plain("worktree"),
     "where": lambda item, _: project(item, ""),
-    "name": _plain("agent_name"),
+    "name": lambda item, _: clean(name(item), ""),
     "request": lambda item, _: request(item),
     "message": _plain("message"),
     "task": _plain("task"),

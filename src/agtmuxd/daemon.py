@@ -421,9 +421,7 @@ class Daemon:
 
         return make_remote_hooks
 
-    def _features(
-        self, engine: Engine, envelope: Envelope, agents: StoredAgents
-    ) -> tuple[FeatureHost, AgentDirectory]:
+    def _features(self, engine: Engine, envelope: Envelope, agents: StoredAgents) -> tuple[FeatureHost, AgentDirectory]:
         return build_features(
             FEATURES, engine, envelope, agents, clock=self._clock, settings=lambda: self._settings,
             routes=lambda: self._tables, environ=self._environ,

@@ -1,9 +1,11 @@
-"""Turn what a person types into a full ref: ``%12``, ``work:1.0``, an agent's name.
+"""Turn what a person types into a full ref: ``%12``, ``work:1.0``, an agent's type or name.
 
 Owns the short forms. Full refs (``pane:…``, ``runtime:…``) pass unchanged; the daemon checks them.
 """
 
 from __future__ import annotations
+
+import re
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.text import one_line
@@ -18,12 +20,17 @@ if TYPE_CHECKING:
 LONGEST = 1024
 """Characters of a short form. The daemon checks full refs."""
 HELP = (
-    "REF is a full ref (pane:…, runtime:…) or, if unique, a pane id (%12), a position (work:1.0) or an agent (claude)."
+    "REF is a full ref (pane:…, runtime:…), an agent's name or, if unique, a pane id (%12), a position (work:1.0) or an"
+    " agent (claude)."
 )
+_NAME = re.compile(r"(?:[A-Za-z][A-Za-z0-9._-]{0,63}/)?[A-Za-z][A-Za-z0-9._-]{0,63}")
 
 
 def resolve(text: str, client: Client) -> str:
-    """Return the full ref of ``text``. Raises E_REF_NOT_FOUND, E_REF_AMBIGUOUS (with the candidates), E_REF_INVALID."""
+    """Return the full ref of ``text``. For a name, it is the runtime that the agent is now, and no later one.
+
+    Raises E_REF_NOT_FOUND, E_REF_AMBIGUOUS, E_AGENT_AMBIGUOUS (all with the candidates), E_REF_INVALID.
+    """
     if text.startswith(("pane:", "runtime:")):
         return text
     if not text or len(text) > LONGEST:
@@ -36,18 +43,43 @@ def resolve(text: str, client: Client) -> str:
     found = [item for item in items if fits(item)]
     if len(found) == 1:
         return str(found[0]["ref"])
+    if not found and _NAME.fullmatch(text):
+        return _of_name(text, client)
     if not found:
-        raise AgtmuxError(
-            "E_REF_NOT_FOUND",
-            f"no pane matches {one_line(text)!r}: run agtmux list panes --all to see them",
-            {"ref": text},
-        )
+        raise _nothing(text)
     refs = sorted(str(item["ref"]) for item in found)
     shown = ", ".join(refs[:5]) + (f" and {len(refs) - 5} more" if len(refs) > 5 else "")
     raise AgtmuxError(
         "E_REF_AMBIGUOUS",
         f"{one_line(text)!r} matches {len(refs)} panes; use one of these refs: {shown}",
         {"ref": text, "candidates": refs},
+    )
+
+
+def _of_name(text: str, client: Client) -> str:
+    """Return the runtime that an agent is now, by its name."""
+    try:
+        agent = client.agent(text).json().get("item") or {}
+    except AgtmuxError as error:
+        if error.code not in ("E_AGENT_NOT_FOUND", "E_INVALID_REQUEST"):  # the second: the daemon is older
+            raise
+        raise _nothing(text, error.details.get("candidates")) from None
+    if agent.get("runtime_id"):
+        return f"runtime:{agent['runtime_id']}"
+    raise AgtmuxError(
+        "E_REF_NOT_FOUND",
+        f"agent {one_line(text)} has no runtime now: start it, then run agtmux agent bind {one_line(text)} REF",
+        {"ref": text, "reason": "unbound"},
+    )
+
+
+def _nothing(text: str, names: object = None) -> AgtmuxError:
+    known = [str(name) for name in names] if isinstance(names, list) else []
+    hint = f"; agents are {', '.join(known[:8])}" if known else ""
+    return AgtmuxError(
+        "E_REF_NOT_FOUND",
+        f"no pane matches {one_line(text)!r}: run agtmux list panes --all to see them{hint}",
+        {"ref": text, **({"candidates": known} if known else {})},
     )
 
 

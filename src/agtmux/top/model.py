@@ -149,7 +149,7 @@ def row_of(item: Item) -> Row | None:
         since=seconds(item.get("since")),
         waits_since=seconds(item.get("attention_since")) or seconds(item.get("since")),
         what=_what(item, request),
-        name=safe_line(item.get("agent_name")),
+        name=safe_line(columns.name(item)),
         version=safe_line(item.get("agent_version")),
         project=safe_line(item.get("project")),
         branch=safe_line(item.get("branch")),

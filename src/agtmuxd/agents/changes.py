@@ -14,7 +14,7 @@ from typing import Any
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.agents import store as rows
-from agtmuxd.agents.directory import AgentDirectory, Changed
+from agtmuxd.agents.directory import AgentDirectory, ChangeSet
 from agtmuxd.agents.model import Agent, Team, checked_name, named
 from agtmuxd.core.ids import uuid7
 
@@ -22,7 +22,7 @@ Run = Callable[[sqlite3.Connection], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ChangeRequest:
     """Who asks for a change (``person``, ``device:phone``), and the caller's name for the request."""
 
     by: str
@@ -34,7 +34,7 @@ class Step:
     """One decided change: what to write, what it changes, and the answer to the request."""
 
     run: Run
-    changed: Changed
+    changed: ChangeSet
     answer: dict[str, Any]
 
 
@@ -46,7 +46,7 @@ class AgentChanges:
         self._clock = clock
 
     async def create(
-        self, asked: Asked, name: str, *, team: str | None, role: str | None, tags: tuple[str, ...]
+        self, asked: ChangeRequest, name: str, *, team: str | None, role: str | None, tags: tuple[str, ...]
     ) -> dict[str, Any]:
         """Add an agent without a runtime. Raises E_INVALID_REQUEST, E_NOT_FOUND, E_PRECONDITION_FAILED."""
 
@@ -57,11 +57,11 @@ class AgentChanges:
             now = self._clock()
             agent = Agent(uuid7(now), name, now, group.name if group is not None else None, role=role, tags=tags)
             team_id = group.team_id if group is not None else None
-            return Step(lambda c: rows.add_agent(c, agent, team_id), Changed([agent]), agent.item())
+            return Step(lambda c: rows.add_agent(c, agent, team_id), ChangeSet([agent]), agent.item())
 
         return await self.once(asked, {"create": [name, team, role, tags]}, decide)
 
-    async def rename(self, asked: Asked, agent_id: str, name: str) -> dict[str, Any]:
+    async def rename(self, asked: ChangeRequest, agent_id: str, name: str) -> dict[str, Any]:
         """Give an agent a name of a person's choice. Raises E_INVALID_REQUEST, E_PRECONDITION_FAILED."""
 
         def decide() -> Step:
@@ -72,7 +72,7 @@ class AgentChanges:
 
         return await self.once(asked, {"rename": [agent_id, name]}, decide)
 
-    async def retire(self, asked: Asked, agent_id: str) -> dict[str, Any]:
+    async def retire(self, asked: ChangeRequest, agent_id: str) -> dict[str, Any]:
         """Take an agent out of use. Its name is free again. Raises E_PRECONDITION_FAILED if it has a runtime."""
 
         def decide() -> Step:
@@ -88,7 +88,7 @@ class AgentChanges:
         return await self.once(asked, {"retire": agent_id}, decide)
 
     async def bind(
-        self, asked: Asked, agent_id: str, runtime_id: str, *, take: bool, confirmed: bool
+        self, asked: ChangeRequest, agent_id: str, runtime_id: str, *, take: bool, confirmed: bool
     ) -> dict[str, Any]:
         """Make an agent the one that a runtime is.
 
@@ -99,7 +99,7 @@ class AgentChanges:
         def decide() -> Step:
             before, now = self._known(agent_id), self._clock()
             if before.runtime_id == runtime_id:
-                return Step(lambda _c: None, Changed(), before.item())
+                return Step(lambda _c: None, ChangeSet(), before.item())
             other = self._directory.of_runtime(runtime_id)
             displaces = _displaced(before, other)
             if displaces is not None and not (take and confirmed):
@@ -125,7 +125,7 @@ class AgentChanges:
                 rows.save_agent(connection, after, team.team_id if team is not None else None)
                 rows.add_binding(connection, uuid7(now), agent_id, runtime_id, after.epoch, now, how, asked.by)
 
-            return Step(run, Changed(changed), after.item())
+            return Step(run, ChangeSet(changed), after.item())
 
         answer = await self.once(asked, {"bind": [agent_id, runtime_id, take, confirmed]}, decide)
         await self._directory.refresh()  # a runtime that lost its agent gets another one
@@ -145,7 +145,9 @@ class AgentChanges:
             )
         return found
 
-    async def once(self, asked: Asked, payload: Mapping[str, Any], decide: Callable[[], Step]) -> dict[str, Any]:
+    async def once(
+        self, asked: ChangeRequest, payload: Mapping[str, Any], decide: Callable[[], Step]
+    ) -> dict[str, Any]:
         """Decide and commit, or return the answer to an earlier request with this name.
 
         Raises E_IDEMPOTENCY_CONFLICT if that request was another one, and what ``decide`` raises.
@@ -164,7 +166,7 @@ class AgentChanges:
                 return found
             step, now = decide(), self._clock()
 
-            def work(connection: sqlite3.Connection) -> Changed:
+            def work(connection: sqlite3.Connection) -> ChangeSet:
                 step.run(connection)
                 rows.save_request(connection, asked.request_ref, digest, json.dumps(step.answer), now)
                 return step.changed
@@ -175,7 +177,7 @@ class AgentChanges:
     def _saved(self, agent: Agent) -> Step:
         team = self._directory.team(agent.team)
         team_id = team.team_id if team is not None else None
-        return Step(lambda c: rows.save_agent(c, agent, team_id), Changed([agent]), agent.item())
+        return Step(lambda c: rows.save_agent(c, agent, team_id), ChangeSet([agent]), agent.item())
 
     def _known(self, agent_id: str) -> Agent:
         found = self._directory.get(agent_id)

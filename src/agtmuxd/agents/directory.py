@@ -48,7 +48,7 @@ class FoundCaller(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ChangeSet:
     """What one transaction changed."""
 
     agents: Sequence[Agent] = ()
@@ -144,7 +144,9 @@ class AgentDirectory:
 
     def team(self, name: str | None) -> Team | None:
         """Return the team of that name, in any case of letters, with its agents. None: there is none."""
-        found = next((t for t in self._teams.values() if name is not None and t.name.casefold() == name.casefold()), None)
+        found = next(
+            (t for t in self._teams.values() if name is not None and t.name.casefold() == name.casefold()), None
+        )
         return None if found is None else self._with_agents(found)
 
     def teams(self) -> Sequence[Team]:
@@ -192,10 +194,10 @@ class AgentDirectory:
         """Run ``work`` in a transaction of the pipeline."""
         return await self._write(work)
 
-    async def commit(self, work: Callable[[sqlite3.Connection], Changed]) -> None:
+    async def commit(self, work: Callable[[sqlite3.Connection], ChangeSet]) -> None:
         """Store changes, publish them, and keep them in memory. Hold ``lock``. Raises what ``work`` raises."""
 
-        def whole(connection: sqlite3.Connection, publish: PublishChange) -> Changed:
+        def whole(connection: sqlite3.Connection, publish: PublishChange) -> ChangeSet:
             changed = work(connection)
             for agent in changed.agents:
                 publish("agent", agent.agent_id, agent.item())
@@ -207,11 +209,11 @@ class AgentDirectory:
                 publish("team", team_id, None)
             return changed
 
-        changed: Changed = await self._write(whole)
+        changed: ChangeSet = await self._write(whole)
         self._apply(changed)
         await self._show(changed.agents)
 
-    def _apply(self, changed: Changed) -> None:
+    def _apply(self, changed: ChangeSet) -> None:
         """Change the memory. All bindings end before new ones begin: a runtime may go from one agent to another."""
         for agent_id in (*(agent.agent_id for agent in changed.agents), *changed.removed):
             before = self._agents.get(agent_id)
@@ -298,7 +300,7 @@ class AgentDirectory:
         gone: Sequence[Agent],
         late: Sequence[Runtime],
         before: Mapping[SessionKey | None, list[Agent]],
-    ) -> Changed:
+    ) -> ChangeSet:
         """Write the bindings. ``late``: runtimes with an automatic name whose session may be that of a lost agent."""
         now = self._clock()
         changed: dict[str, Agent] = {}
@@ -336,7 +338,7 @@ class AgentDirectory:
             rows.add_agent(connection, agent)
             bind(agent, runtime, "auto")
         removed += self._forget(connection, now, changed)
-        return Changed(list(changed.values()), removed)
+        return ChangeSet(list(changed.values()), removed)
 
     def _forget(self, connection: sqlite3.Connection, now: int, changed: Mapping[str, Agent]) -> list[str]:
         """Remove agents that nobody named or used, some time after they ended. Return their ids."""

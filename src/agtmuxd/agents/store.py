@@ -111,7 +111,8 @@ def is_used(connection: sqlite3.Connection, agent_id: str) -> bool:
     """Return whether another table names the agent: it has a column ``agent_id``, or one that ends so."""
     columns = connection.execute(
         "SELECT m.name, p.name FROM sqlite_schema m JOIN pragma_table_info(m.name) p WHERE m.type = 'table'"
-        " AND m.name NOT IN ('agents', 'agent_bindings') AND (p.name = 'agent_id' OR p.name LIKE '%~_agent_id' ESCAPE '~')"
+        " AND m.name NOT IN ('agents', 'agent_bindings')"
+        " AND (p.name = 'agent_id' OR p.name LIKE '%~_agent_id' ESCAPE '~')"
     ).fetchall()
     return any(
         connection.execute(f'SELECT 1 FROM "{table}" WHERE "{column}" = ? LIMIT 1', (agent_id,)).fetchone()  # noqa: S608

@@ -129,9 +129,11 @@ class _Reader:
     def _several(self, table: Mapping[str, Any], index: int, key: str) -> tuple[str, ...]:
         value = table.get(key, [])
         good = isinstance(value, list) and len(value) <= MOST_SCOPES
-        if not good or not all(isinstance(one, str) and one.isprintable() and 0 < len(one) <= MOST_TEXT for one in value):
+        if not good or not all(
+            isinstance(one, str) and one.isprintable() and 0 < len(one) <= MOST_TEXT for one in value
+        ):
             raise self._wrong(
-                _TABLE, index, key, f"write a list of at most {MOST_SCOPES} short texts, like {key} = [\"docs/**\"]"
+                _TABLE, index, key, f'write a list of at most {MOST_SCOPES} short texts, like {key} = ["docs/**"]'
             )
         return tuple(value)
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.agents import store as rows
-from agtmuxd.agents.changes import AgentChanges, Asked, Step
-from agtmuxd.agents.directory import AgentDirectory, Changed
+from agtmuxd.agents.changes import AgentChanges, ChangeRequest, Step
+from agtmuxd.agents.directory import AgentDirectory, ChangeSet
 from agtmuxd.agents.model import Agent, Team, named
 from agtmuxd.agents.team_file import Member, TeamFile
 from agtmuxd.core.ids import uuid7
@@ -76,7 +76,7 @@ class Teams:
             steps.append(_step("leave" if agent.retired_at is None else "retire", agent.name))
         return TeamPlan(team, tuple(added), tuple(saved), tuple(steps))
 
-    async def apply(self, asked: Asked, wanted: TeamFile) -> dict[str, Any]:
+    async def apply(self, asked: ChangeRequest, wanted: TeamFile) -> dict[str, Any]:
         """Apply a file. Raises as ``plan``."""
 
         def decide() -> Step:
@@ -92,11 +92,11 @@ class Teams:
                     rows.add_agent(connection, agent, plan.team.team_id)
 
             answer = {"team": team.item(), "steps": list(plan.steps)}
-            return Step(run, Changed(changed, teams=[team] if plan.steps else []), answer)
+            return Step(run, ChangeSet(changed, teams=[team] if plan.steps else []), answer)
 
         return await self._changes.once(asked, {"apply": repr(wanted)}, decide)
 
-    async def remove(self, asked: Asked, name: str) -> dict[str, Any]:
+    async def remove(self, asked: ChangeRequest, name: str) -> dict[str, Any]:
         """Remove a team. Its agents stay, without a team. Raises E_NOT_FOUND, E_PRECONDITION_FAILED."""
 
         def decide() -> Step:
@@ -110,7 +110,7 @@ class Teams:
 
             steps = [_step("leave" if agent.retired_at is None else "retire", agent.name) for agent in agents]
             answer = {"team": team.item(), "steps": [_step("remove team", team.name), *steps]}
-            return Step(run, Changed(agents, removed_teams=[team.team_id]), answer)
+            return Step(run, ChangeSet(agents, removed_teams=[team.team_id]), answer)
 
         return await self._changes.once(asked, {"remove": name.casefold()}, decide)
 

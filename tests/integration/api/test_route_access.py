@@ -30,6 +30,13 @@ OPEN_OF_FEATURES = {
     "recap": {"GET /v1/recap"},
     "restore": set(),
     "tmux_status": {"GET /v1/status"},
+    "agents": {
+        "GET /v1/agents",
+        "GET /v1/agents/{name}",
+        "GET /v1/agents/{name}/card",
+        "GET /v1/teams",
+        "GET /v1/teams/{name}",
+    },
     "web": {"GET /v1/web", "GET /v1/web/devices"},
 }
 """The same of each feature that has routes."""

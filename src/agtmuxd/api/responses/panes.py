@@ -52,6 +52,14 @@ class StuckAlarm(ResponseModel):
     seen: bool = False
 
 
+class AgentName(ResponseModel):
+    """The name that a person gave to an agent."""
+
+    agent_id: str
+    name: str
+    team: str | None
+
+
 class Pane(ResponseModel):
     """A pane. Without an agent (listed only with ``all``) its agent, runtime and state are null."""
 
@@ -94,6 +102,7 @@ class Pane(ResponseModel):
     source: str | None
     other_sessions: list[str] = []
     detail: str | None = None  # of an error: its message
+    agent: AgentName | None = None  # left out unless a person named the agent
     stuck: StuckAlarm | None = None  # left out unless it is stuck
     muted_until: Time | None = None  # left out unless its notifications are held back
     snapshot: str | None = None  # in listings: the nonce of the pane as shown here; an action takes it for 30 s

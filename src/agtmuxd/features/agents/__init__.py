@@ -1,1 +1,1 @@
-"""Serve agents by name and teams. Used by ``agtmux agents``, ``agtmux agent``, ``agtmux team`` and ``agtmux whoami``."""
+"""Serve agents by name and teams. Used by ``agtmux agent``, ``agtmux team``, ``agtmux whoami``."""

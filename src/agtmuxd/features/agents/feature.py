@@ -1,4 +1,4 @@
-"""Build the feature of agents and teams: its routes. The directory of agents is a room of its own (``agtmuxd.agents``)."""
+"""Build the feature of agents and teams: its routes. The room ``agtmuxd.agents`` keeps them."""
 
 from __future__ import annotations
 

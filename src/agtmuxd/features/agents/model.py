@@ -37,7 +37,9 @@ class AgentFilter:
         return self.everything or item["runtime_id"] is not None or not item["automatic"]
 
 
-def agent_item(agent: Agent, row: Mapping[str, Any] | None, seconds: float | None, living: bool | None) -> dict[str, Any]:
+def agent_item(
+    agent: Agent, row: Mapping[str, Any] | None, seconds: float | None, living: bool | None
+) -> dict[str, Any]:
     """Build the item of an agent. ``row``: of its pane. ``seconds``: since its pane was seen."""
     pane = {name: None if row is None else row.get(name) for name in _OF_THE_PANE}
     if row is None and agent.session is not None:

@@ -25,12 +25,16 @@ RuntimeId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{16,128}$")]
 Line = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
+def _states(values: list[str]) -> list[str]:
+    return [word for value in values for word in value.split(",")]
+
+
 class AgentQuery(requests.Model):
     """``q``: part of a name, role, owner or tag. ``all``: also agents that ended and that nobody named."""
 
     q: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     team: Annotated[str, Field(min_length=1, max_length=64)] | None = None
-    state: Annotated[list[State], BeforeValidator(lambda v: [p for one in v for p in str(one).split(",")])] = []
+    state: Annotated[list[State], BeforeValidator(_states), Field(default_factory=list)]
     all: requests.Flag = False
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.agents.changes import AgentChanges, Asked
+from agtmuxd.agents.changes import AgentChanges, ChangeRequest
 from agtmuxd.agents.model import Agent, Team
 from agtmuxd.agents.team_file import read
 from agtmuxd.agents.teams import Teams
@@ -76,9 +76,7 @@ class AgentBook:
     def team(self, name: str) -> dict[str, Any]:
         """Return a team, each agent with its pane. Raises E_NOT_FOUND."""
         team: Team = self._changes.team(name)
-        agents = [
-            {**self._item(agent, self._row(agent)), "deliver": team.deliver_to(agent)} for agent in team.agents
-        ]
+        agents = [{**self._item(agent, self._row(agent)), "deliver": team.deliver_to(agent)} for agent in team.agents]
         return {**team.item(), "agents": agents}
 
     # ---------------------------------------------------------------- changes
@@ -88,19 +86,21 @@ class AgentBook:
     ) -> dict[str, Any]:
         """Add an agent without a runtime."""
         self._allow(actor, "admin", f"agent:{name}")
-        return await self._changes.create(Asked(actor.label, request_ref), name, team=team, role=role, tags=tags)
+        return await self._changes.create(
+            ChangeRequest(actor.label, request_ref), name, team=team, role=role, tags=tags
+        )
 
     async def rename(self, actor: Actor, request_ref: str, text: str, name: str) -> dict[str, Any]:
         """Name an agent."""
         self._allow(actor, "admin", f"agent:{text}")
         agent = await self._agent(text)
-        return await self._changes.rename(Asked(actor.label, request_ref), agent.agent_id, name)
+        return await self._changes.rename(ChangeRequest(actor.label, request_ref), agent.agent_id, name)
 
     async def retire(self, actor: Actor, request_ref: str, text: str) -> dict[str, Any]:
         """Take an agent out of use."""
         self._allow(actor, "admin", f"agent:{text}")
         agent = await self._agent(text)
-        return await self._changes.retire(Asked(actor.label, request_ref), agent.agent_id)
+        return await self._changes.retire(ChangeRequest(actor.label, request_ref), agent.agent_id)
 
     async def bind(
         self, actor: Actor, request_ref: str, text: str, ref: str, *, if_runtime: str | None, take: bool, yes: bool
@@ -113,14 +113,14 @@ class AgentBook:
         if if_runtime is not None and if_runtime != runtime_id:
             raise AgtmuxError("E_RUNTIME_STALE", "another agent runs in that pane now", {"reason": "runtime"})
         await self._agents.refresh()
-        asked = Asked(actor.label, request_ref)
+        asked = ChangeRequest(actor.label, request_ref)
         return await self._changes.bind(asked, agent.agent_id, runtime_id, take=take, confirmed=yes)
 
     async def apply(self, actor: Actor, request_ref: str, text: str) -> dict[str, Any]:
         """Make a team as its file wants it."""
         wanted = read(text, self._agents.reserved())
         self._allow(actor, "admin", f"team:{wanted.name}")
-        return await self._teams.apply(Asked(actor.label, request_ref), wanted)
+        return await self._teams.apply(ChangeRequest(actor.label, request_ref), wanted)
 
     def plan(self, text: str) -> dict[str, Any]:
         """Say what applying a team file would change."""
@@ -130,7 +130,7 @@ class AgentBook:
     async def remove_team(self, actor: Actor, request_ref: str, name: str) -> dict[str, Any]:
         """Remove a team. Its agents stay."""
         self._allow(actor, "admin", f"team:{name}")
-        return await self._teams.remove(Asked(actor.label, request_ref), name)
+        return await self._teams.remove(ChangeRequest(actor.label, request_ref), name)
 
     # ---------------------------------------------------------------- look-ups
 
