@@ -203,6 +203,29 @@ class Client:
     def remove_team(self, name: str, request: Mapping[str, object]) -> Reply:
         return self._ask("POST", f"/v1/teams/{quote(name)}/remove", request)
 
+    def leases(self, params: Params | None = None) -> Reply:
+        return self._ask("GET", f"/v1/leases{query(params or {})}")
+
+    def acquire_lease(self, request: Mapping[str, object]) -> Reply:
+        """Hold paths and names: all of them, or none."""
+        return self._ask("POST", "/v1/leases", request)
+
+    def check_lease(self, request: Mapping[str, object]) -> Reply:
+        return self._ask("POST", "/v1/leases/check", request)
+
+    def renew_lease(self, lease_id: str, request: Mapping[str, object]) -> Reply:
+        return self._ask("POST", f"/v1/leases/{quote(lease_id)}/renew", request)
+
+    def release_lease(self, lease_id: str, request: Mapping[str, object]) -> Reply:
+        return self._ask("POST", f"/v1/leases/{quote(lease_id)}/release", request)
+
+    def take_lease(self, lease_id: str, request: Mapping[str, object]) -> Reply:
+        return self._ask("POST", f"/v1/leases/{quote(lease_id)}/take", request)
+
+    def guard_check(self, request: Mapping[str, object]) -> Reply:
+        """Ask whether paths may be changed or committed."""
+        return self._ask("POST", "/v1/guard/check", request)
+
     def watch(self, params: Params) -> Exchange:
         """Open the stream of lines. The caller closes it."""
         exchange = self._open("GET", f"/v1/watch{query(params)}", None, self._timeout)

@@ -89,6 +89,7 @@ FEATURES: tuple[str, ...] = (
     "notify",
     "loop_lag",
     "messages",
+    "leases",
 )  # fmt: skip
 """The features of this daemon, each a folder of ``features/``. To leave one out, delete its line."""
 SWITCH_EVERY = 0.0005

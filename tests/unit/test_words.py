@@ -17,7 +17,7 @@ SRC = Path(__file__).parents[2] / "src"
 MOST = 72
 _VERBS = (
     "List Show Watch Explain Attach Go Send Wait Approve Deny Answer Interrupt Mark Manage Add Connect Remove "
-    "Install Set Run Check Report Start Stop Restart Reload Print"
+    "Install Set Run Check Report Start Stop Restart Reload Print Acquire Release Renew Take"
 )
 VERBS = frozenset(_VERBS.split())
 STOP = re.compile(

@@ -58,6 +58,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "events": ("events:events", "List events that agents reported, newest first."),
     "target": ("target:target_group", "Manage the tmux servers that agtmux watches."),
     "run": ("run:run", "Run a program in this pane and list it as an agent."),
+    "lease": ("lease:lease_group", "Manage leases: paths and names that one agent holds at a time."),
     "rules": ("rules:rules_group", "Check the screen rules against their samples."),
     "hooks": ("hooks:hooks_group", "Manage the hooks through which agents report."),
     "hook": ("hook_help:hook", "Report an agent's event (run by agents, not by you)."),

@@ -29,6 +29,7 @@ OPEN_OF_FEATURES = {
     "audit": {"GET /v1/actions"},
     "recap": {"GET /v1/recap"},
     "restore": set(),
+    "leases": {"GET /v1/leases"},
     "tmux_status": {"GET /v1/status"},
     "agents": {
         "GET /v1/agents",
