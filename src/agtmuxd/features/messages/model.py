@@ -188,6 +188,26 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class NewMessage:
+    """What somebody wants to send. Either ``to`` (names, refs or ``TO_PEOPLE``), ``channel``, or ``parent`` (a reply).
+
+    ``kind`` None: the usual one, which for a reply depends on its parent.
+    """
+
+    request_ref: str
+    body: str
+    subject: str = ""
+    kind: Kind | None = None
+    priority: Priority | None = None
+    to: tuple[str, ...] = ()
+    channel: str | None = None
+    parent: str | None = None
+    refs: tuple[Mapping[str, Any], ...] = ()
+    depends_on: tuple[str, ...] = ()
+    reply_by: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """One message on its way to one recipient. ``agent_id`` is ``PEOPLE`` for people.
 
@@ -277,6 +297,19 @@ def digest(operation: str, request: Mapping[str, Any]) -> str:
     """Return the digest of a request without its ``request_ref``: two requests with one ref must agree in it."""
     text = json.dumps({**request, "operation": operation, "request_ref": None}, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def check_new(new: NewMessage, now: int) -> None:
+    """Raise E_INVALID_REQUEST for fields that do not fit together, and E_PAYLOAD_TOO_LARGE."""
+    check_size(new.subject, new.body)
+    if new.reply_by is not None and new.reply_by <= now:
+        raise AgtmuxError("E_INVALID_REQUEST", "reply_by: this time is past: give one to come")
+    if new.reply_by is not None and new.parent is None and new.kind not in REPLIES:
+        raise AgtmuxError(
+            "E_INVALID_REQUEST", f"reply_by: only {', '.join(REPLIES)} wait for an answer: give one of these as kind"
+        )
+    if new.depends_on and new.kind is not Kind.TASK:
+        raise AgtmuxError("E_INVALID_REQUEST", "depends_on: only a task depends on others: give task as kind")
 
 
 def check_size(subject: str, body: str) -> None:

@@ -1,6 +1,6 @@
 """Find messages by filters, with the SQL for it, and count how far a reader has come.
 
-A cursor is ``<epoch>:<seq>``: the database, and the newest message that the reader has seen. It stays good over restarts.
+A cursor is ``<epoch>:<seq>``: the database, and the newest message that the reader has seen. It outlives the daemon.
 """
 
 from __future__ import annotations
@@ -12,9 +12,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.features.messages.model import OPEN, PEOPLE, DeliveryState, Message, quoted
-from agtmuxd.features.messages.store import DELIVERY_COLUMNS, MESSAGE_COLUMNS, delivery_of, marks, message_of, newest_seq
-from agtmuxd.features.messages.model import Delivery
+from agtmuxd.features.messages.model import OPEN, PEOPLE, Delivery, DeliveryState, Message, quoted
+from agtmuxd.features.messages.store import (
+    DELIVERY_COLUMNS,
+    MESSAGE_COLUMNS,
+    delivery_of,
+    marks,
+    message_of,
+    newest_seq,
+)
 
 _CURSOR = re.compile(r"([0-9a-f]{8}):([0-9]{1,18})")
 UNDELIVERED: Final = (*OPEN, DeliveryState.EXPIRED, DeliveryState.DEAD)
@@ -116,17 +122,17 @@ def _conditions(wanted: MessageFilter) -> tuple[list[str], dict[str, Any]]:
     if wanted.viewer is not None:
         add(_VISIBLE, viewer=wanted.viewer)
     if wanted.to is not None or wanted.unread:
-        unread = " AND d.read_at IS NULL" if wanted.unread else ""
         add(
             "EXISTS (SELECT 1 FROM deliveries d WHERE d.message_id = m.message_id AND d.agent_id = :recipient"
-            f" AND d.state <> 'cancelled'{unread})",
+            " AND d.state <> 'cancelled' AND (NOT :unread OR d.read_at IS NULL))",
             recipient=wanted.to if wanted.to is not None else wanted.viewer or PEOPLE,
+            unread=wanted.unread,
         )
     if wanted.sender is not None:
         add("m.sender_agent_id IS :sender", sender=wanted.sender or None)
     if wanted.undelivered:
         states = ", ".join(f"'{state}'" for state in UNDELIVERED)
-        add(f"EXISTS (SELECT 1 FROM deliveries u WHERE u.message_id = m.message_id AND u.state IN ({states}))")
+        add(f"EXISTS (SELECT 1 FROM deliveries u WHERE u.message_id = m.message_id AND u.state IN ({states}))")  # noqa: S608
     for column, value in (("channel_id", wanted.channel_id), ("thread_id", wanted.thread_id)):
         if value is not None:
             add(f"m.{column} = :{column}", **{column: value})
