@@ -17,9 +17,11 @@ from agtmuxd.features.messages.store import (
     DELIVERY_COLUMNS,
     MESSAGE_COLUMNS,
     delivery_of,
+    get_message,
     marks,
     message_of,
     newest_seq,
+    no_message,
 )
 
 _CURSOR = re.compile(r"([0-9a-f]{8}):([0-9]{1,18})")
@@ -141,6 +143,14 @@ def _conditions(wanted: MessageFilter) -> tuple[list[str], dict[str, Any]]:
     if wanted.text is not None and (query := quoted(wanted.text)):
         add("m.seq IN (SELECT rowid FROM messages_fts WHERE messages_fts MATCH :query)", query=query)
     return where, values
+
+
+def visible(connection: sqlite3.Connection, viewer: str | None, name: str) -> Message:
+    """Return a message that the reader may see. Raises E_NOT_FOUND, also for one that it may not see."""
+    message = get_message(connection, name)
+    if viewer is not None and not is_visible(connection, message.message_id, viewer):
+        raise no_message(name)
+    return message
 
 
 def is_visible(connection: sqlite3.Connection, message_id: str, viewer: str) -> bool:

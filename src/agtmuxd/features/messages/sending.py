@@ -111,20 +111,13 @@ class Sender:
 
     def _plan(self, connection: sqlite3.Connection, actor: Actor, new: NewMessage, to: tuple[str, ...]) -> Plan:
         for name in new.depends_on:
-            self.visible(connection, actor, name)
+            search.visible(connection, actor.agent_id, name)
         if new.parent is not None:
             return self._plan_reply(connection, actor, new.parent)
         return Plan(to) if new.channel is None else self._plan_channel(connection, actor, new.channel)
 
-    def visible(self, connection: sqlite3.Connection, actor: Actor, name: str) -> Message:
-        """Return a message that the actor may see. Raises E_NOT_FOUND, also for one that it may not see."""
-        message = rows.get_message(connection, name)
-        if actor.agent_id is not None and not search.is_visible(connection, message.message_id, actor.agent_id):
-            raise rows.no_message(name)
-        return message
-
     def _plan_reply(self, connection: sqlite3.Connection, actor: Actor, name: str) -> Plan:
-        parent = self.visible(connection, actor, name)
+        parent = search.visible(connection, actor.agent_id, name)
         who = actor.agent_id or PEOPLE
         recipients: tuple[str, ...] = (parent.sender_agent_id or PEOPLE,)
         if recipients == (who,):  # to one's own message: to those who got it

@@ -115,6 +115,16 @@ def replies(connection: sqlite3.Connection, message_id: str) -> list[Message]:
     return [message_of(row) for row in rows]
 
 
+def tasks_after(connection: sqlite3.Connection, message_id: str) -> list[Message]:
+    """Return the tasks that depend on a message, oldest first."""
+    rows = connection.execute(
+        f"SELECT {MESSAGE_COLUMNS} FROM messages m WHERE kind = 'task' AND depends_on_json <> '[]'"  # noqa: S608
+        " AND EXISTS (SELECT 1 FROM json_each(m.depends_on_json) WHERE value = ?) ORDER BY seq",
+        (message_id,),
+    )
+    return [message_of(row) for row in rows]
+
+
 def set_cancelled(connection: sqlite3.Connection, message_id: str, at: int) -> None:
     """Note when a message was cancelled."""
     connection.execute("UPDATE messages SET cancelled_at = ? WHERE message_id = ?", (at, message_id))
