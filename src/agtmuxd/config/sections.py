@@ -98,6 +98,7 @@ class RetentionSettings(Table):
     events: Days = 14
     actions: Days = 90
     views: Days = 7
+    messages: Days = 30
     stream: Days = 1
     stream_rows: Annotated[int, Field(ge=1000, le=10_000_000)] = 100_000
 

@@ -24,6 +24,8 @@ from agtmuxd.features.messages import upkeep_store as upkeep
 from agtmuxd.features.messages.items import ItemBuilder
 from agtmuxd.features.messages.model import NS, PEOPLE, Kind, Message, Priority, expiry, is_answer
 from agtmuxd.features.messages.sending import SYSTEM, Plan, Sender
+from agtmuxd.stream.history import Batch
+from agtmuxd.stream.subscription import Resync
 
 _LOG = structlog.get_logger("messages")
 FIELD: Final = "asks"
@@ -145,8 +147,15 @@ class Upkeep:
         if value != before:
             await self._context.annotate(agent.runtime_id, FIELD, value)
 
-    async def show_all(self) -> None:
+    async def on_changes(self, batch: Batch) -> None:
+        """Show what an agent asks of people on the row of its new runtime."""
+        for change in batch.changes.get("coord", ()):
+            if change.identity["kind"] == "agent" and change.item is not None and change.item["runtime_id"] is not None:
+                await self.show_asks(change.identity["id"])
+
+    async def on_resync(self, reason: Resync) -> None:
         """Show what each agent asks of people: after a start, and after changes were lost."""
+        del reason
         for agent in list(self._context.agents.all()):
             if agent.runtime_id is not None:
                 await self.show_asks(agent.agent_id)
