@@ -28,6 +28,7 @@ OPEN_OF_FEATURES = {
     "notify": {"GET /v1/notify", "GET /v1/notify/why"},
     "audit": {"GET /v1/actions"},
     "recap": {"GET /v1/recap"},
+    "messages": {"GET /v1/deliveries/check"},
     "restore": set(),
     "leases": {"GET /v1/leases"},
     "tmux_status": {"GET /v1/status"},

@@ -60,6 +60,18 @@ class AgentName(ResponseModel):
     team: str | None
 
 
+class Asks(ResponseModel):
+    """What the agent asks of people by messages. ``count``: messages. ``seen``: somebody acknowledged it."""
+
+    since: Time
+    attention: Literal["review", "needs_action"]
+    message_id: str
+    kind: str
+    overdue: bool
+    count: int
+    seen: bool = False
+
+
 class Pane(ResponseModel):
     """A pane. Without an agent (listed only with ``all``) its agent, runtime and state are null."""
 
@@ -103,6 +115,7 @@ class Pane(ResponseModel):
     other_sessions: list[str] = []
     detail: str | None = None  # of an error: its message
     agent: AgentName | None = None  # left out unless a person named the agent
+    asks: Asks | None = None  # left out unless it asks something
     stuck: StuckAlarm | None = None  # left out unless it is stuck
     muted_until: Time | None = None  # left out unless its notifications are held back
     snapshot: str | None = None  # in listings: the nonce of the pane as shown here; an action takes it for 30 s

@@ -22,9 +22,7 @@ class ItemBuilder:
     def name(self, agent_id: str | None) -> str | None:
         """Return an agent's name, with its team if it has one. None for people and for an agent that is gone."""
         agent = self._agents.get(agent_id) if agent_id else None
-        if agent is None:
-            return None
-        return f"{agent.team}/{agent.name}" if agent.team else agent.name
+        return None if agent is None else agent.full_name
 
     def recipient(self, agent_id: str) -> str:
         """Return how a recipient is named in texts."""

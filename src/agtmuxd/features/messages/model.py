@@ -14,12 +14,13 @@ from typing import Any, Final
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmux.protocol.text import one_line
+from agtmuxd.agents.model import PERSON
 from agtmuxd.core.json_codec import stamp, stamp_or_none
 
 NS: Final = 1_000_000_000
 PEOPLE: Final = ""
 """The agent id of people, who share one inbox."""
-TO_PEOPLE: Final = "@people"
+TO_PEOPLE: Final = PERSON
 """How a sender names them. No agent can have this name."""
 
 MOST_SUBJECT: Final = 200

@@ -91,7 +91,7 @@ class MessageService(Protocol):
     async def mailbox(
         self, actor: Actor, name: str, wanted: MessageFilter, *, outbox: bool, channel: str | None, since: str | None
     ) -> dict[str, Any]:
-        """List an inbox or an outbox. ``name``: an agent, ``@people``, or ``-`` for the sender's own."""
+        """List an inbox or an outbox. ``name``: an agent, ``person``, or ``-`` for the sender's own."""
 
     async def deliveries(
         self, actor: Actor, states: Sequence[str], agent: str | None, limit: int

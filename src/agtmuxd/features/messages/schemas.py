@@ -68,7 +68,7 @@ class MessageBody(requests.Model):
 
 
 class SendBody(MessageBody):
-    """A new message: to agents by name or ref (``@people``: people), or to one channel."""
+    """A new message: to agents by name or ref (``person``: people), or to one channel."""
 
     to: Annotated[list[Name], Field(max_length=MOST_RECIPIENTS, default_factory=list)]
     channel: Name | None = None

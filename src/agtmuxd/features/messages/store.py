@@ -279,9 +279,9 @@ def note_request(
 
 
 def team_settings(connection: sqlite3.Connection, agent_id: str) -> tuple[str | None, str | None]:
-    """Return ``deliver`` and ``escalate_to`` of an agent's team; None, None without one."""
+    """Return ``deliver`` of an agent, or else of its team, and the team's ``escalate_to``; None where it has none."""
     row = connection.execute(
-        "SELECT json_extract(t.settings_json, '$.deliver'), t.escalate_to FROM agents a JOIN teams t USING (team_id)"
+        "SELECT ifnull(a.deliver, t.deliver), t.escalate_to FROM agents a LEFT JOIN teams t USING (team_id)"
         " WHERE a.agent_id = ?",
         (agent_id,),
     ).fetchone()

@@ -12,7 +12,7 @@ from typing import Any
 
 from agtmuxd.actions.callers import FoundCaller
 from agtmuxd.agents.directory import AgentDirectory
-from agtmuxd.agents.store import load_agents
+from agtmuxd.agents.store import load_directory
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.config import Settings
 from agtmuxd.core.action.request import Caller
@@ -100,10 +100,10 @@ class Mail:
 
     async def team(self, name: str, *members: int, deliver: str | None = None, escalate_to: str | None = None) -> None:
         """Put agents into a team."""
-        settings = f'{{"deliver": "{deliver}"}}' if deliver else "{}"
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.execute("INSERT INTO teams VALUES (?, ?, ?, ?, 1)", (name, name, escalate_to, settings))
+            team = (name, name, deliver or "pull", escalate_to)
+            connection.execute("INSERT INTO teams VALUES (?, ?, ?, ?, 1)", team)
             for number in members:
                 connection.execute("UPDATE agents SET team_id = ? WHERE agent_id = ?", (name, self.id(number)))
 
@@ -126,8 +126,9 @@ async def opened(path: Path, clock: Clock | None = None) -> AsyncIterator[Mail]:
         async def find_caller(uid: int | None, pid: int | None) -> FoundCaller:
             return FoundCaller(Caller(uid, pid))
 
+        stored = await rig.store.read(load_directory)
         directory = AgentDirectory(
-            await rig.store.read(load_agents), repository=rig.pipeline.repository, write=rig.pipeline.write,
+            stored.agents, teams=stored.teams, repository=rig.pipeline.repository, write=rig.pipeline.write,
             find_caller=find_caller, clock=rig.clock,
         )  # fmt: skip
         await directory.on_resync(Resync.STARTED)
@@ -135,6 +136,7 @@ async def opened(path: Path, clock: Clock | None = None) -> AsyncIterator[Mail]:
         context = Context(
             store=rig.store, view=rig.view, repository=rig.pipeline.repository,
             envelope=Envelope(rig.clock, lambda: [target()]), act=nothing, write=rig.pipeline.write, agents=directory,
+            agent_changes=nothing, team_changes=nothing,
             allow=allow, conditions=dict, redact=lambda value: redacted(value), annotate=rig.pipeline.annotate,
             tmux=nothing, resume=lambda _agent, _session: None, screen_rows=lambda _target, _pane: None,
             routes=tuple, clock=rig.clock, settings=Settings,

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.tc("TC-688")
 def test_a_channel_is_one_in_any_case_of_letters_and_comes_back_with_its_members() -> None:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     migrate(connection, load())
-    connection.execute("INSERT INTO teams VALUES ('t1', 'Web', NULL, '{}', 1)")
+    connection.execute("INSERT INTO teams VALUES ('t1', 'Web', 'pull', NULL, 1)")
     rows.add_channel(connection, Channel("c1", "build", 5))
     rows.add_channel(connection, Channel("c2", "build", 6, "Web", "t1"))
     with pytest.raises(sqlite3.IntegrityError):

@@ -15,7 +15,7 @@ from tests.rig import Clock
 @pytest.mark.tc("TC-673")
 async def test_a_message_of_a_person_is_queued_for_the_pane_and_wakes_the_engine(tmp_path: Path) -> None:
     async with opened(tmp_path) as mail:
-        item = await mail.send(PERSON, "look at hunter2", to=("claude-2", "@people"), subject="hi")
+        item = await mail.send(PERSON, "look at hunter2", to=("claude-2", "person"), subject="hi")
         assert (item["sender"], item["kind"], item["body"]) == ("person", "note", "look at [redacted]")
         routes = [(d["agent"], d["route"], d["state"]) for d in item["deliveries"]]
         assert routes == [("claude-2", "pane", "queued"), (None, "pull", "queued")]

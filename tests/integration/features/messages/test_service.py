@@ -17,7 +17,7 @@ async def test_an_agent_reads_only_its_own_inbox_and_outbox(tmp_path: Path) -> N
         assert [one["preview"] for one in (await mail.inbox(mail.actor(2)))["items"]] == ["for two"]
         assert [one["preview"] for one in (await mail.inbox(mail.actor(2), "claude-2"))["items"]] == ["for two"]
         assert [one["preview"] for one in (await mail.outbox(mail.actor(1)))["items"]] == ["for two"]
-        for name in ("claude-2", "@people"):
+        for name in ("claude-2", "person"):
             for read in (mail.inbox, mail.outbox):
                 with pytest.raises(AgtmuxError) as caught:
                     await read(mail.actor(3), name)
@@ -67,7 +67,7 @@ async def test_messages_are_found_by_recipient_sender_thread_text_and_receipt(tm
             return [item["body"] for item in await mail.listing(PERSON, **more)]
 
         assert await found() == ["which parser?", "run the linter", "the parser fails"]
-        assert await found(to="claude-3") == await found(sender="@people") == ["run the linter"]
+        assert await found(to="claude-3") == await found(sender="person") == ["run the linter"]
         assert await found(sender="claude-1") == ["the parser fails"]
         assert await found(thread=str(one["seq"])) == ["which parser?", "the parser fails"]
         assert await found(text="pars") == ["which parser?", "the parser fails"]

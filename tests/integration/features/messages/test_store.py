@@ -95,10 +95,13 @@ def test_a_reaction_counts_once(connection: sqlite3.Connection) -> None:
 
 @pytest.mark.tc("TC-662")
 def test_the_team_says_whether_agents_may_type(connection: sqlite3.Connection) -> None:
-    connection.execute("INSERT INTO teams VALUES ('t1', 'web', 'anna', '{\"deliver\": \"pane\"}', 1)")
-    for name, team in (("a1", "t1"), ("a2", None)):
+    connection.execute("INSERT INTO teams VALUES ('t1', 'web', 'pane', 'anna', 1)")
+    for name, team, deliver in (("a1", "t1", None), ("a2", None, None), ("a3", "t1", "pull"), ("a4", None, "pane")):
         connection.execute(
-            "INSERT INTO agents (agent_id, team_id, name, created_at) VALUES (?, ?, ?, 1)", (name, team, name)
+            "INSERT INTO agents (agent_id, team_id, name, deliver, created_at) VALUES (?, ?, ?, ?, 1)",
+            (name, team, name, deliver),
         )
-    assert rows.team_settings(connection, "a1") == ("pane", "anna")
-    assert rows.team_settings(connection, "a2") == (None, None)
+    found = {name: rows.team_settings(connection, name) for name in ("a1", "a2", "a3", "a4", "gone")}
+    assert found == {
+        "a1": ("pane", "anna"), "a2": (None, None), "a3": ("pull", "anna"), "a4": ("pane", None), "gone": (None, None)
+    }  # fmt: skip

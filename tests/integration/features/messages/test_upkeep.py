@@ -83,12 +83,12 @@ async def test_a_blocker_draws_attention_at_once_until_somebody_takes_it(tmp_pat
         assert "subject" not in asks and "body" not in asks
         await mail.messages.receipt(mail.actor(2), "ack", blocker["message_id"], ref())
         assert mail.asks(1) is None
-        asked = await mail.send(mail.actor(1), "may I?", kind=Kind.QUESTION, to=("@people",))
+        asked = await mail.send(mail.actor(1), "may I?", kind=Kind.QUESTION, to=("person",))
         await mail.messages.receipt(PERSON, "read", asked["message_id"], ref())
         assert mail.asks(1) is not None, "read is not answered"
         await mail.send(PERSON, "yes", parent=asked["message_id"])
         assert mail.asks(1) is None
-        note = await mail.send(mail.actor(1), "done", to=("@people",))
+        note = await mail.send(mail.actor(1), "done", to=("person",))
         asks = mail.asks(1)
         assert asks is not None and asks["attention"] == "review"
         await mail.messages.receipt(PERSON, "read", note["message_id"], ref())
@@ -98,14 +98,14 @@ async def test_a_blocker_draws_attention_at_once_until_somebody_takes_it(tmp_pat
 @pytest.mark.tc("TC-693")
 async def test_what_a_person_has_seen_draws_attention_again_only_for_something_newer(tmp_path: Path) -> None:
     async with opened(tmp_path) as mail:
-        one = await mail.send(mail.actor(1), kind=Kind.BLOCKER, to=("@people",))
+        one = await mail.send(mail.actor(1), kind=Kind.BLOCKER, to=("person",))
         mail.rig.clock.forward(1)
-        two = await mail.send(mail.actor(1), kind=Kind.BLOCKER, to=("@people",))
+        two = await mail.send(mail.actor(1), kind=Kind.BLOCKER, to=("person",))
         seen = {**(mail.asks(1) or {}), "seen": True}
         await mail.rig.pipeline.annotate(mail.rig.runtime_id("%1"), "asks", seen)
         await mail.messages.receipt(PERSON, "ack", two["message_id"], ref())
         asks = mail.asks(1)
         assert asks is not None and (asks["message_id"], asks["seen"]) == (one["message_id"], True)
         mail.rig.clock.forward(1)
-        await mail.send(mail.actor(1), kind=Kind.BLOCKER, to=("@people",))
+        await mail.send(mail.actor(1), kind=Kind.BLOCKER, to=("person",))
         assert "seen" not in (mail.asks(1) or {"seen": 1})
