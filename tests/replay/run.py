@@ -1,6 +1,6 @@
 """Accuracy: plays recordings side by side before a real daemon, and scores what ``agtmux watch`` streamed.
 
-    python -m tests.replay.run [--only claude/e1] [--jobs 6] [--no-hooks] [--json FILE]
+    python -m tests.replay.run [--only claude/e1] [--jobs 6] [--no-hooks] [--json FILE] [--stretches N]
 
 Private tmux server, daemon and folders, as for the real agents; nothing of the user's is touched.
 """
@@ -21,7 +21,7 @@ from typing import Any
 from tests.agents.observe import BIN, Daemon
 from tests.agents.world import REPO, World
 from tests.replay.player import load
-from tests.replay.score import Result, Score, observations, summary, text
+from tests.replay.score import Result, Score, longest, observations, summary, text
 
 CORPUS = REPO / "tests/corpus"
 HOMES = {
@@ -115,8 +115,8 @@ def recordings(only: list[str]) -> list[Path]:
     return sorted(found, key=lambda p: -int(load(p)[0]["duration_ms"]))
 
 
-def measure(paths: list[Path], *, hooks: bool, jobs: int) -> dict[str, dict[str, Any]]:
-    """Plays the recordings before a daemon of their own; the figures by agent, and of ``all``."""
+def play(paths: list[Path], *, hooks: bool, jobs: int) -> dict[str, Result]:
+    """Plays the recordings before a daemon of their own; the result by agent, and of ``all``."""
     results: dict[str, Result] = {}
     with World() as world, Daemon(world) as daemon:
         watch, stage = TimedLines(world), Stage(world, daemon, hooks=hooks)
@@ -131,7 +131,12 @@ def measure(paths: list[Path], *, hooks: bool, jobs: int) -> dict[str, dict[str,
             result = Score(labels, rows, observations(watch.rows, pane)).run()
             for name in (path.parent.name, "all"):
                 results.setdefault(name, Result()).add(result)
-    return {name: summary(result) for name, result in sorted(results.items())}
+    return dict(sorted(results.items()))
+
+
+def measure(paths: list[Path], *, hooks: bool, jobs: int) -> dict[str, dict[str, Any]]:
+    """The figures of ``play``."""
+    return {name: summary(result) for name, result in play(paths, hooks=hooks, jobs=jobs).items()}
 
 
 def main(argv: list[str]) -> int:
@@ -141,12 +146,16 @@ def main(argv: list[str]) -> int:
     ap.add_argument("--jobs", type=int, default=6)
     ap.add_argument("--no-hooks", action="store_true", help="screen, title, status file and processes only")
     ap.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
+    ap.add_argument("--stretches", type=int, default=0, metavar="N", help="list the N longest wrong stretches")
     options = ap.parse_args(argv)
     paths = recordings(options.only)
     if not paths:
         return 1
-    figures = measure(paths, hooks=not options.no_hooks, jobs=options.jobs)
+    results = play(paths, hooks=not options.no_hooks, jobs=options.jobs)
+    figures = {name: summary(result) for name, result in results.items()}
     print("\n\n".join(text(figures[name], name) for name in [*(n for n in figures if n != "all"), "all"]))
+    if options.stretches:
+        print("\nlongest wrong stretches:", *longest(results["all"], options.stretches), sep="\n")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
     return 0

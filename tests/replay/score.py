@@ -122,6 +122,7 @@ class Result:
     missed: list[str] = field(default_factory=list)
     false_waits: list[str] = field(default_factory=list)
     never_seen: list[str] = field(default_factory=list)
+    stretches: list[tuple[float, str]] = field(default_factory=list)  # seconds of one wrong state, and where
     delays: list[tuple[str, str, float]] = field(default_factory=list)  # to, source, ms
 
     def add(self, other: Result) -> None:
@@ -169,6 +170,7 @@ class Score:
             self.spans.append(_Span(start, end, label, born, label["from"]))
         self.dont_care = [(self.clock(d["from"]), self.clock(d["to"])) for d in labels["dont_care"]]
         self.result = Result(replays=1)
+        self._wrong_until: dict[str, float] = {}  # what was shown wrongly, and up to when
 
     def run(self) -> Result:
         """All figures."""
@@ -204,9 +206,18 @@ class Score:
                 r.excluded_s += length
                 continue
             span = next(s for s in self.spans if s.start <= middle < s.end)
-            self._count(span, self._at(middle), middle - span.born, length)
+            if wrong := self._count(span, self._at(middle), middle - span.born, length):
+                before = self._wrong_until.pop(wrong, None)
+                ms = round((a - self.clock.zero) * 1000 * self.clock.speed)
+                where = f"{self.name} at {ms} ms: {wrong}"
+                if before == a:
+                    seconds, where = r.stretches.pop()
+                    length += seconds
+                r.stretches.append((length, where))
+                self._wrong_until[wrong] = b
 
-    def _count(self, span: _Span, seen: ShownState, age: float, length: float) -> None:
+    def _count(self, span: _Span, seen: ShownState, age: float, length: float) -> str | None:
+        """Adds one stretch to the figures; which wrong state it shows, if it does."""
         r, label, truth = self.result, span.label, span.label["state"]
         r.truth[truth] += length
         r.seen[seen.state] += length
@@ -225,6 +236,8 @@ class Score:
         else:
             old = " (older than 120 s)" if truth == seen.state == "completed" else ""
             r.wrong[f"{truth}{old} as {seen.state}"] += length
+            return f"{truth} as {seen.state} ({seen.source})"
+        return None
 
     def _missed(self) -> None:
         """Waiting states that were never shown."""
@@ -325,6 +338,11 @@ def summary(r: Result) -> Row:
         "never_seen": r.never_seen,
         "delay_ms": figures,
     }
+
+
+def longest(r: Result, count: int) -> list[str]:
+    """The longest stretches in which a wrong state was shown, one a line."""
+    return [f"{seconds:7.3f} s  {where}" for seconds, where in sorted(r.stretches, reverse=True)[:count]]
 
 
 def text(s: Row, title: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.replay.fill import Fill
 from tests.replay.installed import matches
-from tests.replay.score import Result, Score, observations, percentile, summary
+from tests.replay.score import Result, Score, longest, observations, percentile, summary
 
 T0 = 1000.0
 APPROVAL = {"waiting_kind": "approval"}
@@ -46,6 +46,18 @@ def test_a_late_change_costs_precision_and_recall() -> None:
     assert r["states"]["running"]["precision"] == pytest.approx(4 / 6, abs=1e-3)
     assert r["states"]["idle"]["recall"] == pytest.approx(4 / 6, abs=1e-3)
     assert (r["wrong"], r["delay_ms"]["to idle"]["median"]) == ({"idle as running": 2.0}, 2000.0)
+
+
+def test_each_wrong_stretch_is_listed_once_the_longest_first() -> None:
+    """Rows that repeat a state do not split it."""
+    label = labels((4000, "running"), (8000, "idle"), (20000, "completed"))
+    rows = [(0, "running"), (5, "running"), (6, "idle"), (8, "running", {"source": "hook"}), (11, "completed")]
+    seen = observations({"wall_time": T0 + t, "state": state, **(more[0] if more else {})} for t, state, *more in rows)
+    assert longest(Score(label, log(), seen).run(), 9) == [
+        "  3.000 s  a/s at 8000 ms: completed as running (hook)",
+        "  2.000 s  a/s at 4000 ms: idle as running (-)",
+    ]
+    assert len(longest(Score(label, log(), seen).run(), 1)) == 1
 
 
 def test_dont_care_is_left_out() -> None:

@@ -113,6 +113,7 @@ class Write:
     background_tasks: int | None = None
     detail: str | None = None  # one short line for explain, never secret
     settle: int = 0  # ns: how long a screen must last if the agent shows it only on the way to another one
+    after_wait: int = 0  # ns: how long running must last after a wait, if this agent works on for a while when refused
     late: int = 0  # ns: how much longer than usual this agent's screen lags behind its events
     version: str | None = None  # the agent's version, if the screen or file shows it
     lasting: bool = False  # a sign that stands for the whole turn: when it goes, the turn is over

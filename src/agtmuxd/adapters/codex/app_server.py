@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from agtmuxd.core.model import MS, Claim, Strength, WaitingFor, Write
-from agtmuxd.core.state.debounce import AFTER_WAIT
 
 MOST: Final = 256
 """How many threads are tracked. Further threads give no claim."""
@@ -30,6 +29,7 @@ GENERATIONS: Final = 8
 """How many levels of sub-agents below sub-agents are followed."""
 
 _RUNNING: Final = Write(Claim.RUNNING, "app server: active")
+AFTER_WAIT: Final = 150 * MS
 _RESUMED: Final = replace(_RUNNING, settle=AFTER_WAIT)
 """The same claim after a wait. It must last, because a thread whose request was refused is active for an instant."""
 _APPROVAL: Final = Write(

@@ -27,14 +27,14 @@ FORMAT: Final = 1
 """The version of the file format that this reader understands."""
 
 LONGEST_SETTLE: Final = 5000
-"""The largest ``settle_ms`` of a rule and ``late_ms`` of a file, in milliseconds."""
+"""The largest ``settle_ms`` of a rule, and ``late_ms`` and ``after_wait_ms`` of a file, in milliseconds."""
 
 DEFAULT_OPTION: Final = r"^\s*[❯›●>]?\s*\d+\.\s+(\S.*)$"
 """What an option looks like. Rows have no bars and no trailing blanks here."""
 
 _TOP: Final = {
     "format", "agent", "recorded_on", "composer", "mode", "keys", "background", "rule", "process", "extends", "late_ms",
-    "oldest", "version",
+    "after_wait_ms", "oldest", "version",
 }  # fmt: skip
 _PROCESS: Final = {"names", "headless", "other"}
 _RULE: Final = {
@@ -107,7 +107,8 @@ def _read(table: Mapping[str, Any], agent: str | None) -> RuleSet:
         background=counts,
         programs=_programs(top),
         extends=top.flag("extends") is True,
-        late=_late(top),
+        late=_time(top, "late_ms"),
+        after_wait=_time(top, "after_wait_ms"),
         oldest=_oldest(top),
         version=top.pattern("version", re.MULTILINE, groups=1),
         chip=composer.pattern("chip"),
@@ -128,11 +129,12 @@ def _oldest(top: Reader) -> str | None:
     return oldest
 
 
-def _late(top: Reader) -> int:
-    late = top.number("late_ms", 0)
-    if not 0 <= late <= LONGEST_SETTLE:
-        raise top.wrong("late_ms", f"must be from 0 to {LONGEST_SETTLE}")
-    return late * MS
+def _time(top: Reader, key: str) -> int:
+    """Return a time of the whole file in ns."""
+    time = top.number(key, 0)
+    if not 0 <= time <= LONGEST_SETTLE:
+        raise top.wrong(key, f"must be from 0 to {LONGEST_SETTLE}")
+    return time * MS
 
 
 def _rules(tables: list[Any]) -> list[Rule]:

@@ -219,6 +219,7 @@ class RuleSet:
     always: tuple[str, ...] = ()
     pastes: bool = False
     late: int = 0  # ns: see ``Write.late``
+    after_wait: int = 0  # ns: see ``Write.after_wait``
     oldest: str | None = None  # the oldest version whose screens these rules read
     version: re.Pattern[str] | None = None  # finds the agent's version in the first rows of a screen
 
@@ -249,6 +250,7 @@ class RuleSet:
             always=self.always or shipped.always,
             pastes=self.pastes or shipped.pastes,
             late=self.late or shipped.late,
+            after_wait=self.after_wait or shipped.after_wait,
             oldest=self.oldest or shipped.oldest,
             version=self.version or shipped.version,
         )
@@ -287,6 +289,7 @@ class RuleSet:
             accepts_input=accepts,
             background_tasks=self._background(rule, view),
             settle=rule.settle,
+            after_wait=self.after_wait,
             late=self.late,
             version=self.version_on(view),
             lasting=rule.lasting,

@@ -23,8 +23,11 @@ hook is a separate matter: see ``registers.lag``.
 UNMATCHED = 300 * MS
 """The same for a screen that matches no rule: it is being redrawn, or an agent that is about to exit cleared it."""
 
-AFTER_WAIT = 150 * MS
-"""The same for running after a wait on the screen: an agent whose request was refused works on for an instant."""
+AFTER_WAIT = 80 * MS
+"""The same for running after a wait on the screen: an agent whose request was refused works on for an instant.
+
+``Write.after_wait`` makes it longer for agents that take longer.
+"""
 
 FIRST_RUNNING = 400 * MS
 """The same for a screen whose first claim is running: Codex shows its spinner for an instant as it starts."""
@@ -105,7 +108,7 @@ def _settle_time(source: Source, current: Write | None, seen: Write) -> int:
     if current is None or (before is seen.claim and before is not None):
         return 0  # the first claim, or the same claim with another prompt or a draft
     if before in _WAITING_CLAIMS and seen.claim is Claim.RUNNING and source is Source.POLLER:
-        return AFTER_WAIT
+        return max(AFTER_WAIT, seen.after_wait)
     if seen.claim is None:
         return UNMATCHED
     if current.strength is Strength.HINT and before in _QUIET and seen.claim in _QUIET:

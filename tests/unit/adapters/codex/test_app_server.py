@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from agtmuxd.adapters.codex.adapter import CodexAdapter
-from agtmuxd.adapters.codex.app_server import AT_ONCE, MOST, Conversation
+from agtmuxd.adapters.codex.app_server import AFTER_WAIT, AT_ONCE, MOST, Conversation
 from agtmuxd.core.model import MS, Claim, Source, Strength
-from agtmuxd.core.state.debounce import AFTER_WAIT, DebounceState, sample
+from agtmuxd.core.state.debounce import DebounceState, sample
 
 pytestmark = pytest.mark.tc("TC-016")
 

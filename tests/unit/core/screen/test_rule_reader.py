@@ -44,6 +44,7 @@ def broken(old: str, new: str) -> str:
         ('claim = "idle"', 'claim = "waiting_input"', ("line 4", 'waiting = { kind = "dialog" } or')),
         ('claim = "idle"', 'claim = "idle"\nsettle_ms = 5001', ("x.toml", "rule one", "settle_ms", "5000")),
         ("format = 1", "format = 1\nlate_ms = 5001", ("x.toml", "late_ms", "5000")),
+        ("format = 1", "format = 1\nafter_wait_ms = -1", ("x.toml", "after_wait_ms", "5000")),
         ('contains = "a"', 'regex = "("', ("x.toml", "rule one", "all", "regex", "expression")),
         ('contains = "a"', 'contains = "a", row = "b"', ("x.toml", "rule one", "all", "exactly one")),
         ('contains = "a"', 'contains = "   "', ("x.toml", "rule one", "all", "blanks")),

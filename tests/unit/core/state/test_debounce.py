@@ -105,6 +105,16 @@ def test_a_screen_that_works_for_an_instant_after_a_refused_request_does_not_run
     assert claims(granted) == [(Claim.WAITING_APPROVAL, 0), (Claim.RUNNING, 1000)]
 
 
+@pytest.mark.tc("TC-587")
+def test_a_turn_that_goes_on_after_a_wait_shows_after_two_samples_unless_the_agent_says_more() -> None:
+    granted = play(Source.POLLER, (0, box("f1")), (1000, BUSY), (1080, BUSY))
+    assert claims(granted) == [(Claim.WAITING_APPROVAL, 0), (Claim.RUNNING, 1000)]
+    slow = replace(BUSY, after_wait=150 * MS)
+    assert claims(play(Source.POLLER, (0, box("f1")), (1000, slow), (1149, slow))) == [(Claim.WAITING_APPROVAL, 0)]
+    assert claims(play(Source.POLLER, (0, box("f1")), (1000, slow), (1150, slow)))[1:] == [(Claim.RUNNING, 1000)]
+    assert claims(play(Source.POLLER, (0, QUIET), (1000, slow)))[1:] == [(Claim.RUNNING, 1000)], "a new turn at once"
+
+
 @pytest.mark.tc("TC-114")
 def test_a_spinner_that_an_agent_shows_as_it_starts_is_no_turn() -> None:
     assert claims(play(Source.POLLER, (0, None), (500, BUSY), (750, QUIET), (900, QUIET))) == [
