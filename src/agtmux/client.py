@@ -102,6 +102,10 @@ class Client:
         """Claim one lost agent before it is started, or give the claim back."""
         return self._ask("POST", "/v1/restore/claims", request)
 
+    def check_spawn(self, request: Mapping[str, object]) -> Reply:
+        """Check whether a new agent may be started on a target, and return how. Nothing is started."""
+        return self._ask("POST", "/v1/spawn/check", request)
+
     def act(self, kind: str, request: Mapping[str, object], timeout: float = 30.0) -> Reply:
         """Perform an action. ``request_ref`` names the request: the same name never acts twice."""
         return self._ask("POST", f"/v1/actions/{kind}", request, timeout)

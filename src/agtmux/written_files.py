@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 OURS, CHANGED, FOREIGN = "ours", "changed", "foreign"
 MOST = 1 << 20
 """Bytes of such a file, at most."""
-_MARK = re.compile(r"^(?:# |<!-- )Written by agtmux [a-z ]+ install\.[^\n]* sha256:([0-9a-f]{64})(?: -->)?\n", re.M)
+_MARK = re.compile(
+    r"^(?:# |<!-- )Written by agtmux (?:[a-z ]+ install|install-skill)\.[^\n]* sha256:([0-9a-f]{64})(?: -->)?\n", re.M
+)
 
 
 def mark(text: str, by: str, more: str = "", *, after: int = 0, xml: bool = False) -> str:

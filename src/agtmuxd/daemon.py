@@ -84,6 +84,7 @@ FEATURES: tuple[str, ...] = (
     "recap",
     "stuck",
     "restore",
+    "spawn",
     "tmux_status",
     "web",
     "notify",

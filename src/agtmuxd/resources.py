@@ -98,6 +98,7 @@ def build_features(
         team_changes=Teams(directory, changes, clock), allow=allow, conditions=conditions,
         redact=engine.redact, annotate=engine.pipeline.annotate,
         tmux=TmuxServers(watches), screen_rows=screen_rows(watches), resume=engine.registry.resume_command,
+        program=engine.registry.program,
         routes=routes, clock=clock, settings=settings, environ=environ,
         failpoint=Failpoints(environ.get("AGTMUX_FAILPOINT")),
     )  # fmt: skip

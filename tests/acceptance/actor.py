@@ -211,6 +211,8 @@ class Actor:
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     actor = Actor(sys.argv[1])
+    for command in sys.argv[2:]:  # it begins with an approval
+        actor.obey({"ask": command})
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     server.bind(sys.argv[1])
     server.listen()

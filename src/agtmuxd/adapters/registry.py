@@ -23,6 +23,8 @@ from agtmuxd.core.model import Ancestor, Proc, RawEvent, Signal
 from agtmuxd.core.screen.rules import RuleSet
 from agtmuxd.core.state.event_sender import ProcessRole
 
+GENERIC: Final = "generic"
+"""The agent type of a program that ``agtmux run`` runs."""
 KINDS: Final = 512
 """How many command lines to remember with their agent. The same ones stand above every hook."""
 _SESSION_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:-]{0,127}", re.ASCII)
@@ -69,6 +71,17 @@ class Registry:
         if not isinstance(adapter, Resumable) or not _SESSION_ID.fullmatch(session_id):
             return None
         return tuple(word.replace(SESSION, session_id) for word in adapter.resume_command)
+
+    def program(self, agent_type: str) -> str | None:
+        """Return the program that starts an agent. None: no adapter in use has that type, or it is any program."""
+        fenced = self.adapters.get(agent_type)
+        if fenced is None or agent_type == GENERIC:
+            return None
+        adapter = fenced.adapter
+        if isinstance(adapter, Resumable):
+            return adapter.resume_command[0]
+        known = adapter.rules.programs if isinstance(adapter, RulesOnlyAdapter) else None
+        return agent_type if known is None or agent_type in known.names else min(known.names)
 
     def kind_of(self, link: Ancestor) -> ProcessRole | None:
         """Return the agent that a process in a hook's chain belongs to. None: no agent.

@@ -204,6 +204,8 @@ class Context:
     tmux: Tmux
     resume: Callable[[str, str], tuple[str, ...] | None]
     """``resume(agent_type, session_id)``: the command line that continues a session. None: not known, or an odd id."""
+    program: Callable[[str], str | None]
+    """``program(agent_type)``: the program that starts an agent. None: there is no such agent."""
     screen_rows: Callable[[str, str], frozenset[int] | None]
     """``screen_rows(target_id, pane_id)``: a number for the words of each row on an agent's screen, to see it move."""
     routes: Callable[[], Sequence[RouteTable[Any]]]

@@ -31,6 +31,7 @@ OPEN_OF_FEATURES = {
     "messages": {"GET /v1/deliveries/check"},
     "restore": set(),
     "leases": {"GET /v1/leases"},
+    "spawn": set(),
     "tmux_status": {"GET /v1/status"},
     "agents": {
         "GET /v1/agents",

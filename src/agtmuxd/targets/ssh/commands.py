@@ -1,46 +1,31 @@
 """Build the commands for a remote machine's shell, and parse its answers. Pure: sends nothing.
 
-Owns the quoting of an SSH exec string, and the scripts that read a remote process table, files and environments. Knows
-no connection and no agent. Tested against a real sshd with several login shells.
+Owns the scripts that read a remote process table, files and environments, and the loop that runs them. Knows no
+connection and no agent. Tested against a real sshd with several login shells.
 
-The user's login shell reads an exec string, and it can be any shell. So an exec string always has the form
-
-    exec /bin/sh -c 'eval "$(printf %b "$0")"' '<script>'
-
-In the script, each byte that a shell of any family (POSIX, csh, fish) could interpret inside single quotes is written
-in octal. Login shells are slow (their rc files run for every command) and may print other text. So the script is mostly
-a loop that stays and runs one line each (``call``). Each answer stands between two marks that cannot be guessed, and
-all other output is dropped.
+``agtmux.protocol.remote_shell`` quotes a script for the user's login shell, which can be any shell. Login shells are
+slow (their rc files run for every command) and may print other text. So the script is mostly a loop that stays and runs
+one line each (``call``). Each answer stands between two marks that cannot be guessed, and all other output is dropped.
 """
 
 from __future__ import annotations
 
 import math
 import os
-import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from agtmux.protocol.remote_shell import USUAL_PLACES, encode, program_word, quote_script
 from agtmuxd.core.model import Proc
 from agtmuxd.targets.executor import ExecutorError, ProgramResult
 from agtmuxd.targets.limits import DROPPED_MOST
 from agtmuxd.targets.local import process_table
 
-_PLAIN: Final = re.compile(rb"[ -~]")
-_SPECIAL: Final = frozenset(b"'\\!")
-_ENCODED: Final = tuple(
-    chr(code) if _PLAIN.fullmatch(bytes([code])) and code not in _SPECIAL else f"\\0{code:03o}" for code in range(256)
-)
-_PLACES: Final = (
-    "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin:$HOME/.local/bin:$HOME/bin:$HOME/.nix-profile/bin:"
-    "/run/current-system/sw/bin:/nix/var/nix/profiles/default/bin:/home/linuxbrew/.linuxbrew/bin:/opt/local/bin:/snap/bin"
-)
-"""Searched after PATH: tmux must be found even with the short PATH of a non-login shell."""
 _PREPARE: Final = (
     "unset TMUX TMUX_PANE LC_ALL TMOUT\n"
-    f"PATH=$PATH:{_PLACES} LC_CTYPE=C.UTF-8 LC_TIME=C LC_MESSAGES=C\n"
+    f"PATH=$PATH:{USUAL_PLACES} LC_CTYPE=C.UTF-8 LC_TIME=C LC_MESSAGES=C\n"
     "export PATH LC_CTYPE LC_TIME LC_MESSAGES\n"
     "t=; command -v timeout >/dev/null 2>&1 && t='timeout -s KILL'\n"
 )
@@ -137,19 +122,6 @@ class Table:
     identity: str | None = None
 
 
-def quote_script(script: str) -> str:
-    """Return the ASCII exec string that runs ``script`` by ``/bin/sh`` in any login shell. Raises ValueError (NUL)."""
-    if "\0" in script:
-        raise ValueError("an argument cannot hold a NUL")
-    return f"""exec /bin/sh -c 'eval "$(printf %b "$0")"' '{encode(script)}'"""
-
-
-def encode(text: str | bytes) -> str:
-    """Encode bytes for printf's ``%b``, with characters that are literal inside single quotes of any shell."""
-    data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
-    return "".join([_ENCODED[byte] for byte in data])
-
-
 def loop() -> str:
     """Return the exec string of a shell that stays and runs ``call`` lines."""
     return quote_script(_PREPARE + _LOOP)
@@ -176,7 +148,7 @@ def _guarded(argv: Sequence[str], stdin: bytes | None, nonce: str, seconds: floa
     if any("\0" in argument for argument in argv):
         raise ValueError("an argument cannot hold a NUL")
     program = argv[0]
-    word = f'"$HOME"/{shlex.quote(program[2:])}' if program.startswith("~/") else shlex.quote(program)
+    word = program_word(program)
     run = f"(exec ${{t:+$t {math.ceil(seconds) + 1}}} {' '.join([word, *map(shlex.quote, argv[1:])])})"
     if stdin:
         run = f"printf %b '{encode(stdin)}' | {run}"
