@@ -230,6 +230,44 @@ class Client:
         """Ask whether paths may be changed or committed."""
         return self._ask("POST", "/v1/guard/check", request)
 
+    def send_signal(self, request: Mapping[str, object]) -> Reply:
+        """Send a signal. The same ``request_ref`` never sends twice."""
+        return self._ask("POST", "/v1/signals", request)
+
+    def signals(self, params: Params) -> Reply:
+        return self._ask("GET", f"/v1/signals{query(params)}")
+
+    def signal_topics(self, params: Params) -> Reply:
+        return self._ask("GET", f"/v1/signals/topics{query(params)}")
+
+    def signal(self, name: str) -> Reply:
+        return self._ask("GET", f"/v1/signals/{quote(name)}")
+
+    def move_signal_cursor(self, request: Mapping[str, object]) -> Reply:
+        """Store how far a consumer has read."""
+        return self._ask("POST", "/v1/signals/cursors", request)
+
+    def create_wait(self, request: Mapping[str, object]) -> Reply:
+        """Make a wait. The same ``request_ref`` gives the same wait."""
+        return self._ask("POST", "/v1/waits", request, 30.0)
+
+    def get_wait(self, wait_id: str, block: float) -> Reply:
+        """Return a wait once it is over, or after ``block`` seconds."""
+        return self._ask("GET", f"/v1/waits/{quote(wait_id)}{query({'block_s': f'{block:g}'})}", timeout=block + 10.0)
+
+    def waits(self, params: Params) -> Reply:
+        return self._ask("GET", f"/v1/waits{query(params)}")
+
+    def cancel_wait(self, wait_id: str) -> Reply:
+        return self._ask("POST", f"/v1/waits/{quote(wait_id)}/cancel", {})
+
+    def policies(self) -> Reply:
+        return self._ask("GET", "/v1/policies")
+
+    def test_policy(self, params: Params) -> Reply:
+        """Tell what the rules decide."""
+        return self._ask("GET", f"/v1/policies/test{query(params)}")
+
     def watch(self, params: Params) -> Exchange:
         """Open the stream of lines. The caller closes it."""
         exchange = self._open("GET", f"/v1/watch{query(params)}", None, self._timeout)

@@ -54,6 +54,7 @@ from agtmuxd.ingest.sinks import RemoteHooks
 from agtmuxd.ingest.transcripts.follower import TranscriptFollower
 from agtmuxd.log.sink import Sink
 from agtmuxd.parts import Engine, Intake
+from agtmuxd.policy.policy import Policy
 from agtmuxd.process import BoundSocket, DaemonPaths, ProcessResources
 from agtmuxd.repository import Target
 from agtmuxd.resources import build_features, route_tables
@@ -91,6 +92,9 @@ FEATURES: tuple[str, ...] = (
     "loop_lag",
     "messages",
     "leases",
+    "signals",
+    "waits",
+    "policies",
 )  # fmt: skip
 """The features of this daemon, each a folder of ``features/``. To leave one out, delete its line."""
 SWITCH_EVERY = 0.0005
@@ -109,6 +113,7 @@ class Daemon:
         self._environ = environ
         self._clock = clock or Clock()
         self._settings = Settings()
+        self._policy = Policy(lambda: self._settings)
         self._stopping = asyncio.Event()
         self._troubles: dict[str, str] = {}
         self._resources = ProcessResources(places, environ)
@@ -344,9 +349,9 @@ class Daemon:
             store=store, repository=pipeline.repository, view=view, reader=PaneReader(registry), reach=reach,
             callers=Callers(
                 pipeline.repository, reach, pipeline.servers,
-                lambda: self._settings.allow_agent_actions, registry.kind_of,
-                in_other_pid_space,
+                registry.kind_of, in_other_pid_space,
             ),
+            policy=self._policy,
             acts=action_functions(pipeline), key=key, clock=self._clock, failpoint=failpoint,
         )  # fmt: skip
 

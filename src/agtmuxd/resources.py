@@ -24,7 +24,7 @@ from agtmuxd.config import Settings
 from agtmuxd.features.contract import Condition, Context
 from agtmuxd.features.host import FeatureHost
 from agtmuxd.parts import Engine, Intake
-from agtmuxd.policy.rules import allow
+from agtmuxd.policy.policy import Policy
 from agtmuxd.services.actions import ActionRequests
 from agtmuxd.services.daemon import DaemonStatus
 from agtmuxd.services.hooks import Hooks
@@ -90,13 +90,14 @@ def build_features(
         types=lambda: engine.registry.adapters.keys(), annotate=engine.pipeline.annotate,
     )  # fmt: skip
     engine.view.ref_of_name = directory.full_ref
+    engine.actions.name_agent = directory.name_runtime
     changes = AgentChanges(directory, clock)
     watches = engine.target_manager.watches
     context = Context(
         store=engine.store, view=engine.view, repository=engine.repository, envelope=envelope,
         act=engine.actions.perform, write=engine.pipeline.write, agents=directory, agent_changes=changes,
-        team_changes=Teams(directory, changes, clock), allow=allow, conditions=conditions,
-        redact=engine.redact, annotate=engine.pipeline.annotate,
+        team_changes=Teams(directory, changes, clock), allow=Policy(settings).allow,
+        conditions=conditions, redact=engine.redact, annotate=engine.pipeline.annotate,
         tmux=TmuxServers(watches), screen_rows=screen_rows(watches), resume=engine.registry.resume_command,
         program=engine.registry.program,
         routes=routes, clock=clock, settings=settings, environ=environ,

@@ -26,7 +26,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "agtmuxd.clock",
         "agtmuxd.process",
     ),
-    ("agtmuxd.stream.coordination",),
+    ("agtmuxd.stream.coordination", "agtmuxd.policy"),
     ("agtmuxd.tmux", "agtmuxd.adapters", "agtmuxd.store", "agtmuxd.stream"),
     (
         "agtmuxd.targets",
@@ -37,7 +37,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "agtmuxd.socket_repair",
     ),
     ("agtmuxd.ingest",),
-    ("agtmuxd.actions", "agtmuxd.agents", "agtmuxd.policy", "agtmuxd.ingest.spool"),
+    ("agtmuxd.actions", "agtmuxd.agents", "agtmuxd.ingest.spool"),
     ("agtmuxd.api",),
     ("agtmuxd.rules.trial",),
     ("agtmuxd.target_manager", "agtmuxd.remote_hooks", "agtmuxd.rules", "agtmuxd.hooks", "agtmuxd.services.health"),

@@ -14,7 +14,7 @@ import time
 import click
 from click.core import ParameterSource
 
-from agtmux.cli import completion_values
+from agtmux.cli import completion_values, wait_conditions
 from agtmux.cli.action_options import pane
 from agtmux.cli.completion_values import GROUPS
 from agtmux.cli.context import App, pass_app, shared
@@ -84,32 +84,83 @@ def _states(words: str) -> set[str]:
 
 
 @click.command()
-@click.argument("refs", metavar="REF...", nargs=-1, required=True, shell_complete=completion_values.refs)
+@click.argument("refs", metavar="REF|COND...", nargs=-1, shell_complete=completion_values.refs)
 @click.option(
     "--for", "wanted", default="done", show_default=True, metavar="STATE[,…]",
     shell_complete=completion_values.states,
     help="Wait for these states, or done (completed, idle), waiting, attention.",
 )  # fmt: skip
-@click.option("--any", "any_of", is_flag=True, help="Stop when one agent has reached the state.")
-@click.option("--all", "all_of", is_flag=True, help="Stop when every agent has reached the state once (default).")
+@click.option("--any", "any_of", is_flag=True, help="Stop when one agent or condition is there.")
+@click.option("--all", "all_of", is_flag=True, help="Stop when every agent or condition was there once (default).")
+@click.option("--at-least", type=click.IntRange(1), metavar="N", help="Stop when N conditions were met.")
+@click.option("--id", "wait_id", metavar="WAIT_ID", help="Go on with an earlier wait.")
+@click.option("--list", "listed", is_flag=True, help="List open waits, and wait for nothing.")
+@click.option("--cancel", "cancelled", metavar="WAIT_ID", help="Cancel an open wait.")
 @click.option(
     "--timeout", default="10m", show_default=True, metavar="DURATION", help="Give up after this time (exit status 7)."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the rows that reached the state as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @shared()
 @pass_app
-def wait(app: App, refs: tuple[str, ...], wanted: str, any_of: bool, all_of: bool, timeout: str, as_json: bool) -> None:
-    """Wait until agents reach a state.
+def wait(
+    app: App, refs: tuple[str, ...], wanted: str, any_of: bool, all_of: bool, at_least: int | None,
+    wait_id: str | None, listed: bool, cancelled: str | None, timeout: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Wait until agents reach a state, or until conditions are met.
 
-    An agent that is already in the state counts. If an agent ends first, that is an error (exit status 5).
+    REF waits for states (--for). An agent that is already in the state counts. If an agent ends first, that is an error
+    (exit status 5).
+
+    COND is state:REF=STATE[,…], agent:NAME=bound or gone, signal:TOPIC[>SEQ], msg:ID=acked or answered,
+    lease:NAME=free or mine. The daemon keeps such a wait: a restart of either side loses nothing.
+
+    \b
+    Exit status: 0 met, 2 wrong command line, 3 no daemon or not allowed,
+    5 an agent ended first or the wait was cancelled, 7 not in time.
 
     \b
     Examples:
       agtmux wait claude
       agtmux wait %3 %4 --for waiting,error --any --timeout 1h
+      agtmux wait --all state:%3=idle signal:team/web/built
+      agtmux wait --at-least 2 state:%3=done state:%4=done state:%5=done --json
+      agtmux wait --id 019a…   go on with an earlier wait
     """
-    if any_of and all_of:
-        raise click.UsageError("give --any or --all, not both")
+    if sum((any_of, all_of, at_least is not None)) > 1:
+        raise click.UsageError("give one of --any, --all and --at-least")
+    if sum((bool(refs), wait_id is not None, listed, cancelled is not None)) != 1:
+        raise click.UsageError("give REFs or conditions to wait for, or one of --id, --list and --cancel")
+    how = "at_least" if at_least is not None else "any" if any_of else "all"
+    chosen = click.get_current_context().get_parameter_source("timeout") is not ParameterSource.DEFAULT
+    if not refs or any(map(wait_conditions.is_condition, refs)):
+        _wait_for_conditions(app, refs, how, at_least, wait_id, cancelled, timeout if chosen else None, as_json)
+        return
+    if at_least is not None:
+        raise click.UsageError("--at-least is for conditions: write state:REF=STATE")
+    _wait_for_states(app, refs, wanted, any_of, timeout, chosen, as_json)
+
+
+def _wait_for_conditions(
+    app: App, texts: tuple[str, ...], how: str, at_least: int | None, wait_id: str | None, cancelled: str | None,
+    timeout: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    if wait_id is not None:
+        wait_conditions.join(app, wait_id, None if timeout is None else duration(timeout), as_json=as_json)
+    elif cancelled is not None:
+        wait_conditions.cancel(app, cancelled, as_json=as_json)
+    elif not texts:
+        wait_conditions.list_waits(app, as_json=as_json)
+    else:
+        for text in texts:
+            if not wait_conditions.is_condition(text):
+                raise click.UsageError(f"{text} is not a condition: write state:{text}=STATE beside other conditions")
+        seconds = duration(timeout or "10m")
+        wait_conditions.wait_for(app, texts, mode=how, at_least=at_least, seconds=seconds, as_json=as_json)
+
+
+def _wait_for_states(
+    app: App, refs: tuple[str, ...], wanted: str, any_of: bool, timeout: str, chosen: bool, as_json: bool
+) -> None:
     states, seconds = _states(wanted), duration(timeout)
     client = app.client()
     open_ones: dict[str, Item] = {}
@@ -120,7 +171,6 @@ def wait(app: App, refs: tuple[str, ...], wanted: str, any_of: bool, all_of: boo
                 "E_RUNTIME_STALE", f"no agent runs in {item['identity']['pane_id']}: run agtmux ls to see agents"
             )
         open_ones[item["runtime_id"]] = item
-    chosen = click.get_current_context().get_parameter_source("timeout") is not ParameterSource.DEFAULT
     if sys.stderr.isatty() or not chosen:
         app.say(f"waiting up to {timeout} for {', '.join(sorted(states))}")
     reached: list[Item] = []

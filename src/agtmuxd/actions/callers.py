@@ -1,4 +1,4 @@
-"""Decide who may act: not an agent that is supervised here, because it could approve its own requests.
+"""Find out whether an agent asks: one that is supervised here could approve its own requests.
 
 Owns the walk from a caller's process to its ancestors. It keeps agents out, but not programs that mean harm. A process
 of the same user can always reach tmux itself. A process that leaves the process tree and clears its environment is not
@@ -47,25 +47,18 @@ class Callers:
         repository: Repository,
         reach: Reach,
         servers: Mapping[tuple[str, int], str],
-        allowed: Callable[[], bool],
         kind_of: KindOf = lambda _link: None,
         apart: Callable[[int | None], bool] = lambda _pid: False,
     ) -> None:
-        """``servers``: target ids by tmux socket and server pid. ``allowed``: whether supervised agents may act.
+        """``servers``: target ids by tmux socket and server pid.
 
         ``kind_of``: which agent a process is, by the adapters. ``apart``: whether a process runs in a container.
         """
         self._repository = repository
         self._reach = reach
         self._servers = servers
-        self._allowed = allowed
         self._kind_of = kind_of
         self._apart = apart
-
-    async def identify_caller(self, uid: int | None, pid: int | None) -> tuple[Caller, str | None]:
-        """Return the caller, and why it may not act (None: it may)."""
-        found = await self.identify_agent(uid, pid, name_only=self._allowed())
-        return found.caller, found.why
 
     async def identify_agent(self, uid: int | None, pid: int | None, *, name_only: bool = False) -> FoundCaller:
         """Find out which agent sends a request. Raises E_FORBIDDEN if that cannot be found out.

@@ -7,7 +7,7 @@ owns what it does. ``core.action.guard`` decides whether it may be done.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakValueDictionary
@@ -24,8 +24,11 @@ from agtmuxd.actions.pane_check import PaneReader, PaneReading
 from agtmuxd.core import ref as refs
 from agtmuxd.core.action.guard import CurrentPane, GuardInput, KnownState, decide, decide_unread, may_be_asked
 from agtmuxd.core.action.request import Caller, Kind, Request, Snapshot, ViewParams, read_nonce
+from agtmuxd.core.actor import Actor
 from agtmuxd.core.model import WAITING
 from agtmuxd.core.screen.controls import InputField
+from agtmuxd.policy.policy import Policy
+from agtmuxd.policy.rules import UNKNOWN_AGENT, denied
 from agtmuxd.repository import PaneKey, Repository
 from agtmuxd.store import history
 from agtmuxd.store.actions import ActionRow
@@ -52,6 +55,10 @@ class ResolvedRequest:
     session: str | None
 
 
+async def _no_name(_runtime_id: str) -> Actor | None:
+    """Name no agent: until the directory is there, rules for single agents do not count."""
+
+
 class ActionRunner:
     """Performs requests, each one once."""
 
@@ -65,12 +72,15 @@ class ActionRunner:
         reader: PaneReader,
         reach: Reach,
         callers: Callers,
+        policy: Policy,
         acts: Mapping[Kind, Act],
         key: bytes,
         clock: Callable[[], int],
         failpoint: Failpoints | None = None,
     ) -> None:
         """``key``: of nonces."""
+        self.name_agent: Callable[[str], Awaitable[Actor | None]] = _no_name
+        """``await name_agent(runtime_id)``: the agent that this runtime is now. Set by the directory of agents."""
         self._ledger = ledger
         self._store = store
         self._repository = repository
@@ -78,6 +88,7 @@ class ActionRunner:
         self._reader = reader
         self._reach = reach
         self._callers = callers
+        self._policy = policy
         self._acts = acts
         self._key = key
         self._clock = clock
@@ -91,13 +102,39 @@ class ActionRunner:
         return await self._callers.identify_agent(uid, pid)
 
     async def permit(self, uid: int | None, pid: int | None) -> None:
-        """Check a caller. Raises E_FORBIDDEN if it may only read and report."""
-        _, why_not = await self._callers.identify_caller(uid, pid)
-        if why_not is not None:
-            text = (
-                f"a supervised agent may only read and report ({why_not}): set allow_agent_actions = true to allow this"
-            )
-            raise AgtmuxError("E_FORBIDDEN", text, {"reason": "agent"})
+        """Check a caller of a request that only operators may send. Raises E_FORBIDDEN, E_POLICY_DENIED."""
+        found = await self._identify(Caller(uid, pid))
+        refusal = await self._refusal(found, "admin", ("*",), "only read and report")
+        if refusal is not None:
+            raise refusal
+
+    async def _identify(self, caller: Caller) -> FoundCaller:
+        """Find out who asks. A caller with an actor was checked by its server."""
+        if caller.actor is not None:
+            return FoundCaller(caller)
+        return await self._callers.identify_agent(caller.uid, caller.pid, name_only=self._policy.is_open)
+
+    async def _refusal(
+        self, found: FoundCaller, verb: str, objects: tuple[str, ...], default: str
+    ) -> AgtmuxError | None:
+        """Return why the caller may not do this. ``default``: what agents may do without a rule that allows more."""
+        actor = await self._actor_of(found)
+        decision = self._policy.decide(actor, verb, objects)
+        if decision.allowed:
+            return None
+        if decision.rule is not None:
+            return denied(decision, actor, verb, objects[0])
+        text = (
+            f"a supervised agent may {default} ({found.why}): set allow_agent_actions = true, or add a rule to "
+            "[[policies]], to allow this"
+        )
+        return AgtmuxError("E_FORBIDDEN", text, {"reason": "agent"})
+
+    async def _actor_of(self, found: FoundCaller) -> Actor:
+        if found.why is None:
+            return Actor(found.caller)
+        named = await self.name_agent(found.runtime.runtime_id) if found.runtime is not None else None
+        return replace(named or UNKNOWN_AGENT, caller=found.caller)
 
     # ---------------------------------------------------------------- one request, from top to bottom
 
@@ -115,17 +152,23 @@ class ActionRunner:
         refusal = may_be_asked(request)
         if refusal is not None:
             raise refused(refusal)
-        why_not = None
-        if caller.actor is None:
-            caller, why_not = await self._callers.identify_caller(caller.uid, caller.pid)
+        found = await self._identify(caller)
         resolved = await self._resolve(request)
-        row = await self._ledger.begin(request, digest, caller, resolved.snapshot)
-        if why_not is not None and request.kind is not Kind.VIEW:
-            text = f"a supervised agent may not act ({why_not}): set allow_agent_actions = true to allow this"
-            outcome = Outcome(error=AgtmuxError("E_FORBIDDEN", text, {"reason": "agent"}))
-        else:
-            outcome = await self._outcome(row, resolved)
+        row = await self._ledger.begin(request, digest, found.caller, resolved.snapshot)
+        verb = "read" if request.kind is Kind.VIEW else f"act.{request.kind}"
+        denial = await self._refusal(found, verb, await self._objects(resolved), "not act")
+        outcome = Outcome(error=denial) if denial is not None else await self._outcome(row, resolved)
         return await self._ledger.finish(row, outcome)
+
+    async def _objects(self, resolved: ResolvedRequest) -> tuple[str, ...]:
+        """Return what rules call the pane: its target, and the agent in it."""
+        target_id, runtime_id = resolved.key[0], resolved.snapshot.runtime_id
+        target = self._repository.targets.get(target_id)
+        names = [f"target:{target.name if target is not None else target_id}"]
+        agent = await self.name_agent(runtime_id) if runtime_id is not None else None
+        if agent is not None:
+            names += [f"agent:{agent.name}", *([f"agent:{agent.team}/{agent.name}"] if agent.team else ())]
+        return tuple(names)
 
     async def _resolve(self, request: Request) -> ResolvedRequest:
         """Resolve what the request names. Raises E_REF_*, E_AGENT_*, E_RUNTIME_STALE for a runtime that has ended.

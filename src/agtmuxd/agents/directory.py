@@ -182,11 +182,16 @@ class AgentDirectory:
 
     async def actor_of(self, runtime_id: str, caller: Caller, why: str) -> Actor:
         """Return the agent that a runtime is, as who sends a request. Raises E_FORBIDDEN if it has just ended."""
+        named = await self.name_runtime(runtime_id)
+        if named is None:
+            raise AgtmuxError("E_FORBIDDEN", f"the sender has just ended ({why})", {"reason": "agent"})
+        return replace(named, caller=caller)
+
+    async def name_runtime(self, runtime_id: str) -> Actor | None:
+        """Return the agent that a runtime is now, as one who asks; None if it has ended."""
         await self.refresh()
         agent = self.of_runtime(runtime_id)
-        if agent is None:
-            raise AgtmuxError("E_FORBIDDEN", f"the sender has just ended ({why})", {"reason": "agent"})
-        return Actor(caller, runtime_id, agent.agent_id, agent.name, agent.team)
+        return None if agent is None else Actor(Caller(), runtime_id, agent.agent_id, agent.name, agent.team)
 
     # ---------------------------------------------------------------- changes
 

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from agtmuxd.agents.model import Agent, SessionKey, Team
 
@@ -187,3 +187,23 @@ def save_request(connection: sqlite3.Connection, request_ref: str, digest: str, 
     """Remember a request with its answer, and forget those that are old."""
     connection.execute("DELETE FROM agent_requests WHERE made_at < ?", (at - KEPT_REQUESTS,))
     connection.execute("INSERT INTO agent_requests VALUES (?, ?, ?, ?)", (request_ref, digest, answer, at))
+
+
+# ---------------------------------------------------------------- one binding
+
+
+class BindingRow(NamedTuple):
+    """Which runtime an agent is now, and whether it was retired."""
+
+    runtime_id: str | None
+    is_retired: bool
+
+
+def read_binding(connection: sqlite3.Connection, agent_id: str) -> BindingRow:
+    """Read what is committed of an agent's binding. An agent that is not there counts as retired."""
+    row = connection.execute(
+        "SELECT b.runtime_id, a.retired_at IS NOT NULL FROM agents a"
+        " LEFT JOIN agent_bindings b ON b.agent_id = a.agent_id AND b.ended_at IS NULL WHERE a.agent_id = ?",
+        (agent_id,),
+    ).fetchone()
+    return BindingRow(None, True) if row is None else BindingRow(row[0], bool(row[1]))

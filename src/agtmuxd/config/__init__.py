@@ -5,16 +5,21 @@
 
 from agtmuxd.config.file import load, parse
 from agtmuxd.config.notify import ChannelSettings, NotifySettings, RuleSettings, check_url
+from agtmuxd.config.policies import PolicySettings
 from agtmuxd.config.sections import HostSettings, ObserveSettings, RetentionSettings, Settings, WebSettings
+from agtmuxd.config.signals import SignalSettings, WaitSettings
 
 __all__ = [
     "ChannelSettings",
     "HostSettings",
     "NotifySettings",
     "ObserveSettings",
+    "PolicySettings",
     "RetentionSettings",
     "RuleSettings",
     "Settings",
+    "SignalSettings",
+    "WaitSettings",
     "WebSettings",
     "check_url",
     "load",

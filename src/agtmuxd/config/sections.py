@@ -9,6 +9,8 @@ from pydantic import Field, field_validator
 
 from agtmuxd.config.base import Days, Duration, Seconds, Table
 from agtmuxd.config.notify import NotifySettings
+from agtmuxd.config.policies import PolicySettings
+from agtmuxd.config.signals import SignalSettings, WaitSettings
 
 
 class HostSettings(Table):
@@ -171,6 +173,9 @@ class Settings(Table):
     store: StoreSettings = Field(default_factory=StoreSettings)
     redaction: RedactionSettings = Field(default_factory=RedactionSettings)
     notify: NotifySettings = Field(default_factory=NotifySettings)
+    signals: SignalSettings = Field(default_factory=SignalSettings)
+    waits: WaitSettings = Field(default_factory=WaitSettings)
+    policies: Annotated[list[PolicySettings], Field(max_length=256)] = Field(default_factory=list)
     adapters: dict[str, AdapterSettings] = Field(default_factory=dict)
 
     def adapter(self, name: str) -> AdapterSettings:

@@ -19,8 +19,10 @@ from agtmuxd.actions.ledger import Ledger
 from agtmuxd.actions.pane_check import PaneReader, PaneReading, one_pane
 from agtmuxd.actions.runner import ActionRunner
 from agtmuxd.adapters.discovery import discover
+from agtmuxd.config import Settings
 from agtmuxd.core.action.request import Caller, Guards, Kind, NoParams, Params, Request, SendParams
 from agtmuxd.core.model import PaneRow, Source
+from agtmuxd.policy.policy import Policy
 from agtmuxd.repository import Runtime
 from agtmuxd.targets.local import process_table
 from agtmuxd.targets.local.executor import LocalExecutor
@@ -75,6 +77,7 @@ class Desk(Ground):
     def __init__(self, tmux: Tmux, folder: Path) -> None:
         super().__init__(tmux, folder)
         self.at: dict[str, Callable[[], None]] = {}
+        self.settings = Settings()
         self.reached_points: list[str] = []
 
     async def open(self, rig: Rig) -> None:
@@ -94,7 +97,8 @@ class Desk(Ground):
             ledger=Ledger(rig.store, rig.pipeline, KEY, rig.clock, self),  # type: ignore[arg-type]
             store=rig.store, repository=rig.pipeline.repository, view=rig.view,
             reader=self.reader, reach=lambda _: self.reached,
-            callers=Callers(rig.pipeline.repository, lambda _: self.reached, rig.pipeline.servers, lambda: False),
+            callers=Callers(rig.pipeline.repository, lambda _: self.reached, rig.pipeline.servers),
+            policy=Policy(lambda: self.settings),
             acts=action_functions(rig.pipeline), key=KEY, clock=rig.clock, failpoint=self,  # type: ignore[arg-type]
         )  # fmt: skip
 

@@ -33,6 +33,9 @@ OPEN_OF_FEATURES = {
     "leases": {"GET /v1/leases"},
     "spawn": set(),
     "tmux_status": {"GET /v1/status"},
+    "policies": {"GET /v1/policies", "GET /v1/policies/test"},
+    "signals": set(),
+    "waits": set(),
     "agents": {
         "GET /v1/agents",
         "GET /v1/agents/{name}",

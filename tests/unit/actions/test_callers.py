@@ -41,7 +41,7 @@ class Machine:
         return {pid: listed if self.of is None or pid in self.of else {} for pid, _ in processes}
 
 
-def callers(machine: Machine, *, allowed: bool = False) -> Callers:
+def callers(machine: Machine) -> Callers:
     """Of a machine on which ``claude`` runs in %1 as process 50."""
     runtime = SimpleNamespace(pid=50, process_start="s", agent_type="claude", pane_id="%1", target_id="t")
     repository = SimpleNamespace(
@@ -49,9 +49,7 @@ def callers(machine: Machine, *, allowed: bool = False) -> Callers:
         runtimes={RUNTIME: runtime},
     )  # fmt: skip
     reached = TargetAccess("t", "host", "local", cast(Any, machine), ("tmux",), 1.0)
-    return Callers(
-        cast(Repository, repository), lambda _: reached, {(SOCKET, SERVER): "t"}, lambda: allowed, KNOWN.kind_of
-    )
+    return Callers(cast(Repository, repository), lambda _: reached, {(SOCKET, SERVER): "t"}, KNOWN.kind_of)
 
 
 INIT, TMUX, BASH = proc(1, 0, "init"), proc(SERVER, 1, "tmux: server"), proc(45, SERVER, "bash")
@@ -81,10 +79,10 @@ PANE = {"TMUX": f"{SOCKET},{SERVER},0", "TMUX_PANE": "%1"}
     ],
 )
 async def test_an_agent_and_what_it_started_may_not_act(machine: Machine, pid: int | None, why: str | None) -> None:
-    caller, why_not = await callers(machine).identify_caller(1000, pid)
-    assert why_not == why
-    assert (caller.uid, caller.pid) == (1000, pid)
-    assert (await callers(machine, allowed=True).identify_caller(1000, pid))[1] is None
+    found = await callers(machine).identify_agent(1000, pid)
+    assert found.why == why
+    assert (found.caller.uid, found.caller.pid) == (1000, pid)
+    assert (await callers(machine).identify_agent(1000, pid, name_only=True)).why is None
 
 
 @pytest.mark.tc("TC-219")
@@ -94,10 +92,10 @@ async def test_a_process_in_a_container_may_not_act() -> None:
     for pid in (60, None):
         judge = callers(machine)
         judge._apart = {pid: True}.__contains__
-        assert (await judge.identify_caller(1000, pid))[1] == "the caller runs in a container"
-    judge = callers(machine, allowed=True)
+        assert (await judge.identify_agent(1000, pid)).why == "the caller runs in a container"
+    judge = callers(machine)
     judge._apart = lambda _pid: True
-    assert (await judge.identify_caller(1000, 60))[1] is None
+    assert (await judge.identify_agent(1000, 60, name_only=True)).why is None
 
 
 def words(pid: int, ppid: int, comm: str, *argv: str) -> Proc:
@@ -124,7 +122,7 @@ def words(pid: int, ppid: int, comm: str, *argv: str) -> Proc:
 )
 async def test_an_agent_above_the_caller_is_known_by_its_command_line(table: tuple[Proc, ...], why: str | None) -> None:
     machine = Machine(*table, proc(80, table[-1].pid, "sh"), proc(90, 80, "agtmux"))
-    assert (await callers(machine).identify_caller(1000, 90))[1] == why
+    assert (await callers(machine).identify_agent(1000, 90)).why == why
 
 
 @pytest.mark.tc("TC-141")
@@ -132,15 +130,13 @@ async def test_a_parent_that_left_the_pane_tells_where_it_came_from() -> None:
     """The command itself may have been started without the pane's variables."""
     machine = Machine(INIT, proc(55, 1, "sh"), proc(60, 55, "agtmux"), **PANE)
     machine.of = {55}
-    assert (await callers(machine).identify_caller(1000, 60))[1] == "the caller was started by claude in %1"
+    assert (await callers(machine).identify_agent(1000, 60)).why == "the caller was started by claude in %1"
 
 
 @pytest.mark.tc("TC-031")
 async def test_the_audit_names_a_caller_and_those_above_it() -> None:
-    caller, _ = await callers(Machine(INIT, TMUX, BASH, proc(60, 45, "sh"), proc(61, 60, "agtmux"))).identify_caller(
-        0, 61
-    )
-    assert caller.command == "agtmux < sh < bash < tmux: server"
+    machine = Machine(INIT, TMUX, BASH, proc(60, 45, "sh"), proc(61, 60, "agtmux"))
+    assert (await callers(machine).identify_agent(0, 61)).caller.command == "agtmux < sh < bash < tmux: server"
 
 
 @pytest.mark.tc("TC-141")
@@ -149,5 +145,5 @@ async def test_of_a_long_command_line_only_the_first_words_are_tried() -> None:
     asked: list[int] = []
     judge = callers(machine)
     judge._kind_of = lambda link: asked.append(len(link.argv))
-    assert (await judge.identify_caller(1000, 90))[1] is None
+    assert (await judge.identify_agent(1000, 90)).why is None
     assert max(asked) <= 16

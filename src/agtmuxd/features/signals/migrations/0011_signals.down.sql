@@ -1,1 +1,3 @@
-SELECT 1;
+DROP TABLE cursors;
+DROP TABLE signal_gaps;
+DROP TABLE signals;

@@ -1,0 +1,1 @@
+"""List the rules of the configuration, and tell what they decide."""

@@ -1,0 +1,1 @@
+"""Let agents and people send signals on topics, and read them in order."""
