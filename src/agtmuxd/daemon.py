@@ -120,6 +120,7 @@ class Daemon:
         self._socket_repair: SocketRepair | None = None
         self._stop_reason: str | None = None
         self._tables: list[RouteTable[Any]] = []
+        self._agents: AgentDirectory | None = None
         self._read_rules: Callable[[], None] = lambda: None
         self._settings_changed: Callable[[], None] = lambda: None
 
@@ -150,6 +151,7 @@ class Daemon:
             envelope = Envelope(self._clock, lambda: target_items(engine.target_manager, engine.view))
             intake = self._intake(engine, envelope)
             features, agents = self._features(engine, envelope, found.also)
+            self._agents = agents
             self._on_reload(engine, intake, files, features)
             connections = Connections(
                 affordable(self._settings.api.connections), engine.count, setting="api.connections"
@@ -414,15 +416,18 @@ class Daemon:
 
         def make_remote_hooks(target: Target, executor: TargetExecutor) -> RemoteHooks:
             # late: ``Watches.load`` has loaded it for ssh targets
+            from agtmuxd.remote_hooks.agent_calls import CallAccess
             from agtmuxd.remote_hooks.link import DaemonAccess, RemoteHooksLink
             from agtmuxd.targets.ssh.executor import SshExecutor
 
             assert isinstance(executor, SshExecutor)  # noqa: S101 the target manager calls this for ssh targets only
+            assert self._agents is not None  # noqa: S101 targets are watched once the features are built
             home = DaemonAccess(
                 folder=self._places.runtime_dir, identity=engine.view.stream_id, store=engine.store,
                 ingest=events.ingest_from, count=engine.count, clock=self._clock,
                 timeout=self._settings.targets.command_timeout, patterns=engine.redact.patterns,
                 spool_rate=self._settings.targets.spool_rate * 1024.0,
+                calls=CallAccess(lambda: self._tables, engine.repository.runtimes_of, self._agents.actor_of),
             )  # fmt: skip
             return RemoteHooksLink(target.target_id, executor, home)
 

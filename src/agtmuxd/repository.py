@@ -201,6 +201,11 @@ class Repository:
         """Return the target of that name, or None."""
         return next((target for target in self.targets.values() if target.name == name), None)
 
+    def runtimes_of(self, target_id: str) -> list[Runtime]:
+        """Return the active runtimes of a target."""
+        ids = (one for key, one in self.active.items() if key[0] == target_id)
+        return [self.runtimes[one] for one in ids if one in self.runtimes]
+
     def pane_key(self, published: str) -> PaneKey:
         """Return the key of a pane by its published key, ``<target name>/<pane id>``. Raises E_REF_NOT_FOUND."""
         name, _, pane_id = published.rpartition("/")

@@ -32,6 +32,10 @@ ACTOR: web.RequestKey[str] = web.RequestKey("actor", str)
 """Who sent a request, if its server has checked that by itself. Such as ``device:phone``."""
 
 
+PROVEN: web.RequestKey[Actor] = web.RequestKey("proven", Actor)
+"""The agent that sends a request, if its server has proven that by itself."""
+
+
 def peer(request: web.Request) -> Peer | None:
     """Return the process at the other end. None if the kernel does not name it."""
     sock = request.transport.get_extra_info("socket") if request.transport is not None else None
@@ -43,6 +47,9 @@ def peer(request: web.Request) -> Peer | None:
 
 def caller(request: web.Request) -> Caller:
     """Return who asks: the actor, or the process at the other end as far as the kernel names it."""
+    proven: Actor | None = request.get(PROVEN)
+    if proven is not None:
+        return proven.caller
     actor = request.get(ACTOR)
     if actor is not None:
         return Caller(actor=actor)
@@ -52,6 +59,9 @@ def caller(request: web.Request) -> Caller:
 
 async def actor(request: web.Request) -> Actor:
     """Return the person or agent that asks. Raises E_FORBIDDEN for an agent that agtmux does not know by name."""
+    proven: Actor | None = request.get(PROVEN)
+    if proven is not None:
+        return proven
     one = caller(request)
     return Actor(one) if one.actor is not None else await request.app[IDENTIFY](one)
 

@@ -19,7 +19,8 @@ import sys
 import time
 
 REDACT = ""
-"""Source of the redaction, filled in when installed. Compiled only if an event is spooled."""
+CALL = ""
+"""Sources of the redaction and of ``call_program``, filled in when installed. Compiled only if they are needed."""
 
 MS = 1_000_000
 CAP = 250
@@ -81,7 +82,7 @@ def spool_all(event: dict[str, object], spools: list[str], until: int) -> None:
     for where in spools:
         extra = tuple(patterns(where))
         if extra not in made:
-            safe = {**_redacted(event, list(extra)), "spooled": True}
+            safe = {**_part(REDACT, "redact_event", event, list(extra)), "spooled": True}
             made[extra] = json.dumps(safe, separators=(",", ":")).encode()
         try:
             spool(made[extra], where, until)
@@ -150,10 +151,10 @@ def patterns(where: str) -> list[str]:
     return [pattern for pattern in found if isinstance(pattern, str)] if isinstance(found, list) else []
 
 
-def _redacted(event: dict[str, object], extra: list[str]) -> dict[str, object]:
-    names: dict[str, object] = {"__name__": "redact"}
-    exec(compile(REDACT, "redact", "exec"), names)  # noqa: S102 our own text, filled in when this was installed
-    return names["redact_event"](event, extra)  # type: ignore[operator, no-any-return]
+def _part(source: str, name: str, *given: object):  # type: ignore[no-untyped-def]
+    names: dict[str, object] = {"__name__": "part"}
+    exec(compile(source, name, "exec"), names)  # noqa: S102 our own text, filled in when this was installed
+    return names[name](*given)  # type: ignore[operator]
 
 
 def is_ours(sock: socket.socket) -> bool:
@@ -161,10 +162,8 @@ def is_ours(sock: socket.socket) -> bool:
 
     ``sock`` is a connected Unix stream socket. Raises OSError if the system does not name the listener.
     """
-    if sys.platform == "darwin":
-        raw = sock.getsockopt(0, 1, 76)  # LOCAL_PEERCRED: version, uid, groups
-    else:
-        raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)  # pid, uid, gid
+    mac = sys.platform == "darwin"  # LOCAL_PEERCRED: version, uid, groups; SO_PEERCRED: pid, uid, gid
+    raw = sock.getsockopt(*((0, 1, 76) if mac else (socket.SOL_SOCKET, socket.SO_PEERCRED, 12)))
     return len(raw) >= 8 and int.from_bytes(raw[4:8], sys.byteorder) in (os.geteuid(), 0)
 
 
@@ -486,10 +485,12 @@ def spool(line: bytes, path: str, until: int, most: int = MAX_SPOOL, keep: int =
 
 def main() -> None:
     """Report one event, silently. Finds the state folder from the path of this file: an agent may have another HOME."""
+    folder = os.path.join(os.path.abspath(__file__).rpartition("/share/")[0], "state", "agtmux-remote")
+    if sys.argv[1:2] == ["call"]:
+        there = supervisors(folder) if os.path.isdir(folder) else []
+        sys.exit(_part(CALL, "main", sys.argv[2:], [one[0] for one in there if one[0]], is_ours))
     try:
-        started = time.time_ns() - min(time.process_time_ns(), BEFORE)
-        share = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        run(sys.argv[1:], started, os.path.join(os.path.dirname(share), "state", "agtmux-remote"))
+        run(sys.argv[1:], time.time_ns() - min(time.process_time_ns(), BEFORE), folder)
     finally:
         os._exit(0)
 

@@ -15,16 +15,18 @@ STATE = ".local/state/agtmux-remote"
 """Both are in the home folder there. The program finds STATE from its own path."""
 NAME = "hook.py"
 
-_GAP = 'REDACT = ""\n'
+_GAPS = {'REDACT = ""\n': ("agtmux.protocol", "redact.py"), 'CALL = ""\n': ("agtmuxd.remote_hooks", "call_program.py")}
 
 
 @lru_cache(maxsize=1)
 def text() -> str:
-    """Return the whole program. Raises ValueError if it has no place for the redaction."""
+    """Return the whole program. Raises ValueError if it has no place for one of its parts."""
     source = _source("agtmuxd.remote_hooks", "hook_program.py")
-    if source.count(_GAP) != 1:
-        raise ValueError("remote_hooks/hook_program.py has no place for the redaction")
-    return source.replace(_GAP, f"REDACT = {_source('agtmux.protocol', 'redact.py')!r}\n")
+    for gap, part in _GAPS.items():
+        if source.count(gap) != 1:
+            raise ValueError(f"remote_hooks/hook_program.py has no place for {part[1]}")
+        source = source.replace(gap, f"{gap.partition(' ')[0]} = {_source(*part)!r}\n")
+    return source
 
 
 def _source(package: str, name: str) -> str:

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.requests import WireEvent
+from agtmuxd.remote_hooks.agent_calls import AgentCalls, CallAccess
 from agtmuxd.remote_hooks.listener import SOURCES, EventListener
 from agtmuxd.remote_hooks.reverse_socket import ReverseSocket
 from agtmuxd.remote_hooks.spool_fetch import BURST, ByteBudget, RemoteSpool
@@ -47,6 +48,8 @@ class DaemonAccess:
     count: Callable[[str], None]
     clock: Callable[[], int]
     timeout: float  # s, for each command there
+    calls: CallAccess | None = None
+    """What requests of agents there need. None: only events are accepted."""
     patterns: Callable[[], Sequence[str]] = tuple
     """Configured regular expressions whose matches are redacted."""
     spool_rate: float = float(BURST)  # bytes a second fetched from the spool there
@@ -62,9 +65,11 @@ class RemoteHooksLink:
         self._target_id = target_id
         self._executor = executor
         self._home = home
+        calls = None if home.calls is None else AgentCalls(target_id, executor, home.calls, home.clock)
         self._listener = EventListener(
-            os.path.join(home.folder, f"far-{digest[:8]}"), self._ingest, self._events_refused, count=home.count
-        )
+            os.path.join(home.folder, f"far-{digest[:8]}"), self._ingest, self._events_refused, count=home.count,
+            calls=tuple if calls is None else calls.handlers,
+        )  # fmt: skip
         self._reverse = ReverseSocket(executor, digest[:16], self._listener.path, home.timeout)
         self._spool = RemoteSpool(
             target_id, digest[:16], executor, home.store, self._ingest_spooled, ByteBudget(home.spool_rate)

@@ -1,4 +1,4 @@
-"""Accept events from another machine through its forwarded socket, and refuse every other request.
+"""Accept events and agents' requests from another machine through its forwarded socket, and refuse all others.
 
 Owns the socket on this side and the limits. The caller decides which target the events belong to: nothing in a
 request can name another target.
@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -34,6 +35,8 @@ SOURCES: Final = frozenset(("hook", "notify", "wrapper"))
 """Sources that may send events from there. The daemon itself reads all other sources."""
 
 Take = Callable[[Sequence[WireEvent]], Awaitable[list[dict[str, Any]]]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handlers = Callable[[], Iterable[tuple[str, str, Handler]]]
 
 
 class TokenBucket:
@@ -66,10 +69,15 @@ class EventListener:
         count: Callable[[str], None] = lambda _: None,
         rate: float = RATE,
         burst: float = BURST,
+        calls: Handlers = tuple,
     ) -> None:
-        """``on_flood`` is called for each request that exceeds the rate. ``count``: see ``Connections``."""
+        """``on_flood`` is called for each request that exceeds the rate. ``count``: see ``Connections``.
+
+        ``calls()``: method, path pattern and handler of each other request that is accepted.
+        """
         self.path = path
         self._take = take
+        self._calls = calls
         self._on_flood = on_flood
         self._bucket: TokenBucket | None = None
         self._limits = rate, burst
@@ -83,7 +91,9 @@ class EventListener:
         loop = asyncio.get_running_loop()
         self._bucket = TokenBucket(*self._limits, loop.time)
         app = web.Application(client_max_size=MAX_BODY + 1)
-        app.router.add_route("*", "/{rest:.*}", self._serve)
+        for method, path, handler in self._calls():
+            app.router.add_route(method, path, partial(self._serve, handler))
+        app.router.add_route("*", "/{rest:.*}", partial(self._serve, self._answer))
         self._runner = web.AppRunner(app, shutdown_timeout=1.0)
         await self._runner.setup()
         await self._listen(self._runner)
@@ -120,18 +130,18 @@ class EventListener:
             self._runner = None
         Path(self.path).unlink(missing_ok=True)
 
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
+    async def _serve(self, handler: Handler, request: web.Request) -> web.StreamResponse:
         connection = request.protocol
         assert isinstance(connection, Connection)  # noqa: S101 made by _listen
         connection.busy += 1
         try:
-            return await self._answered(request)
+            return await self._answered(handler, request)
         finally:
             connection.busy -= 1
 
-    async def _answered(self, request: web.Request) -> web.StreamResponse:
+    async def _answered(self, handler: Handler, request: web.Request) -> web.StreamResponse:
         try:
-            return await self._answer(request)
+            return await handler(request)
         except BrokenBodyError as error:
             self._connections.note_malformed(error.message)
             return failed(error)
