@@ -129,8 +129,8 @@ def test_a_person_holds_checks_renews_and_releases_and_nothing_looks_like_succes
     assert "migration" in cli("show", "DB")[1]
     for argv in (("release", "dbx"), ("release", "nothing"), ("renew", "nothing"), ("show", "nothing")):
         assert cli(*argv)[0] == 4, argv
-    for argv in (("acquire",), ("release",), ("acquire", "--name", "x", "--ttl", "soon"), ("take", "id")):
-        assert cli(*argv)[0] == 2, argv
+    for wrong in ("acquire", "release", "acquire --name x --ttl soon", "take id"):
+        assert cli(*wrong.split())[0] == 2, wrong
     assert cli("release", "--all") == (0, "released: db\n")
     assert cli("release", "--all") == (0, "you hold nothing\n")
     assert "db  until" in cli("list", "--all")[1].replace(" (released)", "")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 
 from agtmux.protocol.errors import AgtmuxError
 
@@ -45,6 +46,10 @@ def git(*arguments: str | bytes, cwd: bytes | str = ".", data: bytes | None = No
         text = f"git {_text(arguments[0])} took more than {SECONDS:g} s: try again"
         raise AgtmuxError("E_PRECONDITION_FAILED", text) from None
     except OSError as error:
+        if not Path(os.fsdecode(cwd)).is_dir():
+            raise AgtmuxError(
+                "E_PRECONDITION_FAILED", f"there is no folder {os.fsdecode(cwd)}: check its path"
+            ) from None
         raise AgtmuxError("E_PRECONDITION_FAILED", f"git cannot be run ({error.strerror}): install it") from None
     if done.returncode:
         why = " ".join(_text(done.stderr).split())[:300] or f"exit status {done.returncode}"

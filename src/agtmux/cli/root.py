@@ -62,6 +62,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run:run", "Run a program in this pane and list it as an agent."),
     "lease": ("lease:lease_group", "Manage leases: paths and names that one agent holds at a time."),
     "policy": ("policy:policy_group", "Show the rules of who may do what, and check them."),
+    "guard": ("guard:guard_group", "Manage the git hooks that protect leased files."),
     "rules": ("rules:rules_group", "Check the screen rules against their samples."),
     "hooks": ("hooks:hooks_group", "Manage the hooks through which agents report."),
     "install-skill": ("install_skill:install_skill", "Install a skill that teaches agents agtmux."),
