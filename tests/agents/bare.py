@@ -54,6 +54,7 @@ PATTERNS: Mapping[str, Mapping[str, str]] = {
         "approval_pattern": r"Permission required|Allow once",
         "question_pattern": r"1\. Red",
     },
+    "cline": {},
 }
 """What boxes have in any layout."""
 LATEST_END = 5000
@@ -170,6 +171,8 @@ class BareTake(Take):
     def at_prompt(self) -> None:
         if self.scene.hooks and self.driver.agent == "codex":
             self._review_hooks()
+        if self.driver.agent == "cline":
+            self.driver.pass_start_up()
         wait_ready(self.driver, insert="i" if self.scene.vim else None)
 
     def _review_hooks(self) -> None:
@@ -224,7 +227,8 @@ class BareTake(Take):
         self._until(lambda: self.done >= answers, "the model's answer", 60)
         if self.scene.hooks and self.driver.agent in ("claude", "codex"):
             seen(lambda: any(at >= self.answered - 50 for name, at in self.ears.hooked if name in _ENDS), 2)
-        return self.settle()
+        # Cline's own files are not read: on a busy machine its screen stood still for 0.7 s within an answer
+        return self.settle(1.5 if self.driver.agent == "cline" else 0.5)
 
     def _until(self, true: Callable[[], bool], what: str, seconds: float) -> None:
         assert seen(true, seconds), f"{what}: not in {seconds:.0f} s\n{self.driver.at.look().text}"

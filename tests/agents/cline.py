@@ -14,6 +14,8 @@ from tests.agents.terminal import Look
 
 BINARY = "@cline/cli-linux-x64/bin/cline"
 _TOOLS = {
+    "twobash": Call("run_commands", {"commands": ["touch first-of-two", "touch second-of-two"]}),
+    "outside": Call("read_files", {"files": [{"path": "/etc/hostname"}]}),
     "bash": Call("run_commands", {"commands": ["touch made-by-shell.txt && sleep 2 && echo shell-ok"]}),
     "longbash": Call("run_commands", {"commands": ["echo first-line && sleep 40 && echo last-line"]}),
     "ask": Call("ask_question", {"question": "Which colour should the lab use?", "options": ["Red", "Blue"]}),
@@ -24,6 +26,8 @@ class FakeCline(FakeOpenCode):
     """The service that Cline's settings name."""
 
     def _script(self, word: str, prompt: str) -> list[Step]:
+        if word == "write":
+            return [Pause(0.8), Call("editor", {"path": str(self.work / "note.txt"), "new_text": "one\ntwo\n"})]
         return [Pause(0.8), _TOOLS[word]] if word in _TOOLS else super()._script(word, prompt)
 
 

@@ -281,11 +281,15 @@ class Take:
         self.truth.becomes(state, self.answered, self.tape.now(), waiting_kind=kind)
         self.rest()
 
+    def pressed(self, press: Callable[[], None]) -> int:
+        """When the key that does it was pressed: the last one. A driver waits until a dialog stands still before."""
+        press()
+        return next(line["t_ms"] for line in reversed(self.tape.lines) if line["kind"] == "key")
+
     def answer(self, press: Callable[[], None]) -> None:
         """What it asked is allowed or answered; the turn goes on and ends."""
-        cause = self.tape.now()
         asked = len(self.driver.model.seen)
-        press()
+        cause = self.pressed(press)
         self.truth.becomes("running", cause, self.tape.now())
         self.driver.at.wait(lambda _: len(self.driver.model.seen) > asked, "it asks its model", 20)
         self.driver.wait_ready()
@@ -294,8 +298,7 @@ class Take:
 
     def stop(self, press: Callable[[], None]) -> None:
         """A key that ends the turn before it is done."""
-        cause = self.tape.now()
-        press()
+        cause = self.pressed(press)
         self.driver.wait_ready()
         self.truth.becomes("idle", cause, self.tape.now())
         self.rest()
@@ -366,8 +369,7 @@ class Take:
         self.stop(driver.interrupt)
         self.turn()
         self.asks("longbash", driver.wait_approval, "waiting_approval", "approval")
-        cause = self.tape.now()
-        driver.approve()
+        cause = self.pressed(driver.approve)
         driver.wait_running()
         self.truth.becomes("running", cause, self.tape.now())
         self.rest()

@@ -52,3 +52,34 @@ def test_a_paste_of_several_lines_is_known_by_what_stands_for_it(field: tuple[st
     controls = shipped_rules("cline").controls()
     assert controls.chips(shown(" ❯ before", " * Done.")) == 0
     assert controls.chips(shown(" ❯ before", " * Done.", field=field)) == 1
+
+
+HEADING = (
+    " " * 40 + "What can I do for you?",
+    "",
+    " " * 20 + "Use / for slash commands, @ for file mentions, Ctrl+P for menu",
+)
+WRAPPED = (
+    " " * 19 + "What can I do for you?",
+    "",
+    " Use / for slash commands, @ for file mentions, Ctrl+P for",
+    " menu",
+)
+
+
+@pytest.mark.tc("TC-588")
+@pytest.mark.parametrize(
+    ("above", "field", "claim"),
+    [
+        (HEADING, "❯ What can I do for you?", Claim.IDLE),
+        (HEADING, "❯ hello", Claim.IDLE),
+        (WRAPPED, "❯ What can I do for you?", Claim.IDLE),
+        ((" ❯ go", "", " * What can I do for you?"), "❯ Ask anything...", Claim.COMPLETED),
+        ((" ❯ go", "", *HEADING, "", " * Done."), "❯ Ask anything...", Claim.COMPLETED),
+    ],
+)
+def test_the_page_of_a_new_session_is_idle(above: tuple[str, ...], field: str, claim: Claim) -> None:
+    """A conversation that was cleared is over, whatever it had come to; its words in an answer are no page."""
+    write = shipped_rules("cline").look(shown(*above, field=(field,)), Claim.COMPLETED)
+    assert write is not None
+    assert write.claim is claim
