@@ -65,7 +65,7 @@ def test_hooks_that_the_agent_does_not_run_are_told_with_the_file_and_the_key(pl
     for name, more in (
         (".claude/settings.json", {"disableAllHooks": True}),
         (".gemini/settings.json", {"hooksConfig": {"enabled": False}}),
-        (".copilot/settings.json", {"disableAllHooks": True}),
+        (".copilot/hooks/agtmux.json", {"disableAllHooks": True}),
     ):
         path = place.home / name
         before = json.loads(path.read_text()) if path.exists() else {}
@@ -78,10 +78,10 @@ def test_hooks_that_the_agent_does_not_run_are_told_with_the_file_and_the_key(pl
         ("disableAllHooks = true", ".claude/settings.json"),
         ("features.hooks = false", ".codex/config.toml"),
         ("hooksConfig.enabled = false", ".gemini/settings.json"),
-        ("disableAllHooks = true", ".copilot/settings.json"),
+        ("disableAllHooks = true", ".copilot/hooks/agtmux.json"),
     ):
         assert f"  switched off by {key} in {place.home / name}" in result
-    assert result.count("installed, but switched off: the agent does not run them") == 4
+    assert result.count(", but switched off: the agent does not run them") == 4
     output = place.cli("hooks", "status", "--json", *named, env=PATIENT)
     assert sum(bool(item["switched_off"]) for item in json.loads(output.stdout)["items"]) == 4
 

@@ -196,15 +196,13 @@ class CopilotAdapter(RuleAdapter):
         return (json_hooks.plan_own(path, ours, _file(command), remove_ours=remove, notes=notes),)
 
     def hook_status(self, config_home: Path, command: str) -> Sequence[HookStatus]:
-        """Return whether our file is there, and whether all hooks are turned off."""
+        """Return whether our file is there, and whether its hooks are turned off."""
         ours = hook_command.OwnEntries.of(self.agent_type, command)
         path = json_hooks.own_file(config_home, FILE, ours)
         found = json_hooks.status_own(path, ours, _file(command), EVENTS, command=_command)
-        settings = config_home / "settings.json"
-        off = hook_switches.any_off([(settings, hook_switches.json_settings(settings))], (("disableAllHooks", True),))
-        if off is not None and not found.installed:
-            found = replace(found, notes=(f"Hooks are switched off by {off}.",))
-        return (replace(found, switched_off=off),)
+        # 1.0.102 runs the hooks of this folder although the user's settings.json says "disableAllHooks"
+        off = hook_switches.any_off([(path, hook_switches.json_settings(path))], (("disableAllHooks", True),))
+        return (replace(found, switched_off=off if found.installed else None),)
 
 
 _SIDEBAR: Final = re.compile(r"  ← +\+ +│")

@@ -69,12 +69,13 @@ def test_claudes_switches(tmp_path: Path, system: Path, name: str, more: dict[st
 
 @pytest.mark.tc("TC-205")
 def test_copilots_switch(tmp_path: Path) -> None:
-    adapter = CopilotAdapter()
+    """It is in a hook file. The user's settings have the same key, which changes nothing (1.0.102)."""
+    adapter, file = CopilotAdapter(), tmp_path / "hooks/agtmux.json"
     installed(adapter, tmp_path)
     (tmp_path / "settings.json").write_text('{\n  // mine\n  "disableAllHooks": true\n}')
-    assert off(adapter, tmp_path) == f"disableAllHooks = true in {tmp_path / 'settings.json'}"
-    (tmp_path / "settings.json").write_text('{\n  // "disableAllHooks": true\n}')
     assert off(adapter, tmp_path) is None
+    add(file, {"disableAllHooks": True})
+    assert off(adapter, tmp_path) == f"disableAllHooks = true in {file}"
 
 
 @pytest.mark.tc("TC-205")
