@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.agents.cline import ClineDriver
 from tests.agents.conftest import Start
 from tests.agents.copilot import CopilotDriver
 from tests.agents.driver import ClaudeDriver, CodexDriver, Driver, GeminiDriver
 from tests.agents.opencode import OpenCodeDriver
+from tests.agents.pi import PiDriver
 from tests.agents.qwen import QwenDriver
 from tests.agents.terminal import Look
 from tests.agents.test_actions import Operator, operate
@@ -168,6 +170,7 @@ SHELLS = {
     GeminiDriver: r"^ ! ",
     CopilotDriver: r"Shell · ",
     OpenCodeDriver: r"Shell$",
+    PiDriver: r"^!",
 }
 
 
@@ -190,9 +193,10 @@ def test_a_field_in_shell_mode_takes_no_prompt(start: Start, kind: type[Driver])
 
 @pytest.mark.tc("TC-170")
 @pytest.mark.parametrize(
-    "kind", [ClaudeDriver, CodexDriver, GeminiDriver, CopilotDriver, OpenCodeDriver, QwenDriver],
+    "kind",
+    [ClaudeDriver, CodexDriver, GeminiDriver, CopilotDriver, OpenCodeDriver, QwenDriver, PiDriver, ClineDriver],
     ids=lambda kind: kind.agent,
-)  # fmt: skip
+)
 def test_a_sign_of_a_shell_inside_a_prompt_runs_nothing(start: Start, kind: type[Driver]) -> None:
     """The very first prompt, whose letters arrive at once. What follows the sign must not become a command."""
     me = operate(start, kind)

@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from agtmuxd.actions import send as sending
+from agtmuxd.adapters.shared import shipped_rules
 from agtmuxd.core.action.request import Kind, SendParams
 from agtmuxd.core.model import Sample
 from agtmuxd.core.screen.controls import Controls, InputField
-from agtmuxd.core.screen.field_mode import FieldMode, TextMethod
+from agtmuxd.core.screen.field_mode import FieldMode, TextMethod, shown
 from agtmuxd.core.screen.regions import ComposerSpec, Place
 from agtmuxd.core.screen.rule_file import RuleFileError, load
 from tests.unit.actions.scripted import DRAFT, FakeControls, Script, context, soon, text
@@ -163,3 +164,13 @@ def test_a_rules_file_names_the_modes_of_a_field() -> None:
     ):
         with pytest.raises(RuleFileError, match=expected):
             load(RULES.replace('text = "none"', wrong), "toy.toml")
+
+
+@pytest.mark.tc("TC-589")
+@pytest.mark.parametrize(("text", "known"), [("!ls", True), ("  !ls", True), ("hello! ls", False), ("", False)])
+def test_a_sign_in_front_of_a_text_is_the_shell_mode_of_pi(text: str, known: bool) -> None:
+    """Its field changes nothing but the colour of its rules: the sign is all that there is."""
+    rules = shipped_rules("pi")
+    rows = (" Hello.", "", "─" * 40, text, "─" * 40, "~/proj", "0.0%/128k (auto)")
+    view = rules.view(Sample(rows, "π - proj", False, False, 0, 3, 40, 7))
+    assert [mode.name for mode in shown(rules.modes, view)] == (["shell mode"] if known else [])
