@@ -145,6 +145,47 @@ class Client:
         """Send one message that failed again, or all."""
         return self._ask("POST", "/v1/notify/retry", {"message": message})
 
+    def send_message(self, request: Mapping[str, object]) -> Reply:
+        return self._ask("POST", "/v1/messages", request)
+
+    def messages(self, params: Params | None = None) -> Reply:
+        return self._ask("GET", f"/v1/messages{query(params or {})}")
+
+    def show_message(self, name: str) -> Reply:
+        """Return one message by its id or number. It does not count as read."""
+        return self._ask("GET", f"/v1/messages/{quote(name)}")
+
+    def change_message(self, name: str, verb: str, request: Mapping[str, object]) -> Reply:
+        """Do something with one message. ``verb``: reply, read, ack, react or cancel."""
+        return self._ask("POST", f"/v1/messages/{quote(name)}/{verb}", request)
+
+    def mailbox(self, agent: str, box: str, params: Params | None = None) -> Reply:
+        """List an agent's ``inbox`` or ``outbox``. ``agent``: ``-`` for your own."""
+        return self._ask("GET", f"/v1/agents/{quote(agent)}/{box}{query(params or {})}")
+
+    def channels(self) -> Reply:
+        return self._ask("GET", "/v1/channels")
+
+    def create_channel(self, request: Mapping[str, object]) -> Reply:
+        return self._ask("POST", "/v1/channels", request)
+
+    def change_channel(self, name: str, verb: str, request: Mapping[str, object]) -> Reply:
+        """Join or leave a channel."""
+        return self._ask("POST", f"/v1/channels/{quote(name)}/{verb}", request)
+
+    def channel_log(self, name: str, params: Params | None = None) -> Reply:
+        return self._ask("GET", f"/v1/channels/{quote(name)}/messages{query(params or {})}")
+
+    def deliveries(self, params: Params | None = None) -> Reply:
+        return self._ask("GET", f"/v1/deliveries{query(params or {})}")
+
+    def check_deliveries(self) -> Reply:
+        return self._ask("GET", "/v1/deliveries/check")
+
+    def change_delivery(self, name: str, verb: str, request: Mapping[str, object]) -> Reply:
+        """Try a failed delivery once more (``retry``), or give it up (``drop``)."""
+        return self._ask("POST", f"/v1/deliveries/{quote(name)}/{verb}", request)
+
     def reload(self) -> Reply:
         return self._ask("POST", "/v1/daemon/reload", {})
 

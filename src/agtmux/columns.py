@@ -49,9 +49,13 @@ NARROW: dict[str, tuple[str, ...]] = {
     "agents": ("OWNER", "SEEN", "ROLE", "FOR", "TYPE"),
     "teams": ("ESCALATE_TO",),
     "actions": ("RUNTIME", "TARGET", "PANE"),
+    "messages": ("TO", "KIND"),
+    "message deliveries": ("VIA", "TRIES"),
 }
 """The columns that a narrow terminal leaves out, in this order. Before that, words for states get short."""
 
+PERSON = "person"
+"""How the recipient of messages to people is called."""
 _ERROR_CHARS = 60
 """Characters of an error's message that are shown before the prompt."""
 
@@ -243,6 +247,33 @@ def _caller(item: Item, _now: float) -> str:
     return " ".join(clean(caller[key]) for key in ("actor", "pid", "command") if caller.get(key)) or "-"
 
 
+def _recipients(item: Item, _now: float) -> str:
+    """Return a message's channel, or else its recipients."""
+    if item.get("channel"):
+        return f"#{clean(item['channel'])}"
+    names = [clean(one.get("agent") or one.get("agent_id"), PERSON) for one in item.get("deliveries") or ()]
+    return ", ".join(names) or "-"
+
+
+def _delivery_states(item: Item, _now: float) -> str:
+    """Return the states of a message's deliveries, each once, with why it is held."""
+    states = [
+        " ".join(clean(one[key]) for key in ("state", "hold_reason") if one.get(key))
+        for one in item.get("deliveries") or ()
+    ]
+    return ", ".join(dict.fromkeys(states)) or "-"
+
+
+def _members(item: Item, _now: float) -> str:
+    """Return the members of a channel, with how they hear of messages unless that is the default."""
+    names = []
+    for one in item.get("members") or ():
+        notify = clean(one.get("notify"))
+        name = clean(one.get("agent") or one.get("agent_id"))
+        names.append(name if notify == "pull" else f"{name} ({'muted' if notify == 'none' else notify})")
+    return ", ".join(names) or "-"
+
+
 _ROLLUP = (("PANES", _field("panes")), *_WAIT_RUN, ATTENTION, _PROJECT, ("COUNTS", _counts))
 """The last columns of windows and of sessions."""
 
@@ -347,6 +378,29 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("DELIVER", _field("deliver")),
         ("ESCALATE_TO", lambda item, _: clean(item.get("escalate_to"), "person")),
         ("AGENTS", lambda item, _: clean(", ".join(str(one.get("name")) for one in item.get("agents") or ()))),
+    ),
+    "messages": (
+        ("NO", _field("seq")),
+        ("AGE", _age("created_at")),
+        ("KIND", _field("kind")),
+        ("FROM", _field("sender")),
+        ("TO", _recipients),
+        ("STATUS", _delivery_states),
+        ("SUBJECT", lambda item, _: clean(item.get("subject") or item.get("preview"))),
+    ),
+    "message deliveries": (
+        ("TO", lambda item, _: clean(item.get("agent") or item.get("agent_id"), PERSON)),
+        ("STATUS", _field("state")),
+        ("VIA", _field("route")),
+        ("AGE", _age("updated_at")),
+        ("TRIES", _field("attempts")),
+        ("WHY", lambda item, _: clean(item.get("hold_reason") or item.get("error_code"))),
+        ("ID", _field("delivery_id")),
+    ),
+    "message channels": (
+        ("CHANNEL", lambda item, _: _full_name(item)),
+        ("MEMBERS", _members),
+        ("AGE", _age("created_at")),
     ),
     "actions": (
         ("AGE", _age("requested_at")),

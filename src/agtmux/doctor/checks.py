@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from agtmux import __version__
-from agtmux.doctor import agents, daemon, machine, service, targets, tmux
+from agtmux.doctor import agents, daemon, machine, messages, service, targets, tmux
 from agtmux.doctor.report import Report, Result, warning
 from agtmux.protocol.errors import AgtmuxError
 
@@ -48,6 +48,7 @@ CHECKS = (
     Check("agents", "versions of the running agents", agents.versions),
     Check("hooks", "hooks in the agents' settings", agents.hooks),
     Check("notify", "do notifications arrive", daemon.notifications),
+    Check("messages", "do messages arrive", messages.delivered),
     Check("locale", "does this shell use UTF-8", machine.locale),
     Check("place", "containers", machine.place),
 )

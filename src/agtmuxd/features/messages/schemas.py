@@ -221,6 +221,7 @@ class PageSummary(ResponseModel):
 class MessagesAnswer(Answer):
     generated_at: Time
     filters: dict[str, Any]
+    stream_cursor: str
     as_of_seq: int
     next_cursor: str
     oldest_cursor: str

@@ -73,6 +73,7 @@ class Messages:
         thread: str | None, since: str | None, body: bool,
     ) -> dict[str, Any]:  # fmt: skip
         """List messages that the actor may see, with the cursors to go on from."""
+        stream = self._stream_cursor()
         wanted = replace(wanted, viewer=actor.agent_id, to=self._agent_id(to), sender=self._agent_id(sender))
 
         def read(connection: sqlite3.Connection) -> dict[str, Any]:
@@ -82,7 +83,7 @@ class Messages:
                 chosen = replace(chosen, thread_id=first.thread_id)
             if channel is not None:
                 chosen = replace(chosen, channel_id=self.channels.readable(connection, actor, channel).channel_id)
-            return self._page(connection, chosen, since, body=body)
+            return self._page(connection, chosen, since, stream, body=body)
 
         return await self._context.store.read(read)
 
@@ -90,7 +91,7 @@ class Messages:
         self, actor: Actor, name: str, wanted: MessageFilter, *, outbox: bool, channel: str | None, since: str | None
     ) -> dict[str, Any]:
         """List what an agent, or people, were sent (or sent). An agent reads only its own."""
-        agent_id = self._owner(actor, name)
+        agent_id, stream = self._owner(actor, name), self._stream_cursor()
         chosen = replace(wanted, sender=agent_id) if outbox else replace(wanted, to=agent_id)
         agent = self._context.agents.get(agent_id) if agent_id else None
 
@@ -98,7 +99,7 @@ class Messages:
             own = chosen
             if channel is not None:
                 own = replace(own, channel_id=self.channels.readable(connection, actor, channel).channel_id)
-            page = self._page(connection, replace(own, viewer=actor.agent_id), since, body=False)
+            page = self._page(connection, replace(own, viewer=actor.agent_id), since, stream, body=False)
             unread = search.unread_count(connection, agent_id)
             return {
                 "agent_id": agent_id or None, "agent": self._builder.name(agent_id),
@@ -154,8 +155,12 @@ class Messages:
             )
         return wanted
 
+    def _stream_cursor(self) -> str:
+        """Return where the stream is now. Read it before the rows: whoever watches from there misses nothing."""
+        return f"{self._context.view.stream_id}:{self._context.view.sequence}"
+
     def _page(
-        self, connection: sqlite3.Connection, wanted: MessageFilter, since: str | None, *, body: bool
+        self, connection: sqlite3.Connection, wanted: MessageFilter, since: str | None, stream: str, *, body: bool
     ) -> dict[str, Any]:
         at = search.cursor(connection)
         if since is not None:
@@ -163,8 +168,8 @@ class Messages:
         found, more = search.find(connection, wanted)
         last = found[-1].seq if more and wanted.after is not None else at.newest
         return {
-            "as_of_seq": at.newest, "next_cursor": at.at(last), "oldest_cursor": at.at(at.purged), "truncated": more,
-            "summary": {"total": len(found)},
+            "stream_cursor": stream, "as_of_seq": at.newest, "next_cursor": at.at(last),
+            "oldest_cursor": at.at(at.purged), "truncated": more, "summary": {"total": len(found)},
             "items": self._builder.messages(connection, found, wanted.viewer, body=body),
         }  # fmt: skip
 
