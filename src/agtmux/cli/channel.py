@@ -32,7 +32,9 @@ def channel_group() -> None:
 @shared()
 @pass_app
 def create(app: App, name: str, as_json: bool) -> None:
-    """Add a channel: NAME or TEAM/NAME. One that an agent makes belongs to its team.
+    """Add a channel: NAME or TEAM/NAME.
+
+    One that an agent makes belongs to its team.
 
     \b
     Example:
@@ -50,7 +52,9 @@ def create(app: App, name: str, as_json: bool) -> None:
 @shared()
 @pass_app
 def join(app: App, name: str, agent: str | None, pane: bool, as_json: bool) -> None:
-    """Add an agent to a channel. Messages wait in its inbox, unless you give --pane.
+    """Add an agent to a channel.
+
+    Messages wait in its inbox, unless you give --pane.
 
     \b
     Examples:
@@ -87,7 +91,9 @@ def leave(app: App, name: str, agent: str | None, as_json: bool) -> None:
 @shared()
 @pass_app
 def mute(app: App, name: str, agent: str | None, off: bool, as_json: bool) -> None:
-    """Stop messages of a channel to an agent. It stays a member and reads the log.
+    """Stop messages of a channel to an agent.
+
+    It stays a member and reads the log.
 
     \b
     Example:

@@ -34,7 +34,9 @@ def dead_group() -> None:
 @shared()
 @pass_app
 def list_(app: App, as_json: bool) -> None:
-    """List deliveries that failed, and those that were typed without a sign that the agent took them.
+    """List deliveries that failed, and those that perhaps did.
+
+    The latter were typed, but nothing shows that the agent took them.
 
     \b
     Example:
@@ -80,7 +82,9 @@ def show(app: App, delivery_id: str, as_json: bool) -> None:
 @shared()
 @pass_app
 def retry(app: App, delivery_id: str, as_json: bool) -> None:
-    """Send a message that failed once more: one try, when the agent can take input.
+    """Send a message that failed once more.
+
+    It is one try, when the agent can take input.
 
     Look at the pane first if it was typed already. It would be typed twice.
 
@@ -97,7 +101,9 @@ def retry(app: App, delivery_id: str, as_json: bool) -> None:
 @shared()
 @pass_app
 def drop(app: App, delivery_id: str, as_json: bool) -> None:
-    """Remove a failed delivery from the list. The message stays in the outbox of its sender.
+    """Remove a failed delivery from the list.
+
+    The message stays in the outbox of its sender.
 
     \b
     Example:

@@ -39,7 +39,9 @@ _MOST = "500"
 @shared()
 @pass_app
 def inbox(app: App, action: str | None, message_id: str | None, as_json: bool, **given: Any) -> None:
-    """Show messages that you were sent; with show ID, one of them, which marks it as read.
+    """Show messages that you were sent.
+
+    With show ID it shows one of them, and marks it as read.
 
     An agent sees its own inbox. A person sees the messages to people.
 

@@ -97,7 +97,9 @@ def send(app: App, to: tuple[str, ...], channel: str | None, as_json: bool, **gi
 @shared()
 @pass_app
 def reply(app: App, message_id: str, as_json: bool, **given: Any) -> None:
-    """Send a reply to the sender of a message. It also acknowledges that message.
+    """Send a reply to the sender of a message.
+
+    The reply also acknowledges that message.
 
     ID is the message's id or its number.
 
@@ -114,7 +116,9 @@ def reply(app: App, message_id: str, as_json: bool, **given: Any) -> None:
 @shared()
 @pass_app
 def ack(app: App, message_id: str, as_json: bool) -> None:
-    """Mark a message that you were sent as done with: its sender sees that you acknowledged it.
+    """Mark a message that you were sent as done with.
+
+    Its sender sees that you acknowledged it.
 
     \b
     Example:
@@ -161,7 +165,9 @@ def cancel(app: App, message_id: str, as_json: bool) -> None:
 @shared()
 @pass_app
 def show(app: App, message_id: str, as_json: bool) -> None:
-    """Show a message with its text. It does not count as read; use agtmux inbox show for that.
+    """Show a message with its text. It does not count as read.
+
+    Use agtmux inbox show for that.
 
     \b
     Example:
