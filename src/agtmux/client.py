@@ -106,6 +106,22 @@ class Client:
         """Check whether a new agent may be started on a target, and return how. Nothing is started."""
         return self._ask("POST", "/v1/spawn/check", request)
 
+    def worktrees(self, *, removed: bool = False) -> Reply:
+        """List the worktrees of agents. ``removed``: also those that are gone."""
+        return self._ask("GET", f"/v1/worktrees{query({'removed': 'true' if removed else None})}")
+
+    def add_worktree(self, request: Mapping[str, object]) -> Reply:
+        """Record a worktree before git adds it. The answer has its path and its branch."""
+        return self._ask("POST", "/v1/worktrees", request)
+
+    def report_worktree(self, worktree_id: str, request: Mapping[str, object]) -> Reply:
+        """Report what was done to a worktree."""
+        return self._ask("POST", f"/v1/worktrees/{quote(worktree_id)}/report", request)
+
+    def collisions(self) -> Reply:
+        """List the files that two agents changed."""
+        return self._ask("GET", "/v1/collisions")
+
     def act(self, kind: str, request: Mapping[str, object], timeout: float = 30.0) -> Reply:
         """Perform an action. ``request_ref`` names the request: the same name never acts twice."""
         return self._ask("POST", f"/v1/actions/{kind}", request, timeout)

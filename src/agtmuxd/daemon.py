@@ -80,12 +80,7 @@ from agtmuxd.targets.executor import TargetExecutor
 
 _LOG = structlog.get_logger("agtmuxd")
 FEATURES: tuple[str, ...] = (
-    "audit",
-    "agents",
-    "recap",
-    "stuck",
-    "restore",
-    "spawn",
+    "audit", "agents", "recap", "stuck", "restore", "spawn",
     "tmux_status",
     "web",
     "notify",
@@ -95,8 +90,9 @@ FEATURES: tuple[str, ...] = (
     "signals",
     "waits",
     "policies",
+    "worktrees",
 )  # fmt: skip
-"""The features of this daemon, each a folder of ``features/``. To leave one out, delete its line."""
+"""The features of this daemon, each a folder of ``features/``. To leave one out, delete its name."""
 SWITCH_EVERY = 0.0005
 """Seconds for which one thread may make another wait for the GIL. The store's thread releases the GIL at every
 statement. With Python's default of 5 ms, it would wait that long each time while requests are parsed."""

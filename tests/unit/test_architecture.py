@@ -56,6 +56,7 @@ CLIENT_FLOORS: tuple[tuple[str, ...], ...] = (
     ("agtmux.protocol",),
     ("agtmux.columns",),
     (
+        "agtmux.git",
         "agtmux.transport",
         "agtmux.hook",
         "agtmux.render",

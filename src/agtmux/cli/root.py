@@ -65,6 +65,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "restore": ("restore:restore", "Restart agents that were lost with their tmux server."),
     "events": ("events:events", "List events that agents reported, newest first."),
     "target": ("target:target_group", "Manage the tmux servers that agtmux watches."),
+    "worktree": ("worktree:worktree_group", "Manage agents' worktrees, and never lose work in them."),
+    "conflict": ("conflict:conflict_group", "List merge conflicts in files, and resolve them one by one."),
     "run": ("run:run", "Run a program in this pane and list it as an agent."),
     "lease": ("lease:lease_group", "Manage leases: paths and names that one agent holds at a time."),
     "policy": ("policy:policy_group", "Show the rules of who may do what, and check them."),

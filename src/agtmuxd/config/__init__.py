@@ -6,7 +6,14 @@
 from agtmuxd.config.file import load, parse
 from agtmuxd.config.notify import ChannelSettings, NotifySettings, RuleSettings, check_url
 from agtmuxd.config.policies import PolicySettings
-from agtmuxd.config.sections import HostSettings, ObserveSettings, RetentionSettings, Settings, WebSettings
+from agtmuxd.config.sections import (
+    HostSettings,
+    ObserveSettings,
+    RetentionSettings,
+    Settings,
+    WebSettings,
+    WorktreeSettings,
+)
 from agtmuxd.config.signals import SignalSettings, WaitSettings
 
 __all__ = [
@@ -21,6 +28,7 @@ __all__ = [
     "SignalSettings",
     "WaitSettings",
     "WebSettings",
+    "WorktreeSettings",
     "check_url",
     "load",
     "parse",

@@ -113,6 +113,15 @@ class StuckSettings(Table):
     )
 
 
+class WorktreeSettings(Table):
+    """``[worktrees]``: the search for files that two agents changed. It runs ``git status`` after a turn."""
+
+    radar: bool = Field(True, description="look for files that two agents changed in one repository")
+    radar_interval: Duration = Field(
+        "30s", validate_default=True, description="at least this long between two looks at the same working tree"
+    )
+
+
 class StoreSettings(Table):
     """``[store]``: how large the database may grow."""
 
@@ -170,6 +179,7 @@ class Settings(Table):
     events: EventSettings = Field(default_factory=EventSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     stuck: StuckSettings = Field(default_factory=StuckSettings)
+    worktrees: WorktreeSettings = Field(default_factory=WorktreeSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     redaction: RedactionSettings = Field(default_factory=RedactionSettings)
     notify: NotifySettings = Field(default_factory=NotifySettings)

@@ -44,6 +44,7 @@ OPEN_OF_FEATURES = {
         "GET /v1/teams/{name}",
     },
     "web": {"GET /v1/web", "GET /v1/web/devices"},
+    "worktrees": {"GET /v1/worktrees", "GET /v1/worktrees/{worktree_id}", "GET /v1/collisions"},
 }
 """The same of each feature that has routes."""
 

@@ -1,1 +1,4 @@
-SELECT 1;
+DROP TABLE collisions;
+DROP TABLE worktree_requests;
+DROP TABLE worktrees;
+DROP TABLE repos;

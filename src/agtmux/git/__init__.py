@@ -1,0 +1,1 @@
+"""Read and change git repositories for worktrees, and never lose what is only there."""
