@@ -71,7 +71,7 @@ def test_a_name_without_one_runtime_types_nothing_anywhere(place: Place, daemon:
     assert place.cli("team", "apply", str(file)).returncode == 0
     assert place.cli("agent", "add", "worker").returncode == 0
     ambiguous = place.cli("send", "worker", "--text", "x", "--json")
-    assert json.loads(ambiguous.stdout)["error"]["details"]["candidates"] == ["web/worker", "worker"]
+    assert json.loads(ambiguous.stdout)["error"]["details"]["candidates"] == ["/worker", "web/worker"]
     unknown = place.cli("send", "nobody", "--text", "x")
     assert (unknown.returncode, "agents are claude-1" in unknown.stderr) == (4, True)
     assert one.keys() == before

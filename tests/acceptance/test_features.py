@@ -34,7 +34,7 @@ class Probe:
         self.heard.append(str(reason))
 
     async def on_changes(self, batch):
-        self.heard += [c.item["state"] for c in batch.changes["panes"] if c.item is not None]
+        self.heard += [c.item["state"] for c in batch.changes.get("panes", ()) if c.item is not None]
 
     async def run(self):
         raise RuntimeError("the probe is broken")

@@ -83,3 +83,12 @@ def test_every_column_that_may_be_left_out_exists_and_the_first_ones_never_are()
         assert shown[0] not in names, scope
     assert {name for scope in columns.OPTIONAL for name in columns.OPTIONAL[scope]} <= {"NAME", "TARGET", "PROJECT"}
     assert not {"STATE", "PROJECT", "WHAT"} & set(columns.NARROW["panes"])
+
+
+@pytest.mark.tc("TC-625")
+def test_a_name_that_a_person_gave_is_shown_before_the_agents_own() -> None:
+    given = {"agent_id": "1", "name": "builder", "team": None}
+    assert columns.name({"agent": given, "agent_name": "Mend the shed"}) == "builder"
+    assert columns.name({"agent": {**given, "team": "web"}}) == "web/builder"
+    assert columns.name({"agent_name": "Mend the shed"}) == "Mend the shed"
+    assert columns.name({"agent_name": None}) is None

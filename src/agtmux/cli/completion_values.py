@@ -30,8 +30,8 @@ _TIMEOUT = 1.0
 
 
 def refs(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return pane ids, and agents that are there only once. (A position has a colon, at which bash begins a
-    new word.)
+    """Return pane ids, given names, and agents that are there only once. (A position has a colon, at which bash begins
+    a new word.)
     """
     from click.shell_completion import CompletionItem
 
@@ -41,6 +41,8 @@ def refs(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[
     for row, agent in zip(rows, agents, strict=True):
         description = one_line(f"{agent} {row.get('state')} {row.get('title') or ''}".strip())
         names = [str((row.get("identity") or {}).get("pane_id")), *([agent] if agents.count(agent) == 1 else [])]
+        given = (row.get("agent") or {}).get("name")
+        names += [str(given)] if given else []
         found += [CompletionItem(name, help=description) for name in names if name.startswith(incomplete)]
     return found
 

@@ -23,7 +23,7 @@ HELP = (
     "REF is a full ref (pane:…, runtime:…), an agent's name or, if unique, a pane id (%12), a position (work:1.0) or an"
     " agent (claude)."
 )
-_NAME = re.compile(r"(?:[A-Za-z][A-Za-z0-9._-]{0,63}/)?[A-Za-z][A-Za-z0-9._-]{0,63}")
+_NAME = re.compile(r"(?:(?:[A-Za-z][A-Za-z0-9._-]{0,63})?/)?[A-Za-z][A-Za-z0-9._-]{0,63}")
 
 
 def resolve(text: str, client: Client) -> str:

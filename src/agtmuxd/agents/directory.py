@@ -106,7 +106,7 @@ class AgentDirectory:
         return self._agents.get(self._by_runtime.get(runtime_id, ""))
 
     def find(self, text: str) -> Agent:
-        """Return the agent that ``text`` names: ``NAME``, ``TEAM/NAME`` or an agent's id.
+        """Return the agent that ``text`` names: ``NAME``, ``TEAM/NAME``, ``/NAME`` (without a team) or an agent's id.
 
         Raises E_AGENT_NOT_FOUND, and E_AGENT_AMBIGUOUS if two teams have one of that name; both list candidates.
         """
@@ -121,7 +121,7 @@ class AgentDirectory:
                 f"there is no agent {text[:80]!r}: see agtmux agents",
                 {"candidates": self._running_names()},
             )
-        names = sorted(agent.full_name for agent in found)
+        names = sorted(agent.full_name if agent.team else f"/{agent.name}" for agent in found)
         raise AgtmuxError(
             "E_AGENT_AMBIGUOUS", f"{text!r} matches {len(names)} agents: use {', '.join(names)}", {"candidates": names}
         )
@@ -137,7 +137,7 @@ class AgentDirectory:
         if agent.runtime_id is None:
             raise AgtmuxError(
                 "E_REF_NOT_FOUND",
-                f"{agent.full_name} has no runtime now: start it, then agtmux agent bind {agent.full_name} REF",
+                f"{text} has no runtime now: start it, then run agtmux agent bind {text} REF",
                 {"reason": "unbound", "agent_id": agent.agent_id, "candidates": self._running_names()},
             )
         return format_runtime(agent.runtime_id)

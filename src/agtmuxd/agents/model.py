@@ -12,8 +12,8 @@ from agtmuxd.core.json_codec import stamp, stamp_or_none
 
 NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
 """A name: a letter, then letters, digits, dots, dashes and underscores, at most 64 characters."""
-FULL_NAME: Final = re.compile(rf"(?:{NAME.pattern}/)?{NAME.pattern}")
-"""``NAME`` or ``TEAM/NAME``. No other form of a ref looks like this."""
+FULL_NAME: Final = re.compile(rf"(?:(?:{NAME.pattern})?/)?{NAME.pattern}")
+"""``NAME``, ``TEAM/NAME``, or ``/NAME`` for one without a team. No other form of a ref looks like this."""
 PERSON: Final = "person"
 """The word for a person where the name of an agent could stand."""
 
@@ -132,12 +132,12 @@ def checked_name(text: str, reserved: Collection[str] = ()) -> str:
 
 
 def named(agents: Iterable[Agent], text: str) -> list[Agent]:
-    """Return the agents with this name, in any case of letters: ``NAME`` or ``TEAM/NAME``."""
-    team, _, name = text.rpartition("/")
+    """Return the agents with this name, in any case of letters: ``NAME``, ``TEAM/NAME``, ``/NAME`` without a team."""
+    team, slash, name = text.casefold().rpartition("/")
     return [
         agent
         for agent in agents
-        if agent.name.casefold() == name.casefold() and (not team or (agent.team or "").casefold() == team.casefold())
+        if agent.name.casefold() == name and (not slash or (agent.team or "").casefold() == team)
     ]
 
 

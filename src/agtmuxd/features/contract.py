@@ -70,7 +70,7 @@ class Agents(Protocol):
         """Return the agent that this runtime is now."""
 
     def find(self, text: str) -> Agent:
-        """Return the agent that ``text`` names: ``NAME``, ``TEAM/NAME`` or an id.
+        """Return the agent that ``text`` names: ``NAME``, ``TEAM/NAME``, ``/NAME`` (without a team) or an id.
 
         Raises E_AGENT_NOT_FOUND and E_AGENT_AMBIGUOUS, both with ``candidates``.
         """

@@ -103,8 +103,18 @@ async def test_a_file_of_which_one_part_cannot_be_changes_nothing(world: World) 
     with pytest.raises(AgtmuxError) as caught:
         directory.find("builder")
     assert (caught.value.code, caught.value.details) == (
-        "E_AGENT_AMBIGUOUS", {"candidates": ["builder", "web/builder"]}
+        "E_AGENT_AMBIGUOUS", {"candidates": ["/builder", "web/builder"]}
     )  # fmt: skip
+
+
+async def test_each_of_two_agents_with_one_name_has_a_form_that_is_clear(world: World) -> None:
+    _, directory, changes, teams = world
+    await teams.apply(asked(1), read(FILE))
+    made = await changes.create(asked(2), "builder", team=None, role=None, tags=())
+    assert directory.find("/Builder").agent_id == made["agent_id"]
+    assert directory.find("web/builder").agent_id != made["agent_id"]
+    with pytest.raises(AgtmuxError, match="/builder has no runtime now"):
+        directory.full_ref("/builder")
 
 
 async def test_agents_stay_when_their_team_is_removed(world: World) -> None:

@@ -2,7 +2,7 @@
 
 import { Card } from "./card.js";
 import { attr, block, clone, fill, line, linesInto, parts, put, show } from "./dom.js";
-import { age, agent, mark, named, place, seconds, setAge, setChip, stateWord, waits, what } from "./rows.js";
+import { age, agent, mark, place, seconds, setAge, setChip, stateWord, waits, what } from "./rows.js";
 import { crumbsInto } from "./views.js";
 
 const SCREEN_EVERY = 2000; // ms between two readings of the screen while it is open
@@ -194,7 +194,7 @@ function facts(row) {
 	const { target, session_name: session, pane_id: id } = row.identity;
 	return [
 		["Place", `${target}, session ${session}, window ${row.window_index ?? ""} ${row.window_name ?? ""}, pane ${id}`],
-		["Agent", row.agent_type], ["Version", row.agent_version], ["Process", row.pid], ["Name", named(row)],
+		["Agent", row.agent_type], ["Version", row.agent_version], ["Process", row.pid], ["Name", row.agent?.name ?? row.agent_name],
 		["Project", row.project], ["Branch", row.branch], ["Worktree", row.worktree], ["Folder", row.cwd], ["Title", row.title], ["Task", row.task],
 		["State", `${stateWord(row)}, confidence ${row.confidence}${row.reason_code ? `, ${row.reason_code}` : ""}`], ["Runtime", row.runtime_id],
 	].filter(([, value]) => value).map(([name, value]) => `${name}: ${line(value)}`);

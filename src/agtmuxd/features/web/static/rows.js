@@ -23,8 +23,7 @@ export function age(since, now) {
 }
 
 export const place = (row) => line(`${row.identity.session_name}:${row.window_index ?? ""}.${row.pane_index ?? ""}`);
-export const named = ({ agent, agent_name: own }) => agent ? `${agent.team ? `${agent.team}/` : ""}${agent.name}` : own;
-export const agent = (row) => line(named(row) ? `${row.agent_type} ${named(row)}` : row.agent_type ?? row.command ?? "-");
+export const agent = (row) => line([row.agent_type ?? row.command ?? "-", row.agent?.name ?? row.agent_name].join(" "));
 export const link = (...words) => `#/${words.map(encodeURIComponent).join("/")}`;
 export const paneLink = ({ target, pane_id: id }) => link("p", target, id);
 
