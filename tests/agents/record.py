@@ -284,7 +284,7 @@ class Take:
     def pressed(self, press: Callable[[], None]) -> int:
         """When the key that does it was pressed: the last one. A driver waits until a dialog stands still before."""
         press()
-        return next(line["t_ms"] for line in reversed(self.tape.lines) if line["kind"] == "key")
+        return next(int(line["t_ms"]) for line in reversed(self.tape.lines) if line["kind"] == "key")
 
     def answer(self, press: Callable[[], None]) -> None:
         """What it asked is allowed or answered; the turn goes on and ends."""
