@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from pkgutil import iter_modules
 from typing import Any
 
@@ -20,11 +19,18 @@ def resources() -> dict[str, tuple[Route[Any], ...]]:
 
 
 def of_features() -> dict[str, tuple[Route[Any], ...]]:
-    """The routes of each feature that has a folder and serves any."""
-    names = sorted(f"{features.__name__}.{found.name}" for found in iter_modules(features.__path__) if found.ispkg)
-    return {
-        name.rpartition(".")[2]: import_module(f"{name}.routes").ROUTES for name in names if find_spec(f"{name}.routes")
-    }
+    """The routes of each feature that has a folder and serves any: ``web``, or ``messages.queue`` for
+    ``queue_routes``.
+    """
+    found: dict[str, tuple[Route[Any], ...]] = {}
+    for name in sorted(f"{features.__name__}.{one.name}" for one in iter_modules(features.__path__) if one.ispkg):
+        files = [one.name for one in iter_modules(import_module(name).__path__)]
+        for file in files:
+            if file == "routes" or file.endswith("_routes"):
+                feature = name.rpartition(".")[2]
+                key = feature if file == "routes" else f"{feature}.{file.removesuffix('_routes')}"
+                found[key] = import_module(f"{name}.{file}").ROUTES
+    return found
 
 
 ROUTES: tuple[Route[Any], ...] = (

@@ -126,6 +126,18 @@ class Client:
         """Perform an action. ``request_ref`` names the request: the same name never acts twice."""
         return self._ask("POST", f"/v1/actions/{kind}", request, timeout)
 
+    def queue(self, params: Params) -> Reply:
+        """List the prompts that wait."""
+        return self._ask("GET", f"/v1/queue{query(params)}")
+
+    def queue_add(self, request: Mapping[str, object]) -> Reply:
+        """Queue a prompt. ``request_ref`` names the request: the same name never queues twice."""
+        return self._ask("POST", "/v1/queue", request)
+
+    def queue_change(self, prompt: str, verb: str, request: Mapping[str, object]) -> Reply:
+        """Edit, move or drop a queued prompt, by its id."""
+        return self._ask("POST", f"/v1/queue/{quote(prompt)}/{verb}", request)
+
     def hooks(self, request: Mapping[str, object]) -> Reply:
         return self._ask("POST", "/v1/hooks", request)
 

@@ -48,6 +48,7 @@ NARROW: dict[str, tuple[str, ...]] = {
     "failed messages": ("ATTEMPTS", "MESSAGE"),
     "agents": ("OWNER", "SEEN", "ROLE", "FOR", "TYPE"),
     "teams": ("ESCALATE_TO",),
+    "queue": ("AGE", "WHY"),
     "actions": ("RUNTIME", "TARGET", "PANE"),
     "messages": ("TO", "KIND"),
     "message deliveries": ("VIA", "TRIES"),
@@ -401,6 +402,14 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("CHANNEL", lambda item, _: _full_name(item)),
         ("MEMBERS", _members),
         ("AGE", _age("created_at")),
+    ),
+    "queue": (
+        ("AGENT", _field("agent")),
+        ("PLACE", _field("place")),
+        ("STATE", _field("state")),
+        ("AGE", _age("created_at")),
+        ("TEXT", _field("text")),
+        ("WHY", _field("why")),
     ),
     "actions": (
         ("AGE", _age("requested_at")),

@@ -196,6 +196,8 @@ class Actor:
             body, env = json.dumps(hook["payload"]).encode(), {**os.environ, **hook["env"]}
             done = subprocess.run(hook["argv"], input=body, capture_output=True, check=False, env=env)
             return {"status": done.returncode, "out": (done.stdout + done.stderr).decode("utf-8", "replace")}
+        if "say" in command:
+            self.said.append(str(command["say"]))
         if "title" in command:
             os.write(1, f"\x1b]2;{command['title']}\x1b\\".encode())
         if "run" in command:

@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "prompt": ("send:prompt", "Send an agent a prompt, and wait for the result if you like."),
     "wait": ("wait:wait", "Wait until agents reach a state, or until conditions are met."),
     "signal": ("signals:signal_group", "Send signals on topics, and print those of others."),
+    "queue": ("queue:queue", "Add prompts to an agent's queue, and change what waits."),
     "approve": ("decisions:approve", "Approve what an agent asks for."),
     "deny": ("decisions:deny", "Deny what an agent asks for."),
     "answer": ("decisions:answer", "Answer an agent's question."),

@@ -151,7 +151,9 @@ class PaneReader:
         # While a turn runs, a screen that only lacks the signs of work does not prove its end. One reading cannot show
         # whether it moves.
         claim = None if write.scene is not None and before is Claim.RUNNING else write.claim
-        return replace(fresh, claim=claim, rule=write.rule, waiting=write.waiting_for)
+        return replace(
+            fresh, claim=claim, rule=write.rule, waiting=write.waiting_for, takes_text=write.accepts_input is True
+        )
 
     async def key_overrides(self, reached: TargetAccess, runtime: Runtime | None) -> KeyOverrides:
         """Return the keys that the user's own settings of this agent set. Empty if they cannot be read."""

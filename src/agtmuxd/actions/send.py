@@ -19,6 +19,7 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.actions.context import STEADY, ActionContext, Result
 from agtmuxd.actions.pane_check import PaneReading
 from agtmuxd.actions.stop_keys import submitting
+from agtmuxd.core.action.guard import asks_for_text
 from agtmuxd.core.action.request import SendParams
 from agtmuxd.core.model import Claim, State
 from agtmuxd.core.screen.controls import InputField
@@ -103,7 +104,10 @@ async def _clear(context: ActionContext) -> Result:
 
 def _dialog_open(context: ActionContext) -> bool:
     """Return whether the last reading shows a dialog."""
-    return context.case.current.claim in (Claim.WAITING_APPROVAL, Claim.WAITING_INPUT)
+    current, named = context.case.current, context.case.request.guards.if_state
+    if State.WAITING_INPUT not in named and asks_for_text(context.case.known, current):
+        return False
+    return current.claim in (Claim.WAITING_APPROVAL, Claim.WAITING_INPUT)
 
 
 async def _leave_mode(context: ActionContext) -> None:

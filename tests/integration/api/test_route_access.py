@@ -30,6 +30,7 @@ OPEN_OF_FEATURES = {
     "recap": {"GET /v1/recap"},
     "messages": {"GET /v1/deliveries/check"},
     "restore": set(),
+    "messages.queue": set(),
     "leases": {"GET /v1/leases"},
     "spawn": set(),
     "tmux_status": {"GET /v1/status"},

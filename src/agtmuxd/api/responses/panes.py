@@ -60,6 +60,19 @@ class AgentName(ResponseModel):
     team: str | None
 
 
+class Mail(ResponseModel):
+    """``unread``: messages in the agent's inbox. ``dead``: messages to or from it that could not be delivered.
+
+    ``since``: when the newest of them came. ``seen``: somebody acknowledged it.
+    """
+
+    unread: int
+    dead: int
+    since: Time
+    attention: Literal["review"]
+    seen: bool = False
+
+
 class Asks(ResponseModel):
     """What the agent asks of people by messages. ``count``: messages. ``seen``: somebody acknowledged it."""
 
@@ -118,6 +131,7 @@ class Pane(ResponseModel):
     asks: Asks | None = None  # left out unless it asks something
     stuck: StuckAlarm | None = None  # left out unless it is stuck
     muted_until: Time | None = None  # left out unless its notifications are held back
+    mail: Mail | None = None  # left out unless messages wait to be read, or could not be delivered
     snapshot: str | None = None  # in listings: the nonce of the pane as shown here; an action takes it for 30 s
 
 

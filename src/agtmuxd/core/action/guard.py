@@ -59,6 +59,7 @@ class CurrentPane:
     modes: tuple[FieldMode, ...] = ()  # modes of the input field in which keys are not simply text
     at_end: bool = False  # the cursor is at the end of the typed text
     has_field_rules: bool = True  # the rules describe this agent's input field
+    takes_text: bool = False  # the rule of this screen says that text goes to the input field
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,7 +355,7 @@ def _send(case: GuardInput) -> Refusal | None:
     if not isinstance(params, SendParams) or params.shell:
         return None
     named = str(known.state or "") in case.request.guards.if_state
-    if fresh.claim in _WAITS or known.state in WAITING:
+    if (fresh.claim in _WAITS or known.state in WAITING) and (named or not asks_for_text(known, fresh)):
         # The dialog on the screen must be the one that the caller named, not one that has just opened.
         meant = named and known.state in WAITING and (fresh.claim is None or str(fresh.claim) == str(known.state))
         what = f"{fresh.claim or known.state}"
@@ -397,6 +398,11 @@ def _send(case: GuardInput) -> Refusal | None:
         text = f"the text would go into the middle of the draft in {where}, not to its end"
         return _unmet("draft", f"{text}; agtmux attach {where}")
     return None
+
+
+def asks_for_text(known: KnownState, fresh: CurrentPane) -> bool:
+    """Return whether the agent asks something that a text in its input field answers. There is no dialog then."""
+    return known.state is State.WAITING_INPUT and fresh.claim is Claim.WAITING_INPUT and fresh.takes_text
 
 
 def _clear(case: GuardInput) -> Refusal | None:

@@ -370,3 +370,22 @@ def test_only_what_presses_enter_or_puts_text_minds_the_input_field() -> None:
     assert reason(case(Kind.SEND, SendParams(enter=True), offered)) == "draft"
     assert reason(case(Kind.SEND, SendParams(text="x", enter=True), offered)) is None
     assert reason(case(Kind.SEND, SendParams(enter=True, over_draft=True), offered)) is None
+
+
+@pytest.mark.tc("TC-720")
+def test_a_question_that_a_text_in_the_input_field_answers_is_no_dialog() -> None:
+    """It is checked like an idle prompt: an empty field, no draft. A named state opens it as a dialog, as before."""
+    asks = replace(IDLE, state=State.WAITING_INPUT)
+    field = replace(FREE, claim=Claim.WAITING_INPUT, rule="asks", takes_text=True)
+    assert reason(case(Kind.SEND, TEXT, field, asks)) is None
+    assert reason(case(Kind.SEND, TEXT, replace(field, field=InputField.DRAFT), asks)) == "draft"
+    assert reason(case(Kind.SEND, TEXT, replace(field, field=InputField.ABSENT), asks)) == "no_composer"
+    assert reason(case(Kind.SEND, TEXT, field, asks, if_state=("waiting_input",))) is None
+    for fresh, known in (
+        (replace(field, takes_text=False), asks),
+        (replace(field, claim=Claim.WAITING_APPROVAL), asks),
+        (replace(field, claim=None), asks),
+        (field, WAITS),
+        (field, IDLE),
+    ):
+        assert reason(case(Kind.SEND, TEXT, fresh, known)) == "dialog_open", (fresh, known)
