@@ -139,7 +139,7 @@ async def opened(path: Path, clock: Clock | None = None) -> AsyncIterator[Mail]:
             agent_changes=nothing, team_changes=nothing, program=lambda _agent: None,
             allow=allow, conditions=dict, redact=lambda value: redacted(value), annotate=rig.pipeline.annotate,
             tmux=nothing, resume=lambda _agent, _session: None, screen_rows=lambda _target, _pane: None,
-            routes=tuple, clock=rig.clock, settings=Settings, program=nothing,
+            routes=tuple, clock=rig.clock, settings=Settings,
         )  # fmt: skip
         woken: list[str] = []
         yield Mail(rig, directory, context, Messages(context, woken.append), woken)
