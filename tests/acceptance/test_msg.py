@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -111,6 +112,34 @@ def test_a_request_is_done_once_over_a_crash_and_what_was_sent_is_still_there(
     assert (other.returncode, "E_IDEMPOTENCY_CONFLICT" in other.stderr) == (5, True)
     said(mine, "msg", "send", "--to", "person", "-m", "after the crash")
     assert [item["preview"] for item in place.json("inbox", "--since", cursor)["items"]] == ["after the crash"]
+
+
+@pytest.mark.tc("TC-690")
+def test_a_wait_ends_with_the_answer_also_over_a_restart(
+    place: Place, daemon: Daemon, agent: Callable[..., Agent]
+) -> None:
+    daemon.start()
+    mine = agent().start("mine")
+    (name,) = names(daemon, mine)
+    asked = place.json("msg", "send", "--to", name, "-m", "which port?", "--kind", "question")["item"]
+    late = place.cli("wait", f"msg:{asked['seq']}=answered", "--timeout", "1s")
+    assert late.returncode == 7, late.stderr
+    wait = subprocess.Popen(
+        [AGTMUX, "wait", "--all", f"msg:{asked['seq']}=answered", f"msg:{asked['seq']}=acked", "--timeout", "60s"],
+        env={**place.env, "AGTMUX_NO_AUTOSTART": "1"}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        until(lambda: "open" in place.cli("wait", "--list", "--json").stdout, within=PATIENCE, what="the wait is open")
+        assert daemon.stop() == 0
+        daemon.start()
+        names(daemon, mine)
+        said(mine, "msg", "reply", str(asked["seq"]), "-m", "8080")
+        assert wait.wait(PATIENCE) == 0
+    finally:
+        if wait.poll() is None:
+            wait.kill()
+            wait.wait(PATIENCE)
 
 
 @pytest.mark.tc("TC-698")

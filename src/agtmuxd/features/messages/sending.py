@@ -26,7 +26,6 @@ from agtmuxd.features.messages.model import (
     QUEUE_DEPTH,
     RATE,
     REPLIES,
-    TO_PEOPLE,
     Channel,
     Delivery,
     DeliveryRoute,
@@ -68,7 +67,7 @@ class Sender:
         find: Callable[[str], str],
         sent: Callable[[Message, Sequence[str]], Awaitable[None]],
     ) -> None:
-        """``find``: gives the agent id of a name or ref. ``sent``: called with a message once it is stored."""
+        """``find``: gives the agent id of a recipient by name or ref. ``sent``: called once a message is stored."""
         self._context = context
         self._builder = builder
         self._find = find
@@ -86,7 +85,7 @@ class Sender:
         if done is not None:
             return done
         check_new(new, now)
-        to = tuple(dict.fromkeys(PEOPLE if name == TO_PEOPLE else self._find(name) for name in new.to))
+        to = tuple(dict.fromkeys(self._find(name) for name in new.to))
         plan = await context.store.read(lambda connection: self._plan(connection, actor, new, to))
         for recipient in plan.recipients:
             context.allow(actor, "message", self._builder.recipient(recipient))

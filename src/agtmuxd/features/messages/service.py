@@ -35,7 +35,7 @@ class Messages:
         self._context = context
         self._wake = wake
         self._builder = ItemBuilder(context.agents)
-        self._sender = Sender(context, self._builder, find=self.find, sent=self._sent)
+        self._sender = Sender(context, self._builder, find=self.recipient, sent=self._sent)
         self._mailbox = Mailbox(context, self._builder, self._changed)
         self.channels = Channels(context, self._builder, self.find)
         self.upkeep = Upkeep(context, self._builder, self._sender, wake)
@@ -140,15 +140,19 @@ class Messages:
             raise AgtmuxError("E_AGENT_NOT_FOUND", f"no agent runs in {text[:120]}: agtmux ls lists panes with agents")
         return agent.agent_id
 
+    def recipient(self, text: str) -> str:
+        """Return the agent id of a recipient: ``PEOPLE``, or that of an agent as ``find`` finds it."""
+        return PEOPLE if text.casefold() == TO_PEOPLE else self.find(text)
+
     def _agent_id(self, name: str | None) -> str | None:
-        return None if name is None else PEOPLE if name == TO_PEOPLE else self.find(name)
+        return None if name is None else self.recipient(name)
 
     def _owner(self, actor: Actor, name: str) -> str:
         """Return whose mailbox this is. Raises E_FORBIDDEN if an agent asks for that of somebody else."""
         own = actor.agent_id or PEOPLE
         if name == OWN:
             return own
-        wanted = PEOPLE if name == TO_PEOPLE else self.find(name)
+        wanted = self.recipient(name)
         if actor.agent_id is not None and wanted != own:
             raise AgtmuxError(
                 "E_FORBIDDEN", "an agent reads only its own inbox and outbox: leave out the name to read yours"
