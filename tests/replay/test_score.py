@@ -51,7 +51,8 @@ def test_a_late_change_costs_precision_and_recall() -> None:
 def test_each_wrong_stretch_is_listed_once_the_longest_first() -> None:
     """Rows that repeat a state do not split it."""
     label = labels((4000, "running"), (8000, "idle"), (20000, "completed"))
-    rows: list[Any] = [(0, "running"), (5, "running"), (6, "idle"), (8, "running", {"source": "hook"}), (11, "completed")]
+    hook = {"source": "hook"}
+    rows: list[Any] = [(0, "running"), (5, "running"), (6, "idle"), (8, "running", hook), (11, "completed")]
     seen = observations({"wall_time": T0 + t, "state": state, **(more[0] if more else {})} for t, state, *more in rows)
     assert longest(Score(label, log(), seen).run(), 9) == [
         "  3.000 s  a/s at 8000 ms: completed as running (hook)",

@@ -51,6 +51,13 @@ def test_an_agent_there_asks_in_its_own_name(place: Place, daemon: Daemon, far: 
     assert (status, body["error"]["code"]) == (1, "E_POLICY_DENIED"), "an agent there may do what one here may"
 
 
+def test_an_agent_there_sends_a_message_that_waits_in_the_inbox(place: Place, far: HookedMachine) -> None:  # noqa: F811
+    assert place.cli("agent", "add", "other").returncode == 0
+    message = {"request_ref": "from-afar", "to": ["other"], "subject": "hello", "body": "from another machine"}
+    status, body = call(far.agent, far, "POST", "/v1/messages", message)
+    assert (status, "agent:claude-1" in json.dumps(body)) == (0, True), body
+
+
 def test_two_agents_there_are_told_apart(daemon: Daemon, far: HookedMachine) -> None:  # noqa: F811
     second = Agent(far.tmux, far.place).start("second")
     runtime = daemon.wait_agent(second.pane, "vm1")["runtime_id"]
