@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from bench import commands, dashboard, ingest, latency, load, remote, store
+from bench import commands, dashboard, ingest, latency, load, remote, signals, store
 from bench.measure import Figure
 
 CASES: dict[str, Callable[[bool], list[Figure]]] = {
@@ -32,6 +32,8 @@ CASES: dict[str, Callable[[bool], list[Figure]]] = {
     "far-hook": remote.hook,
     "start": load.start,
     "large": store.large,
+    "signals": signals.push,
+    "waits": signals.waits,
 }
 
 

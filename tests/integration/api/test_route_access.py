@@ -36,7 +36,7 @@ OPEN_OF_FEATURES = {
     "tmux_status": {"GET /v1/status"},
     "policies": {"GET /v1/policies", "GET /v1/policies/test"},
     "signals": set(),
-    "waits": set(),
+    "waits": {"GET /v1/waits/{wait_id}"},
     "agents": {
         "GET /v1/agents",
         "GET /v1/agents/{name}",

@@ -109,14 +109,17 @@ class Waits:
             self._keep(wait)
         return wait.item(), False
 
-    async def get(self, actor: Actor, wait_id: str, block: float) -> dict[str, Any]:
-        """Return a wait once it is over, or after ``block`` seconds. Raises E_NOT_FOUND, E_POLICY_DENIED."""
-        wait = await self._find(actor, wait_id)
+    async def get(self, wait_id: str, block: float) -> dict[str, Any]:
+        """Return a wait once it is over, or after ``block`` seconds. Raises E_NOT_FOUND.
+
+        Anybody may ask, as the stream shows all waits: to find out who asks costs a look at all processes.
+        """
+        wait = await self._find(wait_id)
         end = self._ends.get(wait_id)
         if wait.state == "open" and block > 0 and end is not None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(end.wait(), block)
-            wait = await self._find(actor, wait_id)
+            wait = await self._find(wait_id)
         return wait.item()
 
     async def listing(self, actor: Actor, state: str | None, limit: int) -> list[dict[str, Any]]:
@@ -127,21 +130,22 @@ class Waits:
         return [wait.item() for wait in found]
 
     async def cancel(self, actor: Actor, wait_id: str) -> dict[str, Any]:
-        """End a wait. One that is over stays as it is. Raises E_NOT_FOUND, E_POLICY_DENIED."""
-        await self._find(actor, wait_id)
+        """End a wait. One that is over stays as it is. Raises E_NOT_FOUND if it is not one of the caller's."""
+        if actor.is_agent and (await self._find(wait_id)).owner_agent_id != actor.agent_id:
+            raise _unknown(wait_id)
         async with self._lock:
             await self._load()
             wait = self._open.get(wait_id)
             if wait is not None:
                 await self._save([wait.cancelled(self._clock())])
-        return (await self._find(actor, wait_id)).item()
+        return (await self._find(wait_id)).item()
 
-    async def _find(self, actor: Actor, wait_id: str) -> Wait:
+    async def _find(self, wait_id: str) -> Wait:
         async with self._lock:
             await self._load()
         wait = self._open.get(wait_id) or await self._store.read(lambda c: rows.find_wait(c, wait_id))
-        if wait is None or (actor.is_agent and wait.owner_agent_id != actor.agent_id):
-            raise AgtmuxError("E_NOT_FOUND", f"there is no wait {wait_id[:80]} of yours: see agtmux wait --list")
+        if wait is None:
+            raise _unknown(wait_id)
         return wait
 
     def _limit(self, actor: Actor) -> None:
@@ -281,3 +285,7 @@ class Waits:
         safe, _ = forget_at(connection)
         keep = int(self._settings().days * 86_400 * NS)
         return rows.purge(connection, (now if safe is None else min(safe, now)) - keep, _BATCH)
+
+
+def _unknown(wait_id: str) -> AgtmuxError:
+    return AgtmuxError("E_NOT_FOUND", f"there is no wait {wait_id[:80]} of yours: see agtmux wait --list")

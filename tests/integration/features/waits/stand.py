@@ -86,7 +86,7 @@ class Stand:
 
     async def over(self, wait_id: str) -> dict[str, Any]:
         """The wait, once it is over."""
-        item = await self.waits.get(PERSON, wait_id, 20.0)
+        item = await self.waits.get(wait_id, 20.0)
         assert item["state"] != "open"
         return item
 

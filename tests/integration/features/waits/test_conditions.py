@@ -9,7 +9,7 @@ import pytest
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.model import Source
 from agtmuxd.core.state.observation import AgentExit
-from tests.integration.features.waits.stand import PERSON, Stand, agent, standing
+from tests.integration.features.waits.stand import Stand, agent, standing
 from tests.rig import BUSY, QUIET, Clock, box
 
 WORKS = {Source.POLLER: BUSY}
@@ -72,7 +72,7 @@ async def test_an_agent_by_name_is_followed_and_one_without_a_runtime_is_waited_
         await stand.runs(gone=[AgentExit("%1", one.pid, one.start, None)])
         assert (await stand.over(gone["wait_id"]))["state"] == "met"
         again = await stand.wait("agent:claude-1=bound")
-        still = await stand.waits.get(PERSON, item["wait_id"], 0)
+        still = await stand.waits.get(item["wait_id"], 0)
         assert (still["state"], again["state"]) == ("open", "open")
         other = agent(2, {Source.POLLER: QUIET})
         await stand.runs(other)

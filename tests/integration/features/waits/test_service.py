@@ -46,10 +46,10 @@ async def test_a_wait_ends_when_enough_conditions_were_met_in_any_order(
         item = await stand.wait("flag:a", "flag:b", "flag:c", mode=mode, at_least=at_least)
         for number, name in enumerate("cab"[:needed], 1):
             stand.flags.up.clear()  # what was met once counts, although it is otherwise by now
-            assert (await stand.waits.get(PERSON, item["wait_id"], 0))["state"] == "open"
+            assert (await stand.waits.get(item["wait_id"], 0))["state"] == "open"
             await stand.raise_flag(name)
             await stand.settle()
-            assert (await stand.waits.get(PERSON, item["wait_id"], 0))["met"] == number
+            assert (await stand.waits.get(item["wait_id"], 0))["met"] == number
         assert (await stand.over(item["wait_id"]))["state"] == "met"
         changes = [c for _, some in stand.rig.published for c in some.get("coord", ()) if c.identity["kind"] == "wait"]
         assert [c.item and c.item["met"] for c in changes] == list(range(needed + 1)), "watchers see each step"
@@ -114,7 +114,7 @@ async def test_a_wait_ends_at_its_time_by_the_daemons_clock_with_what_was_met(tm
         await stand.settle()
         clock.forward(29)
         await stand.waits.end_due()
-        assert (await stand.waits.get(PERSON, item["wait_id"], 0))["state"] == "open"
+        assert (await stand.waits.get(item["wait_id"], 0))["state"] == "open"
         blocked = asyncio.create_task(stand.over(item["wait_id"]))
         await stand.settle()
         clock.forward(1)
@@ -144,7 +144,7 @@ async def test_a_condition_that_can_never_be_met_any_more_is_gone_and_ends_what_
         await stand.raise_flag()
         over = await stand.over(every["wait_id"])
         assert (over["state"], over["conditions"][0]["reason"]) == ("failed", "gone: a")
-        assert (await stand.waits.get(PERSON, one["wait_id"], 0))["state"] == "open"
+        assert (await stand.waits.get(one["wait_id"], 0))["state"] == "open"
         await stand.raise_flag("b")
         assert (await stand.over(one["wait_id"]))["state"] == "met"
 
@@ -158,7 +158,7 @@ async def test_a_check_that_fails_is_made_again_and_ends_no_other_wait(tmp_path:
         stand.flags.fails = 1
         await stand.raise_flag("a")
         await stand.settle()
-        assert (await stand.waits.get(PERSON, item["wait_id"], 0))["state"] == "open"
+        assert (await stand.waits.get(item["wait_id"], 0))["state"] == "open"
         clock.forward(1)
         await stand.waits.end_due()
         assert (await stand.over(item["wait_id"]))["state"] == "met"
@@ -171,16 +171,15 @@ async def test_changes_that_were_lost_are_made_up_for(tmp_path: Path) -> None:
         await stand.settle()
         stand.flags.up.add("a")
         await stand.waits.on_changes(Batch(9, 9, {}))
-        assert (await stand.waits.get(PERSON, item["wait_id"], 0))["state"] == "open"
+        assert (await stand.waits.get(item["wait_id"], 0))["state"] == "open"
         await stand.waits.on_resync(Resync.OVERFLOW)
         assert (await stand.over(item["wait_id"]))["state"] == "met"
 
 
 @pytest.mark.tc("TC-758")
-async def test_agents_see_and_cancel_only_their_own_waits(tmp_path: Path) -> None:
+async def test_agents_list_and_cancel_only_their_own_waits(tmp_path: Path) -> None:
     async with standing(tmp_path / "a.db", Clock()) as stand:
         mine, yours = await stand.wait("flag:a", actor=AGENT), await stand.wait("flag:a", actor=OTHER)
-        assert await code(stand.waits.get(AGENT, yours["wait_id"], 0)) == "E_NOT_FOUND"
         assert await code(stand.waits.cancel(AGENT, yours["wait_id"])) == "E_NOT_FOUND"
         listed = [[one["wait_id"] for one in await stand.waits.listing(who, "open", 9)] for who in (AGENT, PERSON)]
         assert listed == [[mine["wait_id"]], [yours["wait_id"], mine["wait_id"]]]
@@ -189,7 +188,7 @@ async def test_agents_see_and_cancel_only_their_own_waits(tmp_path: Path) -> Non
         assert (await stand.waits.cancel(AGENT, mine["wait_id"]))["state"] == "cancelled"
         assert (await blocked)["state"] == "cancelled"
         assert (await stand.waits.cancel(PERSON, mine["wait_id"]))["state"] == "cancelled"
-        assert await code(stand.waits.get(PERSON, "no-such-wait", 0)) == "E_NOT_FOUND"
+        assert await code(stand.waits.get("no-such-wait", 0)) == "E_NOT_FOUND"
 
 
 @pytest.mark.tc("TC-758")
@@ -238,4 +237,4 @@ async def test_old_results_are_deleted_and_open_waits_stay(tmp_path: Path) -> No
             return await one.rig.store.run(lambda c: one.waits.purge(c, clock()))
 
         assert (await purged(stand), await purged(stand)) == (1, 0)
-        assert await code(stand.waits.get(PERSON, over["wait_id"], 0)) == "E_NOT_FOUND"
+        assert await code(stand.waits.get(over["wait_id"], 0)) == "E_NOT_FOUND"
