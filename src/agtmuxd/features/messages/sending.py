@@ -88,7 +88,7 @@ class Sender:
         to = tuple(dict.fromkeys(self._find(name) for name in new.to))
         plan = await context.store.read(lambda connection: self._plan(connection, actor, new, to))
         for recipient in plan.recipients:
-            context.allow(actor, "message", self._builder.recipient(recipient))
+            context.allow(actor, "message", f"agent:{self._builder.recipient(recipient)}")
         self._limit(actor, plan.recipients, now)
 
         def work(connection: sqlite3.Connection, publish: PublishChange) -> tuple[str, Message | None]:

@@ -39,7 +39,7 @@ class Spawn:
 
     def plan(self, asker: Actor, target: str, agent: str, name: str | None) -> dict[str, Any]:
         """Return the target's name, the agent's program, and the way to its tmux server."""
-        self._allow(asker, "spawn", f"{agent} on {target}")
+        self._allow(asker, "spawn", f"target:{target}")
         program = self._program(agent)
         if program is None:
             raise AgtmuxError(

@@ -21,6 +21,6 @@ def build(context: Context) -> Feature:
     )  # fmt: skip
     agent = AgentCondition(agents=context.agents, store=context.store, allow=context.allow)
     return Feature(
-        tables=(RouteTable(ROUTES, waits),), subscriber=waits, run=waits.run, purge=waits.purge,
+        tables=(RouteTable(ROUTES, waits),), subscriber=waits, run=waits.run, purge=waits.purge, health=waits.health,
         conditions={"state": state, "agent": agent},
     )  # fmt: skip

@@ -24,6 +24,7 @@ from agtmuxd.core.model import NS
 from agtmuxd.features.contract import Allow, Condition, PublishChange, Write
 from agtmuxd.features.waits import store as rows
 from agtmuxd.features.waits.model import Wait, WaitCondition, digest, needed_of, split_condition
+from agtmuxd.services.health import HealthPart
 from agtmuxd.store.db import Store
 from agtmuxd.store.housekeeping import forget_at
 from agtmuxd.stream.coordination import COORD
@@ -279,6 +280,10 @@ class Waits:
             if end is not None:
                 end.set()
         self._wake.set()
+
+    def health(self) -> HealthPart:
+        """Return how many waits are open."""
+        return HealthPart(counters={"open": len(self._open)})
 
     def purge(self, connection: sqlite3.Connection, now: int) -> int:
         """Delete results that are too old. A clock that jumped ahead deletes nothing. Return how many were deleted."""

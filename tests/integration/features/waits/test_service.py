@@ -60,6 +60,7 @@ async def test_only_what_a_condition_wakes_on_makes_it_look(tmp_path: Path) -> N
     async with standing(tmp_path / "a.db", Clock()) as stand:
         for _ in range(50):
             await stand.wait("flag:a")
+        assert stand.waits.health().counters == {"open": 50}
         await stand.settle()
         stand.flags.checks.clear()
         await stand.rig.pipeline.write(lambda _, publish: publish("lease", "l", {"name": "l"}))
