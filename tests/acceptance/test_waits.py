@@ -167,8 +167,8 @@ class Stream:
         """The sequences of the signals so far."""
         self._rest = b""
 
-    def read(self) -> None:
-        """Take in what is there."""
+    def read(self) -> bool:
+        """Take in what is there, or wait for it; False."""
         data = self._rest + self.sock.recv(1 << 20)
         *whole, self._rest = data.split(b"\n")
         for raw in whole:
@@ -177,6 +177,7 @@ class Stream:
                 self.types.append(line["type"])
                 changes = line.get("changes") or ()
                 self.signals += [c["item"]["seq"] for c in changes if c["identity"]["kind"] == "signal"]
+        return False
 
 
 @pytest.mark.tc("TC-767")
@@ -191,9 +192,11 @@ def test_a_hundred_readers_get_two_thousand_signals_each_once_and_a_slow_one_is_
     for one in readers:
         selector.register(one.sock, selectors.EVENT_READ, one)
 
-    def drain(pause: float) -> None:
+    def drain(pause: float) -> bool:
+        """Take in what is there; False."""
         for key, _ in selector.select(pause):
             key.data.read()
+        return False
 
     until(lambda: drain(0.1) or all(one.types for one in readers), within=PATIENCE, what="all snapshots")
     client = Client([str(place.socket)])
