@@ -134,3 +134,22 @@ def test_a_person_holds_checks_renews_and_releases_and_nothing_looks_like_succes
     assert cli("release", "--all") == (0, "released: db\n")
     assert cli("release", "--all") == (0, "you hold nothing\n")
     assert "db  until" in cli("list", "--all")[1].replace(" (released)", "")
+
+
+@pytest.mark.tc("TC-805")
+def test_agtmux_wait_waits_for_a_name_and_a_task_is_claimed_by_one(
+    daemon: Daemon, agent: Callable[..., Agent], repo: Path, place: Place
+) -> None:
+    daemon.start()
+    one, two = agents(daemon, agent, 2)
+    claim = "agtmux lease acquire --name task:0198c0de --json"
+    (held,) = json.loads(run_by(one, repo, claim)["out"])["items"]
+    assert run_by(two, repo, claim)["status"] == 5
+    log = repo / "log"
+    run_by(two, repo, f"(agtmux wait lease:TASK:0198c0de=free --json > {log} 2>&1; echo ended $? >> {log}) >&- 2>&- &")
+    until(lambda: '"lease:' in json.dumps(daemon.client.waits({}).json()), within=PATIENCE, what="the wait is there")
+    assert place.cli("lease", "release", held["lease_id"], "--fence", str(held["fence"])).returncode == 0
+    until(lambda: log.exists() and "ended 0" in log.read_text(), within=PATIENCE, what="the wait ends")
+    assert run_by(two, repo, claim)["status"] == 0
+    assert run_by(two, repo, "agtmux wait lease:task:0198C0DE=mine --timeout 5s")["status"] == 0
+    assert run_by(one, repo, "agtmux wait lease:task:0198c0de=mine --timeout 1s")["status"] == 7

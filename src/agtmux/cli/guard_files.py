@@ -21,9 +21,15 @@ _DIFF = ("-z", "--name-only", "--no-renames", "--ignore-submodules=none")
 
 def staged(repo: Repo) -> list[bytes]:
     """Return the files that the next commit changes. ``GIT_INDEX_FILE`` counts, as in hooks."""
-    parents = [_commit("HEAD", repo) or _empty_tree(repo), *_merged(repo)]
-    found = [set(paths(git("diff-index", "--cached", *_DIFF, parent, "--", cwd=repo.top))) for parent in parents]
-    return sorted(set.intersection(*found))
+    try:
+        found = _changed(repo, "HEAD")
+    except AgtmuxError:
+        if _commit("HEAD", repo) is not None:
+            raise
+        found = _changed(repo, _empty_tree(repo))  # the first commit
+    for parent in _merged(repo) if found else ():
+        found &= _changed(repo, parent)
+    return sorted(found)
 
 
 def pushed(repo: Repo, lines: bytes) -> list[bytes]:
@@ -57,6 +63,10 @@ def nearest_folder(path: bytes) -> bytes:
     while not Path(os.fsdecode(folder)).is_dir() and folder != os.path.dirname(folder):
         folder = os.path.dirname(folder)
     return folder
+
+
+def _changed(repo: Repo, tree: str) -> set[bytes]:
+    return set(paths(git("diff-index", "--cached", *_DIFF, tree, "--", cwd=repo.top)))
 
 
 def _commit(name: str, repo: Repo) -> str | None:

@@ -31,13 +31,14 @@ async def test_a_timer_sleeps_without_leases_and_ends_one_that_is_due(tmp_path: 
         w.leases.sweep = counted  # type: ignore[method-assign]
         task = asyncio.create_task(timer.run())
         await timer.on_resync(Resync.STARTED)
-        await until_async(lambda: len(looks) >= 1)
-        await asyncio.sleep(0)
-        before = len(looks)
-        await timer.on_changes(Batch(1, 1, {}))
+        await until_async(lambda: len(looks) >= 1 and not timer._open)
         (one, *_) = await w.agents(1)
-        await asyncio.sleep(0.05)
-        assert len(looks) <= before + 1, "nobody holds anything: an agent is no reason to look"
+        before = len(looks)
+        for batch in (Batch(n, 1, changes) for n, changes in w.rig.published if "coord" in changes):
+            await timer.on_changes(batch)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(looks) == before, "nobody holds anything: an agent is no reason to look"
         await w.hold(one, "src/**")
         await until_async(lambda: len(looks) > before)
         await w.end(1)
