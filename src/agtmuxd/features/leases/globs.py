@@ -32,7 +32,7 @@ T = TypeVar("T", bound=Hashable)
 
 MOST_CHARS: Final = 512
 MOST_NAMES: Final = 64
-MOST_STATES: Final = 200_000
+MOST_STATES: Final = 100_000
 """States of products that one request may need."""
 _LAST: Final = 0x10FFFF
 _SLASH: Final = ord("/")
@@ -312,3 +312,53 @@ def _meet(a: Sequence[T | None], b: Sequence[T | None], one: Callable[[T, T], bo
                 seen.add(step)
                 todo.append(step)
     return False
+
+
+# ---------------------------------------------------------------- matching one path
+
+
+@lru_cache(maxsize=4096)
+def expression(glob: Glob) -> re.Pattern[str]:
+    """Return an expression that matches the paths of a pattern, with a slash after each name.
+
+    What stands between two stars is matched at its first place, and atomic groups never go back: so no path takes long.
+    """
+    runs: list[list[Name]] = [[]]
+    for part in glob.parts:
+        if part is None:
+            runs.append([])
+        else:
+            runs[-1].append(part)
+    first, *middle = ["".join(f"{_name_expression(name)}/" for name in run) for run in runs]
+    if not middle:
+        return re.compile(rf"{first}\Z", re.DOTALL)
+    last = middle.pop()
+    between = "".join(rf"(?>(?:[^/]+/)*?{run})" for run in middle)
+    end = rf"(?:[^/]+/)*{last}\Z" if last else ".*"
+    return re.compile(f"{first}{between}{end}", re.DOTALL)
+
+
+def text_of(path: Glob) -> str:
+    """Return a path as ``expression`` matches it."""
+    names = ("".join(chr(atom[0][0]) for atom in name or () if atom is not None) for name in path.parts)
+    return "".join(f"{name}/" for name in names)
+
+
+def _name_expression(name: Name) -> str:
+    if name == _ANY:
+        return "[^/]+"
+    runs = [""]
+    for atom in name:
+        if atom is None:
+            runs.append("")
+        else:
+            runs[-1] += f"[{''.join(f'{_escape(low)}-{_escape(high)}' for low, high in atom)}]"
+    first, *middle = runs
+    if not middle:
+        return first
+    last = middle.pop()
+    return f"(?>{first}{''.join(f'(?>[^/]*?{run})' for run in middle)}[^/]*{last}(?=/))"
+
+
+def _escape(code: int) -> str:
+    return f"\\U{code:08x}"

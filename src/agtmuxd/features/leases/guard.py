@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,7 +16,7 @@ from typing import Any, Final
 from agtmuxd.core.actor import Actor
 from agtmuxd.core.json_codec import stamp
 from agtmuxd.features.contract import Agents, Write
-from agtmuxd.features.leases.globs import Budget, Glob, compile_path, compile_pattern, overlap
+from agtmuxd.features.leases.globs import compile_path, compile_pattern, expression, text_of
 from agtmuxd.features.leases.model import Lease, Scope, holder_of
 from agtmuxd.features.leases.service import Leases
 
@@ -67,26 +68,26 @@ class PathJudge:
 
     def __init__(self, leases: Sequence[Lease], holder: str | None, scopes: Sequence[str], repository: Scope) -> None:
         """``leases``: the open ones of the repository. ``holder``: who asks; None: an agent that is not known."""
-        case = self._case = repository.ignore_case
-        self._own = [compile_pattern(one.pattern or "", case) for one in leases if one.holder == holder]
-        others = [one for one in leases if one.holder != holder]
-        self._others = [(one, compile_pattern(one.pattern or "", case)) for one in others]
+
+        def compiled(pattern: str | None) -> re.Pattern[str]:
+            return expression(compile_pattern(pattern or "", repository.ignore_case))
+
+        self._own = [compiled(one.pattern) for one in leases if one.holder == holder]
+        self._others = [(one, compiled(one.pattern)) for one in leases if one.holder != holder]
         self._texts = tuple(scopes)
-        self._scopes = [compile_pattern(one, case) for one in scopes]
+        self._scopes = [compiled(one) for one in scopes]
 
     def findings(self, path: str) -> list[Finding]:
         """Return what is wrong with one path. Raises E_INVALID_REQUEST if it is a pattern or leaves the repository."""
-        place, budget = compile_path(path, self._case), Budget()
-        found = []
-        for lease, glob in self._others:
-            if overlap(place, glob, budget) and not (lease.mode == "shared" and self._any(place, self._own, budget)):
-                found.append(Finding(place.text, lease))
-        if self._scopes and not self._any(place, self._scopes, budget):
+        place = compile_path(path)
+        text = text_of(place)
+        held = [lease for lease, pattern in self._others if pattern.match(text)]
+        if held and any(pattern.match(text) for pattern in self._own):
+            held = [lease for lease in held if lease.mode != "shared"]
+        found = [Finding(place.text, lease) for lease in held]
+        if self._scopes and not any(pattern.match(text) for pattern in self._scopes):
             found.append(Finding(place.text, scopes=self._texts))
         return found
-
-    def _any(self, place: Glob, globs: Sequence[Glob], budget: Budget) -> bool:
-        return any(overlap(place, glob, budget) for glob in globs)
 
 
 class Guard:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.features.leases.globs import Budget, compile_path, compile_pattern, overlap
+from agtmuxd.features.leases.globs import Budget, compile_path, compile_pattern, expression, overlap, text_of
 
 LONG_NAMES = [
     "/".join(names)
@@ -96,6 +96,34 @@ def test_ten_thousand_random_pairs_agree_with_every_path_of_a_world(deep: bool) 
 def test_any_pair_agrees_with_every_path_of_a_world(pick: random.Random, deep: bool) -> None:
     one, other = pattern(pick, deep), pattern(pick, deep)
     assert overlaps(one, other) == bool(matches(one, deep) & matches(other, deep)), (one, other)
+
+
+@pytest.mark.tc("TC-780")
+@pytest.mark.parametrize("deep", [False, True])
+def test_the_expression_of_a_pattern_matches_the_same_paths(deep: bool) -> None:
+    pick = random.Random(7 + deep)
+    world = DEEP if deep else LONG_NAMES
+    for text in {pattern(pick, deep) for _ in range(60)}:
+        match = expression(compile_pattern(text)).match
+        expected = regex(text).fullmatch
+        for path in pick.sample(world, 2000):
+            assert bool(match(path + "/")) == bool(expected(path)), (text, path)
+
+
+@pytest.mark.tc("TC-780")
+def test_no_path_takes_long_to_match() -> None:
+    """Expressions with as many stars that went back would take longer than the universe has been there."""
+    path = text_of(compile_path("a" * 250 + "/" + "a" * 250))
+    assert not expression(compile_pattern("*a" * 100 + "b/**/" + "*a*" * 60 + "b")).match(path)
+    assert not expression(compile_pattern("**/a*/" * 30 + "b")).match("a/" * 250)
+    assert expression(compile_pattern("*a" * 100 + "/" + "*a*" * 60)).match(path)
+
+
+@pytest.mark.tc("TC-780")
+def test_an_expression_knows_odd_bytes_newlines_and_both_cases() -> None:
+    for text, path, same in ((r"a\xff*", r"a\xff\x0a", True), (r"a\xff", r"a\xfe", False), ("[!a]", r"\x0a", True)):
+        assert bool(expression(compile_pattern(text)).match(text_of(compile_path(path)))) is same
+    assert expression(compile_pattern("SRC/[a-c]*", ignore_case=True)).match(text_of(compile_path("src/Bx")))
 
 
 @pytest.mark.tc("TC-781")
