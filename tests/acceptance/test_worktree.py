@@ -179,3 +179,36 @@ def test_a_commit_that_only_a_missing_worktree_reaches_is_kept(place: Place, rep
     path.rename(path.parent / "elsewhere")
     refused = place.cli("worktree", "remove", "ann")
     assert (refused.returncode, "run git branch NAME" in refused.stderr) == (5, True), refused
+
+
+def test_two_agents_that_change_the_same_file_collide_until_one_gives_it_up(
+    place: Place, daemon: Daemon, repo: Path, agent: Callable[..., Agent], tmux: Tmux
+) -> None:
+    place.configure(tmux, more='[worktrees]\nradar_interval = "0s"\n')
+    assert place.cli("daemon", "reload").returncode == 0
+    trees, agents = [], []
+    for number in range(2):
+        one = agent().start_in("new-session", "-s", f"s{number}", "-c", str(repo))
+        daemon.wait_agent(one.pane)
+        done = by_agent(one, repo, "worktree add")
+        assert done["status"] == 0, done
+        trees.append(Path(listed(place)[number]["path"]))
+        agents.append(one)
+
+    def turn(number: int, write: Callable[[Path], object]) -> None:
+        agents[number].hook("UserPromptSubmit", session_id=f"s-{number}", prompt="go")
+        daemon.wait_for(agents[number].pane, "running")
+        write(trees[number] / "a.txt")
+        agents[number].hook("Stop", session_id=f"s-{number}")
+        daemon.wait_for(agents[number].pane, "completed")
+
+    def collisions() -> list[Any]:
+        return list(place.json("worktree", "collisions")["items"])
+
+    turn(0, lambda path: path.write_text("one"))
+    turn(1, lambda path: path.write_text("two"))
+    until(lambda: len(collisions()) == 1, within=PATIENCE, what="they collide")
+    (found,) = collisions()
+    assert (found["path"], sorted(one["tree"] for one in found["agents"])) == ("a.txt", sorted(map(str, trees)))
+    turn(1, lambda path: path.write_text("a\n"))
+    until(lambda: collisions() == [], within=PATIENCE, what="it is over")

@@ -140,3 +140,16 @@ def test_a_salvage_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None
         saved(tree, tmp_path / "file" / "salvage")
     assert git(tree.main, "for-each-ref", "refs/agtmux") == ""
     assert tree.files() == before
+
+
+def test_line_ends_are_copied_as_they_are_whatever_git_would_make_of_them(tmp_path: Path) -> None:
+    tree = Tree(tmp_path)
+    git(tree.main, "config", "core.autocrlf", "true")
+    (tree.path / ".gitattributes").write_bytes(b"*.txt text\n*.py ident\n")
+    (tree.path / "ends.txt").write_bytes(b"a\r\nb\nc\r\n")
+    (tree.path / "code.py").write_bytes(b"$Id: x$\r\n")
+    before = tree.files()
+    known = saved(tree, tmp_path / "salvage")
+    back = restored(known, tree, tmp_path / "back")
+    for name in (b".gitattributes", b"ends.txt", b"code.py"):
+        assert back[name] == before[name]

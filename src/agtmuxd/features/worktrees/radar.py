@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import structlog
 
+from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.agents.model import named
 from agtmuxd.config import WorktreeSettings
 from agtmuxd.features.contract import Agents, Write
@@ -60,7 +61,7 @@ class CollisionRadar:
         self._turns: dict[str, Turns] = {}
         self._folders: dict[str, str] = {}
         self._trees: dict[str, TreeFiles] = {}
-        self._due: dict[str, float] = {}
+        self._due: dict[tuple[str, bool], float] = {}  # (folder, False), or (tree that was put off, True)
         self._looked: dict[str, float] = {}
         self._refused: set[str] = set()
         self._open: list[Collision] | None = None
@@ -93,7 +94,7 @@ class CollisionRadar:
                 turns.started = turns.started or self._clock()
             elif turns.started is not None:
                 turns.end(self._clock())
-                self._due[folder] = 0.0
+                self._due[folder, False] = 0.0
                 self._wake.set()
 
     def _is_here(self, item: Mapping[str, Any]) -> bool:
@@ -117,11 +118,14 @@ class CollisionRadar:
             del self._due[due]
             self._looking = True
             try:
-                await asyncio.wait_for(self._look(program, due), _WITHIN)
+                await asyncio.wait_for(self._look(program, *due), _WITHIN)
             except TimeoutError:
-                self._refused.add(due)
+                self._refused.add(due[0])
                 self._failures += 1
-                _LOG.warning("a working tree takes too long, and is not compared", folder=due)
+                _LOG.warning("a working tree takes too long, and is not compared", folder=due[0])
+            except AgtmuxError as error:  # such as a full disk: the next turn tries again
+                self._failures += 1
+                _LOG.warning("working trees were not compared", folder=due[0], error=error.message)
             finally:
                 self._looking = False
 
@@ -136,8 +140,11 @@ class CollisionRadar:
         except TimeoutError:
             return
 
-    async def _look(self, program: str, folder: str) -> None:
-        """Look at the tree of a folder, and at trees of the same repository that were not looked at yet."""
+    async def _look(self, program: str, folder: str, only: bool) -> None:
+        """Look at the tree of a folder, at the worktrees of the agents there, and at trees that are not known yet.
+
+        ``only``: at this tree and no other.
+        """
         self._forget_ended()
         places = await asyncio.to_thread(self._places, {folder, *self._folders.values()})
         here = places.get(folder)
@@ -150,15 +157,21 @@ class CollisionRadar:
         owners = {path: agent for path, one in records.items() if (agent := self._owner(one)) is not None}
         if len({*owners.values()}.union(*agents.values())) < 2:
             return
-        wait = self._looked.get(top, 0.0) + self._settings().radar_interval - time.monotonic()
-        if top in self._looked and wait > 0:
-            self._due[folder] = time.monotonic() + wait
-            return
-        others = [one for one in {*agents, *records} if one != top and one not in self._trees]
-        for tree in (top, *others):
-            base = records[tree].base_commit if tree in records else None
-            await self._read(program, TreeFiles(tree, common), base, owners.get(tree), agents.get(tree, set()))
+        own = [path for path, owner in owners.items() if owner in agents.get(top, ())]
+        others = [one for one in {*agents, *records} if one not in self._trees]
+        for tree in dict.fromkeys([top] if only else [top, *own, *others]):
+            if not self._put_off(tree):
+                base = records[tree].base_commit if tree in records else None
+                await self._read(program, TreeFiles(tree, common), base, owners.get(tree), agents.get(tree, set()))
         await self._compare(common)
+
+    def _put_off(self, tree: str) -> bool:
+        """Return whether a tree was looked at too recently. Then it is due again later, and only once."""
+        at = self._looked[tree] + self._settings().radar_interval if tree in self._looked else 0.0
+        if at <= time.monotonic():
+            return False
+        self._due[tree, True] = at
+        return True
 
     def _forget_ended(self) -> None:
         live = set(self._repository.active.values())

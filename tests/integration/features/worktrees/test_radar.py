@@ -177,16 +177,42 @@ async def test_a_tree_is_looked_at_again_only_after_the_interval_and_then_once(
     monkeypatch.setattr(module, "changed_files", counted)
     async with scene(tmp_path, radar_interval=1) as one:
         await one.state("rt-y", top, "idle")
+        await one.turn("rt-x", top)
         for _ in range(5):
             await one.state("rt-x", top, "running")
             await one.state("rt-x", top, "idle")
-        await one.quiet()
-        for _ in range(5):
-            await one.state("rt-x", top, "running")
-            await one.state("rt-x", top, "idle")
+        async with asyncio.timeout(20):
+            while not any(one.radar._due.values()):  # noqa: ASYNC110 nothing but this tells
+                await asyncio.sleep(0.001)
+        assert looks == [str(top)], "put off"
         await one.quiet()
         assert looks == [str(top), str(top)]
         assert one.radar.health().counters["looks"] == 2
+
+
+async def test_trees_that_were_put_off_are_looked_at_once_and_then_there_is_peace(
+    tmp_path: Path, top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two trees of one agent whose intervals end at different times do not wake each other for ever."""
+    looks = []
+
+    def counted(program: str, tree: str, base: str | None, environ: Any) -> dict[str, int] | None:
+        looks.append(tree)
+        return None  # also a tree that cannot be read
+
+    monkeypatch.setattr(module, "changed_files", counted)
+    async with scene(tmp_path, radar_interval=1) as one:
+        record = Worktree("w", "r", str(top / ".git"), Owner("x", None, "x"), str(tmp_path / "w"), "b", "main",
+                          "c" * 40, "active", None, None, 1, 1)  # fmt: skip
+        git(top, "worktree", "add", "-q", "-b", "w", str(tmp_path / "w"))
+        await one.rig.store.run(partial(add, record))
+        await one.state("rt-y", top, "idle")
+        one.radar._looked[str(top)] = time.monotonic() - 0.5
+        await one.turn("rt-x", top)
+        one.radar._looked[str(top)] -= 0.5
+        await one.turn("rt-x", top)
+        assert (looks.count(str(top)), looks.count(str(tmp_path / "w"))) == (2, 2)
+        assert one.radar.is_idle
 
 
 async def test_open_collisions_are_known_after_a_restart(tmp_path: Path, top: Path) -> None:
