@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -224,4 +225,33 @@ def test_the_agent_gets_its_name_before_its_prompt(desk: Desk, daemon: Daemon) -
     assert desk.panes()[0].split(" ")[1] == "reviewer"
     again = desk.new("--name", "Reviewer")
     assert again.returncode == 5, again
-    assert len(desk.panes()) == 1
+    same = desk.new("--name", "reviewer", "--prompt", "go", "--request-ref", answer["request_ref"])
+    assert same.returncode == 0, same
+    assert (len(desk.panes()), desk.prompts()) == (1, ["go"]), "the request was done already"
+
+
+@pytest.mark.tc("TC-873")
+def test_an_agent_comes_back_under_its_name_in_its_worktree(desk: Desk, daemon: Daemon, tmux: Tmux) -> None:
+    """The second agent of that name is the first one again, with the same worktree."""
+    repo = desk.place.home / "repo"
+    repo.mkdir()
+    for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
+        subprocess.run(
+            ["git", "-C", str(repo), "-c", "user.name=a", "-c", "user.email=a@b", *words], check=True,
+            env=desk.place.env,
+        )  # fmt: skip
+    arguments = ("--name", "builder", "--worktree", "fix", "--cwd", str(repo), "--json")
+    first = json.loads(desk.new(*arguments).stdout)
+    (folder,) = desk.started()
+    branch = subprocess.run(
+        ["git", "-C", folder, "branch", "--show-current"], capture_output=True, text=True, check=True
+    )
+    assert branch.stdout == "agtmux/builder/fix\n"
+    tmux.run("kill-window", "-t", first["item"]["identity"]["pane_id"])
+    until(lambda: daemon.panes() == [], within=PATIENCE, what="it has ended")
+    second = json.loads(desk.new(*arguments).stdout)
+    assert second["agent"]["agent_id"] == first["agent"]["agent_id"]
+    assert desk.started() == [folder, folder]
+    refused = desk.new("--name", "other", "--worktree", "fix")
+    assert (refused.returncode, "is in no git repository" in refused.stderr) == (5, True), refused
+    assert desk.new("--worktree", "fix").returncode == 2

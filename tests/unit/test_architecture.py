@@ -66,7 +66,7 @@ CLIENT_FLOORS: tuple[tuple[str, ...], ...] = (
         "agtmux.written_files",
     ),
     ("agtmux.client", "agtmux.service", "agtmux.cli.explain_text"),
-    ("agtmux.status", "agtmux.top", "agtmux.doctor", "agtmux.menubar"),
+    ("agtmux.status", "agtmux.top", "agtmux.doctor", "agtmux.menubar", "agtmux.mcp"),
     ("agtmux.cli",),
     ("agtmux.__main__",),
 )

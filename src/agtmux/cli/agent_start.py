@@ -28,21 +28,18 @@ _SHELLS = frozenset({"bash", "dash", "zsh", "fish", "ksh", "mksh", "tcsh", "csh"
 
 
 class AgentStart:
-    """The start of one agent in the pane ``pane_id`` of ``target``. ``seconds``: for all of it."""
+    """The start of one agent in the pane ``pane_id`` of ``target``, which is its own. ``seconds``: for all of it."""
 
     def __init__(self, app: App, target: str, pane_id: str, seconds: float) -> None:
         self._app, self._pane_id, self._target = app, pane_id, target
         self._end, self._seconds = time.monotonic() + seconds, seconds
         self._item: Item | None = None
-        self._runtime_id: str | None = None
         self._shown: str | None = None
         self._changes = self._follow()
 
     def until_seen(self) -> Item:
         """Return the row of the pane once an agent is seen in it. Raises E_TIMEOUT, E_RUNTIME_STALE."""
-        item = self._until(lambda item: item.get("runtime_id") is not None)
-        self._runtime_id = str(item["runtime_id"])
-        return item
+        return self._until(lambda item: item.get("runtime_id") is not None)
 
     def until_ready(self) -> Item:
         """Return the row once the agent accepts input. What it asks before is printed. Raises as ``until_seen``."""
@@ -80,11 +77,9 @@ class AgentStart:
         return (item["identity"]["target"], item["identity"]["pane_id"]) == (self._target, self._pane_id)
 
     def _check(self, item: Item) -> None:
-        """Raise E_RUNTIME_STALE if the program has ended."""
-        runtime = item.get("runtime_id")
-        crashed = item.get("reason_code") == "agent_crashed"
-        replaced = self._runtime_id is not None and runtime != self._runtime_id
-        if crashed or replaced or (runtime is None and item.get("command") in _SHELLS):
+        """Raise E_RUNTIME_STALE if the program has ended. Some agents start themselves again: that is no end."""
+        ended = item.get("runtime_id") is None or item.get("reason_code") == "agent_crashed"
+        if ended and item.get("command") in _SHELLS:
             raise AgtmuxError("E_RUNTIME_STALE", f"the agent in {self._pane_id} has ended: see why with {self._see()}")
 
     def _say_what_it_asks(self, item: Item) -> None:

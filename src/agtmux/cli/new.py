@@ -53,6 +53,7 @@ RECEIPT = 10.0
 @click.option("--session", metavar="SESSION",
               help=f"Use this tmux session; made if missing. Default: the one you are in, else {SESSION}.")  # fmt: skip
 @click.option("--cwd", metavar="DIR", help="Start it in this folder (default: this one; on other machines your home).")
+@click.option("--worktree", metavar="SLUG", help="Give it a git worktree of its own, on the branch agtmux/NAME/SLUG.")
 @click.option("--prompt", metavar="TEXT", help="Send this prompt once the agent accepts input; - reads it from stdin.")
 @click.option("--timeout", default="2m", show_default=True, metavar="DURATION",
               help="Wait at most this long for the agent (exit status 7).")  # fmt: skip
@@ -72,6 +73,8 @@ def new(app: App, args: tuple[str, ...], **options: Any) -> None:
       agtmux new --agent codex --name reviewer --cwd ~/src/app
       agtmux new --target gpu --session train -- --model opus
     """
+    if options["worktree"] is not None and options["name"] is None:
+        raise click.UsageError("--worktree needs --name: the worktree is that agent's")
     from agtmux.cli.action_options import receipt
     from agtmux.cli.send import standard_input
     from agtmux.cli.wait import duration
@@ -105,26 +108,24 @@ class NewAgent:
         self._target = str(options["target"])
         self._request_ref = str(options["request_ref"] or uuid7())
         self._pane_id = ""
-        self._plan: dict[str, Any] = {}
 
     def open(self) -> None:
         """Check everything, then open the window, unless this request has opened it already."""
         session = self._options["session"]
         if session is not None:
             checked_session(session)
-        plan = self._plan = self._client.check_spawn(
-            {
-                "target": self._target, "agent": self._options["agent"], "name": self._options["name"],
-                "request_ref": self._request_ref,
-            }
-        ).json()  # fmt: skip
+        wish = {"target": self._target, "agent": self._options["agent"], "request_ref": self._request_ref}
+        plan = self._client.check_spawn(wish).json()
         shell = TargetShell(self._target, plan["way"], plan["tmux"])
+        if self._options["worktree"] is not None and shell.is_remote:
+            raise AgtmuxError("E_UNSUPPORTED", "agtmux adds worktrees on this machine only: leave --worktree out")
         with one_at_a_time():
             pane_id = find_pane(shell, self._request_ref)
             if pane_id is not None:
                 self._pane_id = pane_id
                 self._app.say(f"this request has opened {pane_id} on {self._target} already: going on with it")
                 return
+            self._client.check_spawn({**wish, "name": self._options["name"]})
             machine = self._machine(shell, plan["program"])
             self._pane_id = open_window(
                 shell, machine, self._args, session=session or session_here(shell),
@@ -141,11 +142,10 @@ class NewAgent:
         again = f"the window stays; to go on, repeat the command with --request-ref {self._request_ref}"
         with self._leaves(again):
             item = start.until_seen()
-        self._app.say(f"{clean(item['agent_type'])} runs in {self._pane_id}")
-        with self._leaves(f"the agent runs in {self._pane_id} under its own name: see agtmux agents"):
+            self._app.say(f"{clean(item['agent_type'])} runs in {self._pane_id}")
+            item = start.until_ready()  # by now an agent that starts itself again has done so
+        with self._leaves(f"the agent runs in {self._pane_id} under another name, not prompted: see agtmux agents"):
             agent = self._give_name(str(item["runtime_id"]))
-        with self._leaves(again):
-            item = start.until_ready()
         with self._leaves(f"the agent runs in {self._pane_id}: look at it, then use agtmux prompt"):
             action = self._send_prompt(item)
         return {"request_ref": self._request_ref, "item": item, "agent": agent, "action": action}
@@ -163,15 +163,47 @@ class NewAgent:
         folder = self._options["cwd"]
         if folder is None and not shell.is_remote:
             folder = os.getcwd()
-        return look(shell, program, folder)
+        found = look(shell, program, folder)
+        slug = self._options["worktree"]
+        return found if slug is None else found._replace(folder=self._worktree(found.folder, slug))
+
+    def _worktree(self, folder: str, slug: str) -> str:
+        """Return the folder of the agent's worktree for ``slug``. It is added if the agent has none in this repository.
+
+        It is of the agent that gets this name.
+        """
+        from agtmux.cli.worktree_steps import add
+        from agtmux.git.repository import find_repository
+
+        name, common = str(self._options["name"]), find_repository(folder).common
+        for one in self._client.worktrees().json()["items"]:
+            mine = (one["repository"], one["agent"].casefold()) == (common, name.casefold())
+            if mine and one["path"].endswith(f"+{slug}") and os.path.isdir(one["path"]):
+                return str(one["path"])
+        item = add(self._client, agent=name, slug=slug, base="HEAD", folder=folder)
+        self._app.say(f"added the worktree {clean(item['path'])} on the branch {clean(item['branch'])}")
+        return str(item["path"])
+
+    def _holder(self) -> dict[str, Any] | None:
+        """Return the agent that has the name. None if the name is free."""
+        try:
+            item: dict[str, Any] = self._client.agent(str(self._options["name"])).json()["item"]
+        except AgtmuxError as error:
+            if error.code != "E_AGENT_NOT_FOUND":
+                raise
+            return None
+        return item
 
     def _give_name(self, runtime_id: str) -> dict[str, Any] | None:
-        """Name the agent, or make it the agent that had this name and has ended."""
+        """Name the agent, or make it the agent that has this name and does not run."""
         name = self._options["name"]
         if name is None:
             return None
-        ref, request_ref = f"runtime:{runtime_id}", f"{self._request_ref}.name"
-        if self._plan["ended_agent"]:
+        holder = self._holder()
+        if holder is not None and holder["runtime_id"] == runtime_id:
+            return holder
+        ref, request_ref = f"runtime:{runtime_id}", f"{self._request_ref}.{runtime_id[-20:]}"
+        if holder is not None:
             reply = self._client.change_agent(name, "bind", {"request_ref": request_ref, "ref": ref})
         else:
             reply = self._client.change_agent(ref, "rename", {"request_ref": request_ref, "name": name})

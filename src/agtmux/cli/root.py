@@ -75,6 +75,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rules": ("rules:rules_group", "Check the screen rules against their samples."),
     "hooks": ("hooks:hooks_group", "Manage the hooks through which agents report."),
     "install-skill": ("install_skill:install_skill", "Install a skill that teaches agents agtmux."),
+    "mcp": ("mcp:mcp", "Run an MCP server for an agent."),
     "hook": ("hook_help:hook", "Report an agent's event (run by agents, not by you)."),
     "web": ("web:web_group", "Manage the web page and the devices that may use it."),
     "tmux": ("tmux:tmux_group", "Manage agtmux's keys and options in your tmux server."),

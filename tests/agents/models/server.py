@@ -1,6 +1,7 @@
 """The HTTP side of a fake model: a threaded server on 127.0.0.1 that notes what was asked. Knows no wire format.
 
-A model subclasses ``FakeModel`` and writes its answers through ``Reply``. Requests are kept in ``seen``, in order.
+A model subclasses ``FakeModel`` and writes its answers through ``Reply``. Requests are kept
+in ``seen``, in order, and the last ones as they came in ``bodies``.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -75,6 +77,7 @@ class FakeModel(ABC):
         self.work = work
         self.seen: list[Seen] = []
         self.user_agents: list[str] = []
+        self.bodies: deque[str] = deque(maxlen=50)
         self.port = 0
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -149,6 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self._model().user_agents.append(self.headers.get("User-Agent") or "")
+        self._model().bodies.append(raw.decode("utf-8", "replace"))
         try:
             body = json.loads(raw or b"{}")
         except ValueError:

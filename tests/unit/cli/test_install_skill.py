@@ -145,12 +145,12 @@ def test_every_command_of_the_skill_is_taken_and_none_types_into_a_pane() -> Non
     """The text is short: each agent reads it again in each conversation."""
     text = SKILL.read_text("utf-8")
     lines = re.findall(r"`(agtmux [^`]*)`", text)
-    assert len(lines) >= 4
+    assert len(lines) >= 15
     for line in lines:
         try:
             parses(line)
         except (click.UsageError, click.exceptions.Exit) as error:
             pytest.fail(f"the skill shows {line!r}: {error}")
     assert [line for line in lines if line.split()[1] in ("send", "answer", "approve", "deny", "interrupt")] == []
-    assert len(text.split()) < 400
+    assert len(text.split()) < 450
     assert SKILL.stat().st_size < 4000

@@ -24,20 +24,18 @@ class SpawnWish(requests.Model):
     target: Word
     agent: Word
     name: Word | None = None
-    request_ref: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{8,120}$")] | None = None
+    request_ref: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{8,100}$")] | None = None
 
 
 class SpawnPlan(Answer):
     """It may be started. ``way``: the words that run a command on the target's machine (empty: this one).
 
-    ``tmux``: the first words of a tmux command there. ``program``: the agent's program. ``ended_agent``: the id of an
-    agent that has the name already and does not run.
+    ``tmux``: the first words of a tmux command there. ``program``: the agent's program.
     """
 
     target: str
     agent: str
     program: str
-    ended_agent: str | None
     way: list[str]
     tmux: list[str]
 

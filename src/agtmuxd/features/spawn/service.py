@@ -48,28 +48,22 @@ class Spawn:
         found = next((one for one in self._repository.targets.values() if one.name == target), None)
         if found is None:
             raise AgtmuxError("E_TARGET_NOT_FOUND", f"there is no target {target!r}: see agtmux target list")
-        ended = None if name is None else self._ended_agent(name)
+        if name is not None:
+            self._check_name(name)
         way, tmux = self._tmux.command_line(found.target_id)
-        return {
-            "target": target, "agent": agent, "program": program, "ended_agent": ended, "way": list(way),
-            "tmux": list(tmux),
-        }  # fmt: skip
+        return {"target": target, "agent": agent, "program": program, "way": list(way), "tmux": list(tmux)}
 
-    def _ended_agent(self, name: str) -> str | None:
-        """Return the id of the agent that has this name and does not run. None if the name is free.
-
-        Raises E_PRECONDITION_FAILED if a running agent has it, E_INVALID_REQUEST if it is not a name.
-        """
+    def _check_name(self, name: str) -> None:
+        """Raise E_PRECONDITION_FAILED if a running agent has this name, E_INVALID_REQUEST if it is not a name."""
         checked_name(name)
         try:
             holder = self._agents.find(name)
         except AgtmuxError as error:
             if error.code == "E_AGENT_NOT_FOUND":
-                return None
+                return
             raise
         if holder.runtime_id is not None:
             raise AgtmuxError(
                 "E_PRECONDITION_FAILED",
                 f"the name {holder.name} is taken by a running agent: choose another; see agtmux agents",
             )
-        return holder.agent_id

@@ -1,0 +1,1 @@
+"""Serve agtmux's coordination to agents as MCP tools. Only ``agtmux mcp`` imports it."""
