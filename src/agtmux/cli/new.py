@@ -53,7 +53,7 @@ RECEIPT = 10.0
 @click.option("--session", metavar="SESSION",
               help=f"Use this tmux session; made if missing. Default: the one you are in, else {SESSION}.")  # fmt: skip
 @click.option("--cwd", metavar="DIR", help="Start it in this folder (default: this one; on other machines your home).")
-@click.option("--worktree", metavar="SLUG", help="Give it a git worktree of its own, on the branch agtmux/NAME/SLUG.")
+@click.option("--worktree", metavar="SLUG", help="Add a git worktree for it, on the branch agtmux/NAME/SLUG.")
 @click.option("--prompt", metavar="TEXT", help="Send this prompt once the agent accepts input; - reads it from stdin.")
 @click.option("--timeout", default="2m", show_default=True, metavar="DURATION",
               help="Wait at most this long for the agent (exit status 7).")  # fmt: skip
