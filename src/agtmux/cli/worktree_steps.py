@@ -88,7 +88,13 @@ def add(client: Client, *, agent: str | None, slug: str | None, base: str, folde
 
 def remove(client: Client, item: dict[str, Any], discard: Sequence[str]) -> dict[str, Any]:
     """Remove a worktree and return its record. Raises E_WORKTREE_DIRTY; then it is as it was."""
-    git, path = _git_of(item), item["path"]
+    git = _git_of(item)
+    with removal.alone(item["repository"]):
+        return _remove(client, item, git, discard)
+
+
+def _remove(client: Client, item: dict[str, Any], git: Git, discard: Sequence[str]) -> dict[str, Any]:
+    path = item["path"]
     report(client, item, "removing")
     try:
         removal.finish_interrupted(path)

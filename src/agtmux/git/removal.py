@@ -6,10 +6,12 @@ is what was read before, its files are deleted. Whatever fails before that moves
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -41,6 +43,21 @@ def finish_interrupted(path: str) -> None:
         _delete(condemned(path))
     if os.path.lexists(aside(path)) and not os.path.lexists(path):
         os.rename(aside(path), path)
+
+
+@contextlib.contextmanager
+def alone(common: str) -> Iterator[None]:
+    """Wait until no other command removes a worktree of this repository: one would move away what the other reads."""
+    path = os.path.join(common, "agtmux-remove.lock")
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise AgtmuxError("E_PRECONDITION_FAILED", f"{path} cannot be opened: {error.strerror}") from None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 def what_keeps(

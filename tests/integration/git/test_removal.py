@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,20 @@ def test_a_tree_with_folders_that_may_not_be_written_goes_whole(tmp_path: Path) 
     (tree.path / "folder").chmod(0o555)
     remove(tree)
     assert not any(tree.path.parent.iterdir())
+
+
+def test_one_command_at_a_time_removes_in_a_repository(tmp_path: Path) -> None:
+    """Another one waits: it would move back what the first has read, or delete what it has not read."""
+    tree = Tree(tmp_path)
+    entered = threading.Event()
+
+    def other() -> None:
+        with removal.alone(tree.common):
+            entered.set()
+
+    waiting = threading.Thread(target=other)
+    with removal.alone(tree.common):
+        waiting.start()
+        assert not entered.wait(0.2)
+    waiting.join(20)
+    assert entered.is_set()
