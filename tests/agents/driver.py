@@ -6,6 +6,7 @@ state looks like to agtmux is the adapters' business.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -22,7 +23,7 @@ from tests.agents.models.claude import FakeClaude
 from tests.agents.models.codex import FakeCodex
 from tests.agents.models.gemini import FakeGemini
 from tests.agents.models.server import FakeModel
-from tests.agents.terminal import Look, Pane
+from tests.agents.terminal import Look, Pane, ScreenTimeoutError
 from tests.agents.world import World, claude_binary
 
 
@@ -264,7 +265,7 @@ class CodexDriver(Driver):
     agent = "codex"
     package = "@openai/codex"
     model_type = FakeCodex
-    trust_pattern = r"Trust this folder|Trust and continue"
+    trust_pattern = r"Trust this folder|Trust and continue|Do you trust the contents"
     ready_pattern = r"^ *› [\s\S]*^  (GPT|gpt)-"
     approval_pattern = r"Would you like to run the following command\?[\s\S]*Press enter to confirm"
     question_pattern = r"Question 1/1[\s\S]*enter to submit answer"
@@ -340,6 +341,11 @@ class CodexDriver(Driver):
             self.at.keys("Down")
             self.at.wait_text(r"^\s*› 2\.", 5)
         self._dialog_key("Enter", pattern)
+
+    def wait_streaming(self) -> None:
+        """Up to 0.151 a paragraph is drawn when all of it is there, so some seconds of the turn do as well."""
+        with contextlib.suppress(ScreenTimeoutError):
+            self.at.wait_text("ember stone river", 8)
 
     def is_ready(self, look: Look) -> bool:
         return super().is_ready(look) and "Action Required" not in look.title

@@ -199,12 +199,12 @@ def test_words_that_somebody_types_into_a_real_question_are_left_alone(
         me.driver.at.keys(*keys)
         me.driver.at.wait_still()
     me.driver.at.type("half a thought")
-    done = me.try_it("answer", me.pane, "sand")
+    done = me.try_it("answer", me.pane, "ochre")
     assert done.returncode == 5, done
     me.driver.at.wait_still()
     shown = me.driver.at.look().text
     assert "half a thought" in shown
-    assert "sand" not in shown
+    assert "ochre" not in shown
     me.becomes("waiting_input")
 
 
