@@ -252,11 +252,6 @@ def test_another_ones_file_under_our_name_is_refused_and_left_alone(agent: str, 
     assert not adapter.hook_status(tmp_path, COMMAND)[0].installed
 
 
-def test_copilots_status_says_that_hooks_are_switched_off(tmp_path: Path) -> None:
-    (tmp_path / "settings.json").write_text('{\n  // mine\n  "disableAllHooks": true\n}')
-    assert any("disableAllHooks" in note for note in CopilotAdapter().hook_status(tmp_path, COMMAND)[0].notes)
-
-
 # ---------------------------------------------------------------- any valid settings
 
 
