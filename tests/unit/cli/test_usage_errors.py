@@ -20,7 +20,7 @@ from tests.unit.daemon_stub import STAMP, Stub, agtmux, command, environment, li
     [
         ("lst", "No such command 'lst' (did you mean agtmux list or agtmux ls?); see agtmux --help"),
         ("aprove claude", "No such command 'aprove' (did you mean agtmux approve?); see agtmux --help"),
-        ("install", "No such command 'install' (did you mean agtmux hooks install or agtmux daemon install"),
+        ("install", "No such command 'install' (did you mean agtmux install-skill or agtmux guard install"),
         ("panes", "No such command 'panes' (did you mean agtmux list panes?); see agtmux --help"),
         ("xyzzy", "No such command 'xyzzy'; see agtmux --help"),
         ("list pane", "No such command 'pane' (did you mean panes?); see agtmux list --help"),

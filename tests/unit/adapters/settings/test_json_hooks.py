@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from agtmuxd.adapters.claude.adapter import EVENTS
 from agtmuxd.adapters.codex.adapter import CodexAdapter
-from agtmuxd.adapters.copilot.adapter import CopilotAdapter
 from agtmuxd.adapters.discovery import discover
 from agtmuxd.adapters.gemini.adapter import GeminiAdapter
 from tests.unit.adapters.settings.settings_files import ADAPTERS, COMMAND, FILES, OWN, apply, layouts, ours, write
