@@ -29,7 +29,11 @@ SETTINGS: dict[str, Any] = {
     ],
     "rules": [
         {"channels": ["desk"]},
-        {"on": ["waiting_approval", "waiting_input", "error", "stuck"], "channels": ["phone"], "after": "2m"},
+        {
+            "on": ["waiting_approval", "waiting_input", "error", "stuck", "message"],
+            "channels": ["phone"],
+            "after": "2m",
+        },
         {"channels": ["log"], "dwell": "0s", "min_turn": "0s", "cooldown": "0s"},
     ],
 }
@@ -78,6 +82,20 @@ async def _(stand: Stand) -> None:
 async def _(stand: Stand) -> None:
     stuck = {"since": stamp(stand.clock()), "reason": "no progress", "attention": "review"}
     await shown(stand, {**turn(stand, "running", 1, attention="review"), "stuck": stuck})
+
+
+@case("an agent that asks people in a message")
+async def _(stand: Stand) -> None:
+    question = {"since": stamp(stand.clock()), "kind": "question", "message_id": "m-1", "overdue": False, "count": 1}
+    await shown(stand, {**turn(stand, "running", 1), "asks": {**question, "attention": "needs_action"}})
+
+
+@case("a message that could not be delivered")
+async def _(stand: Stand) -> None:
+    failed = {"unread": 0, "dead": 1, "unconfirmed": 0, "failed_at": stamp(stand.clock())}
+    await shown(
+        stand, {**turn(stand, "idle", 1), "mail": {**failed, "since": failed["failed_at"], "attention": "review"}}
+    )
 
 
 @case("the end of a turn of 40 s")

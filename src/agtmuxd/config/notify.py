@@ -14,7 +14,7 @@ from agtmuxd.config.base import Span, Table
 _QUIET = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)(?: +([A-Za-z0-9_+/-]+))?")
 
 ChannelKind = Literal["desktop", "terminal", "tmux", "ntfy", "webhook", "apprise", "command"]
-NotifyKind = Literal["waiting_approval", "waiting_input", "error", "completed", "stuck"]
+NotifyKind = Literal["waiting_approval", "waiting_input", "error", "completed", "stuck", "message"]
 _NEEDED: dict[str, tuple[str, ...]] = {"ntfy": ("url",), "command": ("argv",)}
 """Keys that a kind of channel cannot do without."""
 _ALLOWED: dict[str, frozenset[str]] = {

@@ -63,13 +63,17 @@ class AgentName(ResponseModel):
 class Mail(ResponseModel):
     """``unread``: messages in the agent's inbox. ``dead``: messages to or from it that could not be delivered.
 
-    ``since``: when the newest of them came. ``seen``: somebody acknowledged it.
+    ``unconfirmed``: those of which nothing shows that they arrived. ``failed_at``: when the last of both failed.
+    ``since``: when the newest of all came. ``seen``, ``failed_seen``: somebody acknowledged all, or those that failed.
     """
 
     unread: int
     dead: int
     since: Time
     attention: Literal["review"]
+    unconfirmed: int = 0
+    failed_at: Time | None = None
+    failed_seen: bool = False
     seen: bool = False
 
 

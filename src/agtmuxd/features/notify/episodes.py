@@ -110,12 +110,21 @@ def _why_closed(episode: Episode, item: Item | None) -> str:
         return "the agent ended"
     if episode.kind is Kind.STUCK:
         return "the agent goes on"
+    if episode.kind is Kind.MESSAGE:
+        return _why_message_closed(item)
     state = state_of(item)
     if episode.kind is Kind.COMPLETED and state in ("completed", "idle"):
         return "another turn ended" if item.get("attention") == "review" else "you looked at it"
     if str(episode.kind) == state:
         return "another prompt" if item.get("attention") == "needs_action" else "you marked it as seen"
     return f"the agent is {state}"
+
+
+def _why_message_closed(item: Item) -> str:
+    notes = [note for note in (item.get("asks"), item.get("mail")) if isinstance(note, Mapping)]
+    if any(found.kind is Kind.MESSAGE for found in occurrences("", item)):
+        return "another message"
+    return "you marked it as seen" if any(note.get("seen") for note in notes) else "somebody took care of it"
 
 
 def _turn(item: Item, started: int | None, mark: int | None) -> int | None:

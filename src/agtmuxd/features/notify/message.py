@@ -26,9 +26,12 @@ _WORDS: Final = {
     Kind.ERROR: "has an error",
     Kind.COMPLETED: "is done",
     Kind.STUCK: "makes no progress",
+    Kind.MESSAGE: "needs you for a message",
     Kind.CHANNEL: "delivers nothing",
 }
-_ORDER: Final = (Kind.ERROR, Kind.WAITING_APPROVAL, Kind.WAITING_INPUT, Kind.STUCK, Kind.CHANNEL, Kind.COMPLETED)
+_ORDER: Final = (
+    Kind.ERROR, Kind.WAITING_APPROVAL, Kind.WAITING_INPUT, Kind.MESSAGE, Kind.STUCK, Kind.CHANNEL, Kind.COMPLETED,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,13 +23,14 @@ NEAR: Final = 2 * MS
 
 
 class Kind(StrEnum):
-    """Why somebody is told. The first five are what rules name."""
+    """Why somebody is told. The first six are what rules name."""
 
     WAITING_APPROVAL = "waiting_approval"
     WAITING_INPUT = "waiting_input"
     ERROR = "error"
     COMPLETED = "completed"
     STUCK = "stuck"
+    MESSAGE = "message"  # a message needs a person: it asks people, has no answer in time, or was not delivered
     CHANNEL = "channel"  # a channel delivers nothing: told on another one
 
 
@@ -163,7 +164,7 @@ def at(stamp: object) -> int | None:
 
 
 def occurrences(pane_key: str, item: Item) -> tuple[Occurrence, ...]:
-    """Find why this pane's agent needs a person: nothing, one reason, or also that it is stuck."""
+    """Find why this pane's agent needs a person: its state, that it is stuck, and a message."""
     runtime_id = item.get("runtime_id")
     if runtime_id is None:
         return ()
@@ -175,6 +176,10 @@ def occurrences(pane_key: str, item: Item) -> tuple[Occurrence, ...]:
     if isinstance(stuck, Mapping) and not stuck.get("seen"):
         sign = Sign(at(stuck.get("since")), at(stuck.get("since")), None)
         found.append(Occurrence(Kind.STUCK, runtime_id, pane_key, sign, _subject(item, stuck.get("reason"))))
+    message = _message(item)
+    if message is not None:
+        since, text = message
+        found.append(Occurrence(Kind.MESSAGE, runtime_id, pane_key, Sign(since, since, None), _subject(item, text)))
     return tuple(found)
 
 
@@ -190,12 +195,39 @@ def state_of(item: Item) -> str | None:
 
 def _attention_kind(item: Item) -> Kind | None:
     attention = item.get("attention")
+    if attention != "none" and _is_annotated(item):
+        return None
     state = state_of(item)
     if attention == "review" and state in ("completed", "idle"):
         return Kind.COMPLETED
     if attention == "needs_action" and state in ("waiting_approval", "waiting_input", "error"):
         return Kind(state)
     return None
+
+
+def _is_annotated(item: Item) -> bool:
+    """Whether a feature gave the row its attention, not the state."""
+    notes = [value for value in item.values() if isinstance(value, Mapping) and not value.get("seen")]
+    since = item.get("attention_since")
+    return any(note.get("attention") == item["attention"] and note.get("since") == since for note in notes)
+
+
+def _message(item: Item) -> tuple[int, str] | None:
+    """Return since when (ns) a message of this agent needs a person, and why. None: none does.
+
+    ``asks`` is what it asks of people. ``mail`` is what could not be delivered.
+    """
+    asks, mail = item.get("asks"), item.get("mail")
+    found = []
+    if isinstance(asks, Mapping) and asks.get("attention") == "needs_action" and not asks.get("seen"):
+        kind = str(asks.get("kind")).replace("_", " ")
+        words = f"no answer in time to its {kind}" if asks.get("overdue") else f"it sent people a {kind}"
+        found.append((at(asks.get("since")) or 0, f"{words}: agtmux msg show {asks.get('message_id')}"))
+    if isinstance(mail, Mapping) and mail.get("failed_at") and not (mail.get("seen") or mail.get("failed_seen")):
+        dead, unsure = int(mail.get("dead") or 0), int(mail.get("unconfirmed") or 0)
+        counts = [f"{dead} not delivered"] * bool(dead) + [f"{unsure} not confirmed"] * bool(unsure)
+        found.append((at(mail["failed_at"]) or 0, f"messages: {', '.join(counts)}: agtmux dead list"))
+    return max(found, default=None)
 
 
 def _sign(item: Item) -> Sign:
@@ -236,8 +268,10 @@ def is_same(before: Sign, now: Sign, kind: Kind) -> bool:
     """Whether two signs of one runtime and kind belong to the same episode.
 
     A prompt that a hook reported gets its fingerprint later, from the screen. A prompt that was answered and then asked
-    again with the same words is another one: only its version tells.
+    again with the same words is another one: only its version tells. Of messages only a newer one is another.
     """
+    if kind is Kind.MESSAGE:
+        return (now.since or 0) <= (before.since or 0) + NEAR
     if now.hidden or before.hidden:
         return before.fingerprint == now.fingerprint or not (before.fingerprint and now.fingerprint)
     if kind in WAITS:

@@ -153,3 +153,29 @@ def test_a_stuck_agent_that_goes_on_is_no_longer_stuck() -> None:
     life.apply(steps)
     assert [one.kind for one in life.opened] == [Kind.STUCK]
     assert life.show("running", 0).why() == ["the agent goes on"]
+
+
+@pytest.mark.tc("TC-915")
+@pytest.mark.parametrize(
+    ("after", "why"),
+    [
+        (None, "somebody took care of it"),
+        ({"seen": True}, "you marked it as seen"),
+        ({"since": time(9), "message_id": "m-2"}, "another message"),
+        ({"since": time(1), "count": 1}, None),
+    ],
+)
+def test_a_message_to_people_is_one_episode_until_a_newer_one_comes(
+    after: dict[str, Any] | None, why: str | None
+) -> None:
+    asks = {"since": time(5), "attention": "needs_action", "message_id": "m-1", "kind": "blocker", "count": 2}
+    life = Life()
+    for value in (asks, None if after is None else {**asks, **after}):
+        steps = Steps()
+        item = pane(state="running") if value is None else {**pane(state="running"), "asks": value}
+        follow(
+            "host/%1", item, list(life.open.values()), {}, lambda _: None, NOW, lambda: f"e{len(life.opened)}", steps
+        )
+        life.apply(steps)
+    assert life.why() == ([why] if why else [])
+    assert len(life.opened) == (2 if why == "another message" else 1)

@@ -49,6 +49,42 @@ def test_a_stuck_agent_is_a_reason_until_somebody_has_seen_it() -> None:
     assert occurrences("host/%1", {**item, "attention": "none", "stuck": {**stuck, "seen": True}}) == ()
 
 
+QUESTION = {
+    "since": LATER, "attention": "needs_action", "message_id": "m-1", "kind": "question", "overdue": False, "count": 1,
+}  # fmt: skip
+FAILED = {"unread": 0, "dead": 1, "since": LATER, "attention": "review", "unconfirmed": 2, "failed_at": LATER}
+
+
+@pytest.mark.tc("TC-915")
+@pytest.mark.parametrize(
+    ("field", "value", "text"),
+    [
+        ("asks", QUESTION, "it sent people a question: agtmux msg show m-1"),
+        ("asks", {**QUESTION, "kind": "review_request", "overdue": True}, "no answer in time to its review request: a"),
+        ("asks", {**QUESTION, "attention": "review"}, None),
+        ("asks", {**QUESTION, "seen": True}, None),
+        ("mail", FAILED, "messages: 1 not delivered, 2 not confirmed: agtmux dead list"),
+        ("mail", {**FAILED, "seen": True}, None),
+        ("mail", {**FAILED, "failed_seen": True}, None),
+        ("mail", {"unread": 3, "dead": 0, "since": LATER, "attention": "review"}, None),
+    ],
+)
+def test_a_message_is_a_reason_while_it_needs_people(field: str, value: dict[str, Any], text: str | None) -> None:
+    """An unread message in an agent's inbox, or a note to people, is none: nor is the agent of an idle row done."""
+    shown = {"attention": value["attention"], "attention_since": LATER} if not value.get("seen") else {}
+    found = occurrences("host/%1", {**pane(state="idle"), **shown, field: value})
+    assert [str(one.kind) for one in found] == (["message"] if text else [])
+    assert all((one.subject.asks or "").startswith(text or "") for one in found)
+
+
+@pytest.mark.tc("TC-915")
+def test_only_a_newer_message_is_another_reason() -> None:
+    """When the newer one was answered, the older one that is left is not sent again."""
+    before = Sign(5_000_000_000, 5_000_000_000, None)
+    assert not is_same(before, Sign(9_000_000_000, 9_000_000_000, None), Kind.MESSAGE)
+    assert is_same(before, Sign(1_000_000_000, 1_000_000_000, None), Kind.MESSAGE)
+
+
 def test_while_a_state_is_hidden_the_last_known_one_counts() -> None:
     hidden = {
         "state": "unknown", "attention": "needs_action", "reason_code": "target_unreachable",

@@ -7,10 +7,11 @@ writes what became of it. While nothing waits, nothing is done but one short que
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -67,6 +68,7 @@ class DeliveryEngine:
         self._versions: dict[str, object] = {}
         self._refused: dict[str, _Refusal] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._concerned: dict[str, set[str]] = {}
         self._swept_at: int | None = None
         self._changed = asyncio.Event()
         self.delivered = 0
@@ -161,7 +163,7 @@ class DeliveryEngine:
         """Do for one agent what can be done now, and note when to look again."""
         try:
             again = await self._advance(agent_id)
-            await self._show_mail(agent_id)
+            await self._show_mails(agent_id)
         except AgtmuxError as error:
             _LOG.warning("messages wait", agent=agent_id, error=error.message)
             again = self._context.clock() + AGAIN_AFTER
@@ -297,6 +299,15 @@ class DeliveryEngine:
 
     # ---------------------------------------------------------------- what is shown
 
+    async def _show_mails(self, agent_id: str) -> None:
+        """Show an agent's mail on its row, and on the rows of senders what could not be delivered to it."""
+        failed = await self._context.store.read(lambda connection: rows.concerned(connection, agent_id))
+        before = self._concerned.pop(agent_id, set())
+        if failed:
+            self._concerned[agent_id] = failed
+        for name in {agent_id} | failed | before:
+            await self._show_mail(name)
+
     async def _show_mail(self, agent_id: str) -> None:
         """Show on the agent's row what it has not read, and what could not be delivered. Draws attention once a
         message: a row whose attention was acknowledged gets it again only for a newer one.
@@ -307,12 +318,30 @@ class DeliveryEngine:
         if runtime is None or target is None:
             return
         mail = await self._context.store.read(lambda connection: rows.mail(connection, agent_id))
-        value = {"unread": mail.unread, "dead": mail.dead, "since": stamp(mail.newest), "attention": "review"}
-        wanted = value if mail.unread or mail.dead else None
         row = self._context.view.panes.get(pane_key(target.name, runtime.pane_id))
+        wanted = None if row is None else mail_value(mail, row.get(FIELD))
         if row is not None and row.get(FIELD) != wanted:
             await self._context.annotate(runtime.runtime_id, FIELD, wanted)
 
     def health(self) -> HealthPart:
         """Report how many agents have messages that wait, and how many messages arrived."""
         return HealthPart(counters={"agents_waiting": len(self._open), "delivered": self.delivered})
+
+
+def mail_value(mail: rows.Mail, before: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return the field ``mail`` of a row. What somebody acknowledged stays so until something newer comes."""
+    if not (mail.unread or mail.dead or mail.unconfirmed):
+        return None
+    value: dict[str, Any] = {
+        "unread": mail.unread, "dead": mail.dead, "since": stamp(mail.newest), "attention": "review",
+    }  # fmt: skip
+    if mail.failed_at is not None:
+        value |= {"unconfirmed": mail.unconfirmed, "failed_at": stamp(mail.failed_at)}
+    if before is None:
+        return value
+    if before.get("seen") and value["since"] <= str(before.get("since")):
+        value["seen"] = True
+    seen = before.get("seen") or before.get("failed_seen")
+    if seen and mail.failed_at is not None and value["failed_at"] <= str(before.get("failed_at") or ""):
+        value["failed_seen"] = True
+    return value

@@ -20,7 +20,10 @@ WAITING: Final = (S.QUEUED, S.HELD)
 _UNREAD: Final = (S.QUEUED, S.HELD, S.DELIVERED)
 """States of a message to be read, before it is."""
 _CONCERNS: Final = "ifnull(m.sender_agent_id, d.agent_id)"
-"""Whom a dead message concerns: its sender, or its recipient if a person sent it."""
+"""Whom a failed message concerns: its sender, or its recipient if a person sent it."""
+_FAILED: Final = """(d.state = 'dead'
+ OR (d.state = 'submitted_unconfirmed' AND NOT (m.kind = 'prompt' AND d.hold_reason = 'no_turn')))"""
+"""Deliveries that somebody must look at. A typed command that began no turn, such as /compact, is none of them."""
 _FROM: Final = "FROM deliveries d JOIN messages m USING (message_id)"
 
 
@@ -32,11 +35,15 @@ class Waiting(NamedTuple):
 
 
 class Mail(NamedTuple):
-    """How many messages an agent has not read, how many that concern it are dead, and when (ns) the newest came."""
+    """How many messages an agent has not read, how many that concern it are dead or unconfirmed, and when (ns) the
+    newest came. ``failed_at``: when the last of them failed (ns); None: none has.
+    """
 
     unread: int
     dead: int
     newest: int
+    unconfirmed: int = 0
+    failed_at: int | None = None
 
 
 def agents_waiting(connection: sqlite3.Connection) -> set[str]:
@@ -54,8 +61,8 @@ def agents_with_mail(connection: sqlite3.Connection) -> set[str]:
         f"SELECT DISTINCT agent_id FROM deliveries WHERE state IN ({marks(_UNREAD)}) AND route = 'pull'",  # noqa: S608
         _UNREAD,
     )
-    dead = connection.execute(f"SELECT DISTINCT {_CONCERNS} {_FROM} WHERE d.state = 'dead'")
-    return {row[0] for rows in (unread, dead) for row in rows} - {""}
+    failed = connection.execute(f"SELECT DISTINCT {_CONCERNS} {_FROM} WHERE {_FAILED}")
+    return {row[0] for rows in (unread, failed) for row in rows} - {""}
 
 
 def mail(connection: sqlite3.Connection, agent_id: str) -> Mail:
@@ -65,11 +72,17 @@ def mail(connection: sqlite3.Connection, agent_id: str) -> Mail:
         f" AND d.state IN ({marks(_UNREAD)})",
         (agent_id, *_UNREAD),
     ).fetchone()
-    dead, latest = connection.execute(
-        f"SELECT count(*), max(d.updated_at) {_FROM} WHERE d.state = 'dead' AND {_CONCERNS} = ?",
+    failed, dead, latest = connection.execute(
+        f"SELECT count(*), total(d.state = 'dead'), max(d.updated_at) {_FROM} WHERE {_FAILED} AND {_CONCERNS} = ?",
         (agent_id,),
     ).fetchone()
-    return Mail(unread, dead, max(newest or 0, latest or 0))
+    return Mail(unread, int(dead), max(newest or 0, latest or 0), failed - int(dead), latest)
+
+
+def concerned(connection: sqlite3.Connection, agent_id: str) -> set[str]:
+    """Return the agents whom the failed deliveries to an agent concern."""
+    rows = connection.execute(f"SELECT DISTINCT {_CONCERNS} {_FROM} WHERE d.agent_id = ? AND {_FAILED}", (agent_id,))
+    return {row[0] for row in rows}
 
 
 def queue(connection: sqlite3.Connection, agent_id: str) -> list[Waiting]:

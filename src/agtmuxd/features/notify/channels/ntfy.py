@@ -26,6 +26,7 @@ _TAGS: Final = {
     "error": "x",
     "completed": "white_check_mark",
     "stuck": "hourglass",
+    "message": "envelope",
     "channel": "electric_plug",
     "test": "wave",
 }

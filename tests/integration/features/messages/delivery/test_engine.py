@@ -337,3 +337,45 @@ async def test_a_claim_of_this_daemon_is_left_alone_for_two_minutes(stand: Stand
     await stand.go()
     assert stand.state(name)[0] == "submitted"
     assert len(stand.typed) == 1
+
+
+@pytest.mark.tc("TC-916")
+async def test_an_acknowledged_failure_stays_so_when_other_mail_comes(stand: Stand) -> None:
+    stand.answers = [AgtmuxError("E_INVALID_REQUEST", "no")]
+    await stand.send()
+    await stand.go()
+    assert (stand.mail["dead"], stand.mail["unconfirmed"], stand.mail["failed_at"]) == (1, 0, stand.mail["since"])
+    await stand.rig.pipeline.annotate(stand.rig.runtime_id(), "mail", {**stand.mail, "seen": True})
+    stand.engine.wake(stand.agent_id)
+    await stand.go()
+    assert stand.mail["seen"] is True
+    await stand.send("two", route=DeliveryRoute.PULL, sender="a-2")
+    await stand.go()
+    assert ("seen" in stand.mail, stand.mail["failed_seen"]) == (False, True)
+
+
+@pytest.mark.tc("TC-916")
+async def test_what_was_not_delivered_shows_on_the_row_of_its_sender_until_it_is_dropped(stand: Stand) -> None:
+    """The recipient has ended here: it has no row, and the sender is the agent that still runs."""
+    name = await stand.send(sender=stand.agent_id)
+    change = "UPDATE deliveries SET agent_id = 'a-2', state = ?, updated_at = ?"
+    await stand.rig.store.run(lambda c: c.execute(change, ("dead", stand.rig.clock())))
+    stand.engine.wake("a-2")
+    await stand.go()
+    assert stand.mail["dead"] == 1
+    await stand.rig.store.run(lambda c: c.execute(change, ("cancelled", stand.rig.clock())))
+    stand.engine.wake("a-2")
+    await stand.go()
+    assert (stand.mail, stand.state(name)[0]) == (None, "cancelled")
+
+
+@pytest.mark.tc("TC-916")
+async def test_a_text_without_a_sign_is_shown_but_a_command_that_began_no_turn_is_not(stand: Stand) -> None:
+    await stand.send()
+    command = await stand.send("/compact", kind=Kind.PROMPT)
+    change = "UPDATE deliveries SET state = 'submitted_unconfirmed', hold_reason = 'no_turn', updated_at = ?"
+    await stand.rig.store.run(lambda c: c.execute(change, (stand.rig.clock(),)))
+    stand.engine.wake(stand.agent_id)
+    await stand.go()
+    assert (stand.mail["dead"], stand.mail["unconfirmed"]) == (0, 1)
+    assert stand.state(command) == ("submitted_unconfirmed", "no_turn")
