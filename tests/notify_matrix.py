@@ -84,18 +84,10 @@ async def _(stand: Stand) -> None:
     await shown(stand, {**turn(stand, "running", 1, attention="review"), "stuck": stuck})
 
 
-@case("an agent that asks people in a message")
+@case("a message that asks people")
 async def _(stand: Stand) -> None:
     question = {"since": stamp(stand.clock()), "kind": "question", "message_id": "m-1", "overdue": False, "count": 1}
     await shown(stand, {**turn(stand, "running", 1), "asks": {**question, "attention": "needs_action"}})
-
-
-@case("a message that could not be delivered")
-async def _(stand: Stand) -> None:
-    failed = {"unread": 0, "dead": 1, "unconfirmed": 0, "failed_at": stamp(stand.clock())}
-    await shown(
-        stand, {**turn(stand, "idle", 1), "mail": {**failed, "since": failed["failed_at"], "attention": "review"}}
-    )
 
 
 @case("the end of a turn of 40 s")
