@@ -13,6 +13,7 @@ import pytest
 
 from agtmux.client import uuid7
 from tests.acceptance.stage import PATIENCE, Actor, Daemon, Item, Place, pasted
+from tests.acceptance.test_msg import said
 from tests.conftest import Tmux, until
 
 Make = Callable[..., Actor]
@@ -281,6 +282,73 @@ def test_mail_for_a_runtime_that_ended_is_not_typed_into_the_next_one_in_its_pan
     until(lambda: row(place, name)["hold_reason"] == "no_runtime", within=PATIENCE, what="it is held")
     assert found["action_ref"] is None
     assert two.keys() == b""
+
+
+@pytest.mark.tc("TC-947")
+def test_held_mail_is_typed_into_the_next_runtime_once_and_only_after_it_is_bound(
+    place: Place, daemon: Daemon, actor: Make, tmux: Tmux
+) -> None:
+    daemon.start()
+    one = actor().start()
+    tmux.run("set-option", "-g", "remain-on-exit", "on")
+    one.ready(daemon)
+    assert place.cli("name", one.pane, "builder").returncode == 0
+    one.tell(run=True)
+    daemon.wait_for(one.pane, "running")
+    message = place.json("msg", "send", "--to", "builder", "-m", "for whoever builds")["item"]["message_id"]
+    prompt = queue(daemon, one, "and then this")
+    reaches(place, message, "held")
+    one.exit()
+    two = actor().start_in("respawn-pane", "-k", "-t", one.pane)
+    two.ready(daemon)
+    until(lambda: row(place, message)["hold_reason"] == "no_runtime", within=PATIENCE, what="it is held")
+    settled(daemon, two)
+    assert two.keys() == b""
+    bound = place.cli("agent", "bind", "builder", two.pane)
+    assert bound.returncode == 0, bound.stderr
+    reaches(place, message, "delivered")
+    two.tell(run=False)
+    reaches(place, prompt, "delivered")
+    first, second = two.sent()
+    assert (first.endswith("for whoever builds"), second) == (True, "and then this")
+    assert two.keys() == pasted(first) + CR + pasted(second) + CR
+
+
+# ---------------------------------------------------------------- from agent to agent
+
+
+@pytest.mark.tc("TC-948")
+def test_mail_of_another_agent_is_typed_only_if_the_team_delivers_to_the_pane(
+    place: Place, daemon: Daemon, actor: Make
+) -> None:
+    daemon.start()
+    sender, one = actor().start("sender"), actor().start()
+    for agent, name in ((sender, "lead"), (one, "builder")):
+        agent.ready(daemon)
+        assert place.cli("name", agent.pane, name).returncode == 0
+    file = place.root / "team.toml"
+
+    def deliver(how: str) -> None:
+        file.write_text(f'name = "web"\ndeliver = "{how}"\n[[agents]]\nname = "lead"\n[[agents]]\nname = "builder"\n')
+        done = place.cli("team", "apply", str(file))
+        assert done.returncode == 0, done.stderr
+
+    deliver("pull")
+    pulled = said(sender, "msg", "send", "--to", "builder", "-m", "read me")["item"]["message_id"]
+    assert (row(place, pulled)["route"], row(place, pulled)["state"]) == ("pull", "queued")
+    deliver("pane")
+    typed = said(sender, "msg", "send", "--to", "builder", "-m", "type me")["item"]["message_id"]
+    reaches(place, typed, "delivered")
+    one.tell(run=False)
+    settled(daemon, one)
+    (text,) = one.sent()
+    assert text == f"[agtmux msg {typed} from agent:lead] note: type me"
+    assert one.keys() == pasted(text) + CR
+    assert (row(place, pulled)["state"], sender.keys()) == ("queued", b"")
+    deliver("pull")
+    said(sender, "msg", "send", "--to", "builder", "-m", "read me too")
+    settled(daemon, one)
+    assert one.keys() == pasted(text) + CR
 
 
 # ---------------------------------------------------------------- kill -9

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agtmuxd.features.leases.globs import Budget, compile_pattern, overlap
+from agtmuxd.core.globs import Budget, compile_pattern, overlap
 from tests.acceptance.stage import PATIENCE, PROGRAMS, Agent, Daemon, Item, Place
 from tests.conftest import until
 from tests.git_repo import repository

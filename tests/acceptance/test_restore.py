@@ -88,6 +88,34 @@ def test_a_pane_that_was_made_again_is_used_if_its_shell_is_idle(
     until(lambda: len(daemon.panes()) == 3, within=PATIENCE, what="three agents are back")
 
 
+@pytest.mark.tc("TC-949")
+def test_a_session_whose_name_is_a_format_comes_back_by_the_same_name(
+    place: Place, daemon: Daemon, tmux: Tmux, agent: Callable[..., Agent]
+) -> None:
+    install(place)
+    daemon.start()
+    tmux.start("cat", session="other")
+    one = agent().start("odd")
+    tmux.run("rename-session", "-t", "odd", "##{pid} #[x] ;")
+    tmux.run("rename-window", "-t", one.pane, "##{pid};")
+    daemon.wait_agent(one.pane)
+    one.hook("UserPromptSubmit", session_id="s-0", prompt="go")
+    names = "#{session_name}|#{window_name}"
+    before = tmux.run("list-panes", "-t", one.pane, "-F", names)
+    assert "#{pid}" in before
+
+    def known() -> bool:
+        row = daemon.pane(one.pane) or {}
+        return f"{row['identity']['session_name']}|{row['window_name']}" == before and row["agent_session_id"] == "s-0"
+
+    until(known, within=PATIENCE, what="its names are known")
+    tmux.run("kill-server")
+    until(lambda: daemon.panes() == [], within=PATIENCE, what="the agent is gone")
+    done = restore(place, "--apply")
+    assert done.returncode == 0, done
+    assert tmux.run("list-panes", "-a", "-F", names) == before
+
+
 def test_what_was_started_and_did_not_come_up_is_started_again_on_request_only(place: Place, lost: Path) -> None:
     (place.root / "path" / "claude").write_text(f"#!/bin/sh\necho no >>{lost}\nexit 1\n")
     assert restore(place, "--apply").returncode == 0

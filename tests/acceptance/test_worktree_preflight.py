@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agtmux.cli.worktree_preflight import lease_pattern
-from agtmuxd.features.leases.globs import Budget, compile_pattern, overlap
+from agtmuxd.core.globs import Budget, compile_pattern, overlap
 from tests.acceptance.stage import Daemon, Place
 from tests.acceptance.test_worktree import added
 from tests.git_repo import git, repository

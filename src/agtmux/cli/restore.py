@@ -11,7 +11,6 @@ import json
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 from contextlib import contextmanager
 
@@ -19,17 +18,16 @@ import click
 
 from agtmux import render
 from agtmux.cli.context import App, pass_app, shared, write_body
+from agtmux.cli.target_shell import TargetShell
 from agtmux.protocol import paths
 from agtmux.protocol.errors import AgtmuxError
-from agtmux.protocol.text import one_line
+from agtmux.protocol.tmux_quote import format_literal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
-_TIMEOUT = 20.0
-"""Seconds for one tmux command."""
 _STAY = ("sh", "-c", '"$@"; exec "${SHELL:-/bin/sh}"', "sh")
 """Runs the agent, and a shell when the agent ends, so that its pane stays."""
 _IDLE = "#{?pane_dead,1,0}#{?pane_in_mode,1,0} #{pane_pid}"
@@ -147,56 +145,31 @@ class Starter:
 
     def start(self, one: dict[str, Any], argv: list[str]) -> str:
         """Start the agent and return its pane id. Raises E_PRECONDITION_FAILED, E_TARGET_UNREACHABLE, E_TIMEOUT."""
-        where = ["-c", one["cwd"]] if one["cwd"] else []
-        if one["action"] == "pane" and self._is_idle(one):
-            self._tmux(one, "respawn-pane", "-k", "-t", one["pane_id"], *where, *argv)
+        shell = TargetShell(one["target"], one["way"], one["tmux"])
+        where = ["-c", format_literal(one["cwd"])] if one["cwd"] else []
+        if one["action"] == "pane" and _is_idle(shell, one["pane_id"]):
+            shell.tmux("respawn-pane", "-k", "-t", one["pane_id"], *where, *argv)
             return str(one["pane_id"])
-        shows = ["-P", "-F", "#{pane_id} #{window_id}"]
+        shows = ["-d", "-P", "-F", "#{pane_id} #{window_id}"]
         key = (one["target"], one["session_name"], one["window_index"])
+        name = ["-n", format_literal(one["window_name"])] if one["window_name"] else []
         if key in self._windows:
-            made = self._tmux(one, "split-window", "-d", *shows, "-t", self._windows[key], *where, *argv)
-            self._tmux(one, "select-layout", "-t", self._windows[key], "tiled")
-        elif self._has_session(one):
-            name = ["-n", one["window_name"]] if one["window_name"] else []
-            made = self._tmux(one, "new-window", "-d", *shows, *name, "-t", f"={one['session_name']}:", *where, *argv)
+            made = shell.tmux("split-window", *shows, "-t", self._windows[key], *where, *argv)
+            shell.tmux("select-layout", "-t", self._windows[key], "tiled")
+        elif shell.try_tmux("has-session", "-t", f"={one['session_name']}").returncode == 0:
+            made = shell.tmux("new-window", *shows, *name, "-t", f"={one['session_name']}:", *where, *argv)
         else:
-            name = ["-n", one["window_name"]] if one["window_name"] else []
-            session = ["-s", one["session_name"]]
-            made = self._tmux(one, "new-session", "-d", *shows, *session, *name, *where, *argv)
+            made = shell.tmux("new-session", *shows, "-s", format_literal(one["session_name"]), *name, *where, *argv)
         pane_id, _, window_id = made.strip().partition(" ")
         self._windows[key] = window_id
         return pane_id
 
-    def _has_session(self, one: dict[str, Any]) -> bool:
-        return self._run(one, "has-session", "-t", f"={one['session_name']}").returncode == 0
 
-    def _is_idle(self, one: dict[str, Any]) -> bool:
-        """Return whether the pane still has a shell that runs nothing. Otherwise the agent gets a pane of its own."""
-        shown = self._run(one, "display-message", "-p", "-t", one["pane_id"], _IDLE)
-        listed = self._program(one, ["ps", "-A", "-o", "ppid="])
-        if shown.returncode or listed.returncode:
-            return False
-        state, _, pid = shown.stdout.strip().partition(" ")
-        return state == "00" and pid.isdigit() and pid not in listed.stdout.split()
-
-    def _tmux(self, one: dict[str, Any], *words: str) -> str:
-        done = self._run(one, *words)
-        if done.returncode:
-            why = one_line(done.stderr.strip())[:200] or f"exit status {done.returncode}"
-            raise AgtmuxError("E_PRECONDITION_FAILED", f"tmux {words[0]} failed: {why}")
-        return done.stdout
-
-    def _run(self, one: dict[str, Any], *words: str) -> subprocess.CompletedProcess[str]:
-        return self._program(one, [*one["tmux"], *words])
-
-    def _program(self, one: dict[str, Any], argv: list[str]) -> subprocess.CompletedProcess[str]:
-        whole = [*one["way"], shlex.join(argv)] if one["way"] else argv
-        try:
-            return subprocess.run(
-                whole, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT,
-                check=False,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise AgtmuxError("E_TIMEOUT", f"{argv[0]} did not answer within {_TIMEOUT:.0f} s") from None
-        except OSError as error:
-            raise AgtmuxError("E_TARGET_UNREACHABLE", f"{whole[0]} cannot be run: {error.strerror}") from error
+def _is_idle(shell: TargetShell, pane_id: str) -> bool:
+    """Return whether the pane still has a shell that runs nothing. Otherwise the agent gets a pane of its own."""
+    shown = shell.try_tmux("display-message", "-p", "-t", pane_id, _IDLE)
+    listed = shell.run(["ps", "-A", "-o", "ppid="])
+    if shown.returncode or listed.returncode:
+        return False
+    state, _, pid = shown.stdout.strip().partition(" ")
+    return state == "00" and pid.isdigit() and pid not in listed.stdout.split()

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.agents.model import PERSON, Deliver, checked_name
+from agtmuxd.core.globs import compile_pattern
 from agtmuxd.core.screen.toml_lines import line_of
 
 MOST_BYTES: Final = 256 * 1024
@@ -144,6 +145,10 @@ class _Reader:
                 _TABLE, index, "scopes",
                 f"{scope!r}: write a glob below the repository's root, like src/api/** (no leading /, no .., no //)",
             )  # fmt: skip
+        try:
+            compile_pattern(scope)
+        except AgtmuxError as error:
+            raise self._wrong(_TABLE, index, "scopes", error.message) from None
         return scope
 
     def _deliver(self, table: Mapping[str, Any], where: str, index: int) -> Deliver | None:

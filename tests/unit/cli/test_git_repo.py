@@ -9,7 +9,7 @@ import pytest
 
 from agtmux.cli import git_repo
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.features.leases.globs import Budget, compile_path, compile_pattern, overlap
+from agtmuxd.core.globs import Budget, compile_path, compile_pattern, overlap
 from tests.git_repo import git, repository
 
 pytestmark = pytest.mark.tc("TC-795")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from agtmux.cli.restore import Starter, place, plan_lines
+from agtmux.cli.restore import Starter, _is_idle, place, plan_lines
+from agtmux.cli.target_shell import TargetShell
 from agtmux.protocol.errors import AgtmuxError
 
 pytestmark = pytest.mark.tc("TC-258")
@@ -47,12 +50,19 @@ def test_the_program_is_found_by_the_path_of_the_caller_and_leaves_a_shell_behin
 
 
 def test_a_pane_is_never_taken_over_if_its_shell_cannot_be_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    for failing in ("display-message", "ps"):
-        starter = Starter()
-        program = starter._program
+    program = TargetShell.run
+    for failing, parents, idle in (
+        ("display-message", "1", False),
+        ("ps", "1", False),
+        ("", "77", False),
+        ("", "1", True),
+    ):
 
-        def answer(one: dict[str, Any], argv: list[str], failing: str = failing, program: Any = program) -> Any:
-            return program(one, ["false"] if failing in argv else ["printf", "00 77"])
+        def answer(
+            shell: TargetShell, argv: Sequence[str], failing: str = failing, parents: str = parents
+        ) -> subprocess.CompletedProcess[str]:
+            said = parents if argv[0] == "ps" else "00 77"
+            return program(shell, ["false"] if failing in argv else ["printf", "%s", said])
 
-        monkeypatch.setattr(starter, "_program", answer)
-        assert not starter._is_idle(lost(pane_id="%4"))
+        monkeypatch.setattr(TargetShell, "run", answer)
+        assert _is_idle(TargetShell("host", [], ["tmux"]), "%4") is idle

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from agtmuxd.core.actor import Actor
+from agtmuxd.core.globs import compile_path, compile_pattern, expression, text_of
 from agtmuxd.core.json_codec import stamp
 from agtmuxd.features.contract import Agents, Write
-from agtmuxd.features.leases.globs import compile_path, compile_pattern, expression, text_of
 from agtmuxd.features.leases.model import Lease, Scope, holder_of
 from agtmuxd.features.leases.service import Leases
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.actor import Actor
+from agtmuxd.core.globs import Budget, compile_pattern, overlap
 from agtmuxd.core.json_codec import stamp, stamp_or_none
 from agtmuxd.core.model import NS
-from agtmuxd.features.leases.globs import Budget, compile_pattern, overlap
 
 PATH_TTL: Final = 3600 * NS
 NAME_TTL: Final = 300 * NS

@@ -10,7 +10,7 @@ from typing import Any
 
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.core.actor import Actor
-from agtmuxd.features.leases.globs import compile_pattern
+from agtmuxd.core.globs import compile_pattern
 from agtmuxd.features.leases.model import MAX_HOLD, NAME_TTL, PATH_TTL, Lease, Scope, checked_ttl, holder_of, name_scope
 
 

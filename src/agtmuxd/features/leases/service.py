@@ -14,10 +14,10 @@ from typing import Any
 from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.core.actor import Actor
+from agtmuxd.core.globs import Budget
 from agtmuxd.core.ids import uuid7
 from agtmuxd.features.contract import Agents, Allow, PublishChange, Write
 from agtmuxd.features.leases import store as rows
-from agtmuxd.features.leases.globs import Budget
 from agtmuxd.features.leases.model import (
     KEEP_ENDED,
     KEEP_REQUESTS,

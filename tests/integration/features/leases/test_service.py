@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.features.leases.globs import Budget, compile_pattern, overlap
+from agtmuxd.core.globs import Budget, compile_pattern, overlap
 from agtmuxd.features.leases.requests import LeaseRequest
 from tests.integration.features.leases.world import PERSON, world
 from tests.rig import Clock

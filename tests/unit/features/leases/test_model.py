@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from agtmux.protocol.errors import AgtmuxError
+from agtmuxd.core.globs import Budget
 from agtmuxd.core.model import NS
-from agtmuxd.features.leases.globs import Budget
 from agtmuxd.features.leases.model import (
     MAX_HOLD,
     MOST_TTL,

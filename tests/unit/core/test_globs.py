@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.features.leases.globs import Budget, compile_path, compile_pattern, expression, overlap, text_of
+from agtmuxd.core.globs import Budget, compile_path, compile_pattern, expression, overlap, text_of
 
 LONG_NAMES = [
     "/".join(names)
