@@ -200,7 +200,7 @@ def test_a_screen_needs_no_pointer(web: Web, actor: Make) -> None:
         assert tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid", reached
         if reached[-1] == "approve":
             break
-    assert reached == ["agtmux", "All 1", "Sessions", "Health", "open", "text", "deny", "approve"]
+    assert reached == ["agtmux", "All 1", "Sessions", "Mail", "Health", "open", "text", "deny", "approve"]
     tab.keyboard.press("Enter")
     says(tab, ".note", "approved")
     assert one.sent() == ["chose 1"]

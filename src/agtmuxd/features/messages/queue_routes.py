@@ -12,7 +12,7 @@ from agtmuxd.api.callers import caller
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.parsing import read_json, read_query
 from agtmuxd.api.responses.base import Answer, ResponseModel, Time
-from agtmuxd.api.route import Route
+from agtmuxd.api.route import Route, WebScope
 from agtmuxd.features.messages.model import DeliveryState
 
 RequestRef = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{8,128}$")]
@@ -123,7 +123,10 @@ async def queue_drop(request: web.Request, service: QueueService) -> web.StreamR
 
 ROUTES: tuple[Route[QueueService], ...] = (
     Route("GET", "/v1/queue", queue_list, "List prompts that wait for agents", QueueQuery, answer=QueueListAnswer),
-    Route("POST", "/v1/queue", queue_add, "Queue a prompt for an agent", body=QueueBody, answer=QueueAnswer),
+    Route(
+        "POST", "/v1/queue", queue_add, "Queue a prompt for an agent", body=QueueBody, answer=QueueAnswer,
+        web=WebScope.ACT,
+    ),
     Route(
         "POST", "/v1/queue/{id}/edit", queue_edit, "Replace the text of a queued prompt", body=QueueEditBody,
         answer=QueueAnswer,

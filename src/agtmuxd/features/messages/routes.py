@@ -10,7 +10,7 @@ from aiohttp import web
 from agtmuxd.api.callers import actor
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.parsing import given, read_json, read_query
-from agtmuxd.api.route import Access, Route
+from agtmuxd.api.route import Access, Route, WebScope
 from agtmuxd.core.actor import Actor
 from agtmuxd.features.messages.model import NewMessage, Reaction
 from agtmuxd.features.messages.schemas import (
@@ -232,23 +232,29 @@ async def drop(request: web.Request, service: MessageService) -> web.StreamRespo
 
 
 ROUTES: tuple[Route[MessageService], ...] = (
-    Route("POST", "/v1/messages", send, "Send a message", body=SendBody, answer=MessageAnswer, access=Access.AGENTS),
+    Route(
+        "POST", "/v1/messages", send, "Send a message",
+        body=SendBody, answer=MessageAnswer, access=Access.AGENTS, web=WebScope.ACT,
+    ),
     Route(
         "GET", "/v1/messages", listing, "Messages, by filters",
         MessagesQuery, answer=MessagesAnswer, access=Access.AGENTS,
     ),
-    Route("GET", "/v1/messages/{id}", show, "One message", answer=MessageAnswer, access=Access.AGENTS),
+    Route(
+        "GET", "/v1/messages/{id}", show, "One message",
+        answer=MessageAnswer, access=Access.AGENTS, web=WebScope.OBSERVE,
+    ),
     Route(
         "POST", "/v1/messages/{id}/reply", reply, "Reply to a message",
-        body=MessageBody, answer=MessageAnswer, access=Access.AGENTS,
+        body=MessageBody, answer=MessageAnswer, access=Access.AGENTS, web=WebScope.ACT,
     ),
     Route(
         "POST", "/v1/messages/{id}/read", read, "Mark a message as read",
-        body=RequestBody, answer=MessageAnswer, access=Access.AGENTS,
+        body=RequestBody, answer=MessageAnswer, access=Access.AGENTS, web=WebScope.ACT,
     ),
     Route(
         "POST", "/v1/messages/{id}/ack", ack, "Acknowledge a message",
-        body=RequestBody, answer=MessageAnswer, access=Access.AGENTS,
+        body=RequestBody, answer=MessageAnswer, access=Access.AGENTS, web=WebScope.ACT,
     ),
     Route(
         "POST", "/v1/messages/{id}/react", react, "React to a message",
@@ -260,7 +266,7 @@ ROUTES: tuple[Route[MessageService], ...] = (
     ),
     Route(
         "GET", "/v1/agents/{name}/inbox", inbox, "What an agent was sent",
-        InboxQuery, answer=MailboxAnswer, access=Access.AGENTS,
+        InboxQuery, answer=MailboxAnswer, access=Access.AGENTS, web=WebScope.OBSERVE,
     ),
     Route(
         "GET", "/v1/agents/{name}/outbox", outbox, "What an agent sent",

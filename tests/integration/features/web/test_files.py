@@ -11,7 +11,7 @@ from aiohttp.test_utils import make_mocked_request
 from agtmuxd.features.web.files import TYPES, load
 
 pytestmark = pytest.mark.tc("TC-294")
-MOST = 60 * 1024
+MOST = 68 * 1024
 
 
 def test_the_page_is_small() -> None:

@@ -3,6 +3,7 @@
 import { kept } from "./dom.js";
 
 const KEPT = "agtmux";
+const QUIET = 15000; // ms without a line, heartbeats included, after which a stream counts as lost
 
 export class ApiError extends Error {
 	constructor(status, error) {
@@ -54,11 +55,28 @@ export class Api {
 		return this.#call("POST", path, body, this.device?.token);
 	}
 
-	// Opens a stream. Raises ApiError, TypeError without a connection, AbortError.
-	async open(path, signal) {
-		const answer = await fetch(path, { signal, cache: "no-store", headers: this.#headers(this.device?.token) });
-		if (!answer.ok) throw await this.#refused(answer);
-		return answer.body;
+	// Gives null once the stream is open, then each of its lines. Raises ApiError, TypeError without a connection, AbortError.
+	async *lines(path, signal) {
+		const silent = new AbortController();
+		let watch = setTimeout(() => silent.abort(), QUIET);
+		try {
+			const answer = await fetch(`${path}&heartbeat=5s`, { signal: AbortSignal.any([signal, silent.signal]), cache: "no-store", headers: this.#headers(this.device?.token) });
+			if (!answer.ok) throw await this.#refused(answer);
+			yield null;
+			const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+			let rest = "";
+			for (;;) {
+				const { value, done } = await reader.read();
+				if (done) return;
+				clearTimeout(watch);
+				watch = setTimeout(() => silent.abort(), QUIET);
+				const lines = (rest + value).split("\n");
+				rest = lines.pop();
+				for (const text of lines) yield JSON.parse(text);
+			}
+		} finally {
+			clearTimeout(watch);
+		}
 	}
 
 	#headers(token) {

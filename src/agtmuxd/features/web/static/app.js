@@ -3,6 +3,7 @@
 import { Api } from "./api.js";
 import { attr, clone, kept, line, part, put, show } from "./dom.js";
 import { Feed } from "./feed.js";
+import { MailView } from "./mail.js";
 import { age, seconds } from "./rows.js";
 import { AllView, HealthView, ListView, time } from "./views.js";
 import { PaneView } from "./pane.js";
@@ -108,6 +109,7 @@ class App {
 		const make = {
 			s: () => new ListView(this, "session", ...words), w: () => new ListView(this, "window", ...words),
 			p: () => new PaneView(this, ...words), sessions: () => new ListView(this, "sessions"), health: () => new HealthView(this),
+			mail: () => new MailView(this),
 		}[words.length === (page.length === 1 ? 2 : 0) ? page : ""];
 		this.#put(make ? make() : new AllView(this));
 		for (const link of document.querySelectorAll("[data-page]")) {

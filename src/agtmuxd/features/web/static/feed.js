@@ -3,9 +3,6 @@
 
 import { keyOf } from "./rows.js";
 
-const QUIET = 15000; // ms without a line, heartbeats included, after which the connection counts as lost
-const HEARTBEAT = "5s";
-
 export class Feed extends EventTarget {
 	rows = new Map();
 	targets = null; // the last answer of /v1/targets
@@ -104,28 +101,11 @@ export class Feed extends EventTarget {
 
 	async #read(signal) {
 		const cursor = this.#cursor === null ? "" : `&cursor=${encodeURIComponent(this.#cursor)}`;
-		const silent = new AbortController();
-		let watch = setTimeout(() => silent.abort(), QUIET);
-		try {
-			const body = await this.#api.open(`/v1/watch?heartbeat=${HEARTBEAT}${cursor}`, AbortSignal.any([signal, silent.signal]));
-			if (this.#cursor !== null) this.#set("live"); // what was missed comes at once, if anything was
-			const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-			let rest = "";
-			for (;;) {
-				const { value, done } = await reader.read();
-				if (done) return;
-				clearTimeout(watch);
-				watch = setTimeout(() => silent.abort(), QUIET);
-				const lines = (rest + value).split("\n");
-				rest = lines.pop();
-				for (const text of lines) {
-					const line = JSON.parse(text);
-					this.#channel.postMessage({ line });
-					this.#take(line);
-				}
-			}
-		} finally {
-			clearTimeout(watch);
+		for await (const line of this.#api.lines(`/v1/watch?scope=panes${cursor}`, signal)) {
+			if (line !== null) {
+				this.#channel.postMessage({ line });
+				this.#take(line);
+			} else if (this.#cursor !== null) this.#set("live"); // what was missed comes at once, if anything was
 		}
 	}
 

@@ -6,7 +6,7 @@ import { age, agent, mark, place, seconds, setAge, setChip, stateWord, waits, wh
 import { crumbsInto } from "./views.js";
 
 const SCREEN_EVERY = 2000; // ms between two readings of the screen while it is open
-const DONE = { prompt: "The prompt was submitted.", interrupt: "The turn was interrupted.", ack: "Marked as seen.", send: "Sent.", kill: "Done.", mute: "No notifications of it for an hour.", unmute: "Notifications are on again." };
+const DONE = { prompt: "The prompt was submitted.", interrupt: "The turn was interrupted.", ack: "Marked as seen.", queue: "Queued. It is typed when the agent is ready.", messages: "The message was sent. It is typed when the agent is ready.", send: "Sent.", kill: "Done.", mute: "No notifications of it for an hour.", unmute: "Notifications are on again." };
 const MUTE = 3600; // seconds
 
 export class PaneView {
@@ -26,7 +26,7 @@ export class PaneView {
 		this.title = line(`${target} ${id}`);
 		this.element = clone("t-pane");
 		const of = this.#of = parts(this.element);
-		of("promptForm").addEventListener("submit", (event) => this.#act(event, "prompt", { text: of("prompt").value }));
+		of("promptForm").addEventListener("submit", (event) => this.#submit(event));
 		of("prompt").addEventListener("keydown", (event) => {
 			if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) of("promptForm").requestSubmit();
 		});
@@ -71,6 +71,7 @@ export class PaneView {
 		of("interrupt").disabled = !(row.state === "running" || waits(row));
 		of("ack").disabled = row.attention === "none";
 		put(of("mute"), this.#muted ? "Unmute" : "Mute for an hour");
+		show(of("mail"), Boolean(row.asks));
 		this.#updateCard(row);
 		linesInto(of("facts"), facts(row));
 		const version = `${row.runtime_id} ${row.state_version} ${row.message}`;
@@ -161,6 +162,14 @@ export class PaneView {
 		return seconds(this.#row.muted_until ?? null) > this.#app.feed.now();
 	}
 
+	// The text as a prompt now, as a prompt that waits, or as a message: the button says which.
+	#submit(event) {
+		const text = this.#of("prompt").value, how = event.submitter?.value, ref = `runtime:${this.#row.runtime_id}`;
+		if (!how) return this.#act(event, "prompt", { text });
+		event.preventDefault();
+		return this.#send(event, how, { request_ref: crypto.randomUUID(), ...(how === "queue" ? { ref, text } : { to: [ref], body: text }) });
+	}
+
 	// One action on the agent that is shown, and on no other.
 	#act(event, kind, more) {
 		event.preventDefault();
@@ -175,7 +184,7 @@ export class PaneView {
 		try {
 			const { result } = await this.#app.api.post(`/v1/${path}`, body);
 			const sure = result?.delivery !== "unconfirmed";
-			this.#note(sure ? DONE[path.split("/")[1]] : "Sent, but nothing shows that the agent took it. Look at its screen.", sure ? "done" : "bad");
+			this.#note(sure ? DONE[path.split("/").pop()] : "Sent, but nothing shows that the agent took it. Look at its screen.", sure ? "done" : "bad");
 			form?.reset();
 		} catch (error) {
 			this.#note(error.status < 500 ? `Nothing was done: ${line(error.message)}.` : `It may or may not be done (${line(error.message)}). Look at the screen.`, "bad");

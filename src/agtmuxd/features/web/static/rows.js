@@ -64,6 +64,13 @@ export function inOrder(rows) {
 export function mark(row, now) {
 	const marks = [];
 	if (row.attention === "review") marks.push(row.stuck ? "stuck" : "to review");
+	const { asks, mail } = row;
+	if (asks) {
+		const kind = asks.kind.replace("_", " ");
+		marks.push(`${asks.overdue ? `overdue ${kind}` : `${kind} to you`}${asks.count > 1 ? ` and ${asks.count - 1} more` : ""}`);
+	}
+	if (mail?.unread) marks.push(`${mail.unread} unread`);
+	if (mail?.dead) marks.push(`${mail.dead} not delivered`);
 	if (row.muted_until && seconds(row.muted_until) > now) marks.push("muted");
 	if (row.background_tasks) marks.push(`${row.background_tasks} in background`);
 	if (row.last_known) marks.push(`last known ${line(row.last_known.state)}`);

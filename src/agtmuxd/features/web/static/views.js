@@ -5,6 +5,7 @@ import { attr, clone, fill, keyed, line, linesInto, make, parts, put } from "./d
 import { age, inOrder, keyOf, link, makeRow, ORDER, seconds, stateWord, updateRow, waits } from "./rows.js";
 
 const GROUPS = [
+	["Asks by message", (row) => row.attention === "needs_action" && row.state !== "error" && row.asks?.attention === "needs_action"],
 	["Failed", (row) => row.attention === "needs_action"],
 	["To review", (row) => row.attention === "review"],
 	["Running", (row) => row.state === "running"],
