@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from agtmux import __version__
-from agtmux.doctor import agents, daemon, machine, messages, service, targets, tmux
+from agtmux.doctor import agents, coordination, daemon, machine, messages, service, targets, tmux
 from agtmux.doctor.report import Report, Result, warning
 from agtmux.protocol.errors import AgtmuxError
 
@@ -49,6 +49,10 @@ CHECKS = (
     Check("hooks", "hooks in the agents' settings", agents.hooks),
     Check("notify", "do notifications arrive", daemon.notifications),
     Check("messages", "do messages arrive", messages.delivered),
+    Check("leases", "are leases held by agents that are gone", coordination.leases),
+    Check("worktrees", "worktrees of agents, and their records", coordination.worktrees),
+    Check("guard", "do git hooks find agtmux", coordination.guard),
+    Check("skill", "the skill that agents are taught", coordination.skill),
     Check("locale", "does this shell use UTF-8", machine.locale),
     Check("place", "containers", machine.place),
 )
