@@ -308,3 +308,37 @@ def test_a_supervised_agent_may_act_where_the_config_says_so(
     argv = [str(PROGRAMS / "agtmux"), "send", other.pane, "--text", "from a friend", "--enter"]
     assert mine.tell(hook={"argv": argv, "payload": {}, "env": {}})["status"] == 0
     assert other.sent() == ["from a friend"]
+
+
+@pytest.mark.tc("TC-950")
+@pytest.mark.parametrize(
+    "rule",
+    ["allow_agent_actions = true\n", '[[policies]]\neffect = "allow"\nsubject = "*"\nverb = "*"\nobject = "*"\n'],
+    ids=["short form", "rule"],
+)
+def test_an_agent_never_answers_its_own_dialog_but_may_answer_that_of_another(
+    place: Place, daemon: Daemon, tmux: Tmux, actor: Make, rule: str
+) -> None:
+    place.configure(tmux, rule)
+    daemon.start()
+    mine, other = actor().start("mine"), actor().start("other")
+    mine.ready(daemon)
+    other.ready(daemon)
+    program = str(PROGRAMS / "agtmux")
+    mine.asks(daemon)
+    detached = ["setsid", "-f", program, "approve", mine.pane, "--yes"]
+    mine.tell(hook={"argv": detached, "payload": {}, "env": {}})
+    until(lambda: len(daemon.client.actions({}).json()["items"]) == 1, within=PATIENCE, what="it was refused too")
+    for argv in (
+        ("approve", mine.pane, "--yes"), ("deny", mine.pane, "--yes"), ("answer", mine.pane, "1", "--yes"),
+        ("send", mine.pane, "--key", "Enter", "--if-state", "waiting_approval"), ("send", mine.pane, "--key", "1"),
+    ):  # fmt: skip
+        done = mine.tell(hook={"argv": [program, *argv], "payload": {}, "env": {}})
+        assert (done["status"], "the dialog of its own pane" in done["out"]) == (3, True), (argv, done)
+    assert {one["error_code"] for one in daemon.client.actions({}).json()["items"]} == {"E_POLICY_DENIED"}
+    assert (mine.keys(), mine.sent()) == (b"", [])
+    other.asks(daemon, "make")
+    done = mine.tell(hook={"argv": [program, "approve", other.pane, "--yes"], "payload": {}, "env": {}})
+    assert done["status"] == 0, done
+    assert place.cli("approve", mine.pane, "--yes").returncode == 0, "a person may"
+    assert mine.keys() != b""

@@ -22,7 +22,15 @@ from agtmuxd.actions.kinds import Act
 from agtmuxd.actions.ledger import Ledger, Outcome
 from agtmuxd.actions.pane_check import PaneReader, PaneReading
 from agtmuxd.core import ref as refs
-from agtmuxd.core.action.guard import CurrentPane, GuardInput, KnownState, decide, decide_unread, may_be_asked
+from agtmuxd.core.action.guard import (
+    CurrentPane,
+    GuardInput,
+    KnownState,
+    can_answer,
+    decide,
+    decide_unread,
+    may_be_asked,
+)
 from agtmuxd.core.action.request import Caller, Kind, Request, Snapshot, ViewParams, read_nonce
 from agtmuxd.core.actor import Actor
 from agtmuxd.core.model import WAITING
@@ -108,21 +116,25 @@ class ActionRunner:
         if refusal is not None:
             raise refusal
 
-    async def _identify(self, caller: Caller) -> FoundCaller:
-        """Find out who asks. A caller with an actor was checked by its server."""
+    async def _identify(self, caller: Caller, *, into_dialog: bool = False) -> FoundCaller:
+        """Find out who asks. A caller with an actor was checked by its server.
+
+        ``into_dialog``: the action could answer a dialog, so it always matters which agent asks.
+        """
         if caller.actor is not None:
             return FoundCaller(caller)
-        return await self._callers.identify_agent(caller.uid, caller.pid, name_only=self._policy.is_open)
+        name_only = self._policy.is_open and not into_dialog
+        return await self._callers.identify_agent(caller.uid, caller.pid, name_only=name_only)
 
     async def _refusal(
-        self, found: FoundCaller, verb: str, objects: tuple[str, ...], default: str
+        self, found: FoundCaller, verb: str, objects: tuple[str, ...], default: str, *, into_dialog: bool = False
     ) -> AgtmuxError | None:
         """Return why the caller may not do this. ``default``: what agents may do without a rule that allows more."""
         actor = await self._actor_of(found)
-        decision = self._policy.decide(actor, verb, objects)
+        decision = self._policy.decide(actor, verb, objects, into_dialog=into_dialog)
         if decision.allowed:
             return None
-        if decision.rule is not None:
+        if decision.rule is not None or decision.own_dialog:
             return denied(decision, actor, verb, objects[0])
         text = (
             f"a supervised agent may {default} ({found.why}): set allow_agent_actions = true, or add a rule to "
@@ -152,11 +164,13 @@ class ActionRunner:
         refusal = may_be_asked(request)
         if refusal is not None:
             raise refused(refusal)
-        found = await self._identify(caller)
+        into_dialog = can_answer(request)
+        found = await self._identify(caller, into_dialog=into_dialog)
         resolved = await self._resolve(request)
         row = await self._ledger.begin(request, digest, found.caller, resolved.snapshot)
         verb = "read" if request.kind is Kind.VIEW else f"act.{request.kind}"
-        denial = await self._refusal(found, verb, await self._objects(resolved), "not act")
+        objects = await self._objects(resolved)
+        denial = await self._refusal(found, verb, objects, "not act", into_dialog=into_dialog)
         outcome = Outcome(error=denial) if denial is not None else await self._outcome(row, resolved)
         return await self._ledger.finish(row, outcome)
 

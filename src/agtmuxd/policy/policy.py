@@ -35,9 +35,9 @@ class Policy:
         rules = self.rules
         return any(rule.name == SHORT_FORM for rule in rules) and all(rule.effect == "allow" for rule in rules)
 
-    def decide(self, actor: Actor, verb: str, objects: Iterable[str]) -> Decision:
-        """Decide whether the actor may do this."""
-        return decide(self.rules, actor, verb, objects)
+    def decide(self, actor: Actor, verb: str, objects: Iterable[str], *, into_dialog: bool = False) -> Decision:
+        """Decide whether the actor may do this. ``into_dialog``: it could answer a dialog."""
+        return decide(self.rules, actor, verb, objects, into_dialog=into_dialog)
 
     def allow(self, actor: Actor, verb: str, object_: str) -> None:
         """Raise E_POLICY_DENIED, naming the rule and what is allowed, if the actor may not do this."""

@@ -21,6 +21,8 @@ VERBS: Final = ("read", "message", "signal", "wait", "lease", "worktree", "spawn
 """What a rule can be about. ``act.KIND`` is one kind of action; ``*`` is everything."""
 OPEN_TO_AGENTS: Final = frozenset({"read", "message", "signal", "wait", "lease", "worktree"})
 """Verbs that agents may use in their own name without a rule."""
+DIALOG_ACTS: Final = frozenset({"act.approve", "act.deny", "act.answer"})
+"""What answers a dialog. No rule lets an agent do this to its own pane."""
 UNKNOWN_AGENT: Final = Actor(agent_id="")
 """An agent that agtmux cannot name: rules that refuse any agent refuse it, and only ``*`` allows it something."""
 
@@ -43,22 +45,47 @@ class Rule:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """Whether it is allowed. ``rule``: the rule that decided; None: the default did. ``prefix``: the topics that an
-    agent may publish on by default, if it asked for another one.
+    agent may publish on by default, if it asked for another one. ``own_dialog``: an agent would answer itself.
     """
 
     allowed: bool
     rule: Rule | None = None
     prefix: str | None = None
+    own_dialog: bool = False
 
     @property
     def rule_name(self) -> str:
-        """Return the name of the rule, or ``default``."""
+        """Return the name of the rule, ``default``, or ``own dialog``."""
+        if self.own_dialog:
+            return "own dialog"
         return "default" if self.rule is None else self.rule.name
 
 
-def decide(rules: Iterable[Rule], actor: Actor, verb: str, objects: Iterable[str]) -> Decision:
-    """Decide. ``objects``: the names of what it is about, such as ``target:host`` and ``agent:claude-1``."""
+def decide(
+    rules: Iterable[Rule], actor: Actor, verb: str, objects: Iterable[str], *, into_dialog: bool = False
+) -> Decision:
+    """Decide. ``objects``: the names of what it is about, such as ``target:host`` and ``agent:claude-1``.
+
+    ``into_dialog``: the action could answer a dialog, although its verb does not say so.
+    """
     names = tuple(objects)
+    decision = _by_rules(rules, actor, verb, names)
+    if decision.allowed and (into_dialog or verb in DIALOG_ACTS) and _is_itself(actor, names):
+        return Decision(False, own_dialog=True)
+    return decision
+
+
+def _is_itself(actor: Actor, names: tuple[str, ...]) -> bool:
+    """Return whether an agent asks about its own pane. One that cannot be named could be any agent."""
+    if not actor.is_agent or actor.name is None:
+        return actor.is_agent
+    agents = {name.casefold() for name in names if name.startswith("agent:")}
+    in_teams = {name for name in agents if "/" in name}
+    own = f"{actor.team}/{actor.name}" if in_teams and actor.team else actor.name
+    return f"agent:{own}".casefold() in (in_teams or agents)
+
+
+def _by_rules(rules: Iterable[Rule], actor: Actor, verb: str, names: tuple[str, ...]) -> Decision:
     fits = [rule for rule in rules if _is_about(rule, verb, names) and _is_for(rule, actor)]
     for effect in ("deny", "allow"):
         first = next((rule for rule in fits if rule.effect == effect), None)
@@ -77,7 +104,9 @@ def allow(actor: Actor, verb: str, object_: str, rules: Iterable[Rule] = ()) -> 
 def denied(decision: Decision, actor: Actor, verb: str, object_: str) -> AgtmuxError:
     """Return the error of a refusal."""
     details: dict[str, object] = {"verb": verb, "object": object_, "rule": decision.rule_name}
-    if decision.rule is not None:
+    if decision.own_dialog:
+        text = "an agent may not answer the dialog of its own pane, and no rule allows it: a person must answer"
+    elif decision.rule is not None:
         text = f"{decision.rule.name} refuses this ({decision.rule.text()}): see agtmux policy list"
     elif decision.prefix is not None:
         details["allowed"] = decision.prefix

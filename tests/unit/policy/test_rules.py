@@ -88,3 +88,26 @@ def test_an_agent_without_a_name_is_refused_by_any_rule_and_allowed_by_none_for_
     assert decide(rules("allow * act *"), UNKNOWN_AGENT, "act.send", PANE).allowed
     assert not decide(rules("allow * act *", "deny agent:other act *"), UNKNOWN_AGENT, "act.send", PANE).allowed
     assert not decide([], UNKNOWN_AGENT, "signal", ("topic:agent/None/x",)).allowed
+
+
+@pytest.mark.tc("TC-950")
+def test_no_rule_lets_an_agent_answer_the_dialog_of_its_own_pane() -> None:
+    own = ("target:host", "agent:builder", "agent:Web/Builder")
+    other = ("target:host", "agent:builder", "agent:Docs/builder")
+    for line in ("allow * * *", "allow agent:builder act.approve *", "allow agent:builder act agent:builder"):
+        for verb in ("act.approve", "act.deny", "act.answer", "act.send"):
+            allowed = decide(rules(line), AGENT, verb, other).allowed
+            decision = decide(rules(line), AGENT, verb, own, into_dialog=True)
+            assert (decision.allowed, decision.own_dialog) == (False, allowed), (line, verb)
+        assert decide(rules(line), AGENT, "act.approve", own).allowed is False, line
+    everything = rules("allow * * *")
+    assert decide(everything, AGENT, "act.send", own).allowed
+    assert decide(everything, LONER, "act.approve", own).allowed, "another agent"
+    assert decide(everything, PERSON, "act.approve", own).allowed
+    assert decide(everything, UNKNOWN_AGENT, "act.approve", PANE).own_dialog, "it could be any agent"
+    for names, itself in ((("agent:builder",), True), (("agent:web/builder",), True), (("target:host",), False)):
+        assert decide(everything, AGENT, "act.approve", names).own_dialog is itself, names
+    loner = Actor(agent_id="3", name="builder")
+    assert not decide(everything, loner, "act.approve", own).own_dialog, "the other one is in a team"
+    assert decide(everything, loner, "act.approve", own[:2]).own_dialog
+    assert decide([], AGENT, "act.approve", own).rule_name == "default"

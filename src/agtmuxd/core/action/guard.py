@@ -139,6 +139,14 @@ def may_be_asked(request: Request) -> Refusal | None:
     return None
 
 
+def can_answer(request: Request) -> bool:
+    """Return whether the request could answer a dialog: by its kind, or by keys, or because it names a state."""
+    params = request.params
+    return bool(NEEDS[request.kind].prompt) or (
+        isinstance(params, SendParams) and bool(params.keys or request.guards.if_state)
+    )
+
+
 def decide(case: GuardInput) -> Refusal | None:
     """Return the first reason against the action, or None."""
     for check in (_identity, _stopped, _used, _caller_guards, _prompt, _pane, _agent, _kind):

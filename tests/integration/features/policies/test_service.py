@@ -65,6 +65,8 @@ def test_rules_are_listed_in_order_with_the_short_form_last() -> None:
         ("device:phone", "act.send", "target:gpu", True, "allow_agent_actions"),
         ("person", "act.kill", "target:host", True, "allow_agent_actions"),
         ("uid:1000", "read", "target:host", True, "default"),
+        ("agent:loner", "act.approve", "target:host", True, "allow_agent_actions"),
+        ("agent:loner", "act.approve", "agent:loner", False, "own dialog"),
         ("agent:loner", "signal", "topic:team/web/x", False, "default"),
     ],
 )

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agtmuxd.core.action.guard import CurrentPane, GuardInput, KnownState, decide, decide_unread, may_be_asked
+from agtmuxd.core.action.guard import (
+    CurrentPane,
+    GuardInput,
+    KnownState,
+    can_answer,
+    decide,
+    decide_unread,
+    may_be_asked,
+)
 from agtmuxd.core.action.keys import submits, valid_key
 from agtmuxd.core.action.request import (
     Guards,
@@ -247,6 +255,19 @@ def test_a_turn_is_stopped_only_where_both_its_state_and_its_screen_show_one(kin
     assert reason(case(kind, KillParams(), replace(works, claim=Claim.IDLE), runs)) == "not_running"
     assert reason(case(kind, KillParams(), works, IDLE)) == "not_running"
     assert reason(case(kind, KillParams(), replace(works, foreground=False), runs)) == "background"
+
+
+@pytest.mark.tc("TC-950")
+def test_what_could_answer_a_dialog_is_known_by_its_kind_its_keys_or_the_state_that_it_names() -> None:
+    for kind in Kind:
+        answers = kind in (Kind.APPROVE, Kind.DENY, Kind.ANSWER)
+        assert can_answer(Request(kind, "r", "x", Guards(), NoParams())) is answers, kind
+    for guards, params, answers in (
+        (Guards(), SendParams(text="1", enter=True), False),
+        (Guards(), SendParams(keys=("1",)), True),
+        (Guards(if_state=("waiting_approval",)), SendParams(enter=True), True),
+    ):
+        assert can_answer(Request(Kind.SEND, "r", "x", guards, params)) is answers, params
 
 
 @pytest.mark.tc("TC-027")
