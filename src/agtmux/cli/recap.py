@@ -101,19 +101,42 @@ def lines(body: dict[str, Any], now: float) -> list[str]:
         for item in worked:
             end = f", ended {_local(item['ended_at'])}" if item["ended_at"] else ""
             out.append(f"  {name(item)}: {item['finished']} finished, {span(item['running_s'])} running{end}")
-    if not items:
+    shared_part = _coordination(body.get("coordination") or {})
+    if not items and not shared_part:
         out.append("Nothing happened.")
+    return out + shared_part
+
+
+def _coordination(found: dict[str, Any]) -> list[str]:
+    """Write what happened between agents and people. An older daemon says nothing of it."""
+    counts = {
+        "to_people": "to people", "results": "results", "answers": "answers", "overdue": "without an answer in time",
+        "undelivered": "not delivered or not confirmed",
+    }  # fmt: skip
+    parts = [f"{found[key]} {words}" for key, words in counts.items() if found.get(key)]
+    out = ["", "Messages", f"  {', '.join(parts)}"] if parts else []
+    out += [
+        f"    {_local(one['at'])}  {render.clean(one['sender'])}: {render.clean(one['kind']).replace('_', ' ')}"
+        for one in (found.get("messages") or [])[:_LISTED]
+    ]
+    taken = found.get("takeovers") or []
+    if taken:
+        out += ["", "Leases taken over"]
+    for one in taken[:_LISTED]:
+        what, holder = render.clean(one["what"]), render.clean(one["holder"])
+        out.append(f"  {_local(one['at'])}  {what} of {holder}, {render.clean(one['reason'])}")
     return out
 
 
 def name(item: dict[str, Any]) -> str:
-    """Name an agent: its type, its project and branch, and where it is."""
+    """Name an agent: the name that somebody gave it or its type, its project and branch, and where it is."""
     where = item["identity"] or {}
     project = ":".join(render.clean(part) for part in (item["project"], item["branch"]) if part)
     place = f"{render.clean(where.get('session_name'))}:{item['window_index']}.{item['pane_index']}"
     if where.get("target") not in (None, "host"):
         place = f"{render.clean(where['target'])} {place}"
-    return " ".join(part for part in (render.clean(item["agent_type"]), project, place) if part)
+    given = (item.get("agent") or {}).get("name")
+    return " ".join(part for part in (render.clean(given or item["agent_type"]), project, place) if part)
 
 
 def span(seconds: float) -> str:

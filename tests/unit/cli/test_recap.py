@@ -82,3 +82,18 @@ def test_spans_have_one_or_two_units() -> None:
         "1 h 01 min",
         "24 h 00 min",
     ]
+
+
+@pytest.mark.tc("TC-919")
+def test_it_says_what_agents_sent_to_people_and_which_leases_were_taken_over() -> None:
+    """Texts are not shown. An older daemon says nothing of it."""
+    message = {"at": "2026-03-10T07:00:00Z", "message_id": "m-1", "kind": "review_request", "sender": "agent:builder"}
+    taken = {"at": "2026-03-10T08:00:00Z", "what": "src/**", "holder": "agent:x", "reason": "taken by person"}
+    counts = {"to_people": 1, "results": 0, "answers": 2, "overdue": 0, "undelivered": 0, "leases_taken": 1}
+    found = {**counts, "messages": [message], "takeovers": [taken]}
+    out = lines({**body(item(finished=1, agent={"name": "builder"})), "coordination": found}, NOW)
+    assert out[-8:] == [
+        "  builder shop:main w:1.0: 1 finished, 0 s running", "", "Messages", "  1 to people, 2 answers",
+        "    Mar 10 07:00  agent:builder: review request", "", "Leases taken over",
+        "  Mar 10 08:00  src/** of agent:x, taken by person",
+    ]  # fmt: skip

@@ -16,7 +16,8 @@ WAITING: Final = ("waiting_approval", "waiting_input")
 LISTED: Final = 20
 """Waits and failures that are listed for each agent: the longest waits, the newest failures. Counts include all."""
 PLACE: Final = (
-    "ref", "identity", "agent_type", "agent_name", "project", "branch", "window_name", "window_index", "pane_index"
+    "ref", "identity", "agent_type", "agent", "agent_name", "project", "branch", "window_name", "window_index",
+    "pane_index",
 )  # fmt: skip
 """Fields of a pane's row that say which agent it is."""
 
@@ -103,7 +104,7 @@ class RecapBuilder:
         """Enter the state of ``item``. ``began``: it began before the time that is told about, so it counts no turn."""
         at = max(at, self.since)
         place = {name: item[name] for name in PLACE if name in item}
-        agent.place |= place
+        agent.place |= {**place, "agent": item.get("agent")}
         state, waiting = item.get("state"), item.get("waiting_for") or {}
         prompt = waiting.get("fingerprint") if state in WAITING else None
         if state == agent.state and (agent._prompt == prompt or None in (agent._prompt, prompt)):

@@ -11,7 +11,7 @@ from agtmuxd.api import requests
 from agtmuxd.api.envelopes import Envelope, reply
 from agtmuxd.api.parsing import read_query
 from agtmuxd.api.responses.base import ResponseModel, RowsAnswer, Time
-from agtmuxd.api.responses.panes import PaneIdentity
+from agtmuxd.api.responses.panes import AgentName, PaneIdentity
 from agtmuxd.api.route import Access, Route, WebScope
 from agtmuxd.core.model import State
 
@@ -45,6 +45,7 @@ class AgentItem(ResponseModel):
     ref: str | None
     identity: PaneIdentity | None
     agent_type: str | None
+    agent: AgentName | None
     agent_name: str | None
     project: str | None
     branch: str | None
@@ -62,6 +63,36 @@ class AgentItem(ResponseModel):
     running_s: float
 
 
+class MessageItem(ResponseModel):
+    at: Time
+    message_id: str
+    kind: str
+    sender: str
+
+
+class TakeoverItem(ResponseModel):
+    """A lease that somebody took over. ``what``: its pattern or name."""
+
+    at: Time
+    lease_id: str
+    what: str
+    holder: str
+    reason: str | None
+
+
+class CoordinationItem(ResponseModel):
+    """Counts, and the newest messages to people and leases that were taken over. There are no texts."""
+
+    to_people: int
+    results: int
+    answers: int
+    overdue: int
+    undelivered: int
+    leases_taken: int
+    messages: list[MessageItem]
+    takeovers: list[TakeoverItem]
+
+
 class RecapSummary(ResponseModel):
     agents: int
     waited_s: float
@@ -77,6 +108,7 @@ class RecapAnswer(RowsAnswer):
     since: Time
     until: Time
     log_begins: Time | None
+    coordination: CoordinationItem
     summary: RecapSummary
     items: list[AgentItem]
 

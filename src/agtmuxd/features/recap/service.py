@@ -9,6 +9,7 @@ from agtmux.protocol.errors import AgtmuxError
 from agtmuxd.api.envelopes import Envelope
 from agtmuxd.core.json_codec import stamp
 from agtmuxd.features.recap import store as rows
+from agtmuxd.features.recap.coordination import CoordinationRecap
 from agtmuxd.features.recap.model import RecapBuilder, agent_item
 from agtmuxd.store.db import Store
 from agtmuxd.stream.published import PublishedRows
@@ -32,14 +33,17 @@ class Recap:
         if since > now:
             raise AgtmuxError("E_INVALID_REQUEST", "since: this time is in the future: give one in the past")
         oldest = await self._store.read(rows.oldest)
-        builder = RecapBuilder(since, oldest)
+        builder, coordination = RecapBuilder(since, oldest), CoordinationRecap(since)
         after: rows.Position | None = (since, "", -1)
         while after is not None:
             position = after
             found, after = await self._store.read(lambda connection: rows.page(connection, position, now))  # noqa: B023 awaited here
-            for at, changes in found:
+            for at, changes, coordinated in found:
                 for change in changes:
                     builder.change(change["key"], at, change["item"], change["was"])
+                for change in coordinated:
+                    identity = change["identity"]
+                    coordination.change(identity["kind"], identity["id"], at, change["item"])
         builder.now(self._view.panes.items())
         items = [agent_item(agent, now) for agent in builder.result(now)]
         return {
@@ -54,5 +58,6 @@ class Recap:
                 "failed": sum(item["failed"] for item in items),
                 "running_s": round(sum(item["running_s"] for item in items), 1),
             },
+            "coordination": coordination.result(),
             "items": items,
         }

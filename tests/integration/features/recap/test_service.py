@@ -11,6 +11,7 @@ from agtmuxd.api.envelopes import Envelope
 from agtmuxd.api.route import RouteTable
 from agtmuxd.core.json_codec import stamp
 from agtmuxd.core.model import NS, Source
+from agtmuxd.features.contract import PublishChange
 from agtmuxd.features.recap import store as rows
 from agtmuxd.features.recap.routes import ROUTES
 from agtmuxd.features.recap.service import Recap
@@ -63,3 +64,24 @@ async def test_it_begins_at_the_time_asked_for(api: Api) -> None:
 async def test_a_time_that_is_still_to_come_is_refused(api: Api) -> None:
     answer = await api.call("GET", f"/v1/recap?since={T0 + 3600 * NS}", 400)
     assert answer["error"]["message"] == "since: this time is in the future: give one in the past"
+
+
+@pytest.mark.tc("TC-919")
+async def test_it_names_agents_as_people_do_and_has_their_messages(tmp_path: Path, short_dir: Path) -> None:
+    agent = Agent(levels={Source.POLLER: BUSY})
+    async with Rig(tmp_path / "a.db", Clock()) as rig:
+        await live(rig, agent, 2.0)
+        named = {"agent_id": "a-1", "name": "builder", "team": None}
+        await rig.pipeline.annotate(rig.runtime_id(), "agent", named)
+        sent = {"kind": "blocker", "sender": "agent:builder", "created_at": stamp(rig.clock())}
+
+        def work(_connection: object, publish: PublishChange) -> None:
+            publish("message", "m-1", {**sent, "overdue_at": None, "cancelled_at": None})
+            publish("delivery", "d-1", {"message_id": "m-1", "agent_id": None, "state": "queued"})
+
+        await rig.pipeline.write(work)
+        recap = Recap(envelope=Envelope(rig.clock, lambda: [target()]), store=rig.store, view=rig.view, clock=rig.clock)
+        async with serving(short_dir, FakeServices(), tables=[RouteTable(ROUTES, recap)]) as served:
+            found = await served.get("/v1/recap", params={"since": stamp(T0)})
+    assert found["items"][0]["agent"] == named
+    assert (found["coordination"]["to_people"], found["coordination"]["messages"][0]["kind"]) == (1, "blocker")

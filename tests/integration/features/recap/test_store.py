@@ -34,7 +34,7 @@ def test_each_entry_from_the_time_on_is_read_once_in_order(
     after: rows.Position | None = (20, "", -1)
     while after is not None:
         some, after = rows.page(connection, after, 35)
-        found += [(at, changes[0]["key"]) for at, changes in some]
+        found += [(at, changes[0]["key"]) for at, changes, _ in some]
     assert found == [(20, "a2"), (30, "b1"), (30, "b2")]
     assert rows.oldest(connection) == 10
 
@@ -42,3 +42,14 @@ def test_each_entry_from_the_time_on_is_read_once_in_order(
 def test_an_empty_log_has_no_oldest_entry(tmp_path: Path) -> None:
     opened, _ = open_database(str(tmp_path / "b.db"))
     assert rows.oldest(opened) is None
+
+
+@pytest.mark.tc("TC-919")
+def test_changes_of_coordination_come_with_their_batch(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        "INSERT INTO coord_log (stream_id, sequence, changes_json, committed_at) VALUES ('b', 1, '[{\"key\": \"message/m-1\"}]', 30)"
+    )
+    found, _ = rows.page(connection, (20, "", -1), 35)
+    assert [(at, [change["key"] for change in coordinated]) for at, _, coordinated in found] == [
+        (20, []), (30, ["message/m-1"]), (30, []),
+    ]  # fmt: skip
