@@ -46,9 +46,9 @@ def test_an_empty_log_has_no_oldest_entry(tmp_path: Path) -> None:
 
 @pytest.mark.tc("TC-919")
 def test_changes_of_coordination_come_with_their_batch(connection: sqlite3.Connection) -> None:
-    connection.execute(
-        "INSERT INTO coord_log (stream_id, sequence, changes_json, committed_at) VALUES ('b', 1, '[{\"key\": \"message/m-1\"}]', 30)"
-    )
+    columns = "stream_id, sequence, changes_json, committed_at"
+    entry = ("b", 1, '[{"key": "message/m-1"}]', 30)
+    connection.execute(f"INSERT INTO coord_log ({columns}) VALUES (?, ?, ?, ?)", entry)  # noqa: S608
     found, _ = rows.page(connection, (20, "", -1), 35)
     assert [(at, [change["key"] for change in coordinated]) for at, _, coordinated in found] == [
         (20, []), (30, ["message/m-1"]), (30, []),
