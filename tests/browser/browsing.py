@@ -102,6 +102,17 @@ def live(tab: Page) -> None:
     tab.locator("[data-f=status][data-status=live]").wait_for()
 
 
+def hide(tab: Page, hidden: bool) -> None:
+    """What a browser does when somebody looks at another tab or switches the phone off."""
+    tab.evaluate(
+        """hidden => {
+            Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+            document.dispatchEvent(new Event('visibilitychange'));
+        }""",
+        hidden,
+    )  # fmt: skip
+
+
 def card(tab: Page, number: int = 0) -> Any:
     return tab.locator(".card").nth(number)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.acceptance.stage import PATIENCE, Actor, Item
-from tests.browser.browsing import AXE, PHONE, Web, card, live, rows, says, settled
+from tests.browser.browsing import AXE, PHONE, Web, card, hide, live, rows, says, settled
 from tests.conftest import until
 
 if TYPE_CHECKING:
@@ -81,17 +81,6 @@ def test_after_a_restart_of_the_daemon_it_goes_on_from_its_cursor(web: Web, acto
 
 
 LOOK_AGAIN = "dispatchEvent(new Event('pagehide')); dispatchEvent(new Event('pageshow'))"
-
-
-def hide(tab: Page, hidden: bool) -> None:
-    """What a browser does when somebody looks at another tab or switches the phone off."""
-    tab.evaluate(
-        """hidden => {
-            Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
-            document.dispatchEvent(new Event('visibilitychange'));
-        }""",
-        hidden,
-    )  # fmt: skip
 
 
 def test_all_tabs_share_one_stream_and_hidden_ones_have_none(web: Web, actor: Make) -> None:

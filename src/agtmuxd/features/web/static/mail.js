@@ -37,7 +37,7 @@ class Letter {
 		put(of("who"), line(one.sender));
 		setAge(of("age"), one.created_at, this.#app.feed.now());
 		const kind = one.kind.replace("_", " ");
-		put(of("mark"), [unread(one) ? `unread ${kind}` : kind, one.overdue_at && "overdue", ["acked", "cancelled"].includes(state) && state].filter(Boolean).join(", "));
+		put(of("mark"), [unread(one) ? `unread ${kind}` : kind, one.overdue_at && "overdue", { acked: "acknowledged", cancelled: "cancelled" }[state]].filter(Boolean).join(", "));
 		put(of("subject"), line(one.subject || one.preview));
 		show(of("form"), this.#app.api.may("act"));
 		show(of("ack"), state !== "acked");
@@ -105,7 +105,7 @@ export class MailView {
 	update() {
 		this.#follow();
 		const box = this.#box, first = this.#first;
-		put(this.#of("sub"), this.#why ? `The messages cannot be read: ${this.#why}.` : box === null ? "" : box.items.length ? `${box.unread} unread` : "No agent sent you a message.");
+		put(this.#of("sub"), this.#why ? `The messages cannot be read: ${this.#why}.` : box === null ? "" : box.items.length ? `${box.unread} unread${box.truncated ? ". Only the newest 100 are shown here; agtmux inbox has all" : ""}` : "No agent sent you a message.");
 		for (const one of box?.items ?? []) if (!first.has(one.message_id)) first.set(one.message_id, unread(one));
 		const items = [...box?.items ?? []].sort((one, two) => first.get(two.message_id) - first.get(one.message_id) || two.seq - one.seq);
 		show(this.#of("rows"), items.length > 0);

@@ -19,6 +19,7 @@ export class PaneView {
 	#version = "";
 	#screen = null; // the view-output that further readings continue
 	#reads = false;
+	#last = null; // the last text for the queue or as a message: again under the same name, it never arrives twice
 
 	constructor(app, target, id) {
 		this.#app = app;
@@ -167,7 +168,9 @@ export class PaneView {
 		const text = this.#of("prompt").value, how = event.submitter?.value, ref = `runtime:${this.#row.runtime_id}`;
 		if (!how) return this.#act(event, "prompt", { text });
 		event.preventDefault();
-		return this.#send(event, how, { request_ref: crypto.randomUUID(), ...(how === "queue" ? { ref, text } : { to: [ref], body: text }) });
+		const key = JSON.stringify([how, ref, text]);
+		if (this.#last?.key !== key) this.#last = { key, request_ref: crypto.randomUUID() };
+		return this.#send(event, how, { request_ref: this.#last.request_ref, ...(how === "queue" ? { ref, text } : { to: [ref], body: text }) });
 	}
 
 	// One action on the agent that is shown, and on no other.
@@ -186,6 +189,7 @@ export class PaneView {
 			const sure = result?.delivery !== "unconfirmed";
 			this.#note(sure ? DONE[path.split("/").pop()] : "Sent, but nothing shows that the agent took it. Look at its screen.", sure ? "done" : "bad");
 			form?.reset();
+			this.#last = null;
 		} catch (error) {
 			this.#note(error.status < 500 ? `Nothing was done: ${line(error.message)}.` : `It may or may not be done (${line(error.message)}). Look at the screen.`, "bad");
 		}
