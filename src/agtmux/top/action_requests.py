@@ -70,7 +70,8 @@ def request_for(kind: str, row: Row, **more: Any) -> ActionRequest:
 
 def where(row: Row) -> str:
     """Return an agent and its place as text."""
-    return f"{row.agent} in {row.target}/{row.place} {row.pane_id}"
+    who = f"{row.name} ({row.agent})" if row.given else row.agent
+    return f"{who} in {row.target}/{row.place} {row.pane_id}"
 
 
 def perform(client: Client, wanted: ActionRequest) -> Outcome:

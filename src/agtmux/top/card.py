@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from agtmux.top import keys, lines
 from agtmux.top.action_requests import DECISIONS, ActionRequest, request_for, where
+from agtmux.top.marks import in_detail
 from agtmux.top.model import age
 from agtmux.top.text import cut, wrap
 
@@ -174,6 +175,7 @@ def card_lines(card: Card, keymap: Keymap, now: float, room: int, most: int, *, 
                           (f"  {card.number} of {card.of}" if card.of > 1 else "", "dim"))]  # fmt: skip
     since = age(row.waits_since, now)
     head.append(((cut(f"{where(row)}{f', for {since}' if since else ''}", room), "agent"),))
+    head += in_detail(row.marks, room)
     folder = f"{row.project} " if row.project else ""
     head.append(((cut(f"{folder}{row.cwd}", room), "dim"),) if row.cwd else ())
     notes = wrap(card.note, room, NOTES)

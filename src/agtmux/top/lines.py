@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from agtmux.render import STATES
 from agtmux.top import keys
+from agtmux.top import marks as mark_lines
 from agtmux.top.arrange import Entry, Fold, Head
 from agtmux.top.layout import STACKED
 from agtmux.top.model import GLYPHS, age, counts, word
-from agtmux.top.text import cut, fit, fit_right, width, wrap
+from agtmux.top.text import cut, cut_middle, fit, fit_right, width, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,14 +50,18 @@ def list_line(line: Line, at: Columns, now: float, *, marked: bool, pointer: boo
     spans: list[Span] = [(sign, "mark" if marked else "pointer"), (GLYPHS.get(row.state, "~"), state), (" ", "")]
     if at.word:
         spans += [(fit(word(row.state), at.word), state), (" ", "")]
-    spans += [(fit(row.agent, at.agent), "agent"), (" ", "")]
-    spans += [(fit(place(row, at.place, target=target), at.place), ""), (" ", "")]
+    spans += [(fit(cut_middle(row.given or row.agent, at.agent), at.agent), "agent"), (" ", "")]
+    sign_only = row.marks[0] if row.marks and not at.what else None
+    spans += [(fit(place(row, at.place, target=target), at.place), "")]
+    spans += [(sign_only.sign, sign_only.style) if sign_only is not None else (" ", "")]
     spans.append((age_text(row, now, at.age), "age"))
     if at.folder:
         spans += [(" ", ""), (fit(folder(row), at.folder), "dim")]
     if at.what:
         muted = "muted " if row.muted_until is not None and row.muted_until > now else ""
-        spans += [("  ", ""), (muted, "dim"), (cut(row.what, at.what - len(muted)), "what" if row.needs_you else "")]
+        marks = mark_lines.in_row(row.marks, at.what - len(muted))
+        left = at.what - len(muted) - length(marks)
+        spans += [("  ", ""), (muted, "dim"), *marks, (cut(row.what, left), "what" if row.needs_you else "")]
     return tuple(spans)
 
 
@@ -143,7 +148,8 @@ def title(row: Row | None, room: int, *, focused: bool, target: bool) -> Spans:
     style = "rule.focus" if focused else "rule"
     if row is None:
         return (("─" * room, style),)
-    name = f"{row.agent} {row.version}".strip()
+    kind = f"{row.agent} {row.version}".strip()
+    name = f"{row.name} · {kind}" if row.given else kind
     text = cut(f" {name} · {place(row, 40, target=target)} · {row.pane_id} ", max(0, room - 4))
     return (("──", style), (text, "head"), ("─" * max(0, room - 2 - width(text)), style))
 
@@ -155,7 +161,7 @@ def rule(text: str, room: int) -> Spans:
 
 
 def about(row: Row, now: float, room: int) -> list[Spans]:
-    """Return the first lines of the detail: the state and why, then the folder."""
+    """Return the first lines of the detail: the state and why, the folder, what it asks of people and its mail."""
     since = age(row.since, now)
     reason = f" ({row.reason})" if row.reason else ""
     more = f", {row.background} background task{'s' if row.background > 1 else ''}" if row.background else ""
@@ -164,12 +170,13 @@ def about(row: Row, now: float, room: int) -> list[Spans]:
         (f"{GLYPHS.get(row.state, '~')} {word(row.state)}", f"state.{row.state}"),
         (f" for {since}" if since else "", ""),
         (f"{reason}{more}{seen}", "dim"),
-        (f"  {row.name}" if row.name else "", "agent"),
+        (f"  {row.name}" if row.name and not row.given else "", "agent"),
     )
     branch = f" [{row.worktree or row.branch}]" if row.worktree or row.branch else ""
     project = f"{row.project}{branch}  " if row.project else ""
     second: Spans = ((cut(f"{project}{row.cwd}", room), "dim"),)
-    return [first, second] if project or row.cwd else [first]
+    about = [first, second] if project or row.cwd else [first]
+    return about + mark_lines.in_detail(row.marks, room)
 
 
 def summary_of_row(row: Row, room: int, most: int) -> list[Spans]:

@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agtmux import columns
+from agtmux.top.marks import marks_of
 from agtmux.top.text import safe_line, safe_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
+
+    from agtmux.top.marks import Mark
 
     Item = Mapping[str, Any]
 
@@ -79,7 +82,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One pane with an agent. ``key`` stays the same while the pane lives; ``since`` is in seconds since 1970."""
+    """One pane with an agent. ``key`` stays the same while the pane lives; ``since`` is in seconds since 1970.
+
+    ``given``: the name that a person gave, without its team. ``marks``: what the agent asks of people, and its mail.
+    """
 
     key: tuple[str, str]
     ref: str
@@ -112,6 +118,9 @@ class Row:
     background: int = 0
     muted_until: float | None = None
     stuck: str = ""
+    given: str = ""
+    agent_id: str | None = None
+    marks: tuple[Mark, ...] = ()
 
     @property
     def pane_id(self) -> str:
@@ -134,7 +143,7 @@ def row_of(item: Item) -> Row | None:
         return None
     session = str(identity.get("session_name") or "")
     request = _request(item.get("waiting_for"))
-    stuck = item.get("stuck")
+    stuck, given = item.get("stuck"), item.get("agent") or {}
     index, pane_index = item.get("window_index"), item.get("pane_index")
     return Row(
         key=(str(identity.get("target")), str(identity.get("pane_id"))),
@@ -168,6 +177,9 @@ def row_of(item: Item) -> Row | None:
         background=_number(item.get("background_tasks")) or 0,
         muted_until=seconds(item.get("muted_until")),
         stuck=safe_line(stuck.get("reason")) if isinstance(stuck, dict) else "",
+        given=safe_line(given.get("name")),
+        agent_id=_text(given.get("agent_id")),
+        marks=marks_of(item.get("asks"), item.get("mail")),
     )
 
 

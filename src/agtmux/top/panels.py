@@ -295,7 +295,9 @@ class Panels(App[Leave], inherit_bindings=False):
             self.why.show((), ())
             return
         head = lines.about(row, time.time(), room)
-        head += lines.summary_of_row(row, room, max(3, height - 2 if height <= layout.DETAIL else height // 2))
+        head += lines.summary_of_row(
+            row, room, max(3, height - max(2, len(head)) if height <= layout.DETAIL else height // 2)
+        )
         output = self.reader.screens.get(row.key, "")
         strips: list[Strip] = []
         if output and height - len(head) > SCREEN_FROM:

@@ -70,6 +70,14 @@ def cut(text: str, room: int) -> str:
     return f"{_head(text, room - 1)}…"
 
 
+def cut_middle(text: str, room: int) -> str:
+    """Return ``text`` in at most ``room`` cells. What is cut is in the middle: names often differ at their ends."""
+    if not text.isascii() or len(text) <= room or room < 5:
+        return cut(text, room)
+    tail = (room - 1) // 2
+    return f"{text[: room - 1 - tail]}…{text[-tail:]}"
+
+
 def fit(text: str, room: int) -> str:
     """Return ``text``, cut or padded to exactly ``room`` cells."""
     text = cut(text, room)

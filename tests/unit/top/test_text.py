@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from agtmux.top.text import cut, fit, fit_right, safe_line, safe_lines, width, wrap
+from agtmux.top.text import cut, cut_middle, fit, fit_right, safe_line, safe_lines, width, wrap
 
 ODD = "\x1b[31m\x9b2J\u202e\u2066\u200b\u200d\ufe0f\u0301\u0300a\u0308\u0308\u0308界한🇩🇪👩\u200d💻👍🏽\ufeff\t\n\r\x00"
 TEXTS = st.text(st.one_of(st.sampled_from(ODD), st.characters()), max_size=60)
@@ -68,3 +68,10 @@ def test_flags_and_joined_pictures_become_plain_characters() -> None:
     assert safe_line("🇩🇪 👩\u200d💻 👍🏽 ❤\ufe0f") == "DE 👩💻 👍 ❤"
     assert safe_line(None) == ""
     assert safe_lines("a\tb\n\x1b[1mc") == ["a    b", "[1mc"]
+
+
+@pytest.mark.tc("TC-900")
+def test_a_long_name_keeps_its_end() -> None:
+    assert cut_middle("integration-12", 8) == "inte…-12"
+    assert cut_middle("builder", 8) == "builder"
+    assert cut_middle("界界界界界界", 8) == cut("界界界界界界", 8)
