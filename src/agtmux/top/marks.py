@@ -9,10 +9,8 @@ from dataclasses import dataclass
 
 from agtmux.top.text import safe_line, width
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from agtmux.top.lines import Spans
-
+Spans = tuple[tuple[str, str], ...]
+"""As in ``lines``, which needs this module."""
 SIGNS = {"blocker": "■", "overdue": "◆", "question": "◇", "message": "□", "failed": "†", "unread": "@"}
 """One shape for each mark, the most urgent first. None of them is the shape of a state."""
 WORDS_FROM = 24
