@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from agtmux.client import Client
+    from agtmux.top.coordination import Coordination
     from agtmux.top.feed import Feed
     from agtmux.top.fields import Field
     from agtmux.top.lines import Spans
@@ -78,6 +79,7 @@ class Dashboard(Panels, inherit_bindings=False):
         super().__init__(feed, client, options)
         self.commands = AgentCommands(self, leaves=options.popup or options.pick)
         self.field: Field | None = None
+        self._coordination: Coordination | None = None
 
     def get_default_screen(self) -> Screen[Any]:
         return Main(self)
@@ -283,6 +285,26 @@ class Dashboard(Panels, inherit_bindings=False):
     def do_mute(self) -> None:
         self.commands.mute()
 
+    # ------------------------------------------------------------ keys: messages, leases, worktrees
+
+    @property
+    def coordination(self) -> Coordination:
+        """Made when it is used, so that a dashboard that never shows it imports none of it."""
+        if self._coordination is None:
+            from agtmux.top.coordination import Coordination
+
+            self._coordination = Coordination(self)
+        return self._coordination
+
+    def do_coord(self) -> None:
+        self.coordination.open()
+
+    def do_compose(self) -> None:
+        self.coordination.compose()
+
+    def do_queue(self) -> None:
+        self.coordination.queue()
+
     # ------------------------------------------------------------ keys: pages and menus
 
     @staticmethod
@@ -347,7 +369,8 @@ class Dashboard(Panels, inherit_bindings=False):
     def on_agent_list_right_click(self) -> None:
         if self.list.row is None:
             return
-        names = ("go", "approve", "deny", "answer", "prompt", "interrupt", "output", "explain", "seen", "mute", "kill")
+        names = ("go", "approve", "deny", "answer", "prompt", "compose", "queue", "interrupt", "output", "explain",
+                 "seen", "mute", "kill")  # fmt: skip
         entries = [(name, self.key_table[name], BY_ID[name].help) for name in names]
         self.push_screen(MenuScreen(f"{self.list.row.agent} {self.list.row.pane_id}", entries), self.run_id)
 

@@ -238,7 +238,7 @@ class Panels(App[Leave], inherit_bindings=False):
         if isinstance(screen, CardScreen):
             return screen.card.row.ref
         if isinstance(screen, PageScreen):
-            return screen.ref
+            return screen.ref or None
         return row.ref if row is not None and len(self.screen_stack) == 1 and self.detail.size.height > 0 else None
 
     def _tell_look(self) -> None:

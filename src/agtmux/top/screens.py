@@ -209,9 +209,10 @@ class AskScreen(ModalScreen[str | None]):
     CSS = BOX.format(name="AskScreen", width=84, height=6)
     BINDINGS: ClassVar[list[BindingType]] = bindings()
 
-    def __init__(self, head: Sequence[Spans], placeholder: str) -> None:
+    def __init__(self, head: Sequence[Spans], placeholder: str, *, enter: str = "send") -> None:
+        """``enter``: what Enter does, as a word of the hints."""
         super().__init__()
-        self._head, self._placeholder = head, placeholder
+        self._head, self._placeholder, self._enter = head, placeholder, enter
 
     def compose(self) -> ComposeResult:
         from agtmux.top.fields import Field
@@ -223,7 +224,9 @@ class AskScreen(ModalScreen[str | None]):
             yield self._field
 
     def on_mount(self) -> None:
-        self._lines.show([*self._head, (), (("⏎ ", "key"), ("send  ", "dim"), ("Esc ", "key"), ("close", "dim"))])
+        self._lines.show(
+            [*self._head, (), (("⏎ ", "key"), (f"{self._enter}  ", "dim"), ("Esc ", "key"), ("close", "dim"))]
+        )
         self._field.focus()
 
     def on_input_submitted(self) -> None:

@@ -10,6 +10,7 @@ from agtmux.top.agent_commands import Leave
 from agtmux.top.keys import DEFAULTS
 from tests.integration.top.conftest import Open
 from tests.integration.top.fleet import fleet, pointed
+from tests.unit.top.rows import ago, item
 from tests.unit.top.stage import Stage
 
 Stages = Callable[..., Stage]
@@ -136,3 +137,19 @@ async def test_picking_gives_the_ref_of_a_row(stages: Stages, dashboard: Open) -
         await seen.press(*"zz", "escape", "escape")
         assert seen.app._exit
         assert seen.app.return_value is None
+
+
+@pytest.mark.tc("TC-900")
+@pytest.mark.parametrize("size", [(80, 24), (40, 20)])
+async def test_the_list_and_the_detail_show_names_mail_and_questions(
+    stages: Stages, dashboard: Open, size: tuple[int, int]
+) -> None:
+    asks = {"kind": "question", "overdue": True, "count": 1, "since": ago(9), "attention": "needs_action"}
+    one = item("%1", "running", task="Fix it", agent={"agent_id": "a1", "name": "builder", "team": None},
+               asks=asks, mail={"unread": 2, "dead": 1}, attention="needs_action")  # fmt: skip
+    async with dashboard(stages(one), size=size) as seen:
+        await seen.shows("builder", "◆")
+        assert ("overdue" in seen.rows[1]) is (size[0] == 80)
+        if size[0] == 40:
+            await seen.press("tab")
+        await seen.shows("an answer is overdue", "1 message not delivered", "2 unread messages")
