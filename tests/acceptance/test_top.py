@@ -200,3 +200,41 @@ def test_a_popup_closes_when_it_brought_the_client_to_the_agent(
     client.press("Enter")
     until(lambda: tmux.run("list-clients", "-F", "#{session_name}") == "shop", within=PATIENCE, what="it switches")
     client.shows(lambda screen: "Do you want to proceed?" in screen and "agtmux  " not in screen, PATIENCE)
+
+
+@pytest.mark.tc("TC-909")
+def test_mail_leases_and_a_message_go_through_a_real_daemon(
+    up: Daemon, actor: Make, place: Place, new_tmux: Callable[[], Tmux]
+) -> None:
+    """The panel lists what the command line made, and what is sent from a row is in the outbox."""
+    agent = actor().start_in("new-session", "-s", "shop", "-x", "80", "-y", "24")
+    agent.ready(up)
+    for words in (
+        ("name", agent.pane, "builder"),
+        ("lease", "acquire", "--name", "staging-db"),
+        ("msg", "send", "--to", "person", "-s", "port", "-m", "which port do you use?"),
+    ):
+        done = place.cli(*words)
+        assert done.returncode == 0, done.stderr
+    screen = Screen(new_tmux(), place, 80, 24)
+    screen.shows("builder")
+    screen.press("c")
+    screen.shows("[1 Mail 1 unread]", "port: which port do you use?", "2 Leases 1")
+    screen.press("2")
+    screen.shows("staging-db", "exclusive", "person holds staging-db")
+    screen.press("1", "Enter")
+    screen.shows("note from person", "which port do you use?", "to people: read")
+    screen.press("Escape")
+    screen.shows("[1 Mail]", "r reply")
+    screen.press("s")
+    screen.shows("acknowledged: message")
+    screen.press("Escape")
+    screen.shows("builder", "q quit")
+    screen.press("w")
+    screen.shows("Message to builder (claude)")
+    screen.press("use 8080", "Enter")
+    screen.shows("use 8080", "w ⏎ send the message")
+    screen.press("w")
+    screen.shows("message sent to builder (claude)")
+    items = place.json("outbox")["items"]
+    assert [(one["preview"], one["deliveries"][0]["agent"]) for one in items[:1]] == [("use 8080", "builder")]

@@ -71,7 +71,7 @@ CLIENT_FLOORS: tuple[tuple[str, ...], ...] = (
     ("agtmux.__main__",),
 )
 
-WITH_TEXTUAL = ("agent_commands", "app", "fields", "panels", "screens", "style", "themes", "widgets")
+WITH_TEXTUAL = ("agent_commands", "app", "fields", "panels", "screens", "coord_screens", "style", "themes", "widgets")
 """Modules of the dashboard that draw. The others decide what is shown, and are tested without a screen."""
 
 NOT_FOR_FEATURES = ("adapters", "daemon", "ingest", "remote_hooks", "target_manager", "targets", "tmux")

@@ -47,7 +47,7 @@ def tabs_of(kinds: Iterable[str]) -> frozenset[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class CoordItem:
     """One item of a tab."""
 
     tab: str
@@ -60,9 +60,9 @@ class Listed:
         return self.tab == "mail" and receipt(self.item) == "unread"
 
 
-def listed(tab: str, items: Iterable[Item]) -> tuple[Listed, ...]:
+def listed(tab: str, items: Iterable[Item]) -> tuple[CoordItem, ...]:
     """Return a tab's items in order: of mail the unread first, then the newest; of leases those that end first."""
-    found = [Listed(tab, str(item.get(_KEYS[tab])), item) for item in items if isinstance(item, dict)]
+    found = [CoordItem(tab, str(item.get(_KEYS[tab])), item) for item in items if isinstance(item, dict)]
     if tab == "mail":
         found.sort(key=lambda one: (one.unread, seconds(one.item.get("created_at")) or 0.0), reverse=True)
     elif tab == "leases":
@@ -80,7 +80,7 @@ def receipt(message: Item) -> str:
     return "read" if not mine or any(one.get("read_at") for one in mine) else "unread"
 
 
-def tab_line(lists: Mapping[str, Sequence[Listed]], at: str, room: int) -> Spans:
+def tab_line(lists: Mapping[str, Sequence[CoordItem]], at: str, room: int) -> Spans:
     """Return the line of tabs: each with its number of items, the open one in brackets."""
     spans: list[tuple[str, str]] = []
     for n, (tab, title) in enumerate(TABS.items(), 1):
@@ -92,7 +92,7 @@ def tab_line(lists: Mapping[str, Sequence[Listed]], at: str, room: int) -> Spans
     return tuple(spans)
 
 
-def line(one: Listed, now: float, room: int) -> Spans:
+def line(one: CoordItem, now: float, room: int) -> Spans:
     """Return an item on one line of ``room`` cells: its sign, who, when, and what."""
     wide = room >= STACKED
     sign, word, style = _status(one)
@@ -106,7 +106,7 @@ def line(one: Listed, now: float, room: int) -> Spans:
     return (*head, (cut(_what(one), room - used), "what" if one.unread else ""))
 
 
-def _status(one: Listed) -> tuple[str, str, str]:
+def _status(one: CoordItem) -> tuple[str, str, str]:
     """Return the sign, the word and the style of an item's state."""
     item = one.item
     if one.tab == "mail":
@@ -126,7 +126,7 @@ def _status(one: Listed) -> tuple[str, str, str]:
     return ("†", "failed", "warn") if dead else ("~", "not sure", "note")
 
 
-def _who(one: Listed) -> str:
+def _who(one: CoordItem) -> str:
     item = one.item
     if one.tab == "mail":
         return safe_line(item.get("sender")).removeprefix("agent:")
@@ -135,7 +135,7 @@ def _who(one: Listed) -> str:
     return safe_line(item.get("agent")) or ("people" if one.tab == "failed" and not item.get("agent_id") else "?")
 
 
-def _when(one: Listed, now: float) -> str:
+def _when(one: CoordItem, now: float) -> str:
     """Return the age, or of a lease the time that is left."""
     if one.tab == "leases":
         ends = seconds(one.item.get("expires_at"))
@@ -143,7 +143,7 @@ def _when(one: Listed, now: float) -> str:
     return age(seconds(one.item.get("updated_at" if one.tab in ("failed", "worktrees") else "created_at")), now)
 
 
-def _what(one: Listed) -> str:
+def _what(one: CoordItem) -> str:
     item = one.item
     if one.tab == "mail":
         return ": ".join(part for part in (safe_line(item.get("subject")), safe_line(item.get("preview"))) if part)
@@ -162,7 +162,7 @@ def _failure(item: Item) -> str:
     return f"{why}, after {tries} {'try' if tries == 1 else 'tries'}"
 
 
-def about(one: Listed, now: float, room: int) -> list[Spans]:
+def about(one: CoordItem, now: float, room: int) -> list[Spans]:
     """Return the selected item as sentences, at most ``DETAIL`` lines."""
     item, who, what = one.item, _who(one), _what(one)
     texts: list[str]

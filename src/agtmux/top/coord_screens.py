@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from agtmux.top.action_requests import Outcome
     from agtmux.top.confirm import Confirm
-    from agtmux.top.coord_lists import Listed
+    from agtmux.top.coord_lists import CoordItem
     from agtmux.top.keys import Keymap
     from agtmux.top.lines import Spans
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         """Reads the lists, and does what the keys of the panel say."""
 
         def feed(self, old: Callable[[frozenset[str]], object], lost: Callable[[str], object]) -> CoordFeed: ...
-        def read(self, tab: str, then: Callable[[str, tuple[Listed, ...] | str], None]) -> None: ...
+        def read(self, tab: str, then: Callable[[str, tuple[CoordItem, ...] | str], None]) -> None: ...
         def open_message(self, item: Item, say: Say) -> None: ...
         def reply(self, item: Item, say: Say) -> None: ...
         def ack(self, item: Item, say: Say) -> None: ...
@@ -151,7 +151,7 @@ class CoordScreen(ModalScreen[None]):
     def __init__(self, source: Source, keymap: Keymap) -> None:
         super().__init__()
         self._source, self._key_table = source, keymap
-        self.lists: dict[str, tuple[Listed, ...]] = {}
+        self.lists: dict[str, tuple[CoordItem, ...]] = {}
         self.problems: dict[str, str] = {}
         self.tab = next(iter(coord_lists.TABS))
         self._selected: dict[str, str] = {}
@@ -195,7 +195,7 @@ class CoordScreen(ModalScreen[None]):
     def on_coord_screen_lost(self, message: Lost) -> None:
         self.say(f"lost the daemon: {message.why}", "banner")
 
-    def take(self, tab: str, found: tuple[Listed, ...] | str) -> None:
+    def take(self, tab: str, found: tuple[CoordItem, ...] | str) -> None:
         """Take in what a tab lists, or why it could not be read."""
         if isinstance(found, str):
             self.problems[tab] = found
@@ -216,7 +216,7 @@ class CoordScreen(ModalScreen[None]):
         return next((n for n, one in enumerate(self.lists.get(tab, ())) if one.key == key), 0)
 
     @property
-    def item(self) -> Listed | None:
+    def item(self) -> CoordItem | None:
         """The selected item."""
         found = self.lists.get(self.tab, ())
         return found[self._place(self.tab)] if found else None
@@ -279,7 +279,7 @@ class CoordScreen(ModalScreen[None]):
         elif self.item is not None:
             self._act(name, self.item)
 
-    def _act(self, name: str, one: Listed) -> None:
+    def _act(self, name: str, one: CoordItem) -> None:
         does: dict[tuple[str, str], Callable[..., Any]] = {
             ("mail", "go"): self._source.open_message,
             ("mail", "answer"): self._source.reply,

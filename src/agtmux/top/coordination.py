@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from agtmux.client import Client, Reply
     from agtmux.top.agent_commands import Stage
-    from agtmux.top.coord_lists import Listed
+    from agtmux.top.coord_lists import CoordItem
     from agtmux.top.lines import Spans
     from agtmux.top.model import Row
 
@@ -59,7 +59,7 @@ class Coordination:
         """Return a feed of what changes."""
         return CoordFeed(self._stage.client, old, lost)
 
-    def read(self, tab: str, then: Callable[[str, tuple[Listed, ...] | str], None]) -> None:
+    def read(self, tab: str, then: Callable[[str, tuple[CoordItem, ...] | str], None]) -> None:
         """Read what a tab lists. ``then`` gets the tab with the items, or with why they could not be read."""
         self._stage.background.latest(
             f"coordination {tab}", lambda: _items(self._stage.client(), tab), lambda found: then(tab, found)
@@ -230,7 +230,7 @@ def _item(body: Mapping[str, Any]) -> Item:
     return item if isinstance(item, dict) else {}
 
 
-def _items(client: Client, tab: str) -> tuple[Listed, ...] | str:
+def _items(client: Client, tab: str) -> tuple[CoordItem, ...] | str:
     """Read what a tab lists. Return why it could not be read as a text."""
     try:
         if tab == "mail":
