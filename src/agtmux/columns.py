@@ -50,6 +50,7 @@ NARROW: dict[str, tuple[str, ...]] = {
     "teams": ("ESCALATE_TO",),
     "queue": ("AGE", "WHY"),
     "actions": ("RUNTIME", "TARGET", "PANE"),
+    "history": ("PANE", "WHY"),
     "messages": ("TO", "KIND"),
     "message deliveries": ("VIA", "TRIES"),
 }
@@ -420,6 +421,15 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("BY", _caller),
         ("RUNTIME", _field("runtime_id")),
         ("ID", _field("action_id")),
+    ),
+    "history": (
+        ("AGE", _age("at")),
+        ("TYPE", _field("type")),
+        ("RESULT", _field("result")),
+        ("AGENT", _field("agent")),
+        ("PANE", _field("pane")),
+        ("WHY", _field("why")),
+        ("ID", _field("id")),
     ),
 }
 """The columns of each kind of item as plain text, in order."""

@@ -61,6 +61,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "mute": ("mute:mute", "Stop notifications of a pane, or all, for a while."),
     "unmute": ("mute:unmute", "Start notifications of a pane again, or all."),
     "actions": ("audit:actions", "List actions and their results."),
+    "history": ("history:history", "List actions and messages with their results."),
     "recap": ("recap:recap", "Show who waited for you, what finished and what failed."),
     "new": ("new:new", "Start an agent in a new tmux window."),
     "restore": ("restore:restore", "Restart agents that were lost with their tmux server."),
