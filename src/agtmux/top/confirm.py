@@ -18,9 +18,14 @@ if TYPE_CHECKING:
     from agtmux.top.keys import Keymap
     from agtmux.top.lines import Spans
 
+MOST_LINES = 1000
+"""Lines that one line of the body may take."""
+
 
 class Confirm:
-    """``key``: the id of the key that does it, as Enter does. ``word``: what it does. ``state``: as of ``Card``."""
+    """``body``: lines of one span each, wrapped when they are drawn. ``key``: the id of the key that does it, as Enter
+    does. ``word``: what it does. ``state``: as of ``Card``.
+    """
 
     def __init__(self, title: str, body: Sequence[Spans], key: str, word: str, now: float) -> None:
         self.title, self.body, self.key, self.word = title, body, key, word
@@ -68,11 +73,15 @@ def confirm_lines(card: Confirm, keymap: Keymap, now: float, room: int, most: in
     notes = wrap(card.note, room, NOTES)
     foot: list[Spans] = [(), *(((text, "warn" if card.state == "stale" else "note"),) for text in notes)]
     foot += [()] * (NOTES - len(notes)) + [_strokes(card, keymap, now)]
-    left = max(1, most - len(foot) - 1)
-    body = list(card.body)
+    head: list[Spans] = [((text, "head"),) for text in wrap(card.title, room, 2)]
+    left = max(1, most - len(foot) - len(head))
+    body: list[Spans] = []
+    for line in card.body:
+        parts = [part for text, _ in line for part in wrap(text, room, MOST_LINES)]
+        body += [((part, line[0][1]),) for part in parts] or [()]
     if len(body) > left:
-        body = [*body[: left - 1], ((f"… {len(card.body) - left + 1} more lines", "dim"),)]
-    return [((card.title, "head"),), *body, *foot]
+        body = [*body[: left - 1], ((f"… {len(body) - left + 1} more lines", "dim"),)]
+    return [*head, *body, *foot]
 
 
 def _strokes(card: Confirm, keymap: Keymap, now: float) -> Spans:

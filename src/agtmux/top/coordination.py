@@ -16,7 +16,7 @@ from agtmux.top.coord_feed import CoordFeed
 from agtmux.top.coord_lists import listed, message_lines
 from agtmux.top.coord_screens import ConfirmScreen, CoordScreen
 from agtmux.top.screens import AskScreen, PageScreen
-from agtmux.top.text import cut, safe_line, safe_lines, wrap
+from agtmux.top.text import cut, safe_line, safe_lines
 from agtmux.transport import ConnectionLostError
 
 TYPE_CHECKING = False
@@ -39,8 +39,6 @@ UNREAD, READ = "500", "50"
 """How many messages are read: all that nobody has read (there are at most so many), and of the others the newest."""
 MOST = 32
 """Recipients of one message."""
-BODY = 72
-"""Cells for a text on a card."""
 
 
 class Coordination:
@@ -171,8 +169,7 @@ class Coordination:
             if text is None:
                 return
             ref = uuid7()
-            shown = [part for one in safe_lines(text) for part in (wrap(one, BODY, 1000) or [""])]
-            body = [note, (), *(((part, "what"),) for part in shown)]
+            body: list[Spans] = [note, (), *(((line, "what"),) for line in safe_lines(text))]
             self._confirm(title, body, key, word, lambda client: send(text, ref, client), say)
 
         self._stage.show_screen(AskScreen([((title, "head"),)], "the text", enter="look at it"), preview)
@@ -192,7 +189,7 @@ class Coordination:
         name, ref = str(item.get("delivery_id")), uuid7()
         to = safe_line(item.get("agent")) or "people"
         body: list[Spans] = [((f"message {safe_line(item.get('message_id'))}", "dim"),)]
-        body += [((part, "warn"),) for part in wrap(warn, BODY, 2)]
+        body += [((warn, "warn"),)] if warn else []
         self._confirm(
             f"{verb.capitalize()} the delivery to {to}?", body, key, word,
             lambda client: _ask(

@@ -52,3 +52,12 @@ def test_the_card_fits_and_says_how_much_it_leaves_out() -> None:
     assert len(shown) <= 14
     assert any("more lines" in text for text in shown)
     assert shown[-1].startswith("x ⏎ drop it") and shown[-1].endswith("Esc close")
+
+
+@pytest.mark.tc("TC-902")
+def test_a_long_text_is_wrapped_to_the_card_so_that_all_of_it_is_seen() -> None:
+    text = " ".join(f"word{n}" for n in range(12))
+    one = Confirm("Message to builder (claude) in host/work:1.0 %1", [((text, "what"),), ()], "compose", "send", 0.0)
+    shown = lines.text_of(confirm_lines(one, DEFAULTS, 5.0, 34, 16))
+    assert all(len(line) <= 34 for line in shown)
+    assert " ".join(shown).count("word") == 12
