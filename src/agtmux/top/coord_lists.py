@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Item = Mapping[str, Any]
 
 TABS = {"mail": "Mail", "leases": "Leases", "worktrees": "Worktrees", "failed": "Failed"}
-BRIEF = {"mail": "Mail", "leases": "Lea", "worktrees": "Wt", "failed": "Fail"}
+BRIEF = {"mail": "Mail", "leases": "Leases", "worktrees": "Trees", "failed": "Fail"}
 _OLD = {
     "message": ("mail",),
     "delivery": ("mail", "failed"),
