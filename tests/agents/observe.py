@@ -30,6 +30,11 @@ class Daemon:
 
     def __enter__(self) -> Self:
         self.world.config.write_text(f'[host]\ntmux_socket = "{self.world.tmux.socket}"\n')
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
         with self.log.open("ab") as log:
             # a session of its own: Ctrl-C at the terminal is the caller's to handle
             self._process = subprocess.Popen(
@@ -47,7 +52,12 @@ class Daemon:
                 self._process.wait()
                 raise AssertionError(f"agtmuxd did not come up:\n{self.tail()}")
             time.sleep(0.05)
-        return self
+
+    def crash(self) -> None:
+        """End it by SIGKILL, as a crash would."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         assert self._process is not None

@@ -39,3 +39,13 @@ def test_killed_while_running(start: Start) -> None:
     s.start_trusted()
     s.crash()
     s.watch.expect_quiet(s.pane)
+
+
+@pytest.mark.tc("TC-607")
+def test_a_prompt_after_a_rest_is_submitted(start: Start) -> None:
+    """After some seconds without a key, Gemini takes an Enter soon after a paste for a line break."""
+    s = start(GeminiDriver)
+    s.start_trusted()
+    s.watch.expect_quiet(s.pane, 9.0)
+    s.watch.daemon.cli("prompt", s.pane, "hello there\nand hello again")
+    s.expect("running", "completed")

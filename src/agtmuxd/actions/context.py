@@ -29,6 +29,10 @@ once as a line of a paste. Gemini CLI 0.61 does so for 30 ms after a key and 40 
 the text.
 """
 
+STEADY_PASTE = 0.6
+"""The same for pasted text. Gemini CLI 0.61 does nothing for 40 ms after a paste, but it takes note of their end only
+when it draws again. After 8 s without a key that took up to 0.3 s. An Enter before that is a line break."""
+
 Result = dict[str, Any]
 """The result of an action, as its answer shows it."""
 
@@ -105,7 +109,7 @@ class ActionContext:
         """Read the pane until ``sign`` is seen or ``seconds`` are over. Return whether it was seen.
 
         ``twice``: two readings in a row must show it. ``steady``: all readings must show it for this many seconds, and
-        for half as long as it took to appear, up to a second: a program that is slow to draw is slow to read too.
+        for as long as it took to appear, up to 1.5 s: a program that is slow to draw is slow to read too.
         ``processes``: read the processes too, because the sign is one of them. A target that cannot be read shows no
         sign.
         """
@@ -120,7 +124,7 @@ class ActionContext:
             now = loop.time()
             if seen == 1:
                 first = now
-            wanted = max(steady, min((first - begun) / 2, 1.0)) if steady else 0.0
+            wanted = max(steady, min(first - begun, 1.5)) if steady else 0.0
             if seen >= (2 if twice or steady else 1) and now - first >= wanted:
                 return True
             if not seen and now > begun + seconds:

@@ -16,7 +16,7 @@ import re
 from typing import Final
 
 from agtmux.protocol.errors import AgtmuxError
-from agtmuxd.actions.context import STEADY, ActionContext, Result
+from agtmuxd.actions.context import STEADY, STEADY_PASTE, ActionContext, Result
 from agtmuxd.actions.pane_check import PaneReading
 from agtmuxd.actions.stop_keys import submitting
 from agtmuxd.core.action.guard import asks_for_text
@@ -73,7 +73,8 @@ async def send(context: ActionContext) -> Result:
         return await _to_shell(context, params, result)
     seen = True
     if params.text is not None and not dialog and field is not InputField.ABSENT:
-        seen = await _shows_text(context, params.text, chips)
+        steady = STEADY_PASTE if result["by"] == "paste" else STEADY
+        seen = await _shows_text(context, params.text, chips, steady)
         if not seen:
             result["delivery"] = "unconfirmed"
             mode = _other_mode(context.reading)
@@ -171,7 +172,7 @@ def _other_mode(reading: PaneReading) -> FieldMode | None:
     return next((mode for mode in reading.current.modes if mode.text is TextMethod.NONE), None)
 
 
-async def _shows_text(context: ActionContext, text: str, chips: int) -> bool:
+async def _shows_text(context: ActionContext, text: str, chips: int, steady: float) -> bool:
     """Return whether the text appears in the input field as a prompt and stays as it is. Programs take in a paste
     piece by piece. Text can also switch the field to a mode in which it is a command for a shell.
     """
@@ -182,7 +183,7 @@ async def _shows_text(context: ActionContext, text: str, chips: int) -> bool:
             return False
         return controls.holds(reading.sample, text, chips)
 
-    return await context.until(seen, SEEN_WITHIN + len(text) * PER_BYTE, steady=STEADY)
+    return await context.until(seen, SEEN_WITHIN + len(text) * PER_BYTE, steady=steady)
 
 
 async def _submit(

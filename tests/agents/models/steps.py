@@ -75,8 +75,9 @@ Step = Pause | Say | Think | Call | Fail | Cut
 
 
 def keyword(prompt: str, known: frozenset[str]) -> str:
-    """The first word of ``prompt`` that is in ``known``, else the empty string."""
-    return next((word for word in re.findall(r"[a-z]+", prompt.lower()) if word in known), "")
+    """The word of ``prompt`` that is in ``known``: one with a colon and a space after it, else the first. Else ""."""
+    named = (word for word in re.findall(r"\b([a-z]+): ", prompt.lower()) if word in known)
+    return next(named, "") or next((word for word in re.findall(r"\b[a-z]+\b", prompt.lower()) if word in known), "")
 
 
 def number_after(prompt: str, word: str, default: int) -> int:

@@ -172,6 +172,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"agtmuxd.actions.{name}", 0.3)
     monkeypatch.setattr(sending, "SEEN_WITHIN", 0.3)
     monkeypatch.setattr(sending, "STEADY", 0.05)
+    monkeypatch.setattr(sending, "STEADY_PASTE", 0.05)
 
 
 def text(value: str | None = "hi", **more: Any) -> SendParams:

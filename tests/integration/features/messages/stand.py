@@ -138,7 +138,8 @@ async def opened(path: Path, clock: Clock | None = None) -> AsyncIterator[Mail]:
             envelope=Envelope(rig.clock, lambda: [target()]), act=nothing, write=rig.pipeline.write, agents=directory,
             agent_changes=nothing, team_changes=nothing, program=lambda _agent: None,
             allow=allow, conditions=dict, redact=lambda value: redacted(value), annotate=rig.pipeline.annotate,
-            tmux=nothing, resume=lambda _agent, _session: None, screen_rows=lambda _target, _pane: None,
+            tmux=nothing, resume=lambda _agent, _session: None,
+            screen_rows=lambda _target, _pane: None,
             routes=tuple, clock=rig.clock, settings=Settings,
         )  # fmt: skip
         woken: list[str] = []

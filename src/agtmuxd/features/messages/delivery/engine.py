@@ -23,7 +23,7 @@ from agtmuxd.features.contract import Context
 from agtmuxd.features.messages.delivery import store as rows
 from agtmuxd.features.messages.delivery.backoff import pause
 from agtmuxd.features.messages.delivery.evidence import PROOF_WITHIN, Attempt, proof
-from agtmuxd.features.messages.delivery.gate import Hold, Recipient, typed_until, why_held
+from agtmuxd.features.messages.delivery.gate import Hold, Recipient, settled_at, typed_until, why_held
 from agtmuxd.features.messages.delivery.typist import Typist
 from agtmuxd.features.messages.model import Delivery, DeliveryState
 from agtmuxd.services.health import HealthPart
@@ -224,6 +224,8 @@ class DeliveryEngine:
         reason = why_held(to, now)
         if reason is not None:
             await self._typist.hold(delivery, reason)
+            if reason is Hold.LOW_CONFIDENCE:
+                return settled_at(to)
             return now + AGAIN_AFTER if reason in _SILENT else None
         refused = self._refused.get(delivery.delivery_id)
         if refused is not None and refused.state_version == to.state_version and now < refused.until:
@@ -264,7 +266,7 @@ class DeliveryEngine:
         seen = None if item is None else self._context.view.with_age(item).get("last_seen_at")
         return Recipient(
             runtime.runtime_id, runtime.headless, target.health == "ok", state.state, state.state_version,
-            state.confidence, state.accepts_input,
+            state.confidence, state.since, state.accepts_input,
             state.waiting_for.kind if state.waiting_for is not None else None,
             nanoseconds(seen) if seen else 0, pane.row.in_mode, proof_due,
         )  # fmt: skip

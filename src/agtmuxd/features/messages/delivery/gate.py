@@ -15,6 +15,8 @@ from agtmuxd.core.model import NS, State, TmuxClient
 
 FRESH: Final = 10 * NS
 """How old the last reading of the pane may be."""
+SETTLED: Final = 10 * NS
+"""How long a state of low confidence must have lasted. An agent without hooks that has just begun has no other one."""
 TYPED: Final = 10 * NS
 """For how long after somebody's last key in the pane nothing is typed there."""
 
@@ -49,7 +51,7 @@ WORDS: Final[dict[str, str]] = {
     Hold.ERROR: "the agent's turn failed: look at the pane",
     Hold.UNKNOWN: "the agent's state is not known",
     Hold.STALE: "the pane was not read in the last 10 seconds",
-    Hold.LOW_CONFIDENCE: "the agent's state is only a guess",
+    Hold.LOW_CONFIDENCE: "the agent's state is only a guess, and less than 10 seconds old",
     Hold.COPY_MODE: "the pane is in copy mode, which would take the keys",
     Hold.DRAFT: "the input field holds a text: submit or remove it",
     Hold.NO_COMPOSER: "the input field is not seen to be empty",
@@ -72,6 +74,7 @@ _STATES: Final[dict[State | None, Hold]] = {
 class Recipient:
     """What is known of a recipient. The defaults are those of an agent without a runtime.
 
+    ``since``: when its state began (ns).
     ``seen_at``: when its pane was last read (ns). ``waiting_kind``: of what it waits for. ``proof_due``: a message was
     typed and nothing shows yet that it arrived.
     """
@@ -82,6 +85,7 @@ class Recipient:
     state: State | None = None
     state_version: int | None = None
     confidence: str | None = None
+    since: int = 0
     accepts_input: bool | None = None
     waiting_kind: str | None = None
     seen_at: int = 0
@@ -99,13 +103,18 @@ def why_held(one: Recipient, now: int) -> Hold | None:
         (one.state in _STATES, _STATES.get(one.state, Hold.UNKNOWN)),
         (one.state is State.WAITING_INPUT and not _has_composer(one), Hold.DIALOG),
         (now - one.seen_at > FRESH, Hold.STALE),
-        (one.confidence not in ("high", "medium"), Hold.LOW_CONFIDENCE),
+        (one.confidence not in ("high", "medium") and now < settled_at(one), Hold.LOW_CONFIDENCE),
         (one.in_mode, Hold.COPY_MODE),
         (one.accepts_input is False, Hold.DRAFT),
         (one.accepts_input is None, Hold.NO_COMPOSER),
         (one.proof_due, Hold.NO_PROOF_YET),
     )
     return next((reason for holds, reason in checks if holds), None)
+
+
+def settled_at(one: Recipient) -> int:
+    """Return from when on (ns) its state counts although its confidence is low."""
+    return one.since + SETTLED
 
 
 def _has_composer(one: Recipient) -> bool:

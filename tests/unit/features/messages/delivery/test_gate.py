@@ -8,7 +8,16 @@ from itertools import product
 import pytest
 
 from agtmuxd.core.model import NS, State, TmuxClient
-from agtmuxd.features.messages.delivery.gate import FRESH, WORDS, Hold, Recipient, typed_until, why_held
+from agtmuxd.features.messages.delivery.gate import (
+    FRESH,
+    SETTLED,
+    WORDS,
+    Hold,
+    Recipient,
+    settled_at,
+    typed_until,
+    why_held,
+)
 
 NOW = 1_000 * NS
 READY = Recipient(
@@ -57,8 +66,8 @@ def test_a_dialog_holds_even_if_the_input_field_is_said_to_be_free(kind: str) ->
         ({"target_ok": False}, Hold.TARGET_DOWN),
         ({"seen_at": NOW - FRESH - 1}, Hold.STALE),
         ({"seen_at": 0}, Hold.STALE),
-        ({"confidence": "low"}, Hold.LOW_CONFIDENCE),
-        ({"confidence": None}, Hold.LOW_CONFIDENCE),
+        ({"confidence": "low", "since": NOW - SETTLED + 1}, Hold.LOW_CONFIDENCE),
+        ({"confidence": None, "since": NOW}, Hold.LOW_CONFIDENCE),
         ({"in_mode": True}, Hold.COPY_MODE),
         ({"accepts_input": False}, Hold.DRAFT),
         ({"accepts_input": None}, Hold.NO_COMPOSER),
@@ -72,6 +81,15 @@ def test_one_fact_that_is_wrong_or_unknown_holds(facts: dict[str, object], reaso
 
 
 @pytest.mark.tc("TC-700")
+def test_a_guess_that_has_lasted_ten_seconds_is_enough_and_only_where_text_may_go() -> None:
+    """An agent that has just begun shows an empty field, and no hook says more until its first turn."""
+    guess = replace(READY, confidence="low", since=NOW - SETTLED)
+    assert why_held(guess, NOW) is None
+    assert settled_at(guess) == NOW
+    assert why_held(replace(guess, state=State.RUNNING), NOW) is Hold.RUNNING
+    assert why_held(replace(guess, accepts_input=None), NOW) is Hold.NO_COMPOSER
+
+
 def test_a_pane_that_was_read_ten_seconds_ago_and_high_confidence_are_enough() -> None:
     assert why_held(replace(READY, seen_at=NOW - FRESH, confidence="high"), NOW) is None
 
