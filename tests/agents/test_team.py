@@ -44,7 +44,9 @@ again() {  # A daemon that has just ended is no reason to give up.
     case $code in 3|6) sleep 0.3 ;; *) echo "failed ($code): $*" >&2; exit $code ;; esac
   done
 }
-field() { python3 -c 'import json, sys; print(eval(sys.argv[1], {"it": json.load(sys.stdin)}))' "$1"; }
+field() {  # of the last answer: those before it are errors
+  python3 -c 'import json, sys; print(eval(sys.argv[1], {"it": json.loads(sys.stdin.readlines()[-1])}))' "$1"
+}
 """
 LEAD = """
 for name in north south; do
@@ -128,14 +130,18 @@ class Team:
     def accepts_input(self, pane: str) -> bool:
         return self.row(pane).get("accepts_input") is True
 
-    def approve(self, name: str) -> None:
-        """Allow what this agent asks for, through agtmux, as a person does."""
+    def asks(self, name: str) -> None:
+        """Wait until this agent asks for approval."""
         pane = self.agents[name].at.id
         end = time.monotonic() + PATIENCE
         while not (self.row(pane).get("waiting_for") or {}).get("fingerprint"):
             assert time.monotonic() < end, f"{name} does not ask\n{self.report()}"
             time.sleep(0.1)
-        self.daemon.cli("approve", pane)
+
+    def approve(self, name: str) -> None:
+        """Allow what this agent asks for, through agtmux, as a person does."""
+        self.asks(name)
+        self.daemon.cli("approve", self.agents[name].at.id)
 
     def report(self) -> str:
         """What stands on the screens and in the messages, for a failure."""
@@ -172,8 +178,9 @@ def test_one_assigns_work_two_do_it_and_the_first_waits_for_both(team: Team, cra
     lead = team.agents["lead"]
     lead.prompt("shell please")
     team.approve("lead")
-    if crashes:
-        until(lambda: size(lead.world.work / "south.id"), within=PATIENCE, what="both tasks are sent")
+    for name in ("north", "south"):
+        team.asks(name)
+    if crashes:  # A kill while it types is another test's: such a message is shown as unconfirmed, not typed again.
         team.restart()
     for name in ("north", "south"):
         team.approve(name)
@@ -186,8 +193,8 @@ def test_one_assigns_work_two_do_it_and_the_first_waits_for_both(team: Team, cra
         time.sleep(0.1)
     found = [m for m in json.loads(results.read_text())["items"] if m["kind"] == "result"]
     commits = {team.git("rev-parse", f"agtmux/web/{name}") for name in ("north", "south")}
-    assert sorted(m["sender"] for m in found) == ["agent:north", "agent:south"]
-    assert {m["body"].strip() for m in found} == commits
+    assert sorted(m["sender"] for m in found) == ["agent:web/north", "agent:web/south"]
+    assert {m["preview"].strip() for m in found} == commits
     for name in ("north", "south"):
         tasks = [one for one in team.agents[name].model.seen if f"write {name}" in one.prompt and one.script == "shell"]
         assert len({one.prompt for one in tasks}) == 1, "the task was typed once"
