@@ -11,6 +11,7 @@ import click
 from agtmux.cli import message_text
 from agtmux.cli.context import App, pass_app, shared
 from agtmux.cli.recap import since_of
+from agtmux.columns import PERSON
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _deliveries(client: Client, agent: str | None, state: str | None, since: str
     answer = client.deliveries({"agent": agent, "state": state, "limit": _MOST_DELIVERIES}).json()
     found = [
         {
-            "at": one["updated_at"], "type": MESSAGE, "result": one["state"], "agent": one["agent"] or one["agent_id"],
+            "at": one["updated_at"], "type": MESSAGE, "result": one["state"], "agent": one["agent"] or one["agent_id"] or PERSON,
             "pane": None, "why": one["hold_reason"] or one["error_code"], "id": one["message_id"],
         }
         for one in answer["items"]

@@ -66,6 +66,12 @@ def test_what_it_can_it_asks_the_daemon_for(short_dir: Path, world: Stub) -> Non
     assert (calls["/v1/deliveries"]["agent"], calls["/v1/deliveries"]["state"]) == (["builder"], ["dead"])
 
 
+def test_a_message_to_people_says_so(short_dir: Path, world: Stub) -> None:
+    world.answer("GET /v1/deliveries", {"items": [{**delivery("m-1", 1), "agent": None, "agent_id": None}]})
+    found = json.loads(agtmux(short_dir, "history", "--type", "message", "--json").stdout)
+    assert [one["agent"] for one in found["items"]] == ["person"]
+
+
 def test_text_has_one_line_each_and_says_if_there_is_nothing(short_dir: Path, world: Stub) -> None:
     head, first, *_ = agtmux(short_dir, "history", "--type", "send").stdout.decode().splitlines()
     assert head.split() == ["AGE", "TYPE", "RESULT", "AGENT", "PANE", "WHY", "ID"]
