@@ -98,7 +98,8 @@ def _deliveries(client: Client, agent: str | None, state: str | None, since: str
     found = [
         {
             "at": one["updated_at"], "type": MESSAGE, "result": one["state"],
-            "agent": one["agent"] or one["agent_id"] or PERSON, "pane": None, "why": one["hold_reason"] or one["error_code"], "id": one["message_id"],
+            "agent": one["agent"] or one["agent_id"] or PERSON, "pane": None,
+            "why": one["hold_reason"] or one["error_code"], "id": one["message_id"],
         }
         for one in answer["items"]
         if _moment(one["updated_at"]) >= _moment(since)
