@@ -83,11 +83,13 @@ class Place:
             + (("[" + more.partition("[")[2]) if "[" in more else "")
         )
 
-    def cli(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    def cli(
+        self, *arguments: str, env: Mapping[str, str] | None = None, folder: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run ``agtmux`` to its end, without autostart unless ``arguments`` or ``env`` say otherwise."""
         return subprocess.run(
             [str(PROGRAMS / "agtmux"), *arguments], env={**self.env, "AGTMUX_NO_AUTOSTART": "1", **(env or {})},
-            capture_output=True, text=True, timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL, cwd=folder,
         )  # fmt: skip
 
     def json(self, *arguments: str) -> Any:

@@ -6,6 +6,7 @@ Those of the guides are run by ``test_howto.py``, each in the world of its page.
 from __future__ import annotations
 
 import shlex
+import subprocess
 from collections.abc import Callable
 
 import pytest
@@ -21,8 +22,11 @@ ACTS = frozenset(
 ELSEWHERE = (
     ["daemon", "install"], ["daemon", "uninstall"], ["doctor"], ["man"], ["menubar"], ["pick"], ["top"],
     ["notify", "test"], ["tmux", "load"], ["web", "link", "--qr"], ["web", "revoke"],
+    ["conflict"], ["guard"], ["worktree"], ["install-skill"], ["policy"], ["inbox", "show"], ["msg", "reply"],
+    ["msg", "status"], ["signal", "read"],
 )  # fmt: skip
-"""What these write into a home folder, or need a channel, a terminal or a phone for, has tests of its own too."""
+"""What these write into a home folder or a repository, or need a channel, a terminal, a phone, rules or earlier
+messages for, has tests of its own too."""
 AWAY = "build"
 """The target behind ssh of the runbooks: there is no such machine here."""
 NO_SUCH_MACHINE = 6
@@ -68,9 +72,11 @@ def test_every_command_that_the_documents_show_works(place: Place, daemon: Daemo
     assert ["hooks", "install"] in calls
     assert ["explain", "claude"] in calls
     (place.state / "agtmuxd.log").write_text("a line\n")  # this daemon runs in the foreground
+    folder = place.home / "repository"  # never the checkout: some commands are about the folder in which they run
+    subprocess.run(["git", "init", "-q", str(folder)], env=place.env, check=True)
     failed = []
     for words in calls:
-        done = place.cli(*words)
+        done = place.cli(*words, folder=folder)
         away = words == ["target", "connect", AWAY]
         if done.returncode != (NO_SUCH_MACHINE if away else 0) or (done.stderr and words[:2] != NOTES_WHAT_IT_LEFT_OUT):
             failed.append((words, done.returncode, done.stderr))
