@@ -162,7 +162,7 @@ def test_a_real_agent_gets_a_large_prompt_whole(start: Start, kind: type[Driver]
     def arrived(_: object) -> bool:
         return any(all(word in seen.prompt for word in words[::50]) for seen in me.driver.model.seen[asked:])
 
-    me.driver.at.wait(arrived, "all of it at the model", 20)
+    me.driver.at.wait(arrived, "all of it at the model", 60)
 
 
 OWN_WORDS = [(ClaudeDriver, "ask me"), (CodexDriver, "ask me"), (GeminiDriver, "ask me"), (GeminiDriver, "asktext me")]
