@@ -92,6 +92,8 @@ _ALLOWED = {
     "targets/ssh/executor.py",
     "targets/ssh/proxy_command.py",  # the ProxyCommand of the user's own ssh config
     "features/notify/channels/program.py",  # the channels that you configured
+    "features/worktrees/git_changes.py",  # git status of a repository in which two agents work, without its hooks
+    "remote_hooks/call_program.py",  # runs over there, not in the daemon
     "store/housekeeping.py",  # asks macOS for the name of its boot, once at a start
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from agtmuxd.api.route import Access
+from agtmuxd.api.route import Access, WebScope
 from agtmuxd.features.messages.queue_routes import (
     ROUTES,
     QueueBody,
@@ -39,8 +39,11 @@ def test_a_wrong_body_is_refused(model: type[BaseModel], body: dict[str, Any]) -
         model.model_validate(body)
 
 
-def test_only_people_reach_the_queue_and_no_browser() -> None:
-    assert {(route.access, route.web) for route in ROUTES} == {(Access.OPERATORS, None)}
+def test_only_people_reach_the_queue_and_a_browser_that_may_act_can_only_add() -> None:
+    assert {route.access for route in ROUTES} == {Access.OPERATORS}
+    assert {(route.method, route.path, route.web) for route in ROUTES if route.web is not None} == {
+        ("POST", "/v1/queue", WebScope.ACT)
+    }
 
 
 async def test_an_item_has_the_fields_of_the_contract(stand: Stand) -> None:
