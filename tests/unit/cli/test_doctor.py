@@ -21,6 +21,8 @@ def stub(short_dir: Path) -> Iterator[Stub]:
     served.answer("GET /v1/panes", listing())
     served.answer("GET /v1/daemon/config", {"config": {}})
     served.answer("POST /v1/hooks", {"items": []})
+    for resource in ("leases", "worktrees", "agents"):
+        served.answer(f"GET /v1/{resource}", {"items": []})
     yield served
     served.stop()
 

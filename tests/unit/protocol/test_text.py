@@ -83,7 +83,8 @@ def hostile_pane() -> dict[str, object]:
 @pytest.mark.parametrize("scope", list(render.COLUMNS))
 def test_no_column_of_any_listing_lets_hostile_text_through(scope: str) -> None:
     item = dict.fromkeys(
-        ("target", "health", "kind", "reason", "connection_ref", "event_type", "source", "name"), HOSTILE
+        ("target", "health", "kind", "reason", "connection_ref", "event_type", "source", "name", "why", "result"),
+        HOSTILE,
     )
     rows = [hostile_pane() | item]
     drawn = StringIO()
