@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import click
 
 from agtmux.cli import message_text
@@ -69,11 +67,7 @@ def show(app: App, delivery_id: str, as_json: bool) -> None:
     """
     client = app.client()
     answer = client.show_message(_message_of(client, delivery_id))
-    if as_json:
-        write_body(answer.body)
-        return
-    for line in message_text.lines(answer.json()["item"], time.time()):
-        click.echo(line)
+    message_text.print_message(answer, as_json=as_json)
 
 
 @dead_group.command(short_help="Send a message that failed once more.")

@@ -6,6 +6,7 @@ import sys
 import time
 
 from agtmux import render
+from agtmux.cli.context import write_body
 from agtmux.columns import PERSON
 from agtmux.protocol.text import block
 from agtmux.render import age, clean
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from agtmux.cli.context import App
+    from agtmux.client import Reply
 
     Item = Mapping[str, Any]
 
@@ -27,6 +29,14 @@ def show(app: App, scope: str, items: Sequence[Item]) -> None:
         render.console(app.color).print(render.ListingView(scope, {"items": items}, now))
     else:
         sys.stdout.write(render.plain(scope, items, now))
+
+
+def print_message(answer: Reply, *, as_json: bool) -> None:
+    """Print the message of an answer: the API's JSON unchanged, or its text."""
+    if as_json:
+        write_body(answer.body)
+    else:
+        sys.stdout.write("".join(f"{line}\n" for line in lines(answer.json()["item"], time.time())))
 
 
 def lines(item: Item, now: float) -> list[str]:

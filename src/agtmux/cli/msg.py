@@ -174,11 +174,7 @@ def show(app: App, message_id: str, as_json: bool) -> None:
       agtmux msg show 12
     """
     answer = app.client().show_message(message_id)
-    if as_json:
-        write_body(answer.body)
-        return
-    for line in message_text.lines(answer.json()["item"], time.time()):
-        click.echo(line)
+    message_text.print_message(answer, as_json=as_json)
 
 
 @msg_group.command(short_help="Show what was delivered of a message.")
